@@ -1,0 +1,1 @@
+"""The rules of a subscription's life. Standard library only: no clock, no I/O, no Temporal."""

@@ -1,0 +1,53 @@
+"""The error tree.
+
+TenureError
+├── Rejected            the caller asked for what cannot be; asking again will not help
+├── GatewayRefused      an outside system said no for good (unknown payment method, bad request)
+└── GatewayUnavailable  an outside system gave no answer we can rely on; trying again may help
+
+A declined card is none of these: it is an outcome (`domain.payments.Charge`).
+Every error has a stable `code`; only `api/errors.py` knows what HTTP makes of it.
+"""
+
+
+class TenureError(Exception):
+    """An expected failure with a stable code for programs and a message for people."""
+
+    code = "tenure_error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code or type(self).code
+        self.message = message
+
+
+class Rejected(TenureError):
+    """The command cannot be carried out as things stand."""
+
+    code = "rejected"
+
+
+class Malformed(Rejected):
+    """What was asked for makes no sense at any time; `field` names the part to mend."""
+
+    code = "malformed"
+
+    def __init__(self, message: str, *, field: str, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.field = field
+
+
+class GatewayRefused(TenureError):
+    """An outside system refused for good; `field` names the caller's value it refused, if one did."""
+
+    code = "gateway_refused"
+
+    def __init__(self, message: str, *, code: str | None = None, field: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.field = field
+
+
+class GatewayUnavailable(TenureError):
+    """An outside system did not answer, or not in a way that tells what happened."""
+
+    code = "gateway_unavailable"

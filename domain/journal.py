@@ -1,0 +1,54 @@
+"""What a step of a subscription's life leaves behind: journal lines, mails, a bill."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from domain.agenda import Due
+from domain.lifecycle import Subscription
+from domain.mails import Mail, Occasion
+from domain.payments import Invoice
+
+
+class CauseKind(StrEnum):
+    """What set a step off."""
+
+    COMMAND = "command"
+    TIMER = "timer"
+    WEBHOOK = "webhook"
+    PROVIDER = "provider"
+    """We asked the provider ourselves."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a step happened: `ref` is a command's key, a webhook's event id or a due action's name."""
+
+    kind: CauseKind
+    ref: str = ""
+    actor: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the journal."""
+
+    kind: str
+    at: datetime
+    summary: str
+    cause: Cause
+    details: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step, recorded in one transaction: the subscription after it and all it leaves behind."""
+
+    subscription: Subscription
+    entries: tuple[Entry, ...] = ()
+    mails: tuple[Mail, ...] = ()
+    withdraws: tuple[Occasion, ...] = ()
+    """Mails of these occasions that are still waiting to be sent are not sent any more."""
+    invoice: Invoice | None = None
+    ahead: tuple[Due, ...] = ()
+    """The next actions after this step, for whoever reads the projection."""

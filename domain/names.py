@@ -1,0 +1,35 @@
+"""Names that more than one room must agree on: task queues, workflow ids, search attributes."""
+
+from enum import StrEnum
+from typing import Final
+
+DEFAULT_TENANT: Final = "default"
+
+LIFECYCLE_QUEUE: Final = "lifecycle"
+"""Workflow tasks, and the database steps that run with them."""
+RECORDS_QUEUE: Final = "records"
+"""Activities that talk to PostgreSQL outside of a workflow task."""
+PAYMENTS_QUEUE: Final = "payments"
+MAIL_QUEUE: Final = "mail"
+
+
+class SearchAttribute(StrEnum):
+    """What operators filter by in the Temporal UI; ids and plan codes, never personal data."""
+
+    STATUS = "TenureStatus"
+    PLAN = "TenurePlan"
+    CUSTOMER = "TenureCustomer"
+    NEXT_ACTION = "TenureNextAction"
+    NEXT_ACTION_AT = "TenureNextActionAt"
+
+
+def subscription_workflow_id(subscription_id: str) -> str:
+    return f"subscription/{subscription_id}"
+
+
+def mail_workflow_id(mail_id: str) -> str:
+    return f"mail/{mail_id}"
+
+
+def sweep_schedule_id() -> str:
+    return "sweep-webhooks"

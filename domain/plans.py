@@ -1,0 +1,120 @@
+"""What is for sale: plans, their prices and add-ons."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from domain.errors import Malformed
+from domain.money import Money
+
+
+class Interval(StrEnum):
+    """How often a subscription is billed."""
+
+    MONTH = "month"
+    YEAR = "year"
+
+
+@dataclass(frozen=True)
+class AddOn:
+    """Something sold by the unit on top of a plan: one user, one plant, one gigabyte."""
+
+    code: str
+    name: str
+    prices: Mapping[Interval, Money]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One plan of a catalog. A plan without prices costs nothing."""
+
+    code: str
+    name: str
+    prices: Mapping[Interval, Money]
+    trial_days: int | None = None
+    """None: as the policy says."""
+    description: str = ""
+
+    @property
+    def is_free(self) -> bool:
+        return not self.prices
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of an agreement with the payment provider."""
+
+    lookup_key: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a customer chose, with its price worked out."""
+
+    plan: str
+    plan_name: str
+    interval: Interval
+    quantity: int
+    add_ons: Mapping[str, int]
+    items: tuple[Item, ...]
+    total: Money
+    """What one period costs."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A product's plans and add-ons, as one version of a catalog file tells them."""
+
+    product: str
+    version: int
+    currency: str
+    plans: Mapping[str, Plan]
+    add_ons: Mapping[str, AddOn] = field(default_factory=dict)
+
+    def lookup_key(self, code: str, interval: Interval) -> str:
+        """The name under which the provider knows a price: one per product, code, interval and version."""
+        return f"{self.product}_{code}_{interval}_v{self.version}"
+
+    def select(
+        self, plan: str, interval: Interval = Interval.MONTH, quantity: int = 1, add_ons: Mapping[str, int] | None = None
+    ) -> Selection:
+        """Work out what *plan* with these options costs.
+
+        Raises:
+            Malformed: an unknown plan or add-on, or an interval it is not sold for; `field` names which.
+        """
+        chosen = self._plan(plan)
+        price = self._price(chosen.prices, chosen.name, interval)
+        items = [Item(self.lookup_key(plan, interval), quantity)]
+        total = price * quantity
+        units = {code: count for code, count in (add_ons or {}).items() if count > 0}
+        for code, count in units.items():
+            add_on = self.add_ons.get(code)
+            if add_on is None:
+                known = ", ".join(self.add_ons) or "none"
+                raise Malformed(f"there is no add-on {code!r}; known add-ons: {known}", field="add_ons", code="unknown_add_on")
+            total += self._price(add_on.prices, add_on.name, interval) * count
+            items.append(Item(self.lookup_key(code, interval), count))
+        return Selection(plan, chosen.name, interval, quantity, units, tuple(items), total)
+
+    def _plan(self, code: str) -> Plan:
+        try:
+            plan = self.plans[code]
+        except KeyError:
+            known = ", ".join(self.plans)
+            raise Malformed(f"there is no plan {code!r}; known plans: {known}", field="plan", code="unknown_plan") from None
+        if plan.is_free:
+            raise Malformed(
+                f"plan {code!r} is free: a customer without a subscription has it already", field="plan", code="free_plan"
+            )
+        return plan
+
+    def _price(self, prices: Mapping[Interval, Money], name: str, interval: Interval) -> Money:
+        try:
+            return prices[interval]
+        except KeyError:
+            known = ", ".join(prices)
+            raise Malformed(
+                f"{name} is not sold by the {interval}; it is by the {known}", field="interval", code="unknown_interval"
+            ) from None

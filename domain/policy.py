@@ -1,0 +1,125 @@
+"""A policy as data: how a trial runs and how a failed payment is recovered."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from domain.errors import Malformed
+
+MAX_TRIES_IN_30_DAYS = 15
+"""Under every card network's cap on reattempts: Visa allows 20 in 30 days, some acquirers 15."""
+
+
+class Access(StrEnum):
+    """How much of the product the customer may use."""
+
+    FULL = "full"
+    LIMITED = "limited"
+    NONE = "none"
+
+
+class TrialEnd(StrEnum):
+    """What happens when a trial ends and no card is on file."""
+
+    SUSPEND = "suspend"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True)
+class TrialPolicy:
+    """How long a trial is, when it is announced to end, and what follows without a card."""
+
+    days: int = 14
+    reminders: tuple[int, ...] = (7, 3, 1)
+    """Days before the end, most first."""
+    earliest: str = "09:00"
+    latest: str = "18:00"
+    """Reminders go out between these hours of the customer's day."""
+    without_card: TrialEnd = TrialEnd.SUSPEND
+    cancel_after_days: int = 30
+    """From the suspension of an expired trial to its cancellation."""
+    reopen_days: int = 7
+    """How long an operator's reactivation opens an expired trial again."""
+
+
+@dataclass(frozen=True)
+class LadderStep:
+    """One rung of the recovery ladder: the retry comes first, the rest only if it failed."""
+
+    day: int
+    """Counted from the first decline."""
+    retry: bool = False
+    mail: bool = False
+    access: Access | None = None
+    suspend: bool = False
+    cancel: bool = False
+
+    @property
+    def harshness(self) -> int:
+        if self.cancel:
+            return 3
+        if self.suspend or self.access is Access.NONE:
+            return 2
+        return 1 if self.access is Access.LIMITED else 0
+
+
+DEFAULT_LADDER = (
+    LadderStep(0, mail=True),
+    LadderStep(1, retry=True),
+    LadderStep(3, retry=True, mail=True),
+    LadderStep(5, retry=True, access=Access.LIMITED, mail=True),
+    LadderStep(7, retry=True, mail=True),
+    LadderStep(14, retry=True, suspend=True, mail=True),
+    LadderStep(44, cancel=True, mail=True),
+)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One version of a product's policy; a subscription keeps the one it started with."""
+
+    version: str = "default"
+    trial: TrialPolicy = TrialPolicy()
+    recovery: tuple[LadderStep, ...] = DEFAULT_LADDER
+    ask_after_hours: int = 3
+    """How long after a period's end the provider is asked when its word has not come."""
+    ask_every_hours: int = 6
+
+    @property
+    def ask_after(self) -> timedelta:
+        return timedelta(hours=self.ask_after_hours)
+
+    @property
+    def ask_every(self) -> timedelta:
+        return timedelta(hours=self.ask_every_hours)
+
+
+def validate_ladder(steps: tuple[LadderStep, ...]) -> None:
+    """Check that a ladder makes sense.
+
+    Raises:
+        Malformed: `field` is the place of the first faulty step, as "recovery.2".
+    """
+    if not steps or not steps[-1].cancel:
+        raise Malformed("the ladder must end with a step that cancels", field=f"recovery.{max(len(steps) - 1, 0)}")
+    if steps[0].day != 0 or steps[0].retry:
+        raise Malformed("the ladder starts on day 0, the day of the decline itself, without a retry", field="recovery.0")
+    for place, (before, step) in enumerate(zip(steps, steps[1:], strict=False), start=1):
+        where = f"recovery.{place}"
+        if step.day <= before.day:
+            raise Malformed(f"day {step.day} must come after day {before.day}", field=where)
+        if step.harshness < max(earlier.harshness for earlier in steps[:place]) and step.access is not None:
+            raise Malformed("a softer access level cannot follow a harsher one", field=where)
+        if before.cancel:
+            raise Malformed("nothing can follow a step that cancels", field=where)
+        if step.cancel and step.retry:
+            raise Malformed("the step that cancels cannot retry: put the retry on an earlier day", field=where)
+    _validate_pace(steps)
+
+
+def _validate_pace(steps: tuple[LadderStep, ...]) -> None:
+    retries = [step.day for step in steps if step.retry]
+    for day in retries:
+        within = sum(1 for other in retries if day <= other < day + 30)
+        if within > MAX_TRIES_IN_30_DAYS:
+            raise Malformed(f"more than {MAX_TRIES_IN_30_DAYS} retries within 30 days break the card networks' caps", field="recovery")

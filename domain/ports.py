@@ -1,0 +1,163 @@
+"""What the activities need from the outside, in our words; gateways and storage provide it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.journal import Step
+from domain.mails import Occasion
+from domain.payments import Card, Charge, Standing, Wallet
+from domain.plans import Item
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Who a customer is. Never put this into a workflow's history."""
+
+    customer: str
+    external_id: str
+    email: str
+    name: str | None
+    timezone: str
+    locale: str
+    customer_ref: str
+    """Their id at the payment provider; empty until there is one."""
+
+
+@dataclass(frozen=True)
+class NewAgreement:
+    """What the provider is to bill from now on, every period."""
+
+    subscription: str
+    customer_ref: str
+    card_ref: str
+    items: tuple[Item, ...]
+
+
+class Payments(Protocol):
+    """The provider that moves the money.
+
+    Every method that changes something takes a `key` naming the business try: called again with the same key it
+    does nothing new and answers as before. Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    """
+
+    async def open_wallet(self, contact: Contact, payment_method: str | None, *, key: str) -> Wallet:
+        """The customer at the provider, made if there is none, with *payment_method* as the card charged.
+
+        Raises:
+            GatewayRefused: the payment method is unknown or its bank declines it; nothing is changed then.
+        """
+        ...
+
+    async def put_card(self, customer_ref: str, agreement_ref: str, payment_method: str, *, key: str) -> Card:
+        """Make *payment_method* the card charged, for an agreement (may be empty) too."""
+        ...
+
+    async def begin(self, order: NewAgreement, *, key: str) -> Charge:
+        """Charge the first period and bill every later one; when declined, no agreement comes about."""
+        ...
+
+    async def collect(self, invoice_ref: str, *, key: str) -> Charge:
+        """Try to take the money for an open bill with the card on file."""
+        ...
+
+    async def restart(self, agreement_ref: str, void_invoice: str, *, key: str) -> Charge:
+        """Begin a new period now and charge it, forgetting a bill for time that is over (may be empty)."""
+        ...
+
+    async def standing(self, customer_ref: str, agreement_ref: str) -> Standing:
+        """What the provider knows now; `agreement_ref` may be empty."""
+        ...
+
+    async def end(self, agreement_ref: str, open_invoice: str, *, key: str) -> None:
+        """End the agreement now and void its open bill (may be empty). Safe when already ended."""
+        ...
+
+    async def end_at_period_end(self, agreement_ref: str, ends: bool, *, key: str) -> None:
+        """Bill no further period, or bill on after all."""
+        ...
+
+    async def hold(self, agreement_ref: str, held: bool, *, key: str) -> None:
+        """Stop billing while access is off, or bill again."""
+        ...
+
+    async def open_checkout(
+        self, customer_ref: str, subscription: str, success_url: str, cancel_url: str, *, key: str
+    ) -> str:
+        """The address of a page on which the customer puts a card on file."""
+        ...
+
+
+@dataclass(frozen=True)
+class QueuedMail:
+    """A mail that has been written down and waits to be sent."""
+
+    id: str
+    subscription: str
+    occasion: Occasion
+
+
+@dataclass(frozen=True)
+class MailToSend:
+    """A written-down mail with all that is needed to send it."""
+
+    id: str
+    subscription: str
+    occasion: Occasion
+    at: datetime
+    facts: dict[str, str]
+    contact: Contact
+
+
+class Records(Protocol):
+    """The database, one transaction a call."""
+
+    async def save(self, step: Step) -> Sequence[QueuedMail]:
+        """Write the projection (unless a later one is there), journal, mails and bill of a step.
+
+        Idempotent by the subscription's id and sequence; returns the step's mails that still wait to be sent.
+        """
+        ...
+
+    async def contact(self, customer: str) -> Contact:
+        """Who the customer is.
+
+        Raises:
+            Rejected: code `unknown_customer`.
+        """
+        ...
+
+    async def remember_wallet(self, customer: str, customer_ref: str) -> None:
+        """Keep the customer's id at the provider."""
+        ...
+
+    async def forget_sign_up(self, customer: str) -> None:
+        """Remove a customer for whom no subscription came about."""
+        ...
+
+
+class Mails(Protocol):
+    """The mails that were written down."""
+
+    async def to_send(self, mail_id: str) -> MailToSend | None:
+        """The mail if it still waits to be sent, None if it was sent or withdrawn."""
+        ...
+
+    async def mark_sent(self, mail_id: str, message_id: str) -> None: ...
+
+    async def mark_refused(self, mail_id: str, why: str) -> None: ...
+
+
+class Mailer(Protocol):
+    """What turns a written-down mail into one delivered to the mail server."""
+
+    async def send(self, mail: MailToSend) -> str:
+        """Send it and return its Message-ID, the same for the same mail every time."""
+        ...
+
+
+class Post(Protocol):
+    """What sees to it that queued mails are sent, each once."""
+
+    async def dispatch(self, mails: Sequence[QueuedMail]) -> None: ...
