@@ -71,7 +71,13 @@ def _of_paid(subscription: Subscription) -> list[Due]:
     if subscription.period_end is not None:
         ahead.append(Due(subscription.period_end, Action.RENEW, "the paid period ends"))
     if subscription.ask_at is not None:
-        ahead.append(Due(subscription.ask_at, Action.ASK_PROVIDER, "unless the provider has reported the renewal by then"))
+        ahead.append(
+            Due(
+                subscription.ask_at,
+                Action.ASK_PROVIDER,
+                "unless the provider has reported the renewal by then",
+            )
+        )
     return ahead
 
 
@@ -97,12 +103,22 @@ def _of_suspension(subscription: Subscription, policy: Policy) -> list[Due]:
     if suspension.kind is SuspensionKind.NONPAYMENT:
         return _of_recovery(subscription, policy)
     if suspension.cancel_at is not None:
-        return [Due(suspension.cancel_at, Action.CANCEL, f"suspended since {suspension.since:%Y-%m-%d}: {suspension.reason}")]
+        return [
+            Due(
+                suspension.cancel_at,
+                Action.CANCEL,
+                f"suspended since {suspension.since:%Y-%m-%d}: {suspension.reason}",
+            )
+        ]
     return []
 
 
 def _cancel_why(subscription: Subscription) -> str:
-    return f"cancellation was asked for: {subscription.cancel_reason}" if subscription.cancel_reason else "cancellation was asked for"
+    return (
+        f"cancellation was asked for: {subscription.cancel_reason}"
+        if subscription.cancel_reason
+        else "cancellation was asked for"
+    )
 
 
 def describe(step: LadderStep) -> str:

@@ -33,6 +33,8 @@ class Status(StrEnum):
 class Event(StrEnum):
     """What can happen to a subscription."""
 
+    NOTED = "noted"
+    """Something was written down that changes no status."""
     REMINDED = "reminded"
     TRIAL_EXTENDED = "trial_extended"
     TRIAL_EXPIRED = "trial_expired"
@@ -61,6 +63,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_T, Event.CONVERTED): _A,
     (_T, Event.PAYMENT_FAILED): _D,
     (_T, Event.SUSPENDED_BY_OPERATOR): _S,
+    (_T, Event.NOTED): _T,
     (_T, Event.CARD_REPLACED): _T,
     (_T, Event.CANCEL_SCHEDULED): _T,
     (_T, Event.CANCEL_WITHDRAWN): _T,
@@ -68,6 +71,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_A, Event.RENEWED): _A,
     (_A, Event.PAYMENT_FAILED): _D,
     (_A, Event.SUSPENDED_BY_OPERATOR): _S,
+    (_A, Event.NOTED): _A,
     (_A, Event.CARD_REPLACED): _A,
     (_A, Event.CANCEL_SCHEDULED): _A,
     (_A, Event.CANCEL_WITHDRAWN): _A,
@@ -78,6 +82,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_D, Event.RECOVERED): _A,
     (_D, Event.RECOVERY_SUSPENDED): _S,
     (_D, Event.SUSPENDED_BY_OPERATOR): _S,
+    (_D, Event.NOTED): _D,
     (_D, Event.CARD_REPLACED): _D,
     (_D, Event.CANCELED): _X,
     # An expired trial, a failed recovery and an operator's hold are all suspensions; `Suspension.kind` tells them apart.
@@ -88,6 +93,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_S, Event.RETURNED_TO_TRIAL): _T,
     (_S, Event.RETURNED_PAID_UP): _A,
     (_S, Event.RETURNED_OWING): _D,
+    (_S, Event.NOTED): _S,
     (_S, Event.CARD_REPLACED): _S,
     (_S, Event.CANCELED): _X,
 }
@@ -210,4 +216,9 @@ class Subscription:
     def card_is_barred(self) -> bool:
         """True while the card on file is the one that was declined for good."""
         declined = self.recovery
-        return declined is not None and declined.decline.is_hard and self.card is not None and self.card.ref == declined.card_ref
+        return (
+            declined is not None
+            and declined.decline.is_hard
+            and self.card is not None
+            and self.card.ref == declined.card_ref
+        )

@@ -77,7 +77,11 @@ class Catalog:
         return f"{self.product}_{code}_{interval}_v{self.version}"
 
     def select(
-        self, plan: str, interval: Interval = Interval.MONTH, quantity: int = 1, add_ons: Mapping[str, int] | None = None
+        self,
+        plan: str,
+        interval: Interval = Interval.MONTH,
+        quantity: int = 1,
+        add_ons: Mapping[str, int] | None = None,
     ) -> Selection:
         """Work out what *plan* with these options costs.
 
@@ -93,7 +97,11 @@ class Catalog:
             add_on = self.add_ons.get(code)
             if add_on is None:
                 known = ", ".join(self.add_ons) or "none"
-                raise Malformed(f"there is no add-on {code!r}; known add-ons: {known}", field="add_ons", code="unknown_add_on")
+                raise Malformed(
+                    f"there is no add-on {code!r}; known add-ons: {known}",
+                    field="add_ons",
+                    code="unknown_add_on",
+                )
             total += self._price(add_on.prices, add_on.name, interval) * count
             items.append(Item(self.lookup_key(code, interval), count))
         return Selection(plan, chosen.name, interval, quantity, units, tuple(items), total)
@@ -103,10 +111,14 @@ class Catalog:
             plan = self.plans[code]
         except KeyError:
             known = ", ".join(self.plans)
-            raise Malformed(f"there is no plan {code!r}; known plans: {known}", field="plan", code="unknown_plan") from None
+            raise Malformed(
+                f"there is no plan {code!r}; known plans: {known}", field="plan", code="unknown_plan"
+            ) from None
         if plan.is_free:
             raise Malformed(
-                f"plan {code!r} is free: a customer without a subscription has it already", field="plan", code="free_plan"
+                f"plan {code!r} is free: a customer without a subscription has it already",
+                field="plan",
+                code="free_plan",
             )
         return plan
 
@@ -116,5 +128,7 @@ class Catalog:
         except KeyError:
             known = ", ".join(prices)
             raise Malformed(
-                f"{name} is not sold by the {interval}; it is by the {known}", field="interval", code="unknown_interval"
+                f"{name} is not sold by the {interval}; it is by the {known}",
+                field="interval",
+                code="unknown_interval",
             ) from None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 from domain.errors import Malformed
 
@@ -103,8 +104,10 @@ def validate_ladder(steps: tuple[LadderStep, ...]) -> None:
     if not steps or not steps[-1].cancel:
         raise Malformed("the ladder must end with a step that cancels", field=f"recovery.{max(len(steps) - 1, 0)}")
     if steps[0].day != 0 or steps[0].retry:
-        raise Malformed("the ladder starts on day 0, the day of the decline itself, without a retry", field="recovery.0")
-    for place, (before, step) in enumerate(zip(steps, steps[1:], strict=False), start=1):
+        raise Malformed(
+            "the ladder starts on day 0, the day of the decline itself, without a retry", field="recovery.0"
+        )
+    for place, (before, step) in enumerate(pairwise(steps), start=1):
         where = f"recovery.{place}"
         if step.day <= before.day:
             raise Malformed(f"day {step.day} must come after day {before.day}", field=where)
@@ -122,4 +125,7 @@ def _validate_pace(steps: tuple[LadderStep, ...]) -> None:
     for day in retries:
         within = sum(1 for other in retries if day <= other < day + 30)
         if within > MAX_TRIES_IN_30_DAYS:
-            raise Malformed(f"more than {MAX_TRIES_IN_30_DAYS} retries within 30 days break the card networks' caps", field="recovery")
+            raise Malformed(
+                f"more than {MAX_TRIES_IN_30_DAYS} retries within 30 days break the card networks' caps",
+                field="recovery",
+            )

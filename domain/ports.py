@@ -58,6 +58,10 @@ class Payments(Protocol):
         """Charge the first period and bill every later one; when declined, no agreement comes about."""
         ...
 
+    async def begun(self, customer_ref: str, *, key: str) -> Charge | None:
+        """The agreement that an earlier `begin` under this key brought about, if it did."""
+        ...
+
     async def collect(self, invoice_ref: str, *, key: str) -> Charge:
         """Try to take the money for an open bill with the card on file."""
         ...

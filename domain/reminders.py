@@ -1,7 +1,7 @@
 """When a trial's reminders are due, in the customer's own day."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from domain.policy import TrialPolicy
@@ -25,7 +25,9 @@ def reminders_for(ends_at: datetime, policy: TrialPolicy, timezone: str, *, now:
     falls outside: never later, so that at least so many days remain. A clock change in between moves nothing.
     """
     zone = ZoneInfo(timezone)
-    ladder = (Reminder(days, _in_window(ends_at, days, policy, zone)) for days in sorted(set(policy.reminders), reverse=True))
+    ladder = (
+        Reminder(days, _in_window(ends_at, days, policy, zone)) for days in sorted(set(policy.reminders), reverse=True)
+    )
     return tuple(rung for rung in ladder if rung.at > now)
 
 
@@ -41,4 +43,4 @@ def _in_window(ends_at: datetime, days: int, policy: TrialPolicy, zone: ZoneInfo
 
 
 def _before(closing: time) -> time:
-    return (datetime.combine(datetime.min.date() + timedelta(days=1), closing) - CLOSING_MARGIN).time()
+    return (datetime.combine(date(2000, 1, 1), closing) - CLOSING_MARGIN).time()  # noqa: DTZ901 - only hours matter

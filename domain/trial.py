@@ -1,0 +1,128 @@
+"""The trial: its start, its reminders, its extension and its end without a card."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from domain.errors import Malformed, Rejected
+from domain.journal import Cause, Entry, Step
+from domain.letters import mail, moment
+from domain.lifecycle import Event, Status, Subscription, Suspension, SuspensionKind
+from domain.mails import Occasion
+from domain.policy import Access, Policy
+from domain.reminders import Reminder
+
+MAX_EXTENSION_DAYS = 90
+TRIAL_MAILS = (Occasion.TRIAL_STARTED, Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED)
+
+
+def started(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    """The first step of a life that begins with a trial."""
+    ends_at = moment(subscription.trial_ends_at or now)
+    after = replace(subscription, sequence=subscription.sequence + 1)
+    entry = Entry(
+        "trial_started", now, f"Trial of {after.plan_name} until {ends_at}", cause, {"trial_ends_at": ends_at}
+    )
+    return Step(after, (entry,), (mail(after, Occasion.TRIAL_STARTED, now, trial_ends_at=ends_at),))
+
+
+def reminded(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    """Send the latest reminder that is due; earlier ones that were missed are skipped, never sent in a burst."""
+    due = [rung for rung in subscription.reminders if rung.at <= now]
+    latest, missed = due[-1], due[:-1]
+    ahead = tuple(rung for rung in subscription.reminders if rung.at > now)
+    after = subscription.after(Event.REMINDED, reminders=ahead)
+    ends_at = moment(subscription.trial_ends_at or now)
+    entries = [
+        Entry("reminder_skipped", now, f"{rung.days}-day reminder skipped: its time has passed", cause)
+        for rung in missed
+    ]
+    entries.append(
+        Entry(
+            "trial_ending",
+            now,
+            f"Reminder: the trial ends in {latest.days} days",
+            cause,
+            {"days": str(latest.days)},
+        )
+    )
+    letter = mail(
+        after,
+        Occasion.TRIAL_ENDING,
+        now,
+        occasion_key=f"{ends_at}/{latest.days}",
+        trial_ends_at=ends_at,
+        days_left=str(latest.days),
+    )
+    return Step(after, tuple(entries), (letter,))
+
+
+def expired(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:
+    """The trial ended without a card: access off, data kept."""
+    cancel_at = now + timedelta(days=policy.trial.cancel_after_days)
+    suspension = Suspension(
+        SuspensionKind.TRIAL_EXPIRED, now, "the trial ended without a card", Status.TRIALING, cancel_at
+    )
+    after = subscription.after(
+        Event.TRIAL_EXPIRED,
+        access=Access.NONE,
+        status_reason="trial_expired",
+        suspension=suspension,
+        reminders=(),
+    )
+    entry = Entry(
+        "trial_expired",
+        now,
+        "Trial ended without a card: suspended, data kept",
+        cause,
+        {"cancel_at": moment(cancel_at)},
+    )
+    letter = mail(after, Occasion.TRIAL_EXPIRED, now, keep_data_until=moment(cancel_at))
+    return Step(after, (entry,), (letter,), withdraws=(Occasion.TRIAL_ENDING,))
+
+
+def check_extension(subscription: Subscription, days: int, reason: str) -> None:
+    """Refuse an extension that cannot be.
+
+    Raises:
+        Malformed: days or reason.
+        Rejected: there is no trial to extend.
+    """
+    if not 1 <= days <= MAX_EXTENSION_DAYS:
+        raise Malformed(f"days must be 1 to {MAX_EXTENSION_DAYS}, not {days}", field="days")
+    if not reason.strip():
+        raise Malformed("an extension needs a reason for the audit log", field="reason")
+    if subscription.status is Status.TRIALING:
+        if subscription.cancel_at is not None:
+            raise Rejected("the trial is set to be canceled at its end: undo that first", code="cancellation_scheduled")
+        return
+    suspension = subscription.suspension
+    if suspension is None or suspension.kind is not SuspensionKind.TRIAL_EXPIRED:
+        raise Rejected(f"only a trial can be extended; this subscription is {subscription.status}", code="not_in_trial")
+
+
+def end_after_extension(subscription: Subscription, days: int, now: datetime) -> datetime:
+    """When the trial ends once it is extended: from its old end while it runs, from now once it is over."""
+    old = subscription.trial_ends_at or now
+    return (old if subscription.status is Status.TRIALING else now) + timedelta(days=days)
+
+
+def extended(
+    subscription: Subscription,
+    ends_at: datetime,
+    reminders: tuple[Reminder, ...],
+    reason: str,
+    now: datetime,
+    cause: Cause,
+) -> Step:
+    """The trial's end moves and its reminders with it."""
+    after = subscription.after(
+        Event.TRIAL_EXTENDED,
+        trial_ends_at=ends_at,
+        reminders=reminders,
+        access=Access.FULL,
+        status_reason="",
+        suspension=None,
+    )
+    details = {"trial_ends_at": moment(ends_at), "reason": reason}
+    entry = Entry("trial_extended", now, f"Trial extended to {moment(ends_at)}: {reason}", cause, details)
+    return Step(after, (entry,), withdraws=(Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED))
