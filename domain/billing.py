@@ -18,6 +18,8 @@ UNKNOWN_DECLINE = Decline("generic_decline")
 
 def paid(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
     """A bill was paid: the first one converts, later ones renew or end a recovery."""
+    if _is_held(subscription):
+        return _paid_while_held(subscription, charge, now, cause)
     event = _event_of_payment(subscription)
     was = subscription.status
     after = subscription.after(event, **_paid_up(subscription, charge, policy, now))
@@ -37,6 +39,25 @@ def paid(subscription: Subscription, charge: Charge, policy: Policy, now: dateti
         letters.insert(0, mail(after, Occasion.REACTIVATED, now, **details))
     stale = (*RECOVERY_MAILS, Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED)
     return Step(after, (entry,), tuple(letters), withdraws=stale, invoice=bill)
+
+
+def _is_held(subscription: Subscription) -> bool:
+    return subscription.suspension is not None and subscription.suspension.kind is SuspensionKind.OPERATOR
+
+
+def _paid_while_held(subscription: Subscription, charge: Charge, now: datetime, cause: Cause) -> Step:
+    """Money that arrives while an operator holds the subscription is receipted; only the operator gives access back."""
+    suspension = subscription.suspension
+    after = subscription.after(
+        Event.NOTED,
+        settled_invoice=charge.invoice.ref if charge.invoice else subscription.settled_invoice,
+        period_start=charge.period_start or subscription.period_start,
+        period_end=charge.period_end or subscription.period_end,
+        recovery=None,
+        suspension=replace(suspension, returns_to=Status.ACTIVE) if suspension else None,
+    )
+    entry = Entry("paid_while_suspended", now, "Paid while suspended by an operator: access stays off", cause)
+    return Step(after, (entry,), tuple(receipt(after, charge, now)), withdraws=RECOVERY_MAILS, invoice=charge.invoice)
 
 
 _PAID_SUMMARY = {

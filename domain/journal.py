@@ -28,6 +28,10 @@ class Cause:
     ref: str = ""
     actor: str = ""
 
+    @classmethod
+    def timer(cls, action: str) -> "Cause":
+        return cls(CauseKind.TIMER, action)
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -85,7 +85,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_D, Event.NOTED): _D,
     (_D, Event.CARD_REPLACED): _D,
     (_D, Event.CANCELED): _X,
-    # An expired trial, a failed recovery and an operator's hold are all suspensions; `Suspension.kind` tells them apart.
+    # Expired trials, failed recoveries and operators' holds are all suspensions; `Suspension.kind` tells which.
     (_S, Event.TRIAL_EXTENDED): _T,
     (_S, Event.CONVERTED): _A,
     (_S, Event.RECOVERY_ADVANCED): _S,
@@ -203,10 +203,10 @@ class Subscription:
             raise Rejected(f"{event} cannot happen while {self.status}", code="transition_rejected") from None
         return replace(self, status=status, sequence=self.sequence + 1, **changes)
 
-    def tried(self, now: datetime) -> dict[str, Any]:
-        """The changes that count one more try of taking money at *now*."""
+    def with_try(self, now: datetime) -> Self:
+        """The subscription with one more try of taking money counted at *now*."""
         recent = tuple(moment for moment in self.recent_tries if moment > now - timedelta(days=30))
-        return {"charge_tries": self.charge_tries + 1, "recent_tries": (*recent, now)}
+        return replace(self, charge_tries=self.charge_tries + 1, recent_tries=(*recent, now))
 
     def may_try(self, now: datetime) -> bool:
         """True unless the card networks' cap on tries within 30 days is reached."""

@@ -44,7 +44,7 @@ FACTS: Final[Mapping[str, str]] = {
     "interval": "month or year",
     "amount": "minor units of the currency, as '4900'",
     "currency": "ISO 4217, as 'usd'",
-    "trial_ends_at": "instant; in a `converted` mail only if free days are still left",
+    "trial_ends_at": "instant: the end of the trial",
     "days_left": "whole days until the trial ends",
     "has_card": "yes or no: whether a card is on file",
     "card_brand": "as the provider names it, 'visa'",
@@ -60,12 +60,12 @@ FACTS: Final[Mapping[str, str]] = {
     "access": "full, limited or none: what the customer may use from now on",
     "action_url": "where the customer puts right what this mail is about",
     "cancel_at": "instant at which the subscription ends if nothing changes",
-    "canceled_reason": "customer, operator, payment_failed or trial_expired; another word tells the customer nothing",
+    "canceled_reason": "nonpayment or trial_expired; any other word is kept from the customer",
     "keep_data_until": "instant until which the data is kept",
     "billing_url": "the customer's own billing page",
-    "reason": "payment_failed, trial_expired or operator; another word tells the customer nothing",
+    "reason": "nonpayment; any other word is kept from the customer",
 }
-"""What a mail may state. Every value is a string; instants are RFC 3339. An empty string counts as left out."""
+"""What a mail may state, all of it strings; instants are RFC 3339. An empty string counts as left out."""
 
 _PRICE = frozenset({"plan_name", "amount", "currency"})
 
@@ -73,7 +73,7 @@ REQUIRED_FACTS: Final[Mapping[Occasion, frozenset[str]]] = {
     Occasion.TRIAL_STARTED: _PRICE | {"interval", "trial_ends_at", "has_card"},
     Occasion.TRIAL_ENDING: _PRICE | {"interval", "trial_ends_at", "has_card", "days_left"},
     Occasion.TRIAL_EXPIRED: frozenset({"plan_name"}),
-    Occasion.CONVERTED: _PRICE | {"interval", "period_end"},
+    Occasion.CONVERTED: _PRICE | {"interval"},
     Occasion.RECEIPT: _PRICE | {"invoice_number"},
     Occasion.PAYMENT_FAILED: _PRICE | {"attempt", "attempts"},
     Occasion.ACTION_REQUIRED: _PRICE,
@@ -86,7 +86,7 @@ REQUIRED_FACTS: Final[Mapping[Occasion, frozenset[str]]] = {
 
 
 class IncompleteMail(TenureError):
-    """A mail lacks a required fact, or has one that makes no sense: a mistake of ours, cured by mending it."""
+    """A mail lacks a required fact or has one that makes no sense: a mistake of ours, to be mended."""
 
     code = "incomplete_mail"
 
@@ -147,7 +147,5 @@ def message_id_for(mail_id: str, from_address: str) -> str:
     """Return the Message-ID of a mail: always the same, so that a second copy of it shows as one."""
     domain = parseaddr(from_address)[1].rpartition("@")[2]
     if not domain:
-        raise ValueError(
-            f"{from_address!r} is no mail address: expected 'billing@example.com' or 'Name <billing@example.com>'"
-        )
+        raise ValueError(f"{from_address!r} is no mail address: write it as 'Name <billing@example.com>'")
     return f"<{quote(mail_id, safe='/+')}@{domain.encode('idna').decode()}>"

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from domain.journal import Step
 from domain.mails import Occasion
+from domain.news import News
 from domain.payments import Card, Charge, Standing, Wallet
 from domain.plans import Item
 
@@ -70,8 +71,8 @@ class Payments(Protocol):
         """Begin a new period now and charge it, forgetting a bill for time that is over (may be empty)."""
         ...
 
-    async def standing(self, customer_ref: str, agreement_ref: str) -> Standing:
-        """What the provider knows now; `agreement_ref` may be empty."""
+    async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:
+        """What the provider knows now of the card, the agreement (may be empty) and one bill (empty: the newest)."""
         ...
 
     async def end(self, agreement_ref: str, open_invoice: str, *, key: str) -> None:
@@ -165,3 +166,29 @@ class Post(Protocol):
     """What sees to it that queued mails are sent, each once."""
 
     async def dispatch(self, mails: Sequence[QueuedMail]) -> None: ...
+
+
+class ProviderEvents(Protocol):
+    """Reads what the provider sends about payments."""
+
+    def read(self, body: bytes, signature: str) -> "ProviderEvent":
+        """The event in a signed message.
+
+        Raises:
+            Rejected: code `bad_signature`, `stale_signature` or `bad_event`; the message is not to be believed.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ProviderEvent:
+    """A message of the provider: a hint at where to look, not a fact to act on."""
+
+    id: str
+    type: str
+    """As the provider calls it."""
+    object_id: str
+    customer_ref: str
+    """Empty when it concerns no customer."""
+    news: News | None
+    """What it may mean for a subscription; None: nothing."""

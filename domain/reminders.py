@@ -43,4 +43,4 @@ def _in_window(ends_at: datetime, days: int, policy: TrialPolicy, zone: ZoneInfo
 
 
 def _before(closing: time) -> time:
-    return (datetime.combine(date(2000, 1, 1), closing) - CLOSING_MARGIN).time()  # noqa: DTZ901 - only hours matter
+    return (datetime.combine(date(2000, 1, 1), closing) - CLOSING_MARGIN).time()

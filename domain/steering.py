@@ -115,6 +115,12 @@ def _check_not_held(subscription: Subscription) -> None:
         raise Rejected(f"an operator suspended the subscription: {suspension.reason}", code="suspended_by_operator")
 
 
+def signed_up(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    """The first step of a life without a trial; the first payment follows."""
+    after = subscription.after(Event.NOTED)
+    return Step(after, (Entry("signed_up", now, f"Signed up for {after.plan_name} without a trial", cause),))
+
+
 def card_replaced(subscription: Subscription, customer_ref: str, card: Card, now: datetime, cause: Cause) -> Step:
     """A card was put on file."""
     after = subscription.after(Event.CARD_REPLACED, customer_ref=customer_ref, card=card)

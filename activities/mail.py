@@ -1,0 +1,34 @@
+"""Delivering mails that were written down: the activity on the mail queue."""
+
+from temporalio import activity
+
+from activities.failures import as_temporal_failures
+from domain.errors import GatewayRefused
+from domain.ports import Mailer, Mails
+
+
+class MailActivities:
+    """The mail activity; one per worker."""
+
+    def __init__(self, mails: Mails, mailer: Mailer) -> None:
+        self._mails = mails
+        self._mailer = mailer
+
+    @activity.defn
+    async def deliver(self, mail_id: str) -> str:
+        """Send one mail unless it was sent or withdrawn meanwhile; what came of it in one word.
+
+        Idempotent by the mail's row. Should a worker die between the server's yes and our mark, the mail goes out
+        again under the same Message-ID, by which mail systems know it for the same.
+        """
+        with as_temporal_failures():
+            mail = await self._mails.to_send(mail_id)
+            if mail is None:
+                return "not needed"
+            try:
+                message_id = await self._mailer.send(mail)
+            except GatewayRefused as refused:
+                await self._mails.mark_refused(mail_id, refused.message)
+                return "refused"
+            await self._mails.mark_sent(mail_id, message_id)
+            return "sent"

@@ -1,0 +1,161 @@
+"""Moving money and keeping cards: the activities on the payments queue."""
+
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.failures import as_temporal_failures
+from domain.payments import Charge, Standing, Wallet
+from domain.plans import Item
+from domain.ports import NewAgreement, Payments, Records
+
+
+@dataclass(frozen=True)
+class CardRequest:
+    """Put a card on file for a customer, who is made known to the provider if need be."""
+
+    customer: str
+    customer_ref: str
+    agreement_ref: str
+    payment_method: str | None
+    key: str
+
+
+@dataclass(frozen=True)
+class BeginRequest:
+    subscription: str
+    customer_ref: str
+    card_ref: str
+    items: tuple[Item, ...]
+    key: str
+
+
+@dataclass(frozen=True)
+class CollectRequest:
+    invoice_ref: str
+    key: str
+
+
+@dataclass(frozen=True)
+class RestartRequest:
+    agreement_ref: str
+    void_invoice: str
+    key: str
+
+
+@dataclass(frozen=True)
+class StandingRequest:
+    customer_ref: str
+    agreement_ref: str
+    invoice_ref: str
+    """The bill to look at; empty: the newest."""
+
+
+@dataclass(frozen=True)
+class EndRequest:
+    agreement_ref: str
+    open_invoice: str
+    key: str
+
+
+@dataclass(frozen=True)
+class SwitchRequest:
+    """Turn something about an agreement on or off."""
+
+    agreement_ref: str
+    on: bool
+    key: str
+
+
+@dataclass(frozen=True)
+class CheckoutRequest:
+    customer: str
+    customer_ref: str
+    subscription: str
+    success_url: str
+    cancel_url: str
+    key: str
+
+
+class PaymentActivities:
+    """The payments activities; one per worker."""
+
+    def __init__(self, payments: Payments, records: Records) -> None:
+        self._payments = payments
+        self._records = records
+
+    @activity.defn
+    async def put_card(self, request: CardRequest) -> Wallet:
+        """The customer's wallet with the card in it. Idempotent by ``request.key`` at the provider."""
+        with as_temporal_failures():
+            if request.customer_ref and request.payment_method:
+                card = await self._payments.put_card(
+                    request.customer_ref, request.agreement_ref, request.payment_method, key=request.key
+                )
+                return Wallet(request.customer_ref, card)
+            contact = await self._records.contact(request.customer)
+            wallet = await self._payments.open_wallet(contact, request.payment_method, key=request.key)
+            await self._records.remember_wallet(request.customer, wallet.customer_ref)
+            return wallet
+
+    @activity.defn
+    async def begin(self, request: BeginRequest) -> Charge:
+        """Charge the first period. Idempotent by ``request.key``; a repeat looks for what the first call left."""
+        with as_temporal_failures():
+            if activity.info().attempt > 1:
+                begun = await self._payments.begun(request.customer_ref, key=request.key)
+                if begun is not None:
+                    return begun
+            order = NewAgreement(request.subscription, request.customer_ref, request.card_ref, request.items)
+            return await self._payments.begin(order, key=request.key)
+
+    @activity.defn
+    async def collect(self, request: CollectRequest) -> Charge:
+        """Try an open bill once more. Idempotent by ``request.key``; a bill paid meanwhile answers as paid."""
+        with as_temporal_failures():
+            return await self._payments.collect(request.invoice_ref, key=request.key)
+
+    @activity.defn
+    async def restart(self, request: RestartRequest) -> Charge:
+        """Charge a new period from now. Idempotent by ``request.key``."""
+        with as_temporal_failures():
+            return await self._payments.restart(request.agreement_ref, request.void_invoice, key=request.key)
+
+    @activity.defn
+    async def standing(self, request: StandingRequest) -> Standing:
+        """What the provider knows now. Changes nothing."""
+        with as_temporal_failures():
+            return await self._payments.standing(request.customer_ref, request.agreement_ref, request.invoice_ref)
+
+    @activity.defn
+    async def end(self, request: EndRequest) -> None:
+        """End the agreement. Idempotent: an ended one stays ended."""
+        with as_temporal_failures():
+            await self._payments.end(request.agreement_ref, request.open_invoice, key=request.key)
+
+    @activity.defn
+    async def end_at_period_end(self, request: SwitchRequest) -> None:
+        """Bill no further period, or bill on. Idempotent: it sets a state."""
+        with as_temporal_failures():
+            await self._payments.end_at_period_end(request.agreement_ref, request.on, key=request.key)
+
+    @activity.defn
+    async def hold(self, request: SwitchRequest) -> None:
+        """Stop billing while access is off, or bill again. Idempotent: it sets a state."""
+        with as_temporal_failures():
+            await self._payments.hold(request.agreement_ref, request.on, key=request.key)
+
+    @activity.defn
+    async def open_checkout(self, request: CheckoutRequest) -> tuple[str, str]:
+        """The customer's id at the provider and the address of their checkout page. Idempotent by ``request.key``."""
+        with as_temporal_failures():
+            customer_ref = request.customer_ref
+            if not customer_ref:
+                contact = await self._records.contact(request.customer)
+                wallet = await self._payments.open_wallet(contact, None, key=f"{request.customer}/wallet")
+                customer_ref = wallet.customer_ref
+                await self._records.remember_wallet(request.customer, customer_ref)
+            url = await self._payments.open_checkout(
+                customer_ref, request.subscription, request.success_url, request.cancel_url, key=request.key
+            )
+            return customer_ref, url

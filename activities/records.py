@@ -1,0 +1,53 @@
+"""Writing down what happened: database steps that run with the workflow task itself."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.failures import as_temporal_failures
+from domain.journal import Step
+from domain.policy import TrialPolicy
+from domain.ports import Post, Records
+from domain.reminders import Reminder, reminders_for
+
+
+@dataclass(frozen=True)
+class AnchorRequest:
+    """Asks when the reminders of a trial that ends at `ends_at` are due."""
+
+    customer: str
+    ends_at: datetime
+    trial: TrialPolicy
+    now: datetime
+
+
+class RecordActivities:
+    """The database activities; one per worker."""
+
+    def __init__(self, records: Records, post: Post) -> None:
+        self._records = records
+        self._post = post
+
+    @activity.defn
+    async def record(self, step: Step) -> None:
+        """Write a step down and hand its mails to the post. Idempotent by subscription and sequence."""
+        with as_temporal_failures():
+            waiting = await self._records.save(step)
+            await self._post.dispatch(waiting)
+
+    @activity.defn
+    async def anchor_reminders(self, request: AnchorRequest) -> tuple[Reminder, ...]:
+        """The reminders still ahead in the customer's own day. Changes nothing.
+
+        An activity because time zone rules change: what was once decided must read the same on replay.
+        """
+        with as_temporal_failures():
+            contact = await self._records.contact(request.customer)
+            return reminders_for(request.ends_at, request.trial, contact.timezone, now=request.now)
+
+    @activity.defn
+    async def forget_sign_up(self, customer: str) -> None:
+        """Remove the customer of a refused sign-up. Idempotent; one with a subscription stays."""
+        with as_temporal_failures():
+            await self._records.forget_sign_up(customer)

@@ -1,0 +1,42 @@
+"""News of the outside: hints at where to look, and whether looking can bring anything new."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.lifecycle import Subscription
+
+
+class News(StrEnum):
+    """What a message of the provider may mean."""
+
+    BILL_PAID = "bill_paid"
+    BILL_FAILED = "bill_failed"
+    BILL_CLOSED = "bill_closed"
+    """Voided or written off."""
+    AGREEMENT_ENDED = "agreement_ended"
+    CARD_CHANGED = "card_changed"
+
+
+@dataclass(frozen=True)
+class Hint:
+    """One message of the provider, by its event id."""
+
+    event: str
+    news: News
+    object_id: str
+
+
+def is_worth_a_look(subscription: Subscription, hint: Hint) -> bool:
+    """False when the subscription knows already what the hint can tell: an echo of its own doing."""
+    if subscription.is_over:
+        return False
+    recovery = subscription.recovery
+    match hint.news:
+        case News.BILL_PAID | News.BILL_CLOSED:
+            return hint.object_id != subscription.settled_invoice
+        case News.BILL_FAILED:
+            return bool(subscription.agreement_ref) and (recovery is None or recovery.invoice_ref != hint.object_id)
+        case News.AGREEMENT_ENDED:
+            return hint.object_id == subscription.agreement_ref
+        case News.CARD_CHANGED:
+            return True

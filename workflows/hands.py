@@ -1,0 +1,172 @@
+"""How a workflow reaches outside: each activity with its queue, its timeouts and its words for the operator."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+from activities.payments import (
+    BeginRequest,
+    CardRequest,
+    CheckoutRequest,
+    CollectRequest,
+    EndRequest,
+    PaymentActivities,
+    RestartRequest,
+    StandingRequest,
+    SwitchRequest,
+)
+from activities.records import AnchorRequest, RecordActivities
+from domain.journal import Step
+from domain.lifecycle import Subscription
+from domain.names import PAYMENTS_QUEUE
+from domain.payments import Charge, Standing, Wallet
+from domain.policy import TrialPolicy
+from domain.reminders import Reminder
+
+PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
+"""Retried until the outside is back: to give up would leave a step half done."""
+
+
+class _Remote(TypedDict):
+    task_queue: str
+    start_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+class _Local(TypedDict):
+    start_to_close_timeout: timedelta
+    local_retry_threshold: timedelta
+    retry_policy: RetryPolicy
+
+
+PAYMENTS: _Remote = {
+    "task_queue": PAYMENTS_QUEUE,
+    "start_to_close_timeout": timedelta(seconds=45),
+    "retry_policy": PATIENT,
+}
+DATABASE: _Local = {
+    "start_to_close_timeout": timedelta(seconds=10),
+    # Retried within the workflow task for so long, then by a timer in between.
+    "local_retry_threshold": timedelta(seconds=20),
+    "retry_policy": PATIENT,
+}
+
+
+async def record(step: Step) -> None:
+    """Write the step down; returns when it is in the database."""
+    await workflow.execute_local_activity_method(
+        RecordActivities.record,
+        step,
+        **DATABASE,
+        summary=", ".join(entry.kind for entry in step.entries),
+    )
+
+
+async def anchor_reminders(customer: str, ends_at: datetime, trial: TrialPolicy) -> tuple[Reminder, ...]:
+    return await workflow.execute_local_activity_method(
+        RecordActivities.anchor_reminders,
+        AnchorRequest(customer, ends_at, trial, workflow.now()),
+        **DATABASE,
+        summary=f"Reminders before {ends_at:%Y-%m-%d}",
+    )
+
+
+async def forget_sign_up(customer: str) -> None:
+    await workflow.execute_local_activity_method(
+        RecordActivities.forget_sign_up,
+        customer,
+        **DATABASE,
+        summary="Forget a refused sign-up",
+    )
+
+
+async def put_card(subscription: Subscription, payment_method: str | None, key: str) -> Wallet:
+    request = CardRequest(
+        subscription.customer, subscription.customer_ref, subscription.agreement_ref, payment_method, key
+    )
+    return await workflow.execute_activity_method(
+        PaymentActivities.put_card,
+        request,
+        **PAYMENTS,
+        summary="Put a card on file",
+    )
+
+
+async def charge(subscription: Subscription, key: str) -> Charge:
+    """Take what is due now: the first period, an open bill, or a new period when the old bill's time is over."""
+    recovery = subscription.recovery
+    words = f"Charge {subscription.amount} {subscription.currency} (minor units), try {subscription.charge_tries}"
+    if not subscription.agreement_ref:
+        card_ref = subscription.card.ref if subscription.card else ""
+        return await workflow.execute_activity_method(
+            PaymentActivities.begin,
+            BeginRequest(subscription.id, subscription.customer_ref, card_ref, subscription.items, key),
+            **PAYMENTS,
+            summary=words,
+        )
+    if recovery is not None and recovery.period_end is not None and recovery.period_end > workflow.now():
+        return await workflow.execute_activity_method(
+            PaymentActivities.collect,
+            CollectRequest(recovery.invoice_ref, key),
+            **PAYMENTS,
+            summary=words,
+        )
+    return await workflow.execute_activity_method(
+        PaymentActivities.restart,
+        RestartRequest(subscription.agreement_ref, recovery.invoice_ref if recovery else "", key),
+        **PAYMENTS,
+        summary=f"{words}, new period",
+    )
+
+
+async def look(subscription: Subscription) -> Standing:
+    """Ask the provider how things stand now."""
+    invoice = subscription.recovery.invoice_ref if subscription.recovery else ""
+    return await workflow.execute_activity_method(
+        PaymentActivities.standing,
+        StandingRequest(subscription.customer_ref, subscription.agreement_ref, invoice),
+        **PAYMENTS,
+        summary="Ask the payment provider how things stand",
+    )
+
+
+async def end_agreement(subscription: Subscription) -> None:
+    invoice = subscription.recovery.invoice_ref if subscription.recovery else ""
+    await workflow.execute_activity_method(
+        PaymentActivities.end,
+        EndRequest(subscription.agreement_ref, invoice, f"{subscription.id}/end"),
+        **PAYMENTS,
+        summary="End the agreement with the payment provider",
+    )
+
+
+async def end_at_period_end(subscription: Subscription, *, on: bool) -> None:
+    await workflow.execute_activity_method(
+        PaymentActivities.end_at_period_end,
+        SwitchRequest(subscription.agreement_ref, on, f"{subscription.id}/ends/{subscription.sequence}"),
+        **PAYMENTS,
+        summary="Bill no further period" if on else "Bill on",
+    )
+
+
+async def hold(subscription: Subscription, *, on: bool) -> None:
+    await workflow.execute_activity_method(
+        PaymentActivities.hold,
+        SwitchRequest(subscription.agreement_ref, on, f"{subscription.id}/hold/{subscription.sequence}"),
+        **PAYMENTS,
+        summary="Stop billing while access is off" if on else "Bill again",
+    )
+
+
+async def open_checkout(subscription: Subscription, urls: Mapping[str, str], key: str) -> tuple[str, str]:
+    return await workflow.execute_activity_method(
+        PaymentActivities.open_checkout,
+        CheckoutRequest(
+            subscription.customer, subscription.customer_ref, subscription.id, urls["success"], urls["cancel"], key
+        ),
+        **PAYMENTS,
+        summary="Open a checkout page",
+    )

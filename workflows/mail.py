@@ -1,0 +1,29 @@
+"""One mail on its way: started when it was written down, ended when it was sent, withdrawn or given up."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities.mail import MailActivities
+    from domain.names import MAIL_QUEUE
+
+LAST_USEFUL_MOMENT = timedelta(days=3)
+
+
+@workflow.defn
+class MailWorkflow:
+    """Delivers one mail, however long the mail server takes to come back."""
+
+    @workflow.run
+    async def run(self, mail_id: str) -> str:
+        return await workflow.execute_activity_method(
+            MailActivities.deliver,
+            mail_id,
+            task_queue=MAIL_QUEUE,
+            start_to_close_timeout=timedelta(seconds=60),
+            schedule_to_close_timeout=LAST_USEFUL_MOMENT,
+            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10)),
+            summary="Hand the mail to the mail server",
+        )

@@ -1,0 +1,89 @@
+"""What is said to a subscription's workflow, and what it carries from run to run."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domain.lifecycle import Subscription
+from domain.news import Hint
+from domain.policy import Policy
+from domain.steering import CancelAt, When
+
+
+@dataclass(frozen=True)
+class Life:
+    """All that one run of the workflow hands to the next."""
+
+    subscription: Subscription
+    policy: Policy
+    payment_method: str | None = None
+    """The card the customer signed up with."""
+    signed_up_by: str = ""
+    sign_up_key: str = ""
+    hints: tuple[Hint, ...] = ()
+    done: tuple[str, ...] = ()
+    """Keys of the latest commands, so that a repeat after continue-as-new does nothing twice."""
+    is_born: bool = False
+
+
+@dataclass(frozen=True)
+class Command:
+    """What every command carries: the caller's key for it, and who the caller is."""
+
+    key: str
+    actor: str
+
+
+@dataclass(frozen=True)
+class Convert(Command):
+    payment_method: str | None = None
+    when: When = When.TRIAL_END
+
+
+@dataclass(frozen=True)
+class PutPaymentMethod(Command):
+    payment_method: str
+
+
+@dataclass(frozen=True)
+class Cancel(Command):
+    at: CancelAt = CancelAt.PERIOD_END
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class ExtendTrial(Command):
+    days: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Suspend(Command):
+    reason: str
+
+
+@dataclass(frozen=True)
+class Reactivate(Command):
+    reason: str
+
+
+@dataclass(frozen=True)
+class OpenCheckout(Command):
+    success_url: str
+    cancel_url: str
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How busy a workflow is, for whoever must wait until it has come to rest."""
+
+    busy: bool
+    due_at: datetime | None
+    over: bool
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command brought about: the projection's sequence that shows it, and an address if one was asked for."""
+
+    sequence: int
+    url: str = field(default="")
