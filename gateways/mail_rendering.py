@@ -1,0 +1,95 @@
+"""Turns an occasion and its facts into a mail: subject, text and HTML."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import css_inline
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from domain.errors import Malformed
+from domain.mails import Occasion, Recipient, Rendered
+from gateways.mail_facts import View, view_of
+from gateways.mail_formats import Formats, greeting_name, one_line
+
+__all__ = ["Brand", "MailRenderer", "Recipient", "Rendered"]
+
+SUBJECT_LIMIT = 150
+DARKEST, LIGHTEST = "#111827", "#ffffff"
+
+
+@dataclass(frozen=True)
+class Brand:
+    """Whose mails these are.
+
+    Raises:
+        Malformed: `field` names the setting that makes no sense.
+    """
+
+    product_name: str
+    public_url: str
+    support_email: str
+    colour: str = "#0f766e"
+    billing_url: str = ""
+    """Where customers manage their subscription, if not at the public address."""
+
+    def __post_init__(self) -> None:
+        if not one_line(self.product_name):
+            raise Malformed("the product needs a name", field="product_name")
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour):
+            raise Malformed(f"{self.colour!r} is no colour: write it as six hex digits, '#0f766e'", field="colour")
+        if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", self.support_email):
+            raise Malformed(f"{self.support_email!r} is no mail address", field="support_email")
+        for name, url in (("public_url", self.public_url), ("billing_url", self.billing_url or "https://-")):
+            if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+                raise Malformed(f"{url!r} is no web address: begin it with https://", field=name)
+
+    @property
+    def ink(self) -> str:
+        """The colour that can be read on the brand's own."""
+        red, green, blue = (int(self.colour[at : at + 2], 16) for at in (1, 3, 5))
+        return DARKEST if (299 * red + 587 * green + 114 * blue) / 1000 > 150 else LIGHTEST
+
+    @property
+    def home(self) -> str:
+        """Where a customer goes when a mail has no better link."""
+        return self.billing_url or self.public_url
+
+
+class MailRenderer:
+    """Writes the mails of one brand from `templates/mail/<occasion>/`."""
+
+    def __init__(self, brand: Brand) -> None:
+        self._brand = brand
+        self._templates = Environment(
+            loader=PackageLoader("templates", "mail"),
+            autoescape=select_autoescape(("html",), default=False),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
+
+    def render(self, occasion: Occasion, facts: Mapping[str, str], recipient: Recipient) -> Rendered:
+        """Write the mail for its reader, in their language and on their clock.
+
+        Raises:
+            IncompleteMail: a required fact is missing, or one makes no sense; the message names it.
+        """
+        view = view_of(occasion, facts, Formats(recipient.locale, recipient.timezone))
+        view["name"] = greeting_name(recipient.name)
+        view["link"] = view["action_url"] or view["billing_url"] or self._brand.home
+        subject = one_line(self._write(occasion, "subject.txt", view), SUBJECT_LIMIT)
+        text = _tidy(self._write(occasion, "body.txt", view))
+        html = self._inliner.inline(self._write(occasion, "body.html", view | {"subject": subject}))
+        return Rendered(subject, text, html)
+
+    def _write(self, occasion: Occasion, part: str, view: View) -> str:
+        return self._templates.get_template(f"{occasion}/{part}").render(view, brand=self._brand)
+
+
+def _tidy(text: str) -> str:
+    """Take out what template logic leaves behind: trailing blanks and runs of empty lines."""
+    lines = "\n".join(line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
