@@ -77,6 +77,12 @@ class CheckoutRequest:
     key: str
 
 
+@dataclass(frozen=True)
+class AdoptRequest:
+    session_ref: str
+    agreement_ref: str
+
+
 class PaymentActivities:
     """The payments activities; one per worker."""
 
@@ -97,6 +103,13 @@ class PaymentActivities:
             wallet = await self._payments.open_wallet(contact, request.payment_method, key=request.key)
             await self._records.remember_wallet(request.customer, wallet.customer_ref)
             return wallet
+
+    @activity.defn
+    async def adopt_checkout(self, request: AdoptRequest) -> Wallet | None:
+        """Put the card of a completed checkout on file. Idempotent by the checkout's own id."""
+        with as_temporal_failures():
+            key = f"adopt/{request.session_ref}"
+            return await self._payments.adopt_checkout(request.session_ref, request.agreement_ref, key=key)
 
     @activity.defn
     async def begin(self, request: BeginRequest) -> Charge:

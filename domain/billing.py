@@ -245,7 +245,17 @@ def _recovery_mails(subscription: Subscription, rung: LadderStep, policy: Policy
     ends = recovery.since + timedelta(days=policy.recovery[-1].day)
     key = f"{moment(recovery.since)}/{rung.day}"
     if rung.suspend:
-        return [mail(subscription, Occasion.SUSPENDED, now, occasion_key=key, keep_data_until=moment(ends), **facts)]
+        return [
+            mail(
+                subscription,
+                Occasion.SUSPENDED,
+                now,
+                occasion_key=key,
+                keep_data_until=moment(ends),
+                reason="nonpayment",
+                **facts,
+            )
+        ]
     if recovery.decline.action_url or recovery.decline.code == "authentication_required":
         action = {"action_url": recovery.decline.action_url} if recovery.decline.action_url else {}
         return [mail(subscription, Occasion.ACTION_REQUIRED, now, occasion_key=key, **facts, **action)]

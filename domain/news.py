@@ -14,6 +14,8 @@ class News(StrEnum):
     BILL_CLOSED = "bill_closed"
     """Voided or written off."""
     AGREEMENT_ENDED = "agreement_ended"
+    CARD_GIVEN = "card_given"
+    """A checkout was completed: a card waits to be put on file."""
     CARD_CHANGED = "card_changed"
 
 
@@ -38,5 +40,5 @@ def is_worth_a_look(subscription: Subscription, hint: Hint) -> bool:
             return bool(subscription.agreement_ref) and (recovery is None or recovery.invoice_ref != hint.object_id)
         case News.AGREEMENT_ENDED:
             return hint.object_id == subscription.agreement_ref
-        case News.CARD_CHANGED:
+        case News.CARD_GIVEN | News.CARD_CHANGED:
             return True

@@ -55,6 +55,10 @@ class Payments(Protocol):
         """Make *payment_method* the card charged, for an agreement (may be empty) too."""
         ...
 
+    async def adopt_checkout(self, session_ref: str, agreement_ref: str, *, key: str) -> Wallet | None:
+        """Make the card given on a checkout page the card charged; None when no card was given there."""
+        ...
+
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
         """Charge the first period and bill every later one; when declined, no agreement comes about."""
         ...

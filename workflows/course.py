@@ -7,9 +7,10 @@ from temporalio.exceptions import ApplicationError
 
 from domain import billing, steering, trial
 from domain.agenda import Action, Due, agenda
-from domain.journal import Cause, Step
+from domain.journal import Cause, CauseKind, Step
 from domain.lifecycle import Event, Status, Subscription, SuspensionKind
-from domain.payments import AgreementStatus, Charge, ChargeOutcome, Standing
+from domain.news import Hint, News
+from domain.payments import AgreementStatus, Card, Charge, ChargeOutcome, Standing
 from domain.policy import Policy, TrialEnd
 from workflows import hands, visible
 
@@ -50,8 +51,10 @@ class Course:
         match due.action:
             case Action.SEND_REMINDER:
                 await self.commit(trial.reminded(self.subscription, now, cause))
+            case Action.EXPIRE_TRIAL if await self._has_card_unheard_of(cause):
+                return None
             case Action.EXPIRE_TRIAL if self.policy.trial.without_card is TrialEnd.CANCEL:
-                await self.end("the trial ended without a card", cause)
+                await self.end("trial_expired", cause)
             case Action.EXPIRE_TRIAL:
                 await self.commit(trial.expired(self.subscription, self.policy, now, cause))
             case Action.CONVERT:
@@ -64,10 +67,16 @@ class Course:
                 await self.end(self.subscription.cancel_reason or self._reason_to_end(), cause)
         return None
 
+    async def _has_card_unheard_of(self, cause: Cause) -> bool:
+        """Before a trial expires: a customer who was at the checkout may have a card there that we were not told of."""
+        if self.subscription.customer_ref:
+            await self.look(cause)
+        return self.subscription.card is not None
+
     def _reason_to_end(self) -> str:
         if self.subscription.recovery is not None:
-            return "the payment could not be recovered"
-        return self.subscription.suspension.reason if self.subscription.suspension else ""
+            return "nonpayment"
+        return self.subscription.suspension.kind if self.subscription.suspension else ""
 
     async def _take_what_is_due(self, cause: Cause) -> timedelta | None:
         charge = await self.charge()
@@ -138,22 +147,33 @@ class Course:
 
     # News
 
+    async def hear(self, hint: Hint) -> None:
+        """Look where a hint points to."""
+        cause = Cause(CauseKind.WEBHOOK, hint.event)
+        if hint.news is not News.CARD_GIVEN:
+            await self.look(cause)
+            return
+        wallet = await hands.adopt_checkout(self.subscription, hint.object_id)
+        if wallet is not None and wallet.card is not None:
+            await self._new_card(wallet.customer_ref, wallet.card, cause)
+
     async def look(self, cause: Cause) -> None:
         """Ask the provider how things stand and take over what is new."""
         standing = await hands.look(self.subscription)
-        card = standing.card
-        known = self.subscription.card.ref if self.subscription.card else ""
-        if card is not None and card.ref != known:
-            replaced = steering.card_replaced(
-                self.subscription, self.subscription.customer_ref, card, workflow.now(), cause
-            )
-            await self.commit(replaced)
         if standing.agreement is AgreementStatus.ENDED:
-            await self.end("the agreement was ended at the payment provider", cause)
+            await self.end("ended_at_provider", cause)
             return
         await self._take_over(standing, cause)
-        if card is not None and card.ref != known:
-            await self.try_card_now(cause)
+        if standing.card is not None:
+            await self._new_card(self.subscription.customer_ref, standing.card, cause)
+
+    async def _new_card(self, customer_ref: str, card: Card, cause: Cause) -> None:
+        known = self.subscription.card
+        if known is not None and known.ref == card.ref:
+            return
+        step = steering.card_replaced(self.subscription, customer_ref, card, workflow.now(), cause)
+        await self.commit(step)
+        await self.try_card_now(cause)
 
     async def _take_over(self, standing: Standing, cause: Cause) -> None:
         subscription, latest, now = self.subscription, standing.latest, workflow.now()

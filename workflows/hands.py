@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 from activities.payments import (
+    AdoptRequest,
     BeginRequest,
     CardRequest,
     CheckoutRequest,
@@ -92,6 +93,15 @@ async def put_card(subscription: Subscription, payment_method: str | None, key: 
         request,
         **PAYMENTS,
         summary="Put a card on file",
+    )
+
+
+async def adopt_checkout(subscription: Subscription, session_ref: str) -> Wallet | None:
+    return await workflow.execute_activity_method(
+        PaymentActivities.adopt_checkout,
+        AdoptRequest(session_ref, subscription.agreement_ref),
+        **PAYMENTS,
+        summary="Put the card given at checkout on file",
     )
 
 

@@ -156,7 +156,7 @@ class SubscriptionWorkflow:
             if self._hints:
                 hint = self._hints[0]
                 if is_worth_a_look(self._now, hint):
-                    await self._course.look(Cause(CauseKind.WEBHOOK, hint.event))
+                    await self._course.hear(hint)
                 self._hints.popleft()
                 return
             wakes_at, now = self._wakes_at(), workflow.now()

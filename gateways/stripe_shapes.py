@@ -1,0 +1,99 @@
+"""Stripe's objects (as dictionaries, API 2026-10-28.endive) in our words. Enums are open: new values are tolerated."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.payments import AgreementStatus, Card, Charge, ChargeOutcome, Decline, Invoice
+from gateways.stripe_errors import NEEDS_CUSTOMER
+
+ENDED = frozenset({"canceled", "incomplete_expired"})
+
+
+def instant(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def card(payment_method: Any) -> Card | None:
+    """The card in an expanded payment method; other kinds are shown by their type."""
+    if not isinstance(payment_method, dict):
+        return None
+    details = payment_method.get("card") or {}
+    return Card(
+        ref=payment_method["id"],
+        brand=details.get("brand") or payment_method.get("type", "card"),
+        last4=details.get("last4") or "",
+        exp_month=details.get("exp_month") or 0,
+        exp_year=details.get("exp_year") or 0,
+    )
+
+
+def invoice(found: dict[str, Any]) -> Invoice:
+    lines = (found.get("lines") or {}).get("data") or [{}]
+    period = lines[-1].get("period") or {}
+    return Invoice(
+        ref=found["id"],
+        number=found.get("number") or "",
+        status=found.get("status") or "",
+        amount=found.get("amount_due") or found.get("total") or 0,
+        currency=found.get("currency") or "",
+        url=found.get("hosted_invoice_url") or "",
+        pdf=found.get("invoice_pdf") or "",
+        attempts=found.get("attempt_count") or 0,
+        period_start=instant(period.get("start")),
+        period_end=instant(period.get("end")),
+    )
+
+
+def agreement_status(subscription: dict[str, Any]) -> AgreementStatus:
+    return AgreementStatus.ENDED if subscription.get("status") in ENDED else AgreementStatus.LIVE
+
+
+def period(subscription: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """The current period, which lives on the items."""
+    items = (subscription.get("items") or {}).get("data") or []
+    if not items:
+        return None, None
+    return instant(items[0].get("current_period_start")), instant(items[0].get("current_period_end"))
+
+
+def charge_of(subscription: dict[str, Any], bill: dict[str, Any] | None) -> Charge | None:
+    """What has come of an agreement's bill."""
+    if not isinstance(bill, dict):
+        return None
+    start, end = period(subscription)
+    told = invoice(bill)
+    outcome, decline = _outcome(bill)
+    return Charge(outcome, told, decline, subscription["id"], start, end)
+
+
+def _outcome(bill: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:
+    match bill.get("status"):
+        case "paid":
+            return ChargeOutcome.PAID, None
+        case "void" | "uncollectible":
+            return ChargeOutcome.GONE, None
+        case "open" if bill.get("attempted"):
+            return _failure(bill)
+        case _:
+            return ChargeOutcome.PENDING, None
+
+
+def _failure(bill: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:
+    intent = _latest_intent(bill)
+    error = intent.get("last_payment_error") or {}
+    code = error.get("decline_code") or error.get("code") or "generic_decline"
+    if intent.get("status") == "requires_action" or code in NEEDS_CUSTOMER:
+        link = bill.get("hosted_invoice_url") or ""
+        return ChargeOutcome.ACTION_REQUIRED, Decline("authentication_required", action_url=link)
+    if intent.get("status") == "processing":
+        return ChargeOutcome.PENDING, None
+    return ChargeOutcome.DECLINED, Decline(code, advice=error.get("advice_code") or "")
+
+
+def _latest_intent(bill: dict[str, Any]) -> dict[str, Any]:
+    payments = (bill.get("payments") or {}).get("data") or []
+    for payment in payments:
+        intent = (payment.get("payment") or {}).get("payment_intent")
+        if isinstance(intent, dict):
+            return intent
+    return {}
