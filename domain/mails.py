@@ -145,7 +145,7 @@ def missing_facts(occasion: Occasion, facts: Mapping[str, str]) -> list[str]:
 
 def message_id_for(mail_id: str, from_address: str) -> str:
     """Return the Message-ID of a mail: always the same, so that a second copy of it shows as one."""
-    domain = parseaddr(from_address)[1].rpartition("@")[2]
+    domain = parseaddr(from_address)[1].partition("@")[2]
     if not domain:
         raise ValueError(f"{from_address!r} is no mail address: write it as 'Name <billing@example.com>'")
     return f"<{quote(mail_id, safe='/+')}@{domain.encode('idna').decode()}>"

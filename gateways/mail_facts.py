@@ -31,8 +31,13 @@ class Moment:
     """An instant as the customer's calendar and clock show it."""
 
     day: str
+    """Saturday, 5 December 2026"""
     date: str
+    """5 December 2026"""
+    short: str
+    """Saturday, 5 December"""
     time: str
+    """18:00 CET"""
 
 
 View = dict[str, str | int | bool | Moment | None]
@@ -66,7 +71,7 @@ def _moment(name: str, value: str, formats: Formats) -> Moment | None:
         raise _nonsense(name, value, "an instant such as 2026-12-05T09:00:00Z") from None
     if at.tzinfo is None:
         raise _nonsense(name, value, "an instant with its zone, such as 2026-12-05T09:00:00Z")
-    return Moment(formats.day(at), formats.date(at), formats.time(at))
+    return Moment(formats.day(at), formats.date(at), formats.short(at), formats.time(at))
 
 
 def _count(name: str, value: str) -> int | None:

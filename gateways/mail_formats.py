@@ -11,28 +11,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 NAME_LIMIT = 60
 DEFAULT_EXPONENT = 2
-EXPONENTS = dict.fromkeys(
-    [
-        "BIF",
-        "CLP",
-        "DJF",
-        "GNF",
-        "ISK",
-        "JPY",
-        "KMF",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "UYI",
-        "VND",
-        "VUV",
-        "XAF",
-        "XOF",
-        "XPF",
-    ],
-    0,
-) | dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
+WITHOUT_DECIMALS = frozenset(
+    {
+        *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
+        *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
+    }
+)
+WITH_THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+EXPONENTS = dict.fromkeys(WITHOUT_DECIMALS, 0) | dict.fromkeys(WITH_THREE_DECIMALS, 3)
 """Digits after the point, by ISO 4217; every currency that is not named has two."""
 SYMBOLS = {
     "AUD": "A$",
@@ -102,16 +88,16 @@ class Formats:
 
     def day(self, at: datetime) -> str:
         """Format as "Saturday, 5 December 2026", or the American way."""
-        local = at.astimezone(self.zone)
-        return f"{DAYS[local.weekday()]}, {self.date(at)}"
+        return f"{self._weekday(at)}, {self.date(at)}"
+
+    def short(self, at: datetime) -> str:
+        """Format as "Saturday, 5 December", or the American way."""
+        return f"{self._weekday(at)}, {self._day_and_month(at)}"
 
     def date(self, at: datetime) -> str:
         """Format as "5 December 2026", or the American way."""
-        local = at.astimezone(self.zone)
-        month = MONTHS[local.month - 1]
-        if self._is_american:
-            return f"{month} {local.day}, {local.year}"
-        return f"{local.day} {month} {local.year}"
+        comma = "," if self._is_american else ""
+        return f"{self._day_and_month(at)}{comma} {at.astimezone(self.zone).year}"
 
     def time(self, at: datetime) -> str:
         """Format as "18:00 CET", or the American way."""
@@ -126,6 +112,14 @@ class Formats:
             return ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError):
             return ZoneInfo("UTC")
+
+    def _weekday(self, at: datetime) -> str:
+        return DAYS[at.astimezone(self.zone).weekday()]
+
+    def _day_and_month(self, at: datetime) -> str:
+        local = at.astimezone(self.zone)
+        month = MONTHS[local.month - 1]
+        return f"{month} {local.day}" if self._is_american else f"{local.day} {month}"
 
     @property
     def _is_american(self) -> bool:

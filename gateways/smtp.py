@@ -17,6 +17,7 @@ from aiosmtplib import (
     SMTP,
     SMTPDataError,
     SMTPException,
+    SMTPNotSupported,
     SMTPRecipientRefused,
     SMTPRecipientsRefused,
     SMTPResponseException,
@@ -25,7 +26,7 @@ from aiosmtplib import (
 
 from domain.errors import GatewayRefused, GatewayUnavailable, Malformed, TenureError
 from domain.mails import OutgoingMail, message_id_for
-from gateways.mail_formats import NAME_LIMIT, one_line
+from gateways.mail_formats import greeting_name, one_line
 
 __all__ = ["OutgoingMail", "SmtpMailer", "build_message", "message_id_for"]
 
@@ -35,7 +36,7 @@ GOODBYE_SECONDS = 1.0
 ANSWER_LIMIT = 300
 AUTHENTICATION_NEEDED = 530
 
-_MAILBOX = re.compile(r"""[^\s@<>()\[\]",:;\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*""")
+_MAILBOX = re.compile(r"""[^\s@<>()\[\]",:;\\\ud800-\udfff]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*""")
 _ANY_ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>]+>?")
 
 
@@ -118,9 +119,11 @@ class SmtpMailer:
         sender, recipient = parseaddr(message.from_)[1], mailbox(message.to)
 
         async def hand_over(client: SMTP) -> None:
-            if not recipient.isascii() and not client.supports_extension("smtputf8"):
-                raise GatewayRefused("the mail server cannot send to addresses with letters such as ü", field="email")
-            await client.send_message(email, sender=sender, recipients=[recipient])
+            try:
+                await client.send_message(email, sender=sender, recipients=[recipient])
+            except SMTPNotSupported:
+                reason = "the mail server cannot send to addresses with letters such as ü"
+                raise GatewayRefused(reason, field="email") from None
 
         await self._talk(hand_over)
 
@@ -216,7 +219,7 @@ def build_message(mail: OutgoingMail) -> EmailMessage:
 
 def _to(mail: OutgoingMail) -> Address:
     user, _, domain = mailbox(mail.to).rpartition("@")
-    return Address(one_line(mail.to_name or "", NAME_LIMIT), user, domain)
+    return Address(greeting_name(mail.to_name), user, domain)
 
 
 def mailbox(address: str) -> str:
