@@ -40,7 +40,7 @@ def reminded(subscription: Subscription, now: datetime, cause: Cause) -> Step:
         Entry(
             "trial_ending",
             now,
-            f"Reminder: the trial ends in {latest.days} days",
+            f"Reminder: the trial ends in {latest.days} day{'s' if latest.days != 1 else ''}",
             cause,
             {"days": str(latest.days)},
         )

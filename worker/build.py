@@ -1,0 +1,100 @@
+"""Builds the workers: one per task queue, each with its own limits, all with the same parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.inbox import InboxActivities
+from activities.mail import MailActivities
+from activities.payments import PaymentActivities
+from activities.records import RecordActivities
+from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
+from domain.ports import Mailer, Mails, Payments, Records
+from worker.post import TemporalPost
+from workflows.mail import MailWorkflow
+from workflows.subscription import SubscriptionWorkflow
+from workflows.sweep import SweepWebhooksWorkflow
+
+PURE_PACKAGES = ("activities", "domain")
+"""Deterministic on import, so the workflow sandbox need not load them anew for every run."""
+
+PAYMENTS_A_SECOND = 80.0
+"""For the whole fleet: Stripe allows 100 requests a second, and some steps make two or three."""
+MAILS_A_SECOND = 50.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the workers work with."""
+
+    records: Records
+    mails: Mails
+    payments: Payments
+    mailer: Mailer
+    inbox: InboxActivities
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PURE_PACKAGES))
+
+
+def build_workers(client: Client, parts: Parts, *, max_cached_workflows: int = 1000) -> list[Worker]:
+    """Return the workers that production, sandbox and tests all run."""
+    records = RecordActivities(parts.records, TemporalPost(client))
+    payments = PaymentActivities(parts.payments, parts.records)
+    mail = MailActivities(parts.mails, parts.mailer)
+    return [
+        Worker(
+            client,
+            task_queue=LIFECYCLE_QUEUE,
+            workflows=[SubscriptionWorkflow, MailWorkflow, SweepWebhooksWorkflow],
+            # Database steps run here as local activities, within the workflow task.
+            activities=[records.record, records.anchor_reminders, records.forget_sign_up],
+            workflow_runner=workflow_runner(),
+            max_cached_workflows=max_cached_workflows,
+        ),
+        Worker(
+            client,
+            task_queue=PAYMENTS_QUEUE,
+            activities=[
+                payments.put_card,
+                payments.adopt_checkout,
+                payments.begin,
+                payments.collect,
+                payments.restart,
+                payments.standing,
+                payments.end,
+                payments.end_at_period_end,
+                payments.hold,
+                payments.open_checkout,
+            ],
+            max_concurrent_activities=50,
+            max_task_queue_activities_per_second=PAYMENTS_A_SECOND,
+        ),
+        Worker(
+            client,
+            task_queue=MAIL_QUEUE,
+            activities=[mail.deliver],
+            max_concurrent_activities=10,
+            max_task_queue_activities_per_second=MAILS_A_SECOND,
+        ),
+        Worker(
+            client,
+            task_queue=RECORDS_QUEUE,
+            activities=[parts.inbox.sweep],
+            max_concurrent_activities=5,
+        ),
+    ]
+
+
+@asynccontextmanager
+async def at_work(workers: list[Worker]) -> AsyncIterator[None]:
+    """Run the workers while the block runs; on the way out they finish what they have begun."""
+    async with AsyncExitStack() as stack:
+        for worker in workers:
+            await stack.enter_async_context(worker)
+        yield
