@@ -21,7 +21,7 @@ from sandbox.travel import NotSettledError, Traveller
 from tests.sandbox.toy import MONTH, Toy, ToyActivities, ToyLife, ToyStripe, ToyWorkflow
 
 DAY = timedelta(days=1)
-HARDLY = timedelta(milliseconds=500)
+HARDLY = timedelta(seconds=2)
 """What a step may take on a busy machine; the clocks go on meanwhile."""
 
 
@@ -113,8 +113,7 @@ async def test_a_year_of_months_agrees_on_both_clocks_when_runs_follow_each_othe
     assert all(timedelta() <= entry.at - due < HARDLY for entry, due in zip(diary, renewals, strict=True))
     apart = world.stripe.now("year") - await world.skipper.get_current_time(life.handle)
     assert abs(apart) < timedelta(milliseconds=50)
-    print(f"{took / 13:.3f} s a boundary, clocks {apart.total_seconds() * 1000:.1f} ms apart")
-    assert took < 10
+    assert took < 10  # about 1 s on a machine that has nothing else to do
 
 
 async def test_news_of_stripe_come_first_when_a_deadline_falls_on_the_same_moment(world: World) -> None:
@@ -125,6 +124,19 @@ async def test_news_of_stripe_come_first_when_a_deadline_falls_on_the_same_momen
     await world.traveller.travel(life, (MONTH * 2).total_seconds())
 
     assert [entry.what for entry in await life.diary()] == [f"news of {moment.isoformat()}", "deadline"]
+
+
+async def test_slow_webhooks_are_waited_for_when_time_goes_by(world: World) -> None:
+    start = datetime.now(UTC)
+    life = await world.live("slow", Toy())
+    world.stripe.due["slow"] = [start + DAY, start + DAY * 2]
+    world.stripe.slow_s = 0.2
+    try:
+        await world.traveller.travel(life, (DAY * 3).total_seconds())
+    finally:
+        world.stripe.slow_s = 0.0
+
+    assert [round((entry.at - start) / DAY) for entry in await life.diary()] == [1, 2]
 
 
 async def test_only_the_simulator_moves_when_the_life_is_over(world: World) -> None:

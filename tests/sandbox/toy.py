@@ -142,6 +142,8 @@ class ToyStripe:
     ahead: defaultdict[str, timedelta] = field(default_factory=lambda: defaultdict(timedelta))
     held: set[str] = field(default_factory=set)
     webhooks: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    slow_s: float = 0.0
+    deliveries: set[asyncio.Task[None]] = field(default_factory=set)
 
     def now(self, customer: str) -> datetime:
         return datetime.now(UTC) + self.ahead[customer]
@@ -155,18 +157,26 @@ class ToyStripe:
             if moment <= to:
                 self.due[customer].remove(moment)
                 self.webhooks[customer].append(f"news of {moment.isoformat()}")
-        await self._deliver(customer)
+        self._deliver(customer)
 
     def hold_webhooks(self, customer: str) -> None:
         self.held.add(customer)
 
     async def release_webhooks(self, customer: str) -> None:
         self.held.discard(customer)
-        await self._deliver(customer)
+        self._deliver(customer)
 
     async def webhooks_settled(self, customer: str, within: float) -> bool:
         return not self.webhooks[customer]
 
-    async def _deliver(self, customer: str) -> None:
-        while self.webhooks[customer] and customer not in self.held:
-            await self.handles[customer].signal(ToyWorkflow.told, self.webhooks[customer].pop(0))
+    def _deliver(self, customer: str) -> None:
+        if customer not in self.held:
+            delivery = asyncio.create_task(self._deliver_all(customer))
+            self.deliveries.add(delivery)
+            delivery.add_done_callback(self.deliveries.discard)
+
+    async def _deliver_all(self, customer: str) -> None:
+        while self.webhooks[customer]:
+            await asyncio.sleep(self.slow_s)
+            await self.handles[customer].signal(ToyWorkflow.told, self.webhooks[customer][0])
+            del self.webhooks[customer][0]
