@@ -1,0 +1,97 @@
+"""Facts of all kinds, and eyes to read the mails made of them."""
+
+from dataclasses import replace
+from functools import cache
+from html.parser import HTMLParser
+
+from domain.mails import Occasion, Recipient, Rendered
+from gateways.mail_rendering import Brand, MailRenderer
+
+BRAND = Brand(
+    "Northwind",
+    "https://app.northwind.example",
+    "help@northwind.example",
+    billing_url="https://app.northwind.example/billing",
+)
+ADA = Recipient("ada@example.com", "Ada Lovelace", "en", "Europe/Berlin")
+
+PLAN = {
+    "plan": "professional",
+    "plan_name": "Professional",
+    "interval": "month",
+    "amount": "19900",
+    "currency": "usd",
+    "access": "full",
+    "has_card": "no",
+}
+CARD = {"has_card": "yes", "card_brand": "visa", "card_last4": "4242"}
+BILL = {
+    "invoice_number": "NW-0003",
+    "invoice_url": "https://pay.example.com/i/3",
+    "invoice_pdf": "https://pay.example.com/i/3.pdf",
+    "period_end": "2027-01-05T09:00:00Z",
+}
+TRY = {
+    "attempt": "2",
+    "attempts": "6",
+    "decline_code": "insufficient_funds",
+    "next_attempt_at": "2026-12-08T09:00:00Z",
+}
+SUSPENSION = {"keep_data_until": "2027-01-18T09:00:00Z", "cancel_at": "2027-01-18T09:00:00Z"}
+
+FULL_FACTS = {
+    **PLAN,
+    **CARD,
+    **BILL,
+    **TRY,
+    **SUSPENSION,
+    "trial_ends_at": "2026-12-05T17:30:00Z",
+    "days_left": "3",
+    "action_url": "https://pay.example.com/confirm/1",
+    "canceled_reason": "nonpayment",
+    "billing_url": "https://app.northwind.example/me",
+    "reason": "nonpayment",
+}
+
+
+@cache
+def renderer() -> MailRenderer:
+    return MailRenderer(BRAND)
+
+
+def write(occasion: Occasion, **facts: str) -> Rendered:
+    return renderer().render(occasion, {**PLAN, **facts}, ADA)
+
+
+def words(html: str) -> str:
+    """The text a reader of the HTML sees, on one line."""
+    reader = Reader()
+    reader.feed(html)
+    return " ".join("".join(reader.seen).split())
+
+
+class Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self._hidden = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self._hidden = tag in ("style", "title")
+        self.addresses += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.seen.append(data)
+
+
+def assert_both_say(mail: Rendered, *sentences: str) -> None:
+    for sentence in sentences:
+        assert sentence in " ".join(mail.text.split())
+        assert sentence in words(mail.html)
