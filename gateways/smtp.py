@@ -145,7 +145,7 @@ class SmtpMailer:
             async with asyncio.timeout(self._total_seconds):
                 await client.connect()
                 await talk(client)
-        except (SMTPException, OSError, TimeoutError, ValueError) as error:
+        except (SMTPException, OSError, TimeoutError) as error:
             # The server's words can hold the address, and a cause is kept in workflow histories: no cause.
             raise self._in_our_words(error) from None
         else:
@@ -179,8 +179,6 @@ class SmtpMailer:
             return GatewayUnavailable(f"{where} did not take the mail: {_answer(error)}")
         if isinstance(error, TimeoutError):
             return GatewayUnavailable(f"{where} did not answer in time")
-        if isinstance(error, ValueError):
-            return GatewayRefused(f"the mail cannot be sent: {_without_addresses(str(error))}", field="email")
         return GatewayUnavailable(f"{where} cannot be reached: {_without_addresses(str(error))}")
 
 

@@ -1,6 +1,5 @@
 """Facts of all kinds, and eyes to read the mails made of them."""
 
-from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 

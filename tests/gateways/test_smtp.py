@@ -201,6 +201,29 @@ async def test_the_server_is_unavailable_when_it_hangs_up_at_once() -> None:
             await SmtpMailer(f"smtp://127.0.0.1:{port}").send(MAIL)
 
 
+async def test_the_server_is_unavailable_when_its_encryption_cannot_be_trusted() -> None:
+    async def botch_the_handshake(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        await reader.readline()
+        writer.write(b"250-hello\r\n250 STARTTLS\r\n")
+        await reader.readline()
+        writer.write(b"220 go ahead\r\nthis is no handshake\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(botch_the_handshake, "127.0.0.1", 0) as broken:
+        port = broken.sockets[0].getsockname()[1]
+        with pytest.raises(GatewayUnavailable):
+            await SmtpMailer(f"smtp+starttls://127.0.0.1:{port}").send(MAIL)
+
+
+@pytest.mark.parametrize("to", [".a@b.example", "a..b@c.example", "a@-b", "'x'@y.example", "a!b%c@d.example"])
+async def test_an_odd_address_is_for_the_server_to_judge(mailbox: Mailbox, to: str) -> None:
+    await SmtpMailer(mailbox.url).send(replace(MAIL, to=to))
+
+    assert mailbox.envelopes[0].rcpt_tos == [to]
+
+
 async def test_an_address_with_an_umlaut_is_reached_when_the_server_can(mailbox: Mailbox) -> None:
     await SmtpMailer(mailbox.url).send(replace(MAIL, to="jürgen@exämple.com"))
 
