@@ -1,0 +1,104 @@
+"""A SaaS product as it talks to Tenure: sign-ups and commands over HTTP, and in the sandbox time and cards as well."""
+
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx
+
+from sandbox.stack import Addresses
+
+PATIENCE = 120.0
+
+
+class RefusedError(Exception):
+    """Tenure said no."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(f"{status} {problem.get('code')}: {problem.get('detail')}")
+        self.status = status
+        self.problem = problem
+
+
+class Product:
+    """A client of the API and of the sandbox's controls."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        headers = {"Authorization": f"Bearer {addresses.admin_key}"}
+        self._api = httpx.AsyncClient(base_url=addresses.api_url, headers=headers, timeout=PATIENCE)
+        self._sandbox = httpx.AsyncClient(base_url=addresses.sandbox_url, timeout=PATIENCE)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._api.aclose()
+        await self._sandbox.aclose()
+
+    async def sign_up(
+        self, external_id: str, *, plan: str = "starter", key: str | None = None, **more: Any
+    ) -> dict[str, Any]:
+        """Start a subscription; *more* is what else the contract's body may hold."""
+        customer = {"external_id": external_id, "email": f"{external_id}@example.com"} | more.pop("customer", {})
+        return await self.post("/v1/subscriptions", {"customer": customer, "plan": plan, **more}, key=key)
+
+    async def command(self, subscription: str, name: str, *, key: str | None = None, **body: Any) -> dict[str, Any]:
+        """Give a command and return the subscription after it."""
+        return await self.post(f"/v1/subscriptions/{subscription}/{name}", body, key=key)
+
+    async def subscription(self, subscription: str) -> dict[str, Any]:
+        return await self.get(f"/v1/subscriptions/{subscription}")
+
+    async def timeline(self, subscription: str) -> dict[str, Any]:
+        return await self.get(f"/v1/subscriptions/{subscription}/timeline")
+
+    async def checkout(self, subscription: str, payment_method: str = "pm_card_visa") -> None:
+        """Open a checkout session and go through its page as the customer would in a browser."""
+        session = await self.post("/v1/checkout-sessions", {"subscription": subscription})
+        async with httpx.AsyncClient(timeout=PATIENCE) as browser:
+            page = await browser.get(session["url"])
+            page.raise_for_status()
+            paid = await browser.post(session["url"], data={"payment_method": payment_method})
+            if paid.status_code >= httpx.codes.BAD_REQUEST:
+                raise RefusedError(paid.status_code, {"detail": paid.text})
+
+    async def travel(self, subscription: str, by: timedelta) -> datetime:
+        """Let time go by for one subscription; returns the time it then has."""
+        body = {"subscription": subscription, "seconds": by.total_seconds()}
+        arrived = await self._sandbox.post("/travel", json=body)
+        return datetime.fromisoformat(_answer(arrived)["now"])
+
+    async def card_answers(self, external_id: str, *answers: str) -> None:
+        """Decide how the card on file answers the next charges; the last answer stays."""
+        _answer(await self._sandbox.post("/card", json={"customer": external_id, "answers": list(answers)}))
+
+    async def faults(self, **faults: Any) -> None:
+        _answer(await self._sandbox.post("/faults", json=faults))
+
+    async def mails(self, external_id: str) -> list[dict[str, Any]]:
+        """Every mail the customer has received, oldest first."""
+        found = await self._sandbox.get("/messages", params={"to": f"{external_id}@example.com"})
+        found.raise_for_status()
+        mails: list[dict[str, Any]] = found.json()
+        return mails
+
+    async def get(self, path: str, **params: str) -> dict[str, Any]:
+        return _answer(await self._api.get(path, params=params))
+
+    async def post(self, path: str, body: dict[str, Any], *, key: str | None = None) -> dict[str, Any]:
+        headers = {"Idempotency-Key": key or str(uuid4())}
+        return _answer(await self._api.post(path, json=body, headers=headers))
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        body = {"detail": response.text}
+    if response.is_error:
+        raise RefusedError(response.status_code, body)
+    found: dict[str, Any] = body
+    return found

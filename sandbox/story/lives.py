@@ -1,0 +1,83 @@
+"""The lives that are told."""
+
+from datetime import timedelta
+
+from sandbox.story.teller import Teller
+
+TRIAL = ("trial_started", "trial_ending", "trial_ending", "trial_ending")
+A_MONTH = timedelta(days=31)
+
+
+async def ada(life: Teller) -> None:
+    """No card at first; she checks out after the second reminder, converts and renews twice."""
+    customer = {"name": "Ada", "timezone": "Europe/London"}
+    await life.signs_up("signs up for Starter without a card", plan="starter", customer=customer)
+    await life.is_now("trialing", "full")
+    await life.has_mails("trial_started")
+    await life.reads_last_mail()
+    await life.lives_until("send_reminder")
+    await life.reads_last_mail()
+    await life.lives_until("send_reminder")
+    await life.reads_last_mail()
+    await life.product.checkout(life.subscription)
+    life.say("checks out: a card is on file, the remaining trial days stay hers")
+    await life.lives_until("send_reminder")
+    await life.reads_last_mail()
+    await life.has_mails(*TRIAL)
+    await life.lives_until("convert")
+    await life.is_now("active", "full", "converted")
+    await life.has_mails(*TRIAL, "converted", "receipt")
+    for receipts in (2, 3):
+        await life.lives_for(A_MONTH)
+        await life.is_now("active", "full", "renewed")
+        await life.reads_last_mail()
+        await life.has_mails(*TRIAL, "converted", *["receipt"] * receipts)
+    await life.has_paid(3)
+
+
+async def grace(life: Teller) -> None:
+    """Her renewal is declined; the ladder climbs to suspension, a new card brings her back at once."""
+    customer = {"name": "Grace", "timezone": "America/New_York"}
+    await life.signs_up("signs up with a card", plan="starter", customer=customer, payment_method="pm_card_visa")
+    await life.lives_until("convert")
+    await life.is_now("active", "full", "converted")
+    paid_up = (*TRIAL, "converted", "receipt")
+    await life.has_mails(*paid_up)
+    await life.product.card_answers(life.external_id, "insufficient_funds")
+    life.say("her bank will decline from now on: insufficient funds")
+    await life.lives_until("renew")
+    await life.lives_for(timedelta(hours=2))
+    await life.is_now("past_due", "full", "renewal declined, day 0")
+    await life.reads_last_mail()
+    failed = ["payment_failed"]
+    for day, access, mails in ((1, "full", 0), (3, "full", 1), (5, "limited", 1), (7, "limited", 1)):
+        await life.lives_until("recover")
+        failed += ["payment_failed"] * mails
+        await life.has_mails(*paid_up, *failed)
+        await life.is_now("past_due", access, f"recovery day {day}, the retry is declined")
+    await life.lives_until("recover")
+    await life.is_now("suspended", "none", "recovery day 14, the last retry is declined")
+    await life.reads_last_mail()
+    await life.has_mails(*paid_up, *failed, "suspended")
+    await life.commands("gives a new card: charged at once", "payment-method", payment_method="pm_card_mastercard")
+    await life.lives_for(timedelta(minutes=1))
+    await life.is_now("active", "full", "reactivated")
+    await life.has_mails(*paid_up, *failed, "suspended", "reactivated", "receipt")
+    await life.has_paid(2)
+
+
+async def edsger(life: Teller) -> None:
+    """He never adds a card: the trial expires, his data is kept."""
+    customer = {"name": "Edsger", "timezone": "Europe/Amsterdam"}
+    await life.signs_up("signs up without a card", plan="professional", customer=customer)
+    for _ in range(3):
+        await life.lives_until("send_reminder")
+        await life.reads_last_mail()
+    await life.lives_until("expire_trial")
+    await life.is_now("suspended", "none", "trial expired")
+    await life.reads_last_mail()
+    await life.has_mails(*TRIAL, "trial_expired")
+    await life.has_paid(0)
+
+
+LIVES = (("Ada", ada), ("Grace", grace), ("Edsger", edsger))

@@ -1,0 +1,86 @@
+"""Tells a life step by step: every line carries its date, and a life that takes another turn fails loudly."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sandbox.product import Product
+
+LONGEST_WAIT = timedelta(days=60)
+
+
+class StoryBroken(AssertionError):  # noqa: N818 - it says what happened
+    """Something differs from what the story tells."""
+
+
+@dataclass
+class Teller:
+    """One customer's life as it is played and told."""
+
+    name: str
+    product: Product
+    tell: Callable[[str], None]
+    subscription: str = ""
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def external_id(self) -> str:
+        return self.name.lower()
+
+    def say(self, text: str) -> None:
+        self.tell(f"{self.now:%Y-%m-%d %H:%M}  {self.name:<8} {text}")
+
+    async def signs_up(self, text: str, **more: Any) -> None:
+        made = await self.product.sign_up(self.external_id, **more)
+        self.subscription = made["id"]
+        self.say(text)
+
+    async def commands(self, text: str, name: str, **body: Any) -> None:
+        await self.product.command(self.subscription, name, **body)
+        self.say(text)
+
+    async def lives_until(self, action: str) -> None:
+        """Let time go by until the next *action* of the subscription has been taken."""
+        stands = await self.product.subscription(self.subscription)
+        ahead = [due for due in stands["next_actions"] if due["action"] == action]
+        if not ahead:
+            raise StoryBroken(f"{self.name}: no {action!r} is ahead, only {stands['next_actions']}")
+        at = datetime.fromisoformat(ahead[0]["at"])
+        await self.lives_for(max(at - self.now, timedelta()) + timedelta(minutes=1))
+
+    async def lives_for(self, time: timedelta) -> None:
+        if time > LONGEST_WAIT:
+            raise StoryBroken(f"{self.name}: {time} is longer than the story has")
+        self.now = await self.product.travel(self.subscription, time)
+
+    async def is_now(self, status: str, access: str, text: str = "") -> None:
+        """Check where the subscription stands."""
+        stands = await self.product.subscription(self.subscription)
+        if (stands["status"], stands["access"]) != (status, access):
+            raise StoryBroken(
+                f"{self.name} is {stands['status']} with access {stands['access']}, not {status} with {access}"
+            )
+        self.say(f"{text or 'stands'}: {status}, access {access}")
+
+    async def has_mails(self, *occasions: str) -> None:
+        """Check that exactly these mails have come so far, each as often as it is named."""
+        mails = await self.product.mails(self.external_id)
+        found = Counter(mail["headers"]["X-Tenure-Occasion"] for mail in mails)
+        if found != Counter(occasions):
+            raise StoryBroken(f"{self.name} has the mails {dict(found)}, not {dict(Counter(occasions))}")
+        if len({mail["message_id"] for mail in mails}) != len(mails):
+            raise StoryBroken(f"{self.name} has the same mail twice")
+
+    async def reads_last_mail(self) -> None:
+        mails = await self.product.mails(self.external_id)
+        self.say(f"mail: {mails[-1]['subject']}")
+
+    async def has_paid(self, times: int) -> None:
+        """Check how many bills are paid, and that none is paid twice or left open."""
+        found = await self.product.get("/v1/invoices", customer=self.external_id)
+        statuses = Counter(bill["status"] for bill in found["data"])
+        if statuses != Counter({"paid": times}):
+            raise StoryBroken(f"{self.name} has bills {dict(statuses)}, not {times} paid")
+        self.say(f"{times} bills, all paid")

@@ -1,0 +1,155 @@
+"""Conversion, renewal and the recovery ladder, step by step."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain import billing
+from domain.agenda import Action, agenda, next_due
+from domain.journal import Step
+from domain.lifecycle import Status, Subscription, SuspensionKind
+from domain.mails import REQUIRED_FACTS, Occasion
+from domain.payments import Charge, ChargeOutcome, Decline
+from domain.policy import Access, Policy
+from tests.builders import (
+    CAUSE,
+    NOW,
+    PERIOD_END,
+    VISA,
+    a_declined_charge,
+    a_paid_charge,
+    a_paid_subscription,
+    a_past_due_subscription,
+    a_recovery,
+    a_suspended_subscription,
+    a_trial,
+)
+
+POLICY = Policy()
+
+
+def occasions(step: Step) -> list[Occasion]:
+    return [mail.occasion for mail in step.mails]
+
+
+def climb(
+    subscription: Subscription, code: str = "insufficient_funds"
+) -> list[tuple[int, Status, Access, list[Occasion]]]:
+    """Climb the whole ladder with every retry declined; what each rung made of the subscription."""
+    rungs = []
+    while (due := next_due(subscription, POLICY)) is not None and due.action is Action.RECOVER:
+        charge = a_declined_charge(code) if billing.retry_is_due(subscription, POLICY, due.at) else None
+        step = billing.climbed(subscription, charge, POLICY, due.at, CAUSE)
+        subscription = step.subscription
+        rungs.append(((due.at - NOW).days, subscription.status, subscription.access, occasions(step)))
+    return rungs
+
+
+def test_the_first_payment_converts_with_a_welcome_and_a_receipt() -> None:
+    step = billing.paid(a_trial(card=VISA), a_paid_charge(), POLICY, NOW, CAUSE)
+    after = step.subscription
+    assert (after.status, after.access, after.agreement_ref) == (Status.ACTIVE, Access.FULL, "sub_1")
+    assert occasions(step) == [Occasion.CONVERTED, Occasion.RECEIPT]
+    assert after.trial_ends_at == NOW
+    assert not after.reminders
+    assert Occasion.TRIAL_ENDING in step.withdraws
+
+
+def test_a_later_payment_renews_with_one_receipt_named_after_its_bill() -> None:
+    step = billing.paid(a_paid_subscription(), a_paid_charge("in_9"), POLICY, PERIOD_END, CAUSE)
+    assert [mail.key for mail in step.mails] == ["receipt/in_9"]
+    assert step.subscription.period_end == PERIOD_END + timedelta(days=30)
+    assert step.subscription.settled_invoice == "in_9"
+
+
+def test_every_mail_of_a_step_tells_what_its_occasion_requires() -> None:
+    steps = [
+        billing.paid(a_trial(card=VISA), a_paid_charge(), POLICY, NOW, CAUSE),
+        billing.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE),
+        billing.failed(a_paid_subscription(), a_declined_charge("authentication_required"), POLICY, NOW, CAUSE),
+        billing.paid(a_suspended_subscription(), a_paid_charge(), POLICY, NOW, CAUSE),
+    ]
+    for mail in (mail for step in steps for mail in step.mails):
+        assert not REQUIRED_FACTS[mail.occasion] - mail.facts.keys(), mail
+
+
+def test_the_ladder_is_climbed_as_the_default_policy_says() -> None:
+    first = billing.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE)
+    assert first.subscription.status is Status.PAST_DUE
+    assert occasions(first) == [Occasion.PAYMENT_FAILED]
+    failed = [Occasion.PAYMENT_FAILED]
+    assert climb(first.subscription) == [
+        (1, Status.PAST_DUE, Access.FULL, []),
+        (3, Status.PAST_DUE, Access.FULL, failed),
+        (5, Status.PAST_DUE, Access.LIMITED, failed),
+        (7, Status.PAST_DUE, Access.LIMITED, failed),
+        (14, Status.SUSPENDED, Access.NONE, [Occasion.SUSPENDED]),
+    ]
+
+
+def test_the_ladder_ends_in_a_cancellation_on_day_44() -> None:
+    subscription = billing.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE).subscription
+    last = agenda(subscription, POLICY)[-1]
+    assert (last.at, last.action) == (NOW + timedelta(days=44), Action.CANCEL)
+
+
+def test_a_hard_decline_climbs_without_any_retry() -> None:
+    hard = billing.failed(a_paid_subscription(), a_declined_charge("stolen_card"), POLICY, NOW, CAUSE).subscription
+    assert not billing.retry_is_due(hard, POLICY, NOW + timedelta(days=1))
+    assert [rung[1] for rung in climb(hard, "stolen_card")][-1] is Status.SUSPENDED
+
+
+def test_authentication_required_sends_the_link_instead_of_retrying() -> None:
+    decline = Decline("authentication_required", action_url="https://pay.example/authenticate")
+    charge = a_declined_charge(outcome=ChargeOutcome.ACTION_REQUIRED, decline=decline)
+    step = billing.failed(a_paid_subscription(), charge, POLICY, NOW, CAUSE)
+    assert occasions(step) == [Occasion.ACTION_REQUIRED]
+    assert step.mails[0].facts["action_url"] == "https://pay.example/authenticate"
+    assert not billing.retry_is_due(step.subscription, POLICY, NOW + timedelta(days=1))
+
+
+def test_a_failed_conversion_climbs_the_same_ladder_and_owes_no_bill() -> None:
+    declined = Charge(ChargeOutcome.DECLINED, decline=Decline("insufficient_funds"))
+    after = billing.failed(a_trial(card=VISA), declined, POLICY, NOW, CAUSE).subscription
+    assert after.status is Status.PAST_DUE
+    assert after.recovery is not None
+    assert after.recovery.invoice_ref == ""
+    recovered = billing.paid(after, a_paid_charge(), POLICY, NOW + timedelta(days=1), CAUSE)
+    assert occasions(recovered) == [Occasion.CONVERTED, Occasion.RECEIPT]
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        pytest.param(a_past_due_subscription(access=Access.LIMITED), [Occasion.RECEIPT], id="while-past-due"),
+        pytest.param(a_suspended_subscription(), [Occasion.REACTIVATED, Occasion.RECEIPT], id="while-suspended"),
+    ],
+)
+def test_a_recovered_payment_gives_full_access_back(before: Subscription, expected: list[Occasion]) -> None:
+    step = billing.paid(before, a_paid_charge(), POLICY, NOW, CAUSE)
+    after = step.subscription
+    assert (after.status, after.access) == (Status.ACTIVE, Access.FULL)
+    assert (after.recovery, after.suspension) == (None, None)
+    assert occasions(step) == expected
+    assert Occasion.PAYMENT_FAILED in step.withdraws
+
+
+def test_money_that_arrives_while_an_operator_holds_the_subscription_opens_nothing() -> None:
+    held = a_suspended_subscription(SuspensionKind.OPERATOR)
+    step = billing.paid(held, a_paid_charge(), POLICY, NOW, CAUSE)
+    assert (step.subscription.status, step.subscription.access) == (Status.SUSPENDED, Access.NONE)
+    assert occasions(step) == [Occasion.RECEIPT]
+
+
+def test_a_bill_voided_at_the_provider_is_owed_no_more() -> None:
+    gone = a_paid_charge(outcome=ChargeOutcome.GONE)
+    step = billing.not_owed(a_past_due_subscription(), gone, POLICY, NOW, CAUSE)
+    assert step.subscription.status is Status.ACTIVE
+    assert not step.mails
+
+
+def test_a_declined_retry_by_command_leaves_the_ladder_where_it_is() -> None:
+    before = a_past_due_subscription(recovery=a_recovery(step=3))
+    after = billing.failed_again(before, a_declined_charge("lost_card"), NOW, CAUSE).subscription
+    assert after.recovery is not None
+    assert (after.recovery.step, after.recovery.tries, after.recovery.decline.code) == (3, 2, "lost_card")

@@ -1,0 +1,171 @@
+"""What customers and operators may ask for, and what comes of it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from domain import steering, trial
+from domain.agenda import Action, agenda, next_due
+from domain.errors import Malformed, Rejected
+from domain.lifecycle import Event, Status, Subscription, SuspensionKind
+from domain.mails import Occasion
+from domain.news import Hint, News, is_worth_a_look
+from domain.payments import Decline
+from domain.policy import Access, Policy
+from domain.steering import CancelAt, When
+from tests.builders import (
+    CAUSE,
+    MASTERCARD,
+    NOW,
+    PERIOD_END,
+    TRIAL_END,
+    VISA,
+    a_paid_subscription,
+    a_past_due_subscription,
+    a_recovery,
+    a_suspended_subscription,
+    a_trial,
+    in_status,
+)
+
+POLICY = Policy()
+OVER = in_status(Status.CANCELED)
+HELD = a_suspended_subscription(SuspensionKind.OPERATOR)
+EXPIRED = a_suspended_subscription(SuspensionKind.TRIAL_EXPIRED)
+
+REFUSALS: list[tuple[str, Callable[[], None]]] = [
+    ("subscription_canceled", lambda: steering.check_convert(OVER, When.NOW, brings_card=True)),
+    ("already_converted", lambda: steering.check_convert(a_paid_subscription(), When.NOW, brings_card=False)),
+    ("payment_method_required", lambda: steering.check_convert(a_trial(), When.NOW, brings_card=False)),
+    (
+        "cancellation_scheduled",
+        lambda: steering.check_convert(a_trial(cancel_at=TRIAL_END), When.NOW, brings_card=True),
+    ),
+    ("nothing_to_retry", lambda: steering.check_retry(a_paid_subscription(), NOW)),
+    (
+        "card_cannot_be_retried",
+        lambda: steering.check_retry(a_past_due_subscription(recovery=a_recovery(decline=Decline("lost_card"))), NOW),
+    ),
+    ("too_many_tries", lambda: steering.check_retry(a_past_due_subscription(recent_tries=(NOW,) * 15), NOW)),
+    ("suspended_by_operator", lambda: steering.check_retry(HELD, NOW)),
+    ("suspended_by_operator", lambda: steering.check_checkout(HELD)),
+    (
+        "cancellation_scheduled",
+        lambda: steering.check_cancel(a_paid_subscription(cancel_at=PERIOD_END), CancelAt.PERIOD_END),
+    ),
+    ("no_cancellation_scheduled", lambda: steering.check_uncancel(a_trial())),
+    ("already_suspended", lambda: steering.check_suspend(EXPIRED, "fraud")),
+    ("malformed", lambda: steering.check_suspend(a_trial(), "  ")),
+    ("not_suspended", lambda: steering.check_reactivate(a_trial(), "sorry")),
+    ("not_in_trial", lambda: trial.check_extension(a_paid_subscription(), 5, "kind")),
+    ("malformed", lambda: trial.check_extension(a_trial(), 0, "kind")),
+    ("malformed", lambda: trial.check_extension(a_trial(), 91, "kind")),
+    ("malformed", lambda: trial.check_extension(a_trial(), 5, "")),
+    ("cancellation_scheduled", lambda: trial.check_extension(a_trial(cancel_at=TRIAL_END), 5, "kind")),
+]
+
+
+@pytest.mark.parametrize(("code", "check"), REFUSALS, ids=[f"{n}-{code}" for n, (code, _) in enumerate(REFUSALS)])
+def test_an_impossible_command_is_refused_with_a_stable_code(code: str, check: Callable[[], None]) -> None:
+    with pytest.raises(Rejected) as caught:
+        check()
+    assert caught.value.code == code
+    assert isinstance(caught.value, Malformed) is (code == "malformed")
+
+
+def test_what_can_be_asked_for_is_not_refused() -> None:
+    steering.check_convert(a_trial(card=VISA), When.NOW, brings_card=False)
+    steering.check_convert(EXPIRED, When.NOW, brings_card=True)
+    steering.check_cancel(a_paid_subscription(cancel_at=PERIOD_END), CancelAt.NOW)
+    steering.check_retry(a_past_due_subscription(), NOW)
+    steering.check_reactivate(HELD, "cleared")
+    trial.check_extension(EXPIRED, 7, "asked nicely")
+
+
+def test_a_scheduled_cancellation_replaces_everything_that_was_ahead() -> None:
+    step = steering.cancel_scheduled(a_trial(), TRIAL_END, "too dear", NOW, CAUSE)
+    assert [due.action for due in agenda(step.subscription, POLICY)] == [Action.CANCEL]
+    undone = steering.cancel_withdrawn(step.subscription, NOW, CAUSE).subscription
+    assert agenda(undone, POLICY) == agenda(a_trial(), POLICY)
+
+
+def test_a_cancellation_withdraws_every_waiting_mail_but_a_receipt() -> None:
+    step = steering.canceled(a_past_due_subscription(), "too dear", NOW, CAUSE)
+    assert set(step.withdraws) == set(Occasion) - {Occasion.RECEIPT, Occasion.CANCELED}
+    assert agenda(step.subscription, POLICY) == ()
+    assert step.subscription.access is Access.NONE
+
+
+def test_an_extension_moves_the_end_from_the_old_one_while_the_trial_runs_and_from_now_once_it_is_over() -> None:
+    assert trial.end_after_extension(a_trial(), 7, NOW) == TRIAL_END + timedelta(days=7)
+    assert trial.end_after_extension(EXPIRED, 7, NOW) == NOW + timedelta(days=7)
+
+
+def test_missed_reminders_are_skipped_and_only_the_latest_is_sent() -> None:
+    step = trial.reminded(a_trial(), TRIAL_END - timedelta(hours=30), CAUSE)
+    assert [mail.facts["days_left"] for mail in step.mails] == ["3"]
+    assert [entry.kind for entry in step.entries] == ["reminder_skipped", "trial_ending"]
+    assert [rung.days for rung in step.subscription.reminders] == [1]
+
+
+def test_a_trial_with_a_card_converts_where_one_without_expires() -> None:
+    assert agenda(a_trial(), POLICY)[-1].action is Action.EXPIRE_TRIAL
+    assert agenda(a_trial(card=VISA), POLICY)[-1].action is Action.CONVERT
+
+
+def test_an_expired_trial_is_canceled_after_the_time_the_policy_sets() -> None:
+    after = trial.expired(a_trial(), POLICY, TRIAL_END, CAUSE).subscription
+    due = next_due(after, POLICY)
+    assert due is not None
+    assert (due.action, due.at) == (Action.CANCEL, TRIAL_END + timedelta(days=30))
+
+
+@pytest.mark.parametrize(
+    ("before", "event"),
+    [
+        pytest.param(EXPIRED, Event.RETURNED_TO_TRIAL, id="expired-trial"),
+        pytest.param(HELD, Event.RETURNED_PAID_UP, id="held-while-paid-up"),
+        pytest.param(a_suspended_subscription(), Event.RETURNED_OWING, id="unpaid"),
+    ],
+)
+def test_a_reactivation_brings_back_what_was_suspended(before: Subscription, event: Event) -> None:
+    back = steering.way_back(before, timedelta(days=7), NOW)
+    step = steering.returned(before, back, (), "sorry", NOW, CAUSE)
+    assert back.event is event
+    assert step.subscription.access is Access.FULL
+    assert [mail.occasion for mail in step.mails] == [Occasion.REACTIVATED]
+
+
+def test_an_operators_hold_takes_no_days_from_a_trial() -> None:
+    held = steering.suspended(a_trial(), "a look into it", NOW, CAUSE).subscription
+    back = steering.way_back(held, timedelta(days=7), NOW + timedelta(days=40))
+    assert back.trial_ends_at == TRIAL_END + timedelta(days=40)
+
+
+def test_an_unpaid_subscription_given_back_has_the_whole_ladder_ahead_again() -> None:
+    later = NOW + timedelta(days=20)
+    before = a_suspended_subscription(recovery=a_recovery(step=6, tries=6))
+    back = steering.way_back(before, timedelta(days=7), later)
+    after = steering.returned(before, back, (), "sorry", later, CAUSE).subscription
+    assert agenda(after, POLICY)[0].at == later + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("hint", "worth"),
+    [
+        (Hint("evt", News.BILL_PAID, "in_1"), False),
+        (Hint("evt", News.BILL_PAID, "in_7"), True),
+        (Hint("evt", News.AGREEMENT_ENDED, "sub_1"), True),
+        (Hint("evt", News.AGREEMENT_ENDED, "sub_9"), False),
+        (Hint("evt", News.CARD_CHANGED, MASTERCARD.ref), True),
+        (Hint("evt", News.BILL_FAILED, "in_7"), True),
+    ],
+)
+def test_an_echo_of_our_own_doing_is_not_worth_a_look(hint: Hint, worth: bool) -> None:
+    assert is_worth_a_look(a_paid_subscription(), hint) is worth
+
+
+def test_the_failure_of_a_bill_in_recovery_is_no_news() -> None:
+    assert not is_worth_a_look(a_past_due_subscription(), Hint("evt", News.BILL_FAILED, "in_2"))
+    assert not is_worth_a_look(OVER, Hint("evt", News.BILL_PAID, "in_2"))
