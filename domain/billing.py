@@ -243,6 +243,7 @@ def _recovery_mails(subscription: Subscription, rung: LadderStep, policy: Policy
         **_next_try(subscription, recovery, policy),
     }
     ends = recovery.since + timedelta(days=policy.recovery[-1].day)
+    facts["cancel_at"] = moment(ends)
     key = f"{moment(recovery.since)}/{rung.day}"
     if rung.suspend:
         return [

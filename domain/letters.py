@@ -40,7 +40,7 @@ def mail(
 def receipt(subscription: Subscription, charge: Charge, now: datetime) -> list[Mail]:
     """The receipt for a paid bill: one per bill, whoever learned of the payment first."""
     bill = charge.invoice
-    if bill is None:
+    if bill is None or bill.amount == 0:
         return []
     return [mail(subscription, Occasion.RECEIPT, now, occasion_key=bill.ref, **bill_facts(bill, charge.period_end))]
 
@@ -49,7 +49,7 @@ def bill_facts(bill: Invoice, period_end: datetime | None) -> dict[str, str]:
     facts = {
         "amount": str(bill.amount),
         "currency": bill.currency,
-        "invoice_number": bill.number,
+        "invoice_number": bill.number or bill.ref,
         "invoice_url": bill.url,
         "invoice_pdf": bill.pdf,
     }

@@ -238,8 +238,13 @@ def returned(
         ask_at=now if back.event is Event.RETURNED_PAID_UP else None,
     )
     entry = Entry("reactivated", now, f"Reactivated by an operator: {reason}", cause, {"reason": reason})
-    stale = (Occasion.SUSPENDED, Occasion.TRIAL_EXPIRED)
-    return Step(after, (entry,), (mail(after, Occasion.REACTIVATED, now, reason=reason),), withdraws=stale)
+    facts = {"reason": reason}
+    if after.status is Status.TRIALING and after.trial_ends_at is not None:
+        facts["trial_ends_at"] = moment(after.trial_ends_at)
+    elif after.status is Status.ACTIVE and after.period_end is not None:
+        facts["period_end"] = moment(after.period_end)
+    letter = mail(after, Occasion.REACTIVATED, now, **facts)
+    return Step(after, (entry,), (letter,), withdraws=(Occasion.SUSPENDED, Occasion.TRIAL_EXPIRED))
 
 
 def way_back(subscription: Subscription, reopen_for: timedelta, now: datetime) -> Return:

@@ -1,5 +1,7 @@
 """From a mail that was written down to one that the mail server has taken."""
 
+from collections.abc import Callable
+
 from domain.mails import OutgoingMail, Recipient, message_id_for
 from domain.ports import MailToSend
 from gateways.mail_rendering import MailRenderer
@@ -9,11 +11,15 @@ from gateways.smtp import SmtpMailer
 class MailDelivery:
     """Renders and sends mails from one address; implements `domain.ports.Mailer`."""
 
-    def __init__(self, renderer: MailRenderer, mailer: SmtpMailer, from_: str) -> None:
+    def __init__(
+        self, renderer: MailRenderer, mailer: SmtpMailer, from_: str, billing_url: Callable[[str], str]
+    ) -> None:
+        """*billing_url* gives the link by which the customer of a subscription can put a card on file."""
         message_id_for("check", from_)  # An address that cannot be one is to show at start.
         self._renderer = renderer
         self._mailer = mailer
         self._from = from_
+        self._billing_url = billing_url
 
     async def send(self, mail: MailToSend) -> str:
         """Send it and return its Message-ID, the same for the same mail every time.
@@ -25,7 +31,8 @@ class MailDelivery:
         """
         contact = mail.contact
         recipient = Recipient(contact.email, contact.name, contact.locale, contact.timezone)
-        written = self._renderer.render(mail.occasion, mail.facts, recipient)
+        facts = {"billing_url": self._billing_url(mail.subscription)} | mail.facts
+        written = self._renderer.render(mail.occasion, facts, recipient)
         message_id = message_id_for(mail.id, self._from)
         await self._mailer.send(
             OutgoingMail(

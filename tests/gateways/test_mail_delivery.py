@@ -22,13 +22,17 @@ CONTACT = Contact(
 )
 
 
+def pay_link(subscription: str) -> str:
+    return f"https://northwind.example/pay/{subscription}"
+
+
 def a_mail(facts: dict[str, str]) -> MailToSend:
     return MailToSend("m-1", "sub-1", Occasion.CANCELED, datetime(2026, 12, 5, 9, 0, tzinfo=UTC), facts, CONTACT)
 
 
 def delivery(url: str) -> Mailer:
     brand = Brand("Northwind", "https://northwind.example", "help@northwind.example")
-    return MailDelivery(MailRenderer(brand), SmtpMailer(url), "Northwind <billing@northwind.example>")
+    return MailDelivery(MailRenderer(brand), SmtpMailer(url), "Northwind <billing@northwind.example>", pay_link)
 
 
 async def test_a_written_down_mail_arrives_as_its_customers_own() -> None:
@@ -42,6 +46,7 @@ async def test_a_written_down_mail_arrives_as_its_customers_own() -> None:
         assert arrived["Date"] == "Sat, 05 Dec 2026 09:00:00 +0000"
         assert arrived["X-Tenure-Subscription"] == "sub-1"
         assert arrived["X-Tenure-Occasion"] == "canceled"
+        assert b"https://northwind.example/pay/sub-1" in mailbox.only().as_bytes()
 
 
 async def test_nothing_is_sent_when_a_mail_is_incomplete() -> None:
@@ -55,4 +60,4 @@ async def test_nothing_is_sent_when_a_mail_is_incomplete() -> None:
 def test_a_senders_address_that_is_none_shows_at_once() -> None:
     brand = Brand("Northwind", "https://northwind.example", "help@northwind.example")
     with pytest.raises(ValueError, match="'nobody' is no mail address"):
-        MailDelivery(MailRenderer(brand), SmtpMailer("smtp://127.0.0.1"), "nobody")
+        MailDelivery(MailRenderer(brand), SmtpMailer("smtp://127.0.0.1"), "nobody", pay_link)
