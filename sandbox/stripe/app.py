@@ -1,0 +1,161 @@
+"""The API over HTTP: who calls, what was asked, what is answered."""
+
+import asyncio
+import base64
+import json
+from contextlib import suppress
+from urllib.parse import unquote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.stripe.errors import StripeFailure, invalid, unauthorized
+from sandbox.stripe.events import API_VERSION
+from sandbox.stripe.expand import expanded
+from sandbox.stripe.faults import Faults
+from sandbox.stripe.idempotency import Answer, IdempotencyKeys, fingerprint_of
+from sandbox.stripe.ids import new_id
+from sandbox.stripe.params import Params, decode
+from sandbox.stripe.routes import Call, all_calls
+from sandbox.stripe.world import World
+
+SILENT_FOR = 90
+"""Seconds that a swallowed answer keeps its connection open; the SDK gives up after 80."""
+
+CallRecord = tuple[str, str, str | None, int]
+
+
+class Api:
+    def __init__(self, world: World, api_key: str, faults: Faults) -> None:
+        self._world = world
+        self._api_key = api_key
+        self._faults = faults
+        self._keys = IdempotencyKeys(world.store)
+        self._calls = all_calls()
+        self.log: list[CallRecord] = []
+        self.stopping = asyncio.Event()
+
+    async def __call__(self, request: Request) -> Response:
+        key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
+        try:
+            self._admit(request)
+            answer = await self._answer(request, key)
+        except StripeFailure as failure:
+            answer = Answer(failure.status, json.dumps(failure.body))
+        self.log.append((request.method, request.url.path, key, answer.status))
+        if request.method != "GET" and answer.status < 500 and self._faults.swallows_answer():
+            await self._stay_silent(request)
+        return _response(answer, key)
+
+    def _admit(self, request: Request) -> None:
+        given = _key_of(request.headers.get("Authorization", ""))
+        if not given:
+            raise unauthorized("You did not provide an API key. Set it as a Bearer token in the Authorization header.")
+        if given != self._api_key:
+            raise unauthorized(f"Invalid API Key provided: {given[:3]}***{given[-4:]}")
+        version = request.headers.get("Stripe-Version", API_VERSION)
+        if version != API_VERSION:
+            raise invalid(f"This simulator speaks API version {API_VERSION}, not {version}.")
+        if self._faults.happens(self._faults.api.error_rate):
+            status = self._faults.api.status
+            kind = "api_error" if status >= 500 else "invalid_request_error"
+            code = "rate_limit" if status == 429 else None
+            raise StripeFailure(status, kind, "An injected fault: nothing was done.", code=code)
+
+    async def _answer(self, request: Request, key: str | None) -> Answer:
+        path = request.url.path
+        params = await _params(request)
+        fingerprint = fingerprint_of(request.method, path, params)
+        if key is None:
+            return await self._run(request.method, path, params, None, fingerprint)
+        earlier = self._keys.enter(key, fingerprint)
+        if earlier is not None:
+            return earlier
+        try:
+            return await self._run(request.method, path, params, key, fingerprint)
+        finally:
+            self._keys.leave(key)
+
+    async def _run(self, method: str, path: str, params: Params, key: str | None, fingerprint: str) -> Answer:
+        if self._faults.api.delay_s:
+            await asyncio.sleep(self._faults.api.delay_s)
+        call, ids = self._find(method, path)
+        return self._perform(call, ids, call.shape.read(params), key, fingerprint)
+
+    def _find(self, method: str, path: str) -> tuple[Call, Params]:
+        for call in self._calls:
+            match = call.path.fullmatch(path)
+            if match and call.method == method:
+                return call, {name: unquote(value) for name, value in match.groupdict().items()}
+        raise StripeFailure(
+            404,
+            "invalid_request_error",
+            f"Unrecognized request URL ({method}: {path}). The simulator answers the calls that Tenure makes.",
+        )
+
+    def _perform(self, call: Call, ids: Params, params: Params, key: str | None, fingerprint: str) -> Answer:
+        """Do it and keep its answer, in one transaction; a refusal undoes what it does not keep."""
+        world = self._world
+        refusal: StripeFailure | None = None
+        world.events.request = (new_id("req", 14) if call.method != "GET" else None, key)
+        try:
+            with world.store.transaction():
+                try:
+                    thing = call.act(world, ids, params)
+                    answer = Answer(200, json.dumps(expanded(world, thing, params.get("expand", []))))
+                except StripeFailure as failure:
+                    if not failure.keeps:
+                        raise
+                    refusal = failure
+                    answer = Answer(failure.status, json.dumps(failure.body))
+                if key is not None:
+                    self._keys.keep(key, fingerprint, answer)
+        except StripeFailure as failure:
+            if key is not None and failure.ran:
+                self._keys.keep(key, fingerprint, Answer(failure.status, json.dumps(failure.body)))
+            raise
+        finally:
+            world.events.request = (None, None)
+        if refusal is not None:
+            raise refusal
+        return answer
+
+    async def _stay_silent(self, request: Request) -> None:
+        """Hold the connection until the client gives up, the simulator stops, or it has been long enough."""
+        gone = asyncio.create_task(_client_gone(request))
+        stopping = asyncio.create_task(self.stopping.wait())
+        _, left = await asyncio.wait({gone, stopping}, timeout=SILENT_FOR, return_when="FIRST_COMPLETED")
+        for task in left:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _client_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _key_of(authorization: str) -> str:
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            return base64.b64decode(rest).decode().partition(":")[0]
+    return ""
+
+
+async def _params(request: Request) -> Params:
+    query = decode(request.url.query)
+    body = decode((await request.body()).decode()) if request.method == "POST" else {}
+    return {**query, **body}
+
+
+def _response(answer: Answer, key: str | None) -> Response:
+    headers = {"Request-Id": new_id("req", 14), "Stripe-Version": API_VERSION}
+    if key is not None:
+        headers["Idempotency-Key"] = key
+    if answer.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Response(answer.body, answer.status, headers, media_type="application/json")

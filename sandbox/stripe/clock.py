@@ -1,0 +1,64 @@
+"""A clock for each customer, which can only be moved forward."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from sandbox.stripe.store import Store
+
+
+class Clocks:
+    """Real time plus what each customer's clock is ahead of it.
+
+    A customer is named by the Stripe id or by `metadata.external_id`, which may be known before the Stripe
+    customer is.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stopped: dict[str, datetime] = {}
+
+    def name(self, customer: str) -> str:
+        """The one name under which a customer's clock, answers and webhooks are kept."""
+        rows = self._store.ask("SELECT external_id FROM external_ids WHERE customer = ?", customer)
+        return str(rows[0][0]) if rows else customer
+
+    def stripe_ids(self, customer: str) -> list[str]:
+        """The Stripe customers behind a name; it may itself be one."""
+        rows = self._store.ask("SELECT customer FROM external_ids WHERE external_id = ?", self.name(customer))
+        return [row[0] for row in rows] or [customer]
+
+    def introduce(self, customer: str, external_id: str) -> None:
+        """From now on *customer* shares the clock that *external_id* has; it never goes back."""
+        before, after = self._ahead(self.name(customer)), self._ahead(external_id)
+        self._store.tell("INSERT OR REPLACE INTO external_ids VALUES (?, ?)", external_id, customer)
+        if before > after:
+            self._store.tell("INSERT OR REPLACE INTO clocks VALUES (?, ?)", external_id, before)
+
+    def now(self, customer: str | None) -> datetime:
+        real = datetime.now(UTC)
+        if customer is None:
+            return real
+        name = self.name(customer)
+        return self._stopped.get(name) or real + timedelta(seconds=self._ahead(name))
+
+    def _ahead(self, name: str) -> float:
+        rows = self._store.ask("SELECT ahead FROM clocks WHERE customer = ?", name)
+        return float(rows[0][0]) if rows else 0.0
+
+    @contextmanager
+    def stopped(self, customer: str, at: datetime) -> Iterator[None]:
+        """Let things happen at exactly this moment of the customer's time."""
+        name = self.name(customer)
+        self._stopped[name] = at
+        try:
+            yield
+        finally:
+            del self._stopped[name]
+
+    def forward(self, customer: str, to: datetime) -> None:
+        """Set the clock to *to*, unless it is already later."""
+        name = self.name(customer)
+        ahead = (to - datetime.now(UTC)).total_seconds()
+        if ahead > self._ahead(name):
+            self._store.tell("INSERT OR REPLACE INTO clocks VALUES (?, ?)", name, ahead)

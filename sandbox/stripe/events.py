@@ -1,0 +1,60 @@
+"""Events: what happened, as it stood then."""
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox.stripe.clock import Clocks
+from sandbox.stripe.ids import new_id
+from sandbox.stripe.store import Object, Store
+
+API_VERSION = "2026-10-28.endive"
+
+
+def shown(thing: Mapping[str, Any]) -> Object:
+    """*thing* without the fields of our own."""
+    return {name: copy.deepcopy(value) for name, value in thing.items() if not name.startswith("_")}
+
+
+class Events:
+    """Writes events and hands them to the deliverer."""
+
+    def __init__(self, store: Store, clocks: Clocks) -> None:
+        self._store = store
+        self._clocks = clocks
+        self.has_endpoint = False
+        self.request: tuple[str | None, str | None] = (None, None)
+        """Id and idempotency key of the API call being answered."""
+        self.on_queued: Callable[[str], None] = lambda _lane: None
+
+    def emit(self, kind: str, thing: Object, *, customer: str | None, before: Object | None = None) -> None:
+        data: Object = {"object": shown(thing)}
+        if before is not None:
+            data["previous_attributes"] = before
+        request, key = self.request
+        event: Object = {
+            "id": new_id("evt"),
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": int(self._clocks.now(customer).timestamp()),
+            "data": data,
+            "livemode": False,
+            "pending_webhooks": 1 if self.has_endpoint else 0,
+            "request": {"id": request, "idempotency_key": key},
+            "type": kind,
+            "_customer": customer,
+        }
+        self._store.save(event)
+        if self.has_endpoint:
+            lane = self._clocks.name(customer) if customer else ""
+            self._store.tell("INSERT INTO deliveries (event, lane, state) VALUES (?, ?, 'pending')", event["id"], lane)
+            self.on_queued(lane)
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Object:
+    """The values that differ, as they were: `previous_attributes`."""
+    return {
+        name: copy.deepcopy(value)
+        for name, value in before.items()
+        if not name.startswith("_") and after.get(name) != value
+    }

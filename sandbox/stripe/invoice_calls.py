@@ -1,0 +1,93 @@
+"""Calls about invoices."""
+
+from sandbox.stripe import invoices
+from sandbox.stripe.errors import StripeFailure, invalid
+from sandbox.stripe.lists import page
+from sandbox.stripe.params import FLAG, PAGING, RANGE, TEXT, Params, Shape, Text
+from sandbox.stripe.payment_methods import default_of, owned
+from sandbox.stripe.store import Object
+from sandbox.stripe.subscriptions import payment_refused, status_follows
+from sandbox.stripe.world import World
+
+PAY = Shape({"payment_method": TEXT, "off_session": FLAG})
+LIST = Shape(
+    {
+        **PAGING,
+        "customer": TEXT,
+        "subscription": TEXT,
+        "created": RANGE,
+        "status": Text("draft", "open", "paid", "uncollectible", "void"),
+    }
+)
+
+
+def retrieve(world: World, ids: Params, _params: Params) -> Object:
+    return world.named("invoice", ids["invoice"], param="invoice")
+
+
+def list_all(world: World, _ids: Params, params: Params) -> Object:
+    found = world.store.find("invoice", customer=params.get("customer"), parent=params.get("subscription"))
+    if "status" in params:
+        found = [each for each in found if each["status"] == params["status"]]
+    return page(found, params, "/v1/invoices")
+
+
+def pay(world: World, ids: Params, params: Params) -> Object:
+    return pay_invoice(world, retrieve(world, ids, params), params.get("payment_method"))
+
+
+def pay_invoice(world: World, invoice: Object, payment_method: str | None = None, *, present: bool = False) -> Object:
+    """Collect an invoice now, with this card or the one on file; *present* customers authenticate themselves.
+
+    Raises:
+        StripeFailure: it needs no payment, there is no card, or the card refuses.
+
+    """
+    _refuse_unpayable(invoice)
+    subscription = world.store.get(invoice["_subscription"], "subscription")
+    customer = world.named("customer", invoice["customer"])
+    method = (
+        owned(world, payment_method, customer["id"], "payment_method")
+        if payment_method
+        else default_of(world, customer, subscription)
+    )
+    if method is None and invoice["amount_remaining"]:
+        raise invalid(invoices.NO_CARD, code="resource_missing")
+    if invoice["status"] == "draft":
+        invoices.finalize(world, invoice)
+    refusal = invoices.collect(world, invoice, subscription, method=method, present=present)
+    status_follows(world, invoice)
+    if refusal is not None:
+        intent = invoices.intent_of(world, invoice)
+        assert intent is not None, "a refused charge has an intent"  # noqa: S101
+        assert method is not None, "only a card can refuse"  # noqa: S101
+        raise payment_refused(refusal, intent, method, "invoice_payment_intent_requires_action")
+    return invoice
+
+
+def _refuse_unpayable(invoice: Object) -> None:
+    if invoice["status"] == "paid":
+        raise StripeFailure(
+            400, "invalid_request_error", "Invoice is already paid", ran=True, code="invoice_already_paid"
+        )
+    if invoice["status"] == "void":
+        raise invalid("You can only pay an invoice that is open, but this one has been voided.")
+
+
+def void(world: World, ids: Params, _params: Params) -> Object:
+    return _close(world, retrieve(world, ids, {}), "void", ("open", "uncollectible"))
+
+
+def mark_uncollectible(world: World, ids: Params, _params: Params) -> Object:
+    return _close(world, retrieve(world, ids, {}), "uncollectible", ("open",))
+
+
+def _close(world: World, invoice: Object, status: str, allowed: tuple[str, ...]) -> Object:
+    if invoice["status"] not in allowed:
+        raise invalid(
+            f"You can only pass in {' or '.join(allowed)} invoices. This invoice is currently {invoice['status']}.",
+            param="invoice",
+        )
+    invoices.close(world, invoice, status)
+    status_follows(world, invoice)
+    return invoice

@@ -1,0 +1,306 @@
+"""Invoices: draft, finalised, paid or not."""
+
+from collections.abc import Sequence
+
+from sandbox.stripe.cards import Decline
+from sandbox.stripe.ids import new_id
+from sandbox.stripe.lists import list_of
+from sandbox.stripe.payment_methods import NO_ADDRESS, default_of
+from sandbox.stripe.payments import Due, cancel_intent, open_intent, settle
+from sandbox.stripe.store import Object
+from sandbox.stripe.world import World
+
+NO_CARD = (
+    "This customer has no attached payment source or default payment method. Please consider adding a default "
+    "payment method. For more information, visit https://stripe.com/docs/billing/subscriptions/"
+    "payment-methods-setting#payment-method-priority."
+)
+
+
+def save(world: World, invoice: Object) -> Object:
+    """Write it; a draft that moves on by itself is due when it is to be finalised."""
+    moves = invoice["status"] == "draft" and invoice["auto_advance"]
+    return world.store.save(invoice, due=invoice["automatically_finalizes_at"] if moves else None)
+
+
+def waiting_lines(world: World, subscription: Object) -> list[Object]:
+    """The prorations that wait for the next invoice."""
+    items = world.store.find("invoice_item", parent=subscription["id"], newest_first=False)
+    return [item["_line"] for item in items]
+
+
+def draft(world: World, subscription: Object, lines: Sequence[Object], reason: str, period: tuple[int, int]) -> Object:
+    """The subscription's `latest_invoice`, a draft with these lines and the prorations that were waiting."""
+    customer = world.named("customer", subscription["customer"])
+    now = world.now(customer["id"])
+    invoice = _blank(subscription, customer, now)
+    lines = [*waiting_lines(world, subscription), *lines]
+    for item in world.store.find("invoice_item", parent=subscription["id"]):
+        world.store.forget(item["id"])
+    url = f"/v1/invoices/{invoice['id']}/lines"
+    invoice["lines"] = list_of([{**line, "invoice": invoice["id"]} for line in lines], url)
+    total = sum(line["amount"] for line in lines)
+    invoice.update(
+        billing_reason=reason,
+        period_start=period[0],
+        period_end=period[1],
+        subtotal=total,
+        subtotal_excluding_tax=total,
+        total=total,
+        total_excluding_tax=total,
+        amount_due=max(0, total),
+        amount_remaining=max(0, total),
+        automatically_finalizes_at=now + world.finalize_after,
+    )
+    save(world, invoice)
+    world.events.emit("invoice.created", invoice, customer=customer["id"])
+    return invoice
+
+
+def _blank(subscription: Object, customer: Object, now: int) -> Object:
+    zeros = (
+        "amount_due",
+        "amount_overpaid",
+        "amount_paid",
+        "amount_paid_off_stripe",
+        "amount_remaining",
+        "amount_shipping",
+        "attempt_count",
+        "post_payment_credit_notes_amount",
+        "pre_payment_credit_notes_amount",
+        "subtotal",
+        "total",
+    )
+    nothing = (
+        "account_tax_ids",
+        "application",
+        "custom_fields",
+        "customer_shipping",
+        "default_payment_method",
+        "default_source",
+        "description",
+        "due_date",
+        "effective_at",
+        "ending_balance",
+        "footer",
+        "from_invoice",
+        "hosted_invoice_url",
+        "invoice_pdf",
+        "last_finalization_error",
+        "latest_revision",
+        "next_payment_attempt",
+        "number",
+        "on_behalf_of",
+        "receipt_number",
+        "rendering",
+        "shipping_cost",
+        "shipping_details",
+        "statement_descriptor",
+        "test_clock",
+        "webhooks_delivered_at",
+    )
+    return {
+        "id": subscription["latest_invoice"],
+        "object": "invoice",
+        **dict.fromkeys(zeros, 0),
+        **dict.fromkeys(nothing),
+        "account_country": "US",
+        "account_name": "Sandbox",
+        "attempted": False,
+        "auto_advance": True,
+        "automatic_tax": {
+            "disabled_reason": None,
+            "enabled": False,
+            "liability": None,
+            "provider": None,
+            "status": None,
+        },
+        "collection_method": "charge_automatically",
+        "created": now,
+        "currency": subscription["currency"],
+        "customer": customer["id"],
+        "customer_address": {**NO_ADDRESS, **customer["address"]} if customer["address"] else None,
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_phone": customer["phone"],
+        "customer_tax_exempt": "none",
+        "customer_tax_ids": [],
+        "default_tax_rates": [],
+        "discounts": [],
+        "issuer": {"type": "self"},
+        "livemode": False,
+        "metadata": {},
+        "parent": {
+            "quote_details": None,
+            "subscription_details": {
+                "metadata": subscription["metadata"],
+                "subscription": subscription["id"],
+            },
+            "type": "subscription_details",
+        },
+        "payment_settings": {
+            "default_mandate": None,
+            "payment_method_options": None,
+            "payment_method_types": None,
+        },
+        "starting_balance": customer["balance"],
+        "status": "draft",
+        "status_transitions": {
+            "finalized_at": None,
+            "marked_uncollectible_at": None,
+            "paid_at": None,
+            "voided_at": None,
+        },
+        "total_discount_amounts": [],
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+        "_subscription": subscription["id"],
+    }
+
+
+def finalize(world: World, invoice: Object) -> None:
+    """Give it its number and its final amount; open from now on."""
+    customer = world.named("customer", invoice["customer"])
+    now = world.now(customer["id"])
+    owed = invoice["total"] + customer["balance"]
+    invoice["starting_balance"] = customer["balance"]
+    invoice["ending_balance"] = min(0, owed)
+    invoice["number"] = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04}"
+    customer["next_invoice_sequence"] += 1
+    customer["balance"] = min(0, owed)
+    customer["currency"] = invoice["currency"]
+    world.store.save(customer)
+    invoice.update(
+        status="open",
+        effective_at=now,
+        amount_due=max(0, owed),
+        amount_remaining=max(0, owed),
+        automatically_finalizes_at=None,
+        hosted_invoice_url=f"{world.base_url}/i/{invoice['id']}",
+        invoice_pdf=f"{world.base_url}/i/{invoice['id']}/pdf",
+    )
+    invoice["status_transitions"]["finalized_at"] = now
+    save(world, invoice)
+    world.events.emit("invoice.finalized", invoice, customer=customer["id"])
+
+
+def due_of(invoice: Object) -> Due:
+    reason = "creation" if invoice["billing_reason"] == "subscription_create" else "update"
+    return Due(invoice["customer"], invoice["amount_remaining"], invoice["currency"], f"Subscription {reason}")
+
+
+def payment_of(world: World, invoice: Object) -> Object | None:
+    """Its payment, which exists once there is an amount to pay."""
+    payments = world.store.find("invoice_payment", parent=invoice["id"])
+    return payments[0] if payments else None
+
+
+def _open_payment(world: World, invoice: Object, method: Object | None) -> Object:
+    payment = payment_of(world, invoice)
+    if payment is not None:
+        return payment
+    intent = open_intent(world, due_of(invoice), method)
+    return world.store.save(
+        {
+            "id": new_id("inpay"),
+            "object": "invoice_payment",
+            "amount_paid": None,
+            "amount_requested": invoice["amount_remaining"],
+            "created": world.now(invoice["customer"]),
+            "currency": invoice["currency"],
+            "invoice": invoice["id"],
+            "is_default": True,
+            "livemode": False,
+            "payment": {"payment_intent": intent["id"], "type": "payment_intent"},
+            "status": "open",
+            "status_transitions": {"canceled_at": None, "paid_at": None},
+            "_customer": invoice["customer"],
+        }
+    )
+
+
+def intent_of(world: World, invoice: Object) -> Object | None:
+    payment = payment_of(world, invoice)
+    return world.named("payment_intent", payment["payment"]["payment_intent"]) if payment else None
+
+
+def record_attempt(world: World, invoice: Object, method: Object | None, refusal: Decline | None) -> bool:
+    """Write down one attempt to collect an open invoice; whether it was paid. No *method* is a failure too."""
+    if not invoice["amount_remaining"]:
+        _paid(world, invoice)
+        return True
+    payment = _open_payment(world, invoice, method)
+    intent = world.named("payment_intent", payment["payment"]["payment_intent"])
+    invoice["attempted"] = True
+    invoice["attempt_count"] += 1
+    if method is not None:
+        settle(world, intent, method, refusal)
+    if method is not None and refusal is None:
+        _paid(world, invoice, payment)
+        return True
+    save(world, invoice)
+    customer = invoice["customer"]
+    if refusal is not None and refusal.wants_customer:
+        world.events.emit("invoice.payment_action_required", invoice, customer=customer)
+    world.events.emit("invoice.payment_failed", invoice, customer=customer)
+    return False
+
+
+def _paid(world: World, invoice: Object, payment: Object | None = None) -> None:
+    now = world.now(invoice["customer"])
+    amount = invoice["amount_remaining"]
+    if payment is not None:
+        payment.update(status="paid", amount_paid=amount)
+        payment["status_transitions"]["paid_at"] = now
+        world.store.save(payment)
+    invoice.update(
+        status="paid",
+        attempted=True,
+        auto_advance=False,
+        amount_paid=invoice["amount_paid"] + amount,
+        amount_remaining=0,
+        next_payment_attempt=None,
+    )
+    invoice["status_transitions"]["paid_at"] = now
+    save(world, invoice)
+    world.events.emit("invoice.paid", invoice, customer=invoice["customer"])
+
+
+def collect(
+    world: World, invoice: Object, subscription: Object | None, *, method: Object | None = None, present: bool = False
+) -> Decline | None:
+    """Try to take the money for an open invoice; why it was refused, if it was."""
+    customer = world.named("customer", invoice["customer"])
+    method = method or default_of(world, customer, subscription)
+    refusal = None
+    if method is not None and invoice["amount_remaining"]:
+        refusal = world.bank.answer(customer["id"], method, present=present)
+    record_attempt(world, invoice, method, refusal)
+    return refusal
+
+
+def close(world: World, invoice: Object, status: str) -> None:
+    """Void it or write it off."""
+    now = world.now(invoice["customer"])
+    if status == "void" and invoice["status"] != "draft":
+        _give_back_balance(world, invoice)
+    moment = {"void": "voided_at", "uncollectible": "marked_uncollectible_at"}[status]
+    invoice.update(status=status, auto_advance=False, automatically_finalizes_at=None)
+    invoice["status_transitions"][moment] = now
+    payment = payment_of(world, invoice)
+    if status == "void" and payment is not None:
+        payment["status"] = "canceled"
+        payment["status_transitions"]["canceled_at"] = now
+        world.store.save(payment)
+        cancel_intent(world, world.named("payment_intent", payment["payment"]["payment_intent"]), "void_invoice")
+    save(world, invoice)
+    kind = {"void": "invoice.voided", "uncollectible": "invoice.marked_uncollectible"}[status]
+    world.events.emit(kind, invoice, customer=invoice["customer"])
+
+
+def _give_back_balance(world: World, invoice: Object) -> None:
+    used = invoice["starting_balance"] - invoice["ending_balance"]
+    if used:
+        customer = world.named("customer", invoice["customer"])
+        customer["balance"] += used
+        world.store.save(customer)

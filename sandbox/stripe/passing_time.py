@@ -1,0 +1,96 @@
+"""What the simulator does by itself when a customer's clock reaches the moment for it."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from sandbox.stripe import checkout, invoices, lines, subscriptions
+from sandbox.stripe.events import shown
+from sandbox.stripe.ids import new_id
+from sandbox.stripe.store import Object
+from sandbox.stripe.world import World
+
+
+def catch_up(world: World, customer: str, until: datetime) -> bool:
+    """Do the first thing that is due for this Stripe customer by *until*; whether there was one."""
+    due = world.store.next_due(customer)
+    if due is None or due[0] > until.timestamp():
+        return False
+    moment, reference, kind = due
+    with world.clocks.stopped(customer, datetime.fromtimestamp(moment, UTC)), world.store.transaction():
+        _ACTS[kind](world, world.named(kind, reference))
+    return True
+
+
+def _subscription_due(world: World, subscription: Object) -> None:
+    now = world.now(subscription["customer"])
+    pause = subscription["pause_collection"] or {}
+    if subscription["status"] == "incomplete":
+        _expire(world, subscription)
+    elif subscription["cancel_at"] is not None and subscription["cancel_at"] <= now:
+        subscriptions.end(world, subscription)
+    elif pause.get("resumes_at") is not None and pause["resumes_at"] <= now:
+        before = shown(subscription)
+        subscription["pause_collection"] = None
+        subscriptions.save(world, subscription)
+        subscriptions.updated(world, subscription, before)
+    else:
+        _renew(world, subscription)
+
+
+def _expire(world: World, subscription: Object) -> None:
+    before = shown(subscription)
+    subscription.update(status="incomplete_expired", ended_at=world.now(subscription["customer"]))
+    subscriptions.save(world, subscription)
+    for invoice in world.store.find("invoice", parent=subscription["id"]):
+        if invoice["status"] == "open":
+            invoices.close(world, invoice, "void")
+    subscriptions.updated(world, subscription, before)
+
+
+def _renew(world: World, subscription: Object) -> None:
+    before = shown(subscription)
+    over = subscriptions.period_of(subscription)
+    items = subscription["items"]["data"]
+    end = subscriptions.end_of_period(items[0], subscription["billing_cycle_anchor"], over[1])
+    placed = subscriptions.with_period(items, over[1], end)
+    subscription["items"] = subscriptions.items_list(subscription["id"], placed)
+    if subscription["status"] == "trialing":
+        subscription["status"] = "active"
+    subscription["latest_invoice"] = new_id("in")
+    subscriptions.save(world, subscription)
+    its_lines = lines.whole_period(world, subscription)
+    invoice = invoices.draft(world, subscription, its_lines, "subscription_cycle", over)
+    subscriptions.updated(world, subscription, before)
+    _obey_pause(world, subscription, invoice)
+
+
+def _obey_pause(world: World, subscription: Object, invoice: Object) -> bool:
+    """Whether a pause of collection, or a subscription given up on, keeps *invoice* from being charged."""
+    behavior = (subscription["pause_collection"] or {}).get("behavior")
+    if behavior == "void":
+        invoices.close(world, invoice, "void")
+    elif behavior == "mark_uncollectible":
+        invoices.finalize(world, invoice)
+        invoices.close(world, invoice, "uncollectible")
+    elif behavior == "keep_as_draft" or subscription["status"] == "unpaid":
+        invoice.update(auto_advance=False, automatically_finalizes_at=None)
+        invoices.save(world, invoice)
+    else:
+        return False
+    return True
+
+
+def _invoice_due(world: World, invoice: Object) -> None:
+    subscription = world.named("subscription", invoice["_subscription"])
+    if _obey_pause(world, subscription, invoice):
+        return
+    invoices.finalize(world, invoice)
+    invoices.collect(world, invoice, subscription)
+    subscriptions.status_follows(world, invoice)
+
+
+_ACTS: Mapping[str, Callable[[World, Object], None]] = {
+    "subscription": _subscription_due,
+    "invoice": _invoice_due,
+    "checkout.session": checkout.expire_now,
+}

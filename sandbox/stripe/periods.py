@@ -1,0 +1,35 @@
+"""Billing periods, counted from their anchor as Stripe does: 31 January, 28 February, 31 March."""
+
+from calendar import monthrange
+from datetime import UTC, datetime, timedelta
+
+MONTHS = {"month": 1, "year": 12}
+DAYS = {"day": 1, "week": 7}
+
+
+def nth(anchor: int, interval: str, count: int, n: int) -> int:
+    """When the n-th period after *anchor* begins; the anchor's day is kept where the month has it."""
+    start = datetime.fromtimestamp(anchor, UTC)
+    if interval in DAYS:
+        return int((start + timedelta(days=DAYS[interval] * count * n)).timestamp())
+    months = start.year * 12 + start.month - 1 + MONTHS[interval] * count * n
+    year, month = divmod(months, 12)
+    day = min(start.day, monthrange(year, month + 1)[1])
+    return int(start.replace(year=year, month=month + 1, day=day).timestamp())
+
+
+def end_after(anchor: int, interval: str, count: int, moment: int) -> int:
+    """The first period boundary later than *moment*."""
+    longest = {"day": 1, "week": 7, "month": 31, "year": 366}[interval] * count * 86_400
+    n = (moment - anchor) // longest
+    while nth(anchor, interval, count, n) > moment:
+        n -= 1
+    while nth(anchor, interval, count, n) <= moment:
+        n += 1
+    return nth(anchor, interval, count, n)
+
+
+def share_left(start: int, end: int, moment: int, amount: int) -> int:
+    """The part of *amount* that falls to the rest of a period, by the second, rounded half up."""
+    left, whole = max(0, end - moment), end - start
+    return (2 * amount * left + whole) // (2 * whole) if whole > 0 else 0

@@ -1,0 +1,162 @@
+"""Money that goes back: refunds and disputes."""
+
+from sandbox.stripe.errors import StripeFailure, invalid
+from sandbox.stripe.ids import new_id
+from sandbox.stripe.params import METADATA, TEXT, WHOLE, Params, Shape, Text, merged_metadata
+from sandbox.stripe.store import Object
+from sandbox.stripe.world import World
+
+REFUND_CREATE = Shape(
+    {
+        "charge": TEXT,
+        "payment_intent": TEXT,
+        "amount": WHOLE,
+        "reason": Text("duplicate", "fraudulent", "requested_by_customer"),
+        "metadata": METADATA,
+    }
+)
+ANSWER_WITHIN = 21 * 86_400
+_EVIDENCE = (
+    "access_activity_log",
+    "billing_address",
+    "cancellation_policy",
+    "cancellation_policy_disclosure",
+    "cancellation_rebuttal",
+    "customer_communication",
+    "customer_email_address",
+    "customer_name",
+    "customer_purchase_ip",
+    "customer_signature",
+    "duplicate_charge_documentation",
+    "duplicate_charge_explanation",
+    "duplicate_charge_id",
+    "product_description",
+    "receipt",
+    "refund_policy",
+    "refund_policy_disclosure",
+    "refund_refusal_explanation",
+    "service_date",
+    "service_documentation",
+    "shipping_address",
+    "shipping_carrier",
+    "shipping_date",
+    "shipping_documentation",
+    "shipping_tracking_number",
+    "uncategorized_file",
+    "uncategorized_text",
+)
+
+
+def create_refund(world: World, _ids: Params, params: Params) -> Object:
+    charge = _charge_of(world, params)
+    left = charge["amount"] - charge["amount_refunded"]
+    amount = params.get("amount", left)
+    if charge["disputed"]:
+        raise _refused("charge_disputed", f"Charge {charge['id']} has been charged back; cannot issue a refund.")
+    if not charge["paid"]:
+        raise _refused(None, f"Charge {charge['id']} has not been paid; cannot issue a refund.")
+    if not left:
+        raise _refused("charge_already_refunded", f"Charge {charge['id']} has already been refunded.")
+    if not 0 < amount <= left:
+        raise invalid(f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left}).", param="amount")
+    return refund_charge(world, charge, amount, params)
+
+
+def _refused(code: str | None, message: str) -> StripeFailure:
+    return StripeFailure(400, "invalid_request_error", message, ran=True, code=code)
+
+
+def _charge_of(world: World, params: Params) -> Object:
+    if "charge" in params:
+        return world.given("charge", params["charge"], "charge")
+    if "payment_intent" not in params:
+        raise invalid(
+            "One of the following params should be provided for this request: payment_intent or charge.",
+            code="parameter_missing",
+            param="payment_intent",
+        )
+    intent = world.given("payment_intent", params["payment_intent"], "payment_intent")
+    if not intent["latest_charge"]:
+        raise _refused(None, f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.")
+    return world.named("charge", intent["latest_charge"])
+
+
+def refund_charge(world: World, charge: Object, amount: int, params: Params) -> Object:
+    refund: Object = {
+        "id": new_id("re"),
+        "object": "refund",
+        "amount": amount,
+        "balance_transaction": None,
+        "charge": charge["id"],
+        "created": world.now(charge["customer"]),
+        "currency": charge["currency"],
+        "destination_details": {"card": {"reference_status": "pending", "type": "refund"}, "type": "card"},
+        "metadata": merged_metadata({}, params.get("metadata", {})),
+        "payment_intent": charge["payment_intent"],
+        "reason": params.get("reason"),
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": "succeeded",
+        "transfer_reversal": None,
+        "_customer": charge["customer"],
+    }
+    world.store.save(refund)
+    charge["amount_refunded"] += amount
+    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+    world.store.save(charge)
+    world.events.emit("refund.created", refund, customer=charge["customer"])
+    world.events.emit("charge.refunded", charge, customer=charge["customer"])
+    return refund
+
+
+def retrieve_refund(world: World, ids: Params, _params: Params) -> Object:
+    return world.named("refund", ids["refund"])
+
+
+def dispute_charge(world: World, charge: Object) -> Object:
+    """The cardholder's bank takes the money back for now."""
+    now = world.now(charge["customer"])
+    dispute: Object = {
+        "id": new_id("du"),
+        "object": "dispute",
+        "amount": charge["amount"],
+        "balance_transactions": [],
+        "charge": charge["id"],
+        "created": now,
+        "currency": charge["currency"],
+        "enhanced_eligibility_types": [],
+        "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
+        "evidence_details": {
+            "due_by": now + ANSWER_WITHIN,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
+        "is_charge_refundable": False,
+        "livemode": False,
+        "metadata": {},
+        "payment_intent": charge["payment_intent"],
+        "reason": "fraudulent",
+        "status": "needs_response",
+        "_customer": charge["customer"],
+    }
+    world.store.save(dispute)
+    charge["disputed"] = True
+    world.store.save(charge)
+    world.events.emit("charge.dispute.created", dispute, customer=charge["customer"])
+    return dispute
+
+
+def latest_paid_charge(world: World, customers: list[str]) -> Object:
+    """The newest charge of these that was paid and has neither been refunded nor disputed.
+
+    Raises:
+        ValueError: there is none.
+
+    """
+    for customer in customers:
+        for charge in world.store.find("charge", customer=customer):
+            if charge["paid"] and not charge["refunded"] and not charge["disputed"]:
+                return charge
+    raise ValueError(f"{customers[0]} has no paid charge that could go back; let them pay an invoice first")

@@ -1,0 +1,104 @@
+"""Every call the simulator answers."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sandbox.stripe import (
+    account,
+    catalog,
+    checkout,
+    customers,
+    invoice_calls,
+    payment_methods,
+    payments,
+    reversals,
+    subscription_changes,
+    subscriptions,
+)
+from sandbox.stripe.params import EXPAND, PAGING, TEXT, Params, Shape, Text
+from sandbox.stripe.store import Object
+from sandbox.stripe.world import World
+
+Act = Callable[[World, Params, Params], Object]
+NOTHING = Shape({})
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    path: re.Pattern[str]
+    shape: Shape
+    act: Act
+
+
+def _call(method: str, path: str, act: Act, shape: Shape = NOTHING) -> Call:
+    shape.fields.setdefault("expand", EXPAND)
+    return Call(method, re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)), shape, act)
+
+
+def all_calls() -> list[Call]:
+    return [*_people(), *_billing(), *_money(), *_shop()]
+
+
+def _people() -> list[Call]:
+    one, cards = "/v1/customers/{customer}", "/v1/payment_methods/{payment_method}"
+    attach = Shape({"customer": TEXT}, required=["customer"])
+    list_cards = Shape({**PAGING, "type": Text("card")})
+    return [
+        _call("POST", "/v1/customers", customers.create, customers.CREATE),
+        _call("GET", "/v1/customers", customers.list_all, customers.LIST),
+        _call("GET", one, customers.retrieve),
+        _call("POST", one, customers.update, customers.UPDATE),
+        _call("GET", f"{one}/payment_methods", payment_methods.list_of_customer, list_cards),
+        _call("GET", cards, payment_methods.retrieve),
+        _call("POST", f"{cards}/attach", payment_methods.attach, attach),
+        _call("POST", f"{cards}/detach", payment_methods.detach),
+    ]
+
+
+def _billing() -> list[Call]:
+    one, bill = "/v1/subscriptions/{subscription}", "/v1/invoices/{invoice}"
+    return [
+        _call("POST", "/v1/subscriptions", subscriptions.create, subscriptions.CREATE),
+        _call("GET", "/v1/subscriptions", subscriptions.list_all, subscriptions.LIST),
+        _call("GET", one, subscriptions.retrieve),
+        _call("POST", one, subscription_changes.update, subscription_changes.UPDATE),
+        _call("DELETE", one, subscriptions.cancel, subscriptions.CANCEL),
+        _call("GET", "/v1/invoices", invoice_calls.list_all, invoice_calls.LIST),
+        _call("GET", bill, invoice_calls.retrieve),
+        _call("POST", f"{bill}/pay", invoice_calls.pay, invoice_calls.PAY),
+        _call("POST", f"{bill}/void", invoice_calls.void),
+        _call("POST", f"{bill}/mark_uncollectible", invoice_calls.mark_uncollectible),
+    ]
+
+
+def _money() -> list[Call]:
+    return [
+        _call("GET", "/v1/payment_intents/{intent}", payments.retrieve_intent),
+        _call("GET", "/v1/charges/{charge}", payments.retrieve_charge),
+        _call("POST", "/v1/refunds", reversals.create_refund, reversals.REFUND_CREATE),
+        _call("GET", "/v1/refunds/{refund}", reversals.retrieve_refund),
+        _call("GET", "/v1/setup_intents/{intent}", checkout.retrieve_setup_intent),
+        _call("GET", "/v1/account", account.retrieve),
+        _call("GET", "/v1/events", account.list_events, account.EVENT_LIST),
+        _call("GET", "/v1/events/{event}", account.retrieve_event),
+    ]
+
+
+def _shop() -> list[Call]:
+    session = "/v1/checkout/sessions/{session}"
+    return [
+        _call("POST", "/v1/checkout/sessions", checkout.create, checkout.CREATE),
+        _call("GET", session, checkout.retrieve),
+        _call("POST", f"{session}/expire", checkout.expire),
+        _call("POST", "/v1/billing_portal/sessions", checkout.create_portal, checkout.PORTAL_CREATE),
+        _call("POST", "/v1/products", catalog.create_product, catalog.PRODUCT_CREATE),
+        _call("GET", "/v1/products", catalog.list_products, catalog.PRODUCT_LIST),
+        _call("GET", "/v1/products/{product}", catalog.retrieve_product),
+        _call("POST", "/v1/products/{product}", catalog.update_product, catalog.PRODUCT_UPDATE),
+        _call("POST", "/v1/prices", catalog.create_price, catalog.PRICE_CREATE),
+        _call("GET", "/v1/prices", catalog.list_prices, catalog.PRICE_LIST),
+        _call("GET", "/v1/prices/{price}", catalog.retrieve_price),
+        _call("POST", "/v1/prices/{price}", catalog.update_price, catalog.PRICE_UPDATE),
+    ]
