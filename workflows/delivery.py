@@ -1,0 +1,119 @@
+"""Bringing the provider's messages to the subscriptions they are about: by the API at once, by the sweeper later."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import GatewayUnavailable
+from domain.names import subscription_workflow_id
+from domain.news import Hint
+from domain.ports import ProviderEvent
+from workflows.subscription import SubscriptionWorkflow
+
+SIGNAL_WITHIN = 3.0
+"""Seconds in which Temporal must take a signal; the provider waits for our answer meanwhile."""
+
+FAILURES_BORNE = 5
+"""In one sweep, before it gives up."""
+
+UNKNOWN_FOR = timedelta(minutes=5)
+"""How long a customer may be unknown to us: at sign-up the provider's message can be faster than our own record."""
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """A message that was taken in and that nobody has dealt with yet."""
+
+    event: ProviderEvent
+    received_at: datetime
+
+
+class Inbox(Protocol):
+    """Where the messages of the provider are kept, each once."""
+
+    async def undelivered(self, limit: int) -> Sequence[Undelivered]:
+        """The oldest messages that were not dealt with."""
+        ...
+
+    async def mark_handled(self, event_id: str, outcome: str) -> None: ...
+
+
+class Addresses(Protocol):
+    """Whose customer at the provider is whose subscription."""
+
+    async def subscription_of(self, customer_ref: str) -> str | None:
+        """The newest subscription of a customer at the provider."""
+        ...
+
+
+class Delivery:
+    """Delivers messages of the provider. Safe to repeat: a workflow hears each message once, by its event id."""
+
+    def __init__(self, client: Client, inbox: Inbox, addresses: Addresses) -> None:
+        self._client = client
+        self._inbox = inbox
+        self._addresses = addresses
+
+    async def deliver(self, event: ProviderEvent, received_at: datetime) -> bool:
+        """Bring one message to whom it concerns; False when that has to wait until its customer is known.
+
+        Raises:
+            GatewayUnavailable: Temporal did not take it; it stays undelivered.
+        """
+        outcome = await self._outcome(event, received_at)
+        if outcome is None:
+            return False
+        await self._inbox.mark_handled(event.id, outcome)
+        return True
+
+    async def deliver_waiting(self, limit: int) -> int:
+        """Deliver the oldest messages that wait; returns how many were dealt with.
+
+        One that fails does not hold up the others; when several do, Temporal is out of reach for all.
+
+        Raises:
+            GatewayUnavailable: some were not taken.
+        """
+        delivered, failures = 0, []
+        for waiting in await self._inbox.undelivered(limit):
+            try:
+                delivered += await self.deliver(waiting.event, waiting.received_at)
+            except GatewayUnavailable as error:
+                failures.append(error)
+            if len(failures) == FAILURES_BORNE:
+                break
+        if failures:
+            raise failures[0]
+        return delivered
+
+    async def _outcome(self, event: ProviderEvent, received_at: datetime) -> str | None:
+        if event.news is None:
+            return "passed over: says nothing new to a subscription"
+        if not event.customer_ref:
+            return "passed over: concerns no customer"
+        subscription = await self._addresses.subscription_of(event.customer_ref)
+        if subscription is not None:
+            return await self._signal(subscription, Hint(event.id, event.news, event.object_id))
+        if datetime.now(UTC) - received_at < UNKNOWN_FOR:
+            return None
+        return "passed over: the customer is not known here"
+
+    async def _signal(self, subscription: str, hint: Hint) -> str:
+        handle = self._client.get_workflow_handle(subscription_workflow_id(subscription))
+        try:
+            async with asyncio.timeout(SIGNAL_WITHIN):
+                await handle.signal(SubscriptionWorkflow.hear, hint)
+        except TimeoutError as error:
+            raise GatewayUnavailable("Temporal took no signal in time", code="temporal_unavailable") from error
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return f"passed over: subscription {subscription} is over"
+            raise GatewayUnavailable(f"Temporal took no signal: {error}", code="temporal_unavailable") from error
+        except RuntimeError as error:  # a client that has not connected yet
+            raise GatewayUnavailable(f"Temporal is out of reach: {error}", code="temporal_unavailable") from error
+        return f"delivered to subscription {subscription}"
