@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import logging
 from contextlib import suppress
 from urllib.parse import unquote
 
@@ -22,6 +23,10 @@ from sandbox.stripe.world import World
 SILENT_FOR = 90
 """Seconds that a swallowed answer keeps its connection open; the SDK gives up after 80."""
 
+BROKEN = "The simulator itself failed; its log says how."
+
+_log = logging.getLogger(__name__)
+
 CallRecord = tuple[str, str, str | None, int]
 
 
@@ -35,7 +40,7 @@ class Api:
         self.log: list[CallRecord] = []
         self.stopping = asyncio.Event()
 
-    async def __call__(self, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
         key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
         try:
             self._admit(request)
@@ -114,6 +119,12 @@ class Api:
             if key is not None and failure.ran:
                 self._keys.keep(key, fingerprint, Answer(failure.status, json.dumps(failure.body)))
             raise
+        except Exception:  # noqa: BLE001 - whatever went wrong, Stripe answers 500
+            _log.exception("%s failed in the simulator", call.path.pattern)
+            answer = Answer(500, json.dumps(StripeFailure(500, "api_error", BROKEN).body))
+            if key is not None:
+                self._keys.keep(key, fingerprint, answer)
+            return answer
         finally:
             world.events.request = (None, None)
         if refusal is not None:

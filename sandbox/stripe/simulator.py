@@ -58,7 +58,8 @@ class StripeSimulator:
         self._api = Api(self._world, api_key, self._faults)
         self._ticker: asyncio.Task[None] | None = None
         every = ["GET", "POST", "DELETE", "PUT", "PATCH"]
-        self.app = Starlette(routes=[*pages.routes(self._world), Route("/{path:path}", self._api, methods=every)])
+        calls = Route("/{path:path}", self._api.respond, methods=every)
+        self.app = Starlette(routes=[*pages.routes(self._world), calls])
 
     @property
     def base_url(self) -> str:
