@@ -90,12 +90,10 @@ async def test_an_activity_is_tried_again_at_its_date_when_it_failed(world: Worl
     start = datetime.now(UTC)
     life = await world.live("retries", Toy(deadlines=(start + DAY,), failures=3))
 
-    await world.traveller.travel(life, timedelta(days=3).total_seconds())
-    assert await life.diary() == []
+    await world.traveller.travel(life, timedelta(days=5).total_seconds())
 
-    await world.traveller.travel(life, timedelta(days=2).total_seconds())
     [entry] = await life.diary()
-    assert timedelta() <= entry.at - (start + DAY * 4) < HARDLY * 2
+    assert abs(entry.at - (start + DAY * 4)) < HARDLY
 
 
 async def test_a_year_of_months_agrees_on_both_clocks_when_runs_follow_each_other(world: World) -> None:
