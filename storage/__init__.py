@@ -1,0 +1,1 @@
+"""PostgreSQL: what others read, and the unique keys behind every "once"."""

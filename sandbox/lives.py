@@ -1,0 +1,60 @@
+"""Subscriptions as the traveller sees them: the workflow, and what it set going outside of itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client, WorkflowHandle
+
+from domain.names import subscription_workflow_id
+from sandbox.travel import Standing
+from workflows.subscription import SubscriptionWorkflow
+
+_WHO = text(
+    "select customers.external_id from subscriptions join customers on customers.id = subscriptions.customer"
+    " where subscriptions.id = :subscription"
+)
+_UNHANDLED = text(
+    "select count(*) from webhook_inbox join customers using (customer_ref)"
+    " where customers.external_id = :customer and webhook_inbox.handled_at is null"
+)
+_UNSENT = text("select count(*) from mails where subscription = :subscription and status = 'queued'")
+
+
+class UnknownSubscriptionError(LookupError):
+    """There is no subscription of that id."""
+
+
+@dataclass(frozen=True)
+class SubscriptionLife:
+    """One subscription; implements `sandbox.travel.Life`."""
+
+    subscription: str
+    customer: str
+    handle: WorkflowHandle[Any, Any]
+    engine: AsyncEngine
+    mails_get_through: Callable[[], bool]
+    """False while the mailbox is told to refuse: waiting for mails would be in vain."""
+
+    @classmethod
+    async def of(
+        cls, subscription: str, client: Client, engine: AsyncEngine, mails_get_through: Callable[[], bool]
+    ) -> "SubscriptionLife":
+        async with engine.connect() as connection:
+            customer = (await connection.execute(_WHO, {"subscription": subscription})).scalar()
+        if customer is None:
+            raise UnknownSubscriptionError(f"there is no subscription {subscription}")
+        handle = client.get_workflow_handle(subscription_workflow_id(subscription))
+        return cls(subscription, customer, handle, engine, mails_get_through)
+
+    async def standing(self) -> Standing:
+        outlook = await self.handle.query(SubscriptionWorkflow.outlook)
+        return Standing(outlook.busy, outlook.due_at, outlook.over)
+
+    async def outside_settled(self) -> bool:
+        async with self.engine.connect() as connection:
+            unhandled = (await connection.execute(_UNHANDLED, {"customer": self.customer})).scalar()
+            unsent = (await connection.execute(_UNSENT, {"subscription": self.subscription})).scalar()
+        return not unhandled and (not unsent or not self.mails_get_through())

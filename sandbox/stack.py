@@ -1,0 +1,226 @@
+"""The whole of Tenure on embedded servers, in one process and two children: what `tenure up` and `tenure demo` run."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from activities.inbox import InboxActivities
+from api.app import Parts as ApiParts
+from api.app import create_app
+from configuration.catalog_file import load_catalog
+from configuration.policy_file import load_policy
+from domain.links import pay_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+from storage.engine import create_engine_from_url
+from storage.inbox import Inbox
+from storage.keys import ApiKeys, Role
+from storage.mails import PostgresMails
+from storage.migrating import upgrade
+from storage.records import PostgresRecords
+from storage.subscriptions import Subscriptions
+from temporalio.client import Client
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
+from workflows.delivery import Delivery
+from workflows.sweep import ensure_schedules
+
+from domain.names import SearchAttribute
+from domain.plans import Catalog
+from domain.policy import Policy
+from gateways.mail_delivery import MailDelivery
+from gateways.mail_rendering import Brand, MailRenderer
+from gateways.smtp import SmtpMailer
+from gateways.stripe import StripePayments, connect
+from gateways.stripe_catalog import push
+from gateways.stripe_events import StripeEvents
+from sandbox.control import Journey, control_app
+from sandbox.lives import SubscriptionLife
+from sandbox.mailbox import Mailbox
+from sandbox.postgres import Postgres
+from sandbox.processes import free_port
+from sandbox.secrets import Secrets
+from sandbox.serving import serve
+from sandbox.stripe import StripeSimulator
+from sandbox.temporal import TemporalDevServer
+from sandbox.travel import Traveller
+from worker.build import Parts as WorkerParts
+from worker.build import at_work, build_workers
+
+MAIL_FROM = "Tenure Sandbox <billing@sandbox.tenure.example>"
+ATTRIBUTE_KINDS = {
+    name.value: "Datetime" if name is SearchAttribute.NEXT_ACTION_AT else "Keyword" for name in SearchAttribute
+}
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """What `stack.json` holds: where everything is, and the keys to it."""
+
+    api_url: str
+    temporal_address: str
+    temporal_ui_url: str
+    mailbox_url: str
+    stripe_url: str
+    database_url: str
+    sandbox_url: str
+    admin_key: str
+    webhook_secret: str
+
+
+@dataclass(frozen=True)
+class _Journey:
+    """Moves the clock of a subscription by its id."""
+
+    ground: "_Ground"
+    traveller: Traveller
+
+    async def __call__(self, subscription: str, seconds: float) -> datetime:
+        mailbox = self.ground.mailbox
+        life = await SubscriptionLife.of(
+            subscription, self.ground.client, self.ground.engine, lambda: not mailbox.faults.refuse
+        )
+        return await self.traveller.travel(life, seconds)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack; `travel` lets time go by for one subscription until all that is due by then has happened."""
+
+    addresses: Addresses
+    client: Client
+    engine: AsyncEngine
+    simulator: StripeSimulator
+    mailbox: Mailbox
+    travel: Journey
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a stack is to be run."""
+
+    folder: Path
+    catalog: Path
+    policy: Path
+    port: int = 0
+    durable: bool = True
+    ui: bool = True
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """The servers that Tenure runs on, before any of Tenure runs."""
+
+    postgres: Postgres
+    temporal: TemporalDevServer
+    mailbox: Mailbox
+    simulator: StripeSimulator
+    engine: AsyncEngine
+    client: Client
+
+
+@asynccontextmanager
+async def running(options: Options) -> AsyncIterator[Stack]:
+    """Start everything, write `stack.json`, and stop everything on the way out."""
+    catalog, policy = load_catalog(options.catalog), load_policy(options.policy)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    secrets = Secrets.of(options.folder)
+    async with AsyncExitStack() as exits:
+        ground = await _lay_ground(exits, options, secrets)
+        stack = await _build_on(ground, exits, options, secrets, catalog, policy)
+        file = options.folder / "stack.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(asdict(stack.addresses), indent=2) + "\n")
+        exits.callback(file.unlink, missing_ok=True)
+        yield stack
+
+
+async def _lay_ground(exits: AsyncExitStack, options: Options, secrets: Secrets) -> _Ground:
+    postgres = Postgres(options.folder, durable=options.durable)
+    temporal = TemporalDevServer(
+        options.folder, search_attributes=ATTRIBUTE_KINDS, durable=options.durable, ui=options.ui
+    )
+    exits.push_async_callback(postgres.stop)
+    exits.push_async_callback(temporal.stop)
+    await asyncio.gather(postgres.start(), temporal.start())
+    mailbox = await exits.enter_async_context(Mailbox(options.folder))
+    simulator = StripeSimulator(
+        options.folder / "stripe.db", api_key=secrets.stripe_key, webhook_secret=secrets.webhook_secret
+    )
+    simulator.base_url = await exits.enter_async_context(serve(simulator.app))
+    await upgrade(postgres.url)
+    engine = create_engine_from_url(postgres.url)
+    exits.push_async_callback(engine.dispose)
+    return _Ground(postgres, temporal, mailbox, simulator, engine, await Client.connect(temporal.address))
+
+
+async def _build_on(
+    ground: _Ground, exits: AsyncExitStack, options: Options, secrets: Secrets, catalog: Catalog, policy: Policy
+) -> Stack:
+    api_port = options.port or free_port()
+    api_url = f"http://127.0.0.1:{api_port}"
+    skipper = TimeSkipper(ground.client, config=TimeSkippingConfig(enabled=False))
+    await ApiKeys(ground.engine).ensure(secrets.admin_key, Role.ADMIN, "sandbox")
+    stripe = connect(secrets.stripe_key, ground.simulator.base_url)
+    await push(stripe, catalog)
+    # Stopped in the reverse order: no new requests first, then the workers finish, then Stripe falls silent.
+    workers = build_workers(ground.client, _worker_parts(ground, secrets, StripePayments(stripe), api_url))
+    await exits.enter_async_context(at_work(workers))
+    await ensure_schedules(ground.client)
+    api = create_app(_api_parts(skipper.client, ground.engine, secrets, catalog, policy, api_url))
+    await exits.enter_async_context(serve(api, port=api_port))
+    ground.simulator.webhook_url = f"{api_url}/webhooks/stripe"
+    await ground.simulator.start()
+    exits.push_async_callback(ground.simulator.stop)
+    traveller = Traveller(skipper, ground.simulator)
+    journey = _Journey(ground, traveller)
+    sandbox_url = await exits.enter_async_context(serve(control_app(ground.simulator, ground.mailbox, journey)))
+    addresses = _addresses(ground, options, secrets, api_url, sandbox_url)
+    return Stack(addresses, ground.client, ground.engine, ground.simulator, ground.mailbox, journey)
+
+
+def _api_parts(
+    client: Client, engine: AsyncEngine, secrets: Secrets, catalog: Catalog, policy: Policy, api_url: str
+) -> ApiParts:
+    return ApiParts(
+        client=client,
+        engine=engine,
+        catalog=catalog,
+        policy=policy,
+        events=StripeEvents([secrets.webhook_secret]),
+        public_url=api_url,
+        secret_key=secrets.secret_key,
+    )
+
+
+def _worker_parts(ground: _Ground, secrets: Secrets, payments: StripePayments, api_url: str) -> WorkerParts:
+    brand = Brand("Tenure Sandbox", api_url, "support@sandbox.tenure.example")
+    delivery = MailDelivery(
+        MailRenderer(brand),
+        SmtpMailer(ground.mailbox.smtp_url),
+        MAIL_FROM,
+        lambda subscription: pay_url(api_url, subscription, secrets.secret_key),
+    )
+    return WorkerParts(
+        records=PostgresRecords(ground.engine),
+        mails=PostgresMails(ground.engine),
+        payments=payments,
+        mailer=delivery,
+        inbox=InboxActivities(Inbox(ground.engine), Delivery(ground.client, Subscriptions(ground.engine))),
+    )
+
+
+def _addresses(ground: _Ground, options: Options, secrets: Secrets, api_url: str, sandbox_url: str) -> Addresses:
+    return Addresses(
+        api_url=api_url,
+        temporal_address=ground.temporal.address,
+        temporal_ui_url=ground.temporal.ui_url if options.ui else "",
+        mailbox_url=f"{sandbox_url}/mailbox",
+        stripe_url=ground.simulator.base_url,
+        database_url=ground.postgres.url,
+        sandbox_url=sandbox_url,
+        admin_key=secrets.admin_key,
+        webhook_secret=secrets.webhook_secret,
+    )

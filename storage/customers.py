@@ -1,0 +1,55 @@
+"""Customers: who signs up. The only place of names and addresses."""
+
+from collections.abc import Mapping
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from storage.engine import transaction
+from storage.tables import customers, subscriptions
+
+
+class Customers:
+    """Finds customers and keeps what is known of them."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def upsert(
+        self,
+        *,
+        tenant: str,
+        external_id: str,
+        email: str,
+        name: str | None,
+        timezone: str,
+        locale: str,
+        metadata: Mapping[str, str],
+    ) -> str:
+        """Keep a customer, new or known by their external id, and return our id for them."""
+        told = {"email": email, "name": name, "timezone": timezone, "locale": locale, "metadata": dict(metadata)}
+        statement = (
+            insert(customers)
+            .values(id=uuid4(), tenant=tenant, external_id=external_id, **told)
+            .on_conflict_do_update(index_elements=[customers.c.tenant, customers.c.external_id], set_=told)
+            .returning(customers.c.id)
+        )
+        async with transaction(self._engine) as connection:
+            return str((await connection.execute(statement)).scalar_one())
+
+    async def live_subscription(self, *, tenant: str, external_id: str) -> str | None:
+        """The customer's subscription that is not canceled, if there is one."""
+        found = (
+            select(subscriptions.c.id)
+            .join(customers, customers.c.id == subscriptions.c.customer)
+            .where(
+                customers.c.tenant == tenant,
+                customers.c.external_id == external_id,
+                subscriptions.c.status != "canceled",
+            )
+        )
+        async with transaction(self._engine) as connection:
+            id_: UUID | None = (await connection.execute(found)).scalar()
+        return None if id_ is None else str(id_)

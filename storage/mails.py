@@ -1,0 +1,48 @@
+"""The mails that were written down: the mails port on PostgreSQL."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.mails import Occasion
+from domain.ports import MailToSend
+from storage.engine import transaction
+from storage.records import contact_of
+from storage.tables import customers, mails, subscriptions
+
+
+class PostgresMails:
+    """Implements `domain.ports.Mails`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def to_send(self, mail_id: str) -> MailToSend | None:
+        found = (
+            select(mails.c.subscription, mails.c.occasion, mails.c.at, mails.c.facts, customers)
+            .join(subscriptions, subscriptions.c.id == mails.c.subscription)
+            .join(customers, customers.c.id == subscriptions.c.customer)
+            .where(mails.c.id == UUID(mail_id), mails.c.status == "queued")
+        )
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(found)).one_or_none()
+        if row is None:
+            return None
+        return MailToSend(
+            mail_id, str(row.subscription), Occasion(row.occasion), row.at, dict(row.facts), contact_of(row)
+        )
+
+    async def mark_sent(self, mail_id: str, message_id: str) -> None:
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                update(mails)
+                .where(mails.c.id == UUID(mail_id))
+                .values(status="sent", message_id=message_id, sent_at=func.now())
+            )
+
+    async def mark_refused(self, mail_id: str, why: str) -> None:
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                update(mails).where(mails.c.id == UUID(mail_id)).values(status="refused", why_not=why)
+            )

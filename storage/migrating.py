@@ -1,0 +1,64 @@
+"""Bringing a database to a version of its schema and back, with Alembic."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from storage.engine import async_url
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+ONE_AT_A_TIME = 7_314_420_190
+"""The advisory lock that keeps two processes from migrating at once."""
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def head() -> str:
+    """The newest version there is."""
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    if newest is None:
+        raise RuntimeError(f"there are no migrations in {MIGRATIONS}")
+    return newest
+
+
+async def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the database up to a version; safe when several processes do it at once."""
+    await _migrate(url, lambda config: command.upgrade(config, revision))
+
+
+async def downgrade(url: str, revision: str) -> None:
+    await _migrate(url, lambda config: command.downgrade(config, revision))
+
+
+async def current(url: str) -> str | None:
+    """The version the database is at; None when it is empty."""
+    engine = create_async_engine(async_url(url))
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+    finally:
+        await engine.dispose()
+
+
+async def _migrate(url: str, step: Callable[[Config], None]) -> None:
+    def run(connection: Connection) -> None:
+        connection.execute(text(f"select pg_advisory_xact_lock({ONE_AT_A_TIME})"))
+        step(_config(connection))
+
+    engine = create_async_engine(async_url(url))
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(run)
+    finally:
+        await engine.dispose()

@@ -1,0 +1,223 @@
+"""Writing down a subscription's steps: the records port on PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import Row, delete, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.errors import Rejected
+from domain.journal import Step
+from domain.lifecycle import Subscription
+from domain.mails import Mail, Occasion
+from domain.ports import Contact, QueuedMail
+from storage.codec import due_to_json, state_to_json
+from storage.engine import transaction
+from storage.tables import customers, invoices, journal, mails, subscriptions
+
+_KEPT = frozenset({"id", "tenant", "customer", "created_at"})
+"""Columns that a later step does not touch."""
+
+
+def mail_id(subscription: str, mail: Mail) -> UUID:
+    """The mail's id: the same however often the step is written."""
+    return uuid5(UUID(subscription), mail.key)
+
+
+def contact_of(row: Row[Any]) -> Contact:
+    return Contact(
+        customer=str(row.id),
+        external_id=row.external_id,
+        email=row.email,
+        name=row.name,
+        timezone=row.timezone,
+        locale=row.locale,
+        customer_ref=row.customer_ref or "",
+    )
+
+
+class PostgresRecords:
+    """Implements `domain.ports.Records`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def save(self, step: Step) -> Sequence[QueuedMail]:
+        subscription = step.subscription
+        try:
+            async with transaction(self._engine) as connection:
+                if await _save_projection(connection, step):
+                    await _save_journal(connection, step)
+                    await _withdraw(connection, step)
+                    await _save_mails(connection, step)
+                    await _save_invoice(connection, step)
+                return await _waiting(connection, subscription, step.mails)
+        except IntegrityError as error:
+            if "uq_subscriptions_live_customer" in str(error.orig):
+                raise Rejected("the customer has a live subscription already", code="already_subscribed") from error
+            raise
+
+    async def contact(self, customer: str) -> Contact:
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(select(customers).where(customers.c.id == UUID(customer)))).one_or_none()
+        if row is None:
+            raise Rejected(f"there is no customer {customer}", code="unknown_customer")
+        return contact_of(row)
+
+    async def remember_wallet(self, customer: str, customer_ref: str) -> None:
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                update(customers).where(customers.c.id == UUID(customer)).values(customer_ref=customer_ref)
+            )
+
+    async def forget_sign_up(self, customer: str) -> None:
+        id_ = UUID(customer)
+        has_subscription = exists().where(subscriptions.c.customer == id_)
+        async with transaction(self._engine) as connection:
+            await connection.execute(delete(customers).where(customers.c.id == id_, ~has_subscription))
+
+
+async def _save_projection(connection: AsyncConnection, step: Step) -> bool:
+    """Write the projection unless a later one, or this one, is there; whether it was written."""
+    values = _projection(step)
+    changed = {name: value for name, value in values.items() if name not in _KEPT}
+    statement = (
+        insert(subscriptions)
+        .values(values)
+        .on_conflict_do_update(
+            index_elements=[subscriptions.c.id],
+            set_=changed | {"updated_at": func.now()},
+            where=subscriptions.c.sequence < step.subscription.sequence,
+        )
+        .returning(subscriptions.c.id)
+    )
+    return (await connection.execute(statement)).first() is not None
+
+
+def _projection(step: Step) -> dict[str, Any]:
+    it = step.subscription
+    return {
+        "id": UUID(it.id),
+        "tenant": it.tenant,
+        "customer": UUID(it.customer),
+        "plan": it.plan,
+        "plan_name": it.plan_name,
+        "interval": it.interval.value,
+        "quantity": it.quantity,
+        "add_ons": it.add_ons,
+        "amount": it.amount,
+        "currency": it.currency,
+        "status": it.status.value,
+        "status_reason": it.status_reason,
+        "access": it.access.value,
+        "sequence": it.sequence,
+        "trial_ends_at": it.trial_ends_at,
+        "period_start": it.period_start,
+        "period_end": it.period_end,
+        "cancel_at": it.cancel_at,
+        "next_actions": [due_to_json(due) for due in step.ahead],
+        "state": state_to_json(it),
+        "created_at": it.created_at,
+    }
+
+
+async def _save_journal(connection: AsyncConnection, step: Step) -> None:
+    it = step.subscription
+    rows = [
+        {
+            "subscription": UUID(it.id),
+            "sequence": it.sequence,
+            "position": position,
+            "tenant": it.tenant,
+            "kind": entry.kind,
+            "at": entry.at,
+            "summary": entry.summary,
+            "cause_kind": entry.cause.kind.value,
+            "cause_ref": entry.cause.ref,
+            "cause_actor": entry.cause.actor,
+            "details": entry.details,
+        }
+        for position, entry in enumerate(step.entries)
+    ]
+    if rows:
+        await connection.execute(insert(journal).values(rows).on_conflict_do_nothing())
+
+
+async def _withdraw(connection: AsyncConnection, step: Step) -> None:
+    if not step.withdraws:
+        return
+    await connection.execute(
+        update(mails)
+        .where(
+            mails.c.subscription == UUID(step.subscription.id),
+            mails.c.status == "queued",
+            mails.c.occasion.in_([occasion.value for occasion in step.withdraws]),
+        )
+        .values(status="withdrawn")
+    )
+
+
+async def _save_mails(connection: AsyncConnection, step: Step) -> None:
+    it = step.subscription
+    rows = [
+        {
+            "id": mail_id(it.id, mail),
+            "tenant": it.tenant,
+            "subscription": UUID(it.id),
+            "key": mail.key,
+            "occasion": mail.occasion.value,
+            "at": mail.at,
+            "facts": mail.facts,
+        }
+        for mail in step.mails
+    ]
+    if rows:
+        await connection.execute(insert(mails).values(rows).on_conflict_do_nothing())
+
+
+async def _save_invoice(connection: AsyncConnection, step: Step) -> None:
+    bill, it = step.invoice, step.subscription
+    if bill is None:
+        return
+    at: datetime = step.entries[-1].at if step.entries else it.created_at
+    values = {
+        "tenant": it.tenant,
+        "ref": bill.ref,
+        "subscription": UUID(it.id),
+        "number": bill.number,
+        "status": bill.status,
+        "amount": bill.amount,
+        "currency": bill.currency,
+        "url": bill.url,
+        "pdf": bill.pdf,
+        "attempts": bill.attempts,
+        "period_start": bill.period_start,
+        "period_end": bill.period_end,
+        "at": at,
+    }
+    await connection.execute(
+        insert(invoices)
+        .values(values)
+        .on_conflict_do_update(
+            index_elements=[invoices.c.tenant, invoices.c.ref],
+            set_={name: value for name, value in values.items() if name not in ("tenant", "ref", "subscription")},
+            # What is paid was paid: no late look makes it open again.
+            where=invoices.c.status != "paid",
+        )
+    )
+
+
+async def _waiting(
+    connection: AsyncConnection, subscription: Subscription, sent_along: Sequence[Mail]
+) -> list[QueuedMail]:
+    if not sent_along:
+        return []
+    ids = [mail_id(subscription.id, mail) for mail in sent_along]
+    rows = await connection.execute(
+        select(mails.c.id, mails.c.occasion).where(mails.c.id.in_(ids), mails.c.status == "queued")
+    )
+    return [QueuedMail(str(row.id), subscription.id, Occasion(row.occasion)) for row in rows]

@@ -1,0 +1,160 @@
+"""The read side: subscriptions as the API shows them."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.errors import Malformed
+from storage.engine import transaction
+from storage.tables import customers, subscriptions
+
+
+@dataclass(frozen=True)
+class SubscriptionRow:
+    """A subscription with its customer, as last written by its workflow."""
+
+    id: str
+    customer_id: str
+    external_id: str
+    email: str
+    name: str | None
+    timezone: str
+    locale: str
+    metadata: Mapping[str, str]
+    plan: str
+    plan_name: str
+    interval: str
+    quantity: int
+    add_ons: Mapping[str, int]
+    amount: int
+    currency: str
+    status: str
+    status_reason: str
+    access: str
+    sequence: int
+    trial_ends_at: datetime | None
+    period_start: datetime | None
+    period_end: datetime | None
+    cancel_at: datetime | None
+    resumes_at: datetime | None
+    next_actions: list[Mapping[str, str]]
+    state: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a list is narrowed to; None: not at all."""
+
+    status: str | None = None
+    plan: str | None = None
+    customer: str | None = None
+    """An external id."""
+    q: str | None = None
+    """Part of an address, a name or an external id, or the beginning of a subscription's id."""
+
+
+@dataclass(frozen=True)
+class Page:
+    rows: list[SubscriptionRow] = field(default_factory=list)
+    next_cursor: str | None = None
+
+
+_CUSTOMER = ("external_id", "email", "name", "timezone", "locale", "metadata")
+
+
+def _select() -> Select[Any]:
+    shown = [column for column in subscriptions.c if column.name not in ("tenant", "customer")]
+    of_customer = [customers.c[name] for name in _CUSTOMER]
+    return select(*shown, *of_customer, customers.c.id.label("customer_id")).join(
+        customers, customers.c.id == subscriptions.c.customer
+    )
+
+
+def _row(found: Row[Any]) -> SubscriptionRow:
+    values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    return SubscriptionRow(**values | {"id": str(found.id), "customer_id": str(found.customer_id)})
+
+
+class Subscriptions:
+    """Reads the projection."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def get(self, tenant: str, subscription: str) -> SubscriptionRow | None:
+        try:
+            id_ = UUID(subscription)
+        except ValueError:
+            return None
+        wanted = _select().where(subscriptions.c.tenant == tenant, subscriptions.c.id == id_)
+        async with transaction(self._engine) as connection:
+            found = (await connection.execute(wanted)).one_or_none()
+        return None if found is None else _row(found)
+
+    async def find(self, tenant: str, filters: Filters, *, cursor: str | None, limit: int) -> Page:
+        """One page, newest first; rows that are added meanwhile do not move the pages behind.
+
+        Raises:
+            Malformed: field `cursor`; it is none of ours.
+        """
+        wanted = _select().where(subscriptions.c.tenant == tenant, *_conditions(filters))
+        if cursor is not None:
+            created_at, id_ = _read_cursor(cursor)
+            wanted = wanted.where(tuple_(subscriptions.c.created_at, subscriptions.c.id) < tuple_(created_at, id_))
+        wanted = wanted.order_by(subscriptions.c.created_at.desc(), subscriptions.c.id.desc()).limit(limit + 1)
+        async with transaction(self._engine) as connection:
+            found = [_row(row) for row in await connection.execute(wanted)]
+        shown = found[:limit]
+        return Page(shown, _cursor(shown[-1]) if len(found) > limit else None)
+
+    async def by_customer_ref(self, customer_ref: str) -> list[str]:
+        """Ids of the subscriptions, not canceled, of a customer by their id at the payment provider."""
+        wanted = (
+            select(subscriptions.c.id)
+            .join(customers, customers.c.id == subscriptions.c.customer)
+            .where(customers.c.customer_ref == customer_ref, subscriptions.c.status != "canceled")
+        )
+        async with transaction(self._engine) as connection:
+            return [str(id_) for id_ in (await connection.execute(wanted)).scalars()]
+
+    async def knows_customer_ref(self, customer_ref: str) -> bool:
+        """Whether a customer of ours has this id at the payment provider, whatever their subscriptions."""
+        wanted = select(func.count()).select_from(customers).where(customers.c.customer_ref == customer_ref)
+        async with transaction(self._engine) as connection:
+            return bool((await connection.execute(wanted)).scalar_one())
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if filters.status is not None:
+        conditions.append(subscriptions.c.status == filters.status)
+    if filters.plan is not None:
+        conditions.append(subscriptions.c.plan == filters.plan)
+    if filters.customer is not None:
+        conditions.append(customers.c.external_id == filters.customer)
+    if filters.q:
+        has_part = [customers.c[name].icontains(filters.q, autoescape=True) for name in _CUSTOMER[:3]]
+        begins = cast(subscriptions.c.id, String).startswith(filters.q.lower(), autoescape=True)
+        conditions.append(and_(or_(*has_part, begins)))
+    return conditions
+
+
+def _cursor(row: SubscriptionRow) -> str:
+    return base64.urlsafe_b64encode(json.dumps([row.created_at.isoformat(), row.id]).encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        created_at, id_ = json.loads(base64.urlsafe_b64decode(cursor))
+        return datetime.fromisoformat(created_at), UUID(id_)
+    except (ValueError, TypeError, AttributeError):
+        raise Malformed("this cursor is none that a list has answered with", field="cursor") from None

@@ -1,0 +1,203 @@
+"""The tables. Every row carries its tenant; what must happen once has a unique key."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_MOMENT = DateTime(timezone=True)
+_STATUSES = "'trialing', 'active', 'past_due', 'suspended', 'paused', 'canceled'"
+
+
+def _tenant() -> "Column[str]":
+    return Column("tenant", Text, nullable=False)
+
+
+def _json(name: str, empty: str = "{}") -> "Column[object]":
+    return Column(name, JSONB, nullable=False, server_default=text(f"'{empty}'::jsonb"))
+
+
+def _made_at(name: str = "created_at") -> "Column[object]":
+    return Column(name, _MOMENT, nullable=False, server_default=func.now())
+
+
+customers = Table(
+    "customers",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    _tenant(),
+    Column("external_id", Text, CheckConstraint("external_id <> ''", name="external_id"), nullable=False),
+    Column("email", Text, nullable=False),
+    Column("name", Text),
+    Column("timezone", Text, nullable=False),
+    Column("locale", Text, nullable=False),
+    Column("customer_ref", Text, doc="their id at the payment provider"),
+    _json("metadata"),
+    _made_at(),
+    UniqueConstraint("tenant", "external_id"),
+    UniqueConstraint("tenant", "customer_ref"),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    _tenant(),
+    Column("customer", Uuid, ForeignKey(customers.c.id), nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("plan_name", Text, nullable=False),
+    Column("interval", Text, CheckConstraint("interval in ('month', 'year')", name="interval"), nullable=False),
+    Column("quantity", Integer, CheckConstraint("quantity > 0", name="quantity"), nullable=False),
+    _json("add_ons"),
+    Column("amount", Integer, CheckConstraint("amount >= 0", name="amount"), nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("status", Text, CheckConstraint(f"status in ({_STATUSES})", name="status"), nullable=False),
+    Column("status_reason", Text, nullable=False),
+    Column("access", Text, CheckConstraint("access in ('full', 'limited', 'none')", name="access"), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("trial_ends_at", _MOMENT),
+    Column("period_start", _MOMENT),
+    Column("period_end", _MOMENT),
+    Column("cancel_at", _MOMENT),
+    Column("resumes_at", _MOMENT),
+    _json("next_actions", "[]"),
+    Column("state", JSONB, nullable=False, doc="the whole of it, from which a lost workflow can be restored"),
+    Column("created_at", _MOMENT, nullable=False),
+    _made_at("updated_at"),
+    # One life at a time: whoever signs the same customer up twice at once, one of them is refused.
+    Index(
+        "uq_subscriptions_live_customer",
+        "tenant",
+        "customer",
+        unique=True,
+        postgresql_where=text("status <> 'canceled'"),
+    ),
+    Index("ix_subscriptions_tenant_created_at_id", "tenant", "created_at", "id"),
+    Index("ix_subscriptions_tenant_status", "tenant", "status"),
+)
+
+journal = Table(
+    "journal",
+    METADATA,
+    Column("subscription", Uuid, ForeignKey(subscriptions.c.id), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    _tenant(),
+    Column("kind", Text, nullable=False),
+    Column("at", _MOMENT, nullable=False, doc="in the subscription's own time"),
+    _made_at("recorded_at"),
+    Column("summary", Text, nullable=False),
+    Column("cause_kind", Text, nullable=False),
+    Column("cause_ref", Text, nullable=False),
+    Column("cause_actor", Text, nullable=False),
+    _json("details"),
+)
+
+mails = Table(
+    "mails",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    _tenant(),
+    Column("subscription", Uuid, ForeignKey(subscriptions.c.id), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("occasion", Text, nullable=False),
+    Column("at", _MOMENT, nullable=False),
+    _json("facts"),
+    Column(
+        "status",
+        Text,
+        CheckConstraint("status in ('queued', 'sent', 'withdrawn', 'refused')", name="status"),
+        nullable=False,
+        server_default="queued",
+    ),
+    Column("message_id", Text, unique=True),
+    Column("why_not", Text),
+    Column("sent_at", _MOMENT),
+    _made_at(),
+    UniqueConstraint("subscription", "key"),
+)
+
+invoices = Table(
+    "invoices",
+    METADATA,
+    _tenant(),
+    Column("ref", Text, nullable=False),
+    Column("subscription", Uuid, ForeignKey(subscriptions.c.id), nullable=False),
+    Column("number", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("amount", Integer, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("pdf", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("period_start", _MOMENT),
+    Column("period_end", _MOMENT),
+    Column("at", _MOMENT, nullable=False, doc="when we learned of its latest standing, in the subscription's time"),
+    UniqueConstraint("tenant", "ref"),
+    Index("ix_invoices_subscription", "subscription"),
+)
+
+webhook_inbox = Table(
+    "webhook_inbox",
+    METADATA,
+    Column("event_id", Text, primary_key=True),
+    _tenant(),
+    Column("type", Text, nullable=False),
+    Column("news", Text),
+    Column("object_id", Text, nullable=False),
+    Column("customer_ref", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    _made_at("received_at"),
+    Column("handled_at", _MOMENT),
+    Column("outcome", Text),
+    Index("ix_webhook_inbox_waiting", "received_at", postgresql_where=text("handled_at is null")),
+    Index("ix_webhook_inbox_customer_ref", "customer_ref"),
+)
+
+api_keys = Table(
+    "api_keys",
+    METADATA,
+    Column("id", Uuid, primary_key=True),
+    _tenant(),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("key_hash", Text, nullable=False, unique=True),
+    _made_at(),
+    Column("revoked_at", _MOMENT),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    METADATA,
+    Column("tenant", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("status", Integer),
+    Column("body", LargeBinary),
+    Column("location", Text),
+    _made_at(),
+    Column("completed_at", _MOMENT),
+)

@@ -1,0 +1,88 @@
+"""What has happened to a subscription, with its causes and mails, and what it was billed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from storage.engine import transaction
+from storage.tables import customers, invoices, journal, mails, subscriptions
+
+
+@dataclass(frozen=True)
+class PastEntry:
+    """One thing that happened: a line of the journal, or a mail."""
+
+    at: datetime
+    kind: str
+    summary: str
+    cause_kind: str
+    cause_ref: str
+    cause_actor: str
+    details: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class InvoiceRow:
+    ref: str
+    subscription: str
+    number: str
+    status: str
+    amount: int
+    currency: str
+    url: str
+    pdf: str
+    attempts: int
+    period_start: datetime | None
+    period_end: datetime | None
+    at: datetime
+
+
+class Timeline:
+    """Reads journal, mails and bills."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def past(self, tenant: str, subscription: str) -> list[PastEntry]:
+        """Everything that has happened, oldest first; each mail behind the step that decided it."""
+        id_ = UUID(subscription)
+        lines = (
+            select(journal)
+            .where(journal.c.tenant == tenant, journal.c.subscription == id_)
+            .order_by(journal.c.sequence, journal.c.position)
+        )
+        letters = select(mails).where(mails.c.tenant == tenant, mails.c.subscription == id_).order_by(mails.c.at)
+        async with transaction(self._engine) as connection:
+            past = [
+                PastEntry(
+                    row.at, row.kind, row.summary, row.cause_kind, row.cause_ref, row.cause_actor, dict(row.details)
+                )
+                for row in await connection.execute(lines)
+            ]
+            for row in await connection.execute(letters):
+                told = {"mail": str(row.id), "key": row.key, "message_id": row.message_id or "", "status": row.status}
+                summary = f"Mail {row.occasion.replace('_', ' ')}: {row.status}"
+                past.append(PastEntry(row.at, f"mail_{row.status}", summary, "step", row.key, "", told))
+        return sorted(past, key=lambda entry: entry.at)
+
+    async def invoices(self, tenant: str, *, external_id: str | None, limit: int = 100) -> list[InvoiceRow]:
+        """Bills, newest first, of one customer or of all."""
+        wanted = (
+            select(invoices)
+            .join(subscriptions, subscriptions.c.id == invoices.c.subscription)
+            .join(customers, customers.c.id == subscriptions.c.customer)
+            .where(invoices.c.tenant == tenant)
+            .order_by(invoices.c.at.desc(), invoices.c.ref)
+            .limit(limit)
+        )
+        if external_id is not None:
+            wanted = wanted.where(customers.c.external_id == external_id)
+        async with transaction(self._engine) as connection:
+            rows = [dict(row._mapping) for row in await connection.execute(wanted)]  # noqa: SLF001
+        for row in rows:
+            del row["tenant"]
+        return [InvoiceRow(**row | {"subscription": str(row["subscription"])}) for row in rows]
