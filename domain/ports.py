@@ -196,3 +196,11 @@ class ProviderEvent:
     """Empty when it concerns no customer."""
     news: News | None
     """What it may mean for a subscription; None: nothing."""
+
+
+@dataclass(frozen=True)
+class WaitingEvent:
+    """A message of the provider that was kept and that nobody has dealt with yet."""
+
+    event: ProviderEvent
+    received_at: datetime

@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from storage.engine import transaction
 from storage.tables import customers, subscriptions
 
+NEW_CUSTOMER = {"timezone": "UTC", "locale": "en"}
+
 
 class Customers:
     """Finds customers and keeps what is known of them."""
@@ -23,16 +25,20 @@ class Customers:
         tenant: str,
         external_id: str,
         email: str,
-        name: str | None,
-        timezone: str,
-        locale: str,
-        metadata: Mapping[str, str],
+        name: str | None = None,
+        timezone: str | None = None,
+        locale: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> str:
-        """Keep a customer, new or known by their external id, and return our id for them."""
-        told = {"email": email, "name": name, "timezone": timezone, "locale": locale, "metadata": dict(metadata)}
+        """Keep a customer, new or known by their external id, and return our id for them.
+
+        What is None stays as it was; for a new customer it becomes UTC, English and no metadata.
+        """
+        given = {"name": name, "timezone": timezone, "locale": locale, "metadata": dict(metadata) if metadata else None}
+        told = {"email": email} | {column: value for column, value in given.items() if value is not None}
         statement = (
             insert(customers)
-            .values(id=uuid4(), tenant=tenant, external_id=external_id, **told)
+            .values(id=uuid4(), tenant=tenant, external_id=external_id, **NEW_CUSTOMER | told)
             .on_conflict_do_update(index_elements=[customers.c.tenant, customers.c.external_id], set_=told)
             .returning(customers.c.id)
         )

@@ -1,24 +1,13 @@
 """The webhook inbox: every event is kept once before it is answered, and handled later if not at once."""
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.news import News
-from domain.ports import ProviderEvent
+from domain.ports import ProviderEvent, WaitingEvent
 from storage.engine import transaction
 from storage.tables import webhook_inbox
-
-
-@dataclass(frozen=True)
-class WaitingEvent:
-    """An event that has been kept and not handled."""
-
-    event: ProviderEvent
-    received_at: datetime
 
 
 class Inbox:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import Malformed
@@ -116,21 +116,18 @@ class Subscriptions:
         shown = found[:limit]
         return Page(shown, _cursor(shown[-1]) if len(found) > limit else None)
 
-    async def by_customer_ref(self, customer_ref: str) -> list[str]:
-        """Ids of the subscriptions, not canceled, of a customer by their id at the payment provider."""
+    async def of_customer_ref(self, customer_ref: str) -> str | None:
+        """The newest subscription of a customer by their id at the payment provider."""
         wanted = (
             select(subscriptions.c.id)
             .join(customers, customers.c.id == subscriptions.c.customer)
-            .where(customers.c.customer_ref == customer_ref, subscriptions.c.status != "canceled")
+            .where(customers.c.customer_ref == customer_ref)
+            .order_by(subscriptions.c.created_at.desc())
+            .limit(1)
         )
         async with transaction(self._engine) as connection:
-            return [str(id_) for id_ in (await connection.execute(wanted)).scalars()]
-
-    async def knows_customer_ref(self, customer_ref: str) -> bool:
-        """Whether a customer of ours has this id at the payment provider, whatever their subscriptions."""
-        wanted = select(func.count()).select_from(customers).where(customers.c.customer_ref == customer_ref)
-        async with transaction(self._engine) as connection:
-            return bool((await connection.execute(wanted)).scalar_one())
+            found = (await connection.execute(wanted)).scalar()
+        return None if found is None else str(found)
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:

@@ -1,0 +1,1 @@
+"""What users of Tenure touch: the `tenure` command."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -12,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.errors import GatewayUnavailable
 from domain.names import subscription_workflow_id
 from domain.news import Hint
-from domain.ports import ProviderEvent
+from domain.ports import ProviderEvent, WaitingEvent
 from workflows.subscription import SubscriptionWorkflow
 
 SIGNAL_WITHIN = 3.0
@@ -25,18 +24,10 @@ UNKNOWN_FOR = timedelta(minutes=5)
 """How long a customer may be unknown to us: at sign-up the provider's message can be faster than our own record."""
 
 
-@dataclass(frozen=True)
-class Undelivered:
-    """A message that was taken in and that nobody has dealt with yet."""
-
-    event: ProviderEvent
-    received_at: datetime
-
-
 class Inbox(Protocol):
     """Where the messages of the provider are kept, each once."""
 
-    async def undelivered(self, limit: int) -> Sequence[Undelivered]:
+    async def waiting(self, *, limit: int) -> Sequence[WaitingEvent]:
         """The oldest messages that were not dealt with."""
         ...
 
@@ -46,7 +37,7 @@ class Inbox(Protocol):
 class Addresses(Protocol):
     """Whose customer at the provider is whose subscription."""
 
-    async def subscription_of(self, customer_ref: str) -> str | None:
+    async def of_customer_ref(self, customer_ref: str) -> str | None:
         """The newest subscription of a customer at the provider."""
         ...
 
@@ -80,7 +71,7 @@ class Delivery:
             GatewayUnavailable: some were not taken.
         """
         delivered, failures = 0, []
-        for waiting in await self._inbox.undelivered(limit):
+        for waiting in await self._inbox.waiting(limit=limit):
             try:
                 delivered += await self.deliver(waiting.event, waiting.received_at)
             except GatewayUnavailable as error:
@@ -96,7 +87,7 @@ class Delivery:
             return "passed over: says nothing new to a subscription"
         if not event.customer_ref:
             return "passed over: concerns no customer"
-        subscription = await self._addresses.subscription_of(event.customer_ref)
+        subscription = await self._addresses.of_customer_ref(event.customer_ref)
         if subscription is not None:
             return await self._signal(subscription, Hint(event.id, event.news, event.object_id))
         if datetime.now(UTC) - received_at < UNKNOWN_FOR:

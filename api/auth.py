@@ -1,0 +1,74 @@
+"""Who calls, and what their key's role allows."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from api.parts import stores_of
+from domain.errors import Rejected
+from storage.keys import Role
+
+SCHEME = HTTPBearer(
+    scheme_name="apiKey",
+    bearerFormat="Tenure API key",
+    description="An API key, made by `tenure keys create --role ROLE`.",
+    auto_error=False,
+)
+"""For the description alone: `authenticate` reads the header itself, so that its errors are problems like all others."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whoever holds the key that came with a request."""
+
+    key_id: str
+    tenant: str
+    role: Role
+
+    @property
+    def actor(self) -> str:
+        """How the journal names them."""
+        return f"{self.role} {self.key_id}"
+
+
+async def authenticate(request: Request) -> Caller:
+    """The caller, looked up once a request.
+
+    Raises:
+        Rejected: code `unauthorized`.
+    """
+    known = getattr(request.state, "caller", None)
+    if isinstance(known, Caller):
+        return known
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise Rejected("an API key is needed: send it as 'Authorization: Bearer <key>'", code="unauthorized")
+    key = await stores_of(request).keys.find(secret.strip())
+    if key is None:
+        raise Rejected("this API key is unknown or has been revoked", code="unauthorized")
+    caller = Caller(key.id, key.tenant, key.role)
+    request.state.caller, request.state.caller_id = caller, caller.key_id
+    return caller
+
+
+def _allowing(*roles: Role) -> Callable[..., Awaitable[Caller]]:
+    async def allow(request: Request, _described: Annotated[object, Depends(SCHEME)]) -> Caller:
+        caller = await authenticate(request)
+        if caller.role not in roles:
+            raise Rejected(
+                f"a key of role {caller.role} may not do this; it takes {' or '.join(roles)}", code="forbidden"
+            )
+        return caller
+
+    return allow
+
+
+Reader = Annotated[Caller, Depends(_allowing(*Role))]
+"""May look at everything."""
+Service = Annotated[Caller, Depends(_allowing(Role.ADMIN, Role.OPERATOR, Role.SERVICE))]
+"""May sign up and steer: a product's own back end."""
+Operator = Annotated[Caller, Depends(_allowing(Role.ADMIN, Role.OPERATOR))]
+"""May overrule: suspend, reactivate, extend."""

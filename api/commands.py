@@ -1,0 +1,79 @@
+"""Commands to a subscription: each answers with the subscription after it."""
+
+from fastapi import APIRouter
+
+from api.desk import OperatorDesk, ServiceDesk
+from api.docs import COMMANDING
+from api.fields import SubscriptionId
+from api.idempotency import IdempotentRoute
+from api.requests import CancelWish, ConvertWish, EmptyWish, ExtendTrialWish, PaymentMethodWish, ReasonWish
+from api.views import SubscriptionView
+from workflows.messages import Cancel, Command, Convert, ExtendTrial, PutPaymentMethod, Reactivate, Suspend
+from workflows.subscription import SubscriptionWorkflow
+
+router = APIRouter(
+    prefix="/v1/subscriptions/{subscription_id}",
+    tags=["Subscriptions"],
+    route_class=IdempotentRoute,
+    responses=COMMANDING,
+)
+
+
+@router.post("/convert", operation_id="convertSubscription", summary="Become a paid subscription")
+async def convert(
+    subscription_id: SubscriptionId, desk: ServiceDesk, wish: ConvertWish | None = None
+) -> SubscriptionView:
+    wish = wish or ConvertWish()
+    command = Convert(desk.key, desk.caller.actor, wish.payment_method, wish.when)
+    return await desk.carry_out(subscription_id, SubscriptionWorkflow.convert, command)
+
+
+@router.post("/payment-method", operation_id="putPaymentMethod", summary="Put a card on file; what is owed is tried")
+async def put_payment_method(
+    subscription_id: SubscriptionId, desk: ServiceDesk, wish: PaymentMethodWish
+) -> SubscriptionView:
+    command = PutPaymentMethod(desk.key, desk.caller.actor, wish.payment_method)
+    return await desk.carry_out(subscription_id, SubscriptionWorkflow.put_payment_method, command)
+
+
+@router.post("/retry-payment", operation_id="retryPayment", summary="Try now to take what is owed")
+async def retry_payment(
+    subscription_id: SubscriptionId, desk: ServiceDesk, _wish: EmptyWish | None = None
+) -> SubscriptionView:
+    command = Command(desk.key, desk.caller.actor)
+    return await desk.carry_out(subscription_id, SubscriptionWorkflow.retry_payment, command)
+
+
+@router.post("/cancel", operation_id="cancelSubscription", summary="End at the period's end, or now")
+async def cancel(
+    subscription_id: SubscriptionId, desk: ServiceDesk, wish: CancelWish | None = None
+) -> SubscriptionView:
+    wish = wish or CancelWish()
+    command = Cancel(desk.key, desk.caller.actor, wish.at, wish.reason)
+    return await desk.carry_out(subscription_id, SubscriptionWorkflow.cancel, command)
+
+
+@router.post("/uncancel", operation_id="uncancelSubscription", summary="Go on after all")
+async def uncancel(
+    subscription_id: SubscriptionId, desk: ServiceDesk, _wish: EmptyWish | None = None
+) -> SubscriptionView:
+    command = Command(desk.key, desk.caller.actor)
+    return await desk.carry_out(subscription_id, SubscriptionWorkflow.uncancel, command)
+
+
+@router.post("/extend-trial", operation_id="extendTrial", summary="Move a trial's end (operators)")
+async def extend_trial(subscription_id: SubscriptionId, desk: OperatorDesk, wish: ExtendTrialWish) -> SubscriptionView:
+    command = ExtendTrial(desk.key, desk.caller.actor, wish.days, wish.reason)
+    return await desk.carry_out(subscription_id, SubscriptionWorkflow.extend_trial, command)
+
+
+@router.post("/suspend", operation_id="suspendSubscription", summary="Turn access off (operators)")
+async def suspend(subscription_id: SubscriptionId, desk: OperatorDesk, wish: ReasonWish) -> SubscriptionView:
+    command = Suspend(desk.key, desk.caller.actor, wish.reason)
+    return await desk.carry_out(subscription_id, SubscriptionWorkflow.suspend, command)
+
+
+@router.post("/reactivate", operation_id="reactivateSubscription", summary="Give access back (operators)")
+async def reactivate(subscription_id: SubscriptionId, desk: OperatorDesk, wish: ReasonWish) -> SubscriptionView:
+    command = Reactivate(desk.key, desk.caller.actor, wish.reason)
+    return await desk.carry_out(subscription_id, SubscriptionWorkflow.reactivate, command)

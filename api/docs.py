@@ -1,0 +1,72 @@
+"""What every endpoint's description shares: the problems it may answer with, the headers, the security scheme."""
+
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.errors import CONTENT_TYPE, Problem
+
+DESCRIPTION: Final = """
+Runs the life of every subscription: sign-up, trial, conversion, renewals, recovery of failed payments, end.
+
+- **Keys**: `Authorization: Bearer <key>`. A key's role says what it may do.
+- **Repeats**: send an `Idempotency-Key` with every POST. A repeat of the same request under the same key is answered as
+  the first was, marked `Idempotency-Replayed: true`, and changes nothing more.
+- **Errors** are problem details (RFC 9457) with a stable `code`. A 409 means that the command is impossible as things
+  stand, a 422 that the request is malformed and names the field; neither changes anything. After a 503 a repeat under
+  the same key is safe.
+- **Times** are RFC 3339 in UTC, **money** is integer minor units with a currency.
+"""
+
+TAGS: Final = [
+    {"name": "Subscriptions", "description": "Start, read and steer subscriptions."},
+    {"name": "Checkout", "description": "Pages on which customers put a card on file."},
+    {"name": "Plans", "description": "What is for sale."},
+    {"name": "Invoices", "description": "Bills of the payment provider."},
+    {"name": "Webhooks", "description": "What the payment provider tells us."},
+    {"name": "Operations", "description": "Health and metrics."},
+]
+
+_WORDS: Final = {
+    401: "No valid API key was given",
+    402: "The card was declined",
+    403: "The key's role does not allow this",
+    404: "There is no such thing",
+    409: "The command is impossible as things stand, or the idempotency key is in use",
+    413: "The body is too large",
+    422: "The request is malformed; `errors` names the fields",
+    503: "Something needed is out of reach; repeat under the same idempotency key after `Retry-After` seconds",
+}
+
+Responses = dict[int | str, dict[str, object]]
+
+
+def problems(*statuses: int) -> Responses:
+    """The descriptions of the problems that an endpoint may answer with."""
+    content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": _WORDS[status], "content": content} for status in statuses}
+
+
+READING: Final = problems(401, 403, 404, 422, 503)
+COMMANDING: Final = problems(401, 402, 403, 404, 409, 413, 422, 503)
+
+
+def add_description(app: FastAPI) -> None:
+    """Describe the API for generators of clients."""
+
+    def describe() -> dict[str, object]:
+        if app.openapi_schema is None:
+            schema = get_openapi(
+                title=app.title, version=app.version, description=DESCRIPTION, tags=TAGS, routes=app.routes
+            )
+            schemas = schema["components"]["schemas"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(problem.pop("$defs"))
+            schemas["Problem"] = problem
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = describe  # type: ignore[method-assign]

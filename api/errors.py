@@ -1,0 +1,169 @@
+"""The one place where errors become HTTP answers: problem details as of RFC 9457."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from domain.errors import GatewayRefused, GatewayUnavailable, Malformed, Rejected, TenureError
+
+log = structlog.get_logger("tenure.api")
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+STATUS_OF_CODE: Final[Mapping[str, int]] = {
+    "bad_event": 400,
+    "bad_link": 404,
+    "bad_signature": 400,
+    "card_declined": 402,
+    "forbidden": 403,
+    "payment_declined": 402,
+    "stale_signature": 400,
+    "unauthorized": 401,
+    "unknown_customer": 404,
+    "unknown_plan": 404,
+    "unknown_subscription": 404,
+}
+"""Codes that are told by a status of their own; all others by the kind of their error."""
+
+CODE_OF_STATUS: Final[Mapping[int, str]] = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+}
+
+RETRY_AFTER_SECONDS: Final[Mapping[str, int]] = {"request_in_progress": 1, "still_working": 2}
+RETRY_AFTER_OUTAGE: Final = 5
+
+SAID_INSTEAD: Final[Mapping[str, str]] = {
+    "database_unavailable": "the database does not answer; try again later",
+    "temporal_unavailable": "the workflow engine does not answer; try again later",
+}
+"""Told to callers in place of messages that hold addresses of ours; those are logged."""
+
+WORDS_OF_PYDANTIC: Final[Mapping[str, str]] = {
+    "extra_forbidden": "there is no such field",
+    "missing": "this is needed",
+    "json_invalid": "the body is not valid JSON",
+    "model_attributes_type": "this must be a JSON object",
+}
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str = Field(examples=["customer.timezone"])
+    detail: str = Field(examples=["'Mars/Olympus' is no time zone; use a name as 'Europe/Berlin'"])
+
+
+class Problem(BaseModel):
+    """Why a request was not carried out (RFC 9457)."""
+
+    type: str = Field(examples=["urn:tenure:error:malformed"])
+    title: str = Field(examples=["Malformed"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["customer.timezone: 'Mars/Olympus' is no time zone"])
+    code: str = Field(description="stable, for programs", examples=["malformed"])
+    errors: list[FieldProblem] = Field(default_factory=list)
+
+
+def status_of(error: TenureError) -> int:
+    """The HTTP status that tells what became of a request."""
+    if isinstance(error, Malformed):
+        return 422
+    if error.code in STATUS_OF_CODE:
+        return STATUS_OF_CODE[error.code]
+    if isinstance(error, GatewayRefused):
+        # Without a field the caller has nothing to mend: we asked the provider for something it does not know.
+        return 422 if error.field else 502
+    if isinstance(error, GatewayUnavailable):
+        return 503
+    return 409 if isinstance(error, Rejected) else 500
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: Sequence[FieldProblem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An answer that says what went wrong."""
+    body = Problem(
+        type=f"urn:tenure:error:{code}",
+        title=code.replace("_", " ").capitalize(),
+        status=status,
+        detail=detail,
+        code=code,
+        errors=list(errors),
+    )
+    answer = JSONResponse(body.model_dump(), status_code=status, headers=dict(headers or {}), media_type=CONTENT_TYPE)
+    if status == 503 or code in RETRY_AFTER_SECONDS:
+        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS.get(code, RETRY_AFTER_OUTAGE))
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="tenure"'
+    return answer
+
+
+def answer_to(error: Exception) -> Response | None:
+    """The answer to an expected error; None for a fault of ours, which must stay loud."""
+    match error:
+        case TenureError():
+            return _of_ours(error)
+        case RequestValidationError():
+            return _of_validation(error)
+        case HTTPException():
+            return problem(
+                error.status_code,
+                CODE_OF_STATUS.get(error.status_code, "refused"),
+                str(error.detail),
+                headers=error.headers,
+            )
+        case PoolTimeout():
+            return problem(503, "database_unavailable", SAID_INSTEAD["database_unavailable"])
+    return None
+
+
+def _of_ours(error: TenureError) -> Response:
+    status = status_of(error)
+    if status >= 500:
+        log.warning("outside unavailable", code=error.code, error=error.message)
+    field = getattr(error, "field", None)
+    errors = [FieldProblem(field=field, detail=error.message)] if field else []
+    return problem(status, error.code, SAID_INSTEAD.get(error.code, error.message), errors=errors)
+
+
+def _of_validation(error: RequestValidationError) -> Response:
+    errors = [_field_problem(one["loc"], one["type"], one["msg"]) for one in error.errors()]
+    detail = "; ".join(f"{one.field}: {one.detail}" for one in errors[:5])
+    return problem(422, Malformed.code, detail, errors=errors)
+
+
+def _field_problem(where: Sequence[str | int], kind: str, message: str) -> FieldProblem:
+    place, *path = where
+    if kind == "json_invalid":
+        return FieldProblem(field="body", detail=f"{WORDS_OF_PYDANTIC[kind]} (at character {path[0] if path else 0})")
+    said = WORDS_OF_PYDANTIC.get(kind) or message.removeprefix("Value error, ")
+    steps = [str(step) for step in path if step != "[key]"]
+    return FieldProblem(field=".".join(steps) or str(place), detail=said[:1].lower() + said[1:])
+
+
+async def _on_expected(_request: Request, error: Exception) -> Response:
+    answer = answer_to(error)
+    if answer is None:
+        raise error
+    return answer
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer every expected error with a problem; the rest is logged and answered by `api.observability`."""
+    for kind in (TenureError, RequestValidationError, HTTPException, PoolTimeout):
+        app.add_exception_handler(kind, _on_expected)

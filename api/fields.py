@@ -1,0 +1,105 @@
+"""Kinds of values in requests, each with the words that say how to mend a bad one."""
+
+import re
+import unicodedata
+from functools import cache
+from typing import Annotated
+from urllib.parse import urlsplit
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from email_validator import EmailNotValidError, validate_email
+from fastapi import Path
+from pydantic import AfterValidator, Field, StringConstraints
+
+from domain.errors import Rejected
+
+LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+METADATA_KEYS, METADATA_KEY_LENGTH, METADATA_VALUE_LENGTH = 50, 40, 500
+
+
+def _on_one_line(text: str) -> str:
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
+            raise ValueError(f"control characters are not allowed (there is U+{ord(character):04X})")
+    return text
+
+
+def _printable(text: str) -> str:
+    _on_one_line(text.replace("\n", " ").replace("\r", " ").replace("\t", " "))
+    return text
+
+
+def _email(address: str) -> str:
+    try:
+        # Reserved names as `.test` are taken: sandboxes and examples use them.
+        return validate_email(address, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise ValueError(f"this is no mail address: {error}") from None
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _timezone(name: str) -> str:
+    if name not in _timezones():
+        raise ValueError(f"{name!r} is no time zone; use a name of the IANA database as 'Europe/Berlin'")
+    return name
+
+
+def _locale(tag: str) -> str:
+    if not LOCALE.fullmatch(tag):
+        raise ValueError(f"{tag!r} is no language tag; write it as 'de' or 'pt-BR'")
+    return tag
+
+
+def _metadata(pairs: dict[str, str]) -> dict[str, str]:
+    if len(pairs) > METADATA_KEYS:
+        raise ValueError(f"at most {METADATA_KEYS} keys, not {len(pairs)}")
+    return pairs
+
+
+def _web_address(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("this must be an address that begins with https:// or http://")
+    return address
+
+
+def _subscription_id(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise Rejected(f"there is no subscription {text[:64]!r}", code="unknown_subscription") from None
+
+
+_line = AfterValidator(_on_one_line)
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _line]
+Code = Annotated[str, StringConstraints(min_length=1, max_length=64), _line]
+ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _line]
+Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), _line, AfterValidator(_email)]
+TimeZone = Annotated[str, StringConstraints(max_length=64), _line, AfterValidator(_timezone)]
+Locale = Annotated[str, StringConstraints(max_length=35), _line, AfterValidator(_locale)]
+PaymentMethod = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S+$"), _line]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_printable)]
+WebAddress = Annotated[str, StringConstraints(max_length=2000), _line, AfterValidator(_web_address)]
+Search = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), _line]
+Quantity = Annotated[int, Field(strict=True, ge=1, le=10_000)]
+Units = Annotated[int, Field(strict=True, ge=0, le=10_000)]
+
+Metadata = Annotated[
+    dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=METADATA_KEY_LENGTH), _line],
+        Annotated[str, StringConstraints(max_length=METADATA_VALUE_LENGTH), AfterValidator(_printable)],
+    ],
+    AfterValidator(_metadata),
+]
+
+SubscriptionId = Annotated[
+    str,
+    AfterValidator(_subscription_id),
+    Path(description="the subscription's id", examples=["5c1f2f0e-7a43-5d0b-9a52-3f0f6f1f8c11"]),
+]

@@ -1,0 +1,67 @@
+"""Whether the API lives, whether it can work, and what it measures."""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from pydantic import BaseModel, Field
+from temporalio.client import Client
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+
+from api.parts import HasParts, HasStores
+
+router = APIRouter(tags=["Operations"])
+
+ANSWER_WITHIN = 3.0
+
+
+class Health(BaseModel):
+    status: str = Field(examples=["ok"])
+
+
+class Readiness(BaseModel):
+    """Whether requests can be served; what is missing says why."""
+
+    status: str = Field(examples=["ready", "not ready"])
+    checks: dict[str, str] = Field(examples=[{"database": "ok", "temporal": "ok"}])
+
+
+@router.get("/healthz", operation_id="health", summary="Whether the process lives")
+async def health() -> Health:
+    return Health(status="ok")
+
+
+@router.get("/readyz", operation_id="readiness", summary="Whether the database and Temporal answer",
+            responses={503: {"model": Readiness}})
+async def readiness(parts: HasParts, stores: HasStores, response: Response) -> Readiness:
+    database, temporal = await asyncio.gather(_checked(stores.ping()), _checked(_ask_temporal(parts.client)))
+    checks = {"database": database, "temporal": temporal}
+    is_ready = all(found == "ok" for found in checks.values())
+    response.status_code = 200 if is_ready else 503
+    return Readiness(status="ready" if is_ready else "not ready", checks=checks)
+
+
+async def _checked(check: Awaitable[object]) -> str:
+    """`ok`, or in a few words what is wrong; never an address or a password, as a driver's message may hold."""
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            await check
+    except TimeoutError:
+        return f"no answer within {ANSWER_WITHIN:g} s"
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is what is wrong
+        return f"failed: {type(error).__name__}"
+    return "ok"
+
+
+async def _ask_temporal(client: Client) -> None:
+    request = DescribeNamespaceRequest(namespace=client.namespace)
+    await client.workflow_service.describe_namespace(request, timeout=timedelta(seconds=ANSWER_WITHIN))
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request) -> Response:
+    registry = request.app.state.registry
+    assert isinstance(registry, CollectorRegistry)  # noqa: S101 - set by create_app
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

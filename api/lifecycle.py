@@ -1,0 +1,123 @@
+"""Speaking to subscriptions' workflows: starting one, and having it carry out a command."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.workflow import UpdateMethodMultiParam
+
+from activities.failures import as_tenure_error
+from domain.agenda import agenda
+from domain.errors import GatewayUnavailable, Rejected
+from domain.lifecycle import Subscription
+from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
+from workflows import visible
+from workflows.messages import Answer, Command, Life
+from workflows.subscription import SubscriptionWorkflow
+
+ANSWER_WITHIN = 25.0
+"""Seconds a caller is kept waiting; what was begun goes on, and a repeat finds it."""
+
+SIGN_UP = "sign-up"
+C = TypeVar("C", bound=Command)
+Update = UpdateMethodMultiParam[[SubscriptionWorkflow, C], Answer]
+
+
+class NotRunning(Rejected):
+    """The subscription's workflow has ended or never was."""
+
+    code = "not_running"
+
+
+async def sign_up(client: Client, life: Life) -> Answer:
+    """Start a subscription's life, or find the one that an earlier call has started.
+
+    Raises:
+        TenureError: the sign-up was refused and nothing was kept, or no answer came in time.
+    """
+    start = _start(life)
+    try:
+        async with _answered():
+            return await client.execute_update_with_start_workflow(
+                SubscriptionWorkflow.sign_up, start_workflow_operation=start, id=SIGN_UP
+            )
+    except WorkflowAlreadyStartedError:
+        # A later run of it has ended: what became of it is in the projection.
+        return Answer(sequence=0)
+
+
+def _start(life: Life) -> WithStartWorkflowOperation[SubscriptionWorkflow, str]:
+    subscription = life.subscription
+    return WithStartWorkflowOperation(
+        SubscriptionWorkflow.run,
+        life,
+        id=subscription_workflow_id(subscription.id),
+        task_queue=LIFECYCLE_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        search_attributes=visible.attributes(subscription, agenda(subscription, life.policy)),
+        static_summary=_summary(subscription),
+        static_details=_details(subscription),
+    )
+
+
+def _summary(subscription: Subscription) -> str:
+    return f"{subscription.plan_name} by the {subscription.interval} for customer {subscription.customer}"
+
+
+def _details(subscription: Subscription) -> str:
+    lines = [
+        f"Subscription `{subscription.id}` of customer `{subscription.customer}`",
+        "",
+        f"- Plan: {subscription.plan_name}, {subscription.quantity} x by the {subscription.interval}",
+        f"- Price: {subscription.amount} {subscription.currency} (minor units)",
+        *(f"- Add-on {code}: {units}" for code, units in subscription.add_ons.items()),
+        f"- Signed up: {subscription.created_at:%Y-%m-%d %H:%M} UTC",
+    ]
+    return "\n".join(lines)
+
+
+async def carry_out(client: Client, subscription_id: str, update: Update[C], command: C) -> Answer:
+    """Have a subscription carry out a command; a repeat under the same key changes nothing more.
+
+    Raises:
+        NotRunning: there is no such workflow any more; the projection tells why.
+        TenureError: the command was refused, or no answer came in time.
+    """
+    handle = client.get_workflow_handle(subscription_workflow_id(subscription_id))
+    async with _answered():
+        # Of its kind, so that no key a caller chooses can be taken for another update's.
+        update_id = f"{type(command).__name__}/{command.key}"
+        return await handle.execute_update(update, command, id=update_id)
+
+
+@asynccontextmanager
+async def _answered() -> AsyncIterator[None]:
+    """Tell in our words why an update brought no answer."""
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            yield
+    except WorkflowUpdateFailedError as error:
+        raise as_tenure_error(error.cause) or error from error
+    except (TimeoutError, RPCTimeoutOrCancelledError) as error:
+        raise GatewayUnavailable(
+            "the command was taken but is not finished; repeat the request with the same Idempotency-Key"
+            " to learn how it ended: it will not be carried out twice",
+            code="still_working",
+        ) from error
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotRunning("the subscription's workflow is not running") from error
+        raise GatewayUnavailable(f"Temporal does not answer: {error}", code="temporal_unavailable") from error
+    except RuntimeError as error:  # a client that could not connect yet
+        raise GatewayUnavailable(f"Temporal is out of reach: {error}", code="temporal_unavailable") from error

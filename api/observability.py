@@ -1,0 +1,79 @@
+"""What operators see of requests: one log line and one measurement each; no bodies, no personal data."""
+
+import re
+import time
+from uuid import uuid4
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import problem
+
+REQUEST_ID = "X-Request-Id"
+ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+"""Asked every few seconds by machines: measured, but logged only when they fail."""
+
+log = structlog.get_logger("tenure.access")
+
+
+class Observability:
+    """The outermost layer: names, times, logs and counts each request, and answers for faults of ours."""
+
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+        self._app = app
+        self._requests = Counter(
+            "tenure_http_requests", "Requests answered", ["method", "route", "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "tenure_http_request_seconds", "Time until the answer", ["method", "route"], registry=registry
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        status = 0
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            await send(message)
+
+        began = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, named)
+            except Exception:  # noqa: BLE001 - the last resort: a fault of ours must be answered and logged
+                log.exception("request failed")
+                if status:
+                    raise  # the answer is under way already: only the server can cut it off
+                fault = problem(500, "internal_error", f"this is a fault of ours; it is logged under {request_id}")
+                await fault(scope, receive, named)
+            finally:
+                self._note(scope, status or 500, time.perf_counter() - began)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        method, route = scope["method"] if scope["method"] in METHODS else "other", route_of(scope)
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+        if route in QUIET and status < 400:
+            return
+        caller = scope.get("state", {}).get("caller_id")
+        log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), key=caller)
+
+
+def route_of(scope: Scope) -> str:
+    """The route's template, never the path itself: ids and tokens belong neither in labels nor in logs."""
+    return str(getattr(scope.get("route"), "path", "unknown"))
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get(REQUEST_ID, "")
+    return given if ACCEPTED_ID.fullmatch(given) else uuid4().hex

@@ -1,0 +1,106 @@
+"""What callers may ask for. Unknown fields are refused by name: a misspelt one must not be passed over."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from api.fields import (
+    Code,
+    Email,
+    ExternalId,
+    Locale,
+    Metadata,
+    Name,
+    PaymentMethod,
+    Quantity,
+    Reason,
+    TimeZone,
+    Units,
+    WebAddress,
+)
+from domain.plans import Interval
+from domain.steering import CancelAt, When
+from domain.trial import MAX_EXTENSION_DAYS
+
+MAX_TRIAL_DAYS = 90
+
+
+class Wish(BaseModel):
+    """The ground of every request body."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CustomerWish(Wish):
+    """Who signs up; known by `external_id`, the product's own id for its customer."""
+
+    external_id: ExternalId = Field(examples=["user-1815"])
+    email: Email = Field(examples=["ada@example.com"])
+    name: Name | None = Field(None, examples=["Ada Lovelace"])
+    timezone: TimeZone | None = Field(
+        None, description="IANA name; mails go out in this zone's day", examples=["Europe/London"]
+    )
+    locale: Locale | None = Field(None, examples=["en-GB"])
+
+
+class SignUpWish(Wish):
+    """A new subscription."""
+
+    customer: CustomerWish
+    plan: Code = Field(examples=["starter"])
+    interval: Interval = Interval.MONTH
+    quantity: Quantity = 1
+    add_ons: Annotated[dict[Code, Units], Field(max_length=50)] = Field(
+        default_factory=dict, description="units by add-on code", examples=[{"users": 2}]
+    )
+    payment_method: PaymentMethod | None = Field(
+        None, description="a payment method of the provider, to be put on file", examples=["pm_card_visa"]
+    )
+    trial_days: Annotated[int, Field(strict=True, ge=0, le=MAX_TRIAL_DAYS)] | None = Field(
+        None, description="0 starts paid at once; left out, the plan or the policy says how long", examples=[14]
+    )
+    metadata: Metadata = Field(default_factory=dict, examples=[{"campaign": "spring"}])
+
+
+class ConvertWish(Wish):
+    """Become a paid subscription; at the trial's end unless `now` is asked for."""
+
+    payment_method: PaymentMethod | None = Field(None, examples=["pm_card_visa"])
+    when: When = When.TRIAL_END
+
+
+class PaymentMethodWish(Wish):
+    payment_method: PaymentMethod = Field(examples=["pm_card_visa"])
+
+
+class CancelWish(Wish):
+    at: CancelAt = CancelAt.PERIOD_END
+    reason: Reason = Field("", examples=["too expensive"])
+
+
+class ExtendTrialWish(Wish):
+    days: Annotated[int, Field(strict=True, ge=1, le=MAX_EXTENSION_DAYS)] = Field(examples=[7])
+    reason: Annotated[Reason, Field(min_length=1)] = Field(examples=["evaluation delayed by holidays"])
+
+
+class ReasonWish(Wish):
+    reason: Annotated[Reason, Field(min_length=1)] = Field(examples=["chargeback under investigation"])
+
+
+class EmptyWish(Wish):
+    """Nothing needs to be said."""
+
+
+class CheckoutWish(Wish):
+    """A page on which a customer puts a card on file: for a subscription, or for a customer's live one."""
+
+    subscription: str | None = Field(None, description="the subscription's id")
+    customer: ExternalId | None = Field(None, description="the customer's external id", examples=["user-1815"])
+    success_url: WebAddress | None = Field(None, description="where the page leads to when a card was given")
+    cancel_url: WebAddress | None = Field(None, description="where the page leads to when it was left")
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.subscription is None) == (self.customer is None):
+            raise ValueError("give either subscription or customer")
+        return self

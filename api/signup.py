@@ -1,0 +1,86 @@
+"""Signing a customer up: everything is checked before anything is written."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid5
+
+from api import lifecycle
+from api.desk import Desk
+from api.requests import SignUpWish
+from domain.errors import Malformed, Rejected
+from domain.lifecycle import Subscription
+from domain.plans import Selection
+from workflows.messages import Life
+
+NAMESPACE: Final = UUID("6f0b6f0c-5d0e-4c5a-9a55-1f1c9a4a7b2e")
+"""Ids of subscriptions are derived in it from tenant and key, so that a repeated sign-up finds the first."""
+
+LARGEST_TOTAL: Final = 99_999_999
+"""In minor units: payment providers take no larger bill."""
+
+
+async def sign_up(desk: Desk, wish: SignUpWish) -> str:
+    """The id of the new subscription, or of the one that an earlier request under the same key has begun.
+
+    Raises:
+        TenureError: nothing came about.
+    """
+    selection = _select(desk, wish)
+    trial_days = _trial_days(desk, wish)
+    subscription_id = str(uuid5(NAMESPACE, f"{desk.caller.tenant}/{desk.key}"))
+    await _check_is_new(desk, wish.customer.external_id, subscription_id)
+    customer = await desk.stores.customers.upsert(
+        desk.caller.tenant,
+        external_id=wish.customer.external_id,
+        email=wish.customer.email,
+        name=wish.customer.name,
+        timezone=wish.customer.timezone,
+        locale=wish.customer.locale,
+    )
+    now = datetime.now(UTC)
+    subscription = Subscription(
+        id=subscription_id,
+        tenant=desk.caller.tenant,
+        customer=customer,
+        plan=selection.plan,
+        plan_name=selection.plan_name,
+        interval=selection.interval,
+        quantity=selection.quantity,
+        items=selection.items,
+        amount=selection.total.amount,
+        currency=selection.total.currency,
+        created_at=now,
+        add_ons=dict(selection.add_ons),
+        trial_ends_at=now + timedelta(days=trial_days) if trial_days else None,
+    )
+    life = Life(subscription, desk.parts.policy, wish.payment_method, desk.caller.actor, desk.key)
+    await lifecycle.sign_up(desk.parts.client, life)
+    return subscription_id
+
+
+def _select(desk: Desk, wish: SignUpWish) -> Selection:
+    selection = desk.parts.catalog.select(wish.plan, wish.interval, wish.quantity, wish.add_ons)
+    if selection.total.amount > LARGEST_TOTAL:
+        raise Malformed(f"one period would cost {selection.total.amount} (minor units), more than can be billed at once",
+                        field="quantity", code="too_expensive")
+    return selection
+
+
+def _trial_days(desk: Desk, wish: SignUpWish) -> int:
+    """As the call says, else the plan, else the policy."""
+    of_plan = desk.parts.catalog.plans[wish.plan].trial_days
+    choices = (wish.trial_days, of_plan, desk.parts.policy.trial.days)
+    days = next(days for days in choices if days is not None)
+    if days == 0 and wish.payment_method is None:
+        raise Malformed(
+            "a subscription without a trial is paid at once: give a payment_method",
+            field="payment_method",
+            code="payment_method_required",
+        )
+    return days
+
+
+async def _check_is_new(desk: Desk, external_id: str, subscription_id: str) -> None:
+    live = await desk.stores.customers.live_subscription(desk.caller.tenant, external_id)
+    if live is not None and live != subscription_id:
+        raise Rejected(f"customer {external_id!r} has a subscription already: {live}", code="already_subscribed")

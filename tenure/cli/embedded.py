@@ -1,0 +1,131 @@
+"""Commands that run on embedded servers: `tenure up`, `tenure demo`, `tenure travel`."""
+
+import asyncio
+import json
+import re
+import sys
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from domain.errors import Malformed, Rejected
+from sandbox.processes import StartFailed
+from sandbox.product import Product
+from sandbox.stack import Addresses, Options, running
+from sandbox.story.lives import LIVES
+from sandbox.story.teller import Teller
+from tenure.cli.running import stoppable, until_stopped
+
+CATALOGS = Path(__file__).parents[2] / "catalogs"
+DEFAULT_CATALOG, DEFAULT_POLICY = CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml"
+DEFAULT_PORT = 8080
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def register(app: App) -> None:
+    for command in (up, demo, travel):
+        app.command(command)
+
+
+def up(
+    *,
+    data: Path = Path(".tenure"),
+    port: Annotated[int, Parameter(help="of the API; 0 takes a free one")] = DEFAULT_PORT,
+    catalog: Path = DEFAULT_CATALOG,
+    policy: Path = DEFAULT_POLICY,
+) -> None:
+    """Run everything on embedded servers, kept in a folder, until Ctrl-C or SIGTERM."""
+    _run(Options(data, catalog, policy, port=port), _stay_up)
+
+
+async def _stay_up(options: Options) -> None:
+    async with running(options) as stack:
+        _print_addresses(stack.addresses)
+        print("ready", flush=True)
+        await until_stopped()
+        print("stopping", flush=True)
+
+
+def demo(*, exit_: Annotated[bool, Parameter(name="--exit", negative="")] = False) -> None:
+    """Play the story on embedded servers, then leave them up until Ctrl-C."""
+
+    async def play(options: Options) -> None:
+        console = Console(highlight=False, soft_wrap=True)
+        console.print("[bold]Starting PostgreSQL, Temporal, Stripe simulator, mailbox, API and worker ...[/bold]")
+        async with running(options) as stack, Product(stack.addresses) as product:
+            for name, life in LIVES:
+                console.print(f"\n[bold]{name}[/bold]: {life.__doc__}")
+                await life(Teller(name, product, console.print))
+            console.print("\n[bold green]Everything happened as told.[/bold green]")
+            if exit_:
+                return
+            _print_addresses(stack.addresses)
+            print("The stack stays up until Ctrl-C.", flush=True)
+            await until_stopped()
+
+    with tempfile.TemporaryDirectory(prefix="tenure-demo-") as folder:
+        _run(Options(Path(folder), DEFAULT_CATALOG, DEFAULT_POLICY, durable=False), play)
+
+
+def travel(subscription: str, time: str, *, data: Path = Path(".tenure")) -> None:
+    """Let time go by for one subscription of a running sandbox.
+
+    Parameters
+    ----------
+    subscription
+        Its id.
+    time
+        How much, as 7d, 12h, 30m or 1d12h.
+    data
+        The folder of the running `tenure up`.
+    """
+    file = data / "stack.json"
+    if not file.exists():
+        raise Rejected(f"no sandbox is running in {data}: start one with `tenure up --data {data}`")
+    url = json.loads(file.read_text())["sandbox_url"]
+    body = {"subscription": subscription, "seconds": _duration(time).total_seconds()}
+    try:
+        answer = httpx.post(f"{url}/travel", json=body, timeout=300)
+    except httpx.TransportError as error:
+        raise Rejected(f"the sandbox in {data} does not answer ({error}): is `tenure up` still running?") from error
+    if answer.is_error:
+        raise Rejected(str(answer.json().get("detail")))
+    print(answer.json()["now"])
+
+
+def _duration(text: str) -> timedelta:
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise Malformed(f"{text!r} is no time: write it as 7d, 12h, 30m or 1d12h", field="time")
+    return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
+
+
+def _run(options: Options, work: "Callable[[Options], Coroutine[Any, Any, None]]") -> None:
+    try:
+        asyncio.run(stoppable(work(options)))
+    except StartFailed as error:
+        print(f"tenure: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        print(f"tenure: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _print_addresses(addresses: Addresses) -> None:
+    rows = (
+        ("API", f"{addresses.api_url}/docs"),
+        ("Temporal UI", addresses.temporal_ui_url),
+        ("Mailbox", addresses.mailbox_url),
+        ("Stripe simulator", addresses.stripe_url),
+        ("Sandbox controls", f"{addresses.sandbox_url}/docs"),
+        ("Database", addresses.database_url),
+        ("Admin key", addresses.admin_key),
+    )
+    for label, value in rows:
+        print(f"  {label:<18}{value}")
