@@ -17,7 +17,7 @@ SCHEME = HTTPBearer(
     description="An API key, made by `tenure keys create --role ROLE`.",
     auto_error=False,
 )
-"""For the description alone: `authenticate` reads the header itself, so that its errors are problems like all others."""
+"""For the description alone: `authenticate` reads the header itself, so that its errors are problems as all others."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ async def authenticate(request: Request) -> Caller:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Rejected("an API key is needed: send it as 'Authorization: Bearer <key>'", code="unauthorized")
-    key = await stores_of(request).keys.find(secret.strip())
+    key = await stores_of(request).keys.verify(secret.strip())
     if key is None:
         raise Rejected("this API key is unknown or has been revoked", code="unauthorized")
     caller = Caller(key.id, key.tenant, key.role)

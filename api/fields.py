@@ -68,7 +68,12 @@ def _web_address(address: str) -> str:
     return address
 
 
-def _subscription_id(text: str) -> str:
+def subscription_id_of(text: str) -> str:
+    """The id in its canonical form.
+
+    Raises:
+        Rejected: code `unknown_subscription`; it is no id of ours.
+    """
     try:
         return str(UUID(text))
     except ValueError:
@@ -100,6 +105,6 @@ Metadata = Annotated[
 
 SubscriptionId = Annotated[
     str,
-    AfterValidator(_subscription_id),
+    AfterValidator(subscription_id_of),
     Path(description="the subscription's id", examples=["5c1f2f0e-7a43-5d0b-9a52-3f0f6f1f8c11"]),
 ]

@@ -7,10 +7,13 @@ from datetime import timedelta
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel, Field
-from temporalio.client import Client
+from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
 
-from api.parts import HasParts, HasStores
+from api.parts import HasParts
+from domain.errors import GatewayUnavailable
+from storage.pinging import check
 
 router = APIRouter(tags=["Operations"])
 
@@ -33,10 +36,16 @@ async def health() -> Health:
     return Health(status="ok")
 
 
-@router.get("/readyz", operation_id="readiness", summary="Whether the database and Temporal answer",
-            responses={503: {"model": Readiness}})
-async def readiness(parts: HasParts, stores: HasStores, response: Response) -> Readiness:
-    database, temporal = await asyncio.gather(_checked(stores.ping()), _checked(_ask_temporal(parts.client)))
+@router.get(
+    "/readyz",
+    operation_id="readiness",
+    summary="Whether the database and Temporal answer",
+    responses={503: {"model": Readiness}},
+)
+async def readiness(parts: HasParts, response: Response) -> Readiness:
+    database, temporal = await asyncio.gather(
+        _checked(_ask_database(parts.engine)), _checked(_ask_temporal(parts.client))
+    )
     checks = {"database": database, "temporal": temporal}
     is_ready = all(found == "ok" for found in checks.values())
     response.status_code = 200 if is_ready else 503
@@ -53,6 +62,12 @@ async def _checked(check: Awaitable[object]) -> str:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what is wrong
         return f"failed: {type(error).__name__}"
     return "ok"
+
+
+async def _ask_database(engine: AsyncEngine) -> None:
+    wrong = await check(engine)
+    if wrong is not None:
+        raise GatewayUnavailable(wrong)
 
 
 async def _ask_temporal(client: Client) -> None:

@@ -10,9 +10,10 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from api.auth import Caller, authenticate
-from api.errors import answer_to
+from api.errors import CONTENT_TYPE, answer_to
 from api.parts import stores_of
 from domain.errors import Malformed, Rejected
+from storage.idempotency import Done, Running
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -20,14 +21,14 @@ MAX_LENGTH = 255
 PASSED_ON = 100
 """Longer keys are passed on as a digest: ours becomes part of the provider's, which has a limit of its own."""
 
-NOT_KEPT = frozenset({401, 403, 413})
-"""Answers that say nothing of the request itself: with a better API key it may be sent again."""
+KEPT = frozenset({200, 201, 402})
+"""Answers to what was done; a decline counts, for the card was tried. Any other changed nothing: the key stays free."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class IdempotentRoute(APIRoute):
-    """Carries out a POST once per tenant and key, and keeps its answer unless a fault or an outage gave it."""
+    """Carries out a POST once per tenant and key, and gives the answer again to whoever repeats it."""
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
@@ -67,3 +68,46 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
     except ValueError:
         content = body
     return hashlib.sha256(b"\n".join((method.encode(), path.encode(), content))).hexdigest()
+
+
+async def _once(request: Request, caller: Caller, key: str, handle: Handler) -> Response:
+    keys = stores_of(request).idempotency
+    asked = fingerprint(request.method, request.url.path, await request.body())
+    match await keys.begin(caller.tenant, key, asked):
+        case Done() as done:
+            return _again(done)
+        case Running():
+            raise Rejected(
+                "the request with this key is being carried out right now; repeat it in a moment",
+                code="request_in_progress",
+            )
+    try:
+        answer = await _answered(request, handle)
+    except Exception:
+        await keys.abandon(caller.tenant, key)
+        raise
+    if answer.status_code in KEPT:
+        location = answer.headers.get("Location")
+        await keys.complete(caller.tenant, key, answer.status_code, bytes(answer.body), location)
+    else:
+        await keys.abandon(caller.tenant, key)
+    return answer
+
+
+async def _answered(request: Request, handle: Handler) -> Response:
+    try:
+        return await handle(request)
+    except Exception as error:
+        answer = answer_to(error)
+        if answer is None:
+            raise
+        return answer
+
+
+def _again(done: Done) -> Response:
+    is_problem = done.status >= 400
+    answer = Response(done.body, done.status, media_type=CONTENT_TYPE if is_problem else "application/json")
+    answer.headers[REPLAYED] = "true"
+    if done.location is not None:
+        answer.headers["Location"] = done.location
+    return answer

@@ -50,7 +50,7 @@ class Observability:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, named)
-            except Exception:  # noqa: BLE001 - the last resort: a fault of ours must be answered and logged
+            except Exception:
                 log.exception("request failed")
                 if status:
                     raise  # the answer is under way already: only the server can cut it off

@@ -1,7 +1,7 @@
 """What the application is put together from, and how a request gets at it."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -10,6 +10,13 @@ from temporalio.client import Client
 from domain.plans import Catalog
 from domain.policy import Policy
 from domain.ports import ProviderEvents
+from storage.customers import Customers
+from storage.idempotency import IdempotencyKeys
+from storage.inbox import Inbox
+from storage.keys import ApiKeys
+from storage.subscriptions import Subscriptions
+from storage.timeline import Timeline
+from workflows.delivery import Delivery
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,34 @@ class Parts:
     events: ProviderEvents
     public_url: str
     secret_key: str
+    brand: str = "Tenure"
+    """Stands on the few pages that customers see."""
+
+
+@dataclass(frozen=True)
+class Stores:
+    """What the API reads and keeps in PostgreSQL, and the way from its inbox to the workflows."""
+
+    customers: Customers
+    subscriptions: Subscriptions
+    timeline: Timeline
+    inbox: Inbox
+    keys: ApiKeys
+    idempotency: IdempotencyKeys
+    delivery: Delivery
+
+    @classmethod
+    def on(cls, parts: Parts) -> Self:
+        engine, inbox, subscriptions = parts.engine, Inbox(parts.engine), Subscriptions(parts.engine)
+        return cls(
+            Customers(engine),
+            subscriptions,
+            Timeline(engine),
+            inbox,
+            ApiKeys(engine),
+            IdempotencyKeys(engine),
+            Delivery(parts.client, inbox, subscriptions),
+        )
 
 
 def parts_of(request: Request) -> Parts:
@@ -31,4 +66,11 @@ def parts_of(request: Request) -> Parts:
     return parts
 
 
+def stores_of(request: Request) -> Stores:
+    stores = request.app.state.stores
+    assert isinstance(stores, Stores)  # noqa: S101 - set by create_app
+    return stores
+
+
 HasParts = Annotated[Parts, Depends(parts_of)]
+HasStores = Annotated[Stores, Depends(stores_of)]

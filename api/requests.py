@@ -36,11 +36,11 @@ class CustomerWish(Wish):
 
     external_id: ExternalId = Field(examples=["user-1815"])
     email: Email = Field(examples=["ada@example.com"])
-    name: Name | None = Field(None, examples=["Ada Lovelace"])
+    name: Name | None = Field(default=None, examples=["Ada Lovelace"])
     timezone: TimeZone | None = Field(
-        None, description="IANA name; mails go out in this zone's day", examples=["Europe/London"]
+        default=None, description="IANA name; mails go out in this zone's day", examples=["Europe/London"]
     )
-    locale: Locale | None = Field(None, examples=["en-GB"])
+    locale: Locale | None = Field(default=None, examples=["en-GB"])
 
 
 class SignUpWish(Wish):
@@ -54,10 +54,10 @@ class SignUpWish(Wish):
         default_factory=dict, description="units by add-on code", examples=[{"users": 2}]
     )
     payment_method: PaymentMethod | None = Field(
-        None, description="a payment method of the provider, to be put on file", examples=["pm_card_visa"]
+        default=None, description="a payment method of the provider, to be put on file", examples=["pm_card_visa"]
     )
     trial_days: Annotated[int, Field(strict=True, ge=0, le=MAX_TRIAL_DAYS)] | None = Field(
-        None, description="0 starts paid at once; left out, the plan or the policy says how long", examples=[14]
+        default=None, description="0 starts paid at once; left out, the plan or the policy says how long", examples=[14]
     )
     metadata: Metadata = Field(default_factory=dict, examples=[{"campaign": "spring"}])
 
@@ -65,7 +65,7 @@ class SignUpWish(Wish):
 class ConvertWish(Wish):
     """Become a paid subscription; at the trial's end unless `now` is asked for."""
 
-    payment_method: PaymentMethod | None = Field(None, examples=["pm_card_visa"])
+    payment_method: PaymentMethod | None = Field(default=None, examples=["pm_card_visa"])
     when: When = When.TRIAL_END
 
 
@@ -75,7 +75,7 @@ class PaymentMethodWish(Wish):
 
 class CancelWish(Wish):
     at: CancelAt = CancelAt.PERIOD_END
-    reason: Reason = Field("", examples=["too expensive"])
+    reason: Reason = Field(default="", examples=["too expensive"])
 
 
 class ExtendTrialWish(Wish):
@@ -94,10 +94,10 @@ class EmptyWish(Wish):
 class CheckoutWish(Wish):
     """A page on which a customer puts a card on file: for a subscription, or for a customer's live one."""
 
-    subscription: str | None = Field(None, description="the subscription's id")
-    customer: ExternalId | None = Field(None, description="the customer's external id", examples=["user-1815"])
-    success_url: WebAddress | None = Field(None, description="where the page leads to when a card was given")
-    cancel_url: WebAddress | None = Field(None, description="where the page leads to when it was left")
+    subscription: str | None = Field(default=None, description="the subscription's id")
+    customer: ExternalId | None = Field(default=None, description="the customer's external id", examples=["user-1815"])
+    success_url: WebAddress | None = Field(default=None, description="where the page leads to when a card was given")
+    cancel_url: WebAddress | None = Field(default=None, description="where the page leads to when it was left")
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:

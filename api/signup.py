@@ -30,12 +30,13 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
     subscription_id = str(uuid5(NAMESPACE, f"{desk.caller.tenant}/{desk.key}"))
     await _check_is_new(desk, wish.customer.external_id, subscription_id)
     customer = await desk.stores.customers.upsert(
-        desk.caller.tenant,
+        tenant=desk.caller.tenant,
         external_id=wish.customer.external_id,
         email=wish.customer.email,
         name=wish.customer.name,
         timezone=wish.customer.timezone,
         locale=wish.customer.locale,
+        metadata=wish.metadata,
     )
     now = datetime.now(UTC)
     subscription = Subscription(
@@ -61,8 +62,11 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
 def _select(desk: Desk, wish: SignUpWish) -> Selection:
     selection = desk.parts.catalog.select(wish.plan, wish.interval, wish.quantity, wish.add_ons)
     if selection.total.amount > LARGEST_TOTAL:
-        raise Malformed(f"one period would cost {selection.total.amount} (minor units), more than can be billed at once",
-                        field="quantity", code="too_expensive")
+        raise Malformed(
+            f"one period would cost {selection.total.amount} (minor units), more than can be billed at once",
+            field="quantity",
+            code="too_expensive",
+        )
     return selection
 
 
@@ -81,6 +85,6 @@ def _trial_days(desk: Desk, wish: SignUpWish) -> int:
 
 
 async def _check_is_new(desk: Desk, external_id: str, subscription_id: str) -> None:
-    live = await desk.stores.customers.live_subscription(desk.caller.tenant, external_id)
+    live = await desk.stores.customers.live_subscription(tenant=desk.caller.tenant, external_id=external_id)
     if live is not None and live != subscription_id:
         raise Rejected(f"customer {external_id!r} has a subscription already: {live}", code="already_subscribed")

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from api.docs import problems
 from api.parts import HasParts, HasStores
 from domain.errors import GatewayUnavailable, Rejected
+from domain.names import DEFAULT_TENANT
 
 router = APIRouter(prefix="/webhooks", tags=["Webhooks"])
 
@@ -35,10 +36,10 @@ async def receive(request: Request, parts: HasParts, stores: HasStores) -> Taken
         log.warning("webhook refused", code=error.code, bytes=len(body))
         raise
     received_at = datetime.now(UTC)
-    is_new = await stores.inbox.receive(event, received_at)
+    is_new = await stores.inbox.receive(event, body, tenant=DEFAULT_TENANT)
     if is_new:
         try:
-            await stores.delivery(parts.client).deliver(event, received_at)
+            await stores.delivery.deliver(event, received_at)
         except GatewayUnavailable as error:
             log.warning("webhook waits for the sweeper", provider_event=event.id, why=error.message)
     return Taken()

@@ -86,3 +86,21 @@ class Timeline:
         for row in rows:
             del row["tenant"]
         return [InvoiceRow(**row | {"subscription": str(row["subscription"])}) for row in rows]
+
+    async def open_bill(self, subscription: str) -> str | None:
+        """The address of the page on which the newest unpaid bill can be paid."""
+        wanted = (
+            select(invoices.c.url)
+            .join(subscriptions, subscriptions.c.id == invoices.c.subscription)
+            .where(
+                invoices.c.subscription == UUID(subscription),
+                invoices.c.status == "open",
+                invoices.c.url != "",
+                subscriptions.c.status != "canceled",
+            )
+            .order_by(invoices.c.at.desc())
+            .limit(1)
+        )
+        async with transaction(self._engine) as connection:
+            url: str | None = (await connection.execute(wanted)).scalar()
+        return url

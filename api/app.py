@@ -1,0 +1,38 @@
+"""Puts the HTTP application together."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from api import checkout, commands, health, invoices, pay, plans, subscriptions, webhooks
+from api.docs import add_description
+from api.errors import add_error_handlers
+from api.limits import BodyLimit
+from api.observability import Observability
+from api.parts import Parts, Stores
+
+ROUTERS = (
+    subscriptions.router,
+    commands.router,
+    checkout.router,
+    invoices.router,
+    plans.router,
+    webhooks.router,
+    pay.router,
+    health.router,
+)
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The application; it owns nothing, whoever hands over the parts closes them."""
+    app = FastAPI(title="Tenure", version=version("tenure"), redoc_url=None)
+    app.state.parts, app.state.stores = parts, Stores.on(parts)
+    app.state.registry = registry = CollectorRegistry()
+    for router in ROUTERS:
+        app.include_router(router)
+    add_error_handlers(app)
+    add_description(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Observability, registry=registry)
+    return app

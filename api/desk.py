@@ -1,0 +1,92 @@
+"""What an endpoint that changes something works with: who asks, under which key, and how the answer comes about."""
+
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+
+from api import lifecycle
+from api.auth import Caller, Operator, Service
+from api.lifecycle import NotRunning, Update
+from api.parts import HasParts, HasStores, Parts, Stores
+from api.views import SubscriptionView
+from domain.errors import Rejected
+from storage.subscriptions import SubscriptionRow
+from workflows.messages import Command
+
+C = TypeVar("C", bound=Command)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One request that changes something."""
+
+    parts: Parts
+    stores: Stores
+    caller: Caller
+    key: str
+    """Names the command: the same for a repeat of the same request."""
+
+    async def row(self, subscription_id: str) -> SubscriptionRow:
+        """The subscription as last written.
+
+        Raises:
+            Rejected: code `unknown_subscription`.
+        """
+        return await find(self.stores, self.caller.tenant, subscription_id)
+
+    async def carry_out(self, subscription_id: str, update: Update[C], command: C) -> SubscriptionView:
+        """Have the subscription carry out a command, and show it as it is then.
+
+        Raises:
+            TenureError: the command was refused, or no answer came in time.
+        """
+        await self.row(subscription_id)
+        try:
+            await lifecycle.carry_out(self.parts.client, subscription_id, update, command)
+        except NotRunning:
+            await refuse_ended(self.stores, self.caller.tenant, subscription_id)
+        return SubscriptionView.of(await self.row(subscription_id))
+
+
+async def find(stores: Stores, tenant: str, subscription_id: str) -> SubscriptionRow:
+    """The subscription as last written.
+
+    Raises:
+        Rejected: code `unknown_subscription`.
+    """
+    row = await stores.subscriptions.get(tenant, subscription_id)
+    if row is None:
+        raise Rejected(f"there is no subscription {subscription_id!r}", code="unknown_subscription")
+    return row
+
+
+async def refuse_ended(stores: Stores, tenant: str, subscription_id: str) -> None:
+    """Say why a subscription without a running workflow takes no command.
+
+    Raises:
+        Rejected: always.
+    """
+    row = await find(stores, tenant, subscription_id)
+    if row.status == "canceled":
+        raise Rejected("the subscription is canceled; sign the customer up again", code="subscription_canceled")
+    raise Rejected(
+        "the subscription's workflow is not running although the subscription is not over: tell an operator",
+        code="not_running",
+    )
+
+
+def _desk(request: Request, parts: HasParts, stores: HasStores, caller: Caller) -> Desk:
+    return Desk(parts, stores, caller, request.state.command_key)
+
+
+def service_desk(request: Request, parts: HasParts, stores: HasStores, caller: Service) -> Desk:
+    return _desk(request, parts, stores, caller)
+
+
+def operator_desk(request: Request, parts: HasParts, stores: HasStores, caller: Operator) -> Desk:
+    return _desk(request, parts, stores, caller)
+
+
+ServiceDesk = Annotated[Desk, Depends(service_desk)]
+OperatorDesk = Annotated[Desk, Depends(operator_desk)]

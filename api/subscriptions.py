@@ -1,0 +1,70 @@
+"""Signing up, and looking at subscriptions."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response, status
+
+from api.auth import Reader
+from api.desk import ServiceDesk, find
+from api.docs import COMMANDING, READING
+from api.fields import Code, ExternalId, Search, SubscriptionId
+from api.idempotency import IdempotentRoute
+from api.parts import HasStores
+from api.requests import SignUpWish
+from api.signup import sign_up
+from api.views import EntryView, SubscriptionList, SubscriptionView, TimelineView, actions
+from domain.lifecycle import Status
+from storage.subscriptions import Filters
+
+router = APIRouter(prefix="/v1/subscriptions", tags=["Subscriptions"], route_class=IdempotentRoute)
+
+Limit = Annotated[int, Query(ge=1, le=100, description="how many to a page")]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before")]
+
+
+@router.post(
+    "",
+    operation_id="createSubscription",
+    summary="Sign a customer up",
+    status_code=status.HTTP_201_CREATED,
+    responses=COMMANDING,
+)
+async def create(wish: SignUpWish, desk: ServiceDesk, response: Response) -> SubscriptionView:
+    subscription_id = await sign_up(desk, wish)
+    response.headers["Location"] = f"/v1/subscriptions/{subscription_id}"
+    return SubscriptionView.of(await desk.row(subscription_id))
+
+
+@router.get("", operation_id="listSubscriptions", summary="List subscriptions, newest first", responses=READING)
+async def list_subscriptions(
+    caller: Reader,
+    stores: HasStores,
+    status: Annotated[Status | None, Query()] = None,
+    plan: Annotated[Code | None, Query(description="a plan's code")] = None,
+    customer: Annotated[ExternalId | None, Query(description="a customer's external id")] = None,
+    q: Annotated[
+        Search | None, Query(description="part of an address, a name or an external id; the beginning of an id")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 20,
+) -> SubscriptionList:
+    filters = Filters(status=status, plan=plan, customer=customer, q=q)
+    page = await stores.subscriptions.find(caller.tenant, filters, cursor=cursor, limit=limit)
+    return SubscriptionList(data=[SubscriptionView.of(row) for row in page.rows], next_cursor=page.next_cursor)
+
+
+@router.get("/{subscription_id}", operation_id="getSubscription", summary="Get a subscription", responses=READING)
+async def get(subscription_id: SubscriptionId, caller: Reader, stores: HasStores) -> SubscriptionView:
+    return SubscriptionView.of(await find(stores, caller.tenant, subscription_id))
+
+
+@router.get(
+    "/{subscription_id}/timeline",
+    operation_id="getTimeline",
+    summary="All that has happened, because of what, and what happens next",
+    responses=READING,
+)
+async def timeline(subscription_id: SubscriptionId, caller: Reader, stores: HasStores) -> TimelineView:
+    row = await find(stores, caller.tenant, subscription_id)
+    past = await stores.timeline.past(caller.tenant, subscription_id)
+    return TimelineView(past=[EntryView.of(entry) for entry in past], next_actions=actions(row))

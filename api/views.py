@@ -1,0 +1,181 @@
+"""What callers are shown: subscriptions, what has happened to them, and their bills."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from domain.lifecycle import Status
+from domain.plans import Interval
+from domain.policy import Access
+from storage.subscriptions import SubscriptionRow
+from storage.timeline import InvoiceRow, PastEntry
+
+
+class CustomerView(BaseModel):
+    """Whose subscription it is."""
+
+    id: str
+    external_id: str = Field(examples=["user-1815"])
+    email: str = Field(examples=["ada@example.com"])
+    name: str | None
+    timezone: str = Field(examples=["Europe/London"])
+    locale: str = Field(examples=["en-GB"])
+
+
+class ActionView(BaseModel):
+    """Something that will happen if nobody intervenes."""
+
+    at: datetime
+    action: str = Field(examples=["send_reminder"])
+    why: str = Field(examples=["the trial ends in 7 days"])
+
+
+class PendingChangeView(BaseModel):
+    """A change that takes effect later."""
+
+    at: datetime
+    plan: str
+    interval: Interval
+    quantity: int
+
+
+class SubscriptionView(BaseModel):
+    """A subscription as it stands, and what happens to it next."""
+
+    id: str = Field(examples=["5c1f2f0e-7a43-5d0b-9a52-3f0f6f1f8c11"])
+    customer: CustomerView
+    plan: str = Field(examples=["starter"])
+    plan_name: str = Field(examples=["Starter"])
+    interval: Interval
+    quantity: int
+    add_ons: dict[str, int] = Field(examples=[{"users": 2}])
+    amount: int = Field(description="what one period costs, in the currency's minor unit", examples=[4900])
+    currency: str = Field(examples=["usd"])
+    status: Status
+    status_reason: str
+    access: Access
+    trial_ends_at: datetime | None
+    current_period_start: datetime | None
+    current_period_end: datetime | None
+    cancel_at: datetime | None
+    resumes_at: datetime | None
+    pending_change: PendingChangeView | None = None
+    next_actions: list[ActionView]
+    metadata: dict[str, str]
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: SubscriptionRow) -> "SubscriptionView":
+        return cls(
+            id=row.id,
+            customer=CustomerView(
+                id=row.customer_id,
+                external_id=row.external_id,
+                email=row.email,
+                name=row.name,
+                timezone=row.timezone,
+                locale=row.locale,
+            ),
+            plan=row.plan,
+            plan_name=row.plan_name,
+            interval=Interval(row.interval),
+            quantity=row.quantity,
+            add_ons=dict(row.add_ons),
+            amount=row.amount,
+            currency=row.currency,
+            status=Status(row.status),
+            status_reason=row.status_reason,
+            access=Access(row.access),
+            trial_ends_at=row.trial_ends_at,
+            current_period_start=row.period_start,
+            current_period_end=row.period_end,
+            cancel_at=row.cancel_at,
+            resumes_at=row.resumes_at,
+            next_actions=actions(row),
+            metadata=dict(row.metadata),
+            created_at=row.created_at,
+        )
+
+
+class SubscriptionList(BaseModel):
+    data: list[SubscriptionView]
+    next_cursor: str | None = Field(description="give it as `cursor` to get the next page; null on the last")
+
+
+class CauseView(BaseModel):
+    """Why it happened."""
+
+    kind: str = Field(description="command, timer, webhook, provider or step", examples=["webhook"])
+    ref: str = Field(
+        description="the command's key, the webhook's event id, the action that was due", examples=["evt_1Qx"]
+    )
+    actor: str = Field(description="who gave the command", examples=["operator 7c0b"])
+
+
+class EntryView(BaseModel):
+    """Something that has happened."""
+
+    at: datetime
+    kind: str = Field(examples=["renewed"])
+    summary: str = Field(examples=["Renewed until 2026-12-05"])
+    cause: CauseView
+    details: dict[str, str]
+
+    @classmethod
+    def of(cls, entry: PastEntry) -> "EntryView":
+        cause = CauseView(kind=entry.cause_kind, ref=entry.cause_ref, actor=entry.cause_actor)
+        return cls(at=entry.at, kind=entry.kind, summary=entry.summary, cause=cause, details=dict(entry.details))
+
+
+class TimelineView(BaseModel):
+    """All that has happened to a subscription and because of what, oldest first, and what happens next."""
+
+    past: list[EntryView]
+    next_actions: list[ActionView]
+
+
+class InvoiceView(BaseModel):
+    """One bill of the payment provider."""
+
+    id: str = Field(description="the provider's id", examples=["in_1Qx"])
+    subscription: str
+    number: str
+    status: str = Field(examples=["paid"])
+    amount: int = Field(examples=[4900])
+    currency: str = Field(examples=["usd"])
+    url: str
+    pdf: str
+    attempts: int
+    period_start: datetime | None
+    period_end: datetime | None
+    at: datetime
+
+    @classmethod
+    def of(cls, row: InvoiceRow) -> "InvoiceView":
+        return cls(
+            id=row.ref,
+            subscription=row.subscription,
+            number=row.number,
+            status=row.status,
+            amount=row.amount,
+            currency=row.currency,
+            url=row.url,
+            pdf=row.pdf,
+            attempts=row.attempts,
+            period_start=row.period_start,
+            period_end=row.period_end,
+            at=row.at,
+        )
+
+
+class InvoiceList(BaseModel):
+    data: list[InvoiceView]
+
+    @classmethod
+    def of(cls, rows: Iterable[InvoiceRow]) -> "InvoiceList":
+        return cls(data=[InvoiceView.of(row) for row in rows])
+
+
+def actions(row: SubscriptionRow) -> list[ActionView]:
+    return [ActionView.model_validate(action) for action in row.next_actions]
