@@ -13,13 +13,14 @@ from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypedDict
+from typing import Self
 from weakref import WeakSet
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
 from jinja2 import DictLoader, Environment
+from typing_extensions import TypedDict  # pydantic takes typing's only from Python 3.12 on
 
 ACCEPTED = "250 2.0.0 kept"
 REFUSED = "451 4.3.0 the mailbox was asked to refuse mail, try again later"

@@ -36,9 +36,7 @@ def _listen(host: str, port: int) -> socket.socket:
 async def serve(app: ASGIApp, *, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[str]:
     """Serve *app* while the block runs and yield its address; port 0 takes a free one."""
     listener = _listen(host, port)
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_WITHIN
-    )
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=STOP_WITHIN)
     server = _Server(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -8,25 +8,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from configuration.catalog_file import load_catalog
+from configuration.policy_file import load_policy
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
+
 from activities.inbox import InboxActivities
 from api.app import Parts as ApiParts
 from api.app import create_app
-from configuration.catalog_file import load_catalog
-from configuration.policy_file import load_policy
 from domain.links import pay_url
-from sqlalchemy.ext.asyncio import AsyncEngine
-from storage.engine import create_engine_from_url
-from storage.inbox import Inbox
-from storage.keys import ApiKeys, Role
-from storage.mails import PostgresMails
-from storage.migrating import upgrade
-from storage.records import PostgresRecords
-from storage.subscriptions import Subscriptions
-from temporalio.client import Client
-from temporalio.testing import TimeSkipper, TimeSkippingConfig
-from workflows.delivery import Delivery
-from workflows.sweep import ensure_schedules
-
 from domain.names import SearchAttribute
 from domain.plans import Catalog
 from domain.policy import Policy
@@ -46,8 +37,17 @@ from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller
+from storage.engine import create_engine_from_url
+from storage.inbox import Inbox
+from storage.keys import ApiKeys, Role
+from storage.mails import PostgresMails
+from storage.migrating import upgrade
+from storage.records import PostgresRecords
+from storage.subscriptions import Subscriptions
 from worker.build import Parts as WorkerParts
 from worker.build import at_work, build_workers
+from workflows.delivery import Delivery
+from workflows.sweep import ensure_schedules
 
 MAIL_FROM = "Tenure Sandbox <billing@sandbox.tenure.example>"
 ATTRIBUTE_KINDS = {
@@ -208,7 +208,7 @@ def _worker_parts(ground: _Ground, secrets: Secrets, payments: StripePayments, a
         mails=PostgresMails(ground.engine),
         payments=payments,
         mailer=delivery,
-        inbox=InboxActivities(Inbox(ground.engine), Delivery(ground.client, Subscriptions(ground.engine))),
+        inbox=InboxActivities(Delivery(ground.client, Inbox(ground.engine), Subscriptions(ground.engine))),
     )
 
 

@@ -11,7 +11,7 @@ from sandbox.product import Product
 LONGEST_WAIT = timedelta(days=60)
 
 
-class StoryBroken(AssertionError):  # noqa: N818 - it says what happened
+class StoryBroken(AssertionError):
     """Something differs from what the story tells."""
 
 

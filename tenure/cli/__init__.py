@@ -2,10 +2,10 @@
 
 import sys
 
-from cyclopts import App
-
 from configuration.settings import SettingsError
 from configuration.yaml_source import ConfigurationError
+from cyclopts import App
+
 from domain.errors import TenureError
 from tenure.cli import embedded, files, production
 

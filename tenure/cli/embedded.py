@@ -5,9 +5,11 @@ import json
 import re
 import sys
 import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 from cyclopts import App, Parameter
@@ -16,10 +18,10 @@ from rich.console import Console
 from domain.errors import Malformed, Rejected
 from sandbox.processes import StartFailed
 from sandbox.product import Product
-from sandbox.stack import Addresses, Options, running
+from sandbox.stack import Addresses, Options, Stack, running
 from sandbox.story.lives import LIVES
-from sandbox.story.teller import Teller
-from tenure.cli.running import stoppable, until_stopped
+from sandbox.story.teller import StoryBroken, Teller
+from tenure.cli.running import for_ever, stoppable
 
 CATALOGS = Path(__file__).parents[2] / "catalogs"
 DEFAULT_CATALOG, DEFAULT_POLICY = CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml"
@@ -48,29 +50,47 @@ async def _stay_up(options: Options) -> None:
     async with running(options) as stack:
         _print_addresses(stack.addresses)
         print("ready", flush=True)
-        await until_stopped()
-        print("stopping", flush=True)
+        try:
+            await for_ever()
+        finally:
+            print("stopping", flush=True)
 
 
 def demo(*, exit_: Annotated[bool, Parameter(name="--exit", negative="")] = False) -> None:
-    """Play the story on embedded servers, then leave them up until Ctrl-C."""
+    """Play the story on embedded servers, then leave them up until Ctrl-C.
 
-    async def play(options: Options) -> None:
-        console = Console(highlight=False, soft_wrap=True)
-        console.print("[bold]Starting PostgreSQL, Temporal, Stripe simulator, mailbox, API and worker ...[/bold]")
-        async with running(options) as stack, Product(stack.addresses) as product:
-            for name, life in LIVES:
-                console.print(f"\n[bold]{name}[/bold]: {life.__doc__}")
-                await life(Teller(name, product, console.print))
-            console.print("\n[bold green]Everything happened as told.[/bold green]")
-            if exit_:
-                return
-            _print_addresses(stack.addresses)
-            print("The stack stays up until Ctrl-C.", flush=True)
-            await until_stopped()
-
+    Parameters
+    ----------
+    exit_
+        End after the story instead.
+    """
     with tempfile.TemporaryDirectory(prefix="tenure-demo-") as folder:
-        _run(Options(Path(folder), DEFAULT_CATALOG, DEFAULT_POLICY, durable=False), play)
+        options = Options(Path(folder), DEFAULT_CATALOG, DEFAULT_POLICY, durable=False)
+        _run(options, _play_and_exit if exit_ else _play_and_stay)
+
+
+async def _play_and_exit(options: Options) -> None:
+    async with _story_told(options):
+        return
+
+
+async def _play_and_stay(options: Options) -> None:
+    async with _story_told(options) as stack:
+        _print_addresses(stack.addresses)
+        print("The stack stays up until Ctrl-C.", flush=True)
+        await for_ever()
+
+
+@asynccontextmanager
+async def _story_told(options: Options) -> AsyncIterator[Stack]:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print("[bold]Starting PostgreSQL, Temporal, Stripe simulator, mailbox, API and worker ...[/bold]")
+    async with running(options) as stack, Product(stack.addresses) as product:
+        for name, life in LIVES:
+            console.print(f"\n[bold]{name}[/bold]: {life.__doc__}")
+            await life(Teller(name, product, console.print))
+        console.print("\n[bold green]Everything happened as told.[/bold green]")
+        yield stack
 
 
 def travel(subscription: str, time: str, *, data: Path = Path(".tenure")) -> None:
@@ -106,13 +126,10 @@ def _duration(text: str) -> timedelta:
     return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
 
 
-def _run(options: Options, work: "Callable[[Options], Coroutine[Any, Any, None]]") -> None:
+def _run(options: Options, work: Callable[[Options], Coroutine[Any, Any, None]]) -> None:
     try:
         asyncio.run(stoppable(work(options)))
-    except StartFailed as error:
-        print(f"tenure: {error}", file=sys.stderr)
-        sys.exit(1)
-    except OSError as error:
+    except (StartFailed, StoryBroken, OSError) as error:
         print(f"tenure: {error}", file=sys.stderr)
         sys.exit(1)
 

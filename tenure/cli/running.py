@@ -3,30 +3,25 @@
 import asyncio
 import signal
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 
-async def until_stopped() -> None:
-    """Return at the first SIGINT or SIGTERM; a second one ends the process the hard way."""
-    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-
-    def stop(name: signal.Signals) -> None:
-        stopped.set()
-        loop.remove_signal_handler(name)
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop, name)
-    await stopped.wait()
+async def for_ever() -> None:
+    """Wait until cancelled."""
+    await asyncio.get_running_loop().create_future()
 
 
 async def stoppable(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work, or as much of it as there is time for until SIGINT or SIGTERM."""
-    task, stop = asyncio.create_task(work), asyncio.create_task(until_stopped())
-    await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
-    if not task.done():
+    """Do the work until it is done or SIGINT or SIGTERM ends it; a second signal ends the process the hard way."""
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
+
+    def stop() -> None:
         task.cancel()
-    try:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(name)
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop)
+    with suppress(asyncio.CancelledError):
         await task
-    except asyncio.CancelledError:
-        return
