@@ -3,22 +3,38 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from domain.errors import GatewayUnavailable
 
+SCHEMES = ("postgresql+asyncpg", "postgresql", "postgres")
+TRY_AGAIN = ("08", "25006", "28", "3D000", "40", "53", "57")
+"""How the SQLSTATEs begin after which the same may work later: connection lost, read-only while another server takes
+over, not let in, no such database, rolled back for another transaction, out of resources, server going down or up."""
+
 
 def async_url(url: str) -> str:
-    """The URL with asyncpg as its driver."""
-    for scheme in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
-        if url.startswith(scheme):
-            return f"postgresql+asyncpg://{url.removeprefix(scheme)}"
-    raise ValueError("a database URL begins with postgresql://")
+    """The URL with asyncpg as its driver, and `sslmode`, as most providers write it, by asyncpg's name for it.
+
+    Raises:
+        ValueError: it is no PostgreSQL URL.
+    """
+    if url.partition("://")[0] not in SCHEMES:
+        raise ValueError("a database URL begins with postgresql://")
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ValueError("a database URL reads postgresql://user:password@host:port/database") from None
+    query = {"ssl" if name == "sslmode" else name: value for name, value in parsed.query.items()}
+    return parsed.set(drivername=SCHEMES[0], query=query).render_as_string(hide_password=False)
 
 
 def create_engine_from_url(url: str) -> AsyncEngine:
-    return create_async_engine(async_url(url), pool_size=10, max_overflow=10, pool_pre_ping=True)
+    # Parameters hold names and addresses, which belong into no error message.
+    return create_async_engine(async_url(url), pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
 
 
 @asynccontextmanager
@@ -31,9 +47,19 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
         async with engine.begin() as connection:
             yield connection
-    except (OperationalError, InterfaceError, OSError) as error:
-        raise GatewayUnavailable(f"the database is out of reach: {error}", code="database_unavailable") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise GatewayUnavailable("the database dropped the connection", code="database_unavailable") from error
-        raise
+        if not _may_work_later(error):
+            raise
+        raise _unavailable(error.orig) from error
+    except (PoolTimeout, OSError) as error:
+        raise _unavailable(error) from error
+
+
+def _may_work_later(error: DBAPIError) -> bool:
+    """False when the statement itself is at fault, as with a value that does not fit its column."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or isinstance(error, OperationalError) or state.startswith(TRY_AGAIN)
+
+
+def _unavailable(cause: BaseException | None) -> GatewayUnavailable:
+    return GatewayUnavailable(f"the database is out of reach: {cause}", code="database_unavailable")

@@ -74,11 +74,12 @@ class IdempotencyKeys:
         return Running() if row.completed_at is None else Done(row.status, row.body, row.location)
 
     async def complete(self, tenant: str, key: str, status: int, body: bytes, location: str | None) -> None:
+        """Keep the answer; when there is one already, that one stays."""
         keys = idempotency_keys
         async with transaction(self._engine) as connection:
             await connection.execute(
                 update(keys)
-                .where(keys.c.tenant == tenant, keys.c.key == key)
+                .where(keys.c.tenant == tenant, keys.c.key == key, keys.c.completed_at.is_(None))
                 .values(status=status, body=body, location=location, completed_at=func.now())
             )
 

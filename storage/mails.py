@@ -34,15 +34,18 @@ class PostgresMails:
         )
 
     async def mark_sent(self, mail_id: str, message_id: str) -> None:
+        """Keep that it was sent, and when for the first time."""
         async with transaction(self._engine) as connection:
             await connection.execute(
                 update(mails)
-                .where(mails.c.id == UUID(mail_id))
+                .where(mails.c.id == UUID(mail_id), mails.c.sent_at.is_(None))
                 .values(status="sent", message_id=message_id, sent_at=func.now())
             )
 
     async def mark_refused(self, mail_id: str, why: str) -> None:
         async with transaction(self._engine) as connection:
             await connection.execute(
-                update(mails).where(mails.c.id == UUID(mail_id)).values(status="refused", why_not=why)
+                update(mails)
+                .where(mails.c.id == UUID(mail_id), mails.c.status == "queued")
+                .values(status="refused", why_not=why)
             )

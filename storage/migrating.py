@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from storage.engine import async_url
+from storage.engine import async_url, transaction
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 ONE_AT_A_TIME = 7_314_420_190
@@ -45,7 +45,7 @@ async def current(url: str) -> str | None:
     """The version the database is at; None when it is empty."""
     engine = create_async_engine(async_url(url))
     try:
-        async with engine.connect() as connection:
+        async with transaction(engine) as connection:
             return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
     finally:
         await engine.dispose()
@@ -58,7 +58,7 @@ async def _migrate(url: str, step: Callable[[Config], None]) -> None:
 
     engine = create_async_engine(async_url(url))
     try:
-        async with engine.begin() as connection:
+        async with transaction(engine) as connection:
             await connection.run_sync(run)
     finally:
         await engine.dispose()

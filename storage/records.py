@@ -59,6 +59,8 @@ class PostgresRecords:
         except IntegrityError as error:
             if "uq_subscriptions_live_customer" in str(error.orig):
                 raise Rejected("the customer has a live subscription already", code="already_subscribed") from error
+            if "fk_subscriptions_customer" in str(error.orig):
+                raise Rejected(f"there is no customer {subscription.customer}", code="unknown_customer") from error
             raise
 
     async def contact(self, customer: str) -> Contact:
@@ -78,6 +80,8 @@ class PostgresRecords:
         id_ = UUID(customer)
         has_subscription = exists().where(subscriptions.c.customer == id_)
         async with transaction(self._engine) as connection:
+            # Waits for a sign-up of the same customer that is being written, so that the next statement sees it.
+            await connection.execute(select(customers.c.id).where(customers.c.id == id_).with_for_update())
             await connection.execute(delete(customers).where(customers.c.id == id_, ~has_subscription))
 
 

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -68,6 +68,7 @@ class Page:
     next_cursor: str | None = None
 
 
+_MOMENT = "%Y-%m-%dT%H:%M:%S.%f%z"
 _CUSTOMER = ("external_id", "email", "name", "timezone", "locale", "metadata")
 
 
@@ -104,8 +105,10 @@ class Subscriptions:
         """One page, newest first; rows that are added meanwhile do not move the pages behind.
 
         Raises:
-            Malformed: field `cursor`; it is none of ours.
+            Malformed: field `cursor`, it is none of ours; field `limit`, it is less than 1.
         """
+        if limit < 1:
+            raise Malformed("a page holds at least 1 row", field="limit")
         wanted = _select().where(subscriptions.c.tenant == tenant, *_conditions(filters))
         if cursor is not None:
             created_at, id_ = _read_cursor(cursor)
@@ -146,12 +149,13 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
 
 
 def _cursor(row: SubscriptionRow) -> str:
-    return base64.urlsafe_b64encode(json.dumps([row.created_at.isoformat(), row.id]).encode()).decode()
+    return base64.urlsafe_b64encode(json.dumps([row.created_at.strftime(_MOMENT), row.id]).encode()).decode()
 
 
 def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
     try:
         created_at, id_ = json.loads(base64.urlsafe_b64decode(cursor))
-        return datetime.fromisoformat(created_at), UUID(id_)
-    except (ValueError, TypeError, AttributeError):
+        # Without its offset a moment could be any; near the ends of the calendar there is none in UTC.
+        return datetime.strptime(created_at, _MOMENT).astimezone(UTC), UUID(id_)
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         raise Malformed("this cursor is none that a list has answered with", field="cursor") from None

@@ -1,6 +1,7 @@
 """The tables. Every row carries its tenant; what must happen once has a unique key."""
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     DateTime,
@@ -72,7 +73,7 @@ subscriptions = Table(
     Column("interval", Text, CheckConstraint("interval in ('month', 'year')", name="interval"), nullable=False),
     Column("quantity", Integer, CheckConstraint("quantity > 0", name="quantity"), nullable=False),
     _json("add_ons"),
-    Column("amount", Integer, CheckConstraint("amount >= 0", name="amount"), nullable=False),
+    Column("amount", BigInteger, CheckConstraint("amount >= 0", name="amount"), nullable=False),
     Column("currency", Text, nullable=False),
     Column("status", Text, CheckConstraint(f"status in ({_STATUSES})", name="status"), nullable=False),
     Column("status_reason", Text, nullable=False),
@@ -148,7 +149,7 @@ invoices = Table(
     Column("subscription", Uuid, ForeignKey(subscriptions.c.id), nullable=False),
     Column("number", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("amount", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("pdf", Text, nullable=False),

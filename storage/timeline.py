@@ -55,7 +55,11 @@ class Timeline:
             .where(journal.c.tenant == tenant, journal.c.subscription == id_)
             .order_by(journal.c.sequence, journal.c.position)
         )
-        letters = select(mails).where(mails.c.tenant == tenant, mails.c.subscription == id_).order_by(mails.c.at)
+        letters = (
+            select(mails)
+            .where(mails.c.tenant == tenant, mails.c.subscription == id_)
+            .order_by(mails.c.at, mails.c.created_at, mails.c.key)
+        )
         async with transaction(self._engine) as connection:
             past = [
                 PastEntry(

@@ -1,0 +1,109 @@
+"""One customer's life as a story tells it."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from sandbox.product import Product, RefusedError
+
+CATALOGS = Path(__file__).parents[2] / "catalogs"
+CATALOG, POLICY = CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml"
+
+TRIAL = Counter({"trial_started": 1, "trial_ending": 3})
+CONVERTED = TRIAL + Counter({"converted": 1, "receipt": 1})
+A_MINUTE = timedelta(minutes=1)
+
+
+class Life:
+    """A subscription under the care of a test: commands, time, and looks from outside."""
+
+    def __init__(self, product: Product, external_id: str, made: dict[str, Any]) -> None:
+        self.product = product
+        self.external_id = external_id
+        self.id: str = made["id"]
+        self.now = datetime.now(UTC)
+
+    @classmethod
+    async def begun(cls, product: Product, external_id: str, **more: Any) -> Self:
+        """Sign up for Starter, or as *more* says."""
+        return cls(product, external_id, await product.sign_up(external_id, **more))
+
+    async def command(self, name: str, **body: Any) -> dict[str, Any]:
+        return await self.product.command(self.id, name, **body)
+
+    async def refused(self, name: str, **body: Any) -> tuple[int, str]:
+        """Status and code of a command's refusal."""
+        before = await self.stands()
+        try:
+            await self.command(name, **body)
+        except RefusedError as error:
+            assert await self.stands() == before, f"{name} was refused and changed something"
+            return error.status, error.problem["code"]
+        raise AssertionError(f"{name} was not refused")
+
+    async def live(self, time: timedelta) -> None:
+        self.now = await self.product.travel(self.id, time)
+
+    async def live_until(self, action: str) -> datetime:
+        """Let time go by until the next *action* has been taken; returns when it was due."""
+        ahead = (await self.stands())["next_actions"]
+        due = next((one for one in ahead if one["action"] == action), None)
+        assert due is not None, f"no {action} is ahead, only {[one['action'] for one in ahead]}"
+        at = datetime.fromisoformat(due["at"])
+        await self.live(max(at - self.now, timedelta()) + A_MINUTE)
+        return at
+
+    async def live_until_converted(self) -> None:
+        await self.live_until("convert")
+        assert await self.status() == ("active", "full")
+
+    async def live_until_declined(self, decline: str) -> None:
+        """Let the next renewal be declined."""
+        await self.product.card_answers(self.external_id, decline)
+        await self.live_until("renew")
+        await self.live(timedelta(hours=1))
+
+    async def stands(self) -> dict[str, Any]:
+        return await self.product.subscription(self.id)
+
+    async def status(self) -> tuple[str, str]:
+        """Status and access."""
+        stands = await self.stands()
+        return stands["status"], stands["access"]
+
+    async def ahead(self) -> list[str]:
+        """What happens next, soonest first."""
+        return [one["action"] for one in (await self.stands())["next_actions"]]
+
+    async def past(self) -> list[dict[str, Any]]:
+        """The timeline without its mails."""
+        past: list[dict[str, Any]] = (await self.product.timeline(self.id))["past"]
+        return [entry for entry in past if not entry["kind"].startswith("mail_")]
+
+    async def kinds(self) -> Counter[str]:
+        """How often each kind of thing has happened."""
+        return Counter(entry["kind"] for entry in await self.past())
+
+    async def mails(self) -> Counter[str]:
+        """How many mails of each occasion have come; no two may be the same mail."""
+        mails = await self.product.mails(self.external_id)
+        assert len({mail["message_id"] for mail in mails}) == len(mails), "a mail came twice"
+        return Counter(mail["headers"]["X-Tenure-Occasion"] for mail in mails)
+
+    async def last_mail(self) -> dict[str, Any]:
+        return (await self.product.mails(self.external_id))[-1]
+
+    async def bills(self) -> Counter[str]:
+        """How many bills there are of each status."""
+        found = await self.product.get("/v1/invoices", customer=self.external_id)
+        return Counter(bill["status"] for bill in found["data"])
+
+    async def open_pay_link(self) -> httpx.Response:
+        """Follow the link of the last mail as a browser does."""
+        text = (await self.last_mail())["text"]
+        url = next(word for word in text.split() if "/pay/" in word)
+        async with httpx.AsyncClient(follow_redirects=True, timeout=30) as browser:
+            return await browser.get(url)

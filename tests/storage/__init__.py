@@ -1,0 +1,1 @@
+"""What PostgreSQL keeps, proven on a real one."""

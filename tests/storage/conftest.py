@@ -1,0 +1,25 @@
+"""A database for every test, and what the tests do with it."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from storage.engine import create_engine_from_url
+from tests.harness.postgres import database_url, databases
+from tests.storage.ledger import Ledger
+
+__all__ = ["database_url", "databases"]
+
+
+@pytest_asyncio.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Connections to the test's own database, made as production makes them."""
+    made = create_engine_from_url(database_url)
+    yield made
+    await made.dispose()
+
+
+@pytest_asyncio.fixture
+async def ledger(engine: AsyncEngine) -> Ledger:
+    return Ledger(engine)
