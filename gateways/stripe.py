@@ -1,5 +1,7 @@
 """Stripe behind the payments port. Its own retries are off: Temporal retries, under the key of the business try."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import stripe
@@ -16,14 +18,19 @@ INTENTS = "payments.data.payment.payment_intent"
 LATEST = [f"latest_invoice.{INTENTS}"]
 
 
-def connect(api_key: str, api_base: str | None = None) -> stripe.StripeClient:
-    """A client for an account; *api_base* is Stripe's own unless told otherwise."""
-    return stripe.StripeClient(
-        api_key,
-        base_addresses={"api": api_base.rstrip("/")} if api_base else None,
-        http_client=stripe.HTTPXClient(timeout=TIMEOUT_SECONDS),
-        max_network_retries=0,
-    )
+@asynccontextmanager
+async def connected(api_key: str, api_base: str | None = None) -> AsyncIterator[stripe.StripeClient]:
+    """A client for an account while the block runs; *api_base* is Stripe's own unless told otherwise."""
+    http = stripe.HTTPXClient(timeout=TIMEOUT_SECONDS)
+    try:
+        yield stripe.StripeClient(
+            api_key,
+            base_addresses={"api": api_base.rstrip("/")} if api_base else None,
+            http_client=http,
+            max_network_retries=0,
+        )
+    finally:
+        await http.close_async()  # type: ignore[no-untyped-call]
 
 
 class StripePayments:

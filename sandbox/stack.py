@@ -15,16 +15,15 @@ from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.inbox import InboxActivities
-from api.app import Parts as ApiParts
 from api.app import create_app
+from api.parts import Parts as ApiParts
 from domain.links import pay_url
-from domain.names import SearchAttribute
 from domain.plans import Catalog
 from domain.policy import Policy
 from gateways.mail_delivery import MailDelivery
 from gateways.mail_rendering import Brand, MailRenderer
 from gateways.smtp import SmtpMailer
-from gateways.stripe import StripePayments, connect
+from gateways.stripe import StripePayments, connected
 from gateways.stripe_catalog import push
 from gateways.stripe_events import StripeEvents
 from sandbox.control import Journey, control_app
@@ -46,13 +45,11 @@ from storage.records import PostgresRecords
 from storage.subscriptions import Subscriptions
 from worker.build import Parts as WorkerParts
 from worker.build import at_work, build_workers
+from worker.registry import KINDS
 from workflows.delivery import Delivery
 from workflows.sweep import ensure_schedules
 
 MAIL_FROM = "Tenure Sandbox <billing@sandbox.tenure.example>"
-ATTRIBUTE_KINDS = {
-    name.value: "Datetime" if name is SearchAttribute.NEXT_ACTION_AT else "Keyword" for name in SearchAttribute
-}
 
 
 @dataclass(frozen=True)
@@ -139,9 +136,7 @@ async def running(options: Options) -> AsyncIterator[Stack]:
 
 async def _lay_ground(exits: AsyncExitStack, options: Options, secrets: Secrets) -> _Ground:
     postgres = Postgres(options.folder, durable=options.durable)
-    temporal = TemporalDevServer(
-        options.folder, search_attributes=ATTRIBUTE_KINDS, durable=options.durable, ui=options.ui
-    )
+    temporal = TemporalDevServer(options.folder, search_attributes=KINDS, durable=options.durable, ui=options.ui)
     exits.push_async_callback(postgres.stop)
     exits.push_async_callback(temporal.stop)
     await asyncio.gather(postgres.start(), temporal.start())
@@ -163,7 +158,7 @@ async def _build_on(
     api_url = f"http://127.0.0.1:{api_port}"
     skipper = TimeSkipper(ground.client, config=TimeSkippingConfig(enabled=False))
     await ApiKeys(ground.engine).ensure(secrets.admin_key, Role.ADMIN, "sandbox")
-    stripe = connect(secrets.stripe_key, ground.simulator.base_url)
+    stripe = await exits.enter_async_context(connected(secrets.stripe_key, ground.simulator.base_url))
     await push(stripe, catalog)
     # Stopped in the reverse order: no new requests first, then the workers finish, then Stripe falls silent.
     workers = build_workers(ground.client, _worker_parts(ground, secrets, StripePayments(stripe), api_url))

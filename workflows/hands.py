@@ -153,10 +153,15 @@ async def end_agreement(subscription: Subscription) -> None:
     )
 
 
+def _switch_key(subscription: Subscription, name: str, *, on: bool) -> str:
+    """On and off can be asked for at the same sequence: what is on was written down before, what is off is after."""
+    return f"{subscription.id}/{name}/{'on' if on else 'off'}/{subscription.sequence}"
+
+
 async def end_at_period_end(subscription: Subscription, *, on: bool) -> None:
     await workflow.execute_activity_method(
         PaymentActivities.end_at_period_end,
-        SwitchRequest(subscription.agreement_ref, on, f"{subscription.id}/ends/{subscription.sequence}"),
+        SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "ends", on=on)),
         **PAYMENTS,
         summary="Bill no further period" if on else "Bill on",
     )
@@ -165,7 +170,7 @@ async def end_at_period_end(subscription: Subscription, *, on: bool) -> None:
 async def hold(subscription: Subscription, *, on: bool) -> None:
     await workflow.execute_activity_method(
         PaymentActivities.hold,
-        SwitchRequest(subscription.agreement_ref, on, f"{subscription.id}/hold/{subscription.sequence}"),
+        SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "hold", on=on)),
         **PAYMENTS,
         summary="Stop billing while access is off" if on else "Bill again",
     )

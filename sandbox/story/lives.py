@@ -5,7 +5,8 @@ from datetime import timedelta
 from sandbox.story.teller import Teller
 
 TRIAL = ("trial_started", "trial_ending", "trial_ending", "trial_ending")
-A_MONTH = timedelta(days=31)
+FINALIZED = timedelta(hours=2)
+"""Stripe leaves a renewal's bill open to changes for an hour before it charges."""
 
 
 async def ada(life: Teller) -> None:
@@ -28,7 +29,8 @@ async def ada(life: Teller) -> None:
     await life.is_now("active", "full", "converted")
     await life.has_mails(*TRIAL, "converted", "receipt")
     for receipts in (2, 3):
-        await life.lives_for(A_MONTH)
+        await life.lives_until("renew")
+        await life.lives_for(FINALIZED)
         await life.is_now("active", "full", "renewed")
         await life.reads_last_mail()
         await life.has_mails(*TRIAL, "converted", *["receipt"] * receipts)
@@ -46,7 +48,7 @@ async def grace(life: Teller) -> None:
     await life.product.card_answers(life.external_id, "insufficient_funds")
     life.say("her bank will decline from now on: insufficient funds")
     await life.lives_until("renew")
-    await life.lives_for(timedelta(hours=2))
+    await life.lives_for(FINALIZED)
     await life.is_now("past_due", "full", "renewal declined, day 0")
     await life.reads_last_mail()
     failed = ["payment_failed"]

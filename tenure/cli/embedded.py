@@ -21,6 +21,7 @@ from sandbox.product import Product
 from sandbox.stack import Addresses, Options, Stack, running
 from sandbox.story.lives import LIVES
 from sandbox.story.teller import StoryBroken, Teller
+from tenure.cli import logs
 from tenure.cli.running import for_ever, stoppable
 
 CATALOGS = Path(__file__).parents[2] / "catalogs"
@@ -127,8 +128,11 @@ def _duration(text: str) -> timedelta:
 
 
 def _run(options: Options, work: Callable[[Options], Coroutine[Any, Any, None]]) -> None:
+    options.folder.mkdir(parents=True, exist_ok=True)
     try:
-        asyncio.run(stoppable(work(options)))
+        with (options.folder / "tenure.log").open("a") as log:
+            logs.configure(as_json=False, stream=log)
+            asyncio.run(stoppable(work(options)))
     except (StartFailed, StoryBroken, OSError) as error:
         print(f"tenure: {error}", file=sys.stderr)
         sys.exit(1)

@@ -1,0 +1,141 @@
+"""Recovery of failed payments."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+
+from sandbox.stack import Stack
+from tests.harness.lives import CONVERTED, Life
+
+Begin = Callable[..., Awaitable[Life]]
+
+
+@pytest.fixture
+async def declined(begin: Begin) -> Callable[[str], Awaitable[Life]]:
+    """A paying customer whose renewal is declined."""
+
+    async def declined(code: str) -> Life:
+        life = await begin(payment_method="pm_card_visa")
+        await life.live_until_converted()
+        await life.live_until_declined(code)
+        assert (await life.status())[0] == "past_due"
+        return life
+
+    return declined
+
+
+Declined = Callable[[str], Awaitable[Life]]
+
+
+async def test_a_retry_that_succeeds_ends_the_recovery_before_the_harsher_part(declined: Declined) -> None:
+    life = await declined("insufficient_funds")
+    for _ in range(2):
+        await life.live_until("recover")
+    await life.product.card_answers(life.external_id, "ok")
+
+    await life.live_until("recover")  # day 5: retry, else access limited
+
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=2)
+    assert await life.mails() == CONVERTED + Counter(payment_failed=2, receipt=1)
+
+
+async def test_a_new_card_in_mid_ladder_is_charged_at_once_and_the_ladder_ends(declined: Declined) -> None:
+    life = await declined("insufficient_funds")
+    for _ in range(3):
+        await life.live_until("recover")
+    assert await life.status() == ("past_due", "limited")
+
+    after = await life.command("payment-method", payment_method="pm_card_mastercard")
+
+    assert (after["status"], after["access"]) == ("active", "full")
+    assert "recover" not in await life.ahead()
+    before = await life.mails()
+    await life.live(timedelta(days=20))
+    assert await life.mails() == before
+    assert await life.bills() == Counter(paid=2)
+
+
+async def test_a_card_given_at_the_checkout_in_mid_ladder_is_charged_at_once(declined: Declined) -> None:
+    life = await declined("insufficient_funds")
+
+    await life.product.checkout(life.id, "pm_card_mastercard")
+    await life.live(timedelta(minutes=1))
+
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=2)
+
+
+async def test_a_hard_decline_is_never_tried_again_on_the_same_card(declined: Declined, stack: Stack) -> None:
+    life = await declined("lost_card")
+    (bill,) = (
+        b for b in (await life.product.get("/v1/invoices", customer=life.external_id))["data"] if b["status"] == "open"
+    )
+
+    await life.live(timedelta(days=13))
+
+    assert [call for call in stack.simulator.call_log() if call[1] == f"/v1/invoices/{bill['id']}/pay"] == []
+    assert await life.status() == ("past_due", "limited")
+    assert await life.refused("retry-payment") == (409, "card_cannot_be_retried")
+    await life.command("payment-method", payment_method="pm_card_visa")
+    assert await life.status() == ("active", "full")
+
+
+async def test_authentication_required_sends_the_customer_a_link_and_no_retry(declined: Declined) -> None:
+    life = await declined("authentication_required")
+
+    assert (await life.mails())["action_required"] == 1
+    mail = await life.last_mail()
+    assert "http" in mail["text"]
+    await life.live(timedelta(days=2))
+    assert (await life.kinds())["payment_failed"] == 1
+
+
+async def test_the_ladder_ends_in_cancellation_after_forty_four_days(declined: Declined) -> None:
+    life = await declined("insufficient_funds")
+
+    await life.live(timedelta(days=45))
+
+    assert await life.status() == ("canceled", "none")
+    assert (await life.stands())["status_reason"] == "nonpayment"
+    assert await life.mails() == CONVERTED + Counter(payment_failed=4, suspended=1, canceled=1)
+    assert (await life.bills())["paid"] == 1
+
+
+async def test_an_operator_brings_a_suspended_payer_back_and_the_ladder_begins_anew(declined: Declined) -> None:
+    life = await declined("insufficient_funds")
+    await life.live(timedelta(days=15))
+    assert await life.status() == ("suspended", "none")
+
+    after = await life.command("reactivate", reason="promised to pay on Friday")
+
+    assert (after["status"], after["access"]) == ("past_due", "full")
+    await life.live(timedelta(days=15))
+    assert await life.status() == ("suspended", "none")
+
+
+async def test_a_retry_by_command_takes_the_money(declined: Declined) -> None:
+    life = await declined("insufficient_funds")
+    await life.product.card_answers(life.external_id, "ok")
+
+    after = await life.command("retry-payment")
+
+    assert after["status"] == "active"
+    assert await life.bills() == Counter(paid=2)
+
+
+async def test_a_retry_with_nothing_owed_is_refused(begin: Begin) -> None:
+    life = await begin(payment_method="pm_card_visa")
+
+    assert await life.refused("retry-payment") == (409, "nothing_to_retry")
+
+
+async def test_the_link_in_a_payment_failed_mail_leads_to_the_open_bill(declined: Declined) -> None:
+    life = await declined("insufficient_funds")
+
+    page = await life.open_pay_link()
+
+    assert page.status_code == 200
+    assert "49" in page.text

@@ -1,0 +1,21 @@
+"""The lives that `make demo` plays."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from sandbox.product import Product
+from sandbox.story.lives import LIVES
+from sandbox.story.teller import Teller
+
+
+@pytest.mark.parametrize(("name", "life"), LIVES, ids=[name for name, _ in LIVES])
+async def test_the_life_goes_as_the_demo_tells_it(
+    product: Product, name: str, life: Callable[[Teller], Awaitable[None]]
+) -> None:
+    told: list[str] = []
+
+    await life(Teller(name, product, told.append))
+
+    assert len(told) > 5
+    assert told == sorted(told, key=lambda line: line[:16]), "a later line carries an earlier date"
