@@ -36,6 +36,10 @@ WATCH = """
 create trigger journal_append_only before update or delete on journal
     for each row execute function journal_is_append_only()
 """
+WATCH_WHOLE = """
+create trigger journal_never_emptied before truncate on journal
+    for each statement execute function journal_is_append_only()
+"""
 
 
 def upgrade() -> None:
@@ -212,9 +216,11 @@ def upgrade() -> None:
         op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, condition)
     op.execute(APPEND_ONLY)
     op.execute(WATCH)
+    op.execute(WATCH_WHOLE)
 
 
 def downgrade() -> None:
+    op.execute("drop trigger journal_never_emptied on journal")
     op.execute("drop trigger journal_append_only on journal")
     op.execute("drop function journal_is_append_only()")
     op.drop_table("mails")
