@@ -1,0 +1,1 @@
+"""The figures, each printed by `python -m bench NAME`."""

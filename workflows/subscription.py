@@ -36,7 +36,7 @@ with workflow.unsafe.imports_passed_through():
         Suspend,
     )
 
-STEPS_PER_RUN = 16
+STEPS_PER_RUN = 8
 """After so many steps the workflow continues as new, long before its history grows unwieldy."""
 KEYS_KEPT = 32
 BLOCKED_WAIT = timedelta(hours=1)

@@ -1,0 +1,114 @@
+"""What a usual life leaves in Temporal: 14 days of trial, three reminders, conversion, twelve monthly renewals."""
+
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+
+from sandbox.product import Product
+from sandbox.stack import Options, running
+
+CATALOGS = Path(__file__).parents[1] / "catalogs"
+RENEWALS = 12
+UNTIL_CONVERTED, A_YEAR = timedelta(days=15), timedelta(days=366)
+
+ONE_ACTION_EACH = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: "runs started",
+    EventType.EVENT_TYPE_TIMER_STARTED: "timers",
+    EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: "activities",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: "signals",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: "updates",
+    EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: "search attribute updates",
+}
+"""What Temporal Cloud bills (docs.temporal.io/cloud/actions); the local activities of a workflow task are one."""
+
+OF_TIME_TRAVEL = (
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED,
+)
+"""Written when a clock is moved; a life in real time has none of them."""
+
+
+@dataclass
+class Tally:
+    """Counts over the histories of several runs."""
+
+    runs: int = 0
+    events: int = 0
+    size: int = 0
+    largest_run: int = 0
+    actions: Counter[str] = field(default_factory=Counter)
+
+    def add(self, whole: list[HistoryEvent]) -> None:
+        history = [event for event in whole if event.event_type not in OF_TIME_TRAVEL]
+        size = sum(event.ByteSize() for event in history)
+        self.runs += 1
+        self.events += len(history)
+        self.size += size
+        self.largest_run = max(self.largest_run, size)
+        tasks_with_markers = set()
+        for event in history:
+            if event.event_type in ONE_ACTION_EACH:
+                self.actions[ONE_ACTION_EACH[event.event_type]] += 1
+            elif event.event_type == EventType.EVENT_TYPE_MARKER_RECORDED:
+                tasks_with_markers.add(event.marker_recorded_event_attributes.workflow_task_completed_event_id)
+            elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
+                self.actions["activity retries"] += event.activity_task_started_event_attributes.attempt - 1
+        self.actions["local activities, by workflow task"] += len(tasks_with_markers)
+
+    @property
+    def billable(self) -> int:
+        return sum(self.actions.values())
+
+
+async def measure() -> str:
+    """Live the life on the embedded stack and tell what it left behind."""
+    with tempfile.TemporaryDirectory() as folder:
+        catalog, policy = CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml"
+        async with (
+            running(Options(Path(folder), catalog, policy, durable=False, ui=False)) as stack,
+            Product(stack.addresses) as product,
+        ):
+            made = await product.sign_up("measured", payment_method="pm_card_visa")
+            await product.travel(made["id"], UNTIL_CONVERTED)
+            early = await _all_actions(stack.client)
+            await product.travel(made["id"], A_YEAR)
+            past = Counter(entry["kind"] for entry in (await product.timeline(made["id"]))["past"])
+            if past["renewed"] != RENEWALS or past["trial_ending"] != 3:
+                raise RuntimeError(f"the life went otherwise: {past}")
+            life, mails = await _tally(stack.client, LIFE), await _tally(stack.client, MAIL)
+    return _report(life, mails, early)
+
+
+LIFE, MAIL = "WorkflowType = 'SubscriptionWorkflow'", "WorkflowType = 'MailWorkflow'"
+
+
+async def _all_actions(client: Client) -> int:
+    return (await _tally(client, LIFE)).billable + (await _tally(client, MAIL)).billable
+
+
+async def _tally(client: Client, query: str) -> Tally:
+    tally = Tally()
+    async for found in client.list_workflows(query):
+        handle = client.get_workflow_handle(found.id, run_id=found.run_id)
+        tally.add(list((await handle.fetch_history()).events))
+    return tally
+
+
+def _report(life: Tally, mails: Tally, early: int) -> str:
+    late = life.billable + mails.billable - early
+    lines = [
+        f"A life of a 14-day trial, three reminders, conversion and {RENEWALS} renewals",
+        f"subscription workflow: {life.events} events, {life.size:,} bytes, {life.billable} billable actions",
+        f"in {life.runs} runs, the largest of {life.largest_run:,} bytes:",
+        *(f"    {count:>4}  {what}" for what, count in life.actions.most_common() if count),
+        f"its {mails.runs} mails, a workflow each: {mails.events} events, {mails.billable} actions",
+        f"trial and conversion:  {early} actions, mails included",
+        f"a month of renewal:    {late / RENEWALS:.1f} actions, mails included",
+    ]
+    return "\n".join(lines)
