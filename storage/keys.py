@@ -34,7 +34,7 @@ class ApiKey:
 
 def _hash(plaintext: str) -> str:
     # Plain SHA-256: the keys are long and random, there is nothing to guess.
-    return hashlib.sha256(plaintext.encode()).hexdigest()
+    return hashlib.sha256(plaintext.encode(errors="surrogatepass")).hexdigest()
 
 
 class ApiKeys:

@@ -3,6 +3,7 @@
 Import the fixtures into a `conftest.py` by name: `from tests.harness.postgres import database_url, databases`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -16,6 +17,7 @@ from sandbox.postgres import Postgres
 from storage.migrating import upgrade
 
 MIGRATED = "migrated"
+WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = $1"
 
 
 class Databases:
@@ -56,6 +58,25 @@ class Databases:
             await connection.execute(statement)
         finally:
             await connection.close()
+
+
+async def waiting(url: str) -> list[int]:
+    """The processes of a database's server that wait for a lock which another connection holds."""
+    base, _, name = url.rpartition("/")
+    connection = await asyncpg.connect(f"{base}/postgres")
+    try:
+        rows = await connection.fetch(WAITING, name)
+    finally:
+        await connection.close()
+    return [row["pid"] for row in rows]
+
+
+async def until_one_waits(url: str) -> int:
+    """The process that waits for a lock, as soon as there is one."""
+    async with asyncio.timeout(10):
+        while not (pids := await waiting(url)):
+            pass
+    return pids[0]
 
 
 @asynccontextmanager

@@ -18,9 +18,8 @@ from sandbox.processes import free_port
 from storage.engine import async_url, create_engine_from_url, transaction
 from storage.migrating import downgrade, head
 from storage.pinging import check
+from tests.harness.postgres import until_one_waits
 from tests.storage.ledger import Ledger, a_step, later
-
-END_WHO_WAITS = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock' and datname = $1"
 
 
 async def run_outside(url: str, statement: str, *values: object) -> list[asyncpg.Record]:
@@ -124,19 +123,12 @@ async def test_nothing_is_kept_and_no_address_told_when_the_connection_breaks_mi
         waits = asyncio.create_task(
             ledger.customers.upsert(tenant="default", external_id="ada", email="new@home.example")
         )
-        await end_who_waits(database_url)
+        await run_outside(database_url, "select pg_terminate_backend($1)", await until_one_waits(database_url))
         with pytest.raises(GatewayUnavailable) as caught:
             await waits
 
     assert "new@home.example" not in caught.value.message
     assert [row["email"] for row in await ledger.rows("select email from customers")] == ["ada@example.com"]
-
-
-async def end_who_waits(url: str) -> None:
-    """Break the connection that waits for a lock, as soon as there is one."""
-    async with asyncio.timeout(10):
-        while not await run_outside(url, END_WHO_WAITS, make_url(url).database):
-            pass
 
 
 async def test_it_may_work_later_when_two_transactions_wait_for_each_other(ledger: Ledger) -> None:
