@@ -22,6 +22,7 @@ from domain.errors import GatewayUnavailable, Rejected
 from domain.lifecycle import Subscription
 from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
 from workflows import visible
+from workflows.commands import TakesCommands
 from workflows.messages import Answer, Command, Life
 from workflows.subscription import SubscriptionWorkflow
 
@@ -30,7 +31,7 @@ ANSWER_WITHIN = 25.0
 
 SIGN_UP = "sign-up"
 C = TypeVar("C", bound=Command)
-Update = UpdateMethodMultiParam[[SubscriptionWorkflow, C], Answer]
+Update = UpdateMethodMultiParam[[TakesCommands, C], Answer]
 
 
 class NotRunning(Rejected):

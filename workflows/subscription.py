@@ -1,9 +1,6 @@
 """The life of one subscription, from sign-up to its end."""
 
-import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,48 +11,30 @@ with workflow.unsafe.imports_passed_through():
     from activities.failures import as_failure, refusal
     from domain import steering, trial
     from domain.agenda import agenda, next_due
-    from domain.errors import Rejected, TenureError
+    from domain.errors import Rejected
     from domain.journal import Cause, CauseKind
-    from domain.lifecycle import Status, Subscription
+    from domain.lifecycle import Subscription
     from domain.news import Hint, is_worth_a_look
     from domain.payments import ChargeOutcome
-    from domain.steering import CancelAt, When
     from workflows import hands
+    from workflows.commands import TakesCommands
     from workflows.course import Course
-    from workflows.messages import (
-        Answer,
-        Cancel,
-        Command,
-        Convert,
-        ExtendTrial,
-        Life,
-        OpenCheckout,
-        Outlook,
-        PutPaymentMethod,
-        Reactivate,
-        Suspend,
-    )
+    from workflows.messages import Answer, Life, Outlook
 
 STEPS_PER_RUN = 8
 """After so many steps the workflow continues as new, long before its history grows unwieldy."""
-KEYS_KEPT = 32
 BLOCKED_WAIT = timedelta(hours=1)
 """How long to wait before trying again what the outside refused for good; an operator may mend it meanwhile."""
 
 
 @workflow.defn
-class SubscriptionWorkflow:
+class SubscriptionWorkflow(TakesCommands):
     """Runs one subscription. Starts at sign-up and ends when the subscription is canceled."""
 
     @workflow.init
     def __init__(self, life: Life) -> None:
-        self._course = Course(life.subscription, life.policy)
+        super().__init__(Course(life.subscription, life.policy), life.done, is_born=life.is_born)
         self._hints: deque[Hint] = deque(life.hints)
-        self._done: deque[str] = deque(life.done, maxlen=KEYS_KEPT)
-        self._is_born = life.is_born
-        self._refusal: ApplicationError | None = None
-        self._lock = asyncio.Lock()
-        self._was_commanded = False
         self._not_before: datetime | None = None
 
     @workflow.run
@@ -83,10 +62,6 @@ class SubscriptionWorkflow:
             is_born=True,
             payment_method=None,
         )
-
-    @property
-    def _now(self) -> Subscription:
-        return self._course.subscription
 
     @property
     def _is_over(self) -> bool:
@@ -177,44 +152,6 @@ class SubscriptionWorkflow:
             if self._hints:
                 self._hints.popleft()
 
-    # Commands
-
-    @asynccontextmanager
-    async def _turn(self, command: Command, check: Callable[[], None]) -> AsyncIterator[bool]:
-        """Wait for our turn, check again what a validator checked, and run a command once by its key."""
-        async with self._lock:
-            if command.key in self._done:
-                yield False
-                return
-            try:
-                check()
-                yield True
-            except TenureError as error:
-                raise as_failure(error) from error
-            except ActivityError as error:
-                raise refusal(error) or error from error
-            finally:
-                self._was_commanded = True
-            self._done.append(command.key)
-
-    def _validate(self, command: Command, check: Callable[[], None]) -> None:
-        """Refuse before anything is written to history, unless it is the repeat of a command that was carried out."""
-        if command.key in self._done:
-            return
-        try:
-            if not self._is_born or self._refusal is not None:
-                raise Rejected("the subscription has not started", code="not_started")
-            check()
-        except TenureError as error:
-            raise as_failure(error) from error
-
-    @staticmethod
-    def _cause(command: Command) -> Cause:
-        return Cause(CauseKind.COMMAND, command.key, command.actor)
-
-    def _answer(self) -> Answer:
-        return Answer(self._now.sequence)
-
     @workflow.update
     async def sign_up(self) -> Answer:
         """Answer once the subscription is written down.
@@ -226,156 +163,6 @@ class SubscriptionWorkflow:
         if self._refusal is not None:
             raise self._refusal
         return self._answer()
-
-    @workflow.update
-    async def convert(self, command: Convert) -> Answer:
-        """Become a paid subscription, now or when the trial ends."""
-        async with self._turn(command, lambda: self._check_convert(command)) as is_first:
-            if is_first:
-                await self._convert(command)
-        return self._answer()
-
-    @convert.validator
-    def _validate_convert(self, command: Convert) -> None:
-        self._validate(command, lambda: self._check_convert(command))
-
-    def _check_convert(self, command: Convert) -> None:
-        steering.check_convert(self._now, command.when, brings_card=command.payment_method is not None)
-
-    async def _convert(self, command: Convert) -> None:
-        cause = self._cause(command)
-        if command.payment_method is not None:
-            await self._course.put_card(command.payment_method, f"{self._now.id}/card/{command.key}", cause)
-        if command.when is When.TRIAL_END and self._now.status is Status.TRIALING:
-            await self._course.commit(steering.conversion_planned(self._now, workflow.now(), cause))
-            return
-        charge = await self._course.charge()
-        await self._course.settle(charge, cause)
-        if charge.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED):
-            code = charge.decline.code if charge.decline else charge.outcome.value
-            raise Rejected(f"the card was declined: {code}", code="payment_declined")
-
-    @workflow.update
-    async def put_payment_method(self, command: PutPaymentMethod) -> Answer:
-        """Put a card on file; what is owed is tried with it at once."""
-        async with self._turn(command, lambda: steering.check_payment_method(self._now)) as is_first:
-            if is_first:
-                cause = self._cause(command)
-                await self._course.put_card(command.payment_method, f"{self._now.id}/card/{command.key}", cause)
-                await self._course.try_card_now(cause)
-        return self._answer()
-
-    @put_payment_method.validator
-    def _validate_put_payment_method(self, command: PutPaymentMethod) -> None:
-        self._validate(command, lambda: steering.check_payment_method(self._now))
-
-    @workflow.update
-    async def retry_payment(self, command: Command) -> Answer:
-        """Try now to take what is owed."""
-        async with self._turn(command, lambda: steering.check_retry(self._now, workflow.now())) as is_first:
-            if is_first:
-                await self._course.settle(await self._course.charge(), self._cause(command))
-        return self._answer()
-
-    @retry_payment.validator
-    def _validate_retry_payment(self, command: Command) -> None:
-        self._validate(command, lambda: steering.check_retry(self._now, workflow.now()))
-
-    @workflow.update
-    async def cancel(self, command: Cancel) -> Answer:
-        """End now, or when what is paid for (or the trial) is over."""
-        async with self._turn(command, lambda: steering.check_cancel(self._now, command.at)) as is_first:
-            if is_first:
-                await self._cancel(command)
-        return self._answer()
-
-    @cancel.validator
-    def _validate_cancel(self, command: Cancel) -> None:
-        self._validate(command, lambda: steering.check_cancel(self._now, command.at))
-
-    async def _cancel(self, command: Cancel) -> None:
-        cause, until = self._cause(command), steering.paid_until(self._now)
-        if command.at is CancelAt.NOW or until is None or until <= workflow.now():
-            await self._course.end(command.reason, cause)
-            return
-        if self._now.agreement_ref:
-            await hands.end_at_period_end(self._now, on=True)
-        step = steering.cancel_scheduled(self._now, until, command.reason, workflow.now(), cause)
-        await self._course.commit(step)
-
-    @workflow.update
-    async def uncancel(self, command: Command) -> Answer:
-        """Go on after all."""
-        async with self._turn(command, lambda: steering.check_uncancel(self._now)) as is_first:
-            if is_first:
-                if self._now.agreement_ref:
-                    await hands.end_at_period_end(self._now, on=False)
-                await self._course.commit(steering.cancel_withdrawn(self._now, workflow.now(), self._cause(command)))
-        return self._answer()
-
-    @uncancel.validator
-    def _validate_uncancel(self, command: Command) -> None:
-        self._validate(command, lambda: steering.check_uncancel(self._now))
-
-    @workflow.update
-    async def extend_trial(self, command: ExtendTrial) -> Answer:
-        """Move the trial's end; its reminders move with it."""
-        async with self._turn(command, lambda: self._check_extension(command)) as is_first:
-            if is_first:
-                now = workflow.now()
-                ends_at = trial.end_after_extension(self._now, command.days, now)
-                reminders = await hands.anchor_reminders(self._now.customer, ends_at, self._course.policy.trial)
-                step = trial.extended(self._now, ends_at, reminders, command.reason, now, self._cause(command))
-                await self._course.commit(step)
-        return self._answer()
-
-    @extend_trial.validator
-    def _validate_extend_trial(self, command: ExtendTrial) -> None:
-        self._validate(command, lambda: self._check_extension(command))
-
-    def _check_extension(self, command: ExtendTrial) -> None:
-        trial.check_extension(self._now, command.days, command.reason)
-
-    @workflow.update
-    async def suspend(self, command: Suspend) -> Answer:
-        """Turn access off by an operator's word; the data is kept."""
-        async with self._turn(command, lambda: steering.check_suspend(self._now, command.reason)) as is_first:
-            if is_first:
-                await self._course.suspend(command.reason, self._cause(command))
-        return self._answer()
-
-    @suspend.validator
-    def _validate_suspend(self, command: Suspend) -> None:
-        self._validate(command, lambda: steering.check_suspend(self._now, command.reason))
-
-    @workflow.update
-    async def reactivate(self, command: Reactivate) -> Answer:
-        """Give access back by an operator's word."""
-        async with self._turn(command, lambda: steering.check_reactivate(self._now, command.reason)) as is_first:
-            if is_first:
-                await self._course.reactivate(command.reason, self._cause(command))
-        return self._answer()
-
-    @reactivate.validator
-    def _validate_reactivate(self, command: Reactivate) -> None:
-        self._validate(command, lambda: steering.check_reactivate(self._now, command.reason))
-
-    @workflow.update
-    async def open_checkout(self, command: OpenCheckout) -> Answer:
-        """Open a page on which the customer puts a card on file; the answer carries its address."""
-        async with self._lock:
-            try:
-                steering.check_checkout(self._now)
-            except TenureError as error:
-                raise as_failure(error) from error
-            urls = {"success": command.success_url, "cancel": command.cancel_url}
-            customer_ref, url = await hands.open_checkout(self._now, urls, f"{self._now.id}/checkout/{command.key}")
-            self._course.subscription = replace(self._now, customer_ref=customer_ref)
-        return Answer(self._now.sequence, url)
-
-    @open_checkout.validator
-    def _validate_open_checkout(self, command: OpenCheckout) -> None:
-        self._validate(command, lambda: steering.check_checkout(self._now))
 
     # News and looks
 
