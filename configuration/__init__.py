@@ -1,0 +1,1 @@
+"""What operators write: catalogs and policies as YAML, settings as environment variables."""

@@ -1,0 +1,1 @@
+"""The catalogs and the policy that come with Tenure, as YAML."""

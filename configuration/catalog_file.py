@@ -1,0 +1,220 @@
+"""Plan catalogs as YAML files: what is for sale, at what price, and what each plan entitles to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+
+from configuration.features import (
+    Entitlements,
+    Feature,
+    Kind,
+    Name,
+    check_entitlements,
+    declared,
+    in_words,
+)
+from configuration.prices import DECIMALS, MAX_AMOUNT, Discount, amount_of, written
+from configuration.validation import Faults, Strict, check
+from configuration.yaml_source import Place, Problem, did_you_mean, read
+from domain.money import Money
+from domain.plans import AddOn, Catalog, Interval, Plan
+
+MAX_TRIAL_DAYS = 90
+_CODE_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What the parts of a catalog need to know of its other parts."""
+
+    currency: str | None
+    features: dict[str, Feature | None]
+
+
+def _is_code(code: object) -> str:
+    if not isinstance(code, str) or not code or len(code) > 40 or set(code) - _CODE_LETTERS or not code[0].isalpha():
+        raise ValueError("must be lower-case letters, digits and _, begin with a letter, and be 40 long at most")
+    return code
+
+
+def _is_currency(code: object) -> str:
+    if not isinstance(code, str) or code not in DECIMALS:
+        raise ValueError(f"must be a currency's code in lower case, as usd; {did_you_mean(str(code), DECIMALS)}")
+    return code
+
+
+def _amount(price: object, info: ValidationInfo) -> int:
+    context = info.context
+    assert isinstance(context, _Context)  # noqa: S101 - `_checked` gives it
+    # A currency that is at fault is told by itself; prices are then read as if they were dollars.
+    return amount_of(price, context.currency or "usd")
+
+
+def _entitlements(given: Entitlements, info: ValidationInfo) -> Entitlements:
+    context = info.context
+    assert isinstance(context, _Context)  # noqa: S101 - `_checked` gives it
+    check_entitlements(given, context.features)
+    return given
+
+
+_Code = Annotated[str, BeforeValidator(_is_code)]
+_Price = Annotated[int, PlainValidator(_amount)]
+_Discount = Annotated[Discount, PlainValidator(Discount.of)]
+_Text = Annotated[str, StringConstraints(max_length=300)]
+
+
+class _Prices(Strict):
+    month: _Price | None = None
+    year: _Price | None = None
+    annual_discount: _Discount | None = None
+
+    @field_validator("annual_discount")
+    @classmethod
+    def _has_one_source(cls, discount: Discount | None, info: ValidationInfo) -> Discount | None:
+        if discount is not None and info.data.get("year") is not None:
+            raise ValueError("either the price of a year or its discount, not both")
+        if discount is not None and info.data.get("month", 0) is None:
+            raise ValueError("a discount needs the price of a month to take it from")
+        return discount
+
+
+class _PlanEntry(Strict):
+    name: Name
+    description: _Text = ""
+    prices: _Prices | None = None
+    """None: the plan is free."""
+    trial_days: Annotated[int, Field(ge=0, le=MAX_TRIAL_DAYS)] | None = None
+    entitlements: Annotated[Entitlements, AfterValidator(_entitlements)] = Field(
+        default_factory=dict, validate_default=True
+    )
+
+
+class _AddOnEntry(Strict):
+    name: Name
+    prices: _Prices
+    adds: dict[_Code, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    """What one unit adds to the plan's entitlements."""
+
+    @field_validator("adds")
+    @classmethod
+    def _adds_to_numbers(cls, adds: dict[str, int], info: ValidationInfo) -> dict[str, int]:
+        context = info.context
+        assert isinstance(context, _Context)  # noqa: S101 - `_checked` gives it
+        numbers = [code for code, one in context.features.items() if one is None or one.kind is Kind.NUMBER]
+        if faults := [
+            ((code,), f"no number to add to; {did_you_mean(code, numbers)}") for code in adds if code not in numbers
+        ]:
+            raise Faults(faults)
+        return adds
+
+
+class _CatalogEntry(Strict):
+    product: _Code
+    version: Annotated[int, Field(ge=1)]
+    currency: Annotated[str, BeforeValidator(_is_currency)]
+    annual_discount: _Discount | None = None
+    features: dict[_Code, Feature] = Field(default_factory=dict)
+    plans: Annotated[dict[_Code, _PlanEntry], Field(min_length=1)]
+    add_ons: dict[_Code, _AddOnEntry] = Field(default_factory=dict)
+
+
+def load_catalog(path: Path) -> Catalog:
+    """Read a catalog.
+
+    Raises:
+        ConfigurationError: the file cannot be used; the message has a line for each thing to mend.
+    """
+    return _built(_checked(path))
+
+
+def check_catalog(path: Path) -> str:
+    """Read a catalog and tell people what it says.
+
+    Raises:
+        ConfigurationError: the file cannot be used.
+    """
+    entry = _checked(path)
+    return "\n".join(_summary(_built(entry), entry))
+
+
+def _checked(path: Path) -> _CatalogEntry:
+    source = read(path)
+    tree = source.tree
+    currency = tree.get("currency") if isinstance(tree, dict) else None
+    known = currency if isinstance(currency, str) and currency in DECIMALS else None
+    entry = check(source, _CatalogEntry, _Context(known, declared(tree)))
+    if problems := list(_cross_problems(entry)):
+        raise source.error(problems)
+    return entry
+
+
+def _cross_problems(entry: _CatalogEntry) -> Iterator[Problem]:
+    free = [code for code, plan in entry.plans.items() if plan.prices is None]
+    for code in free[1:]:
+        yield Problem(("plans", code), f"there is a free plan already, {free[0]!r}: give this one prices")
+    for code in entry.add_ons:
+        if code in entry.plans:
+            yield Problem(("add_ons", code), "a plan has this code already", at_key=True)
+    sold: list[tuple[Place, _Prices]] = [
+        *((("plans", code, "prices"), plan.prices) for code, plan in entry.plans.items() if plan.prices),
+        *((("add_ons", code, "prices"), add_on.prices) for code, add_on in entry.add_ons.items()),
+    ]
+    for place, prices in sold:
+        priced = _prices(prices, entry)
+        if not priced:
+            yield Problem(place, "is empty: give the price of a month, of a year or of both")
+        if any(price.amount > MAX_AMOUNT for price in priced.values()):
+            yield Problem(place, "the price of a year is more than the payment provider takes")
+
+
+def _prices(prices: _Prices, entry: _CatalogEntry) -> dict[Interval, Money]:
+    priced: dict[Interval, Money] = {}
+    discount = prices.annual_discount or entry.annual_discount
+    if prices.month is not None:
+        priced[Interval.MONTH] = Money(prices.month, entry.currency)
+    if prices.year is not None:
+        priced[Interval.YEAR] = Money(prices.year, entry.currency)
+    elif discount and prices.month is not None:
+        priced[Interval.YEAR] = discount.year(priced[Interval.MONTH])
+    return priced
+
+
+def _built(entry: _CatalogEntry) -> Catalog:
+    plans = {
+        code: Plan(
+            code, plan.name, _prices(plan.prices, entry) if plan.prices else {}, plan.trial_days, plan.description
+        )
+        for code, plan in entry.plans.items()
+    }
+    add_ons = {code: AddOn(code, one.name, _prices(one.prices, entry)) for code, one in entry.add_ons.items()}
+    return Catalog(entry.product, entry.version, entry.currency, plans, add_ons)
+
+
+def _summary(catalog: Catalog, entry: _CatalogEntry) -> Iterator[str]:
+    yield f"{catalog.product}, version {catalog.version}, prices in {catalog.currency.upper()}"
+    yield "Plans"
+    for code, plan in catalog.plans.items():
+        trial = "" if plan.trial_days is None else f", {plan.trial_days} days of trial"
+        yield f"  {code}: {plan.name}, {_prices_in_words(plan)}{trial}"
+        given = entry.plans[code].entitlements
+        if given:
+            yield f"    {'; '.join(in_words(value, entry.features[name]) for name, value in given.items())}"
+    if catalog.add_ons:
+        yield "Add-ons, each unit"
+    for code, add_on in catalog.add_ons.items():
+        yield f"  {code}: {add_on.name}, {_prices_in_words(add_on)}"
+
+
+def _prices_in_words(sold: Plan | AddOn) -> str:
+    return " or ".join(f"{written(price)} a {interval}" for interval, price in sold.prices.items()) or "free"

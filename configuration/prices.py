@@ -1,0 +1,78 @@
+"""Prices as people write them, 49.00, and as we keep them, 4900."""
+
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from domain.money import Money
+
+_WITHOUT_DECIMALS = (
+    *("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"),
+)
+_WITH_TWO = (
+    *("aed", "all", "amd", "ang", "aud", "awg", "azn", "bam", "bbd", "bdt", "bgn", "bmd", "bnd", "bob"),
+    *("brl", "bsd", "bwp", "byn", "bzd", "cad", "cdf", "chf", "cny", "cop", "crc", "cve", "czk", "dkk"),
+    *("dop", "dzd", "egp", "etb", "eur", "fjd", "fkp", "gbp", "gel", "gip", "gmd", "gtq", "gyd", "hkd"),
+    *("hnl", "htg", "huf", "idr", "ils", "inr", "jmd", "kes", "kgs", "khr", "kyd", "kzt", "lak", "lbp"),
+    *("lkr", "lrd", "lsl", "mad", "mdl", "mkd", "mmk", "mnt", "mop", "mur", "mvr", "mwk", "mxn", "myr"),
+    *("mzn", "nad", "ngn", "nio", "nok", "npr", "nzd", "pab", "pen", "pgk", "php", "pkr", "pln", "qar"),
+    *("ron", "rsd", "sar", "sbd", "scr", "sek", "sgd", "shp", "sos", "srd", "szl", "thb", "tjs", "top"),
+    *("try", "ttd", "twd", "tzs", "uah", "usd", "uyu", "uzs", "wst", "xcd", "yer", "zar", "zmw"),
+)
+DECIMALS = dict.fromkeys(_WITHOUT_DECIMALS, 0) | dict.fromkeys(_WITH_TWO, 2)
+"""Digits after the point. Left out are currencies that Stripe counts in other units than ISO 4217 does."""
+
+MAX_AMOUNT = 99_999_999
+"""Eight digits of minor units: the most that Stripe takes."""
+
+_PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+_PERCENT = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?) ?%")
+
+
+@dataclass(frozen=True)
+class Discount:
+    """What a year costs less than twelve months."""
+
+    percent: Decimal
+
+    @classmethod
+    def of(cls, written: object) -> "Discount":
+        """Read "10%".
+
+        Raises:
+            ValueError: it cannot be read, or is nothing at all.
+        """
+        found = _PERCENT.fullmatch(written) if isinstance(written, str) else None
+        if found is None or not Decimal(found[1]):
+            raise ValueError("must be a share above 0% and below 100%, written as 10%")
+        return cls(Decimal(found[1]))
+
+    def year(self, month: Money) -> Money:
+        """Twelve months less the discount, rounded half up to the minor unit."""
+        exact = 12 * month.amount * (100 - self.percent) / 100
+        return Money(int(exact.quantize(Decimal(1), ROUND_HALF_UP)), month.currency)
+
+
+def amount_of(written: object, currency: str) -> int:
+    """Read a price of *currency* into minor units.
+
+    Raises:
+        ValueError: it is no price, or has more decimals than the currency.
+    """
+    text = str(written) if isinstance(written, int | Decimal | str) and not isinstance(written, bool) else ""
+    if not _PRICE.fullmatch(text):
+        raise ValueError("must be a price, written as 49 or 49.00")
+    price, decimals = Decimal(text), DECIMALS[currency]
+    amount = price.scaleb(decimals)
+    if amount != amount.to_integral_value():
+        raise ValueError(f"must have {f'at most {decimals}' if decimals else 'no'} decimals in {currency}, not {text}")
+    if not 0 < amount <= MAX_AMOUNT:
+        most = Decimal(MAX_AMOUNT).scaleb(-decimals)
+        raise ValueError(f"must be above 0 and at most {most}; what is free has no prices at all")
+    return int(amount)
+
+
+def written(money: Money) -> str:
+    """An amount for people: "49.00 USD"."""
+    decimals = DECIMALS[money.currency]
+    return f"{Decimal(money.amount).scaleb(-decimals):,.{decimals}f} {money.currency.upper()}"

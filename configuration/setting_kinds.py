@@ -1,0 +1,140 @@
+"""Kinds of settings, each with the words that say how to mend a bad one. No message repeats a secret."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+SHORTEST_SECRET_KEY, FEWEST_LETTERS = 32, 10
+_PLACEHOLDER = re.compile(
+    r"change[-_ ]?(me|this)|replace[-_ ]|placeholder|example|your[-_ ]|secret[-_]key", re.IGNORECASE
+)
+_STRIPE_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_-]{10,}")
+_WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]{16,}")
+_SENDER = re.compile(r"(?:(?P<name>[^<>]*)<(?P<inner>[^<>]+)>|(?P<bare>[^<>\s]+))")
+
+
+def _database(url: SecretStr) -> SecretStr:
+    parts = _split(url.get_secret_value())
+    if parts is None or parts.scheme not in ("postgresql", "postgresql+asyncpg", "postgres"):
+        raise ValueError("must begin with postgresql://")
+    if not parts.path.strip("/"):
+        raise ValueError("must name a database: postgresql://user:password@host:5432/tenure")
+    return url
+
+
+def _mail_server(url: SecretStr) -> SecretStr:
+    parts = _split(url.get_secret_value())
+    if parts is None or parts.scheme not in ("smtp", "smtps", "smtp+starttls") or not parts.hostname:
+        raise ValueError("must be a mail server's address: smtp://, smtps:// or smtp+starttls://, a host and a port")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("must read smtp://user:password@host:port, with %40 for an @ and %2F for a / in the password")
+    if bool(parts.username) != bool(parts.password):
+        raise ValueError("must hold both a user and a password, or neither")
+    return url
+
+
+def _web_address(url: str) -> str:
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"must be a web address, as https://billing.yourproduct.com, not {url!r}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must be a plain web address, without user, password, ? or #")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError(f"must begin with https://, not {url!r}: only on this machine itself may it be http://")
+    return url.rstrip("/")
+
+
+def _secret_key(key: SecretStr) -> SecretStr:
+    text = key.get_secret_value()
+    if _PLACEHOLDER.search(text):
+        raise ValueError("is still a placeholder: make one with `openssl rand -base64 48`")
+    if len(text) < SHORTEST_SECRET_KEY:
+        raise ValueError(
+            f"is too short with {len(text)} characters, {SHORTEST_SECRET_KEY} are needed: "
+            "make one with `openssl rand -base64 48`"
+        )
+    if len(set(text)) < FEWEST_LETTERS:
+        raise ValueError("can be guessed: make one with `openssl rand -base64 48`")
+    return key
+
+
+def _stripe_key(key: SecretStr) -> SecretStr:
+    text = key.get_secret_value()
+    if text.startswith("pk_"):
+        raise ValueError("is a publishable key: take the secret key, sk_..., or a restricted one, rk_...")
+    if _PLACEHOLDER.search(text) or not _STRIPE_KEY.fullmatch(text):
+        raise ValueError("is no key of Stripe: it begins with sk_test_, sk_live_, rk_test_ or rk_live_")
+    return key
+
+
+def _webhook_secrets(text: object) -> object:
+    return [SecretStr(one.strip()) for one in text.split(",") if one.strip()] if isinstance(text, str) else text
+
+
+def _all_webhook_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    for number, secret in enumerate(secrets, start=1):
+        text = secret.get_secret_value()
+        if _PLACEHOLDER.search(text) or not _WEBHOOK_SECRET.fullmatch(text):
+            which = f"number {number} of {len(secrets)} " if len(secrets) > 1 else ""
+            raise ValueError(f"{which}is no signing secret of a webhook endpoint: Stripe's begin with whsec_")
+    if not secrets:
+        raise ValueError("must hold one signing secret at least, whsec_...")
+    return secrets
+
+
+def _address(text: str) -> str:
+    try:
+        validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ValueError(f"must be a mail address, not {text!r}: {error}") from None
+    return text
+
+
+def _sender(text: str) -> str:
+    found = _SENDER.fullmatch(text.strip())
+    if found is None or not text.isprintable():
+        raise ValueError(f"must be a mail address, as Your Product <billing@yourproduct.com>, not {text!r}")
+    _address(found["inner"] or found["bare"])
+    return text.strip()
+
+
+def _host_and_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or "/" in text or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"must be a host and a port, as temporal.internal:7233, not {text!r}")
+    return text
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"names a file that is not there: {path}")
+    return path
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    return None if port == 0 else parts
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
+SmtpUrl = Annotated[SecretStr, AfterValidator(_mail_server)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
+StripeKey = Annotated[SecretStr, AfterValidator(_stripe_key)]
+WebhookSecrets = Annotated[
+    tuple[SecretStr, ...], NoDecode, BeforeValidator(_webhook_secrets), AfterValidator(_all_webhook_secrets)
+]
+Address = Annotated[str, AfterValidator(_address)]
+Sender = Annotated[str, AfterValidator(_sender)]
+HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
+ExistingFile = Annotated[Path, AfterValidator(_file)]

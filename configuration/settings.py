@@ -1,0 +1,255 @@
+"""What a process is told from outside: environment variables `TENURE_*`, and the same from a file `.env`."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, overload
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from configuration.setting_kinds import (
+    Address,
+    DatabaseUrl,
+    ExistingFile,
+    HostAndPort,
+    SecretKey,
+    Sender,
+    SmtpUrl,
+    StripeKey,
+    WebAddress,
+    WebhookSecrets,
+)
+from configuration.yaml_source import nearest
+from domain.errors import TenureError
+
+PREFIX = "TENURE_"
+ENV_FILE = Path(".env")
+
+
+class SettingsError(TenureError):
+    """Settings that a process cannot run with; `problems` has a line for each, and none repeats a secret."""
+
+    code = "settings_error"
+
+    def __init__(self, process: "Process", problems: list[str]) -> None:
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        super().__init__(f"{process} cannot run with these settings (.env.example explains them all):{lines}")
+        self.problems = tuple(problems)
+
+
+class LogFormat(StrEnum):
+    """How a process writes its log: for machines or for people."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(StrEnum):
+    """From where on a process writes things down."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def _fits_credentials(tls: bool, info: ValidationInfo) -> bool:
+    given = [
+        name
+        for name in ("api_key", "tls_client_cert", "tls_client_key", "tls_server_ca")
+        if info.data.get(f"temporal_{name}") is not None
+    ]
+    if given and not tls:
+        raise ValueError(f"must be true, since TENURE_TEMPORAL_{given[0].upper()} is set")
+    pair = [name for name in ("tls_client_cert", "tls_client_key") if name in given]
+    if len(pair) == 1:
+        raise ValueError("needs both TENURE_TEMPORAL_TLS_CLIENT_CERT and TENURE_TEMPORAL_TLS_CLIENT_KEY, or neither")
+    return tls
+
+
+class Settings(BaseSettings):
+    """What every process has."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    log_format: LogFormat = LogFormat.JSON
+    log_level: LogLevel = LogLevel.INFO
+
+
+class DatabaseSettings(Settings):
+    """Where PostgreSQL is."""
+
+    database_url: DatabaseUrl = Field(description="where PostgreSQL is, as postgresql://user:password@host:5432/tenure")
+
+
+class TemporalSettings(Settings):
+    """Where Temporal is, and how to get in."""
+
+    temporal_address: HostAndPort = Field(description="where Temporal is, as temporal.internal:7233")
+    temporal_namespace: str = "default"
+    temporal_api_key: SecretStr | None = None
+    temporal_tls_client_cert: ExistingFile | None = None
+    temporal_tls_client_key: ExistingFile | None = None
+    temporal_tls_server_ca: ExistingFile | None = None
+    # Last, so that it can be seen whether it fits the others.
+    temporal_tls: Annotated[bool, AfterValidator(_fits_credentials)] = Field(default=False, validate_default=True)
+
+
+class StripeSettings(Settings):
+    """How to get at Stripe."""
+
+    stripe_api_key: StripeKey = Field(description="the secret key of the Stripe account, sk_... or rk_...")
+    stripe_api_base: WebAddress | None = None
+    """None: Stripe's own."""
+
+
+class SiteSettings(Settings):
+    """Where customers reach us, whose name they read, and what signs the links they get."""
+
+    public_url: WebAddress = Field(description="where customers reach the API, as https://billing.yourproduct.com")
+    secret_key: SecretKey = Field(description="signs links in mails; make one with `openssl rand -base64 48`")
+    brand_name: str = "Tenure"
+    brand_website: WebAddress | None = None
+    """None: the public address."""
+
+    @property
+    def website(self) -> str:
+        return self.brand_website or self.public_url
+
+
+class MigrateSettings(DatabaseSettings, TemporalSettings):
+    """What `tenure migrate` needs."""
+
+
+class ApiSettings(SiteSettings, DatabaseSettings, TemporalSettings):
+    """What `tenure api` needs."""
+
+    stripe_webhook_secrets: WebhookSecrets = Field(
+        description="the signing secret of the webhook endpoint at Stripe, whsec_...; several with commas between"
+    )
+    catalog: ExistingFile = Field(description="the file with the plans, as catalogs/manufacturing.yaml")
+    policy: ExistingFile = Field(description="the file with the policy, as catalogs/policy.yaml")
+    api_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
+    api_port: int = Field(default=8000, ge=1, le=65535)
+
+
+class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
+    """What `tenure worker` needs."""
+
+    smtp_url: SmtpUrl = Field(description="the mail server, as smtp+starttls://user:password@host:587")
+    mail_from: Sender = Field(description="the sender of all mails, as Your Product <billing@yourproduct.com>")
+    support_email: Address | None = None
+    """None: the sender."""
+    brand_colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")] = "#0f766e"
+
+    @property
+    def support_address(self) -> str:
+        return self.support_email or self.mail_from.rpartition("<")[2].rstrip(">")
+
+
+class EverySetting(ApiSettings, WorkerSettings):
+    """All there are."""
+
+
+class Process(StrEnum):
+    """Which process the settings are for."""
+
+    API = "tenure api"
+    WORKER = "tenure worker"
+    MIGRATE = "tenure migrate"
+    KEYS = "tenure keys"
+    CATALOG = "tenure catalog push"
+    DOCTOR = "tenure doctor"
+
+
+_NEEDS: Mapping[Process, type[Settings]] = {
+    Process.API: ApiSettings,
+    Process.WORKER: WorkerSettings,
+    Process.MIGRATE: MigrateSettings,
+    Process.KEYS: DatabaseSettings,
+    Process.CATALOG: StripeSettings,
+    Process.DOCTOR: EverySetting,
+}
+
+_WANTED = {
+    "bool_parsing": "true or false",
+    "enum": "{expected}",
+    "int_parsing": "a port, 1 to 65535",
+    "greater_than_equal": "a port, 1 to 65535",
+    "less_than_equal": "a port, 1 to 65535",
+    "string_pattern_mismatch": "a colour in six hex digits, as #0f766e",
+}
+
+
+@overload
+def load_settings(process: Literal[Process.API], env_file: Path = ...) -> ApiSettings: ...
+@overload
+def load_settings(process: Literal[Process.WORKER], env_file: Path = ...) -> WorkerSettings: ...
+@overload
+def load_settings(process: Literal[Process.MIGRATE], env_file: Path = ...) -> MigrateSettings: ...
+@overload
+def load_settings(process: Literal[Process.KEYS], env_file: Path = ...) -> DatabaseSettings: ...
+@overload
+def load_settings(process: Literal[Process.CATALOG], env_file: Path = ...) -> StripeSettings: ...
+@overload
+def load_settings(process: Literal[Process.DOCTOR], env_file: Path = ...) -> EverySetting: ...
+def load_settings(process: Process, env_file: Path = ENV_FILE) -> Settings:
+    """Read what *process* needs; the environment wins over the file. What it does not need is not looked at.
+
+    Raises:
+        SettingsError: with every setting that is missing, weak or misspelt.
+    """
+    problems = list(_unreadable(env_file)) or list(_misspelt(env_file))
+    read: Callable[..., Settings] = _NEEDS[process]
+    settings: Settings | None = None
+    try:
+        settings = read(_env_file=env_file)
+    except ValidationError as error:
+        problems += [_in_words(details, _NEEDS[process]) for details in error.errors(include_url=False)]
+    except UnicodeDecodeError:
+        settings = None
+    if settings is None or problems:
+        # No cause: it would hold the values.
+        raise SettingsError(process, problems) from None
+    return settings
+
+
+def known_variables() -> list[str]:
+    """The names of all settings there are."""
+    return sorted(f"{PREFIX}{name.upper()}" for name in EverySetting.model_fields)
+
+
+def _unreadable(env_file: Path) -> Iterator[str]:
+    if env_file.is_file():
+        try:
+            env_file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            yield f"{env_file} is not UTF-8: save it as UTF-8"
+
+
+def _misspelt(env_file: Path) -> Iterator[str]:
+    known = known_variables()
+    in_file = dotenv_values(env_file) if env_file.is_file() else {}
+    places = dict.fromkeys(in_file, f" (in {env_file})") | dict.fromkeys(os.environ, "")
+    for name, place in sorted(places.items()):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = nearest(name, known)
+            advice = f"did you mean {near}?" if near else "take it out; .env.example has all there are"
+            yield f"{name}{place} is no setting: {advice}"
+
+
+def _in_words(details: ErrorDetails, model: type[Settings]) -> str:
+    field = str(details["loc"][0])
+    name, context = f"{PREFIX}{field.upper()}", details.get("ctx", {})
+    if details["type"] == "missing":
+        return f"{name} is missing: {model.model_fields[field].description}"
+    if details["type"] == "value_error":
+        return f"{name} {context['error']}"
+    wanted = _WANTED.get(details["type"], details["msg"])
+    return f"{name} must be {wanted.format(**context)}"

@@ -1,0 +1,121 @@
+"""Checking a file's values against a model, and telling everything that is wrong in plain words."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from configuration.yaml_source import Place, Problem, Source, did_you_mean
+
+_COMPLAINTS = {
+    "missing": "is missing",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must not be longer than {max_length} characters",
+}
+_WANTED = {
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "enum": "{expected}",
+    "model_type": "keys with values",
+    "dict_type": "keys with values",
+    "list_type": "a list",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+}
+"""What pydantic's errors are called here; {} are its limits."""
+
+
+class Strict(BaseModel):
+    """A part of a file: every key is known, and nothing is taken for what it is not."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Faults(ValueError):
+    """What a validator found inside its value: where in it, and what is wrong."""
+
+    def __init__(self, found: Iterable[tuple[Place, str]]) -> None:
+        self.found = tuple(found)
+        super().__init__("; ".join(message for _, message in self.found))
+
+
+def check(source: Source, model: type[M], context: object = None) -> M:
+    """Return the file's values as *model*.
+
+    Raises:
+        ConfigurationError: with all that is wrong.
+    """
+    try:
+        checked = model.model_validate(source.tree, context=context)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        raise source.error(problem for details in found for problem in _problems(details, model)) from None
+    if source.problems:
+        raise source.error(())
+    return checked
+
+
+def _problems(details: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
+    place = tuple(part for part in details["loc"] if part != "[key]")
+    about_key = details["loc"][-1:] == ("[key]",)
+    fault = details.get("ctx", {}).get("error")
+    if isinstance(fault, Faults):
+        return [Problem((*place, *inner), message) for inner, message in fault.found]
+    if details["type"] == "extra_forbidden":
+        suggestion = did_you_mean(str(place[-1]), known_keys(model, place[:-1]))
+        return [Problem(place, f"unknown key; {suggestion}", at_key=True)]
+    return [Problem(place, in_words(details), at_key=about_key)]
+
+
+def in_words(details: ErrorDetails) -> str:
+    """What is wrong with one value."""
+    limits: Mapping[str, Any] = details.get("ctx", {})
+    if details["type"] == "value_error":
+        return str(limits["error"])
+    if details["type"] in _COMPLAINTS:
+        return _COMPLAINTS[details["type"]].format(**limits)
+    if details["type"] in _WANTED:
+        return f"must be {_WANTED[details['type']].format(**limits)}, not {shown(details['input'])}"
+    return details["msg"]
+
+
+def shown(value: object) -> str:
+    """A value as it stands in the file, cut short."""
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "keys with values"
+        case list():
+            return "a list"
+        case int() | Decimal():
+            return str(value)
+    text = str(value)
+    return repr(text if len(text) <= 60 else f"{text[:59]}…")
+
+
+def known_keys(model: type[BaseModel], place: Place) -> list[str]:
+    """The keys that may stand at *place* of a file that *model* describes."""
+    found: object = model
+    for part in place:
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            found = found.model_fields[str(part)].annotation
+        else:
+            found = get_args(found)[-1]
+        found = (
+            next((one for one in get_args(found) if _is_model(one)), found) if type(None) in get_args(found) else found
+        )
+    return list(found.model_fields) if isinstance(found, type) and issubclass(found, BaseModel) else []
+
+
+def _is_model(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -1,0 +1,218 @@
+"""Reading a YAML file so that whatever is wrong with it can be told with its line."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+from domain.errors import TenureError
+
+Tree = None | bool | int | Decimal | str | list["Tree"] | dict[str, "Tree"]
+"""A file's values. A number with a point is a Decimal, read from its digits and never through a float."""
+Place = tuple[str | int, ...]
+"""Where in the file: keys, and numbers of list entries."""
+
+_TAG = "tag:yaml.org,2002:"
+_KINDS = frozenset(_TAG + kind for kind in ("null", "bool", "int", "float", "str", "timestamp", "map", "seq"))
+_BASES = {"0x": 16, "0o": 8, "0b": 2}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend."""
+
+    place: Place
+    message: str
+    at_key: bool = False
+    """It is about the key itself, not about its value."""
+    line: int | None = None
+    """Given when the place alone does not tell it."""
+
+
+class ConfigurationError(TenureError):
+    """A file that cannot be used; the message has one line, `path:line: where: message`, for each thing to mend."""
+
+    code = "configuration_error"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file's values, and the line of each."""
+
+    path: Path
+    tree: Tree
+    keys: Mapping[Place, int]
+    values: Mapping[Place, int]
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the file whatever it is meant to say, as keys that stand there twice."""
+
+    def error(self, problems: Iterable[Problem]) -> ConfigurationError:
+        """All that is wrong, in the order of the file."""
+        told = {(self._line(one), _written(one.place), one.message) for one in (*self.problems, *problems)}
+        lines = [
+            ": ".join(part for part in (f"{self.path}:{line}", where, message) if part)
+            for line, where, message in sorted(told)
+        ]
+        return ConfigurationError("\n".join(lines))
+
+    def _line(self, problem: Problem) -> int:
+        if problem.line is not None:
+            return problem.line
+        place = problem.place
+        if not problem.at_key and place in self.values:
+            return self.values[place]
+        # What is missing is told where it should have been: at the nearest key around it.
+        return next((self.keys[place[:size]] for size in range(len(place), 0, -1) if place[:size] in self.keys), 1)
+
+
+def read(path: Path) -> Source:
+    """Read a file's values with their lines.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is no YAML.
+    """
+    text = _text(path)
+    try:
+        _refuse_anchors(path, text)
+        root = YAML().compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        message = ", ".join(words for words in (error.context, error.problem) if words)
+        raise ConfigurationError(f"{path}:{mark.line + 1 if mark else 1}: this is no YAML: {message}") from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigurationError(
+            f"{path}:{line}: this is no YAML: the character U+{ord(text[error.position]):04X} cannot stand here"
+        ) from None
+    except YAMLError as error:
+        raise ConfigurationError(f"{path}:1: this is no YAML: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path}:1: this is nested too deeply") from None
+    if root is None:
+        raise ConfigurationError(f"{path}:1: the file is empty")
+    return _Reading().source(path, root)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A suggestion to end a message with; what is known when nothing comes near."""
+    names = list(known)
+    if near := nearest(word, names):
+        return f"did you mean {near!r}?"
+    return f"known: {', '.join(names)}" if names else "none are known here"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known name that *word* was probably meant to be."""
+    names = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), names, n=1)
+    return names[near[0]] if near else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise ConfigurationError(f"{path}: this is a folder; name a file in it") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{path}:{line}: the file is not UTF-8: save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: the file cannot be read: {error.strerror or error}") from None
+
+
+def _refuse_anchors(path: Path, text: str) -> None:
+    # With them a value has two lines, and a small file can hold more than memory can.
+    for event in YAML().parse(text):
+        name = getattr(event, "anchor", None)
+        if name is not None:
+            line = event.start_mark.line + 1
+            raise ConfigurationError(
+                f"{path}:{line}: anchors and aliases ({name!r}) cannot be used here: write the values out"
+            )
+
+
+def _written(place: Place) -> str:
+    return ".".join(str(part) for part in place)
+
+
+class _Reading:
+    """One walk through a file's nodes."""
+
+    def __init__(self) -> None:
+        self._keys: dict[Place, int] = {}
+        self._values: dict[Place, int] = {}
+        self._problems: list[Problem] = []
+
+    def source(self, path: Path, root: Node) -> Source:
+        tree = self._tree(root, ())
+        return Source(path, tree, self._keys, self._values, tuple(self._problems))
+
+    def _tree(self, node: Node, place: Place) -> Tree:
+        if str(node.tag) not in _KINDS:
+            self._problems.append(Problem(place, f"tags as {node.tag} cannot be used here", line=_line(node)))
+        if isinstance(node, MappingNode):
+            return dict(self._entries(node, place))
+        if isinstance(node, SequenceNode):
+            return [self._item(item, (*place, number)) for number, item in enumerate(node.value)]
+        self._values[place] = _line(node)
+        return _scalar(node)
+
+    def _item(self, node: Node, place: Place) -> Tree:
+        self._keys[place] = _line(node)
+        return self._tree(node, place)
+
+    def _entries(self, node: MappingNode, place: Place) -> Iterator[tuple[str, Tree]]:
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                self._problems.append(Problem(place, "a key must be a single word", line=_line(key)))
+                continue
+            inner = (*place, str(key.value))
+            if inner in self._keys:
+                first = self._keys[inner]
+                message = f"the key stands here twice; the first is on line {first}"
+                self._problems.append(Problem(inner, message, line=_line(key)))
+                continue
+            self._keys[inner] = _line(key)
+            yield str(key.value), self._tree(value, inner)
+
+
+def _line(node: Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _scalar(node: Node) -> Tree:
+    kind, text = str(node.tag).removeprefix(_TAG), str(node.value)
+    match kind:
+        case "null":
+            return None
+        case "bool":
+            return text.lower() == "true"
+        case "int":
+            return _whole(text)
+        case "float":
+            return _decimal(text)
+    return text
+
+
+def _whole(text: str) -> int | str:
+    digits = text.replace("_", "")
+    try:
+        return int(digits, _BASES.get(digits.lstrip("+-")[:2].lower(), 10))
+    except ValueError:
+        return text
+
+
+def _decimal(text: str) -> Decimal | str:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    return number if number.is_finite() else text
