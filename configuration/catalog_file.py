@@ -25,11 +25,13 @@ from configuration.features import (
     in_words,
 )
 from configuration.prices import DECIMALS, MAX_AMOUNT, Discount, amount_of, written
-from configuration.validation import Faults, Strict, check
+from configuration.validation import Faults, Strict, check, shown
 from configuration.yaml_source import Place, Problem, did_you_mean, read
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Plan
 
+FREE = "free"
+"""Said outright, so that no plan is given away because its prices were forgotten."""
 MAX_TRIAL_DAYS = 90
 _CODE_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
@@ -57,8 +59,8 @@ def _is_currency(code: object) -> str:
 def _amount(price: object, info: ValidationInfo) -> int:
     context = info.context
     assert isinstance(context, _Context)  # noqa: S101 - `_checked` gives it
-    # A currency that is at fault is told by itself; prices are then read as if they were dollars.
-    return amount_of(price, context.currency or "usd")
+    # Of a currency that is at fault, which is told by itself, nobody knows the decimals.
+    return 0 if context.currency is None else amount_of(price, context.currency)
 
 
 def _entitlements(given: Entitlements, info: ValidationInfo) -> Entitlements:
@@ -66,6 +68,14 @@ def _entitlements(given: Entitlements, info: ValidationInfo) -> Entitlements:
     assert isinstance(context, _Context)  # noqa: S101 - `_checked` gives it
     check_entitlements(given, context.features)
     return given
+
+
+def _unless_free(prices: object) -> object:
+    if prices == FREE:
+        return None
+    if isinstance(prices, dict):
+        return prices
+    raise ValueError(f"must be the prices of a month and a year, or {FREE}, not {shown(prices)}")
 
 
 _Code = Annotated[str, BeforeValidator(_is_code)]
@@ -92,7 +102,7 @@ class _Prices(Strict):
 class _PlanEntry(Strict):
     name: Name
     description: _Text = ""
-    prices: _Prices | None = None
+    prices: Annotated[_Prices | None, BeforeValidator(_unless_free)]
     """None: the plan is free."""
     trial_days: Annotated[int, Field(ge=0, le=MAX_TRIAL_DAYS)] | None = None
     entitlements: Annotated[Entitlements, AfterValidator(_entitlements)] = Field(

@@ -79,9 +79,8 @@ def _faults(given: Mapping[str, object], features: Mapping[str, Feature | None])
             yield (code,), f"no feature of this name is declared under 'features'; {did_you_mean(code, features)}"
         elif (feature := features[code]) is not None and (fault := _fault(value, feature)):
             yield (code,), fault
-    for code in features:
-        if code not in given:
-            yield (), f"{code!r} is missing: say what this plan gives of every feature"
+    if silent := [code for code in features if code not in given]:
+        yield (), f"nothing is said of {', '.join(silent)}: say what this plan gives of every feature"
 
 
 def _fault(value: object, feature: Feature) -> str | None:

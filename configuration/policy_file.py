@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from configuration.validation import Faults, Strict, check
 from configuration.yaml_source import read
@@ -24,6 +24,10 @@ def _is_hour(text: str) -> str:
     if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
         raise ValueError(f"must be a time of the day, written as 09:00, not {text!r}")
     return text
+
+
+def _as_text(version: object) -> object:
+    return str(version) if isinstance(version, int) and not isinstance(version, bool) else version
 
 
 _Hour = Annotated[str, AfterValidator(_is_hour)]
@@ -71,7 +75,7 @@ class _StepEntry(Strict):
 
 
 class _PolicyEntry(Strict):
-    version: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    version: Annotated[str, BeforeValidator(_as_text), StringConstraints(min_length=1, max_length=60)]
     trial: _TrialEntry = Field(default_factory=_TrialEntry)
     recovery: list[_StepEntry] | None = None
     ask_after_hours: _Hours = _DEFAULT.ask_after_hours

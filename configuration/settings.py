@@ -239,8 +239,8 @@ def _misspelt(env_file: Path) -> Iterator[str]:
     places = dict.fromkeys(in_file, f" (in {env_file})") | dict.fromkeys(os.environ, "")
     for name, place in sorted(places.items()):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            near = nearest(name, known)
-            advice = f"did you mean {near}?" if near else "take it out; .env.example has all there are"
+            near = nearest(name[len(PREFIX) :], (one.removeprefix(PREFIX) for one in known))
+            advice = f"did you mean {PREFIX}{near}?" if near else "take it out; .env.example has all there are"
             yield f"{name}{place} is no setting: {advice}"
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from configuration.yaml_source import Place, Problem, Source, did_you_mean
@@ -107,15 +108,12 @@ def known_keys(model: type[BaseModel], place: Place) -> list[str]:
     """The keys that may stand at *place* of a file that *model* describes."""
     found: object = model
     for part in place:
-        if isinstance(found, type) and issubclass(found, BaseModel):
-            found = found.model_fields[str(part)].annotation
-        else:
-            found = get_args(found)[-1]
-        found = (
-            next((one for one in get_args(found) if _is_model(one)), found) if type(None) in get_args(found) else found
-        )
-    return list(found.model_fields) if isinstance(found, type) and issubclass(found, BaseModel) else []
+        fields = _fields(found)
+        found = fields[str(part)].annotation if fields else get_args(found)[-1]
+        if type(None) in get_args(found):
+            found = next(one for one in get_args(found) if one is not type(None))
+    return list(_fields(found))
 
 
-def _is_model(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
+def _fields(kind: object) -> Mapping[str, FieldInfo]:
+    return kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else {}

@@ -54,7 +54,9 @@ class Source:
 
     def error(self, problems: Iterable[Problem]) -> ConfigurationError:
         """All that is wrong, in the order of the file."""
-        told = {(self._line(one), _written(one.place), one.message) for one in (*self.problems, *problems)}
+        known = {one.place for one in self.problems}
+        news = (one for one in problems if one.place not in known)
+        told = {(self._line(one), _written(one.place), one.message) for one in (*self.problems, *news)}
         lines = [
             ": ".join(part for part in (f"{self.path}:{line}", where, message) if part)
             for line, where, message in sorted(told)
@@ -162,8 +164,13 @@ class _Reading:
             return dict(self._entries(node, place))
         if isinstance(node, SequenceNode):
             return [self._item(item, (*place, number)) for number, item in enumerate(node.value)]
-        self._values[place] = _line(node)
-        return _scalar(node)
+        value = _scalar(node)
+        if value is None:
+            # The parser puts what is not there where the next thing begins: the key knows better.
+            self._problems.append(Problem(place, "is empty: give it a value, or take it out", at_key=True))
+        else:
+            self._values[place] = _line(node)
+        return value
 
     def _item(self, node: Node, place: Place) -> Tree:
         self._keys[place] = _line(node)
