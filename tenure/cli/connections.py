@@ -1,0 +1,120 @@
+"""What production processes are put together from, as their settings say."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+from temporalio.service import TLSConfig
+
+from activities.inbox import InboxActivities
+from api.parts import Parts as ApiParts
+from configuration.catalog_file import load_catalog
+from configuration.policy_file import load_policy
+from configuration.settings import ApiSettings, DatabaseSettings, TemporalSettings, WorkerSettings
+from domain.errors import GatewayUnavailable
+from domain.links import pay_url
+from gateways.mail_delivery import MailDelivery
+from gateways.mail_rendering import Brand, MailRenderer
+from gateways.smtp import SmtpMailer
+from gateways.stripe import StripePayments, connected
+from gateways.stripe_events import StripeEvents
+from storage.engine import create_engine_from_url
+from storage.inbox import Inbox
+from storage.mails import PostgresMails
+from storage.records import PostgresRecords
+from storage.subscriptions import Subscriptions
+from worker.build import Parts as WorkerParts
+from workflows.delivery import Delivery
+
+
+def plain(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+@asynccontextmanager
+async def database(settings: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
+    """An engine while the block runs; it connects when it is first used."""
+    engine = create_engine_from_url(settings.database_url.get_secret_value())
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def temporal(settings: TemporalSettings, *, lazy: bool = False) -> Client:
+    """A client; a *lazy* one connects when it is first used, so that an API can start before Temporal does.
+
+    Raises:
+        GatewayUnavailable: Temporal does not answer, or does not let us in.
+    """
+    try:
+        return await Client.connect(
+            settings.temporal_address,
+            namespace=settings.temporal_namespace,
+            api_key=plain(settings.temporal_api_key),
+            tls=_tls(settings),
+            lazy=lazy,
+        )
+    except RuntimeError as error:
+        raise GatewayUnavailable(
+            f"Temporal at {settings.temporal_address} is out of reach: check TENURE_TEMPORAL_ADDRESS and _TLS ({error})"
+        ) from error
+
+
+def _tls(settings: TemporalSettings) -> TLSConfig | bool:
+    server_ca, cert, key = (
+        None if file is None else file.read_bytes()
+        for file in (
+            settings.temporal_tls_server_ca,
+            settings.temporal_tls_client_cert,
+            settings.temporal_tls_client_key,
+        )
+    )
+    if server_ca is None and cert is None:
+        return settings.temporal_tls
+    return TLSConfig(server_root_ca_cert=server_ca, client_cert=cert, client_private_key=key)
+
+
+def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) -> ApiParts:
+    """What the API is put together from.
+
+    Raises:
+        ConfigurationError: the catalog or the policy cannot be used.
+    """
+    return ApiParts(
+        client=client,
+        engine=engine,
+        catalog=load_catalog(settings.catalog),
+        policy=load_policy(settings.policy),
+        events=StripeEvents([secret.get_secret_value() for secret in settings.stripe_webhook_secrets]),
+        public_url=settings.public_url,
+        secret_key=settings.secret_key.get_secret_value(),
+        brand=settings.brand_name,
+    )
+
+
+@asynccontextmanager
+async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEngine) -> AsyncIterator[WorkerParts]:
+    """What the workers work with, while the block runs."""
+    async with connected(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base) as stripe:
+        yield WorkerParts(
+            records=PostgresRecords(engine),
+            mails=PostgresMails(engine),
+            payments=StripePayments(stripe),
+            mailer=mail_delivery(settings),
+            inbox=InboxActivities(Delivery(client, Inbox(engine), Subscriptions(engine))),
+        )
+
+
+def mail_delivery(settings: WorkerSettings) -> MailDelivery:
+    """The way of mails, in the product's own colours."""
+    brand = Brand(settings.brand_name, settings.website, settings.support_address, settings.brand_colour)
+    secret = settings.secret_key.get_secret_value()
+    return MailDelivery(
+        MailRenderer(brand),
+        SmtpMailer(settings.smtp_url.get_secret_value()),
+        settings.mail_from,
+        lambda subscription: pay_url(settings.public_url, subscription, secret),
+    )

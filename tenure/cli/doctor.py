@@ -1,0 +1,131 @@
+"""What `tenure doctor` looks at: settings first, then every connection, each told in one line."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from configuration.catalog_file import load_catalog
+from configuration.policy_file import load_policy
+from configuration.settings import EverySetting, Process, SettingsError, load_settings
+from domain.errors import GatewayUnavailable, TenureError
+from domain.names import LIFECYCLE_QUEUE, sweep_schedule_id
+from gateways.smtp import SmtpMailer
+from gateways.stripe import connected
+from gateways.stripe_catalog import push
+from storage.pinging import check
+from tenure.cli.connections import database, mail_delivery, temporal
+from worker.registry import missing_attributes
+
+ANSWER_WITHIN = 15.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at; `words` say what is well or what to mend."""
+
+    subject: str
+    is_fine: bool
+    words: str
+
+
+async def examine() -> list[Finding]:
+    """Look at everything that production processes need."""
+    try:
+        settings = load_settings(Process.DOCTOR)
+    except SettingsError as error:
+        return [Finding("settings", False, problem) for problem in error.problems]
+    checks: tuple[tuple[str, Callable[[EverySetting], Awaitable[str]]], ...] = (
+        ("catalog", _catalog),
+        ("policy", _policy),
+        ("database", _database),
+        ("temporal", _temporal),
+        ("stripe", _stripe),
+        ("mail", _mail),
+    )
+    findings = await asyncio.gather(*(_find(subject, look(settings)) for subject, look in checks))
+    return [Finding("settings", True, "complete"), *findings]
+
+
+async def _find(subject: str, looking: Awaitable[str]) -> Finding:
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            return Finding(subject, True, await looking)
+    except TimeoutError:
+        return Finding(subject, False, f"no answer within {ANSWER_WITHIN:g} s")
+    except TenureError as error:
+        return Finding(subject, False, error.message)
+
+
+async def _catalog(settings: EverySetting) -> str:
+    catalog = load_catalog(settings.catalog)
+    return f"{catalog.product}, version {catalog.version}: {', '.join(catalog.plans)}"
+
+
+async def _policy(settings: EverySetting) -> str:
+    policy = load_policy(settings.policy)
+    return f"{policy.version}: {policy.trial.days} days of trial, {len(policy.recovery)} recovery steps"
+
+
+async def _database(settings: EverySetting) -> str:
+    async with database(settings) as engine:
+        wrong = await check(engine)
+    if wrong is not None:
+        raise GatewayUnavailable(wrong)
+    return "up to date"
+
+
+async def _temporal(settings: EverySetting) -> str:
+    client = await temporal(settings)
+    missing = await missing_attributes(client)
+    if missing:
+        raise GatewayUnavailable(f"search attributes are missing: {', '.join(missing)}; run `tenure migrate`")
+    await _schedule(client)
+    workers = await _workers(client)
+    if not workers:
+        raise GatewayUnavailable("ready, but no worker is running: start `tenure worker`")
+    return f"namespace {client.namespace}, {workers} worker{'s' if workers > 1 else ''} at work"
+
+
+async def _schedule(client: Client) -> None:
+    try:
+        await client.get_schedule_handle(sweep_schedule_id()).describe()
+    except RPCError as error:
+        raise GatewayUnavailable(
+            f"the schedule {sweep_schedule_id()} cannot be seen ({error.message}); run `tenure migrate`"
+        ) from error
+
+
+async def _workers(client: Client) -> int:
+    """How many workers have asked for workflow tasks in the last minutes."""
+    described = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=LIFECYCLE_QUEUE),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+    )
+    return len({poller.identity for poller in described.pollers})
+
+
+async def _stripe(settings: EverySetting) -> str:
+    catalog = load_catalog(settings.catalog)
+    async with connected(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base) as client:
+        missing = await push(client, catalog, dry_run=True)
+    if missing:
+        raise GatewayUnavailable(
+            f"{len(missing)} products and prices are missing, first {missing[0]};"
+            f" run `tenure catalog push {settings.catalog}`"
+        )
+    return f"all prices of {catalog.product} are there"
+
+
+async def _mail(settings: EverySetting) -> str:
+    mail_delivery(settings)
+    await SmtpMailer(settings.smtp_url.get_secret_value()).check()
+    return "the mail server lets us in"

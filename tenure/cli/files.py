@@ -1,0 +1,51 @@
+"""Commands about configuration files: `tenure catalog check|push`, `tenure policy check`."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from configuration.catalog_file import check_catalog, load_catalog
+from configuration.policy_file import check_policy
+from configuration.settings import Process, load_settings
+from domain.plans import Catalog
+from gateways.stripe import connected
+from gateways.stripe_catalog import push as push_to_stripe
+
+
+def register(app: App) -> None:
+    catalog = App(name="catalog", help="Check a plan catalog, or bring it to Stripe.")
+    catalog.command(check_one_catalog, name="check")
+    catalog.command(push)
+    policy = App(name="policy", help="Check a policy.")
+    policy.command(check_one_policy, name="check")
+    app.command(catalog)
+    app.command(policy)
+
+
+def check_one_catalog(file: Path) -> None:
+    """Read a plan catalog and tell what is for sale, or every line that is wrong."""
+    print(check_catalog(file))
+
+
+def check_one_policy(file: Path) -> None:
+    """Read a policy and tell what it does, or every line that is wrong."""
+    print(check_policy(file))
+
+
+def push(
+    file: Path, *, dry_run: Annotated[bool, Parameter(help="only tell what is missing", negative="")] = False
+) -> None:
+    """Make the catalog's products and prices at Stripe; safe to repeat, nothing there is changed."""
+    asyncio.run(_push(load_catalog(file), dry_run=dry_run))
+
+
+async def _push(catalog: Catalog, *, dry_run: bool) -> None:
+    settings = load_settings(Process.CATALOG)
+    async with connected(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base) as stripe:
+        made = await push_to_stripe(stripe, catalog, dry_run=dry_run)
+    for line in made:
+        print(f"{'missing' if dry_run else 'made'}: {line}")
+    if not made:
+        print("Stripe has all of it already.")

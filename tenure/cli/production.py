@@ -1,0 +1,126 @@
+"""The production processes: `tenure migrate`, `worker`, `api`, `keys create`, `doctor`."""
+
+import asyncio
+import sys
+
+import structlog
+import uvicorn
+from cyclopts import App
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.app import create_app
+from configuration.settings import Process, Settings, load_settings
+from domain.errors import GatewayUnavailable
+from storage.keys import ApiKeys, Role
+from storage.migrating import current, head, upgrade
+from storage.pinging import check
+from tenure.cli import logs
+from tenure.cli.connections import api_parts, database, temporal, worker_parts
+from tenure.cli.doctor import examine
+from tenure.cli.running import for_ever, stoppable
+from worker.build import at_work, build_workers
+from worker.registry import register as register_with_temporal
+
+log = structlog.get_logger("tenure")
+
+
+def register(app: App) -> None:
+    for command in (migrate, worker, api, doctor):
+        app.command(command)
+    keys = App(name="keys", help="API keys.")
+    keys.command(create)
+    app.command(keys)
+
+
+def _configure_logs(settings: Settings) -> None:
+    logs.configure(as_json=settings.log_format == "json", level=settings.log_level)
+
+
+def migrate() -> None:
+    """Bring the database up to date and register search attributes and Schedules with Temporal; safe to repeat."""
+    asyncio.run(_migrate())
+
+
+async def _migrate() -> None:
+    settings = load_settings(Process.MIGRATE)
+    url = settings.database_url.get_secret_value()
+    try:
+        before = await current(url)
+        await upgrade(url)
+    except OSError as error:
+        raise GatewayUnavailable(f"the database is out of reach: check TENURE_DATABASE_URL ({error})") from error
+    print(f"database: {'at' if before == head() else 'brought to'} version {head()}")
+    made = await register_with_temporal(await temporal(settings))
+    for line in made or ["everything was registered already"]:
+        print(f"temporal: {line}")
+
+
+def worker() -> None:
+    """Run workflows and activities until SIGTERM; what has begun is finished first."""
+    asyncio.run(stoppable(_work()))
+
+
+async def _work() -> None:
+    settings = load_settings(Process.WORKER)
+    _configure_logs(settings)
+    client = await temporal(settings)
+    async with database(settings) as engine:
+        await _check_database(engine)
+        async with worker_parts(settings, client, engine) as parts, at_work(build_workers(client, parts)):
+            log.info("worker ready", namespace=client.namespace)
+            try:
+                await for_ever()
+            finally:
+                log.info("worker stopping")
+
+
+async def _check_database(engine: AsyncEngine) -> None:
+    wrong = await check(engine)
+    if wrong is not None:
+        raise GatewayUnavailable(wrong)
+
+
+def api() -> None:
+    """Serve the HTTP API until SIGTERM."""
+    asyncio.run(_serve())
+
+
+async def _serve() -> None:
+    settings = load_settings(Process.API)
+    _configure_logs(settings)
+    # Temporal and PostgreSQL may come later: `/readyz` tells whether they are there.
+    client = await temporal(settings, lazy=True)
+    async with database(settings) as engine:
+        app = create_app(api_parts(settings, client, engine))
+        config = uvicorn.Config(
+            app, host=settings.api_host, port=settings.api_port, log_config=None, access_log=False, server_header=False
+        )
+        log.info("api starting", host=settings.api_host, port=settings.api_port)
+        await uvicorn.Server(config).serve()
+
+
+def create(*, role: Role, name: str = "") -> None:
+    """Make an API key and print it; it cannot be shown again.
+
+    Parameters
+    ----------
+    role
+        What its holder may do.
+    name
+        What it is for.
+    """
+    print(asyncio.run(_create(role, name)))
+
+
+async def _create(role: Role, name: str) -> str:
+    async with database(load_settings(Process.KEYS)) as engine:
+        return await ApiKeys(engine).create(role, name or role)
+
+
+def doctor() -> None:
+    """Check settings and every connection, and say what to mend; status 1 if there is anything."""
+    findings = asyncio.run(examine())
+    for finding in findings:
+        print(f"{'ok  ' if finding.is_fine else 'MEND'}  {finding.subject:<12} {finding.words}")
+    if not all(finding.is_fine for finding in findings):
+        sys.exit(1)
