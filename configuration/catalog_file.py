@@ -1,9 +1,9 @@
 """Plan catalogs as YAML files: what is for sale, at what price, and what each plan entitles to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,6 +13,7 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from configuration.features import (
@@ -26,7 +27,7 @@ from configuration.features import (
 )
 from configuration.prices import DECIMALS, MAX_AMOUNT, Discount, amount_of, written
 from configuration.validation import Faults, Strict, check, shown
-from configuration.yaml_source import Place, Problem, did_you_mean, read
+from configuration.yaml_source import Problem, Tree, did_you_mean, read
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Plan
 
@@ -98,6 +99,12 @@ class _Prices(Strict):
             raise ValueError("a discount needs the price of a month to take it from")
         return discount
 
+    @model_validator(mode="after")
+    def _tell_a_price(self) -> Self:
+        if self.month is None and self.year is None:
+            raise ValueError("must hold the price of a month, of a year or of both")
+        return self
+
 
 class _PlanEntry(Strict):
     name: Name
@@ -160,32 +167,35 @@ def check_catalog(path: Path) -> str:
 
 def _checked(path: Path) -> _CatalogEntry:
     source = read(path)
-    tree = source.tree
-    currency = tree.get("currency") if isinstance(tree, dict) else None
-    known = currency if isinstance(currency, str) and currency in DECIMALS else None
-    entry = check(source, _CatalogEntry, _Context(known, declared(tree)))
-    if problems := list(_cross_problems(entry)):
+    tree = source.tree if isinstance(source.tree, dict) else {}
+    currency = tree.get("currency")
+    context = _Context(currency if isinstance(currency, str) and currency in DECIMALS else None, declared(tree))
+    entry = check(source, _CatalogEntry, context, _collisions(_part(tree, "plans"), _part(tree, "add_ons")))
+    if problems := list(_dear_years(entry)):
         raise source.error(problems)
     return entry
 
 
-def _cross_problems(entry: _CatalogEntry) -> Iterator[Problem]:
-    free = [code for code, plan in entry.plans.items() if plan.prices is None]
+def _part(tree: Mapping[str, Tree], key: str) -> Mapping[str, Tree]:
+    found = tree.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _collisions(plans: Mapping[str, Tree], add_ons: Mapping[str, Tree]) -> Iterator[Problem]:
+    free = [code for code, plan in plans.items() if isinstance(plan, dict) and plan.get("prices") == FREE]
     for code in free[1:]:
-        yield Problem(("plans", code), f"there is a free plan already, {free[0]!r}: give this one prices")
-    for code in entry.add_ons:
-        if code in entry.plans:
+        yield Problem(("plans", code, "prices"), f"there is a free plan already, {free[0]!r}: give this one prices")
+    for code in add_ons:
+        if code in plans:
             yield Problem(("add_ons", code), "a plan has this code already", at_key=True)
-    sold: list[tuple[Place, _Prices]] = [
-        *((("plans", code, "prices"), plan.prices) for code, plan in entry.plans.items() if plan.prices),
-        *((("add_ons", code, "prices"), add_on.prices) for code, add_on in entry.add_ons.items()),
-    ]
-    for place, prices in sold:
-        priced = _prices(prices, entry)
-        if not priced:
-            yield Problem(place, "is empty: give the price of a month, of a year or of both")
-        if any(price.amount > MAX_AMOUNT for price in priced.values()):
-            yield Problem(place, "the price of a year is more than the payment provider takes")
+
+
+def _dear_years(entry: _CatalogEntry) -> Iterator[Problem]:
+    sold = [("plans", code, plan.prices) for code, plan in entry.plans.items()]
+    sold += [("add_ons", code, add_on.prices) for code, add_on in entry.add_ons.items()]
+    for part, code, prices in sold:
+        if any(price.amount > MAX_AMOUNT for price in (_prices(prices, entry) if prices else {}).values()):
+            yield Problem((part, code, "prices"), "makes a year dearer than the payment provider takes")
 
 
 def _prices(prices: _Prices, entry: _CatalogEntry) -> dict[Interval, Money]:

@@ -47,19 +47,20 @@ class Faults(ValueError):
         super().__init__("; ".join(message for _, message in self.found))
 
 
-def check(source: Source, model: type[M], context: object = None) -> M:
-    """Return the file's values as *model*.
+def check(source: Source, model: type[M], context: object = None, also: Iterable[Problem] = ()) -> M:
+    """Return the file's values as *model*, unless something is wrong with them or was found wrong before, *also*.
 
     Raises:
         ConfigurationError: with all that is wrong.
     """
+    problems = list(also)
     try:
         checked = model.model_validate(source.tree, context=context)
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        raise source.error(problem for details in found for problem in _problems(details, model)) from None
-    if source.problems:
-        raise source.error(())
+        problems += [one for details in error.errors(include_url=False) for one in _problems(details, model)]
+        raise source.error(problems) from None
+    if problems or source.problems:
+        raise source.error(problems)
     return checked
 
 
