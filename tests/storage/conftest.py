@@ -6,10 +6,10 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.engine import create_engine_from_url
-from tests.harness.postgres import database_url, databases
+from tests.harness.postgres import database_url, databases, empty_url
 from tests.storage.ledger import Ledger
 
-__all__ = ["database_url", "databases"]
+__all__ = ["database_url", "databases", "empty_url"]
 
 
 @pytest_asyncio.fixture

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
 from domain.agenda import Action, Due
 from domain.lifecycle import Status, Subscription
@@ -12,6 +12,7 @@ from tests.builders import a_suspended_subscription, in_status
 from tests.storage.values import MOMENTS, any_value
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(any_value(Subscription))
 def test_every_subscription_comes_back_as_it_was(subscription: Subscription) -> None:
     written = json.dumps(state_to_json(subscription))
@@ -34,6 +35,7 @@ def test_a_state_is_read_when_it_was_written_before_a_field_was_added() -> None:
     assert state_from_json(state) == subscription
 
 
+@settings(deadline=None)
 @given(MOMENTS)
 def test_a_moment_reads_the_same_to_the_second(at: datetime) -> None:
     assert datetime.fromisoformat(rfc3339(at)) == at.replace(microsecond=0)

@@ -16,7 +16,7 @@ from domain.errors import GatewayUnavailable
 from sandbox.postgres import Postgres
 from sandbox.processes import free_port
 from storage.engine import async_url, create_engine_from_url, transaction
-from storage.migrating import downgrade, head
+from storage.migrating import head
 from storage.pinging import check
 from tests.harness.postgres import until_one_waits
 from tests.storage.ledger import Ledger, a_step, later
@@ -174,11 +174,12 @@ async def test_a_block_that_fails_leaves_nothing_behind(ledger: Ledger) -> None:
     assert await ledger.count("api_keys") == 0
 
 
-async def test_a_check_says_what_to_do_when_the_database_is_not_ready(engine: AsyncEngine, database_url: str) -> None:
+async def test_a_check_says_what_to_do_when_the_database_is_not_ready(engine: AsyncEngine, empty_url: str) -> None:
     assert await check(engine) is None
 
-    await downgrade(database_url, "base")
-    told = await check(engine)
+    empty = create_engine_from_url(empty_url)
+    told = await check(empty)
+    await empty.dispose()
     assert told is not None
     assert "version none" in told
     assert head() in told

@@ -37,7 +37,7 @@ async def test_one_may_go_ahead_when_many_begin_at_once(keys: IdempotencyKeys) -
         assert sorted(type(answer).__name__ for answer in answers) == ["Fresh"] + ["Running"] * 9
 
 
-async def test_a_key_is_refused_when_it_belongs_to_another_request(ledger: Ledger, keys: IdempotencyKeys) -> None:
+async def test_a_key_is_refused_when_it_belongs_to_another_request(keys: IdempotencyKeys) -> None:
     await keys.begin(*KEY, "one")
     for _ in ("while it runs", "when it is done"):
         with pytest.raises(Rejected) as caught:
@@ -45,9 +45,13 @@ async def test_a_key_is_refused_when_it_belongs_to_another_request(ledger: Ledge
         assert caught.value.code == "idempotency_key_reused"
         await keys.complete(*KEY, ANSWER.status, ANSWER.body, ANSWER.location)
 
+
+async def test_another_request_takes_nothing_over_when_the_first_died(ledger: Ledger, keys: IdempotencyKeys) -> None:
+    await keys.begin(*KEY, "one")
     await let_pass(ledger, STALE.total_seconds() * 2)
     with pytest.raises(Rejected):
         await keys.begin(*KEY, "other")
+    assert await keys.begin(*KEY, "one") == Fresh()
 
 
 async def test_an_abandoned_request_can_begin_again_even_with_other_content(keys: IdempotencyKeys) -> None:

@@ -3,11 +3,9 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
@@ -17,7 +15,6 @@ from sandbox.processes import free_port
 from storage.engine import create_engine_from_url
 from storage.migrating import current, downgrade, head, upgrade
 from storage.tables import METADATA
-from tests.harness.postgres import Databases
 
 ROOT = Path(__file__).parents[2]
 OBJECTS = """
@@ -31,13 +28,6 @@ OBJECTS = """
     union all
     select 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
 """
-
-
-@pytest_asyncio.fixture
-async def empty_url(databases: Databases) -> AsyncIterator[str]:
-    url = await databases.empty()
-    yield url
-    await databases.drop(url)
 
 
 async def schema_of(url: str) -> set[tuple[str, ...]]:
@@ -93,7 +83,7 @@ async def test_nothing_changes_when_a_migrated_database_is_migrated_again(empty_
     assert await current(empty_url) == head()
 
 
-async def test_both_end_well_when_two_processes_migrate_at_once(empty_url: str, databases: Databases) -> None:
+async def test_both_end_well_when_two_processes_migrate_at_once(empty_url: str, database_url: str) -> None:
     program = "import asyncio, sys; from storage.migrating import upgrade; asyncio.run(upgrade(sys.argv[1]))"
     processes = [
         await asyncio.create_subprocess_exec(
@@ -104,9 +94,7 @@ async def test_both_end_well_when_two_processes_migrate_at_once(empty_url: str, 
 
     assert await asyncio.gather(*(process.wait() for process in processes)) == [0, 0]
 
-    other = await databases.migrated()
-    assert await schema_of(empty_url) == await schema_of(other)
-    await databases.drop(other)
+    assert await schema_of(empty_url) == await schema_of(database_url)
 
 
 async def test_all_end_well_when_a_database_is_migrated_from_many_sides_at_once(empty_url: str) -> None:
