@@ -83,6 +83,8 @@ def read(path: Path) -> Source:
     try:
         _refuse_anchors(path, text)
         root = YAML().compose(text)
+        if root is not None:
+            return _Reading().source(path, root)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = ", ".join(words for words in (error.context, error.problem) if words)
@@ -96,9 +98,7 @@ def read(path: Path) -> Source:
         raise ConfigurationError(f"{path}:1: this is no YAML: {error}") from None
     except RecursionError:
         raise ConfigurationError(f"{path}:1: this is nested too deeply") from None
-    if root is None:
-        raise ConfigurationError(f"{path}:1: the file is empty")
-    return _Reading().source(path, root)
+    raise ConfigurationError(f"{path}:1: the file is empty")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

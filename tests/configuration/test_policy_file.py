@@ -1,0 +1,173 @@
+"""Policies as operators write them, and what they are told of their mistakes."""
+
+import pytest
+
+from configuration.policy_file import check_policy, load_policy
+from configuration.yaml_source import ConfigurationError
+from domain.policy import Access, LadderStep, Policy, TrialEnd, TrialPolicy
+from tests.configuration.conftest import Written
+
+GOOD = """\
+version: spring
+trial:
+  days: 30
+  reminders: [1, 10]
+  earliest: "08:00"
+  latest: "20:00"
+  without_card: cancel
+recovery:
+  - {day: 0, mail: true}
+  - {day: 2, retry: true, access: limited}
+  - {day: 9, cancel: true}
+ask_every_hours: 12
+"""
+
+LADDER = "  - {day: 2, retry: true, access: limited}\n"
+
+MISTAKES: dict[str, tuple[str, str, list[str]]] = {
+    "no version": ("version: spring\n", "", ["1: version: is missing"]),
+    "a misspelt key": ("  days: 30", "  day: 30", ["3: trial.day: unknown key; did you mean 'days'?"]),
+    "no days": ("days: 30", "days: 0", ["3: trial.days: must be at least 1, not 0"]),
+    "days in words": ("days: 30", "days: thirty", ["3: trial.days: must be a whole number, not 'thirty'"]),
+    "half a day": ("days: 30", "days: 1.5", ["3: trial.days: must be a whole number, not 1.5"]),
+    "nothing after a key": (
+        "days: 30",
+        "days:",
+        ["3: trial.days: is empty: give it a value, or take it out"],
+    ),
+    "a reminder twice": ("[1, 10]", "[1, 10, 1]", ["4: trial.reminders.2: day 1 stands here twice"]),
+    "a reminder too late": ("[1, 10]", "[1, 0]", ["4: trial.reminders.1: must be at least 1, not 0"]),
+    "one reminder, no list": ("[1, 10]", "1", ["4: trial.reminders: must be a list, not 1"]),
+    "an hour of one digit": (
+        '"08:00"',
+        "8:00",
+        ["5: trial.earliest: must be a time of the day, written as 09:00, not '8:00'"],
+    ),
+    "an hour there is not": (
+        '"20:00"',
+        '"24:00"',
+        ["6: trial.latest: must be a time of the day, written as 09:00, not '24:00'"],
+    ),
+    "a window too narrow": (
+        '"20:00"',
+        '"08:30"',
+        ["6: trial.latest: must be more than 30 minutes after the earliest hour, 08:00"],
+    ),
+    "a window that ends before the default begins": (
+        '  earliest: "08:00"\n  latest: "20:00"',
+        '  latest: "08:00"',
+        ["5: trial.latest: must be more than 30 minutes after the earliest hour, 09:00"],
+    ),
+    "another end of the trial": (
+        "without_card: cancel",
+        "without_card: delete",
+        ["7: trial.without_card: must be 'suspend' or 'cancel', not 'delete'"],
+    ),
+    "a yes in the ladder": ("mail: true", "mail: yes", ["9: recovery.0.mail: must be true or false, not 'yes'"]),
+    "a misspelt access": (
+        "access: limited",
+        "access: limit",
+        ["10: recovery.1.access: must be 'full', 'limited' or 'none', not 'limit'"],
+    ),
+    "a misspelt step": (
+        "access: limited",
+        "acess: limited",
+        ["10: recovery.1.acess: unknown key; did you mean 'access'?"],
+    ),
+    "a step without a day": ("{day: 2, ", "{", ["10: recovery.1.day: is missing"]),
+    "a day that is past": ("day: 9", "day: 2", ["11: recovery.2: day 2 must come after day 2"]),
+    "no end": ("cancel: true", "suspend: true", ["11: recovery.2: the ladder must end with a step that cancels"]),
+    "a late start": (
+        "{day: 0, mail: true}",
+        "{day: 1, mail: true}",
+        ["9: recovery.0: the ladder starts on day 0, the day of the decline itself, without a retry"],
+    ),
+    "a retry as it ends": (
+        "cancel: true",
+        "cancel: true, retry: true",
+        ["11: recovery.2: the step that cancels cannot retry: put the retry on an earlier day"],
+    ),
+    "steps that do nothing": (
+        LADDER,
+        "  - day: 2\n  - {day: 3}\n",
+        [
+            "10: recovery.1: does nothing: say retry, mail, access, suspend or cancel",
+            "11: recovery.2: does nothing: say retry, mail, access, suspend or cancel",
+        ],
+    ),
+    "a softer step after a harsher one": (
+        LADDER,
+        "  - {day: 2, suspend: true}\n  - {day: 3, access: limited}\n",
+        ["11: recovery.2: a softer access level cannot follow a harsher one"],
+    ),
+    "more tries than card networks allow": (
+        LADDER + "  - {day: 9, ",
+        "".join(f"  - {{day: {day}, retry: true}}\n" for day in range(1, 17)) + "  - {day: 40, ",
+        ["8: recovery: more than 15 retries within 30 days break the card networks' caps"],
+    ),
+    "an empty ladder": (
+        GOOD[GOOD.index("recovery:") : GOOD.index("ask_every")],
+        "recovery: []\n",
+        ["8: recovery: the ladder must end with a step that cancels"],
+    ),
+    "hours of more than a week": (
+        "ask_every_hours: 12",
+        "ask_every_hours: 999",
+        ["12: ask_every_hours: must be at most 168, not 999"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("right", "wrong", "messages"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_told_with_its_line_and_its_place(
+    written: Written, right: str, wrong: str, messages: list[str]
+) -> None:
+    assert right in GOOD
+    with pytest.raises(ConfigurationError) as refused:
+        load_policy(written(GOOD.replace(right, wrong, 1)))
+    assert str(refused.value).splitlines() == [f"file.yaml:{message}" for message in messages]
+
+
+def test_a_policy_says_how_trials_and_recoveries_run(written: Written) -> None:
+    assert load_policy(written(GOOD)) == Policy(
+        version="spring",
+        trial=TrialPolicy(days=30, reminders=(10, 1), earliest="08:00", latest="20:00", without_card=TrialEnd.CANCEL),
+        recovery=(
+            LadderStep(0, mail=True),
+            LadderStep(2, retry=True, access=Access.LIMITED),
+            LadderStep(9, cancel=True),
+        ),
+        ask_every_hours=12,
+    )
+
+
+def test_what_a_policy_leaves_out_is_as_in_the_default_one(written: Written) -> None:
+    assert load_policy(written("version: default\n")) == Policy()
+    assert load_policy(written("version: 7\ntrial: {reminders: []}\n")) == Policy(
+        version="7", trial=TrialPolicy(reminders=())
+    )
+
+
+def test_mistakes_in_trial_and_ladder_are_told_at_once(written: Written) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load_policy(written(GOOD.replace("days: 30", "days: 0").replace("day: 9", "day: 1")))
+    assert str(refused.value).splitlines() == [
+        "file.yaml:3: trial.days: must be at least 1, not 0",
+        "file.yaml:11: recovery.2: day 1 must come after day 2",
+    ]
+
+
+def test_a_policy_is_read_to_people_in_words(written: Written) -> None:
+    assert check_policy(written(GOOD)).splitlines() == [
+        "Policy 'spring'",
+        "Trial of 30 days, where the plan does not say otherwise",
+        "  reminder 10 days before its end, between 08:00 and 20:00 customer time",
+        "  reminder 1 day before its end, between 08:00 and 20:00 customer time",
+        "  at its end without a card: canceled",
+        "  an operator's reactivation opens it again for 7 days",
+        "Recovery of a failed payment, in days after the first decline",
+        "  day 0: mail",
+        "  day 2: retry, else access limited",
+        "  day 9: cancel",
+        "The payment provider is asked 3 hours after a period's end if it has not reported, then every 12 hours",
+    ]
