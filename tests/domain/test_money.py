@@ -1,0 +1,27 @@
+"""Sums of money."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.money import Money
+
+AMOUNTS = st.integers(min_value=-(10**12), max_value=10**12)
+
+
+@given(AMOUNTS, AMOUNTS)
+def test_sums_are_exact_to_the_minor_unit(one: int, other: int) -> None:
+    assert Money(one, "usd") + Money(other, "usd") == Money(one + other, "usd")
+
+
+@given(AMOUNTS, st.integers(min_value=0, max_value=50))
+def test_so_many_times_an_amount_is_that_amount_added_so_often(amount: int, times: int) -> None:
+    total = Money(0, "usd")
+    for _ in range(times):
+        total += Money(amount, "usd")
+    assert Money(amount, "usd") * times == total
+
+
+def test_currencies_are_never_added_up() -> None:
+    with pytest.raises(ValueError, match=r"^cannot add eur to usd$"):
+        Money(1, "usd") + Money(1, "eur")

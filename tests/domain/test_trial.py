@@ -1,0 +1,154 @@
+"""A trial's start, reminders, extension and end."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import trial
+from domain.errors import Malformed, Rejected
+from domain.lifecycle import Status, Subscription, SuspensionKind
+from domain.mails import Occasion
+from domain.policy import Access, Policy, TrialPolicy
+from domain.reminders import Reminder
+from tests.builders import (
+    CAUSE,
+    NOW,
+    TRIAL_END,
+    VISA,
+    a_paid_subscription,
+    a_past_due_subscription,
+    a_suspended_subscription,
+    a_trial,
+)
+
+EXPIRED = a_suspended_subscription(SuspensionKind.TRIAL_EXPIRED)
+DAY = timedelta(days=1)
+
+
+def test_a_trial_starts_with_its_first_step_and_a_mail_that_says_when_it_ends() -> None:
+    step = trial.started(a_trial(sequence=0), NOW, CAUSE)
+    assert (step.subscription.sequence, step.subscription.status) == (1, Status.TRIALING)
+    assert [(entry.kind, entry.at, entry.cause) for entry in step.entries] == [("trial_started", NOW, CAUSE)]
+    (letter,) = step.mails
+    assert letter.occasion is Occasion.TRIAL_STARTED
+    assert letter.facts["trial_ends_at"] == "2026-03-16T12:00:00Z"
+
+
+def test_a_reminder_that_is_due_goes_out_and_is_not_ahead_any_more() -> None:
+    step = trial.reminded(a_trial(), TRIAL_END - 7 * DAY, CAUSE)
+    assert [rung.days for rung in step.subscription.reminders] == [3, 1]
+    assert [letter.facts["days_left"] for letter in step.mails] == ["7"]
+    assert [entry.summary for entry in step.entries] == ["Reminder: the trial ends in 7 days"]
+
+
+def test_the_last_reminder_speaks_of_one_day() -> None:
+    step = trial.reminded(a_trial(reminders=(Reminder(1, TRIAL_END - DAY),)), TRIAL_END - DAY, CAUSE)
+    assert step.entries[-1].summary == "Reminder: the trial ends in 1 day"
+
+
+def test_reminders_that_were_missed_are_skipped_and_never_sent_in_a_burst() -> None:
+    step = trial.reminded(a_trial(), TRIAL_END - 2 * DAY, CAUSE)
+    assert [(entry.kind, entry.summary) for entry in step.entries] == [
+        ("reminder_skipped", "7-day reminder skipped: its time has passed"),
+        ("trial_ending", "Reminder: the trial ends in 3 days"),
+    ]
+    assert [letter.facts["days_left"] for letter in step.mails] == ["3"]
+    assert [rung.days for rung in step.subscription.reminders] == [1]
+
+
+@given(hours=st.integers(min_value=0, max_value=24 * 8))
+def test_however_late_we_are_one_mail_goes_out_and_every_rung_is_accounted_for(hours: int) -> None:
+    before = a_trial()
+    now = TRIAL_END - 7 * DAY + timedelta(hours=hours)
+    step = trial.reminded(before, now, CAUSE)
+    assert len(step.mails) == 1
+    assert len(step.entries) + len(step.subscription.reminders) == len(before.reminders)
+    assert all(rung.at > now for rung in step.subscription.reminders)
+
+
+def test_the_same_reminder_is_one_mail_and_that_of_an_extended_trial_another() -> None:
+    now = TRIAL_END - 7 * DAY
+    first = trial.reminded(a_trial(), now, CAUSE).mails[0]
+    assert trial.reminded(a_trial(sequence=9), now, CAUSE).mails[0].key == first.key
+    assert trial.reminded(a_trial(trial_ends_at=TRIAL_END + DAY), now, CAUSE).mails[0].key != first.key
+
+
+def test_a_trial_without_a_card_is_suspended_with_its_data_kept_for_as_long_as_the_policy_says() -> None:
+    policy = Policy(trial=TrialPolicy(cancel_after_days=45))
+    step = trial.expired(a_trial(), policy, TRIAL_END, CAUSE)
+    after = step.subscription
+    assert (after.status, after.access, after.status_reason) == (Status.SUSPENDED, Access.NONE, "trial_expired")
+    assert after.reminders == ()
+    assert after.suspension is not None
+    assert after.suspension.kind is SuspensionKind.TRIAL_EXPIRED
+    assert after.suspension.returns_to is Status.TRIALING
+    assert after.suspension.cancel_at == TRIAL_END + 45 * DAY
+    assert [(letter.occasion, letter.facts["keep_data_until"]) for letter in step.mails] == [
+        (Occasion.TRIAL_EXPIRED, "2026-04-30T12:00:00Z")
+    ]
+    assert step.withdraws == (Occasion.TRIAL_ENDING,)
+
+
+@pytest.mark.parametrize("days", [1, 90])
+def test_a_trial_can_be_extended_by_1_to_90_days(days: int) -> None:
+    trial.check_extension(a_trial(), days, "asked for it")
+    trial.check_extension(EXPIRED, days, "came back")
+
+
+@pytest.mark.parametrize(
+    ("days", "reason", "field", "words"),
+    [
+        (0, "kindness", "days", "days must be 1 to 90, not 0"),
+        (91, "kindness", "days", "days must be 1 to 90, not 91"),
+        (-5, "kindness", "days", "days must be 1 to 90, not -5"),
+        (5, " \n", "reason", "an extension needs a reason for the audit log"),
+    ],
+)
+def test_an_extension_that_makes_no_sense_names_the_field_to_mend(
+    days: int, reason: str, field: str, words: str
+) -> None:
+    with pytest.raises(Malformed) as refused:
+        trial.check_extension(a_trial(), days, reason)
+    assert (refused.value.field, refused.value.message) == (field, words)
+
+
+@pytest.mark.parametrize(
+    "subscription",
+    [
+        a_paid_subscription(),
+        a_past_due_subscription(),
+        a_suspended_subscription(SuspensionKind.NONPAYMENT),
+        a_suspended_subscription(SuspensionKind.OPERATOR),
+    ],
+    ids=["active", "past due", "suspended for nonpayment", "held by an operator"],
+)
+def test_what_is_no_trial_cannot_be_extended(subscription: Subscription) -> None:
+    with pytest.raises(Rejected) as refused:
+        trial.check_extension(subscription, 5, "kindness")
+    assert refused.value.code == "not_in_trial"
+    assert str(subscription.status) in refused.value.message
+
+
+@given(days=st.integers(min_value=1, max_value=90), hours=st.integers(min_value=0, max_value=24 * 60))
+def test_a_running_trial_is_extended_from_its_end_and_an_expired_one_from_now(days: int, hours: int) -> None:
+    now = NOW + timedelta(hours=hours)
+    assert trial.end_after_extension(a_trial(), days, now) == TRIAL_END + days * DAY
+    assert trial.end_after_extension(EXPIRED, days, now) == now + days * DAY
+
+
+def test_an_extension_opens_an_expired_trial_again_with_new_reminders() -> None:
+    ends_at, rungs = NOW + 10 * DAY, (Reminder(3, NOW + 7 * DAY),)
+    step = trial.extended(EXPIRED, ends_at, rungs, "came back", NOW, CAUSE)
+    after = step.subscription
+    assert (after.status, after.access, after.status_reason) == (Status.TRIALING, Access.FULL, "")
+    assert (after.trial_ends_at, after.reminders, after.suspension) == (ends_at, rungs, None)
+    assert step.entries[0].details == {"trial_ends_at": "2026-03-12T12:00:00Z", "reason": "came back"}
+    assert set(step.withdraws) == {Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED}
+    assert step.mails == ()
+
+
+def test_an_extension_keeps_the_card_on_file() -> None:
+    step = trial.extended(a_trial(card=VISA), TRIAL_END + DAY, (), "kindness", NOW, CAUSE)
+    assert step.subscription.card == VISA
