@@ -47,20 +47,18 @@ class PostgresRecords:
         self._engine = engine
 
     async def save(self, step: Step) -> Sequence[QueuedMail]:
-        subscription = step.subscription
         try:
             async with transaction(self._engine) as connection:
+                await _wait_for_turn(connection, step.subscription.customer)
                 if await _save_projection(connection, step):
                     await _save_journal(connection, step)
                     await _withdraw(connection, step)
                     await _save_mails(connection, step)
                     await _save_invoice(connection, step)
-                return await _waiting(connection, subscription, step.mails)
+                return await _waiting(connection, step.subscription, step.mails)
         except IntegrityError as error:
             if "uq_subscriptions_live_customer" in str(error.orig):
                 raise Rejected("the customer has a live subscription already", code="already_subscribed") from error
-            if "fk_subscriptions_customer" in str(error.orig):
-                raise Rejected(f"there is no customer {subscription.customer}", code="unknown_customer") from error
             raise
 
     async def contact(self, customer: str) -> Contact:
@@ -83,6 +81,17 @@ class PostgresRecords:
             # Waits for a sign-up of the same customer that is being written, so that the next statement sees it.
             await connection.execute(select(customers.c.id).where(customers.c.id == id_).with_for_update())
             await connection.execute(delete(customers).where(customers.c.id == id_, ~has_subscription))
+
+
+async def _wait_for_turn(connection: AsyncConnection, customer: str) -> None:
+    """Let one transaction at a time write for a customer.
+
+    Otherwise two that write the same new subscription at once both miss its row, and the second is told that the
+    customer has a subscription already: its own.
+    """
+    locked = select(customers.c.id).where(customers.c.id == UUID(customer)).with_for_update(key_share=True)
+    if (await connection.execute(locked)).first() is None:
+        raise Rejected(f"there is no customer {customer}", code="unknown_customer")
 
 
 async def _save_projection(connection: AsyncConnection, step: Step) -> bool:
