@@ -67,6 +67,8 @@ def _start(life: Life) -> WithStartWorkflowOperation[SubscriptionWorkflow, str]:
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         search_attributes=visible.attributes(subscription, agenda(subscription, life.policy)),
+        # Told twice: the summary is the first run's own, the memo goes on with the later ones.
+        memo={"summary": _summary(subscription)},
         static_summary=_summary(subscription),
         static_details=_details(subscription),
     )

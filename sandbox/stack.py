@@ -5,11 +5,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from configuration.catalog_file import load_catalog
-from configuration.policy_file import load_policy
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
@@ -17,6 +15,8 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from activities.inbox import InboxActivities
 from api.app import create_app
 from api.parts import Parts as ApiParts
+from configuration.catalog_file import load_catalog
+from configuration.policy_file import load_policy
 from domain.links import pay_url
 from domain.plans import Catalog
 from domain.policy import Policy
@@ -49,6 +49,7 @@ from worker.registry import KINDS
 from workflows.delivery import Delivery
 from workflows.sweep import ensure_schedules
 
+FINISH_WITHIN = timedelta(seconds=3)
 MAIL_FROM = "Tenure Sandbox <billing@sandbox.tenure.example>"
 
 
@@ -161,7 +162,8 @@ async def _build_on(
     stripe = await exits.enter_async_context(connected(secrets.stripe_key, ground.simulator.base_url))
     await push(stripe, catalog)
     # Stopped in the reverse order: no new requests first, then the workers finish, then Stripe falls silent.
-    workers = build_workers(ground.client, _worker_parts(ground, secrets, StripePayments(stripe), api_url))
+    parts = _worker_parts(ground, secrets, StripePayments(stripe), api_url)
+    workers = build_workers(ground.client, parts, finish_within=FINISH_WITHIN)
     await exits.enter_async_context(at_work(workers))
     await ensure_schedules(ground.client)
     api = create_app(_api_parts(skipper.client, ground.engine, secrets, catalog, policy, api_url))

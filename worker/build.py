@@ -1,8 +1,10 @@
 """Builds the workers: one per task queue, each with its own limits, all with the same parts."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -25,6 +27,8 @@ PURE_PACKAGES = ("activities", "domain")
 PAYMENTS_A_SECOND = 80.0
 """For the whole fleet: Stripe allows 100 requests a second, and some steps make two or three."""
 MAILS_A_SECOND = 50.0
+FINISH_WITHIN = timedelta(seconds=50)
+"""Longer than any activity may take, so that no charge is cut off in the middle."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,13 @@ def workflow_runner() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PURE_PACKAGES))
 
 
-def build_workers(client: Client, parts: Parts, *, max_cached_workflows: int = 1000) -> list[Worker]:
-    """Return the workers that production, sandbox and tests all run."""
+def build_workers(
+    client: Client, parts: Parts, *, max_cached_workflows: int = 1000, finish_within: timedelta = FINISH_WITHIN
+) -> list[Worker]:
+    """Return the workers that production, sandbox and tests all run.
+
+    When told to stop, each takes nothing new and lets its activities finish within *finish_within*.
+    """
     records = RecordActivities(parts.records, TemporalPost(client))
     payments = PaymentActivities(parts.payments, parts.records)
     mail = MailActivities(parts.mails, parts.mailer)
@@ -56,6 +65,7 @@ def build_workers(client: Client, parts: Parts, *, max_cached_workflows: int = 1
             activities=[records.record, records.anchor_reminders, records.forget_sign_up],
             workflow_runner=workflow_runner(),
             max_cached_workflows=max_cached_workflows,
+            graceful_shutdown_timeout=finish_within,
         ),
         Worker(
             client,
@@ -73,6 +83,7 @@ def build_workers(client: Client, parts: Parts, *, max_cached_workflows: int = 1
                 payments.open_checkout,
             ],
             max_concurrent_activities=50,
+            graceful_shutdown_timeout=finish_within,
             max_task_queue_activities_per_second=PAYMENTS_A_SECOND,
         ),
         Worker(
@@ -80,6 +91,7 @@ def build_workers(client: Client, parts: Parts, *, max_cached_workflows: int = 1
             task_queue=MAIL_QUEUE,
             activities=[mail.deliver],
             max_concurrent_activities=10,
+            graceful_shutdown_timeout=finish_within,
             max_task_queue_activities_per_second=MAILS_A_SECOND,
         ),
         Worker(
@@ -87,14 +99,18 @@ def build_workers(client: Client, parts: Parts, *, max_cached_workflows: int = 1
             task_queue=RECORDS_QUEUE,
             activities=[parts.inbox.sweep],
             max_concurrent_activities=5,
+            graceful_shutdown_timeout=finish_within,
         ),
     ]
 
 
 @asynccontextmanager
 async def at_work(workers: list[Worker]) -> AsyncIterator[None]:
-    """Run the workers while the block runs; on the way out they finish what they have begun."""
+    """Run the workers while the block runs; on the way out all finish what they have begun, side by side."""
     async with AsyncExitStack() as stack:
         for worker in workers:
             await stack.enter_async_context(worker)
-        yield
+        try:
+            yield
+        finally:
+            await asyncio.gather(*(worker.shutdown() for worker in workers))

@@ -9,6 +9,8 @@ from typing import Any
 from sandbox.product import Product
 
 LONGEST_WAIT = timedelta(days=60)
+A_MINUTE = timedelta(minutes=1)
+"""In which all that follows from a step has happened."""
 
 
 class StoryBroken(AssertionError):
@@ -24,22 +26,30 @@ class Teller:
     tell: Callable[[str], None]
     subscription: str = ""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _mails_told: int = 0
 
     @property
     def external_id(self) -> str:
         return self.name.lower()
 
-    def say(self, text: str) -> None:
-        self.tell(f"{self.now:%Y-%m-%d %H:%M}  {self.name:<8} {text}")
+    def say(self, text: str, at: datetime | None = None) -> None:
+        self.tell(f"{at or self.now:%Y-%m-%d %H:%M}  {self.name:<8} {text}")
 
     async def signs_up(self, text: str, **more: Any) -> None:
         made = await self.product.sign_up(self.external_id, **more)
         self.subscription = made["id"]
         self.say(text)
+        await self.lives_for(A_MINUTE)
 
     async def commands(self, text: str, name: str, **body: Any) -> None:
         await self.product.command(self.subscription, name, **body)
         self.say(text)
+        await self.lives_for(A_MINUTE)
+
+    async def checks_out(self, text: str) -> None:
+        await self.product.checkout(self.subscription)
+        self.say(text)
+        await self.lives_for(A_MINUTE)
 
     async def lives_until(self, action: str) -> None:
         """Let time go by until the next *action* of the subscription has been taken."""
@@ -48,12 +58,13 @@ class Teller:
         if not ahead:
             raise StoryBroken(f"{self.name}: no {action!r} is ahead, only {stands['next_actions']}")
         at = datetime.fromisoformat(ahead[0]["at"])
-        await self.lives_for(max(at - self.now, timedelta()) + timedelta(minutes=1))
+        await self.lives_for(max(at - self.now, timedelta()) + A_MINUTE)
 
     async def lives_for(self, time: timedelta) -> None:
         if time > LONGEST_WAIT:
             raise StoryBroken(f"{self.name}: {time} is longer than the story has")
         self.now = await self.product.travel(self.subscription, time)
+        await self._tell_new_mails()
 
     async def is_now(self, status: str, access: str, text: str = "") -> None:
         """Check where the subscription stands."""
@@ -73,9 +84,11 @@ class Teller:
         if len({mail["message_id"] for mail in mails}) != len(mails):
             raise StoryBroken(f"{self.name} has the same mail twice")
 
-    async def reads_last_mail(self) -> None:
+    async def _tell_new_mails(self) -> None:
         mails = await self.product.mails(self.external_id)
-        self.say(f"mail: {mails[-1]['subject']}")
+        for mail in mails[self._mails_told :]:
+            self.say(f"mail: {mail['subject']}", datetime.fromisoformat(mail["received_at"]))
+        self._mails_told = len(mails)
 
     async def has_paid(self, times: int) -> None:
         """Check how many bills are paid, and that none is paid twice or left open."""
@@ -83,4 +96,4 @@ class Teller:
         statuses = Counter(bill["status"] for bill in found["data"])
         if statuses != Counter({"paid": times}):
             raise StoryBroken(f"{self.name} has bills {dict(statuses)}, not {times} paid")
-        self.say(f"{times} bills, all paid")
+        self.say(f"{times} bill{'s' if times > 1 else ''}, all paid" if times else "no bill")
