@@ -233,7 +233,8 @@ def _summary(catalog: Catalog, entry: _CatalogEntry) -> Iterator[str]:
     if catalog.add_ons:
         yield "Add-ons, each unit"
     for code, add_on in catalog.add_ons.items():
-        yield f"  {code}: {add_on.name}, {_prices_in_words(add_on)}"
+        adds = [f"{count} to {entry.features[name].name}" for name, count in entry.add_ons[code].adds.items()]
+        yield f"  {code}: {add_on.name}, {_prices_in_words(add_on)}{', adds ' if adds else ''}{', '.join(adds)}"
 
 
 def _prices_in_words(sold: Plan | AddOn) -> str:

@@ -253,5 +253,6 @@ def _in_words(details: ErrorDetails, model: type[Settings]) -> str:
         return f"{name} is missing: {model.model_fields[field].description}"
     if details["type"] == "value_error":
         return f"{name} {context['error']}"
-    wanted = _WANTED.get(details["type"], details["msg"])
-    return f"{name} must be {wanted.format(**context)}"
+    if details["type"] in _WANTED:
+        return f"{name} must be {_WANTED[details['type']].format(**context)}"
+    return f"{name}: {details['msg']}"

@@ -81,7 +81,7 @@ def read(path: Path) -> Source:
     """
     text = _text(path)
     try:
-        _refuse_anchors(path, text)
+        _refuse_what_misleads(path, text)
         root = YAML().compose(text)
         if root is not None:
             return _Reading().source(path, root)
@@ -130,12 +130,15 @@ def _text(path: Path) -> str:
         raise ConfigurationError(f"{path}: the file cannot be read: {error.strerror or error}") from None
 
 
-def _refuse_anchors(path: Path, text: str) -> None:
-    # With them a value has two lines, and a small file can hold more than memory can.
+def _refuse_what_misleads(path: Path, text: str) -> None:
     for event in YAML().parse(text):
+        line = event.start_mark.line + 1
+        # In older versions 09:00 is a number, and no is not text.
+        if getattr(event, "version", None) not in (None, (1, 2)):
+            raise ConfigurationError(f"{path}:{line}: this is not YAML 1.2: take the %YAML line above out")
+        # With anchors a value has two lines, and a small file can hold more than memory can.
         name = getattr(event, "anchor", None)
         if name is not None:
-            line = event.start_mark.line + 1
             raise ConfigurationError(
                 f"{path}:{line}: anchors and aliases ({name!r}) cannot be used here: write the values out"
             )
@@ -167,7 +170,7 @@ class _Reading:
         value = _scalar(node)
         if value is None:
             # The parser puts what is not there where the next thing begins: the key knows better.
-            self._problems.append(Problem(place, "is empty: give it a value, or take it out", at_key=True))
+            self._problems.append(Problem(place, "is empty: give it a value, or take it out"))
         else:
             self._values[place] = _line(node)
         return value

@@ -270,6 +270,11 @@ def test_live_and_restricted_keys_are_taken(environment: pytest.MonkeyPatch, key
     assert load_settings(Process.CATALOG, NO_FILE).stripe_api_key.get_secret_value() == key
 
 
+def test_a_secret_key_of_32_characters_is_long_enough(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("TENURE_SECRET_KEY", GOOD["TENURE_SECRET_KEY"][:32])
+    assert len(load_settings(Process.API, NO_FILE).secret_key.get_secret_value()) == 32
+
+
 def test_an_empty_setting_is_a_missing_one(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("TENURE_DATABASE_URL", "")
     assert refused(Process.KEYS).problems[0].startswith("TENURE_DATABASE_URL is missing: ")

@@ -16,6 +16,10 @@ UNREADABLE = {
     "two documents": ("a: 1\n---\nb: 2\n", "file.yaml:2: this is no YAML: expected a single document in the stream"),
     "a control character": ("a: 1\nb: \x07\n", "file.yaml:2: this is no YAML: the character U+0007 cannot stand here"),
     "an anchor": ("a: 1\nb: &same 2\n", "file.yaml:2: anchors and aliases ('same') cannot be used here"),
+    "an older version": (
+        "%YAML 1.1\n---\na: yes\n",
+        "file.yaml:2: this is not YAML 1.2: take the %YAML line above out",
+    ),
     "nesting without end": ("[" * 500 + "]" * 500, "file.yaml:1: this is nested too deeply"),
 }
 
