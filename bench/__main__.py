@@ -1,7 +1,10 @@
 """The figures: `python -m bench NAME` prints one of them."""
 
 import asyncio
+import logging
 import sys
+
+import structlog
 
 from bench import history
 
@@ -14,6 +17,7 @@ def main() -> None:
     if name not in FIGURES:
         print("usage: python -m bench NAME, with NAME one of: " + ", ".join(FIGURES), file=sys.stderr)
         sys.exit(2)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     print(asyncio.run(FIGURES[name]()))
 
 

@@ -21,6 +21,8 @@ from workflows.mail import MailWorkflow
 from workflows.subscription import SubscriptionWorkflow
 from workflows.sweep import SweepWebhooksWorkflow
 
+WORKFLOWS = (SubscriptionWorkflow, MailWorkflow, SweepWebhooksWorkflow)
+
 PURE_PACKAGES = ("activities", "domain")
 """Deterministic on import, so the workflow sandbox need not load them anew for every run."""
 
@@ -60,7 +62,7 @@ def build_workers(
         Worker(
             client,
             task_queue=LIFECYCLE_QUEUE,
-            workflows=[SubscriptionWorkflow, MailWorkflow, SweepWebhooksWorkflow],
+            workflows=WORKFLOWS,
             # Database steps run here as local activities, within the workflow task.
             activities=[records.record, records.anchor_reminders, records.forget_sign_up],
             workflow_runner=workflow_runner(),

@@ -9,7 +9,7 @@ from sandbox.stripe.lists import list_of
 from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
-DEEPEST = 4
+STRIPES_DEEPEST = 4
 KIND_OF = {
     "charge": "charge",
     "customer": "customer",
@@ -59,9 +59,9 @@ def expanded(world: World, thing: Object, paths: Sequence[str]) -> Object:
     answer = shown(thing)
     for path in paths:
         steps = path.split(".")
-        if len(steps) > DEEPEST:
+        if world.deepest_expansion is not None and len(steps) > world.deepest_expansion:
             raise invalid(
-                f"You cannot expand more than {DEEPEST} levels of a property. Property: {path}",
+                f"You cannot expand more than {world.deepest_expansion} levels of a property. Property: {path}",
                 param="expand",
                 code="property_expansion_max_depth",
             )

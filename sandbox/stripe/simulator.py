@@ -36,6 +36,7 @@ class StripeSimulator:
         api_key: what callers must present.
         webhook_secret: signs the events.
         finalize_after: between a renewal's draft invoice and its charge.
+        deepest_expansion: levels that an `expand[]` may have; Stripe refuses more than 4, None refuses none.
 
     """
 
@@ -46,13 +47,15 @@ class StripeSimulator:
         api_key: str,
         webhook_secret: str,
         finalize_after: timedelta = timedelta(hours=1),
+        deepest_expansion: int | None = None,
     ) -> None:
         self._store = Store(store)
         self._clocks = Clocks(self._store)
         self._faults = Faults()
         events = Events(self._store, self._clocks)
         bank = Bank(self._store, self._clocks)
-        self._world = World(self._store, self._clocks, events, bank, int(finalize_after.total_seconds()))
+        wait = int(finalize_after.total_seconds())
+        self._world = World(self._store, self._clocks, events, bank, wait, deepest_expansion)
         self._deliverer = Deliverer(self._store, webhook_secret, self._faults)
         events.on_queued = self._deliverer.kick
         self._api = Api(self._world, api_key, self._faults)

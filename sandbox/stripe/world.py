@@ -26,6 +26,9 @@ class World:
     finalize_after: int
     """Seconds between a renewal's draft invoice and its charge."""
 
+    deepest_expansion: int | None = None
+    """How many levels an `expand[]` may have."""
+
     base_url: str = "http://stripe.invalid"
 
     def now(self, customer: str | None) -> int:

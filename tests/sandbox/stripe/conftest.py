@@ -47,17 +47,17 @@ class Watched(httpx.AsyncHTTPTransport):
 
 
 @pytest.fixture(scope="session")
-async def wire() -> AsyncIterator[Watched]:
-    yield Watched()
+async def wire() -> Watched:
+    return Watched()
 
 
 @pytest.fixture(scope="session")
 async def http(wire: Watched) -> AsyncIterator[stripe.HTTPXClient]:
     client = stripe.HTTPXClient()
-    await client.close_async()
+    await client.close_async()  # type: ignore[no-untyped-call]
     client._client_async = httpx.AsyncClient(transport=wire)
     yield client
-    await client.close_async()
+    await client.close_async()  # type: ignore[no-untyped-call]
 
 
 class Stage:

@@ -173,7 +173,7 @@ async def test_answers_given_before_there_is_a_customer_belong_to_the_first_card
 
 
 async def test_an_unknown_card_answer_is_refused_with_the_known_ones(shop: Shop) -> None:
-    with pytest.raises(ValueError, match="'broke'.*insufficient_funds"):
+    with pytest.raises(ValueError, match=r"'broke'.*insufficient_funds"):
         shop.simulator.set_card_answers("ada", ["broke"])
 
 

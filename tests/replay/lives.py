@@ -1,0 +1,123 @@
+"""Lives whose histories are kept: between them they go down every path of the workflow."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from sandbox.product import Product, RefusedError
+from tests.harness.lives import A_MINUTE, Life
+
+Play = Callable[[Product], Awaitable[None]]
+PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
+
+
+async def checkout(product: Product) -> None:
+    """No card at first, checkout in the trial, conversion, renewals over two runs."""
+    life = await Life.begun(product, "kept-checkout")
+    await life.live_until("send_reminder")
+    await life.product.checkout(life.id)
+    await life.live(A_MINUTE)
+    await life.live_until_converted()
+    await life.live(timedelta(days=190))
+
+
+async def recovery(product: Product) -> None:
+    """The whole ladder to suspension, then a new card."""
+    life = await Life.begun(product, "kept-recovery", payment_method="pm_card_visa")
+    await life.live_until_converted()
+    await life.live_until_declined("insufficient_funds")
+    await life.live(timedelta(days=15))
+    await life.command("payment-method", payment_method="pm_card_mastercard")
+    await life.live(timedelta(days=32))
+
+
+async def lost(product: Product) -> None:
+    """A hard decline, a retry by command refused, the ladder's end."""
+    life = await Life.begun(product, "kept-lost", payment_method="pm_card_visa")
+    await life.live_until_converted()
+    await life.live_until_declined("lost_card")
+    await life.refused("retry-payment")
+    await life.live(timedelta(days=45))
+
+
+async def retried(product: Product) -> None:
+    """A payment recovered by a retry that was asked for, another by the ladder's own."""
+    life = await Life.begun(product, "kept-retried", **PAID_START)
+    await life.live_until_declined("insufficient_funds")
+    await life.product.card_answers(life.external_id, "ok")
+    await life.command("retry-payment")
+    await life.live_until_declined("insufficient_funds")
+    await life.product.card_answers(life.external_id, "ok")
+    await life.live_until("recover")
+
+
+async def expired(product: Product) -> None:
+    """Expiry, an operator's second chance, expiry again, cancellation."""
+    life = await Life.begun(product, "kept-expired")
+    await life.live_until("expire_trial")
+    await life.command("reactivate", reason="asked for more time")
+    await life.live_until("expire_trial")
+    await life.live_until("cancel")
+
+
+async def extended(product: Product) -> None:
+    """An extension after a reminder, a planned conversion, an early one."""
+    life = await Life.begun(product, "kept-extended")
+    await life.live_until("send_reminder")
+    await life.command("extend-trial", days=10, reason="on holiday")
+    await life.command("convert", payment_method="pm_card_visa")
+    await life.command("convert", when="now")
+
+
+async def canceled(product: Product) -> None:
+    """A cancellation undone, another that takes effect."""
+    life = await Life.begun(product, "kept-canceled", **PAID_START)
+    await life.command("cancel", reason="too expensive")
+    await life.command("uncancel")
+    await life.command("cancel")
+    await life.live_until("cancel")
+
+
+async def held(product: Product) -> None:
+    """An operator's hold in a trial and one over a renewal, then the end at once."""
+    life = await Life.begun(product, "kept-held", payment_method="pm_card_visa")
+    await life.command("suspend", reason="fraud check")
+    await life.command("reactivate", reason="all is well")
+    await life.live_until_converted()
+    await life.command("suspend", reason="fraud check")
+    await life.live(timedelta(days=40))
+    await life.command("reactivate", reason="all is well")
+    await life.live(timedelta(hours=2))
+    await life.command("cancel", at="now")
+
+
+async def declined_at_start(product: Product) -> None:
+    """A paid start that was declined, and a sign-up with a card that nobody knows."""
+    for method in ("pm_card_chargeCustomerFail", "pm_card_unknown"):
+        try:
+            await product.sign_up("kept-declined", trial_days=0, payment_method=method)
+        except RefusedError:
+            continue
+        raise AssertionError(f"{method} was taken")
+
+
+async def unheard(product: Product) -> None:
+    """A renewal found by asking."""
+    life = await Life.begun(product, "kept-unheard", **PAID_START)
+    await product.faults(webhooks={"drop": True})
+    await life.live_until("renew")
+    await life.live(timedelta(hours=4))
+    await product.faults()
+
+
+LIVES: tuple[Play, ...] = (
+    checkout,
+    recovery,
+    lost,
+    retried,
+    expired,
+    extended,
+    canceled,
+    held,
+    declined_at_start,
+    unheard,
+)

@@ -1,0 +1,68 @@
+"""No release can break a running subscription: what earlier ones wrote must replay."""
+
+import json
+from pathlib import Path
+
+import pytest
+from temporalio import workflow
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from tests.replay.record import HISTORIES, KEPT
+from worker.build import WORKFLOWS, workflow_runner
+
+KEPT_FILES = sorted(HISTORIES.glob("*.json"))
+
+
+def _history(file: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json(f"kept/{file.stem}", file.read_text())
+
+
+@pytest.mark.parametrize("file", KEPT_FILES, ids=lambda file: file.stem)
+async def test_a_kept_history_replays(file: Path) -> None:
+    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner())
+
+    await replayer.replay_workflow(_history(file))
+
+
+def test_every_kind_of_workflow_has_a_kept_history() -> None:
+    kinds = {file.stem.rsplit("-", 1)[1] for file in KEPT_FILES}
+
+    assert kinds == {kind.removesuffix("Workflow").lower() for kind in KEPT}
+    assert {kind.__name__ for kind in WORKFLOWS} == set(KEPT)
+
+
+def test_the_kept_histories_go_down_every_path() -> None:
+    """Each activity and each update of the workflow is in one of them."""
+    events = [event for file in KEPT_FILES for event in json.loads(file.read_text())["events"]]
+    seen = {
+        event["activityTaskScheduledEventAttributes"]["activityType"]["name"]
+        for event in events
+        if "activityTaskScheduledEventAttributes" in event
+    } | {
+        event["workflowExecutionUpdateAcceptedEventAttributes"]["acceptedRequest"]["input"]["name"]
+        for event in events
+        if "workflowExecutionUpdateAcceptedEventAttributes" in event
+    }
+
+    commands = {"sign_up", "convert", "put_payment_method", "retry_payment", "cancel", "uncancel", "extend_trial"}
+    commands |= {"suspend", "reactivate", "open_checkout"}
+    steps = {"put_card", "adopt_checkout", "begin", "collect", "restart", "standing", "end", "end_at_period_end"}
+    assert seen >= commands | steps | {"hold", "open_checkout", "deliver", "sweep_webhooks"}
+
+
+@workflow.defn(name="MailWorkflow", sandboxed=False)
+class OtherMailWorkflow:
+    """Waits before it does what the kept workflows did at once."""
+
+    @workflow.run
+    async def run(self, _mail: str) -> str:
+        await workflow.sleep(60)
+        return "sent"
+
+
+async def test_a_workflow_that_does_otherwise_is_found_out() -> None:
+    file = next(file for file in KEPT_FILES if file.stem.endswith("-mail"))
+
+    with pytest.raises(workflow.NondeterminismError):
+        await Replayer(workflows=[OtherMailWorkflow]).replay_workflow(_history(file))
