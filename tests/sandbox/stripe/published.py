@@ -72,7 +72,7 @@ def _validator(method: str, template: str, outcome: str) -> Draft202012Validator
 @cache
 def template_of(method: str, path: str) -> str:
     """The path as the description writes it."""
-    candidates = [
+    candidates: list[str] = [
         template
         for template, calls in _description()["paths"].items()
         if method in calls and re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path)

@@ -218,7 +218,7 @@ async def test_a_lookup_key_belongs_to_one_price_and_can_be_handed_on(shop: Shop
     }
     with pytest.raises(stripe.InvalidRequestError, match="already uses that lookup key"):
         await shop.client.v1.prices.create_async(params)
-    new = await shop.client.v1.prices.create_async({**params, "transfer_lookup_key": True})
+    new = await shop.client.v1.prices.create_async(params | {"transfer_lookup_key": True})
 
     found = await shop.client.v1.prices.list_async({"lookup_keys": ["starter_month"], "active": True})
     assert [each.id for each in found.data] == [new.id]
