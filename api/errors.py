@@ -33,7 +33,6 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
 """Codes that are told by a status of their own; all others by the kind of their error."""
 
 CODE_OF_STATUS: Final[Mapping[int, str]] = {
-    400: "bad_request",
     404: "not_found",
     405: "method_not_allowed",
     413: "too_large",
@@ -121,12 +120,7 @@ def answer_to(error: Exception) -> Response | None:
         case RequestValidationError():
             return _of_validation(error)
         case HTTPException():
-            return problem(
-                error.status_code,
-                CODE_OF_STATUS.get(error.status_code, "refused"),
-                str(error.detail),
-                headers=error.headers,
-            )
+            return _of_framework(error)
         case PoolTimeout():
             return problem(503, "database_unavailable", SAID_INSTEAD["database_unavailable"])
     return None
@@ -139,6 +133,16 @@ def _of_ours(error: TenureError) -> Response:
     field = getattr(error, "field", None)
     errors = [FieldProblem(field=field, detail=error.message)] if field else []
     return problem(status, error.code, SAID_INSTEAD.get(error.code, error.message), errors=errors)
+
+
+def _of_framework(error: HTTPException) -> Response:
+    status, detail = error.status_code, str(error.detail)
+    if status == 400:
+        # Raised for one cause alone: not UTF-8, nested too deeply, a number of thousands of digits.
+        return _of_ours(Malformed("the body cannot be read as JSON", field="body"))
+    errors = [FieldProblem(field="body", detail=detail)] if status == 413 else []
+    code = CODE_OF_STATUS.get(status, "refused")
+    return problem(status, code, detail, errors=errors, headers=error.headers)
 
 
 def _of_validation(error: RequestValidationError) -> Response:

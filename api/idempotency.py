@@ -65,7 +65,7 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
     """What makes two requests the same; the order of fields and blanks between them do not matter."""
     try:
         content = json.dumps(json.loads(body), sort_keys=True).encode() if body else b""
-    except ValueError:
+    except (ValueError, RecursionError):  # no JSON, or nested too deeply: refused when it is read in earnest
         content = body
     return hashlib.sha256(b"\n".join((method.encode(), path.encode(), content))).hexdigest()
 

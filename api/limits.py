@@ -1,17 +1,18 @@
 """How large a request may be."""
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
+from api.errors import answer_to
 
 LARGEST_BODY = 1024 * 1024
 """Bytes. A webhook of the provider is some kilobytes, a command of ours less."""
 
 
-class _TooLarge(Exception):
-    pass
+def _too_large() -> HTTPException:
+    # Of this kind, for FastAPI takes any other that comes up while it reads a body for a body that is no JSON.
+    return HTTPException(413, f"a request may hold {LARGEST_BODY} bytes at most")
 
 
 class BodyLimit:
@@ -31,18 +32,13 @@ class BodyLimit:
             message = await receive()
             read += len(message.get("body", b""))
             if read > LARGEST_BODY:
-                raise _TooLarge
+                raise _too_large()
             return message
 
         announced = Headers(scope=scope).get("Content-Length", "")
         if announced.isdigit() and int(announced) > LARGEST_BODY:
-            await _refusal()(scope, receive, send)
+            refusal = answer_to(_too_large())
+            assert refusal is not None  # noqa: S101 - an expected error
+            await refusal(scope, receive, send)
             return
-        try:
-            await self._app(scope, counted, send)
-        except _TooLarge:
-            await _refusal()(scope, receive, send)
-
-
-def _refusal() -> Response:
-    return problem(413, "too_large", f"a request may hold {LARGEST_BODY} bytes at most")
+        await self._app(scope, counted, send)

@@ -1,0 +1,38 @@
+"""Callers of the running API."""
+
+import re
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from sandbox.stack import Stack
+from storage.keys import Role
+from tests.harness.callers import Caller
+
+
+@pytest.fixture(scope="session")
+async def admin(stack: Stack) -> AsyncIterator[Caller]:
+    async with Caller.holding(stack, stack.addresses.admin_key) as caller:
+        yield caller
+
+
+@pytest.fixture(scope="session")
+async def stranger(stack: Stack) -> AsyncIterator[Caller]:
+    """Holds no key."""
+    async with Caller.holding(stack, None) as caller:
+        yield caller
+
+
+@pytest.fixture
+async def alone(stack: Stack, name: str) -> AsyncIterator[Caller]:
+    """The admin of a tenant that is the test's own: nobody else's subscriptions are in its lists."""
+    async with Caller.of_role(stack, Role.ADMIN, tenant=name) as caller:
+        yield caller
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """Names a customer after the test."""
+    told = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
+    return f"{told[:40].strip('-')}-{uuid4().hex[:8]}"

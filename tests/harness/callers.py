@@ -1,0 +1,104 @@
+"""Those who call the API: each with a key of their own, over HTTP."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.names import DEFAULT_TENANT
+from sandbox.stack import Stack
+from storage.keys import ApiKeys, Role
+
+PROBLEM = "application/problem+json"
+TABLES = ("customers", "subscriptions", "journal", "mails")
+
+
+class Caller:
+    """A holder of a key; answers come back as they are, good or bad."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self.http = http
+
+    @classmethod
+    @asynccontextmanager
+    async def holding(cls, stack: Stack, key: str | None) -> AsyncIterator[Self]:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        address = stack.addresses.api_url
+        async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60, trust_env=False) as http:
+            yield cls(http)
+
+    @classmethod
+    @asynccontextmanager
+    async def of_role(cls, stack: Stack, role: Role, tenant: str = DEFAULT_TENANT) -> AsyncIterator[Self]:
+        key = await ApiKeys(stack.engine).create(role, f"test {role}", tenant=tenant)
+        async with cls.holding(stack, key) as caller:
+            yield caller
+
+    async def get(self, path: str, **params: Any) -> httpx.Response:
+        return await self.http.get(path, params=params)
+
+    async def post(self, path: str, body: object = None, *, key: str | None = None) -> httpx.Response:
+        headers = {"Idempotency-Key": key or str(uuid4())}
+        return await self.http.post(path, json=body, headers=headers)
+
+    async def send(self, path: str, content: bytes, **headers: str) -> httpx.Response:
+        """Post bytes as they are."""
+        return await self.http.post(path, content=content, headers={"Content-Type": "application/json"} | headers)
+
+    async def sign_up(self, name: str, *, key: str | None = None, **more: Any) -> httpx.Response:
+        return await self.post("/v1/subscriptions", a_sign_up(name, **more), key=key)
+
+    async def signed_up(self, name: str, **more: Any) -> dict[str, Any]:
+        answer = await self.sign_up(name, **more)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    async def command(self, subscription: str, name: str, *, key: str | None = None, **body: Any) -> httpx.Response:
+        return await self.post(f"/v1/subscriptions/{subscription}/{name}", body, key=key)
+
+    async def subscription(self, subscription: str) -> dict[str, Any]:
+        found: dict[str, Any] = (await self.get(f"/v1/subscriptions/{subscription}")).json()
+        return found
+
+
+def a_sign_up(name: str, **more: Any) -> dict[str, Any]:
+    """The smallest body of a sign-up, with *more* of it; `customer` adds to the customer."""
+    customer = {"external_id": name, "email": f"{name}@example.com"} | more.pop("customer", {})
+    return {"customer": customer, "plan": "starter"} | more
+
+
+def problem_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The problem that an answer tells of, complete and of the kind that was expected."""
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text}"
+    assert answer.headers["Content-Type"] == PROBLEM
+    problem: dict[str, Any] = answer.json()
+    assert problem["code"] == code, problem
+    assert problem["status"] == status
+    assert problem["type"] == f"urn:tenure:error:{code}"
+    assert problem["title"]
+    assert problem["detail"]
+    return problem
+
+
+def fields_of(problem: dict[str, Any]) -> set[str]:
+    return {one["field"] for one in problem["errors"]}
+
+
+async def written(engine: AsyncEngine, *tables: str) -> dict[str, int]:
+    """How many rows each table holds."""
+    async with engine.connect() as connection:
+        return {
+            table: (await connection.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()  # noqa: S608
+            for table in tables or TABLES
+        }
+
+
+async def workflows_of(stack: Stack, subscription: str) -> list[str]:
+    """The states of the runs of a subscription's workflow."""
+    query = f'WorkflowId = "subscription/{subscription}"'
+    return [run.status.name if run.status else "" async for run in stack.client.list_workflows(query)]
