@@ -15,7 +15,8 @@ from gateways.stripe_errors import declined, translated
 
 TIMEOUT_SECONDS = 30
 INTENTS = "payments.data.payment.payment_intent"
-LATEST = [f"latest_invoice.{INTENTS}"]
+"""Why a bill was not paid. As deep as Stripe expands, four levels, so of the bill itself only."""
+LATEST = "latest_invoice"
 
 
 @asynccontextmanager
@@ -121,23 +122,25 @@ class StripePayments:
             "off_session": True,
             "payment_behavior": "error_if_incomplete",
             "metadata": {"tenure_subscription": order.subscription, "tenure_try": key},
-            "expand": LATEST,
+            "expand": [LATEST],
         }
         with translated():
             try:
                 made = await self._api.subscriptions.create_async(params, {"idempotency_key": key})  # type: ignore[arg-type]
             except stripe.CardError as error:
                 return declined(error)
-        return self._charge_of_latest(made.to_dict())
+            return await self._charge_of_latest(made.to_dict())
 
     async def begun(self, customer_ref: str, *, key: str) -> Charge | None:
         with translated():
             listed = await self._api.subscriptions.list_async(
-                {"customer": customer_ref, "status": "all", "limit": 100, "expand": [f"data.{LATEST[0]}"]}
+                {"customer": customer_ref, "status": "all", "limit": 100, "expand": [f"data.{LATEST}"]}
             )
-        subscriptions = (subscription.to_dict() for subscription in listed.data)
-        mine = (found for found in subscriptions if (found.get("metadata") or {}).get("tenure_try") == key)
-        return next((self._charge_of_latest(found) for found in mine), None)
+            for subscription in listed.data:
+                found = subscription.to_dict()
+                if (found.get("metadata") or {}).get("tenure_try") == key:
+                    return await self._charge_of_latest(found)
+        return None
 
     async def collect(self, invoice_ref: str, *, key: str) -> Charge:
         with translated():
@@ -166,32 +169,33 @@ class StripePayments:
             "proration_behavior": "none",
             "payment_behavior": "error_if_incomplete",
             "off_session": True,
-            "expand": LATEST,
+            "metadata": {"tenure_restart": key},
+            "expand": [LATEST],
         }
         with translated():
-            try:
-                changed = await self._api.subscriptions.update_async(
-                    agreement_ref,
-                    params,  # type: ignore[arg-type]
-                    {"idempotency_key": key},
-                )
-            except stripe.CardError as error:
-                return declined(error)
+            agreement = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
+            # Stripe forgets keys after a day; the agreement itself remembers the try that was paid.
+            if (agreement.to_dict().get("metadata") or {}).get("tenure_restart") != key:
+                try:
+                    agreement = await self._api.subscriptions.update_async(
+                        agreement_ref,
+                        params,  # type: ignore[arg-type]
+                        {"idempotency_key": key},
+                    )
+                except stripe.CardError as error:
+                    return declined(error)
             if void_invoice:
                 await self._void(void_invoice, f"{key}/void")
-        return self._charge_of_latest(changed.to_dict())
+            return await self._charge_of_latest(agreement.to_dict())
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:
         card = await self._card_of(customer_ref) if customer_ref else None
         if not agreement_ref:
             return Standing(card, None)
         with translated():
-            found = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": LATEST})
-            subscription = found.to_dict()
-            bill = subscription.get("latest_invoice")
-            if invoice_ref and (not isinstance(bill, dict) or bill["id"] != invoice_ref):
-                other = await self._api.invoices.retrieve_async(invoice_ref, {"expand": [INTENTS]})
-                bill = other.to_dict()
+            subscription = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
+            bill_ref = invoice_ref or subscription.get(LATEST)
+            bill = await self._bill(bill_ref) if bill_ref else None
         return Standing(card, shapes.agreement_status(subscription), shapes.charge_of(subscription, bill))
 
     # Ends and holds
@@ -265,14 +269,21 @@ class StripePayments:
         self._prices[item.lookup_key] = price
         return price
 
+    async def _bill(self, invoice_ref: str) -> dict[str, Any]:
+        """A bill with the reason why it was not paid."""
+        return (await self._api.invoices.retrieve_async(invoice_ref, {"expand": [INTENTS]})).to_dict()
+
     async def _charge_of_bill(self, invoice_ref: str) -> Charge:
-        bill = (await self._api.invoices.retrieve_async(invoice_ref, {"expand": [INTENTS]})).to_dict()
+        bill = await self._bill(invoice_ref)
         details = (bill.get("parent") or {}).get("subscription_details") or {}
         agreement = await self._api.subscriptions.retrieve_async(str(details["subscription"]))
         charge = shapes.charge_of(agreement.to_dict(), bill)
         return charge or Charge(ChargeOutcome.PENDING)
 
-    @staticmethod
-    def _charge_of_latest(subscription: dict[str, Any]) -> Charge:
-        charge = shapes.charge_of(subscription, subscription.get("latest_invoice"))
+    async def _charge_of_latest(self, subscription: dict[str, Any]) -> Charge:
+        """What has come of the newest bill, which is expanded; only an unpaid one is looked at again."""
+        bill = subscription.get(LATEST)
+        if isinstance(bill, dict) and bill.get("status") == "open":
+            bill = await self._bill(bill["id"])
+        charge = shapes.charge_of(subscription, bill)
         return charge or Charge(ChargeOutcome.PENDING, agreement_ref=subscription["id"])

@@ -35,7 +35,8 @@ async def push(client: stripe.StripeClient, catalog: Catalog, *, dry_run: bool =
     """Make what is missing and return a line for each thing made; safe to repeat.
 
     Raises:
-        GatewayRefused: Stripe has another amount under the same lookup key; raise the catalog's version.
+        GatewayRefused: Stripe has another price under the same lookup key, or has archived it; raise the catalog's
+            version.
     """
     done: list[str] = []
     products: set[str] = set()
@@ -71,13 +72,24 @@ async def _has_price(client: stripe.StripeClient, offer: Offer) -> bool:
     if not found.data:
         return False
     price = found.data[0]
-    if (price.unit_amount, price.currency) != (offer.price.amount, offer.price.currency):
+    there = (price.unit_amount, price.currency, price.recurring.interval if price.recurring else "once")
+    wanted = (offer.price.amount, offer.price.currency, offer.interval.value)
+    if there != wanted:
         raise GatewayRefused(
-            f"Stripe has {price.unit_amount} {price.currency} under {offer.lookup_key}, the catalog says "
-            f"{offer.price.amount} {offer.price.currency}: prices are never changed, raise the catalog's version",
+            f"Stripe has {_in_words(*there)} under {offer.lookup_key}, the catalog says {_in_words(*wanted)}: "
+            "prices are never changed, raise the catalog's version",
             code="price_in_use",
         )
+    if not price.active:
+        raise GatewayRefused(
+            f"Stripe has archived the price {offer.lookup_key}: unarchive it there, or raise the catalog's version",
+            code="price_archived",
+        )
     return True
+
+
+def _in_words(amount: int | None, currency: str, interval: str) -> str:
+    return f"{amount} {currency} a {interval}" if interval != "once" else f"{amount} {currency} once"
 
 
 async def _make_price(client: stripe.StripeClient, offer: Offer) -> None:

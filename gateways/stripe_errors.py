@@ -1,5 +1,6 @@
 """Stripe's errors in our words: refused for good, or no answer we can rely on."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,35 +18,43 @@ NEEDS_CUSTOMER = frozenset(
     }
 )
 
+_ADDRESS = re.compile(r"\S+@\S+")
+
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the SDK raises into GatewayRefused or GatewayUnavailable."""
+    """Turn what the SDK raises into GatewayRefused or GatewayUnavailable.
+
+    These travel into histories and logs, so they name no customer; nor do they bring along the SDK's own error,
+    which holds the whole answer.
+    """
     try:
         yield
     except stripe.CardError as error:
         reason = _error_body(error).get("decline_code") or error.code or "card_declined"
-        raise GatewayRefused(
-            f"the card was declined: {reason}", code="card_declined", field="payment_method"
-        ) from error
+        raise GatewayRefused(f"the card was declined: {reason}", code="card_declined", field="payment_method") from None
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         # A wrong key is mended by an operator, and then the step must go on: not a refusal of the step.
-        raise GatewayUnavailable(f"Stripe does not accept our key: {error.user_message}", code="stripe_key") from error
+        raise GatewayUnavailable(f"Stripe does not accept our key: {error.user_message}", code="stripe_key") from None
     except stripe.IdempotencyError as error:
-        raise GatewayRefused(f"Stripe knows this key for another request: {error}", code="idempotency") from error
+        raise GatewayRefused(f"Stripe knows this key for another request: {_told(error)}", code="idempotency") from None
     except stripe.InvalidRequestError as error:
-        if error.http_status == 409:
-            raise GatewayUnavailable(f"Stripe is busy with the same object: {error}") from error
-        raise _refusal(error) from error
+        raise _refusal(error) from None
     except stripe.StripeError as error:
-        raise GatewayUnavailable(f"Stripe gave no usable answer: {error}") from error
+        # Among them 409: another call under the same key is still running.
+        raise GatewayUnavailable(f"Stripe gave no usable answer: {_told(error)}") from None
+
+
+def _told(error: stripe.StripeError) -> str:
+    return _ADDRESS.sub("<address>", str(error))
 
 
 def _refusal(error: stripe.InvalidRequestError) -> GatewayRefused:
     param = error.param or ""
-    about_card = "payment_method" in param or "PaymentMethod" in str(error.user_message)
+    message = _ADDRESS.sub("<address>", str(error.user_message or error))
+    about_card = "payment_method" in param or "PaymentMethod" in message or "payment method you provided" in message
     return GatewayRefused(
-        str(error.user_message or error),
+        message,
         code="unknown_payment_method" if about_card and error.code == "resource_missing" else error.code,
         field="payment_method" if about_card else None,
     )

@@ -53,6 +53,8 @@ class StripeEvents:
             text = body.decode()
         except UnicodeDecodeError as error:
             raise Rejected("the body is not UTF-8", code="bad_event") from error
+        if not signature.isascii():
+            raise Rejected("the signature matches no webhook secret", code="bad_signature")
         for secret in self._secrets:
             try:
                 stripe.WebhookSignature.verify_header(text, signature, secret, TOLERANCE_SECONDS)
