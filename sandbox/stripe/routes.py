@@ -13,8 +13,8 @@ from sandbox.stripe import (
     payment_methods,
     payments,
     reversals,
+    subscription_calls,
     subscription_changes,
-    subscriptions,
 )
 from sandbox.stripe.params import EXPAND, PAGING, TEXT, Params, Shape, Text
 from sandbox.stripe.store import Object
@@ -60,11 +60,11 @@ def _people() -> list[Call]:
 def _billing() -> list[Call]:
     one, bill = "/v1/subscriptions/{subscription}", "/v1/invoices/{invoice}"
     return [
-        _call("POST", "/v1/subscriptions", subscriptions.create, subscriptions.CREATE),
-        _call("GET", "/v1/subscriptions", subscriptions.list_all, subscriptions.LIST),
-        _call("GET", one, subscriptions.retrieve),
+        _call("POST", "/v1/subscriptions", subscription_calls.create, subscription_calls.CREATE),
+        _call("GET", "/v1/subscriptions", subscription_calls.list_all, subscription_calls.LIST),
+        _call("GET", one, subscription_calls.retrieve),
         _call("POST", one, subscription_changes.update, subscription_changes.UPDATE),
-        _call("DELETE", one, subscriptions.cancel, subscriptions.CANCEL),
+        _call("DELETE", one, subscription_calls.cancel, subscription_calls.CANCEL),
         _call("GET", "/v1/invoices", invoice_calls.list_all, invoice_calls.LIST),
         _call("GET", bill, invoice_calls.retrieve),
         _call("POST", f"{bill}/pay", invoice_calls.pay, invoice_calls.PAY),

@@ -23,8 +23,8 @@ from sandbox.stripe.params import (
 )
 from sandbox.stripe.payment_methods import default_of, owned
 from sandbox.stripe.store import Object
+from sandbox.stripe.subscription_calls import DETAILS, retrieve
 from sandbox.stripe.subscriptions import (
-    DETAILS,
     RUNNING,
     ask_bank,
     bill,
@@ -33,7 +33,6 @@ from sandbox.stripe.subscriptions import (
     new_item,
     period_of,
     quantity_of,
-    retrieve,
     save,
     set_cancel_at_period_end,
     status_follows,
