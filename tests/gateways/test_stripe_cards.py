@@ -1,0 +1,196 @@
+"""Customers and their cards at Stripe."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.errors import GatewayRefused, GatewayUnavailable
+from tests.gateways.till import Till, a_contact
+
+SUCCESS, CANCEL = "https://shop.example/done", "https://shop.example/back"
+
+
+async def test_a_customer_and_the_card_are_made_in_one_call(till: Till) -> None:
+    before = len(till.wire.calls)
+    wallet = await till.wallet()
+
+    assert till.wire.calls[before:] == [("POST", "/v1/customers", "ada/sign-up")]
+    assert wallet.card is not None
+    assert (wallet.card.brand, wallet.card.last4, wallet.card.exp_month) == ("visa", "4242", 12)
+    assert await till.default_card(wallet) == wallet.card.ref
+    owner = (await till.client.v1.customers.retrieve_async(wallet.customer_ref)).to_dict()
+    assert owner["metadata"] == {"tenure_customer": "c-ada", "external_id": "ada"}
+    assert (owner["email"], owner["name"]) == ("ada@example.com", "Ada")
+
+
+async def test_a_customer_without_a_card_or_a_name_is_made_too(till: Till) -> None:
+    wallet = await till.payments.open_wallet(replace(a_contact(), name=None), None, key="k")
+
+    assert wallet.card is None
+    assert (await till.client.v1.customers.retrieve_async(wallet.customer_ref)).name is None
+
+
+async def test_no_customer_is_left_when_the_payment_method_is_unknown(till: Till) -> None:
+    with pytest.raises(GatewayRefused, match="pm_nobody_knows") as refused:
+        await till.wallet(card="pm_nobody_knows")
+
+    assert (refused.value.field, refused.value.code) == ("payment_method", "unknown_payment_method")
+    assert await till.customers() == 0
+
+
+async def test_no_customer_is_left_when_the_bank_declines_the_card_at_once(till: Till) -> None:
+    with pytest.raises(GatewayRefused, match="declined: insufficient_funds") as refused:
+        await till.wallet(card="pm_card_chargeDeclinedInsufficientFunds")
+
+    assert (refused.value.field, refused.value.code) == ("payment_method", "card_declined")
+    assert await till.customers() == 0
+
+
+async def test_the_customer_is_made_once_when_the_first_answer_was_lost(till: Till) -> None:
+    till.wire.lose(1)
+    with pytest.raises(GatewayUnavailable):
+        await till.wallet()
+
+    again, once_more = await till.wallet(), await till.wallet()
+    assert again == once_more
+    assert await till.customers() == 1
+
+
+async def test_a_customer_whom_stripe_knows_is_not_made_again(till: Till) -> None:
+    known = await till.wallet()
+
+    same = await till.payments.open_wallet(a_contact(customer_ref=known.customer_ref), None, key="again")
+    assert same == known
+
+    contact = a_contact(customer_ref=known.customer_ref)
+    other = await till.payments.open_wallet(contact, "pm_card_mastercard", key="other")
+    assert other.customer_ref == known.customer_ref
+    assert other.card is not None
+    assert other.card.last4 == "4444"
+    assert await till.default_card(known) == other.card.ref
+    assert await till.customers() == 1
+
+
+async def test_a_card_on_file_is_seen_when_it_was_never_made_the_default(till: Till) -> None:
+    wallet = await till.wallet(card=None)
+    await till.client.v1.payment_methods.attach_async("pm_card_amex", {"customer": wallet.customer_ref})
+
+    seen = await till.payments.open_wallet(a_contact(customer_ref=wallet.customer_ref), None, key="again")
+
+    assert seen.card is not None
+    assert seen.card.brand == "amex"
+
+
+async def test_a_new_card_is_charged_from_then_on_for_customer_and_agreement(till: Till) -> None:
+    wallet, begun = await till.sold()
+
+    card = await till.payments.put_card(wallet.customer_ref, begun.agreement_ref, "pm_card_mastercard", key="card/1")
+
+    assert (card.brand, card.last4) == ("mastercard", "4444")
+    assert await till.default_card(wallet) == card.ref
+    (agreement,) = await till.agreements(wallet)
+    assert agreement["default_payment_method"] == card.ref
+
+
+async def test_a_card_is_put_on_file_once_when_answers_get_lost(till: Till) -> None:
+    wallet, begun = await till.sold()
+    for step in (1, 2, 3):
+        till.wire.lose(step)
+        with pytest.raises(GatewayUnavailable):
+            await till.payments.put_card(wallet.customer_ref, begun.agreement_ref, "pm_card_amex", key="card/1")
+    card = await till.payments.put_card(wallet.customer_ref, begun.agreement_ref, "pm_card_amex", key="card/1")
+
+    listed = await till.client.v1.customers.payment_methods.list_async(wallet.customer_ref)
+    assert [each.id for each in listed.data] == [card.ref, wallet.card.ref if wallet.card else ""]
+
+
+async def test_the_card_on_file_stays_when_the_new_one_is_unknown_or_declined(till: Till) -> None:
+    wallet, begun = await till.sold()
+    before = await till.default_card(wallet)
+
+    for card, code in (("pm_nobody_knows", "unknown_payment_method"), ("pm_card_chargeDeclined", "card_declined")):
+        with pytest.raises(GatewayRefused) as refused:
+            await till.payments.put_card(wallet.customer_ref, begun.agreement_ref, card, key=f"card/{card}")
+        assert (refused.value.field, refused.value.code) == ("payment_method", code)
+
+    assert await till.default_card(wallet) == before
+
+
+async def test_a_card_of_another_customer_is_refused_by_its_field(till: Till) -> None:
+    ada, bob = await till.wallet("ada"), await till.wallet("bob")
+    assert bob.card is not None
+
+    with pytest.raises(GatewayRefused, match="already been attached") as refused:
+        await till.payments.put_card(ada.customer_ref, "", bob.card.ref, key="theft")
+
+    assert refused.value.field == "payment_method"
+    with pytest.raises(GatewayRefused, match="already been attached") as refused:
+        await till.payments.open_wallet(a_contact("eve"), bob.card.ref, key="theft/2")
+    assert refused.value.field == "payment_method"
+    assert await till.customers() == 2
+
+
+async def checkout(till: Till, customer_ref: str, key: str = "checkout/1") -> str:
+    """The id of a checkout session just opened."""
+    page = await till.payments.open_checkout(customer_ref, "s", SUCCESS, CANCEL, key=key)
+    return page.rpartition("/")[2]
+
+
+async def test_a_checkout_page_is_opened_once_under_one_key(till: Till) -> None:
+    wallet = await till.wallet(card=None)
+    till.wire.lose(1)
+    with pytest.raises(GatewayUnavailable):
+        await checkout(till, wallet.customer_ref)
+
+    first = await checkout(till, wallet.customer_ref)
+    assert first == await checkout(till, wallet.customer_ref)
+    assert first != await checkout(till, wallet.customer_ref, key="checkout/2")
+    session = (await till.client.v1.checkout.sessions.retrieve_async(first)).to_dict()
+    assert (session["mode"], session["success_url"], session["cancel_url"]) == ("setup", SUCCESS, CANCEL)
+    assert session["metadata"] == {"tenure_subscription": "s"}
+
+
+async def test_the_card_of_a_completed_checkout_is_charged_from_then_on(till: Till) -> None:
+    wallet, begun = await till.sold()
+    session = await checkout(till, wallet.customer_ref)
+    till.simulator.complete_checkout(session, "pm_card_mastercard")
+
+    adopted = await till.payments.adopt_checkout(session, begun.agreement_ref, key=f"adopt/{session}")
+
+    assert adopted is not None
+    assert adopted.card is not None
+    assert (adopted.customer_ref, adopted.card.last4) == (wallet.customer_ref, "4444")
+    assert await till.default_card(wallet) == adopted.card.ref
+    (agreement,) = await till.agreements(wallet)
+    assert agreement["default_payment_method"] == adopted.card.ref
+    assert await till.payments.adopt_checkout(session, begun.agreement_ref, key=f"adopt/{session}") == adopted
+
+
+async def test_there_is_no_card_to_adopt_when_the_checkout_is_open_or_expired(till: Till) -> None:
+    wallet = await till.wallet(card=None)
+    session = await checkout(till, wallet.customer_ref)
+    assert await till.payments.adopt_checkout(session, "", key="adopt/1") is None
+
+    await till.client.v1.checkout.sessions.expire_async(session)
+    assert await till.payments.adopt_checkout(session, "", key="adopt/1") is None
+
+
+async def test_a_checkout_of_another_customer_changes_no_agreement(till: Till) -> None:
+    ada, begun = await till.sold("ada")
+    bob = await till.wallet("bob", card=None)
+    session = await checkout(till, bob.customer_ref)
+    till.simulator.complete_checkout(session)
+
+    with pytest.raises(GatewayRefused):
+        await till.payments.adopt_checkout(session, begun.agreement_ref, key="adopt/1")
+
+    (agreement,) = await till.agreements(ada)
+    assert ada.card is not None
+    assert agreement["default_payment_method"] == ada.card.ref == await till.default_card(ada)
+
+
+async def test_a_checkout_that_stripe_does_not_know_is_refused(till: Till) -> None:
+    with pytest.raises(GatewayRefused, match="cs_nobody_knows") as refused:
+        await till.payments.adopt_checkout("cs_nobody_knows", "", key="adopt/1")
+
+    assert refused.value.code == "resource_missing"

@@ -1,0 +1,135 @@
+"""The real payments gateway at the counter: Stripe's simulator behind it, over HTTP, and a wire that can lose answers."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import stripe
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from domain.money import Money
+from domain.payments import Charge, Wallet
+from domain.plans import AddOn, Catalog, Interval, Item, Plan
+from domain.ports import Contact, NewAgreement
+from gateways.stripe import StripePayments
+from sandbox.stripe import StripeSimulator
+from sandbox.stripe.params import decode
+from tests.sandbox.stripe.published import parameter_problems
+
+API_KEY = "sk_test_of_the_till"
+WEBHOOK_SECRET = "whsec_of_the_till"
+STRIPES_DEEPEST = 4
+"""Levels of expansion that Stripe itself allows; a list's `data` is one."""
+
+CATALOG = Catalog(
+    "shop",
+    1,
+    "usd",
+    {"starter": Plan("starter", "Starter", {Interval.MONTH: Money(4900, "usd")})},
+    {"users": AddOn("users", "Additional user", {Interval.MONTH: Money(500, "usd")})},
+)
+STARTER = Item("shop_starter_month_v1", 1)
+USERS = Item("shop_users_month_v1", 3)
+
+
+class Wire(httpx.AsyncHTTPTransport):
+    """Carries requests, loses answers as told, and notes what Stripe's published description does not know."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lost: set[int] = set()
+        self.problems: list[str] = []
+        self.calls: list[tuple[str, str, str | None]] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle_async_request(request)
+        method, path = request.method, request.url.path
+        self.calls.append((method, path, request.headers.get("Idempotency-Key")))
+        sent = request.url.query if method == "GET" else request.content
+        if answer.is_success:
+            found = parameter_problems(method.lower(), path, decode(sent.decode()))
+            self.problems += [f"{method} {path}: {each}" for each in found]
+        if method != "GET":
+            lost, self._lost = 1 in self._lost, {nth - 1 for nth in self._lost if nth > 1}
+            if lost:
+                await answer.aread()
+                raise httpx.ReadTimeout("the answer got lost", request=request)
+        return answer
+
+    def lose(self, *nth: int) -> None:
+        """Lose the answers to these of the next changing calls, counted from 1, and to no others."""
+        self._lost = set(nth)
+
+
+class Stage:
+    """One server for all tests; each test puts its own application on it."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None, "a request came between two tests"
+        await self.app(scope, receive, send)
+
+
+def a_contact(name: str = "ada", customer_ref: str = "") -> Contact:
+    return Contact(f"c-{name}", name, f"{name}@example.com", name.title(), "UTC", "en", customer_ref)
+
+
+@dataclass
+class Till:
+    """The gateway, and a look behind it."""
+
+    simulator: StripeSimulator
+    client: stripe.StripeClient
+    wire: Wire
+    payments: StripePayments
+
+    async def wallet(self, name: str = "ada", card: str | None = "pm_card_visa") -> Wallet:
+        return await self.payments.open_wallet(a_contact(name), card, key=f"{name}/sign-up")
+
+    async def begin(self, wallet: Wallet, key: str = "s/charge/1", items: tuple[Item, ...] = (STARTER,)) -> Charge:
+        assert wallet.card is not None
+        order = NewAgreement("s", wallet.customer_ref, wallet.card.ref, items)
+        return await self.payments.begin(order, key=key)
+
+    async def sold(self, name: str = "ada") -> tuple[Wallet, Charge]:
+        """A wallet with a Visa, and Starter begun and paid with it."""
+        wallet = await self.wallet(name)
+        return wallet, await self.begin(wallet, f"{name}/charge/1")
+
+    async def owing(self, name: str = "ada", answer: str = "insufficient_funds") -> tuple[Wallet, str, str]:
+        """Wallet, agreement and open bill of a renewal that was refused; the card says ok again."""
+        wallet, begun = await self.sold(name)
+        self.simulator.set_card_answers(name, [answer, "ok"])
+        await self.renew(name)
+        open_bills = [bill["id"] for bill in await self.bills(wallet) if bill["status"] == "open"]
+        assert len(open_bills) == 1
+        return wallet, begun.agreement_ref, open_bills[0]
+
+    async def renew(self, name: str = "ada") -> None:
+        """Let time pass until the next renewal has been tried."""
+        boundary = self.simulator.next_boundary(name)
+        assert boundary is not None
+        await self.simulator.advance(name, boundary + timedelta(hours=2))
+
+    async def bills(self, wallet: Wallet) -> list[dict[str, Any]]:
+        """Every bill, oldest first."""
+        found = await self.client.v1.invoices.list_async({"customer": wallet.customer_ref, "limit": 100})
+        return [bill.to_dict() for bill in reversed(found.data)]
+
+    async def statuses(self, wallet: Wallet) -> list[str]:
+        return [bill["status"] for bill in await self.bills(wallet)]
+
+    async def agreements(self, wallet: Wallet) -> list[dict[str, Any]]:
+        found = await self.client.v1.subscriptions.list_async({"customer": wallet.customer_ref, "status": "all"})
+        return [agreement.to_dict() for agreement in found.data]
+
+    async def customers(self) -> int:
+        return len((await self.client.v1.customers.list_async({"limit": 100})).data)
+
+    async def default_card(self, wallet: Wallet) -> str:
+        owner = (await self.client.v1.customers.retrieve_async(wallet.customer_ref)).to_dict()
+        return str(owner["invoice_settings"]["default_payment_method"])
