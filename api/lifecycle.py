@@ -29,9 +29,12 @@ from workflows.subscription import SubscriptionWorkflow
 ANSWER_WITHIN = 25.0
 """Seconds a caller is kept waiting; what was begun goes on, and a repeat finds it."""
 
-SIGN_UP = "sign-up"
 C = TypeVar("C", bound=Command)
 Update = UpdateMethodMultiParam[[TakesCommands, C], Answer]
+
+
+class HasEnded(Exception):
+    """A workflow of this id ran before and is over: the projection tells whether anything came of it."""
 
 
 class NotRunning(Rejected):
@@ -40,24 +43,25 @@ class NotRunning(Rejected):
     code = "not_running"
 
 
-async def sign_up(client: Client, life: Life) -> Answer:
-    """Start a subscription's life, or find the one that an earlier call has started.
+async def sign_up(client: Client, life: Life, *, anew: bool = False) -> Answer:
+    """Start a subscription's life, or find the one that an earlier call has started; *anew* after one that has ended.
 
     Raises:
+        HasEnded: an earlier call started it and it is over, and it was not to be started anew.
         TenureError: the sign-up was refused and nothing was kept, or no answer came in time.
     """
-    start = _start(life)
+    start = _start(life, anew=anew)
     try:
         async with _answered():
+            # Without an id of its own: asked under the same one, a run that is over would give its old refusal again.
             return await client.execute_update_with_start_workflow(
-                SubscriptionWorkflow.sign_up, start_workflow_operation=start, id=SIGN_UP
+                SubscriptionWorkflow.sign_up, start_workflow_operation=start
             )
-    except WorkflowAlreadyStartedError:
-        # A later run of it has ended: what became of it is in the projection.
-        return Answer(sequence=0)
+    except WorkflowAlreadyStartedError as error:
+        raise HasEnded from error
 
 
-def _start(life: Life) -> WithStartWorkflowOperation[SubscriptionWorkflow, str]:
+def _start(life: Life, *, anew: bool) -> WithStartWorkflowOperation[SubscriptionWorkflow, str]:
     subscription = life.subscription
     return WithStartWorkflowOperation(
         SubscriptionWorkflow.run,
@@ -65,7 +69,7 @@ def _start(life: Life) -> WithStartWorkflowOperation[SubscriptionWorkflow, str]:
         id=subscription_workflow_id(subscription.id),
         task_queue=LIFECYCLE_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE if anew else WorkflowIDReusePolicy.REJECT_DUPLICATE,
         search_attributes=visible.attributes(subscription, agenda(subscription, life.policy)),
         # Told twice: the summary is the first run's own, the memo goes on with the later ones.
         memo={"summary": _summary(subscription)},

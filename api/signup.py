@@ -1,5 +1,6 @@
 """Signing a customer up: everything is checked before anything is written."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
@@ -13,7 +14,10 @@ from domain.plans import Selection
 from workflows.messages import Life
 
 NAMESPACE: Final = UUID("6f0b6f0c-5d0e-4c5a-9a55-1f1c9a4a7b2e")
-"""Ids of subscriptions are derived in it from tenant and key, so that a repeated sign-up finds the first."""
+"""Ids of subscriptions are derived in it from tenant, key and wish, so that a repeated sign-up finds the first.
+
+Of the wish as well, because one that was refused may be mended and sent again under its key.
+"""
 
 LARGEST_TOTAL: Final = 99_999_999
 """In minor units: payment providers take no larger bill."""
@@ -27,7 +31,7 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
     """
     selection = _select(desk, wish)
     trial_days = _trial_days(desk, wish)
-    subscription_id = str(uuid5(NAMESPACE, f"{desk.caller.tenant}/{desk.key}"))
+    subscription_id = _id_of(desk, wish)
     await _check_is_new(desk, wish.customer.external_id, subscription_id)
     customer = await desk.stores.customers.upsert(
         tenant=desk.caller.tenant,
@@ -55,8 +59,23 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
         trial_ends_at=now + timedelta(days=trial_days) if trial_days else None,
     )
     life = Life(subscription, desk.parts.policy, wish.payment_method, desk.caller.actor, desk.key)
-    await lifecycle.sign_up(desk.parts.client, life)
+    await _start(desk, life)
     return subscription_id
+
+
+def _id_of(desk: Desk, wish: SignUpWish) -> str:
+    wished = json.dumps(wish.model_dump(mode="json"), sort_keys=True)
+    return str(uuid5(NAMESPACE, f"{desk.caller.tenant}/{desk.key}/{wished}"))
+
+
+async def _start(desk: Desk, life: Life) -> None:
+    """Start the life once; one that was refused left nothing behind and is started anew."""
+    try:
+        await lifecycle.sign_up(desk.parts.client, life)
+    except lifecycle.HasEnded:
+        it = life.subscription
+        if await desk.stores.subscriptions.get(it.tenant, it.id) is None:
+            await lifecycle.sign_up(desk.parts.client, life, anew=True)
 
 
 def _select(desk: Desk, wish: SignUpWish) -> Selection:
