@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from api.parts import HasParts
 from domain.errors import GatewayUnavailable
@@ -59,6 +60,8 @@ async def _checked(check: Awaitable[object]) -> str:
             await check
     except TimeoutError:
         return f"no answer within {ANSWER_WITHIN:g} s"
+    except GatewayUnavailable as error:
+        return error.message
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what is wrong
         return f"failed: {type(error).__name__}"
     return "ok"
@@ -67,12 +70,16 @@ async def _checked(check: Awaitable[object]) -> str:
 async def _ask_database(engine: AsyncEngine) -> None:
     wrong = await check(engine)
     if wrong is not None:
-        raise GatewayUnavailable(wrong)
+        # What follows the colon may be a driver's message.
+        raise GatewayUnavailable(wrong.partition(": ")[0])
 
 
 async def _ask_temporal(client: Client) -> None:
     request = DescribeNamespaceRequest(namespace=client.namespace)
-    await client.workflow_service.describe_namespace(request, timeout=timedelta(seconds=ANSWER_WITHIN))
+    try:
+        await client.workflow_service.describe_namespace(request, timeout=timedelta(seconds=ANSWER_WITHIN))
+    except (RPCError, RuntimeError) as error:  # the latter of a client that could not connect yet
+        raise GatewayUnavailable(f"Temporal does not answer for namespace {client.namespace!r}") from error
 
 
 @router.get("/metrics", include_in_schema=False)

@@ -62,7 +62,7 @@ async def until(stack: Stack, wanted: Counter[str], *, besides: str = "") -> Non
                 found = await all_workflows(stack)
                 found[besides] = wanted[besides]
     except TimeoutError:
-        assert found == wanted  # noqa: PT017 - says what differs
+        assert found == wanted
 
 
 def codes(answers: list[httpx.Response]) -> Counter[str]:

@@ -1,0 +1,88 @@
+"""Whatever JSON is sent: it is taken, or it is refused with a problem; it never brings the API down."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.harness.callers import PROBLEM, Caller, a_sign_up
+
+BOUNDED = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+TEXT = st.text(st.characters(exclude_categories=()), max_size=60)  # lone surrogates and control characters too
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = ("customer", "plan", "interval", "quantity", "add_ons", "payment_method", "trial_days", "metadata")
+OF_CUSTOMER = ("external_id", "email", "name", "timezone", "locale")
+COMMANDS = {
+    "convert": ("payment_method", "when"),
+    "cancel": ("at", "reason"),
+    "uncancel": (),
+    "extend-trial": ("days", "reason"),
+    "suspend": ("reason",),
+    "reactivate": ("reason",),
+    "retry-payment": (),
+    "payment-method": ("payment_method",),
+}
+
+
+async def is_answered(caller: Caller, path: str, body: Any) -> None:
+
+    key = {"Idempotency-Key": str(uuid4())}
+    answer = await caller.send(path, json.dumps(body).encode(), **key)
+    assert answer.status_code < 500, f"{answer.status_code}: {answer.text}"
+    if answer.status_code >= 400:
+        assert answer.headers["Content-Type"] == PROBLEM
+        assert answer.json()["code"]
+
+
+@given(body=JSON)
+@BOUNDED
+async def test_any_json_may_be_sent_to_sign_up(admin: Caller, body: Any) -> None:
+    await is_answered(admin, "/v1/subscriptions", body)
+
+
+@given(
+    some=st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=2),
+    of_customer=st.dictionaries(st.sampled_from(OF_CUSTOMER), JSON | TEXT, max_size=2),
+)
+@BOUNDED
+async def test_any_value_may_be_sent_in_a_sign_up(
+    admin: Caller, some: dict[str, Any], of_customer: dict[str, Any]
+) -> None:
+    body = a_sign_up(f"any-{uuid4().hex}", customer=of_customer) | some
+    await is_answered(admin, "/v1/subscriptions", body)
+
+
+@pytest.fixture(scope="module")
+async def subscription(admin: Caller) -> str:
+    return str((await admin.signed_up(f"any-{uuid4().hex}"))["id"])
+
+
+@given(data=st.data(), command=st.sampled_from(sorted(COMMANDS)))
+@BOUNDED
+async def test_any_value_may_be_sent_in_a_command(
+    admin: Caller, subscription: str, data: st.DataObject, command: str
+) -> None:
+    fields = COMMANDS[command]
+    made = st.dictionaries(st.sampled_from(fields), JSON | TEXT, max_size=2) if fields else JSON
+    await is_answered(admin, f"/v1/subscriptions/{subscription}/{command}", data.draw(made | JSON))
+
+
+@given(data=st.data())
+@BOUNDED
+async def test_any_question_may_be_asked_of_the_list(admin: Caller, data: st.DataObject) -> None:
+    asked = data.draw(
+        st.dictionaries(
+            st.sampled_from(("status", "plan", "customer", "q", "cursor", "limit")),
+            st.text(max_size=40),
+            min_size=1,
+        )
+    )
+    answer = await admin.get("/v1/subscriptions", **asked)
+    assert answer.status_code in (200, 422), answer.text

@@ -1,0 +1,171 @@
+"""What comes as a message of the payment provider: believed when it is signed, and kept once."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from api.app import create_app
+from api.parts import Parts
+from configuration.catalog_file import load_catalog
+from configuration.policy_file import load_policy
+from gateways.stripe_events import StripeEvents
+from sandbox.serving import serve
+from sandbox.stack import Stack
+from tests.harness.callers import Caller, problem_of, written
+from tests.harness.lives import CATALOG, POLICY
+
+PATH = "/webhooks/stripe"
+
+
+def signed(body: bytes, secret: str, at: float | None = None) -> str:
+    moment = int(time.time() if at is None else at)
+    signature = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={moment},v1={signature}"
+
+
+def an_event(kind: str = "invoice.paid", customer: str = "cus_unknown", **more: Any) -> dict[str, Any]:
+    found = {"object": "invoice", "id": f"in_{uuid4().hex}", "customer": customer} | more
+    return {"object": "event", "id": f"evt_{uuid4().hex}", "type": kind, "data": {"object": found}}
+
+
+async def kept(stack: Stack, event: str) -> list[Any]:
+    """The outcomes of the inbox's rows for an event."""
+    query = text("SELECT outcome FROM webhook_inbox WHERE event_id = :event")
+    async with stack.engine.connect() as connection:
+        return [row.outcome for row in await connection.execute(query, {"event": event})]
+
+
+@pytest.mark.parametrize(
+    ("signature", "code"),
+    [
+        (None, "bad_signature"),
+        ("", "bad_signature"),
+        ("nonsense", "bad_signature"),
+        ("t=abc,v1=00", "bad_signature"),
+        ("t=1,v0=00", "bad_signature"),
+        ("{forged}", "bad_signature"),
+        ("t=1,v1=é", "bad_signature"),
+        ("{stale}", "stale_signature"),
+    ],
+)
+async def test_what_is_not_signed_now_and_by_the_provider_is_not_believed(
+    stack: Stack, stranger: Caller, signature: str | None, code: str
+) -> None:
+    body = json.dumps(an_event()).encode()
+    secret = stack.addresses.webhook_secret
+    told = (signature or "").format(forged=signed(body, "whsec_other"), stale=signed(body, secret, time.time() - 301))
+    headers = [] if signature is None else [(b"Stripe-Signature", told.encode("latin-1"))]
+    before = await written(stack.engine, "webhook_inbox")
+
+    answer = await stranger.http.post(PATH, content=body, headers=headers)
+
+    problem_of(answer, 400, code)
+    assert await written(stack.engine, "webhook_inbox") == before
+
+
+async def test_a_body_changed_on_its_way_is_not_believed(stack: Stack, stranger: Caller) -> None:
+    body = json.dumps(an_event()).encode()
+    signature = signed(body, stack.addresses.webhook_secret)
+    before = await written(stack.engine, "webhook_inbox")
+
+    problem_of(await stranger.send(PATH, body + b" ", **{"Stripe-Signature": signature}), 400, "bad_signature")
+
+    assert await written(stack.engine, "webhook_inbox") == before
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b'"event"', b"{}", b'{"id":"evt_1","type":"x","data":{"object":null}}', b"\xff\xfe"],
+)
+async def test_what_is_signed_but_no_event_is_refused(stack: Stack, stranger: Caller, body: bytes) -> None:
+    before = await written(stack.engine, "webhook_inbox")
+    signature = signed(body, stack.addresses.webhook_secret)
+
+    problem_of(await stranger.send(PATH, body, **{"Stripe-Signature": signature}), 400, "bad_event")
+
+    assert await written(stack.engine, "webhook_inbox") == before
+
+
+async def test_an_event_sent_ten_times_is_kept_once_and_acknowledged_each_time(stack: Stack, stranger: Caller) -> None:
+    event = an_event()
+    body = json.dumps(event).encode()
+    signature = {"Stripe-Signature": signed(body, stack.addresses.webhook_secret)}
+
+    answers = await asyncio.gather(*(stranger.send(PATH, body, **signature) for _ in range(10)))
+
+    assert [answer.status_code for answer in answers] == [200] * 10
+    assert await kept(stack, event["id"]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("event", "outcome"),
+    [
+        (an_event("invoice.paid", "cus_unknown"), None),
+        (an_event("customer.created", "cus_unknown"), "passed over: says nothing new to a subscription"),
+        (an_event("invoice.paid", ""), "passed over: concerns no customer"),
+    ],
+    ids=["customer not known yet", "nothing new", "no customer"],
+)
+async def test_an_event_that_concerns_nobody_is_kept_and_acknowledged(
+    stack: Stack, stranger: Caller, event: dict[str, Any], outcome: str | None
+) -> None:
+    body = json.dumps(event).encode()
+
+    answer = await stranger.send(PATH, body, **{"Stripe-Signature": signed(body, stack.addresses.webhook_secret)})
+
+    assert (answer.status_code, answer.json()) == (200, {"received": True})
+    assert await kept(stack, event["id"]) == [outcome]
+
+
+async def test_an_event_of_a_customer_reaches_their_subscription_and_lies_do_no_harm(
+    stack: Stack, admin: Caller, stranger: Caller, name: str
+) -> None:
+    made = await admin.signed_up(name, payment_method="pm_card_visa")
+    query = text("SELECT customer_ref FROM customers WHERE id = :id")
+    async with stack.engine.connect() as connection:
+        customer = (await connection.execute(query, {"id": made["customer"]["id"]})).scalar_one()
+    event = an_event("invoice.paid", customer)
+    body = json.dumps(event).encode()
+
+    answer = await stranger.send(PATH, body, **{"Stripe-Signature": signed(body, stack.addresses.webhook_secret)})
+
+    assert answer.status_code == 200
+    assert await kept(stack, event["id"]) == [f"delivered to subscription {made['id']}"]
+    # A bill that the provider knows nothing of converts nobody.
+    assert (await admin.subscription(made["id"]))["status"] == "trialing"
+
+
+@pytest.fixture(scope="module")
+async def rotating(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """An API that takes two secrets, as while one is being replaced."""
+    parts = Parts(
+        client=stack.client,
+        engine=stack.engine,
+        catalog=load_catalog(CATALOG),
+        policy=load_policy(POLICY),
+        events=StripeEvents(["whsec_old", "whsec_new"]),
+        public_url="http://127.0.0.1",
+        secret_key="s" * 32,
+    )
+    async with serve(create_app(parts)) as address, httpx.AsyncClient(base_url=address, trust_env=False) as http:
+        yield http
+
+
+@pytest.mark.parametrize(("secret", "status"), [("whsec_old", 200), ("whsec_new", 200), ("whsec_none", 400)])
+async def test_both_secrets_are_valid_while_one_is_being_replaced(
+    rotating: httpx.AsyncClient, secret: str, status: int
+) -> None:
+    body = json.dumps(an_event()).encode()
+
+    answer = await rotating.post(PATH, content=body, headers={"Stripe-Signature": signed(body, secret)})
+
+    assert answer.status_code == status
