@@ -32,3 +32,10 @@ class MailActivities:
                 return "refused"
             await self._mails.mark_sent(mail_id, message_id)
             return "sent"
+
+    @activity.defn
+    async def give_up(self, mail_id: str) -> str:
+        """Mark a mail that no server would take in time. Idempotent; one that was sent after all stays sent."""
+        with as_temporal_failures():
+            await self._mails.mark_refused(mail_id, "the mail server did not take it in time")
+            return "given up"

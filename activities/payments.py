@@ -113,12 +113,11 @@ class PaymentActivities:
 
     @activity.defn
     async def begin(self, request: BeginRequest) -> Charge:
-        """Charge the first period. Idempotent by ``request.key``; a repeat looks for what the first call left."""
+        """Charge the first period. Idempotent by ``request.key``, however late: first it looks for what that left."""
         with as_temporal_failures():
-            if activity.info().attempt > 1:
-                begun = await self._payments.begun(request.customer_ref, key=request.key)
-                if begun is not None:
-                    return begun
+            begun = await self._payments.begun(request.customer_ref, key=request.key)
+            if begun is not None:
+                return begun
             order = NewAgreement(request.subscription, request.customer_ref, request.card_ref, request.items)
             return await self._payments.begin(order, key=request.key)
 

@@ -33,7 +33,7 @@ def check_alive(subscription: Subscription) -> None:
         raise Rejected("the subscription is canceled; sign the customer up again", code="subscription_canceled")
 
 
-def check_convert(subscription: Subscription, when: When, *, brings_card: bool) -> None:
+def check_convert(subscription: Subscription, when: When, now: datetime, *, brings_card: bool) -> None:
     """Refuse a conversion that cannot be."""
     check_alive(subscription)
     if subscription.agreement_ref:
@@ -46,13 +46,15 @@ def check_convert(subscription: Subscription, when: When, *, brings_card: bool) 
             "there is no card on file: give a payment_method or open a checkout session",
             code="payment_method_required",
         )
-    if when is When.NOW and not brings_card:
-        check_card_may_be_tried(subscription)
+    if when is When.NOW or subscription.status is not Status.TRIALING:
+        _check_may_charge(subscription, now, brings_card=brings_card)
 
 
-def check_card_may_be_tried(subscription: Subscription) -> None:
-    if subscription.card_is_barred:
+def _check_may_charge(subscription: Subscription, now: datetime, *, brings_card: bool = False) -> None:
+    if subscription.card_is_barred and not brings_card:
         raise Rejected("the card on file was declined for good: a new card is needed", code="card_cannot_be_retried")
+    if not subscription.may_try(now):
+        raise Rejected("the card networks' cap on tries within 30 days is reached", code="too_many_tries")
 
 
 def check_payment_method(subscription: Subscription) -> None:
@@ -70,9 +72,7 @@ def check_retry(subscription: Subscription, now: datetime) -> None:
     _check_not_held(subscription)
     if subscription.recovery is None:
         raise Rejected("no payment is waiting to be recovered", code="nothing_to_retry")
-    check_card_may_be_tried(subscription)
-    if not subscription.may_try(now):
-        raise Rejected("the card networks' cap on tries within 30 days is reached", code="too_many_tries")
+    _check_may_charge(subscription, now)
 
 
 def check_cancel(subscription: Subscription, at: CancelAt) -> None:
@@ -85,6 +85,9 @@ def check_uncancel(subscription: Subscription) -> None:
     check_alive(subscription)
     if subscription.cancel_at is None:
         raise Rejected("no cancellation is scheduled", code="no_cancellation_scheduled")
+    _check_not_held(subscription)
+    if not subscription.allows(Event.CANCEL_WITHDRAWN):
+        raise Rejected(f"a cancellation cannot be undone while {subscription.status}", code="transition_rejected")
 
 
 def check_suspend(subscription: Subscription, reason: str) -> None:
@@ -161,7 +164,8 @@ def cancel_scheduled(subscription: Subscription, at: datetime, reason: str, now:
 
 
 def cancel_withdrawn(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    after = subscription.after(Event.CANCEL_WITHDRAWN, cancel_at=None, cancel_reason="")
+    ahead = tuple(rung for rung in subscription.reminders if rung.at > now)
+    after = subscription.after(Event.CANCEL_WITHDRAWN, cancel_at=None, cancel_reason="", reminders=ahead)
     entry = Entry("cancel_withdrawn", now, "The cancellation was undone", cause)
     return Step(after, (entry,), withdraws=(Occasion.CANCELLATION_SCHEDULED,))
 
@@ -234,6 +238,8 @@ def returned(
         suspension=None,
         recovery=recovery,
         trial_ends_at=back.trial_ends_at or subscription.trial_ends_at,
+        # A trial that was to be canceled at its end is so at its new end.
+        cancel_at=back.trial_ends_at if subscription.cancel_at and back.trial_ends_at else subscription.cancel_at,
         reminders=reminders,
         ask_at=now if back.event is Event.RETURNED_PAID_UP else None,
     )

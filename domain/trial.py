@@ -12,6 +12,8 @@ from domain.policy import Access, Policy
 from domain.reminders import Reminder
 
 MAX_EXTENSION_DAYS = 90
+TOO_CLOSE = timedelta(hours=12)
+"""A late reminder that comes so shortly before the next one is left to that."""
 TRIAL_MAILS = (Occasion.TRIAL_STARTED, Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED)
 
 
@@ -26,34 +28,30 @@ def started(subscription: Subscription, now: datetime, cause: Cause) -> Step:
 
 
 def reminded(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """Send the latest reminder that is due; earlier ones that were missed are skipped, never sent in a burst."""
+    """Send the latest reminder that is due; those it has overtaken are skipped, never sent in a burst."""
     due = [rung for rung in subscription.reminders if rung.at <= now]
-    latest, missed = due[-1], due[:-1]
     ahead = tuple(rung for rung in subscription.reminders if rung.at > now)
     after = subscription.after(Event.REMINDED, reminders=ahead)
-    ends_at = moment(subscription.trial_ends_at or now)
+    latest = None if ahead and ahead[0].at - now < TOO_CLOSE else due[-1]
     entries = [
         Entry("reminder_skipped", now, f"{rung.days}-day reminder skipped: its time has passed", cause)
-        for rung in missed
+        for rung in due
+        if rung is not latest
     ]
-    entries.append(
-        Entry(
-            "trial_ending",
-            now,
-            f"Reminder: the trial ends in {latest.days} day{'s' if latest.days != 1 else ''}",
-            cause,
-            {"days": str(latest.days)},
-        )
-    )
-    letter = mail(
-        after,
-        Occasion.TRIAL_ENDING,
-        now,
-        occasion_key=f"{ends_at}/{latest.days}",
-        trial_ends_at=ends_at,
-        days_left=str(latest.days),
-    )
-    return Step(after, tuple(entries), (letter,))
+    if latest is None:
+        return Step(after, tuple(entries))
+    left = _days_left(subscription.trial_ends_at or now, latest, now)
+    summary = f"Reminder: the trial ends in {left} day{'s' if left != 1 else ''}"
+    entries.append(Entry("trial_ending", now, summary, cause, {"days": str(left)}))
+    ends_at = moment(subscription.trial_ends_at or now)
+    key = f"{ends_at}/{latest.days}"
+    facts = {"trial_ends_at": ends_at, "days_left": str(left)}
+    return Step(after, tuple(entries), (mail(after, Occasion.TRIAL_ENDING, now, occasion_key=key, **facts),))
+
+
+def _days_left(ends_at: datetime, rung: Reminder, now: datetime) -> int:
+    """As many as the rung is for, unless it goes out so late that fewer are left."""
+    return max(1, min(rung.days, round((ends_at - now) / timedelta(days=1))))
 
 
 def expired(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:

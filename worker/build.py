@@ -91,7 +91,7 @@ def build_workers(
         Worker(
             client,
             task_queue=MAIL_QUEUE,
-            activities=[mail.deliver],
+            activities=[mail.deliver, mail.give_up],
             max_concurrent_activities=10,
             graceful_shutdown_timeout=finish_within,
             max_task_queue_activities_per_second=MAILS_A_SECOND,

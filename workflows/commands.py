@@ -99,7 +99,8 @@ class TakesCommands:
         self._validate(command, lambda: self._check_convert(command))
 
     def _check_convert(self, command: Convert) -> None:
-        steering.check_convert(self._now, command.when, brings_card=command.payment_method is not None)
+        brings_card = command.payment_method is not None
+        steering.check_convert(self._now, command.when, workflow.now(), brings_card=brings_card)
 
     async def _convert(self, command: Convert) -> None:
         cause = self._cause(command)

@@ -107,10 +107,17 @@ class Course:
     # Money
 
     async def charge(self) -> Charge:
-        """Make one business try of taking what is owed; it is counted before it is made."""
-        key = self.subscription.next_try_key
-        self.subscription = self.subscription.with_try(workflow.now())
-        return await hands.charge(self.subscription, key)
+        """Make one business try of taking what is owed.
+
+        It is counted before it is made, and counts for nothing while the provider has not decided on it: the same try
+        under the same key is then made again later.
+        """
+        before = self.subscription
+        self.subscription = before.with_try(workflow.now())
+        charge = await hands.charge(self.subscription, before.next_try_key)
+        if charge.outcome is ChargeOutcome.PENDING:
+            self.subscription = before
+        return charge
 
     def _paid(self, charge: Charge, cause: Cause) -> Step:
         return billing.paid(self.subscription, charge, self.policy, workflow.now(), cause)

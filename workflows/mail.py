@@ -4,12 +4,14 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, RetryState
 
 with workflow.unsafe.imports_passed_through():
     from activities.mail import MailActivities
     from domain.names import MAIL_QUEUE
 
 LAST_USEFUL_MOMENT = timedelta(days=3)
+PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10))
 
 
 @workflow.defn
@@ -18,12 +20,24 @@ class MailWorkflow:
 
     @workflow.run
     async def run(self, mail_id: str) -> str:
-        return await workflow.execute_activity_method(
-            MailActivities.deliver,
-            mail_id,
-            task_queue=MAIL_QUEUE,
-            start_to_close_timeout=timedelta(seconds=60),
-            schedule_to_close_timeout=LAST_USEFUL_MOMENT,
-            retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10)),
-            summary="Hand the mail to the mail server",
-        )
+        try:
+            return await workflow.execute_activity_method(
+                MailActivities.deliver,
+                mail_id,
+                task_queue=MAIL_QUEUE,
+                start_to_close_timeout=timedelta(seconds=60),
+                schedule_to_close_timeout=LAST_USEFUL_MOMENT,
+                retry_policy=PATIENT,
+                summary="Hand the mail to the mail server",
+            )
+        except ActivityError as error:
+            if error.retry_state is RetryState.NON_RETRYABLE_FAILURE:
+                raise  # a fault of ours: shown as a failed workflow, and sent once it is mended
+            return await workflow.execute_activity_method(
+                MailActivities.give_up,
+                mail_id,
+                task_queue=MAIL_QUEUE,
+                start_to_close_timeout=timedelta(seconds=60),
+                retry_policy=PATIENT,
+                summary="Write down that the mail was given up",
+            )

@@ -86,9 +86,17 @@ class SubscriptionWorkflow(TakesCommands):
                 self._course.subscription = replace(self._now, reminders=reminders)
                 await self._course.commit(trial.started(self._now, workflow.now(), cause))
         except ActivityError as error:
+            await self._leave_nothing_behind(cause)
             self._refusal = refusal(error) or ApplicationError(str(error), type="sign_up_failed", non_retryable=True)
-            await hands.forget_sign_up(self._now.customer)
         self._is_born = True
+
+    async def _leave_nothing_behind(self, cause: Cause) -> None:
+        """Undo a sign-up that was refused: what is written down already ends, else the customer is forgotten."""
+        if self._now.sequence == 0:
+            await hands.forget_sign_up(self._now.customer)
+            return
+        ended = steering.canceled(self._now, "the sign-up was refused", workflow.now(), cause)
+        await self._course.commit(replace(ended, mails=()))
 
     async def _start_paid(self, cause: Cause) -> None:
         """Begin without a trial: written down before money moves, so that no charge is ever without its record."""

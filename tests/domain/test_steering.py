@@ -32,15 +32,24 @@ from tests.builders import (
 POLICY = Policy()
 OVER = in_status(Status.CANCELED)
 HELD = a_suspended_subscription(SuspensionKind.OPERATOR)
+UNCONVERTED = a_past_due_subscription(agreement_ref="", recovery=a_recovery(decline=Decline("lost_card")))
 EXPIRED = a_suspended_subscription(SuspensionKind.TRIAL_EXPIRED)
 
 REFUSALS: list[tuple[str, Callable[[], None]]] = [
-    ("subscription_canceled", lambda: steering.check_convert(OVER, When.NOW, brings_card=True)),
-    ("already_converted", lambda: steering.check_convert(a_paid_subscription(), When.NOW, brings_card=False)),
-    ("payment_method_required", lambda: steering.check_convert(a_trial(), When.NOW, brings_card=False)),
+    ("subscription_canceled", lambda: steering.check_convert(OVER, When.NOW, NOW, brings_card=True)),
+    ("already_converted", lambda: steering.check_convert(a_paid_subscription(), When.NOW, NOW, brings_card=False)),
+    ("payment_method_required", lambda: steering.check_convert(a_trial(), When.NOW, NOW, brings_card=False)),
     (
         "cancellation_scheduled",
-        lambda: steering.check_convert(a_trial(cancel_at=TRIAL_END), When.NOW, brings_card=True),
+        lambda: steering.check_convert(a_trial(cancel_at=TRIAL_END), When.NOW, NOW, brings_card=True),
+    ),
+    (
+        "card_cannot_be_retried",
+        lambda: steering.check_convert(UNCONVERTED, When.TRIAL_END, NOW, brings_card=False),
+    ),
+    (
+        "too_many_tries",
+        lambda: steering.check_convert(a_trial(recent_tries=(NOW,) * 15), When.NOW, NOW, brings_card=True),
     ),
     ("nothing_to_retry", lambda: steering.check_retry(a_paid_subscription(), NOW)),
     (
@@ -55,6 +64,12 @@ REFUSALS: list[tuple[str, Callable[[], None]]] = [
         lambda: steering.check_cancel(a_paid_subscription(cancel_at=PERIOD_END), CancelAt.PERIOD_END),
     ),
     ("no_cancellation_scheduled", lambda: steering.check_uncancel(a_trial())),
+    (
+        "suspended_by_operator",
+        lambda: steering.check_uncancel(
+            a_suspended_subscription(SuspensionKind.OPERATOR, cancel_at=PERIOD_END, agreement_ref="sub_1")
+        ),
+    ),
     ("already_suspended", lambda: steering.check_suspend(EXPIRED, "fraud")),
     ("malformed", lambda: steering.check_suspend(a_trial(), "  ")),
     ("not_suspended", lambda: steering.check_reactivate(a_trial(), "sorry")),
@@ -75,8 +90,8 @@ def test_an_impossible_command_is_refused_with_a_stable_code(code: str, check: C
 
 
 def test_what_can_be_asked_for_is_not_refused() -> None:
-    steering.check_convert(a_trial(card=VISA), When.NOW, brings_card=False)
-    steering.check_convert(EXPIRED, When.NOW, brings_card=True)
+    steering.check_convert(a_trial(card=VISA), When.NOW, NOW, brings_card=False)
+    steering.check_convert(EXPIRED, When.NOW, NOW, brings_card=True)
     steering.check_cancel(a_paid_subscription(cancel_at=PERIOD_END), CancelAt.NOW)
     steering.check_retry(a_past_due_subscription(), NOW)
     steering.check_reactivate(HELD, "cleared")
@@ -102,11 +117,20 @@ def test_an_extension_moves_the_end_from_the_old_one_while_the_trial_runs_and_fr
     assert trial.end_after_extension(EXPIRED, 7, NOW) == NOW + timedelta(days=7)
 
 
-def test_missed_reminders_are_skipped_and_only_the_latest_is_sent() -> None:
-    step = trial.reminded(a_trial(), TRIAL_END - timedelta(hours=30), CAUSE)
-    assert [mail.facts["days_left"] for mail in step.mails] == ["3"]
-    assert [entry.kind for entry in step.entries] == ["reminder_skipped", "trial_ending"]
-    assert [rung.days for rung in step.subscription.reminders] == [1]
+def test_a_cancellation_undone_leaves_out_the_reminders_whose_time_has_passed() -> None:
+    canceled = a_trial(cancel_at=TRIAL_END)
+    after = steering.cancel_withdrawn(canceled, TRIAL_END - timedelta(days=5), CAUSE).subscription
+    assert [rung.days for rung in after.reminders] == [3, 1]
+    assert after.cancel_at is None
+
+
+def test_a_trial_to_be_canceled_that_was_held_is_canceled_at_its_new_end() -> None:
+    held = steering.suspended(a_trial(cancel_at=TRIAL_END), "fraud check", NOW, CAUSE).subscription
+    later = NOW + timedelta(days=30)
+    back = steering.way_back(held, timedelta(days=7), later)
+    after = steering.returned(held, back, (), "all is well", later, CAUSE).subscription
+    assert after.trial_ends_at == TRIAL_END + timedelta(days=30)
+    assert after.cancel_at == after.trial_ends_at
 
 
 def test_a_trial_with_a_card_converts_where_one_without_expires() -> None:
