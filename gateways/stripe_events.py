@@ -39,8 +39,8 @@ class StripeEvents:
             event = json.loads(body)
             found = event["data"]["object"]
             return ProviderEvent(
-                id=str(event["id"]),
-                type=str(event["type"]),
+                id=_named(event["id"]),
+                type=_named(event["type"]),
                 object_id=str(found.get("id") or ""),
                 customer_ref=_customer_of(found),
                 news=NEWS.get(event["type"]),
@@ -70,4 +70,10 @@ def _customer_of(found: Mapping[str, Any]) -> str:
     if found.get("object") == "customer":
         return str(found.get("id") or "")
     customer = found.get("customer")
-    return str(customer.get("id") if isinstance(customer, dict) else customer or "")
+    return str((customer.get("id") if isinstance(customer, dict) else customer) or "")
+
+
+def _named(name: Any) -> str:
+    if not isinstance(name, str) or not name:
+        raise ValueError("its id or type is missing")
+    return name

@@ -1,4 +1,4 @@
-"""The real payments gateway at the counter: Stripe's simulator behind it, over HTTP, and a wire that can lose answers."""
+"""The real payments gateway, with Stripe's simulator behind it over HTTP and a wire that can lose answers."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,0 +1,170 @@
+"""Stripe's webhooks: believed only when signed, and read as hints."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+import stripe
+
+from domain.errors import Rejected
+from domain.news import News
+from domain.ports import ProviderEvent
+from gateways.stripe_events import StripeEvents
+from tests.gateways.till import WEBHOOK_SECRET, Till
+
+OLD_SECRET = "whsec_before_the_rotation"
+SAYS = {
+    "invoice.paid": News.BILL_PAID,
+    "invoice.payment_failed": News.BILL_FAILED,
+    "invoice.payment_action_required": News.BILL_FAILED,
+    "invoice.voided": News.BILL_CLOSED,
+    "invoice.marked_uncollectible": News.BILL_CLOSED,
+    "customer.subscription.deleted": News.AGREEMENT_ENDED,
+    "checkout.session.completed": News.CARD_GIVEN,
+    "payment_method.automatically_updated": News.CARD_CHANGED,
+    "invoice.created": None,
+    "customer.subscription.updated": None,
+    "charge.refunded": None,
+    "something.stripe.thinks.of.later": None,
+}
+
+
+def an_event(kind: str = "invoice.paid", **found: Any) -> bytes:
+    thing = {"id": "in_1", "object": "invoice", "customer": "cus_1"} | found
+    return json.dumps({"id": "evt_1", "object": "event", "type": kind, "data": {"object": thing}}).encode()
+
+
+def signed(body: bytes, secret: str = WEBHOOK_SECRET, age: int = 0) -> str:
+    at = int(time.time()) - age
+    return stripe.WebhookSignature.generate_signature_header(body.decode(), secret, at)
+
+
+def read(body: bytes, signature: str | None = None) -> ProviderEvent:
+    return StripeEvents([WEBHOOK_SECRET]).read(body, signed(body) if signature is None else signature)
+
+
+@pytest.mark.parametrize(("kind", "news"), SAYS.items(), ids=SAYS.keys())
+def test_an_event_is_read_by_its_type(kind: str, news: News | None) -> None:
+    assert read(an_event(kind)) == ProviderEvent("evt_1", kind, "in_1", "cus_1", news)
+
+
+@pytest.mark.parametrize(
+    ("found", "customer_ref"),
+    [
+        pytest.param({"customer": "cus_1"}, "cus_1", id="by its id"),
+        pytest.param({"customer": {"id": "cus_2", "object": "customer", "name": "Ada"}}, "cus_2", id="expanded"),
+        pytest.param({"id": "cus_3", "object": "customer"}, "cus_3", id="itself"),
+        pytest.param({"customer": None}, "", id="not at all"),
+        pytest.param({"customer": {"object": "customer"}}, "", id="without an id"),
+    ],
+)
+def test_the_customer_is_found_when_told(found: dict[str, Any], customer_ref: str) -> None:
+    assert read(an_event(**found)).customer_ref == customer_ref
+
+
+def test_an_object_without_an_id_is_read_too() -> None:
+    assert read(an_event("balance.available", id=None)).object_id == ""
+
+
+def test_both_secrets_are_believed_while_one_is_being_rotated() -> None:
+    events = StripeEvents([WEBHOOK_SECRET, OLD_SECRET])
+    body = an_event()
+
+    for secret in (WEBHOOK_SECRET, OLD_SECRET):
+        assert events.read(body, signed(body, secret)).id == "evt_1"
+    with pytest.raises(Rejected) as rejected:
+        StripeEvents([WEBHOOK_SECRET]).read(body, signed(body, OLD_SECRET))
+    assert rejected.value.code == "bad_signature"
+
+
+def test_at_least_one_secret_is_needed() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        StripeEvents([])
+
+
+def test_a_body_is_not_believed_when_it_was_changed_after_signing() -> None:
+    genuine = an_event(id="in_1")
+
+    with pytest.raises(Rejected) as rejected:
+        read(genuine.replace(b"in_1", b"in_2"), signed(genuine))
+
+    assert rejected.value.code == "bad_signature"
+
+
+@pytest.mark.parametrize(
+    "signature",
+    ["", "v1=abc", "t=now,v1=abc", "t=1", "t=1,v0=abc", ",", "t", "t=99999999999999999999,v1=a", "t=1,v1=gefälscht"],
+)
+def test_a_signature_that_is_none_is_not_believed(signature: str) -> None:
+    with pytest.raises(Rejected) as rejected:
+        read(an_event(), signature)
+
+    assert rejected.value.code == "bad_signature"
+    assert WEBHOOK_SECRET not in str(rejected.value)
+
+
+def test_a_signature_is_not_believed_when_it_is_older_than_five_minutes() -> None:
+    body = an_event()
+    assert read(body, signed(body, age=290)).id == "evt_1"
+
+    for secrets in ([WEBHOOK_SECRET], [OLD_SECRET, WEBHOOK_SECRET]):
+        with pytest.raises(Rejected, match="too old") as rejected:
+            StripeEvents(secrets).read(body, signed(body, age=310))
+        assert rejected.value.code == "stale_signature"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"{}",
+        b'{"id":"evt_1","type":"invoice.paid"}',
+        b'{"id":"evt_1","type":"invoice.paid","data":null}',
+        b'{"id":"evt_1","type":"invoice.paid","data":{"object":"in_1"}}',
+        b'{"id":"evt_1","data":{"object":{}}}',
+        b'{"type":"invoice.paid","data":{"object":{}}}',
+        b'{"id":null,"type":"invoice.paid","data":{"object":{}}}',
+        b'{"id":"evt_1","type":["invoice.paid"],"data":{"object":{}}}',
+        b'{"id":"evt_1","type":null,"data":{"object":{}}}',
+    ],
+)
+def test_a_signed_body_that_is_no_event_is_rejected(body: bytes) -> None:
+    with pytest.raises(Rejected) as rejected:
+        read(body)
+
+    assert rejected.value.code == "bad_event"
+
+
+def test_a_body_that_is_no_text_is_rejected() -> None:
+    with pytest.raises(Rejected) as rejected:
+        read(b"\xff\xfe", "t=1,v1=abc")
+
+    assert rejected.value.code == "bad_event"
+
+
+async def test_the_events_of_a_life_are_read_as_they_come(till: Till) -> None:
+    wallet, agreement, bill = await till.owing()
+    back = "https://shop.example"
+    page = await till.payments.open_checkout(wallet.customer_ref, "s", back, back, key="checkout/1")
+    session = page.rpartition("/")[2]
+    till.simulator.complete_checkout(session)
+    await till.payments.end(agreement, bill, key="end")
+
+    listed = await till.client.v1.events.list_async({"limit": 100})
+    bodies = [json.dumps(event.to_dict(), default=str).encode() for event in reversed(listed.data)]
+    told = [event for event in (read(body) for body in bodies) if event.news is not None]
+
+    first = (await till.bills(wallet))[0]["id"]
+    assert [(event.news, event.object_id) for event in told] == [
+        (News.BILL_PAID, first),
+        (News.BILL_FAILED, bill),
+        (News.CARD_GIVEN, session),
+        (News.BILL_CLOSED, bill),
+        (News.AGREEMENT_ENDED, agreement),
+    ]
+    assert {event.customer_ref for event in told} == {wallet.customer_ref}
