@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.harness.callers import PROBLEM, Caller, a_sign_up
 
-BOUNDED = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+BOUNDED = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 TEXT = st.text(st.characters(exclude_categories=()), max_size=60)  # lone surrogates and control characters too
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXT,

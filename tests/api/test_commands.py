@@ -58,7 +58,7 @@ WAY_THERE: dict[str, list[tuple[str, dict[str, Any]]]] = {
 }
 
 MALFORMED: list[tuple[str, str, Any]] = [
-    *(("extend-trial", "days", {"days": days} | REASON) for days in (0, -1, 91, "7", 1.5, None, True)),
+    *(("extend-trial", "days", {"days": days, **REASON}) for days in (0, -1, 91, "7", 1.5, None, True)),
     ("extend-trial", "days", REASON),
     ("extend-trial", "reason", {"days": 7}),
     ("extend-trial", "reason", {"days": 7, "reason": "  "}),

@@ -1,6 +1,7 @@
 """Who may do what: keys and their roles."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from sandbox.stack import Stack
 from storage.keys import ApiKeys, Role
 from tests.harness.callers import Caller, a_sign_up, problem_of, written
 
-BODIES = {
+BODIES: dict[str, dict[str, Any]] = {
     "suspend": {"reason": "chargeback"},
     "reactivate": {"reason": "settled"},
     "extend-trial": {"days": 7, "reason": "holidays"},

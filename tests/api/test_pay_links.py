@@ -33,7 +33,7 @@ async def link_in_mail(product: Product, name: str, made: dict[str, object]) -> 
     life = Life(product, name, made)
     while not (mails := await product.mails(name)):
         await life.stands()
-    return next(word for word in mails[-1]["text"].split() if "/pay/" in word)
+    return next(word for word in str(mails[-1]["text"]).split() if "/pay/" in word)
 
 
 async def test_a_link_leads_to_the_page_that_takes_a_card(
