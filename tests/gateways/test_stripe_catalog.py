@@ -114,7 +114,9 @@ async def test_an_archived_price_is_refused_before_anyone_subscribes_to_it(till:
     made = await prices(till.client)
     await till.client.v1.prices.update_async(made[STARTER.lookup_key]["id"], {"active": False})
 
-    with pytest.raises(GatewayRefused, match="archived.*unarchive it there, or raise the catalog's version") as refused:
+    with pytest.raises(
+        GatewayRefused, match=r"archived.*unarchive it there, or raise the catalog's version"
+    ) as refused:
         await push(till.client, CATALOG)
 
     assert refused.value.code == "price_archived"

@@ -37,7 +37,7 @@ def an_event(kind: str = "invoice.paid", **found: Any) -> bytes:
 
 def signed(body: bytes, secret: str = WEBHOOK_SECRET, age: int = 0) -> str:
     at = int(time.time()) - age
-    return stripe.WebhookSignature.generate_signature_header(body.decode(), secret, at)
+    return str(stripe.WebhookSignature.generate_signature_header(body.decode(), secret, at))
 
 
 def read(body: bytes, signature: str | None = None) -> ProviderEvent:
