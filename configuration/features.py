@@ -46,7 +46,6 @@ class Feature(Strict):
         return self
 
 
-Features = Mapping[str, Feature]
 Entitlements = dict[str, object]
 
 

@@ -14,7 +14,6 @@ from domain.reminders import Reminder
 MAX_EXTENSION_DAYS = 90
 TOO_CLOSE = timedelta(hours=12)
 """A late reminder that comes so shortly before the next one is left to that."""
-TRIAL_MAILS = (Occasion.TRIAL_STARTED, Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED)
 
 
 def started(subscription: Subscription, now: datetime, cause: Cause) -> Step:

@@ -1,13 +1,11 @@
 """List objects and their pages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.stripe.errors import invalid, missing_resource
 from sandbox.stripe.events import shown
 from sandbox.stripe.store import Object
-
-Wanted = Callable[[Object], bool]
 
 
 def list_of(data: Sequence[Object], url: str, *, has_more: bool = False) -> Object:
