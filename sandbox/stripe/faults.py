@@ -23,10 +23,13 @@ class _Settable:
                 raise ValueError(f"{name} must be a number from 0 on, or true or false, not {value!r}")
             if name in _RATES and value > 1:
                 raise ValueError(f"{name} is a probability from 0 to 1, not {value!r}")
+            if name == "status" and value not in _ERRORS:
+                raise ValueError(f"status is an HTTP status of an error, 400 to 599, not {value!r}")
         return cls(**settings)
 
 
 _RATES = {"drop", "duplicate", "reorder", "error_rate"}
+_ERRORS = range(400, 600)
 
 
 @dataclass(frozen=True)

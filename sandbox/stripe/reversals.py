@@ -148,8 +148,8 @@ def dispute_charge(world: World, charge: Object) -> Object:
     return dispute
 
 
-def latest_paid_charge(world: World, customers: list[str]) -> Object:
-    """The newest charge of these that was paid and has neither been refunded nor disputed.
+def latest_paid_charge(world: World, name: str, customers: list[str]) -> Object:
+    """The newest charge of *customers*, all called *name*, that was paid and has neither been refunded nor disputed.
 
     Raises:
         ValueError: there is none.
@@ -159,4 +159,4 @@ def latest_paid_charge(world: World, customers: list[str]) -> Object:
         for charge in world.store.find("charge", customer=customer):
             if charge["paid"] and not charge["refunded"] and not charge["disputed"]:
                 return charge
-    raise ValueError(f"{customers[0]} has no paid charge that could go back; let them pay an invoice first")
+    raise ValueError(f"{name!r} has no paid charge that could go back; let them pay an invoice first")

@@ -1,6 +1,7 @@
 """The simulator as the sandbox and the tests hold it."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from sandbox.stripe.cards import Bank
 from sandbox.stripe.clock import Clocks
 from sandbox.stripe.errors import StripeFailure
 from sandbox.stripe.events import Events, shown
+from sandbox.stripe.expand import STRIPES_DEEPEST
 from sandbox.stripe.faults import ApiFaults, Faults, WebhookFaults
 from sandbox.stripe.passing_time import catch_up
 from sandbox.stripe.payment_methods import default_of
@@ -25,18 +27,21 @@ from sandbox.stripe.world import World
 TICK = 1.0
 """Seconds between looks at what real time has made due."""
 
+_log = logging.getLogger(__name__)
+
 
 class StripeSimulator:
     """As much of Stripe as Tenure uses, in test mode, with a clock per customer.
 
-    A customer is named by `metadata.external_id` or by the Stripe id.
+    A customer is named by `metadata.external_id` or by the Stripe id. Clocks and webhooks can be asked about before
+    Stripe has met the customer; what concerns cards and charges is a LookupError until then.
 
     Args:
         store: an SQLite file that survives a killed process; None keeps all in memory.
         api_key: what callers must present.
         webhook_secret: signs the events.
         finalize_after: between a renewal's draft invoice and its charge.
-        deepest_expansion: levels that an `expand[]` may have; Stripe refuses more than 4, None refuses none.
+        deepest_expansion: levels that an `expand[]` may have; None for any number.
 
     """
 
@@ -47,7 +52,7 @@ class StripeSimulator:
         api_key: str,
         webhook_secret: str,
         finalize_after: timedelta = timedelta(hours=1),
-        deepest_expansion: int | None = None,
+        deepest_expansion: int | None = STRIPES_DEEPEST,
     ) -> None:
         self._store = Store(store)
         self._clocks = Clocks(self._store)
@@ -105,7 +110,11 @@ class StripeSimulator:
     async def _tick(self) -> None:
         while True:
             for customer in self._store.all_due():
-                await self._catch_up(customer)
+                try:
+                    await self._catch_up(customer)
+                except Exception:  # noqa: BLE001 - whatever it is, only this customer is to suffer
+                    # Undone, and tried again at the next look; the other customers' time goes on.
+                    _log.exception("what is due for %s failed in the simulator", customer)
             await asyncio.sleep(TICK)
 
     async def _catch_up(self, stripe_id: str) -> None:
@@ -155,12 +164,26 @@ class StripeSimulator:
     def set_card_answers(self, customer: str, answers: Sequence[str]) -> None:
         """How the card on file answers its next charges; the last answer stays.
 
+        A customer who has no card yet gets them for the first one.
+
         Raises:
+            LookupError: Stripe knows no such customer.
             ValueError: an answer is neither `ok` nor a decline code of Stripe.
 
         """
+        self._known(customer)
         with self._store.transaction():
             self._world.bank.instruct(customer, self._card_on_file(customer), answers)
+
+    def _known(self, customer: str) -> list[str]:
+        """The Stripe ids of a customer that there is."""
+        known = [each for each in self._clocks.stripe_ids(customer) if self._store.get(each, "customer") is not None]
+        if not known:
+            raise LookupError(
+                f"Stripe knows no customer {customer!r}: give the external_id (or Stripe id) of one who has given a "
+                "card or been sent to a checkout"
+            )
+        return known
 
     def _card_on_file(self, customer: str) -> str | None:
         for stripe_id in self._clocks.stripe_ids(customer):
@@ -192,17 +215,30 @@ class StripeSimulator:
         new_api = None if stripe is None else ApiFaults.of(stripe)
         self._faults.webhooks = new_webhooks or self._faults.webhooks
         self._faults.api = new_api or self._faults.api
+        self._deliverer.hurry()
 
     def dispute(self, customer: str) -> Object:
-        """The customer's bank disputes the latest paid charge."""
+        """The customer's bank disputes the latest paid charge.
+
+        Raises:
+            LookupError: Stripe knows no such customer.
+            ValueError: no charge of theirs can go back.
+
+        """
         with self._store.transaction():
-            charge = reversals.latest_paid_charge(self._world, self._clocks.stripe_ids(customer))
+            charge = reversals.latest_paid_charge(self._world, customer, self._known(customer))
             return shown(reversals.dispute_charge(self._world, charge))
 
     def refund(self, customer: str) -> Object:
-        """Somebody refunds the latest paid charge in Stripe's dashboard."""
+        """Somebody refunds the latest paid charge in Stripe's dashboard.
+
+        Raises:
+            LookupError: Stripe knows no such customer.
+            ValueError: no charge of theirs can go back.
+
+        """
         with self._store.transaction():
-            charge = reversals.latest_paid_charge(self._world, self._clocks.stripe_ids(customer))
+            charge = reversals.latest_paid_charge(self._world, customer, self._known(customer))
             left = charge["amount"] - charge["amount_refunded"]
             return shown(reversals.refund_charge(self._world, charge, left, {}))
 

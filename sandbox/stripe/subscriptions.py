@@ -168,18 +168,16 @@ def updated(world: World, subscription: Object, before: Object) -> None:
 
 
 def status_follows(world: World, invoice: Object) -> None:
-    """Bring the subscription in line with its invoices: behind while one is open after a try, else active."""
+    """Bring the subscription in line with its newest final invoice: behind while that is open after a try."""
     subscription = world.store.get(invoice["_subscription"], "subscription")
     if subscription is None:
         return
-    open_ones = [
-        each
-        for each in world.store.find("invoice", parent=subscription["id"])
-        if each["status"] == "open" and each["attempted"]
-    ]
-    if open_ones and subscription["status"] == "active":
+    final = (each for each in world.store.find("invoice", parent=subscription["id"]) if each["number"] is not None)
+    newest = next(final, invoice)
+    is_behind = newest["status"] == "open" and newest["attempted"]
+    if is_behind and subscription["status"] == "active":
         set_status(world, subscription, "past_due")
-    elif not open_ones and subscription["status"] in BEHIND:
+    elif not is_behind and subscription["status"] in BEHIND:
         set_status(world, subscription, "active")
 
 

@@ -13,14 +13,22 @@ from sandbox.stripe.events import shown
 from sandbox.stripe.faults import Faults
 from sandbox.stripe.store import Store
 
-FIRST_PAUSE = 0.2
-TRIES = 10
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+PATIENT_TRIES = 5
+"""An event that was refused more often lets the others of its customer go first."""
+TRIES = 25_000
+"""With the longest pause between them these take the three days after which Stripe gives up."""
 ANSWER_WITHIN = 10
 
 
 def signature(payload: str, secret: str, at: int) -> str:
     signed = hmac.new(secret.encode(), f"{at}.{payload}".encode(), hashlib.sha256).hexdigest()
     return f"t={at},v1={signed}"
+
+
+def pause_after(tries: int) -> float:
+    """Seconds until an event that was refused so often is sent again."""
+    return min(FIRST_PAUSE * 2.0 ** min(tries - 1, 30), LONGEST_PAUSE)
 
 
 class Deliverer:
@@ -35,6 +43,7 @@ class Deliverer:
         self._lanes: dict[str, asyncio.Task[None]] = {}
         self._held: set[str] = set()
         self._progress = asyncio.Condition()
+        self._news = asyncio.Event()
 
     @property
     def url(self) -> str | None:
@@ -44,6 +53,7 @@ class Deliverer:
     def url(self, url: str | None) -> None:
         self._url = url
         self._kick_all()
+        self.hurry()
 
     async def start(self) -> None:
         if self._client is None:
@@ -67,6 +77,11 @@ class Deliverer:
         self._held.discard(lane)
         self.kick(lane)
 
+    def hurry(self) -> None:
+        """Whoever waits before a delivery stops waiting: things may be better now."""
+        self._news.set()
+        self._news.clear()
+
     def kick(self, lane: str) -> None:
         """Work off what waits in this lane, unless that is being done, or must not be."""
         if self._client is None or self._url is None or lane in self._held or lane in self._lanes:
@@ -85,7 +100,10 @@ class Deliverer:
 
     def _waiting(self, lane: str) -> list[tuple[str, int]]:
         rows = self._store.ask(
-            "SELECT event, attempts FROM deliveries WHERE state = 'pending' AND lane = ? ORDER BY seq LIMIT 2", lane
+            "SELECT event, attempts FROM deliveries WHERE state = 'pending' AND lane = ? "
+            "ORDER BY attempts > ?, seq LIMIT 2",
+            lane,
+            PATIENT_TRIES,
         )
         return [(event, attempts) for event, attempts in rows]
 
@@ -103,7 +121,7 @@ class Deliverer:
     async def _deliver(self, event: str, attempts: int) -> None:
         faults = self._faults.webhooks
         if faults.delay_s:
-            await asyncio.sleep(faults.delay_s)
+            await self._pause(faults.delay_s)
         if self._faults.happens(faults.drop):
             self._mark(event, "dropped", attempts)
             return
@@ -116,7 +134,11 @@ class Deliverer:
             self._mark(event, "failed", attempts + 1)
         else:
             self._mark(event, "pending", attempts + 1)
-            await asyncio.sleep(FIRST_PAUSE * 2**attempts)
+            await self._pause(pause_after(attempts + 1))
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), seconds)
 
     def _mark(self, event: str, state: str, attempts: int) -> None:
         self._store.tell("UPDATE deliveries SET state = ?, attempts = ? WHERE event = ?", state, attempts, event)

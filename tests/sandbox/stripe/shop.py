@@ -1,5 +1,6 @@
 """A shop that sells plans on the simulator, and an inbox for its webhooks."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,11 @@ def plain(thing: Any) -> dict[str, Any]:
 
 def moment(epoch: int) -> datetime:
     return datetime.fromtimestamp(epoch, UTC)
+
+
+def period_of(subscription: dict[str, Any]) -> tuple[int, int]:
+    item = subscription["items"]["data"][0]
+    return item["current_period_start"], item["current_period_end"]
 
 
 @dataclass
@@ -109,22 +115,32 @@ class Shop:
 
 
 class Inbox:
-    """Receives webhooks, checks their signature, and refuses as many as it is told to."""
+    """Receives webhooks, checks their signature, and refuses as many, or such kinds, as it is told to."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.refuses = 0
+        self.unwelcome: set[str] = set()
+        self._news = asyncio.Condition()
         self.app = Starlette(routes=[Route("/hooks", self._receive, methods=["POST"])])
 
     async def _receive(self, request: Request) -> Response:
         payload = await request.body()
         signature = request.headers["Stripe-Signature"]
         stripe.WebhookSignature.verify_header(payload.decode(), signature, WEBHOOK_SECRET, tolerance=300)
-        if self.refuses:
-            self.refuses -= 1
+        event = json.loads(payload)
+        if self.refuses or event["type"] in self.unwelcome:
+            self.refuses = max(0, self.refuses - 1)
             return Response(status_code=503)
-        self.events.append(json.loads(payload))
+        async with self._news:
+            self.events.append(event)
+            self._news.notify_all()
         return Response()
+
+    async def has(self, kind: str) -> None:
+        """Wait until an event of this kind has come."""
+        async with asyncio.timeout(SETTLE_WITHIN), self._news:
+            await self._news.wait_for(lambda: kind in self.kinds)
 
     @property
     def kinds(self) -> list[str]:

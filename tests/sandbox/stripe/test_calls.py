@@ -9,7 +9,7 @@ import stripe
 
 from sandbox.stripe import StripeSimulator
 from tests.sandbox.stripe.published import answer_problems, parameter_problems
-from tests.sandbox.stripe.shop import API_KEY, Shop
+from tests.sandbox.stripe.shop import API_KEY, Shop, plain
 
 
 class Wire:
@@ -52,6 +52,11 @@ async def test_a_wrong_key_is_refused(wire_to: Wire) -> None:
         (
             "/v1/subscriptions",
             {"customer": "cus_x", "items[0][price]": "p"},
+            (400, "resource_missing", "customer"),
+        ),
+        (
+            "/v1/payment_methods/pm_x/attach",
+            {"customer": "cus_x"},
             (400, "resource_missing", "customer"),
         ),
         ("/v1/invoices/in_x/pay", {}, (404, "resource_missing", "invoice")),
@@ -106,7 +111,7 @@ async def test_a_refused_request_frees_its_key(wire_to: Wire) -> None:
 
 
 async def test_a_second_request_is_turned_away_while_the_first_runs(shop: Shop, wire_to: Wire) -> None:
-    shop.simulator.set_faults(stripe={"delay_s": 0.2})
+    shop.simulator.set_faults(stripe={"delay_s": 1})
 
     answers = await asyncio.gather(*(wire_to.post("/v1/customers", "try-1") for _ in range(2)))
 
@@ -151,13 +156,16 @@ async def test_lists_come_in_pages(shop: Shop) -> None:
 async def test_ids_are_expanded_to_what_they_name(shop: Shop) -> None:
     ada = await shop.customer()
     params: Any = {"expand": ["invoice_settings.default_payment_method", "subscriptions"]}
-    subscription = await shop.subscribe(
-        ada, expand=["latest_invoice.payments.data.payment.payment_intent.latest_charge", "customer"]
-    )
-    payment = subscription["latest_invoice"]["payments"]["data"][0]["payment"]
-    charge = payment["payment_intent"]["latest_charge"]
-    assert (charge["paid"], charge["payment_intent"]) == (True, payment["payment_intent"]["id"])
+    subscription = await shop.subscribe(ada, expand=["latest_invoice.payments", "customer"])
     assert subscription["customer"]["id"] == ada
+    bill = subscription["latest_invoice"]
+    intent = bill["payments"]["data"][0]["payment"]["payment_intent"]
+    invoice = await shop.client.v1.invoices.retrieve_async(
+        bill["id"], {"expand": ["payments.data.payment.payment_intent"]}
+    )
+    assert plain(invoice)["payments"]["data"][0]["payment"]["payment_intent"]["id"] == intent
+    paid: Any = await shop.client.v1.payment_intents.retrieve_async(intent, {"expand": ["latest_charge"]})
+    assert (paid.latest_charge.paid, paid.latest_charge.payment_intent) == (True, intent)
 
     customer = await shop.client.v1.customers.retrieve_async(ada, params)
     method: Any = customer.invoice_settings.default_payment_method  # type: ignore[union-attr]
@@ -167,6 +175,15 @@ async def test_ids_are_expanded_to_what_they_name(shop: Shop) -> None:
     assert "payments" not in bare[0]
     with pytest.raises(stripe.InvalidRequestError, match=r"cannot be expanded \(nothing\)"):
         await shop.client.v1.customers.retrieve_async(ada, {"expand": ["nothing"]})
+
+
+async def test_nothing_is_expanded_deeper_than_four_levels(shop: Shop) -> None:
+    ada = await shop.customer()
+
+    with pytest.raises(stripe.InvalidRequestError, match="more than 4 levels"):
+        await shop.subscribe(ada, expand=["latest_invoice.payments.data.payment.payment_intent"])
+
+    assert await shop.invoices(ada) == []
 
 
 def test_the_description_finds_what_is_wrong() -> None:

@@ -73,7 +73,10 @@ async def test_a_checkout_puts_a_card_on_file_and_leads_back(shop: Shop, inbox: 
     ada = await shop.customer(card=None)
     session = await _checkout(shop, ada)
 
-    assert "ada@example.com" in (await _browser(session["url"])).text
+    page = (await _browser(session["url"])).text
+    assert "ada@example.com" in page
+    assert '<form method="post">' in page
+    assert '<option value="pm_card_mastercard">' in page
     done = await _browser(session["url"], payment_method="pm_card_mastercard")
 
     assert done.status_code == 303
@@ -146,7 +149,9 @@ async def test_a_customer_authenticates_on_the_page_of_the_invoice(shop: Shop) -
     assert (await shop.subscription(subscription["id"]))["status"] == "active"
     assert "paid" in (await _browser(url)).text
     pdf = await _browser((await shop.invoices(ada))[-1]["invoice_pdf"])
+    assert pdf.headers["content-type"] == "application/pdf"
     assert pdf.content.startswith(b"%PDF-1.4")
+    assert b"Total 49.00 USD, paid" in pdf.content
 
 
 async def test_the_page_says_so_when_the_card_is_declined_again(shop: Shop) -> None:
@@ -195,9 +200,10 @@ async def test_a_charge_is_refunded_once(shop: Shop, inbox: Inbox) -> None:
 
 
 async def test_a_dispute_is_told_by_webhook(shop: Shop, inbox: Inbox) -> None:
-    with pytest.raises(ValueError, match="no paid charge"):
+    ada = await shop.customer()
+    with pytest.raises(ValueError, match="'ada' has no paid charge"):
         shop.simulator.dispute("ada")
-    await shop.subscribe(await shop.customer())
+    await shop.subscribe(ada)
 
     dispute = shop.simulator.dispute("ada")
 

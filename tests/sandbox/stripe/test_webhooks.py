@@ -1,12 +1,13 @@
 """Webhooks: signed, in order, again until accepted; and what faults do to them."""
 
-import asyncio
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from sandbox.stripe import StripeSimulator
+from sandbox.stripe.webhooks import LONGEST_PAUSE, TRIES, pause_after
 from tests.sandbox.stripe.conftest import Stage
 from tests.sandbox.stripe.shop import API_KEY, SETTLE_WITHIN, WEBHOOK_SECRET, Inbox, Shop
 
@@ -87,6 +88,11 @@ async def test_an_impossible_fault_is_refused(shop: Shop, faults: dict[str, obje
         shop.simulator.set_faults(webhooks=faults)
 
 
+async def test_an_injected_failure_is_an_error_of_http(shop: Shop) -> None:
+    with pytest.raises(ValueError, match="400 to 599, not 200"):
+        shop.simulator.set_faults(stripe={"error_rate": 1, "status": 200})
+
+
 async def test_everything_is_there_again_and_delivered_after_a_restart(
     tmp_path: Path, shop: Shop, stripe_stage: Stage, inbox: Inbox, inbox_stage: Stage
 ) -> None:
@@ -94,9 +100,10 @@ async def test_everything_is_there_again_and_delivered_after_a_restart(
     first.base_url, stripe_stage.app = stripe_stage.url, first.app
     first.webhook_url = f"{inbox_stage.url}/hooks"
     story = Shop(first, shop.client)
-    first.set_card_answers("ada", ["ok", "insufficient_funds"])
     await first.advance("ada", first.now("ada") + timedelta(days=3))
-    subscription = await story.subscribe(await story.customer())
+    ada = await story.customer()
+    first.set_card_answers("ada", ["ok", "insufficient_funds"])
+    subscription = await story.subscribe(ada)
     boundary = first.next_boundary("ada")
     ahead = first.now("ada") - first.now("nobody")
 
@@ -129,4 +136,38 @@ async def test_an_event_is_given_up_and_kept_when_nobody_answers(
     assert await shop.simulator.webhooks_settled("ada", SETTLE_WITHIN)
     missed = await shop.client.v1.events.list_async({"delivery_success": False})
     assert len(missed.data) == 2
-    assert len(asyncio.all_tasks()) < 50
+
+
+async def test_an_event_that_is_always_refused_lets_the_others_go_first(
+    shop: Shop, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.stripe.webhooks.PATIENT_TRIES", 1)
+    monkeypatch.setattr("sandbox.stripe.webhooks.FIRST_PAUSE", 0.01)
+    inbox.unwelcome = {"customer.created"}
+
+    await shop.customer()
+    await inbox.has("payment_method.attached")
+    assert not await shop.simulator.webhooks_settled("ada", 0)
+    inbox.unwelcome = set()
+
+    assert await shop.simulator.webhooks_settled("ada", SETTLE_WITHIN)
+    assert inbox.kinds == SIGN_UP[::-1]
+
+
+async def test_late_events_come_at_once_when_the_fault_is_healed(shop: Shop, inbox: Inbox) -> None:
+    shop.simulator.set_faults(webhooks={"delay_s": 3600})
+    await shop.customer()
+    assert not await shop.simulator.webhooks_settled("ada", 0.05)
+
+    shop.simulator.set_faults(webhooks={})
+
+    assert await shop.simulator.webhooks_settled("ada", SETTLE_WITHIN)
+    assert inbox.kinds == SIGN_UP
+
+
+def test_pauses_between_deliveries_grow_up_to_a_bound_and_last_for_three_days() -> None:
+    pauses = [pause_after(tries) for tries in range(1, TRIES)]
+
+    assert all(later > earlier for earlier, later in pairwise(pauses[:6]))
+    assert max(pauses) == LONGEST_PAUSE
+    assert timedelta(days=2.5) < timedelta(seconds=sum(pauses)) < timedelta(days=3.5)
