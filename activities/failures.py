@@ -58,7 +58,11 @@ def _restored(failure: ApplicationError) -> TenureError | None:
     return Rejected(failure.message, code=code) if kind == "Rejected" else None
 
 
-def refusal(error: ActivityError) -> ApplicationError | None:
+STEP_FAILED = (ActivityError, ApplicationError)
+"""What a workflow sees of an activity that was refused for good; a local one raises its own error as it is."""
+
+
+def refusal(error: FailureError) -> ApplicationError | None:
     """The refusal inside a failed activity, fit to be raised from an update; None if it was no refusal."""
     carried = as_tenure_error(error)
     return None if carried is None else as_failure(carried)

@@ -1,5 +1,6 @@
 """Moving money and keeping cards: the activities on the payments queue."""
 
+import hashlib
 from dataclasses import dataclass
 
 from temporalio import activity
@@ -99,10 +100,19 @@ class PaymentActivities:
                     request.customer_ref, request.agreement_ref, request.payment_method, key=request.key
                 )
                 return Wallet(request.customer_ref, card)
-            contact = await self._records.contact(request.customer)
-            wallet = await self._payments.open_wallet(contact, request.payment_method, key=request.key)
-            await self._records.remember_wallet(request.customer, wallet.customer_ref)
+            return await self._wallet(request.customer, request.payment_method, key=request.key)
+
+    async def _wallet(self, customer: str, payment_method: str | None, *, key: str) -> Wallet:
+        """The customer's one wallet, also when several sign-ups of theirs open it at the same time."""
+        contact = await self._records.contact(customer)
+        opening = f"{contact.email}\n{contact.name}\n{payment_method}".encode()
+        new_key = f"{customer}/wallet/{hashlib.sha256(opening).hexdigest()[:16]}"
+        wallet = await self._payments.open_wallet(contact, payment_method, key=key if contact.customer_ref else new_key)
+        kept = await self._records.remember_wallet(customer, wallet.customer_ref)
+        if kept == wallet.customer_ref:
             return wallet
+        card = await self._payments.put_card(kept, "", payment_method, key=key) if payment_method else None
+        return Wallet(kept, card)
 
     @activity.defn
     async def adopt_checkout(self, request: AdoptRequest) -> Wallet | None:
@@ -163,10 +173,7 @@ class PaymentActivities:
         with as_temporal_failures():
             customer_ref = request.customer_ref
             if not customer_ref:
-                contact = await self._records.contact(request.customer)
-                wallet = await self._payments.open_wallet(contact, None, key=f"{request.customer}/wallet")
-                customer_ref = wallet.customer_ref
-                await self._records.remember_wallet(request.customer, customer_ref)
+                customer_ref = (await self._wallet(request.customer, None, key=request.key)).customer_ref
             url = await self._payments.open_checkout(
                 customer_ref, request.subscription, request.success_url, request.cancel_url, key=request.key
             )

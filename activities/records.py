@@ -22,6 +22,14 @@ class AnchorRequest:
     now: datetime
 
 
+@dataclass(frozen=True)
+class ForgetRequest:
+    """Tells which sign-up of which customer was refused."""
+
+    customer: str
+    subscription: str
+
+
 class RecordActivities:
     """The database activities; one per worker."""
 
@@ -47,7 +55,7 @@ class RecordActivities:
             return reminders_for(request.ends_at, request.trial, contact.timezone, now=request.now)
 
     @activity.defn
-    async def forget_sign_up(self, customer: str) -> None:
-        """Remove the customer of a refused sign-up. Idempotent; one with a subscription stays."""
+    async def forget_sign_up(self, request: ForgetRequest) -> None:
+        """Remove the customer of a refused sign-up. Idempotent; one with a subscription, or about to, stays."""
         with as_temporal_failures():
-            await self._records.forget_sign_up(customer)
+            await self._records.forget_sign_up(request.customer, request.subscription)

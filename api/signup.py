@@ -41,6 +41,7 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
         timezone=wish.customer.timezone,
         locale=wish.customer.locale,
         metadata=wish.metadata,
+        signing_up=subscription_id,
     )
     now = datetime.now(UTC)
     subscription = Subscription(

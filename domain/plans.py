@@ -92,8 +92,7 @@ class Catalog:
         price = self._price(chosen.prices, chosen.name, interval)
         items = [Item(self.lookup_key(plan, interval), quantity)]
         total = price * quantity
-        units = {code: count for code, count in (add_ons or {}).items() if count > 0}
-        for code, count in units.items():
+        for code, count in (add_ons or {}).items():
             add_on = self.add_ons.get(code)
             if add_on is None:
                 known = ", ".join(self.add_ons) or "none"
@@ -102,8 +101,10 @@ class Catalog:
                     field="add_ons",
                     code="unknown_add_on",
                 )
-            total += self._price(add_on.prices, add_on.name, interval) * count
-            items.append(Item(self.lookup_key(code, interval), count))
+            if count > 0:
+                total += self._price(add_on.prices, add_on.name, interval) * count
+                items.append(Item(self.lookup_key(code, interval), count))
+        units = {code: count for code, count in (add_ons or {}).items() if count > 0}
         return Selection(plan, chosen.name, interval, quantity, units, tuple(items), total)
 
     def _plan(self, code: str) -> Plan:

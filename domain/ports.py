@@ -137,12 +137,16 @@ class Records(Protocol):
         """
         ...
 
-    async def remember_wallet(self, customer: str, customer_ref: str) -> None:
-        """Keep the customer's id at the provider."""
+    async def remember_wallet(self, customer: str, customer_ref: str) -> str:
+        """Keep the customer's id at the provider and return it: the one that was kept first, should there be another.
+
+        Raises:
+            Rejected: code `unknown_customer`.
+        """
         ...
 
-    async def forget_sign_up(self, customer: str) -> None:
-        """Remove a customer for whom no subscription came about."""
+    async def forget_sign_up(self, customer: str, subscription: str) -> None:
+        """Remove a customer for whom no subscription came about, unless another sign-up of theirs is under way."""
         ...
 
 

@@ -29,17 +29,23 @@ class Customers:
         timezone: str | None = None,
         locale: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        signing_up: str | None = None,
     ) -> str:
         """Keep a customer, new or known by their external id, and return our id for them.
 
-        What is None stays as it was; for a new customer it becomes UTC, English and no metadata.
+        What is None stays as it was; for a new customer it becomes UTC, English and no metadata. *signing_up* is the
+        subscription they ask for: the customer stays until that sign-up was refused or has become theirs.
         """
         given = {"name": name, "timezone": timezone, "locale": locale, "metadata": dict(metadata) if metadata else None}
         told = {"email": email} | {column: value for column, value in given.items() if value is not None}
+        asked_for = [] if signing_up is None else [UUID(signing_up)]
         statement = (
             insert(customers)
-            .values(id=uuid4(), tenant=tenant, external_id=external_id, **NEW_CUSTOMER | told)
-            .on_conflict_do_update(index_elements=[customers.c.tenant, customers.c.external_id], set_=told)
+            .values(id=uuid4(), tenant=tenant, external_id=external_id, signing_up=asked_for, **NEW_CUSTOMER | told)
+            .on_conflict_do_update(
+                index_elements=[customers.c.tenant, customers.c.external_id],
+                set_=told | {"signing_up": customers.c.signing_up + asked_for},
+            )
             .returning(customers.c.id)
         )
         async with transaction(self._engine) as connection:

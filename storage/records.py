@@ -68,19 +68,29 @@ class PostgresRecords:
             raise Rejected(f"there is no customer {customer}", code="unknown_customer")
         return contact_of(row)
 
-    async def remember_wallet(self, customer: str, customer_ref: str) -> None:
+    async def remember_wallet(self, customer: str, customer_ref: str) -> str:
+        kept = (
+            update(customers)
+            .where(customers.c.id == UUID(customer))
+            .values(customer_ref=func.coalesce(customers.c.customer_ref, customer_ref))
+            .returning(customers.c.customer_ref)
+        )
         async with transaction(self._engine) as connection:
-            await connection.execute(
-                update(customers).where(customers.c.id == UUID(customer)).values(customer_ref=customer_ref)
-            )
+            ref: str | None = (await connection.execute(kept)).scalar()
+        if ref is None:
+            raise Rejected(f"there is no customer {customer}", code="unknown_customer")
+        return ref
 
-    async def forget_sign_up(self, customer: str) -> None:
+    async def forget_sign_up(self, customer: str, subscription: str) -> None:
         id_ = UUID(customer)
         has_subscription = exists().where(subscriptions.c.customer == id_)
+        others = func.array_remove(customers.c.signing_up, UUID(subscription))
         async with transaction(self._engine) as connection:
             # Waits for a sign-up of the same customer that is being written, so that the next statement sees it.
             await connection.execute(select(customers.c.id).where(customers.c.id == id_).with_for_update())
-            await connection.execute(delete(customers).where(customers.c.id == id_, ~has_subscription))
+            await connection.execute(update(customers).where(customers.c.id == id_).values(signing_up=others))
+            is_last = func.cardinality(customers.c.signing_up) == 0
+            await connection.execute(delete(customers).where(customers.c.id == id_, is_last, ~has_subscription))
 
 
 async def _wait_for_turn(connection: AsyncConnection, customer: str) -> None:

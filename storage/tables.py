@@ -17,7 +17,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 METADATA = MetaData(
     naming_convention={
@@ -57,6 +57,13 @@ customers = Table(
     Column("locale", Text, nullable=False),
     Column("customer_ref", Text, doc="their id at the payment provider"),
     _json("metadata"),
+    Column(
+        "signing_up",
+        ARRAY(Uuid),
+        nullable=False,
+        server_default=text("'{}'::uuid[]"),
+        doc="subscriptions that were asked for: a customer is forgotten when the last of them was refused",
+    ),
     _made_at(),
     UniqueConstraint("tenant", "external_id"),
     UniqueConstraint("tenant", "customer_ref"),

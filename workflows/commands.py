@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.failures import as_failure, refusal
+    from activities.failures import STEP_FAILED, as_failure, refusal
     from domain import steering, trial
     from domain.errors import Rejected, TenureError
     from domain.journal import Cause, CauseKind
@@ -62,7 +62,7 @@ class TakesCommands:
                 yield True
             except TenureError as error:
                 raise as_failure(error) from error
-            except ActivityError as error:
+            except STEP_FAILED as error:
                 raise refusal(error) or error from error
             finally:
                 self._was_commanded = True

@@ -19,7 +19,7 @@ from activities.payments import (
     StandingRequest,
     SwitchRequest,
 )
-from activities.records import AnchorRequest, RecordActivities
+from activities.records import AnchorRequest, ForgetRequest, RecordActivities
 from domain.journal import Step
 from domain.lifecycle import Subscription
 from domain.names import PAYMENTS_QUEUE
@@ -75,10 +75,10 @@ async def anchor_reminders(customer: str, ends_at: datetime, trial: TrialPolicy)
     )
 
 
-async def forget_sign_up(customer: str) -> None:
+async def forget_sign_up(subscription: Subscription) -> None:
     await workflow.execute_local_activity_method(
         RecordActivities.forget_sign_up,
-        customer,
+        ForgetRequest(subscription.customer, subscription.id),
         **DATABASE,
         summary="Forget a refused sign-up",
     )

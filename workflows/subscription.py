@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.failures import as_failure, refusal
+    from activities.failures import STEP_FAILED, as_failure, refusal
     from domain import steering, trial
     from domain.agenda import agenda, next_due
     from domain.errors import Rejected
@@ -85,7 +85,7 @@ class SubscriptionWorkflow(TakesCommands):
                 reminders = await hands.anchor_reminders(self._now.customer, ends_at, life.policy.trial)
                 self._course.subscription = replace(self._now, reminders=reminders)
                 await self._course.commit(trial.started(self._now, workflow.now(), cause))
-        except ActivityError as error:
+        except STEP_FAILED as error:
             await self._leave_nothing_behind(cause)
             self._refusal = refusal(error) or ApplicationError(str(error), type="sign_up_failed", non_retryable=True)
         self._is_born = True
@@ -93,7 +93,7 @@ class SubscriptionWorkflow(TakesCommands):
     async def _leave_nothing_behind(self, cause: Cause) -> None:
         """Undo a sign-up that was refused: what is written down already ends, else the customer is forgotten."""
         if self._now.sequence == 0:
-            await hands.forget_sign_up(self._now.customer)
+            await hands.forget_sign_up(self._now)
             return
         ended = steering.canceled(self._now, "the sign-up was refused", workflow.now(), cause)
         await self._course.commit(replace(ended, mails=()))
@@ -151,11 +151,11 @@ class SubscriptionWorkflow(TakesCommands):
                 # Nothing came of it: never spin.
                 wait = BLOCKED_WAIT
             self._not_before = now + wait if wait is not None else None
-        except ActivityError as error:
+        except STEP_FAILED as error:
             # Refused for good, a price unknown to the provider perhaps. Failing the workflow would lose the
             # subscription; it waits, tells the operator, and tries again.
-            workflow.logger.error("step refused: %s", error.cause)
-            workflow.set_current_details(f"**Blocked, tried again every hour:** {error.cause}")
+            workflow.logger.error("step refused: %s", error.cause or error)
+            workflow.set_current_details(f"**Blocked, tried again every hour:** {error.cause or error}")
             self._not_before = workflow.now() + BLOCKED_WAIT
             if self._hints:
                 self._hints.popleft()

@@ -166,7 +166,6 @@ async def test_ten_sign_ups_of_one_customer_at_once_have_one_winner(
     await until(stack, before + Counter(RUNNING=1), besides="COMPLETED")
 
 
-@pytest.mark.xfail(reason="each of them opens a wallet of its own before one of them wins", strict=True)
 async def test_ten_sign_ups_of_one_customer_at_once_leave_one_customer_at_the_provider(
     stack: Stack, admin: Caller, name: str
 ) -> None:

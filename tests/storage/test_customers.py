@@ -16,6 +16,8 @@ from tests.harness.postgres import until_one_waits
 from tests.storage.ledger import Ledger, a_step, later
 from tests.storage.values import TEXTS
 
+SIGN_UP = str(uuid4())
+
 
 @dataclass(frozen=True)
 class Told:
@@ -96,9 +98,32 @@ async def test_a_customer_is_forgotten_when_no_subscription_came_about(ledger: L
     await ledger.save(a_step(later(grace, status=Status.CANCELED)))
 
     for customer in (ada, grace.customer, ada):
-        await ledger.records.forget_sign_up(customer)
+        await ledger.records.forget_sign_up(customer, SIGN_UP)
 
     assert [row["external_id"] for row in await ledger.rows("select external_id from customers")] == ["grace"]
+
+
+async def test_a_customer_stays_until_the_last_of_their_sign_ups_was_refused(ledger: Ledger) -> None:
+    first, second = str(uuid4()), str(uuid4())
+    for signing_up in (first, second, second):
+        ada = await ledger.customers.upsert(
+            tenant="default", external_id="ada", email="ada@example.com", signing_up=signing_up
+        )
+
+    await ledger.records.forget_sign_up(ada, second)
+    assert (await ledger.records.contact(ada)).external_id == "ada"
+    await ledger.records.forget_sign_up(ada, first)
+
+    assert await ledger.rows("select external_id from customers") == []
+
+
+async def test_the_wallet_that_was_kept_first_stays(ledger: Ledger) -> None:
+    ada = await ledger.customer("ada")
+
+    assert await ledger.records.remember_wallet(ada, "cus_1") == "cus_1"
+    assert await ledger.records.remember_wallet(ada, "cus_2") == "cus_1"
+    with pytest.raises(Rejected):
+        await ledger.records.remember_wallet(str(uuid4()), "cus_3")
 
 
 async def test_a_customer_stays_when_another_sign_up_of_theirs_is_just_being_written(
@@ -110,7 +135,7 @@ async def test_a_customer_stays_when_another_sign_up_of_theirs_is_just_being_wri
 
     async with ledger.engine.begin() as writing:
         await writing.execute(insert(subscriptions).values(of_ada | {"id": uuid4(), "customer": UUID(grace)}))
-        forgetting = asyncio.create_task(ledger.records.forget_sign_up(grace))
+        forgetting = asyncio.create_task(ledger.records.forget_sign_up(grace, SIGN_UP))
         await until_one_waits(database_url)
     await forgetting
 
