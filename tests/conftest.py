@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from temporalio.worker import Replayer
 
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
 from tests.harness.lives import CATALOG, POLICY
+from worker.build import WORKFLOWS, workflow_runner
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +17,15 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     folder: Path = tmp_path_factory.mktemp("stack")
     async with running(Options(folder, CATALOG, POLICY, durable=False, ui=False)) as running_stack:
         yield running_stack
+        await _every_life_replays(running_stack)
+
+
+async def _every_life_replays(stack: Stack) -> None:
+    """Whatever happened to them in whatever order: histories of all lives lived in this session replay."""
+    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner())
+    lives = stack.client.list_workflows("WorkflowType = 'SubscriptionWorkflow'")
+    results = await replayer.replay_workflows(lives.map_histories(), raise_on_replay_failure=False)
+    assert not results.replay_failures, results.replay_failures
 
 
 @pytest.fixture(scope="session")
