@@ -13,17 +13,18 @@ AHEAD = timedelta(days=40)
 """How far Ada's clock is moved before anything else happens in a new store."""
 
 
-async def main(store: Path, hook: str) -> None:
-    is_new = not store.exists()
+async def main(store: Path, hook: str, *, is_new: bool) -> None:
     simulator = StripeSimulator(store, api_key=API_KEY, webhook_secret=WEBHOOK_SECRET)
     simulator.webhook_url = hook
     if is_new:
         await simulator.advance("ada", datetime.now(UTC) + AHEAD)
     async with serve(simulator.app) as simulator.base_url:
         await simulator.start()
-        print(simulator.base_url, flush=True)
+        sys.stdout.write(f"{simulator.base_url}\n")
+        sys.stdout.flush()
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    file = Path(sys.argv[1])
+    asyncio.run(main(file, sys.argv[2], is_new=not file.exists()))
