@@ -19,11 +19,14 @@ from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
 STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:4rem auto;padding:0 1rem;color:#1a1f36}"
-    "label,select,button{display:block;width:100%;margin:.5rem 0;padding:.5rem;font:inherit;box-sizing:border-box}"
-    "label{padding:0}button{background:#635bff;color:#fff;border:0;border-radius:6px;cursor:pointer}"
+    "body{font:16px/1.5 system-ui,sans-serif;margin:0;background:#f6f8fa;color:#1a1f36}"
+    "main{max-width:26rem;margin:4rem auto;padding:2rem;background:#fff;border-radius:12px;"
+    "box-shadow:0 2px 12px #1a1f3622}h1{font-size:1.5rem;margin:0 0 1rem}a{color:#5851db}small{color:#596171}"
+    "label,select,button{display:block;width:100%;margin:.5rem 0;padding:.6rem;font:inherit;box-sizing:border-box}"
+    "label{padding:0}select{border:1px solid #c9d0d8;border-radius:6px;background:#fff}"
+    "button{background:#5851db;color:#fff;border:0;border-radius:6px;cursor:pointer}"
     "table{width:100%;border-collapse:collapse}td{padding:.25rem 0;border-bottom:1px solid #e3e8ee}"
-    "td:last-child{text-align:right}.problem{color:#b3093c}"
+    "td:last-child{text-align:right;white-space:nowrap}.problem{color:#b3093c}"
 )
 
 
@@ -193,6 +196,6 @@ def _page(title: str, body: str, *, problem: str = "", status: int = 200) -> Res
     return HTMLResponse(
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
-        f"<h1>{escape(title)}</h1>{alert}{body}<p><small>Test mode: no money moves.</small></p></html>",
+        f"<main><h1>{escape(title)}</h1>{alert}{body}<p><small>Test mode: no money moves.</small></p></main></html>",
         status_code=status,
     )
