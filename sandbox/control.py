@@ -71,7 +71,9 @@ class Journey(Protocol):
     def __call__(self, subscription: str, seconds: float) -> Awaitable[datetime]: ...
 
 
-def control_app(simulator: StripeSimulator, mailbox: Mailbox, travel: Journey) -> FastAPI:
+def control_app(
+    simulator: StripeSimulator, mailbox: Mailbox, travel: Journey, is_customer: Callable[[str], Awaitable[bool]]
+) -> FastAPI:
     """The control server; loopback only, it knows no keys."""
     app = FastAPI(title="Tenure sandbox")
     app.include_router(mailbox_routes(mailbox))
@@ -91,6 +93,8 @@ def control_app(simulator: StripeSimulator, mailbox: Mailbox, travel: Journey) -
 
     @app.post("/card")
     async def card(body: CardAnswers) -> Done:
+        if not await is_customer(body.customer):
+            raise HTTPException(422, f"nobody has signed up as {body.customer!r}: give a customer's external_id")
         _tell(lambda: simulator.set_card_answers(body.customer, body.answers))
         return Done()
 

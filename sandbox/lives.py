@@ -14,13 +14,20 @@ from workflows.subscription import SubscriptionWorkflow
 
 _WHO = text(
     "select customers.external_id from subscriptions join customers on customers.id = subscriptions.customer"
-    " where subscriptions.id = :subscription"
+    " where cast(subscriptions.id as text) = lower(:subscription)"
 )
 _UNHANDLED = text(
     "select count(*) from webhook_inbox join customers using (customer_ref)"
     " where customers.external_id = :customer and webhook_inbox.handled_at is null"
 )
+_IS_CUSTOMER = text("select exists (select from customers where external_id = :customer)")
 _UNSENT = text("select count(*) from mails where subscription = :subscription and status = 'queued'")
+
+
+async def is_customer(external_id: str, engine: AsyncEngine) -> bool:
+    """Whether somebody has signed up under this id."""
+    async with engine.connect() as connection:
+        return bool((await connection.execute(_IS_CUSTOMER, {"customer": external_id})).scalar())
 
 
 class UnknownSubscriptionError(LookupError):

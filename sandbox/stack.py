@@ -27,7 +27,7 @@ from gateways.stripe import StripePayments, connected
 from gateways.stripe_catalog import push
 from gateways.stripe_events import StripeEvents
 from sandbox.control import Journey, control_app
-from sandbox.lives import SubscriptionLife
+from sandbox.lives import SubscriptionLife, is_customer
 from sandbox.mailbox import Mailbox
 from sandbox.postgres import Postgres
 from sandbox.processes import free_port
@@ -173,7 +173,10 @@ async def _build_on(
     exits.push_async_callback(ground.simulator.stop)
     traveller = Traveller(skipper, ground.simulator)
     journey = _Journey(ground, traveller)
-    sandbox_url = await exits.enter_async_context(serve(control_app(ground.simulator, ground.mailbox, journey)))
+    controls = control_app(
+        ground.simulator, ground.mailbox, journey, lambda customer: is_customer(customer, ground.engine)
+    )
+    sandbox_url = await exits.enter_async_context(serve(controls))
     addresses = _addresses(ground, options, secrets, api_url, sandbox_url)
     return Stack(addresses, ground.client, ground.engine, ground.simulator, ground.mailbox, journey)
 

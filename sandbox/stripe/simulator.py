@@ -164,14 +164,12 @@ class StripeSimulator:
     def set_card_answers(self, customer: str, answers: Sequence[str]) -> None:
         """How the card on file answers its next charges; the last answer stays.
 
-        A customer who has no card yet gets them for the first one.
+        A customer who has no card yet, or has not been here yet, gets them for the first one.
 
         Raises:
-            LookupError: Stripe knows no such customer.
             ValueError: an answer is neither `ok` nor a decline code of Stripe.
 
         """
-        self._known(customer)
         with self._store.transaction():
             self._world.bank.instruct(customer, self._card_on_file(customer), answers)
 

@@ -1,0 +1,67 @@
+"""The sandbox's controls over HTTP, as a newcomer speaks to them."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.product import Product
+from sandbox.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("healed")
+
+WRONG: list[tuple[str, dict[str, Any], int, str]] = [
+    ("/travel", {"subscription": "5c1f2f0e-0000-4000-8000-000000000001", "seconds": 60}, 404, "no subscription"),
+    ("/travel", {"subscription": "no id at all", "seconds": 60}, 404, "no subscription"),
+    ("/travel", {"subscription": "5c1f2f0e-0000-4000-8000-000000000001", "seconds": -1}, 422, "seconds"),
+    ("/card", {"customer": "nobody", "answers": ["ok"]}, 422, "nobody has signed up as 'nobody'"),
+    ("/card", {"customer": "controlled", "answers": ["broke"]}, 422, "unknown card answer 'broke'"),
+    ("/card", {"customer": "controlled", "answers": []}, 422, "answers"),
+    ("/faults", {"stripe": {"error_rate": 2}}, 422, "error_rate"),
+    ("/faults", {"weather": {"rain": True}}, 422, "weather"),
+    ("/dispute", {"customer": "nobody"}, 422, "no customer 'nobody'"),
+    ("/refund", {"customer": "nobody"}, 422, "no customer 'nobody'"),
+]
+
+
+@pytest.fixture(scope="module")
+async def controlled(product: Product) -> dict[str, Any]:
+    return await product.sign_up("controlled", trial_days=0, payment_method="pm_card_visa")
+
+
+@pytest.mark.parametrize(("path", "body", "status", "words"), WRONG, ids=[f"{one[0]} {one[3]}" for one in WRONG])
+async def test_what_makes_no_sense_is_refused_with_the_reason(
+    stack: Stack, controlled: dict[str, Any], path: str, body: dict[str, Any], status: int, words: str
+) -> None:
+    async with httpx.AsyncClient(base_url=stack.addresses.sandbox_url) as client:
+        answer = await client.post(path, json=body)
+
+    assert answer.status_code == status
+    assert words in answer.text
+
+
+async def test_mails_are_listed_by_whom_they_went_to_and_stand_in_the_mailbox(
+    stack: Stack, product: Product, controlled: dict[str, Any]
+) -> None:
+    async with httpx.AsyncClient(base_url=stack.addresses.sandbox_url) as client:
+        await client.post("/travel", json={"subscription": controlled["id"], "seconds": 60})
+        mails = (await client.get("/messages", params={"to": "controlled@example.com"})).json()
+        page = await client.get("/mailbox", params={"to": "controlled@example.com"})
+
+    assert [set(mail) for mail in mails] == [
+        {"to", "subject", "message_id", "received_at", "text", "html", "headers"} for _ in mails
+    ]
+    assert {mail["to"] for mail in mails} == {"controlled@example.com"}
+    assert len(mails) == 2
+    assert all(mail["subject"] in page.text for mail in mails)
+
+
+async def test_travelling_answers_with_the_time_that_the_subscription_then_has(
+    stack: Stack, controlled: dict[str, Any]
+) -> None:
+    async with httpx.AsyncClient(base_url=stack.addresses.sandbox_url, timeout=60) as client:
+        first = (await client.post("/travel", json={"subscription": controlled["id"], "seconds": 60})).json()["now"]
+        again = (await client.post("/travel", json={"subscription": controlled["id"], "seconds": 86400})).json()["now"]
+
+    assert first[:10] < again[:10]
+    assert again.endswith("Z")
