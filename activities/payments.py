@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from temporalio import activity
 
@@ -82,6 +83,7 @@ class CheckoutRequest:
 class AdoptRequest:
     session_ref: str
     agreement_ref: str
+    newer_than: datetime | None = None
 
 
 class PaymentActivities:
@@ -119,7 +121,9 @@ class PaymentActivities:
         """Put the card of a completed checkout on file. Idempotent by the checkout's own id."""
         with as_temporal_failures():
             key = f"adopt/{request.session_ref}"
-            return await self._payments.adopt_checkout(request.session_ref, request.agreement_ref, key=key)
+            return await self._payments.adopt_checkout(
+                request.session_ref, request.agreement_ref, request.newer_than, key=key
+            )
 
     @activity.defn
     async def begin(self, request: BeginRequest) -> Charge:

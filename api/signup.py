@@ -11,6 +11,7 @@ from api.requests import SignUpWish
 from domain.errors import Malformed, Rejected
 from domain.lifecycle import Subscription
 from domain.plans import Selection
+from domain.steering import FIRST_PAYMENT_DECLINED
 from workflows.messages import Life
 
 NAMESPACE: Final = UUID("6f0b6f0c-5d0e-4c5a-9a55-1f1c9a4a7b2e")
@@ -74,9 +75,11 @@ async def _start(desk: Desk, life: Life) -> None:
     try:
         await lifecycle.sign_up(desk.parts.client, life)
     except lifecycle.HasEnded:
-        it = life.subscription
-        if await desk.stores.subscriptions.get(it.tenant, it.id) is None:
+        row = await desk.stores.subscriptions.get(life.subscription.tenant, life.subscription.id)
+        if row is None:
             await lifecycle.sign_up(desk.parts.client, life, anew=True)
+        elif row.status_reason.startswith(FIRST_PAYMENT_DECLINED):
+            raise Rejected(row.status_reason, code="payment_declined") from None
 
 
 def _select(desk: Desk, wish: SignUpWish) -> Selection:

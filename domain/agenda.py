@@ -17,6 +17,7 @@ class Action(StrEnum):
     RENEW = "renew"
     """Done by the provider; nothing of ours is due."""
     ASK_PROVIDER = "ask_provider"
+    BEGIN_PERIOD = "begin_period"
     RECOVER = "recover"
     CANCEL = "cancel"
 
@@ -59,6 +60,8 @@ def _of_trial(subscription: Subscription) -> list[Due]:
         Due(rung.at, Action.SEND_REMINDER, f"the trial ends in {rung.days} day{'s' if rung.days != 1 else ''}")
         for rung in subscription.reminders
     ]
+    if subscription.card_is_barred:
+        return [*ahead, Due(ends_at, Action.EXPIRE_TRIAL, "the trial ends and the card was declined for good")]
     if subscription.card is not None:
         return [*ahead, Due(ends_at, Action.CONVERT, "the trial ends and a card is on file")]
     return [*ahead, Due(ends_at, Action.EXPIRE_TRIAL, "the trial ends and no card is on file")]
@@ -67,6 +70,8 @@ def _of_trial(subscription: Subscription) -> list[Due]:
 def _of_paid(subscription: Subscription) -> list[Due]:
     if subscription.cancel_at is not None:
         return [Due(subscription.cancel_at, Action.CANCEL, _cancel_why(subscription))]
+    if subscription.owes_new_period and subscription.period_end is not None:
+        return [Due(subscription.period_end, Action.BEGIN_PERIOD, "a new period begins after the hold")]
     ahead = []
     if subscription.period_end is not None:
         ahead.append(Due(subscription.period_end, Action.RENEW, "the paid period ends"))

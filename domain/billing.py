@@ -38,7 +38,10 @@ def paid(subscription: Subscription, charge: Charge, policy: Policy, now: dateti
     if was is Status.SUSPENDED and event is Event.RECOVERED:
         letters.insert(0, mail(after, Occasion.REACTIVATED, now, **details))
     stale = (*RECOVERY_MAILS, Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED)
-    return Step(after, (entry,), tuple(letters), withdraws=stale, invoice=bill)
+    owed = subscription.recovery.invoice_ref if subscription.recovery else ""
+    # A new period was paid instead of the bill that was owed: that one was voided.
+    voided = owed if bill is not None and bill.ref != owed else ""
+    return Step(after, (entry,), tuple(letters), withdraws=stale, invoice=bill, voided=voided)
 
 
 def _is_held(subscription: Subscription) -> bool:
@@ -47,17 +50,21 @@ def _is_held(subscription: Subscription) -> bool:
 
 def _paid_while_held(subscription: Subscription, charge: Charge, now: datetime, cause: Cause) -> Step:
     """Money that arrives while an operator holds the subscription is receipted; only the operator gives access back."""
-    suspension = subscription.suspension
-    after = subscription.after(
-        Event.NOTED,
-        settled_invoice=charge.invoice.ref if charge.invoice else subscription.settled_invoice,
-        period_start=charge.period_start or subscription.period_start,
-        period_end=charge.period_end or subscription.period_end,
-        recovery=None,
-        suspension=replace(suspension, returns_to=Status.ACTIVE) if suspension else None,
-    )
+    after = subscription.after(Event.NOTED, **_settled_while_held(subscription, charge))
     entry = Entry("paid_while_suspended", now, "Paid while suspended by an operator: access stays off", cause)
     return Step(after, (entry,), tuple(receipt(after, charge, now)), withdraws=RECOVERY_MAILS, invoice=charge.invoice)
+
+
+def _settled_while_held(subscription: Subscription, charge: Charge) -> dict[str, Any]:
+    suspension = subscription.suspension
+    return {
+        "settled_invoice": charge.invoice.ref if charge.invoice else subscription.settled_invoice,
+        "agreement_ref": charge.agreement_ref or subscription.agreement_ref,
+        "period_start": charge.period_start or subscription.period_start,
+        "period_end": charge.period_end or subscription.period_end,
+        "recovery": None,
+        "suspension": replace(suspension, returns_to=Status.ACTIVE) if suspension else None,
+    }
 
 
 _PAID_SUMMARY = {
@@ -95,14 +102,19 @@ def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: da
         "reminders": (),
         "suspension": None,
         "recovery": None,
+        "owes_new_period": False,
+        "barred_card": "",
     }
 
 
 def not_owed(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
     """The bill was voided or written off at the provider: nothing is owed for this period any more."""
-    event = Event.RENEWED if subscription.status is Status.ACTIVE else Event.RECOVERED
-    after = subscription.after(event, **_paid_up(subscription, charge, policy, now))
     entry = Entry("bill_waived", now, "The bill was voided at the payment provider: nothing is owed", cause)
+    if _is_held(subscription):
+        after = subscription.after(Event.NOTED, **_settled_while_held(subscription, charge))
+    else:
+        event = Event.RENEWED if subscription.status is Status.ACTIVE else Event.RECOVERED
+        after = subscription.after(event, **_paid_up(subscription, charge, policy, now))
     return Step(after, (entry,), withdraws=RECOVERY_MAILS, invoice=charge.invoice)
 
 
@@ -132,6 +144,7 @@ def failed(subscription: Subscription, charge: Charge, policy: Policy, now: date
         recovery=recovery,
         reminders=(),
         ask_at=None,
+        owes_new_period=False,
         period_start=charge.period_start or subscription.period_start,
         period_end=charge.period_end or subscription.period_end,
     )

@@ -54,5 +54,7 @@ class Step:
     withdraws: tuple[Occasion, ...] = ()
     """Mails of these occasions that are still waiting to be sent are not sent any more."""
     invoice: Invoice | None = None
+    voided: str = ""
+    """A bill that was voided at the provider along with this step."""
     ahead: tuple[Due, ...] = ()
     """The next actions after this step, for whoever reads the projection."""

@@ -118,6 +118,8 @@ class Suspension:
     returns_to: Status
     cancel_at: datetime | None = None
     """When it ends the subscription, unless the recovery ladder says so."""
+    access: Access = Access.FULL
+    """What it comes back to, should it come back owing."""
 
 
 @dataclass(frozen=True)
@@ -166,11 +168,19 @@ class Subscription:
     customer_ref: str = ""
     agreement_ref: str = ""
     card: Card | None = None
+    card_since: datetime | None = None
+    """When the card was put on file; one that was given elsewhere before does not replace it."""
+    barred_card: str = ""
+    """The card that was last declined for good, if it was not in a recovery."""
     period_start: datetime | None = None
     period_end: datetime | None = None
     ask_at: datetime | None = None
     """When to ask the provider about the renewal, should its word not come."""
     settled_invoice: str = ""
+    is_held: bool = False
+    """Whether the provider was told to bill no further for now."""
+    owes_new_period: bool = False
+    """Billing goes on after a hold that outlasted the paid period."""
     cancel_at: datetime | None = None
     cancel_reason: str = ""
     suspension: Suspension | None = None
@@ -215,10 +225,13 @@ class Subscription:
     @property
     def card_is_barred(self) -> bool:
         """True while the card on file is the one that was declined for good."""
+        if self.card is None:
+            return False
         declined = self.recovery
-        return (
-            declined is not None
-            and declined.decline.is_hard
-            and self.card is not None
-            and self.card.ref == declined.card_ref
-        )
+        barred = declined.card_ref if declined is not None and declined.decline.is_hard else self.barred_card
+        return bool(barred) and self.card.ref == barred
+
+    @property
+    def wants_hold(self) -> bool:
+        """True while no further period may be billed: one is owed already, or access is off."""
+        return bool(self.agreement_ref) and self.status in (Status.PAST_DUE, Status.SUSPENDED)

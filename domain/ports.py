@@ -55,8 +55,13 @@ class Payments(Protocol):
         """Make *payment_method* the card charged, for an agreement (may be empty) too."""
         ...
 
-    async def adopt_checkout(self, session_ref: str, agreement_ref: str, *, key: str) -> Wallet | None:
-        """Make the card given on a checkout page the card charged; None when no card was given there."""
+    async def adopt_checkout(
+        self, session_ref: str, agreement_ref: str, newer_than: datetime | None, *, key: str
+    ) -> Wallet | None:
+        """Make the card given on a checkout page the card charged.
+
+        None when no card was given there, or before *newer_than*, when the card on file was put there.
+        """
         ...
 
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:

@@ -3,15 +3,19 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from domain.errors import Malformed, Rejected
 from domain.journal import Cause, Entry, Step
 from domain.letters import mail, moment
 from domain.lifecycle import Event, Recovery, Status, Subscription, Suspension, SuspensionKind
 from domain.mails import Occasion
-from domain.payments import Card
+from domain.payments import Card, Decline
 from domain.policy import Access
 from domain.reminders import Reminder
+
+FIRST_PAYMENT_DECLINED = "the first payment was declined"
+"""Begins the reason for which a sign-up without a trial has ended at once."""
 
 
 class When(StrEnum):
@@ -125,8 +129,14 @@ def signed_up(subscription: Subscription, now: datetime, cause: Cause) -> Step:
 
 
 def card_replaced(subscription: Subscription, customer_ref: str, card: Card, now: datetime, cause: Cause) -> Step:
-    """A card was put on file."""
-    after = subscription.after(Event.CARD_REPLACED, customer_ref=customer_ref, card=card)
+    """A card was put on file, or the one there was renewed by its bank: then it may be tried again."""
+    changes: dict[str, Any] = {"customer_ref": customer_ref, "card": card, "card_since": now}
+    known, recovery = subscription.card, subscription.recovery
+    if known is not None and known.ref == card.ref and known != card:
+        changes["barred_card"] = ""
+        if recovery is not None and recovery.card_ref == card.ref:
+            changes["recovery"] = replace(recovery, card_ref="")
+    after = subscription.after(Event.CARD_REPLACED, **changes)
     summary = f"Card on file: {card.brand} ending in {card.last4}"
     return Step(after, (Entry("card_replaced", now, summary, cause, {"card": card.ref}),))
 
@@ -138,13 +148,15 @@ def conversion_planned(subscription: Subscription, now: datetime, cause: Cause) 
     return Step(after, (Entry("conversion_planned", now, f"Will convert when the trial ends at {ends_at}", cause),))
 
 
-def declined_at_hand(subscription: Subscription, code: str, now: datetime, cause: Cause) -> Step:
+def declined_at_hand(subscription: Subscription, decline: Decline, now: datetime, cause: Cause) -> Step:
     """A charge that the customer asked for just now was declined; nothing else changes."""
-    after = subscription.after(Event.NOTED)
-    return Step(
-        after,
-        (Entry("charge_declined", now, f"The card was declined: {code}", cause, {"decline_code": code}),),
+    is_for_good = decline.is_hard and subscription.card is not None
+    after = subscription.after(
+        Event.NOTED,
+        barred_card=subscription.card.ref if is_for_good and subscription.card else subscription.barred_card,
     )
+    details = {"decline_code": decline.code}
+    return Step(after, (Entry("charge_declined", now, f"The card was declined: {decline.code}", cause, details),))
 
 
 def paid_until(subscription: Subscription) -> datetime | None:
@@ -186,7 +198,8 @@ def canceled(subscription: Subscription, reason: str, now: datetime, cause: Caus
     entry = Entry("canceled", now, f"Canceled{_because(reason)}", cause, {"reason": reason})
     letter = mail(after, Occasion.CANCELED, now, canceled_reason=reason)
     stale = tuple(occasion for occasion in Occasion if occasion not in (Occasion.RECEIPT, Occasion.CANCELED))
-    return Step(after, (entry,), (letter,), withdraws=stale)
+    voided = subscription.recovery.invoice_ref if subscription.recovery else ""
+    return Step(after, (entry,), (letter,), withdraws=stale, voided=voided)
 
 
 def _because(reason: str) -> str:
@@ -195,7 +208,7 @@ def _because(reason: str) -> str:
 
 def suspended(subscription: Subscription, reason: str, now: datetime, cause: Cause) -> Step:
     """An operator turned access off; clocks stand still until it is given back."""
-    suspension = Suspension(SuspensionKind.OPERATOR, now, reason, subscription.status)
+    suspension = Suspension(SuspensionKind.OPERATOR, now, reason, subscription.status, access=subscription.access)
     after = subscription.after(
         Event.SUSPENDED_BY_OPERATOR,
         access=Access.NONE,
@@ -230,10 +243,11 @@ def returned(
     cause: Cause,
 ) -> Step:
     """An operator gave access back; what stood still goes on where it was."""
-    recovery = _resumed(subscription, now)
+    recovery, held = _resumed(subscription, now), subscription.suspension
+    period_is_over = subscription.period_end is not None and subscription.period_end <= now
     after = subscription.after(
         back.event,
-        access=Access.FULL,
+        access=held.access if held is not None and back.event is Event.RETURNED_OWING else Access.FULL,
         status_reason="" if recovery is None else recovery.decline.code,
         suspension=None,
         recovery=recovery,
@@ -242,6 +256,7 @@ def returned(
         cancel_at=back.trial_ends_at if subscription.cancel_at and back.trial_ends_at else subscription.cancel_at,
         reminders=reminders,
         ask_at=now if back.event is Event.RETURNED_PAID_UP else None,
+        owes_new_period=back.event is Event.RETURNED_PAID_UP and period_is_over,
     )
     entry = Entry("reactivated", now, f"Reactivated by an operator: {reason}", cause, {"reason": reason})
     facts = {"reason": reason}

@@ -1,37 +1,21 @@
 """Stripe behind the payments port. Its own retries are off: Temporal retries, under the key of the business try."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import stripe
 
 from domain.errors import GatewayRefused
-from domain.payments import Card, Charge, ChargeOutcome, Decline, Standing, Wallet
+from domain.payments import AgreementStatus, Card, Charge, ChargeOutcome, Decline, Standing, Wallet
 from domain.plans import Item
 from domain.ports import Contact, NewAgreement
 from gateways import stripe_shapes as shapes
 from gateways.stripe_errors import declined, translated
 
-TIMEOUT_SECONDS = 30
+CLOCKS_DIFFER = timedelta(minutes=1)
 INTENTS = "payments.data.payment.payment_intent"
 """Why a bill was not paid. As deep as Stripe expands, four levels, so of the bill itself only."""
 LATEST = "latest_invoice"
-
-
-@asynccontextmanager
-async def connected(api_key: str, api_base: str | None = None) -> AsyncIterator[stripe.StripeClient]:
-    """A client for an account while the block runs; *api_base* is Stripe's own unless told otherwise."""
-    http = stripe.HTTPXClient(timeout=TIMEOUT_SECONDS)
-    try:
-        yield stripe.StripeClient(
-            api_key,
-            base_addresses={"api": api_base.rstrip("/")} if api_base else None,
-            http_client=http,
-            max_network_retries=0,
-        )
-    finally:
-        await http.close_async()  # type: ignore[no-untyped-call]
 
 
 class StripePayments:
@@ -86,15 +70,18 @@ class StripePayments:
                 agreement_ref, {"default_payment_method": card_ref}, {"idempotency_key": f"{key}/agreement"}
             )
 
-    async def adopt_checkout(self, session_ref: str, agreement_ref: str, *, key: str) -> Wallet | None:
+    async def adopt_checkout(
+        self, session_ref: str, agreement_ref: str, newer_than: datetime | None, *, key: str
+    ) -> Wallet | None:
         with translated():
             session = await self._api.checkout.sessions.retrieve_async(
                 session_ref, {"expand": ["setup_intent.payment_method"]}
             )
             found = session.to_dict()
             intent = found.get("setup_intent")
-            card = shapes.card(intent.get("payment_method")) if isinstance(intent, dict) else None
-            if found.get("status") != "complete" or card is None:
+            method = intent.get("payment_method") if isinstance(intent, dict) else None
+            card = shapes.card(method)
+            if found.get("status") != "complete" or card is None or _is_older(method, newer_than):
                 return None
             await self._make_default(found["customer"], agreement_ref, card.ref, key)
         return Wallet(found["customer"], card)
@@ -104,6 +91,8 @@ class StripePayments:
             found = await self._api.customers.retrieve_async(
                 customer_ref, {"expand": ["invoice_settings.default_payment_method"]}
             )
+            if found.to_dict().get("deleted"):
+                return None
             card = shapes.card((found.to_dict().get("invoice_settings") or {}).get("default_payment_method"))
             if card is not None:
                 return card
@@ -173,6 +162,8 @@ class StripePayments:
             "expand": [LATEST],
         }
         with translated():
+            if void_invoice and (owed := await self._charge_of_bill(void_invoice)).outcome is ChargeOutcome.PAID:
+                return owed  # by the customer's own hand meanwhile
             agreement = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
             # Stripe forgets keys after a day; the agreement itself remembers the try that was paid.
             if (agreement.to_dict().get("metadata") or {}).get("tenure_restart") != key:
@@ -189,14 +180,16 @@ class StripePayments:
             return await self._charge_of_latest(agreement.to_dict())
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:
-        card = await self._card_of(customer_ref) if customer_ref else None
         if not agreement_ref:
-            return Standing(card, None)
+            return Standing(await self._card_of(customer_ref) if customer_ref else None, None)
         with translated():
             subscription = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
             bill_ref = invoice_ref or subscription.get(LATEST)
             bill = await self._bill(bill_ref) if bill_ref else None
-        return Standing(card, shapes.agreement_status(subscription), shapes.charge_of(subscription, bill))
+        status, latest = shapes.agreement_status(subscription), shapes.charge_of(subscription, bill)
+        # Of what has ended no card is asked for: its customer may be deleted.
+        has_card = customer_ref and status is AgreementStatus.LIVE
+        return Standing(await self._card_of(customer_ref) if has_card else None, status, latest)
 
     # Ends and holds
 
@@ -287,3 +280,9 @@ class StripePayments:
             bill = await self._bill(bill["id"])
         charge = shapes.charge_of(subscription, bill)
         return charge or Charge(ChargeOutcome.PENDING, agreement_ref=subscription["id"])
+
+
+def _is_older(method: Any, than: datetime | None) -> bool:
+    """Whether a payment method was made before a moment; clocks may differ by a little."""
+    made = shapes.instant(method.get("created")) if isinstance(method, dict) else None
+    return made is not None and than is not None and made < than - CLOCKS_DIFFER

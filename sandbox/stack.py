@@ -23,9 +23,10 @@ from domain.policy import Policy
 from gateways.mail_delivery import MailDelivery
 from gateways.mail_rendering import Brand, MailRenderer
 from gateways.smtp import SmtpMailer
-from gateways.stripe import StripePayments, connected
+from gateways.stripe import StripePayments
 from gateways.stripe_catalog import push
 from gateways.stripe_events import StripeEvents
+from gateways.stripe_http import connected
 from sandbox.control import Journey, control_app
 from sandbox.lives import SubscriptionLife, is_customer
 from sandbox.mailbox import Mailbox

@@ -204,6 +204,12 @@ async def _save_mails(connection: AsyncConnection, step: Step) -> None:
 
 async def _save_invoice(connection: AsyncConnection, step: Step) -> None:
     bill, it = step.invoice, step.subscription
+    if step.voided:
+        await connection.execute(
+            update(invoices)
+            .where(invoices.c.tenant == it.tenant, invoices.c.ref == step.voided, invoices.c.status == "open")
+            .values(status="void")
+        )
     if bill is None:
         return
     at: datetime = step.entries[-1].at if step.entries else it.created_at

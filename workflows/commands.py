@@ -32,14 +32,16 @@ with workflow.unsafe.imports_passed_through():
     )
 
 KEYS_KEPT = 32
+DECLINED = "payment_declined"
 
 
 class TakesCommands:
     """The part of the subscription's workflow that customers, products and operators speak to."""
 
-    def __init__(self, course: Course, done: Iterable[str], *, is_born: bool) -> None:
+    def __init__(self, course: Course, done: Iterable[str], declined: Iterable[str], *, is_born: bool) -> None:
         self._course = course
         self._done: deque[str] = deque(done, maxlen=KEYS_KEPT)
+        self._declined: deque[str] = deque(declined, maxlen=KEYS_KEPT)
         self._is_born = is_born
         self._refusal: ApplicationError | None = None
         self._lock = asyncio.Lock()
@@ -57,10 +59,14 @@ class TakesCommands:
             if command.key in self._done:
                 yield False
                 return
+            if command.key in self._declined:
+                raise as_failure(Rejected("the card was declined", code=DECLINED))
             try:
                 check()
                 yield True
             except TenureError as error:
+                if error.code == DECLINED:
+                    self._declined.append(command.key)
                 raise as_failure(error) from error
             except STEP_FAILED as error:
                 raise refusal(error) or error from error
@@ -70,7 +76,7 @@ class TakesCommands:
 
     def _validate(self, command: Command, check: Callable[[], None]) -> None:
         """Refuse before anything is written to history, unless it is the repeat of a command that was carried out."""
-        if command.key in self._done:
+        if command.key in self._done or command.key in self._declined:
             return
         try:
             if not self._is_born or self._refusal is not None:
@@ -113,7 +119,7 @@ class TakesCommands:
         await self._course.settle(charge, cause)
         if charge.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED):
             code = charge.decline.code if charge.decline else charge.outcome.value
-            raise Rejected(f"the card was declined: {code}", code="payment_declined")
+            raise Rejected(f"the card was declined: {code}", code=DECLINED)
 
     @workflow.update
     async def put_payment_method(self, command: PutPaymentMethod) -> Answer:
@@ -201,7 +207,8 @@ class TakesCommands:
         """Turn access off by an operator's word; the data is kept."""
         async with self._turn(command, lambda: steering.check_suspend(self._now, command.reason)) as is_first:
             if is_first:
-                await self._course.suspend(command.reason, self._cause(command))
+                now, cause = workflow.now(), self._cause(command)
+                await self._course.commit(steering.suspended(self._now, command.reason, now, cause))
         return self._answer()
 
     @suspend.validator

@@ -1,14 +1,16 @@
 """The course of one subscription: how each due action, command and piece of news is carried out, step by step."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from activities.failures import STEP_FAILED
 from domain import billing, steering, trial
 from domain.agenda import Action, Due, agenda
 from domain.journal import Cause, CauseKind, Step
-from domain.lifecycle import Event, Status, Subscription, SuspensionKind
+from domain.lifecycle import Status, Subscription, SuspensionKind
 from domain.news import Hint, News
 from domain.payments import AgreementStatus, Card, Charge, ChargeOutcome, Standing
 from domain.policy import Policy, TrialEnd
@@ -29,9 +31,7 @@ class Course:
     async def commit(self, step: Step) -> None:
         """Write a step down, then live by it."""
         ahead = agenda(step.subscription, self.policy)
-        await hands.record(
-            Step(step.subscription, step.entries, step.mails, step.withdraws, step.invoice, ahead),
-        )
+        await hands.record(replace(step, ahead=ahead))
         self.subscription = step.subscription
         self.steps_taken += 1
         changes = visible.changed_attributes(workflow.info().typed_search_attributes, self.subscription, ahead)
@@ -57,10 +57,12 @@ class Course:
                 await self.end("trial_expired", cause)
             case Action.EXPIRE_TRIAL:
                 await self.commit(trial.expired(self.subscription, self.policy, now, cause))
-            case Action.CONVERT:
+            case Action.CONVERT | Action.BEGIN_PERIOD:
                 return await self._take_what_is_due(cause)
             case Action.ASK_PROVIDER:
                 await self.look(cause)
+            case Action.RECOVER | Action.CANCEL if await self._was_settled_unheard_of(cause):
+                return None
             case Action.RECOVER:
                 return await self._climb(cause)
             case _:
@@ -71,7 +73,17 @@ class Course:
         """Before a trial expires: a customer who was at the checkout may have a card there that we were not told of."""
         if self.subscription.customer_ref:
             await self.look(cause)
-        return self.subscription.card is not None
+        return self.subscription.card is not None and not self.subscription.card_is_barred
+
+    async def _was_settled_unheard_of(self, cause: Cause) -> bool:
+        """Before a rung that asks for no money: what is owed may have been paid by a link, and nobody told us."""
+        subscription = self.subscription
+        if subscription.recovery is None or not subscription.agreement_ref:
+            return False
+        if billing.retry_is_due(subscription, self.policy, workflow.now()):
+            return False
+        await self.look(cause)
+        return self.subscription.sequence != subscription.sequence
 
     def _reason_to_end(self) -> str:
         if self.subscription.recovery is not None:
@@ -98,10 +110,7 @@ class Course:
             if charge.outcome in (ChargeOutcome.PAID, ChargeOutcome.GONE):
                 await self.settle(charge, cause)
                 return None
-        was = self.subscription.status
         await self.commit(billing.climbed(self.subscription, charge, self.policy, workflow.now(), cause))
-        if self.subscription.status is Status.SUSPENDED and was is not Status.SUSPENDED:
-            await self._hold(on=True)
         return None
 
     # Money
@@ -109,12 +118,17 @@ class Course:
     async def charge(self) -> Charge:
         """Make one business try of taking what is owed.
 
-        It is counted before it is made, and counts for nothing while the provider has not decided on it: the same try
-        under the same key is then made again later.
+        It is counted before it is made. While the provider has not decided on it, it counts for nothing, and the same
+        try is made again later under the same key. One that was refused before it reached a card is a try of ours,
+        with a key of its own, but none that the card networks count.
         """
         before = self.subscription
         self.subscription = before.with_try(workflow.now())
-        charge = await hands.charge(self.subscription, before.next_try_key)
+        try:
+            charge = await hands.charge(self.subscription, before.next_try_key)
+        except STEP_FAILED:
+            self.subscription = replace(self.subscription, recent_tries=before.recent_tries)
+            raise
         if charge.outcome is ChargeOutcome.PENDING:
             self.subscription = before
         return charge
@@ -125,7 +139,6 @@ class Course:
     async def settle(self, charge: Charge, cause: Cause) -> None:
         """Draw the conclusion from a try that was not the ladder's own: a new card, a command."""
         now = workflow.now()
-        held = self.subscription.status is Status.SUSPENDED and bool(self.subscription.agreement_ref)
         match charge.outcome:
             case ChargeOutcome.PAID:
                 await self.commit(self._paid(charge, cause))
@@ -135,12 +148,9 @@ class Course:
                 return
             case _ if self.subscription.recovery is not None:
                 await self.commit(billing.failed_again(self.subscription, charge, now, cause))
-                return
             case _:
-                await self.commit(steering.declined_at_hand(self.subscription, _code(charge), now, cause))
-                return
-        if held:
-            await self._hold(on=False)
+                decline = charge.decline or billing.UNKNOWN_DECLINE
+                await self.commit(steering.declined_at_hand(self.subscription, decline, now, cause))
 
     async def try_card_now(self, cause: Cause) -> None:
         """Use a new card at once for what is owed, or to bring an expired trial back; otherwise do nothing."""
@@ -149,7 +159,7 @@ class Course:
         if suspension is not None and suspension.kind is SuspensionKind.OPERATOR:
             return
         owes = subscription.recovery is not None or subscription.status is Status.SUSPENDED
-        if owes and subscription.may_try(workflow.now()):
+        if owes and not subscription.card_is_barred and subscription.may_try(workflow.now()):
             await self.settle(await self.charge(), cause)
 
     # News
@@ -168,15 +178,15 @@ class Course:
         """Ask the provider how things stand and take over what is new."""
         standing = await hands.look(self.subscription)
         if standing.agreement is AgreementStatus.ENDED:
-            await self.end("ended_at_provider", cause)
+            ends_as_wished = self.subscription.cancel_at is not None
+            await self.end(self.subscription.cancel_reason if ends_as_wished else "ended_at_provider", cause)
             return
         await self._take_over(standing, cause)
         if standing.card is not None:
             await self._new_card(self.subscription.customer_ref, standing.card, cause)
 
     async def _new_card(self, customer_ref: str, card: Card, cause: Cause) -> None:
-        known = self.subscription.card
-        if known is not None and known.ref == card.ref:
+        if card == self.subscription.card:
             return
         step = steering.card_replaced(self.subscription, customer_ref, card, workflow.now(), cause)
         await self.commit(step)
@@ -205,13 +215,16 @@ class Course:
             await hands.end_agreement(self.subscription)
         await self.commit(steering.canceled(self.subscription, reason, workflow.now(), cause))
 
-    async def _hold(self, *, on: bool) -> None:
-        if self.subscription.agreement_ref:
-            await hands.hold(self.subscription, on=on)
+    @property
+    def hold_is_due(self) -> bool:
+        """Whether the provider must be told to bill no further, or to bill again."""
+        return bool(self.subscription.agreement_ref) and self.subscription.wants_hold != self.subscription.is_held
 
-    async def suspend(self, reason: str, cause: Cause) -> None:
-        await self.commit(steering.suspended(self.subscription, reason, workflow.now(), cause))
-        await self._hold(on=True)
+    async def tell_hold(self) -> None:
+        """Tell the provider whether to bill on. Done by the loop until it is done, whichever step made it necessary."""
+        wanted = self.subscription.wants_hold
+        await hands.hold(self.subscription, on=wanted)
+        self.subscription = replace(self.subscription, is_held=wanted)
 
     async def reactivate(self, reason: str, cause: Cause) -> None:
         """Give access back; billing goes on, with a new period when the paid one ended meanwhile."""
@@ -220,11 +233,7 @@ class Course:
         reminders = self.subscription.reminders
         if back.trial_ends_at is not None:
             reminders = await hands.anchor_reminders(self.subscription.customer, back.trial_ends_at, self.policy.trial)
-        await self._hold(on=False)
         await self.commit(steering.returned(self.subscription, back, reminders, reason, now, cause))
-        period_end = self.subscription.period_end
-        if back.event is Event.RETURNED_PAID_UP and period_end is not None and period_end <= now:
-            await self._take_what_is_due(cause)
 
     async def put_card(self, payment_method: str | None, key: str, cause: Cause) -> None:
         """Make a payment method the card on file."""
@@ -233,7 +242,3 @@ class Course:
             raise ApplicationError("the payment provider kept no card", type="no_card", non_retryable=True)
         step = steering.card_replaced(self.subscription, wallet.customer_ref, wallet.card, workflow.now(), cause)
         await self.commit(step)
-
-
-def _code(charge: Charge) -> str:
-    return charge.decline.code if charge.decline else charge.outcome.value

@@ -99,7 +99,7 @@ async def put_card(subscription: Subscription, payment_method: str | None, key: 
 async def adopt_checkout(subscription: Subscription, session_ref: str) -> Wallet | None:
     return await workflow.execute_activity_method(
         PaymentActivities.adopt_checkout,
-        AdoptRequest(session_ref, subscription.agreement_ref),
+        AdoptRequest(session_ref, subscription.agreement_ref, subscription.card_since),
         **PAYMENTS,
         summary="Put the card given at checkout on file",
     )

@@ -23,6 +23,8 @@ class Life:
     done: tuple[str, ...] = ()
     """Keys of the latest commands, so that a repeat after continue-as-new does nothing twice."""
     is_born: bool = False
+    declined: tuple[str, ...] = ()
+    """Keys of the latest commands whose charge was declined: a repeat is told so, and charges nothing again."""
 
 
 @dataclass(frozen=True)

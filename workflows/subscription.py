@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.news import Hint, is_worth_a_look
     from domain.payments import ChargeOutcome
     from workflows import hands
-    from workflows.commands import TakesCommands
+    from workflows.commands import DECLINED, TakesCommands
     from workflows.course import Course
     from workflows.messages import Answer, Life, Outlook
 
@@ -33,7 +33,7 @@ class SubscriptionWorkflow(TakesCommands):
 
     @workflow.init
     def __init__(self, life: Life) -> None:
-        super().__init__(Course(life.subscription, life.policy), life.done, is_born=life.is_born)
+        super().__init__(Course(life.subscription, life.policy), life.done, life.declined, is_born=life.is_born)
         self._hints: deque[Hint] = deque(life.hints)
         self._not_before: datetime | None = None
 
@@ -59,6 +59,7 @@ class SubscriptionWorkflow(TakesCommands):
             subscription=self._now,
             hints=tuple(self._hints),
             done=tuple(self._done),
+            declined=tuple(self._declined),
             is_born=True,
             payment_method=None,
         )
@@ -105,10 +106,14 @@ class SubscriptionWorkflow(TakesCommands):
         if charge.outcome is ChargeOutcome.PAID:
             await self._course.settle(charge, cause)
             return
+        if charge.agreement_ref:
+            # Not decided on: nobody waits for that at a sign-up, and nothing may be billed later.
+            self._course.subscription = replace(self._now, agreement_ref=charge.agreement_ref)
+            await hands.end_agreement(self._now)
         code = charge.decline.code if charge.decline else charge.outcome.value
-        declined = steering.canceled(self._now, f"the first payment was declined: {code}", workflow.now(), cause)
+        declined = steering.canceled(self._now, f"{steering.FIRST_PAYMENT_DECLINED}: {code}", workflow.now(), cause)
         await self._course.commit(replace(declined, mails=()))
-        self._refusal = as_failure(Rejected(f"the card was declined: {code}", code="payment_declined"))
+        self._refusal = as_failure(Rejected(f"the card was declined: {code}", code=DECLINED))
 
     async def _wait_for_something(self) -> None:
         """Return when a timer is due, news has come, or a command may have changed what is due."""
@@ -128,6 +133,8 @@ class SubscriptionWorkflow(TakesCommands):
             return
 
     def _wakes_at(self) -> datetime | None:
+        if self._course.hold_is_due:
+            return self._not_before or workflow.now()
         due = next_due(self._now, self._course.policy)
         if due is None:
             return None
@@ -137,28 +144,42 @@ class SubscriptionWorkflow(TakesCommands):
         """News first: it may settle what was about to be done."""
         try:
             if self._hints:
-                hint = self._hints[0]
-                if is_worth_a_look(self._now, hint):
-                    await self._course.hear(hint)
-                self._hints.popleft()
-                return
-            wakes_at, now = self._wakes_at(), workflow.now()
-            due = next_due(self._now, self._course.policy)
-            if due is None or wakes_at is None or wakes_at > now or self._is_over:
-                return
-            wait = await self._course.act(due)
-            if wait is None and next_due(self._now, self._course.policy) == due:
-                # Nothing came of it: never spin.
-                wait = BLOCKED_WAIT
-            self._not_before = now + wait if wait is not None else None
+                await self._look_into(self._hints[0])
+            elif not self._is_over and self._is_time(self._wakes_at()):
+                await self._act()
         except STEP_FAILED as error:
             # Refused for good, a price unknown to the provider perhaps. Failing the workflow would lose the
             # subscription; it waits, tells the operator, and tries again.
             workflow.logger.error("step refused: %s", error.cause or error)
             workflow.set_current_details(f"**Blocked, tried again every hour:** {error.cause or error}")
             self._not_before = workflow.now() + BLOCKED_WAIT
-            if self._hints:
-                self._hints.popleft()
+
+    async def _look_into(self, hint: Hint) -> None:
+        """A hint is done with when it was looked into, refused or not: what it hints at is asked for in time anyway."""
+        try:
+            if is_worth_a_look(self._now, hint):
+                await self._course.hear(hint)
+        finally:
+            self._hints.remove(hint)
+
+    @staticmethod
+    def _is_time(at: datetime | None) -> bool:
+        return at is not None and at <= workflow.now()
+
+    async def _act(self) -> None:
+        if self._course.hold_is_due:
+            await self._course.tell_hold()
+            self._not_before = None
+            return
+        due = next_due(self._now, self._course.policy)
+        if due is None:
+            return
+        now, before = workflow.now(), self._now.sequence
+        wait = await self._course.act(due)
+        if wait is None and self._now.sequence == before:
+            # Nothing came of it: never spin.
+            wait = BLOCKED_WAIT
+        self._not_before = now + wait if wait is not None else None
 
     @workflow.update
     async def sign_up(self) -> Answer:

@@ -18,8 +18,9 @@ from domain.links import pay_url
 from gateways.mail_delivery import MailDelivery
 from gateways.mail_rendering import Brand, MailRenderer
 from gateways.smtp import SmtpMailer
-from gateways.stripe import StripePayments, connected
+from gateways.stripe import StripePayments
 from gateways.stripe_events import StripeEvents
+from gateways.stripe_http import connected
 from storage.engine import create_engine_from_url
 from storage.inbox import Inbox
 from storage.mails import PostgresMails

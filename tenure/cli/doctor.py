@@ -16,8 +16,8 @@ from configuration.settings import EverySetting, Process, SettingsError, load_se
 from domain.errors import GatewayUnavailable, TenureError
 from domain.names import LIFECYCLE_QUEUE, sweep_schedule_id
 from gateways.smtp import SmtpMailer
-from gateways.stripe import connected
 from gateways.stripe_catalog import push
+from gateways.stripe_http import connected
 from storage.pinging import check
 from tenure.cli.connections import database, mail_delivery, temporal
 from worker.registry import missing_attributes

@@ -10,8 +10,8 @@ from configuration.catalog_file import check_catalog, load_catalog
 from configuration.policy_file import check_policy
 from configuration.settings import Process, load_settings
 from domain.plans import Catalog
-from gateways.stripe import connected
 from gateways.stripe_catalog import push as push_to_stripe
+from gateways.stripe_http import connected
 
 
 def register(app: App) -> None:

@@ -155,7 +155,7 @@ async def test_the_card_of_a_completed_checkout_is_charged_from_then_on(till: Ti
     session = await checkout(till, wallet.customer_ref)
     till.simulator.complete_checkout(session, "pm_card_mastercard")
 
-    adopted = await till.payments.adopt_checkout(session, begun.agreement_ref, key=f"adopt/{session}")
+    adopted = await till.payments.adopt_checkout(session, begun.agreement_ref, None, key=f"adopt/{session}")
 
     assert adopted is not None
     assert adopted.card is not None
@@ -163,16 +163,16 @@ async def test_the_card_of_a_completed_checkout_is_charged_from_then_on(till: Ti
     assert await till.default_card(wallet) == adopted.card.ref
     (agreement,) = await till.agreements(wallet)
     assert agreement["default_payment_method"] == adopted.card.ref
-    assert await till.payments.adopt_checkout(session, begun.agreement_ref, key=f"adopt/{session}") == adopted
+    assert await till.payments.adopt_checkout(session, begun.agreement_ref, None, key=f"adopt/{session}") == adopted
 
 
 async def test_there_is_no_card_to_adopt_when_the_checkout_is_open_or_expired(till: Till) -> None:
     wallet = await till.wallet(card=None)
     session = await checkout(till, wallet.customer_ref)
-    assert await till.payments.adopt_checkout(session, "", key="adopt/1") is None
+    assert await till.payments.adopt_checkout(session, "", None, key="adopt/1") is None
 
     await till.client.v1.checkout.sessions.expire_async(session)
-    assert await till.payments.adopt_checkout(session, "", key="adopt/1") is None
+    assert await till.payments.adopt_checkout(session, "", None, key="adopt/1") is None
 
 
 async def test_a_checkout_of_another_customer_changes_no_agreement(till: Till) -> None:
@@ -182,7 +182,7 @@ async def test_a_checkout_of_another_customer_changes_no_agreement(till: Till) -
     till.simulator.complete_checkout(session)
 
     with pytest.raises(GatewayRefused):
-        await till.payments.adopt_checkout(session, begun.agreement_ref, key="adopt/1")
+        await till.payments.adopt_checkout(session, begun.agreement_ref, None, key="adopt/1")
 
     (agreement,) = await till.agreements(ada)
     assert ada.card is not None
@@ -191,6 +191,6 @@ async def test_a_checkout_of_another_customer_changes_no_agreement(till: Till) -
 
 async def test_a_checkout_that_stripe_does_not_know_is_refused(till: Till) -> None:
     with pytest.raises(GatewayRefused, match="cs_nobody_knows") as refused:
-        await till.payments.adopt_checkout("cs_nobody_knows", "", key="adopt/1")
+        await till.payments.adopt_checkout("cs_nobody_knows", "", None, key="adopt/1")
 
     assert refused.value.code == "resource_missing"

@@ -13,8 +13,9 @@ from starlette.types import ASGIApp
 
 from domain.errors import GatewayRefused, GatewayUnavailable, TenureError
 from domain.payments import Charge, ChargeOutcome, Decline
-from gateways.stripe import StripePayments, connected
+from gateways.stripe import StripePayments
 from gateways.stripe_catalog import push
+from gateways.stripe_http import connected
 from tests.gateways.till import API_KEY, CATALOG, Stage, Till, a_contact
 
 Call = Callable[[StripePayments], Awaitable[object]]
@@ -22,7 +23,7 @@ CALLS: dict[str, Call] = {
     "open_wallet": lambda payments: payments.open_wallet(a_contact(), "pm_1", key="k"),
     "open_wallet, known": lambda payments: payments.open_wallet(a_contact(customer_ref="cus_1"), None, key="k"),
     "put_card": lambda payments: payments.put_card("cus_1", "sub_1", "pm_1", key="k"),
-    "adopt_checkout": lambda payments: payments.adopt_checkout("cs_1", "sub_1", key="k"),
+    "adopt_checkout": lambda payments: payments.adopt_checkout("cs_1", "sub_1", None, key="k"),
     "open_checkout": lambda payments: payments.open_checkout("cus_1", "s", "https://a", "https://b", key="k"),
     "begun": lambda payments: payments.begun("cus_1", key="k"),
     "collect": lambda payments: payments.collect("in_1", key="k"),
