@@ -63,11 +63,6 @@ class Api:
         version = request.headers.get("Stripe-Version", API_VERSION)
         if version != API_VERSION:
             raise invalid(f"This simulator speaks API version {API_VERSION}, not {version}.")
-        if self._faults.happens(self._faults.api.error_rate):
-            status = self._faults.api.status
-            kind = "api_error" if status >= 500 else "invalid_request_error"
-            code = "rate_limit" if status == 429 else None
-            raise StripeFailure(status, kind, "An injected fault: nothing was done.", code=code)
 
     async def _answer(self, request: Request, key: str | None) -> Answer:
         path = request.url.path
@@ -87,7 +82,19 @@ class Api:
         if self._faults.api.delay_s:
             await asyncio.sleep(self._faults.api.delay_s)
         call, ids = self._find(method, path)
+        if self._faults.happens(self._faults.api.error_rate):
+            raise self._fault(key, fingerprint)
         return self._perform(call, ids, call.shape.read(params), key, fingerprint)
+
+    def _fault(self, key: str | None, fingerprint: str) -> StripeFailure:
+        """A fault on demand. As at Stripe, one of the server's own is kept under the key and given again for a day."""
+        status = self._faults.api.status
+        kind = "api_error" if status >= 500 else "invalid_request_error"
+        code = "rate_limit" if status == 429 else None
+        failure = StripeFailure(status, kind, "An injected fault: nothing was done.", code=code)
+        if key is not None and status >= 500:
+            self._keys.keep(key, fingerprint, Answer(status, json.dumps(failure.body)))
+        return failure
 
     def _find(self, method: str, path: str) -> tuple[Call, Params]:
         for call in self._calls:

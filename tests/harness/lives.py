@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import pytest
 
 from sandbox.product import Product, RefusedError
 
@@ -43,6 +44,13 @@ class Life:
             assert await self.stands() == before, f"{name} was refused and changed something"
             return error.status, error.problem["code"]
         raise AssertionError(f"{name} was not refused")
+
+    async def refused_by_the_bank(self, name: str, *, key: str | None = None, **body: Any) -> str:
+        """The code of a command whose charge was declined."""
+        with pytest.raises(RefusedError) as refusal:
+            await self.product.command(self.id, name, key=key, **body)
+        assert refusal.value.status == 402
+        return str(refusal.value.problem["code"])
 
     async def live(self, time: timedelta) -> None:
         self.now = await self.product.travel(self.id, time)
@@ -100,6 +108,16 @@ class Life:
         """How many bills there are of each status."""
         found = await self.product.get("/v1/invoices", customer=self.external_id)
         return Counter(bill["status"] for bill in found["data"])
+
+    async def pay_open_bill(self, payment_method: str) -> None:
+        """Follow the link to the provider's page of the open bill and pay there with a card."""
+        await self.pay_at(str((await self.open_pay_link()).url), payment_method)
+
+    async def pay_at(self, url: str, payment_method: str) -> None:
+        """Pay a bill with a card on the provider's own page."""
+        async with httpx.AsyncClient(timeout=30) as browser:
+            paid = await browser.post(url, data={"payment_method": payment_method})
+        assert paid.status_code < 400, paid.text
 
     async def open_pay_link(self) -> httpx.Response:
         """Follow the link of the last mail as a browser does."""

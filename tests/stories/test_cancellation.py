@@ -143,6 +143,47 @@ async def test_an_operators_hold_over_a_renewal_bills_a_new_period_when_it_ends(
     assert (await life.bills())["paid"] == 2
 
 
+async def test_a_bill_paid_while_an_operator_holds_gives_no_access_and_nothing_more_is_billed(begin: Begin) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await _past_due(life)
+    await life.command("suspend", reason="chargeback under investigation")
+    page = await life.product.get("/v1/invoices", customer=life.external_id)
+    (url,) = (bill["url"] for bill in page["data"] if bill["status"] == "open")
+
+    await life.pay_at(url, "pm_card_mastercard")
+    await life.live(timedelta(days=65))
+
+    assert await life.status() == ("suspended", "none")
+    assert await life.bills() == Counter(paid=2)
+    await life.product.card_answers(life.external_id, "ok")
+    after = await life.command("reactivate", reason="all is well")
+    assert (after["status"], after["access"]) == ("active", "full")
+    await life.live(timedelta(hours=2))
+    assert await life.bills() == Counter(paid=3)
+
+
+async def test_a_hold_gives_back_what_access_there_was(begin: Begin) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await _past_due(life)
+    await life.live(timedelta(days=6))
+    assert await life.status() == ("past_due", "limited")
+    await life.command("suspend", reason="fraud check")
+
+    after = await life.command("reactivate", reason="all is well")
+
+    assert (after["status"], after["access"]) == ("past_due", "limited")
+
+
+async def test_the_customers_own_reason_for_leaving_is_kept(begin: Begin) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await life.live_until_converted()
+    await life.command("cancel", reason="too expensive")
+
+    await life.live(timedelta(days=40))
+
+    assert (await life.stands())["status_reason"] == "too expensive"
+
+
 async def test_suspending_twice_and_reactivating_what_is_active_are_refused(begin: Begin) -> None:
     life = await begin()
 

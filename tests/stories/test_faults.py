@@ -70,6 +70,35 @@ async def test_a_charge_whose_answer_was_lost_is_made_once(begin: Begin) -> None
     assert await life.mails() == CONVERTED
 
 
+async def test_a_charge_that_stripe_failed_under_is_made_once_stripe_is_well_again(begin: Begin) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await life.live(timedelta(days=13))
+    await life.product.faults(stripe={"error_rate": 1, "status": 500})
+    await life.live(timedelta(days=1, minutes=10))
+    assert await life.status() == ("trialing", "full")
+
+    await life.product.faults()
+    await life.live(timedelta(minutes=10))
+
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=1)
+    assert await life.mails() == CONVERTED
+
+
+async def test_a_bill_paid_by_the_link_is_seen_before_the_next_rung_when_its_webhook_never_came(begin: Begin) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await life.live_until_converted()
+    await life.live_until_declined("lost_card")
+    await life.product.faults(webhooks={"drop": True})
+
+    await life.pay_open_bill("pm_card_mastercard")
+    await life.live_until("recover")
+
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=2)
+    assert "recover" not in await life.ahead()
+
+
 async def test_mails_wait_for_a_mail_server_that_is_down_and_come_once(begin: Begin) -> None:
     life = await begin()
     await life.live(timedelta(minutes=1))

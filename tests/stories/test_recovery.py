@@ -116,6 +116,44 @@ async def test_an_operator_brings_a_suspended_payer_back_and_the_ladder_begins_a
     assert await life.status() == ("suspended", "none")
 
 
+async def test_nothing_is_billed_anew_while_a_bill_is_owed(declined: Declined) -> None:
+    life = await declined("insufficient_funds")
+    await life.live(timedelta(days=15))
+    await life.command("reactivate", reason="promised to pay")
+    await life.live(timedelta(days=8))
+    await life.product.card_answers(life.external_id, "ok")
+
+    await life.live(timedelta(days=30))
+
+    # The bill that was owed, two days before its period ended, and then the next period's.
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=3)
+    assert (await life.mails())["receipt"] == 3
+
+
+async def test_a_card_that_its_bank_has_barred_is_not_charged_at_the_trials_end(begin: Begin) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await life.product.card_answers(life.external_id, "stolen_card")
+    assert await life.refused_by_the_bank("convert", when="now") == "payment_declined"
+
+    await life.live(timedelta(days=15))
+
+    assert await life.status() == ("suspended", "none")
+    assert await life.bills() == Counter()
+    assert (await life.kinds())["charge_declined"] == 1
+
+
+async def test_a_declined_command_repeated_with_its_key_charges_nothing_again(begin: Begin) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await life.product.card_answers(life.external_id, "insufficient_funds", "ok")
+
+    for _ in range(2):
+        assert await life.refused_by_the_bank("convert", when="now", key="convert-once") == "payment_declined"
+
+    assert await life.status() == ("trialing", "full")
+    assert await life.bills() == Counter()
+
+
 async def test_a_retry_by_command_takes_the_money(declined: Declined) -> None:
     life = await declined("insufficient_funds")
     await life.product.card_answers(life.external_id, "ok")

@@ -124,7 +124,19 @@ async def test_a_failing_api_does_nothing(shop: Shop, wire_to: Wire) -> None:
 
     shop.simulator.set_faults(stripe={})
     assert (await shop.client.v1.customers.list_async()).data == []
-    assert (await wire_to.post("/v1/customers", "try-1")).status_code == 200
+    assert (await wire_to.post("/v1/customers", "try-2")).status_code == 200
+
+
+async def test_a_fault_is_given_again_under_its_key_and_a_refusal_for_haste_is_not(shop: Shop, wire_to: Wire) -> None:
+    shop.simulator.set_faults(stripe={"error_rate": 1, "status": 500})
+    await wire_to.post("/v1/customers", "failed")
+    shop.simulator.set_faults(stripe={"error_rate": 1, "status": 429})
+    await wire_to.post("/v1/customers", "hasty")
+    shop.simulator.set_faults(stripe={})
+
+    again = await wire_to.post("/v1/customers", "failed")
+    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (500, "true")
+    assert (await wire_to.post("/v1/customers", "hasty")).status_code == 200
 
 
 async def test_the_work_is_done_and_known_under_its_key_when_the_answer_is_lost(shop: Shop, wire_to: Wire) -> None:
