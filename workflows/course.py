@@ -220,10 +220,17 @@ class Course:
         """Whether the provider must be told to bill no further, or to bill again."""
         return bool(self.subscription.agreement_ref) and self.subscription.wants_hold != self.subscription.is_held
 
-    async def tell_hold(self) -> None:
-        """Tell the provider whether to bill on. Done by the loop until it is done, whichever step made it necessary."""
+    async def tell_hold_or_look(self) -> None:
+        """Tell the provider whether to bill on; look what is wrong there if it refuses.
+
+        The loop comes back to it until it is done, whichever step made it necessary.
+        """
         wanted = self.subscription.wants_hold
-        await hands.hold(self.subscription, on=wanted)
+        try:
+            await hands.hold(self.subscription, on=wanted)
+        except STEP_FAILED:
+            await self.look(Cause.timer("hold"))
+            return
         self.subscription = replace(self.subscription, is_held=wanted)
 
     async def reactivate(self, reason: str, cause: Cause) -> None:

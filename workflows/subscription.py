@@ -36,6 +36,8 @@ class SubscriptionWorkflow(TakesCommands):
         super().__init__(Course(life.subscription, life.policy), life.done, life.declined, is_born=life.is_born)
         self._hints: deque[Hint] = deque(life.hints)
         self._not_before: datetime | None = None
+        """What is due next waits until then: it was refused, or the provider has not decided on it."""
+        self._hold_not_before: datetime | None = None
 
     @workflow.run
     async def run(self, life: Life) -> str:
@@ -133,12 +135,11 @@ class SubscriptionWorkflow(TakesCommands):
             return
 
     def _wakes_at(self) -> datetime | None:
-        if self._course.hold_is_due:
-            return self._not_before or workflow.now()
         due = next_due(self._now, self._course.policy)
-        if due is None:
-            return None
-        return due.at if self._not_before is None else max(due.at, self._not_before)
+        moments = [] if due is None else [due.at if self._not_before is None else max(due.at, self._not_before)]
+        if self._course.hold_is_due:
+            moments.append(self._hold_not_before or workflow.now())
+        return min(moments, default=None)
 
     async def _do_what_is_next(self) -> None:
         """News first: it may settle what was about to be done."""
@@ -167,14 +168,17 @@ class SubscriptionWorkflow(TakesCommands):
         return at is not None and at <= workflow.now()
 
     async def _act(self) -> None:
-        if self._course.hold_is_due:
-            await self._course.tell_hold()
-            self._not_before = None
+        now, before = workflow.now(), self._now.sequence
+        if self._course.hold_is_due and (self._hold_not_before is None or self._hold_not_before <= now):
+            # Should it be refused, everything else goes on; the look tells whether the agreement has ended.
+            self._hold_not_before = now + BLOCKED_WAIT
+            await self._course.tell_hold_or_look()
+            if not self._course.hold_is_due:
+                self._hold_not_before = None
             return
         due = next_due(self._now, self._course.policy)
         if due is None:
             return
-        now, before = workflow.now(), self._now.sequence
         wait = await self._course.act(due)
         if wait is None and self._now.sequence == before:
             # Nothing came of it: never spin.

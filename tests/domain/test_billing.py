@@ -153,3 +153,27 @@ def test_a_declined_retry_by_command_leaves_the_ladder_where_it_is() -> None:
     after = billing.failed_again(before, a_declined_charge("lost_card"), NOW, CAUSE).subscription
     assert after.recovery is not None
     assert (after.recovery.step, after.recovery.tries, after.recovery.decline.code) == (3, 2, "lost_card")
+
+
+def test_a_bill_voided_while_an_operator_holds_gives_no_access() -> None:
+    held = a_suspended_subscription(SuspensionKind.OPERATOR, recovery=a_recovery())
+    gone = Charge(ChargeOutcome.GONE, a_paid_charge("in_1").invoice, None, "sub_1")
+    after = billing.not_owed(held, gone, POLICY, NOW, CAUSE).subscription
+    assert (after.status, after.access, after.recovery) == (Status.SUSPENDED, Access.NONE, None)
+    assert after.suspension is not None
+    assert after.suspension.returns_to is Status.ACTIVE
+
+
+def test_billing_is_held_from_the_first_decline_until_nothing_is_owed() -> None:
+    declined = billing.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE).subscription
+    assert declined.wants_hold
+    paid = billing.paid(declined, a_paid_charge(), POLICY, NOW, CAUSE).subscription
+    assert not paid.wants_hold
+    unconverted = billing.failed(a_trial(card=VISA), a_declined_charge(), POLICY, NOW, CAUSE).subscription
+    assert not unconverted.wants_hold, "there is nothing yet that could bill"
+
+
+def test_a_new_period_paid_instead_of_the_bill_that_was_owed_voids_that() -> None:
+    owing = a_past_due_subscription(recovery=a_recovery(invoice_ref="in_1"))
+    assert billing.paid(owing, a_paid_charge("in_1"), POLICY, NOW, CAUSE).voided == ""
+    assert billing.paid(owing, a_paid_charge("in_2"), POLICY, NOW, CAUSE).voided == "in_1"

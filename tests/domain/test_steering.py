@@ -1,7 +1,8 @@
 """What customers and operators may ask for, and what comes of it."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -193,3 +194,46 @@ def test_an_echo_of_our_own_doing_is_not_worth_a_look(hint: Hint, worth: bool) -
 def test_the_failure_of_a_bill_in_recovery_is_no_news() -> None:
     assert not is_worth_a_look(a_past_due_subscription(), Hint("evt", News.BILL_FAILED, "in_2"))
     assert not is_worth_a_look(OVER, Hint("evt", News.BILL_PAID, "in_2"))
+
+
+def test_a_card_that_its_bank_has_renewed_may_be_tried_again() -> None:
+    barred = a_past_due_subscription(recovery=a_recovery(decline=Decline("lost_card")), card=VISA)
+    assert barred.card_is_barred
+
+    same = steering.card_replaced(barred, "cus_1", VISA, NOW, CAUSE).subscription
+    renewed = steering.card_replaced(barred, "cus_1", replace(VISA, exp_year=2035), NOW, CAUSE).subscription
+
+    assert same.card_is_barred
+    assert not renewed.card_is_barred
+
+
+def test_a_card_declined_for_good_at_hand_is_not_charged_at_the_trials_end() -> None:
+    soft = steering.declined_at_hand(a_trial(card=VISA), Decline("insufficient_funds"), NOW, CAUSE).subscription
+    hard = steering.declined_at_hand(a_trial(card=VISA), Decline("stolen_card"), NOW, CAUSE).subscription
+
+    assert agenda(soft, POLICY)[-1].action is Action.CONVERT
+    assert agenda(hard, POLICY)[-1].action is Action.EXPIRE_TRIAL
+    other = steering.card_replaced(hard, "cus_1", MASTERCARD, NOW, CAUSE).subscription
+    assert agenda(other, POLICY)[-1].action is Action.CONVERT
+
+
+def test_a_hold_that_outlasted_the_paid_period_is_followed_by_a_new_one() -> None:
+    held = steering.suspended(a_paid_subscription(), "fraud check", NOW, CAUSE).subscription
+    assert held.wants_hold
+
+    def after(when: datetime) -> Subscription:
+        return steering.returned(held, steering.way_back(held, timedelta(), when), (), "fine", when, CAUSE).subscription
+
+    within, beyond = after(PERIOD_END - timedelta(days=1)), after(PERIOD_END + timedelta(days=1))
+    assert next_due(within, POLICY) == next_due(replace(within, owes_new_period=False), POLICY)
+    due = next_due(beyond, POLICY)
+    assert due is not None
+    assert due.action is Action.BEGIN_PERIOD
+    assert not beyond.wants_hold
+
+
+def test_a_hold_gives_back_the_access_there_was() -> None:
+    limited = a_past_due_subscription(access=Access.LIMITED)
+    held = steering.suspended(limited, "fraud check", NOW, CAUSE).subscription
+    back = steering.way_back(held, timedelta(), NOW)
+    assert steering.returned(held, back, (), "fine", NOW, CAUSE).subscription.access is Access.LIMITED

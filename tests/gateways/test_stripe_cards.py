@@ -1,6 +1,7 @@
 """Customers and their cards at Stripe."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -194,3 +195,13 @@ async def test_a_checkout_that_stripe_does_not_know_is_refused(till: Till) -> No
         await till.payments.adopt_checkout("cs_nobody_knows", "", None, key="adopt/1")
 
     assert refused.value.code == "resource_missing"
+
+
+async def test_a_checkout_from_before_the_card_on_file_does_not_replace_it(till: Till) -> None:
+    wallet = await till.wallet(card=None)
+    session = await checkout(till, wallet.customer_ref)
+    till.simulator.complete_checkout(session, "pm_card_mastercard")
+    later = till.simulator.now("ada") + timedelta(minutes=5)
+
+    assert await till.payments.adopt_checkout(session, "", later, key="adopt/1") is None
+    assert await till.payments.adopt_checkout(session, "", later - timedelta(minutes=9), key="adopt/1") is not None

@@ -301,3 +301,16 @@ async def test_an_ended_agreement_is_not_restarted(till: Till) -> None:
         await till.payments.restart(begun.agreement_ref, "", key="again/1")
 
     assert await till.statuses(wallet) == ["paid"]
+
+
+async def test_a_restart_charges_nothing_when_the_old_bill_was_paid_meanwhile(till: Till) -> None:
+    wallet, agreement, bill = await till.owing()
+    till.simulator.set_card_answers("ada", ["ok"])
+    await till.payments.collect(bill, key="by-the-customers-own-hand")
+
+    charge = await till.payments.restart(agreement, bill, key="again/1")
+
+    assert charge.outcome is ChargeOutcome.PAID
+    assert charge.invoice is not None
+    assert charge.invoice.ref == bill
+    assert await till.statuses(wallet) == ["paid", "paid"]

@@ -16,6 +16,8 @@ CATALOG, POLICY = CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml"
 TRIAL = Counter({"trial_started": 1, "trial_ending": 3})
 CONVERTED = TRIAL + Counter({"converted": 1, "receipt": 1})
 A_MINUTE = timedelta(minutes=1)
+A_MOMENT = timedelta(seconds=1)
+"""To let so much time go by is to wait until all that was begun is done."""
 
 
 class Life:
@@ -97,6 +99,7 @@ class Life:
 
     async def mails(self) -> Counter[str]:
         """How many mails of each occasion have come; no two may be the same mail."""
+        await self.live(A_MOMENT)
         mails = await self.product.mails(self.external_id)
         assert len({mail["message_id"] for mail in mails}) == len(mails), "a mail came twice"
         return Counter(mail["headers"]["X-Tenure-Occasion"] for mail in mails)
@@ -106,6 +109,7 @@ class Life:
 
     async def bills(self) -> Counter[str]:
         """How many bills there are of each status."""
+        await self.live(A_MOMENT)
         found = await self.product.get("/v1/invoices", customer=self.external_id)
         return Counter(bill["status"] for bill in found["data"])
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 from temporalio.client import Client, WorkflowExecution
 
+from domain.names import sweep_schedule_id
 from sandbox.product import Product
 from sandbox.stack import Options, running
 from tests.harness.lives import CATALOG, POLICY
@@ -21,12 +22,10 @@ from tests.replay.lives import LIVES, Play
 
 HISTORIES = Path(__file__).parent / "histories"
 KEPT = ("SubscriptionWorkflow", "MailWorkflow", "SweepWebhooksWorkflow")
-OTHERS_KEPT = 1
-"""Of the workflows that are always alike, one each."""
 
 
 async def record(lives: list[Play]) -> list[Path]:
-    """Play each life and write down the history of every run of its subscription."""
+    """Play each life and write down the history of every run of its subscriptions, and one of each other workflow."""
     written: list[Path] = []
     with tempfile.TemporaryDirectory() as folder:
         options = Options(Path(folder), CATALOG, POLICY, durable=False, ui=False)
@@ -34,31 +33,34 @@ async def record(lives: list[Play]) -> list[Path]:
             seen: set[str] = set()
             for life in lives:
                 await life(product)
-                fresh = [one for one in await _finished_or_resting(stack.client) if one.run_id not in seen]
-                seen |= {one.run_id for one in fresh}
-                written += await _write(stack.client, life.__name__, fresh)
+                found = stack.client.list_workflows("WorkflowType = 'SubscriptionWorkflow'")
+                fresh = sorted([run async for run in found if run.run_id not in seen], key=lambda run: run.start_time)
+                seen |= {run.run_id for run in fresh}
+                written += [await _keep(stack.client, life.__name__, *each) for each in enumerate(fresh, start=1)]
+            if lives == list(LIVES):
+                written += [await _keep(stack.client, "any", 1, run) for run in await _one_of_each_other(stack.client)]
     return written
 
 
-async def _finished_or_resting(client: Client) -> list[WorkflowExecution]:
-    found = [one async for one in client.list_workflows("WorkflowType = 'SubscriptionWorkflow'")]
+async def _one_of_each_other(client: Client) -> list[WorkflowExecution]:
+    await client.get_schedule_handle(sweep_schedule_id()).trigger()
+    found: list[WorkflowExecution] = []
     for kind in KEPT[1:]:
         query = f"WorkflowType = '{kind}' AND ExecutionStatus = 'Completed'"
-        found += [one async for one in client.list_workflows(query, limit=OTHERS_KEPT)]
-    return sorted(found, key=lambda one: one.start_time)
+        # The server tells nobody when one comes to be listed.
+        while not (done := [run async for run in client.list_workflows(query, limit=1)]):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        found += done
+    return found
 
 
-async def _write(client: Client, name: str, executions: list[WorkflowExecution]) -> list[Path]:
-    written = []
-    for number, execution in enumerate(executions, start=1):
-        kind = execution.workflow_type.removesuffix("Workflow").lower()
-        path = HISTORIES / f"{name}-{number}-{kind}.json"
-        if path.exists():
-            raise FileExistsError(f"{path} is kept already: give the life a new name")
-        history = await client.get_workflow_handle(execution.id, run_id=execution.run_id).fetch_history()
-        path.write_text(json.dumps(json.loads(history.to_json()), separators=(",", ":")) + "\n")
-        written.append(path)
-    return written
+async def _keep(client: Client, name: str, number: int, run: WorkflowExecution) -> Path:
+    path = HISTORIES / f"{name}-{number}-{run.workflow_type.removesuffix('Workflow').lower()}.json"
+    if path.exists():
+        raise FileExistsError(f"{path} is kept already: give the life a new name")
+    history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
+    path.write_text(json.dumps(json.loads(history.to_json()), separators=(",", ":")) + "\n")
+    return path
 
 
 if __name__ == "__main__":

@@ -241,3 +241,13 @@ async def test_a_bill_is_one_row_with_its_latest_standing(ledger: Ledger, looks:
         subscription = later(subscription)
         await ledger.save(a_step(subscription, invoice=an_invoice(status=look, amount=10**12)))
     assert await ledger.rows("select status, amount from invoices") == [{"status": status, "amount": 10**12}]
+
+
+async def test_a_bill_that_was_voided_along_with_a_step_is_open_no_more(ledger: Ledger) -> None:
+    subscription = await ledger.newcomer("ada")
+    await ledger.save(a_step(subscription, invoice=an_invoice(ref="in_1", status="open")))
+    await ledger.save(a_step(later(subscription), invoice=an_invoice(ref="in_2", status="paid"), voided="in_1"))
+    await ledger.save(a_step(later(later(subscription)), voided="in_2"))
+
+    rows = await ledger.rows("select ref, status from invoices order by ref")
+    assert rows == [{"ref": "in_1", "status": "void"}, {"ref": "in_2", "status": "paid"}]
