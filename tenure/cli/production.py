@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 import uvicorn
@@ -81,8 +83,8 @@ async def _check_database(engine: AsyncEngine) -> None:
 
 
 def api() -> None:
-    """Serve the HTTP API until SIGTERM."""
-    asyncio.run(_serve())
+    """Serve the HTTP API until SIGTERM; requests that have begun are answered first."""
+    asyncio.run(stoppable(_serve()))
 
 
 async def _serve() -> None:
@@ -96,7 +98,24 @@ async def _serve() -> None:
             app, host=settings.api_host, port=settings.api_port, log_config=None, access_log=False, server_header=False
         )
         log.info("api starting", host=settings.api_host, port=settings.api_port)
-        await uvicorn.Server(config).serve()
+        await _until_stopped(_Server(config))
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us, so that a process that was told to stop ends with status 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _until_stopped(server: _Server) -> None:
+    serving = asyncio.create_task(server.serve())
+    try:
+        await asyncio.shield(serving)
+    finally:
+        server.should_exit = True
+        await serving
 
 
 def create(*, role: Role, name: str = "") -> None:

@@ -1,0 +1,127 @@
+"""The production processes on real servers, told apart from the sandbox by settings alone."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import httpx
+import pytest
+
+from sandbox.mailbox import Mailbox
+from sandbox.postgres import Postgres
+from sandbox.processes import free_port
+from sandbox.serving import serve
+from sandbox.stripe import StripeSimulator
+from sandbox.temporal import TemporalDevServer
+from tests.harness.lives import CATALOG, POLICY
+from tests.tenure.conftest import Terminal
+
+STRIPE_KEY, WEBHOOK_SECRET = "sk_test_of_the_production_tests", "whsec_of_the_production_tests"
+READY_WITHIN = 60
+
+
+@pytest.fixture
+async def mailbox(terminal: Terminal) -> AsyncIterator[Mailbox]:
+    """Everything outside of Tenure, and the settings that lead there; Temporal knows nothing of us yet."""
+    async with AsyncExitStack() as exits:
+        postgres = Postgres(terminal.folder, durable=False)
+        temporal = TemporalDevServer(terminal.folder, durable=False, ui=False)
+        exits.push_async_callback(postgres.stop)
+        exits.push_async_callback(temporal.stop)
+        await asyncio.gather(postgres.start(), temporal.start())
+        mailbox = await exits.enter_async_context(Mailbox(terminal.folder))
+        simulator = StripeSimulator(None, api_key=STRIPE_KEY, webhook_secret=WEBHOOK_SECRET)
+        simulator.base_url = await exits.enter_async_context(serve(simulator.app))
+        public_url = f"http://127.0.0.1:{free_port()}"
+        simulator.webhook_url = f"{public_url}/webhooks/stripe"
+        await simulator.start()
+        exits.push_async_callback(simulator.stop)
+        terminal.settings = _settings(postgres.url, temporal.address, simulator.base_url, mailbox.smtp_url, public_url)
+        yield mailbox
+
+
+def _settings(database: str, temporal: str, stripe: str, smtp: str, public_url: str) -> dict[str, str]:
+    return {
+        "TENURE_DATABASE_URL": database,
+        "TENURE_TEMPORAL_ADDRESS": temporal,
+        "TENURE_STRIPE_API_KEY": STRIPE_KEY,
+        "TENURE_STRIPE_API_BASE": stripe,
+        "TENURE_STRIPE_WEBHOOK_SECRETS": WEBHOOK_SECRET,
+        "TENURE_SMTP_URL": smtp,
+        "TENURE_MAIL_FROM": "Acme <billing@acme.example>",
+        "TENURE_CATALOG": str(CATALOG),
+        "TENURE_POLICY": str(POLICY),
+        "TENURE_PUBLIC_URL": public_url,
+        "TENURE_API_HOST": "127.0.0.1",
+        "TENURE_API_PORT": public_url.rpartition(":")[2],
+        "TENURE_SECRET_KEY": "Kq3vX9pLw2sT7yBd5nHf8mRj4cGz6aEu",
+    }
+
+
+@asynccontextmanager
+async def at_work(terminal: Terminal, process: str) -> AsyncIterator[None]:
+    running = await terminal.start(process)
+    try:
+        yield
+    finally:
+        running.send_signal(signal.SIGTERM)
+        _, log = await running.communicate()
+    assert running.returncode == 0, log.decode()
+
+
+async def _until(url: str, status: int) -> httpx.Response:
+    async with httpx.AsyncClient() as client, asyncio.timeout(READY_WITHIN):
+        while True:
+            try:
+                answer = await client.get(url)
+            except httpx.TransportError:
+                answer = httpx.Response(0)
+            if answer.status_code == status:
+                return answer
+            await asyncio.sleep(0.1)
+
+
+async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compose_file(
+    terminal: Terminal, mailbox: Mailbox
+) -> None:
+    ill = await terminal.run("doctor")
+    assert ill.status == 1
+    assert "run `tenure migrate`" in ill.out
+    assert "run `tenure catalog push" in ill.out
+
+    assert (await terminal.run("migrate")).status == 0
+    assert "everything was registered already" in (await terminal.run("migrate")).out
+    assert (await terminal.run("catalog", "push", str(CATALOG))).status == 0
+    assert "Stripe has all of it already" in (await terminal.run("catalog", "push", str(CATALOG))).out
+    key = (await terminal.run("keys", "create", "--role", "service", "--name", "sign-up")).out.strip()
+    url = terminal.settings["TENURE_PUBLIC_URL"]
+    async with at_work(terminal, "worker"), at_work(terminal, "api"):
+        await _until(f"{url}/readyz", 200)
+        made = await _sign_up(url, key)
+        well = await terminal.run("doctor")
+
+    assert (made.status_code, made.json()["status"]) == (201, "active")
+    assert well.status == 0, well.out
+    assert "1 worker at work" in well.out
+    assert "Your Tenure receipt" in " ".join(mail["subject"] for mail in mailbox.messages("ada@example.com"))
+
+
+async def _sign_up(url: str, key: str) -> httpx.Response:
+    customer = {"external_id": "ada", "email": "ada@example.com"}
+    body = {"customer": customer, "plan": "starter", "trial_days": 0, "payment_method": "pm_card_visa"}
+    async with httpx.AsyncClient(timeout=30) as client:
+        return await client.post(f"{url}/v1/subscriptions", json=body, headers={"Authorization": f"Bearer {key}"})
+
+
+async def test_an_api_without_its_database_says_so_and_serves_on(terminal: Terminal, mailbox: Mailbox) -> None:
+    terminal.settings["TENURE_DATABASE_URL"] = "postgresql://nobody:nothing@127.0.0.1:9/tenure"
+
+    async with at_work(terminal, "api"):
+        told = await _until(f"{terminal.settings['TENURE_PUBLIC_URL']}/readyz", 503)
+    worker = await terminal.run("worker")
+
+    assert "database" in told.json()["checks"]
+    assert worker.status == 1
+    assert "check TENURE_DATABASE_URL" in worker.err
+    assert "nothing" not in worker.err

@@ -1,0 +1,71 @@
+"""`tenure up`: started, left, started again on the same data."""
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sandbox.product import Product
+from sandbox.stack import Addresses
+from tests.tenure.conftest import Terminal
+
+READY_WITHIN = 60
+
+
+@asynccontextmanager
+async def up(terminal: Terminal) -> AsyncIterator[Addresses]:
+    process = await terminal.start("up", "--data", "stack", "--port", "0")
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(READY_WITHIN):
+            async for line in process.stdout:
+                if line.strip() == b"ready":
+                    break
+        yield Addresses(**json.loads((terminal.folder / "stack" / "stack.json").read_text()))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (0, b"")
+
+
+def _processes_on(folder: Path) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if str(folder) in command:
+            found.append(command)
+    return found
+
+
+async def test_a_life_goes_on_where_it_was_when_the_stack_is_started_again(terminal: Terminal) -> None:
+    async with up(terminal) as addresses, Product(addresses) as product:
+        made: dict[str, Any] = await product.sign_up("returning", payment_method="pm_card_visa")
+        before = await product.travel(made["id"], timedelta(days=8))
+    assert _processes_on(terminal.folder) == []
+    assert not (terminal.folder / "stack" / "stack.json").exists()
+
+    async with up(terminal) as addresses, Product(addresses) as product:
+        travelled = await terminal.run("travel", made["id"], "38d", "--data", "stack")
+        after = await product.subscription(made["id"])
+        mails = await product.mails("returning")
+    assert _processes_on(terminal.folder) == []
+
+    assert datetime.fromisoformat(travelled.out.strip()) - before >= timedelta(days=38)
+    assert (after["status"], after["access"]) == ("active", "full")
+    occasions = [mail["headers"]["X-Tenure-Occasion"] for mail in mails]
+    assert sorted(occasions) == sorted(["trial_started", *["trial_ending"] * 3, "converted", *["receipt"] * 2])
+
+
+async def test_a_second_stack_on_the_same_data_says_that_there_is_one(terminal: Terminal) -> None:
+    async with up(terminal):
+        said = await terminal.run("up", "--data", "stack", "--port", "0")
+
+    assert said.status == 1
+    assert "stop the stack that runs on this data, or choose another folder" in said.err
