@@ -1,7 +1,10 @@
 """The `tenure` command."""
 
+import os
 import sys
+import traceback
 from importlib.util import find_spec
+from typing import NoReturn
 
 from cyclopts import App
 
@@ -21,10 +24,32 @@ def build_app() -> App:
     return app
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line; expected failures are told in plain words and end with status 1."""
+    status = _run()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:  # whoever read us, as `head` does, has read enough
+        status = 1
+    # Without tearing Python down: threads of Temporal's SDK that just end would abort the process
+    # (temporalio/sdk-python#300; about one `tenure migrate` in twenty).
+    os._exit(status)
+
+
+def _run() -> int:
     try:
         build_app()()
     except TenureError as error:
         print(f"tenure: {error}", file=sys.stderr)
-        sys.exit(1)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except BaseException:  # noqa: BLE001 - the last resort, told in full
+        traceback.print_exc()
+        return 1
+    return 0
