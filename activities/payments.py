@@ -167,7 +167,7 @@ class PaymentActivities:
 
     @activity.defn
     async def hold(self, request: SwitchRequest) -> None:
-        """Stop billing while access is off, or bill again. Idempotent: it sets a state."""
+        """Stop billing while a payment is owed or access is off, or bill again. Idempotent: it sets a state."""
         with as_temporal_failures():
             await self._payments.hold(request.agreement_ref, request.on, key=request.key)
 

@@ -9,7 +9,7 @@ from domain.journal import Cause, Entry, Step
 from domain.letters import bill_facts, mail, moment, receipt
 from domain.lifecycle import Event, Recovery, Status, Subscription, Suspension, SuspensionKind
 from domain.mails import Mail, Occasion
-from domain.payments import Charge, Decline
+from domain.payments import Charge, Decline, Invoice
 from domain.policy import Access, LadderStep, Policy
 
 RECOVERY_MAILS = (Occasion.PAYMENT_FAILED, Occasion.ACTION_REQUIRED, Occasion.SUSPENDED)
@@ -105,6 +105,19 @@ def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: da
         "owes_new_period": False,
         "barred_card": "",
     }
+
+
+def is_waiver(subscription: Subscription, bill: Invoice) -> bool:
+    """Whether a bill that was voided or written off was one for what is owed, or for the period that comes next.
+
+    Bills are voided by a hold of ours too: they say nothing of what was paid before, nor of the period after it.
+    """
+    if subscription.recovery is not None:
+        return subscription.recovery.invoice_ref == bill.ref
+    if subscription.status is not Status.ACTIVE or subscription.owes_new_period:
+        return False
+    known_until = subscription.period_end
+    return known_until is None or bill.period_start is None or bill.period_start >= known_until
 
 
 def not_owed(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:

@@ -50,13 +50,18 @@ def check_convert(subscription: Subscription, when: When, now: datetime, *, brin
             "there is no card on file: give a payment_method or open a checkout session",
             code="payment_method_required",
         )
+    if not brings_card:
+        _check_card(subscription)
     if when is When.NOW or subscription.status is not Status.TRIALING:
-        _check_may_charge(subscription, now, brings_card=brings_card)
+        _check_cap(subscription, now)
 
 
-def _check_may_charge(subscription: Subscription, now: datetime, *, brings_card: bool = False) -> None:
-    if subscription.card_is_barred and not brings_card:
+def _check_card(subscription: Subscription) -> None:
+    if subscription.card_is_barred:
         raise Rejected("the card on file was declined for good: a new card is needed", code="card_cannot_be_retried")
+
+
+def _check_cap(subscription: Subscription, now: datetime) -> None:
     if not subscription.may_try(now):
         raise Rejected("the card networks' cap on tries within 30 days is reached", code="too_many_tries")
 
@@ -76,7 +81,8 @@ def check_retry(subscription: Subscription, now: datetime) -> None:
     _check_not_held(subscription)
     if subscription.recovery is None:
         raise Rejected("no payment is waiting to be recovered", code="nothing_to_retry")
-    _check_may_charge(subscription, now)
+    _check_card(subscription)
+    _check_cap(subscription, now)
 
 
 def check_cancel(subscription: Subscription, at: CancelAt) -> None:

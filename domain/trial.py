@@ -69,7 +69,7 @@ def expired(subscription: Subscription, policy: Policy, now: datetime, cause: Ca
     entry = Entry(
         "trial_expired",
         now,
-        "Trial ended without a card: suspended, data kept",
+        "Trial ended without a card that may be charged: suspended, data kept",
         cause,
         {"cancel_at": moment(cancel_at)},
     )

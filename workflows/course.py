@@ -196,8 +196,7 @@ class Course:
         subscription, latest, now = self.subscription, standing.latest, workflow.now()
         bill = latest.invoice if latest is not None else None
         if latest is not None and bill is not None and bill.ref != subscription.settled_invoice:
-            is_owed = subscription.recovery is not None and subscription.recovery.invoice_ref == bill.ref
-            is_gone = latest.outcome is ChargeOutcome.GONE and (is_owed or subscription.status is Status.ACTIVE)
+            is_gone = latest.outcome is ChargeOutcome.GONE and billing.is_waiver(subscription, bill)
             if latest.outcome is ChargeOutcome.PAID or is_gone:
                 await self.settle(latest, cause)
                 return

@@ -172,7 +172,7 @@ async def hold(subscription: Subscription, *, on: bool) -> None:
         PaymentActivities.hold,
         SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "hold", on=on)),
         **PAYMENTS,
-        summary="Stop billing while access is off" if on else "Bill again",
+        summary="Bill nothing while a payment is owed or access is off" if on else "Bill again",
     )
 
 

@@ -1,6 +1,7 @@
 """Conversion, renewal and the recovery ladder, step by step."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -9,7 +10,7 @@ from domain.agenda import Action, agenda, next_due
 from domain.journal import Step
 from domain.lifecycle import Status, Subscription, SuspensionKind
 from domain.mails import REQUIRED_FACTS, Occasion
-from domain.payments import Charge, ChargeOutcome, Decline
+from domain.payments import Charge, ChargeOutcome, Decline, Invoice
 from domain.policy import Access, Policy
 from tests.builders import (
     CAUSE,
@@ -177,3 +178,21 @@ def test_a_new_period_paid_instead_of_the_bill_that_was_owed_voids_that() -> Non
     owing = a_past_due_subscription(recovery=a_recovery(invoice_ref="in_1"))
     assert billing.paid(owing, a_paid_charge("in_1"), POLICY, NOW, CAUSE).voided == ""
     assert billing.paid(owing, a_paid_charge("in_2"), POLICY, NOW, CAUSE).voided == "in_1"
+
+
+def _a_voided_bill(period_start: datetime) -> Invoice:
+    return Invoice("in_7", "N-7", "void", 4900, "usd", period_start=period_start)
+
+
+def test_a_voided_bill_waives_the_next_period_and_none_that_is_paid() -> None:
+    paid_up = a_paid_subscription()
+    assert billing.is_waiver(paid_up, _a_voided_bill(PERIOD_END))
+    assert not billing.is_waiver(paid_up, _a_voided_bill(PERIOD_END - timedelta(days=31)))
+
+
+def test_a_bill_voided_by_our_own_hold_waives_nothing() -> None:
+    after_hold = replace(a_paid_subscription(), owes_new_period=True)
+    assert not billing.is_waiver(after_hold, _a_voided_bill(PERIOD_END))
+    owing = a_past_due_subscription(recovery=a_recovery(invoice_ref="in_1"))
+    assert not billing.is_waiver(owing, _a_voided_bill(PERIOD_END))
+    assert billing.is_waiver(owing, replace(_a_voided_bill(PERIOD_END), ref="in_1"))

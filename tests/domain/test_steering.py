@@ -49,6 +49,12 @@ REFUSALS: list[tuple[str, Callable[[], None]]] = [
         lambda: steering.check_convert(UNCONVERTED, When.TRIAL_END, NOW, brings_card=False),
     ),
     (
+        "card_cannot_be_retried",
+        lambda: steering.check_convert(
+            a_trial(card=VISA, barred_card=VISA.ref), When.TRIAL_END, NOW, brings_card=False
+        ),
+    ),
+    (
         "too_many_tries",
         lambda: steering.check_convert(a_trial(recent_tries=(NOW,) * 15), When.NOW, NOW, brings_card=True),
     ),
