@@ -36,6 +36,26 @@ class Occasion(StrEnum):
     """The subscription has ended."""
     CANCELLATION_SCHEDULED = "cancellation_scheduled"
     """The subscription will end on a day that is known; until then it can be kept."""
+    CARD_EXPIRING = "card_expiring"
+    """The card on file will not be good any more when the next payment is due."""
+    RENEWAL_AHEAD = "renewal_ahead"
+    """A yearly renewal comes up."""
+    PLAN_CHANGED = "plan_changed"
+    """Plan, interval, quantity or add-ons are others from now on."""
+    PLAN_CHANGE_SCHEDULED = "plan_change_scheduled"
+    """They will be others when the paid period ends."""
+    PAUSED = "paused"
+    """Nothing is billed and nothing can be used for a while, by the customer's wish."""
+    RESUMED = "resumed"
+    """The pause is over."""
+    MOVED_TO_FREE = "moved_to_free"
+    """What was paid for or tried is over, and the free plan goes on."""
+    REFUNDED = "refunded"
+    """Money was given back."""
+    USAGE_WARNING = "usage_warning"
+    """A limit of the plan is nearly used up."""
+    USAGE_LIMIT = "usage_limit"
+    """A limit of the plan is used up."""
 
 
 FACTS: Final[Mapping[str, str]] = {
@@ -64,6 +84,21 @@ FACTS: Final[Mapping[str, str]] = {
     "keep_data_until": "instant until which the data is kept",
     "billing_url": "the customer's own billing page",
     "reason": "nonpayment; any other word is kept from the customer",
+    "old_plan_name": "the name of the plan there was before; the same as plan_name when only other things change",
+    "quantity": "how many of the plan, '3'",
+    "due_now": "minor units that a change has cost at once; negative: a credit for later bills; missing: nothing",
+    "change_at": "instant at which a change takes effect",
+    "renews_at": "instant of the next bill",
+    "card_exp": "the card's last month, '04/2027'",
+    "resumes_at": "instant at which a pause ends by itself; missing: only when the customer says so",
+    "refund_amount": "minor units that were given back",
+    "is_full_refund": "yes or no: whether the whole bill was given back",
+    "meter_name": "what is counted, for people: 'API calls'",
+    "used": "how much of it was used, '9000'",
+    "limit": "how much the plan has, '10000'",
+    "percent": "used in percent of the limit, '90'",
+    "resets_at": "instant at which counting begins anew; missing: it never does",
+    "grace_ends_at": "instant until which use beyond the limit is let pass; missing: it is not",
 }
 """What a mail may state, all of it strings; instants are RFC 3339. An empty string counts as left out."""
 
@@ -81,6 +116,16 @@ REQUIRED_FACTS: Final[Mapping[Occasion, frozenset[str]]] = {
     Occasion.REACTIVATED: frozenset({"plan_name"}),
     Occasion.CANCELED: frozenset({"plan_name"}),
     Occasion.CANCELLATION_SCHEDULED: frozenset({"plan_name", "cancel_at"}),
+    Occasion.CARD_EXPIRING: _PRICE | {"renews_at", "card_brand", "card_last4", "card_exp"},
+    Occasion.RENEWAL_AHEAD: _PRICE | {"interval", "renews_at"},
+    Occasion.PLAN_CHANGED: _PRICE | {"interval", "old_plan_name"},
+    Occasion.PLAN_CHANGE_SCHEDULED: _PRICE | {"interval", "old_plan_name", "change_at"},
+    Occasion.PAUSED: frozenset({"plan_name"}),
+    Occasion.RESUMED: frozenset({"plan_name"}),
+    Occasion.MOVED_TO_FREE: frozenset({"plan_name", "old_plan_name"}),
+    Occasion.REFUNDED: frozenset({"plan_name", "currency", "refund_amount", "is_full_refund"}),
+    Occasion.USAGE_WARNING: frozenset({"plan_name", "meter_name", "used", "limit", "percent"}),
+    Occasion.USAGE_LIMIT: frozenset({"plan_name", "meter_name", "used", "limit", "percent"}),
 }
 """Without these a mail cannot be written; all other facts may be left out of any mail."""
 

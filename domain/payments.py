@@ -1,6 +1,6 @@
 """What moves money, in our own words; no provider's vocabulary."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -51,6 +51,8 @@ class Card:
     last4: str
     exp_month: int
     exp_year: int
+    fingerprint: str = field(default="", compare=False)
+    """The same for the same card number, whoever gives it; not compared: cards kept earlier lack it."""
 
 
 @dataclass(frozen=True)
@@ -114,3 +116,57 @@ class Wallet:
 
     customer_ref: str
     card: Card | None
+
+
+@dataclass(frozen=True)
+class QuoteLine:
+    """One line of a bill that does not exist yet."""
+
+    text: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a change of an agreement would bill at once, to the last minor unit; negative: a credit for later bills."""
+
+    amount: int
+    currency: str
+    lines: tuple[QuoteLine, ...] = ()
+
+
+class ReversalKind(StrEnum):
+    """How money that was taken goes back."""
+
+    REFUND = "refund"
+    DISPUTE = "dispute"
+
+
+class DisputeStatus(StrEnum):
+    """How a dispute stands."""
+
+    INQUIRY = "inquiry"
+    """The bank only asks; the money is still ours."""
+    OPEN = "open"
+    """The bank has taken the money back for now."""
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """Money that went back, as the provider has it now."""
+
+    kind: ReversalKind
+    ref: str
+    """The dispute's id; for refunds the id of the charge that they are of, however many there are."""
+    invoice_ref: str
+    """The bill that the money was for; empty when it was for none."""
+    amount: int
+    """In minor units, of all refunds of the charge together."""
+    currency: str
+    is_full: bool = False
+    """Whether the whole charge went back."""
+    status: DisputeStatus | None = None
+    """None: it is a refund."""
+    reason: str = ""

@@ -8,7 +8,7 @@ from typing import Protocol
 from domain.journal import Step
 from domain.mails import Occasion
 from domain.news import News
-from domain.payments import Card, Charge, Standing, Wallet
+from domain.payments import Card, Charge, Quote, Reversal, ReversalKind, Standing, Wallet
 from domain.plans import Item
 
 
@@ -76,8 +76,33 @@ class Payments(Protocol):
         """Try to take the money for an open bill with the card on file."""
         ...
 
-    async def restart(self, agreement_ref: str, void_invoice: str, *, key: str) -> Charge:
-        """Begin a new period now and charge it, forgetting a bill for time that is over (may be empty)."""
+    async def restart(
+        self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str
+    ) -> Charge:
+        """Begin a new period now and charge it, forgetting a bill for time that is over (may be empty).
+
+        With *items*, the agreement is about these from then on; when declined, it stays as it is.
+        """
+        ...
+
+    async def change(self, agreement_ref: str, items: tuple[Item, ...], at: datetime, *, key: str) -> Charge:
+        """Make the agreement one about *items* now and bill the difference at once, counted from *at*.
+
+        Another interval begins a new period. A credit is kept for later bills (the charge is paid, its bill negative
+        or nothing). When declined, the agreement stays as it is.
+        """
+        ...
+
+    async def quote(self, agreement_ref: str, items: tuple[Item, ...], at: datetime) -> Quote:
+        """What `change` with the same *items* and *at* would bill at once. Changes nothing."""
+        ...
+
+    async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
+        """How money that went back stands now; *object_ref* is what the provider's message was about."""
+        ...
+
+    async def customer_of_charge(self, charge_ref: str) -> str:
+        """The customer at the provider who paid; empty when it is nobody known there."""
         ...
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:
@@ -205,6 +230,8 @@ class ProviderEvent:
     """Empty when it concerns no customer."""
     news: News | None
     """What it may mean for a subscription; None: nothing."""
+    charge_ref: str = ""
+    """The charge it is about, by which the customer is found when the message names none."""
 
 
 @dataclass(frozen=True)
