@@ -7,7 +7,7 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from domain.payments import Charge, Standing, Wallet
+from domain.payments import Charge, Quote, Reversal, ReversalKind, Standing, Wallet
 from domain.plans import Item
 from domain.ports import NewAgreement, Payments, Records
 
@@ -43,6 +43,24 @@ class RestartRequest:
     agreement_ref: str
     void_invoice: str
     key: str
+    items: tuple[Item, ...] = ()
+    """What the agreement is to be about from then on; empty: what it is about."""
+
+
+@dataclass(frozen=True)
+class ChangeRequest:
+    """Make an agreement one about other items; the difference is counted from `at`."""
+
+    agreement_ref: str
+    items: tuple[Item, ...]
+    at: datetime
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class ReversalRequest:
+    kind: ReversalKind
+    object_ref: str
 
 
 @dataclass(frozen=True)
@@ -145,7 +163,27 @@ class PaymentActivities:
     async def restart(self, request: RestartRequest) -> Charge:
         """Charge a new period from now. Idempotent by ``request.key``."""
         with as_temporal_failures():
-            return await self._payments.restart(request.agreement_ref, request.void_invoice, key=request.key)
+            return await self._payments.restart(
+                request.agreement_ref, request.void_invoice, request.items, key=request.key
+            )
+
+    @activity.defn
+    async def change(self, request: ChangeRequest) -> Charge:
+        """Change what an agreement is about and bill the difference. Idempotent by ``request.key``, however late."""
+        with as_temporal_failures():
+            return await self._payments.change(request.agreement_ref, request.items, request.at, key=request.key)
+
+    @activity.defn
+    async def quote(self, request: ChangeRequest) -> Quote:
+        """What the same change would bill at once. Changes nothing."""
+        with as_temporal_failures():
+            return await self._payments.quote(request.agreement_ref, request.items, request.at)
+
+    @activity.defn
+    async def reversal(self, request: ReversalRequest) -> Reversal:
+        """How money that went back stands now. Changes nothing."""
+        with as_temporal_failures():
+            return await self._payments.reversal(request.kind, request.object_ref)
 
     @activity.defn
     async def standing(self, request: StandingRequest) -> Standing:

@@ -6,10 +6,13 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
+from domain.hours import Hours, rungs_for
 from domain.journal import Step
-from domain.policy import TrialPolicy
+from domain.notices import laid_out
+from domain.policy import LadderStep, TrialPolicy
 from domain.ports import Post, Records
 from domain.reminders import Reminder, reminders_for
+from domain.subscription import Notice
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,26 @@ class AnchorRequest:
     customer: str
     ends_at: datetime
     trial: TrialPolicy
+    now: datetime
+
+
+@dataclass(frozen=True)
+class LadderRequest:
+    """Asks when the steps of a recovery that began at `since` are due."""
+
+    customer: str
+    since: datetime
+    ladder: tuple[LadderStep, ...]
+    hours: Hours
+
+
+@dataclass(frozen=True)
+class NoticesRequest:
+    """Asks when a customer is to be told of what is ahead."""
+
+    customer: str
+    notices: tuple[Notice, ...]
+    hours: Hours
     now: datetime
 
 
@@ -53,6 +76,20 @@ class RecordActivities:
         with as_temporal_failures():
             contact = await self._records.contact(request.customer)
             return reminders_for(request.ends_at, request.trial, contact.timezone, now=request.now)
+
+    @activity.defn
+    async def anchor_ladder(self, request: LadderRequest) -> tuple[datetime, ...]:
+        """When each step of a recovery is due, at decent hours of the customer's own day. Changes nothing."""
+        with as_temporal_failures():
+            contact = await self._records.contact(request.customer)
+            return rungs_for(request.since, request.ladder, request.hours, contact.timezone)
+
+    @activity.defn
+    async def lay_out_notices(self, request: NoticesRequest) -> tuple[Notice, ...]:
+        """The notices still ahead, at decent hours of the customer's own day. Changes nothing."""
+        with as_temporal_failures():
+            contact = await self._records.contact(request.customer)
+            return laid_out(request.notices, request.hours, contact.timezone, request.now)
 
     @activity.defn
     async def forget_sign_up(self, request: ForgetRequest) -> None:

@@ -19,8 +19,8 @@ from temporalio.workflow import UpdateMethodMultiParam
 from activities.failures import as_tenure_error
 from domain.agenda import agenda
 from domain.errors import GatewayUnavailable, Rejected
-from domain.lifecycle import Subscription
 from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
+from domain.subscription import Subscription
 from workflows import visible
 from workflows.commands import TakesCommands
 from workflows.messages import Answer, Command, Life

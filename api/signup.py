@@ -9,9 +9,9 @@ from api import lifecycle
 from api.desk import Desk
 from api.requests import SignUpWish
 from domain.errors import Malformed, Rejected
-from domain.lifecycle import Subscription
 from domain.plans import Selection
 from domain.steering import FIRST_PAYMENT_DECLINED
+from domain.subscription import Subscription
 from workflows.messages import Life
 
 NAMESPACE: Final = UUID("6f0b6f0c-5d0e-4c5a-9a55-1f1c9a4a7b2e")

@@ -1,11 +1,12 @@
 """What happens next to a subscription, when, and why."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from domain.lifecycle import Status, Subscription, SuspensionKind
-from domain.policy import LadderStep, Policy
+from domain.lifecycle import Status
+from domain.policy import LadderStep, Policy, TrialEnd
+from domain.subscription import Recovery, Subscription, SuspensionKind
 
 
 class Action(StrEnum):
@@ -20,6 +21,10 @@ class Action(StrEnum):
     BEGIN_PERIOD = "begin_period"
     RECOVER = "recover"
     CANCEL = "cancel"
+    CHANGE_PLAN = "change_plan"
+    RESUME = "resume"
+    NOTIFY = "notify"
+    """Tell the customer of a renewal ahead, or of a card that will have expired by then."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,15 @@ def agenda(subscription: Subscription, policy: Policy) -> tuple[Due, ...]:
     """Everything that will happen if nobody intervenes, soonest first."""
     match subscription.status:
         case Status.TRIALING:
-            ahead = _of_trial(subscription)
+            ahead = _of_trial(subscription, policy)
         case Status.ACTIVE:
             ahead = _of_paid(subscription)
         case Status.PAST_DUE:
             ahead = _of_recovery(subscription, policy)
         case Status.SUSPENDED:
             ahead = _of_suspension(subscription, policy)
+        case Status.PAUSED:
+            ahead = _of_pause(subscription)
         case _:
             ahead = []
     return tuple(sorted(ahead, key=lambda due: due.at))
@@ -52,7 +59,7 @@ def next_due(subscription: Subscription, policy: Policy) -> Due | None:
     return next((due for due in agenda(subscription, policy) if due.action is not Action.RENEW), None)
 
 
-def _of_trial(subscription: Subscription) -> list[Due]:
+def _of_trial(subscription: Subscription, policy: Policy) -> list[Due]:
     ends_at = subscription.trial_ends_at or subscription.created_at
     if subscription.cancel_at is not None:
         return [Due(subscription.cancel_at, Action.CANCEL, _cancel_why(subscription))]
@@ -60,45 +67,83 @@ def _of_trial(subscription: Subscription) -> list[Due]:
         Due(rung.at, Action.SEND_REMINDER, f"the trial ends in {rung.days} day{'s' if rung.days != 1 else ''}")
         for rung in subscription.reminders
     ]
-    if subscription.card_is_barred:
-        return [*ahead, Due(ends_at, Action.EXPIRE_TRIAL, "the trial ends and the card was declined for good")]
-    if subscription.card is not None:
+    if subscription.card is not None and not subscription.card_is_barred:
         return [*ahead, Due(ends_at, Action.CONVERT, "the trial ends and a card is on file")]
-    return [*ahead, Due(ends_at, Action.EXPIRE_TRIAL, "the trial ends and no card is on file")]
+    lacks = "the card was declined for good" if subscription.card_is_barred else "no card is on file"
+    return [
+        *ahead,
+        Due(ends_at, Action.EXPIRE_TRIAL, f"the trial ends and {lacks}: {_after_trial(subscription, policy)}"),
+    ]
+
+
+def _after_trial(subscription: Subscription, policy: Policy) -> str:
+    """What the end of a trial without a card brings."""
+    if policy.trial.without_card is TrialEnd.CANCEL:
+        return "canceled"
+    if policy.trial.without_card is TrialEnd.FREE_PLAN and subscription.free_plan is not None:
+        return f"{subscription.free_plan.plan_name} goes on"
+    return "suspended"
 
 
 def _of_paid(subscription: Subscription) -> list[Due]:
     if subscription.cancel_at is not None:
         return [Due(subscription.cancel_at, Action.CANCEL, _cancel_why(subscription))]
-    if subscription.owes_new_period and subscription.period_end is not None:
-        return [Due(subscription.period_end, Action.BEGIN_PERIOD, "a new period begins after the hold")]
-    ahead = []
-    if subscription.period_end is not None:
-        ahead.append(Due(subscription.period_end, Action.RENEW, "the paid period ends"))
+    if subscription.dispute is not None:
+        return []  # nothing is taken from a card whose owner disputes a payment
+    change, period_end = subscription.pending_change, subscription.period_end
+    if change is not None:
+        return [Due(change.at, Action.CHANGE_PLAN, f"a change to {change.to.plan_name} was asked for")]
+    ahead = [
+        Due(notice.at, Action.NOTIFY, f"{notice.kind.replace('_', ' ')}: {notice.days} days before the renewal")
+        for notice in subscription.notices
+    ]
+    if subscription.owes_new_period and period_end is not None:
+        why = "the days that the pause had left are over" if subscription.begins_own_period else _AFTER_HOLD
+        return [*ahead, Due(period_end, Action.BEGIN_PERIOD, why)]
+    if period_end is not None:
+        ahead.append(Due(period_end, Action.RENEW, "the paid period ends"))
     if subscription.ask_at is not None:
-        ahead.append(
-            Due(
-                subscription.ask_at,
-                Action.ASK_PROVIDER,
-                "unless the provider has reported the renewal by then",
-            )
-        )
+        why = "unless the provider has reported the renewal by then"
+        ahead.append(Due(subscription.ask_at, Action.ASK_PROVIDER, why))
     return ahead
 
 
-def _of_recovery(subscription: Subscription, policy: Policy) -> list[Due]:
+_AFTER_HOLD = "a new period begins after the hold"
+
+
+def ladder_of(subscription: Subscription, policy: Policy) -> tuple[LadderStep, ...]:
+    """The ladder that a recovery is on: the one it began with."""
     recovery = subscription.recovery
-    if recovery is None:
+    return recovery.ladder if recovery is not None and recovery.ladder else policy.recovery
+
+
+def rung_at(recovery: Recovery, ladder: tuple[LadderStep, ...], number: int) -> datetime:
+    """When a step of the ladder is due."""
+    if number < len(recovery.rungs):
+        return recovery.rungs[number]
+    return recovery.since + ladder[number].after
+
+
+def _of_recovery(subscription: Subscription, policy: Policy) -> list[Due]:
+    recovery, ladder = subscription.recovery, ladder_of(subscription, policy)
+    if recovery is None or subscription.dispute is not None:
         return []
-    steps = policy.recovery[recovery.step :]
     return [
         Due(
-            recovery.since + timedelta(days=step.day),
+            rung_at(recovery, ladder, number),
             Action.CANCEL if step.cancel else Action.RECOVER,
-            f"day {step.day} of the recovery: {describe(step)}",
+            f"{step.label} of the recovery: {describe(step)}",
         )
-        for step in steps
+        for number, step in enumerate(ladder)
+        if number >= recovery.step
     ]
+
+
+def _of_pause(subscription: Subscription) -> list[Due]:
+    pause = subscription.pause
+    if pause is None or pause.resumes_at is None or subscription.dispute is not None:
+        return []
+    return [Due(pause.resumes_at, Action.RESUME, f"paused since {pause.since:%Y-%m-%d}, until then")]
 
 
 def _of_suspension(subscription: Subscription, policy: Policy) -> list[Due]:

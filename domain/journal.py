@@ -5,9 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.agenda import Due
-from domain.lifecycle import Subscription
 from domain.mails import Mail, Occasion
-from domain.payments import Invoice
+from domain.payments import Invoice, Reversal
+from domain.subscription import Subscription
 
 
 class CauseKind(StrEnum):
@@ -56,5 +56,7 @@ class Step:
     invoice: Invoice | None = None
     voided: str = ""
     """A bill that was voided at the provider along with this step."""
+    reversal: Reversal | None = None
+    """Money that went back."""
     ahead: tuple[Due, ...] = ()
     """The next actions after this step, for whoever reads the projection."""

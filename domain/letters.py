@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from domain.lifecycle import Subscription
 from domain.mails import Mail, Occasion
 from domain.payments import Charge, Invoice
+from domain.subscription import Subscription
 
 
 def moment(at: datetime) -> str:
@@ -43,6 +43,11 @@ def receipt(subscription: Subscription, charge: Charge, now: datetime) -> list[M
     if bill is None or bill.amount == 0:
         return []
     return [mail(subscription, Occasion.RECEIPT, now, occasion_key=bill.ref, **bill_facts(bill, charge.period_end))]
+
+
+def provider_key(charge: Charge) -> dict[str, str]:
+    """Under which key the provider knows a try, for the journal."""
+    return {"provider_key": charge.key} if charge.key else {}
 
 
 def bill_facts(bill: Invoice, period_end: datetime | None) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.lifecycle import Subscription
+from domain.subscription import Subscription
 
 
 class News(StrEnum):

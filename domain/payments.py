@@ -97,6 +97,8 @@ class Charge:
     agreement_ref: str = ""
     period_start: datetime | None = None
     period_end: datetime | None = None
+    key: str = ""
+    """The idempotency key under which it was asked for; empty when it was only looked at."""
 
 
 @dataclass(frozen=True)

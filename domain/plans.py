@@ -107,6 +107,29 @@ class Catalog:
         units = {code: count for code, count in (add_ons or {}).items() if count > 0}
         return Selection(plan, chosen.name, interval, quantity, units, tuple(items), total)
 
+    @property
+    def free_plan(self) -> Selection | None:
+        """What customers have for nothing, if there is such a plan."""
+        plan = next((plan for plan in self.plans.values() if plan.is_free), None)
+        if plan is None:
+            return None
+        return Selection(plan.code, plan.name, Interval.MONTH, 1, {}, (), Money(0, self.currency))
+
+    def is_upgrade(self, before: Selection, after: Selection) -> bool:
+        """Whether *after* is more than *before*: by its price for the same interval; if that is equal, by a longer one.
+
+        Where a plan is not sold by the other's interval (or no more at all), a month counts as a twelfth of a year.
+        """
+        if not after.items or not before.items:
+            return bool(after.items)
+        try:
+            known = self.select(before.plan, after.interval, before.quantity, before.add_ons).total.amount
+        except Malformed:
+            known = _by_the(after.interval, before)
+        if after.total.amount != known:
+            return after.total.amount > known
+        return after.interval is Interval.YEAR and before.interval is Interval.MONTH
+
     def _plan(self, code: str) -> Plan:
         try:
             plan = self.plans[code]
@@ -133,3 +156,11 @@ class Catalog:
                 field="interval",
                 code="unknown_interval",
             ) from None
+
+
+def _by_the(interval: Interval, selection: Selection) -> int:
+    """About what a selection costs by another interval."""
+    amount = selection.total.amount
+    if interval is selection.interval:
+        return amount
+    return amount * 12 if interval is Interval.YEAR else amount // 12

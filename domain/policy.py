@@ -24,6 +24,22 @@ class TrialEnd(StrEnum):
 
     SUSPEND = "suspend"
     CANCEL = "cancel"
+    FREE_PLAN = "free_plan"
+    """Go on with the catalog's free plan; suspend where it has none."""
+
+
+class ChangeAt(StrEnum):
+    """When a change of plan takes effect."""
+
+    NOW = "now"
+    PERIOD_END = "period_end"
+
+
+class Reaction(StrEnum):
+    """What becomes of a subscription whose money went back for good."""
+
+    KEEP = "keep"
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True)
@@ -48,12 +64,22 @@ class LadderStep:
     """One rung of the recovery ladder: the retry comes first, the rest only if it failed."""
 
     day: int
-    """Counted from the first decline."""
+    """Days after the first decline."""
     retry: bool = False
     mail: bool = False
     access: Access | None = None
     suspend: bool = False
     cancel: bool = False
+    hours: int = 0
+    """On top of the days, for steps that are not to wait until the next day."""
+
+    @property
+    def after(self) -> timedelta:
+        return timedelta(days=self.day, hours=self.hours)
+
+    @property
+    def label(self) -> str:
+        return f"day {self.day}" if not self.hours else f"day {self.day}, hour {self.hours}"
 
     @property
     def harshness(self) -> int:
@@ -85,6 +111,19 @@ class Policy:
     ask_after_hours: int = 3
     """How long after a period's end the provider is asked when its word has not come."""
     ask_every_hours: int = 6
+    retry_earliest: str = ""
+    """Steps of the recovery are taken from this hour of the customer's day on; empty: at the hour of the decline."""
+    retry_latest: str = ""
+    card_expiring: tuple[int, ...] = ()
+    """Days before a renewal on which to say that the card will have expired by then."""
+    renewal_ahead: tuple[int, ...] = ()
+    """Days before a yearly renewal on which to announce it."""
+    upgrade: ChangeAt = ChangeAt.NOW
+    downgrade: ChangeAt = ChangeAt.PERIOD_END
+    disputed_access: Access = Access.LIMITED
+    """What may be used while the bank looks into a disputed payment."""
+    dispute_lost: Reaction = Reaction.CANCEL
+    fully_refunded: Reaction = Reaction.KEEP
 
     @property
     def ask_after(self) -> timedelta:
@@ -95,6 +134,10 @@ class Policy:
         return timedelta(hours=self.ask_every_hours)
 
 
+DEFAULT_POLICY = Policy(retry_earliest="09:00", retry_latest="18:00", card_expiring=(30, 7), renewal_ahead=(30,))
+"""What a policy file that says nothing means. A policy kept before a field came has the field's own default."""
+
+
 def validate_ladder(steps: tuple[LadderStep, ...]) -> None:
     """Check that a ladder makes sense.
 
@@ -103,14 +146,14 @@ def validate_ladder(steps: tuple[LadderStep, ...]) -> None:
     """
     if not steps or not steps[-1].cancel:
         raise Malformed("the ladder must end with a step that cancels", field=f"recovery.{max(len(steps) - 1, 0)}")
-    if steps[0].day != 0 or steps[0].retry:
+    if steps[0].after or steps[0].retry:
         raise Malformed(
             "the ladder starts on day 0, the day of the decline itself, without a retry", field="recovery.0"
         )
     for place, (before, step) in enumerate(pairwise(steps), start=1):
         where = f"recovery.{place}"
-        if step.day <= before.day:
-            raise Malformed(f"day {step.day} must come after day {before.day}", field=where)
+        if step.after <= before.after:
+            raise Malformed(f"{step.label} must come after {before.label}", field=where)
         if step.harshness < max(earlier.harshness for earlier in steps[:place]) and step.access is not None:
             raise Malformed("a softer access level cannot follow a harsher one", field=where)
         if before.cancel:
@@ -121,9 +164,9 @@ def validate_ladder(steps: tuple[LadderStep, ...]) -> None:
 
 
 def _validate_pace(steps: tuple[LadderStep, ...]) -> None:
-    retries = [step.day for step in steps if step.retry]
-    for day in retries:
-        within = sum(1 for other in retries if day <= other < day + 30)
+    retries = [step.after for step in steps if step.retry]
+    for first in retries:
+        within = sum(1 for other in retries if first <= other < first + timedelta(days=30))
         if within > MAX_TRIES_IN_30_DAYS:
             raise Malformed(
                 f"more than {MAX_TRIES_IN_30_DAYS} retries within 30 days break the card networks' caps",

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from domain.errors import Malformed, Rejected
 from domain.journal import Cause, Entry, Step
 from domain.letters import mail, moment
-from domain.lifecycle import Event, Status, Subscription, Suspension, SuspensionKind
+from domain.lifecycle import Event, Status
 from domain.mails import Occasion
-from domain.policy import Access, Policy
+from domain.plans import Selection
+from domain.policy import Access, Policy, TrialEnd
 from domain.reminders import Reminder
+from domain.subscription import Subscription, Suspension, SuspensionKind
 
 MAX_EXTENSION_DAYS = 90
 TOO_CLOSE = timedelta(hours=12)
@@ -51,6 +53,11 @@ def reminded(subscription: Subscription, now: datetime, cause: Cause) -> Step:
 def _days_left(ends_at: datetime, rung: Reminder, now: datetime) -> int:
     """As many as the rung is for, unless it goes out so late that fewer are left."""
     return max(1, min(rung.days, round((ends_at - now) / timedelta(days=1))))
+
+
+def falls_to(subscription: Subscription, policy: Policy) -> Selection | None:
+    """What goes on for nothing when the trial ends without a card; None: nothing does."""
+    return subscription.free_plan if policy.trial.without_card is TrialEnd.FREE_PLAN else None
 
 
 def expired(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:

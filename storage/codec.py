@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from domain.agenda import Due
-from domain.lifecycle import Subscription
+from domain.subscription import Subscription
 
 _SUBSCRIPTION = TypeAdapter(Subscription)
 

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import Rejected
 from domain.journal import Step
-from domain.lifecycle import Subscription
 from domain.mails import Mail, Occasion
 from domain.ports import Contact, QueuedMail
+from domain.subscription import Subscription
 from storage.codec import due_to_json, state_to_json
 from storage.engine import transaction
 from storage.tables import customers, invoices, journal, mails, subscriptions

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.journal import Cause, CauseKind
-from domain.lifecycle import Recovery, Status, Subscription, Suspension, SuspensionKind
+from domain.lifecycle import Status
 from domain.payments import Card, Charge, ChargeOutcome, Decline, Invoice
 from domain.plans import Interval, Item
 from domain.policy import Access
 from domain.reminders import Reminder
+from domain.subscription import Recovery, Subscription, Suspension, SuspensionKind
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TRIAL_END = NOW + timedelta(days=14)

@@ -1,24 +1,18 @@
-"""The commands that a subscription takes: each is checked before it is written to history, and carried out once."""
+"""The commands that take a subscription through its life; those to what it is about are in `wishes`."""
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.failures import STEP_FAILED, as_failure, refusal
-    from domain import steering, trial
+    from activities.failures import as_failure
+    from domain import checks, steering, suspending, trial
     from domain.errors import Rejected, TenureError
-    from domain.journal import Cause, CauseKind
-    from domain.lifecycle import Status, Subscription
+    from domain.lifecycle import Status
     from domain.payments import ChargeOutcome
     from domain.steering import CancelAt, When
     from workflows import hands
-    from workflows.course import Course
+    from workflows.changes import DECLINED
     from workflows.messages import (
         Answer,
         Cancel,
@@ -30,67 +24,11 @@ with workflow.unsafe.imports_passed_through():
         Reactivate,
         Suspend,
     )
-
-KEYS_KEPT = 32
-DECLINED = "payment_declined"
+    from workflows.turns import TakesTurns
 
 
-class TakesCommands:
+class TakesCommands(TakesTurns):
     """The part of the subscription's workflow that customers, products and operators speak to."""
-
-    def __init__(self, course: Course, done: Iterable[str], declined: Iterable[str], *, is_born: bool) -> None:
-        self._course = course
-        self._done: deque[str] = deque(done, maxlen=KEYS_KEPT)
-        self._declined: deque[str] = deque(declined, maxlen=KEYS_KEPT)
-        self._is_born = is_born
-        self._refusal: ApplicationError | None = None
-        self._lock = asyncio.Lock()
-        """Held while a step is taken: commands and the course of time take turns."""
-        self._was_commanded = False
-
-    @property
-    def _now(self) -> Subscription:
-        return self._course.subscription
-
-    @asynccontextmanager
-    async def _turn(self, command: Command, check: Callable[[], None]) -> AsyncIterator[bool]:
-        """Wait for our turn, check again what a validator checked, and run a command once by its key."""
-        async with self._lock:
-            if command.key in self._done:
-                yield False
-                return
-            if command.key in self._declined:
-                raise as_failure(Rejected("the card was declined", code=DECLINED))
-            try:
-                check()
-                yield True
-            except TenureError as error:
-                if error.code == DECLINED:
-                    self._declined.append(command.key)
-                raise as_failure(error) from error
-            except STEP_FAILED as error:
-                raise refusal(error) or error from error
-            finally:
-                self._was_commanded = True
-            self._done.append(command.key)
-
-    def _validate(self, command: Command, check: Callable[[], None]) -> None:
-        """Refuse before anything is written to history, unless it is the repeat of a command that was carried out."""
-        if command.key in self._done or command.key in self._declined:
-            return
-        try:
-            if not self._is_born or self._refusal is not None:
-                raise Rejected("the subscription has not started", code="not_started")
-            check()
-        except TenureError as error:
-            raise as_failure(error) from error
-
-    @staticmethod
-    def _cause(command: Command) -> Cause:
-        return Cause(CauseKind.COMMAND, command.key, command.actor)
-
-    def _answer(self) -> Answer:
-        return Answer(self._now.sequence)
 
     @workflow.update
     async def convert(self, command: Convert) -> Answer:
@@ -106,7 +44,7 @@ class TakesCommands:
 
     def _check_convert(self, command: Convert) -> None:
         brings_card = command.payment_method is not None
-        steering.check_convert(self._now, command.when, workflow.now(), brings_card=brings_card)
+        checks.check_convert(self._now, command.when, workflow.now(), brings_card=brings_card)
 
     async def _convert(self, command: Convert) -> None:
         cause = self._cause(command)
@@ -124,7 +62,7 @@ class TakesCommands:
     @workflow.update
     async def put_payment_method(self, command: PutPaymentMethod) -> Answer:
         """Put a card on file; what is owed is tried with it at once."""
-        async with self._turn(command, lambda: steering.check_payment_method(self._now)) as is_first:
+        async with self._turn(command, lambda: checks.check_payment_method(self._now)) as is_first:
             if is_first:
                 cause = self._cause(command)
                 await self._course.put_card(command.payment_method, f"{self._now.id}/card/{command.key}", cause)
@@ -133,38 +71,38 @@ class TakesCommands:
 
     @put_payment_method.validator
     def _validate_put_payment_method(self, command: PutPaymentMethod) -> None:
-        self._validate(command, lambda: steering.check_payment_method(self._now))
+        self._validate(command, lambda: checks.check_payment_method(self._now))
 
     @workflow.update
     async def retry_payment(self, command: Command) -> Answer:
         """Try now to take what is owed."""
-        async with self._turn(command, lambda: steering.check_retry(self._now, workflow.now())) as is_first:
+        async with self._turn(command, lambda: checks.check_retry(self._now, workflow.now())) as is_first:
             if is_first:
                 await self._course.settle(await self._course.charge(), self._cause(command))
         return self._answer()
 
     @retry_payment.validator
     def _validate_retry_payment(self, command: Command) -> None:
-        self._validate(command, lambda: steering.check_retry(self._now, workflow.now()))
+        self._validate(command, lambda: checks.check_retry(self._now, workflow.now()))
 
     @workflow.update
     async def cancel(self, command: Cancel) -> Answer:
         """End now, or when what is paid for (or the trial) is over."""
-        async with self._turn(command, lambda: steering.check_cancel(self._now, command.at)) as is_first:
+        async with self._turn(command, lambda: checks.check_cancel(self._now, command.at)) as is_first:
             if is_first:
                 await self._cancel(command)
         return self._answer()
 
     @cancel.validator
     def _validate_cancel(self, command: Cancel) -> None:
-        self._validate(command, lambda: steering.check_cancel(self._now, command.at))
+        self._validate(command, lambda: checks.check_cancel(self._now, command.at))
 
     async def _cancel(self, command: Cancel) -> None:
         cause, until = self._cause(command), steering.paid_until(self._now)
         if command.at is CancelAt.NOW or until is None or until <= workflow.now():
             await self._course.end(command.reason, cause)
             return
-        if self._now.agreement_ref:
+        if self._now.agreement_ref and not self._now.begins_own_period:
             await hands.end_at_period_end(self._now, on=True)
         step = steering.cancel_scheduled(self._now, until, command.reason, workflow.now(), cause)
         await self._course.commit(step)
@@ -172,7 +110,7 @@ class TakesCommands:
     @workflow.update
     async def uncancel(self, command: Command) -> Answer:
         """Go on after all."""
-        async with self._turn(command, lambda: steering.check_uncancel(self._now)) as is_first:
+        async with self._turn(command, lambda: checks.check_uncancel(self._now)) as is_first:
             if is_first:
                 if self._now.agreement_ref:
                     await hands.end_at_period_end(self._now, on=False)
@@ -181,7 +119,7 @@ class TakesCommands:
 
     @uncancel.validator
     def _validate_uncancel(self, command: Command) -> None:
-        self._validate(command, lambda: steering.check_uncancel(self._now))
+        self._validate(command, lambda: checks.check_uncancel(self._now))
 
     @workflow.update
     async def extend_trial(self, command: ExtendTrial) -> Answer:
@@ -205,34 +143,34 @@ class TakesCommands:
     @workflow.update
     async def suspend(self, command: Suspend) -> Answer:
         """Turn access off by an operator's word; the data is kept."""
-        async with self._turn(command, lambda: steering.check_suspend(self._now, command.reason)) as is_first:
+        async with self._turn(command, lambda: checks.check_suspend(self._now, command.reason)) as is_first:
             if is_first:
                 now, cause = workflow.now(), self._cause(command)
-                await self._course.commit(steering.suspended(self._now, command.reason, now, cause))
+                await self._course.commit(suspending.suspended(self._now, command.reason, now, cause))
         return self._answer()
 
     @suspend.validator
     def _validate_suspend(self, command: Suspend) -> None:
-        self._validate(command, lambda: steering.check_suspend(self._now, command.reason))
+        self._validate(command, lambda: checks.check_suspend(self._now, command.reason))
 
     @workflow.update
     async def reactivate(self, command: Reactivate) -> Answer:
         """Give access back by an operator's word."""
-        async with self._turn(command, lambda: steering.check_reactivate(self._now, command.reason)) as is_first:
+        async with self._turn(command, lambda: checks.check_reactivate(self._now, command.reason)) as is_first:
             if is_first:
                 await self._course.reactivate(command.reason, self._cause(command))
         return self._answer()
 
     @reactivate.validator
     def _validate_reactivate(self, command: Reactivate) -> None:
-        self._validate(command, lambda: steering.check_reactivate(self._now, command.reason))
+        self._validate(command, lambda: checks.check_reactivate(self._now, command.reason))
 
     @workflow.update
     async def open_checkout(self, command: OpenCheckout) -> Answer:
         """Open a page on which the customer puts a card on file; the answer carries its address."""
         async with self._lock:
             try:
-                steering.check_checkout(self._now)
+                checks.check_checkout(self._now)
             except TenureError as error:
                 raise as_failure(error) from error
             urls = {"success": command.success_url, "cancel": command.cancel_url}
@@ -242,4 +180,4 @@ class TakesCommands:
 
     @open_checkout.validator
     def _validate_open_checkout(self, command: OpenCheckout) -> None:
-        self._validate(command, lambda: steering.check_checkout(self._now))
+        self._validate(command, lambda: checks.check_checkout(self._now))

@@ -11,21 +11,25 @@ from activities.payments import (
     AdoptRequest,
     BeginRequest,
     CardRequest,
+    ChangeRequest,
     CheckoutRequest,
     CollectRequest,
     EndRequest,
     PaymentActivities,
     RestartRequest,
+    ReversalRequest,
     StandingRequest,
     SwitchRequest,
 )
-from activities.records import AnchorRequest, ForgetRequest, RecordActivities
+from activities.records import AnchorRequest, ForgetRequest, LadderRequest, NoticesRequest, RecordActivities
+from domain.hours import Hours
 from domain.journal import Step
-from domain.lifecycle import Subscription
 from domain.names import PAYMENTS_QUEUE
-from domain.payments import Charge, Standing, Wallet
-from domain.policy import TrialPolicy
+from domain.payments import Charge, Quote, Reversal, ReversalKind, Standing, Wallet
+from domain.plans import Selection
+from domain.policy import LadderStep, TrialPolicy
 from domain.reminders import Reminder
+from domain.subscription import Notice, Subscription
 
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
 """Retried until the outside is back: to give up would leave a step half done."""
@@ -72,6 +76,26 @@ async def anchor_reminders(customer: str, ends_at: datetime, trial: TrialPolicy)
         AnchorRequest(customer, ends_at, trial, workflow.now()),
         **DATABASE,
         summary=f"Reminders before {ends_at:%Y-%m-%d}",
+    )
+
+
+async def anchor_ladder(
+    customer: str, since: datetime, ladder: tuple[LadderStep, ...], hours: Hours
+) -> tuple[datetime, ...]:
+    return await workflow.execute_local_activity_method(
+        RecordActivities.anchor_ladder,
+        LadderRequest(customer, since, ladder, hours),
+        **DATABASE,
+        summary=f"Days of a recovery that begins on {since:%Y-%m-%d}",
+    )
+
+
+async def lay_out_notices(customer: str, notices: tuple[Notice, ...], hours: Hours) -> tuple[Notice, ...]:
+    return await workflow.execute_local_activity_method(
+        RecordActivities.lay_out_notices,
+        NoticesRequest(customer, notices, hours, workflow.now()),
+        **DATABASE,
+        summary="Notices before the next renewal",
     )
 
 
@@ -126,9 +150,42 @@ async def charge(subscription: Subscription, key: str) -> Charge:
         )
     return await workflow.execute_activity_method(
         PaymentActivities.restart,
-        RestartRequest(subscription.agreement_ref, recovery.invoice_ref if recovery else "", key),
+        RestartRequest(
+            subscription.agreement_ref,
+            recovery.invoice_ref if recovery else "",
+            key,
+            subscription.items if subscription.agreement_is_stale else (),
+        ),
         **PAYMENTS,
         summary=f"{words}, new period",
+    )
+
+
+async def change(subscription: Subscription, to: Selection, at: datetime, key: str) -> Charge:
+    """Make the agreement one about something else; the difference is billed at once."""
+    return await workflow.execute_activity_method(
+        PaymentActivities.change,
+        ChangeRequest(subscription.agreement_ref, to.items, at, key),
+        **PAYMENTS,
+        summary=f"Change to {to.plan_name} and bill the difference",
+    )
+
+
+async def quote(subscription: Subscription, to: Selection, at: datetime) -> Quote:
+    return await workflow.execute_activity_method(
+        PaymentActivities.quote,
+        ChangeRequest(subscription.agreement_ref, to.items, at),
+        **PAYMENTS,
+        summary=f"Ask what a change to {to.plan_name} would bill",
+    )
+
+
+async def reversal(kind: ReversalKind, object_ref: str) -> Reversal:
+    return await workflow.execute_activity_method(
+        PaymentActivities.reversal,
+        ReversalRequest(kind, object_ref),
+        **PAYMENTS,
+        summary=f"Look at a {kind}",
     )
 
 
@@ -147,7 +204,7 @@ async def end_agreement(subscription: Subscription) -> None:
     invoice = subscription.recovery.invoice_ref if subscription.recovery else ""
     await workflow.execute_activity_method(
         PaymentActivities.end,
-        EndRequest(subscription.agreement_ref, invoice, f"{subscription.id}/end"),
+        EndRequest(subscription.agreement_ref, invoice, f"{subscription.id}/end/{subscription.agreement_ref}"),
         **PAYMENTS,
         summary="End the agreement with the payment provider",
     )

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from domain.lifecycle import Subscription
 from domain.news import Hint
-from domain.policy import Policy
+from domain.payments import QuoteLine
+from domain.plans import Selection
+from domain.policy import ChangeAt, Policy
 from domain.steering import CancelAt, When
+from domain.subscription import Subscription
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Life:
     is_born: bool = False
     declined: tuple[str, ...] = ()
     """Keys of the latest commands whose charge was declined: a repeat is told so, and charges nothing again."""
+    recent: tuple[str, ...] = ()
+    """The latest entries of the journal, for the workflow's details."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,44 @@ class Reactivate(Command):
 class OpenCheckout(Command):
     success_url: str
     cancel_url: str
+
+
+@dataclass(frozen=True)
+class ChangePlan(Command):
+    """To have something else; also what a preview is asked of."""
+
+    to: Selection
+    is_upgrade: bool
+    at: ChangeAt | None = None
+    """None: as the policy says."""
+
+
+@dataclass(frozen=True)
+class PauseUntil(Command):
+    resumes_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AdoptPolicy(Command):
+    policy: Policy
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a change of plan would bill."""
+
+    to: Selection
+    at: ChangeAt
+    currency: str
+    due_now: int = 0
+    """Minor units; negative: a credit for later bills."""
+    lines: tuple[QuoteLine, ...] = ()
+    next_amount: int = 0
+    """What one period costs then."""
+    next_at: datetime | None = None
+    """When that is billed next; None: a period after the change."""
+    exact_until: datetime | None = None
+    """Until when the same change bills just that at once; None: nothing is prorated."""
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,15 @@ with workflow.unsafe.imports_passed_through():
     from domain.agenda import agenda, next_due
     from domain.errors import Rejected
     from domain.journal import Cause, CauseKind
-    from domain.lifecycle import Subscription
     from domain.news import Hint, is_worth_a_look
     from domain.payments import ChargeOutcome
+    from domain.subscription import Subscription
     from workflows import hands
-    from workflows.commands import DECLINED, TakesCommands
+    from workflows.changes import DECLINED
+    from workflows.commands import TakesCommands
     from workflows.course import Course
     from workflows.messages import Answer, Life, Outlook
+    from workflows.wishes import TakesWishes
 
 STEPS_PER_RUN = 8
 """After so many steps the workflow continues as new, long before its history grows unwieldy."""
@@ -28,12 +30,13 @@ BLOCKED_WAIT = timedelta(hours=1)
 
 
 @workflow.defn
-class SubscriptionWorkflow(TakesCommands):
+class SubscriptionWorkflow(TakesCommands, TakesWishes):
     """Runs one subscription. Starts at sign-up and ends when the subscription is canceled."""
 
     @workflow.init
     def __init__(self, life: Life) -> None:
-        super().__init__(Course(life.subscription, life.policy), life.done, life.declined, is_born=life.is_born)
+        course = Course(life.subscription, life.policy, life.recent)
+        super().__init__(course, life.done, life.declined, is_born=life.is_born)
         self._hints: deque[Hint] = deque(life.hints)
         self._not_before: datetime | None = None
         """What is due next waits until then: it was refused, or the provider has not decided on it."""
@@ -59,6 +62,8 @@ class SubscriptionWorkflow(TakesCommands):
         return replace(
             life,
             subscription=self._now,
+            policy=self._course.policy,
+            recent=tuple(self._course.recent),
             hints=tuple(self._hints),
             done=tuple(self._done),
             declined=tuple(self._declined),

@@ -1,15 +1,16 @@
 """What an operator sees of a workflow in the Temporal UI."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from domain.agenda import Due, agenda
+from domain.changing import words
 from domain.letters import moment
-from domain.lifecycle import Subscription
 from domain.names import SearchAttribute
 from domain.policy import Policy
+from domain.subscription import Subscription
 
 STATUS = SearchAttributeKey.for_keyword(SearchAttribute.STATUS)
 PLAN = SearchAttributeKey.for_keyword(SearchAttribute.PLAN)
@@ -45,8 +46,8 @@ def changed_attributes(
     return updates
 
 
-def details(subscription: Subscription, policy: Policy) -> str:
-    """Where the subscription stands and what happens next, in Markdown."""
+def details(subscription: Subscription, policy: Policy, recent: Iterable[str] = ()) -> str:
+    """Where the subscription stands, what happens next and what has happened last, in Markdown."""
     why = f" ({subscription.status_reason})" if subscription.status_reason else ""
     price = f"{subscription.amount} {subscription.currency} (minor units)"
     lines = [
@@ -61,6 +62,9 @@ def details(subscription: Subscription, policy: Policy) -> str:
         lines += ["", "Next:", "", *(f"- {moment(due.at)} **{due.action}**: {due.why}" for due in ahead)]
     else:
         lines += ["", "Nothing is due: it waits for a command or for news."]
+    past = [f"- {line}" for line in reversed(list(recent))]
+    if past:
+        lines += ["", "Latest:", "", *past]
     return "\n".join(lines)
 
 
@@ -77,4 +81,12 @@ def _dates(subscription: Subscription) -> list[str]:
     if recovery is not None:
         since = f"- Recovery since {moment(recovery.since)}: {recovery.tries} declined, last {recovery.decline.code}"
         lines.append(since)
+    change, pause, dispute = subscription.pending_change, subscription.pause, subscription.dispute
+    if change is not None:
+        lines.append(f"- Changes to {words(change.to)} at {moment(change.at)}")
+    if pause is not None:
+        until = moment(pause.resumes_at) if pause.resumes_at is not None else "the customer resumes it"
+        lines.append(f"- Paused since {moment(pause.since)}, until {until}")
+    if dispute is not None:
+        lines.append(f"- Payment disputed since {moment(dispute.since)}: {dispute.ref}")
     return lines

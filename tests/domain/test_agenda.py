@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.agenda import Action, Due, agenda, describe, next_due
-from domain.lifecycle import Status, Subscription, SuspensionKind
+from domain.lifecycle import Status
 from domain.policy import DEFAULT_LADDER, LadderStep, Policy
 from domain.reminders import Reminder
+from domain.subscription import Subscription, SuspensionKind
 from tests.builders import (
     NOW,
     PERIOD_END,

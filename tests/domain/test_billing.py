@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from domain import billing
+from domain import billing, recovery
 from domain.agenda import Action, agenda, next_due
 from domain.journal import Step
-from domain.lifecycle import Status, Subscription, SuspensionKind
+from domain.lifecycle import Status
 from domain.mails import REQUIRED_FACTS, Occasion
 from domain.payments import Charge, ChargeOutcome, Decline, Invoice
 from domain.policy import Access, Policy
+from domain.subscription import Subscription, SuspensionKind
 from tests.builders import (
     CAUSE,
     NOW,
@@ -39,8 +40,8 @@ def climb(
     """Climb the whole ladder with every retry declined; what each rung made of the subscription."""
     rungs = []
     while (due := next_due(subscription, POLICY)) is not None and due.action is Action.RECOVER:
-        charge = a_declined_charge(code) if billing.retry_is_due(subscription, POLICY, due.at) else None
-        step = billing.climbed(subscription, charge, POLICY, due.at, CAUSE)
+        charge = a_declined_charge(code) if recovery.retry_is_due(subscription, POLICY, due.at) else None
+        step = recovery.climbed(subscription, charge, POLICY, due.at, CAUSE)
         subscription = step.subscription
         rungs.append(((due.at - NOW).days, subscription.status, subscription.access, occasions(step)))
     return rungs
@@ -66,8 +67,8 @@ def test_a_later_payment_renews_with_one_receipt_named_after_its_bill() -> None:
 def test_every_mail_of_a_step_tells_what_its_occasion_requires() -> None:
     steps = [
         billing.paid(a_trial(card=VISA), a_paid_charge(), POLICY, NOW, CAUSE),
-        billing.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE),
-        billing.failed(a_paid_subscription(), a_declined_charge("authentication_required"), POLICY, NOW, CAUSE),
+        recovery.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE),
+        recovery.failed(a_paid_subscription(), a_declined_charge("authentication_required"), POLICY, NOW, CAUSE),
         billing.paid(a_suspended_subscription(), a_paid_charge(), POLICY, NOW, CAUSE),
     ]
     for mail in (mail for step in steps for mail in step.mails):
@@ -75,7 +76,7 @@ def test_every_mail_of_a_step_tells_what_its_occasion_requires() -> None:
 
 
 def test_the_ladder_is_climbed_as_the_default_policy_says() -> None:
-    first = billing.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE)
+    first = recovery.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE)
     assert first.subscription.status is Status.PAST_DUE
     assert occasions(first) == [Occasion.PAYMENT_FAILED]
     failed = [Occasion.PAYMENT_FAILED]
@@ -89,29 +90,29 @@ def test_the_ladder_is_climbed_as_the_default_policy_says() -> None:
 
 
 def test_the_ladder_ends_in_a_cancellation_on_day_44() -> None:
-    subscription = billing.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE).subscription
+    subscription = recovery.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE).subscription
     last = agenda(subscription, POLICY)[-1]
     assert (last.at, last.action) == (NOW + timedelta(days=44), Action.CANCEL)
 
 
 def test_a_hard_decline_climbs_without_any_retry() -> None:
-    hard = billing.failed(a_paid_subscription(), a_declined_charge("stolen_card"), POLICY, NOW, CAUSE).subscription
-    assert not billing.retry_is_due(hard, POLICY, NOW + timedelta(days=1))
+    hard = recovery.failed(a_paid_subscription(), a_declined_charge("stolen_card"), POLICY, NOW, CAUSE).subscription
+    assert not recovery.retry_is_due(hard, POLICY, NOW + timedelta(days=1))
     assert [rung[1] for rung in climb(hard, "stolen_card")][-1] is Status.SUSPENDED
 
 
 def test_authentication_required_sends_the_link_instead_of_retrying() -> None:
     decline = Decline("authentication_required", action_url="https://pay.example/authenticate")
     charge = a_declined_charge(outcome=ChargeOutcome.ACTION_REQUIRED, decline=decline)
-    step = billing.failed(a_paid_subscription(), charge, POLICY, NOW, CAUSE)
+    step = recovery.failed(a_paid_subscription(), charge, POLICY, NOW, CAUSE)
     assert occasions(step) == [Occasion.ACTION_REQUIRED]
     assert step.mails[0].facts["action_url"] == "https://pay.example/authenticate"
-    assert not billing.retry_is_due(step.subscription, POLICY, NOW + timedelta(days=1))
+    assert not recovery.retry_is_due(step.subscription, POLICY, NOW + timedelta(days=1))
 
 
 def test_a_failed_conversion_climbs_the_same_ladder_and_owes_no_bill() -> None:
     declined = Charge(ChargeOutcome.DECLINED, decline=Decline("insufficient_funds"))
-    after = billing.failed(a_trial(card=VISA), declined, POLICY, NOW, CAUSE).subscription
+    after = recovery.failed(a_trial(card=VISA), declined, POLICY, NOW, CAUSE).subscription
     assert after.status is Status.PAST_DUE
     assert after.recovery is not None
     assert after.recovery.invoice_ref == ""
@@ -151,7 +152,7 @@ def test_a_bill_voided_at_the_provider_is_owed_no_more() -> None:
 
 def test_a_declined_retry_by_command_leaves_the_ladder_where_it_is() -> None:
     before = a_past_due_subscription(recovery=a_recovery(step=3))
-    after = billing.failed_again(before, a_declined_charge("lost_card"), NOW, CAUSE).subscription
+    after = recovery.failed_again(before, a_declined_charge("lost_card"), NOW, CAUSE).subscription
     assert after.recovery is not None
     assert (after.recovery.step, after.recovery.tries, after.recovery.decline.code) == (3, 2, "lost_card")
 
@@ -166,11 +167,11 @@ def test_a_bill_voided_while_an_operator_holds_gives_no_access() -> None:
 
 
 def test_billing_is_held_from_the_first_decline_until_nothing_is_owed() -> None:
-    declined = billing.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE).subscription
+    declined = recovery.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE).subscription
     assert declined.wants_hold
     paid = billing.paid(declined, a_paid_charge(), POLICY, NOW, CAUSE).subscription
     assert not paid.wants_hold
-    unconverted = billing.failed(a_trial(card=VISA), a_declined_charge(), POLICY, NOW, CAUSE).subscription
+    unconverted = recovery.failed(a_trial(card=VISA), a_declined_charge(), POLICY, NOW, CAUSE).subscription
     assert not unconverted.wants_hold, "there is nothing yet that could bill"
 
 

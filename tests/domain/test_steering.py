@@ -6,15 +6,16 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from domain import steering, trial
+from domain import checks, steering, suspending, trial
 from domain.agenda import Action, agenda, next_due
 from domain.errors import Malformed, Rejected
-from domain.lifecycle import Event, Status, Subscription, SuspensionKind
+from domain.lifecycle import Event, Status
 from domain.mails import Occasion
 from domain.news import Hint, News, is_worth_a_look
 from domain.payments import Decline
 from domain.policy import Access, Policy
 from domain.steering import CancelAt, When
+from domain.subscription import Subscription, SuspensionKind
 from tests.builders import (
     CAUSE,
     MASTERCARD,
@@ -37,49 +38,47 @@ UNCONVERTED = a_past_due_subscription(agreement_ref="", recovery=a_recovery(decl
 EXPIRED = a_suspended_subscription(SuspensionKind.TRIAL_EXPIRED)
 
 REFUSALS: list[tuple[str, Callable[[], None]]] = [
-    ("subscription_canceled", lambda: steering.check_convert(OVER, When.NOW, NOW, brings_card=True)),
-    ("already_converted", lambda: steering.check_convert(a_paid_subscription(), When.NOW, NOW, brings_card=False)),
-    ("payment_method_required", lambda: steering.check_convert(a_trial(), When.NOW, NOW, brings_card=False)),
+    ("subscription_canceled", lambda: checks.check_convert(OVER, When.NOW, NOW, brings_card=True)),
+    ("already_converted", lambda: checks.check_convert(a_paid_subscription(), When.NOW, NOW, brings_card=False)),
+    ("payment_method_required", lambda: checks.check_convert(a_trial(), When.NOW, NOW, brings_card=False)),
     (
         "cancellation_scheduled",
-        lambda: steering.check_convert(a_trial(cancel_at=TRIAL_END), When.NOW, NOW, brings_card=True),
+        lambda: checks.check_convert(a_trial(cancel_at=TRIAL_END), When.NOW, NOW, brings_card=True),
     ),
     (
         "card_cannot_be_retried",
-        lambda: steering.check_convert(UNCONVERTED, When.TRIAL_END, NOW, brings_card=False),
+        lambda: checks.check_convert(UNCONVERTED, When.TRIAL_END, NOW, brings_card=False),
     ),
     (
         "card_cannot_be_retried",
-        lambda: steering.check_convert(
-            a_trial(card=VISA, barred_card=VISA.ref), When.TRIAL_END, NOW, brings_card=False
-        ),
+        lambda: checks.check_convert(a_trial(card=VISA, barred_card=VISA.ref), When.TRIAL_END, NOW, brings_card=False),
     ),
     (
         "too_many_tries",
-        lambda: steering.check_convert(a_trial(recent_tries=(NOW,) * 15), When.NOW, NOW, brings_card=True),
+        lambda: checks.check_convert(a_trial(recent_tries=(NOW,) * 15), When.NOW, NOW, brings_card=True),
     ),
-    ("nothing_to_retry", lambda: steering.check_retry(a_paid_subscription(), NOW)),
+    ("nothing_to_retry", lambda: checks.check_retry(a_paid_subscription(), NOW)),
     (
         "card_cannot_be_retried",
-        lambda: steering.check_retry(a_past_due_subscription(recovery=a_recovery(decline=Decline("lost_card"))), NOW),
+        lambda: checks.check_retry(a_past_due_subscription(recovery=a_recovery(decline=Decline("lost_card"))), NOW),
     ),
-    ("too_many_tries", lambda: steering.check_retry(a_past_due_subscription(recent_tries=(NOW,) * 15), NOW)),
-    ("suspended_by_operator", lambda: steering.check_retry(HELD, NOW)),
-    ("suspended_by_operator", lambda: steering.check_checkout(HELD)),
+    ("too_many_tries", lambda: checks.check_retry(a_past_due_subscription(recent_tries=(NOW,) * 15), NOW)),
+    ("suspended_by_operator", lambda: checks.check_retry(HELD, NOW)),
+    ("suspended_by_operator", lambda: checks.check_checkout(HELD)),
     (
         "cancellation_scheduled",
-        lambda: steering.check_cancel(a_paid_subscription(cancel_at=PERIOD_END), CancelAt.PERIOD_END),
+        lambda: checks.check_cancel(a_paid_subscription(cancel_at=PERIOD_END), CancelAt.PERIOD_END),
     ),
-    ("no_cancellation_scheduled", lambda: steering.check_uncancel(a_trial())),
+    ("no_cancellation_scheduled", lambda: checks.check_uncancel(a_trial())),
     (
         "suspended_by_operator",
-        lambda: steering.check_uncancel(
+        lambda: checks.check_uncancel(
             a_suspended_subscription(SuspensionKind.OPERATOR, cancel_at=PERIOD_END, agreement_ref="sub_1")
         ),
     ),
-    ("already_suspended", lambda: steering.check_suspend(EXPIRED, "fraud")),
-    ("malformed", lambda: steering.check_suspend(a_trial(), "  ")),
-    ("not_suspended", lambda: steering.check_reactivate(a_trial(), "sorry")),
+    ("already_suspended", lambda: checks.check_suspend(EXPIRED, "fraud")),
+    ("malformed", lambda: checks.check_suspend(a_trial(), "  ")),
+    ("not_suspended", lambda: checks.check_reactivate(a_trial(), "sorry")),
     ("not_in_trial", lambda: trial.check_extension(a_paid_subscription(), 5, "kind")),
     ("malformed", lambda: trial.check_extension(a_trial(), 0, "kind")),
     ("malformed", lambda: trial.check_extension(a_trial(), 91, "kind")),
@@ -97,11 +96,11 @@ def test_an_impossible_command_is_refused_with_a_stable_code(code: str, check: C
 
 
 def test_what_can_be_asked_for_is_not_refused() -> None:
-    steering.check_convert(a_trial(card=VISA), When.NOW, NOW, brings_card=False)
-    steering.check_convert(EXPIRED, When.NOW, NOW, brings_card=True)
-    steering.check_cancel(a_paid_subscription(cancel_at=PERIOD_END), CancelAt.NOW)
-    steering.check_retry(a_past_due_subscription(), NOW)
-    steering.check_reactivate(HELD, "cleared")
+    checks.check_convert(a_trial(card=VISA), When.NOW, NOW, brings_card=False)
+    checks.check_convert(EXPIRED, When.NOW, NOW, brings_card=True)
+    checks.check_cancel(a_paid_subscription(cancel_at=PERIOD_END), CancelAt.NOW)
+    checks.check_retry(a_past_due_subscription(), NOW)
+    checks.check_reactivate(HELD, "cleared")
     trial.check_extension(EXPIRED, 7, "asked nicely")
 
 
@@ -132,10 +131,10 @@ def test_a_cancellation_undone_leaves_out_the_reminders_whose_time_has_passed() 
 
 
 def test_a_trial_to_be_canceled_that_was_held_is_canceled_at_its_new_end() -> None:
-    held = steering.suspended(a_trial(cancel_at=TRIAL_END), "fraud check", NOW, CAUSE).subscription
+    held = suspending.suspended(a_trial(cancel_at=TRIAL_END), "fraud check", NOW, CAUSE).subscription
     later = NOW + timedelta(days=30)
-    back = steering.way_back(held, timedelta(days=7), later)
-    after = steering.returned(held, back, (), "all is well", later, CAUSE).subscription
+    back = suspending.way_back(held, timedelta(days=7), later)
+    after = suspending.returned(held, back, (), "all is well", later, CAUSE).subscription
     assert after.trial_ends_at == TRIAL_END + timedelta(days=30)
     assert after.cancel_at == after.trial_ends_at
 
@@ -161,24 +160,24 @@ def test_an_expired_trial_is_canceled_after_the_time_the_policy_sets() -> None:
     ],
 )
 def test_a_reactivation_brings_back_what_was_suspended(before: Subscription, event: Event) -> None:
-    back = steering.way_back(before, timedelta(days=7), NOW)
-    step = steering.returned(before, back, (), "sorry", NOW, CAUSE)
+    back = suspending.way_back(before, timedelta(days=7), NOW)
+    step = suspending.returned(before, back, (), "sorry", NOW, CAUSE)
     assert back.event is event
     assert step.subscription.access is Access.FULL
     assert [mail.occasion for mail in step.mails] == [Occasion.REACTIVATED]
 
 
 def test_an_operators_hold_takes_no_days_from_a_trial() -> None:
-    held = steering.suspended(a_trial(), "a look into it", NOW, CAUSE).subscription
-    back = steering.way_back(held, timedelta(days=7), NOW + timedelta(days=40))
+    held = suspending.suspended(a_trial(), "a look into it", NOW, CAUSE).subscription
+    back = suspending.way_back(held, timedelta(days=7), NOW + timedelta(days=40))
     assert back.trial_ends_at == TRIAL_END + timedelta(days=40)
 
 
 def test_an_unpaid_subscription_given_back_has_the_whole_ladder_ahead_again() -> None:
     later = NOW + timedelta(days=20)
     before = a_suspended_subscription(recovery=a_recovery(step=6, tries=6))
-    back = steering.way_back(before, timedelta(days=7), later)
-    after = steering.returned(before, back, (), "sorry", later, CAUSE).subscription
+    back = suspending.way_back(before, timedelta(days=7), later)
+    after = suspending.returned(before, back, (), "sorry", later, CAUSE).subscription
     assert agenda(after, POLICY)[0].at == later + timedelta(days=1)
 
 
@@ -224,11 +223,13 @@ def test_a_card_declined_for_good_at_hand_is_not_charged_at_the_trials_end() -> 
 
 
 def test_a_hold_that_outlasted_the_paid_period_is_followed_by_a_new_one() -> None:
-    held = steering.suspended(a_paid_subscription(), "fraud check", NOW, CAUSE).subscription
+    held = suspending.suspended(a_paid_subscription(), "fraud check", NOW, CAUSE).subscription
     assert held.wants_hold
 
     def after(when: datetime) -> Subscription:
-        return steering.returned(held, steering.way_back(held, timedelta(), when), (), "fine", when, CAUSE).subscription
+        return suspending.returned(
+            held, suspending.way_back(held, timedelta(), when), (), "fine", when, CAUSE
+        ).subscription
 
     within, beyond = after(PERIOD_END - timedelta(days=1)), after(PERIOD_END + timedelta(days=1))
     assert next_due(within, POLICY) == next_due(replace(within, owes_new_period=False), POLICY)
@@ -240,6 +241,6 @@ def test_a_hold_that_outlasted_the_paid_period_is_followed_by_a_new_one() -> Non
 
 def test_a_hold_gives_back_the_access_there_was() -> None:
     limited = a_past_due_subscription(access=Access.LIMITED)
-    held = steering.suspended(limited, "fraud check", NOW, CAUSE).subscription
-    back = steering.way_back(held, timedelta(), NOW)
-    assert steering.returned(held, back, (), "fine", NOW, CAUSE).subscription.access is Access.LIMITED
+    held = suspending.suspended(limited, "fraud check", NOW, CAUSE).subscription
+    back = suspending.way_back(held, timedelta(), NOW)
+    assert suspending.returned(held, back, (), "fine", NOW, CAUSE).subscription.access is Access.LIMITED

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from domain import trial
 from domain.errors import Malformed, Rejected
-from domain.lifecycle import Status, Subscription, SuspensionKind
+from domain.lifecycle import Status
 from domain.mails import Occasion
 from domain.policy import Access, Policy, TrialPolicy
 from domain.reminders import Reminder
+from domain.subscription import Subscription, SuspensionKind
 from tests.builders import (
     CAUSE,
     NOW,

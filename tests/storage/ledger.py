@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.agenda import Action, Due
 from domain.journal import Entry, Step
-from domain.lifecycle import Subscription
 from domain.mails import Mail, Occasion
 from domain.names import DEFAULT_TENANT
 from domain.payments import Invoice
 from domain.ports import QueuedMail
+from domain.subscription import Subscription
 from storage.customers import Customers
 from storage.records import PostgresRecords
 from tests.builders import CAUSE, NOW, TRIAL_END, a_trial

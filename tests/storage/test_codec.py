@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import HealthCheck, given, settings
 
 from domain.agenda import Action, Due
-from domain.lifecycle import Status, Subscription
+from domain.lifecycle import Status
+from domain.subscription import Subscription
 from storage.codec import due_to_json, rfc3339, state_from_json, state_to_json
 from tests.builders import a_suspended_subscription, in_status
 from tests.storage.values import MOMENTS, any_value

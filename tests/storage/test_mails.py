@@ -7,8 +7,8 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.exc import IntegrityError
 
-from domain.lifecycle import Subscription
 from domain.mails import Occasion
+from domain.subscription import Subscription
 from storage.mails import PostgresMails
 from tests.builders import NOW
 from tests.storage.ledger import Ledger, a_mail, a_step, later

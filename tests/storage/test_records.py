@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import Rejected
-from domain.lifecycle import Status, Subscription
+from domain.lifecycle import Status
 from domain.mails import Occasion
 from domain.policy import Access
+from domain.subscription import Subscription
 from storage.codec import state_from_json
 from storage.records import mail_id
 from storage.subscriptions import SubscriptionRow, Subscriptions

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import Malformed
-from domain.lifecycle import Status, Subscription
+from domain.lifecycle import Status
+from domain.subscription import Subscription
 from storage.subscriptions import Filters, Subscriptions
 from tests.builders import NOW
 from tests.storage.ledger import Ledger, a_step, later

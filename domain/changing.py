@@ -1,0 +1,140 @@
+"""Changes of plan, interval, quantity and add-ons: at once, when the paid period ends, or not after all."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from domain.journal import Cause, Entry, Step
+from domain.letters import bill_facts, mail, moment, provider_key, receipt
+from domain.lifecycle import Event, Status
+from domain.mails import Occasion
+from domain.payments import Charge
+from domain.plans import Selection
+from domain.policy import Access, ChangeAt, Policy
+from domain.subscription import PendingChange, Subscription
+
+STALE = (Occasion.PLAN_CHANGE_SCHEDULED, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING)
+"""What waits to be sent of what there was before a change."""
+
+
+def takes_effect(subscription: Subscription, policy: Policy, wished: ChangeAt | None, *, is_upgrade: bool) -> ChangeAt:
+    """When a change takes effect: as wished, else as the policy says; at once where no period is paid for."""
+    if not subscription.agreement_ref:
+        return ChangeAt.NOW
+    return wished or (policy.upgrade if is_upgrade else policy.downgrade)
+
+
+def counted_from(subscription: Subscription, now: datetime) -> datetime:
+    """The moment from which a change is prorated: the full hour, so that a quote holds until the next."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    return max(hour, subscription.period_start or hour)
+
+
+def changed(subscription: Subscription, to: Selection, now: datetime, cause: Cause) -> Step:
+    """The subscription is to something else from now on; nothing is billed for it yet."""
+    after = subscription.after(Event.PLAN_CHANGED, pending_change=None).choosing(to)
+    return _told(subscription, after, to, now, cause)
+
+
+def changed_at_cost(
+    subscription: Subscription, to: Selection, charge: Charge, policy: Policy, now: datetime, cause: Cause
+) -> Step:
+    """The subscription is to something else from now on, and the difference was billed or credited."""
+    period_end, bill = charge.period_end or subscription.period_end, charge.invoice
+    after = subscription.after(
+        Event.PLAN_CHANGED,
+        pending_change=None,
+        is_held=False,  # billing goes on with the change
+        settled_invoice=bill.ref if bill else subscription.settled_invoice,
+        period_start=charge.period_start or subscription.period_start,
+        period_end=period_end,
+        ask_at=period_end + policy.ask_after if period_end else subscription.ask_at,
+        barred_card="",
+    ).choosing(to)
+    step = _told(subscription, after, to, now, cause, charge)
+    receipts = receipt(after, charge, now) if bill is not None and bill.amount > 0 else []
+    return replace(step, mails=(*step.mails, *receipts), invoice=bill)
+
+
+def _told(
+    before: Subscription, after: Subscription, to: Selection, now: datetime, cause: Cause, charge: Charge | None = None
+) -> Step:
+    details, facts = _details(before, to), _choice(to) | {"old_plan_name": before.plan_name}
+    bill = charge.invoice if charge is not None else None
+    if charge is not None and bill is not None:
+        details |= bill_facts(bill, charge.period_end) | provider_key(charge)
+        facts |= {"due_now": str(bill.amount)} if bill.amount else {}
+    letter = mail(after, Occasion.PLAN_CHANGED, now, **facts)
+    entry = Entry("plan_changed", now, f"Changed from {words(before.selection)} to {words(to)}", cause, details)
+    return Step(after, (entry,), (letter,), withdraws=STALE)
+
+
+def change_scheduled(subscription: Subscription, to: Selection, now: datetime, cause: Cause) -> Step:
+    """What is paid for stays until its period ends; then the subscription is to something else."""
+    at = subscription.period_end or now
+    pending = PendingChange(to, at, now)
+    after = subscription.after(Event.CHANGE_SCHEDULED, pending_change=pending)
+    summary = f"Will change from {words(subscription.selection)} to {words(to)} at {moment(at)}"
+    entry = Entry("change_scheduled", now, summary, cause, _details(subscription, to) | {"change_at": moment(at)})
+    facts = _choice(to) | {"change_at": moment(at), "old_plan_name": subscription.plan_name}
+    return Step(after, (entry,), (mail(after, Occasion.PLAN_CHANGE_SCHEDULED, now, **facts),), withdraws=STALE)
+
+
+def change_withdrawn(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    after = subscription.after(Event.CHANGE_WITHDRAWN, pending_change=None)
+    entry = Entry("change_withdrawn", now, f"The planned change was withdrawn: {after.plan_name} goes on", cause)
+    return Step(after, (entry,), withdraws=(Occasion.PLAN_CHANGE_SCHEDULED,))
+
+
+def change_begins(subscription: Subscription, to: Selection, now: datetime, cause: Cause) -> Step:
+    """The paid period is over and with it begins what was planned: its first period is still to be paid."""
+    step = changed(subscription, to, now, cause)
+    owing = replace(step.subscription, owes_new_period=True, agreement_is_stale=True, ask_at=None)
+    return replace(step, subscription=owing)
+
+
+def moved_to_free(subscription: Subscription, to: Selection, now: datetime, cause: Cause) -> Step:
+    """What was tried or paid for is over, and what costs nothing goes on. The agreement, if any, has been ended."""
+    was_trial = subscription.status is Status.TRIALING
+    after = subscription.after(
+        Event.MOVED_TO_FREE, access=Access.FULL, status_reason="free_plan", reminders=(), **_NOTHING_PAID
+    ).choosing(to)
+    summary = f"{'The trial' if was_trial else subscription.plan_name} is over: {to.plan_name} goes on, data kept"
+    entry = Entry("moved_to_free", now, summary, cause, _details(subscription, to))
+    letter = mail(after, Occasion.MOVED_TO_FREE, now, old_plan_name=subscription.plan_name)
+    return Step(after, (entry,), (letter,), withdraws=(Occasion.TRIAL_ENDING, *STALE))
+
+
+_NOTHING_PAID: dict[str, Any] = {
+    "pending_change": None,
+    "agreement_ref": "",
+    "is_held": False,
+    "period_start": None,
+    "period_end": None,
+    "ask_at": None,
+    "owes_new_period": False,
+    "begins_own_period": False,
+    "agreement_is_stale": False,
+}
+
+
+def _choice(to: Selection) -> dict[str, str]:
+    return {
+        "plan": to.plan,
+        "plan_name": to.plan_name,
+        "interval": str(to.interval),
+        "amount": str(to.total.amount),
+        "currency": to.total.currency,
+        "quantity": str(to.quantity),
+    }
+
+
+def _details(subscription: Subscription, to: Selection) -> dict[str, str]:
+    return {"from": words(subscription.selection), "to": words(to), "plan": to.plan}
+
+
+def words(selection: Selection) -> str:
+    """What was chosen: "2 x Starter by the month, 3 x users"."""
+    many = f"{selection.quantity} x " if selection.quantity != 1 else ""
+    add_ons = "".join(f", {units} x {code}" for code, units in selection.add_ons.items())
+    return f"{many}{selection.plan_name} by the {selection.interval}{add_ons}"

@@ -1,0 +1,205 @@
+"""What may be asked of a subscription as it stands: each check refuses what cannot be, before anything is written."""
+
+from datetime import datetime, timedelta
+
+from domain.errors import Malformed, Rejected
+from domain.lifecycle import Event, Status
+from domain.plans import Selection
+from domain.policy import ChangeAt
+from domain.steering import CancelAt, When
+from domain.subscription import Subscription, SuspensionKind
+
+LONGEST_PAUSE = timedelta(days=366)
+
+
+def check_alive(subscription: Subscription) -> None:
+    if subscription.is_over:
+        raise Rejected("the subscription is canceled; sign the customer up again", code="subscription_canceled")
+
+
+def check_convert(subscription: Subscription, when: When, now: datetime, *, brings_card: bool) -> None:
+    """Refuse a conversion that cannot be."""
+    check_alive(subscription)
+    if subscription.agreement_ref:
+        raise Rejected("the subscription is converted already", code="already_converted")
+    if subscription.is_free:
+        raise Rejected("the free plan costs nothing: choose another by change-plan", code="on_free_plan")
+    _check_not_held(subscription)
+    if subscription.cancel_at is not None:
+        raise Rejected("a cancellation is scheduled: undo it first", code="cancellation_scheduled")
+    if not brings_card and subscription.card is None:
+        raise Rejected(
+            "there is no card on file: give a payment_method or open a checkout session",
+            code="payment_method_required",
+        )
+    if not brings_card:
+        _check_card(subscription)
+    if when is When.NOW or subscription.status is not Status.TRIALING:
+        _check_cap(subscription, now)
+
+
+def _check_card(subscription: Subscription) -> None:
+    if subscription.card_is_barred:
+        raise Rejected("the card on file was declined for good: a new card is needed", code="card_cannot_be_retried")
+
+
+def _check_cap(subscription: Subscription, now: datetime) -> None:
+    if not subscription.may_try(now):
+        raise Rejected("the card networks' cap on tries within 30 days is reached", code="too_many_tries")
+
+
+def check_payment_method(subscription: Subscription) -> None:
+    check_alive(subscription)
+
+
+def check_checkout(subscription: Subscription) -> None:
+    check_alive(subscription)
+    _check_not_held(subscription)
+
+
+def check_retry(subscription: Subscription, now: datetime) -> None:
+    """Refuse a retry when nothing is owed or the card must not be tried."""
+    check_alive(subscription)
+    _check_not_held(subscription)
+    if subscription.recovery is None:
+        raise Rejected("no payment is waiting to be recovered", code="nothing_to_retry")
+    _check_not_disputed(subscription)
+    _check_card(subscription)
+    _check_cap(subscription, now)
+
+
+def check_cancel(subscription: Subscription, at: CancelAt) -> None:
+    check_alive(subscription)
+    if at is CancelAt.PERIOD_END and subscription.cancel_at is not None:
+        raise Rejected("a cancellation at the period's end is scheduled already", code="cancellation_scheduled")
+
+
+def check_uncancel(subscription: Subscription) -> None:
+    check_alive(subscription)
+    if subscription.cancel_at is None:
+        raise Rejected("no cancellation is scheduled", code="no_cancellation_scheduled")
+    _check_not_held(subscription)
+    if not subscription.allows(Event.CANCEL_WITHDRAWN):
+        raise Rejected(f"a cancellation cannot be undone while {subscription.status}", code="transition_rejected")
+
+
+def check_suspend(subscription: Subscription, reason: str) -> None:
+    check_alive(subscription)
+    _check_reason(reason)
+    if subscription.status is Status.SUSPENDED:
+        raise Rejected("the subscription is suspended already", code="already_suspended")
+
+
+def check_reactivate(subscription: Subscription, reason: str) -> None:
+    check_alive(subscription)
+    _check_reason(reason)
+    if subscription.status is not Status.SUSPENDED:
+        raise Rejected(
+            f"only a suspended subscription can be reactivated; this one is {subscription.status}",
+            code="not_suspended",
+        )
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip():
+        raise Malformed("a reason is needed for the audit log", field="reason")
+
+
+def _check_not_held(subscription: Subscription) -> None:
+    suspension = subscription.suspension
+    if suspension is not None and suspension.kind is SuspensionKind.OPERATOR:
+        raise Rejected(f"an operator suspended the subscription: {suspension.reason}", code="suspended_by_operator")
+
+
+def check_pause(subscription: Subscription, resumes_at: datetime | None, now: datetime) -> None:
+    """Refuse a pause of what is not paid up, or one that would end at no time there is."""
+    check_alive(subscription)
+    _check_not_held(subscription)
+    if resumes_at is not None and not now < resumes_at <= now + LONGEST_PAUSE:
+        raise Malformed(
+            f"resumes_at must be within {LONGEST_PAUSE.days} days after now, which is {now:%Y-%m-%dT%H:%M:%SZ}"
+            " for this subscription",
+            field="resumes_at",
+        )
+    if subscription.status is Status.PAUSED:
+        return
+    if subscription.status is not Status.ACTIVE:
+        raise Rejected(
+            f"only an active subscription can be paused; this one is {subscription.status}", code="not_active"
+        )
+    if subscription.is_free:
+        raise Rejected("nothing is billed on the free plan that a pause could stop", code="on_free_plan")
+    _check_stays(subscription)
+    _check_not_disputed(subscription)
+
+
+def check_resume(subscription: Subscription) -> None:
+    check_alive(subscription)
+    _check_not_held(subscription)
+    if subscription.status is not Status.PAUSED:
+        raise Rejected(
+            f"only a paused subscription can be resumed; this one is {subscription.status}", code="not_paused"
+        )
+    _check_not_disputed(subscription)
+
+
+def check_change(subscription: Subscription, to: Selection, at: ChangeAt, now: datetime) -> None:
+    """Refuse a change of plan that cannot be, or that would change nothing."""
+    check_alive(subscription)
+    _check_not_held(subscription)
+    if subscription.recovery is not None:
+        raise Rejected("a payment is owed: it must come before the plan can change", code="payment_owed")
+    if subscription.status is Status.PAUSED:
+        raise Rejected("the subscription is paused: resume it first", code="paused")
+    _check_stays(subscription)
+    _check_not_disputed(subscription)
+    if to == subscription.selection:
+        wanted = subscription.pending_change
+        how = ": withdraw the planned change to keep it" if wanted is not None else ""
+        raise Rejected(f"the subscription is to just that already{how}", code="no_change")
+    if to.total.currency != subscription.currency and not subscription.is_free:
+        raise Malformed(f"the subscription is billed in {subscription.currency}", field="plan", code="other_currency")
+    if subscription.is_free:
+        if subscription.card is None:
+            raise Rejected(
+                "there is no card on file: give one first, by payment-method or a checkout session",
+                code="payment_method_required",
+            )
+        _check_card(subscription)
+        _check_cap(subscription, now)
+    elif subscription.agreement_ref:
+        _check_paid_change(subscription, to, at, now)
+
+
+def _check_paid_change(subscription: Subscription, to: Selection, at: ChangeAt, now: datetime) -> None:
+    if at is ChangeAt.PERIOD_END:
+        if subscription.period_end is not None and subscription.period_end <= now:
+            raise Rejected(
+                "the renewal is under way: ask again when it is decided, within hours", code="renewal_under_way"
+            )
+        return
+    if subscription.begins_own_period and to.items:
+        raise Rejected(
+            f"since the pause no bill can be prorated before {subscription.period_end:%Y-%m-%d}:"
+            " ask for the change at the period's end",
+            code="resumed_period",
+        )
+    if to.items:
+        _check_card(subscription)
+        _check_cap(subscription, now)
+
+
+def check_withdraw_change(subscription: Subscription) -> None:
+    check_alive(subscription)
+    if subscription.pending_change is None:
+        raise Rejected("no change of plan is planned", code="no_change_planned")
+
+
+def _check_stays(subscription: Subscription) -> None:
+    if subscription.cancel_at is not None:
+        raise Rejected("a cancellation is scheduled: undo it first", code="cancellation_scheduled")
+
+
+def _check_not_disputed(subscription: Subscription) -> None:
+    if subscription.dispute is not None:
+        raise Rejected("a payment is disputed: this waits until the bank has decided", code="payment_disputed")

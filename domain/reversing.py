@@ -1,0 +1,125 @@
+"""Money that goes back: refunds, and payments that the customer's bank disputes."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from domain.journal import Cause, Entry, Step
+from domain.letters import mail
+from domain.lifecycle import Event, Status
+from domain.mails import Occasion
+from domain.payments import DisputeStatus, Reversal, ReversalKind
+from domain.policy import Access, Policy, Reaction
+from domain.recovery import MAILS as RECOVERY_MAILS
+from domain.subscription import Dispute, Subscription
+
+_HARSHNESS = (Access.FULL, Access.LIMITED, Access.NONE)
+
+
+REFUNDS_KEPT = 8
+
+
+def is_known(subscription: Subscription, reversal: Reversal) -> bool:
+    """Whether all that this reversal tells has been taken note of."""
+    if reversal.kind is ReversalKind.REFUND:
+        return _refund_key(reversal) in subscription.refunds
+    known = subscription.dispute
+    return reversal.status is DisputeStatus.OPEN and known is not None and known.ref == reversal.ref
+
+
+def taken_note_of(subscription: Subscription, reversal: Reversal, policy: Policy, now: datetime, cause: Cause) -> Step:
+    """The step that a reversal makes necessary."""
+    if reversal.kind is ReversalKind.REFUND:
+        return refunded(subscription, reversal, now, cause)
+    known = subscription.dispute
+    if reversal.status is DisputeStatus.OPEN and known is None and subscription.allows(Event.DISPUTED):
+        return disputed(subscription, reversal, policy, now, cause)
+    is_decided = reversal.status in (DisputeStatus.WON, DisputeStatus.LOST)
+    if is_decided and known is not None and known.ref == reversal.ref:
+        return dispute_closed(subscription, reversal, now, cause)
+    return dispute_noted(subscription, reversal, now, cause)
+
+
+def reason_to_end(reversal: Reversal, policy: Policy) -> str:
+    """Why the subscription ends with this reversal by the policy; empty: it does not."""
+    if reversal.status is DisputeStatus.LOST and policy.dispute_lost is Reaction.CANCEL:
+        return "dispute_lost"
+    is_refund = reversal.kind is ReversalKind.REFUND
+    if is_refund and reversal.is_full and policy.fully_refunded is Reaction.CANCEL:
+        return "refunded"
+    return ""
+
+
+def _refund_key(reversal: Reversal) -> str:
+    return f"{reversal.ref}/{reversal.amount}"
+
+
+def refunded(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
+    """A payment was given back, whole or in part."""
+    known = (*subscription.refunds, _refund_key(reversal))[-REFUNDS_KEPT:]
+    after = subscription.after(Event.NOTED, refunds=known)
+    how_much = "in full" if reversal.is_full else "in part"
+    summary = f"Refunded {how_much}: {reversal.amount} {reversal.currency} (minor units)"
+    entry = Entry("refunded", now, summary, cause, _details(reversal))
+    facts = {
+        "refund_amount": str(reversal.amount),
+        "currency": reversal.currency,
+        "is_full_refund": "yes" if reversal.is_full else "no",
+    }
+    # One mail for each amount that the charge's refunds add up to: told twice, it is the same one.
+    letter = mail(after, Occasion.REFUNDED, now, occasion_key=_refund_key(reversal), **facts)
+    return Step(after, (entry,), (letter,), reversal=reversal)
+
+
+def disputed(subscription: Subscription, reversal: Reversal, policy: Policy, now: datetime, cause: Cause) -> Step:
+    """The bank took a payment back for now: nothing is billed or asked for until it has decided."""
+    access = max(subscription.access, policy.disputed_access, key=_HARSHNESS.index)
+    dispute = Dispute(reversal.ref, now, subscription.access)
+    after = subscription.after(Event.DISPUTED, dispute=dispute, access=access, ask_at=None)
+    summary = f"Payment disputed: {reversal.amount} {reversal.currency} (minor units), {reversal.reason or 'no reason'}"
+    entry = Entry("disputed", now, summary, cause, _details(reversal))
+    stale = (*RECOVERY_MAILS, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING)
+    return Step(after, (entry,), withdraws=stale, reversal=reversal)
+
+
+def dispute_noted(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
+    """The bank only asks, or what it has decided changes nothing here: written down, nothing else."""
+    entry = Entry("dispute_noted", now, f"Dispute: {reversal.status}", cause, _details(reversal))
+    return Step(subscription.after(Event.NOTED), (entry,), reversal=reversal)
+
+
+def dispute_closed(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
+    """The bank has decided; what stood still meanwhile goes on where it was."""
+    after = subscription.after(Event.DISPUTE_CLOSED, dispute=None, **_thawed(subscription, now))
+    word = "won" if reversal.status is DisputeStatus.WON else "lost"
+    entry = Entry("dispute_closed", now, f"Dispute {word}", cause, _details(reversal))
+    return Step(after, (entry,), reversal=reversal)
+
+
+def _thawed(subscription: Subscription, now: datetime) -> dict[str, Any]:
+    dispute, recovery, period_end = subscription.dispute, subscription.recovery, subscription.period_end
+    assert dispute is not None  # noqa: S101 - callers have one
+    thawed: dict[str, Any] = {}
+    if subscription.suspension is not None:
+        thawed["suspension"] = replace(subscription.suspension, access=dispute.access)
+    elif subscription.status is not Status.PAUSED:
+        thawed["access"] = dispute.access
+    if recovery is not None:
+        # The ladder stood still: its days are counted from as much later, and laid out anew.
+        thawed["recovery"] = replace(recovery, since=recovery.since + (now - dispute.since), rungs=())
+    if subscription.status is Status.ACTIVE and subscription.agreement_ref:
+        thawed["ask_at"] = now
+        # The bill for it was voided by our own hold.
+        if period_end is not None and period_end <= now:
+            thawed["owes_new_period"] = True
+    return thawed
+
+
+def _details(reversal: Reversal) -> dict[str, str]:
+    return {
+        "reversal": reversal.ref,
+        "invoice": reversal.invoice_ref,
+        "amount": str(reversal.amount),
+        "currency": reversal.currency,
+        "reason": reversal.reason,
+    }

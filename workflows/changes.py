@@ -1,0 +1,138 @@
+"""Changes by the customer's wish: another plan, a pause, and the end of either."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from activities.failures import STEP_FAILED
+from domain import changing, pausing, recovery, steering
+from domain.errors import GatewayUnavailable, Rejected
+from domain.journal import Cause
+from domain.lifecycle import Status
+from domain.payments import Charge, ChargeOutcome
+from domain.plans import Selection
+from domain.policy import ChangeAt
+from workflows import hands
+from workflows.looking import Looks
+from workflows.messages import Preview
+
+DECLINED = "payment_declined"
+UNDECIDED_WAIT = timedelta(hours=1)
+"""How long to wait before asking for money again when the provider has not decided on it."""
+
+
+class Changes(Looks):
+    """What a subscription is to, and whether it runs."""
+
+    async def change_plan(self, to: Selection, at: ChangeAt, key: str, cause: Cause) -> None:
+        """Have something else, now or when the paid period ends.
+
+        Raises:
+            Rejected: code `payment_declined`; nothing has changed.
+            GatewayUnavailable: the provider has not decided; the same command again finds out.
+        """
+        subscription = self.subscription
+        if subscription.is_free:
+            await self._leave_free_plan(to, cause)
+        elif not to.items and at is ChangeAt.NOW:
+            await self._move_to_free(to, cause)
+        elif not subscription.agreement_ref:
+            await self.commit(changing.changed(subscription, to, workflow.now(), cause))
+        elif at is ChangeAt.PERIOD_END:
+            await self.commit(changing.change_scheduled(subscription, to, workflow.now(), cause))
+        else:
+            await self._change_at_cost(to, f"{subscription.id}/change/{key}", cause)
+
+    async def _change_at_cost(self, to: Selection, key: str, cause: Cause) -> None:
+        before, now = self.subscription, workflow.now()
+        self.subscription = before.with_try(now)
+        asking = hands.change(before, to, changing.counted_from(before, now), key)
+        charge = await self._counted(before, asking, key)
+        if charge.outcome is ChargeOutcome.PENDING:
+            raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
+        await self._refuse_if_declined(charge, cause)
+        step = changing.changed_at_cost(self.subscription, to, charge, self.policy, workflow.now(), cause)
+        await self.commit(step)
+
+    async def _refuse_if_declined(self, charge: Charge, cause: Cause) -> None:
+        if charge.outcome is ChargeOutcome.PAID:
+            return
+        decline = charge.decline or recovery.UNKNOWN_DECLINE
+        await self.commit(steering.declined_at_hand(self.subscription, decline, workflow.now(), cause))
+        raise Rejected(f"the card was declined: {decline.code}", code=DECLINED)
+
+    async def _leave_free_plan(self, to: Selection, cause: Cause) -> None:
+        """Pay for the first time: the agreement comes about with the charge, or not at all."""
+        had = self.subscription.selection
+        self.subscription = self.subscription.choosing(to)
+        try:
+            charge = await self.charge()
+        except STEP_FAILED:
+            self.subscription = self.subscription.choosing(had)
+            raise
+        if charge.outcome is ChargeOutcome.PENDING:
+            self.subscription = self.subscription.choosing(had)
+            raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
+        if charge.outcome is not ChargeOutcome.PAID:
+            self.subscription = self.subscription.choosing(had)
+            await self._refuse_if_declined(charge, cause)
+        await self.commit(self.paid(charge, cause))
+
+    async def _move_to_free(self, to: Selection, cause: Cause) -> None:
+        if self.subscription.agreement_ref:
+            await hands.end_agreement(self.subscription)
+        await self.commit(changing.moved_to_free(self.subscription, to, workflow.now(), cause))
+
+    async def begin_planned_change(self, cause: Cause) -> timedelta | None:
+        """The paid period is over: have what was planned; how long to wait if the old renewal is still undecided.
+
+        Billing has been on hold since it was planned. Should the provider have renewed all the same, the difference
+        is given back.
+        """
+        standing = await self.look(cause)
+        subscription, now = self.subscription, workflow.now()
+        pending = subscription.pending_change
+        if pending is None or subscription.status is not Status.ACTIVE:
+            return None
+        if standing.latest is not None and standing.latest.outcome is ChargeOutcome.PENDING:
+            return UNDECIDED_WAIT
+        if not pending.to.items:
+            await self._move_to_free(pending.to, cause)
+        elif subscription.period_end is not None and subscription.period_end > now:
+            await self._change_at_cost(pending.to, f"{subscription.id}/change/{pending.asked_at.isoformat()}", cause)
+        else:
+            await self.commit(changing.change_begins(subscription, pending.to, now, cause))
+        return None
+
+    async def preview(self, to: Selection, at: ChangeAt) -> Preview:
+        """What a change would bill, and when."""
+        subscription, now = self.subscription, workflow.now()
+        has_period = bool(subscription.agreement_ref) and bool(to.items)
+        next_at = subscription.period_end or subscription.trial_ends_at
+        shown = Preview(to, at, to.total.currency, next_amount=to.total.amount, next_at=next_at)
+        if subscription.is_free:
+            return replace(shown, due_now=to.total.amount, next_at=None)
+        if at is ChangeAt.PERIOD_END or not has_period:
+            return shown
+        quote = await hands.quote(subscription, to, changing.counted_from(subscription, now))
+        same_period = to.interval is subscription.interval
+        return replace(
+            shown,
+            due_now=quote.amount,
+            lines=quote.lines,
+            next_at=next_at if same_period else None,
+            exact_until=_next_full_hour(now),
+        )
+
+    async def pause(self, resumes_at: datetime | None, cause: Cause) -> None:
+        """Stop, or move the end of a pause."""
+        await self.commit(pausing.paused(self.subscription, resumes_at, workflow.now(), cause))
+
+    async def resume(self, cause: Cause) -> None:
+        """Go on; billing stays on hold until the days that were left are over."""
+        await self.commit(pausing.resumed(self.subscription, workflow.now(), cause))
+
+
+def _next_full_hour(now: datetime) -> datetime:
+    return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)

@@ -1,0 +1,107 @@
+"""Keeping a subscription's books: every step is dated, written down and shown, every try of taking money counted."""
+
+from collections import deque
+from collections.abc import Awaitable, Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from activities.failures import STEP_FAILED
+from domain import billing, notices, steering
+from domain.agenda import agenda, ladder_of
+from domain.hours import Hours
+from domain.journal import Cause, Step
+from domain.letters import moment
+from domain.payments import Charge, ChargeOutcome
+from domain.policy import Policy
+from domain.subscription import Subscription
+from workflows import hands, visible
+
+RECENT = 6
+"""So many of the latest entries stand in the workflow's details."""
+
+
+class Keeper:
+    """One subscription and its books. Only one caller at a time may use it: the workflow's lock sees to that."""
+
+    def __init__(self, subscription: Subscription, policy: Policy, recent: Iterable[str] = ()) -> None:
+        self.subscription = subscription
+        self.policy = policy
+        self.recent: deque[str] = deque(recent, maxlen=RECENT)
+        self.steps_taken = 0
+
+    async def commit(self, step: Step) -> None:
+        """Write a step down, then live by it."""
+        step = replace(step, subscription=await self._dated(step.subscription))
+        ahead = agenda(step.subscription, self.policy)
+        await hands.record(replace(step, ahead=ahead))
+        self.subscription = step.subscription
+        self.steps_taken += 1
+        self.recent.extend(f"{moment(entry.at)} {entry.summary}" for entry in step.entries)
+        changes = visible.changed_attributes(workflow.info().typed_search_attributes, self.subscription, ahead)
+        if changes:
+            workflow.upsert_search_attributes(changes)
+        self.show()
+
+    def show(self) -> None:
+        workflow.set_current_details(visible.details(self.subscription, self.policy, self.recent))
+
+    # Dates in the customer's own day
+
+    async def _dated(self, subscription: Subscription) -> Subscription:
+        """Lay out what a step has made necessary: the days of a recovery, the notices before a renewal."""
+        recovery = subscription.recovery
+        if recovery is not None and not recovery.rungs:
+            rungs = await self.rungs(subscription, recovery.since)
+            subscription = replace(subscription, recovery=replace(recovery, rungs=rungs))
+        key = notices.key_of(subscription, self.policy)
+        if key == subscription.noticed_for:
+            return subscription
+        wanted = notices.wanted(subscription, self.policy)
+        hours = Hours(self.policy.trial.earliest, self.policy.trial.latest)
+        placed = await hands.lay_out_notices(subscription.customer, wanted, hours) if wanted else ()
+        return replace(subscription, notices=placed, noticed_for=key)
+
+    async def rungs(self, subscription: Subscription, since: datetime) -> tuple[datetime, ...]:
+        """When the steps of a recovery that began at *since* are due; empty: the policy knows no decent hours."""
+        if not self.policy.retry_earliest:
+            return ()
+        hours = Hours(self.policy.retry_earliest, self.policy.retry_latest)
+        return await hands.anchor_ladder(subscription.customer, since, ladder_of(subscription, self.policy), hours)
+
+    # Money
+
+    async def charge(self) -> Charge:
+        """Make one business try of taking what is owed."""
+        before = self.subscription
+        self.subscription = before.with_try(workflow.now())
+        return await self._counted(before, hands.charge(self.subscription, before.next_try_key), before.next_try_key)
+
+    async def _counted(self, before: Subscription, asking: Awaitable[Charge], key: str) -> Charge:
+        """Ask for money, the try being counted already.
+
+        While the provider has not decided on it, it counts for nothing, and the same try is made again later under the
+        same key. One that was refused before it reached a card is a try of ours, with a key of its own, but none that
+        the card networks count.
+        """
+        try:
+            charge = await asking
+        except STEP_FAILED:
+            self.subscription = replace(self.subscription, recent_tries=before.recent_tries)
+            raise
+        if charge.outcome is ChargeOutcome.PENDING:
+            self.subscription = before
+        return replace(charge, key=key)
+
+    def paid(self, charge: Charge, cause: Cause) -> Step:
+        return billing.paid(self.subscription, charge, self.policy, workflow.now(), cause)
+
+    async def put_card(self, payment_method: str | None, key: str, cause: Cause) -> None:
+        """Make a payment method the card on file."""
+        wallet = await hands.put_card(self.subscription, payment_method, key)
+        if wallet.card is None:
+            raise ApplicationError("the payment provider kept no card", type="no_card", non_retryable=True)
+        step = steering.card_replaced(self.subscription, wallet.customer_ref, wallet.card, workflow.now(), cause)
+        await self.commit(step)

@@ -1,0 +1,119 @@
+"""Looking outside: what the provider's messages hint at, what it says when asked, and what follows from it."""
+
+from temporalio import workflow
+
+from domain import billing, recovery, reversing, steering
+from domain.journal import Cause, CauseKind
+from domain.lifecycle import Status
+from domain.news import Hint, News
+from domain.payments import (
+    AgreementStatus,
+    Card,
+    Charge,
+    ChargeOutcome,
+    ReversalKind,
+    Standing,
+)
+from domain.subscription import SuspensionKind
+from workflows import hands
+from workflows.keeping import Keeper
+
+
+class Looks(Keeper):
+    """What comes from outside, and the end that it may bring."""
+
+    async def hear(self, hint: Hint) -> None:
+        """Look where a hint points to."""
+        cause = Cause(CauseKind.WEBHOOK, hint.event)
+        if hint.news in (News.REFUNDED, News.DISPUTED):
+            await self._money_went_back(hint, cause)
+            return
+        if hint.news is not News.CARD_GIVEN:
+            await self.look(cause)
+            return
+        wallet = await hands.adopt_checkout(self.subscription, hint.object_id)
+        if wallet is not None and wallet.card is not None:
+            await self._new_card(wallet.customer_ref, wallet.card, cause)
+
+    async def look(self, cause: Cause) -> Standing:
+        """Ask the provider how things stand, take over what is new, and return what it said."""
+        standing = await hands.look(self.subscription)
+        if standing.agreement is AgreementStatus.ENDED:
+            ends_as_wished = self.subscription.cancel_at is not None
+            await self.end(self.subscription.cancel_reason if ends_as_wished else "ended_at_provider", cause)
+            return standing
+        await self._take_over(standing, cause)
+        if standing.card is not None:
+            await self._new_card(self.subscription.customer_ref, standing.card, cause)
+        return standing
+
+    async def _new_card(self, customer_ref: str, card: Card, cause: Cause) -> None:
+        if card == self.subscription.card:
+            return
+        step = steering.card_replaced(self.subscription, customer_ref, card, workflow.now(), cause)
+        await self.commit(step)
+        await self.try_card_now(cause)
+
+    async def _take_over(self, standing: Standing, cause: Cause) -> None:
+        subscription, latest, now = self.subscription, standing.latest, workflow.now()
+        bill = latest.invoice if latest is not None else None
+        if latest is not None and bill is not None and bill.ref != subscription.settled_invoice:
+            is_gone = latest.outcome is ChargeOutcome.GONE and billing.is_waiver(subscription, bill)
+            if latest.outcome is ChargeOutcome.PAID or is_gone:
+                await self.settle(latest, cause)
+                return
+            if latest.decline is not None and subscription.status is Status.ACTIVE:
+                await self.commit(
+                    recovery.failed(subscription, latest, self.policy, now, cause, await self.rungs(subscription, now))
+                )
+                return
+        if subscription.status is Status.ACTIVE and subscription.ask_at is not None and subscription.ask_at <= now:
+            await self.commit(billing.undecided(subscription, self.policy, now, cause))
+
+    # Money that comes, and money that goes back
+
+    async def settle(self, charge: Charge, cause: Cause) -> None:
+        """Draw the conclusion from a try that was not the ladder's own: a new card, a command."""
+        now = workflow.now()
+        match charge.outcome:
+            case ChargeOutcome.PAID:
+                await self.commit(self.paid(charge, cause))
+            case ChargeOutcome.GONE:
+                await self.commit(billing.not_owed(self.subscription, charge, self.policy, now, cause))
+            case ChargeOutcome.PENDING:
+                return
+            case _ if self.subscription.recovery is not None:
+                await self.commit(recovery.failed_again(self.subscription, charge, now, cause))
+            case _:
+                decline = charge.decline or recovery.UNKNOWN_DECLINE
+                await self.commit(steering.declined_at_hand(self.subscription, decline, now, cause))
+
+    async def try_card_now(self, cause: Cause) -> None:
+        """Use a new card at once for what is owed, or to bring an expired trial back; otherwise do nothing."""
+        subscription = self.subscription
+        suspension = subscription.suspension
+        if suspension is not None and suspension.kind is SuspensionKind.OPERATOR:
+            return
+        if subscription.dispute is not None:
+            return
+        owes = subscription.recovery is not None or subscription.status is Status.SUSPENDED
+        if owes and not subscription.card_is_barred and subscription.may_try(workflow.now()):
+            await self.settle(await self.charge(), cause)
+
+    async def _money_went_back(self, hint: Hint, cause: Cause) -> None:
+        """Look at a refund or a dispute, and draw the policy's conclusion."""
+        kind = ReversalKind.REFUND if hint.news is News.REFUNDED else ReversalKind.DISPUTE
+        reversal = await hands.reversal(kind, hint.object_id)
+        if reversing.is_known(self.subscription, reversal):
+            return
+        step = reversing.taken_note_of(self.subscription, reversal, self.policy, workflow.now(), cause)
+        await self.commit(step)
+        reason = reversing.reason_to_end(reversal, self.policy)
+        if reason:
+            await self.end(reason, cause)
+
+    async def end(self, reason: str, cause: Cause) -> None:
+        """Collect no more, then be over."""
+        if self.subscription.agreement_ref:
+            await hands.end_agreement(self.subscription)
+        await self.commit(steering.canceled(self.subscription, reason, workflow.now(), cause))

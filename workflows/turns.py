@@ -1,0 +1,78 @@
+"""Taking turns: how any command is checked before it is written to history, and carried out once by its key."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.failures import STEP_FAILED, as_failure, refusal
+    from domain.errors import Rejected, TenureError
+    from domain.journal import Cause, CauseKind
+    from domain.subscription import Subscription
+    from workflows.changes import DECLINED
+    from workflows.course import Course
+    from workflows.messages import Answer, Command
+
+KEYS_KEPT = 32
+
+
+class TakesTurns:
+    """What all commands of a subscription share."""
+
+    def __init__(self, course: Course, done: Iterable[str], declined: Iterable[str], *, is_born: bool) -> None:
+        self._course = course
+        self._done: deque[str] = deque(done, maxlen=KEYS_KEPT)
+        self._declined: deque[str] = deque(declined, maxlen=KEYS_KEPT)
+        self._is_born = is_born
+        self._refusal: ApplicationError | None = None
+        self._lock = asyncio.Lock()
+        """Held while a step is taken: commands and the course of time take turns."""
+        self._was_commanded = False
+
+    @property
+    def _now(self) -> Subscription:
+        return self._course.subscription
+
+    @asynccontextmanager
+    async def _turn(self, command: Command, check: Callable[[], None]) -> AsyncIterator[bool]:
+        """Wait for our turn, check again what a validator checked, and run a command once by its key."""
+        async with self._lock:
+            if command.key in self._done:
+                yield False
+                return
+            if command.key in self._declined:
+                raise as_failure(Rejected("the card was declined", code=DECLINED))
+            try:
+                check()
+                yield True
+            except TenureError as error:
+                if error.code == DECLINED:
+                    self._declined.append(command.key)
+                raise as_failure(error) from error
+            except STEP_FAILED as error:
+                raise refusal(error) or error from error
+            finally:
+                self._was_commanded = True
+            self._done.append(command.key)
+
+    def _validate(self, command: Command, check: Callable[[], None]) -> None:
+        """Refuse before anything is written to history, unless it is the repeat of a command that was carried out."""
+        if command.key in self._done or command.key in self._declined:
+            return
+        try:
+            if not self._is_born or self._refusal is not None:
+                raise Rejected("the subscription has not started", code="not_started")
+            check()
+        except TenureError as error:
+            raise as_failure(error) from error
+
+    @staticmethod
+    def _cause(command: Command) -> Cause:
+        return Cause(CauseKind.COMMAND, command.key, command.actor)
+
+    def _answer(self) -> Answer:
+        return Answer(self._now.sequence)

@@ -1,0 +1,121 @@
+"""Commands to what a subscription is about and whether it runs: plan, pause, policy."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.failures import STEP_FAILED, as_failure, refusal
+    from domain import changing, checks
+    from domain.errors import TenureError
+    from domain.policy import ChangeAt
+    from workflows.messages import AdoptPolicy, Answer, ChangePlan, Command, PauseUntil, Preview
+    from workflows.turns import TakesTurns
+
+
+class TakesWishes(TakesTurns):
+    """The part of the subscription's workflow that takes wishes for something else."""
+
+    @workflow.update
+    async def pause(self, command: PauseUntil) -> Answer:
+        """Stop billing and access until a date, or until resumed; of a pause that runs, move the end."""
+        async with self._turn(command, lambda: self._check_pause(command)) as is_first:
+            if is_first:
+                await self._pause(command)
+        return self._answer()
+
+    @pause.validator
+    def _validate_pause(self, command: PauseUntil) -> None:
+        self._validate(command, lambda: self._check_pause(command))
+
+    def _check_pause(self, command: PauseUntil) -> None:
+        checks.check_pause(self._now, command.resumes_at, workflow.now())
+
+    async def _pause(self, command: PauseUntil) -> None:
+        cause = self._cause(command)
+        if self._now.is_due_for_renewal(workflow.now()):
+            # How the renewal went decides what there is to pause.
+            await self._course.look(cause)
+            self._check_pause(command)
+        await self._course.pause(command.resumes_at, cause)
+
+    @workflow.update
+    async def resume(self, command: Command) -> Answer:
+        """Go on before the pause is over."""
+        async with self._turn(command, lambda: checks.check_resume(self._now)) as is_first:
+            if is_first:
+                await self._course.resume(self._cause(command))
+        return self._answer()
+
+    @resume.validator
+    def _validate_resume(self, command: Command) -> None:
+        self._validate(command, lambda: checks.check_resume(self._now))
+
+    @workflow.update
+    async def change_plan(self, command: ChangePlan) -> Answer:
+        """Have another plan, interval, quantity or other add-ons, at once or when the paid period ends."""
+        async with self._turn(command, lambda: self._check_change(command)) as is_first:
+            if is_first:
+                await self._change_plan(command)
+        return self._answer()
+
+    @change_plan.validator
+    def _validate_change_plan(self, command: ChangePlan) -> None:
+        self._validate(command, lambda: self._check_change(command))
+
+    def _check_change(self, command: ChangePlan) -> None:
+        checks.check_change(self._now, command.to, self._takes_effect(command), workflow.now())
+
+    def _takes_effect(self, command: ChangePlan) -> ChangeAt:
+        return changing.takes_effect(self._now, self._course.policy, command.at, is_upgrade=command.is_upgrade)
+
+    async def _change_plan(self, command: ChangePlan) -> None:
+        cause = self._cause(command)
+        if self._now.is_due_for_renewal(workflow.now()):
+            await self._course.look(cause)
+            self._check_change(command)
+        await self._course.change_plan(command.to, self._takes_effect(command), command.key, cause)
+
+    @workflow.update
+    async def preview_change(self, command: ChangePlan) -> Preview:
+        """What the same change would bill, and when; nothing is changed."""
+        async with self._lock:
+            try:
+                self._check_change(command)
+                return await self._course.preview(command.to, self._takes_effect(command))
+            except TenureError as error:
+                raise as_failure(error) from error
+            except STEP_FAILED as error:
+                raise refusal(error) or error from error
+
+    @preview_change.validator
+    def _validate_preview_change(self, command: ChangePlan) -> None:
+        self._validate(command, lambda: self._check_change(command))
+
+    @workflow.update
+    async def withdraw_change(self, command: Command) -> Answer:
+        """Keep what there is after all."""
+        async with self._turn(command, lambda: checks.check_withdraw_change(self._now)) as is_first:
+            if is_first:
+                step = changing.change_withdrawn(self._now, workflow.now(), self._cause(command))
+                await self._course.commit(step)
+        return self._answer()
+
+    @withdraw_change.validator
+    def _validate_withdraw_change(self, command: Command) -> None:
+        self._validate(command, lambda: checks.check_withdraw_change(self._now))
+
+    @workflow.update
+    async def adopt_policy(self, command: AdoptPolicy) -> Answer:
+        """Live by another policy from now on; a recovery that has begun stays on its ladder."""
+        async with self._turn(command, lambda: checks.check_alive(self._now)) as is_first:
+            if is_first:
+                await self._course.adopt_policy(command.policy, self._cause(command))
+        return self._answer()
+
+    @adopt_policy.validator
+    def _validate_adopt_policy(self, command: AdoptPolicy) -> None:
+        self._validate(command, lambda: checks.check_alive(self._now))
+
+    @workflow.query
+    def policy_version(self) -> str:
+        """The version of the policy that the subscription lives by."""
+        return self._course.policy.version
