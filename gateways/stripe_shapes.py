@@ -24,17 +24,20 @@ def card(payment_method: Any) -> Card | None:
         last4=details.get("last4") or "",
         exp_month=details.get("exp_month") or 0,
         exp_year=details.get("exp_year") or 0,
+        fingerprint=details.get("fingerprint") or "",
     )
 
 
 def invoice(found: dict[str, Any]) -> Invoice:
     lines = (found.get("lines") or {}).get("data") or [{}]
     period = lines[-1].get("period") or {}
+    total = found.get("total") or 0
     return Invoice(
         ref=found["id"],
         number=found.get("number") or "",
         status=found.get("status") or "",
-        amount=found.get("amount_due") or found.get("total") or 0,
+        # A credit is told as one; of anything else what is left to pay after earlier credits.
+        amount=total if total < 0 else found.get("amount_due", total),
         currency=found.get("currency") or "",
         url=found.get("hosted_invoice_url") or "",
         pdf=found.get("invoice_pdf") or "",

@@ -20,6 +20,15 @@ LIST = Shape(
     }
 )
 
+PAYMENT_LIST = Shape(
+    {
+        **PAGING,
+        "invoice": TEXT,
+        "payment": Shape({"type": Text("payment_intent"), "payment_intent": TEXT}, required=["type"]),
+        "status": Text("canceled", "open", "paid"),
+    }
+)
+
 
 def retrieve(world: World, ids: Params, _params: Params) -> Object:
     return world.named("invoice", ids["invoice"], param="invoice")
@@ -91,3 +100,13 @@ def _close(world: World, invoice: Object, status: str, allowed: tuple[str, ...])
     invoices.close(world, invoice, status)
     status_follows(world, invoice)
     return invoice
+
+
+def list_payments(world: World, _ids: Params, params: Params) -> Object:
+    found = world.store.find("invoice_payment", parent=params.get("invoice"))
+    intent = params.get("payment", {}).get("payment_intent")
+    if intent is not None:
+        found = [each for each in found if each["payment"]["payment_intent"] == intent]
+    if "status" in params:
+        found = [each for each in found if each["status"] == params["status"]]
+    return page(found, params, "/v1/invoice_payments")

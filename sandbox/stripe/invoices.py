@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from sandbox.stripe.blank_invoice import blank
 from sandbox.stripe.cards import Decline
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.lists import list_of
-from sandbox.stripe.payment_methods import NO_ADDRESS, default_of
+from sandbox.stripe.payment_methods import default_of
 from sandbox.stripe.payments import Due, cancel_intent, open_intent, settle
 from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
@@ -31,12 +32,21 @@ def waiting_lines(world: World, subscription: Object) -> list[Object]:
 
 def draft(world: World, subscription: Object, lines: Sequence[Object], reason: str, period: tuple[int, int]) -> Object:
     """The subscription's `latest_invoice`, a draft with these lines and the prorations that were waiting."""
-    customer = world.named("customer", subscription["customer"])
-    now = world.now(customer["id"])
-    invoice = _blank(subscription, customer, now)
-    lines = [*waiting_lines(world, subscription), *lines]
+    invoice = assembled(world, subscription, [*waiting_lines(world, subscription), *lines], reason, period)
+    invoice["automatically_finalizes_at"] = invoice["created"] + world.finalize_after
     for item in world.store.find("invoice_item", parent=subscription["id"]):
         world.store.forget(item["id"])
+    save(world, invoice)
+    world.events.emit("invoice.created", invoice, customer=invoice["customer"])
+    return invoice
+
+
+def assembled(
+    world: World, subscription: Object, lines: Sequence[Object], reason: str, period: tuple[int, int]
+) -> Object:
+    """A draft with these lines that nobody has written down yet."""
+    customer = world.named("customer", subscription["customer"])
+    invoice = blank(subscription, customer, world.now(customer["id"]))
     url = f"/v1/invoices/{invoice['id']}/lines"
     invoice["lines"] = list_of([{**line, "invoice": invoice["id"]} for line in lines], url)
     total = sum(line["amount"] for line in lines)
@@ -50,112 +60,8 @@ def draft(world: World, subscription: Object, lines: Sequence[Object], reason: s
         total_excluding_tax=total,
         amount_due=max(0, total),
         amount_remaining=max(0, total),
-        automatically_finalizes_at=now + world.finalize_after,
     )
-    save(world, invoice)
-    world.events.emit("invoice.created", invoice, customer=customer["id"])
     return invoice
-
-
-def _blank(subscription: Object, customer: Object, now: int) -> Object:
-    zeros = (
-        "amount_due",
-        "amount_overpaid",
-        "amount_paid",
-        "amount_paid_off_stripe",
-        "amount_remaining",
-        "amount_shipping",
-        "attempt_count",
-        "post_payment_credit_notes_amount",
-        "pre_payment_credit_notes_amount",
-        "subtotal",
-        "total",
-    )
-    nothing = (
-        "account_tax_ids",
-        "application",
-        "custom_fields",
-        "customer_shipping",
-        "default_payment_method",
-        "default_source",
-        "description",
-        "due_date",
-        "effective_at",
-        "ending_balance",
-        "footer",
-        "from_invoice",
-        "hosted_invoice_url",
-        "invoice_pdf",
-        "last_finalization_error",
-        "latest_revision",
-        "next_payment_attempt",
-        "number",
-        "on_behalf_of",
-        "receipt_number",
-        "rendering",
-        "shipping_cost",
-        "shipping_details",
-        "statement_descriptor",
-        "test_clock",
-        "webhooks_delivered_at",
-    )
-    return {
-        "id": subscription["latest_invoice"],
-        "object": "invoice",
-        **dict.fromkeys(zeros, 0),
-        **dict.fromkeys(nothing),
-        "account_country": "US",
-        "account_name": "Sandbox",
-        "attempted": False,
-        "auto_advance": True,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
-        },
-        "collection_method": "charge_automatically",
-        "created": now,
-        "currency": subscription["currency"],
-        "customer": customer["id"],
-        "customer_address": {**NO_ADDRESS, **customer["address"]} if customer["address"] else None,
-        "customer_email": customer["email"],
-        "customer_name": customer["name"],
-        "customer_phone": customer["phone"],
-        "customer_tax_exempt": "none",
-        "customer_tax_ids": [],
-        "default_tax_rates": [],
-        "discounts": [],
-        "issuer": {"type": "self"},
-        "livemode": False,
-        "metadata": {},
-        "parent": {
-            "quote_details": None,
-            "subscription_details": {
-                "metadata": subscription["metadata"],
-                "subscription": subscription["id"],
-            },
-            "type": "subscription_details",
-        },
-        "payment_settings": {
-            "default_mandate": None,
-            "payment_method_options": None,
-            "payment_method_types": None,
-        },
-        "starting_balance": customer["balance"],
-        "status": "draft",
-        "status_transitions": {
-            "finalized_at": None,
-            "marked_uncollectible_at": None,
-            "paid_at": None,
-            "voided_at": None,
-        },
-        "total_discount_amounts": [],
-        "total_pretax_credit_amounts": [],
-        "total_taxes": [],
-        "_subscription": subscription["id"],
-    }
 
 
 def finalize(world: World, invoice: Object) -> None:

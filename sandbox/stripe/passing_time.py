@@ -61,28 +61,12 @@ def _renew(world: World, subscription: Object) -> None:
     its_lines = lines.whole_period(world, subscription)
     invoice = invoices.draft(world, subscription, its_lines, "subscription_cycle", over)
     subscriptions.updated(world, subscription, before)
-    _obey_pause(world, subscription, invoice)
-
-
-def _obey_pause(world: World, subscription: Object, invoice: Object) -> bool:
-    """Whether a pause of collection, or a subscription given up on, keeps *invoice* from being charged."""
-    behavior = (subscription["pause_collection"] or {}).get("behavior")
-    if behavior == "void":
-        invoices.close(world, invoice, "void")
-    elif behavior == "mark_uncollectible":
-        invoices.finalize(world, invoice)
-        invoices.close(world, invoice, "uncollectible")
-    elif behavior == "keep_as_draft" or subscription["status"] == "unpaid":
-        invoice.update(auto_advance=False, automatically_finalizes_at=None)
-        invoices.save(world, invoice)
-    else:
-        return False
-    return True
+    subscriptions.obey_pause(world, subscription, invoice)
 
 
 def _invoice_due(world: World, invoice: Object) -> None:
     subscription = world.named("subscription", invoice["_subscription"])
-    if _obey_pause(world, subscription, invoice):
+    if subscriptions.obey_pause(world, subscription, invoice):
         return
     invoices.finalize(world, invoice)
     invoices.collect(world, invoice, subscription)

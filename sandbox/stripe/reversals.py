@@ -1,4 +1,4 @@
-"""Money that goes back: refunds and disputes."""
+"""Money that goes back by our own hand: refunds."""
 
 from sandbox.stripe.errors import StripeFailure, invalid
 from sandbox.stripe.ids import new_id
@@ -14,36 +14,6 @@ REFUND_CREATE = Shape(
         "reason": Text("duplicate", "fraudulent", "requested_by_customer"),
         "metadata": METADATA,
     }
-)
-ANSWER_WITHIN = 21 * 86_400
-_EVIDENCE = (
-    "access_activity_log",
-    "billing_address",
-    "cancellation_policy",
-    "cancellation_policy_disclosure",
-    "cancellation_rebuttal",
-    "customer_communication",
-    "customer_email_address",
-    "customer_name",
-    "customer_purchase_ip",
-    "customer_signature",
-    "duplicate_charge_documentation",
-    "duplicate_charge_explanation",
-    "duplicate_charge_id",
-    "product_description",
-    "receipt",
-    "refund_policy",
-    "refund_policy_disclosure",
-    "refund_refusal_explanation",
-    "service_date",
-    "service_documentation",
-    "shipping_address",
-    "shipping_carrier",
-    "shipping_date",
-    "shipping_documentation",
-    "shipping_tracking_number",
-    "uncategorized_file",
-    "uncategorized_text",
 )
 
 
@@ -111,41 +81,6 @@ def refund_charge(world: World, charge: Object, amount: int, params: Params) -> 
 
 def retrieve_refund(world: World, ids: Params, _params: Params) -> Object:
     return world.named("refund", ids["refund"])
-
-
-def dispute_charge(world: World, charge: Object) -> Object:
-    """The cardholder's bank takes the money back for now."""
-    now = world.now(charge["customer"])
-    dispute: Object = {
-        "id": new_id("du"),
-        "object": "dispute",
-        "amount": charge["amount"],
-        "balance_transactions": [],
-        "charge": charge["id"],
-        "created": now,
-        "currency": charge["currency"],
-        "enhanced_eligibility_types": [],
-        "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
-        "evidence_details": {
-            "due_by": now + ANSWER_WITHIN,
-            "enhanced_eligibility": {},
-            "has_evidence": False,
-            "past_due": False,
-            "submission_count": 0,
-        },
-        "is_charge_refundable": False,
-        "livemode": False,
-        "metadata": {},
-        "payment_intent": charge["payment_intent"],
-        "reason": "fraudulent",
-        "status": "needs_response",
-        "_customer": charge["customer"],
-    }
-    world.store.save(dispute)
-    charge["disputed"] = True
-    world.store.save(charge)
-    world.events.emit("charge.dispute.created", dispute, customer=charge["customer"])
-    return dispute
 
 
 def latest_paid_charge(world: World, name: str, customers: list[str]) -> Object:

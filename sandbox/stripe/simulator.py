@@ -10,10 +10,11 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from sandbox.stripe import checkout, pages, reversals
+from sandbox.stripe import checkout, disputes, pages, reversals
 from sandbox.stripe.app import Api, CallRecord
 from sandbox.stripe.cards import Bank
 from sandbox.stripe.clock import Clocks
+from sandbox.stripe.disputes import Turn
 from sandbox.stripe.errors import StripeFailure
 from sandbox.stripe.events import Events, shown
 from sandbox.stripe.expand import STRIPES_DEEPEST
@@ -215,30 +216,31 @@ class StripeSimulator:
         self._faults.api = new_api or self._faults.api
         self._deliverer.hurry()
 
-    def dispute(self, customer: str) -> Object:
-        """The customer's bank disputes the latest paid charge.
+    def dispute(self, customer: str, turn: str = Turn.OPENED) -> Object:
+        """The customer's bank disputes the latest paid charge, or goes on with what it has begun (see `Turn`).
 
         Raises:
             LookupError: Stripe knows no such customer.
-            ValueError: no charge of theirs can go back.
+            ValueError: no charge of theirs can go back, no dispute can be closed, or there is no such turn.
 
         """
         with self._store.transaction():
-            charge = reversals.latest_paid_charge(self._world, customer, self._known(customer))
-            return shown(reversals.dispute_charge(self._world, charge))
+            return shown(disputes.take(self._world, customer, self._known(customer), Turn(turn)))
 
-    def refund(self, customer: str) -> Object:
-        """Somebody refunds the latest paid charge in Stripe's dashboard.
+    def refund(self, customer: str, amount: int | None = None) -> Object:
+        """Somebody refunds the latest paid charge in Stripe's dashboard; all that is left of it, or *amount*.
 
         Raises:
             LookupError: Stripe knows no such customer.
-            ValueError: no charge of theirs can go back.
+            ValueError: no charge of theirs can go back, or not as much.
 
         """
         with self._store.transaction():
             charge = reversals.latest_paid_charge(self._world, customer, self._known(customer))
             left = charge["amount"] - charge["amount_refunded"]
-            return shown(reversals.refund_charge(self._world, charge, left, {}))
+            if amount is not None and not 0 < amount <= left:
+                raise ValueError(f"{amount} cannot be refunded: {left} is left of the charge, in cents")
+            return shown(reversals.refund_charge(self._world, charge, amount or left, {}))
 
     def complete_checkout(self, session_id: str, payment_method: str = "pm_card_visa") -> Object:
         """What a customer does on the checkout page; done twice it is done once.

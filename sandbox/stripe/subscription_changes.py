@@ -42,7 +42,7 @@ from sandbox.stripe.subscriptions import (
 )
 from sandbox.stripe.world import World
 
-_ITEM = Shape({"id": TEXT, "price": TEXT, "quantity": WHOLE, "deleted": FLAG, "metadata": METADATA})
+ITEM = Shape({"id": TEXT, "price": TEXT, "quantity": WHOLE, "deleted": FLAG, "metadata": METADATA})
 _PAUSE = Shape(
     {"behavior": Text("void", "keep_as_draft", "mark_uncollectible"), "resumes_at": WHOLE}, required=["behavior"]
 )
@@ -55,7 +55,7 @@ UPDATE = Shape(
         "cancel_at": Clearable(WHOLE),
         "cancellation_details": DETAILS,
         "pause_collection": Clearable(_PAUSE),
-        "items": Many(_ITEM),
+        "items": Many(ITEM),
         "billing_cycle_anchor": Text("now", "unchanged"),
         "trial_end": Either(Text("now"), WHOLE),
         "proration_behavior": Text("create_prorations", "always_invoice", "none"),
@@ -82,7 +82,7 @@ def update(world: World, ids: Params, params: Params) -> Object:
         raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
     before = shown(subscription)
     _apply_plain(world, subscription, params)
-    change = _apply_plan(world, subscription, params)
+    change = apply_plan(world, subscription, params)
     if change.bills:
         _bill(world, subscription, change, params, before)
     else:
@@ -95,7 +95,9 @@ def update(world: World, ids: Params, params: Params) -> Object:
 def _bill(world: World, subscription: Object, change: Change, params: Params, before: Object) -> None:
     strict = params.get("payment_behavior") == "error_if_incomplete"
     customer = world.named("customer", subscription["customer"])
-    if strict or default_of(world, customer, subscription):
+    if subscription["pause_collection"]:
+        method, refusal = None, None
+    elif strict or default_of(world, customer, subscription):
         method, refusal = ask_bank(world, subscription, change.now)
         if refusal and strict:
             raise unpayable(world, subscription, change.now, method, refusal)
@@ -147,7 +149,7 @@ def _set_cancel_at(world: World, subscription: Object, moment: int | str) -> Non
         raise invalid("`cancel_at` must be a timestamp in the future.", param="cancel_at")
 
 
-def _apply_plan(world: World, subscription: Object, params: Params) -> Change:
+def apply_plan(world: World, subscription: Object, params: Params) -> Change:
     """Put the new items and period in place and say what they cost."""
     now = world.now(subscription["customer"])
     old = copy.deepcopy(subscription)
@@ -156,15 +158,24 @@ def _apply_plan(world: World, subscription: Object, params: Params) -> Change:
     prorates = params.get("proration_behavior", "create_prorations") != "none"
     free = old["status"] == "trialing"
     restarts = _interval(new) != _interval(old["items"]["data"]) and not free
+    moment = _proration_date(old, params, now)
     if trial_over or restarts or params.get("billing_cycle_anchor") == "now":
-        return _restart(world, old, subscription, new, now, credits_old=prorates and not free)
+        return _restart(world, old, subscription, new, now, credit_from=moment if prorates and not free else None)
     subscription["items"] = items_list(subscription["id"], with_period(new, *_period(subscription, new)))
     if free or not prorates or subscription["status"] not in RUNNING:
         return Change()
-    parts = _parts(world, old, subscription, params.get("proration_date", now))
+    parts = _parts(world, old, subscription, moment)
     if params.get("proration_behavior") == "always_invoice" and parts:
         return Change(now=parts, bills=True)
     return Change(later=parts)
+
+
+def _proration_date(subscription: Object, params: Params, now: int) -> int:
+    moment: int = params.get("proration_date", now)
+    start, end = period_of(subscription)
+    if "proration_date" in params and not start <= moment < end:
+        raise invalid("Cannot specify a proration date outside of the current billing period.", param="proration_date")
+    return moment
 
 
 def _period(subscription: Object, new: Sequence[Object]) -> tuple[int, int]:
@@ -229,10 +240,10 @@ def _apply_trial(subscription: Object, trial_end: int | str | None, now: int) ->
 
 
 def _restart(
-    world: World, old: Object, subscription: Object, new: list[Object], now: int, *, credits_old: bool
+    world: World, old: Object, subscription: Object, new: list[Object], now: int, *, credit_from: int | None
 ) -> Change:
-    """A new period from now on, billed at once; what is left of the old one is credited or lost."""
-    credit = lines.unused(world, old, old["items"]["data"], now) if credits_old else []
+    """A new period from now on, billed at once; what is left of the old one is credited or, with None, lost."""
+    credit = [] if credit_from is None else lines.unused(world, old, old["items"]["data"], credit_from)
     subscription["billing_cycle_anchor"] = now
     placed = with_period(new, now, end_of_period(new[0], now, now))
     subscription["items"] = items_list(subscription["id"], placed)

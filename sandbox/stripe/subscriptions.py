@@ -199,7 +199,25 @@ def bill(world: World, subscription: Object, its_lines: Sequence[Object], now: i
     subscription["latest_invoice"] = new_id("in")
     save(world, subscription)
     invoice = invoices.draft(world, subscription, its_lines, "subscription_update", (now, now))
+    if subscription["pause_collection"] and obey_pause(world, subscription, invoice):
+        return invoice
     invoices.finalize(world, invoice)
     if not invoice["amount_remaining"]:
         invoices.record_attempt(world, invoice, None, None)
     return invoice
+
+
+def obey_pause(world: World, subscription: Object, invoice: Object) -> bool:
+    """Whether a pause of collection, or a subscription given up on, keeps *invoice* from being charged."""
+    behavior = (subscription["pause_collection"] or {}).get("behavior")
+    if behavior == "void":
+        invoices.close(world, invoice, "void")
+    elif behavior == "mark_uncollectible":
+        invoices.finalize(world, invoice)
+        invoices.close(world, invoice, "uncollectible")
+    elif behavior == "keep_as_draft" or subscription["status"] == "unpaid":
+        invoice.update(auto_advance=False, automatically_finalizes_at=None)
+        invoices.save(world, invoice)
+    else:
+        return False
+    return True

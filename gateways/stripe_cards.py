@@ -1,0 +1,114 @@
+"""Cards at Stripe: who a customer is there, which card is charged, and the page on which it is given."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from domain.errors import GatewayRefused
+from domain.payments import Card, Wallet
+from domain.ports import Contact
+from gateways import stripe_shapes as shapes
+from gateways.stripe_account import StripeAccount
+from gateways.stripe_errors import translated
+
+CLOCKS_DIFFER = timedelta(minutes=1)
+
+
+class StripeCards(StripeAccount):
+    """Customers and the cards they are charged on."""
+
+    async def open_wallet(self, contact: Contact, payment_method: str | None, *, key: str) -> Wallet:
+        if contact.customer_ref:
+            if payment_method is None:
+                return Wallet(contact.customer_ref, await self._card_of(contact.customer_ref))
+            return Wallet(contact.customer_ref, await self.put_card(contact.customer_ref, "", payment_method, key=key))
+        params: dict[str, Any] = {
+            "email": contact.email,
+            "metadata": {"tenure_customer": contact.customer, "external_id": contact.external_id},
+            "expand": ["invoice_settings.default_payment_method"],
+        }
+        if contact.name:
+            params["name"] = contact.name
+        if payment_method is not None:
+            # In one call, so that a refused card leaves no customer behind.
+            params["payment_method"] = payment_method
+            params["invoice_settings"] = {"default_payment_method": payment_method}
+        with translated():
+            made = await self._api.customers.create_async(params, {"idempotency_key": key})  # type: ignore[arg-type]
+        found = made.to_dict()
+        return Wallet(found["id"], shapes.card(found["invoice_settings"].get("default_payment_method")))
+
+    async def put_card(self, customer_ref: str, agreement_ref: str, payment_method: str, *, key: str) -> Card:
+        with translated():
+            attached = await self._api.payment_methods.attach_async(
+                payment_method, {"customer": customer_ref}, {"idempotency_key": f"{key}/attach"}
+            )
+            card = shapes.card(attached.to_dict())
+            if card is None:
+                raise GatewayRefused("Stripe kept no card", field="payment_method")
+            await self._make_default(customer_ref, agreement_ref, card.ref, key)
+        return card
+
+    async def _make_default(self, customer_ref: str, agreement_ref: str, card_ref: str, key: str) -> None:
+        await self._api.customers.update_async(
+            customer_ref,
+            {"invoice_settings": {"default_payment_method": card_ref}},
+            {"idempotency_key": f"{key}/default"},
+        )
+        if agreement_ref:
+            await self._api.subscriptions.update_async(
+                agreement_ref, {"default_payment_method": card_ref}, {"idempotency_key": f"{key}/agreement"}
+            )
+
+    async def adopt_checkout(
+        self, session_ref: str, agreement_ref: str, newer_than: datetime | None, *, key: str
+    ) -> Wallet | None:
+        with translated():
+            session = await self._api.checkout.sessions.retrieve_async(
+                session_ref, {"expand": ["setup_intent.payment_method"]}
+            )
+            found = session.to_dict()
+            intent = found.get("setup_intent")
+            method = intent.get("payment_method") if isinstance(intent, dict) else None
+            card = shapes.card(method)
+            if found.get("status") != "complete" or card is None or _is_older(method, newer_than):
+                return None
+            await self._make_default(found["customer"], agreement_ref, card.ref, key)
+        return Wallet(found["customer"], card)
+
+    async def _card_of(self, customer_ref: str) -> Card | None:
+        with translated():
+            found = await self._api.customers.retrieve_async(
+                customer_ref, {"expand": ["invoice_settings.default_payment_method"]}
+            )
+            if found.to_dict().get("deleted"):
+                return None
+            card = shapes.card((found.to_dict().get("invoice_settings") or {}).get("default_payment_method"))
+            if card is not None:
+                return card
+            # Put on file by a checkout of which we were not told.
+            newest = await self._api.customers.payment_methods.list_async(customer_ref, {"limit": 1})
+            return next((shapes.card(method.to_dict()) for method in newest.data), None)
+
+    async def open_checkout(
+        self, customer_ref: str, subscription: str, success_url: str, cancel_url: str, *, key: str
+    ) -> str:
+        params: dict[str, Any] = {
+            "mode": "setup",
+            "customer": customer_ref,
+            "payment_method_types": ["card"],
+            "success_url": success_url,
+            "cancel_url": cancel_url,
+            "client_reference_id": subscription,
+            "metadata": {"tenure_subscription": subscription},
+        }
+        with translated():
+            session = await self._api.checkout.sessions.create_async(params, {"idempotency_key": key})  # type: ignore[arg-type]
+        if not session.url:
+            raise GatewayRefused("Stripe opened a checkout session without an address")
+        return session.url
+
+
+def _is_older(method: Any, than: datetime | None) -> bool:
+    """Whether a payment method was made before a moment; clocks may differ by a little."""
+    made = shapes.instant(method.get("created")) if isinstance(method, dict) else None
+    return made is not None and than is not None and made < than - CLOCKS_DIFFER

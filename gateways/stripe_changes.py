@@ -1,0 +1,87 @@
+"""Changing what a Stripe subscription is about, and what that costs at once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import stripe
+
+from domain.payments import Charge, ChargeOutcome, Quote, QuoteLine
+from domain.plans import Item
+from gateways import stripe_shapes as shapes
+from gateways.stripe_errors import declined, translated
+from gateways.stripe_items import StripeItems
+
+CHANGE = "tenure_change"
+"""In the subscription's metadata: the key of the last change that was made. Stripe forgets keys after a day."""
+CHANGED_AFTER = "tenure_changed_after"
+"""The newest bill before that change: the one that follows is the change's, if it made any."""
+
+
+class StripeChanges(StripeItems):
+    """Changes of plan, quantity, interval and add-ons, billed at once."""
+
+    async def change(self, agreement_ref: str, items: tuple[Item, ...], at: datetime, *, key: str) -> Charge:
+        with translated():
+            agreement = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
+            if (agreement.get("metadata") or {}).get(CHANGE) != key:
+                params: dict[str, Any] = {
+                    **await self._difference(agreement, items, at),
+                    # A bill under a hold would be voided at once, and the difference lost.
+                    "pause_collection": "",
+                    "payment_behavior": "error_if_incomplete",
+                    "off_session": True,
+                    "metadata": {CHANGE: key, CHANGED_AFTER: agreement.get("latest_invoice") or ""},
+                }
+                try:
+                    changed = await self._api.subscriptions.update_async(
+                        agreement_ref,
+                        params,  # type: ignore[arg-type]
+                        {"idempotency_key": key},
+                    )
+                except stripe.CardError as error:
+                    return declined(error)
+                agreement = changed.to_dict()
+            return await self._charge_of_change(agreement)
+
+    async def quote(self, agreement_ref: str, items: tuple[Item, ...], at: datetime) -> Quote:
+        with translated():
+            agreement = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
+            details = await self._difference(agreement, items, at)
+            preview = await self._api.invoices.create_preview_async(
+                {"subscription": agreement_ref, "subscription_details": details}  # type: ignore[arg-type]
+            )
+        bill = preview.to_dict()
+        lines = tuple(QuoteLine(line.get("description") or "", line["amount"]) for line in bill["lines"]["data"])
+        # The total, not what is due: that is never below nothing, and a credit is to be told.
+        return Quote(bill["total"], bill["currency"], lines)
+
+    async def _difference(self, agreement: dict[str, Any], items: Sequence[Item], at: datetime) -> dict[str, Any]:
+        return {
+            "items": await self._item_changes(agreement, items),
+            "proration_behavior": "always_invoice",
+            "proration_date": _within_period(agreement, at),
+        }
+
+    async def _charge_of_change(self, agreement: dict[str, Any]) -> Charge:
+        """What came of the bill of the last change, however many were made since; paid when it needed none."""
+        before = (agreement.get("metadata") or {}).get(CHANGED_AFTER) or ""
+        listed = await self._api.invoices.list_async(
+            {"subscription": agreement["id"], "limit": 1, **({"ending_before": before} if before else {})}
+        )
+        bill = listed.data[0].to_dict() if listed.data else {}
+        if bill.get("billing_reason") != "subscription_update":
+            start, end = shapes.period(agreement)
+            return Charge(ChargeOutcome.PAID, agreement_ref=agreement["id"], period_start=start, period_end=end)
+        if bill.get("status") == "open":
+            bill = await self._bill(bill["id"])
+        return shapes.charge_of(agreement, bill) or Charge(ChargeOutcome.PENDING, agreement_ref=agreement["id"])
+
+
+def _within_period(agreement: dict[str, Any], at: datetime) -> int:
+    """The moment to count from. Stripe takes only one within the current period, which may have begun just now."""
+    start, end = shapes.period(agreement)
+    moment = int(at.timestamp())
+    if start is None or end is None:
+        return moment
+    return max(int(start.timestamp()), min(moment, int(end.timestamp()) - 1))

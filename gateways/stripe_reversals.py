@@ -1,0 +1,79 @@
+"""Money that Stripe gave back: refunds and disputes, and whose it was."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import stripe
+
+from domain.payments import DisputeStatus, Reversal, ReversalKind
+from gateways.stripe_account import StripeAccount
+from gateways.stripe_errors import translated
+
+STATUSES: Mapping[str, DisputeStatus] = {
+    "warning_needs_response": DisputeStatus.INQUIRY,
+    "warning_under_review": DisputeStatus.INQUIRY,
+    "needs_response": DisputeStatus.OPEN,
+    "under_review": DisputeStatus.OPEN,
+    "won": DisputeStatus.WON,
+    "warning_closed": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
+    # Settled with the bank before it became a dispute: by giving the money back.
+    "prevented": DisputeStatus.LOST,
+}
+
+
+class StripeReversals(StripeAccount):
+    """How refunds and disputes stand."""
+
+    async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
+        with translated():
+            if kind is ReversalKind.REFUND:
+                return await self._refunds(object_ref)
+            return await self._dispute(object_ref)
+
+    async def _refunds(self, charge_ref: str) -> Reversal:
+        charge = (await self._api.charges.retrieve_async(charge_ref, {"expand": ["refunds"]})).to_dict()
+        refunds = (charge.get("refunds") or {}).get("data") or [{}]
+        return Reversal(
+            kind=ReversalKind.REFUND,
+            ref=charge["id"],
+            invoice_ref=await self._bill_of(charge.get("payment_intent")),
+            amount=charge.get("amount_refunded") or 0,
+            currency=charge.get("currency") or "",
+            is_full=bool(charge.get("refunded")),
+            reason=refunds[0].get("reason") or "",
+        )
+
+    async def _dispute(self, dispute_ref: str) -> Reversal:
+        dispute = (await self._api.disputes.retrieve_async(dispute_ref, {"expand": ["charge"]})).to_dict()
+        charge = dispute["charge"]
+        return Reversal(
+            kind=ReversalKind.DISPUTE,
+            ref=dispute["id"],
+            invoice_ref=await self._bill_of(dispute.get("payment_intent") or charge.get("payment_intent")),
+            amount=dispute.get("amount") or 0,
+            currency=dispute.get("currency") or "",
+            is_full=dispute.get("amount", 0) >= charge["amount"],
+            status=STATUSES.get(dispute.get("status") or "", DisputeStatus.OPEN),
+            reason=dispute.get("reason") or "",
+        )
+
+    async def _bill_of(self, intent: Any) -> str:
+        """The bill that a payment was for; a charge itself does not tell."""
+        if not intent:
+            return ""
+        listed = await self._api.invoice_payments.list_async(
+            {"payment": {"type": "payment_intent", "payment_intent": str(intent)}, "limit": 1}
+        )
+        bills = [payment.to_dict().get("invoice") for payment in listed.data]
+        return str(bills[0]) if bills and bills[0] else ""
+
+    async def customer_of_charge(self, charge_ref: str) -> str:
+        with translated():
+            try:
+                charge = await self._api.charges.retrieve_async(charge_ref)
+            except stripe.InvalidRequestError as error:
+                if error.code != "resource_missing":
+                    raise
+                return ""
+        return str(charge.to_dict().get("customer") or "")

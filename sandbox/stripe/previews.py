@@ -1,0 +1,51 @@
+"""Invoices that do not exist: what a change of a subscription would bill."""
+
+import copy
+
+from sandbox.stripe import invoices, lines
+from sandbox.stripe.ids import new_id
+from sandbox.stripe.params import TEXT, WHOLE, Many, Params, Shape, Text
+from sandbox.stripe.store import Object
+from sandbox.stripe.subscription_changes import ITEM, apply_plan
+from sandbox.stripe.subscriptions import end_of_period, items_list, period_of, with_period
+from sandbox.stripe.world import World
+
+PREVIEW = Shape(
+    {
+        "customer": TEXT,
+        "subscription": TEXT,
+        "subscription_details": Shape(
+            {
+                "items": Many(ITEM),
+                "billing_cycle_anchor": Text("now", "unchanged"),
+                "proration_behavior": Text("create_prorations", "always_invoice", "none"),
+                "proration_date": WHOLE,
+            }
+        ),
+    },
+    required=["subscription"],
+)
+
+
+def create_preview(world: World, _ids: Params, params: Params) -> Object:
+    """The invoice that the change brings at once; the next renewal's, with what waits for it, when it brings none."""
+    subscription = copy.deepcopy(world.given("subscription", params["subscription"], "subscription"))
+    change = apply_plan(world, subscription, params.get("subscription_details", {}))
+    now = world.now(subscription["customer"])
+    its_lines, period = change.now, (now, now)
+    if not change.bills:
+        its_lines, period = [*change.later, *_next_period(world, subscription)], period_of(subscription)
+    subscription["latest_invoice"] = f"upcoming_{new_id('in')}"
+    waiting = invoices.waiting_lines(world, subscription)
+    invoice = invoices.assembled(world, subscription, [*waiting, *its_lines], "upcoming", period)
+    owed = invoice["total"] + invoice["starting_balance"]
+    invoice.update(amount_due=max(0, owed), amount_remaining=max(0, owed), ending_balance=min(0, owed))
+    return invoice
+
+
+def _next_period(world: World, subscription: Object) -> list[Object]:
+    items = subscription["items"]["data"]
+    start = period_of(subscription)[1]
+    end = end_of_period(items[0], subscription["billing_cycle_anchor"], start)
+    renewed = {**subscription, "items": items_list(subscription["id"], with_period(items, start, end))}
+    return lines.whole_period(world, renewed)
