@@ -26,6 +26,17 @@ class TrialEnd(StrEnum):
     CANCEL = "cancel"
 
 
+class TrialMark(StrEnum):
+    """What a customer is known by when trials are counted."""
+
+    CUSTOMER = "customer"
+    """The product's own id for them."""
+    EMAIL = "email"
+    """Their mail address, however it is written."""
+    CARD = "card"
+    """The card itself, whoever gives it."""
+
+
 @dataclass(frozen=True)
 class TrialPolicy:
     """How long a trial is, when it is announced to end, and what follows without a card."""
@@ -41,6 +52,9 @@ class TrialPolicy:
     """From the suspension of an expired trial to its cancellation."""
     reopen_days: int = 7
     """How long an operator's reactivation opens an expired trial again."""
+    one_per: tuple[TrialMark, ...] = ()
+    """By what a second trial is known and refused. Read at the sign-up alone; empty here, because policies of
+    subscriptions that signed up earlier lack it."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +107,10 @@ class Policy:
     @property
     def ask_every(self) -> timedelta:
         return timedelta(hours=self.ask_every_hours)
+
+
+DEFAULT_POLICY = Policy(trial=TrialPolicy(one_per=tuple(TrialMark)))
+"""What holds where a policy file says nothing."""
 
 
 def validate_ladder(steps: tuple[LadderStep, ...]) -> None:

@@ -25,6 +25,8 @@ class Life:
     is_born: bool = False
     declined: tuple[str, ...] = ()
     """Keys of the latest commands whose charge was declined: a repeat is told so, and charges nothing again."""
+    allow_another_trial: bool = False
+    """An operator lets a customer begin who had a trial before."""
 
 
 @dataclass(frozen=True)
