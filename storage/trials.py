@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.addresses import canonical_mail
 from domain.journal import Step
-from domain.lifecycle import Status, Subscription
+from domain.lifecycle import Status
 from domain.policy import TrialMark
 from domain.trial import used
 from storage.engine import transaction
@@ -58,9 +58,9 @@ async def keep_marks(connection: AsyncConnection, step: Step) -> None:
         Rejected: code `trial_used`; the step must not be written.
     """
     it = step.subscription
-    marks = _marks_of_card(it)
+    marks = _marks_of_card(step)
     if step.trial is not None:
-        marks |= await _marks_of_customer(connection, it)
+        marks |= await _marks_of_customer(connection, step)
     if not marks:
         return
     at = step.entries[-1].at if step.entries else it.created_at
@@ -77,16 +77,17 @@ async def keep_marks(connection: AsyncConnection, step: Step) -> None:
         raise used(refused)
 
 
-async def _marks_of_customer(connection: AsyncConnection, subscription: Subscription) -> dict[TrialMark, str]:
-    named = select(customers.c.external_id, customers.c.email).where(customers.c.id == UUID(subscription.customer))
+async def _marks_of_customer(connection: AsyncConnection, step: Step) -> dict[TrialMark, str]:
+    it = step.subscription
+    named = select(customers.c.external_id, customers.c.email).where(customers.c.id == UUID(it.customer))
     row = (await connection.execute(named)).one()
-    return marks_of_customer(subscription.tenant, row.external_id, row.email)
+    return marks_of_customer(it.tenant, row.external_id, row.email)
 
 
-def _marks_of_card(subscription: Subscription) -> dict[TrialMark, str]:
+def _marks_of_card(step: Step) -> dict[TrialMark, str]:
     """None without a trial: a paid start is `trialing` too until its first payment."""
-    card = subscription.card
-    is_on_trial = subscription.status is Status.TRIALING and subscription.trial_ends_at is not None
-    if card is None or not card.fingerprint or not is_on_trial:
+    it = step.subscription
+    is_on_trial = it.status is Status.TRIALING and it.trial_ends_at is not None
+    if it.card is None or not it.card.fingerprint or not is_on_trial:
         return {}
-    return {TrialMark.CARD: digest(subscription.tenant, TrialMark.CARD, card.fingerprint)}
+    return {TrialMark.CARD: digest(it.tenant, TrialMark.CARD, it.card.fingerprint)}

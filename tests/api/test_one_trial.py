@@ -101,7 +101,7 @@ async def test_a_repeat_of_a_sign_up_is_not_a_second_trial(admin: Caller, name: 
 
 async def test_a_sign_up_that_came_to_nothing_uses_no_trial_up(admin: Caller, name: str) -> None:
     assert (await admin.sign_up(name, payment_method="pm_card_nonsense")).status_code == 422
-    declined = {"trial_days": 0, "payment_method": "pm_card_chargeCustomerFail"}
+    declined: dict[str, Any] = {"trial_days": 0, "payment_method": "pm_card_chargeCustomerFail"}
     problem_of(await admin.sign_up(name, **declined), 402, "payment_declined")
 
     assert (await admin.signed_up(name, payment_method="pm_card_visa"))["status"] == "trialing"
