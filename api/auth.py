@@ -54,21 +54,30 @@ async def authenticate(request: Request) -> Caller:
     return caller
 
 
+def demand(caller: Caller, *roles: Role, what: str = "do this") -> None:
+    """Let only some roles pass.
+
+    Raises:
+        Rejected: code `forbidden`.
+    """
+    if caller.role not in roles:
+        raise Rejected(f"a key of role {caller.role} may not {what}; it takes {' or '.join(roles)}", code="forbidden")
+
+
 def _allowing(*roles: Role) -> Callable[..., Awaitable[Caller]]:
     async def allow(request: Request, _described: Annotated[object, Depends(SCHEME)]) -> Caller:
         caller = await authenticate(request)
-        if caller.role not in roles:
-            raise Rejected(
-                f"a key of role {caller.role} may not do this; it takes {' or '.join(roles)}", code="forbidden"
-            )
+        demand(caller, *roles)
         return caller
 
     return allow
 
 
+OVERRULING = (Role.ADMIN, Role.OPERATOR)
+
 Reader = Annotated[Caller, Depends(_allowing(*Role))]
 """May look at everything."""
 Service = Annotated[Caller, Depends(_allowing(Role.ADMIN, Role.OPERATOR, Role.SERVICE))]
 """May sign up and steer: a product's own back end."""
-Operator = Annotated[Caller, Depends(_allowing(Role.ADMIN, Role.OPERATOR))]
+Operator = Annotated[Caller, Depends(_allowing(*OVERRULING))]
 """May overrule: suspend, reactivate, extend."""

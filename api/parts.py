@@ -16,6 +16,7 @@ from storage.inbox import Inbox
 from storage.keys import ApiKeys
 from storage.subscriptions import Subscriptions
 from storage.timeline import Timeline
+from storage.trials import Trials
 from workflows.delivery import Delivery
 
 
@@ -45,6 +46,7 @@ class Stores:
     keys: ApiKeys
     idempotency: IdempotencyKeys
     delivery: Delivery
+    trials: Trials
 
     @classmethod
     def on(cls, parts: Parts) -> Self:
@@ -57,6 +59,7 @@ class Stores:
             ApiKeys(engine),
             IdempotencyKeys(engine),
             Delivery(parts.client, inbox, subscriptions),
+            Trials(engine),
         )
 
 

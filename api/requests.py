@@ -59,6 +59,11 @@ class SignUpWish(Wish):
     trial_days: Annotated[int, Field(strict=True, ge=0, le=MAX_TRIAL_DAYS)] | None = Field(
         default=None, description="0 starts paid at once; left out, the plan or the policy says how long", examples=[14]
     )
+    allow_another_trial: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="begin with a trial although the customer, the mail address or the card had one; without it that "
+        "is 409 `trial_used`. Takes a key of role operator or admin",
+    )
     metadata: Metadata = Field(default_factory=dict, examples=[{"campaign": "spring"}])
 
 

@@ -6,12 +6,14 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from api import lifecycle
+from api.auth import OVERRULING, demand
 from api.desk import Desk
 from api.requests import SignUpWish
 from domain.errors import Malformed, Rejected
 from domain.plans import Selection
 from domain.steering import FIRST_PAYMENT_DECLINED
 from domain.subscription import Subscription
+from domain.trial import used
 from workflows.messages import Life
 
 NAMESPACE: Final = UUID("6f0b6f0c-5d0e-4c5a-9a55-1f1c9a4a7b2e")
@@ -30,10 +32,12 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
     Raises:
         TenureError: nothing came about.
     """
+    if wish.allow_another_trial:
+        demand(desk.caller, *OVERRULING, what="allow another trial")
     selection = _select(desk, wish)
     trial_days = _trial_days(desk, wish)
     subscription_id = _id_of(desk, wish)
-    await _check_is_new(desk, wish.customer.external_id, subscription_id)
+    await _check_is_new(desk, wish, trial_days, subscription_id)
     customer = await desk.stores.customers.upsert(
         tenant=desk.caller.tenant,
         external_id=wish.customer.external_id,
@@ -60,7 +64,14 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
         add_ons=dict(selection.add_ons),
         trial_ends_at=now + timedelta(days=trial_days) if trial_days else None,
     )
-    life = Life(subscription, desk.parts.policy, wish.payment_method, desk.caller.actor, desk.key)
+    life = Life(
+        subscription,
+        desk.parts.policy,
+        wish.payment_method,
+        desk.caller.actor,
+        desk.key,
+        allow_another_trial=wish.allow_another_trial,
+    )
     await _start(desk, life)
     return subscription_id
 
@@ -107,7 +118,23 @@ def _trial_days(desk: Desk, wish: SignUpWish) -> int:
     return days
 
 
-async def _check_is_new(desk: Desk, external_id: str, subscription_id: str) -> None:
-    live = await desk.stores.customers.live_subscription(tenant=desk.caller.tenant, external_id=external_id)
+async def _check_is_new(desk: Desk, wish: SignUpWish, trial_days: int, subscription_id: str) -> None:
+    """Refuse early, before a customer is changed or a card put on file; what settles it is the first step's writing."""
+    tenant, customer = desk.caller.tenant, wish.customer
+    mark = None
+    if trial_days and not wish.allow_another_trial:
+        # Looked up first: of sign-ups at once, the rest shall be told of the live subscription, not of its trial.
+        mark = await desk.stores.trials.used(
+            tenant=tenant,
+            external_id=customer.external_id,
+            email=customer.email,
+            one_per=desk.parts.policy.trial.one_per,
+            besides=subscription_id,
+        )
+    live = await desk.stores.customers.live_subscription(tenant=tenant, external_id=customer.external_id)
     if live is not None and live != subscription_id:
-        raise Rejected(f"customer {external_id!r} has a subscription already: {live}", code="already_subscribed")
+        raise Rejected(
+            f"customer {customer.external_id!r} has a subscription already: {live}", code="already_subscribed"
+        )
+    if mark is not None:
+        raise used(mark)

@@ -13,11 +13,12 @@ from configuration.validation import Faults, Strict, check
 from configuration.yaml_source import read
 from domain.agenda import describe
 from domain.errors import Malformed
-from domain.policy import Access, LadderStep, Policy, TrialEnd, TrialPolicy, validate_ladder
+from domain.policy import DEFAULT_POLICY, Access, LadderStep, Policy, TrialEnd, TrialMark, TrialPolicy, validate_ladder
 from domain.reminders import CLOSING_MARGIN
 
 MAX_DAYS = 366
-_DEFAULT = Policy()
+_DEFAULT = DEFAULT_POLICY
+_MARKS = {TrialMark.CUSTOMER: "customer", TrialMark.EMAIL: "mail address", TrialMark.CARD: "card"}
 
 
 def _is_hour(text: str) -> str:
@@ -43,6 +44,9 @@ class _TrialEntry(Strict):
     without_card: Annotated[TrialEnd, Field(strict=False)] = _DEFAULT.trial.without_card
     cancel_after_days: _Days = _DEFAULT.trial.cancel_after_days
     reopen_days: _Days = _DEFAULT.trial.reopen_days
+    one_per: list[Annotated[TrialMark, Field(strict=False)]] = Field(
+        default_factory=lambda: list(_DEFAULT.trial.one_per)
+    )
 
     @field_validator("reminders")
     @classmethod
@@ -51,6 +55,14 @@ class _TrialEntry(Strict):
         if twice:
             raise Faults(((number,), f"day {reminders[number]} stands here twice") for number in twice)
         return sorted(reminders, reverse=True)
+
+    @field_validator("one_per")
+    @classmethod
+    def _each_mark_once(cls, marks: list[TrialMark]) -> list[TrialMark]:
+        twice = [number for number, mark in enumerate(marks) if mark in marks[:number]]
+        if twice:
+            raise Faults(((number,), f"{marks[number].value!r} stands here twice") for number in twice)
+        return [mark for mark in TrialMark if mark in marks]
 
     @field_validator("latest")
     @classmethod
@@ -116,6 +128,7 @@ def load_policy(path: Path) -> Policy:
             without_card=trial.without_card,
             cancel_after_days=trial.cancel_after_days,
             reopen_days=trial.reopen_days,
+            one_per=tuple(trial.one_per),
         ),
         ask_after_hours=entry.ask_after_hours,
         ask_every_hours=entry.ask_every_hours,
@@ -156,6 +169,10 @@ def _trial_summary(trial: TrialPolicy) -> Iterator[str]:
     else:
         yield f"  at its end without a card: suspended, canceled {_count(trial.cancel_after_days, 'day')} later"
     yield f"  an operator's reactivation opens it again for {_count(trial.reopen_days, 'day')}"
+    for mark in trial.one_per:
+        yield f"  one per {_MARKS[mark]}, unless an operator allows another"
+    if not trial.one_per:
+        yield "  anew whenever a customer signs up again"
 
 
 def _time(text: str) -> datetime:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from domain.agenda import Due
 from domain.mails import Mail, Occasion
 from domain.payments import Invoice, Reversal
+from domain.policy import TrialMark
 from domain.subscription import Subscription
 
 
@@ -45,6 +46,14 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class TrialClaim:
+    """A trial that begins. Names no one: who it is for is known where the step is written down."""
+
+    one_per: tuple[TrialMark, ...] = ()
+    """It may not begin when one of these belongs to an earlier trial."""
+
+
+@dataclass(frozen=True)
 class Step:
     """One step, recorded in one transaction: the subscription after it and all it leaves behind."""
 
@@ -60,3 +69,5 @@ class Step:
     """Money that went back."""
     ahead: tuple[Due, ...] = ()
     """The next actions after this step, for whoever reads the projection."""
+    trial: TrialClaim | None = None
+    """Set on the step with which a trial begins; whether it may is decided as the step is written down."""

@@ -42,6 +42,17 @@ class Reaction(StrEnum):
     CANCEL = "cancel"
 
 
+class TrialMark(StrEnum):
+    """What a customer is known by when trials are counted."""
+
+    CUSTOMER = "customer"
+    """The product's own id for them."""
+    EMAIL = "email"
+    """Their mail address, however it is written."""
+    CARD = "card"
+    """The card itself, whoever gives it."""
+
+
 @dataclass(frozen=True)
 class TrialPolicy:
     """How long a trial is, when it is announced to end, and what follows without a card."""
@@ -57,6 +68,9 @@ class TrialPolicy:
     """From the suspension of an expired trial to its cancellation."""
     reopen_days: int = 7
     """How long an operator's reactivation opens an expired trial again."""
+    one_per: tuple[TrialMark, ...] = ()
+    """By what a second trial is known and refused. Read at the sign-up alone; empty here, because policies of
+    subscriptions that signed up earlier lack it."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +148,14 @@ class Policy:
         return timedelta(hours=self.ask_every_hours)
 
 
-DEFAULT_POLICY = Policy(retry_earliest="09:00", retry_latest="18:00", card_expiring=(30, 7), renewal_ahead=(30,))
-"""What a policy file that says nothing means. A policy kept before a field came has the field's own default."""
+DEFAULT_POLICY = Policy(
+    trial=TrialPolicy(one_per=tuple(TrialMark)),
+    retry_earliest="09:00",
+    retry_latest="18:00",
+    card_expiring=(30, 7),
+    renewal_ahead=(30,),
+)
+"""What holds where a policy file says nothing. A policy kept before a field came has the field's own default."""
 
 
 def validate_ladder(steps: tuple[LadderStep, ...]) -> None:

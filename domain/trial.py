@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.errors import Malformed, Rejected
-from domain.journal import Cause, Entry, Step
+from domain.journal import Cause, Entry, Step, TrialClaim
 from domain.letters import mail, moment
 from domain.lifecycle import Event, Status
 from domain.mails import Occasion
 from domain.plans import Selection
-from domain.policy import Access, Policy, TrialEnd
+from domain.policy import Access, Policy, TrialEnd, TrialMark
 from domain.reminders import Reminder
 from domain.subscription import Subscription, Suspension, SuspensionKind
 
@@ -17,15 +17,35 @@ MAX_EXTENSION_DAYS = 90
 TOO_CLOSE = timedelta(hours=12)
 """A late reminder that comes so shortly before the next one is left to that."""
 
+_KNOWN_BY = {
+    TrialMark.CUSTOMER: "customer, and this external_id",
+    TrialMark.EMAIL: "mail address, and this one",
+    TrialMark.CARD: "card, and this one",
+}
 
-def started(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """The first step of a life that begins with a trial."""
+
+def started(
+    subscription: Subscription, policy: Policy, now: datetime, cause: Cause, *, another_allowed: bool = False
+) -> Step:
+    """The first step of a life that begins with a trial; *another_allowed* lets it begin for those who had one."""
     ends_at = moment(subscription.trial_ends_at or now)
     after = replace(subscription, sequence=subscription.sequence + 1)
-    entry = Entry(
-        "trial_started", now, f"Trial of {after.plan_name} until {ends_at}", cause, {"trial_ends_at": ends_at}
+    summary, details = f"Trial of {after.plan_name} until {ends_at}", {"trial_ends_at": ends_at}
+    if another_allowed:
+        summary += f"; another one allowed by {cause.actor}"
+        details["another_trial_allowed_by"] = cause.actor
+    letter = mail(after, Occasion.TRIAL_STARTED, now, trial_ends_at=ends_at)
+    claim = TrialClaim() if another_allowed else TrialClaim(policy.trial.one_per)
+    return Step(after, (Entry("trial_started", now, summary, cause, details),), (letter,), trial=claim)
+
+
+def used(mark: TrialMark) -> Rejected:
+    """The refusal of a trial for somebody who had one."""
+    return Rejected(
+        f"there is one trial per {_KNOWN_BY[mark]} has had it: start paid with trial_days 0 and a payment_method, or "
+        "have an operator sign up with allow_another_trial true",
+        code="trial_used",
     )
-    return Step(after, (entry,), (mail(after, Occasion.TRIAL_STARTED, now, trial_ends_at=ends_at),))
 
 
 def reminded(subscription: Subscription, now: datetime, cause: Cause) -> Step:

@@ -18,6 +18,7 @@ from domain.subscription import Subscription
 from storage.codec import due_to_json, state_to_json
 from storage.engine import transaction
 from storage.tables import customers, invoices, journal, mails, subscriptions
+from storage.trials import keep_marks
 
 _KEPT = frozenset({"id", "tenant", "customer", "created_at"})
 """Columns that a later step does not touch."""
@@ -51,6 +52,7 @@ class PostgresRecords:
             async with transaction(self._engine) as connection:
                 await _wait_for_turn(connection, step.subscription.customer)
                 if await _save_projection(connection, step):
+                    await keep_marks(connection, step)
                     await _save_journal(connection, step)
                     await _withdraw(connection, step)
                     await _save_mails(connection, step)

@@ -168,6 +168,19 @@ invoices = Table(
     Index("ix_invoices_subscription", "subscription"),
 )
 
+trials = Table(
+    "trials",
+    METADATA,
+    _tenant(),
+    Column("kind", Text, CheckConstraint("kind in ('customer', 'email', 'card')", name="kind"), nullable=False),
+    Column("digest", Text, nullable=False, doc="of what the trial was begun with; nobody's name or address"),
+    Column("subscription", Uuid, ForeignKey(subscriptions.c.id), nullable=False),
+    Column("at", _MOMENT, nullable=False, doc="in the subscription's own time"),
+    # One trial each: of two that begin with the same mark at once, one is refused.
+    UniqueConstraint("tenant", "kind", "digest"),
+    Index("ix_trials_subscription", "subscription"),
+)
+
 webhook_inbox = Table(
     "webhook_inbox",
     METADATA,

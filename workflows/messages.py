@@ -29,6 +29,8 @@ class Life:
     """Keys of the latest commands whose charge was declined: a repeat is told so, and charges nothing again."""
     recent: tuple[str, ...] = ()
     """The latest entries of the journal, for the workflow's details."""
+    allow_another_trial: bool = False
+    """An operator lets a customer begin who had a trial before."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,9 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes):
             else:
                 reminders = await hands.anchor_reminders(self._now.customer, ends_at, life.policy.trial)
                 self._course.subscription = replace(self._now, reminders=reminders)
-                await self._course.commit(trial.started(self._now, workflow.now(), cause))
+                another = life.allow_another_trial
+                step = trial.started(self._now, life.policy, workflow.now(), cause, another_allowed=another)
+                await self._course.commit(step)
         except STEP_FAILED as error:
             await self._leave_nothing_behind(cause)
             self._refusal = refusal(error) or ApplicationError(str(error), type="sign_up_failed", non_retryable=True)

@@ -17,7 +17,17 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = ("customer", "plan", "interval", "quantity", "add_ons", "payment_method", "trial_days", "metadata")
+FIELDS = (
+    "customer",
+    "plan",
+    "interval",
+    "quantity",
+    "add_ons",
+    "payment_method",
+    "trial_days",
+    "metadata",
+    "allow_another_trial",
+)
 OF_CUSTOMER = ("external_id", "email", "name", "timezone", "locale")
 COMMANDS = {
     "convert": ("payment_method", "when"),

@@ -36,6 +36,8 @@ BAD_FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("trial_days", {"trial_days": 91}),
     ("trial_days", {"trial_days": "x"}),
     ("trial_days", {"trial_days": 7.0}),
+    ("allow_another_trial", {"allow_another_trial": "yes"}),
+    ("allow_another_trial", {"allow_another_trial": 1}),
     ("payment_method", {"trial_days": 0}),
     ("payment_method", {"payment_method": "pm_card_nonsense"}),
     ("payment_method", {"payment_method": ""}),

@@ -4,7 +4,7 @@ import pytest
 
 from configuration.policy_file import check_policy, load_policy
 from configuration.yaml_source import ConfigurationError
-from domain.policy import Access, LadderStep, Policy, TrialEnd, TrialPolicy
+from domain.policy import DEFAULT_POLICY, Access, LadderStep, Policy, TrialEnd, TrialMark, TrialPolicy
 from tests.configuration.conftest import Written
 
 GOOD = """\
@@ -62,6 +62,16 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         "without_card: cancel",
         "without_card: delete",
         ["7: trial.without_card: must be 'suspend' or 'cancel', not 'delete'"],
+    ),
+    "a mark there is not": (
+        "without_card: cancel",
+        "one_per: [customer, iban]",
+        ["7: trial.one_per.1: must be 'customer', 'email' or 'card', not 'iban'"],
+    ),
+    "a mark twice": (
+        "without_card: cancel",
+        "one_per: [email, email]",
+        ["7: trial.one_per.1: 'email' stands here twice"],
     ),
     "a yes in the ladder": ("mail: true", "mail: yes", ["9: recovery.0.mail: must be true or false, not 'yes'"]),
     "a misspelt access": (
@@ -131,7 +141,14 @@ def test_a_mistake_is_told_with_its_line_and_its_place(
 def test_a_policy_says_how_trials_and_recoveries_run(written: Written) -> None:
     assert load_policy(written(GOOD)) == Policy(
         version="spring",
-        trial=TrialPolicy(days=30, reminders=(10, 1), earliest="08:00", latest="20:00", without_card=TrialEnd.CANCEL),
+        trial=TrialPolicy(
+            days=30,
+            reminders=(10, 1),
+            earliest="08:00",
+            latest="20:00",
+            without_card=TrialEnd.CANCEL,
+            one_per=(TrialMark.CUSTOMER, TrialMark.EMAIL, TrialMark.CARD),
+        ),
         recovery=(
             LadderStep(0, mail=True),
             LadderStep(2, retry=True, access=Access.LIMITED),
@@ -142,10 +159,32 @@ def test_a_policy_says_how_trials_and_recoveries_run(written: Written) -> None:
 
 
 def test_what_a_policy_leaves_out_is_as_in_the_default_one(written: Written) -> None:
-    assert load_policy(written("version: default\n")) == Policy()
+    assert load_policy(written("version: default\n")) == DEFAULT_POLICY
     assert load_policy(written("version: 7\ntrial: {reminders: []}\n")) == Policy(
-        version="7", trial=TrialPolicy(reminders=())
+        version="7", trial=TrialPolicy(reminders=(), one_per=DEFAULT_POLICY.trial.one_per)
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "meant", "said"),
+    [
+        pytest.param("[]", (), ["  anew whenever a customer signs up again"], id="no-limit"),
+        pytest.param("[card]", (TrialMark.CARD,), ["  one per card, unless an operator allows another"], id="one"),
+        pytest.param(
+            "[email, customer]",
+            (TrialMark.CUSTOMER, TrialMark.EMAIL),
+            [f"  one per {mark}, unless an operator allows another" for mark in ("customer", "mail address")],
+            id="in-any-order",
+        ),
+    ],
+)
+def test_a_policy_says_what_a_customer_gets_one_trial_by(
+    written: Written, told: str, meant: tuple[TrialMark, ...], said: list[str]
+) -> None:
+    policy = written(f"version: 7\ntrial: {{one_per: {told}}}\n")
+    assert load_policy(policy).trial.one_per == meant
+    lines = check_policy(policy).splitlines()
+    assert lines[lines.index("  an operator's reactivation opens it again for 7 days") + 1 :][: len(said)] == said
 
 
 def test_mistakes_in_trial_and_ladder_are_told_at_once(written: Written) -> None:
@@ -165,6 +204,9 @@ def test_a_policy_is_read_to_people_in_words(written: Written) -> None:
         "  reminder 1 day before its end, between 08:00 and 20:00 customer time",
         "  at its end without a card: canceled",
         "  an operator's reactivation opens it again for 7 days",
+        "  one per customer, unless an operator allows another",
+        "  one per mail address, unless an operator allows another",
+        "  one per card, unless an operator allows another",
         "Recovery of a failed payment, in days after the first decline",
         "  day 0: mail",
         "  day 2: retry, else access limited",

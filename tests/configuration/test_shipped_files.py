@@ -5,12 +5,12 @@ from importlib.resources import as_file, files
 from configuration.catalog_file import check_catalog, load_catalog
 from configuration.policy_file import load_policy
 from domain.plans import Interval
-from domain.policy import Policy
+from domain.policy import DEFAULT_POLICY
 
 
 def test_the_policy_that_comes_with_tenure_is_the_default_one() -> None:
     with as_file(files("catalogs") / "policy.yaml") as path:
-        assert load_policy(path) == Policy()
+        assert load_policy(path) == DEFAULT_POLICY
 
 
 def test_the_manufacturing_plans_cost_what_their_product_asks() -> None:
@@ -31,7 +31,7 @@ def test_the_manufacturing_plans_cost_what_their_product_asks() -> None:
 def test_every_manufacturing_plan_gives_a_trial_as_long_as_the_policy_says() -> None:
     with as_file(files("catalogs") / "manufacturing.yaml") as path:
         assert {plan.trial_days for plan in load_catalog(path).plans.values()} == {None}
-    assert Policy().trial.days == 14
+    assert DEFAULT_POLICY.trial.days == 14
 
 
 def test_the_manufacturing_plans_entitle_to_what_their_product_asks() -> None:

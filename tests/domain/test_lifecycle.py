@@ -17,16 +17,20 @@ ALL_PAIRS = list(product(Status, Event))
 @pytest.mark.parametrize(("status", "event"), [pair for pair in ALL_PAIRS if pair in TRANSITIONS])
 def test_a_listed_event_moves_the_status_and_counts_a_step(status: Status, event: Event) -> None:
     before = in_status(status)
+    assert before.allows(event)
     after = before.after(event)
     assert after.status is TRANSITIONS[status, event]
     assert after.sequence == before.sequence + 1
 
 
 @pytest.mark.parametrize(("status", "event"), [pair for pair in ALL_PAIRS if pair not in TRANSITIONS])
-def test_an_unlisted_event_is_rejected_by_name(status: Status, event: Event) -> None:
+def test_an_unlisted_event_is_rejected_by_name_and_changes_nothing(status: Status, event: Event) -> None:
+    before = in_status(status)
+    assert not before.allows(event)
     with pytest.raises(Rejected, match=f"{event} cannot happen while {status}") as caught:
-        in_status(status).after(event)
+        before.after(event, status_reason="changed")
     assert caught.value.code == "transition_rejected"
+    assert before == in_status(status)
 
 
 def test_nothing_follows_a_cancellation() -> None:

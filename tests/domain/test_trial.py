@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from domain import trial
 from domain.errors import Malformed, Rejected
+from domain.journal import Cause, CauseKind, TrialClaim
 from domain.lifecycle import Status
 from domain.mails import Occasion
-from domain.policy import Access, Policy, TrialPolicy
+from domain.policy import DEFAULT_POLICY, Access, Policy, TrialMark, TrialPolicy
 from domain.reminders import Reminder
 from domain.subscription import Subscription, SuspensionKind
 from tests.builders import (
@@ -29,12 +30,41 @@ DAY = timedelta(days=1)
 
 
 def test_a_trial_starts_with_its_first_step_and_a_mail_that_says_when_it_ends() -> None:
-    step = trial.started(a_trial(sequence=0), NOW, CAUSE)
+    step = trial.started(a_trial(sequence=0), DEFAULT_POLICY, NOW, CAUSE)
     assert (step.subscription.sequence, step.subscription.status) == (1, Status.TRIALING)
     assert [(entry.kind, entry.at, entry.cause) for entry in step.entries] == [("trial_started", NOW, CAUSE)]
     (letter,) = step.mails
     assert letter.occasion is Occasion.TRIAL_STARTED
     assert letter.facts["trial_ends_at"] == "2026-03-16T12:00:00Z"
+
+
+def test_a_trial_claims_what_the_policy_counts_it_by() -> None:
+    by_mail = Policy(trial=TrialPolicy(one_per=(TrialMark.EMAIL,)))
+    assert trial.started(a_trial(sequence=0), by_mail, NOW, CAUSE).trial == TrialClaim((TrialMark.EMAIL,))
+    assert trial.started(a_trial(sequence=0), DEFAULT_POLICY, NOW, CAUSE).trial == TrialClaim(tuple(TrialMark))
+
+
+def test_a_policy_of_before_there_was_a_limit_has_none() -> None:
+    assert trial.started(a_trial(sequence=0), Policy(), NOW, CAUSE).trial == TrialClaim(())
+
+
+def test_another_trial_that_was_allowed_is_not_held_against_the_customer_and_says_who_allowed_it() -> None:
+    cause = Cause(CauseKind.COMMAND, "sign-up", "operator 7")
+    step = trial.started(a_trial(sequence=0), DEFAULT_POLICY, NOW, cause, another_allowed=True)
+    assert step.trial == TrialClaim(())
+    (entry,) = step.entries
+    assert entry.summary.endswith("another one allowed by operator 7")
+    assert entry.details["another_trial_allowed_by"] == "operator 7"
+
+
+@pytest.mark.parametrize("mark", list(TrialMark))
+def test_a_refused_trial_names_the_rule_and_the_ways_on(mark: TrialMark) -> None:
+    refusal = trial.used(mark)
+    assert refusal.code == "trial_used"
+    assert {TrialMark.CUSTOMER: "external_id", TrialMark.EMAIL: "mail address", TrialMark.CARD: "card"}[
+        mark
+    ] in refusal.message
+    assert all(way in refusal.message for way in ("trial_days 0", "payment_method", "allow_another_trial true"))
 
 
 def test_a_reminder_that_is_due_goes_out_and_is_not_ahead_any_more() -> None:

@@ -19,7 +19,17 @@ from storage.customers import Customers
 from storage.records import PostgresRecords
 from tests.builders import CAUSE, NOW, TRIAL_END, a_trial
 
-TABLES = ("customers", "subscriptions", "journal", "mails", "invoices", "webhook_inbox", "api_keys", "idempotency_keys")
+TABLES = (
+    "customers",
+    "subscriptions",
+    "journal",
+    "mails",
+    "invoices",
+    "trials",
+    "webhook_inbox",
+    "api_keys",
+    "idempotency_keys",
+)
 
 
 def a_mail(occasion: Occasion = Occasion.TRIAL_STARTED, at: datetime = NOW, key: str | None = None) -> Mail:

@@ -11,12 +11,15 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from domain.errors import GatewayUnavailable
+from domain.policy import TrialMark
 from sandbox.processes import free_port
 from storage.engine import create_engine_from_url
 from storage.migrating import current, downgrade, head, upgrade
 from storage.tables import METADATA
+from storage.trials import Trials
 
 ROOT = Path(__file__).parents[2]
+NOBODYS = "20000000-0000-4000-8000-000000000000"
 OBJECTS = """
     select 'column', table_name, column_name, data_type || ' ' || is_nullable || coalesce(column_default, '')
         from information_schema.columns where table_schema = 'public'
@@ -107,3 +110,52 @@ async def test_a_migration_says_so_when_the_database_is_out_of_reach() -> None:
     for attempt in (upgrade, current):
         with pytest.raises(GatewayUnavailable, match="database is out of reach"):
             await attempt(nowhere)
+
+
+BEFORE_TRIALS_WERE_COUNTED = """
+    insert into customers (id, tenant, external_id, email, timezone, locale) values
+        ('00000000-0000-4000-8000-00000000000a', 'default', 'ada', 'A.Da@gmail.com', 'UTC', 'en'),
+        ('00000000-0000-4000-8000-00000000000b', 'default', 'paid', 'paid@example.com', 'UTC', 'en'),
+        ('00000000-0000-4000-8000-00000000000c', 'default', 'twin', 'ada+2@googlemail.com', 'UTC', 'en');
+    insert into subscriptions (id, tenant, customer, plan, plan_name, interval, quantity, amount, currency, status,
+                               status_reason, access, sequence, state, created_at)
+        select ('10000000-0000-4000-8000-00000000000' || n)::uuid, 'default',
+               ('00000000-0000-4000-8000-00000000000' || who)::uuid, 'starter', 'Starter', 'month', 1, 4900, 'usd',
+               status, '', 'full', 1, '{}', '2026-01-01'
+        from (values (1, 'a', 'canceled'), (2, 'a', 'active'), (3, 'b', 'active'), (4, 'c', 'active'))
+            as subscription (n, who, status);
+    insert into journal (subscription, sequence, position, tenant, kind, at, summary, cause_kind, cause_ref,
+                         cause_actor)
+        select ('10000000-0000-4000-8000-00000000000' || n)::uuid, 1, 0, 'default', kind, at::timestamptz, '', '', '',
+               ''
+        from (values (2, 'trial_started', '2026-03-01Z'), (1, 'trial_started', '2026-01-01Z'),
+                     (3, 'signed_up', '2026-01-01Z'), (4, 'trial_started', '2026-02-01Z'))
+            as line (n, kind, at);
+"""
+
+
+async def test_who_had_a_trial_before_trials_were_counted_is_known_by_the_first(empty_url: str) -> None:
+    await upgrade(empty_url, "0001")
+    engine = create_engine_from_url(empty_url)
+    async with engine.begin() as connection:
+        for statement in filter(str.strip, BEFORE_TRIALS_WERE_COUNTED.split(";")):
+            await connection.exec_driver_sql(statement)
+
+    await upgrade(empty_url)
+
+    async with engine.connect() as connection:
+        found = await connection.exec_driver_sql(
+            "select kind, right(subscription::text, 1) as n, to_char(at at time zone 'UTC', 'MM-DD') as at"
+            " from trials order by kind, n"
+        )
+        rows = [tuple(row) for row in found]
+    assert rows == [("customer", "1", "01-01"), ("customer", "4", "02-01"), ("email", "1", "01-01")]
+    trials = Trials(engine)
+    marks = {
+        (external_id, email): await trials.used(
+            tenant="default", external_id=external_id, email=email, one_per=tuple(TrialMark), besides=NOBODYS
+        )
+        for external_id, email in (("ada", "new@example.com"), ("new", "ada@gmail.com"), ("paid", "paid@example.com"))
+    }
+    assert list(marks.values()) == [TrialMark.CUSTOMER, TrialMark.EMAIL, None]
+    await engine.dispose()
