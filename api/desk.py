@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
+from temporalio.workflow import UpdateMethodMultiParam
 
 from api import lifecycle
 from api.auth import Caller, Operator, Service
@@ -13,8 +14,10 @@ from api.views import SubscriptionView
 from domain.errors import Rejected
 from storage.subscriptions import SubscriptionRow
 from workflows.messages import Command
+from workflows.turns import TakesTurns
 
 C = TypeVar("C", bound=Command)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,21 @@ class Desk:
             Rejected: code `unknown_subscription`.
         """
         return await find(self.stores, self.caller.tenant, subscription_id)
+
+    async def ask(
+        self, subscription_id: str, update: "UpdateMethodMultiParam[[TakesTurns, C], R]", command: C
+    ) -> R:
+        """Have the subscription answer a question that only it can answer.
+
+        Raises:
+            TenureError: the question makes no sense as things stand, or no answer came in time.
+        """
+        await self.row(subscription_id)
+        try:
+            return await lifecycle.carry_out(self.parts.client, subscription_id, update, command)
+        except NotRunning:
+            await refuse_ended(self.stores, self.caller.tenant, subscription_id)
+            raise
 
     async def carry_out(self, subscription_id: str, update: Update[C], command: C) -> SubscriptionView:
         """Have the subscription carry out a command, and show it as it is then.

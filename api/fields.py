@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from zoneinfo import available_timezones
 
 from email_validator import EmailNotValidError, validate_email
 from fastapi import Path
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from domain.errors import Rejected
 
@@ -61,6 +62,12 @@ def _metadata(pairs: dict[str, str]) -> dict[str, str]:
     return pairs
 
 
+def _within_calendars(at: datetime) -> datetime:
+    if not 2000 <= at.year <= 2200:
+        raise ValueError("the year must lie between 2000 and 2200")
+    return at.astimezone(UTC)
+
+
 def _web_address(address: str) -> str:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -94,6 +101,8 @@ WebAddress = Annotated[str, StringConstraints(max_length=2000), _line, AfterVali
 Search = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), _line]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 Units = Annotated[int, Field(strict=True, ge=0, le=10_000)]
+
+Moment = Annotated[AwareDatetime, AfterValidator(_within_calendars)]
 
 Metadata = Annotated[
     dict[

@@ -22,15 +22,16 @@ from domain.errors import GatewayUnavailable, Rejected
 from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
 from domain.subscription import Subscription
 from workflows import visible
-from workflows.commands import TakesCommands
 from workflows.messages import Answer, Command, Life
 from workflows.subscription import SubscriptionWorkflow
+from workflows.turns import TakesTurns
 
 ANSWER_WITHIN = 25.0
 """Seconds a caller is kept waiting; what was begun goes on, and a repeat finds it."""
 
 C = TypeVar("C", bound=Command)
-Update = UpdateMethodMultiParam[[TakesCommands, C], Answer]
+R = TypeVar("R")
+Update = UpdateMethodMultiParam[[TakesTurns, C], Answer]
 
 
 class HasEnded(Exception):
@@ -94,7 +95,9 @@ def _details(subscription: Subscription) -> str:
     return "\n".join(lines)
 
 
-async def carry_out(client: Client, subscription_id: str, update: Update[C], command: C) -> Answer:
+async def carry_out(
+    client: Client, subscription_id: str, update: UpdateMethodMultiParam[[TakesTurns, C], R], command: C
+) -> R:
     """Have a subscription carry out a command; a repeat under the same key changes nothing more.
 
     Raises:

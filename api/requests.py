@@ -10,6 +10,7 @@ from api.fields import (
     ExternalId,
     Locale,
     Metadata,
+    Moment,
     Name,
     PaymentMethod,
     Quantity,
@@ -19,6 +20,7 @@ from api.fields import (
     WebAddress,
 )
 from domain.plans import Interval
+from domain.policy import ChangeAt
 from domain.steering import CancelAt, When
 from domain.trial import MAX_EXTENSION_DAYS
 
@@ -86,6 +88,32 @@ class CancelWish(Wish):
 class ExtendTrialWish(Wish):
     days: Annotated[int, Field(strict=True, ge=1, le=MAX_EXTENSION_DAYS)] = Field(examples=[7])
     reason: Annotated[Reason, Field(min_length=1)] = Field(examples=["evaluation delayed by holidays"])
+
+
+class PauseWish(Wish):
+    """Stop until a date, or until resumed; while paused, another date."""
+
+    resumes_at: Moment | None = Field(default=None, examples=["2027-01-15T09:00:00Z"])
+
+
+class ChangePlanWish(Wish):
+    """Have something else; what is left out stays as it is."""
+
+    plan: Code | None = Field(default=None, examples=["professional"])
+    interval: Interval | None = None
+    quantity: Quantity | None = None
+    add_ons: Annotated[dict[Code, Units], Field(max_length=50)] | None = Field(
+        default=None, description="units by add-on code: all that there are to be", examples=[{"users": 3}]
+    )
+    when: ChangeAt | None = Field(
+        default=None, description="left out, the policy decides: upgrades at once, downgrades at the period's end"
+    )
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if all(part is None for part in (self.plan, self.interval, self.quantity, self.add_ons)):
+            raise ValueError("say what is to change: plan, interval, quantity or add_ons")
+        return self
 
 
 class ReasonWish(Wish):

@@ -34,7 +34,7 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
     """
     if wish.allow_another_trial:
         demand(desk.caller, *OVERRULING, what="allow another trial")
-    selection = _select(desk, wish)
+    selection = within_bounds(desk.parts.catalog.select(wish.plan, wish.interval, wish.quantity, wish.add_ons))
     trial_days = _trial_days(desk, wish)
     subscription_id = _id_of(desk, wish)
     await _check_is_new(desk, wish, trial_days, subscription_id)
@@ -63,6 +63,7 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
         created_at=now,
         add_ons=dict(selection.add_ons),
         trial_ends_at=now + timedelta(days=trial_days) if trial_days else None,
+        free_plan=desk.parts.catalog.free_plan,
     )
     life = Life(
         subscription,
@@ -93,8 +94,12 @@ async def _start(desk: Desk, life: Life) -> None:
             raise Rejected(row.status_reason, code="payment_declined") from None
 
 
-def _select(desk: Desk, wish: SignUpWish) -> Selection:
-    selection = desk.parts.catalog.select(wish.plan, wish.interval, wish.quantity, wish.add_ons)
+def within_bounds(selection: Selection) -> Selection:
+    """The same selection.
+
+    Raises:
+        Malformed: one period of it costs more than can be billed.
+    """
     if selection.total.amount > LARGEST_TOTAL:
         raise Malformed(
             f"one period would cost {selection.total.amount} (minor units), more than can be billed at once",

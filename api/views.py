@@ -6,10 +6,12 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from domain.lifecycle import Status
-from domain.plans import Interval
-from domain.policy import Access
+from domain.plans import Interval, Selection
+from domain.policy import Access, ChangeAt
+from storage.codec import state_from_json
 from storage.subscriptions import SubscriptionRow
 from storage.timeline import InvoiceRow, PastEntry
+from workflows.messages import Preview
 
 
 class CustomerView(BaseModel):
@@ -34,10 +36,27 @@ class ActionView(BaseModel):
 class PendingChangeView(BaseModel):
     """A change that takes effect later."""
 
-    at: datetime
+    at: datetime | None
     plan: str
+    plan_name: str
     interval: Interval
     quantity: int
+    add_ons: dict[str, int]
+    amount: int = Field(description="what one period costs then, in minor units")
+    currency: str
+
+    @classmethod
+    def of(cls, to: Selection, at: datetime | None) -> "PendingChangeView":
+        return cls(
+            at=at,
+            plan=to.plan,
+            plan_name=to.plan_name,
+            interval=to.interval,
+            quantity=to.quantity,
+            add_ons=dict(to.add_ons),
+            amount=to.total.amount,
+            currency=to.total.currency,
+        )
 
 
 class SubscriptionView(BaseModel):
@@ -92,9 +111,46 @@ class SubscriptionView(BaseModel):
             current_period_end=row.period_end,
             cancel_at=row.cancel_at,
             resumes_at=row.resumes_at,
+            pending_change=_pending_change(row),
             next_actions=actions(row),
             metadata=dict(row.metadata),
             created_at=row.created_at,
+        )
+
+
+class QuoteLineView(BaseModel):
+    """One line of the bill that a change would bring about."""
+
+    text: str = Field(examples=["Remaining time on Professional after 05 Dec 2026"])
+    amount: int
+
+
+class PreviewView(BaseModel):
+    """What a change would bill, and when; nothing has changed."""
+
+    change: PendingChangeView = Field(description="what there would be; `at` is null when it takes effect at once")
+    when: ChangeAt
+    due_now: int = Field(description="minor units billed at once; negative: a credit for later bills", examples=[7500])
+    currency: str = Field(examples=["usd"])
+    lines: list[QuoteLineView]
+    next_amount: int = Field(description="what one period costs then", examples=[19900])
+    next_at: datetime | None = Field(description="when that is billed next; null: one period after the change")
+    exact_until: datetime | None = Field(
+        description="until when the same change bills just that at once; null: nothing is prorated"
+    )
+
+    @classmethod
+    def of(cls, preview: Preview) -> "PreviewView":
+        at = preview.next_at if preview.at is ChangeAt.PERIOD_END else None
+        return cls(
+            change=PendingChangeView.of(preview.to, at),
+            when=preview.at,
+            due_now=preview.due_now,
+            currency=preview.currency,
+            lines=[QuoteLineView(text=line.text, amount=line.amount) for line in preview.lines],
+            next_amount=preview.next_amount,
+            next_at=preview.next_at,
+            exact_until=preview.exact_until,
         )
 
 
@@ -179,3 +235,8 @@ class InvoiceList(BaseModel):
 
 def actions(row: SubscriptionRow) -> list[ActionView]:
     return [ActionView.model_validate(action) for action in row.next_actions]
+
+
+def _pending_change(row: SubscriptionRow) -> PendingChangeView | None:
+    pending = state_from_json(dict(row.state)).pending_change
+    return None if pending is None else PendingChangeView.of(pending.to, pending.at)

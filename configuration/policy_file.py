@@ -1,30 +1,78 @@
 """Policies as YAML files: how trials run and how failed payments are recovered."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from configuration.validation import Faults, Strict, check
 from configuration.yaml_source import read
-from domain.agenda import describe
 from domain.errors import Malformed
-from domain.policy import DEFAULT_POLICY, Access, LadderStep, Policy, TrialEnd, TrialMark, TrialPolicy, validate_ladder
+from domain.policy import (
+    DEFAULT_POLICY,
+    Access,
+    ChangeAt,
+    LadderStep,
+    Policy,
+    Reaction,
+    TrialEnd,
+    TrialMark,
+    TrialPolicy,
+    validate_ladder,
+)
 from domain.reminders import CLOSING_MARGIN
 
 MAX_DAYS = 366
 _DEFAULT = DEFAULT_POLICY
-_MARKS = {TrialMark.CUSTOMER: "customer", TrialMark.EMAIL: "mail address", TrialMark.CARD: "card"}
 
 
 def _is_hour(text: str) -> str:
     if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
         raise ValueError(f"must be a time of the day, written as 09:00, not {text!r}")
     return text
+
+
+def _is_delay(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,4}[hd]", text) or not timedelta() <= _offset(text) <= timedelta(days=MAX_DAYS):
+        raise ValueError(f"must be hours or days after the first decline, written as 12h or 3d, not {text!r}")
+    return text
+
+
+def _delay(text: str) -> tuple[int, int]:
+    """Whole days, and the hours on top of them."""
+    number = int(text[:-1])
+    return (number, 0) if text.endswith("d") else divmod(number, 24)
+
+
+def _offset(text: str) -> timedelta:
+    days, hours = _delay(text)
+    return timedelta(days=days, hours=hours)
+
+
+def _each_once(days: list[int]) -> list[int]:
+    twice = [number for number, day in enumerate(days) if day in days[:number]]
+    if twice:
+        raise Faults(((number,), f"day {days[number]} stands here twice") for number in twice)
+    return sorted(days, reverse=True)
+
+
+def _leaves_time(latest: str, info: ValidationInfo) -> str:
+    earliest = info.data.get("earliest")
+    if earliest is not None and _time(latest) - _time(earliest) <= CLOSING_MARGIN:
+        minutes = CLOSING_MARGIN // timedelta(minutes=1)
+        raise ValueError(f"must be more than {minutes} minutes after the earliest hour, {earliest}")
+    return latest
 
 
 def _as_text(version: object) -> object:
@@ -48,13 +96,7 @@ class _TrialEntry(Strict):
         default_factory=lambda: list(_DEFAULT.trial.one_per)
     )
 
-    @field_validator("reminders")
-    @classmethod
-    def _each_once(cls, reminders: list[int]) -> list[int]:
-        twice = [number for number, days in enumerate(reminders) if days in reminders[:number]]
-        if twice:
-            raise Faults(((number,), f"day {reminders[number]} stands here twice") for number in twice)
-        return sorted(reminders, reverse=True)
+    _each_once = field_validator("reminders")(_each_once)
 
     @field_validator("one_per")
     @classmethod
@@ -64,32 +106,63 @@ class _TrialEntry(Strict):
             raise Faults(((number,), f"{marks[number].value!r} stands here twice") for number in twice)
         return [mark for mark in TrialMark if mark in marks]
 
-    @field_validator("latest")
-    @classmethod
-    def _leaves_time(cls, latest: str, info: ValidationInfo) -> str:
-        earliest = info.data.get("earliest")
-        if earliest is not None and _time(latest) - _time(earliest) <= CLOSING_MARGIN:
-            minutes = CLOSING_MARGIN // timedelta(minutes=1)
-            raise ValueError(f"must be more than {minutes} minutes after the earliest hour, {earliest}")
-        return latest
+    _leaves_time = field_validator("latest")(_leaves_time)
 
 
 class _StepEntry(Strict):
-    day: Annotated[int, Field(ge=0, le=MAX_DAYS)]
+    day: Annotated[int, Field(ge=0, le=MAX_DAYS)] | None = None
+    after: Annotated[str, AfterValidator(_is_delay)] | None = None
+    """The other way to say when: "12h" or "3d"."""
     retry: bool = False
     mail: bool = False
     access: Annotated[Access, Field(strict=False)] | None = None
     suspend: bool = False
     cancel: bool = False
 
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if (self.day is None) == (self.after is None):
+            raise ValueError("say when, by either day or after: `day: 3`, or `after: 12h`")
+        return self
+
     def step(self) -> LadderStep:
-        return LadderStep(self.day, self.retry, self.mail, self.access, self.suspend, self.cancel)
+        days, hours = (self.day, 0) if self.after is None else _delay(self.after)
+        return LadderStep(days or 0, self.retry, self.mail, self.access, self.suspend, self.cancel, hours)
+
+
+class _HoursEntry(Strict):
+    earliest: _Hour = _DEFAULT.retry_earliest
+    latest: _Hour = Field(default=_DEFAULT.retry_latest, validate_default=True)
+
+    _leaves_time = field_validator("latest")(_leaves_time)
+
+
+class _NoticesEntry(Strict):
+    card_expiring: list[_Days] = Field(default_factory=lambda: list(_DEFAULT.card_expiring))
+    renewal_ahead: list[_Days] = Field(default_factory=lambda: list(_DEFAULT.renewal_ahead))
+
+    _each_once = field_validator("card_expiring", "renewal_ahead")(_each_once)
+
+
+class _ChangesEntry(Strict):
+    upgrade: Annotated[ChangeAt, Field(strict=False)] = _DEFAULT.upgrade
+    downgrade: Annotated[ChangeAt, Field(strict=False)] = _DEFAULT.downgrade
+
+
+class _ReversalsEntry(Strict):
+    disputed_access: Annotated[Access, Field(strict=False)] = _DEFAULT.disputed_access
+    dispute_lost: Annotated[Reaction, Field(strict=False)] = _DEFAULT.dispute_lost
+    fully_refunded: Annotated[Reaction, Field(strict=False)] = _DEFAULT.fully_refunded
 
 
 class _PolicyEntry(Strict):
     version: Annotated[str, BeforeValidator(_as_text), StringConstraints(min_length=1, max_length=60)]
     trial: _TrialEntry = Field(default_factory=_TrialEntry)
     recovery: list[_StepEntry] | None = None
+    retries: _HoursEntry = Field(default_factory=_HoursEntry)
+    notices: _NoticesEntry = Field(default_factory=_NoticesEntry)
+    changes: _ChangesEntry = Field(default_factory=_ChangesEntry)
+    reversals: _ReversalsEntry = Field(default_factory=_ReversalsEntry)
     ask_after_hours: _Hours = _DEFAULT.ask_after_hours
     ask_every_hours: _Hours = _DEFAULT.ask_every_hours
 
@@ -99,7 +172,7 @@ class _PolicyEntry(Strict):
         if entries is None:
             return None
         steps = tuple(entry.step() for entry in entries)
-        idle = [number for number, step in enumerate(steps) if step == LadderStep(step.day)]
+        idle = [number for number, step in enumerate(steps) if step == LadderStep(step.day, hours=step.hours)]
         if idle:
             raise Faults(((number,), "does nothing: say retry, mail, access, suspend or cancel") for number in idle)
         try:
@@ -132,52 +205,18 @@ def load_policy(path: Path) -> Policy:
         ),
         ask_after_hours=entry.ask_after_hours,
         ask_every_hours=entry.ask_every_hours,
+        retry_earliest=entry.retries.earliest,
+        retry_latest=entry.retries.latest,
+        card_expiring=tuple(entry.notices.card_expiring),
+        renewal_ahead=tuple(entry.notices.renewal_ahead),
+        upgrade=entry.changes.upgrade,
+        downgrade=entry.changes.downgrade,
+        disputed_access=entry.reversals.disputed_access,
+        dispute_lost=entry.reversals.dispute_lost,
+        fully_refunded=entry.reversals.fully_refunded,
     )
     return replace(policy, recovery=tuple(one.step() for one in entry.recovery)) if entry.recovery else policy
 
 
-def check_policy(path: Path) -> str:
-    """Read a policy and tell people what it says.
-
-    Raises:
-        ConfigurationError: the file cannot be used.
-    """
-    return "\n".join(_summary(load_policy(path)))
-
-
-def _summary(policy: Policy) -> Iterator[str]:
-    yield f"Policy {policy.version!r}"
-    yield from _trial_summary(policy.trial)
-    yield "Recovery of a failed payment, in days after the first decline"
-    for step in policy.recovery:
-        yield f"  day {step.day}: {describe(step)}"
-    yield (
-        f"The payment provider is asked {_count(policy.ask_after_hours, 'hour')} after a period's end if it has not "
-        f"reported, then every {_count(policy.ask_every_hours, 'hour')}"
-    )
-
-
-def _trial_summary(trial: TrialPolicy) -> Iterator[str]:
-    yield f"Trial of {_count(trial.days, 'day')}, where the plan does not say otherwise"
-    window = f"between {trial.earliest} and {trial.latest} customer time"
-    for days in trial.reminders:
-        yield f"  reminder {_count(days, 'day')} before its end, {window}"
-    if not trial.reminders:
-        yield "  no reminders"
-    if trial.without_card is TrialEnd.CANCEL:
-        yield "  at its end without a card: canceled"
-    else:
-        yield f"  at its end without a card: suspended, canceled {_count(trial.cancel_after_days, 'day')} later"
-    yield f"  an operator's reactivation opens it again for {_count(trial.reopen_days, 'day')}"
-    for mark in trial.one_per:
-        yield f"  one per {_MARKS[mark]}, unless an operator allows another"
-    if not trial.one_per:
-        yield "  anew whenever a customer signs up again"
-
-
 def _time(text: str) -> datetime:
     return datetime.strptime(text, "%H:%M")  # noqa: DTZ007 - only differences are looked at
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}{'' if number == 1 else 's'}"

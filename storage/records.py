@@ -17,6 +17,7 @@ from domain.ports import Contact, QueuedMail
 from domain.subscription import Subscription
 from storage.codec import due_to_json, state_to_json
 from storage.engine import transaction
+from storage.reversals import save_reversal
 from storage.tables import customers, invoices, journal, mails, subscriptions
 from storage.trials import keep_marks
 
@@ -57,6 +58,7 @@ class PostgresRecords:
                     await _withdraw(connection, step)
                     await _save_mails(connection, step)
                     await _save_invoice(connection, step)
+                    await save_reversal(connection, step)
                 return await _waiting(connection, step.subscription, step.mails)
         except IntegrityError as error:
             if "uq_subscriptions_live_customer" in str(error.orig):
@@ -144,6 +146,7 @@ def _projection(step: Step) -> dict[str, Any]:
         "period_start": it.period_start,
         "period_end": it.period_end,
         "cancel_at": it.cancel_at,
+        "resumes_at": it.pause.resumes_at if it.pause is not None else None,
         "next_actions": [due_to_json(due) for due in step.ahead],
         "state": state_to_json(it),
         "created_at": it.created_at,

@@ -181,6 +181,23 @@ trials = Table(
     Index("ix_trials_subscription", "subscription"),
 )
 
+reversals = Table(
+    "reversals",
+    METADATA,
+    _tenant(),
+    Column("ref", Text, nullable=False, doc="the dispute, or the charge that was refunded"),
+    Column("kind", Text, CheckConstraint("kind in ('refund', 'dispute')", name="kind"), nullable=False),
+    Column("subscription", Uuid, ForeignKey(subscriptions.c.id), nullable=False),
+    Column("invoice", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", _MOMENT, nullable=False, doc="when we learned of its latest standing, in the subscription's time"),
+    UniqueConstraint("tenant", "ref"),
+    Index("ix_reversals_subscription", "subscription"),
+)
+
 webhook_inbox = Table(
     "webhook_inbox",
     METADATA,

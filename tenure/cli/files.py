@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from configuration.catalog_file import check_catalog, load_catalog
-from configuration.policy_file import check_policy
+from configuration.policy_summary import check_policy
 from configuration.settings import Process, load_settings
 from domain.plans import Catalog
 from gateways.stripe_catalog import push as push_to_stripe

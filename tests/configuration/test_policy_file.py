@@ -2,7 +2,8 @@
 
 import pytest
 
-from configuration.policy_file import check_policy, load_policy
+from configuration.policy_file import load_policy
+from configuration.policy_summary import check_policy
 from configuration.yaml_source import ConfigurationError
 from domain.policy import DEFAULT_POLICY, Access, LadderStep, Policy, TrialEnd, TrialMark, TrialPolicy
 from tests.configuration.conftest import Written

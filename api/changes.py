@@ -1,0 +1,76 @@
+"""Commands to what a subscription is about and whether it runs: plan, pause."""
+
+from fastapi import APIRouter
+
+from api.desk import Desk, ServiceDesk
+from api.docs import COMMANDING
+from api.fields import SubscriptionId
+from api.idempotency import IdempotentRoute
+from api.requests import ChangePlanWish, EmptyWish, PauseWish
+from api.signup import within_bounds
+from api.views import PreviewView, SubscriptionView
+from domain.plans import Selection
+from storage.codec import state_from_json
+from workflows.messages import ChangePlan, Command, PauseUntil
+from workflows.subscription import SubscriptionWorkflow
+
+router = APIRouter(
+    prefix="/v1/subscriptions/{subscription_id}",
+    tags=["Subscriptions"],
+    route_class=IdempotentRoute,
+    responses=COMMANDING,
+)
+
+
+@router.post("/pause", operation_id="pauseSubscription", summary="Stop until a date, or until resumed")
+async def pause(
+    subscription_id: SubscriptionId, desk: ServiceDesk, wish: PauseWish | None = None
+) -> SubscriptionView:
+    wish = wish or PauseWish()
+    command = PauseUntil(desk.key, desk.caller.actor, wish.resumes_at)
+    return await desk.carry_out(subscription_id, SubscriptionWorkflow.pause, command)
+
+
+@router.post("/resume", operation_id="resumeSubscription", summary="End a pause early")
+async def resume(
+    subscription_id: SubscriptionId, desk: ServiceDesk, _wish: EmptyWish | None = None
+) -> SubscriptionView:
+    command = Command(desk.key, desk.caller.actor)
+    return await desk.carry_out(subscription_id, SubscriptionWorkflow.resume, command)
+
+
+@router.post("/change-plan", operation_id="changePlan", summary="Have another plan, interval, quantity or add-ons")
+async def change_plan(subscription_id: SubscriptionId, desk: ServiceDesk, wish: ChangePlanWish) -> SubscriptionView:
+    command = await _change(desk, subscription_id, wish)
+    return await desk.carry_out(subscription_id, SubscriptionWorkflow.change_plan, command)
+
+
+@router.post("/preview-change", operation_id="previewChange", summary="What the same change would bill, and when")
+async def preview_change(subscription_id: SubscriptionId, desk: ServiceDesk, wish: ChangePlanWish) -> PreviewView:
+    command = await _change(desk, subscription_id, wish)
+    return PreviewView.of(await desk.ask(subscription_id, SubscriptionWorkflow.preview_change, command))
+
+
+@router.post("/withdraw-change", operation_id="withdrawChange", summary="Keep what there is after all")
+async def withdraw_change(
+    subscription_id: SubscriptionId, desk: ServiceDesk, _wish: EmptyWish | None = None
+) -> SubscriptionView:
+    command = Command(desk.key, desk.caller.actor)
+    return await desk.carry_out(subscription_id, SubscriptionWorkflow.withdraw_change, command)
+
+
+async def _change(desk: Desk, subscription_id: str, wish: ChangePlanWish) -> ChangePlan:
+    """The wish, with its price worked out; what it leaves out is as it is."""
+    row = await desk.row(subscription_id)
+    had, catalog = state_from_json(dict(row.state)).selection, desk.parts.catalog
+    to = _select(desk, had, wish)
+    return ChangePlan(desk.key, desk.caller.actor, to, catalog.is_upgrade(had, to), wish.when)
+
+
+def _select(desk: Desk, had: Selection, wish: ChangePlanWish) -> Selection:
+    catalog = desk.parts.catalog
+    plan = wish.plan or had.plan
+    if catalog.free_plan is not None and plan == catalog.free_plan.plan:
+        return catalog.free_plan
+    add_ons = had.add_ons if wish.add_ons is None else wish.add_ons
+    return within_bounds(catalog.select(plan, wish.interval or had.interval, wish.quantity or had.quantity, add_ons))
