@@ -48,6 +48,13 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
         metadata=wish.metadata,
         signing_up=subscription_id,
     )
+    await _start(desk, _life(desk, wish, selection, trial_days, subscription_id, customer))
+    return subscription_id
+
+
+def _life(
+    desk: Desk, wish: SignUpWish, selection: Selection, trial_days: int, subscription_id: str, customer: str
+) -> Life:
     now = datetime.now(UTC)
     subscription = Subscription(
         id=subscription_id,
@@ -65,7 +72,7 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
         trial_ends_at=now + timedelta(days=trial_days) if trial_days else None,
         free_plan=desk.parts.catalog.free_plan,
     )
-    life = Life(
+    return Life(
         subscription,
         desk.parts.policy,
         wish.payment_method,
@@ -73,8 +80,6 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
         desk.key,
         allow_another_trial=wish.allow_another_trial,
     )
-    await _start(desk, life)
-    return subscription_id
 
 
 def _id_of(desk: Desk, wish: SignUpWish) -> str:
