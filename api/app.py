@@ -5,7 +5,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from api import checkout, commands, health, invoices, pay, plans, subscriptions, webhooks
+from api import changes, checkout, commands, health, invoices, pay, plans, subscriptions, webhooks
 from api.docs import add_description
 from api.errors import add_error_handlers
 from api.limits import BodyLimit
@@ -15,6 +15,7 @@ from api.parts import Parts, Stores
 ROUTERS = (
     subscriptions.router,
     commands.router,
+    changes.router,
     checkout.router,
     invoices.router,
     plans.router,

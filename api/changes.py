@@ -23,9 +23,7 @@ router = APIRouter(
 
 
 @router.post("/pause", operation_id="pauseSubscription", summary="Stop until a date, or until resumed")
-async def pause(
-    subscription_id: SubscriptionId, desk: ServiceDesk, wish: PauseWish | None = None
-) -> SubscriptionView:
+async def pause(subscription_id: SubscriptionId, desk: ServiceDesk, wish: PauseWish | None = None) -> SubscriptionView:
     wish = wish or PauseWish()
     command = PauseUntil(desk.key, desk.caller.actor, wish.resumes_at)
     return await desk.carry_out(subscription_id, SubscriptionWorkflow.pause, command)

@@ -1,7 +1,7 @@
 """What an endpoint that changes something works with: who asks, under which key, and how the answer comes about."""
 
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from temporalio.workflow import UpdateMethodMultiParam
@@ -14,7 +14,6 @@ from api.views import SubscriptionView
 from domain.errors import Rejected
 from storage.subscriptions import SubscriptionRow
 from workflows.messages import Command
-from workflows.turns import TakesTurns
 
 C = TypeVar("C", bound=Command)
 R = TypeVar("R")
@@ -38,9 +37,7 @@ class Desk:
         """
         return await find(self.stores, self.caller.tenant, subscription_id)
 
-    async def ask(
-        self, subscription_id: str, update: "UpdateMethodMultiParam[[TakesTurns, C], R]", command: C
-    ) -> R:
+    async def ask(self, subscription_id: str, update: "UpdateMethodMultiParam[[Any, C], R]", command: C) -> R:
         """Have the subscription answer a question that only it can answer.
 
         Raises:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from temporalio.client import (
     Client,
@@ -24,14 +24,13 @@ from domain.subscription import Subscription
 from workflows import visible
 from workflows.messages import Answer, Command, Life
 from workflows.subscription import SubscriptionWorkflow
-from workflows.turns import TakesTurns
 
 ANSWER_WITHIN = 25.0
 """Seconds a caller is kept waiting; what was begun goes on, and a repeat finds it."""
 
 C = TypeVar("C", bound=Command)
 R = TypeVar("R")
-Update = UpdateMethodMultiParam[[TakesTurns, C], Answer]
+Update = UpdateMethodMultiParam[[Any, C], Answer]
 
 
 class HasEnded(Exception):
@@ -95,9 +94,7 @@ def _details(subscription: Subscription) -> str:
     return "\n".join(lines)
 
 
-async def carry_out(
-    client: Client, subscription_id: str, update: UpdateMethodMultiParam[[TakesTurns, C], R], command: C
-) -> R:
+async def carry_out(client: Client, subscription_id: str, update: UpdateMethodMultiParam[[Any, C], R], command: C) -> R:
     """Have a subscription carry out a command; a repeat under the same key changes nothing more.
 
     Raises:
