@@ -76,9 +76,7 @@ class Payments(Protocol):
         """Try to take the money for an open bill with the card on file."""
         ...
 
-    async def restart(
-        self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str
-    ) -> Charge:
+    async def restart(self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str) -> Charge:
         """Begin a new period now and charge it, forgetting a bill for time that is over (may be empty).
 
         With *items*, the agreement is about these from then on; when declined, it stays as it is.
