@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -132,3 +133,16 @@ def test_a_brand_that_makes_no_sense_is_refused_by_its_field(field: str, value: 
     with pytest.raises(Malformed) as error:
         replace(BRAND, **{field: value})
     assert error.value.field == field
+
+
+# --- the manual -------------------------------------------------------------------------------------------
+
+
+def test_the_manual_names_every_occasion_and_what_it_cannot_be_written_without() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "mails.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \|[^|]*\| (.*) \|$", manual, flags=re.MULTILINE))
+    price = "`plan_name`, `amount`, `currency`"
+
+    assert {name: set(re.findall(r"`(\w+)`", row.replace("price", price))) for name, row in rows.items()} == {
+        occasion.value: set(facts) for occasion, facts in REQUIRED_FACTS.items()
+    }
