@@ -1,17 +1,26 @@
 """What a template sees: a mail's facts, checked and made readable for one customer."""
 
+import gettext
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from domain.mails import FACTS, IncompleteMail, Occasion, missing_facts
 from gateways.mail_formats import Formats, one_line
 
-INSTANTS = ("trial_ends_at", "period_end", "next_attempt_at", "cancel_at", "keep_data_until")
-COUNTS = ("days_left", "attempt", "attempts")
+INSTANTS = (
+    *("trial_ends_at", "period_end", "next_attempt_at", "cancel_at", "keep_data_until"),
+    *("change_at", "renews_at", "resumes_at", "resets_at", "grace_ends_at"),
+)
+COUNTS = ("days_left", "attempt", "attempts", "quantity")
+AMOUNTS = ("amount", "refund_amount", "due_now")
+NUMBERS = ("used", "limit", "percent")
+ANSWERS = ("has_card", "is_full_refund")
 LINKS = ("invoice_url", "invoice_pdf", "action_url", "billing_url")
-PER = {"month": "a month", "year": "a year"}
+INTERVALS = ("month", "year")
 CARD_BRANDS = {
     "amex": "American Express",
     "cartes_bancaires": "Cartes Bancaires",
@@ -34,8 +43,6 @@ class Moment:
     """Saturday, 5 December 2026"""
     date: str
     """5 December 2026"""
-    short: str
-    """Saturday, 5 December"""
     time: str
     """18:00 CET"""
 
@@ -43,26 +50,36 @@ class Moment:
 View = dict[str, str | int | bool | Moment | None]
 
 
-def view_of(occasion: Occasion, facts: Mapping[str, str], formats: Formats) -> View:
-    """Return every fact under its name, readable; one that was left out is empty.
+def view_of(
+    occasion: Occasion, facts: Mapping[str, str], formats: Formats, words: gettext.NullTranslations | None = None
+) -> View:
+    """Return every fact under its name, readable in the language of *words*; one that was left out is empty.
+
+    On top of the facts there are `price` ("$49.00 a month"), `card` ("Visa ending in 4242"), `your_card` (the same, or
+    just "card") and `credit`, which is what `due_now` is when it is negative.
 
     Raises:
         IncompleteMail: a required fact is missing, or one makes no sense; the message names it.
     """
+    words = words or gettext.NullTranslations()
     told = {name: one_line(facts.get(name, "")) for name in FACTS}
     missing = missing_facts(occasion, told)
     if missing:
         raise IncompleteMail(f"a {occasion} mail cannot be written without {', '.join(missing)}")
     view: View = {name: one_line(value, TEXT_LIMIT) for name, value in told.items()}
-    view |= {name: _moment(name, told[name], formats) for name in INSTANTS}
+    view |= {name: _moment(name, told[name], formats, words) for name in INSTANTS}
     view |= {name: _count(name, told[name]) for name in COUNTS}
     view |= {name: _link(name, told[name]) for name in LINKS}
-    view |= {"amount": _money(told, formats), "has_card": told["has_card"] == "yes"}
-    view |= {"per": _per(told["interval"]), "card": _card(told)}
+    view |= {name: _number(name, told[name], formats) for name in NUMBERS}
+    view |= {name: told[name] == "yes" for name in ANSWERS}
+    view |= _amounts(told, formats)
+    view["price"] = _price(told["interval"], str(view["amount"]), words)
+    view["card"] = _card(told, words)
+    view["your_card"] = view["card"] or words.gettext("card")
     return view
 
 
-def _moment(name: str, value: str, formats: Formats) -> Moment | None:
+def _moment(name: str, value: str, formats: Formats, words: gettext.NullTranslations) -> Moment | None:
     if not value:
         return None
     try:
@@ -71,7 +88,8 @@ def _moment(name: str, value: str, formats: Formats) -> Moment | None:
         raise _nonsense(name, value, "an instant such as 2026-12-05T09:00:00Z") from None
     if at.tzinfo is None:
         raise _nonsense(name, value, "an instant with its zone, such as 2026-12-05T09:00:00Z")
-    return Moment(formats.day(at), formats.date(at), formats.short(at), formats.time(at))
+    time = words.gettext("%(clock)s %(zone)s") % {"clock": formats.clock(at), "zone": formats.zone_name(at)}
+    return Moment(formats.day(at), formats.date(at), time)
 
 
 def _count(name: str, value: str) -> int | None:
@@ -92,30 +110,48 @@ def _link(name: str, value: str) -> str:
     return value
 
 
-def _money(told: Mapping[str, str], formats: Formats) -> str:
-    amount, currency = told["amount"], told["currency"]
-    if not amount or not currency:
+def _number(name: str, value: str, formats: Formats) -> str:
+    if not value:
         return ""
-    digits = amount.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit()):
-        raise _nonsense("amount", amount, "minor units such as 4900")
-    if not (currency.isascii() and currency.isalpha() and len(currency) == 3):
-        raise _nonsense("currency", currency, "three letters such as usd")
-    return formats.money(int(amount), currency)
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
+        raise _nonsense(name, value, "a number such as 9000 or 1.5")
+    return formats.percent(Decimal(value)) if name == "percent" else formats.number(Decimal(value))
 
 
-def _per(interval: str) -> str:
-    if interval and interval not in PER:
-        raise _nonsense("interval", interval, " or ".join(PER))
-    return PER.get(interval, "")
+def _amounts(told: Mapping[str, str], formats: Formats) -> dict[str, str]:
+    """Return all money; what a change costs at once is either `due_now` or, if it is less than nothing, `credit`."""
+    minor = {name: _minor_units(name, told[name]) for name in AMOUNTS if told["currency"] and told[name]}
+    if minor and not re.fullmatch(r"[A-Za-z]{3}", told["currency"]):
+        raise _nonsense("currency", told["currency"], "three letters such as usd")
+    due = minor.pop("due_now", 0)
+    minor |= {"due_now": due} if due > 0 else {"credit": -due} if due < 0 else {}
+    written = {name: formats.money(units, told["currency"]) for name, units in minor.items()}
+    return dict.fromkeys((*AMOUNTS, "credit"), "") | written
 
 
-def _card(told: Mapping[str, str]) -> str:
-    brand, last4 = told["card_brand"], told["card_last4"]
+def _minor_units(name: str, value: str) -> int:
+    if not re.fullmatch(r"-?[0-9]+", value):
+        raise _nonsense(name, value, "minor units such as 4900")
+    return int(value)
+
+
+def _price(interval: str, amount: str, words: gettext.NullTranslations) -> str:
+    if interval and interval not in INTERVALS:
+        raise _nonsense("interval", interval, " or ".join(INTERVALS))
+    if not amount or not interval:
+        return amount
+    by_interval = words.gettext("%(amount)s a month") if interval == "month" else words.gettext("%(amount)s a year")
+    return by_interval % {"amount": amount}
+
+
+def _card(told: Mapping[str, str], words: gettext.NullTranslations) -> str:
+    last4 = one_line(told["card_last4"], 4)
     if not last4:
         return ""
-    known = CARD_BRANDS.get(brand.lower(), "card")
-    return f"{known} ending in {one_line(last4, 4)}"
+    brand = CARD_BRANDS.get(told["card_brand"].lower())
+    if brand is None:
+        return words.gettext("card ending in %(last4)s") % {"last4": last4}
+    return words.gettext("%(brand)s ending in %(last4)s") % {"brand": brand, "last4": last4}
 
 
 def _nonsense(name: str, value: str, expected: str) -> IncompleteMail:

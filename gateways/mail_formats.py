@@ -1,13 +1,16 @@
-"""How one customer reads names, money, days and times.
-
-English only so far. A library of locale data belongs in `Formats` and nowhere else.
-"""
+"""How one customer reads names, money, numbers, days and times."""
 
 import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale
+from babel.core import UnknownLocaleError
+from babel.dates import format_date, format_time, get_timezone_name
+from babel.numbers import format_decimal, format_percent, parse_pattern
 
 NAME_LIMIT = 60
 DEFAULT_EXPONENT = 2
@@ -20,34 +23,8 @@ WITHOUT_DECIMALS = frozenset(
 WITH_THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 EXPONENTS = dict.fromkeys(WITHOUT_DECIMALS, 0) | dict.fromkeys(WITH_THREE_DECIMALS, 3)
 """Digits after the point, by ISO 4217; every currency that is not named has two."""
-SYMBOLS = {
-    "AUD": "A$",
-    "BRL": "R$",
-    "CAD": "CA$",
-    "CNY": "CN¥",
-    "EUR": "€",
-    "GBP": "£",
-    "INR": "₹",
-    "JPY": "¥",
-    "KRW": "₩",
-    "NZD": "NZ$",
-    "USD": "$",
-}
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+WITHOUT_A_COUNTRY = {"en": Locale("en", "GB")}
+"""English of no country puts the day first and has 24 hours: most readers of it are not American."""
 
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _DIRECTION_MARKS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -71,66 +48,78 @@ def _is_unprintable(character: str) -> bool:
     return unicodedata.category(character) in _UNPRINTABLE or character in _DIRECTION_MARKS
 
 
+def locale_of(tag: str) -> Locale | None:
+    """Return the nearest locale that is known: "de-AT" or "de_AT" as it is, "de-XX" as "de"; None for "xx"."""
+    parts = re.split(r"[-_]", re.split(r"[.@]", tag)[0])
+    for length in range(len(parts), 0, -1):
+        try:
+            return Locale.parse("_".join(parts[:length]))
+        except (UnknownLocaleError, ValueError):
+            continue
+    return None
+
+
 @dataclass(frozen=True)
 class Formats:
-    """The customer's language and clock; an unknown time zone is read as UTC."""
+    """The customer's clock and ways to write; names of days and months are in the language of the mail."""
 
-    locale: str
-    timezone: str
+    locale: Locale
+    """Decides how numbers and money are written."""
+    dates: Locale
+    """Decides how days and hours are written; always in the mail's own language."""
+    zone: tzinfo
+
+    @classmethod
+    def of(cls, tag: str, timezone: str, language: str = "en") -> "Formats":
+        """Return what suits a reader's locale; an odd locale is read as *language*, an odd time zone as UTC."""
+        written_in = Locale.parse(language)
+        locale = locale_of(tag) or written_in
+        dates = locale if locale.language == written_in.language else written_in
+        return cls(locale, WITHOUT_A_COUNTRY.get(str(dates), dates), _zone(timezone))
 
     def money(self, amount: int, currency: str) -> str:
-        """Format minor units: 4900, "usd" is "$49.00"."""
+        """Format minor units: 4900, "usd" is "$49.00", or "49,00 $" in German."""
         code = currency.upper()
         digits = EXPONENTS.get(code, DEFAULT_EXPONENT)
-        whole, rest = divmod(abs(amount), 10**digits)
-        number = f"{whole:,}.{rest:0{digits}}" if digits else f"{whole:,}"
-        return f"{'-' if amount < 0 else ''}{SYMBOLS.get(code, code + ' ')}{number}"
+        pattern = parse_pattern(self.locale.currency_formats["standard"])
+        # Our own decimals, not the library's: it counts those in use, the provider those of ISO 4217.
+        pattern.frac_prec = (digits, digits)
+        units = Decimal(amount).scaleb(-digits)
+        written = one_line(pattern.apply(units, self.locale, currency=code, currency_digits=False))
+        return re.sub(r"([A-Z]{3})(?=\d)", r"\1 ", written)  # "KWD 4.900", where locales put no space
+
+    def number(self, value: Decimal) -> str:
+        """Format 12000 as "12,000", or "12.000" in German."""
+        return one_line(format_decimal(value, locale=self.locale))
+
+    def percent(self, value: Decimal) -> str:
+        """Format 90 as "90%", or "90 %" in German."""
+        return one_line(format_percent(value / 100, locale=self.locale))
 
     def day(self, at: datetime) -> str:
-        """Format as "Saturday, 5 December 2026", or the American way."""
-        return f"{self._weekday(at)}, {self.date(at)}"
-
-    def short(self, at: datetime) -> str:
-        """Format as "Saturday, 5 December", or the American way."""
-        return f"{self._weekday(at)}, {self._day_and_month(at)}"
+        """Format as "Saturday, 5 December 2026"."""
+        return one_line(format_date(at.astimezone(self.zone), "full", self.dates))
 
     def date(self, at: datetime) -> str:
-        """Format as "5 December 2026", or the American way."""
-        comma = "," if self._is_american else ""
-        return f"{self._day_and_month(at)}{comma} {at.astimezone(self.zone).year}"
+        """Format as "5 December 2026"."""
+        return one_line(format_date(at.astimezone(self.zone), "long", self.dates))
 
-    def time(self, at: datetime) -> str:
-        """Format as "18:00 CET", or the American way."""
+    def clock(self, at: datetime) -> str:
+        """Format as "18:00", or "6:00 PM" for Americans."""
+        return one_line(format_time(at, "short", tzinfo=self.zone, locale=self.dates))
+
+    def zone_name(self, at: datetime) -> str:
+        """Name the zone at that moment, "CET"; those without letters of their own are told from UTC."""
         local = at.astimezone(self.zone)
-        if self._is_american:
-            return f"{local.hour % 12 or 12}:{local:%M} {'AM' if local.hour < 12 else 'PM'} {_zone_name(local)}"
-        return f"{local:%H:%M} {_zone_name(local)}"
-
-    @property
-    def zone(self) -> tzinfo:
-        try:
-            return ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError):
-            return ZoneInfo("UTC")
-
-    def _weekday(self, at: datetime) -> str:
-        return DAYS[at.astimezone(self.zone).weekday()]
-
-    def _day_and_month(self, at: datetime) -> str:
-        local = at.astimezone(self.zone)
-        month = MONTHS[local.month - 1]
-        return f"{month} {local.day}" if self._is_american else f"{local.day} {month}"
-
-    @property
-    def _is_american(self) -> bool:
-        return self.locale.replace("_", "-").lower() == "en-us"
+        for name in (get_timezone_name(local, "short", locale=self.dates), local.tzname() or ""):
+            if name.isalpha():
+                return name
+        minutes = (local.utcoffset() or timedelta()) // timedelta(minutes=1)
+        return f"UTC{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
-def _zone_name(local: datetime) -> str:
-    """Name the zone at that moment; those without letters of their own are told from UTC."""
-    name = local.tzname() or "UTC"
-    if name[0] not in "+-":
-        return name
-    minutes = (local.utcoffset() or timedelta()) // timedelta(minutes=1)
-    sign = "-" if minutes < 0 else "+"
-    return f"UTC{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import css_inline
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from domain.errors import Malformed
 from domain.mails import Occasion, Recipient, Rendered
 from gateways.mail_facts import View, view_of
 from gateways.mail_formats import Formats, greeting_name, one_line
+from gateways.mail_languages import Language, language_for, languages
 
 __all__ = ["Brand", "MailRenderer", "Recipient", "Rendered"]
 
@@ -58,35 +59,51 @@ class Brand:
 
 
 class MailRenderer:
-    """Writes the mails of one brand from `templates/mail/<occasion>/`."""
+    """Writes the mails of one brand from `templates/mail/<occasion>.jinja`, in every language there is."""
 
     def __init__(self, brand: Brand) -> None:
         self._brand = brand
-        self._templates = Environment(
-            loader=PackageLoader("templates", "mail"),
-            autoescape=select_autoescape(("html",), default=False),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._templates = {
+            (code, kind): _environment(language, is_html=kind == "html")
+            for code, language in languages().items()
+            for kind in ("txt", "html")
+        }
         self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 
     def render(self, occasion: Occasion, facts: Mapping[str, str], recipient: Recipient) -> Rendered:
-        """Write the mail for its reader, in their language and on their clock.
+        """Write the mail for its reader, in their language, ways to write and clock.
 
         Raises:
             IncompleteMail: a required fact is missing, or one makes no sense; the message names it.
         """
-        view = view_of(occasion, facts, Formats(recipient.locale, recipient.timezone))
+        language = language_for(recipient.locale)
+        formats = Formats.of(recipient.locale, recipient.timezone, language.code)
+        view = view_of(occasion, facts, formats, language.words)
         view["name"] = greeting_name(recipient.name)
         view["link"] = view["action_url"] or view["billing_url"] or self._brand.home
-        subject = one_line(self._write(occasion, "subject.txt", view), SUBJECT_LIMIT)
-        text = _tidy(self._write(occasion, "body.txt", view))
-        html = self._inliner.inline(self._write(occasion, "body.html", view | {"subject": subject}))
-        return Rendered(subject, text, html)
+        subject = one_line(self._write(occasion, language, "_subject.txt", view), SUBJECT_LIMIT)
+        text = _tidy(self._write(occasion, language, "_layout.txt", view))
+        html = self._write(occasion, language, "_layout.html", view | {"subject": subject})
+        return Rendered(subject, text, self._inliner.inline(html))
 
-    def _write(self, occasion: Occasion, part: str, view: View) -> str:
-        return self._templates.get_template(f"{occasion}/{part}").render(view, brand=self._brand)
+    def _write(self, occasion: Occasion, language: Language, layout: str, view: View) -> str:
+        kind = layout.rpartition(".")[2]
+        template = self._templates[language.code, kind].get_template(f"{occasion}.jinja")
+        return template.render(view, brand=self._brand, language=language, layout=layout, parts=f"_parts.{kind}")
+
+
+def _environment(language: Language, *, is_html: bool) -> Environment:
+    """Return the templates in one language. A template's sentences stand in it once, for text and HTML alike."""
+    environment = Environment(
+        loader=PackageLoader("templates", "mail"),
+        autoescape=is_html,  # noqa: S701 - the other one writes plain text
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(language.words, newstyle=True)  # type: ignore[attr-defined]
+    return environment
 
 
 def _tidy(text: str) -> str:

@@ -1,5 +1,6 @@
 """Facts of all kinds, and eyes to read the mails made of them."""
 
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
@@ -50,7 +51,26 @@ FULL_FACTS = {
     "canceled_reason": "nonpayment",
     "billing_url": "https://app.northwind.example/me",
     "reason": "nonpayment",
+    "old_plan_name": "Starter",
+    "quantity": "3",
+    "due_now": "7500",
+    "change_at": "2027-01-05T09:00:00Z",
+    "renews_at": "2027-01-05T09:00:00Z",
+    "card_exp": "12/2026",
+    "resumes_at": "2027-02-01T09:00:00Z",
+    "refund_amount": "5000",
+    "is_full_refund": "no",
+    "meter_name": "API calls",
+    "used": "9000",
+    "limit": "10000",
+    "percent": "90",
+    "resets_at": "2027-01-01T00:00:00Z",
+    "grace_ends_at": "2026-12-28T09:00:00Z",
 }
+
+
+def a_reader(locale: str) -> Recipient:
+    return replace(ADA, locale=locale)
 
 
 @cache

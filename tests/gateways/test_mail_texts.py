@@ -88,7 +88,7 @@ def test_a_conversion_says_what_was_paid_and_when_it_renews() -> None:
 
     assert mail.subject == "Thank you: you are now on Professional"
     assert_both_say(mail, "renews by itself on Tuesday, 5 January 2027", "You can cancel at any time")
-    assert "Paid: $199.00 with your Visa ending in 4242" in mail.text
+    assert "Paid: $199.00\nWith: Visa ending in 4242\nPrice: $199.00 a month\n" in mail.text
 
 
 def test_a_receipt_has_amount_period_and_invoice() -> None:

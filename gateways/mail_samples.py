@@ -1,0 +1,132 @@
+"""A sample of every mail and its variants: to look at before customers do."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from domain.mails import Occasion
+
+PLAN = {
+    "plan": "professional",
+    "plan_name": "Professional",
+    "interval": "month",
+    "amount": "19900",
+    "currency": "usd",
+    "access": "full",
+    "has_card": "no",
+    "billing_url": "https://app.northwind.example/pay/sample",
+}
+CARD = {"has_card": "yes", "card_brand": "visa", "card_last4": "4242", "card_exp": "12/2026"}
+BILL = {
+    "invoice_number": "NW-0003",
+    "invoice_url": "https://pay.example.com/invoices/3",
+    "period_end": "2027-01-05T17:30:00Z",
+}
+PDF = {"invoice_pdf": "https://pay.example.com/invoices/3.pdf"}
+TRIAL = {"trial_ends_at": "2026-12-05T17:30:00Z"}
+DECLINE = {"attempts": "6", "decline_code": "insufficient_funds"}
+NEXT_TRY = {"next_attempt_at": "2026-12-08T09:00:00Z"}
+END = {"cancel_at": "2027-01-18T09:00:00Z"}
+KEPT = {"keep_data_until": "2027-01-18T09:00:00Z"}
+RENEWAL = {"renews_at": "2027-01-05T17:30:00Z"}
+CHANGE = {**CARD, "old_plan_name": "Starter", **RENEWAL}
+USAGE = {"meter_name": "API calls", "limit": "10000"}
+RESET = {"resets_at": "2027-01-01T00:00:00Z"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One mail, made up."""
+
+    name: str
+    """As a file can be named: the occasion, and after a dash what is special."""
+    occasion: Occasion
+    facts: dict[str, str]
+
+
+def samples(currency: str = "usd") -> list[Sample]:
+    """Return samples of every occasion, those of a kind side by side."""
+    told = [*_trials(), *_money(), *_access(), *_changes(), *_usage()]
+    return [
+        Sample("-".join(filter(None, (occasion, variant))), occasion, {**PLAN, "currency": currency, **facts})
+        for occasion, variant, facts in told
+    ]
+
+
+Told = tuple[Occasion, str, dict[str, str]]
+
+
+def _trials() -> Iterator[Told]:
+    yield Occasion.TRIAL_STARTED, "", TRIAL
+    yield Occasion.TRIAL_STARTED, "with-card", {**TRIAL, **CARD}
+    for days in ("7", "3", "1"):
+        yield Occasion.TRIAL_ENDING, f"{days}-days", {**TRIAL, "days_left": days}
+    yield Occasion.TRIAL_ENDING, "with-card", {**TRIAL, **CARD, "days_left": "3"}
+    yield Occasion.TRIAL_EXPIRED, "", KEPT
+    yield Occasion.CONVERTED, "", {**CARD, **BILL}
+
+
+def _money() -> Iterator[Told]:
+    yield Occasion.RECEIPT, "", {**CARD, **BILL}
+    yield Occasion.RECEIPT, "with-pdf", {**CARD, **BILL, **PDF}
+    yield Occasion.PAYMENT_FAILED, "first-try", {**CARD, **DECLINE, "attempt": "1", **NEXT_TRY}
+    yield (
+        Occasion.PAYMENT_FAILED,
+        "no-clear-reason",
+        {**CARD, **DECLINE, "attempt": "2", "decline_code": "", **NEXT_TRY},
+    )
+    limited = {**CARD, **DECLINE, "attempt": "4", "access": "limited", **NEXT_TRY, **END}
+    yield Occasion.PAYMENT_FAILED, "access-limited", limited
+    yield Occasion.PAYMENT_FAILED, "last-try", {**CARD, **DECLINE, "attempt": "6", "access": "limited", **END}
+    yield Occasion.ACTION_REQUIRED, "", {**CARD, "action_url": "https://pay.example.com/confirm/1", **NEXT_TRY}
+    yield Occasion.CARD_EXPIRING, "", {**CARD, **RENEWAL}
+    yield Occasion.RENEWAL_AHEAD, "", {**CARD, **RENEWAL, "interval": "year", "amount": "214920"}
+    yield Occasion.REFUNDED, "in-full", {**CARD, **BILL, "refund_amount": "19900", "is_full_refund": "yes"}
+    yield Occasion.REFUNDED, "in-part", {**CARD, **BILL, "refund_amount": "5000", "is_full_refund": "no"}
+
+
+def _access() -> Iterator[Told]:
+    unpaid = {**CARD, **DECLINE, "attempt": "6", "reason": "nonpayment", "access": "none", **KEPT, **END}
+    yield Occasion.SUSPENDED, "for-nonpayment", unpaid
+    yield Occasion.SUSPENDED, "by-operator", {"reason": "operator", "access": "none"}
+    yield Occasion.REACTIVATED, "by-payment", {**CARD, **BILL}
+    yield Occasion.REACTIVATED, "by-operator", {}
+    yield Occasion.CANCELLATION_SCHEDULED, "", {**CARD, "cancel_at": "2027-01-05T17:30:00Z"}
+    yield Occasion.CANCELED, "", {"canceled_reason": "customer"}
+    yield Occasion.CANCELED, "for-nonpayment", {"canceled_reason": "nonpayment", **KEPT}
+    yield Occasion.CANCELED, "after-trial", {"canceled_reason": "trial_expired"}
+    yield Occasion.PAUSED, "", {"resumes_at": "2027-02-01T09:00:00Z"}
+    yield Occasion.PAUSED, "for-good", {}
+    yield Occasion.RESUMED, "", RENEWAL
+
+
+def _changes() -> Iterator[Told]:
+    yield Occasion.PLAN_CHANGED, "with-charge", {**CHANGE, **BILL, "due_now": "7500"}
+    yield Occasion.PLAN_CHANGED, "with-credit", {**CHANGE, "old_plan_name": "Enterprise", "due_now": "-40000"}
+    yield (
+        Occasion.PLAN_CHANGED,
+        "seats",
+        {**CHANGE, "old_plan_name": "Professional", "quantity": "3", "due_now": "1000"},
+    )
+    yield Occasion.PLAN_CHANGED, "at-renewal", {**CHANGE, "old_plan_name": "Enterprise"}
+    planned = {"change_at": "2027-01-05T17:30:00Z"}
+    yield Occasion.PLAN_CHANGE_SCHEDULED, "", {**CHANGE, "old_plan_name": "Enterprise", **planned}
+    yield (
+        Occasion.PLAN_CHANGE_SCHEDULED,
+        "seats",
+        {**CHANGE, "old_plan_name": "Professional", "quantity": "3", **planned},
+    )
+    free = {"plan_name": "Free", "plan": "free", "amount": "0"}
+    yield Occasion.MOVED_TO_FREE, "after-trial", {**free, "old_plan_name": "Professional", "reason": "trial_expired"}
+    yield Occasion.MOVED_TO_FREE, "for-nonpayment", {**free, "old_plan_name": "Professional", "reason": "nonpayment"}
+
+
+def _usage() -> Iterator[Told]:
+    grace = {"grace_ends_at": "2026-12-28T09:00:00Z"}
+    yield Occasion.USAGE_WARNING, "", {**USAGE, "used": "9000", "percent": "90", **RESET}
+    yield (
+        Occasion.USAGE_WARNING,
+        "never-resets",
+        {"meter_name": "Storage in GB", "used": "92.5", "limit": "100", "percent": "92.5"},
+    )
+    yield Occasion.USAGE_LIMIT, "", {**USAGE, "used": "10000", "percent": "100", **RESET}
+    yield Occasion.USAGE_LIMIT, "with-grace", {**USAGE, "used": "10312", "percent": "103", **RESET, **grace}

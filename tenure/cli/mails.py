@@ -1,0 +1,88 @@
+"""Commands about mails: `tenure mails preview`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from jinja2 import Environment, PackageLoader
+
+from domain.errors import Malformed
+from domain.mails import Recipient, Rendered
+from gateways.mail_languages import languages
+from gateways.mail_rendering import Brand, MailRenderer
+from gateways.mail_samples import samples
+
+Written = dict[str, Rendered]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Who sells what to whom."""
+
+    product: str = "Northwind"
+    website: str = "https://app.northwind.example"
+    support: str = "help@northwind.example"
+    colour: str = "#0f766e"
+    currency: str = "usd"
+    customer: str = "Ada Lovelace"
+    timezone: str = "Europe/Berlin"
+
+    @property
+    def brand(self) -> Brand:
+        return Brand(self.product, self.website, self.support, self.colour)
+
+
+def register(app: App) -> None:
+    mails = App(name="mails", help="Look at the mails.")
+    mails.command(preview)
+    app.command(mails)
+
+
+def preview(
+    folder: Path,
+    *,
+    language: Annotated[list[str] | None, Parameter(help="'de'; may be repeated", negative="")] = None,
+    locale: Annotated[list[str] | None, Parameter(help="'de-AT'; may be repeated", negative="")] = None,
+    scene: Annotated[Scene | None, Parameter(name="*")] = None,
+) -> None:
+    """Write every mail with made-up facts into a folder, as .html and .txt, with an index.html; needs no settings.
+
+    It writes all languages, or those that are named, or the one that a customer of a locale would get.
+    """
+    scene = scene or Scene()
+    written = {reader: dict(_mails(scene, reader)) for reader in _readers(language or [], locale or [])}
+    for reader, mails in written.items():
+        _write(folder / reader, mails)
+    (folder / "index.html").write_text(_index(scene.brand, written), encoding="utf-8")
+    print(f"{sum(map(len, written.values()))} mails: {folder / 'index.html'}")
+
+
+def _readers(wanted: list[str], locales: list[str]) -> list[str]:
+    for code in wanted:
+        if code not in languages():
+            raise Malformed(f"no mails are written in {code!r}: there are {', '.join(languages())}", field="language")
+    for tag in locales:
+        if not tag.replace("-", "").replace("_", "").isalnum():
+            raise Malformed(f"{tag!r} is no locale: write it as 'de-AT'", field="locale")
+    return list(dict.fromkeys([*wanted, *locales])) or list(languages())
+
+
+def _mails(scene: Scene, reader: str) -> Iterator[tuple[str, Rendered]]:
+    renderer = MailRenderer(scene.brand)
+    recipient = Recipient("customer@example.com", scene.customer, reader, scene.timezone)
+    for sample in samples(scene.currency):
+        yield sample.name, renderer.render(sample.occasion, sample.facts, recipient)
+
+
+def _write(folder: Path, mails: Written) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, mail in mails.items():
+        (folder / f"{name}.html").write_text(mail.html, encoding="utf-8")
+        (folder / f"{name}.txt").write_text(f"Subject: {mail.subject}\n\n{mail.text}", encoding="utf-8")
+
+
+def _index(brand: Brand, written: dict[str, Written]) -> str:
+    page = Environment(loader=PackageLoader("templates", "mail"), autoescape=True, trim_blocks=True)
+    return page.get_template("_preview.html").render(brand=brand, written=written)
