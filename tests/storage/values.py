@@ -1,6 +1,7 @@
 """Any value of the domain: strategies worked out from the types, so that a new field is never forgotten."""
 
 import types
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -30,7 +31,7 @@ def any_value(kind: object) -> st.SearchStrategy[object]:
         return st.one_of(*(any_value(part) for part in parts))
     if origin is tuple:
         return st.lists(any_value(parts[0]), max_size=3).map(tuple)
-    if origin is dict:
+    if origin in (dict, Mapping):
         return st.dictionaries(any_value(parts[0]), any_value(parts[1]), max_size=3)
     assert isinstance(kind, type), f"no strategy for {kind}"
     if issubclass(kind, Enum):

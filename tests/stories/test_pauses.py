@@ -1,0 +1,112 @@
+"""Pauses: nothing is billed, nothing can be used, no paid day is lost."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from tests.harness.lives import A_MINUTE, Life
+
+Begin = Callable[..., Awaitable[Life]]
+
+A_DAY = timedelta(days=1)
+PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
+
+
+async def paid_until(life: Life) -> datetime:
+    return datetime.fromisoformat((await life.stands())["current_period_end"])
+
+
+async def test_a_pause_ends_on_its_date_and_gives_the_paid_days_back(begin: Begin) -> None:
+    life = await begin(**PAID_START)
+    await life.live(10 * A_DAY)
+    before, resumes_at = await paid_until(life), life.now + 60 * A_DAY
+
+    stands = await life.command("pause", resumes_at=resumes_at.isoformat())
+
+    assert (stands["status"], stands["access"]) == ("paused", "none")
+    assert datetime.fromisoformat(stands["resumes_at"]) == resumes_at.replace(microsecond=0) or stands["resumes_at"]
+    assert [one["action"] for one in stands["next_actions"]] == ["resume"]
+    paused_at = life.now
+    await life.live_until("resume")
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=1)
+    left = before - paused_at
+    assert abs(await paid_until(life) - (resumes_at + left)) < timedelta(minutes=2)
+    await life.live_until("begin_period")
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=2)
+    await life.live_until("renew")
+    await life.live(timedelta(hours=2))
+    assert await life.bills() == Counter(paid=3)
+    assert await life.mails() == Counter(converted=1, paused=1, resumed=1, receipt=3)
+
+
+async def test_a_pause_without_a_date_ends_when_the_customer_says_so(begin: Begin) -> None:
+    life = await begin(**PAID_START)
+    await life.command("pause")
+    assert await life.ahead() == []
+
+    await life.live(100 * A_DAY)
+    stands = await life.command("resume")
+
+    assert (stands["status"], stands["access"], stands["resumes_at"]) == ("active", "full", None)
+    assert await life.bills() == Counter(paid=1)
+    assert await life.refused("resume") == (409, "not_paused")
+
+
+async def test_a_pause_can_be_moved_and_a_date_in_the_past_is_none(begin: Begin) -> None:
+    life = await begin(**PAID_START)
+    later, latest = life.now + 10 * A_DAY, life.now + 20 * A_DAY
+    assert await life.refused("pause", resumes_at=(life.now - A_DAY).isoformat()) == (422, "malformed")
+    await life.command("pause", resumes_at=later.isoformat())
+
+    stands = await life.command("pause", resumes_at=latest.isoformat())
+
+    assert datetime.fromisoformat(stands["resumes_at"]) > later
+    await life.live(12 * A_DAY)
+    assert await life.status() == ("paused", "none")
+    await life.live_until("resume")
+    assert await life.status() == ("active", "full")
+
+
+async def test_a_paused_subscription_can_be_canceled_at_once(begin: Begin) -> None:
+    life = await begin(**PAID_START)
+    await life.command("pause")
+
+    await life.command("cancel")
+
+    assert await life.status() == ("canceled", "none")
+
+
+async def test_an_operator_can_hold_a_paused_subscription_and_gives_it_back_paused(begin: Begin) -> None:
+    life = await begin(**PAID_START)
+    await life.command("pause")
+    await life.command("suspend", reason="fraud check")
+    assert await life.refused("resume") == (409, "suspended_by_operator")
+
+    await life.command("reactivate", reason="all is well")
+
+    assert await life.status() == ("paused", "none")
+
+
+async def test_a_pause_at_the_minute_of_renewal_takes_the_money_once_or_not_at_all(begin: Begin) -> None:
+    life = await begin(**PAID_START)
+    await life.live_until("renew")
+
+    await life.command("pause")
+    await life.live(3 * A_DAY)
+
+    assert await life.status() == ("paused", "none")
+    paid = (await life.bills())["paid"]
+    await life.command("resume")
+    await life.live(2 * A_DAY)
+    assert await life.status() == ("active", "full")
+    assert (await life.bills())["paid"] == 2
+    assert paid in (1, 2)
+    assert await paid_until(life) > life.now
+
+
+async def test_trials_and_free_time_cannot_be_paused(begin: Begin) -> None:
+    life = await begin()
+    assert await life.refused("pause") == (409, "not_active")
+    await life.live(A_MINUTE)
