@@ -9,7 +9,7 @@ from temporalio.client import Client
 
 from domain.plans import Catalog
 from domain.policy import Policy
-from domain.ports import ProviderEvents
+from domain.ports import ProviderEvents, Quotes
 from storage.customers import Customers
 from storage.idempotency import IdempotencyKeys
 from storage.inbox import Inbox
@@ -29,6 +29,7 @@ class Parts:
     catalog: Catalog
     policy: Policy
     events: ProviderEvents
+    quotes: Quotes
     public_url: str
     secret_key: str
     brand: str = "Tenure"
@@ -58,7 +59,7 @@ class Stores:
             inbox,
             ApiKeys(engine),
             IdempotencyKeys(engine),
-            Delivery(parts.client, inbox, subscriptions),
+            Delivery(parts.client, inbox, subscriptions, parts.quotes.customer_of_charge),
             Trials(engine),
         )
 

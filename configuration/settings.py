@@ -127,7 +127,7 @@ class MigrateSettings(DatabaseSettings, TemporalSettings):
     """What `tenure migrate` needs."""
 
 
-class ApiSettings(SiteSettings, DatabaseSettings, TemporalSettings):
+class ApiSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
     """What `tenure api` needs."""
 
     stripe_webhook_secrets: WebhookSecrets = Field(

@@ -36,7 +36,22 @@ class NewAgreement:
     items: tuple[Item, ...]
 
 
-class Payments(Protocol):
+class Quotes(Protocol):
+    """What the API asks the provider while somebody waits for the answer. Nothing is changed by it.
+
+    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    """
+
+    async def quote(self, agreement_ref: str, items: tuple[Item, ...], at: datetime) -> Quote:
+        """What `change` with the same *items* and *at* would bill at once."""
+        ...
+
+    async def customer_of_charge(self, charge_ref: str) -> str:
+        """The customer at the provider who paid; empty when it is nobody known there."""
+        ...
+
+
+class Payments(Quotes, Protocol):
     """The provider that moves the money.
 
     Every method that changes something takes a `key` naming the business try: called again with the same key it
@@ -91,16 +106,8 @@ class Payments(Protocol):
         """
         ...
 
-    async def quote(self, agreement_ref: str, items: tuple[Item, ...], at: datetime) -> Quote:
-        """What `change` with the same *items* and *at* would bill at once. Changes nothing."""
-        ...
-
     async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
         """How money that went back stands now; *object_ref* is what the provider's message was about."""
-        ...
-
-    async def customer_of_charge(self, charge_ref: str) -> str:
-        """The customer at the provider who paid; empty when it is nobody known there."""
         ...
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:

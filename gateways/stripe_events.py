@@ -21,6 +21,10 @@ NEWS: Mapping[str, News] = {
     "customer.subscription.deleted": News.AGREEMENT_ENDED,
     "checkout.session.completed": News.CARD_GIVEN,
     "payment_method.automatically_updated": News.CARD_CHANGED,
+    "charge.refunded": News.REFUNDED,
+    "charge.dispute.created": News.DISPUTED,
+    "charge.dispute.updated": News.DISPUTED,
+    "charge.dispute.closed": News.DISPUTED,
 }
 """The events that can tell a subscription something new; all others are kept and passed over."""
 
@@ -44,6 +48,7 @@ class StripeEvents:
                 object_id=str(found.get("id") or ""),
                 customer_ref=_customer_of(found),
                 news=NEWS.get(event["type"]),
+                charge_ref=_charge_of(found),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Rejected(f"this is no Stripe event: {error!r}", code="bad_event") from error
@@ -66,11 +71,20 @@ class StripeEvents:
         raise Rejected("the signature matches no webhook secret", code="bad_signature")
 
 
+def _charge_of(found: Mapping[str, Any]) -> str:
+    """The charge that a dispute, which has no customer, is of."""
+    return _id_of(found.get("charge")) if found.get("object") == "dispute" else ""
+
+
 def _customer_of(found: Mapping[str, Any]) -> str:
     if found.get("object") == "customer":
         return str(found.get("id") or "")
-    customer = found.get("customer")
-    return str((customer.get("id") if isinstance(customer, dict) else customer) or "")
+    return _id_of(found.get("customer"))
+
+
+def _id_of(thing: Any) -> str:
+    """The id of what is told by its id or expanded."""
+    return str((thing.get("id") if isinstance(thing, dict) else thing) or "")
 
 
 def _named(name: Any) -> str:

@@ -1,68 +1,53 @@
-"""The sandbox's controls over HTTP: time, cards, faults, Stripe's side of disputes and refunds, and the mailbox."""
+"""The sandbox's controls over HTTP: time, faults, the bank, and the mailbox."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Protocol
 
 from fastapi import FastAPI, HTTPException, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from sandbox.control_bank import bank_routes
+from sandbox.control_parts import Body, Done, tell
 from sandbox.lives import UnknownSubscriptionError
 from sandbox.mailbox import Mailbox, MailFaults, Message, mailbox_routes
 from sandbox.stripe import StripeSimulator
 from sandbox.travel import NotSettledError
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Travel(_Body):
+class Travel(Body):
     subscription: str
     seconds: Annotated[float, Field(gt=0, le=10 * 366 * 86400)]
 
 
-class Arrived(_Body):
+class Arrived(Body):
     now: datetime
 
 
-class CardAnswers(_Body):
-    customer: str
-    answers: Annotated[list[str], Field(min_length=1)]
-
-
-class OfCustomer(_Body):
-    customer: str
-
-
-class WebhookFaults(_Body):
+class WebhookFaults(Body):
     drop: float | bool = False
     duplicate: float | bool = False
     reorder: float | bool = False
     delay_s: float = 0
 
 
-class StripeFaults(_Body):
+class StripeFaults(Body):
     error_rate: float = 0
     status: int = 500
     timeout_after_commit: int | bool = False
 
 
-class SmtpFaults(_Body):
+class SmtpFaults(Body):
     refuse: float | bool = False
     slow_s: float = 0
 
 
-class Faults(_Body):
+class Faults(Body):
     """What is left out is healed."""
 
     webhooks: WebhookFaults = WebhookFaults()
     stripe: StripeFaults = StripeFaults()
     smtp: SmtpFaults = SmtpFaults()
-
-
-class Done(_Body):
-    status: Literal["ok"] = "ok"
 
 
 class Journey(Protocol):
@@ -77,6 +62,7 @@ def control_app(
     """The control server; loopback only, it knows no keys."""
     app = FastAPI(title="Tenure sandbox")
     app.include_router(mailbox_routes(mailbox))
+    app.include_router(bank_routes(simulator, is_customer))
 
     @app.get("/messages")
     async def messages(to: Annotated[str | None, Query()] = None) -> list[Message]:
@@ -91,34 +77,10 @@ def control_app(
         except NotSettledError as error:
             raise HTTPException(504, str(error)) from error
 
-    @app.post("/card")
-    async def card(body: CardAnswers) -> Done:
-        if not await is_customer(body.customer):
-            raise HTTPException(422, f"nobody has signed up as {body.customer!r}: give a customer's external_id")
-        _tell(lambda: simulator.set_card_answers(body.customer, body.answers))
-        return Done()
-
     @app.post("/faults")
     async def faults(body: Faults) -> Done:
-        _tell(lambda: simulator.set_faults(body.webhooks.model_dump(), body.stripe.model_dump()))
+        tell(lambda: simulator.set_faults(body.webhooks.model_dump(), body.stripe.model_dump()))
         mailbox.faults = MailFaults(**body.smtp.model_dump())
         return Done()
 
-    @app.post("/dispute")
-    async def dispute(body: OfCustomer) -> Done:
-        _tell(lambda: simulator.dispute(body.customer))
-        return Done()
-
-    @app.post("/refund")
-    async def refund(body: OfCustomer) -> Done:
-        _tell(lambda: simulator.refund(body.customer))
-        return Done()
-
     return app
-
-
-def _tell(what: Callable[[], object]) -> None:
-    try:
-        what()
-    except (LookupError, ValueError) as error:
-        raise HTTPException(422, str(error)) from error

@@ -75,6 +75,21 @@ class Product:
         """Decide how the card on file answers the next charges; the last answer stays."""
         _answer(await self._sandbox.post("/card", json={"customer": external_id, "answers": list(answers)}))
 
+    async def card_expires(self, external_id: str, month: int, year: int, *, announced: bool = False) -> None:
+        """Give the card on file another date; *announced* when Stripe tells of it, as of an automatic update."""
+        path = "/card-update" if announced else "/card-expiry"
+        body = {"customer": external_id, "exp_month": month, "exp_year": year}
+        _answer(await self._sandbox.post(path, json=body))
+
+    async def dispute(self, external_id: str, status: str = "opened") -> None:
+        """Let the customer's bank dispute the latest charge (`opened`, `inquiry`), or decide (`won`, `lost`)."""
+        _answer(await self._sandbox.post("/dispute", json={"customer": external_id, "status": status}))
+
+    async def refund(self, external_id: str, amount: int | None = None) -> None:
+        """Refund the latest charge at Stripe: all that is left of it, or so many cents."""
+        body = {"customer": external_id} | ({} if amount is None else {"amount": amount})
+        _answer(await self._sandbox.post("/refund", json=body))
+
     async def faults(self, **faults: Any) -> None:
         _answer(await self._sandbox.post("/faults", json=faults))
 

@@ -163,11 +163,12 @@ async def _build_on(
     stripe = await exits.enter_async_context(connected(secrets.stripe_key, ground.simulator.base_url))
     await push(stripe, catalog)
     # Stopped in the reverse order: no new requests first, then the workers finish, then Stripe falls silent.
-    parts = _worker_parts(ground, secrets, StripePayments(stripe), api_url)
+    payments = StripePayments(stripe)
+    parts = _worker_parts(ground, secrets, payments, api_url)
     workers = build_workers(ground.client, parts, finish_within=FINISH_WITHIN)
     await exits.enter_async_context(at_work(workers))
     await ensure_schedules(ground.client)
-    api = create_app(_api_parts(skipper.client, ground.engine, secrets, catalog, policy, api_url))
+    api = create_app(_api_parts(skipper.client, ground.engine, secrets, payments, catalog, policy, api_url))
     await exits.enter_async_context(serve(api, port=api_port))
     ground.simulator.webhook_url = f"{api_url}/webhooks/stripe"
     await ground.simulator.start()
@@ -183,7 +184,13 @@ async def _build_on(
 
 
 def _api_parts(
-    client: Client, engine: AsyncEngine, secrets: Secrets, catalog: Catalog, policy: Policy, api_url: str
+    client: Client,
+    engine: AsyncEngine,
+    secrets: Secrets,
+    payments: StripePayments,
+    catalog: Catalog,
+    policy: Policy,
+    api_url: str,
 ) -> ApiParts:
     return ApiParts(
         client=client,
@@ -191,6 +198,7 @@ def _api_parts(
         catalog=catalog,
         policy=policy,
         events=StripeEvents([secrets.webhook_secret]),
+        quotes=payments,
         public_url=api_url,
         secret_key=secrets.secret_key,
     )
@@ -209,7 +217,9 @@ def _worker_parts(ground: _Ground, secrets: Secrets, payments: StripePayments, a
         mails=PostgresMails(ground.engine),
         payments=payments,
         mailer=delivery,
-        inbox=InboxActivities(Delivery(ground.client, Inbox(ground.engine), Subscriptions(ground.engine))),
+        inbox=InboxActivities(
+            Delivery(ground.client, Inbox(ground.engine), Subscriptions(ground.engine), payments.customer_of_charge)
+        ),
     )
 
 

@@ -1,6 +1,8 @@
 """The webhook inbox: every event is kept once before it is answered, and handled later if not at once."""
 
-from sqlalchemy import func, select, update
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -27,6 +29,7 @@ class Inbox:
                 news=event.news.value if event.news else None,
                 object_id=event.object_id,
                 customer_ref=event.customer_ref,
+                charge_ref=event.charge_ref,
                 body=body,
             )
             .on_conflict_do_nothing()
@@ -53,12 +56,9 @@ class Inbox:
         )
         async with transaction(self._engine) as connection:
             rows = (await connection.execute(wanted)).all()
-        return [
-            WaitingEvent(
-                ProviderEvent(
-                    row.event_id, row.type, row.object_id, row.customer_ref, News(row.news) if row.news else None
-                ),
-                row.received_at,
-            )
-            for row in rows
-        ]
+        return [WaitingEvent(_event_of(row), row.received_at) for row in rows]
+
+
+def _event_of(row: Row[Any]) -> ProviderEvent:
+    news = News(row.news) if row.news else None
+    return ProviderEvent(row.event_id, row.type, row.object_id, row.customer_ref, news, row.charge_ref)

@@ -207,6 +207,7 @@ webhook_inbox = Table(
     Column("news", Text),
     Column("object_id", Text, nullable=False),
     Column("customer_ref", Text, nullable=False),
+    Column("charge_ref", Text, nullable=False, server_default=""),
     Column("body", LargeBinary, nullable=False),
     _made_at("received_at"),
     Column("handled_at", _MOMENT),

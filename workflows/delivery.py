@@ -1,14 +1,14 @@
 """Bringing the provider's messages to the subscriptions they are about: by the API at once, by the sweeper later."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.errors import GatewayUnavailable
+from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.names import subscription_workflow_id
 from domain.news import Hint
 from domain.ports import ProviderEvent, WaitingEvent
@@ -16,6 +16,9 @@ from workflows.subscription import SubscriptionWorkflow
 
 SIGNAL_WITHIN = 3.0
 """Seconds in which Temporal must take a signal; the provider waits for our answer meanwhile."""
+
+ANSWER_WITHIN = 5.0
+"""Seconds in which the provider must tell whose a charge is."""
 
 FAILURES_BORNE = 5
 """In one sweep, before it gives up."""
@@ -43,18 +46,32 @@ class Addresses(Protocol):
 
 
 class Delivery:
-    """Delivers messages of the provider. Safe to repeat: a workflow hears each message once, by its event id."""
+    """Delivers messages of the provider. Safe to repeat: a workflow hears each message once, by its event id.
 
-    def __init__(self, client: Client, inbox: Inbox, addresses: Addresses) -> None:
+    Args:
+        whose: the provider's customer who paid a charge, empty for nobody, for messages that name only the charge;
+            without it such messages wait for a delivery that has it.
+
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        inbox: Inbox,
+        addresses: Addresses,
+        whose: Callable[[str], Awaitable[str]] | None = None,
+    ) -> None:
         self._client = client
         self._inbox = inbox
         self._addresses = addresses
+        self._whose = whose
 
     async def deliver(self, event: ProviderEvent, received_at: datetime) -> bool:
         """Bring one message to whom it concerns; False when that has to wait until its customer is known.
 
         Raises:
-            GatewayUnavailable: Temporal did not take it; it stays undelivered.
+            GatewayUnavailable: Temporal did not take it, or the provider does not tell now whose it is; it stays
+                undelivered.
         """
         outcome = await self._outcome(event, received_at)
         if outcome is None:
@@ -85,14 +102,36 @@ class Delivery:
     async def _outcome(self, event: ProviderEvent, received_at: datetime) -> str | None:
         if event.news is None:
             return "passed over: says nothing new to a subscription"
-        if not event.customer_ref:
-            return "passed over: concerns no customer"
-        subscription = await self._addresses.of_customer_ref(event.customer_ref)
+        try:
+            customer_ref = await self._customer_of(event)
+        except GatewayRefused as error:
+            return f"passed over: the provider does not tell whose it is ({error.code})"
+        if customer_ref is None:
+            return None
+        hint = Hint(event.id, event.news, event.object_id)
+        return (
+            await self._tell(customer_ref, hint, received_at) if customer_ref else "passed over: concerns no customer"
+        )
+
+    async def _tell(self, customer_ref: str, hint: Hint, received_at: datetime) -> str | None:
+        subscription = await self._addresses.of_customer_ref(customer_ref)
         if subscription is not None:
-            return await self._signal(subscription, Hint(event.id, event.news, event.object_id))
+            return await self._signal(subscription, hint)
         if datetime.now(UTC) - received_at < UNKNOWN_FOR:
             return None
         return "passed over: the customer is not known here"
+
+    async def _customer_of(self, event: ProviderEvent) -> str | None:
+        """Empty when it concerns nobody, None when we cannot know."""
+        if event.customer_ref or not event.charge_ref:
+            return event.customer_ref
+        if self._whose is None:
+            return None
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await self._whose(event.charge_ref)
+        except TimeoutError as error:
+            raise GatewayUnavailable("the provider did not tell in time whose a charge is") from error
 
     async def _signal(self, subscription: str, hint: Hint) -> str:
         handle = self._client.get_workflow_handle(subscription_workflow_id(subscription))

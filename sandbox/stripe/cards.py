@@ -87,10 +87,14 @@ class TestCard:
     on_attach: str = OK
     on_charge: str = OK
     expires_in_years: int = 4
+    everybodys: bool = False
+    """Whether it is one and the same card whoever gives it; else each customer has one of their own."""
 
 
 TEST_CARDS = {
     "pm_card_visa": TestCard(),
+    # Ours, not Stripe's: a card that several people give.
+    "pm_card_visa_shared": TestCard(everybodys=True),
     "pm_card_visa_debit": TestCard(last4="5556"),
     "pm_card_mastercard": TestCard("mastercard", "4444"),
     "pm_card_mastercard_debit": TestCard("mastercard", "8210"),

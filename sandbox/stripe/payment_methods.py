@@ -1,5 +1,6 @@
 """Payment methods: test cards that get attached to customers."""
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +36,8 @@ def attach_to(world: World, reference: str, customer: str, *, in_path: bool = Fa
         raise missing_resource("PaymentMethod", reference, param="payment_method", status=404 if in_path else 400)
     if card.on_attach != OK:
         raise StripeFailure(402, "card_error", ran=True, **Decline(card.on_attach).as_error())
-    method = _new_method(card, customer, world.now(customer), set_up)
+    owner = "everybody" if card.everybodys else world.clocks.name(customer)
+    method = _new_method(card, _fingerprint(reference, owner), customer, world.now(customer), set_up)
     world.store.save(method)
     world.events.emit("payment_method.attached", method, customer=customer)
     return method
@@ -52,7 +54,12 @@ def _attach_again(method: Object, customer: str) -> Object:
     raise invalid("The payment method you provided has already been attached to a customer.")
 
 
-def _new_method(card: TestCard, customer: str, now: int, set_up: bool) -> Object:
+def _fingerprint(name: str, owner: str) -> str:
+    """The same for a card that is given again. A test name stands for another card for each customer."""
+    return hashlib.sha256(f"{name} of {owner}".encode()).hexdigest()[:16]
+
+
+def _new_method(card: TestCard, fingerprint: str, customer: str, now: int, set_up: bool) -> Object:
     return {
         "id": new_id("pm"),
         "object": "payment_method",
@@ -69,7 +76,7 @@ def _new_method(card: TestCard, customer: str, now: int, set_up: bool) -> Object
             "display_brand": card.brand,
             "exp_month": 12,
             "exp_year": datetime.fromtimestamp(now, UTC).year + card.expires_in_years,
-            "fingerprint": f"sandbox{card.brand}{card.last4}",
+            "fingerprint": fingerprint,
             "funding": "credit",
             "generated_from": None,
             "last4": card.last4,
@@ -111,6 +118,18 @@ def _forget_default(world: World, customer: str, reference: str) -> None:
         owner["invoice_settings"]["default_payment_method"] = None
         world.store.save(owner)
         world.events.emit("customer.updated", owner, customer=customer, before=changes(before, owner))
+
+
+def change_expiry(world: World, reference: str, month: int, year: int, *, announced: bool) -> Object:
+    """Its bank has given the card another date; *announced* when the card networks have told Stripe of it."""
+    method = world.named("payment_method", reference)
+    before = shown(method)
+    method["card"].update(exp_month=month, exp_year=year)
+    world.store.save(method)
+    if announced:
+        changed = changes(before, method)
+        world.events.emit("payment_method.automatically_updated", method, customer=method["customer"], before=changed)
+    return method
 
 
 def list_of_customer(world: World, ids: Params, params: Params) -> Object:

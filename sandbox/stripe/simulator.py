@@ -20,7 +20,7 @@ from sandbox.stripe.events import Events, shown
 from sandbox.stripe.expand import STRIPES_DEEPEST
 from sandbox.stripe.faults import ApiFaults, Faults, WebhookFaults
 from sandbox.stripe.passing_time import catch_up
-from sandbox.stripe.payment_methods import default_of
+from sandbox.stripe.payment_methods import change_expiry, default_of
 from sandbox.stripe.store import Object, Store
 from sandbox.stripe.webhooks import Deliverer
 from sandbox.stripe.world import World
@@ -241,6 +241,21 @@ class StripeSimulator:
             if amount is not None and not 0 < amount <= left:
                 raise ValueError(f"{amount} cannot be refunded: {left} is left of the charge, in cents")
             return shown(reversals.refund_charge(self._world, charge, amount or left, {}))
+
+    def set_card_expiry(self, customer: str, month: int, year: int, *, announced: bool) -> Object:
+        """Give the card on file another date; with an event when it is *announced*, as an automatic update is.
+
+        Raises:
+            LookupError: Stripe knows no such customer.
+            ValueError: they have no card on file.
+
+        """
+        with self._store.transaction():
+            self._known(customer)
+            card = self._card_on_file(customer)
+            if card is None:
+                raise ValueError(f"{customer!r} has no card on file")
+            return shown(change_expiry(self._world, card, month, year, announced=announced))
 
     def complete_checkout(self, session_id: str, payment_method: str = "pm_card_visa") -> Object:
         """What a customer does on the checkout page; done twice it is done once.

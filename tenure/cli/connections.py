@@ -12,7 +12,7 @@ from activities.inbox import InboxActivities
 from api.parts import Parts as ApiParts
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
-from configuration.settings import ApiSettings, DatabaseSettings, TemporalSettings, WorkerSettings
+from configuration.settings import ApiSettings, DatabaseSettings, StripeSettings, TemporalSettings, WorkerSettings
 from domain.errors import GatewayUnavailable
 from domain.links import pay_url
 from gateways.mail_delivery import MailDelivery
@@ -78,34 +78,45 @@ def _tls(settings: TemporalSettings) -> TLSConfig | bool:
     return TLSConfig(server_root_ca_cert=server_ca, client_cert=cert, client_private_key=key)
 
 
-def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) -> ApiParts:
-    """What the API is put together from.
+@asynccontextmanager
+async def stripe_payments(settings: StripeSettings) -> AsyncIterator[StripePayments]:
+    """The payments port on Stripe, while the block runs; it connects when it is first used."""
+    async with connected(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base) as client:
+        yield StripePayments(client)
+
+
+@asynccontextmanager
+async def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) -> AsyncIterator[ApiParts]:
+    """What the API is put together from, while the block runs.
 
     Raises:
         ConfigurationError: the catalog or the policy cannot be used.
     """
-    return ApiParts(
-        client=client,
-        engine=engine,
-        catalog=load_catalog(settings.catalog),
-        policy=load_policy(settings.policy),
-        events=StripeEvents([secret.get_secret_value() for secret in settings.stripe_webhook_secrets]),
-        public_url=settings.public_url,
-        secret_key=settings.secret_key.get_secret_value(),
-        brand=settings.brand_name,
-    )
+    async with stripe_payments(settings) as payments:
+        yield ApiParts(
+            client=client,
+            engine=engine,
+            catalog=load_catalog(settings.catalog),
+            policy=load_policy(settings.policy),
+            events=StripeEvents([secret.get_secret_value() for secret in settings.stripe_webhook_secrets]),
+            quotes=payments,
+            public_url=settings.public_url,
+            secret_key=settings.secret_key.get_secret_value(),
+            brand=settings.brand_name,
+        )
 
 
 @asynccontextmanager
 async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEngine) -> AsyncIterator[WorkerParts]:
     """What the workers work with, while the block runs."""
-    async with connected(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base) as stripe:
+    async with stripe_payments(settings) as payments:
+        delivery = Delivery(client, Inbox(engine), Subscriptions(engine), payments.customer_of_charge)
         yield WorkerParts(
             records=PostgresRecords(engine),
             mails=PostgresMails(engine),
-            payments=StripePayments(stripe),
+            payments=payments,
             mailer=mail_delivery(settings),
-            inbox=InboxActivities(Delivery(client, Inbox(engine), Subscriptions(engine))),
+            inbox=InboxActivities(delivery),
         )
 
 

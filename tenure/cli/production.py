@@ -92,8 +92,8 @@ async def _serve() -> None:
     _configure_logs(settings)
     # Temporal and PostgreSQL may come later: `/readyz` tells whether they are there.
     client = await temporal(settings, lazy=True)
-    async with database(settings) as engine:
-        app = create_app(api_parts(settings, client, engine))
+    async with database(settings) as engine, api_parts(settings, client, engine) as parts:
+        app = create_app(parts)
         config = uvicorn.Config(
             app, host=settings.api_host, port=settings.api_port, log_config=None, access_log=False, server_header=False
         )

@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from gateways.stripe import StripePayments
+from gateways.stripe_http import connected
 from sandbox.stack import Stack
 from storage.keys import Role
 from tests.harness.callers import Caller
@@ -22,6 +24,13 @@ async def stranger(stack: Stack) -> AsyncIterator[Caller]:
     """Holds no key."""
     async with Caller.holding(stack, None) as caller:
         yield caller
+
+
+@pytest.fixture(scope="session")
+async def looked_up(stack: Stack) -> AsyncIterator[StripePayments]:
+    """The provider, for APIs besides the stack's own; it does not let them in."""
+    async with connected("sk_test_of_nobody", stack.addresses.stripe_url) as client:
+        yield StripePayments(client)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from api.app import create_app
 from api.parts import Parts
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
+from gateways.stripe import StripePayments
 from gateways.stripe_events import StripeEvents
 from sandbox.processes import free_port
 from sandbox.serving import serve
@@ -102,7 +103,7 @@ async def test_what_is_answered_is_as_described(description: dict[str, Any], adm
 
 
 @pytest.fixture(scope="module")
-async def cut_off(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+async def cut_off(stack: Stack, looked_up: StripePayments) -> AsyncIterator[httpx.AsyncClient]:
     """An API whose database is gone."""
     engine = create_engine_from_url(f"postgresql://nobody:hunter2@127.0.0.1:{free_port()}/none")
     parts = Parts(
@@ -111,6 +112,7 @@ async def cut_off(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
         catalog=load_catalog(CATALOG),
         policy=load_policy(POLICY),
         events=StripeEvents(["whsec_known"]),
+        quotes=looked_up,
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
     )

@@ -17,11 +17,14 @@ from api.app import create_app
 from api.parts import Parts
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
+from domain.names import LIFECYCLE_QUEUE
+from gateways.stripe import StripePayments
 from gateways.stripe_events import StripeEvents
 from sandbox.serving import serve
 from sandbox.stack import Stack
 from tests.harness.callers import Caller, problem_of, written
 from tests.harness.lives import CATALOG, POLICY
+from workflows.sweep import SweepWebhooksWorkflow
 
 PATH = "/webhooks/stripe"
 
@@ -144,8 +147,41 @@ async def test_an_event_of_a_customer_reaches_their_subscription_and_lies_do_no_
     assert (await admin.subscription(made["id"]))["status"] == "trialing"
 
 
+async def a_dispute_of(stack: Stack, admin: Caller, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A paid subscription, and Stripe's message that its charge is disputed, which names no customer."""
+    made = await admin.signed_up(name, payment_method="pm_card_visa", trial_days=0)
+    dispute = stack.simulator.dispute(name)
+    assert "customer" not in dispute
+    return made, an_event("charge.dispute.created") | {"data": {"object": dispute}}
+
+
+async def test_a_dispute_finds_its_subscription_by_the_charge(
+    stack: Stack, admin: Caller, stranger: Caller, name: str
+) -> None:
+    made, event = await a_dispute_of(stack, admin, name)
+    body = json.dumps(event).encode()
+
+    answer = await stranger.send(PATH, body, **{"Stripe-Signature": signed(body, stack.addresses.webhook_secret)})
+
+    assert answer.status_code == 200
+    assert await kept(stack, event["id"]) == [f"delivered to subscription {made['id']}"]
+
+
+async def test_a_dispute_is_delivered_later_when_the_provider_does_not_tell_whose_it_is(
+    stack: Stack, admin: Caller, rotating: httpx.AsyncClient, name: str
+) -> None:
+    made, event = await a_dispute_of(stack, admin, name)
+    body = json.dumps(event).encode()
+
+    answer = await rotating.post(PATH, content=body, headers={"Stripe-Signature": signed(body, "whsec_new")})
+
+    assert answer.status_code == 200
+    await stack.client.execute_workflow(SweepWebhooksWorkflow.run, id=f"sweep-for-{name}", task_queue=LIFECYCLE_QUEUE)
+    assert await kept(stack, event["id"]) == [f"delivered to subscription {made['id']}"]
+
+
 @pytest.fixture(scope="module")
-async def rotating(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+async def rotating(stack: Stack, looked_up: StripePayments) -> AsyncIterator[httpx.AsyncClient]:
     """An API that takes two secrets, as while one is being replaced."""
     parts = Parts(
         client=stack.client,
@@ -153,6 +189,7 @@ async def rotating(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
         catalog=load_catalog(CATALOG),
         policy=load_policy(POLICY),
         events=StripeEvents(["whsec_old", "whsec_new"]),
+        quotes=looked_up,
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
     )

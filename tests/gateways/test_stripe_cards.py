@@ -72,6 +72,30 @@ async def test_a_customer_whom_stripe_knows_is_not_made_again(till: Till) -> Non
     assert await till.customers() == 1
 
 
+async def test_a_card_is_known_again_by_its_fingerprint(till: Till) -> None:
+    ada = await till.wallet("ada", "pm_card_visa_shared")
+    grace = await till.wallet("grace", "pm_card_visa_shared")
+    own = await till.payments.put_card(ada.customer_ref, "", "pm_card_visa", key="k/1")
+    again = await till.payments.put_card(ada.customer_ref, "", "pm_card_visa", key="k/2")
+
+    assert ada.card is not None
+    assert grace.card is not None
+    assert ada.card.fingerprint == grace.card.fingerprint != ""
+    assert own.ref != again.ref
+    assert own.fingerprint == again.fingerprint != ada.card.fingerprint
+
+
+async def test_a_card_on_file_is_seen_with_the_date_that_its_bank_has_given_it(till: Till) -> None:
+    wallet, begun = await till.sold()
+    till.simulator.set_card_expiry("ada", 5, 2035, announced=True)
+
+    card = (await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")).card
+
+    assert card is not None
+    assert wallet.card is not None
+    assert (card.ref, card.exp_month, card.exp_year) == (wallet.card.ref, 5, 2035)
+
+
 async def test_a_card_on_file_is_seen_when_it_was_never_made_the_default(till: Till) -> None:
     wallet = await till.wallet(card=None)
     await till.client.v1.payment_methods.attach_async("pm_card_amex", {"customer": wallet.customer_ref})

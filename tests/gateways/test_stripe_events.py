@@ -25,7 +25,11 @@ SAYS = {
     "payment_method.automatically_updated": News.CARD_CHANGED,
     "invoice.created": None,
     "customer.subscription.updated": None,
-    "charge.refunded": None,
+    "charge.refunded": News.REFUNDED,
+    "charge.dispute.created": News.DISPUTED,
+    "charge.dispute.updated": News.DISPUTED,
+    "charge.dispute.closed": News.DISPUTED,
+    "charge.dispute.funds_withdrawn": None,
     "something.stripe.thinks.of.later": None,
 }
 
@@ -61,6 +65,13 @@ def test_an_event_is_read_by_its_type(kind: str, news: News | None) -> None:
 )
 def test_the_customer_is_found_when_told(found: dict[str, Any], customer_ref: str) -> None:
     assert read(an_event(**found)).customer_ref == customer_ref
+
+
+@pytest.mark.parametrize("charge", ["ch_1", {"id": "ch_1", "object": "charge"}])
+def test_a_dispute_names_its_charge_instead(charge: Any) -> None:
+    event = read(an_event("charge.dispute.created", id="du_1", object="dispute", customer=None, charge=charge))
+
+    assert event == ProviderEvent("evt_1", "charge.dispute.created", "du_1", "", News.DISPUTED, "ch_1")
 
 
 def test_an_object_without_an_id_is_read_too() -> None:
@@ -153,6 +164,8 @@ async def test_the_events_of_a_life_are_read_as_they_come(till: Till) -> None:
     page = await till.payments.open_checkout(wallet.customer_ref, "s", back, back, key="checkout/1")
     session = page.rpartition("/")[2]
     till.simulator.complete_checkout(session)
+    refund = till.simulator.refund("ada", 100)
+    disputes = [till.simulator.dispute("ada", turn)["id"] for turn in ("inquiry", "opened", "lost")]
     await till.payments.end(agreement, bill, key="end")
 
     listed = await till.client.v1.events.list_async({"limit": 100})
@@ -164,7 +177,10 @@ async def test_the_events_of_a_life_are_read_as_they_come(till: Till) -> None:
         (News.BILL_PAID, first),
         (News.BILL_FAILED, bill),
         (News.CARD_GIVEN, session),
+        (News.REFUNDED, refund["charge"]),
+        *((News.DISPUTED, dispute) for dispute in disputes),
         (News.BILL_CLOSED, bill),
         (News.AGREEMENT_ENDED, agreement),
     ]
-    assert {event.customer_ref for event in told} == {wallet.customer_ref}
+    named = {event.customer_ref or await till.payments.customer_of_charge(event.charge_ref) for event in told}
+    assert named == {wallet.customer_ref}

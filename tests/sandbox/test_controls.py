@@ -4,12 +4,14 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from sandbox.product import Product
 from sandbox.stack import Stack
 
 pytestmark = pytest.mark.usefixtures("healed")
 
+SETTLE_WITHIN = 20.0
 WRONG: list[tuple[str, dict[str, Any], int, str]] = [
     ("/travel", {"subscription": "5c1f2f0e-0000-4000-8000-000000000001", "seconds": 60}, 404, "no subscription"),
     ("/travel", {"subscription": "no id at all", "seconds": 60}, 404, "no subscription"),
@@ -20,7 +22,13 @@ WRONG: list[tuple[str, dict[str, Any], int, str]] = [
     ("/faults", {"stripe": {"error_rate": 2}}, 422, "error_rate"),
     ("/faults", {"weather": {"rain": True}}, 422, "weather"),
     ("/dispute", {"customer": "nobody"}, 422, "no customer 'nobody'"),
+    ("/dispute", {"customer": "controlled", "status": "won"}, 422, "has no open dispute"),
+    ("/dispute", {"customer": "controlled", "status": "settled"}, 422, "status"),
     ("/refund", {"customer": "nobody"}, 422, "no customer 'nobody'"),
+    ("/refund", {"customer": "controlled", "amount": 4901}, 422, "4900 is left of the charge"),
+    ("/refund", {"customer": "controlled", "amount": 0}, 422, "amount"),
+    ("/card-expiry", {"customer": "nobody", "exp_month": 1, "exp_year": 2031}, 422, "no customer 'nobody'"),
+    ("/card-update", {"customer": "controlled", "exp_month": 13, "exp_year": 2031}, 422, "exp_month"),
 ]
 
 
@@ -65,3 +73,39 @@ async def test_travelling_answers_with_the_time_that_the_subscription_then_has(
 
     assert first[:10] < again[:10]
     assert again.endswith("Z")
+
+
+async def test_a_charge_can_go_back_in_parts_and_be_disputed(stack: Stack, product: Product) -> None:
+    await product.sign_up("going-back", trial_days=0, payment_method="pm_card_visa")
+
+    await product.refund("going-back", 900)
+    await product.dispute("going-back", "inquiry")
+    await product.dispute("going-back")
+    await product.dispute("going-back", "lost")
+
+    kinds = ["charge.refunded", "charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed"]
+    assert await stack.simulator.webhooks_settled("going-back", SETTLE_WITHIN)
+    assert await heard(stack, "going-back", kinds) == kinds
+
+
+async def test_a_card_can_be_renewed_by_its_bank_with_a_word_or_without(stack: Stack, product: Product) -> None:
+    await product.sign_up("renewing", payment_method="pm_card_visa")
+    kind = "payment_method.automatically_updated"
+
+    await product.card_expires("renewing", 3, 2031)
+    assert await heard(stack, "renewing", [kind]) == []
+    await product.card_expires("renewing", 5, 2035, announced=True)
+
+    assert await stack.simulator.webhooks_settled("renewing", SETTLE_WITHIN)
+    assert await heard(stack, "renewing", [kind]) == [kind]
+
+
+async def heard(stack: Stack, customer: str, kinds: list[str]) -> list[str]:
+    """Which events of these kinds have reached a customer's subscription, in their order."""
+    query = text(
+        "SELECT i.type FROM webhook_inbox i JOIN subscriptions s ON i.outcome = 'delivered to subscription ' || s.id"
+        " JOIN customers c ON c.id = s.customer WHERE c.external_id = :customer ORDER BY i.received_at"
+    )
+    async with stack.engine.connect() as connection:
+        found = [row.type for row in await connection.execute(query, {"customer": customer})]
+    return [kind for kind in found if kind in kinds]

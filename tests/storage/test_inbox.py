@@ -19,7 +19,7 @@ async def inbox(ledger: Ledger) -> Inbox:
 
 
 def an_event(id_: str = "evt_1", news: News | None = News.BILL_PAID) -> ProviderEvent:
-    return ProviderEvent(id_, "invoice.paid", "in_1", "cus_1", news)
+    return ProviderEvent(id_, "invoice.paid", "in_1", "cus_1", news, "ch_1")
 
 
 async def test_an_event_is_kept_with_its_very_bytes(ledger: Ledger, inbox: Inbox) -> None:

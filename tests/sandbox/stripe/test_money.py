@@ -59,6 +59,44 @@ async def test_every_attached_test_card_is_a_payment_method_of_its_own(shop: Sho
     assert customer["invoice_settings"]["default_payment_method"] is None
 
 
+async def test_a_test_card_is_everybodys_own_but_for_the_shared_one(shop: Shop) -> None:
+    async def fingerprint(name: str, card: str) -> str:
+        customer = await shop.customer(name, card)
+        (method,) = (await shop.client.v1.customers.payment_methods.list_async(customer)).data
+        assert method.card
+        return str(method.card.fingerprint)
+
+    own = [await fingerprint(name, "pm_card_visa") for name in ("ada", "grace")]
+    shared = [await fingerprint(name, "pm_card_visa_shared") for name in ("ada", "grace")]
+
+    assert len({*own, *shared}) == 3
+    assert shared[0] == shared[1]
+    assert await fingerprint("ada", "pm_card_visa") == own[0]
+    assert await fingerprint("ada", "pm_card_mastercard") != own[0]
+
+
+async def test_a_bank_gives_a_card_another_date_with_a_word_or_without(shop: Shop, inbox: Inbox) -> None:
+    ada = await shop.customer()
+
+    silent = shop.simulator.set_card_expiry("ada", 3, 2031, announced=False)
+    told = shop.simulator.set_card_expiry("ada", 5, 2035, announced=True)
+
+    assert [(each["card"]["exp_month"], each["card"]["exp_year"]) for each in (silent, told)] == [(3, 2031), (5, 2035)]
+    (method,) = (await shop.client.v1.customers.payment_methods.list_async(ada)).data
+    assert method.card
+    assert (method.id, method.card.exp_month, method.card.exp_year) == (told["id"], 5, 2035)
+    assert await shop.simulator.webhooks_settled("ada", SETTLE_WITHIN)
+    assert inbox.kinds.count("payment_method.automatically_updated") == 1
+    assert inbox.events[-1]["data"]["previous_attributes"]["card"]["exp_year"] == 2031
+
+
+async def test_there_is_no_date_without_a_card(shop: Shop) -> None:
+    await shop.customer(card=None)
+
+    with pytest.raises(ValueError, match="'ada' has no card on file"):
+        shop.simulator.set_card_expiry("ada", 3, 2031, announced=True)
+
+
 async def test_a_card_of_somebody_else_is_refused(shop: Shop) -> None:
     ada, grace = await shop.customer("ada"), await shop.customer("grace")
     stolen = await shop.new_card(grace)
@@ -211,6 +249,57 @@ async def test_a_dispute_is_told_by_webhook(shop: Shop, inbox: Inbox) -> None:
     assert charge.disputed
     assert await shop.simulator.webhooks_settled("ada", SETTLE_WITHIN)
     assert inbox.kinds[-1] == "charge.dispute.created"
+    found = plain(await shop.client.v1.disputes.retrieve_async(dispute["id"]))
+    assert (found["status"], found["amount"], found["charge"]) == ("needs_response", 4900, charge.id)
+
+
+@pytest.mark.parametrize(
+    ("turns", "status", "events"),
+    [
+        (["opened", "won"], "won", ["created", "closed"]),
+        (["opened", "lost"], "lost", ["created", "closed"]),
+        (["inquiry"], "warning_needs_response", ["created"]),
+        (["inquiry", "won"], "warning_closed", ["created", "closed"]),
+        (["inquiry", "opened", "lost"], "lost", ["created", "updated", "closed"]),
+    ],
+)
+async def test_a_dispute_takes_its_turns(
+    shop: Shop, inbox: Inbox, turns: list[str], status: str, events: list[str]
+) -> None:
+    await shop.subscribe(await shop.customer())
+
+    (reference,) = {shop.simulator.dispute("ada", turn)["id"] for turn in turns}
+
+    assert (await shop.client.v1.disputes.retrieve_async(reference)).status == status
+    assert await shop.simulator.webhooks_settled("ada", SETTLE_WITHIN)
+    assert inbox.kinds[-len(events) :] == [f"charge.dispute.{each}" for each in events]
+
+
+async def test_a_dispute_cannot_be_decided_that_is_not_open(shop: Shop) -> None:
+    await shop.subscribe(await shop.customer())
+
+    with pytest.raises(ValueError, match="'ada' has no open dispute"):
+        shop.simulator.dispute("ada", "won")
+    shop.simulator.dispute("ada", "inquiry")
+    with pytest.raises(ValueError, match="an inquiry cannot be lost"):
+        shop.simulator.dispute("ada", "lost")
+    shop.simulator.dispute("ada", "won")
+    with pytest.raises(ValueError, match="'ada' has no open dispute"):
+        shop.simulator.dispute("ada", "won")
+
+
+async def test_a_payment_tells_its_bill(shop: Shop) -> None:
+    ada = await shop.customer()
+    await shop.subscribe(ada)
+    await shop.renew()
+    await shop.subscribe(await shop.customer("grace"))
+    charge = shop.simulator.refund("ada", 100)
+
+    listed = await shop.client.v1.invoice_payments.list_async(
+        {"payment": {"type": "payment_intent", "payment_intent": charge["payment_intent"]}}
+    )
+
+    assert [payment.invoice for payment in listed.data] == [(await shop.invoices(ada))[-1]["id"]]
 
 
 async def test_a_lookup_key_belongs_to_one_price_and_can_be_handed_on(shop: Shop) -> None:

@@ -1,0 +1,71 @@
+"""The sandbox's controls over cards, disputes and refunds."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException
+from pydantic import Field
+
+from sandbox.control_parts import Body, Done, tell
+from sandbox.stripe import StripeSimulator
+
+
+class CardAnswers(Body):
+    customer: str
+    answers: Annotated[list[str], Field(min_length=1)]
+
+
+class CardExpiry(Body):
+    customer: str
+    exp_month: Annotated[int, Field(ge=1, le=12)]
+    exp_year: Annotated[int, Field(ge=2000, le=2200)]
+
+
+class Dispute(Body):
+    """What the bank does; `won` and `lost` close what is open."""
+
+    customer: str
+    status: Literal["inquiry", "opened", "won", "lost"] = "opened"
+
+
+class Refund(Body):
+    """Without an amount, in cents, all that is left of the latest charge."""
+
+    customer: str
+    amount: Annotated[int, Field(gt=0)] | None = None
+
+
+def bank_routes(simulator: StripeSimulator, is_customer: Callable[[str], Awaitable[bool]]) -> APIRouter:
+    """What banks and the people at Stripe's dashboard do."""
+    routes = APIRouter()
+
+    @routes.post("/card")
+    async def card(body: CardAnswers) -> Done:
+        if not await is_customer(body.customer):
+            raise HTTPException(422, f"nobody has signed up as {body.customer!r}: give a customer's external_id")
+        tell(lambda: simulator.set_card_answers(body.customer, body.answers))
+        return Done()
+
+    @routes.post("/card-expiry")
+    async def card_expiry(body: CardExpiry) -> Done:
+        """The card on file has had this date all along: nobody is told."""
+        tell(lambda: simulator.set_card_expiry(body.customer, body.exp_month, body.exp_year, announced=False))
+        return Done()
+
+    @routes.post("/card-update")
+    async def card_update(body: CardExpiry) -> Done:
+        """The bank renews the card on file, and Stripe says so."""
+        tell(lambda: simulator.set_card_expiry(body.customer, body.exp_month, body.exp_year, announced=True))
+        return Done()
+
+    @routes.post("/dispute")
+    async def dispute(body: Dispute) -> Done:
+        tell(lambda: simulator.dispute(body.customer, body.status))
+        return Done()
+
+    @routes.post("/refund")
+    async def refund(body: Refund) -> Done:
+        tell(lambda: simulator.refund(body.customer, body.amount))
+        return Done()
+
+    return routes
