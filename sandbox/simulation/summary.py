@@ -54,10 +54,10 @@ def summarize(
         taken=_sum(bills, "paid"),
         outstanding=_sum(bills, "open", "draft"),
         written_off=_sum(bills, "void", "uncollectible"),
-        bills=Counter(bill["status"] for bill in bills),
+        bills=dict(Counter(bill["status"] for bill in bills)),
         charges_paid=outcomes["paid"],
         charges_declined=outcomes["declined"],
-        mails=Counter(line.facts["occasion"] for line in mails),
+        mails=dict(Counter(line.facts["occasion"] for line in mails)),
         days_without_access=_days(seen, until, WITHOUT_ACCESS),
         days_with_limited_access=_days(seen, until, WITH_LITTLE),
     )
