@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from gateways.stripe import StripePayments
 from gateways.stripe_catalog import push
 from gateways.stripe_events import StripeEvents
 from gateways.stripe_http import connected
-from sandbox.control import Journey, control_app
+from sandbox.control import control_app
 from sandbox.lives import SubscriptionLife, is_customer
 from sandbox.mailbox import Mailbox
 from sandbox.postgres import Postgres
@@ -36,7 +36,7 @@ from sandbox.secrets import Secrets
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer
-from sandbox.travel import Traveller
+from sandbox.travel import Traveller, Watch, nobody_watches
 from storage.engine import create_engine_from_url
 from storage.inbox import Inbox
 from storage.keys import ApiKeys, Role
@@ -70,18 +70,18 @@ class Addresses:
 
 
 @dataclass(frozen=True)
-class _Journey:
-    """Moves the clock of a subscription by its id."""
+class Journey:
+    """Moves the clock of a subscription by its id; returns the time it then has."""
 
     ground: "_Ground"
     traveller: Traveller
 
-    async def __call__(self, subscription: str, seconds: float) -> datetime:
+    async def __call__(self, subscription: str, seconds: float, watch: Watch = nobody_watches) -> datetime:
         mailbox = self.ground.mailbox
         life = await SubscriptionLife.of(
             subscription, self.ground.client, self.ground.engine, lambda: not mailbox.faults.refuse
         )
-        return await self.traveller.travel(life, seconds)
+        return await self.traveller.travel(life, seconds, watch)
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,13 @@ class Stack:
     simulator: StripeSimulator
     mailbox: Mailbox
     travel: Journey
+    api_parts: ApiParts
+
+    @asynccontextmanager
+    async def under(self, policy: Policy) -> AsyncIterator[Addresses]:
+        """A second API of this stack while the block runs: who signs up there lives under *policy*."""
+        async with serve(create_app(replace(self.api_parts, policy=policy))) as api_url:
+            yield replace(self.addresses, api_url=api_url)
 
 
 @dataclass(frozen=True)
@@ -168,19 +175,19 @@ async def _build_on(
     workers = build_workers(ground.client, parts, finish_within=FINISH_WITHIN)
     await exits.enter_async_context(at_work(workers))
     await ensure_schedules(ground.client)
-    api = create_app(_api_parts(skipper.client, ground.engine, secrets, payments, catalog, policy, api_url))
-    await exits.enter_async_context(serve(api, port=api_port))
+    api_parts = _api_parts(skipper.client, ground.engine, secrets, payments, catalog, policy, api_url)
+    await exits.enter_async_context(serve(create_app(api_parts), port=api_port))
     ground.simulator.webhook_url = f"{api_url}/webhooks/stripe"
     await ground.simulator.start()
     exits.push_async_callback(ground.simulator.stop)
     traveller = Traveller(skipper, ground.simulator)
-    journey = _Journey(ground, traveller)
+    journey = Journey(ground, traveller)
     controls = control_app(
         ground.simulator, ground.mailbox, journey, lambda customer: is_customer(customer, ground.engine)
     )
     sandbox_url = await exits.enter_async_context(serve(controls))
     addresses = _addresses(ground, options, secrets, api_url, sandbox_url)
-    return Stack(addresses, ground.client, ground.engine, ground.simulator, ground.mailbox, journey)
+    return Stack(addresses, ground.client, ground.engine, ground.simulator, ground.mailbox, journey, api_parts)
 
 
 def _api_parts(

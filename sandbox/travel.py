@@ -13,7 +13,7 @@ something else comes between.
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -99,6 +99,14 @@ class Sight:
     """What has begun and is not done, in words."""
 
 
+Watch = Callable[[datetime], Awaitable[None]]
+"""Is called when all that was due at a moment has happened, with the subscription's time then."""
+
+
+async def nobody_watches(_now: datetime, /) -> None:
+    """The watch of a travel that nobody looks at."""
+
+
 class Traveller:
     """Moves subscriptions through time: one travel per customer at a time, different customers side by side."""
 
@@ -108,8 +116,10 @@ class Traveller:
         self._settled_within = settled_within
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def travel(self, life: Life, seconds: float) -> datetime:
+    async def travel(self, life: Life, seconds: float, watch: Watch = nobody_watches) -> datetime:
         """Let *seconds* go by for one subscription and return the time that it then has.
+
+        *watch* is called after every step on the way, the last one included.
 
         Raises:
             ValueError: time only goes forward.
@@ -125,6 +135,7 @@ class Traveller:
                 moments = (target, sight.due_at, self._simulator.next_boundary(life.customer))
                 moment = min(moment for moment in moments if moment is not None)
                 sight = await self._reach(life, sight, moment)
+                await watch(sight.now)
                 if moment >= target:
                     return sight.now
 

