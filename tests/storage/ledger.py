@@ -25,6 +25,7 @@ TABLES = (
     "journal",
     "mails",
     "invoices",
+    "reversals",
     "trials",
     "webhook_inbox",
     "api_keys",
