@@ -61,7 +61,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
     interval: Interval = Interval.MONTH,
     quantity: int = 1,
-    add_on: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = (),
+    add_on: Annotated[tuple[str, ...], Parameter(consume_multiple=False, negative="")] = (),
     trial_days: int | None = None,
     no_card: Annotated[bool, Parameter(negative="")] = False,
     card_on_day: int | None = None,
