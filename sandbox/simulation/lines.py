@@ -23,6 +23,7 @@ _PAID = {
     "renewed": "renewal",
     "recovered": "recovered",
     "paid_while_suspended": "while suspended",
+    "plan_changed": "change of plan",
 }
 
 
