@@ -30,10 +30,8 @@ def _summary(policy: Policy) -> Iterator[str]:
     yield from _notices(policy)
     when = {ChangeAt.NOW: "at once, prorated", ChangeAt.PERIOD_END: "when the paid period ends"}
     yield f"An upgrade takes effect {when[policy.upgrade]}; a downgrade {when[policy.downgrade]}"
-    yield (
-        f"While a payment is disputed access is {policy.disputed_access} and nothing is billed; if the dispute is lost: "
-        f"{_REACTIONS[policy.dispute_lost]}"
-    )
+    disputed, lost = policy.disputed_access, _REACTIONS[policy.dispute_lost]
+    yield f"While a payment is disputed access is {disputed} and nothing is billed; if the dispute is lost: {lost}"
     yield f"A payment that was refunded in full: {_REACTIONS[policy.fully_refunded]}"
     yield (
         f"The payment provider is asked {_count(policy.ask_after_hours, 'hour')} after a period's end if it has not "

@@ -172,11 +172,11 @@ def check_change(subscription: Subscription, to: Selection, at: ChangeAt, now: d
 
 
 def _check_paid_change(subscription: Subscription, to: Selection, at: ChangeAt, now: datetime) -> None:
+    is_over = subscription.period_end is not None and subscription.period_end <= now
+    # A period that we are to begin ourselves would be billed on top of a change.
+    if is_over and (at is ChangeAt.PERIOD_END or (subscription.owes_new_period and to.items)):
+        raise Rejected("the renewal is under way: ask again when it is decided, within hours", code="renewal_under_way")
     if at is ChangeAt.PERIOD_END:
-        if subscription.period_end is not None and subscription.period_end <= now:
-            raise Rejected(
-                "the renewal is under way: ask again when it is decided, within hours", code="renewal_under_way"
-            )
         return
     if subscription.begins_own_period and to.items:
         raise Rejected(
@@ -193,6 +193,9 @@ def check_withdraw_change(subscription: Subscription) -> None:
     check_alive(subscription)
     if subscription.pending_change is None:
         raise Rejected("no change of plan is planned", code="no_change_planned")
+    _check_not_held(subscription)
+    if not subscription.allows(Event.CHANGE_WITHDRAWN):
+        raise Rejected(f"a change cannot be withdrawn while {subscription.status}", code="transition_rejected")
 
 
 def _check_stays(subscription: Subscription) -> None:

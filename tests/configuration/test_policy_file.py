@@ -34,6 +34,9 @@ recovery:
 ask_every_hours: 12
 """
 
+DELAY = "must be hours or days after the first decline, at most 366d, written as 12h or 3d"
+GOES_ON = "the subscription goes on"
+
 EVERY_OTHER_KEY = """\
 version: summer
 trial: {without_card: free_plan}
@@ -123,18 +126,12 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "hours without their unit": (
         "{day: 2, ",
         "{after: 12, ",
-        [
-            "10: recovery.1.after: must be hours or days after the first decline, at most 366d, "
-            "written as 12h or 3d, not 12"
-        ],
+        [f"10: recovery.1.after: {DELAY}, not 12"],
     ),
     "a delay of years": (
         "{day: 2, ",
         "{after: 9999h, ",
-        [
-            "10: recovery.1.after: must be hours or days after the first decline, at most 366d, "
-            "written as 12h or 3d, not '9999h'"
-        ],
+        [f"10: recovery.1.after: {DELAY}, not '9999h'"],
     ),
     "hours that are past": (
         LADDER,
@@ -350,8 +347,7 @@ def test_a_policy_in_words_tells_every_key_there_is(written: Written) -> None:
         "A card that will have expired by a renewal is told of 2 days before it",
         "A yearly renewal is not announced",
         "An upgrade takes effect when the paid period ends; a downgrade at once, prorated",
-        "While a payment is disputed access is none and nothing is billed; if the dispute is lost: the subscription "
-        "goes on",
+        f"While a payment is disputed access is none and nothing is billed; if the dispute is lost: {GOES_ON}",
         "A payment that was refunded in full: canceled",
         "The payment provider is asked 3 hours after a period's end if it has not reported, then every 6 hours",
     ]
