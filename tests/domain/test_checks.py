@@ -1,22 +1,31 @@
 """What may be asked of a subscription as it stands, and what is refused with which code."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from domain import checks, trial
 from domain.errors import Malformed, Rejected
 from domain.lifecycle import Status
+from domain.money import Money
 from domain.payments import Decline
+from domain.plans import Selection
+from domain.policy import Access, ChangeAt
 from domain.steering import CancelAt, When
-from domain.subscription import SuspensionKind
+from domain.subscription import Dispute, PendingChange, Subscription, SuspensionKind
 from tests.builders import (
+    FREE,
     NOW,
     PERIOD_END,
+    PRO,
     TRIAL_END,
     VISA,
+    a_free_subscription,
     a_paid_subscription,
     a_past_due_subscription,
+    a_paused_subscription,
     a_recovery,
     a_suspended_subscription,
     a_trial,
@@ -27,6 +36,16 @@ OVER = in_status(Status.CANCELED)
 HELD = a_suspended_subscription(SuspensionKind.OPERATOR)
 EXPIRED = a_suspended_subscription(SuspensionKind.TRIAL_EXPIRED)
 UNCONVERTED = a_past_due_subscription(agreement_ref="", recovery=a_recovery(decline=Decline("lost_card")))
+
+
+DAY = timedelta(days=1)
+DISPUTED = a_paid_subscription(dispute=Dispute("dp_1", NOW, Access.FULL))
+PLANNED = a_paid_subscription(pending_change=PendingChange(PRO, PERIOD_END, NOW))
+RESUMED = a_paid_subscription(begins_own_period=True, owes_new_period=True)
+
+
+def change(subscription: Subscription, to: Selection, at: ChangeAt = ChangeAt.NOW, now: datetime = NOW) -> None:
+    checks.check_change(subscription, to, at, now)
 
 
 REFUSALS: list[tuple[str, Callable[[], None]]] = [
@@ -71,6 +90,38 @@ REFUSALS: list[tuple[str, Callable[[], None]]] = [
     ("already_suspended", lambda: checks.check_suspend(EXPIRED, "fraud")),
     ("malformed", lambda: checks.check_suspend(a_trial(), "  ")),
     ("not_suspended", lambda: checks.check_reactivate(a_trial(), "sorry")),
+    ("transition_rejected", lambda: checks.check_uncancel(a_past_due_subscription(cancel_at=PERIOD_END))),
+    ("not_active", lambda: checks.check_pause(a_trial(), None, NOW)),
+    ("on_free_plan", lambda: checks.check_pause(a_free_subscription(), None, NOW)),
+    ("suspended_by_operator", lambda: checks.check_pause(HELD, None, NOW)),
+    ("cancellation_scheduled", lambda: checks.check_pause(a_paid_subscription(cancel_at=PERIOD_END), None, NOW)),
+    ("payment_disputed", lambda: checks.check_pause(DISPUTED, None, NOW)),
+    ("malformed", lambda: checks.check_pause(a_paid_subscription(), NOW, NOW)),
+    ("malformed", lambda: checks.check_pause(a_paid_subscription(), NOW + 367 * DAY, NOW)),
+    ("malformed", lambda: checks.check_pause(a_paused_subscription(), NOW - DAY, NOW)),
+    ("not_paused", lambda: checks.check_resume(a_paid_subscription())),
+    ("payment_disputed", lambda: checks.check_resume(a_paused_subscription(dispute=DISPUTED.dispute))),
+    ("payment_disputed", lambda: checks.check_retry(a_past_due_subscription(dispute=DISPUTED.dispute), NOW)),
+    ("no_change", lambda: change(a_paid_subscription(), a_paid_subscription().selection)),
+    ("no_change", lambda: change(PLANNED, PLANNED.selection)),
+    ("other_currency", lambda: change(a_paid_subscription(), replace(PRO, total=Money(1, "eur")))),
+    ("payment_method_required", lambda: change(a_free_subscription(card=None), PRO)),
+    ("card_cannot_be_retried", lambda: change(a_free_subscription(barred_card=VISA.ref), PRO)),
+    ("too_many_tries", lambda: change(a_free_subscription(recent_tries=(NOW,) * 15), PRO)),
+    ("card_cannot_be_retried", lambda: change(a_paid_subscription(barred_card=VISA.ref), PRO)),
+    ("too_many_tries", lambda: change(a_paid_subscription(recent_tries=(NOW,) * 15), PRO)),
+    ("resumed_period", lambda: change(RESUMED, PRO)),
+    ("renewal_under_way", lambda: change(a_paid_subscription(), PRO, ChangeAt.PERIOD_END, PERIOD_END)),
+    ("renewal_under_way", lambda: change(a_paid_subscription(owes_new_period=True), PRO, now=PERIOD_END + DAY)),
+    ("no_change_planned", lambda: checks.check_withdraw_change(a_paid_subscription())),
+    (
+        "suspended_by_operator",
+        lambda: checks.check_withdraw_change(replace(HELD, pending_change=PLANNED.pending_change)),
+    ),
+    (
+        "transition_rejected",
+        lambda: checks.check_withdraw_change(a_past_due_subscription(pending_change=PLANNED.pending_change)),
+    ),
     ("not_in_trial", lambda: trial.check_extension(a_paid_subscription(), 5, "kind")),
     ("malformed", lambda: trial.check_extension(a_trial(), 0, "kind")),
     ("malformed", lambda: trial.check_extension(a_trial(), 91, "kind")),
@@ -84,7 +135,7 @@ def test_an_impossible_command_is_refused_with_a_stable_code(code: str, check: C
     with pytest.raises(Rejected) as caught:
         check()
     assert caught.value.code == code
-    assert isinstance(caught.value, Malformed) is (code == "malformed")
+    assert isinstance(caught.value, Malformed) is (code in ("malformed", "other_currency"))
 
 
 def test_what_can_be_asked_for_is_not_refused() -> None:
@@ -94,3 +145,32 @@ def test_what_can_be_asked_for_is_not_refused() -> None:
     checks.check_retry(a_past_due_subscription(), NOW)
     checks.check_reactivate(HELD, "cleared")
     trial.check_extension(EXPIRED, 7, "asked nicely")
+
+
+def test_a_change_that_takes_no_money_asks_nothing_of_the_card() -> None:
+    barred = a_paid_subscription(barred_card=VISA.ref, recent_tries=(NOW,) * 15)
+    change(barred, PRO, ChangeAt.PERIOD_END)
+    change(barred, FREE)
+    change(a_trial(), PRO)
+    change(EXPIRED, PRO)
+
+
+def test_since_a_pause_a_change_can_be_planned_and_the_free_plan_be_had_at_once() -> None:
+    change(RESUMED, PRO, ChangeAt.PERIOD_END)
+    change(RESUMED, FREE)
+
+
+def test_what_is_planned_can_be_replaced_and_be_withdrawn_in_a_pause_too() -> None:
+    change(PLANNED, FREE, ChangeAt.PERIOD_END)
+    checks.check_withdraw_change(PLANNED)
+    checks.check_withdraw_change(a_paused_subscription(pending_change=PLANNED.pending_change))
+
+
+def test_the_free_plan_has_no_currency_to_stay_with() -> None:
+    change(a_free_subscription(), replace(PRO, total=Money(100, "eur")))
+
+
+def test_a_pause_may_be_as_long_as_a_year_and_its_end_be_moved() -> None:
+    checks.check_pause(a_paid_subscription(), NOW + checks.LONGEST_PAUSE, NOW)
+    checks.check_pause(a_paused_subscription(), None, NOW)
+    checks.check_resume(a_paused_subscription())

@@ -1,21 +1,29 @@
 """What customers and operators may ask for, and what comes of it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import pytest
 
 from domain import steering
 from domain.agenda import Action, agenda
 from domain.mails import Occasion
 from domain.payments import Decline
 from domain.policy import Access, Policy
+from domain.subscription import Subscription
 from tests.builders import (
     CAUSE,
     MASTERCARD,
     NOW,
+    PERIOD_END,
     TRIAL_END,
     VISA,
+    a_free_subscription,
+    a_paid_subscription,
     a_past_due_subscription,
+    a_paused_subscription,
     a_recovery,
+    a_suspended_subscription,
     a_trial,
 )
 
@@ -27,6 +35,33 @@ def test_a_scheduled_cancellation_replaces_everything_that_was_ahead() -> None:
     assert [due.action for due in agenda(step.subscription, POLICY)] == [Action.CANCEL]
     undone = steering.cancel_withdrawn(step.subscription, NOW, CAUSE).subscription
     assert agenda(undone, POLICY) == agenda(a_trial(), POLICY)
+
+
+def test_a_scheduled_cancellation_withdraws_the_mails_that_say_it_goes_on() -> None:
+    step = steering.cancel_scheduled(a_paid_subscription(), PERIOD_END, "", NOW, CAUSE)
+    goes_on = {
+        Occasion.TRIAL_ENDING,
+        Occasion.RENEWAL_AHEAD,
+        Occasion.CARD_EXPIRING,
+        Occasion.PLAN_CHANGE_SCHEDULED,
+    }
+    assert set(step.withdraws) == goes_on
+    assert [letter.occasion for letter in step.mails] == [Occasion.CANCELLATION_SCHEDULED]
+
+
+@pytest.mark.parametrize(
+    ("subscription", "until"),
+    [
+        pytest.param(a_trial(), TRIAL_END, id="trial"),
+        pytest.param(a_paid_subscription(), PERIOD_END, id="paid"),
+        pytest.param(a_free_subscription(), None, id="free-plan"),
+        pytest.param(a_paused_subscription(), None, id="paused"),
+        pytest.param(a_past_due_subscription(), None, id="owing"),
+        pytest.param(a_suspended_subscription(), None, id="suspended"),
+    ],
+)
+def test_a_cancellation_waits_for_what_can_still_be_used(subscription: Subscription, until: datetime | None) -> None:
+    assert steering.paid_until(subscription) == until
 
 
 def test_a_cancellation_withdraws_every_waiting_mail_but_a_receipt() -> None:
