@@ -189,6 +189,12 @@ def _check_paid_change(subscription: Subscription, to: Selection, at: ChangeAt, 
         _check_cap(subscription, now)
 
 
+def check_renewal_is_decided(subscription: Subscription, now: datetime) -> None:
+    """Refuse what a renewal must not meet halfway: its bill is made already, and will be charged within hours."""
+    if subscription.is_due_for_renewal(now):
+        raise Rejected("the renewal is under way: ask again when it is decided, within hours", code="renewal_under_way")
+
+
 def check_withdraw_change(subscription: Subscription) -> None:
     check_alive(subscription)
     if subscription.pending_change is None:
