@@ -172,10 +172,6 @@ def check_change(subscription: Subscription, to: Selection, at: ChangeAt, now: d
 
 
 def _check_paid_change(subscription: Subscription, to: Selection, at: ChangeAt, now: datetime) -> None:
-    is_over = subscription.period_end is not None and subscription.period_end <= now
-    # A period that we are to begin ourselves would be billed on top of a change.
-    if is_over and (at is ChangeAt.PERIOD_END or (subscription.owes_new_period and to.items)):
-        raise Rejected("the renewal is under way: ask again when it is decided, within hours", code="renewal_under_way")
     if at is ChangeAt.PERIOD_END:
         return
     if subscription.begins_own_period and to.items:

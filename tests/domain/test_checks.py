@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -44,8 +44,8 @@ PLANNED = a_paid_subscription(pending_change=PendingChange(PRO, PERIOD_END, NOW)
 RESUMED = a_paid_subscription(begins_own_period=True, owes_new_period=True)
 
 
-def change(subscription: Subscription, to: Selection, at: ChangeAt = ChangeAt.NOW, now: datetime = NOW) -> None:
-    checks.check_change(subscription, to, at, now)
+def change(subscription: Subscription, to: Selection, at: ChangeAt = ChangeAt.NOW) -> None:
+    checks.check_change(subscription, to, at, NOW)
 
 
 REFUSALS: list[tuple[str, Callable[[], None]]] = [
@@ -111,8 +111,8 @@ REFUSALS: list[tuple[str, Callable[[], None]]] = [
     ("card_cannot_be_retried", lambda: change(a_paid_subscription(barred_card=VISA.ref), PRO)),
     ("too_many_tries", lambda: change(a_paid_subscription(recent_tries=(NOW,) * 15), PRO)),
     ("resumed_period", lambda: change(RESUMED, PRO)),
-    ("renewal_under_way", lambda: change(a_paid_subscription(), PRO, ChangeAt.PERIOD_END, PERIOD_END)),
-    ("renewal_under_way", lambda: change(a_paid_subscription(owes_new_period=True), PRO, now=PERIOD_END + DAY)),
+    ("renewal_under_way", lambda: checks.check_renewal_is_decided(a_paid_subscription(), PERIOD_END)),
+    ("renewal_under_way", lambda: checks.check_renewal_is_decided(RESUMED, PERIOD_END + DAY)),
     ("no_change_planned", lambda: checks.check_withdraw_change(a_paid_subscription())),
     (
         "suspended_by_operator",
@@ -174,3 +174,9 @@ def test_a_pause_may_be_as_long_as_a_year_and_its_end_be_moved() -> None:
     checks.check_pause(a_paid_subscription(), NOW + checks.LONGEST_PAUSE, NOW)
     checks.check_pause(a_paused_subscription(), None, NOW)
     checks.check_resume(a_paused_subscription())
+
+
+def test_a_renewal_is_decided_while_its_period_runs_and_where_there_is_none() -> None:
+    checks.check_renewal_is_decided(a_paid_subscription(), PERIOD_END - timedelta(seconds=1))
+    checks.check_renewal_is_decided(a_free_subscription(), PERIOD_END)
+    checks.check_renewal_is_decided(a_past_due_subscription(), PERIOD_END)
