@@ -63,11 +63,13 @@ class Decline:
     advice: str = ""
     action_url: str = ""
     """Where the customer can authenticate the payment, if that is what is missing."""
+    needs_new_details: bool = False
+    """The bank wants the card's details confirmed or others given: to try again as it is would be in vain."""
 
     @property
     def is_hard(self) -> bool:
         """True when the same card must not be tried again."""
-        return self.code in HARD_DECLINES or self.advice == DO_NOT_TRY_AGAIN
+        return self.code in HARD_DECLINES or self.advice == DO_NOT_TRY_AGAIN or self.needs_new_details
 
 
 @dataclass(frozen=True)

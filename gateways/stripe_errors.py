@@ -10,6 +10,7 @@ import stripe
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.payments import Charge, ChargeOutcome, Decline
 
+CONFIRM_CARD_DATA = "confirm_card_data"
 NEEDS_CUSTOMER = frozenset(
     {
         "authentication_required",
@@ -67,7 +68,12 @@ def declined(error: stripe.CardError) -> Charge:
     outcome = ChargeOutcome.DECLINED
     if code in NEEDS_CUSTOMER or error.code in NEEDS_CUSTOMER:
         code, outcome = "authentication_required", ChargeOutcome.ACTION_REQUIRED
-    return Charge(outcome, decline=Decline(code, advice=str(body.get("advice_code") or "")))
+    return Charge(outcome, decline=decline(code, str(body.get("advice_code") or "")))
+
+
+def decline(code: str, advice: str) -> Decline:
+    """A refusal with the card networks' advice, which is obeyed (docs.stripe.com/declines/codes)."""
+    return Decline(code, advice, needs_new_details=advice == CONFIRM_CARD_DATA)
 
 
 def _error_body(error: stripe.StripeError) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.payments import AgreementStatus, Card, Charge, ChargeOutcome, Decline, Invoice
-from gateways.stripe_errors import NEEDS_CUSTOMER
+from gateways.stripe_errors import NEEDS_CUSTOMER, decline
 
 ENDED = frozenset({"canceled", "incomplete_expired"})
 
@@ -90,7 +90,7 @@ def _failure(bill: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:
         return ChargeOutcome.ACTION_REQUIRED, Decline("authentication_required", action_url=link)
     if intent.get("status") == "processing":
         return ChargeOutcome.PENDING, None
-    return ChargeOutcome.DECLINED, Decline(code, advice=error.get("advice_code") or "")
+    return ChargeOutcome.DECLINED, decline(code, error.get("advice_code") or "")
 
 
 def _latest_intent(bill: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ _PAID = {
     "renewed": "renewal",
     "recovered": "recovered",
     "paid_while_suspended": "while suspended",
+    "plan_changed": "change of plan",
 }
 
 
@@ -102,7 +103,7 @@ def _from_journal(records: Records) -> Iterator[Line]:
 def _charge(entry: Mapping[str, Any], price: Money) -> tuple[str, dict[str, Any]] | None:
     """Text and facts of an entry that tells of a try to take money."""
     details = entry["details"]
-    if entry["kind"] in _PAID:
+    if entry["kind"] in _PAID and _has_cost(entry):
         money = Money(int(details.get("amount", price.amount)), details.get("currency", price.currency))
         told = {"outcome": "paid", "amount": money.amount, "currency": money.currency}
         return f"{written(money)} paid: {_PAID[entry['kind']]}", told
@@ -111,6 +112,11 @@ def _charge(entry: Mapping[str, Any], price: Money) -> tuple[str, dict[str, Any]
         told = {"outcome": "declined", "amount": price.amount, "currency": price.currency, "decline_code": code}
         return f"{written(price)} declined: {code}{tries}", told
     return None
+
+
+def _has_cost(entry: Mapping[str, Any]) -> bool:
+    """A change of plan may cost nothing now, or be credited."""
+    return entry["kind"] != "plan_changed" or int(entry["details"].get("amount", 0)) > 0
 
 
 def _from_notes(records: Records) -> Iterator[Line]:

@@ -61,7 +61,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
     interval: Interval = Interval.MONTH,
     quantity: int = 1,
-    add_on: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = (),
+    add_on: Annotated[tuple[str, ...], Parameter(consume_multiple=False, negative="")] = (),
     trial_days: int | None = None,
     no_card: Annotated[bool, Parameter(negative="")] = False,
     card_on_day: int | None = None,
@@ -157,21 +157,28 @@ def _play_all(wanted: _Wanted) -> dict[str, Lived]:
             logs.configure(as_json=False, level="WARNING", stream=log)
             try:
                 return asyncio.run(_or_interrupted(_played(wanted, options)))
-            except RefusedError as error:
-                raise Rejected(f"the sign-up was refused: {error.problem.get('detail')}") from error
-            except (StartFailed, NotSettledError, OSError) as error:
-                raise Rejected(str(error)) from error
+            except (ExceptionGroup, StartFailed, OSError) as error:
+                raise _told(error) from error
             except asyncio.CancelledError:
                 sys.exit(INTERRUPTED)
 
 
+def _told(error: Exception) -> Exception:
+    """What went wrong, as a person is told of it; of two lives that broke off, the first."""
+    if isinstance(error, ExceptionGroup):
+        return _told(error.exceptions[0])
+    if isinstance(error, RefusedError):
+        return Rejected(f"the sign-up was refused: {error.problem.get('detail')}")
+    return Rejected(str(error)) if isinstance(error, (StartFailed, NotSettledError, OSError)) else error
+
+
 async def _played(wanted: _Wanted, options: Options) -> dict[str, Lived]:
-    async with running(options) as stack:
-        lives = (
-            play(stack, wanted.scenario, policy, f"life-{number}")
+    async with running(options) as stack, asyncio.TaskGroup() as group:
+        lives = [
+            group.create_task(play(stack, wanted.scenario, policy, f"life-{number}"))
             for number, policy in enumerate(wanted.policies.values(), start=1)
-        )
-        return dict(zip(wanted.policies, await asyncio.gather(*lives), strict=True))
+        ]
+    return dict(zip(wanted.policies, (life.result() for life in lives), strict=True))
 
 
 async def _or_interrupted(work: Coroutine[Any, Any, dict[str, Lived]]) -> dict[str, Lived]:

@@ -13,7 +13,7 @@ from tests.gateways.till import STARTER, USERS, Till
 HARD, SOFT = True, False
 REFUSALS = [
     ("insufficient_funds", "try_again_later", SOFT),
-    ("expired_card", "confirm_card_data", SOFT),
+    ("expired_card", "confirm_card_data", HARD),
     ("lost_card", "do_not_try_again", HARD),
     ("fraudulent", "do_not_try_again", HARD),
     ("transaction_not_allowed", "try_again_later", HARD),

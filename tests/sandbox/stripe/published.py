@@ -107,6 +107,12 @@ def _named(schema: str) -> Draft202012Validator:
     return Draft202012Validator({"$ref": f"#/$defs/{schema}", "$defs": _definitions()})
 
 
+def choices(schema: str, field: str) -> list[str]:
+    """The values that a field of Stripe's may have."""
+    found: list[str] = _description()["components"]["schemas"][schema]["properties"][field]["enum"]
+    return found
+
+
 def parameter_problems(method: str, path: str, params: Any) -> list[str]:
     """Parameters, nested ones too, that Stripe does not know."""
     call = _description()["paths"][template_of(method, path)][method]

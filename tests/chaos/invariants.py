@@ -1,0 +1,171 @@
+"""What must be true of every subscription, whatever has happened to it."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import stripe
+from sqlalchemy import text
+
+from domain.lifecycle import Status
+from domain.names import subscription_workflow_id
+from domain.subscription import Subscription
+from gateways.stripe_http import connected
+from sandbox.secrets import Secrets
+from sandbox.stack import Stack
+from storage.codec import state_to_json
+from tests.harness.lives import Life
+from workflows.subscription import SubscriptionWorkflow
+
+ENDED = ("canceled", "incomplete_expired")
+SLACK = 3 * 3600
+"""Seconds by which periods may overlap: a hold can end a little before the period that was paid for."""
+
+
+@dataclass
+class Accounts:
+    """A customer at Stripe: all bills and all subscriptions."""
+
+    invoices: list[dict[str, Any]] = field(default_factory=list)
+    subscriptions: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def live(self) -> list[dict[str, Any]]:
+        return [each for each in self.subscriptions if each["status"] not in ENDED]
+
+    @property
+    def paid(self) -> list[dict[str, Any]]:
+        return [each for each in self.invoices if each["status"] == "paid"]
+
+
+class Inspector:
+    """Looks at a subscription in every place where it is kept."""
+
+    def __init__(self, stack: Stack, api: stripe.StripeClient) -> None:
+        self._stack = stack
+        self._api = api
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, stack: Stack, folder: Path) -> AsyncIterator["Inspector"]:
+        """One who may look into the simulated Stripe of the stack that is kept in *folder*."""
+        async with connected(Secrets.of(folder).stripe_key, stack.simulator.base_url) as api:
+            yield cls(stack, api)
+
+    async def accounts(self, life: Life) -> Accounts:
+        """What Stripe has of a customer."""
+        found = Accounts()
+        for customer in (await self._api.v1.customers.list_async({"email": f"{life.external_id}@example.com"})).data:
+            of_customer: Any = {"customer": customer.id, "limit": 100}
+            found.invoices += [one.to_dict() for one in (await self._api.v1.invoices.list_async(of_customer)).data]
+            listed = await self._api.v1.subscriptions.list_async(of_customer | {"status": "all"})
+            found.subscriptions += [one.to_dict() for one in listed.data]
+        return found
+
+    async def faults(self, life: Life) -> list[str]:
+        """What is wrong with a subscription that has come to rest; empty when all is well."""
+        handle = self._stack.client.get_workflow_handle(subscription_workflow_id(life.id))
+        state = await handle.query(SubscriptionWorkflow.current)
+        stands, accounts = await life.stands(), await self.accounts(life)
+        ours = (await life.product.get("/v1/invoices", customer=life.external_id, limit="100"))["data"]
+        mails = await life.mails()
+        return [
+            *await self._disagreements(state, life),
+            *_money(accounts, ours, mails),
+            *_billing(state, accounts, life.now),
+            *_access(stands),
+        ]
+
+    async def _disagreements(self, state: Subscription, life: Life) -> list[str]:
+        async with self._stack.engine.connect() as connection:
+            kept = (await connection.execute(_STATE, {"id": life.id})).scalar_one()
+            queued = (await connection.execute(_QUEUED, {"id": life.id})).scalar_one()
+        wrong = [f"{queued} mails are queued for ever"] if queued else []
+        known = state_to_json(state)
+        differ = [name for name in _WRITTEN if known[name] != kept.get(name)]
+        return wrong + [f"{name}: workflow {known[name]}, database {kept.get(name)}" for name in differ]
+
+
+_STATE = text("SELECT state FROM subscriptions WHERE id = :id")
+_QUEUED = text("SELECT count(*) FROM mails WHERE subscription = :id AND status = 'queued'")
+_WRITTEN = (
+    "status",
+    "access",
+    "sequence",
+    "plan",
+    "amount",
+    "period_end",
+    "cancel_at",
+    "pending_change",
+    "pause",
+    "dispute",
+)
+"""What the database must know at once; the rest is for the running workflow alone."""
+
+
+def _money(accounts: Accounts, ours: list[dict[str, Any]], mails: Counter[str]) -> list[str]:
+    """Every payment is known here, receipted once, and for a time that was not paid for before."""
+    wrong = []
+    paid, known = {one["id"] for one in accounts.paid}, {one["id"] for one in ours if one["status"] == "paid"}
+    if paid != known:
+        wrong.append(f"paid at Stripe, unknown here: {sorted(paid - known)}; the other way: {sorted(known - paid)}")
+    with_money = [one for one in accounts.paid if one["amount_due"] > 0]
+    if mails["receipt"] != len(with_money):
+        wrong.append(f"{mails['receipt']} receipts for {len(with_money)} payments")
+    return wrong + list(_overlaps(accounts.paid))
+
+
+def _overlaps(paid: Iterable[dict[str, Any]]) -> Iterable[str]:
+    """Whole periods that were paid for twice; what a change has credited counts as not paid for."""
+    until = 0
+    for bill in sorted(paid, key=lambda one: (one["created"], one["number"] or "")):
+        whole = [line for line in bill["lines"]["data"] if not _is_proration(line)]
+        credited = [line for line in bill["lines"]["data"] if _is_proration(line) and line["amount"] < 0]
+        if not whole:
+            continue
+        start, end = whole[0]["period"]["start"], max(line["period"]["end"] for line in whole)
+        if credited:
+            until = min(until, start)
+        if start < until - SLACK:
+            yield f"{bill['id']} is for a time from {start} on, paid for until {until}"
+        until = max(until, end)
+
+
+def _is_proration(line: dict[str, Any]) -> bool:
+    return bool(line["parent"]["subscription_item_details"]["proration"])
+
+
+def _billing(state: Subscription, accounts: Accounts, now: datetime) -> Iterable[str]:
+    """Stripe bills just those whom it is to bill."""
+    live = accounts.live
+    if len(live) > 1:
+        yield f"{len(live)} live subscriptions at Stripe"
+    if state.is_over:
+        if live:
+            yield "canceled here, live at Stripe"
+        if any(one["status"] == "open" for one in accounts.invoices):
+            yield "canceled with an open bill"
+        return
+    pays = bool(state.agreement_ref)
+    if pays != bool(live):
+        yield f"agreement {state.agreement_ref!r}, at Stripe {[one['id'] for one in live]}"
+    if live and bool(live[0]["pause_collection"]) != state.wants_hold:
+        yield f"{state.status}, and at Stripe {'on hold' if live[0]['pause_collection'] else 'billing'}"
+    if live and not state.agreement_is_stale:
+        items = Counter({one["price"]["lookup_key"]: one["quantity"] for one in live[0]["items"]["data"]})
+        wanted = Counter({item.lookup_key: item.quantity for item in state.items})
+        if items != wanted:
+            yield f"items {dict(wanted)} here, {dict(items)} at Stripe"
+    is_behind = state.period_end is not None and state.period_end < now and state.dispute is None
+    if state.status is Status.ACTIVE and pays and is_behind:
+        yield f"active although paid until {state.period_end} only"
+
+
+def _access(stands: dict[str, Any]) -> Iterable[str]:
+    off = stands["status"] in ("canceled", "suspended", "paused")
+    if off != (stands["access"] == "none"):
+        yield f"{stands['status']} with access {stands['access']}"

@@ -1,0 +1,176 @@
+"""A workflow in the versions of its life: what it was, and each way of changing it. All of one type, `Toy`."""
+
+from dataclasses import dataclass
+
+from temporalio import workflow
+from temporalio.common import VersioningBehavior
+
+BRIEFLY = 0.001
+TWICE = "waits-twice"
+
+
+@dataclass(frozen=True)
+class OldOrder:
+    """What the first version was started with."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Order:
+    """The same, one release later: who starts one anew says so, what was started before has the default."""
+
+    name: str
+    waits_twice: bool = False
+
+
+@workflow.defn(name="Toy", sandboxed=False)
+class First:
+    """Waits once."""
+
+    @workflow.run
+    async def run(self, order: OldOrder) -> str:
+        await workflow.sleep(BRIEFLY)
+        return f"{order.name} waited once"
+
+
+@workflow.defn(name="Toy", sandboxed=False)
+class Careless:
+    """Waits twice, whatever was begun before."""
+
+    @workflow.run
+    async def run(self, order: OldOrder) -> str:
+        await workflow.sleep(BRIEFLY)
+        await workflow.sleep(BRIEFLY)
+        return f"{order.name} waited twice"
+
+
+@workflow.defn(name="Toy", sandboxed=False)
+class GatedByData:
+    """Waits twice where its order says so."""
+
+    @workflow.run
+    async def run(self, order: Order) -> str:
+        await workflow.sleep(BRIEFLY)
+        if not order.waits_twice:
+            return f"{order.name} waited once"
+        await workflow.sleep(BRIEFLY)
+        return f"{order.name} waited twice"
+
+
+@workflow.defn(name="Toy", sandboxed=False)
+class Patched:
+    """Waits twice from now on; what was begun before goes on as it was begun."""
+
+    @workflow.run
+    async def run(self, order: OldOrder) -> str:
+        await workflow.sleep(BRIEFLY)
+        if not workflow.patched(TWICE):
+            return f"{order.name} waited once"
+        await workflow.sleep(BRIEFLY)
+        return f"{order.name} waited twice"
+
+
+@workflow.defn(name="Toy", sandboxed=False)
+class PatchDeprecated:
+    """The old way is gone, as nothing that went it runs any more; what went the new way still has the mark."""
+
+    @workflow.run
+    async def run(self, order: OldOrder) -> str:
+        await workflow.sleep(BRIEFLY)
+        workflow.deprecate_patch(TWICE)
+        await workflow.sleep(BRIEFLY)
+        return f"{order.name} waited twice"
+
+
+class Served:
+    """Tells which version of the code serves it, until it is let go; the same in every version but for its name."""
+
+    version = ""
+
+    def __init__(self) -> None:
+        self._may_go = False
+
+    async def live(self) -> str:
+        await workflow.wait_condition(lambda: self._may_go)
+        return self.version
+
+    @workflow.update
+    def served_by(self) -> str:
+        return self.version
+
+    @workflow.signal
+    def go(self) -> None:
+        self._may_go = True
+
+
+@workflow.defn(name="Pinned", sandboxed=False, versioning_behavior=VersioningBehavior.PINNED)
+class PinnedFirst(Served):
+    version = "1.0"
+
+    @workflow.run
+    async def run(self) -> str:
+        return await self.live()
+
+
+@workflow.defn(name="Pinned", sandboxed=False, versioning_behavior=VersioningBehavior.PINNED)
+class PinnedSecond(Served):
+    version = "2.0"
+
+    @workflow.run
+    async def run(self) -> str:
+        return await self.live()
+
+
+@workflow.defn(name="Upgrading", sandboxed=False, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+class UpgradingFirst(Served):
+    version = "1.0"
+
+    @workflow.run
+    async def run(self) -> str:
+        return await self.live()
+
+
+@workflow.defn(name="Upgrading", sandboxed=False, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+class UpgradingSecond(Served):
+    version = "2.0"
+
+    @workflow.run
+    async def run(self) -> str:
+        return await self.live()
+
+
+class _Moving(Served):
+    """Pinned, and moves on when it continues as new, as a long life does now and then."""
+
+    async def live(self) -> str:
+        await workflow.wait_condition(
+            lambda: self._may_go or workflow.info().is_target_worker_deployment_version_changed()
+        )
+        if not self._may_go:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            newest = workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE
+            workflow.continue_as_new(initial_versioning_behavior=newest)
+        return self.version
+
+
+@workflow.defn(name="Moving", sandboxed=False, versioning_behavior=VersioningBehavior.PINNED)
+class MovingFirst(_Moving):
+    version = "1.0"
+
+    @workflow.run
+    async def run(self) -> str:
+        return await self.live()
+
+
+@workflow.defn(name="Moving", sandboxed=False, versioning_behavior=VersioningBehavior.PINNED)
+class MovingSecond(_Moving):
+    version = "2.0"
+
+    @workflow.run
+    async def run(self) -> str:
+        return await self.live()
+
+
+FIRST = (PinnedFirst, UpgradingFirst, MovingFirst)
+SECOND = (PinnedSecond, UpgradingSecond, MovingSecond)
