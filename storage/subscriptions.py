@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, or_, sele
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import Malformed
+from domain.lifecycle import Status
 from storage.engine import transaction
 from storage.tables import customers, subscriptions
 
@@ -48,6 +49,15 @@ class SubscriptionRow:
     state: Mapping[str, Any]
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True)
+class LiveSubscription:
+    """One that is not canceled, of whichever tenant."""
+
+    id: str
+    plan: str
+    status: str
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,22 @@ class Subscriptions:
         async with transaction(self._engine) as connection:
             found = (await connection.execute(wanted)).scalar()
         return None if found is None else str(found)
+
+    async def live(
+        self, *, plan: str | None, subscription: str | None, after: str | None, limit: int
+    ) -> list[LiveSubscription]:
+        """The next of all tenants' subscriptions that are not canceled, in the order of their ids."""
+        it = subscriptions.c
+        wanted = select(it.id, it.plan, it.status).where(it.status != Status.CANCELED.value)
+        if plan is not None:
+            wanted = wanted.where(it.plan == plan)
+        if subscription is not None:
+            wanted = wanted.where(cast(it.id, String) == subscription.lower())
+        if after is not None:
+            wanted = wanted.where(it.id > UUID(after))
+        async with transaction(self._engine) as connection:
+            rows = await connection.execute(wanted.order_by(it.id).limit(limit))
+            return [LiveSubscription(str(row.id), row.plan, row.status) for row in rows]
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
