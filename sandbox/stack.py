@@ -97,9 +97,13 @@ class Stack:
     api_parts: ApiParts
 
     @asynccontextmanager
-    async def under(self, policy: Policy) -> AsyncIterator[Addresses]:
-        """A second API of this stack while the block runs: who signs up there lives under *policy*."""
-        async with serve(create_app(replace(self.api_parts, policy=policy))) as api_url:
+    async def under(self, policy: Policy, catalog: Catalog | None = None) -> AsyncIterator[Addresses]:
+        """A second API of this stack while the block runs: who signs up there lives under *policy*.
+
+        With a *catalog*, what that has; its prices must be those that the Stripe simulator has already.
+        """
+        parts = replace(self.api_parts, policy=policy, catalog=catalog or self.api_parts.catalog)
+        async with serve(create_app(parts)) as api_url:
             yield replace(self.addresses, api_url=api_url)
 
 

@@ -39,7 +39,7 @@ def test_a_trial_without_a_card_reminds_and_then_expires() -> None:
         Due(TRIAL_END - 7 * DAY, Action.SEND_REMINDER, "the trial ends in 7 days"),
         Due(TRIAL_END - 3 * DAY, Action.SEND_REMINDER, "the trial ends in 3 days"),
         Due(TRIAL_END - DAY, Action.SEND_REMINDER, "the trial ends in 1 day"),
-        Due(TRIAL_END, Action.EXPIRE_TRIAL, "the trial ends and no card is on file"),
+        Due(TRIAL_END, Action.EXPIRE_TRIAL, "the trial ends and no card is on file: suspended"),
     )
 
 
