@@ -69,6 +69,10 @@ async def stands_on(life: Life) -> tuple[str, str, str]:
     return stands["plan"], stands["status"], stands["access"]
 
 
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 async def amounts_paid(life: Life) -> list[int]:
     await life.mails()
     bills = (await life.product.get("/v1/invoices", customer=life.external_id))["data"]
@@ -85,6 +89,12 @@ async def test_a_trial_that_ends_without_a_card_goes_on_for_nothing(begin: Begin
     life = await begin()
     ahead = (await life.stands())["next_actions"]
     assert ahead[-1]["why"] == "the trial ends and no card is on file: Free goes on"
+    await life.mails()
+    assert "you go on with Free, which costs nothing" in one_line((await life.last_mail())["text"])
+    await life.live_until("send_reminder")
+    reminder = one_line((await life.last_mail())["text"])
+    assert "you go on with Free from" in reminder
+    assert "access ends" not in reminder
 
     await life.live_until("expire_trial")
 
