@@ -173,10 +173,6 @@ def check_change(subscription: Subscription, to: Selection, at: ChangeAt, now: d
 
 def _check_paid_change(subscription: Subscription, to: Selection, at: ChangeAt, now: datetime) -> None:
     if at is ChangeAt.PERIOD_END:
-        if subscription.period_end is not None and subscription.period_end <= now:
-            raise Rejected(
-                "the renewal is under way: ask again when it is decided, within hours", code="renewal_under_way"
-            )
         return
     if subscription.begins_own_period and to.items:
         raise Rejected(
@@ -187,6 +183,12 @@ def _check_paid_change(subscription: Subscription, to: Selection, at: ChangeAt, 
     if to.items:
         _check_card(subscription)
         _check_cap(subscription, now)
+
+
+def check_renewal_is_decided(subscription: Subscription, now: datetime) -> None:
+    """Refuse what a renewal must not meet halfway: its bill is made already, and will be charged within hours."""
+    if subscription.is_due_for_renewal(now):
+        raise Rejected("the renewal is under way: ask again when it is decided, within hours", code="renewal_under_way")
 
 
 def check_withdraw_change(subscription: Subscription) -> None:

@@ -13,9 +13,13 @@ from worker.build import WORKFLOWS, workflow_runner
 
 
 @pytest.fixture(scope="session")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    folder: Path = tmp_path_factory.mktemp("stack")
-    async with running(Options(folder, CATALOG, POLICY, durable=False, ui=False)) as running_stack:
+def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stack")
+
+
+@pytest.fixture(scope="session")
+async def stack(stack_folder: Path) -> AsyncIterator[Stack]:
+    async with running(Options(stack_folder, CATALOG, POLICY, durable=False, ui=False)) as running_stack:
         yield running_stack
         await _every_life_replays(running_stack)
 

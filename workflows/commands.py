@@ -27,6 +27,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.turns import TakesTurns
 
 
+LOOKS_BEFORE_CANCEL = "look-before-cancel"
+"""Canceled lives of earlier releases did not ask the provider first; histories of theirs replay without."""
+
+
 class TakesCommands(TakesTurns):
     """The part of the subscription's workflow that customers, products and operators speak to."""
 
@@ -98,7 +102,14 @@ class TakesCommands(TakesTurns):
         self._validate(command, lambda: checks.check_cancel(self._now, command.at))
 
     async def _cancel(self, command: Cancel) -> None:
-        cause, until = self._cause(command), steering.paid_until(self._now)
+        cause = self._cause(command)
+        is_unsettled = self._now.recovery is not None or self._now.is_due_for_renewal(workflow.now())
+        if is_unsettled and self._now.agreement_ref and workflow.patched(LOOKS_BEFORE_CANCEL):
+            # What is owed may have been paid unheard of: then there is a period to use up, and a payment to receipt.
+            await self._course.look(cause)
+            if self._now.is_over:
+                return
+        until = steering.paid_until(self._now)
         if command.at is CancelAt.NOW or until is None or until <= workflow.now():
             await self._course.end(command.reason, cause)
             return

@@ -72,6 +72,7 @@ class TakesWishes(TakesTurns):
         if self._now.is_due_for_renewal(workflow.now()):
             await self._course.look(cause)
             self._check_change(command)
+            checks.check_renewal_is_decided(self._now, workflow.now())
         await self._course.change_plan(command.to, self._takes_effect(command), command.key, cause)
 
     @workflow.update
@@ -80,6 +81,7 @@ class TakesWishes(TakesTurns):
         async with self._lock:
             try:
                 self._check_change(command)
+                checks.check_renewal_is_decided(self._now, workflow.now())
                 return await self._course.preview(command.to, self._takes_effect(command))
             except TenureError as error:
                 raise as_failure(error) from error

@@ -72,4 +72,39 @@ async def edsger(life: Teller) -> None:
     await life.has_paid(0)
 
 
-LIVES = (("Ada", ada), ("Grace", grace), ("Edsger", edsger))
+async def barbara(life: Teller) -> None:
+    """She upgrades in mid-period, plans a downgrade and thinks better of it, pauses, and cancels in the end."""
+    customer = {"name": "Barbara", "timezone": "America/Chicago"}
+    paid_start = {"trial_days": 0, "payment_method": "pm_card_visa"}
+    await life.signs_up("signs up for Starter, paid at once", plan="starter", customer=customer, **paid_start)
+    await life.is_now("active", "full")
+    await life.lives_for(timedelta(days=10))
+    await life.previews("asks what Professional would cost from now on", plan="professional")
+    await life.commands("upgrades", "change-plan", plan="professional")
+    await life.is_to("professional")
+    mails = ["converted", "receipt", "plan_changed", "receipt"]
+    await life.has_mails(*mails)
+    await life.has_paid(2)
+    await life.commands("plans to go back to Starter when the period ends", "change-plan", plan="starter")
+    await life.is_to("professional", later="starter")
+    await life.commands("stays with Professional after all", "withdraw-change")
+    await life.is_to("professional")
+    mails += ["plan_change_scheduled"]
+    await life.lives_until("renew")
+    await life.lives_for(FINALIZED)
+    await life.is_now("active", "full", "renewed")
+    until = life.now + timedelta(days=20)
+    await life.commands("pauses for twenty days", "pause", resumes_at=until.isoformat())
+    await life.is_now("paused", "none")
+    await life.lives_until("resume")
+    await life.is_now("active", "full", "resumed, no paid day lost")
+    mails += ["receipt", "paused", "resumed"]
+    await life.commands("cancels at the end of what is paid for", "cancel", reason="the project is over")
+    await life.is_now("active", "full")
+    await life.lives_until("cancel")
+    await life.is_now("canceled", "none")
+    await life.has_mails(*mails, "cancellation_scheduled", "canceled")
+    await life.has_paid(3)
+
+
+LIVES = (("Ada", ada), ("Grace", grace), ("Edsger", edsger), ("Barbara", barbara))

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from configuration.prices import written
+from domain.money import Money
 from sandbox.product import Product
 
 LONGEST_WAIT = timedelta(days=60)
@@ -74,6 +76,22 @@ class Teller:
                 f"{self.name} is {stands['status']} with access {stands['access']}, not {status} with {access}"
             )
         self.say(f"{text or 'stands'}: {status}, access {access}")
+
+    async def is_to(self, plan: str, later: str | None = None) -> None:
+        """Check what the subscription is to, and what it will be to when its period ends."""
+        stands = await self.product.subscription(self.subscription)
+        change = stands["pending_change"]
+        found = (stands["plan"], change["plan"] if change else None)
+        if found != (plan, later):
+            raise StoryBroken(f"{self.name} is to {found}, not to {(plan, later)}")
+        planned = f", {change['plan_name']} from {change['at'][:10]} on" if change else ""
+        self.say(f"stands: {stands['plan_name']}{planned}")
+
+    async def previews(self, text: str, **body: Any) -> None:
+        """Ask what a change would bill; it is checked by what the change bills then."""
+        preview = await self.product.command(self.subscription, "preview-change", **body)
+        due = Money(preview["due_now"], preview["currency"])
+        self.say(f"{text}: {written(due)} at once, then {written(Money(preview['next_amount'], due.currency))}")
 
     async def has_mails(self, *occasions: str) -> None:
         """Check that exactly these mails have come so far, each as often as it is named."""

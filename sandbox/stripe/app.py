@@ -15,6 +15,7 @@ from sandbox.stripe.errors import StripeFailure, invalid, unauthorized
 from sandbox.stripe.events import API_VERSION
 from sandbox.stripe.expand import expanded
 from sandbox.stripe.faults import Faults
+from sandbox.stripe.gates import Gates
 from sandbox.stripe.idempotency import Answer, IdempotencyKeys, fingerprint_of
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.params import Params, decode
@@ -39,15 +40,18 @@ class Api:
         self._keys = IdempotencyKeys(world.store)
         self._calls = all_calls()
         self.log: list[CallRecord] = []
+        self.gates = Gates()
         self.stopping = asyncio.Event()
 
     async def respond(self, request: Request) -> Response:
         key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
         try:
             self._admit(request)
+            await self.gates.let_pass(request.method, request.url.path, is_done=False)
             answer = await self._answer(request, key)
         except StripeFailure as failure:
             answer = Answer(failure.status, json.dumps(failure.body))
+        await self.gates.let_pass(request.method, request.url.path, is_done=True)
         self.log.append((request.method, request.url.path, key, answer.status))
         if request.method != "GET" and answer.status < 500 and self._faults.swallows_answer():
             await self._stay_silent(request)

@@ -19,6 +19,7 @@ from sandbox.stripe.errors import StripeFailure
 from sandbox.stripe.events import Events, shown
 from sandbox.stripe.expand import STRIPES_DEEPEST
 from sandbox.stripe.faults import ApiFaults, Faults, WebhookFaults
+from sandbox.stripe.gates import Gates
 from sandbox.stripe.passing_time import catch_up
 from sandbox.stripe.payment_methods import change_expiry, default_of
 from sandbox.stripe.store import Object, Store
@@ -69,6 +70,11 @@ class StripeSimulator:
         every = ["GET", "POST", "DELETE", "PUT", "PATCH"]
         calls = Route("/{path:path}", self._api.respond, methods=every)
         self.app = Starlette(routes=[*pages.routes(self._world), calls])
+
+    @property
+    def gates(self) -> Gates:
+        """By which a test holds up calls."""
+        return self._api.gates
 
     @property
     def base_url(self) -> str:

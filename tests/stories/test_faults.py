@@ -110,3 +110,20 @@ async def test_mails_wait_for_a_mail_server_that_is_down_and_come_once(begin: Be
     await life.live(timedelta(minutes=1))
 
     assert await life.mails() == Counter(trial_started=1, trial_ending=1)
+
+
+async def test_a_bill_paid_by_the_link_is_kept_when_the_customer_cancels_before_anybody_heard_of_it(
+    begin: Begin,
+) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await life.live_until_converted()
+    await life.live_until_declined("lost_card")
+    await life.product.faults(webhooks={"drop": True})
+    await life.pay_open_bill("pm_card_mastercard")
+
+    stands = await life.command("cancel")
+
+    assert (stands["status"], stands["access"]) == ("active", "full")
+    assert stands["cancel_at"] == stands["current_period_end"]
+    assert await life.bills() == Counter(paid=2)
+    assert (await life.mails())["receipt"] == 2

@@ -1,0 +1,51 @@
+"""Gates: calls of one kind are held up until their gate opens, so that a test decides what comes first."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Gate:
+    """Holds up calls to a path: before they are carried out, or after, while their answer is on its way."""
+
+    def __init__(self, path: str, *, is_done: bool) -> None:
+        self._path = re.compile(path)
+        self.is_done = is_done
+        self._reached, self._opened = asyncio.Event(), asyncio.Event()
+
+    async def reached(self) -> None:
+        """Wait until a call stands before the gate."""
+        await self._reached.wait()
+
+    def open(self) -> None:
+        self._opened.set()
+
+    async def let_pass(self, method: str, path: str) -> None:
+        """Wait for the gate to open, should the call be one that it is for."""
+        if method != "GET" and self._path.fullmatch(path):
+            self._reached.set()
+            await self._opened.wait()
+
+
+class Gates:
+    """The gates that stand at the moment."""
+
+    def __init__(self) -> None:
+        self._gates: list[Gate] = []
+
+    @contextmanager
+    def one(self, path: str, *, is_done: bool) -> Iterator[Gate]:
+        """A gate for calls to *path*, a regular expression, while the block runs; open at its end."""
+        gate = Gate(path, is_done=is_done)
+        self._gates.append(gate)
+        try:
+            yield gate
+        finally:
+            self._gates.remove(gate)
+            gate.open()
+
+    async def let_pass(self, method: str, path: str, *, is_done: bool) -> None:
+        for gate in list(self._gates):
+            if gate.is_done is is_done:
+                await gate.let_pass(method, path)

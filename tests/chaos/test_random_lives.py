@@ -1,0 +1,22 @@
+"""Two hundred random lives, while webhooks are lost, doubled and reordered and Stripe fails: all end well."""
+
+import pytest
+
+from sandbox.product import Product
+from tests.chaos.invariants import Inspector
+from tests.chaos.random_lives import FAULTS, play_batch
+
+LIVES, BATCH = 200, 25
+FIRSTS = range(0, LIVES, BATCH)
+
+
+@pytest.mark.usefixtures("healed")
+@pytest.mark.parametrize("first", FIRSTS)
+async def test_whatever_happens_money_mails_and_all_places_agree(
+    product: Product, inspector: Inspector, first: int
+) -> None:
+    faults = FAULTS[first // BATCH % len(FAULTS)]
+
+    wrong = await play_batch(product, inspector, range(first, first + BATCH), faults)
+
+    assert not wrong, "\n".join(["play a seed alone: python -m tests.chaos.random_lives SEED SEED+1", *wrong])
