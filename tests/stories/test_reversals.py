@@ -1,15 +1,21 @@
 """Money that goes back: refunds, and payments that the customer's bank disputes."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from domain.names import subscription_workflow_id
 from domain.news import Hint, News
 from sandbox.stack import Stack
+from storage.records import PostgresRecords
+from storage.subscriptions import Subscriptions
 from tests.harness.lives import Life
+from workflows.afterwards import Afterwards
+from workflows.post import TemporalPost
 from workflows.subscription import SubscriptionWorkflow
 
 Begin = Callable[..., Awaitable[Life]]
@@ -176,3 +182,60 @@ async def test_an_inquiry_that_becomes_a_dispute_stops_billing_then(payer: Life)
     assert (await payer.kinds())["disputed"] == 1
     await payer.live(40 * A_DAY)
     assert (await payer.bills())["paid"] == 1
+
+
+# After the end
+
+
+async def test_a_refund_after_the_end_is_written_down_and_told_once(payer: Life, stack: Stack) -> None:
+    await payer.command("cancel", at="now", reason="moved on")
+    before = await payer.mails()
+
+    await payer.product.refund(payer.external_id, 1000)
+    assert await payer.mails() == before + Counter(refunded=1)
+    await payer.product.refund(payer.external_id)
+
+    assert await payer.mails() == before + Counter(refunded=2)
+    assert await payer.status() == ("canceled", "none")
+    told = [entry for entry in await payer.past() if entry["kind"] == "refunded"]
+    assert [(entry["details"]["amount"], entry["cause"]["kind"]) for entry in told] == [
+        ("1000", "webhook"),
+        ("4900", "webhook"),
+    ]
+    assert await reversals_of(payer, stack) == [("refund", "refunded", 4900)]
+
+
+async def test_a_dispute_after_the_end_is_written_down_as_it_goes_on(payer: Life, stack: Stack) -> None:
+    await payer.command("cancel", at="now")
+    before = await payer.mails()
+
+    await disputed(payer)
+    await disputed(payer, "lost")
+
+    assert await reversals_of(payer, stack) == [("dispute", "lost", 4900)]
+    assert (await payer.kinds())["dispute_noted"] == 2
+    assert await payer.mails() == before
+    assert await payer.status() == ("canceled", "none")
+
+
+async def test_what_is_told_of_again_after_the_end_is_written_down_once(payer: Life, stack: Stack) -> None:
+    await payer.command("cancel", at="now")
+    await payer.product.refund(payer.external_id, 1000)
+    before = await payer.mails(), await payer.past()
+    charge = before[1][-1]["details"]["reversal"]
+    parts = stack.api_parts
+    past, records = Subscriptions(parts.engine), PostgresRecords(parts.engine)
+    afterwards = Afterwards(parts.quotes.reversal, past, records, TemporalPost(stack.client))
+
+    hints = [Hint(f"evt_again_{number}", News.REFUNDED, charge) for number in range(3)]
+    said = await asyncio.gather(*(afterwards.note(payer.id, hint) for hint in hints))
+
+    assert set(said) == {f"written down for subscription {payer.id}, which is over"}
+    assert (await payer.mails(), await payer.past()) == before
+
+
+async def reversals_of(life: Life, stack: Stack) -> list[tuple[str, str, int]]:
+    """What is known of money that went back: kind, status, amount."""
+    wanted = text("select kind, status, amount from reversals where subscription = cast(:id as uuid)")
+    async with stack.engine.connect() as connection:
+        return [tuple(row) for row in await connection.execute(wanted, {"id": life.id})]
