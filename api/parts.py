@@ -14,10 +14,13 @@ from storage.customers import Customers
 from storage.idempotency import IdempotencyKeys
 from storage.inbox import Inbox
 from storage.keys import ApiKeys
+from storage.records import PostgresRecords
 from storage.subscriptions import Subscriptions
 from storage.timeline import Timeline
 from storage.trials import Trials
+from workflows.afterwards import Afterwards
 from workflows.delivery import Delivery
+from workflows.post import TemporalPost
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,9 @@ class Stores:
     @classmethod
     def on(cls, parts: Parts) -> Self:
         engine, inbox, subscriptions = parts.engine, Inbox(parts.engine), Subscriptions(parts.engine)
+        afterwards = Afterwards(
+            parts.quotes.reversal, subscriptions, PostgresRecords(engine), TemporalPost(parts.client)
+        )
         return cls(
             Customers(engine),
             subscriptions,
@@ -59,7 +65,7 @@ class Stores:
             inbox,
             ApiKeys(engine),
             IdempotencyKeys(engine),
-            Delivery(parts.client, inbox, subscriptions, parts.quotes.customer_of_charge),
+            Delivery(parts.client, inbox, subscriptions, parts.quotes.customer_of_charge, afterwards),
             Trials(engine),
         )
 

@@ -124,7 +124,7 @@ class SiteSettings(Settings):
 
 
 class MigrateSettings(DatabaseSettings, TemporalSettings):
-    """What `tenure migrate` needs."""
+    """What `tenure migrate` and `tenure policy migrate` need."""
 
 
 class ApiSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
@@ -165,6 +165,7 @@ class Process(StrEnum):
     MIGRATE = "tenure migrate"
     KEYS = "tenure keys"
     CATALOG = "tenure catalog push"
+    POLICY = "tenure policy migrate"
     DOCTOR = "tenure doctor"
 
 
@@ -174,6 +175,7 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.MIGRATE: MigrateSettings,
     Process.KEYS: DatabaseSettings,
     Process.CATALOG: StripeSettings,
+    Process.POLICY: MigrateSettings,
     Process.DOCTOR: EverySetting,
 }
 
@@ -192,7 +194,7 @@ def load_settings(process: Literal[Process.API], env_file: Path = ...) -> ApiSet
 @overload
 def load_settings(process: Literal[Process.WORKER], env_file: Path = ...) -> WorkerSettings: ...
 @overload
-def load_settings(process: Literal[Process.MIGRATE], env_file: Path = ...) -> MigrateSettings: ...
+def load_settings(process: Literal[Process.MIGRATE, Process.POLICY], env_file: Path = ...) -> MigrateSettings: ...
 @overload
 def load_settings(process: Literal[Process.KEYS], env_file: Path = ...) -> DatabaseSettings: ...
 @overload

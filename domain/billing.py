@@ -146,3 +146,10 @@ def undecided(subscription: Subscription, policy: Policy, now: datetime, cause: 
     return Step(
         after, (Entry("renewal_undecided", now, "Asked the payment provider: no word on the renewal yet", cause),)
     )
+
+
+def up_to_date(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:
+    """The provider was asked while a paid period runs, and knows nothing new: the next word is due at its end."""
+    period_end = max(subscription.period_end or now, now)
+    after = subscription.after(Event.NOTED, ask_at=period_end + policy.ask_after)
+    return Step(after, (Entry("provider_asked", now, "Asked the payment provider: nothing new", cause),))

@@ -66,6 +66,8 @@ FACTS: Final[Mapping[str, str]] = {
     "currency": "ISO 4217, as 'usd'",
     "trial_ends_at": "instant: the end of the trial",
     "days_left": "whole days until the trial ends",
+    "trial_end": "suspend, cancel or free_plan: what the end of a trial without a card brings; missing: suspend",
+    "free_plan_name": "the name of the plan that goes on for nothing then",
     "has_card": "yes or no: whether a card is on file",
     "card_brand": "as the provider names it, 'visa'",
     "card_last4": "the card's last four digits",

@@ -50,6 +50,10 @@ class Quotes(Protocol):
         """The customer at the provider who paid; empty when it is nobody known there."""
         ...
 
+    async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
+        """How money that went back stands now; *object_ref* is what the provider's message was about."""
+        ...
+
 
 class Payments(Quotes, Protocol):
     """The provider that moves the money.
@@ -104,10 +108,6 @@ class Payments(Quotes, Protocol):
         Another interval begins a new period. A credit is kept for later bills (the charge is paid, its bill negative
         or nothing). When declined, the agreement stays as it is.
         """
-        ...
-
-    async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
-        """How money that went back stands now; *object_ref* is what the provider's message was about."""
         ...
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:

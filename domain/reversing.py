@@ -54,10 +54,33 @@ def _refund_key(reversal: Reversal) -> str:
     return f"{reversal.ref}/{reversal.amount}"
 
 
+def is_known_after_the_end(subscription: Subscription, reversal: Reversal) -> bool:
+    """Whether a canceled subscription has taken note of all that this reversal tells."""
+    return _late_key(reversal) in subscription.refunds
+
+
+def _late_key(reversal: Reversal) -> str:
+    return f"{reversal.ref}/{reversal.status}" if reversal.status is not None else _refund_key(reversal)
+
+
+def after_the_end(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
+    """Money went back of a subscription that is canceled: written down, a refund is mailed too, nothing else."""
+    # No event can happen to it any more; only what is known of it grows.
+    known = (*subscription.refunds, _late_key(reversal))[-REFUNDS_KEPT:]
+    after = replace(subscription, sequence=subscription.sequence + 1, refunds=known)
+    if reversal.kind is ReversalKind.REFUND:
+        return _given_back(after, reversal, now, cause)
+    entry = Entry("dispute_noted", now, f"Dispute after the end: {reversal.status}", cause, _details(reversal))
+    return Step(after, (entry,), reversal=reversal)
+
+
 def refunded(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
     """A payment was given back, whole or in part."""
     known = (*subscription.refunds, _refund_key(reversal))[-REFUNDS_KEPT:]
-    after = subscription.after(Event.NOTED, refunds=known)
+    return _given_back(subscription.after(Event.NOTED, refunds=known), reversal, now, cause)
+
+
+def _given_back(after: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
     how_much = "in full" if reversal.is_full else "in part"
     summary = f"Refunded {how_much}: {reversal.amount} {reversal.currency} (minor units)"
     entry = Entry("refunded", now, summary, cause, _details(reversal))

@@ -157,7 +157,7 @@ class Subscription:
     pause: Pause | None = None
     dispute: Dispute | None = None
     refunds: tuple[str, ...] = ()
-    """The latest refunds that were taken note of."""
+    """The latest refunds that were taken note of; after the end disputes as well."""
     notices: tuple[Notice, ...] = ()
     """What the customer will be told before the next renewal."""
     noticed_for: str = ""

@@ -52,6 +52,8 @@ def returned(
     recovery = _resumed(subscription, now)
     is_paused, is_paid_up = back.event is Event.RETURNED_PAUSED, back.event is Event.RETURNED_PAID_UP
     period_is_over = subscription.period_end is not None and subscription.period_end <= now
+    # On the free plan there is no agreement that the provider could be asked about.
+    ask_at = now if is_paid_up and subscription.agreement_ref else None
     after = subscription.after(
         back.event,
         access=_access_after(subscription, back),
@@ -62,7 +64,7 @@ def returned(
         # A trial that was to be canceled at its end is so at its new end.
         cancel_at=back.trial_ends_at if subscription.cancel_at and back.trial_ends_at else subscription.cancel_at,
         reminders=reminders,
-        ask_at=now if is_paid_up and subscription.agreement_ref else None,
+        ask_at=ask_at,
         owes_new_period=is_paid_up and (period_is_over or subscription.begins_own_period),
     )
     entry = Entry("reactivated", now, f"Reactivated by an operator: {reason}", cause, {"reason": reason})

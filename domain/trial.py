@@ -35,7 +35,7 @@ def started(
     if another_allowed:
         summary += f"; another one allowed by {cause.actor}"
         details["another_trial_allowed_by"] = cause.actor
-    letter = mail(after, Occasion.TRIAL_STARTED, now, trial_ends_at=ends_at)
+    letter = mail(after, Occasion.TRIAL_STARTED, now, trial_ends_at=ends_at, **_end_facts(after, policy))
     claim = TrialClaim() if another_allowed else TrialClaim(policy.trial.one_per)
     return Step(after, (Entry("trial_started", now, summary, cause, details),), (letter,), trial=claim)
 
@@ -49,7 +49,7 @@ def used(mark: TrialMark) -> Rejected:
     )
 
 
-def reminded(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+def reminded(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:
     """Send the latest reminder that is due; those it has overtaken are skipped, never sent in a burst."""
     due = [rung for rung in subscription.reminders if rung.at <= now]
     ahead = tuple(rung for rung in subscription.reminders if rung.at > now)
@@ -67,7 +67,7 @@ def reminded(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     entries.append(Entry("trial_ending", now, summary, cause, {"days": str(left)}))
     ends_at = moment(subscription.trial_ends_at or now)
     key = f"{ends_at}/{latest.days}"
-    facts = {"trial_ends_at": ends_at, "days_left": str(left)}
+    facts = {"trial_ends_at": ends_at, "days_left": str(left)} | _end_facts(subscription, policy)
     return Step(after, tuple(entries), (mail(after, Occasion.TRIAL_ENDING, now, occasion_key=key, **facts),))
 
 
@@ -79,6 +79,14 @@ def _days_left(ends_at: datetime, rung: Reminder, now: datetime) -> int:
 def falls_to(subscription: Subscription, policy: Policy) -> Selection | None:
     """What goes on for nothing when the trial ends without a card; None: nothing does."""
     return subscription.free_plan if policy.trial.without_card is TrialEnd.FREE_PLAN else None
+
+
+def _end_facts(subscription: Subscription, policy: Policy) -> dict[str, str]:
+    """What the end of the trial brings should there be no card, for the mails that announce it."""
+    free, wished = falls_to(subscription, policy), policy.trial.without_card
+    if free is not None:
+        return {"trial_end": TrialEnd.FREE_PLAN.value, "free_plan_name": free.plan_name}
+    return {"trial_end": (TrialEnd.SUSPEND if wished is TrialEnd.FREE_PLAN else wished).value}
 
 
 def expired(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:

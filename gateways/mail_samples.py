@@ -58,9 +58,12 @@ Told = tuple[Occasion, str, dict[str, str]]
 def _trials() -> Iterator[Told]:
     yield Occasion.TRIAL_STARTED, "", TRIAL
     yield Occasion.TRIAL_STARTED, "with-card", {**TRIAL, **CARD}
+    to_free = {"trial_end": "free_plan", "free_plan_name": "Free"}
+    yield Occasion.TRIAL_STARTED, "to-free", {**TRIAL, **to_free}
     for days in ("7", "3", "1"):
         yield Occasion.TRIAL_ENDING, f"{days}-days", {**TRIAL, "days_left": days}
     yield Occasion.TRIAL_ENDING, "with-card", {**TRIAL, **CARD, "days_left": "3"}
+    yield Occasion.TRIAL_ENDING, "to-free", {**TRIAL, **to_free, "days_left": "3"}
     yield Occasion.TRIAL_EXPIRED, "", KEPT
     yield Occasion.CONVERTED, "", {**CARD, **BILL}
 

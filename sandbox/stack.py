@@ -47,7 +47,9 @@ from storage.subscriptions import Subscriptions
 from worker.build import Parts as WorkerParts
 from worker.build import at_work, build_workers
 from worker.registry import KINDS
+from workflows.afterwards import Afterwards
 from workflows.delivery import Delivery
+from workflows.post import TemporalPost
 from workflows.sweep import ensure_schedules
 
 FINISH_WITHIN = timedelta(seconds=3)
@@ -97,9 +99,13 @@ class Stack:
     api_parts: ApiParts
 
     @asynccontextmanager
-    async def under(self, policy: Policy) -> AsyncIterator[Addresses]:
-        """A second API of this stack while the block runs: who signs up there lives under *policy*."""
-        async with serve(create_app(replace(self.api_parts, policy=policy))) as api_url:
+    async def under(self, policy: Policy, catalog: Catalog | None = None) -> AsyncIterator[Addresses]:
+        """A second API of this stack while the block runs: who signs up there lives under *policy*.
+
+        With a *catalog*, what that has; its prices must be those that the Stripe simulator has already.
+        """
+        parts = replace(self.api_parts, policy=policy, catalog=catalog or self.api_parts.catalog)
+        async with serve(create_app(parts)) as api_url:
             yield replace(self.addresses, api_url=api_url)
 
 
@@ -219,13 +225,15 @@ def _worker_parts(ground: _Ground, secrets: Secrets, payments: StripePayments, a
         MAIL_FROM,
         lambda subscription: pay_url(api_url, subscription, secrets.secret_key),
     )
+    records, subscriptions = PostgresRecords(ground.engine), Subscriptions(ground.engine)
+    afterwards = Afterwards(payments.reversal, subscriptions, records, TemporalPost(ground.client))
     return WorkerParts(
-        records=PostgresRecords(ground.engine),
+        records=records,
         mails=PostgresMails(ground.engine),
         payments=payments,
         mailer=delivery,
         inbox=InboxActivities(
-            Delivery(ground.client, Inbox(ground.engine), Subscriptions(ground.engine), payments.customer_of_charge)
+            Delivery(ground.client, Inbox(ground.engine), subscriptions, payments.customer_of_charge, afterwards)
         ),
     )
 

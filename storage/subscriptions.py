@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import Malformed
+from domain.lifecycle import Status
+from domain.subscription import Subscription
+from storage.codec import state_from_json
 from storage.engine import transaction
-from storage.tables import customers, subscriptions
+from storage.tables import customers, journal, subscriptions
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,15 @@ class SubscriptionRow:
     state: Mapping[str, Any]
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True)
+class LiveSubscription:
+    """One that is not canceled, of whichever tenant."""
+
+    id: str
+    plan: str
+    status: str
 
 
 @dataclass(frozen=True)
@@ -131,6 +143,32 @@ class Subscriptions:
         async with transaction(self._engine) as connection:
             found = (await connection.execute(wanted)).scalar()
         return None if found is None else str(found)
+
+    async def ended(self, subscription: str) -> tuple[Subscription, datetime] | None:
+        """A canceled subscription and when the last thing happened to it; None: it is not canceled."""
+        last = select(func.max(journal.c.at)).where(journal.c.subscription == subscriptions.c.id).scalar_subquery()
+        wanted = select(subscriptions.c.state, subscriptions.c.updated_at, last.label("last")).where(
+            subscriptions.c.id == UUID(subscription), subscriptions.c.status == Status.CANCELED.value
+        )
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(wanted)).one_or_none()
+        return None if row is None else (state_from_json(dict(row.state)), row.last or row.updated_at)
+
+    async def live(
+        self, *, plan: str | None, subscription: str | None, after: str | None, limit: int
+    ) -> list[LiveSubscription]:
+        """The next of all tenants' subscriptions that are not canceled, in the order of their ids."""
+        it = subscriptions.c
+        wanted = select(it.id, it.plan, it.status).where(it.status != Status.CANCELED.value)
+        if plan is not None:
+            wanted = wanted.where(it.plan == plan)
+        if subscription is not None:
+            wanted = wanted.where(cast(it.id, String) == subscription.lower())
+        if after is not None:
+            wanted = wanted.where(it.id > UUID(after))
+        async with transaction(self._engine) as connection:
+            rows = await connection.execute(wanted.order_by(it.id).limit(limit))
+            return [LiveSubscription(str(row.id), row.plan, row.status) for row in rows]
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:

@@ -16,8 +16,8 @@ from activities.payments import PaymentActivities
 from activities.records import RecordActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
 from domain.ports import Mailer, Mails, Payments, Records
-from worker.post import TemporalPost
 from workflows.mail import MailWorkflow
+from workflows.post import TemporalPost
 from workflows.subscription import SubscriptionWorkflow
 from workflows.sweep import SweepWebhooksWorkflow
 

@@ -27,7 +27,7 @@ class Course(Changes):
         now = workflow.now()
         match due.action:
             case Action.SEND_REMINDER:
-                await self.commit(trial.reminded(self.subscription, now, cause))
+                await self.commit(trial.reminded(self.subscription, self.policy, now, cause))
             case Action.EXPIRE_TRIAL:
                 await self._expire_trial(cause)
             case Action.CONVERT | Action.BEGIN_PERIOD:

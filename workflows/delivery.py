@@ -12,6 +12,7 @@ from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.names import subscription_workflow_id
 from domain.news import Hint
 from domain.ports import ProviderEvent, WaitingEvent
+from workflows.afterwards import Afterwards
 from workflows.subscription import SubscriptionWorkflow
 
 SIGNAL_WITHIN = 3.0
@@ -51,6 +52,7 @@ class Delivery:
     Args:
         whose: the provider's customer who paid a charge, empty for nobody, for messages that name only the charge;
             without it such messages wait for a delivery that has it.
+        afterwards: who takes note of what comes when a subscription is over; without it that is passed over.
 
     """
 
@@ -60,11 +62,13 @@ class Delivery:
         inbox: Inbox,
         addresses: Addresses,
         whose: Callable[[str], Awaitable[str]] | None = None,
+        afterwards: Afterwards | None = None,
     ) -> None:
         self._client = client
         self._inbox = inbox
         self._addresses = addresses
         self._whose = whose
+        self._afterwards = afterwards
 
     async def deliver(self, event: ProviderEvent, received_at: datetime) -> bool:
         """Bring one message to whom it concerns; False when that has to wait until its customer is known.
@@ -142,8 +146,13 @@ class Delivery:
             raise GatewayUnavailable("Temporal took no signal in time", code="temporal_unavailable") from error
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                return f"passed over: subscription {subscription} is over"
+                return await self._after_the_end(subscription, hint)
             raise GatewayUnavailable(f"Temporal took no signal: {error}", code="temporal_unavailable") from error
         except RuntimeError as error:  # a client that has not connected yet
             raise GatewayUnavailable(f"Temporal is out of reach: {error}", code="temporal_unavailable") from error
         return f"delivered to subscription {subscription}"
+
+    async def _after_the_end(self, subscription: str, hint: Hint) -> str:
+        if self._afterwards is None:
+            return f"passed over: subscription {subscription} is over"
+        return await self._afterwards.note(subscription, hint)

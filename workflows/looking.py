@@ -18,6 +18,9 @@ from domain.subscription import SuspensionKind
 from workflows import hands
 from workflows.keeping import Keeper
 
+ASK_AT_PERIOD_END = "ask-at-period-end"
+"""A change to the order of commands: until then a subscription that came back in mid-period asked every few hours."""
+
 
 class Looks(Keeper):
     """What comes from outside, and the end that it may bring."""
@@ -68,6 +71,15 @@ class Looks(Keeper):
                 )
                 return
         if subscription.status is Status.ACTIVE and subscription.ask_at is not None and subscription.ask_at <= now:
+            await self._ask_again_later(cause)
+
+    async def _ask_again_later(self, cause: Cause) -> None:
+        """Nothing came of asking; when to ask next depends on whether the paid period is over."""
+        subscription, now = self.subscription, workflow.now()
+        is_paid_for = subscription.period_end is not None and subscription.period_end > now
+        if is_paid_for and workflow.patched(ASK_AT_PERIOD_END):
+            await self.commit(billing.up_to_date(subscription, self.policy, now, cause))
+        else:
             await self.commit(billing.undecided(subscription, self.policy, now, cause))
 
     # Money that comes, and money that goes back

@@ -27,7 +27,9 @@ from storage.mails import PostgresMails
 from storage.records import PostgresRecords
 from storage.subscriptions import Subscriptions
 from worker.build import Parts as WorkerParts
+from workflows.afterwards import Afterwards
 from workflows.delivery import Delivery
+from workflows.post import TemporalPost
 
 
 def plain(secret: SecretStr | None) -> str | None:
@@ -110,9 +112,11 @@ async def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) 
 async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEngine) -> AsyncIterator[WorkerParts]:
     """What the workers work with, while the block runs."""
     async with stripe_payments(settings) as payments:
-        delivery = Delivery(client, Inbox(engine), Subscriptions(engine), payments.customer_of_charge)
+        records, subscriptions = PostgresRecords(engine), Subscriptions(engine)
+        afterwards = Afterwards(payments.reversal, subscriptions, records, TemporalPost(client))
+        delivery = Delivery(client, Inbox(engine), subscriptions, payments.customer_of_charge, afterwards)
         yield WorkerParts(
-            records=PostgresRecords(engine),
+            records=records,
             mails=PostgresMails(engine),
             payments=payments,
             mailer=mail_delivery(settings),

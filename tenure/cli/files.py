@@ -1,4 +1,4 @@
-"""Commands about configuration files: `tenure catalog check|push`, `tenure policy check`."""
+"""Commands about configuration files: `tenure catalog check|push`, `tenure policy check|migrate`."""
 
 import asyncio
 from pathlib import Path
@@ -12,14 +12,16 @@ from configuration.settings import Process, load_settings
 from domain.plans import Catalog
 from gateways.stripe_catalog import push as push_to_stripe
 from gateways.stripe_http import connected
+from tenure.cli import policies
 
 
 def register(app: App) -> None:
     catalog = App(name="catalog", help="Check a plan catalog, or bring it to Stripe.")
     catalog.command(check_one_catalog, name="check")
     catalog.command(push)
-    policy = App(name="policy", help="Check a policy.")
+    policy = App(name="policy", help="Check a policy, or move subscriptions to it.")
     policy.command(check_one_policy, name="check")
+    policy.command(policies.migrate)
     app.command(catalog)
     app.command(policy)
 

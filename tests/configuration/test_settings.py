@@ -40,6 +40,7 @@ NEEDS: dict[Process, set[str]] = {
     Process.WORKER: set(GOOD) - {"TENURE_STRIPE_WEBHOOK_SECRETS", "TENURE_CATALOG", "TENURE_POLICY"},
     Process.KEYS: {"TENURE_DATABASE_URL"},
     Process.CATALOG: {"TENURE_STRIPE_API_KEY"},
+    Process.POLICY: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS"},
     Process.DOCTOR: set(GOOD),
 }
 

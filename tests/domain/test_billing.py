@@ -141,3 +141,11 @@ def test_a_bill_voided_by_our_own_hold_waives_nothing() -> None:
     owing = a_past_due_subscription(recovery=a_recovery(invoice_ref="in_1"))
     assert not billing.is_waiver(owing, _a_voided_bill(PERIOD_END))
     assert billing.is_waiver(owing, replace(_a_voided_bill(PERIOD_END), ref="in_1"))
+
+
+def test_asked_in_mid_period_the_provider_is_asked_again_when_that_is_over() -> None:
+    back = replace(a_paid_subscription(), ask_at=NOW)
+    step = billing.up_to_date(back, POLICY, NOW, CAUSE)
+    assert step.subscription.ask_at == PERIOD_END + POLICY.ask_after
+    assert [entry.kind for entry in step.entries] == ["provider_asked"]
+    assert billing.undecided(back, POLICY, NOW, CAUSE).subscription.ask_at == NOW + POLICY.ask_every

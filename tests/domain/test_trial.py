@@ -11,7 +11,9 @@ from domain.errors import Malformed, Rejected
 from domain.journal import Cause, CauseKind, TrialClaim
 from domain.lifecycle import Status
 from domain.mails import Occasion
-from domain.policy import DEFAULT_POLICY, Access, Policy, TrialMark, TrialPolicy
+from domain.money import Money
+from domain.plans import Interval, Selection
+from domain.policy import DEFAULT_POLICY, Access, Policy, TrialEnd, TrialMark, TrialPolicy
 from domain.reminders import Reminder
 from domain.subscription import Subscription, SuspensionKind
 from tests.builders import (
@@ -27,6 +29,7 @@ from tests.builders import (
 
 EXPIRED = a_suspended_subscription(SuspensionKind.TRIAL_EXPIRED)
 DAY = timedelta(days=1)
+FREE = Selection("free", "Free", Interval.MONTH, 1, {}, (), Money(0, "usd"))
 
 
 def test_a_trial_starts_with_its_first_step_and_a_mail_that_says_when_it_ends() -> None:
@@ -36,6 +39,29 @@ def test_a_trial_starts_with_its_first_step_and_a_mail_that_says_when_it_ends() 
     (letter,) = step.mails
     assert letter.occasion is Occasion.TRIAL_STARTED
     assert letter.facts["trial_ends_at"] == "2026-03-16T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("wished", "has_free_plan", "told"),
+    [
+        (TrialEnd.SUSPEND, True, {"trial_end": "suspend"}),
+        (TrialEnd.CANCEL, True, {"trial_end": "cancel"}),
+        (TrialEnd.FREE_PLAN, True, {"trial_end": "free_plan", "free_plan_name": "Free"}),
+        (TrialEnd.FREE_PLAN, False, {"trial_end": "suspend"}),
+    ],
+)
+def test_mails_of_a_trial_tell_what_its_end_without_a_card_brings(
+    wished: TrialEnd, has_free_plan: bool, told: dict[str, str]
+) -> None:
+    policy = Policy(trial=TrialPolicy(without_card=wished))
+    before = a_trial(free_plan=FREE if has_free_plan else None)
+    letters = [
+        *trial.started(before, policy, NOW, CAUSE).mails,
+        *trial.reminded(before, policy, TRIAL_END - 7 * DAY, CAUSE).mails,
+    ]
+    assert [letter.occasion for letter in letters] == [Occasion.TRIAL_STARTED, Occasion.TRIAL_ENDING]
+    for letter in letters:
+        assert {name: fact for name, fact in letter.facts.items() if name in ("trial_end", "free_plan_name")} == told
 
 
 def test_a_trial_claims_what_the_policy_counts_it_by() -> None:
@@ -68,19 +94,19 @@ def test_a_refused_trial_names_the_rule_and_the_ways_on(mark: TrialMark) -> None
 
 
 def test_a_reminder_that_is_due_goes_out_and_is_not_ahead_any_more() -> None:
-    step = trial.reminded(a_trial(), TRIAL_END - 7 * DAY, CAUSE)
+    step = trial.reminded(a_trial(), DEFAULT_POLICY, TRIAL_END - 7 * DAY, CAUSE)
     assert [rung.days for rung in step.subscription.reminders] == [3, 1]
     assert [letter.facts["days_left"] for letter in step.mails] == ["7"]
     assert [entry.summary for entry in step.entries] == ["Reminder: the trial ends in 7 days"]
 
 
 def test_the_last_reminder_speaks_of_one_day() -> None:
-    step = trial.reminded(a_trial(reminders=(Reminder(1, TRIAL_END - DAY),)), TRIAL_END - DAY, CAUSE)
+    step = trial.reminded(a_trial(reminders=(Reminder(1, TRIAL_END - DAY),)), DEFAULT_POLICY, TRIAL_END - DAY, CAUSE)
     assert step.entries[-1].summary == "Reminder: the trial ends in 1 day"
 
 
 def test_reminders_that_were_missed_are_skipped_and_never_sent_in_a_burst() -> None:
-    step = trial.reminded(a_trial(), TRIAL_END - 2 * DAY, CAUSE)
+    step = trial.reminded(a_trial(), DEFAULT_POLICY, TRIAL_END - 2 * DAY, CAUSE)
     assert [(entry.kind, entry.summary) for entry in step.entries] == [
         ("reminder_skipped", "7-day reminder skipped: its time has passed"),
         ("trial_ending", "Reminder: the trial ends in 2 days"),
@@ -93,7 +119,7 @@ def test_reminders_that_were_missed_are_skipped_and_never_sent_in_a_burst() -> N
 def test_however_late_we_are_at_most_one_mail_goes_out_with_the_days_that_are_left(hours: int) -> None:
     before = a_trial()
     now = TRIAL_END - 7 * DAY + timedelta(hours=hours)
-    step = trial.reminded(before, now, CAUSE)
+    step = trial.reminded(before, DEFAULT_POLICY, now, CAUSE)
     next_one = step.subscription.reminders[:1]
     is_close = any(rung.at - now < timedelta(hours=12) for rung in next_one)
     assert len(step.mails) == (0 if is_close else 1)
@@ -105,9 +131,9 @@ def test_however_late_we_are_at_most_one_mail_goes_out_with_the_days_that_are_le
 
 def test_the_same_reminder_is_one_mail_and_that_of_an_extended_trial_another() -> None:
     now = TRIAL_END - 7 * DAY
-    first = trial.reminded(a_trial(), now, CAUSE).mails[0]
-    assert trial.reminded(a_trial(sequence=9), now, CAUSE).mails[0].key == first.key
-    assert trial.reminded(a_trial(trial_ends_at=TRIAL_END + DAY), now, CAUSE).mails[0].key != first.key
+    first = trial.reminded(a_trial(), DEFAULT_POLICY, now, CAUSE).mails[0]
+    assert trial.reminded(a_trial(sequence=9), DEFAULT_POLICY, now, CAUSE).mails[0].key == first.key
+    assert trial.reminded(a_trial(trial_ends_at=TRIAL_END + DAY), DEFAULT_POLICY, now, CAUSE).mails[0].key != first.key
 
 
 def test_a_trial_without_a_card_is_suspended_with_its_data_kept_for_as_long_as_the_policy_says() -> None:

@@ -47,6 +47,8 @@ FULL_FACTS = {
     **SUSPENSION,
     "trial_ends_at": "2026-12-05T17:30:00Z",
     "days_left": "3",
+    "trial_end": "suspend",
+    "free_plan_name": "Free",
     "action_url": "https://pay.example.com/confirm/1",
     "canceled_reason": "nonpayment",
     "billing_url": "https://app.northwind.example/me",

@@ -171,6 +171,7 @@ LEVEL_OF = {
     "suspended-for-nonpayment": "urgent",
     "trial_ending-1-days": "urgent",
     "trial_ending-3-days": "warning",
+    "trial_ending-to-free": "warning",
     "trial_ending-with-card": "warning",
     "trial_expired": "warning",
     "usage_limit": "urgent",

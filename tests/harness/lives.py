@@ -123,6 +123,13 @@ class Life:
             paid = await browser.post(url, data={"payment_method": payment_method})
         assert paid.status_code < 400, paid.text
 
+    async def confirm_at(self, url: str) -> None:
+        """Open a bill's page at the provider and confirm there, to the bank, the payment with the card on file."""
+        async with httpx.AsyncClient(timeout=30) as browser:
+            (await browser.get(url)).raise_for_status()
+            confirmed = await browser.post(url)
+        assert confirmed.status_code < 400, confirmed.text
+
     async def open_pay_link(self) -> httpx.Response:
         """Follow the link of the last mail as a browser does."""
         text = (await self.last_mail())["text"]

@@ -215,3 +215,22 @@ async def test_the_newest_subscription_is_found_by_the_providers_name_for_the_cu
     second = await ledger.sign_up("ada", created_at=NOW + timedelta(days=1))
     assert await reader.of_customer_ref("cus_1") == second.id
     assert await reader.of_customer_ref("") is None
+
+
+async def test_the_live_ones_of_all_tenants_come_page_by_page_each_once(ledger: Ledger) -> None:
+    made = [*await ledger.sign_up_many(4), *await ledger.sign_up_many(3, "acme")]
+    over = await ledger.sign_up("over", status=Status.CANCELED)
+    dear = await ledger.sign_up("dear", plan="professional")
+    reader = Subscriptions(ledger.engine)
+    seen: list[str] = []
+    while page := await reader.live(plan=None, subscription=None, after=seen[-1] if seen else None, limit=3):
+        assert len(page) <= 3
+        seen += [row.id for row in page]
+
+    assert seen == sorted(it.id for it in [*made, dear])
+    assert over.id not in seen
+    of_plan = await reader.live(plan="professional", subscription=None, after=None, limit=3)
+    assert [(row.id, row.plan, row.status) for row in of_plan] == [(dear.id, "professional", "trialing")]
+    assert [row.id for row in await reader.live(plan=None, subscription=dear.id.upper(), after=None, limit=3)] == [
+        dear.id
+    ]

@@ -93,6 +93,39 @@ async def test_authentication_required_sends_the_customer_a_link_and_no_retry(de
     assert (await life.kinds())["payment_failed"] == 1
 
 
+async def test_a_customer_who_confirms_the_payment_on_the_banks_page_is_recovered_at_once(declined: Declined) -> None:
+    life = await declined("authentication_required")
+    mail = await life.last_mail()
+    page = next(word for word in mail["text"].split() if word.startswith("http") and "/i/" in word)
+    await life.live_until("recover")  # day 1 is a retry, which would be in vain
+    assert (await life.kinds())["retry_skipped"] == 1
+
+    await life.confirm_at(page)
+    await life.live(timedelta(minutes=1))
+
+    assert await life.status() == ("active", "full")
+    assert "recover" not in await life.ahead()
+    assert await life.bills() == Counter(paid=2)
+    assert await life.mails() == CONVERTED + Counter(action_required=1, receipt=1)
+    recovered = next(entry for entry in await life.past() if entry["kind"] == "recovered")
+    assert recovered["cause"]["kind"] == "webhook"
+
+
+async def test_a_payment_nobody_confirms_is_never_retried_and_ends_the_subscription(
+    declined: Declined, stack: Stack
+) -> None:
+    life = await declined("authentication_required")
+    (bill,) = (
+        b for b in (await life.product.get("/v1/invoices", customer=life.external_id))["data"] if b["status"] == "open"
+    )
+
+    await life.live(timedelta(days=45))
+
+    assert await life.status() == ("canceled", "none")
+    assert [call for call in stack.simulator.call_log() if call[1] == f"/v1/invoices/{bill['id']}/pay"] == []
+    assert await life.mails() == CONVERTED + Counter(action_required=4, suspended=1, canceled=1)
+
+
 async def test_the_ladder_ends_in_cancellation_after_forty_four_days(declined: Declined) -> None:
     life = await declined("insufficient_funds")
 

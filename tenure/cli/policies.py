@@ -1,0 +1,157 @@
+"""`tenure policy migrate`: running subscriptions are moved to another policy, on purpose."""
+
+import asyncio
+import hashlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowQueryFailedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.lifecycle import NotRunning, carry_out
+from configuration.policy_file import load_policy
+from configuration.settings import Process, load_settings
+from domain.errors import GatewayUnavailable, Rejected, TenureError
+from domain.names import subscription_workflow_id
+from domain.policy import Policy
+from storage.subscriptions import LiveSubscription, Subscriptions
+from tenure.cli.connections import database, temporal
+from workflows.messages import AdoptPolicy
+from workflows.subscription import SubscriptionWorkflow
+
+ACTOR = "operator tenure policy migrate"
+ANSWER_WITHIN = 10.0
+"""Seconds in which a workflow must tell its policy; with no worker there is nobody to ask it."""
+PAGE = 100
+AT_ONCE = 10
+"""So many subscriptions are moved side by side."""
+
+
+def migrate(
+    file: Path,
+    *,
+    plan: str | None = None,
+    subscription: str | None = None,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Move running subscriptions to the policy in a file; a recovery that has begun stays on its ladder.
+
+    Safe to repeat: one that lives by that very policy is left as it is. Status 1 when some could not be moved.
+
+    Parameters
+    ----------
+    file
+        The policy.
+    plan
+        Only subscriptions to this plan, by its code.
+    subscription
+        Only this one, by its id.
+    dry_run
+        Only tell what would be moved.
+    """
+    policy = load_policy(file)
+    if not asyncio.run(_migrate(policy, Choice(plan, subscription), dry_run=dry_run)):
+        sys.exit(1)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which subscriptions; None: whichever."""
+
+    plan: str | None = None
+    subscription: str | None = None
+
+
+async def _migrate(policy: Policy, choice: Choice, *, dry_run: bool) -> bool:
+    """Whether all went well."""
+    settings = load_settings(Process.POLICY)
+    client = await temporal(settings)
+    done = failed = 0
+    async with database(settings) as engine:
+        async for page in _pages(Subscriptions(engine), choice):
+            for row, was, wrong in await asyncio.gather(*_moves(client, page, policy, dry_run=dry_run)):
+                done, failed = (done + 1, failed) if wrong is None else (done, failed + 1)
+                told = f"{was} -> {policy.version}" if wrong is None else f"FAILED: {wrong}"
+                print(f"{row.id}  {row.plan:<14} {row.status:<10} {told}", flush=True)
+    if choice.subscription is not None and not done + failed:
+        raise Rejected(f"there is no running subscription {choice.subscription}", code="unknown_subscription")
+    print(f"{done} {'would move' if dry_run else 'moved'} to policy {policy.version}, {failed} failed")
+    return not failed
+
+
+async def _pages(subscriptions: Subscriptions, choice: Choice) -> AsyncIterator[list[LiveSubscription]]:
+    after: str | None = None
+    while page := await subscriptions.live(plan=choice.plan, subscription=choice.subscription, after=after, limit=PAGE):
+        yield page
+        after = page[-1].id
+
+
+Move = tuple[LiveSubscription, str, str | None]
+"""Whose, from which version, and why it failed if it did."""
+
+
+def _moves(
+    client: Client, page: list[LiveSubscription], policy: Policy, *, dry_run: bool
+) -> "list[asyncio.Task[Move]]":
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def move(row: LiveSubscription) -> Move:
+        async with turns:
+            try:
+                was = await version_of(client, row.id)
+                if not dry_run:
+                    await move_to(client, row.id, policy)
+            except NotRunning:
+                return row, "", "its workflow is gone"
+            except TenureError as error:
+                return row, "", error.message
+            return row, was, None
+
+    return [asyncio.create_task(move(row)) for row in page]
+
+
+async def version_of(client: Client, subscription: str) -> str:
+    """The version of the policy that a subscription lives by.
+
+    Raises:
+        NotRunning: its workflow is gone.
+        GatewayUnavailable: no worker answers, or Temporal does not.
+    """
+    handle = client.get_workflow_handle(subscription_workflow_id(subscription))
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            return await handle.query(SubscriptionWorkflow.policy_version)
+    except (TimeoutError, RPCTimeoutOrCancelledError) as error:
+        raise GatewayUnavailable("no worker answers") from error
+    except WorkflowQueryFailedError as error:
+        raise GatewayUnavailable(f"the workflow does not answer: {error}") from error
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise NotRunning("the subscription's workflow is gone") from error
+        raise GatewayUnavailable(f"no worker answers: {error.message}") from error
+
+
+async def move_to(client: Client, subscription: str, policy: Policy) -> None:
+    """Have a subscription live by *policy* from now on; the same policy again changes nothing.
+
+    Raises:
+        NotRunning: its workflow has ended or is gone.
+        GatewayUnavailable: no answer came in time.
+    """
+    command = AdoptPolicy(f"policy/{policy.version}/{digest(policy)}", ACTOR, policy)
+    try:
+        await carry_out(client, subscription, SubscriptionWorkflow.adopt_policy, command)
+    except GatewayUnavailable as error:
+        if error.code == "still_working":
+            raise GatewayUnavailable("no answer in time: run the command again") from error
+        raise
+
+
+def digest(policy: Policy) -> str:
+    """Names what a policy says, so that one whose version was not raised is told apart."""
+    return hashlib.sha256(json.dumps(asdict(policy), sort_keys=True).encode()).hexdigest()[:16]

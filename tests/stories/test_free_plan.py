@@ -1,0 +1,224 @@
+"""The free plan: what a trial falls to, what can be left for money, and what can be come back to."""
+
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from configuration.catalog_file import load_catalog
+from domain.names import subscription_workflow_id
+from domain.plans import Catalog
+from domain.policy import DEFAULT_POLICY, TrialEnd
+from sandbox.product import Product, RefusedError
+from sandbox.stack import Stack
+from tests.harness.lives import CATALOG, TRIAL, Life
+from workflows.subscription import SubscriptionWorkflow
+
+Begin = Callable[..., Awaitable[Life]]
+
+A_DAY = timedelta(days=1)
+PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
+STARTER, PROFESSIONAL = 4900, 19900
+FREE_PLAN = """plans:
+  free:
+    name: Free
+    prices: free
+    entitlements: {users: 1, plants: 1, storage_gb: 1, custom_fields: false, workflows: false, white_label: false}
+"""
+POLICY = replace(DEFAULT_POLICY, version="free", trial=replace(DEFAULT_POLICY.trial, without_card=TrialEnd.FREE_PLAN))
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """The stack's own catalog and a free plan."""
+    file: Path = tmp_path_factory.mktemp("catalog") / "with-free.yaml"
+    file.write_text(CATALOG.read_text().replace("plans:\n", FREE_PLAN, 1))
+    return load_catalog(file)
+
+
+@pytest.fixture(scope="module")
+async def shop(stack: Stack, catalog: Catalog) -> AsyncIterator[Product]:
+    """A product that has a free plan, and whose trials fall to it."""
+    async with stack.under(POLICY, catalog) as addresses, Product(addresses) as product:
+        yield product
+
+
+@pytest.fixture
+def begin(shop: Product, request: pytest.FixtureRequest) -> Begin:
+    async def begin(**more: object) -> Life:
+        return await Life.begun(shop, re.sub(r"\W+", "-", request.node.name)[-60:].strip("-_"), **more)
+
+    return begin
+
+
+@pytest.fixture
+async def fallen(begin: Begin) -> Life:
+    """A customer whose trial is over, and who goes on for nothing."""
+    life = await begin()
+    await life.live_until("expire_trial")
+    assert await stands_on(life) == ("free", "active", "full")
+    return life
+
+
+async def stands_on(life: Life) -> tuple[str, str, str]:
+    stands = await life.stands()
+    return stands["plan"], stands["status"], stands["access"]
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+async def amounts_paid(life: Life) -> list[int]:
+    await life.mails()
+    bills = (await life.product.get("/v1/invoices", customer=life.external_id))["data"]
+    return [bill["amount"] for bill in sorted(bills, key=lambda bill: bill["at"]) if bill["status"] == "paid"]
+
+
+async def agreement(stack: Stack, life: Life) -> str:
+    """What Stripe calls the subscription; empty when there is none."""
+    workflow = stack.client.get_workflow_handle(subscription_workflow_id(life.id))
+    return (await workflow.query(SubscriptionWorkflow.current)).agreement_ref
+
+
+async def test_a_trial_that_ends_without_a_card_goes_on_for_nothing(begin: Begin) -> None:
+    life = await begin()
+    ahead = (await life.stands())["next_actions"]
+    assert ahead[-1]["why"] == "the trial ends and no card is on file: Free goes on"
+    await life.mails()
+    assert "you go on with Free, which costs nothing" in one_line((await life.last_mail())["text"])
+    await life.live_until("send_reminder")
+    reminder = one_line((await life.last_mail())["text"])
+    assert "you go on with Free from" in reminder
+    assert "access ends" not in reminder
+
+    await life.live_until("expire_trial")
+
+    stands = await life.stands()
+    assert await stands_on(life) == ("free", "active", "full")
+    assert (stands["amount"], stands["next_actions"], stands["current_period_end"]) == (0, [], None)
+    assert await life.mails() == TRIAL + Counter(moved_to_free=1)
+    await life.live(400 * A_DAY)
+    assert await stands_on(life) == ("free", "active", "full")
+    assert await life.mails() == TRIAL + Counter(moved_to_free=1)
+    assert await life.bills() == Counter()
+
+
+async def test_a_trial_with_a_card_converts_as_ever(begin: Begin) -> None:
+    life = await begin(payment_method="pm_card_visa")
+
+    await life.live_until_converted()
+
+    assert await amounts_paid(life) == [STARTER]
+
+
+async def test_leaving_the_free_plan_is_paid_at_once(fallen: Life) -> None:
+    await fallen.command("payment-method", payment_method="pm_card_visa")
+    assert await amounts_paid(fallen) == []
+
+    preview = await fallen.command("preview-change", plan="professional")
+    stands = await fallen.command("change-plan", plan="professional")
+
+    assert (preview["when"], preview["due_now"]) == ("now", PROFESSIONAL)
+    assert (stands["plan"], stands["status"], stands["amount"]) == ("professional", "active", PROFESSIONAL)
+    assert await fallen.mails() == TRIAL + Counter(moved_to_free=1, converted=1, receipt=1)
+    assert (await fallen.kinds())["converted"] == 1
+    await fallen.live_until("renew")
+    await fallen.live(timedelta(hours=4))
+    assert await amounts_paid(fallen) == [PROFESSIONAL, PROFESSIONAL]
+
+
+async def test_a_card_given_at_the_checkout_is_kept_and_charged_when_a_plan_is_chosen(fallen: Life) -> None:
+    await fallen.product.checkout(fallen.id)
+    await fallen.mails()
+    assert await stands_on(fallen) == ("free", "active", "full")
+
+    await fallen.command("change-plan", plan="starter")
+
+    assert await stands_on(fallen) == ("starter", "active", "full")
+    assert await amounts_paid(fallen) == [STARTER]
+
+
+async def test_the_free_plan_cannot_be_left_without_a_card(fallen: Life) -> None:
+    assert await fallen.refused("change-plan", plan="starter") == (409, "payment_method_required")
+
+
+async def test_a_declined_card_leaves_the_customer_on_the_free_plan(fallen: Life) -> None:
+    await fallen.command("payment-method", payment_method="pm_card_chargeCustomerFail")
+
+    assert await fallen.refused_by_the_bank("change-plan", plan="starter") == "payment_declined"
+
+    assert await stands_on(fallen) == ("free", "active", "full")
+    assert await fallen.bills() == Counter()
+    await fallen.command("payment-method", payment_method="pm_card_visa")
+    await fallen.command("change-plan", plan="starter")
+    assert await amounts_paid(fallen) == [STARTER]
+
+
+async def test_going_to_the_free_plan_waits_for_the_end_of_what_is_paid_for(begin: Begin, stack: Stack) -> None:
+    life = await begin(plan="professional", **PAID_START)
+    at_stripe = await agreement(stack, life)
+
+    stands = await life.command("change-plan", plan="free")
+
+    assert (stands["plan"], stands["pending_change"]["plan"]) == ("professional", "free")
+    assert stands["pending_change"]["at"] == stands["current_period_end"]
+    await life.live_until("change_plan")
+    assert await stands_on(life) == ("free", "active", "full")
+    assert await agreement(stack, life) == ""
+    assert ("DELETE", f"/v1/subscriptions/{at_stripe}") in [call[:2] for call in stack.simulator.call_log()]
+    await life.live(60 * A_DAY)
+    assert await amounts_paid(life) == [PROFESSIONAL]
+    assert await life.mails() == Counter(converted=1, receipt=1, plan_change_scheduled=1, moved_to_free=1)
+    await life.command("change-plan", plan="starter")
+    assert await amounts_paid(life) == [PROFESSIONAL, STARTER]
+
+
+async def test_in_a_trial_the_customer_can_go_to_the_free_plan_at_once(begin: Begin) -> None:
+    life = await begin()
+
+    await life.command("change-plan", plan="free")
+
+    assert await stands_on(life) == ("free", "active", "full")
+    assert await life.ahead() == []
+    await life.live(30 * A_DAY)
+    assert await life.mails() == Counter(trial_started=1, moved_to_free=1)
+
+
+async def test_what_costs_nothing_can_neither_be_paused_nor_converted_nor_retried(fallen: Life) -> None:
+    assert await fallen.refused("pause") == (409, "on_free_plan")
+    assert await fallen.refused("convert", payment_method="pm_card_visa") == (409, "on_free_plan")
+    assert await fallen.refused("retry-payment") == (409, "nothing_to_retry")
+    assert await fallen.refused("change-plan", plan="free") == (409, "no_change")
+
+
+async def test_the_free_plan_is_canceled_at_once_as_nothing_is_paid_for(fallen: Life) -> None:
+    await fallen.command("cancel", reason="no longer needed")
+
+    assert await stands_on(fallen) == ("free", "canceled", "none")
+    assert await fallen.mails() == TRIAL + Counter(moved_to_free=1, canceled=1)
+
+
+async def test_an_operators_hold_on_the_free_plan_comes_back_to_it_and_asks_nobody(fallen: Life, stack: Stack) -> None:
+    await fallen.command("suspend", reason="fraud check")
+    await fallen.live(A_DAY)
+
+    await fallen.command("reactivate", reason="all is well")
+
+    assert await stands_on(fallen) == ("free", "active", "full")
+    assert await fallen.ahead() == []
+    calls = len(stack.simulator.call_log())
+    await fallen.live(30 * A_DAY)
+    assert len(stack.simulator.call_log()) == calls
+
+
+async def test_nobody_signs_up_for_the_free_plan(shop: Product) -> None:
+    with pytest.raises(RefusedError) as refusal:
+        await shop.sign_up("wants-nothing", plan="free")
+
+    assert refusal.value.status == 422
+    assert "is free: a customer without a subscription has it already" in str(refusal.value.problem)

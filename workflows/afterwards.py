@@ -1,0 +1,77 @@
+"""Money that goes back when the subscription is over already: written down and told, nothing else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from domain import reversing
+from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.journal import Cause, CauseKind
+from domain.news import Hint, News
+from domain.payments import Reversal, ReversalKind
+from domain.ports import Post, Records
+from domain.subscription import Subscription
+
+ANSWER_WITHIN = 5.0
+"""Seconds in which the provider must tell how money that went back stands."""
+TRIES = 3
+"""Of writing it down, while others write about the same subscription."""
+
+
+class Past(Protocol):
+    """What is known of subscriptions that are over."""
+
+    async def ended(self, subscription: str) -> tuple[Subscription, datetime] | None:
+        """A canceled subscription and when the last thing happened to it; None: it is not canceled."""
+        ...
+
+
+class Afterwards:
+    """Takes note of refunds and disputes after a subscription's end. Safe to repeat: each is written down once."""
+
+    def __init__(
+        self, look: Callable[[ReversalKind, str], Awaitable[Reversal]], past: Past, records: Records, post: Post
+    ) -> None:
+        self._look = look
+        self._past = past
+        self._records = records
+        self._post = post
+
+    async def note(self, subscription: str, hint: Hint) -> str:
+        """Write down what *hint* points to; returns what came of it, in words.
+
+        Raises:
+            GatewayUnavailable: the provider did not answer, or it could not be written down; to be tried again.
+        """
+        if hint.news not in (News.REFUNDED, News.DISPUTED):
+            return f"passed over: subscription {subscription} is over"
+        try:
+            reversal = await self._reversal(hint)
+        except GatewayRefused as error:
+            return f"passed over: the provider does not tell how it stands ({error.code})"
+        for _ in range(TRIES):
+            found = await self._past.ended(subscription)
+            if found is None:
+                return f"passed over: the workflow of subscription {subscription} is gone"
+            ended, last = found
+            # Never before what has happened already: in the sandbox a life's clock is ahead of ours.
+            now = max(datetime.now(UTC), last)
+            step = reversing.after_the_end(ended, reversal, now, Cause(CauseKind.WEBHOOK, hint.event))
+            is_known = reversing.is_known_after_the_end(ended, reversal)
+            if is_known:
+                # Of a step that is written already only the mails that still wait come back: they may lack their post.
+                step = replace(step, subscription=ended)
+            await self._post.dispatch(await self._records.save(step))
+            if is_known:
+                return f"written down for subscription {subscription}, which is over"
+        raise GatewayUnavailable(f"others write about subscription {subscription}", code="busy")
+
+    async def _reversal(self, hint: Hint) -> Reversal:
+        kind = ReversalKind.REFUND if hint.news is News.REFUNDED else ReversalKind.DISPUTE
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await self._look(kind, hint.object_id)
+        except TimeoutError as error:
+            raise GatewayUnavailable("the provider did not tell in time how it stands") from error
