@@ -95,7 +95,7 @@ def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: da
     is_paused, dispute = subscription.status is Status.PAUSED, _dispute_apart(subscription)
     access = Access.FULL if dispute is None else policy.disputed_access
     return {
-        "status_reason": subscription.status_reason if is_paused else "",
+        "status_reason": subscription.status_reason if is_paused else "disputed" if dispute is not None else "",
         "access": subscription.access if is_paused else access,
         "dispute": dispute,
         "agreement_ref": charge.agreement_ref or subscription.agreement_ref,

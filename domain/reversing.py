@@ -99,6 +99,8 @@ def disputed(subscription: Subscription, reversal: Reversal, policy: Policy, now
     access = _harsher(subscription.access, policy.disputed_access)
     changes: dict[str, Any] = {"access": access, "ask_at": None}
     suspension = subscription.suspension
+    if subscription.status is Status.ACTIVE:
+        changes["status_reason"] = "disputed"
     if suspension is not None:
         changes["suspension"] = replace(suspension, access=_harsher(suspension.access, policy.disputed_access))
     after = subscription.after(Event.DISPUTED, dispute=Dispute(reversal.ref, now, _access_due(subscription)), **changes)
@@ -144,6 +146,8 @@ def _thawed(subscription: Subscription, now: datetime) -> dict[str, Any]:
     if recovery is not None:
         # The ladder stood still: its days are counted from as much later, and laid out anew.
         thawed["recovery"] = replace(recovery, since=recovery.since + _stood_still(subscription, now), rungs=())
+    if subscription.status is Status.ACTIVE:
+        thawed["status_reason"] = ""
     if subscription.status is Status.ACTIVE and subscription.agreement_ref:
         thawed["ask_at"] = now
         # The bill for it was voided by our own hold.

@@ -158,7 +158,7 @@ def test_a_recovery_that_begins_during_a_dispute_is_not_put_off_by_what_went_bef
 def test_what_was_paid_while_disputed_gives_full_access_once_the_dispute_is_over() -> None:
     after = disputed(a_past_due_subscription(access=Access.LIMITED))
     paid = billing.paid(after, a_paid_charge(), POLICY, NOW + DAY, CAUSE).subscription
-    assert (paid.status, paid.access, paid.status_reason) == (Status.ACTIVE, Access.LIMITED, "")
+    assert (paid.status, paid.access, paid.status_reason) == (Status.ACTIVE, Access.LIMITED, "disputed")
     assert decided(paid, 5).access is Access.FULL
 
 
