@@ -13,6 +13,7 @@ from domain.lifecycle import Status
 from domain.payments import Charge, ChargeOutcome
 from domain.plans import Selection
 from domain.policy import ChangeAt
+from domain.subscription import PendingChange
 from workflows import hands
 from workflows.looking import Looks
 from workflows.messages import Preview
@@ -100,9 +101,20 @@ class Changes(Looks):
         if not pending.to.items:
             await self._move_to_free(pending.to, cause)
         elif subscription.period_end is not None and subscription.period_end > now:
-            await self._change_at_cost(pending.to, f"{subscription.id}/change/{pending.asked_at.isoformat()}", cause)
+            return await self._change_renewed_period(pending, cause)
         else:
             await self.commit(changing.change_begins(subscription, pending.to, now, cause))
+        return None
+
+    async def _change_renewed_period(self, pending: PendingChange, cause: Cause) -> timedelta | None:
+        """Nobody waits for an answer here: if the difference cannot be had, what was renewed and paid goes on."""
+        try:
+            key = f"{self.subscription.id}/change/{pending.asked_at.isoformat()}"
+            await self._change_at_cost(pending.to, key, cause)
+        except GatewayUnavailable:
+            return UNDECIDED_WAIT
+        except Rejected:
+            await self.commit(changing.change_withdrawn(self.subscription, workflow.now(), cause))
         return None
 
     async def preview(self, to: Selection, at: ChangeAt) -> Preview:

@@ -66,6 +66,11 @@ class Inspector:
             found.subscriptions += [one.to_dict() for one in listed.data]
         return found
 
+    async def lift_hold(self, life: Life) -> None:
+        """Have Stripe bill again, behind our back."""
+        for subscription in (await self.accounts(life)).subscriptions:
+            await self._api.v1.subscriptions.update_async(subscription["id"], {"pause_collection": ""})
+
     async def faults(self, life: Life) -> list[str]:
         """What is wrong with a subscription that has come to rest; empty when all is well."""
         handle = self._stack.client.get_workflow_handle(subscription_workflow_id(life.id))

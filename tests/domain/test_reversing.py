@@ -8,14 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import billing, changing, checks, pausing, reversing, steering, suspending
+from domain import billing, changing, pausing, reversing, steering, suspending
 from domain.agenda import Action, agenda, next_due
-from domain.errors import Rejected
 from domain.lifecycle import Status
 from domain.mails import REQUIRED_FACTS, Occasion
 from domain.payments import DisputeStatus, Reversal, ReversalKind
 from domain.policy import DEFAULT_LADDER, DEFAULT_POLICY, Access, Policy, Reaction
-from domain.subscription import Subscription, SuspensionKind
+from domain.subscription import Subscription
 from tests.builders import (
     CAUSE,
     NOW,
@@ -295,17 +294,3 @@ def test_whether_money_that_went_back_ends_the_subscription_is_the_policys(
     reversal: Reversal, policy: Policy, reason: str
 ) -> None:
     assert reversing.reason_to_end(reversal, policy) == reason
-
-
-def test_what_was_paid_back_by_nobodys_dispute_can_be_retried_again() -> None:
-    owing = disputed(a_past_due_subscription())
-    with pytest.raises(Rejected, match="disputed"):
-        checks.check_retry(owing, NOW)
-    checks.check_retry(decided(owing), NOW + DAY)
-
-
-def test_an_operators_hold_of_a_disputed_subscription_keeps_the_dispute() -> None:
-    off = held(disputed(a_paid_subscription()), 1)
-    assert off.suspension is not None
-    assert off.suspension.kind is SuspensionKind.OPERATOR
-    assert agenda(given_back(off, 2), POLICY) == ()
