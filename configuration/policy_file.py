@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from configuration.validation import Faults, Strict, check
+from configuration.validation import Faults, Strict, check, shown
 from configuration.yaml_source import read
 from domain.errors import Malformed
 from domain.policy import (
@@ -43,9 +43,11 @@ def _is_hour(text: str) -> str:
     return text
 
 
-def _is_delay(text: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,4}[hd]", text) or not timedelta() <= _offset(text) <= timedelta(days=MAX_DAYS):
-        raise ValueError(f"must be hours or days after the first decline, written as 12h or 3d, not {text!r}")
+def _is_delay(value: object) -> str:
+    text = value if isinstance(value, str) else ""
+    if not re.fullmatch(r"[0-9]{1,4}[hd]", text) or _offset(text) > timedelta(days=MAX_DAYS):
+        wanted = f"hours or days after the first decline, at most {MAX_DAYS}d, written as 12h or 3d"
+        raise ValueError(f"must be {wanted}, not {shown(value)}")
     return text
 
 
@@ -111,7 +113,7 @@ class _TrialEntry(Strict):
 
 class _StepEntry(Strict):
     day: Annotated[int, Field(ge=0, le=MAX_DAYS)] | None = None
-    after: Annotated[str, AfterValidator(_is_delay)] | None = None
+    after: Annotated[str, BeforeValidator(_is_delay)] | None = None
     """The other way to say when: "12h" or "3d"."""
     retry: bool = False
     mail: bool = False
@@ -121,8 +123,10 @@ class _StepEntry(Strict):
 
     @model_validator(mode="after")
     def _says_when(self) -> Self:
-        if (self.day is None) == (self.after is None):
-            raise ValueError("say when, by either day or after: `day: 3`, or `after: 12h`")
+        if self.day is None and self.after is None:
+            raise ValueError("does not say when: give it a day, `day: 3`, or hours, `after: 12h`")
+        if self.day is not None and self.after is not None:
+            raise ValueError("says twice when: leave either day or after out")
         return self
 
     def step(self) -> LadderStep:

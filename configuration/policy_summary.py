@@ -8,6 +8,7 @@ from domain.agenda import describe
 from domain.policy import ChangeAt, Policy, Reaction, TrialEnd, TrialMark, TrialPolicy
 
 _MARKS = {TrialMark.CUSTOMER: "customer", TrialMark.EMAIL: "mail address", TrialMark.CARD: "card"}
+_REACTIONS = {Reaction.KEEP: "the subscription goes on", Reaction.CANCEL: "canceled"}
 
 
 def check_policy(path: Path) -> str:
@@ -22,32 +23,31 @@ def check_policy(path: Path) -> str:
 def _summary(policy: Policy) -> Iterator[str]:
     yield f"Policy {policy.version!r}"
     yield from _trial_summary(policy.trial)
-    yield "Recovery of a failed payment, in days after the first decline"
+    yield "Recovery of a failed payment, counted from the first decline"
     for step in policy.recovery:
         yield f"  {step.label}: {describe(step)}"
-    yield f"  steps are taken between {policy.retry_earliest} and {policy.retry_latest} customer time"
-    yield from _rest(policy)
+    yield f"  every step but the first is taken between {policy.retry_earliest} and {policy.retry_latest} customer time"
+    yield from _notices(policy)
+    when = {ChangeAt.NOW: "at once, prorated", ChangeAt.PERIOD_END: "when the paid period ends"}
+    yield f"An upgrade takes effect {when[policy.upgrade]}; a downgrade {when[policy.downgrade]}"
+    disputed, lost = policy.disputed_access, _REACTIONS[policy.dispute_lost]
+    yield f"While a payment is disputed access is {disputed} and nothing is billed; if the dispute is lost: {lost}"
+    yield f"A payment that was refunded in full: {_REACTIONS[policy.fully_refunded]}"
     yield (
         f"The payment provider is asked {_count(policy.ask_after_hours, 'hour')} after a period's end if it has not "
         f"reported, then every {_count(policy.ask_every_hours, 'hour')}"
     )
 
 
-def _rest(policy: Policy) -> Iterator[str]:
+def _notices(policy: Policy) -> Iterator[str]:
     for days in policy.card_expiring:
-        yield f"A card that will have expired is told of {_count(days, 'day')} before the renewal"
+        yield f"A card that will have expired by a renewal is told of {_count(days, 'day')} before it"
+    if not policy.card_expiring:
+        yield "A card that will have expired by a renewal is not told of"
     for days in policy.renewal_ahead:
-        yield f"A yearly renewal is announced {_count(days, 'day')} before"
-    words = {ChangeAt.NOW: "at once, prorated", ChangeAt.PERIOD_END: "when the paid period ends"}
-    yield f"An upgrade takes effect {words[policy.upgrade]}, a downgrade {words[policy.downgrade]}"
-    lost = _lost(policy.dispute_lost)
-    yield f"While a payment is disputed access is {policy.disputed_access}; {lost} when it is lost"
-    if policy.fully_refunded is Reaction.CANCEL:
-        yield "A payment that is refunded in full cancels"
-
-
-def _lost(reaction: Reaction) -> str:
-    return "the subscription is canceled" if reaction is Reaction.CANCEL else "the subscription goes on"
+        yield f"A yearly renewal is announced {_count(days, 'day')} before it"
+    if not policy.renewal_ahead:
+        yield "A yearly renewal is not announced"
 
 
 def _trial_summary(trial: TrialPolicy) -> Iterator[str]:

@@ -11,7 +11,7 @@ from domain.lifecycle import Event, Status
 from domain.mails import Occasion
 from domain.payments import Charge, Invoice
 from domain.policy import Access, Policy
-from domain.subscription import Subscription, Suspension, SuspensionKind
+from domain.subscription import Dispute, Subscription, Suspension, SuspensionKind
 
 
 def paid(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
@@ -57,7 +57,13 @@ def _settled_while_held(subscription: Subscription, charge: Charge) -> dict[str,
         "period_end": charge.period_end or subscription.period_end,
         "recovery": None,
         "suspension": replace(suspension, returns_to=_to_come_back_to(suspension)) if suspension else None,
+        "dispute": _dispute_apart(subscription),
     }
+
+
+def _dispute_apart(subscription: Subscription) -> Dispute | None:
+    """The dispute that runs; what was owed besides is paid, so access is full once it is closed."""
+    return replace(subscription.dispute, access=Access.FULL) if subscription.dispute is not None else None
 
 
 def _to_come_back_to(suspension: Suspension) -> Status:
@@ -86,10 +92,12 @@ def _amount(subscription: Subscription, charge: Charge) -> str:
 def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: datetime) -> dict[str, Any]:
     period_end = charge.period_end or subscription.period_end
     # A payment ends neither a pause nor a dispute.
-    stays = subscription.status is Status.PAUSED or subscription.dispute is not None
+    is_paused, dispute = subscription.status is Status.PAUSED, _dispute_apart(subscription)
+    access = Access.FULL if dispute is None else policy.disputed_access
     return {
-        "status_reason": subscription.status_reason if stays else "",
-        "access": subscription.access if stays else Access.FULL,
+        "status_reason": subscription.status_reason if is_paused else "disputed" if dispute is not None else "",
+        "access": subscription.access if is_paused else access,
+        "dispute": dispute,
         "agreement_ref": charge.agreement_ref or subscription.agreement_ref,
         "period_start": charge.period_start or subscription.period_start,
         "period_end": period_end,

@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.journal import Cause, Entry, Step
 from domain.letters import bill_facts, mail, moment, provider_key, receipt
-from domain.lifecycle import Event, Status
+from domain.lifecycle import Event
 from domain.mails import Occasion
 from domain.payments import Charge
 from domain.plans import Selection
@@ -95,18 +95,19 @@ def change_begins(subscription: Subscription, to: Selection, now: datetime, caus
 
 def moved_to_free(subscription: Subscription, to: Selection, now: datetime, cause: Cause) -> Step:
     """What was tried or paid for is over, and what costs nothing goes on. The agreement, if any, has been ended."""
-    was_trial = subscription.status is Status.TRIALING
+    was_trial = not subscription.agreement_ref
     after = subscription.after(
         Event.MOVED_TO_FREE, access=Access.FULL, status_reason="free_plan", reminders=(), **_NOTHING_PAID
     ).choosing(to)
     summary = f"{'The trial' if was_trial else subscription.plan_name} is over: {to.plan_name} goes on, data kept"
     entry = Entry("moved_to_free", now, summary, cause, _details(subscription, to))
     letter = mail(after, Occasion.MOVED_TO_FREE, now, old_plan_name=subscription.plan_name)
-    return Step(after, (entry,), (letter,), withdraws=(Occasion.TRIAL_ENDING, *STALE))
+    return Step(after, (entry,), (letter,), withdraws=(Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED, *STALE))
 
 
 _NOTHING_PAID: dict[str, Any] = {
     "pending_change": None,
+    "suspension": None,
     "agreement_ref": "",
     "is_held": False,
     "period_start": None,

@@ -195,6 +195,9 @@ def check_withdraw_change(subscription: Subscription) -> None:
     check_alive(subscription)
     if subscription.pending_change is None:
         raise Rejected("no change of plan is planned", code="no_change_planned")
+    _check_not_held(subscription)
+    if not subscription.allows(Event.CHANGE_WITHDRAWN):
+        raise Rejected(f"a change cannot be withdrawn while {subscription.status}", code="transition_rejected")
 
 
 def _check_stays(subscription: Subscription) -> None:

@@ -1,13 +1,11 @@
 """Decent hours: moments of the customer's own day at which people may be written to and cards charged."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from domain.policy import LadderStep
 from domain.reminders import CLOSING_MARGIN
-
-_A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -25,18 +23,40 @@ def on_the_day(moment: datetime, days: int, hours: Hours, zone: ZoneInfo) -> dat
     """
     local = moment.astimezone(zone)
     day, wanted = local.date() + timedelta(days=days), local.time()
-    opens = datetime.combine(day, time.fromisoformat(hours.earliest), tzinfo=zone)
-    closes = datetime.combine(day, time.fromisoformat(hours.latest), tzinfo=zone) - CLOSING_MARGIN
+    opens, closes = _of_day(day, hours, zone)
     return min(max(datetime.combine(day, wanted, tzinfo=zone), opens), closes).astimezone(UTC)
 
 
+def not_before(moment: datetime, hours: Hours, zone: ZoneInfo) -> datetime:
+    """The first decent moment from then on: the same day, or when the hours of the next begin."""
+    day = moment.astimezone(zone).date()
+    opens, closes = _of_day(day, hours, zone)
+    if moment > closes:
+        opens, _ = _of_day(day + timedelta(days=1), hours, zone)
+    return max(moment, opens).astimezone(UTC)
+
+
+def _of_day(day: date, hours: Hours, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    opens = datetime.combine(day, time.fromisoformat(hours.earliest), tzinfo=zone)
+    return opens, datetime.combine(day, time.fromisoformat(hours.latest), tzinfo=zone) - CLOSING_MARGIN
+
+
 def rungs_for(since: datetime, ladder: tuple[LadderStep, ...], hours: Hours, timezone: str) -> tuple[datetime, ...]:
-    """When each step of a recovery is due that began at *since*: each after the one before, the first at once."""
+    """When each step of a recovery is due that began at *since*: each after the one before, the first at once.
+
+    A step of days is due on that calendar day after the decline; one of hours not before they have passed.
+    """
     zone = ZoneInfo(timezone)
     rungs: list[datetime] = []
     for step in ladder:
-        rung = since if not step.after else on_the_day(since + timedelta(hours=step.hours), step.day, hours, zone)
+        rung = _rung(since, step, hours, zone)
         while rungs and rung <= rungs[-1]:
-            rung = on_the_day(rung + _A_DAY, 0, Hours(hours.earliest, hours.latest), zone)
+            rung = on_the_day(rung, 1, hours, zone)
         rungs.append(rung)
     return tuple(rungs)
+
+
+def _rung(since: datetime, step: LadderStep, hours: Hours, zone: ZoneInfo) -> datetime:
+    if not step.after:
+        return since
+    return not_before(since + step.after, hours, zone) if step.hours else on_the_day(since, step.day, hours, zone)

@@ -120,6 +120,8 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_S, Event.CARD_REPLACED): _S,
     (_S, Event.CANCELED): _X,
     (_S, Event.PLAN_CHANGED): _S,
+    # After a trial that has expired.
+    (_S, Event.MOVED_TO_FREE): _A,
     (_S, Event.RETURNED_PAUSED): _P,
     (_S, Event.DISPUTED): _S,
     (_S, Event.DISPUTE_CLOSED): _S,

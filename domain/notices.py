@@ -56,13 +56,17 @@ def key_of(subscription: Subscription, policy: Policy) -> str:
 
 
 def notified(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """Tell what is due; of several of a kind only the latest."""
+    """Tell what is due; of several of a kind only the latest, and nothing of a renewal that has passed."""
     latest = {notice.kind: notice for notice in subscription.notices if notice.at <= now}
     ahead = tuple(notice for notice in subscription.notices if notice.at > now)
     after = subscription.after(Event.NOTIFIED, notices=ahead)
     renews_at = moment(subscription.period_end or now)
     entries, letters = [], []
     for kind, notice in latest.items():
+        if subscription.period_end is not None and subscription.period_end <= now:
+            summary = f"{notice.days}-day notice ({kind.replace('_', ' ')}) skipped: the renewal has passed"
+            entries.append(Entry("notice_skipped", now, summary, cause))
+            continue
         entries.append(Entry(str(kind), now, f"{_TOLD[kind]} at {renews_at}", cause, {"days": str(notice.days)}))
         facts = {"renews_at": renews_at} | _card_facts(subscription, kind)
         key = f"{renews_at}/{notice.days}"

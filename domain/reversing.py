@@ -1,7 +1,7 @@
 """Money that goes back: refunds, and payments that the customer's bank disputes."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain.journal import Cause, Entry, Step
@@ -11,7 +11,7 @@ from domain.mails import Occasion
 from domain.payments import DisputeStatus, Reversal, ReversalKind
 from domain.policy import Access, Policy, Reaction
 from domain.recovery import MAILS as RECOVERY_MAILS
-from domain.subscription import Dispute, Subscription
+from domain.subscription import Dispute, Subscription, SuspensionKind
 
 _HARSHNESS = (Access.FULL, Access.LIMITED, Access.NONE)
 
@@ -96,13 +96,29 @@ def _given_back(after: Subscription, reversal: Reversal, now: datetime, cause: C
 
 def disputed(subscription: Subscription, reversal: Reversal, policy: Policy, now: datetime, cause: Cause) -> Step:
     """The bank took a payment back for now: nothing is billed or asked for until it has decided."""
-    access = max(subscription.access, policy.disputed_access, key=_HARSHNESS.index)
-    dispute = Dispute(reversal.ref, now, subscription.access)
-    after = subscription.after(Event.DISPUTED, dispute=dispute, access=access, ask_at=None)
+    access = _harsher(subscription.access, policy.disputed_access)
+    changes: dict[str, Any] = {"access": access, "ask_at": None}
+    suspension = subscription.suspension
+    if subscription.status is Status.ACTIVE:
+        changes["status_reason"] = "disputed"
+    if suspension is not None:
+        changes["suspension"] = replace(suspension, access=_harsher(suspension.access, policy.disputed_access))
+    after = subscription.after(Event.DISPUTED, dispute=Dispute(reversal.ref, now, _access_due(subscription)), **changes)
     summary = f"Payment disputed: {reversal.amount} {reversal.currency} (minor units), {reversal.reason or 'no reason'}"
     entry = Entry("disputed", now, summary, cause, _details(reversal))
     stale = (*RECOVERY_MAILS, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING)
     return Step(after, (entry,), withdraws=stale, reversal=reversal)
+
+
+def _harsher(one: Access, other: Access) -> Access:
+    return max(one, other, key=_HARSHNESS.index)
+
+
+def _access_due(subscription: Subscription) -> Access:
+    """What may be used when nothing stands still: a suspension or a pause that runs meanwhile ends by its own rules."""
+    if subscription.suspension is not None:
+        return subscription.suspension.access
+    return Access.FULL if subscription.status is Status.PAUSED else subscription.access
 
 
 def dispute_noted(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
@@ -129,13 +145,25 @@ def _thawed(subscription: Subscription, now: datetime) -> dict[str, Any]:
         thawed["access"] = dispute.access
     if recovery is not None:
         # The ladder stood still: its days are counted from as much later, and laid out anew.
-        thawed["recovery"] = replace(recovery, since=recovery.since + (now - dispute.since), rungs=())
+        thawed["recovery"] = replace(recovery, since=recovery.since + _stood_still(subscription, now), rungs=())
+    if subscription.status is Status.ACTIVE:
+        thawed["status_reason"] = ""
     if subscription.status is Status.ACTIVE and subscription.agreement_ref:
         thawed["ask_at"] = now
         # The bill for it was voided by our own hold.
         if period_end is not None and period_end <= now:
             thawed["owes_new_period"] = True
     return thawed
+
+
+def _stood_still(subscription: Subscription, now: datetime) -> timedelta:
+    """For how long a dispute alone has kept a recovery waiting; an operator's hold gives its own days back."""
+    dispute, recovery, suspension = subscription.dispute, subscription.recovery, subscription.suspension
+    if dispute is None or recovery is None:
+        return timedelta()
+    is_held = suspension is not None and suspension.kind is SuspensionKind.OPERATOR
+    until = min(now, suspension.since) if suspension is not None and is_held else now
+    return max(until - max(dispute.since, recovery.since), timedelta())
 
 
 def _details(reversal: Reversal) -> dict[str, str]:

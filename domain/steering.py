@@ -82,7 +82,8 @@ def cancel_scheduled(subscription: Subscription, at: datetime, reason: str, now:
     details = {"cancel_at": moment(at), "reason": reason}
     entry = Entry("cancel_scheduled", now, f"Will be canceled at {moment(at)}{_because(reason)}", cause, details)
     letter = mail(after, Occasion.CANCELLATION_SCHEDULED, now, cancel_at=moment(at))
-    return Step(after, (entry,), (letter,), withdraws=(Occasion.TRIAL_ENDING,))
+    stale = (Occasion.TRIAL_ENDING, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING, Occasion.PLAN_CHANGE_SCHEDULED)
+    return Step(after, (entry,), (letter,), withdraws=stale)
 
 
 def cancel_withdrawn(subscription: Subscription, now: datetime, cause: Cause) -> Step:

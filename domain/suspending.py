@@ -50,9 +50,8 @@ def returned(
 ) -> Step:
     """An operator gave access back; what stood still goes on where it was."""
     recovery = _resumed(subscription, now)
-    is_paused = back.event is Event.RETURNED_PAUSED
+    is_paused, is_paid_up = back.event is Event.RETURNED_PAUSED, back.event is Event.RETURNED_PAID_UP
     period_is_over = subscription.period_end is not None and subscription.period_end <= now
-    is_paid_up = back.event is Event.RETURNED_PAID_UP
     # On the free plan there is no agreement that the provider could be asked about.
     ask_at = now if is_paid_up and subscription.agreement_ref else None
     after = subscription.after(
@@ -66,7 +65,7 @@ def returned(
         cancel_at=back.trial_ends_at if subscription.cancel_at and back.trial_ends_at else subscription.cancel_at,
         reminders=reminders,
         ask_at=ask_at,
-        owes_new_period=is_paid_up and period_is_over,
+        owes_new_period=is_paid_up and (period_is_over or subscription.begins_own_period),
     )
     entry = Entry("reactivated", now, f"Reactivated by an operator: {reason}", cause, {"reason": reason})
     facts = {"reason": reason}
@@ -110,4 +109,7 @@ def _resumed(subscription: Subscription, now: datetime) -> Recovery | None:
     if suspension.kind is SuspensionKind.NONPAYMENT:
         # Given back although unpaid: the customer gets the whole ladder again before access is lost anew.
         return replace(recovery, since=now, step=1, rungs=())
-    return replace(recovery, since=recovery.since + (now - suspension.since), rungs=())
+    # While a dispute runs too the ladder goes on standing still, and what it takes is given back at its end.
+    until = now if subscription.dispute is None else subscription.dispute.since
+    held_for = max(until - suspension.since, timedelta())
+    return replace(recovery, since=recovery.since + held_for, rungs=())

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from domain.checks import check_alive
 from domain.errors import Malformed, Rejected
 from domain.journal import Cause, Entry, Step, TrialClaim
 from domain.letters import mail, moment
@@ -119,6 +120,7 @@ def check_extension(subscription: Subscription, days: int, reason: str) -> None:
         Malformed: days or reason.
         Rejected: there is no trial to extend.
     """
+    check_alive(subscription)
     if not 1 <= days <= MAX_EXTENSION_DAYS:
         raise Malformed(f"days must be 1 to {MAX_EXTENSION_DAYS}, not {days}", field="days")
     if not reason.strip():

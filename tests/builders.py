@@ -6,16 +6,27 @@ from typing import Any
 
 from domain.journal import Cause, CauseKind
 from domain.lifecycle import Status
+from domain.money import Money
 from domain.payments import Card, Charge, ChargeOutcome, Decline, Invoice
-from domain.plans import Interval, Item
+from domain.plans import Interval, Item, Selection
 from domain.policy import Access
 from domain.reminders import Reminder
-from domain.subscription import Recovery, Subscription, Suspension, SuspensionKind
+from domain.subscription import Pause, Recovery, Subscription, Suspension, SuspensionKind
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TRIAL_END = NOW + timedelta(days=14)
 PERIOD_END = NOW + timedelta(days=31)
 CAUSE = Cause(CauseKind.TIMER, "test")
+FREE = Selection("free", "Free", Interval.MONTH, 1, {}, (), Money(0, "usd"))
+PRO = Selection(
+    "professional",
+    "Professional",
+    Interval.MONTH,
+    1,
+    {},
+    (Item("manufacturing_professional_month_v1", 1),),
+    Money(19900, "usd"),
+)
 VISA = Card("pm_visa", "visa", "4242", 12, 2031)
 MASTERCARD = Card("pm_mastercard", "mastercard", "4444", 12, 2031)
 
@@ -43,20 +54,44 @@ def a_trial(**changes: Any) -> Subscription:
 
 def a_paid_subscription(**changes: Any) -> Subscription:
     """Paid up for a month, with a card on file."""
-    return replace(
-        a_trial(),
-        status=Status.ACTIVE,
-        trial_ends_at=NOW,
-        reminders=(),
-        customer_ref="cus_1",
-        agreement_ref="sub_1",
-        card=VISA,
-        period_start=NOW,
-        period_end=PERIOD_END,
-        ask_at=PERIOD_END + timedelta(hours=3),
-        settled_invoice="in_1",
-        **changes,
-    )
+    paid_up: dict[str, Any] = {
+        "status": Status.ACTIVE,
+        "trial_ends_at": NOW,
+        "reminders": (),
+        "customer_ref": "cus_1",
+        "agreement_ref": "sub_1",
+        "card": VISA,
+        "period_start": NOW,
+        "period_end": PERIOD_END,
+        "ask_at": PERIOD_END + timedelta(hours=3),
+        "settled_invoice": "in_1",
+    }
+    return replace(a_trial(), **(paid_up | changes))
+
+
+def a_free_subscription(**changes: Any) -> Subscription:
+    """On the plan that costs nothing, with a card on file all the same."""
+    nothing_paid: dict[str, Any] = {
+        "agreement_ref": "",
+        "period_start": None,
+        "period_end": None,
+        "ask_at": None,
+        "status_reason": "free_plan",
+        "settled_invoice": "",
+    }
+    return a_paid_subscription(**(nothing_paid | changes)).choosing(FREE)
+
+
+def a_paused_subscription(**changes: Any) -> Subscription:
+    """Paused a moment ago by the customer, until they say so."""
+    stopped: dict[str, Any] = {
+        "status": Status.PAUSED,
+        "status_reason": "paused",
+        "access": Access.NONE,
+        "pause": Pause(NOW),
+        "ask_at": None,
+    }
+    return a_paid_subscription(**(stopped | changes))
 
 
 def a_recovery(**changes: Any) -> Recovery:
@@ -106,8 +141,10 @@ def in_status(status: Status) -> Subscription:
             return a_past_due_subscription()
         case Status.SUSPENDED:
             return a_suspended_subscription()
+        case Status.PAUSED:
+            return a_paused_subscription()
         case _:
-            return replace(a_paid_subscription(), status=status)
+            return a_paid_subscription(status=status)
 
 
 def a_paid_charge(ref: str = "in_2", amount: int = 4900, **changes: Any) -> Charge:

@@ -1,11 +1,22 @@
 """Policies as operators write them, and what they are told of their mistakes."""
 
+from dataclasses import replace
+
 import pytest
 
 from configuration.policy_file import load_policy
 from configuration.policy_summary import check_policy
 from configuration.yaml_source import ConfigurationError
-from domain.policy import DEFAULT_POLICY, Access, LadderStep, Policy, TrialEnd, TrialMark, TrialPolicy
+from domain.policy import (
+    DEFAULT_POLICY,
+    Access,
+    ChangeAt,
+    LadderStep,
+    Reaction,
+    TrialEnd,
+    TrialMark,
+    TrialPolicy,
+)
 from tests.configuration.conftest import Written
 
 GOOD = """\
@@ -21,6 +32,23 @@ recovery:
   - {day: 2, retry: true, access: limited}
   - {day: 9, cancel: true}
 ask_every_hours: 12
+"""
+
+DELAY = "must be hours or days after the first decline, at most 366d, written as 12h or 3d"
+GOES_ON = "the subscription goes on"
+
+EVERY_OTHER_KEY = """\
+version: summer
+trial: {without_card: free_plan}
+recovery:
+  - {day: 0, mail: true}
+  - {after: 12h, retry: true}
+  - {after: 36h, retry: true, mail: true}
+  - {after: 9d, cancel: true}
+retries: {earliest: "07:30", latest: "21:00"}
+notices: {card_expiring: [2, 20], renewal_ahead: []}
+changes: {upgrade: period_end, downgrade: now}
+reversals: {disputed_access: none, dispute_lost: keep, fully_refunded: cancel}
 """
 
 LADDER = "  - {day: 2, retry: true, access: limited}\n"
@@ -62,7 +90,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "another end of the trial": (
         "without_card: cancel",
         "without_card: delete",
-        ["7: trial.without_card: must be 'suspend' or 'cancel', not 'delete'"],
+        ["7: trial.without_card: must be 'suspend', 'cancel' or 'free_plan', not 'delete'"],
     ),
     "a mark there is not": (
         "without_card: cancel",
@@ -85,7 +113,71 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         "acess: limited",
         ["10: recovery.1.acess: unknown key; did you mean 'access'?"],
     ),
-    "a step without a day": ("{day: 2, ", "{", ["10: recovery.1.day: is missing"]),
+    "a step without a day": (
+        "{day: 2, ",
+        "{",
+        ["10: recovery.1: does not say when: give it a day, `day: 3`, or hours, `after: 12h`"],
+    ),
+    "a step with day and hours": (
+        "{day: 2, ",
+        "{day: 2, after: 12h, ",
+        ["10: recovery.1: says twice when: leave either day or after out"],
+    ),
+    "hours without their unit": (
+        "{day: 2, ",
+        "{after: 12, ",
+        [f"10: recovery.1.after: {DELAY}, not 12"],
+    ),
+    "a delay of years": (
+        "{day: 2, ",
+        "{after: 9999h, ",
+        [f"10: recovery.1.after: {DELAY}, not '9999h'"],
+    ),
+    "hours that are past": (
+        LADDER,
+        LADDER + "  - {after: 47h, mail: true}\n",
+        ["11: recovery.2: day 1, hour 23 must come after day 2"],
+    ),
+    "steps of hours that do nothing": (
+        LADDER,
+        "  - {after: 12h}\n",
+        ["10: recovery.1: does nothing: say retry, mail, access, suspend or cancel"],
+    ),
+    "retries at hours too narrow": (
+        "ask_every_hours: 12",
+        'retries: {earliest: "17:45"}',
+        ["12: retries.latest: must be more than 30 minutes after the earliest hour, 17:45"],
+    ),
+    "a notice twice": (
+        "ask_every_hours: 12",
+        "notices: {card_expiring: [7, 30, 7]}",
+        ["12: notices.card_expiring.2: day 7 stands here twice"],
+    ),
+    "a notice of no days": (
+        "ask_every_hours: 12",
+        "notices: {renewal_ahead: [0]}",
+        ["12: notices.renewal_ahead.0: must be at least 1, not 0"],
+    ),
+    "a misspelt notice": (
+        "ask_every_hours: 12",
+        "notices: {card_expires: [7]}",
+        ["12: notices.card_expires: unknown key; did you mean 'card_expiring'?"],
+    ),
+    "a change at another time": (
+        "ask_every_hours: 12",
+        "changes: {upgrade: later}",
+        ["12: changes.upgrade: must be 'now' or 'period_end', not 'later'"],
+    ),
+    "another reaction to a lost dispute": (
+        "ask_every_hours: 12",
+        "reversals: {dispute_lost: suspend}",
+        ["12: reversals.dispute_lost: must be 'keep' or 'cancel', not 'suspend'"],
+    ),
+    "a misspelt access while disputed": (
+        "ask_every_hours: 12",
+        "reversals: {disputed_access: some}",
+        ["12: reversals.disputed_access: must be 'full', 'limited' or 'none', not 'some'"],
+    ),
     "a day that is past": ("day: 9", "day: 2", ["11: recovery.2: day 2 must come after day 2"]),
     "no end": ("cancel: true", "suspend: true", ["11: recovery.2: the ladder must end with a step that cancels"]),
     "a late start": (
@@ -140,7 +232,8 @@ def test_a_mistake_is_told_with_its_line_and_its_place(
 
 
 def test_a_policy_says_how_trials_and_recoveries_run(written: Written) -> None:
-    assert load_policy(written(GOOD)) == Policy(
+    assert load_policy(written(GOOD)) == replace(
+        DEFAULT_POLICY,
         version="spring",
         trial=TrialPolicy(
             days=30,
@@ -161,8 +254,26 @@ def test_a_policy_says_how_trials_and_recoveries_run(written: Written) -> None:
 
 def test_what_a_policy_leaves_out_is_as_in_the_default_one(written: Written) -> None:
     assert load_policy(written("version: default\n")) == DEFAULT_POLICY
-    assert load_policy(written("version: 7\ntrial: {reminders: []}\n")) == Policy(
-        version="7", trial=TrialPolicy(reminders=(), one_per=DEFAULT_POLICY.trial.one_per)
+    assert load_policy(written("version: 7\ntrial: {reminders: []}\n")) == replace(
+        DEFAULT_POLICY, version="7", trial=replace(DEFAULT_POLICY.trial, reminders=())
+    )
+    later = load_policy(written('version: default\nretries: {latest: "20:00"}\nchanges: {upgrade: period_end}\n'))
+    assert later == replace(DEFAULT_POLICY, retry_latest="20:00", upgrade=ChangeAt.PERIOD_END)
+
+
+def test_a_policy_says_how_changes_notices_and_money_that_goes_back_are_dealt_with(written: Written) -> None:
+    policy = load_policy(written(EVERY_OTHER_KEY))
+    assert (policy.retry_earliest, policy.retry_latest) == ("07:30", "21:00")
+    assert (policy.card_expiring, policy.renewal_ahead) == ((20, 2), ())
+    assert (policy.upgrade, policy.downgrade) == (ChangeAt.PERIOD_END, ChangeAt.NOW)
+    assert (policy.disputed_access, policy.dispute_lost) == (Access.NONE, Reaction.KEEP)
+    assert policy.fully_refunded is Reaction.CANCEL
+    assert policy.trial.without_card is TrialEnd.FREE_PLAN
+    assert policy.recovery == (
+        LadderStep(0, mail=True),
+        LadderStep(0, retry=True, hours=12),
+        LadderStep(1, retry=True, mail=True, hours=12),
+        LadderStep(9, cancel=True),
     )
 
 
@@ -208,9 +319,35 @@ def test_a_policy_is_read_to_people_in_words(written: Written) -> None:
         "  one per customer, unless an operator allows another",
         "  one per mail address, unless an operator allows another",
         "  one per card, unless an operator allows another",
-        "Recovery of a failed payment, in days after the first decline",
+        "Recovery of a failed payment, counted from the first decline",
         "  day 0: mail",
         "  day 2: retry, else access limited",
         "  day 9: cancel",
+        "  every step but the first is taken between 09:00 and 18:00 customer time",
+        "A card that will have expired by a renewal is told of 30 days before it",
+        "A card that will have expired by a renewal is told of 7 days before it",
+        "A yearly renewal is announced 30 days before it",
+        "An upgrade takes effect at once, prorated; a downgrade when the paid period ends",
+        "While a payment is disputed access is limited and nothing is billed; if the dispute is lost: canceled",
+        "A payment that was refunded in full: the subscription goes on",
         "The payment provider is asked 3 hours after a period's end if it has not reported, then every 12 hours",
+    ]
+
+
+def test_a_policy_in_words_tells_every_key_there_is(written: Written) -> None:
+    lines = check_policy(written(EVERY_OTHER_KEY)).splitlines()
+    assert lines[5] == "  at its end without a card: the catalog's free plan goes on; suspended where there is none"
+    assert lines[lines.index("Recovery of a failed payment, counted from the first decline") + 1 :] == [
+        "  day 0: mail",
+        "  day 0, hour 12: retry",
+        "  day 1, hour 12: retry, else mail",
+        "  day 9: cancel",
+        "  every step but the first is taken between 07:30 and 21:00 customer time",
+        "A card that will have expired by a renewal is told of 20 days before it",
+        "A card that will have expired by a renewal is told of 2 days before it",
+        "A yearly renewal is not announced",
+        "An upgrade takes effect when the paid period ends; a downgrade at once, prorated",
+        f"While a payment is disputed access is none and nothing is billed; if the dispute is lost: {GOES_ON}",
+        "A payment that was refunded in full: canceled",
+        "The payment provider is asked 3 hours after a period's end if it has not reported, then every 6 hours",
     ]

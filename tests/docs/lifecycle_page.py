@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from domain.lifecycle import TRANSITIONS, Event, Status
+from tests.docs.command_table import COMMANDS, SITUATIONS, answer
 
 PAGE = Path(__file__).parents[2] / "docs" / "lifecycle.md"
 BEGINNINGS = ("[*] --> trialing: sign-up", "[*] --> active: sign-up without a trial, first payment")
@@ -26,6 +27,15 @@ def diagram() -> str:
     return "\n".join(["```mermaid", "stateDiagram-v2", *(f"    {line}" for line in _arrows()), "```"])
 
 
+def commands() -> str:
+    """Every command in every situation: ok, or the code with which it is refused."""
+    lines = [_row("", SITUATIONS), "|---" * (1 + len(SITUATIONS)) + "|"]
+    for command in COMMANDS:
+        answers = (answer(command, situation) for situation in SITUATIONS)
+        lines.append(_row(command, ("ok" if code is None else f"`{code}`" for code in answers)))
+    return "\n".join(lines)
+
+
 def _row(head: str, cells: Iterable[str]) -> str:
     return f"| {' | '.join([head, *cells])} |"
 
@@ -39,7 +49,7 @@ def _arrows() -> Iterator[str]:
         yield f"{before} --> {after}: {', '.join(event.replace('_', ' ') for _, _, event in events)}"
 
 
-PARTS = {"diagram": diagram, "transitions": table}
+PARTS = {"diagram": diagram, "transitions": table, "commands": commands}
 
 
 def written_anew(page: str) -> str:

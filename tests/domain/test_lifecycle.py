@@ -8,8 +8,22 @@ import pytest
 from domain.errors import Rejected
 from domain.lifecycle import TRANSITIONS, Event, Status
 from domain.payments import Decline
-from domain.policy import MAX_TRIES_IN_30_DAYS
-from tests.builders import MASTERCARD, NOW, a_past_due_subscription, a_recovery, a_trial, in_status
+from domain.policy import MAX_TRIES_IN_30_DAYS, Access
+from domain.subscription import Dispute, PendingChange, Subscription, SuspensionKind
+from tests.builders import (
+    FREE,
+    MASTERCARD,
+    NOW,
+    PERIOD_END,
+    a_free_subscription,
+    a_paid_subscription,
+    a_past_due_subscription,
+    a_paused_subscription,
+    a_recovery,
+    a_suspended_subscription,
+    a_trial,
+    in_status,
+)
 
 ALL_PAIRS = list(product(Status, Event))
 
@@ -72,3 +86,30 @@ def test_a_card_is_barred_when_it_was_declined_for_good(decline: Decline, barred
     declined = a_past_due_subscription(recovery=a_recovery(decline=decline))
     assert declined.card_is_barred is barred
     assert not a_past_due_subscription(recovery=a_recovery(decline=decline), card=MASTERCARD).card_is_barred
+
+
+CHANGING = a_paid_subscription(pending_change=PendingChange(FREE, PERIOD_END, NOW))
+DISPUTED = Dispute("dp_1", NOW, Access.FULL)
+
+
+@pytest.mark.parametrize(
+    ("subscription", "holds"),
+    [
+        pytest.param(a_paid_subscription(), False, id="paid-up"),
+        pytest.param(a_trial(), False, id="trial"),
+        pytest.param(a_free_subscription(), False, id="free-plan"),
+        pytest.param(a_past_due_subscription(), True, id="owing"),
+        pytest.param(a_past_due_subscription(agreement_ref=""), False, id="owing-the-first-payment"),
+        pytest.param(a_suspended_subscription(), True, id="suspended"),
+        pytest.param(a_suspended_subscription(SuspensionKind.TRIAL_EXPIRED), False, id="trial-expired"),
+        pytest.param(a_paused_subscription(), True, id="paused"),
+        pytest.param(CHANGING, True, id="another-plan-comes-next"),
+        pytest.param(a_paid_subscription(begins_own_period=True), True, id="we-begin-the-next-period"),
+        pytest.param(a_paid_subscription(owes_new_period=True), False, id="after-a-hold"),
+        pytest.param(a_paid_subscription(dispute=DISPUTED), True, id="disputed"),
+        pytest.param(a_free_subscription(dispute=DISPUTED), False, id="disputed-with-nothing-to-bill"),
+        pytest.param(a_paid_subscription(cancel_at=PERIOD_END), False, id="ending"),
+    ],
+)
+def test_billing_is_held_while_the_provider_may_bill_no_further_period(subscription: Subscription, holds: bool) -> None:
+    assert subscription.wants_hold is holds

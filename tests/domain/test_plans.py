@@ -1,12 +1,14 @@
 """What a customer chooses from a catalog, and what it costs."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Malformed
 from domain.money import Money
-from domain.plans import AddOn, Catalog, Interval, Item, Plan
+from domain.plans import AddOn, Catalog, Interval, Item, Plan, Selection
 
 
 def usd(amount: int) -> Money:
@@ -117,3 +119,66 @@ def test_no_two_prices_share_a_name_at_the_provider() -> None:
 def test_a_new_version_of_a_catalog_names_its_prices_anew() -> None:
     newer = Catalog(CATALOG.product, 4, CATALOG.currency, CATALOG.plans)
     assert newer.lookup_key("pro", Interval.MONTH) != CATALOG.lookup_key("pro", Interval.MONTH)
+
+
+# More or less
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_upgrade"),
+    [
+        pytest.param(CATALOG.select("flex"), CATALOG.select("pro"), True, id="dearer-plan"),
+        pytest.param(CATALOG.select("pro"), CATALOG.select("flex"), False, id="cheaper-plan"),
+        pytest.param(CATALOG.select("pro"), CATALOG.select("pro", quantity=2), True, id="more-of-it"),
+        pytest.param(CATALOG.select("pro", quantity=2), CATALOG.select("pro"), False, id="less-of-it"),
+        pytest.param(CATALOG.select("pro"), CATALOG.select("pro", add_ons={"seats": 1}), True, id="an-add-on"),
+        pytest.param(CATALOG.select("pro", add_ons={"seats": 1}), CATALOG.select("pro"), False, id="none-any-more"),
+        pytest.param(CATALOG.select("pro"), CATALOG.select("pro", Interval.YEAR), True, id="by-the-year"),
+        pytest.param(CATALOG.select("pro", Interval.YEAR), CATALOG.select("pro"), False, id="by-the-month"),
+        pytest.param(CATALOG.select("pro"), CATALOG.select("pro"), False, id="the-same"),
+        pytest.param(CATALOG.select("flex"), CATALOG.select("pro", Interval.YEAR), True, id="not-sold-by-the-year"),
+        pytest.param(CATALOG.select("pro", Interval.YEAR), CATALOG.select("flex"), False, id="not-sold-by-the-month"),
+        pytest.param(
+            CATALOG.select("flex", add_ons={"storage": 200}),
+            CATALOG.select("pro", Interval.YEAR),
+            False,
+            id="less-though-by-the-year",
+        ),
+    ],
+)
+def test_more_is_what_costs_more_by_the_same_interval(before: Selection, after: Selection, is_upgrade: bool) -> None:
+    assert CATALOG.is_upgrade(before, after) is is_upgrade
+
+
+def test_from_and_to_the_free_plan_is_up_and_down() -> None:
+    free = CATALOG.free_plan
+    assert free is not None
+    assert (free.plan, free.items, free.total) == ("free", (), usd(0))
+    assert CATALOG.is_upgrade(free, CATALOG.select("flex"))
+    assert not CATALOG.is_upgrade(CATALOG.select("flex"), free)
+    assert not CATALOG.is_upgrade(free, free)
+
+
+def test_a_catalog_may_have_nothing_for_nothing() -> None:
+    assert Catalog("shop", 1, "usd", {"pro": CATALOG.plans["pro"]}).free_plan is None
+
+
+def test_a_plan_that_is_not_sold_any_more_is_compared_by_what_it_costs() -> None:
+    gone = replace(CATALOG.select("pro"), plan="classic", total=usd(5000))
+    assert not CATALOG.is_upgrade(gone, CATALOG.select("pro"))
+    assert not CATALOG.is_upgrade(gone, CATALOG.select("pro", Interval.YEAR))
+    assert CATALOG.is_upgrade(replace(gone, total=usd(4000)), CATALOG.select("pro", Interval.YEAR))
+
+
+SELECTIONS = st.builds(
+    CATALOG.select,
+    st.just("pro"),
+    st.sampled_from(Interval),
+    st.integers(1, 50),
+    st.fixed_dictionaries({}, optional={"seats": st.integers(0, 50)}),
+)
+
+
+@given(before=SELECTIONS, after=SELECTIONS)
+def test_no_change_is_an_upgrade_both_ways(before: Selection, after: Selection) -> None:
+    assert not (CATALOG.is_upgrade(before, after) and CATALOG.is_upgrade(after, before))

@@ -1,65 +1,311 @@
-"""Money that goes back when the subscription is over already."""
+"""Refunds and disputes: what they change, and what goes on where it was."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from domain import reversing
+from domain import billing, changing, checks, pausing, reversing, steering, suspending
+from domain.agenda import Action, agenda, next_due
+from domain.errors import Rejected
 from domain.lifecycle import Status
 from domain.mails import REQUIRED_FACTS, Occasion
-from domain.news import Hint, News, is_worth_a_look
 from domain.payments import DisputeStatus, Reversal, ReversalKind
-from domain.policy import Access
-from domain.subscription import Subscription
-from tests.builders import CAUSE, NOW, a_paid_subscription
+from domain.policy import DEFAULT_LADDER, DEFAULT_POLICY, Access, Policy, Reaction
+from domain.subscription import Subscription, SuspensionKind
+from tests.builders import (
+    CAUSE,
+    NOW,
+    PERIOD_END,
+    PRO,
+    a_paid_charge,
+    a_paid_subscription,
+    a_past_due_subscription,
+    a_paused_subscription,
+    a_recovery,
+    a_suspended_subscription,
+    a_trial,
+)
 
-REFUND = Reversal(ReversalKind.REFUND, "ch_1", "in_1", 1000, "usd")
-DISPUTE = Reversal(ReversalKind.DISPUTE, "du_1", "in_1", 4900, "usd", status=DisputeStatus.OPEN, reason="fraudulent")
+POLICY = DEFAULT_POLICY
+DAY = timedelta(days=1)
+OPEN = Reversal(
+    ReversalKind.DISPUTE, "dp_1", "in_1", 4900, "usd", is_full=True, status=DisputeStatus.OPEN, reason="fraudulent"
+)
+WON, LOST = replace(OPEN, status=DisputeStatus.WON), replace(OPEN, status=DisputeStatus.LOST)
+REFUND = Reversal(ReversalKind.REFUND, "ch_1", "in_1", 4900, "usd", is_full=True)
 
 
-def a_canceled_subscription() -> Subscription:
-    return replace(a_paid_subscription(), status=Status.CANCELED, access=Access.NONE)
+def disputed(subscription: Subscription, day: float = 0, policy: Policy = POLICY) -> Subscription:
+    return reversing.taken_note_of(subscription, OPEN, policy, NOW + day * DAY, CAUSE).subscription
 
 
-def test_a_refund_after_the_end_is_written_down_and_mailed_and_changes_nothing_else() -> None:
-    before = a_canceled_subscription()
-    step = reversing.after_the_end(before, REFUND, NOW, CAUSE)
-    known = step.subscription
-    assert replace(known, sequence=before.sequence, refunds=()) == before
-    assert known.sequence == before.sequence + 1
-    assert [entry.kind for entry in step.entries] == ["refunded"]
-    assert step.reversal == REFUND
-    (letter,) = step.mails
-    assert letter.occasion is Occasion.REFUNDED
-    assert REQUIRED_FACTS[Occasion.REFUNDED] <= letter.facts.keys()
+def decided(subscription: Subscription, day: float = 1, how: Reversal = WON) -> Subscription:
+    return reversing.taken_note_of(subscription, how, POLICY, NOW + day * DAY, CAUSE).subscription
 
 
-def test_a_dispute_after_the_end_is_only_written_down() -> None:
-    step = reversing.after_the_end(a_canceled_subscription(), DISPUTE, NOW, CAUSE)
-    assert (step.mails, step.reversal, step.subscription.dispute) == ((), DISPUTE, None)
-    assert [entry.kind for entry in step.entries] == ["dispute_noted"]
+def held(subscription: Subscription, day: float) -> Subscription:
+    return suspending.suspended(subscription, "fraud check", NOW + day * DAY, CAUSE).subscription
+
+
+def given_back(subscription: Subscription, day: float) -> Subscription:
+    now = NOW + day * DAY
+    back = suspending.way_back(subscription, 7 * DAY, now)
+    return suspending.returned(subscription, back, (), "fine", now, CAUSE).subscription
+
+
+def days_ahead(subscription: Subscription, day: float) -> list[float]:
+    return [(due.at - NOW) / DAY - day for due in agenda(subscription, POLICY)]
 
 
 @pytest.mark.parametrize(
-    ("reversal", "next_word"),
-    [(REFUND, replace(REFUND, amount=4900)), (DISPUTE, replace(DISPUTE, status=DisputeStatus.LOST))],
+    "subscription",
+    [a_paid_subscription(), a_past_due_subscription(), a_paused_subscription(), a_suspended_subscription()],
+    ids=["active", "past-due", "paused", "suspended"],
 )
-def test_what_is_told_again_after_the_end_is_known_and_what_has_moved_on_is_not(
-    reversal: Reversal, next_word: Reversal
+def test_nothing_is_billed_retried_or_begun_while_a_payment_is_disputed(subscription: Subscription) -> None:
+    after = disputed(subscription)
+    assert agenda(after, POLICY) == ()
+    assert after.wants_hold
+    assert after.status is subscription.status
+
+
+def test_a_pause_with_a_date_does_not_end_while_a_payment_is_disputed() -> None:
+    until = NOW + 5 * DAY
+    after = disputed(pausing.paused(a_paid_subscription(), until, NOW, CAUSE).subscription)
+    assert next_due(after, POLICY) is None
+    due = next_due(decided(after, 30), POLICY)
+    assert due is not None
+    assert (due.action, due.at) == (Action.RESUME, until)
+
+
+@pytest.mark.parametrize(
+    ("policy_says", "had", "has"),
+    [
+        (Access.LIMITED, Access.FULL, Access.LIMITED),
+        (Access.NONE, Access.FULL, Access.NONE),
+        (Access.FULL, Access.LIMITED, Access.LIMITED),
+    ],
+)
+def test_access_while_disputed_is_as_the_policy_says_and_never_more_than_there_was(
+    policy_says: Access, had: Access, has: Access
 ) -> None:
-    before = a_canceled_subscription()
-    assert not reversing.is_known_after_the_end(before, reversal)
-    after = reversing.after_the_end(before, reversal, NOW, CAUSE).subscription
-    assert reversing.is_known_after_the_end(after, reversal)
-    assert not reversing.is_known_after_the_end(after, next_word)
+    policy = replace(POLICY, disputed_access=policy_says)
+    after = disputed(a_past_due_subscription(access=had), policy=policy)
+    assert after.access is has
+    assert decided(after).access is had
 
 
-def test_a_refund_told_before_the_end_is_known_after_it() -> None:
-    told = reversing.refunded(a_paid_subscription(), REFUND, NOW, CAUSE).subscription
-    assert reversing.is_known_after_the_end(replace(told, status=Status.CANCELED), REFUND)
+def test_a_dispute_tells_the_customer_nothing_and_withdraws_what_waits() -> None:
+    step = reversing.taken_note_of(a_past_due_subscription(), OPEN, POLICY, NOW, CAUSE)
+    assert not step.mails
+    assert {Occasion.PAYMENT_FAILED, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING} <= set(step.withdraws)
+    assert step.reversal == OPEN
 
 
-@pytest.mark.parametrize("news", list(News))
-def test_once_it_is_over_only_money_that_went_back_is_worth_a_look(news: News) -> None:
-    looked = is_worth_a_look(a_canceled_subscription(), Hint("evt_1", news, "x"))
-    assert looked is (news in (News.REFUNDED, News.DISPUTED))
+@given(started=st.floats(0, 43, allow_nan=False), lasts=st.floats(0, 200, allow_nan=False))
+def test_a_ladder_that_a_dispute_stopped_goes_on_with_the_same_distances(started: float, lasts: float) -> None:
+    owing = a_past_due_subscription(recovery=a_recovery(step=sum(step.day <= started for step in DEFAULT_LADDER)))
+    after = decided(disputed(owing, started), started + lasts)
+    assert days_ahead(after, started + lasts) == pytest.approx(days_ahead(owing, started), abs=1e-4)
+    assert after.recovery is not None
+    assert after.recovery.rungs == (), "to be laid out anew at decent hours"
+
+
+@pytest.mark.parametrize(
+    ("dispute", "hold"),
+    [
+        pytest.param((2, 10), (4, 6), id="hold-within-the-dispute"),
+        pytest.param((4, 6), (2, 10), id="dispute-within-the-hold"),
+        pytest.param((2, 6), (4, 10), id="hold-outlasts-the-dispute"),
+        pytest.param((4, 10), (2, 6), id="dispute-outlasts-the-hold"),
+    ],
+)
+def test_time_that_both_a_dispute_and_a_hold_have_taken_is_given_back_once(
+    dispute: tuple[int, int], hold: tuple[int, int]
+) -> None:
+    owing = a_past_due_subscription(recovery=a_recovery(step=2))
+    happens: dict[int, Callable[[Subscription, int], Subscription]] = {
+        dispute[0]: disputed,
+        dispute[1]: decided,
+        hold[0]: held,
+        hold[1]: given_back,
+    }
+    after = owing
+    for day in sorted(happens):
+        after = happens[day](after, day)
+    assert after.status is Status.PAST_DUE
+    assert days_ahead(after, 10) == days_ahead(owing, 2)
+
+
+def test_a_ladder_that_an_operator_began_anew_during_a_dispute_begins_when_that_is_over() -> None:
+    off = disputed(a_suspended_subscription(recovery=a_recovery(step=6)), 20)
+    after = decided(given_back(off, 25), 30)
+    assert days_ahead(after, 30)[0] == 1
+
+
+def test_a_recovery_that_begins_during_a_dispute_is_not_put_off_by_what_went_before() -> None:
+    after = disputed(a_past_due_subscription(recovery=a_recovery(since=NOW + 10 * DAY)))
+    assert days_ahead(decided(after, 12), 12)[0] == 1
+
+
+# Access, whatever else happens meanwhile
+
+
+def test_what_was_paid_while_disputed_gives_full_access_once_the_dispute_is_over() -> None:
+    after = disputed(a_past_due_subscription(access=Access.LIMITED))
+    paid = billing.paid(after, a_paid_charge(), POLICY, NOW + DAY, CAUSE).subscription
+    assert (paid.status, paid.access, paid.status_reason) == (Status.ACTIVE, Access.LIMITED, "disputed")
+    assert decided(paid, 5).access is Access.FULL
+
+
+def test_what_was_paid_while_suspended_and_disputed_has_the_access_of_a_dispute_then_all_of_it() -> None:
+    after = disputed(a_suspended_subscription())
+    paid = billing.paid(after, a_paid_charge(), POLICY, NOW + DAY, CAUSE).subscription
+    assert (paid.status, paid.access) == (Status.ACTIVE, Access.LIMITED)
+    assert decided(paid, 5).access is Access.FULL
+
+
+def test_a_dispute_that_came_during_a_hold_takes_no_access_for_good() -> None:
+    off = disputed(held(a_paid_subscription(), 0), 1)
+    assert off.access is Access.NONE
+    back = given_back(off, 2)
+    assert (back.status, back.access) == (Status.ACTIVE, Access.LIMITED)
+    assert decided(back, 3).access is Access.FULL
+    assert given_back(decided(off, 2), 3).access is Access.FULL
+
+
+def test_a_dispute_that_ends_during_a_hold_leaves_access_to_the_operator() -> None:
+    off = held(disputed(a_past_due_subscription()), 1)
+    closed = decided(off, 2)
+    assert (closed.status, closed.access) == (Status.SUSPENDED, Access.NONE)
+    assert given_back(closed, 3).access is Access.FULL
+
+
+def test_a_payment_during_hold_and_dispute_counts_for_both() -> None:
+    owing = disputed(a_past_due_subscription(access=Access.LIMITED))
+    paid = billing.paid(held(owing, 1), a_paid_charge(), POLICY, NOW + 2 * DAY, CAUSE).subscription
+    back = given_back(paid, 3)
+    assert (back.status, back.access) == (Status.ACTIVE, Access.LIMITED)
+    assert decided(back, 4).access is Access.FULL
+
+
+def test_a_dispute_that_ends_during_a_pause_does_not_end_the_pause() -> None:
+    after = decided(disputed(a_paused_subscription()))
+    assert (after.status, after.access) == (Status.PAUSED, Access.NONE)
+    assert pausing.resumed(after, NOW + 2 * DAY, CAUSE).subscription.access is Access.FULL
+
+
+# Billing afterwards
+
+
+def test_a_period_that_ended_while_disputed_is_followed_by_a_new_one_once() -> None:
+    after = decided(disputed(a_paid_subscription()), 40)
+    due = next_due(after, POLICY)
+    assert due is not None
+    assert due.action is Action.BEGIN_PERIOD
+    paid = billing.paid(after, a_paid_charge(), POLICY, NOW + 40 * DAY, CAUSE).subscription
+    assert not paid.owes_new_period
+
+
+def test_a_period_that_still_runs_when_the_bank_decides_is_renewed_by_the_provider() -> None:
+    after = decided(disputed(a_paid_subscription()), 10)
+    assert (after.owes_new_period, after.wants_hold) == (False, False)
+
+
+def test_a_planned_change_waits_until_the_bank_has_decided() -> None:
+    planned = changing.change_scheduled(a_paid_subscription(), PRO, NOW, CAUSE).subscription
+    waiting = disputed(planned, 1)
+    assert agenda(waiting, POLICY) == ()
+    due = next_due(decided(waiting, 40), POLICY)
+    assert due is not None
+    assert (due.action, due.at) == (Action.CHANGE_PLAN, PERIOD_END)
+
+
+def test_a_cancellation_takes_the_dispute_along() -> None:
+    over = steering.canceled(disputed(a_paid_subscription()), "too dear", NOW, CAUSE).subscription
+    assert over.dispute is None
+    assert agenda(over, POLICY) == ()
+
+
+# What is told, and told once
+
+
+def test_a_dispute_is_known_by_its_name_until_it_is_decided() -> None:
+    after = disputed(a_paid_subscription())
+    assert reversing.is_known(after, OPEN)
+    assert not reversing.is_known(after, replace(OPEN, ref="dp_2"))
+    assert not reversing.is_known(after, WON)
+
+
+def test_another_dispute_or_the_end_of_another_changes_nothing() -> None:
+    before = disputed(a_paid_subscription())
+    for other in (replace(OPEN, ref="dp_2"), replace(WON, ref="dp_2"), replace(OPEN, status=DisputeStatus.INQUIRY)):
+        step = reversing.taken_note_of(before, other, POLICY, NOW + DAY, CAUSE)
+        assert replace(step.subscription, sequence=before.sequence) == before
+        assert step.reversal == other, "it is written down all the same"
+
+
+def test_a_trial_has_nothing_that_a_dispute_could_stop() -> None:
+    after = disputed(a_trial())
+    assert (after.dispute, after.access) == (None, Access.FULL)
+
+
+def test_a_refund_is_told_once_for_each_amount_it_adds_up_to() -> None:
+    part = replace(REFUND, amount=1000, is_full=False)
+    step = reversing.taken_note_of(a_paid_subscription(), part, POLICY, NOW, CAUSE)
+    (letter,) = step.mails
+    assert (letter.key, letter.facts["refund_amount"], letter.facts["is_full_refund"]) == (
+        "refunded/ch_1/1000",
+        "1000",
+        "no",
+    )
+    assert not REQUIRED_FACTS[letter.occasion] - letter.facts.keys()
+    assert reversing.is_known(step.subscription, part)
+    assert not reversing.is_known(step.subscription, REFUND)
+    assert (step.subscription.status, step.subscription.access) == (Status.ACTIVE, Access.FULL)
+
+
+def test_only_the_latest_refunds_are_remembered() -> None:
+    subscription = a_paid_subscription()
+    for amount in range(20):
+        refund = replace(REFUND, amount=amount)
+        subscription = reversing.refunded(subscription, refund, NOW, CAUSE).subscription
+    assert subscription.refunds == tuple(f"ch_1/{amount}" for amount in range(12, 20))
+
+
+@pytest.mark.parametrize(
+    ("reversal", "policy", "reason"),
+    [
+        pytest.param(LOST, POLICY, "dispute_lost", id="lost"),
+        pytest.param(LOST, replace(POLICY, dispute_lost=Reaction.KEEP), "", id="lost-and-kept"),
+        pytest.param(WON, POLICY, "", id="won"),
+        pytest.param(OPEN, POLICY, "", id="open"),
+        pytest.param(REFUND, POLICY, "", id="refunded"),
+        pytest.param(REFUND, replace(POLICY, fully_refunded=Reaction.CANCEL), "refunded", id="refunded-and-canceled"),
+        pytest.param(
+            replace(REFUND, is_full=False), replace(POLICY, fully_refunded=Reaction.CANCEL), "", id="refunded-in-part"
+        ),
+    ],
+)
+def test_whether_money_that_went_back_ends_the_subscription_is_the_policys(
+    reversal: Reversal, policy: Policy, reason: str
+) -> None:
+    assert reversing.reason_to_end(reversal, policy) == reason
+
+
+def test_what_was_paid_back_by_nobodys_dispute_can_be_retried_again() -> None:
+    owing = disputed(a_past_due_subscription())
+    with pytest.raises(Rejected, match="disputed"):
+        checks.check_retry(owing, NOW)
+    checks.check_retry(decided(owing), NOW + DAY)
+
+
+def test_an_operators_hold_of_a_disputed_subscription_keeps_the_dispute() -> None:
+    off = held(disputed(a_paid_subscription()), 1)
+    assert off.suspension is not None
+    assert off.suspension.kind is SuspensionKind.OPERATOR
+    assert agenda(given_back(off, 2), POLICY) == ()

@@ -1,0 +1,182 @@
+"""What may be asked of a subscription as it stands, and what is refused with which code."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from domain import checks, trial
+from domain.errors import Malformed, Rejected
+from domain.lifecycle import Status
+from domain.money import Money
+from domain.payments import Decline
+from domain.plans import Selection
+from domain.policy import Access, ChangeAt
+from domain.steering import CancelAt, When
+from domain.subscription import Dispute, PendingChange, Subscription, SuspensionKind
+from tests.builders import (
+    FREE,
+    NOW,
+    PERIOD_END,
+    PRO,
+    TRIAL_END,
+    VISA,
+    a_free_subscription,
+    a_paid_subscription,
+    a_past_due_subscription,
+    a_paused_subscription,
+    a_recovery,
+    a_suspended_subscription,
+    a_trial,
+    in_status,
+)
+
+OVER = in_status(Status.CANCELED)
+HELD = a_suspended_subscription(SuspensionKind.OPERATOR)
+EXPIRED = a_suspended_subscription(SuspensionKind.TRIAL_EXPIRED)
+UNCONVERTED = a_past_due_subscription(agreement_ref="", recovery=a_recovery(decline=Decline("lost_card")))
+
+
+DAY = timedelta(days=1)
+DISPUTED = a_paid_subscription(dispute=Dispute("dp_1", NOW, Access.FULL))
+PLANNED = a_paid_subscription(pending_change=PendingChange(PRO, PERIOD_END, NOW))
+RESUMED = a_paid_subscription(begins_own_period=True, owes_new_period=True)
+
+
+def change(subscription: Subscription, to: Selection, at: ChangeAt = ChangeAt.NOW) -> None:
+    checks.check_change(subscription, to, at, NOW)
+
+
+REFUSALS: list[tuple[str, Callable[[], None]]] = [
+    ("subscription_canceled", lambda: checks.check_convert(OVER, When.NOW, NOW, brings_card=True)),
+    ("already_converted", lambda: checks.check_convert(a_paid_subscription(), When.NOW, NOW, brings_card=False)),
+    ("payment_method_required", lambda: checks.check_convert(a_trial(), When.NOW, NOW, brings_card=False)),
+    (
+        "cancellation_scheduled",
+        lambda: checks.check_convert(a_trial(cancel_at=TRIAL_END), When.NOW, NOW, brings_card=True),
+    ),
+    (
+        "card_cannot_be_retried",
+        lambda: checks.check_convert(UNCONVERTED, When.TRIAL_END, NOW, brings_card=False),
+    ),
+    (
+        "card_cannot_be_retried",
+        lambda: checks.check_convert(a_trial(card=VISA, barred_card=VISA.ref), When.TRIAL_END, NOW, brings_card=False),
+    ),
+    (
+        "too_many_tries",
+        lambda: checks.check_convert(a_trial(recent_tries=(NOW,) * 15), When.NOW, NOW, brings_card=True),
+    ),
+    ("nothing_to_retry", lambda: checks.check_retry(a_paid_subscription(), NOW)),
+    (
+        "card_cannot_be_retried",
+        lambda: checks.check_retry(a_past_due_subscription(recovery=a_recovery(decline=Decline("lost_card"))), NOW),
+    ),
+    ("too_many_tries", lambda: checks.check_retry(a_past_due_subscription(recent_tries=(NOW,) * 15), NOW)),
+    ("suspended_by_operator", lambda: checks.check_retry(HELD, NOW)),
+    ("suspended_by_operator", lambda: checks.check_checkout(HELD)),
+    (
+        "cancellation_scheduled",
+        lambda: checks.check_cancel(a_paid_subscription(cancel_at=PERIOD_END), CancelAt.PERIOD_END),
+    ),
+    ("no_cancellation_scheduled", lambda: checks.check_uncancel(a_trial())),
+    (
+        "suspended_by_operator",
+        lambda: checks.check_uncancel(
+            a_suspended_subscription(SuspensionKind.OPERATOR, cancel_at=PERIOD_END, agreement_ref="sub_1")
+        ),
+    ),
+    ("already_suspended", lambda: checks.check_suspend(EXPIRED, "fraud")),
+    ("malformed", lambda: checks.check_suspend(a_trial(), "  ")),
+    ("not_suspended", lambda: checks.check_reactivate(a_trial(), "sorry")),
+    ("transition_rejected", lambda: checks.check_uncancel(a_past_due_subscription(cancel_at=PERIOD_END))),
+    ("not_active", lambda: checks.check_pause(a_trial(), None, NOW)),
+    ("on_free_plan", lambda: checks.check_pause(a_free_subscription(), None, NOW)),
+    ("suspended_by_operator", lambda: checks.check_pause(HELD, None, NOW)),
+    ("cancellation_scheduled", lambda: checks.check_pause(a_paid_subscription(cancel_at=PERIOD_END), None, NOW)),
+    ("payment_disputed", lambda: checks.check_pause(DISPUTED, None, NOW)),
+    ("malformed", lambda: checks.check_pause(a_paid_subscription(), NOW, NOW)),
+    ("malformed", lambda: checks.check_pause(a_paid_subscription(), NOW + 367 * DAY, NOW)),
+    ("malformed", lambda: checks.check_pause(a_paused_subscription(), NOW - DAY, NOW)),
+    ("not_paused", lambda: checks.check_resume(a_paid_subscription())),
+    ("payment_disputed", lambda: checks.check_resume(a_paused_subscription(dispute=DISPUTED.dispute))),
+    ("payment_disputed", lambda: checks.check_retry(a_past_due_subscription(dispute=DISPUTED.dispute), NOW)),
+    ("no_change", lambda: change(a_paid_subscription(), a_paid_subscription().selection)),
+    ("no_change", lambda: change(PLANNED, PLANNED.selection)),
+    ("other_currency", lambda: change(a_paid_subscription(), replace(PRO, total=Money(1, "eur")))),
+    ("payment_method_required", lambda: change(a_free_subscription(card=None), PRO)),
+    ("card_cannot_be_retried", lambda: change(a_free_subscription(barred_card=VISA.ref), PRO)),
+    ("too_many_tries", lambda: change(a_free_subscription(recent_tries=(NOW,) * 15), PRO)),
+    ("card_cannot_be_retried", lambda: change(a_paid_subscription(barred_card=VISA.ref), PRO)),
+    ("too_many_tries", lambda: change(a_paid_subscription(recent_tries=(NOW,) * 15), PRO)),
+    ("resumed_period", lambda: change(RESUMED, PRO)),
+    ("renewal_under_way", lambda: checks.check_renewal_is_decided(a_paid_subscription(), PERIOD_END)),
+    ("renewal_under_way", lambda: checks.check_renewal_is_decided(RESUMED, PERIOD_END + DAY)),
+    ("no_change_planned", lambda: checks.check_withdraw_change(a_paid_subscription())),
+    (
+        "suspended_by_operator",
+        lambda: checks.check_withdraw_change(replace(HELD, pending_change=PLANNED.pending_change)),
+    ),
+    (
+        "transition_rejected",
+        lambda: checks.check_withdraw_change(a_past_due_subscription(pending_change=PLANNED.pending_change)),
+    ),
+    ("not_in_trial", lambda: trial.check_extension(a_paid_subscription(), 5, "kind")),
+    ("malformed", lambda: trial.check_extension(a_trial(), 0, "kind")),
+    ("malformed", lambda: trial.check_extension(a_trial(), 91, "kind")),
+    ("malformed", lambda: trial.check_extension(a_trial(), 5, "")),
+    ("cancellation_scheduled", lambda: trial.check_extension(a_trial(cancel_at=TRIAL_END), 5, "kind")),
+]
+
+
+@pytest.mark.parametrize(("code", "check"), REFUSALS, ids=[f"{n}-{code}" for n, (code, _) in enumerate(REFUSALS)])
+def test_an_impossible_command_is_refused_with_a_stable_code(code: str, check: Callable[[], None]) -> None:
+    with pytest.raises(Rejected) as caught:
+        check()
+    assert caught.value.code == code
+    assert isinstance(caught.value, Malformed) is (code in ("malformed", "other_currency"))
+
+
+def test_what_can_be_asked_for_is_not_refused() -> None:
+    checks.check_convert(a_trial(card=VISA), When.NOW, NOW, brings_card=False)
+    checks.check_convert(EXPIRED, When.NOW, NOW, brings_card=True)
+    checks.check_cancel(a_paid_subscription(cancel_at=PERIOD_END), CancelAt.NOW)
+    checks.check_retry(a_past_due_subscription(), NOW)
+    checks.check_reactivate(HELD, "cleared")
+    trial.check_extension(EXPIRED, 7, "asked nicely")
+
+
+def test_a_change_that_takes_no_money_asks_nothing_of_the_card() -> None:
+    barred = a_paid_subscription(barred_card=VISA.ref, recent_tries=(NOW,) * 15)
+    change(barred, PRO, ChangeAt.PERIOD_END)
+    change(barred, FREE)
+    change(a_trial(), PRO)
+    change(EXPIRED, PRO)
+
+
+def test_since_a_pause_a_change_can_be_planned_and_the_free_plan_be_had_at_once() -> None:
+    change(RESUMED, PRO, ChangeAt.PERIOD_END)
+    change(RESUMED, FREE)
+
+
+def test_what_is_planned_can_be_replaced_and_be_withdrawn_in_a_pause_too() -> None:
+    change(PLANNED, FREE, ChangeAt.PERIOD_END)
+    checks.check_withdraw_change(PLANNED)
+    checks.check_withdraw_change(a_paused_subscription(pending_change=PLANNED.pending_change))
+
+
+def test_the_free_plan_has_no_currency_to_stay_with() -> None:
+    change(a_free_subscription(), replace(PRO, total=Money(100, "eur")))
+
+
+def test_a_pause_may_be_as_long_as_a_year_and_its_end_be_moved() -> None:
+    checks.check_pause(a_paid_subscription(), NOW + checks.LONGEST_PAUSE, NOW)
+    checks.check_pause(a_paused_subscription(), None, NOW)
+    checks.check_resume(a_paused_subscription())
+
+
+def test_a_renewal_is_decided_while_its_period_runs_and_where_there_is_none() -> None:
+    checks.check_renewal_is_decided(a_paid_subscription(), PERIOD_END - timedelta(seconds=1))
+    checks.check_renewal_is_decided(a_free_subscription(), PERIOD_END)
+    checks.check_renewal_is_decided(a_past_due_subscription(), PERIOD_END)
