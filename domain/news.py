@@ -22,6 +22,10 @@ class News(StrEnum):
     """A dispute was opened, has moved on, or was closed."""
 
 
+MONEY_WENT_BACK = (News.REFUNDED, News.DISPUTED)
+"""What is taken note of even when the subscription is over."""
+
+
 @dataclass(frozen=True)
 class Hint:
     """One message of the provider, by its event id."""
@@ -34,7 +38,7 @@ class Hint:
 def is_worth_a_look(subscription: Subscription, hint: Hint) -> bool:
     """False when the subscription knows already what the hint can tell: an echo of its own doing."""
     if subscription.is_over:
-        return False
+        return hint.news in MONEY_WENT_BACK
     recovery = subscription.recovery
     match hint.news:
         case News.BILL_PAID | News.BILL_CLOSED:

@@ -9,7 +9,7 @@ from typing import Protocol
 from domain import reversing
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.journal import Cause, CauseKind
-from domain.news import Hint, News
+from domain.news import MONEY_WENT_BACK, Hint, News
 from domain.payments import Reversal, ReversalKind
 from domain.ports import Post, Records
 from domain.subscription import Subscription
@@ -45,7 +45,7 @@ class Afterwards:
         Raises:
             GatewayUnavailable: the provider did not answer, or it could not be written down; to be tried again.
         """
-        if hint.news not in (News.REFUNDED, News.DISPUTED):
+        if hint.news not in MONEY_WENT_BACK:
             return f"passed over: subscription {subscription} is over"
         try:
             reversal = await self._reversal(hint)

@@ -5,12 +5,13 @@ from temporalio import workflow
 from domain import billing, recovery, reversing, steering
 from domain.journal import Cause, CauseKind
 from domain.lifecycle import Status
-from domain.news import Hint, News
+from domain.news import MONEY_WENT_BACK, Hint, News
 from domain.payments import (
     AgreementStatus,
     Card,
     Charge,
     ChargeOutcome,
+    Reversal,
     ReversalKind,
     Standing,
 )
@@ -28,7 +29,7 @@ class Looks(Keeper):
     async def hear(self, hint: Hint) -> None:
         """Look where a hint points to."""
         cause = Cause(CauseKind.WEBHOOK, hint.event)
-        if hint.news in (News.REFUNDED, News.DISPUTED):
+        if hint.news in MONEY_WENT_BACK:
             await self._money_went_back(hint, cause)
             return
         if hint.news is not News.CARD_GIVEN:
@@ -116,6 +117,9 @@ class Looks(Keeper):
         """Look at a refund or a dispute, and draw the policy's conclusion."""
         kind = ReversalKind.REFUND if hint.news is News.REFUNDED else ReversalKind.DISPUTE
         reversal = await hands.reversal(kind, hint.object_id)
+        if self.subscription.is_over:
+            await self._money_went_back_after_the_end(reversal, cause)
+            return
         if reversing.is_known(self.subscription, reversal):
             return
         step = reversing.taken_note_of(self.subscription, reversal, self.policy, workflow.now(), cause)
@@ -123,6 +127,11 @@ class Looks(Keeper):
         reason = reversing.reason_to_end(reversal, self.policy)
         if reason:
             await self.end(reason, cause)
+
+    async def _money_went_back_after_the_end(self, reversal: Reversal, cause: Cause) -> None:
+        """It was told while the subscription was ending; what is told later is taken note of without a workflow."""
+        if not reversing.is_known_after_the_end(self.subscription, reversal):
+            await self.commit(reversing.after_the_end(self.subscription, reversal, workflow.now(), cause))
 
     async def end(self, reason: str, cause: Cause) -> None:
         """Collect no more, then be over."""

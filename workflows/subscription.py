@@ -53,6 +53,7 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes):
             async with self._lock:
                 await self._do_what_is_next()
         await workflow.wait_condition(workflow.all_handlers_finished)
+        await self._hear_the_rest()
         if not self._is_over:
             # In the same step as the decision: nothing may be accepted in between.
             workflow.continue_as_new(self._life_so_far(life))
@@ -161,6 +162,12 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes):
             workflow.logger.error("step refused: %s", error.cause or error)
             workflow.set_current_details(f"**Blocked, tried again every hour:** {error.cause or error}")
             self._not_before = workflow.now() + BLOCKED_WAIT
+
+    async def _hear_the_rest(self) -> None:
+        """Once it is over: money that went back in the meantime; nobody would tell of it again."""
+        while self._now.is_over and self._hints:
+            async with self._lock:
+                await self._do_what_is_next()
 
     async def _look_into(self, hint: Hint) -> None:
         """A hint is done with when it was looked into, refused or not: what it hints at is asked for in time anyway."""

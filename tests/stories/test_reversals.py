@@ -239,3 +239,35 @@ async def reversals_of(life: Life, stack: Stack) -> list[tuple[str, str, int]]:
     wanted = text("select kind, status, amount from reversals where subscription = cast(:id as uuid)")
     async with stack.engine.connect() as connection:
         return [tuple(row) for row in await connection.execute(wanted, {"id": life.id})]
+
+
+@pytest.mark.usefixtures("healed")
+async def test_a_refund_that_is_told_while_the_subscription_ends_is_not_lost(payer: Life, stack: Stack) -> None:
+    await payer.product.faults(stripe={"error_rate": 1})
+    workflow = stack.client.get_workflow_handle(subscription_workflow_id(payer.id))
+    canceling = asyncio.create_task(payer.command("cancel", at="now"))
+    async with asyncio.timeout(20):
+        while not (await workflow.describe()).raw_description.pending_activities:
+            continue
+
+    await payer.product.refund(payer.external_id, 1000)
+    async with asyncio.timeout(20):
+        while await outcome_of_refund(payer, stack) != f"delivered to subscription {payer.id}":
+            continue
+    assert (await payer.status())[0] == "active", "the cancellation is still on its way"
+    await payer.product.faults()
+    await canceling
+
+    assert await payer.status() == ("canceled", "none")
+    assert await payer.mails() == PAID + Counter(refunded=1, canceled=1)
+    assert [entry["kind"] for entry in await payer.past()][-2:] == ["canceled", "refunded"]
+
+
+async def outcome_of_refund(life: Life, stack: Stack) -> str | None:
+    """What has become of the message of a refund; None: nothing yet."""
+    wanted = text(
+        "select outcome from webhook_inbox join customers using (customer_ref)"
+        " where customers.external_id = :customer and news = 'refunded'"
+    )
+    async with stack.engine.connect() as connection:
+        return (await connection.execute(wanted, {"customer": life.external_id})).scalar()
