@@ -16,15 +16,24 @@ from domain.subscription import Dispute, Subscription, SuspensionKind
 _HARSHNESS = (Access.FULL, Access.LIMITED, Access.NONE)
 
 
-REFUNDS_KEPT = 8
+KEPT = 8
+"""So many of the latest are remembered; messages of the provider are repeated for some days only."""
 
 
 def is_known(subscription: Subscription, reversal: Reversal) -> bool:
     """Whether all that this reversal tells has been taken note of."""
-    if reversal.kind is ReversalKind.REFUND:
-        return _refund_key(reversal) in subscription.refunds
-    known = subscription.dispute
-    return reversal.status is DisputeStatus.OPEN and known is not None and known.ref == reversal.ref
+    runs = subscription.dispute
+    is_running = reversal.status is DisputeStatus.OPEN and runs is not None and runs.ref == reversal.ref
+    return is_running or _key(reversal) in subscription.known_reversals
+
+
+def _key(reversal: Reversal) -> str:
+    """Names what it tells: how a dispute stands, or what the refunds of a charge add up to."""
+    return f"{reversal.ref}/{reversal.status if reversal.status is not None else reversal.amount}"
+
+
+def _with(subscription: Subscription, reversal: Reversal) -> tuple[str, ...]:
+    return (*subscription.known_reversals, _key(reversal))[-KEPT:]
 
 
 def taken_note_of(subscription: Subscription, reversal: Reversal, policy: Policy, now: datetime, cause: Cause) -> Step:
@@ -50,24 +59,11 @@ def reason_to_end(reversal: Reversal, policy: Policy) -> str:
     return ""
 
 
-def _refund_key(reversal: Reversal) -> str:
-    return f"{reversal.ref}/{reversal.amount}"
-
-
-def is_known_after_the_end(subscription: Subscription, reversal: Reversal) -> bool:
-    """Whether a canceled subscription has taken note of all that this reversal tells."""
-    return _late_key(reversal) in subscription.refunds
-
-
-def _late_key(reversal: Reversal) -> str:
-    return f"{reversal.ref}/{reversal.status}" if reversal.status is not None else _refund_key(reversal)
-
-
 def after_the_end(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
     """Money went back of a subscription that is canceled: written down, a refund is mailed too, nothing else."""
     # No event can happen to it any more; only what is known of it grows.
-    known = (*subscription.refunds, _late_key(reversal))[-REFUNDS_KEPT:]
-    after = replace(subscription, sequence=subscription.sequence + 1, refunds=known)
+    known = _with(subscription, reversal)
+    after = replace(subscription, sequence=subscription.sequence + 1, known_reversals=known)
     if reversal.kind is ReversalKind.REFUND:
         return _given_back(after, reversal, now, cause)
     entry = Entry("dispute_noted", now, f"Dispute after the end: {reversal.status}", cause, _details(reversal))
@@ -76,8 +72,8 @@ def after_the_end(subscription: Subscription, reversal: Reversal, now: datetime,
 
 def refunded(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
     """A payment was given back, whole or in part."""
-    known = (*subscription.refunds, _refund_key(reversal))[-REFUNDS_KEPT:]
-    return _given_back(subscription.after(Event.NOTED, refunds=known), reversal, now, cause)
+    after = subscription.after(Event.NOTED, known_reversals=_with(subscription, reversal))
+    return _given_back(after, reversal, now, cause)
 
 
 def _given_back(after: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
@@ -90,7 +86,7 @@ def _given_back(after: Subscription, reversal: Reversal, now: datetime, cause: C
         "is_full_refund": "yes" if reversal.is_full else "no",
     }
     # One mail for each amount that the charge's refunds add up to: told twice, it is the same one.
-    letter = mail(after, Occasion.REFUNDED, now, occasion_key=_refund_key(reversal), **facts)
+    letter = mail(after, Occasion.REFUNDED, now, occasion_key=_key(reversal), **facts)
     return Step(after, (entry,), (letter,), reversal=reversal)
 
 
@@ -124,12 +120,14 @@ def _access_due(subscription: Subscription) -> Access:
 def dispute_noted(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
     """The bank only asks, or what it has decided changes nothing here: written down, nothing else."""
     entry = Entry("dispute_noted", now, f"Dispute: {reversal.status}", cause, _details(reversal))
-    return Step(subscription.after(Event.NOTED), (entry,), reversal=reversal)
+    after = subscription.after(Event.NOTED, known_reversals=_with(subscription, reversal))
+    return Step(after, (entry,), reversal=reversal)
 
 
 def dispute_closed(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
     """The bank has decided; what stood still meanwhile goes on where it was."""
-    after = subscription.after(Event.DISPUTE_CLOSED, dispute=None, **_thawed(subscription, now))
+    known = _with(subscription, reversal)
+    after = subscription.after(Event.DISPUTE_CLOSED, dispute=None, known_reversals=known, **_thawed(subscription, now))
     word = "won" if reversal.status is DisputeStatus.WON else "lost"
     entry = Entry("dispute_closed", now, f"Dispute {word}", cause, _details(reversal))
     return Step(after, (entry,), reversal=reversal)

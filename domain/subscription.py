@@ -156,8 +156,8 @@ class Subscription:
     pending_change: PendingChange | None = None
     pause: Pause | None = None
     dispute: Dispute | None = None
-    refunds: tuple[str, ...] = ()
-    """The latest refunds that were taken note of; after the end disputes as well."""
+    known_reversals: tuple[str, ...] = ()
+    """The latest refunds and disputes that were taken note of, as they stood."""
     notices: tuple[Notice, ...] = ()
     """What the customer will be told before the next renewal."""
     noticed_for: str = ""

@@ -25,6 +25,7 @@ class Product:
     """A client of the API and of the sandbox's controls."""
 
     def __init__(self, addresses: Addresses) -> None:
+        self.addresses = addresses
         headers = {"Authorization": f"Bearer {addresses.admin_key}"}
         self._api = httpx.AsyncClient(base_url=addresses.api_url, headers=headers, timeout=PATIENCE)
         self._sandbox = httpx.AsyncClient(base_url=addresses.sandbox_url, timeout=PATIENCE)

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+KEEP_ALIVE = 300
+"""Seconds; a client that takes up a connection just as it is closed would see its request fail."""
 STOP_WITHIN = 2
 """Seconds that open requests get to finish when the server stops."""
 
@@ -37,7 +39,13 @@ def _listen(host: str, port: int) -> socket.socket:
 async def serve(app: ASGIApp, *, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[str]:
     """Serve *app* while the block runs and yield its address; port 0 takes a free one."""
     listener = _listen(host, port)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=STOP_WITHIN)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=STOP_WITHIN,
+        timeout_keep_alive=KEEP_ALIVE,
+    )
     server = _Server(config)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:

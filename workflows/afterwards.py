@@ -59,7 +59,7 @@ class Afterwards:
             # Never before what has happened already: in the sandbox a life's clock is ahead of ours.
             now = max(datetime.now(UTC), last)
             step = reversing.after_the_end(ended, reversal, now, Cause(CauseKind.WEBHOOK, hint.event))
-            is_known = reversing.is_known_after_the_end(ended, reversal)
+            is_known = reversing.is_known(ended, reversal)
             if is_known:
                 # Of a step that is written already only the mails that still wait come back: they may lack their post.
                 step = replace(step, subscription=ended)

@@ -130,7 +130,7 @@ class Looks(Keeper):
 
     async def _money_went_back_after_the_end(self, reversal: Reversal, cause: Cause) -> None:
         """It was told while the subscription was ending; what is told later is taken note of without a workflow."""
-        if not reversing.is_known_after_the_end(self.subscription, reversal):
+        if not reversing.is_known(self.subscription, reversal):
             await self.commit(reversing.after_the_end(self.subscription, reversal, workflow.now(), cause))
 
     async def end(self, reason: str, cause: Cause) -> None:

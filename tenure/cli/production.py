@@ -23,6 +23,9 @@ from tenure.cli.running import for_ever, stoppable
 from worker.build import at_work, build_workers
 from worker.registry import register as register_with_temporal
 
+KEEP_ALIVE = 75
+"""Seconds: longer than load balancers keep idle connections, or they would send requests into closed ones."""
+
 log = structlog.get_logger("tenure")
 
 
@@ -95,7 +98,13 @@ async def _serve() -> None:
     async with database(settings) as engine, api_parts(settings, client, engine) as parts:
         app = create_app(parts)
         config = uvicorn.Config(
-            app, host=settings.api_host, port=settings.api_port, log_config=None, access_log=False, server_header=False
+            app,
+            host=settings.api_host,
+            port=settings.api_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
         )
         log.info("api starting", host=settings.api_host, port=settings.api_port)
         await _until_stopped(_Server(config))

@@ -133,7 +133,7 @@ def ascii_json(body: Any) -> bytes:
 
 
 @pytest.mark.parametrize("command", list(BODIES))
-@pytest.mark.parametrize("unknown", [str(uuid4()), "none", "%00"])
+@pytest.mark.parametrize("unknown", ["0b3c5c1e-6d0f-4a53-9a3e-3f1c8a2d7e10", "none", "%00"])
 async def test_a_command_to_nobody_is_not_found(admin: Caller, command: str, unknown: str) -> None:
     problem_of(await admin.command(unknown, command, **BODIES[command]), 404, "unknown_subscription")
 
@@ -188,7 +188,7 @@ async def test_a_checkout_page_is_opened_for_a_subscription_or_its_customer(admi
     ("field", "body"),
     [
         ("body", {}),
-        ("body", {"subscription": str(uuid4()), "customer": "ada"}),
+        ("body", {"subscription": "0b3c5c1e-6d0f-4a53-9a3e-3f1c8a2d7e10", "customer": "ada"}),
         ("success_url", {"customer": "ada", "success_url": "javascript:alert(1)"}),
         ("cancel_url", {"customer": "ada", "cancel_url": "https://"}),
         ("cancel_url", {"customer": "ada", "cancel_url": "https://[bad"}),

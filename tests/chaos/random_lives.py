@@ -49,7 +49,7 @@ class RandomLife:
 
     async def play(self) -> Life:
         life = await self._begun()
-        for _ in range(self._dice.randint(4, 8)):
+        for _ in range(self._dice.randint(3, 6)):
             if self._dice.random() < 0.15:
                 await asyncio.gather(self._deed(life), self._deed(life))
             elif self._dice.random() < 0.2:
@@ -75,7 +75,7 @@ class RandomLife:
         return await Life.begun(self.product, f"random-{self.seed}-{uuid4().hex[:6]}", **more)
 
     async def _time(self, life: Life) -> None:
-        days = self._dice.choice((1, 2, 3, 7, 14, 16, 31, 33))
+        days = self._dice.choice((1, 3, 7, 14, 16, 33))
         self.log.append(f"lives {days} days")
         await life.live(timedelta(days=days, seconds=self._dice.randint(0, 80_000)))
 

@@ -25,7 +25,7 @@ def test_a_refund_after_the_end_is_written_down_and_mailed_and_changes_nothing_e
     before = a_canceled_subscription()
     step = reversing.after_the_end(before, REFUND, NOW, CAUSE)
     known = step.subscription
-    assert replace(known, sequence=before.sequence, refunds=()) == before
+    assert replace(known, sequence=before.sequence, known_reversals=()) == before
     assert known.sequence == before.sequence + 1
     assert [entry.kind for entry in step.entries] == ["refunded"]
     assert step.reversal == REFUND
@@ -48,15 +48,15 @@ def test_what_is_told_again_after_the_end_is_known_and_what_has_moved_on_is_not(
     reversal: Reversal, next_word: Reversal
 ) -> None:
     before = a_canceled_subscription()
-    assert not reversing.is_known_after_the_end(before, reversal)
+    assert not reversing.is_known(before, reversal)
     after = reversing.after_the_end(before, reversal, NOW, CAUSE).subscription
-    assert reversing.is_known_after_the_end(after, reversal)
-    assert not reversing.is_known_after_the_end(after, next_word)
+    assert reversing.is_known(after, reversal)
+    assert not reversing.is_known(after, next_word)
 
 
 def test_a_refund_told_before_the_end_is_known_after_it() -> None:
     told = reversing.refunded(a_paid_subscription(), REFUND, NOW, CAUSE).subscription
-    assert reversing.is_known_after_the_end(replace(told, status=Status.CANCELED), REFUND)
+    assert reversing.is_known(replace(told, status=Status.CANCELED), REFUND)
 
 
 @pytest.mark.parametrize("news", list(News))

@@ -244,8 +244,9 @@ def test_another_dispute_or_the_end_of_another_changes_nothing() -> None:
     before = disputed(a_paid_subscription())
     for other in (replace(OPEN, ref="dp_2"), replace(WON, ref="dp_2"), replace(OPEN, status=DisputeStatus.INQUIRY)):
         step = reversing.taken_note_of(before, other, POLICY, NOW + DAY, CAUSE)
-        assert replace(step.subscription, sequence=before.sequence) == before
+        assert replace(step.subscription, sequence=before.sequence, known_reversals=()) == before
         assert step.reversal == other, "it is written down all the same"
+        assert reversing.is_known(step.subscription, other), "and not again when it is told again"
 
 
 def test_a_trial_has_nothing_that_a_dispute_could_stop() -> None:
@@ -273,7 +274,7 @@ def test_only_the_latest_refunds_are_remembered() -> None:
     for amount in range(20):
         refund = replace(REFUND, amount=amount)
         subscription = reversing.refunded(subscription, refund, NOW, CAUSE).subscription
-    assert subscription.refunds == tuple(f"ch_1/{amount}" for amount in range(12, 20))
+    assert subscription.known_reversals == tuple(f"ch_1/{amount}" for amount in range(12, 20))
 
 
 @pytest.mark.parametrize(

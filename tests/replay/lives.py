@@ -1,9 +1,14 @@
 """Lives whose histories are kept: between them they go down every path of the workflow."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
+from temporalio.client import Client
+
+from domain.policy import DEFAULT_POLICY, TrialPolicy
 from sandbox.product import Product, RefusedError
+from tenure.cli.policies import move_to
 from tests.harness.lives import A_MINUTE, Life
 
 Play = Callable[[Product], Awaitable[None]]
@@ -109,6 +114,79 @@ async def unheard(product: Product) -> None:
     await product.faults()
 
 
+async def changed(product: Product) -> None:
+    """An upgrade as it was previewed, a downgrade withdrawn and another that takes effect, a year begun."""
+    life = await Life.begun(product, "kept-changed", **PAID_START)
+    await life.command("preview-change", plan="professional")
+    await life.command("change-plan", plan="professional")
+    await life.command("change-plan", plan="starter")
+    await life.command("withdraw-change")
+    await life.command("change-plan", plan="starter", quantity=2)
+    await life.live_until("change_plan")
+    await life.product.card_answers(life.external_id, "insufficient_funds")
+    await life.refused_by_the_bank("change-plan", plan="enterprise")
+    await life.product.card_answers(life.external_id, "ok")
+    await life.command("change-plan", interval="year")
+    await life.live_until("notify")
+
+
+async def paused(product: Product) -> None:
+    """A pause whose end moves, resumed on its date and early, under an operator's hold; a period of our own."""
+    life = await Life.begun(product, "kept-paused", **PAID_START)
+    await life.live(timedelta(days=10))
+    await life.command("pause", resumes_at=(life.now + timedelta(days=20)).isoformat())
+    await life.command("pause", resumes_at=(life.now + timedelta(days=40)).isoformat())
+    await life.live_until("resume")
+    await life.live_until("begin_period")
+    await life.command("pause")
+    await life.command("suspend", reason="fraud check")
+    await life.command("reactivate", reason="all is well")
+    await life.command("resume")
+    await life.command("cancel")
+    await life.live_until("cancel")
+
+
+async def disputed(product: Product) -> None:
+    """A refund in part, a dispute over a renewal that is won, another in a recovery that is lost."""
+    life = await Life.begun(product, "kept-disputed", **PAID_START)
+    await product.refund(life.external_id, 100)
+    await life.live(A_MINUTE)
+    await product.dispute(life.external_id)
+    await life.live(timedelta(days=40))
+    await product.dispute(life.external_id, "won")
+    await life.live(timedelta(hours=2))
+    await life.live_until_declined("insufficient_funds")
+    await product.dispute(life.external_id)
+    await life.live(timedelta(days=5))
+    await product.dispute(life.external_id, "lost")
+    await life.live(A_MINUTE)
+
+
+async def expiring(product: Product) -> None:
+    """A card that will have expired at the renewal, and the notices of it."""
+    life = await Life.begun(product, "kept-expiring", **PAID_START)
+    await product.card_expires(life.external_id, life.now.month, life.now.year, announced=True)
+    await life.live(timedelta(days=35))
+
+
+async def looked(product: Product) -> None:
+    """A cancellation while a payment is owed: the provider is asked first."""
+    life = await Life.begun(product, "kept-looked", **PAID_START)
+    await life.live_until_declined("insufficient_funds")
+    await life.command("cancel")
+
+
+async def moved(product: Product) -> None:
+    """Another policy in a trial and in a recovery."""
+    client = await Client.connect(product.addresses.temporal_address)
+    life = await Life.begun(product, "kept-moved", payment_method="pm_card_visa")
+    await move_to(client, life.id, replace(DEFAULT_POLICY, version="another", trial=TrialPolicy(reminders=(2,))))
+    await life.live_until_converted()
+    await life.live_until_declined("insufficient_funds")
+    await move_to(client, life.id, replace(DEFAULT_POLICY, version="a third"))
+    await life.live(timedelta(days=50))
+
+
 LIVES: tuple[Play, ...] = (
     checkout,
     recovery,
@@ -120,4 +198,10 @@ LIVES: tuple[Play, ...] = (
     held,
     declined_at_start,
     unheard,
+    changed,
+    paused,
+    disputed,
+    expiring,
+    looked,
+    moved,
 )

@@ -57,6 +57,7 @@ async def test_a_life_goes_on_where_it_was_when_the_stack_is_started_again(termi
         mails = await product.mails("returning")
     assert _processes_on(terminal.folder) == []
 
+    assert travelled.err == ""
     assert datetime.fromisoformat(travelled.out.strip()) - before >= timedelta(days=38)
     assert (after["status"], after["access"]) == ("active", "full")
     occasions = [mail["headers"]["X-Tenure-Occasion"] for mail in mails]
