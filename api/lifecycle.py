@@ -103,9 +103,9 @@ async def carry_out(client: Client, subscription_id: str, update: UpdateMethodMu
     """
     handle = client.get_workflow_handle(subscription_workflow_id(subscription_id))
     async with _answered():
-        # Of its kind, so that no key a caller chooses can be taken for another update's.
-        update_id = f"{type(command).__name__}/{command.key}"
-        return await handle.execute_update(update, command, id=update_id)
+        # Without an id of its own: under the same one a run would give its old refusal again. The workflow itself
+        # carries out a command once by its key.
+        return await handle.execute_update(update, command)
 
 
 @asynccontextmanager

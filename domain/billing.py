@@ -94,6 +94,8 @@ def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: da
     # A payment ends neither a pause nor a dispute.
     is_paused, dispute = subscription.status is Status.PAUSED, _dispute_apart(subscription)
     access = Access.FULL if dispute is None else policy.disputed_access
+    # Not paid by a try of ours: the agreement is still about what there was before. The next period puts it right.
+    stays_stale = subscription.agreement_is_stale and not charge.key
     return {
         "status_reason": subscription.status_reason if is_paused else "disputed" if dispute is not None else "",
         "access": subscription.access if is_paused else access,
@@ -109,9 +111,9 @@ def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: da
         "reminders": (),
         "suspension": None,
         "recovery": None,
-        "owes_new_period": False,
-        "begins_own_period": False,
-        "agreement_is_stale": subscription.agreement_is_stale and not charge.key,
+        "owes_new_period": stays_stale,
+        "begins_own_period": stays_stale,
+        "agreement_is_stale": stays_stale,
         "barred_card": "",
     }
 

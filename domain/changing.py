@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.journal import Cause, Entry, Step
 from domain.letters import bill_facts, mail, moment, provider_key, receipt
-from domain.lifecycle import Event
+from domain.lifecycle import Event, Status
 from domain.mails import Occasion
 from domain.payments import Charge
 from domain.plans import Selection
@@ -81,7 +81,12 @@ def change_scheduled(subscription: Subscription, to: Selection, now: datetime, c
 
 
 def change_withdrawn(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    after = subscription.after(Event.CHANGE_WITHDRAWN, pending_change=None)
+    period_end = subscription.period_end
+    # The hold has kept the provider from billing the period that has begun meanwhile.
+    missed = subscription.status is Status.ACTIVE and period_end is not None and period_end <= now
+    after = subscription.after(
+        Event.CHANGE_WITHDRAWN, pending_change=None, owes_new_period=subscription.owes_new_period or missed
+    )
     entry = Entry("change_withdrawn", now, f"The planned change was withdrawn: {after.plan_name} goes on", cause)
     return Step(after, (entry,), withdraws=(Occasion.PLAN_CHANGE_SCHEDULED,))
 

@@ -174,3 +174,5 @@ class Reversal:
     status: DisputeStatus | None = None
     """None: it is a refund."""
     reason: str = ""
+    agreement_ref: str = ""
+    """The agreement whose bill it was; empty when it was for none."""

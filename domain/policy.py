@@ -166,6 +166,8 @@ def validate_ladder(steps: tuple[LadderStep, ...]) -> None:
     """
     if not steps or not steps[-1].cancel:
         raise Malformed("the ladder must end with a step that cancels", field=f"recovery.{max(len(steps) - 1, 0)}")
+    if steps[0].cancel:
+        raise Malformed("the first step cannot cancel: nothing would have been tried", field="recovery.0")
     if steps[0].after or steps[0].retry:
         raise Malformed(
             "the ladder starts on day 0, the day of the decline itself, without a retry", field="recovery.0"

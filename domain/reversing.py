@@ -40,21 +40,29 @@ def taken_note_of(subscription: Subscription, reversal: Reversal, policy: Policy
     """The step that a reversal makes necessary."""
     if reversal.kind is ReversalKind.REFUND:
         return refunded(subscription, reversal, now, cause)
-    known = subscription.dispute
-    if reversal.status is DisputeStatus.OPEN and known is None and subscription.allows(Event.DISPUTED):
+    known, is_open = subscription.dispute, reversal.status is DisputeStatus.OPEN
+    if is_open and known is None and is_of(subscription, reversal) and subscription.allows(Event.DISPUTED):
         return disputed(subscription, reversal, policy, now, cause)
     is_decided = reversal.status in (DisputeStatus.WON, DisputeStatus.LOST)
-    if is_decided and known is not None and known.ref == reversal.ref:
+    is_its_end = is_decided and known is not None and known.ref == reversal.ref
+    if is_its_end and subscription.allows(Event.DISPUTE_CLOSED):
         return dispute_closed(subscription, reversal, now, cause)
     return dispute_noted(subscription, reversal, now, cause)
 
 
-def reason_to_end(reversal: Reversal, policy: Policy) -> str:
+def is_of(subscription: Subscription, reversal: Reversal) -> bool:
+    """Whether the money was for what runs now, not for an earlier subscription of the customer or anything else."""
+    return bool(reversal.agreement_ref) and reversal.agreement_ref == subscription.agreement_ref
+
+
+def reason_to_end(subscription: Subscription, reversal: Reversal, policy: Policy) -> str:
     """Why the subscription ends with this reversal by the policy; empty: it does not."""
+    if not is_of(subscription, reversal):
+        return ""
     if reversal.status is DisputeStatus.LOST and policy.dispute_lost is Reaction.CANCEL:
         return "dispute_lost"
-    is_refund = reversal.kind is ReversalKind.REFUND
-    if is_refund and reversal.is_full and policy.fully_refunded is Reaction.CANCEL:
+    is_of_period = reversal.kind is ReversalKind.REFUND and reversal.invoice_ref == subscription.settled_invoice
+    if is_of_period and reversal.is_full and policy.fully_refunded is Reaction.CANCEL:
         return "refunded"
     return ""
 

@@ -250,5 +250,5 @@ class Subscription:
     def wants_hold(self) -> bool:
         """True while the provider may bill no further period: one is owed, access is off, or we begin the next."""
         stands_still = self.status in (Status.PAST_DUE, Status.SUSPENDED, Status.PAUSED) or self.dispute is not None
-        next_is_ours = self.pending_change is not None or self.begins_own_period
+        next_is_ours = self.pending_change is not None or self.begins_own_period or self.agreement_is_stale
         return bool(self.agreement_ref) and (stands_still or next_is_ours)

@@ -34,10 +34,12 @@ class StripeReversals(StripeAccount):
     async def _refunds(self, charge_ref: str) -> Reversal:
         charge = (await self._api.charges.retrieve_async(charge_ref, {"expand": ["refunds"]})).to_dict()
         refunds = (charge.get("refunds") or {}).get("data") or [{}]
+        bill, agreement = await self._bill_of(charge.get("payment_intent"))
         return Reversal(
             kind=ReversalKind.REFUND,
             ref=charge["id"],
-            invoice_ref=await self._bill_of(charge.get("payment_intent")),
+            invoice_ref=bill,
+            agreement_ref=agreement,
             amount=charge.get("amount_refunded") or 0,
             currency=charge.get("currency") or "",
             is_full=bool(charge.get("refunded")),
@@ -47,10 +49,12 @@ class StripeReversals(StripeAccount):
     async def _dispute(self, dispute_ref: str) -> Reversal:
         dispute = (await self._api.disputes.retrieve_async(dispute_ref, {"expand": ["charge"]})).to_dict()
         charge = dispute["charge"]
+        bill, agreement = await self._bill_of(dispute.get("payment_intent") or charge.get("payment_intent"))
         return Reversal(
             kind=ReversalKind.DISPUTE,
             ref=dispute["id"],
-            invoice_ref=await self._bill_of(dispute.get("payment_intent") or charge.get("payment_intent")),
+            invoice_ref=bill,
+            agreement_ref=agreement,
             amount=dispute.get("amount") or 0,
             currency=dispute.get("currency") or "",
             is_full=dispute.get("amount", 0) >= charge["amount"],
@@ -58,15 +62,19 @@ class StripeReversals(StripeAccount):
             reason=dispute.get("reason") or "",
         )
 
-    async def _bill_of(self, intent: Any) -> str:
-        """The bill that a payment was for; a charge itself does not tell."""
+    async def _bill_of(self, intent: Any) -> tuple[str, str]:
+        """The bill that a payment was for and the agreement that this is of; a charge itself does not tell."""
         if not intent:
-            return ""
+            return "", ""
         listed = await self._api.invoice_payments.list_async(
             {"payment": {"type": "payment_intent", "payment_intent": str(intent)}, "limit": 1}
         )
-        bills = [payment.to_dict().get("invoice") for payment in listed.data]
-        return str(bills[0]) if bills and bills[0] else ""
+        ref = next((str(payment.to_dict().get("invoice") or "") for payment in listed.data), "")
+        if not ref:
+            return "", ""
+        bill = (await self._api.invoices.retrieve_async(ref)).to_dict()
+        details = (bill.get("parent") or {}).get("subscription_details") or {}
+        return ref, str(details.get("subscription") or "")
 
     async def customer_of_charge(self, charge_ref: str) -> str:
         with translated():

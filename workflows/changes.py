@@ -45,10 +45,10 @@ class Changes(Looks):
         else:
             await self._change_at_cost(to, f"{subscription.id}/change/{key}", cause)
 
-    async def _change_at_cost(self, to: Selection, key: str, cause: Cause) -> None:
+    async def _change_at_cost(self, to: Selection, key: str, cause: Cause, *, at: datetime | None = None) -> None:
         before, now = self.subscription, workflow.now()
         self.subscription = before.with_try(now)
-        asking = hands.change(before, to, changing.counted_from(before, now), key)
+        asking = hands.change(before, to, at or changing.counted_from(before, now), key)
         charge = await self._counted(before, asking, key)
         if charge.outcome is ChargeOutcome.PENDING:
             raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
@@ -72,13 +72,18 @@ class Changes(Looks):
         except STEP_FAILED:
             self.subscription = self.subscription.choosing(had)
             raise
-        if charge.outcome is ChargeOutcome.PENDING:
-            self.subscription = self.subscription.choosing(had)
-            raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
         if charge.outcome is not ChargeOutcome.PAID:
             self.subscription = self.subscription.choosing(had)
+            await self._forget_undecided(charge)
             await self._refuse_if_declined(charge, cause)
         await self.commit(self.paid(charge, cause))
+
+    async def _forget_undecided(self, charge: Charge) -> None:
+        """Nobody waits for a bank that has not decided: nothing may be billed later, and the next try is another."""
+        if charge.outcome is not ChargeOutcome.PENDING or not charge.agreement_ref:
+            return
+        self.subscription = self.subscription.with_try(workflow.now())
+        await hands.end_agreement(replace(self.subscription, agreement_ref=charge.agreement_ref))
 
     async def _move_to_free(self, to: Selection, cause: Cause) -> None:
         if self.subscription.agreement_ref:
@@ -98,9 +103,13 @@ class Changes(Looks):
             return None
         if standing.latest is not None and standing.latest.outcome is ChargeOutcome.PENDING:
             return UNDECIDED_WAIT
-        if not pending.to.items:
+        is_renewed = subscription.period_end is not None and subscription.period_end > now
+        if not pending.to.items and is_renewed:
+            # What was paid is used up first; nothing of it could be given back.
+            await self.commit(changing.change_scheduled(subscription, pending.to, now, cause))
+        elif not pending.to.items:
             await self._move_to_free(pending.to, cause)
-        elif subscription.period_end is not None and subscription.period_end > now:
+        elif is_renewed:
             return await self._change_renewed_period(pending, cause)
         else:
             await self.commit(changing.change_begins(subscription, pending.to, now, cause))
@@ -110,7 +119,8 @@ class Changes(Looks):
         """Nobody waits for an answer here: if the difference cannot be had, what was renewed and paid goes on."""
         try:
             key = f"{self.subscription.id}/change/{pending.asked_at.isoformat()}"
-            await self._change_at_cost(pending.to, key, cause)
+            # Counted from the day on which it was to begin, however late it is asked for.
+            await self._change_at_cost(pending.to, key, cause, at=self.subscription.period_start)
         except GatewayUnavailable:
             return UNDECIDED_WAIT
         except Rejected:

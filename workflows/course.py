@@ -141,4 +141,8 @@ class Course(Changes):
         if self.subscription.status is Status.TRIALING and ends_at is not None:
             reminders = await hands.anchor_reminders(self.subscription.customer, ends_at, policy.trial)
         self.policy = policy
-        await self.commit(steering.policy_adopted(self.subscription, was, policy, reminders, now, cause))
+        try:
+            await self.commit(steering.policy_adopted(self.subscription, was, policy, reminders, now, cause))
+        except STEP_FAILED:
+            self.policy = was
+            raise

@@ -35,6 +35,10 @@ PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=ti
 """Retried until the outside is back: to give up would leave a step half done."""
 
 
+ANSWERED_WITHIN = timedelta(seconds=20)
+"""For a question that somebody waits for and that changes nothing."""
+
+
 class _Remote(TypedDict):
     task_queue: str
     start_to_close_timeout: timedelta
@@ -176,6 +180,7 @@ async def quote(subscription: Subscription, to: Selection, at: datetime) -> Quot
         PaymentActivities.quote,
         ChangeRequest(subscription.agreement_ref, to.items, at),
         **PAYMENTS,
+        schedule_to_close_timeout=ANSWERED_WITHIN,
         summary=f"Ask what a change to {to.plan_name} would bill",
     )
 

@@ -124,7 +124,7 @@ class Looks(Keeper):
             return
         step = reversing.taken_note_of(self.subscription, reversal, self.policy, workflow.now(), cause)
         await self.commit(step)
-        reason = reversing.reason_to_end(reversal, self.policy)
+        reason = reversing.reason_to_end(self.subscription, reversal, self.policy)
         if reason:
             await self.end(reason, cause)
 

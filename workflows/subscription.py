@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
     from domain import steering, trial
     from domain.agenda import agenda, next_due
-    from domain.errors import Rejected
+    from domain.errors import Rejected, TenureError
     from domain.journal import Cause, CauseKind
     from domain.news import Hint, is_worth_a_look
     from domain.payments import ChargeOutcome
@@ -156,11 +156,12 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes):
                 await self._look_into(self._hints[0])
             elif not self._is_over and self._is_time(self._wakes_at()):
                 await self._act()
-        except STEP_FAILED as error:
+        except (*STEP_FAILED, TenureError) as error:
             # Refused for good, a price unknown to the provider perhaps. Failing the workflow would lose the
             # subscription; it waits, tells the operator, and tries again.
-            workflow.logger.error("step refused: %s", error.cause or error)
-            workflow.set_current_details(f"**Blocked, tried again every hour:** {error.cause or error}")
+            why = error.__cause__ or error
+            workflow.logger.error("step refused: %s", why)
+            workflow.set_current_details(f"**Blocked, tried again every hour:** {why}")
             self._not_before = workflow.now() + BLOCKED_WAIT
 
     async def _hear_the_rest(self) -> None:

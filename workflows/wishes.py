@@ -5,10 +5,13 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
     from domain import changing, checks
-    from domain.errors import TenureError
+    from domain.errors import GatewayUnavailable, TenureError
     from domain.policy import ChangeAt
     from workflows.messages import AdoptPolicy, Answer, ChangePlan, Command, PauseUntil, Preview
     from workflows.turns import TakesTurns
+
+
+_UNANSWERED = GatewayUnavailable("the payment provider did not answer in time", code="provider_unavailable")
 
 
 class TakesWishes(TakesTurns):
@@ -35,6 +38,7 @@ class TakesWishes(TakesTurns):
             # How the renewal went decides what there is to pause.
             await self._course.look(cause)
             self._check_pause(command)
+            checks.check_renewal_is_decided(self._now, workflow.now())
         await self._course.pause(command.resumes_at, cause)
 
     @workflow.update
@@ -86,7 +90,10 @@ class TakesWishes(TakesTurns):
             except TenureError as error:
                 raise as_failure(error) from error
             except STEP_FAILED as error:
-                raise refusal(error) or error from error
+                raise refusal(error) or as_failure(_UNANSWERED) from error
+            finally:
+                # So that the workflow sees when its history has grown long enough.
+                self._was_commanded = True
 
     @preview_change.validator
     def _validate_preview_change(self, command: ChangePlan) -> None:

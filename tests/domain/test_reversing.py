@@ -32,10 +32,18 @@ from tests.builders import (
 POLICY = DEFAULT_POLICY
 DAY = timedelta(days=1)
 OPEN = Reversal(
-    ReversalKind.DISPUTE, "dp_1", "in_1", 4900, "usd", is_full=True, status=DisputeStatus.OPEN, reason="fraudulent"
+    ReversalKind.DISPUTE,
+    "dp_1",
+    "in_1",
+    4900,
+    "usd",
+    is_full=True,
+    status=DisputeStatus.OPEN,
+    reason="fraudulent",
+    agreement_ref="sub_1",
 )
 WON, LOST = replace(OPEN, status=DisputeStatus.WON), replace(OPEN, status=DisputeStatus.LOST)
-REFUND = Reversal(ReversalKind.REFUND, "ch_1", "in_1", 4900, "usd", is_full=True)
+REFUND = Reversal(ReversalKind.REFUND, "ch_1", "in_1", 4900, "usd", is_full=True, agreement_ref="sub_1")
 
 
 def disputed(subscription: Subscription, day: float = 0, policy: Policy = POLICY) -> Subscription:
@@ -294,4 +302,18 @@ def test_only_the_latest_refunds_are_remembered() -> None:
 def test_whether_money_that_went_back_ends_the_subscription_is_the_policys(
     reversal: Reversal, policy: Policy, reason: str
 ) -> None:
-    assert reversing.reason_to_end(reversal, policy) == reason
+    assert reversing.reason_to_end(a_paid_subscription(), reversal, policy) == reason
+
+
+@pytest.mark.parametrize("of", ["sub_of_an_earlier_life", ""])
+def test_money_of_something_else_neither_freezes_nor_ends_what_runs_now(of: str) -> None:
+    policy = replace(POLICY, fully_refunded=Reaction.CANCEL)
+    for reversal in (replace(each, agreement_ref=of) for each in (OPEN, LOST, REFUND)):
+        after = reversing.taken_note_of(a_paid_subscription(), reversal, policy, NOW, CAUSE).subscription
+        assert (after.dispute, after.access) == (None, Access.FULL)
+        assert reversing.reason_to_end(after, reversal, policy) == ""
+
+
+def test_a_refund_of_another_bill_than_the_latest_ends_nothing() -> None:
+    policy = replace(POLICY, fully_refunded=Reaction.CANCEL)
+    assert reversing.reason_to_end(a_paid_subscription(settled_invoice="in_9"), REFUND, policy) == ""

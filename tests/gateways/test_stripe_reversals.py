@@ -19,7 +19,12 @@ async def the_charge(till: Till) -> dict[str, Any]:
         await till.client.v1.invoices.retrieve_async(begun.invoice.ref, {"expand": ["payments.data.payment"]})
     ).to_dict()["payments"]["data"][0]["payment"]["payment_intent"]
     found = (await till.client.v1.payment_intents.retrieve_async(intent)).to_dict()
-    return {"bill": begun.invoice.ref, "customer": wallet.customer_ref, "ref": found["latest_charge"]}
+    return {
+        "bill": begun.invoice.ref,
+        "agreement": begun.agreement_ref,
+        "customer": wallet.customer_ref,
+        "ref": found["latest_charge"],
+    }
 
 
 async def test_refunds_of_a_charge_are_told_together(till: Till) -> None:
@@ -31,8 +36,9 @@ async def test_refunds_of_a_charge_are_told_together(till: Till) -> None:
     whole = await till.payments.reversal(ReversalKind.REFUND, charge["ref"])
 
     told = ReversalKind.REFUND, charge["ref"], charge["bill"]
-    assert part == Reversal(*told, 1000, "usd")
-    assert whole == Reversal(*told, 4900, "usd", is_full=True, reason="requested_by_customer")
+    of = {"agreement_ref": charge["agreement"]}
+    assert part == Reversal(*told, 1000, "usd", **of)
+    assert whole == Reversal(*told, 4900, "usd", is_full=True, reason="requested_by_customer", **of)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,15 @@ async def test_a_dispute_is_told_as_it_stands(till: Till, turns: list[str], stat
 
     assert set(refs) == {found.ref}
     assert found == Reversal(
-        ReversalKind.DISPUTE, refs[0], charge["bill"], 4900, "usd", is_full=True, status=status, reason="fraudulent"
+        ReversalKind.DISPUTE,
+        refs[0],
+        charge["bill"],
+        4900,
+        "usd",
+        is_full=True,
+        status=status,
+        reason="fraudulent",
+        agreement_ref=charge["agreement"],
     )
 
 
