@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -214,4 +214,23 @@ async def test_a_planned_change_whose_first_period_is_declined_is_recovered_at_t
     await life.live_until("recover")
 
     assert await life.status() == ("active", "full")
+    assert [bill["amount"] for bill in await bills_of(life) if bill["status"] == "paid"] == [PROFESSIONAL, STARTER]
+
+
+@pytest.mark.usefixtures("healed")
+async def test_a_planned_change_that_falls_into_an_outage_of_stripe_is_billed_once_and_at_the_new_price(
+    begin: Begin,
+) -> None:
+    life = await begin(plan="professional", **PAID_START)
+    stands = await life.command("change-plan", plan="starter")
+    ends_at = datetime.fromisoformat(stands["current_period_end"])
+    await life.live(ends_at - life.now - A_MINUTE)
+    await life.product.faults(stripe={"error_rate": 1, "status": 500})
+    await life.live(timedelta(hours=3))
+
+    await life.product.faults()
+    await life.live(timedelta(hours=3))
+
+    stands = await life.stands()
+    assert (stands["plan"], stands["status"]) == ("starter", "active")
     assert [bill["amount"] for bill in await bills_of(life) if bill["status"] == "paid"] == [PROFESSIONAL, STARTER]
