@@ -1,6 +1,7 @@
 """The whole stack on real servers: one for the session, and all who tell of it share it."""
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from temporalio.worker import Replayer
 
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
-from tests.harness.lives import CATALOG, POLICY
+from tests.harness.lives import CATALOG, POLICY, Life
 from worker.build import WORKFLOWS, workflow_runner
 
 
@@ -43,3 +44,14 @@ async def healed(product: Product) -> AsyncIterator[None]:
     """Faults end with the story that asked for them."""
     yield
     await product.faults()
+
+
+@pytest.fixture
+def begin(product: Product, request: pytest.FixtureRequest) -> Callable[..., Awaitable[Life]]:
+    """Sign a customer up who is named after the test."""
+
+    async def begin(**more: object) -> Life:
+        name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
+        return await Life.begun(product, name[-60:].lstrip("_-"), **more)
+
+    return begin

@@ -49,7 +49,7 @@ class RandomLife:
 
     async def play(self) -> Life:
         life = await self._begun()
-        for _ in range(self._dice.randint(3, 6)):
+        for _ in range(self._dice.randint(2, 5)):
             if self._dice.random() < 0.15:
                 await asyncio.gather(self._deed(life), self._deed(life))
             elif self._dice.random() < 0.2:
