@@ -17,14 +17,17 @@ class Hours:
 
 
 def on_the_day(moment: datetime, days: int, hours: Hours, zone: ZoneInfo) -> datetime:
-    """So many calendar days later (or earlier), at the same time of the day, moved into the hours of that day.
+    """So many calendar days later (or earlier), at the same time of the day, moved back into decent hours.
 
-    A clock change in between moves nothing.
+    Never later: what is promised within so many days has happened then. A clock change in between moves nothing.
     """
     local = moment.astimezone(zone)
     day, wanted = local.date() + timedelta(days=days), local.time()
     opens, closes = _of_day(day, hours, zone)
-    return min(max(datetime.combine(day, wanted, tzinfo=zone), opens), closes).astimezone(UTC)
+    at = datetime.combine(day, wanted, tzinfo=zone)
+    if at < opens:
+        _, closes = _of_day(day - timedelta(days=1), hours, zone)
+    return min(at, closes).astimezone(UTC)
 
 
 def not_before(moment: datetime, hours: Hours, zone: ZoneInfo) -> datetime:
@@ -44,7 +47,8 @@ def _of_day(day: date, hours: Hours, zone: ZoneInfo) -> tuple[datetime, datetime
 def rungs_for(since: datetime, ladder: tuple[LadderStep, ...], hours: Hours, timezone: str) -> tuple[datetime, ...]:
     """When each step of a recovery is due that began at *since*: each after the one before, the first at once.
 
-    A step of days is due on that calendar day after the decline; one of hours not before they have passed.
+    A step of days is due that many calendar days after the decline, at the same time of the day or at the last decent
+    moment before; one of hours not before they have passed.
     """
     zone = ZoneInfo(timezone)
     rungs: list[datetime] = []

@@ -32,7 +32,7 @@ def shown(rungs: tuple[datetime, ...], zone: str) -> list[str]:
 @example(datetime(2026, 3, 8, 6, 30, tzinfo=UTC), "America/New_York", DEFAULT_LADDER)
 @example(datetime(2026, 9, 26, 13, 30, tzinfo=UTC), "Pacific/Auckland", DEFAULT_LADDER)
 @example(datetime(2026, 11, 1, 6, 30, tzinfo=UTC), "America/New_York", DEFAULT_LADDER)
-def test_a_step_of_days_is_due_on_its_calendar_day_as_close_to_the_hour_of_the_decline_as_is_decent(
+def test_a_step_of_days_is_due_at_the_hour_of_the_decline_or_at_the_last_decent_moment_before(
     since: datetime, zone: str, ladder: tuple[LadderStep, ...]
 ) -> None:
     place = ZoneInfo(zone)
@@ -41,12 +41,13 @@ def test_a_step_of_days_is_due_on_its_calendar_day_as_close_to_the_hour_of_the_d
     assert rungs[0] == since
     for step, rung in zip(ladder[1:], rungs[1:], strict=True):
         local = rung.astimezone(place)
-        assert local.date() == decline.date() + timedelta(days=step.day)
-        assert local.time() == min(max(decline.time(), OPENS), CLOSES)
+        at_night = decline.time() < OPENS
+        assert local.date() == decline.date() + timedelta(days=step.day - at_night)
+        assert local.time() == (CLOSES if at_night else min(decline.time(), CLOSES))
 
 
 @given(since=MOMENTS, zone=ZONES, ladder=LADDERS)
-def test_every_step_comes_after_the_one_before_at_a_decent_hour_and_never_before_its_day(
+def test_every_step_comes_after_the_one_before_at_a_decent_hour_and_none_a_day_too_early(
     since: datetime, zone: str, ladder: tuple[LadderStep, ...]
 ) -> None:
     place = ZoneInfo(zone)
@@ -55,7 +56,7 @@ def test_every_step_comes_after_the_one_before_at_a_decent_hour_and_never_before
     for step, rung in zip(ladder[1:], rungs[1:], strict=True):
         local = rung.astimezone(place)
         assert OPENS <= local.time() <= CLOSES
-        assert local.date() >= since.astimezone(place).date() + timedelta(days=step.day)
+        assert local.date() >= since.astimezone(place).date() + timedelta(days=step.day - 1)
         if step.hours:
             assert rung >= since + step.after
 
@@ -66,13 +67,13 @@ def test_every_step_comes_after_the_one_before_at_a_decent_hour_and_never_before
         pytest.param(
             datetime(2026, 3, 7, 7, 30, tzinfo=UTC),
             "America/New_York",
-            ["07 Mar 02:30 -0500", "08 Mar 09:00 -0400", "10 Mar 09:00 -0400"],
+            ["07 Mar 02:30 -0500", "07 Mar 17:30 -0500", "09 Mar 17:30 -0400"],
             id="the-hour-of-the-decline-is-left-out-the-next-night",
         ),
         pytest.param(
             datetime(2026, 11, 1, 6, 30, tzinfo=UTC),
             "America/New_York",
-            ["01 Nov 01:30 -0500", "02 Nov 09:00 -0500", "04 Nov 09:00 -0500"],
+            ["01 Nov 01:30 -0500", "01 Nov 17:30 -0500", "03 Nov 17:30 -0500"],
             id="declined-in-the-hour-that-comes-twice",
         ),
         pytest.param(
@@ -90,7 +91,7 @@ def test_every_step_comes_after_the_one_before_at_a_decent_hour_and_never_before
         pytest.param(
             datetime(2026, 6, 1, 18, 45, tzinfo=UTC),
             "Asia/Kolkata",
-            ["02 Jun 00:15 +0530", "03 Jun 09:00 +0530", "05 Jun 09:00 +0530"],
+            ["02 Jun 00:15 +0530", "02 Jun 17:30 +0530", "04 Jun 17:30 +0530"],
             id="half-an-hour-off-and-already-the-next-day",
         ),
         pytest.param(
@@ -109,10 +110,10 @@ def test_the_days_of_a_recovery_on_the_customers_clock(since: datetime, zone: st
 @pytest.mark.parametrize(
     ("declined", "expected"),
     [
-        pytest.param("2026-06-01T08:00", ["01 Jun 14:00", "02 Jun 09:00"], id="the-same-day"),
+        pytest.param("2026-06-01T08:00", ["01 Jun 14:00", "01 Jun 17:30"], id="the-same-day"),
         pytest.param("2026-06-01T13:00", ["02 Jun 09:00", "02 Jun 13:00"], id="not-before-its-hours-have-passed"),
         pytest.param("2026-06-01T17:45", ["02 Jun 09:00", "02 Jun 17:30"], id="next-morning"),
-        pytest.param("2026-06-01T01:00", ["01 Jun 09:00", "02 Jun 09:00"], id="declined-at-night"),
+        pytest.param("2026-06-01T01:00", ["01 Jun 09:00", "01 Jun 17:30"], id="declined-at-night"),
     ],
 )
 def test_a_step_of_hours_waits_for_the_next_decent_hour(declined: str, expected: list[str]) -> None:
@@ -137,8 +138,11 @@ def test_the_first_decent_moment_is_never_in_the_past_and_within_a_day(moment: d
 
 
 @given(moment=MOMENTS, zone=ZONES, days=st.integers(-60, 60))
-def test_a_calendar_day_away_is_a_calendar_day_away(moment: datetime, zone: str, days: int) -> None:
+def test_a_calendar_day_away_is_a_calendar_day_away_or_the_evening_before(
+    moment: datetime, zone: str, days: int
+) -> None:
     place = ZoneInfo(zone)
     placed = on_the_day(moment, days, HOURS, place).astimezone(place)
-    assert placed.date() == moment.astimezone(place).date() + timedelta(days=days)
+    local = moment.astimezone(place)
+    assert placed.date() == local.date() + timedelta(days=days - (local.time() < OPENS))
     assert OPENS <= placed.time() <= CLOSES

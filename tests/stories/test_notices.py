@@ -27,8 +27,12 @@ async def expire_before_renewal(life: Life, *, announced: bool = True) -> None:
 
 
 async def days_before(life: Life, occasion: str) -> list[int]:
-    """On which days before the renewal mails of this occasion came, in the customer's own days."""
-    day = (await renewal(life)).astimezone(ZONE).date()
+    """On which days before the renewal mails of this occasion came, in the customer's own days.
+
+    Before a renewal in the early morning it is the evening before.
+    """
+    renews_at = (await renewal(life)).astimezone(ZONE)
+    day = renews_at.date() - A_DAY * (renews_at.hour < 9)
     return [(day - at.date()).days for at in await came(life, occasion)]
 
 
