@@ -37,7 +37,7 @@ class Desk:
         """
         return await find(self.stores, self.caller.tenant, subscription_id)
 
-    async def ask(self, subscription_id: str, update: "UpdateMethodMultiParam[[Any, C], R]", command: C) -> R:
+    async def ask(self, subscription_id: str, update: UpdateMethodMultiParam[[Any, C], R], command: C) -> R:
         """Have the subscription answer a question that only it can answer.
 
         Raises:
@@ -56,11 +56,7 @@ class Desk:
         Raises:
             TenureError: the command was refused, or no answer came in time.
         """
-        await self.row(subscription_id)
-        try:
-            await lifecycle.carry_out(self.parts.client, subscription_id, update, command)
-        except NotRunning:
-            await refuse_ended(self.stores, self.caller.tenant, subscription_id)
+        await self.ask(subscription_id, update, command)
         return SubscriptionView.of(await self.row(subscription_id))
 
 

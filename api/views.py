@@ -238,5 +238,7 @@ def actions(row: SubscriptionRow) -> list[ActionView]:
 
 
 def _pending_change(row: SubscriptionRow) -> PendingChangeView | None:
+    if not row.state.get("pending_change"):
+        return None  # as with nearly all: a list need not read every state
     pending = state_from_json(dict(row.state)).pending_change
     return None if pending is None else PendingChangeView.of(pending.to, pending.at)

@@ -19,6 +19,7 @@ from pydantic import (
 from configuration.validation import Faults, Strict, check, shown
 from configuration.yaml_source import read
 from domain.errors import Malformed
+from domain.hours import CLOSING_MARGIN
 from domain.policy import (
     DEFAULT_POLICY,
     Access,
@@ -31,7 +32,6 @@ from domain.policy import (
     TrialPolicy,
     validate_ladder,
 )
-from domain.reminders import CLOSING_MARGIN
 
 MAX_DAYS = 366
 _DEFAULT = DEFAULT_POLICY

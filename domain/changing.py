@@ -1,7 +1,7 @@
 """Changes of plan, interval, quantity and add-ons: at once, when the paid period ends, or not after all."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain.journal import Cause, Entry, Step
@@ -26,8 +26,17 @@ def takes_effect(subscription: Subscription, policy: Policy, wished: ChangeAt | 
 
 def counted_from(subscription: Subscription, now: datetime) -> datetime:
     """The moment from which a change is prorated: the full hour, so that a quote holds until the next."""
-    hour = now.replace(minute=0, second=0, microsecond=0)
+    hour = _full_hour(now)
     return max(hour, subscription.period_start or hour)
+
+
+def quote_holds_until(now: datetime) -> datetime:
+    """Until when a change is counted from the same moment."""
+    return _full_hour(now) + timedelta(hours=1)
+
+
+def _full_hour(now: datetime) -> datetime:
+    return now.replace(minute=0, second=0, microsecond=0)
 
 
 def changed(subscription: Subscription, to: Selection, now: datetime, cause: Cause) -> Step:

@@ -25,8 +25,7 @@ def check_convert(subscription: Subscription, when: When, now: datetime, *, brin
     if subscription.is_free:
         raise Rejected("the free plan costs nothing: choose another by change-plan", code="on_free_plan")
     _check_not_held(subscription)
-    if subscription.cancel_at is not None:
-        raise Rejected("a cancellation is scheduled: undo it first", code="cancellation_scheduled")
+    _check_stays(subscription)
     if not brings_card and subscription.card is None:
         raise Rejected(
             "there is no card on file: give a payment_method or open a checkout session",

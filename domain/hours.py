@@ -5,7 +5,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from domain.policy import LadderStep
-from domain.reminders import CLOSING_MARGIN
+
+CLOSING_MARGIN = timedelta(minutes=30)
+"""The last decent moment is so long before the hours close, so that a delay cannot push anything out of them."""
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ class Changes(Looks):
             due_now=quote.amount,
             lines=quote.lines,
             next_at=next_at if same_period else None,
-            exact_until=_next_full_hour(now),
+            exact_until=changing.quote_holds_until(now),
         )
 
     async def pause(self, resumes_at: datetime | None, cause: Cause) -> None:
@@ -154,7 +154,3 @@ class Changes(Looks):
     async def resume(self, cause: Cause) -> None:
         """Go on; billing stays on hold until the days that were left are over."""
         await self.commit(pausing.resumed(self.subscription, workflow.now(), cause))
-
-
-def _next_full_hour(now: datetime) -> datetime:
-    return now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)

@@ -11,7 +11,6 @@ from domain.payments import (
     Card,
     Charge,
     ChargeOutcome,
-    Reversal,
     ReversalKind,
     Standing,
 )
@@ -117,21 +116,17 @@ class Looks(Keeper):
         """Look at a refund or a dispute, and draw the policy's conclusion."""
         kind = ReversalKind.REFUND if hint.news is News.REFUNDED else ReversalKind.DISPUTE
         reversal = await hands.reversal(kind, hint.object_id)
-        if self.subscription.is_over:
-            await self._money_went_back_after_the_end(reversal, cause)
-            return
         if reversing.is_known(self.subscription, reversal):
+            return
+        if self.subscription.is_over:
+            # Told while it was ending; what is told later is taken note of without a workflow.
+            await self.commit(reversing.after_the_end(self.subscription, reversal, workflow.now(), cause))
             return
         step = reversing.taken_note_of(self.subscription, reversal, self.policy, workflow.now(), cause)
         await self.commit(step)
         reason = reversing.reason_to_end(self.subscription, reversal, self.policy)
         if reason:
             await self.end(reason, cause)
-
-    async def _money_went_back_after_the_end(self, reversal: Reversal, cause: Cause) -> None:
-        """It was told while the subscription was ending; what is told later is taken note of without a workflow."""
-        if not reversing.is_known(self.subscription, reversal):
-            await self.commit(reversing.after_the_end(self.subscription, reversal, workflow.now(), cause))
 
     async def end(self, reason: str, cause: Cause) -> None:
         """Collect no more, then be over."""

@@ -1,11 +1,14 @@
 """Commands to what a subscription is about and whether it runs: plan, pause, policy."""
 
+from collections.abc import Callable
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
     from domain import changing, checks
     from domain.errors import GatewayUnavailable, TenureError
+    from domain.journal import Cause
     from domain.policy import ChangeAt
     from workflows.messages import AdoptPolicy, Answer, ChangePlan, Command, PauseUntil, Preview
     from workflows.turns import TakesTurns
@@ -34,12 +37,15 @@ class TakesWishes(TakesTurns):
 
     async def _pause(self, command: PauseUntil) -> None:
         cause = self._cause(command)
-        if self._now.is_due_for_renewal(workflow.now()):
-            # How the renewal went decides what there is to pause.
-            await self._course.look(cause)
-            self._check_pause(command)
-            checks.check_renewal_is_decided(self._now, workflow.now())
+        await self._have_renewal_decided(cause, lambda: self._check_pause(command))
         await self._course.pause(command.resumes_at, cause)
+
+    async def _have_renewal_decided(self, cause: Cause, check: Callable[[], None]) -> None:
+        """At the minute of a renewal: how it went decides what there is to pause or to change."""
+        if self._now.is_due_for_renewal(workflow.now()):
+            await self._course.look(cause)
+            check()
+            checks.check_renewal_is_decided(self._now, workflow.now())
 
     @workflow.update
     async def resume(self, command: Command) -> Answer:
@@ -73,10 +79,7 @@ class TakesWishes(TakesTurns):
 
     async def _change_plan(self, command: ChangePlan) -> None:
         cause = self._cause(command)
-        if self._now.is_due_for_renewal(workflow.now()):
-            await self._course.look(cause)
-            self._check_change(command)
-            checks.check_renewal_is_decided(self._now, workflow.now())
+        await self._have_renewal_decided(cause, lambda: self._check_change(command))
         await self._course.change_plan(command.to, self._takes_effect(command), command.key, cause)
 
     @workflow.update

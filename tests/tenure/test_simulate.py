@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.tenure.conftest import Terminal
+from tests.tenure.conftest import Terminal, processes_on
 
 STARTED_WITHIN = 30
 STRICT = """
@@ -30,19 +30,7 @@ def scratch(terminal: Terminal) -> Iterator[Path]:
     terminal.settings["TMPDIR"] = str(scratch)
     yield scratch
     assert list(scratch.iterdir()) == []
-    assert _processes_in(scratch) == []
-
-
-def _processes_in(folder: Path) -> list[str]:
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if str(folder) in command:
-            found.append(command)
-    return found
+    assert processes_on(scratch) == []
 
 
 def _servers_are_up(folder: Path) -> bool:

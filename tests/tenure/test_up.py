@@ -6,12 +6,11 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from sandbox.product import Product
 from sandbox.stack import Addresses
-from tests.tenure.conftest import Terminal
+from tests.tenure.conftest import Terminal, processes_on
 
 READY_WITHIN = 60
 
@@ -32,30 +31,18 @@ async def up(terminal: Terminal) -> AsyncIterator[Addresses]:
     assert (process.returncode, err) == (0, b"")
 
 
-def _processes_on(folder: Path) -> list[str]:
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if str(folder) in command:
-            found.append(command)
-    return found
-
-
 async def test_a_life_goes_on_where_it_was_when_the_stack_is_started_again(terminal: Terminal) -> None:
     async with up(terminal) as addresses, Product(addresses) as product:
         made: dict[str, Any] = await product.sign_up("returning", payment_method="pm_card_visa")
         before = await product.travel(made["id"], timedelta(days=8))
-    assert _processes_on(terminal.folder) == []
+    assert processes_on(terminal.folder) == []
     assert not (terminal.folder / "stack" / "stack.json").exists()
 
     async with up(terminal) as addresses, Product(addresses) as product:
         travelled = await terminal.run("travel", made["id"], "38d", "--data", "stack")
         after = await product.subscription(made["id"])
         mails = await product.mails("returning")
-    assert _processes_on(terminal.folder) == []
+    assert processes_on(terminal.folder) == []
 
     assert travelled.err == ""
     assert datetime.fromisoformat(travelled.out.strip()) - before >= timedelta(days=38)
