@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from domain.agreements import Agreement, AgreementPage, KnownCustomer
 from domain.journal import Step
 from domain.mails import Occasion
 from domain.news import News
@@ -130,6 +131,29 @@ class Payments(Quotes, Protocol):
         self, customer_ref: str, subscription: str, success_url: str, cancel_url: str, *, key: str
     ) -> str:
         """The address of a page on which the customer puts a card on file."""
+        ...
+
+
+class Agreements(Protocol):
+    """All agreements at the provider, ours and others'.
+
+    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    """
+
+    async def agreements(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
+        """A page of the agreements that are not over, newest first; *cursor* is that of the page before."""
+        ...
+
+    async def agreement(self, agreement_ref: str) -> Agreement | None:
+        """One agreement, also when it is over; None: the provider knows none of that id."""
+        ...
+
+    async def known_customer(self, customer_ref: str) -> KnownCustomer | None:
+        """Who a customer is at the provider; None: nobody, or somebody who was deleted there."""
+        ...
+
+    async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:
+        """Note at the provider that the agreement is that of a subscription of ours."""
         ...
 
 

@@ -9,6 +9,7 @@ import stripe
 from domain.errors import Rejected
 from domain.news import News
 from domain.ports import ProviderEvent
+from gateways.stripe_shapes import id_of
 
 TOLERANCE_SECONDS = 300
 
@@ -73,18 +74,13 @@ class StripeEvents:
 
 def _charge_of(found: Mapping[str, Any]) -> str:
     """The charge that a dispute, which has no customer, is of."""
-    return _id_of(found.get("charge")) if found.get("object") == "dispute" else ""
+    return id_of(found.get("charge")) if found.get("object") == "dispute" else ""
 
 
 def _customer_of(found: Mapping[str, Any]) -> str:
     if found.get("object") == "customer":
         return str(found.get("id") or "")
-    return _id_of(found.get("customer"))
-
-
-def _id_of(thing: Any) -> str:
-    """The id of what is told by its id or expanded."""
-    return str((thing.get("id") if isinstance(thing, dict) else thing) or "")
+    return id_of(found.get("customer"))
 
 
 def _named(name: Any) -> str:

@@ -9,8 +9,17 @@ from gateways.stripe_errors import NEEDS_CUSTOMER, decline
 ENDED = frozenset({"canceled", "incomplete_expired"})
 
 
+def moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def instant(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    return None if seconds is None else moment(seconds)
+
+
+def id_of(thing: Any) -> str:
+    """The id of what is told by its id or expanded; empty when there is nothing."""
+    return str((thing.get("id") if isinstance(thing, dict) else thing) or "")
 
 
 def card(payment_method: Any) -> Card | None:

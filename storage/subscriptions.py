@@ -47,6 +47,7 @@ class SubscriptionRow:
     period_end: datetime | None
     cancel_at: datetime | None
     resumes_at: datetime | None
+    agreement_ref: str
     next_actions: list[Mapping[str, str]]
     state: Mapping[str, Any]
     created_at: datetime
@@ -85,7 +86,7 @@ _CUSTOMER = ("external_id", "email", "name", "timezone", "locale", "metadata")
 
 
 def _select() -> Select[Any]:
-    shown = [column for column in subscriptions.c if column.name not in ("tenant", "customer")]
+    shown = [column for column in subscriptions.c if column.name not in ("tenant", "customer", "seen_at_provider")]
     of_customer = [customers.c[name] for name in _CUSTOMER]
     return select(*shown, *of_customer, customers.c.id.label("customer_id")).join(
         customers, customers.c.id == subscriptions.c.customer

@@ -4,8 +4,10 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -91,6 +93,8 @@ subscriptions = Table(
     Column("period_end", _MOMENT),
     Column("cancel_at", _MOMENT),
     Column("resumes_at", _MOMENT),
+    Column("agreement_ref", Text, Computed("coalesce(state ->> 'agreement_ref', '')", persisted=True), nullable=False),
+    Column("seen_at_provider", _MOMENT, doc="when reconciliation last met its agreement there"),
     _json("next_actions", "[]"),
     Column("state", JSONB, nullable=False, doc="the whole of it, from which a lost workflow can be restored"),
     Column("created_at", _MOMENT, nullable=False),
@@ -105,6 +109,7 @@ subscriptions = Table(
     ),
     Index("ix_subscriptions_tenant_created_at_id", "tenant", "created_at", "id"),
     Index("ix_subscriptions_tenant_status", "tenant", "status"),
+    Index("ix_subscriptions_agreement_ref", "agreement_ref", postgresql_where=text("agreement_ref <> ''")),
 )
 
 journal = Table(
@@ -208,12 +213,40 @@ webhook_inbox = Table(
     Column("object_id", Text, nullable=False),
     Column("customer_ref", Text, nullable=False),
     Column("charge_ref", Text, nullable=False, server_default=""),
+    Column("agreement_ref", Text, nullable=False, server_default=""),
     Column("body", LargeBinary, nullable=False),
     _made_at("received_at"),
     Column("handled_at", _MOMENT),
+    Column(
+        "disposition",
+        Text,
+        CheckConstraint("disposition in ('delivered', 'passed_over', 'set_aside')", name="disposition"),
+        doc="what came of it, once it was handled",
+    ),
     Column("outcome", Text),
     Index("ix_webhook_inbox_waiting", "received_at", postgresql_where=text("handled_at is null")),
     Index("ix_webhook_inbox_customer_ref", "customer_ref"),
+    Index("ix_webhook_inbox_set_aside", "received_at", postgresql_where=text("disposition = 'set_aside'")),
+)
+
+discrepancies = Table(
+    "discrepancies",
+    METADATA,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    _tenant(),
+    Column("run", Text, nullable=False, doc="of which reconciliation"),
+    Column("kind", Text, nullable=False),
+    Column("subscription", Uuid, doc="none when nothing of ours is known by it"),
+    Column("agreement_ref", Text, nullable=False),
+    Column("details", Text, nullable=False),
+    Column(
+        "outcome", Text, CheckConstraint("outcome in ('listed', 'healed', 'failed')", name="outcome"), nullable=False
+    ),
+    Column("why_not", Text, nullable=False, server_default="", doc="healing failed, or is left to an operator"),
+    _made_at("found_at"),
+    # A page that is looked through again tells the same again, once.
+    UniqueConstraint("run", "kind", "subscription", "agreement_ref", postgresql_nulls_not_distinct=True),
+    Index("ix_discrepancies_found_at", "found_at"),
 )
 
 api_keys = Table(

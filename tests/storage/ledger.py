@@ -28,6 +28,7 @@ TABLES = (
     "reversals",
     "trials",
     "webhook_inbox",
+    "discrepancies",
     "api_keys",
     "idempotency_keys",
 )

@@ -1,0 +1,124 @@
+"""Stripe subscriptions as agreements: listed for reconciliation, looked at and claimed for take-overs."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import stripe
+
+from domain.agreements import AgreedItem, Agreement, AgreementPage, AgreementState, KnownCustomer
+from gateways import stripe_shapes as shapes
+from gateways.stripe_account import LATEST, StripeAccount
+from gateways.stripe_errors import translated
+
+SUBSCRIPTION = "tenure_subscription"
+"""In a Stripe subscription's metadata: the subscription of ours that it belongs to."""
+
+STATES: Mapping[str, AgreementState] = {
+    "active": AgreementState.BILLING,
+    "past_due": AgreementState.OWING,
+    "trialing": AgreementState.IN_TRIAL,
+    "incomplete": AgreementState.UNBEGUN,
+    "canceled": AgreementState.ENDED,
+    "incomplete_expired": AgreementState.ENDED,
+}
+"""Any other (`unpaid`, `paused`, what may come) has been stopped."""
+
+
+class StripeAgreements(StripeAccount):
+    """What there is of subscriptions at Stripe."""
+
+    async def agreements(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
+        params: dict[str, Any] = {"limit": limit, "expand": [f"data.{LATEST}"]}
+        if cursor is not None:
+            params["starting_after"] = cursor
+        with translated():
+            listed = await self._api.subscriptions.list_async(params)  # type: ignore[arg-type]
+        found = tuple(agreement_of(each.to_dict()) for each in listed.data)
+        return AgreementPage(found, found[-1].ref if listed.has_more and found else None)
+
+    async def agreement(self, agreement_ref: str) -> Agreement | None:
+        with translated():
+            try:
+                found = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
+            except stripe.InvalidRequestError as error:
+                if error.code != "resource_missing":
+                    raise
+                return None
+        return agreement_of(found.to_dict())
+
+    async def known_customer(self, customer_ref: str) -> KnownCustomer | None:
+        with translated():
+            try:
+                found = (await self._api.customers.retrieve_async(customer_ref)).to_dict()
+            except stripe.InvalidRequestError as error:
+                if error.code != "resource_missing":
+                    raise
+                return None
+        if found.get("deleted"):
+            return None
+        locales = found.get("preferred_locales") or [""]
+        return KnownCustomer(
+            found["id"], found.get("email") or "", found.get("name"), locales[0], found.get("metadata") or {}
+        )
+
+    async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:
+        with translated():
+            await self._api.subscriptions.update_async(
+                agreement_ref, {"metadata": {SUBSCRIPTION: subscription}}, {"idempotency_key": key}
+            )
+
+
+def agreement_of(found: dict[str, Any]) -> Agreement:
+    """A Stripe subscription whose newest invoice is expanded."""
+    start, end = shapes.period(found)
+    status = found.get("status") or ""
+    ends_at = shapes.instant(found.get("cancel_at")) or (end if found.get("cancel_at_period_end") else None)
+    return Agreement(
+        ref=found["id"],
+        customer_ref=shapes.id_of(found.get("customer")),
+        state=STATES.get(status, AgreementState.STOPPED),
+        items=tuple(_item(each) for each in found["items"]["data"]),
+        created_at=shapes.moment(found["created"]),
+        subscription=(found.get("metadata") or {}).get(SUBSCRIPTION) or "",
+        is_held=bool(found.get("pause_collection")),
+        ends_at=ends_at,
+        trial_ends_at=shapes.instant(found.get("trial_end")) if status == "trialing" else None,
+        period_start=start,
+        period_end=end,
+        latest=shapes.charge_of(found, found.get(LATEST)),
+        hindrances=tuple(_hindrances(found)),
+    )
+
+
+def _item(found: dict[str, Any]) -> AgreedItem:
+    price = found["price"]
+    recurring = price.get("recurring") or {}
+    return AgreedItem(
+        price_ref=price["id"],
+        lookup_key=price.get("lookup_key") or "",
+        quantity=found.get("quantity") or 0,
+        unit_amount=price.get("unit_amount"),
+        currency=price.get("currency") or "",
+        interval=recurring.get("interval") or "",
+        interval_count=recurring.get("interval_count") or 1,
+        product_ref=shapes.id_of(price.get("product")),
+    )
+
+
+def _hindrances(found: dict[str, Any]) -> Iterator[str]:
+    if found.get("collection_method") == "send_invoice":
+        yield "its bills are sent, not charged to a card"
+    if found.get("schedule"):
+        yield "a subscription schedule changes it"
+    if found.get("pending_update"):
+        yield "a change of it waits for a payment"
+    if found.get("discounts"):
+        yield "it has a discount"
+    if found.get("on_behalf_of") or found.get("transfer_data"):
+        yield "its money goes to a connected account"
+    if found["items"].get("has_more"):
+        yield "it has more items than a page shows"
+    if any((each["price"].get("recurring") or {}).get("usage_type") == "metered" for each in found["items"]["data"]):
+        yield "an item is billed by use"
+    if any(each["price"].get("unit_amount") is None for each in found["items"]["data"]):
+        yield "an item has no fixed price"
