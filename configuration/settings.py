@@ -28,6 +28,7 @@ from domain.errors import TenureError
 
 PREFIX = "TENURE_"
 ENV_FILE = Path(".env")
+_POLICY = "the file with the policy, as catalogs/policy.yaml"
 
 
 class SettingsError(TenureError):
@@ -124,7 +125,7 @@ class SiteSettings(Settings):
 
 
 class MigrateSettings(DatabaseSettings, TemporalSettings):
-    """What `tenure migrate` and `tenure policy migrate` need."""
+    """What `tenure migrate`, `tenure policy migrate` and `tenure reconcile` need."""
 
 
 class ApiSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
@@ -134,7 +135,7 @@ class ApiSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSettin
         description="the signing secret of the webhook endpoint at Stripe, whsec_...; several with commas between"
     )
     catalog: ExistingFile = Field(description="the file with the plans, as catalogs/manufacturing.yaml")
-    policy: ExistingFile = Field(description="the file with the policy, as catalogs/policy.yaml")
+    policy: ExistingFile = Field(description=_POLICY)
     api_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
     api_port: int = Field(default=8000, ge=1, le=65535)
 
@@ -148,6 +149,9 @@ class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSet
     """None: the sender."""
     brand_colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")] = "#0f766e"
 
+    policy: ExistingFile | None = None
+    """For lost workflows of whose own policy nothing is left; None: these are not restored."""
+
     @property
     def support_address(self) -> str:
         return self.support_email or self.mail_from.rpartition("<")[2].rstrip(">")
@@ -155,6 +159,8 @@ class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSet
 
 class EverySetting(ApiSettings, WorkerSettings):
     """All there are."""
+
+    policy: ExistingFile = Field(description=_POLICY)
 
 
 class Process(StrEnum):
@@ -166,6 +172,7 @@ class Process(StrEnum):
     KEYS = "tenure keys"
     CATALOG = "tenure catalog push"
     POLICY = "tenure policy migrate"
+    RECONCILE = "tenure reconcile"
     DOCTOR = "tenure doctor"
 
 
@@ -176,6 +183,7 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.KEYS: DatabaseSettings,
     Process.CATALOG: StripeSettings,
     Process.POLICY: MigrateSettings,
+    Process.RECONCILE: MigrateSettings,
     Process.DOCTOR: EverySetting,
 }
 
@@ -194,7 +202,9 @@ def load_settings(process: Literal[Process.API], env_file: Path = ...) -> ApiSet
 @overload
 def load_settings(process: Literal[Process.WORKER], env_file: Path = ...) -> WorkerSettings: ...
 @overload
-def load_settings(process: Literal[Process.MIGRATE, Process.POLICY], env_file: Path = ...) -> MigrateSettings: ...
+def load_settings(
+    process: Literal[Process.MIGRATE, Process.POLICY, Process.RECONCILE], env_file: Path = ...
+) -> MigrateSettings: ...
 @overload
 def load_settings(process: Literal[Process.KEYS], env_file: Path = ...) -> DatabaseSettings: ...
 @overload

@@ -19,6 +19,8 @@ class CauseKind(StrEnum):
     WEBHOOK = "webhook"
     PROVIDER = "provider"
     """We asked the provider ourselves."""
+    RECONCILIATION = "reconciliation"
+    """The provider, the database and the workflow were compared, and differed."""
 
 
 @dataclass(frozen=True)

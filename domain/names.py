@@ -33,3 +33,12 @@ def mail_workflow_id(mail_id: str) -> str:
 
 def sweep_schedule_id() -> str:
     return "sweep-webhooks"
+
+
+def reconcile_schedule_id() -> str:
+    return "reconcile"
+
+
+def reconcile_workflow_id(*, fix: bool) -> str:
+    """Of a reconciliation that was asked for by hand: one that heals, or one that only lists."""
+    return f"reconcile/{'fix' if fix else 'list'}"

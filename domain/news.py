@@ -20,6 +20,8 @@ class News(StrEnum):
     REFUNDED = "refunded"
     DISPUTED = "disputed"
     """A dispute was opened, has moved on, or was closed."""
+    LIFE_RESTORED = "life_restored"
+    """Not the provider's: a lost workflow was started again, and must look before it does anything."""
 
 
 MONEY_WENT_BACK = (News.REFUNDED, News.DISPUTED)
@@ -47,5 +49,5 @@ def is_worth_a_look(subscription: Subscription, hint: Hint) -> bool:
             return bool(subscription.agreement_ref) and (recovery is None or recovery.invoice_ref != hint.object_id)
         case News.AGREEMENT_ENDED:
             return hint.object_id == subscription.agreement_ref
-        case News.CARD_GIVEN | News.CARD_CHANGED | News.REFUNDED | News.DISPUTED:
+        case News.CARD_GIVEN | News.CARD_CHANGED | News.REFUNDED | News.DISPUTED | News.LIFE_RESTORED:
             return True

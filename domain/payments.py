@@ -112,6 +112,10 @@ class Standing:
     """None: there is no agreement yet."""
     latest: Charge | None = None
     """The agreement's newest bill and what has come of it."""
+    is_held: bool | None = None
+    """Whether billing is on hold; None: not told."""
+    ends: bool | None = None
+    """Whether the agreement will end by itself; None: not told."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,13 @@ class StripePayments(StripeCards, StripeMoney, StripeChanges, StripeReversals, S
         status, latest = shapes.agreement_status(subscription), shapes.charge_of(subscription, bill)
         # Of what has ended no card is asked for: its customer may be deleted.
         has_card = customer_ref and status is AgreementStatus.LIVE
-        return Standing(await self._card_of(customer_ref) if has_card else None, status, latest)
+        return Standing(
+            await self._card_of(customer_ref) if has_card else None,
+            status,
+            latest,
+            is_held=bool(subscription.get("pause_collection")),
+            ends=bool(subscription.get("cancel_at_period_end") or subscription.get("cancel_at")),
+        )
 
     async def end(self, agreement_ref: str, open_invoice: str, *, key: str) -> None:
         with translated():

@@ -18,6 +18,7 @@ from api.parts import Parts as ApiParts
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
 from domain.links import pay_url
+from domain.names import reconcile_schedule_id
 from domain.plans import Catalog
 from domain.policy import Policy
 from gateways.mail_delivery import MailDelivery
@@ -46,11 +47,12 @@ from storage.records import PostgresRecords
 from storage.subscriptions import Subscriptions
 from worker.build import Parts as WorkerParts
 from worker.build import at_work, build_workers
+from worker.reconciling import reconciling
 from worker.registry import KINDS
 from workflows.afterwards import Afterwards
 from workflows.delivery import Delivery
 from workflows.post import TemporalPost
-from workflows.sweep import ensure_schedules
+from workflows.schedules import ensure_schedules
 
 FINISH_WITHIN = timedelta(seconds=3)
 MAIL_FROM = "Tenure Sandbox <billing@sandbox.tenure.example>"
@@ -177,10 +179,13 @@ async def _build_on(
     await push(stripe, catalog)
     # Stopped in the reverse order: no new requests first, then the workers finish, then Stripe falls silent.
     payments = StripePayments(stripe)
-    parts = _worker_parts(ground, secrets, payments, api_url)
+    parts = _worker_parts(ground, secrets, payments, api_url, policy, skipper.client)
     workers = build_workers(ground.client, parts, finish_within=FINISH_WITHIN)
     await exits.enter_async_context(at_work(workers))
     await ensure_schedules(ground.client)
+    # While a life's clock is moved, Stripe is ahead of it on purpose: nothing may be healed by itself then.
+    reconciling_by_itself = ground.client.get_schedule_handle(reconcile_schedule_id())
+    await reconciling_by_itself.pause(note="Paused in the sandbox, where each life has its own clock; Trigger works.")
     api_parts = _api_parts(skipper.client, ground.engine, secrets, payments, catalog, policy, api_url)
     await exits.enter_async_context(serve(create_app(api_parts), port=api_port))
     ground.simulator.webhook_url = f"{api_url}/webhooks/stripe"
@@ -217,7 +222,9 @@ def _api_parts(
     )
 
 
-def _worker_parts(ground: _Ground, secrets: Secrets, payments: StripePayments, api_url: str) -> WorkerParts:
+def _worker_parts(
+    ground: _Ground, secrets: Secrets, payments: StripePayments, api_url: str, policy: Policy, starter: Client
+) -> WorkerParts:
     brand = Brand("Tenure Sandbox", api_url, "support@sandbox.tenure.example")
     delivery = MailDelivery(
         MailRenderer(brand),
@@ -235,6 +242,8 @@ def _worker_parts(ground: _Ground, secrets: Secrets, payments: StripePayments, a
         inbox=InboxActivities(
             Delivery(ground.client, Inbox(ground.engine), subscriptions, payments.customer_of_charge, afterwards)
         ),
+        # A life that is restored has a clock of its own, like all others.
+        reconciling=reconciling(ground.client, ground.engine, payments, policy, starter=starter),
     )
 
 

@@ -13,15 +13,17 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.inbox import InboxActivities
 from activities.mail import MailActivities
 from activities.payments import PaymentActivities
+from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
 from domain.ports import Mailer, Mails, Payments, Records
 from workflows.mail import MailWorkflow
 from workflows.post import TemporalPost
+from workflows.reconcile import ReconcileWorkflow
 from workflows.subscription import SubscriptionWorkflow
 from workflows.sweep import SweepWebhooksWorkflow
 
-WORKFLOWS = (SubscriptionWorkflow, MailWorkflow, SweepWebhooksWorkflow)
+WORKFLOWS = (SubscriptionWorkflow, MailWorkflow, SweepWebhooksWorkflow, ReconcileWorkflow)
 
 PURE_PACKAGES = ("activities", "domain")
 """Deterministic on import, so the workflow sandbox need not load them anew for every run."""
@@ -42,6 +44,7 @@ class Parts:
     payments: Payments
     mailer: Mailer
     inbox: InboxActivities
+    reconciling: ReconcileActivities
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -92,6 +95,10 @@ def build_workers(
                 payments.end_at_period_end,
                 payments.hold,
                 payments.open_checkout,
+                parts.reconciling.compare_agreements,
+                parts.reconciling.compare_subscriptions,
+                parts.reconciling.compare_mails,
+                parts.reconciling.heal_subscription,
             ],
             max_concurrent_activities=50,
             graceful_shutdown_timeout=finish_within,
@@ -108,7 +115,11 @@ def build_workers(
         Worker(
             client,
             task_queue=RECORDS_QUEUE,
-            activities=[parts.inbox.sweep],
+            activities=[
+                parts.inbox.sweep,
+                parts.reconciling.note_findings,
+                parts.reconciling.forget_old_findings,
+            ],
             max_concurrent_activities=5,
             graceful_shutdown_timeout=finish_within,
         ),

@@ -14,9 +14,10 @@ from domain.payments import Charge, ChargeOutcome
 from domain.policy import Policy, TrialEnd
 from workflows import hands
 from workflows.changes import UNDECIDED_WAIT, Changes
+from workflows.mending import Mends
 
 
-class Course(Changes):
+class Course(Changes, Mends):
     """One subscription on its way. Only one caller at a time may use it: the workflow's lock sees to that."""
 
     # What falls due

@@ -220,19 +220,21 @@ def _switch_key(subscription: Subscription, name: str, *, on: bool) -> str:
     return f"{subscription.id}/{name}/{'on' if on else 'off'}/{subscription.sequence}"
 
 
-async def end_at_period_end(subscription: Subscription, *, on: bool) -> None:
+async def end_at_period_end(subscription: Subscription, *, on: bool, again: str = "") -> None:
+    """Tell the provider; *again* names why it is told once more what it was told under the same key before."""
     await workflow.execute_activity_method(
         PaymentActivities.end_at_period_end,
-        SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "ends", on=on)),
+        SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "ends", on=on) + again),
         **PAYMENTS,
         summary="Bill no further period" if on else "Bill on",
     )
 
 
-async def hold(subscription: Subscription, *, on: bool) -> None:
+async def hold(subscription: Subscription, *, on: bool, again: str = "") -> None:
+    """Tell the provider; *again* as with `end_at_period_end`."""
     await workflow.execute_activity_method(
         PaymentActivities.hold,
-        SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "hold", on=on)),
+        SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "hold", on=on) + again),
         **PAYMENTS,
         summary="Bill nothing while a payment is owed or access is off" if on else "Bill again",
     )

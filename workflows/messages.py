@@ -101,6 +101,16 @@ class AdoptPolicy(Command):
 
 
 @dataclass(frozen=True)
+class Reconcile(Command):
+    """Look at the provider and put right what differs."""
+
+    unheard_agreement: str = ""
+    """An agreement at the provider that was begun for the subscription, which does not know of it."""
+    writes_again: bool = False
+    """The database tells otherwise than the workflow: it is to be written down again."""
+
+
+@dataclass(frozen=True)
 class Preview:
     """What a change of plan would bill."""
 

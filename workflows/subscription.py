@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.commands import TakesCommands
     from workflows.course import Course
     from workflows.messages import Answer, Life, Outlook
+    from workflows.reconciled import TakesReconciliation
     from workflows.wishes import TakesWishes
 
 STEPS_PER_RUN = 8
@@ -30,7 +31,7 @@ BLOCKED_WAIT = timedelta(hours=1)
 
 
 @workflow.defn
-class SubscriptionWorkflow(TakesCommands, TakesWishes):
+class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
     """Runs one subscription. Starts at sign-up and ends when the subscription is canceled."""
 
     @workflow.init

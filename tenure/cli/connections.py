@@ -27,6 +27,7 @@ from storage.mails import PostgresMails
 from storage.records import PostgresRecords
 from storage.subscriptions import Subscriptions
 from worker.build import Parts as WorkerParts
+from worker.reconciling import reconciling
 from workflows.afterwards import Afterwards
 from workflows.delivery import Delivery
 from workflows.post import TemporalPost
@@ -110,7 +111,12 @@ async def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) 
 
 @asynccontextmanager
 async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEngine) -> AsyncIterator[WorkerParts]:
-    """What the workers work with, while the block runs."""
+    """What the workers work with, while the block runs.
+
+    Raises:
+        ConfigurationError: the policy cannot be used.
+    """
+    policy = None if settings.policy is None else load_policy(settings.policy)
     async with stripe_payments(settings) as payments:
         records, subscriptions = PostgresRecords(engine), Subscriptions(engine)
         afterwards = Afterwards(payments.reversal, subscriptions, records, TemporalPost(client))
@@ -121,6 +127,7 @@ async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEn
             payments=payments,
             mailer=mail_delivery(settings),
             inbox=InboxActivities(delivery),
+            reconciling=reconciling(client, engine, payments, policy),
         )
 
 

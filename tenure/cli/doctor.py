@@ -14,7 +14,7 @@ from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
 from configuration.settings import EverySetting, Process, SettingsError, load_settings
 from domain.errors import GatewayUnavailable, TenureError
-from domain.names import LIFECYCLE_QUEUE, sweep_schedule_id
+from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, sweep_schedule_id
 from gateways.smtp import SmtpMailer
 from gateways.stripe_catalog import push
 from gateways.stripe_http import connected
@@ -85,19 +85,20 @@ async def _temporal(settings: EverySetting) -> str:
     missing = await missing_attributes(client)
     if missing:
         raise GatewayUnavailable(f"search attributes are missing: {', '.join(missing)}; run `tenure migrate`")
-    await _schedule(client)
+    for schedule_id in (sweep_schedule_id(), reconcile_schedule_id()):
+        await _schedule(client, schedule_id)
     workers = await _workers(client)
     if not workers:
         raise GatewayUnavailable("ready, but no worker is running: start `tenure worker`")
     return f"namespace {client.namespace}, {workers} worker{'s' if workers > 1 else ''} at work"
 
 
-async def _schedule(client: Client) -> None:
+async def _schedule(client: Client, schedule_id: str) -> None:
     try:
-        await client.get_schedule_handle(sweep_schedule_id()).describe()
+        await client.get_schedule_handle(schedule_id).describe()
     except RPCError as error:
         raise GatewayUnavailable(
-            f"the schedule {sweep_schedule_id()} cannot be seen ({error.message}); run `tenure migrate`"
+            f"the schedule {schedule_id} cannot be seen ({error.message}); run `tenure migrate`"
         ) from error
 
 

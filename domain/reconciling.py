@@ -1,0 +1,264 @@
+"""Where the provider, the database and the workflow differ about a subscription: nothing but comparison."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.agreements import Agreement
+from domain.lifecycle import Status
+from domain.mending import wants_end
+from domain.payments import ChargeOutcome
+from domain.subscription import Subscription
+
+
+class Kind(StrEnum):
+    """What can be wrong."""
+
+    WORKFLOW_MISSING = "workflow_missing"
+    """Nobody lives the subscription: its workflow was terminated or lost."""
+    WORKFLOW_SILENT = "workflow_silent"
+    """Its workflow runs and does not answer."""
+    END_UNWRITTEN = "end_unwritten"
+    """Its workflow has come to its end, and the database does not know."""
+    DATABASE_BEHIND = "database_behind"
+    WORKFLOW_BEHIND = "workflow_behind"
+    PAYMENT_UNHEARD = "payment_unheard"
+    FAILURE_UNHEARD = "failure_unheard"
+    ENDED_AT_PROVIDER = "ended_at_provider"
+    AGREEMENT_MISSING = "agreement_missing"
+    AGREEMENT_UNHEARD = "agreement_unheard"
+    """A first payment came about, and the subscription does not know."""
+    BILLING_NOT_HELD = "billing_not_held"
+    BILLING_HELD = "billing_held"
+    CANCELLATION_NOT_TOLD = "cancellation_not_told"
+    ENDS_AT_PROVIDER = "ends_at_provider"
+    ITEMS_DIFFER = "items_differ"
+    BILLED_AFTER_END = "billed_after_end"
+    TWO_AGREEMENTS = "two_agreements"
+    UNKNOWN_AGREEMENT = "unknown_agreement"
+    MAIL_STUCK = "mail_stuck"
+    """Queued for long, and nobody sends it."""
+    MAIL_UNSENT = "mail_unsent"
+    """Queued, although its workflow has come to an end."""
+
+
+FOR_AN_OPERATOR = frozenset(
+    {
+        Kind.WORKFLOW_SILENT,
+        Kind.WORKFLOW_BEHIND,
+        Kind.AGREEMENT_MISSING,
+        # Whoever wished it, it was not us: a customer's cancellation is never undone.
+        Kind.ENDS_AT_PROVIDER,
+        # Which side is right is a question of money.
+        Kind.ITEMS_DIFFER,
+        Kind.TWO_AGREEMENTS,
+        Kind.UNKNOWN_AGREEMENT,
+        # It may have been sent, or be at fault itself.
+        Kind.MAIL_UNSENT,
+    }
+)
+"""What no rule can decide."""
+
+
+class Outcome(StrEnum):
+    """What came of a difference."""
+
+    LISTED = "listed"
+    HEALED = "healed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """One difference. Names ids, never a person."""
+
+    kind: Kind
+    details: str
+    subscription: str = ""
+    """Empty when nothing of ours is known by it."""
+    agreement_ref: str = ""
+    tenant: str = ""
+    bill_ref: str = ""
+    """The open bill that goes with it, should there be one."""
+    mails: tuple[str, ...] = ()
+
+    @property
+    def is_healable(self) -> bool:
+        return self.kind not in FOR_AN_OPERATOR
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A subscription as it was last written down, with the next action as it was told then."""
+
+    subscription: Subscription
+    next_action: str = ""
+    next_action_at: str = ""
+    """RFC 3339, to the second."""
+    customer_ref: str = ""
+    """The customer's id at the provider."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What can be seen of a subscription's workflow from outside."""
+
+    is_running: bool
+    status: str = ""
+    plan: str = ""
+    next_action: str = ""
+    next_action_at: str = ""
+    is_busy: bool = False
+    """In the middle of something with the outside: what differs now is not settled yet."""
+    ended_because: str | None = None
+    """The reason with which it has ended by itself; None: it has not."""
+    state: Subscription | None = None
+    """As the workflow itself tells it; only asked for when what it shows differs."""
+    is_silent: bool = False
+    """It was asked and did not answer."""
+
+
+def shows_otherwise(kept: Projection, sight: Sight) -> bool:
+    """Whether what the workflow shows is not what is written down."""
+    subscription = kept.subscription
+    told = (subscription.status.value, subscription.plan, kept.next_action, kept.next_action_at)
+    return told != (sight.status, sight.plan, sight.next_action, sight.next_action_at)
+
+
+def of_workflow(kept: Projection, sight: Sight) -> Iterator[Discrepancy]:
+    """Where the database and the workflow differ."""
+    subscription = kept.subscription
+    if subscription.is_over:
+        return
+    if not sight.is_running:
+        if sight.ended_because is not None:
+            words = f"its workflow has ended ({sight.ended_because or 'no reason'}), the database says"
+            yield _of(subscription, Kind.END_UNWRITTEN, f"{words} {subscription.status}")
+        else:
+            yield _of(subscription, Kind.WORKFLOW_MISSING, f"{subscription.status}, and no workflow runs for it")
+        return
+    if sight.is_silent:
+        yield _of(subscription, Kind.WORKFLOW_SILENT, "its workflow does not answer: look for TemporalReportedProblems")
+    elif sight.state is not None:
+        yield from _of_states(subscription, sight.state)
+
+
+_WRITTEN = ("status", "status_reason", "access", "plan", "amount", "period_end", "cancel_at", "trial_ends_at")
+"""What only a step changes; counts of tries and the like run ahead of what is written."""
+
+
+def _of_states(written: Subscription, lived: Subscription) -> Iterator[Discrepancy]:
+    words = f"at step {lived.sequence} in the workflow ({lived.status}), {written.sequence} in the database"
+    if written.sequence > lived.sequence:
+        yield _of(written, Kind.WORKFLOW_BEHIND, f"{words} ({written.status}): was the workflow reset?")
+        return
+    differ = [name for name in _WRITTEN if getattr(written, name) != getattr(lived, name)]
+    if written.sequence < lived.sequence:
+        yield _of(written, Kind.DATABASE_BEHIND, f"{words} ({written.status}): was it restored from a backup?")
+    elif differ:
+        yield _of(written, Kind.DATABASE_BEHIND, f"both at step {lived.sequence}, but not in {', '.join(differ)}")
+
+
+def of_agreement(subscription: Subscription, agreement: Agreement | None) -> Iterator[Discrepancy]:
+    """Where the subscription as written and its agreement at the provider differ."""
+    if not subscription.agreement_ref:
+        return
+    if subscription.is_over:
+        if agreement is not None and not agreement.is_over:
+            yield _billed_after_end(subscription, agreement)
+        return
+    if agreement is None:
+        yield _of(subscription, Kind.AGREEMENT_MISSING, "the provider knows no such agreement: the right account?")
+    elif agreement.is_over:
+        yield _of(subscription, Kind.ENDED_AT_PROVIDER, f"{subscription.status} here, ended at the provider")
+    else:
+        yield from _of_bills(subscription, agreement)
+        yield from _of_billing(subscription, agreement)
+        yield from _of_items(subscription, agreement)
+
+
+def _of_bills(subscription: Subscription, agreement: Agreement) -> Iterator[Discrepancy]:
+    latest = agreement.latest
+    if latest is None or latest.invoice is None or latest.invoice.ref == subscription.settled_invoice:
+        return
+    bill = latest.invoice
+    amount = f"{bill.amount} {bill.currency} (minor units)"
+    if latest.outcome is ChargeOutcome.PAID:
+        yield _of(subscription, Kind.PAYMENT_UNHEARD, f"bill {bill.ref} of {amount} is paid and not known here")
+    failed = latest.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED)
+    if failed and subscription.status is Status.ACTIVE:
+        yield _of(subscription, Kind.FAILURE_UNHEARD, f"bill {bill.ref} of {amount} was declined, active here")
+
+
+def _of_billing(subscription: Subscription, agreement: Agreement) -> Iterator[Discrepancy]:
+    if subscription.wants_hold and not agreement.is_held:
+        yield _of(subscription, Kind.BILLING_NOT_HELD, f"{subscription.status} here, and the provider bills on")
+    elif agreement.is_held and not subscription.wants_hold:
+        yield _of(subscription, Kind.BILLING_HELD, f"{subscription.status} here, and the provider bills nothing")
+    if subscription.cancel_at is None and agreement.ends_at is not None:
+        words = f"it will end at the provider on {agreement.ends_at:%Y-%m-%d}, and goes on here"
+        yield _of(subscription, Kind.ENDS_AT_PROVIDER, words)
+    elif agreement.ends_at is None and subscription.cancel_at is not None and wants_end(subscription):
+        words = f"it will end here on {subscription.cancel_at:%Y-%m-%d}, and the provider would bill on"
+        yield _of(subscription, Kind.CANCELLATION_NOT_TOLD, words)
+
+
+def _of_items(subscription: Subscription, agreement: Agreement) -> Iterator[Discrepancy]:
+    if subscription.agreement_is_stale or subscription.pending_change is not None:
+        return
+    wanted = Counter({item.lookup_key: item.quantity for item in subscription.items})
+    agreed = Counter({item.lookup_key or item.price_ref: item.quantity for item in agreement.items})
+    if wanted != agreed:
+        words = f"{_listed(wanted)} here, {_listed(agreed)} at the provider"
+        yield _of(subscription, Kind.ITEMS_DIFFER, words)
+
+
+def _listed(items: Counter[str]) -> str:
+    return " + ".join(f"{quantity} x {name}" for name, quantity in sorted(items.items())) or "nothing"
+
+
+def of_stray(agreement: Agreement, kept: Iterable[Projection]) -> Discrepancy | None:
+    """What an agreement is that no subscription of ours names, given all of ours that may have to do with it.
+
+    None: nothing of it is ours.
+    """
+    known = list(kept)
+    owner = next((one.subscription for one in known if one.subscription.id == agreement.subscription), None)
+    if owner is None and agreement.subscription:
+        words = f"it says that it is of subscription {agreement.subscription}, of which nothing is known here"
+        return Discrepancy(Kind.UNKNOWN_AGREEMENT, words, agreement_ref=agreement.ref)
+    if owner is not None:
+        return _stray_of(owner, agreement)
+    theirs = next((one.subscription for one in known if one.customer_ref == agreement.customer_ref), None)
+    if theirs is None:
+        return None
+    words = "it is of a customer of ours and of none of their subscriptions: adopt it, or end it at the provider"
+    return _of(theirs, Kind.UNKNOWN_AGREEMENT, words, agreement)
+
+
+def _stray_of(owner: Subscription, agreement: Agreement) -> Discrepancy:
+    if owner.is_over:
+        return _billed_after_end(owner, agreement)
+    if owner.agreement_ref:
+        words = f"besides {owner.agreement_ref}, which is billed as well: end one, refund what was taken twice"
+        return _of(owner, Kind.TWO_AGREEMENTS, words, agreement)
+    return _of(owner, Kind.AGREEMENT_UNHEARD, f"begun at the provider, {owner.status} without one here", agreement)
+
+
+def _billed_after_end(subscription: Subscription, agreement: Agreement) -> Discrepancy:
+    latest = agreement.latest
+    bill = latest.invoice if latest is not None else None
+    words, open_bill = "canceled here, live at the provider", ""
+    if bill is not None and bill.status == "paid" and bill.ref != subscription.settled_invoice:
+        words += f"; bill {bill.ref} was paid, which an operator may have to refund"
+    elif bill is not None and bill.status in ("open", "draft"):
+        open_bill = bill.ref if bill.status == "open" else ""
+    return Discrepancy(
+        Kind.BILLED_AFTER_END, words, subscription.id, agreement.ref, subscription.tenant, bill_ref=open_bill
+    )
+
+
+def _of(subscription: Subscription, kind: Kind, details: str, agreement: Agreement | None = None) -> Discrepancy:
+    ref = agreement.ref if agreement is not None else subscription.agreement_ref
+    return Discrepancy(kind, details, subscription.id, ref, subscription.tenant)

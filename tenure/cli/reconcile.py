@@ -1,0 +1,142 @@
+"""`tenure reconcile`: provider, database and workflows are compared now, and healed if wanted."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    ScheduleActionExecutionStartWorkflow,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+)
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError
+
+from configuration.settings import Process, load_settings
+from domain.errors import GatewayUnavailable
+from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, reconcile_workflow_id
+from domain.reconciling import Outcome
+from storage.reconciling import KeptFinding, Reconciliations
+from tenure.cli.connections import database, temporal
+from workflows.reconcile import Reconciled, ReconcileWorkflow, Reconciliation
+
+ANSWER_WITHIN = timedelta(seconds=10)
+"""In which a worker must take the run up."""
+
+
+def register(app: App) -> None:
+    app.command(reconcile)
+
+
+def reconcile(
+    *,
+    fix: Annotated[bool, Parameter(negative="")] = False,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Compare the payment provider, the database and the workflows, and list what differs.
+
+    Safe to repeat; a run that is under way is joined. Status 1 when something is left to an operator.
+
+    Parameters
+    ----------
+    fix
+        Heal what can be healed: payments unheard of, holds not told, lost workflows.
+    as_json
+        Print one JSON object instead of a table.
+    """
+    done, found = asyncio.run(_reconcile(fix=fix))
+    if as_json:
+        told: dict[str, Any] = {**asdict(done), "differences": [asdict(each) for each in found]}
+        print(json.dumps(told, indent=2))
+    else:
+        for line in table(found):
+            print(line)
+        print(done.tally.in_words())
+    if any(each.outcome != Outcome.HEALED for each in found):
+        sys.exit(1)
+
+
+async def _reconcile(*, fix: bool) -> tuple[Reconciled, list[KeptFinding]]:
+    settings = load_settings(Process.RECONCILE)
+    client = await temporal(settings)
+    async with database(settings) as engine:
+        done = await run_now(client, fix=fix)
+        return done, await Reconciliations(engine).of_run(done.run)
+
+
+async def run_now(client: Client, *, fix: bool) -> Reconciled:
+    """Reconcile now, or join a run of this kind that is under way; returns what it came to.
+
+    Raises:
+        GatewayUnavailable: no worker answers, or it could not be brought to its end.
+    """
+    handle = await _under_way(client) if fix else None
+    if handle is None:
+        handle = await _started(client, fix=fix)
+    try:
+        await handle.query(ReconcileWorkflow.so_far, rpc_timeout=ANSWER_WITHIN)
+    except (RPCTimeoutOrCancelledError, WorkflowQueryFailedError, RPCError) as error:
+        raise GatewayUnavailable(
+            "no worker answers: start `tenure worker`; the run begins as soon as one is there"
+        ) from error
+    try:
+        return await handle.result()
+    except WorkflowFailureError as error:
+        cause: BaseException | None = error
+        while cause is not None and cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise GatewayUnavailable(f"the reconciliation could not be brought to its end: {cause}") from error
+    except RPCError as error:
+        raise GatewayUnavailable(f"Temporal does not answer: {error.message}") from error
+
+
+async def _under_way(client: Client) -> WorkflowHandle[ReconcileWorkflow, Reconciled] | None:
+    """The run of the Schedule, should one be under way: it heals as well."""
+    try:
+        described = await client.get_schedule_handle(reconcile_schedule_id()).describe()
+    except RPCError:
+        return None
+    for running in described.info.running_actions:
+        if isinstance(running, ScheduleActionExecutionStartWorkflow):
+            return client.get_workflow_handle_for(ReconcileWorkflow.run, running.workflow_id)
+    return None
+
+
+async def _started(client: Client, *, fix: bool) -> WorkflowHandle[ReconcileWorkflow, Reconciled]:
+    try:
+        return await client.start_workflow(
+            ReconcileWorkflow.run,
+            Reconciliation(heals=fix),
+            id=reconcile_workflow_id(fix=fix),
+            task_queue=LIFECYCLE_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary="Reconciliation asked for by an operator" + ("" if fix else ", to list only"),
+        )
+    except RPCError as error:
+        raise GatewayUnavailable(f"Temporal does not take it: {error.message}") from error
+
+
+def table(found: Sequence[KeptFinding]) -> list[str]:
+    """A line for each difference, with what came of it."""
+    if not found:
+        return []
+    heads = ("DIFFERENCE", "SUBSCRIPTION", "OUTCOME", "WHAT")
+    rows = [
+        (
+            each.kind,
+            each.subscription or each.agreement_ref,
+            each.outcome,
+            each.details + (f" ({each.why_not})" if each.why_not else ""),
+        )
+        for each in found
+    ]
+    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(3)]
+    return ["  ".join([*(row[n].ljust(widths[n]) for n in range(3)), row[3]]) for row in (heads, *rows)]

@@ -1,0 +1,41 @@
+"""Puts together what reconciliation works with."""
+
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from activities.reconciling import ReconcileActivities
+from domain.policy import Policy
+from domain.ports import Agreements, Payments
+from storage.reconciling import Reconciliations
+from storage.records import PostgresRecords
+from workflows.healing import Healer
+from workflows.inspecting import Inspection
+from workflows.post import TemporalPost
+from workflows.restoring import Restorer
+from workflows.stuck_mails import StuckMailsInspection
+
+
+class Provider(Payments, Agreements, Protocol):
+    """The provider's two ports in one."""
+
+
+def reconciling(
+    client: Client, engine: AsyncEngine, provider: Provider, policy: Policy | None, *, starter: Client | None = None
+) -> ReconcileActivities:
+    """The activities of reconciliation.
+
+    Args:
+        client: for everything that is asked of Temporal.
+        engine: the database.
+        provider: who moves the money.
+        policy: for lost workflows of whose own policy nothing is left.
+        starter: with which lost workflows are started again, if not with *client*.
+
+    """
+    ours = Reconciliations(engine)
+    inspection = Inspection(client, provider, ours)
+    restorer = Restorer(starter or client, policy)
+    healer = Healer(client, inspection, restorer, ours, provider, PostgresRecords(engine), TemporalPost(client))
+    return ReconcileActivities(inspection, StuckMailsInspection(client, ours), healer, ours)

@@ -1,0 +1,63 @@
+"""Putting right what reconciliation found: the workflow looks at the provider, tells it again, writes itself down."""
+
+from dataclasses import replace
+
+from temporalio import workflow
+
+from domain import mending
+from domain.journal import Cause, CauseKind
+from domain.news import Hint, News
+from domain.payments import ChargeOutcome, Standing
+from workflows import hands
+from workflows.looking import Looks
+
+
+class Mends(Looks):
+    """What a subscription does when it is told that the places that know of it differ."""
+
+    async def hear(self, hint: Hint) -> None:
+        """Look where a hint points to; after a restoration at everything, before anything that is due."""
+        if hint.news is News.LIFE_RESTORED:
+            await self.mend(Cause(CauseKind.RECONCILIATION, hint.event), unheard_agreement=hint.object_id)
+            return
+        await super().hear(hint)
+
+    async def mend(self, cause: Cause, *, unheard_agreement: str = "", writes_again: bool = False) -> None:
+        """Take over what the provider knows, tell it again what it does not, write down what the database lacks.
+
+        Nothing is journaled that was right already. Money is taken only where a look alone would take it: a card that
+        was not heard of is tried for what is owed.
+        """
+        if writes_again:
+            await self.commit(mending.written_again(self.subscription, workflow.now(), cause))
+        if unheard_agreement and not self.subscription.agreement_ref and not self.subscription.is_free:
+            await self._take_over_agreement(unheard_agreement, cause)
+        if not self.subscription.customer_ref:
+            return
+        standing = await self.look(cause)
+        if not self.subscription.is_over and self.subscription.agreement_ref:
+            await self._tell_again(standing, cause)
+
+    async def _take_over_agreement(self, agreement_ref: str, cause: Cause) -> None:
+        """A first payment came about by a try whose answer was lost along with the workflow that made it."""
+        before = self.subscription
+        standing = await hands.look(replace(before, agreement_ref=agreement_ref))
+        if standing.latest is not None and standing.latest.outcome is ChargeOutcome.PAID:
+            self.subscription = before.with_try(workflow.now())
+            await self.settle(replace(standing.latest, key=before.next_try_key), cause)
+
+    async def _tell_again(self, standing: Standing, cause: Cause) -> None:
+        """Tell the provider whether to bill on and when to end, should it have it otherwise."""
+        subscription, again = self.subscription, f"/{cause.ref}"
+        wants_hold, wants_end = subscription.wants_hold, mending.wants_end(subscription)
+        told = []
+        if standing.is_held is not None and standing.is_held != wants_hold:
+            await hands.hold(subscription, on=wants_hold, again=again)
+            told.append("to bill nothing for now" if wants_hold else "to bill again")
+        if standing.ends is False and wants_end:
+            await hands.end_at_period_end(subscription, on=True, again=again)
+            told.append("to end with the paid period")
+        is_held = subscription.is_held if standing.is_held is None else wants_hold
+        self.subscription = replace(self.subscription, is_held=is_held)
+        if told:
+            await self.commit(mending.told_again(self.subscription, told, workflow.now(), cause))

@@ -1,0 +1,231 @@
+"""Reconciliation: provider, database and workflow compared page by page, hourly by a Temporal Schedule or by hand."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypedDict
+
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.reconciling import HealRequest, NoteRequest, Page, PageRequest, ReconcileActivities
+    from domain.comparing import Found
+    from domain.names import PAYMENTS_QUEUE, RECORDS_QUEUE
+    from domain.reconciling import Discrepancy, Kind, Outcome
+
+PAGES_PER_RUN = 50
+HEALED_AT_ONCE = 5
+TOO_MANY_LOST = "more workflows are lost than are restored without a word: look why, then run `tenure reconcile --fix`"
+LAST = Priority(priority_key=5)
+"""Whatever else waits for the provider goes first."""
+
+
+class _Options(TypedDict):
+    task_queue: str
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+    priority: Priority
+
+
+PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2))
+COMPARING: _Options = {
+    "task_queue": PAYMENTS_QUEUE,
+    "start_to_close_timeout": timedelta(minutes=3),
+    # Then the next hour's run begins anew.
+    "schedule_to_close_timeout": timedelta(minutes=45),
+    "retry_policy": PATIENT,
+    "priority": LAST,
+}
+HEALING: _Options = COMPARING | {
+    "start_to_close_timeout": timedelta(seconds=45),
+    "schedule_to_close_timeout": timedelta(minutes=3),
+}
+NOTING: _Options = COMPARING | {"task_queue": RECORDS_QUEUE, "start_to_close_timeout": timedelta(seconds=30)}
+
+
+class Stage(StrEnum):
+    """What is looked through, in this order."""
+
+    AGREEMENTS = "agreements"
+    SUBSCRIPTIONS = "subscriptions"
+    MAILS = "mails"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a reconciliation has come to."""
+
+    agreements: int = 0
+    """Compared with a subscription of ours."""
+    subscriptions: int = 0
+    """Compared with their workflows."""
+    not_ours: int = 0
+    under_way: int = 0
+    found: dict[str, dict[str, int]] = field(default_factory=dict)
+    """How many of each kind came to each outcome."""
+
+    def after(self, page: Page, stage: Stage, found: Sequence[Found]) -> "Tally":
+        counts = {kind: dict(outcomes) for kind, outcomes in self.found.items()}
+        for each in found:
+            of_kind = counts.setdefault(each.discrepancy.kind.value, {})
+            of_kind[each.outcome.value] = of_kind.get(each.outcome.value, 0) + 1
+        return Tally(
+            self.agreements + (page.compared if stage is Stage.AGREEMENTS else 0),
+            self.subscriptions + (page.compared if stage is Stage.SUBSCRIPTIONS else 0),
+            self.not_ours + page.not_ours,
+            self.under_way + page.under_way,
+            counts,
+        )
+
+    def count(self, outcome: Outcome) -> int:
+        return sum(outcomes.get(outcome.value, 0) for outcomes in self.found.values())
+
+    def in_words(self) -> str:
+        """One line for an operator."""
+        counts = ", ".join(f"{self.count(outcome)} {outcome}" for outcome in Outcome)
+        compared = f"{self.agreements} agreements and {self.subscriptions} subscriptions compared"
+        return f"{compared}: {counts}; {self.under_way} under way, {self.not_ours} agreements are not ours"
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What to do, and from run to run how far it has come."""
+
+    heals: bool
+    restores_at_most: int | None = None
+    """So many lost workflows are started again; None: all."""
+    stage: Stage = Stage.AGREEMENTS
+    cursor: str | None = None
+    began: datetime | None = None
+    restored: int = 0
+    tally: Tally = field(default_factory=Tally)
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """The end of it: under `run` the table `discrepancies` has each difference."""
+
+    run: str
+    tally: Tally
+
+
+@workflow.defn
+class ReconcileWorkflow:
+    """Looks once through everything; what differs is healed, or listed for an operator."""
+
+    @workflow.init
+    def __init__(self, asked: Reconciliation) -> None:
+        self._stands = asked if asked.began is not None else replace(asked, began=workflow.now())
+
+    @workflow.run
+    async def run(self, _asked: Reconciliation) -> Reconciled:
+        pages = 0
+        while self._stands.stage is not Stage.DONE:
+            if pages >= PAGES_PER_RUN or workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(self._stands)
+            await self._look_through_a_page()
+            pages += 1
+            self._show()
+        await workflow.execute_activity_method(
+            ReconcileActivities.forget_old_findings, **NOTING, summary="Forget what was found a month ago"
+        )
+        return Reconciled(self._run_id, self._stands.tally)
+
+    @workflow.query
+    def so_far(self) -> Reconciled:
+        """What it has come to so far."""
+        return Reconciled(self._run_id, self._stands.tally)
+
+    @property
+    def _run_id(self) -> str:
+        """The same however often it continues as new."""
+        return workflow.info().first_execution_run_id
+
+    async def _look_through_a_page(self) -> None:
+        stands = self._stands
+        page = await self._compare(stands)
+        found = await self._settle(page.found)
+        if found:
+            await workflow.execute_activity_method(
+                ReconcileActivities.note_findings,
+                NoteRequest(self._run_id, tuple(found)),
+                **NOTING,
+                summary=f"Write down {len(found)} differences",
+            )
+        stages = list(Stage)
+        is_last = page.next_cursor is None
+        self._stands = replace(
+            self._stands,
+            stage=stages[stages.index(stands.stage) + 1] if is_last else stands.stage,
+            cursor=page.next_cursor,
+            tally=stands.tally.after(page, stands.stage, found),
+        )
+
+    async def _compare(self, stands: Reconciliation) -> Page:
+        compare: dict[Stage, Callable[..., Any]] = {
+            Stage.AGREEMENTS: ReconcileActivities.compare_agreements,
+            Stage.SUBSCRIPTIONS: ReconcileActivities.compare_subscriptions,
+            Stage.MAILS: ReconcileActivities.compare_mails,
+        }
+        request = PageRequest(stands.cursor, stands.began or workflow.now())
+        page: Page = await workflow.execute_activity_method(
+            compare[stands.stage],
+            request,
+            **COMPARING,
+            summary=f"Compare a page of {stands.stage}",
+        )
+        return page
+
+    async def _settle(self, found: Sequence[Discrepancy]) -> list[Found]:
+        """Heal what can be healed, a few subscriptions side by side, and tell of everything what came of it."""
+        done: list[Found] = []
+        by_subscription: dict[str, list[Discrepancy]] = {}
+        for each in found:
+            if not (self._stands.heals and each.is_healable):
+                done.append(Found(each))
+            elif each.kind is Kind.WORKFLOW_MISSING and not self._may_restore():
+                done.append(Found(each, Outcome.LISTED, TOO_MANY_LOST))
+            else:
+                by_subscription.setdefault(each.subscription, []).append(each)
+        groups = list(by_subscription.values())
+        for start in range(0, len(groups), HEALED_AT_ONCE):
+            healing: list[Coroutine[Any, Any, Sequence[Found]]] = [
+                self._heal(group) for group in groups[start : start + HEALED_AT_ONCE]
+            ]
+            for healed in await asyncio.gather(*healing):
+                done += healed
+        return done
+
+    def _may_restore(self) -> bool:
+        limit = self._stands.restores_at_most
+        if limit is not None and self._stands.restored >= limit:
+            return False
+        self._stands = replace(self._stands, restored=self._stands.restored + 1)
+        return True
+
+    async def _heal(self, found: Sequence[Discrepancy]) -> Sequence[Found]:
+        kinds = ", ".join(sorted({each.kind.value for each in found}))
+        try:
+            return await workflow.execute_activity_method(
+                ReconcileActivities.heal_subscription,
+                HealRequest(self._run_id, tuple(found)),
+                **HEALING,
+                summary=f"Heal {kinds} of {found[0].subscription}",
+            )
+        except ActivityError as error:
+            return [Found(each, Outcome.FAILED, str(error.cause or error)) for each in found]
+
+    def _show(self) -> None:
+        rows = [
+            f"| {kind} | {outcome} | {count} |"
+            for kind, outcomes in sorted(self._stands.tally.found.items())
+            for outcome, count in sorted(outcomes.items())
+        ]
+        table = ["", "| difference | outcome | how many |", "|---|---|---|", *rows] if rows else []
+        workflow.set_current_details("\n".join([self._stands.tally.in_words(), *table]))

@@ -1,0 +1,28 @@
+"""The update by which reconciliation has a subscription put right what differs."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from domain import checks
+    from domain.journal import Cause, CauseKind
+    from workflows.messages import Answer, Reconcile
+    from workflows.turns import TakesTurns
+
+
+class TakesReconciliation(TakesTurns):
+    """The part of the subscription's workflow that reconciliation speaks to."""
+
+    @workflow.update
+    async def reconcile(self, command: Reconcile) -> Answer:
+        """Look at the provider, take over what is new there, tell it again what it does not know."""
+        async with self._turn(command, lambda: checks.check_alive(self._now)) as is_first:
+            if is_first:
+                cause = Cause(CauseKind.RECONCILIATION, command.key, command.actor)
+                await self._course.mend(
+                    cause, unheard_agreement=command.unheard_agreement, writes_again=command.writes_again
+                )
+        return self._answer()
+
+    @reconcile.validator
+    def _validate_reconcile(self, command: Reconcile) -> None:
+        self._validate(command, lambda: checks.check_alive(self._now))

@@ -1,0 +1,77 @@
+"""The Temporal Schedules: the sweep of webhooks every minute, reconciliation every hour."""
+
+from datetime import timedelta
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleState,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+
+from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, sweep_schedule_id
+from workflows.reconcile import ReconcileWorkflow, Reconciliation
+from workflows.sweep import SweepWebhooksWorkflow
+
+SWEEP_EVERY = timedelta(minutes=1)
+RECONCILE_EVERY = timedelta(hours=1)
+RESTORED_WITHOUT_A_WORD = 20
+"""Lost workflows that the hourly run starts again; if more are lost, something is wrong that a person must see."""
+
+
+async def ensure_schedules(client: Client) -> None:
+    """Create the schedules, or bring them up to date; safe to call at every start."""
+    for schedule_id, schedule in ((sweep_schedule_id(), _sweep()), (reconcile_schedule_id(), _reconcile())):
+        try:
+            await client.create_schedule(schedule_id, schedule)
+        except ScheduleAlreadyRunningError:
+            await _renew(client, schedule_id, schedule)
+
+
+async def _renew(client: Client, schedule_id: str, wanted: Schedule) -> None:
+    def renewed(known: ScheduleUpdateInput) -> ScheduleUpdate:
+        """The wanted schedule, still paused if an operator has paused it."""
+        wanted.state = known.description.schedule.state
+        return ScheduleUpdate(wanted)
+
+    await client.get_schedule_handle(schedule_id).update(renewed)
+
+
+def _sweep() -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            SweepWebhooksWorkflow.run,
+            id=sweep_schedule_id(),
+            task_queue=LIFECYCLE_QUEUE,
+            execution_timeout=timedelta(minutes=10),
+            static_summary="Deliver webhooks that could not be delivered when they came",
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=SWEEP_EVERY)]),
+        # After an outage one sweep does the work of all that were missed.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=SWEEP_EVERY),
+        state=ScheduleState(note="Run it by hand with Trigger; nothing is delivered twice."),
+    )
+
+
+def _reconcile() -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            ReconcileWorkflow.run,
+            Reconciliation(heals=True, restores_at_most=RESTORED_WITHOUT_A_WORD),
+            id=reconcile_schedule_id(),
+            task_queue=LIFECYCLE_QUEUE,
+            execution_timeout=timedelta(hours=12),
+            static_summary="Compare the payment provider, the database and the workflows, and heal what differs",
+        ),
+        # Not at the full hour, when renewals and much else fall due.
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILE_EVERY, offset=timedelta(minutes=37))]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=RECONCILE_EVERY),
+        state=ScheduleState(note="Run it by hand with Trigger, or `tenure reconcile --fix`."),
+    )
