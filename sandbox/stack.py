@@ -242,8 +242,8 @@ def _worker_parts(
         inbox=InboxActivities(
             Delivery(ground.client, Inbox(ground.engine), subscriptions, payments.customer_of_charge, afterwards)
         ),
-        # A life that is restored has a clock of its own, like all others.
-        reconciling=reconciling(ground.client, ground.engine, payments, policy, starter=starter),
+        # A life that is restored has a clock of its own, like all others; nothing is in flight for long here.
+        reconciling=reconciling(ground.client, ground.engine, payments, policy, starter=starter, between_looks=0.2),
     )
 
 

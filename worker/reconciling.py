@@ -11,7 +11,7 @@ from domain.ports import Agreements, Payments
 from storage.reconciling import Reconciliations
 from storage.records import PostgresRecords
 from workflows.healing import Healer
-from workflows.inspecting import Inspection
+from workflows.inspecting import A_MOMENT, Inspection
 from workflows.post import TemporalPost
 from workflows.restoring import Restorer
 from workflows.stuck_mails import StuckMailsInspection
@@ -22,7 +22,13 @@ class Provider(Payments, Agreements, Protocol):
 
 
 def reconciling(
-    client: Client, engine: AsyncEngine, provider: Provider, policy: Policy | None, *, starter: Client | None = None
+    client: Client,
+    engine: AsyncEngine,
+    provider: Provider,
+    policy: Policy | None,
+    *,
+    starter: Client | None = None,
+    between_looks: float = A_MOMENT,
 ) -> ReconcileActivities:
     """The activities of reconciliation.
 
@@ -32,10 +38,11 @@ def reconciling(
         provider: who moves the money.
         policy: for lost workflows of whose own policy nothing is left.
         starter: with which lost workflows are started again, if not with *client*.
+        between_looks: seconds in which what is in flight arrives.
 
     """
     ours = Reconciliations(engine)
-    inspection = Inspection(client, provider, ours)
+    inspection = Inspection(client, provider, ours, between_looks=between_looks)
     restorer = Restorer(starter or client, policy)
     healer = Healer(client, inspection, restorer, ours, provider, PostgresRecords(engine), TemporalPost(client))
     return ReconcileActivities(inspection, StuckMailsInspection(client, ours), healer, ours)

@@ -52,7 +52,10 @@ class _Suspect:
 class Inspection:
     """Compares. A difference counts only when it is there at two looks, a moment apart, while nothing is going on."""
 
-    def __init__(self, client: Client, agreements: Agreements, ours: Comparison) -> None:
+    def __init__(
+        self, client: Client, agreements: Agreements, ours: Comparison, *, between_looks: float = A_MOMENT
+    ) -> None:
+        self._between_looks = between_looks
         self._client = client
         self._agreements = agreements
         self._ours = ours
@@ -114,7 +117,7 @@ class Inspection:
     async def _second_look(self, suspects: Sequence[_Suspect]) -> tuple[tuple[Discrepancy, ...], int]:
         if not suspects:
             return (), 0
-        await asyncio.sleep(A_MOMENT)
+        await asyncio.sleep(self._between_looks)
         found: list[Discrepancy] = []
         under_way = 0
         for suspect in suspects:
