@@ -127,14 +127,23 @@ class MigrateSettings(DatabaseSettings, TemporalSettings):
     """What `tenure migrate` and `tenure policy migrate` need."""
 
 
-class ApiSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
+class OfferSettings(Settings):
+    """What is for sale, and how subscriptions to it are dealt with."""
+
+    catalog: ExistingFile = Field(description="the file with the plans, as catalogs/manufacturing.yaml")
+    policy: ExistingFile = Field(description="the file with the policy, as catalogs/policy.yaml")
+
+
+class ImportSettings(OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings):
+    """What `tenure import` needs."""
+
+
+class ApiSettings(SiteSettings, OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings):
     """What `tenure api` needs."""
 
     stripe_webhook_secrets: WebhookSecrets = Field(
         description="the signing secret of the webhook endpoint at Stripe, whsec_...; several with commas between"
     )
-    catalog: ExistingFile = Field(description="the file with the plans, as catalogs/manufacturing.yaml")
-    policy: ExistingFile = Field(description="the file with the policy, as catalogs/policy.yaml")
     api_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
     api_port: int = Field(default=8000, ge=1, le=65535)
 
@@ -166,6 +175,7 @@ class Process(StrEnum):
     KEYS = "tenure keys"
     CATALOG = "tenure catalog push"
     POLICY = "tenure policy migrate"
+    IMPORT = "tenure import"
     DOCTOR = "tenure doctor"
 
 
@@ -176,6 +186,7 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.KEYS: DatabaseSettings,
     Process.CATALOG: StripeSettings,
     Process.POLICY: MigrateSettings,
+    Process.IMPORT: ImportSettings,
     Process.DOCTOR: EverySetting,
 }
 
@@ -199,6 +210,8 @@ def load_settings(process: Literal[Process.MIGRATE, Process.POLICY], env_file: P
 def load_settings(process: Literal[Process.KEYS], env_file: Path = ...) -> DatabaseSettings: ...
 @overload
 def load_settings(process: Literal[Process.CATALOG], env_file: Path = ...) -> StripeSettings: ...
+@overload
+def load_settings(process: Literal[Process.IMPORT], env_file: Path = ...) -> ImportSettings: ...
 @overload
 def load_settings(process: Literal[Process.DOCTOR], env_file: Path = ...) -> EverySetting: ...
 @overload

@@ -1,11 +1,19 @@
 """What is for sale: plans, their prices and add-ons."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain.errors import Malformed
 from domain.money import Money
+
+_LOOKUP_KEY = re.compile(r"[a-z][a-z0-9_]*_(?:month|year)_v[0-9]+")
+
+
+def is_lookup_key(name: str) -> bool:
+    """Whether a price is named as catalogs name theirs; any other name is its id at the provider."""
+    return _LOOKUP_KEY.fullmatch(name) is not None
 
 
 class Interval(StrEnum):
@@ -45,6 +53,7 @@ class Item:
     """One line of an agreement with the payment provider."""
 
     lookup_key: str
+    """The catalog's name for the price; of one that is not the catalog's, its id at the provider."""
     quantity: int
 
 
