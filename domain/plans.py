@@ -23,6 +23,13 @@ class Interval(StrEnum):
     YEAR = "year"
 
 
+class TaxBehavior(StrEnum):
+    """Whether prices hold the tax already."""
+
+    EXCLUSIVE = "exclusive"
+    INCLUSIVE = "inclusive"
+
+
 @dataclass(frozen=True)
 class AddOn:
     """Something sold by the unit on top of a plan: one user, one plant, one gigabyte."""
@@ -80,6 +87,8 @@ class Catalog:
     currency: str
     plans: Mapping[str, Plan]
     add_ons: Mapping[str, AddOn] = field(default_factory=dict)
+    tax_behavior: TaxBehavior | None = None
+    """None: nothing is said of tax, and whatever the provider has is left."""
 
     def lookup_key(self, code: str, interval: Interval) -> str:
         """The name under which the provider knows a price: one per product, code, interval and version."""

@@ -146,7 +146,10 @@ async def test_what_cannot_be_carried_on_is_skipped_with_every_reason(elsewhere:
 
 async def test_a_customer_comes_with_all_that_is_known_of_them(elsewhere: Elsewhere, product: Product) -> None:
     name = a_name("named")
-    more: dict[str, Any] = {"preferred_locales": ["de-AT"], "metadata": {"external_id": name, "timezone": "Europe/Berlin"}}
+    more: dict[str, Any] = {
+        "preferred_locales": ["de-AT"],
+        "metadata": {"external_id": name, "timezone": "Europe/Berlin"},
+    }
     customer = await elsewhere.customer(name, **more)
     agreement = await elsewhere.subscribes(customer, await elsewhere.price_of_ours(STARTER))
 
