@@ -25,11 +25,12 @@ from configuration.features import (
     declared,
     in_words,
 )
-from configuration.prices import DECIMALS, MAX_AMOUNT, Discount, amount_of, written
+from configuration.prices import Discount, amount_of, written
 from configuration.validation import Faults, Strict, check, shown
 from configuration.yaml_source import Problem, Tree, did_you_mean, read
+from domain.currencies import DECIMALS, MAX_AMOUNT
 from domain.money import Money
-from domain.plans import AddOn, Catalog, Interval, Plan
+from domain.plans import AddOn, Catalog, Interval, Plan, TaxBehavior
 
 FREE = "free"
 """Said outright, so that no plan is given away because its prices were forgotten."""
@@ -140,6 +141,7 @@ class _CatalogEntry(Strict):
     product: _Code
     version: Annotated[int, Field(ge=1)]
     currency: Annotated[str, BeforeValidator(_is_currency)]
+    tax_behavior: Annotated[TaxBehavior, Field(strict=False)] | None = None
     annual_discount: _Discount | None = None
     features: dict[_Code, Feature] = Field(default_factory=dict)
     plans: Annotated[dict[_Code, _PlanEntry], Field(min_length=1)]
@@ -218,11 +220,12 @@ def _built(entry: _CatalogEntry) -> Catalog:
         for code, plan in entry.plans.items()
     }
     add_ons = {code: AddOn(code, one.name, _prices(one.prices, entry)) for code, one in entry.add_ons.items()}
-    return Catalog(entry.product, entry.version, entry.currency, plans, add_ons)
+    return Catalog(entry.product, entry.version, entry.currency, plans, add_ons, entry.tax_behavior)
 
 
 def _summary(catalog: Catalog, entry: _CatalogEntry) -> Iterator[str]:
-    yield f"{catalog.product}, version {catalog.version}, prices in {catalog.currency.upper()}"
+    tax = f", tax {catalog.tax_behavior}" if catalog.tax_behavior is not None else ""
+    yield f"{catalog.product}, version {catalog.version}, prices in {catalog.currency.upper()}{tax}"
     yield "Plans"
     for code, plan in catalog.plans.items():
         trial = "" if plan.trial_days is None else f", {plan.trial_days} days of trial"

@@ -28,7 +28,6 @@ from domain.errors import TenureError
 
 PREFIX = "TENURE_"
 ENV_FILE = Path(".env")
-_POLICY = "the file with the policy, as catalogs/policy.yaml"
 
 
 class SettingsError(TenureError):
@@ -56,6 +55,8 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+_POLICY = "the file with the policy, as catalogs/policy.yaml"
 
 
 def _fits_credentials(tls: bool, info: ValidationInfo) -> bool:
@@ -128,14 +129,23 @@ class MigrateSettings(DatabaseSettings, TemporalSettings):
     """What `tenure migrate`, `tenure policy migrate` and `tenure reconcile` need."""
 
 
-class ApiSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
+class OfferSettings(Settings):
+    """What is for sale, and how subscriptions to it are dealt with."""
+
+    catalog: ExistingFile = Field(description="the file with the plans, as catalogs/manufacturing.yaml")
+    policy: ExistingFile = Field(description=_POLICY)
+
+
+class ImportSettings(OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings):
+    """What `tenure import` needs."""
+
+
+class ApiSettings(SiteSettings, OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings):
     """What `tenure api` needs."""
 
     stripe_webhook_secrets: WebhookSecrets = Field(
         description="the signing secret of the webhook endpoint at Stripe, whsec_...; several with commas between"
     )
-    catalog: ExistingFile = Field(description="the file with the plans, as catalogs/manufacturing.yaml")
-    policy: ExistingFile = Field(description=_POLICY)
     api_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
     api_port: int = Field(default=8000, ge=1, le=65535)
 
@@ -173,6 +183,7 @@ class Process(StrEnum):
     CATALOG = "tenure catalog push"
     POLICY = "tenure policy migrate"
     RECONCILE = "tenure reconcile"
+    IMPORT = "tenure import"
     DOCTOR = "tenure doctor"
 
 
@@ -184,6 +195,7 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.CATALOG: StripeSettings,
     Process.POLICY: MigrateSettings,
     Process.RECONCILE: MigrateSettings,
+    Process.IMPORT: ImportSettings,
     Process.DOCTOR: EverySetting,
 }
 
@@ -209,6 +221,8 @@ def load_settings(
 def load_settings(process: Literal[Process.KEYS], env_file: Path = ...) -> DatabaseSettings: ...
 @overload
 def load_settings(process: Literal[Process.CATALOG], env_file: Path = ...) -> StripeSettings: ...
+@overload
+def load_settings(process: Literal[Process.IMPORT], env_file: Path = ...) -> ImportSettings: ...
 @overload
 def load_settings(process: Literal[Process.DOCTOR], env_file: Path = ...) -> EverySetting: ...
 @overload

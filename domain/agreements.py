@@ -39,6 +39,8 @@ class AgreedItem:
     """day, week, month or year."""
     interval_count: int = 1
     product_ref: str = ""
+    is_sold: bool = True
+    """Whether a new agreement could be made about its price."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What is for sale: plans, their prices and add-ons."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,12 +8,26 @@ from enum import StrEnum
 from domain.errors import Malformed
 from domain.money import Money
 
+_LOOKUP_KEY = re.compile(r"[a-z][a-z0-9_]*_(?:month|year)_v[0-9]+")
+
+
+def is_lookup_key(name: str) -> bool:
+    """Whether a price is named as catalogs name theirs; any other name is its id at the provider."""
+    return _LOOKUP_KEY.fullmatch(name) is not None
+
 
 class Interval(StrEnum):
     """How often a subscription is billed."""
 
     MONTH = "month"
     YEAR = "year"
+
+
+class TaxBehavior(StrEnum):
+    """Whether prices hold the tax already."""
+
+    EXCLUSIVE = "exclusive"
+    INCLUSIVE = "inclusive"
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,7 @@ class Item:
     """One line of an agreement with the payment provider."""
 
     lookup_key: str
+    """The catalog's name for the price; of one that is not the catalog's, its id at the provider."""
     quantity: int
 
 
@@ -71,6 +87,8 @@ class Catalog:
     currency: str
     plans: Mapping[str, Plan]
     add_ons: Mapping[str, AddOn] = field(default_factory=dict)
+    tax_behavior: TaxBehavior | None = None
+    """None: nothing is said of tax, and whatever the provider has is left."""
 
     def lookup_key(self, code: str, interval: Interval) -> str:
         """The name under which the provider knows a price: one per product, code, interval and version."""

@@ -157,6 +157,21 @@ class Agreements(Protocol):
         ...
 
 
+class Handover(Protocol):
+    """What a take-over needs of the provider besides the agreement.
+
+    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    """
+
+    async def card_of_agreement(self, agreement_ref: str) -> Card | None:
+        """What the provider charges for an agreement: its own card, else the customer's."""
+        ...
+
+    async def make_default(self, customer_ref: str, card_ref: str, *, key: str) -> None:
+        """Have a card that the customer has given be the one that is charged for whatever has none of its own."""
+        ...
+
+
 @dataclass(frozen=True)
 class QueuedMail:
     """A mail that has been written down and waits to be sent."""

@@ -6,6 +6,7 @@ import stripe
 
 from domain.errors import GatewayRefused
 from domain.payments import Charge, ChargeOutcome
+from domain.plans import is_lookup_key
 from gateways import stripe_shapes as shapes
 from gateways.stripe_errors import translated
 
@@ -22,6 +23,9 @@ class StripeAccount:
         self._prices: dict[str, str] = {}
 
     async def _price(self, lookup_key: str) -> str:
+        """The id of a price that is for sale; what is no name of a catalog's is such an id already."""
+        if not is_lookup_key(lookup_key):
+            return lookup_key
         known = self._prices.get(lookup_key)
         if known is not None:
             return known

@@ -23,6 +23,25 @@ STATES: Mapping[str, AgreementState] = {
 }
 """Any other (`unpaid`, `paused`, what may come) has been stopped."""
 
+SMALLEST_CHARGES: Mapping[str, int] = {
+    **dict.fromkeys(("usd", "aud", "brl", "cad", "chf", "eur", "inr", "jpy", "nzd", "sgd"), 50),
+    "aed": 200,
+    "bgn": 100,
+    "czk": 1500,
+    "dkk": 250,
+    "gbp": 30,
+    "hkd": 400,
+    "huf": 17500,
+    "mxn": 1000,
+    "myr": 200,
+    "nok": 300,
+    "pln": 200,
+    "ron": 200,
+    "sek": 300,
+    "thb": 1000,
+}
+"""In minor units (docs.stripe.com/currencies); less is kept for later bills, and no period would ever be paid."""
+
 
 class StripeAgreements(StripeAccount):
     """What there is of subscriptions at Stripe."""
@@ -102,10 +121,26 @@ def _item(found: dict[str, Any]) -> AgreedItem:
         interval=recurring.get("interval") or "",
         interval_count=recurring.get("interval_count") or 1,
         product_ref=shapes.id_of(price.get("product")),
+        is_sold=price.get("active") is not False,
     )
 
 
 def _hindrances(found: dict[str, Any]) -> Iterator[str]:
+    yield from _of_collection(found)
+    items = found["items"]
+    prices = [each["price"] for each in items["data"]]
+    if items.get("has_more"):
+        yield "it has more items than a page shows"
+    if any((price.get("recurring") or {}).get("usage_type") == "metered" for price in prices):
+        yield "an item is billed by use"
+    if any(price.get("unit_amount") is None for price in prices):
+        yield "an item has no fixed price"
+    total = sum((each["price"].get("unit_amount") or 0) * (each.get("quantity") or 0) for each in items["data"])
+    if 0 < total < SMALLEST_CHARGES.get(found.get("currency") or "", 0):
+        yield "a period costs less than Stripe charges at once"
+
+
+def _of_collection(found: dict[str, Any]) -> Iterator[str]:
     if found.get("collection_method") == "send_invoice":
         yield "its bills are sent, not charged to a card"
     if found.get("schedule"):
@@ -116,9 +151,7 @@ def _hindrances(found: dict[str, Any]) -> Iterator[str]:
         yield "it has a discount"
     if found.get("on_behalf_of") or found.get("transfer_data"):
         yield "its money goes to a connected account"
-    if found["items"].get("has_more"):
-        yield "it has more items than a page shows"
-    if any((each["price"].get("recurring") or {}).get("usage_type") == "metered" for each in found["items"]["data"]):
-        yield "an item is billed by use"
-    if any(each["price"].get("unit_amount") is None for each in found["items"]["data"]):
-        yield "an item has no fixed price"
+    if found.get("default_source"):
+        yield "its card is a source, of the older kind: have the customer give it again"
+    if found.get("status") == "trialing" and (found.get("automatic_tax") or {}).get("enabled"):
+        yield "Stripe works out its tax, and a trial of ours would be converted without"

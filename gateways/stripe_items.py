@@ -1,6 +1,6 @@
 """From what an agreement is to be about to the items of a Stripe subscription."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from domain.plans import Item
@@ -15,8 +15,8 @@ class StripeItems(StripeAccount):
 
         What is there already keeps its price, even one that is not sold any more.
         """
-        held = {_lookup_key(each): each["id"] for each in agreement["items"]["data"]}
         keys = {item.lookup_key for item in wanted}
+        held = {_name(each, keys): each["id"] for each in agreement["items"]["data"]}
         spare = [reference for key, reference in held.items() if key not in keys]
         changes: list[dict[str, Any]] = []
         for item in wanted:
@@ -29,6 +29,10 @@ class StripeItems(StripeAccount):
         return [*changes, *({"id": reference, "deleted": True} for reference in spare)]
 
 
-def _lookup_key(item: dict[str, Any]) -> str:
-    """The item's lookup key; one that its price has lost to another names nothing that could be wanted."""
-    return item["price"].get("lookup_key") or f"none/{item['id']}"
+def _name(item: dict[str, Any], wanted: Collection[str]) -> str:
+    """By which name an item is wanted: its price's id, as of what was taken over, else its lookup key.
+
+    One that its price has lost to another names nothing that could be wanted.
+    """
+    price = item["price"]
+    return str(price["id"] if price["id"] in wanted else price.get("lookup_key") or f"none/{item['id']}")

@@ -215,6 +215,18 @@ async def end_agreement(subscription: Subscription) -> None:
     )
 
 
+async def end_trial_elsewhere(subscription: Subscription, within: timedelta) -> None:
+    """End an agreement that is in a trial of the provider's; asked for no later than *within*, while it is one."""
+    key = f"{subscription.id}/end/{subscription.agreement_ref}"
+    await workflow.execute_activity_method(
+        PaymentActivities.end,
+        EndRequest(subscription.agreement_ref, "", key),
+        **PAYMENTS,
+        schedule_to_close_timeout=within,
+        summary="End the provider's trial: it goes on here",
+    )
+
+
 def _switch_key(subscription: Subscription, name: str, *, on: bool) -> str:
     """On and off can be asked for at the same sequence: what is on was written down before, what is off is after."""
     return f"{subscription.id}/{name}/{'on' if on else 'off'}/{subscription.sequence}"

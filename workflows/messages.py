@@ -31,6 +31,8 @@ class Life:
     """The latest entries of the journal, for the workflow's details."""
     allow_another_trial: bool = False
     """An operator lets a customer begin who had a trial before."""
+    adopted: bool = False
+    """It was begun elsewhere and is carried on here: an agreement that is billed, or a trial."""
 
 
 @dataclass(frozen=True)

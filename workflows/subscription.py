@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.news import Hint, is_worth_a_look
     from domain.payments import ChargeOutcome
     from domain.subscription import Subscription
-    from workflows import hands
+    from workflows import adopting, hands
     from workflows.changes import DECLINED
     from workflows.commands import TakesCommands
     from workflows.course import Course
@@ -85,6 +85,10 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
         """Sign up: the card first, so that a refused one leaves nothing behind; then the first step is written."""
         cause = Cause(CauseKind.COMMAND, life.sign_up_key, life.signed_up_by)
         try:
+            if life.adopted:
+                await adopting.adopt(self._course, cause)
+                self._is_born = True
+                return
             if life.payment_method is not None:
                 wallet = await hands.put_card(self._now, life.payment_method, f"{self._now.id}/sign-up")
                 self._course.subscription = replace(self._now, customer_ref=wallet.customer_ref, card=wallet.card)

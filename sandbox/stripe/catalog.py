@@ -63,6 +63,7 @@ PRICE_UPDATE = Shape(
         "transfer_lookup_key": FLAG,
         "metadata": METADATA,
         "nickname": Clearable(TEXT),
+        "tax_behavior": Text("exclusive", "inclusive", "unspecified"),
     }
 )
 PRICE_LIST = Shape(
@@ -205,6 +206,11 @@ def retrieve_price(world: World, ids: Params, _params: Params) -> Object:
 
 def update_price(world: World, ids: Params, params: Params) -> Object:
     price = world.named("price", ids["price"], param="price")
+    if price["tax_behavior"] not in ("unspecified", params.get("tax_behavior", price["tax_behavior"])):
+        raise invalid(
+            "You cannot change the `tax_behavior` of a price once it has been set to `inclusive` or `exclusive`.",
+            param="tax_behavior",
+        )
     _take_lookup_key(world, price, params)
     _apply(price, {name: value for name, value in params.items() if name != "lookup_key"})
     return world.store.save(price)

@@ -9,13 +9,14 @@ from typing import NoReturn
 from cyclopts import App
 
 from domain.errors import TenureError
-from tenure.cli import files, mails, production, reconcile
+from tenure.cli import files, importing, mails, production, reconcile
 
 
 def build_app() -> App:
     """The command line; a production install, which lacks the sandbox's servers, has no commands for it."""
     app = App(name="tenure", help="Runs the life of every subscription.", version_flags=["--version"])
     files.register(app)
+    importing.register(app)
     mails.register(app)
     production.register(app)
     reconcile.register(app)

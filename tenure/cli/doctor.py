@@ -120,7 +120,7 @@ async def _stripe(settings: EverySetting) -> str:
         missing = await push(client, catalog, dry_run=True)
     if missing:
         raise GatewayUnavailable(
-            f"{len(missing)} products and prices are missing, first {missing[0]};"
+            f"{len(missing)} products and prices are missing or differ, first {missing[0]};"
             f" run `tenure catalog push {settings.catalog}`"
         )
     return f"all prices of {catalog.product} are there"

@@ -37,9 +37,9 @@ def check_one_policy(file: Path) -> None:
 
 
 def push(
-    file: Path, *, dry_run: Annotated[bool, Parameter(help="only tell what is missing", negative="")] = False
+    file: Path, *, dry_run: Annotated[bool, Parameter(help="only tell what would be done", negative="")] = False
 ) -> None:
-    """Make the catalog's products and prices at Stripe; safe to repeat, nothing there is changed."""
+    """Bring the catalog's products and prices to Stripe; safe to repeat, no price there is ever changed."""
     asyncio.run(_push(load_catalog(file), dry_run=dry_run))
 
 
@@ -48,6 +48,6 @@ async def _push(catalog: Catalog, *, dry_run: bool) -> None:
     async with connected(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base) as stripe:
         made = await push_to_stripe(stripe, catalog, dry_run=dry_run)
     for line in made:
-        print(f"{'missing' if dry_run else 'made'}: {line}")
+        print(f"{'would make' if dry_run else 'made'}: {line}")
     if not made:
         print("Stripe has all of it already.")

@@ -7,7 +7,7 @@ import pytest
 from configuration.catalog_file import check_catalog, load_catalog
 from configuration.yaml_source import ConfigurationError
 from domain.money import Money
-from domain.plans import Interval
+from domain.plans import Interval, TaxBehavior
 from tests.configuration.conftest import Written
 
 GOOD = """\
@@ -50,6 +50,11 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         "currency: usd",
         "currency: usdd",
         "3: currency: must be a currency's code in lower case, as usd; did you mean 'usd'?",
+    ),
+    "a tax there is not": (
+        "currency: usd",
+        "currency: usd\ntax_behavior: included",
+        "4: tax_behavior: must be 'exclusive' or 'inclusive', not 'included'",
     ),
     "a discount without percent": (
         "10%",
@@ -272,6 +277,15 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(written: Written
 def test_a_file_that_is_a_list_is_no_catalog(written: Written) -> None:
     with pytest.raises(ConfigurationError, match=r"^file\.yaml:1: must be keys with values, not a list$"):
         load_catalog(written("- product: shop\n"))
+
+
+@pytest.mark.parametrize("tax", TaxBehavior)
+def test_a_catalog_may_say_whether_tax_is_in_its_prices(written: Written, tax: TaxBehavior) -> None:
+    file = written(GOOD.replace("currency: usd", f"currency: usd\ntax_behavior: {tax}"))
+
+    assert load_catalog(file).tax_behavior is tax
+    assert check_catalog(file).startswith(f"shop, version 1, prices in USD, tax {tax}")
+    assert load_catalog(written(GOOD)).tax_behavior is None
 
 
 def test_a_catalog_without_plans_sells_nothing_and_is_refused(written: Written) -> None:

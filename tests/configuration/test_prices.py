@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configuration.prices import DECIMALS, Discount, amount_of, written
+from configuration.prices import Discount, amount_of, written
+from domain.currencies import DECIMALS
 from domain.money import Money
 from gateways.mail_formats import DEFAULT_EXPONENT, EXPONENTS
 

@@ -41,6 +41,13 @@ NEEDS: dict[Process, set[str]] = {
     Process.KEYS: {"TENURE_DATABASE_URL"},
     Process.CATALOG: {"TENURE_STRIPE_API_KEY"},
     Process.POLICY: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS"},
+    Process.IMPORT: {
+        "TENURE_DATABASE_URL",
+        "TENURE_TEMPORAL_ADDRESS",
+        "TENURE_STRIPE_API_KEY",
+        "TENURE_CATALOG",
+        "TENURE_POLICY",
+    },
     Process.DOCTOR: set(GOOD),
 }
 

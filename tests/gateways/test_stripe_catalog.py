@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import stripe
 from configuration.catalog_file import load_catalog
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.money import Money
-from domain.plans import Catalog, Interval, Plan
-from gateways.stripe_catalog import offers, push
+from domain.plans import Catalog, Interval, Item, Plan, TaxBehavior
+from gateways.stripe_catalog import push
+from gateways.stripe_offers import offers
 from sandbox.stripe import StripeSimulator
-from tests.gateways.till import CATALOG, STARTER, Till, Wire
+from tests.gateways.till import CATALOG, STARTER, USERS, Till, Wire
 
 MANUFACTURING = load_catalog(Path(__file__).parents[2] / "catalogs" / "manufacturing.yaml")
 PUSHED = [
@@ -160,3 +162,113 @@ async def test_pushes_at_the_same_time_make_everything_once(
     assert any(isinstance(answer, list) for answer in answers)
     assert await push(client, CATALOG) == []
     assert len(await prices(client)) == len(await products(client)) == 2
+
+
+# ── Tax, names, and what cannot be ──
+
+
+async def test_tax_is_part_of_a_new_price(client: stripe.StripeClient) -> None:
+    done = await push(client, replace(CATALOG, tax_behavior=TaxBehavior.EXCLUSIVE))
+
+    assert "price shop_starter_month_v1: 4900 usd, tax exclusive" in done
+    assert {price["tax_behavior"] for price in (await prices(client)).values()} == {"exclusive"}
+
+
+async def test_tax_is_told_once_where_nothing_was_said_and_never_changed(client: stripe.StripeClient) -> None:
+    await push(client, CATALOG)
+    exclusive = replace(CATALOG, tax_behavior=TaxBehavior.EXCLUSIVE)
+
+    would = await push(client, exclusive, dry_run=True)
+    done = await push(client, exclusive)
+
+    assert would == done
+    assert "price shop_starter_month_v1: its tax becomes exclusive, once and for all" in done
+    assert await push(client, exclusive) == []
+    assert await push(client, CATALOG) == [], "a catalog that says nothing of tax leaves it"
+    with pytest.raises(GatewayRefused, match=r"tax exclusive, the catalog says inclusive.*version") as refused:
+        await push(client, replace(CATALOG, tax_behavior=TaxBehavior.INCLUSIVE))
+    assert refused.value.code == "price_in_use"
+
+
+async def test_a_product_takes_the_catalogs_name_there_and_back(client: stripe.StripeClient) -> None:
+    await push(client, CATALOG)
+    before = await prices(client)
+    named = {"starter": replace(CATALOG.plans["starter"], name="Basic")}
+
+    done = await push(client, replace(CATALOG, plans=named))
+    assert done == ["product shop_starter: its name 'Starter' becomes 'Basic'"]
+    assert (await products(client))["shop_starter"] == "Basic"
+
+    await push(client, CATALOG)
+    assert (await products(client))["shop_starter"] == "Starter"
+    assert await prices(client) == before
+
+
+async def test_prices_are_looked_up_ten_at_a_time(client: stripe.StripeClient, wire: Wire) -> None:
+    await push(client, MANUFACTURING)
+    before = len(wire.calls)
+
+    await push(client, MANUFACTURING)
+
+    assert [(method, path) for method, path, _ in wire.calls[before:]] == [
+        ("GET", "/v1/products"),
+        ("GET", "/v1/prices"),
+        ("GET", "/v1/prices"),
+    ]
+
+
+async def test_all_that_is_in_the_way_is_told_at_once_and_nothing_is_done(client: stripe.StripeClient) -> None:
+    await push(client, CATALOG)
+    await client.v1.products.update_async("shop_users", {"active": False})
+    before = await prices(client)
+    more = replace(sold_at(5900), add_ons={**CATALOG.add_ons, "plants": CATALOG.add_ons["users"]})
+
+    with pytest.raises(GatewayRefused) as refused:
+        await push(client, more)
+
+    assert refused.value.code == "catalog_refused"
+    assert "2 things are in the way" in refused.value.message
+    assert "under shop_starter_month_v1" in refused.value.message
+    assert "archived the product shop_users" in refused.value.message
+    assert await prices(client) == before
+
+
+@pytest.mark.parametrize(
+    ("catalog", "told"),
+    [
+        (sold_at(100_000_000), "costs 100000000"),
+        (sold_at(0), "costs 0"),
+        (sold_at(4900, currency="kwd"), "in 'kwd', which is no currency of none or two decimals"),
+        (sold_at(4900, currency="xyz"), "in 'xyz'"),
+        (replace(CATALOG, product="s" * 190), "is longer than 200 characters"),
+        (replace(CATALOG, product="shop and more"), "has other characters than letters"),
+        (replace(CATALOG, plans={"starter": replace(CATALOG.plans["starter"], name="S" * 251)}), "longer than 250"),
+    ],
+)
+async def test_what_stripe_could_not_have_is_refused_before_it_is_asked(
+    client: stripe.StripeClient, wire: Wire, catalog: Catalog, told: str
+) -> None:
+    with pytest.raises(GatewayRefused, match=told) as refused:
+        await push(client, catalog)
+
+    assert refused.value.code == "unrepresentable"
+    assert wire.calls == []
+
+
+async def test_who_subscribed_before_a_version_was_raised_keeps_their_price(till: Till) -> None:
+    wallet, begun = await till.sold()
+    dearer = replace(CATALOG, version=2, plans=sold_at(5900).plans)
+    await push(till.client, dearer)
+
+    await till.renew()
+    await till.payments.change(begun.agreement_ref, (STARTER, USERS), datetime.now(UTC), key="change")
+
+    (agreement,) = await till.agreements(wallet)
+    kept = {item["price"]["lookup_key"]: item["price"]["unit_amount"] for item in agreement["items"]["data"]}
+    assert kept == {"shop_starter_month_v1": 4900, "shop_users_month_v1": 500}
+    await till.renew()
+    bills = await till.bills(wallet)
+    assert [bill["total"] for bill in bills if bill["billing_reason"] == "subscription_cycle"] == [4900, 6400]
+    other = await till.begin(await till.wallet("bob"), "bob/charge/1", (Item("shop_starter_month_v2", 1),))
+    assert other.invoice is not None
+    assert other.invoice.amount == 5900

@@ -2,13 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from temporalio.client import Client
 
 from domain.policy import DEFAULT_POLICY, TrialPolicy
 from sandbox.product import Product, RefusedError
 from tenure.cli.policies import move_to
+from tests.harness.elsewhere import Elsewhere
 from tests.harness.lives import A_MINUTE, Life
 
 Play = Callable[[Product], Awaitable[None]]
@@ -186,6 +188,26 @@ async def moved(product: Product) -> None:
     await move_to(client, life.id, replace(DEFAULT_POLICY, version="a third"))
     await life.live(timedelta(days=50))
 
+
+async def taken_over(product: Product, folder: Path) -> None:
+    """Agreements that were made elsewhere: one that is paid, and a trial."""
+    async with Elsewhere.at(product.addresses, folder) as elsewhere:
+        price = await elsewhere.price(3900)
+        plans = {price: "starter"}
+        agreement = await elsewhere.subscriber("kept-adopted", price)
+        adopted = await elsewhere.adopted(product, "kept-adopted", agreement, plans)
+        await adopted.live_until_declined("insufficient_funds")
+        await adopted.command("cancel", at="now")
+        ends_at = int((datetime.now(UTC) + timedelta(days=5)).timestamp())
+        trial = await elsewhere.subscriber("kept-adopted-trial", price, trial_end=ends_at)
+        converted = await elsewhere.adopted(product, "kept-adopted-trial", trial, plans)
+        await converted.live_until_converted()
+        await converted.command("cancel", at="now")
+
+
+PlayElsewhere = Callable[[Product, Path], Awaitable[None]]
+TAKEN_OVER: tuple[PlayElsewhere, ...] = (taken_over,)
+"""These begin at the provider, beside a stack that keeps its secrets in a folder."""
 
 LIVES: tuple[Play, ...] = (
     checkout,

@@ -10,8 +10,9 @@ import logging
 import socket
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from temporalio.client import Client, WorkflowExecution
@@ -20,14 +21,15 @@ from domain.names import sweep_schedule_id
 from sandbox.product import Product
 from sandbox.stack import Options, running
 from tests.harness.lives import CATALOG, POLICY
-from tests.replay.lives import LIVES, Play
+from tests.replay.lives import LIVES, TAKEN_OVER, Play, PlayElsewhere
 
 HISTORIES = Path(__file__).parent / "histories"
 NAMES_OF_MACHINES = frozenset({"identity", "stackTrace", "binaryChecksum", "deploymentName"})
+ALL: list[Play | PlayElsewhere] = [*LIVES, *TAKEN_OVER]
 KEPT = ("SubscriptionWorkflow", "MailWorkflow", "SweepWebhooksWorkflow")
 
 
-async def record(lives: list[Play]) -> list[Path]:
+async def record(lives: Sequence[Play | PlayElsewhere]) -> list[Path]:
     """Play each life and write down the history of every run of its subscriptions, and one of each other workflow."""
     written: list[Path] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -35,14 +37,22 @@ async def record(lives: list[Play]) -> list[Path]:
         async with running(options) as stack, Product(stack.addresses) as product:
             seen: set[str] = set()
             for life in lives:
-                await life(product)
+                await _play(life, product, Path(folder))
                 found = stack.client.list_workflows("WorkflowType = 'SubscriptionWorkflow'")
                 fresh = sorted([run async for run in found if run.run_id not in seen], key=lambda run: run.start_time)
                 seen |= {run.run_id for run in fresh}
                 written += [await _keep(stack.client, life.__name__, *each) for each in enumerate(fresh, start=1)]
-            if lives == list(LIVES):
+            if list(lives) == ALL:
                 written += [await _keep(stack.client, "any", 1, run) for run in await _one_of_each_other(stack.client)]
     return written
+
+
+async def _play(life: Play | PlayElsewhere, product: Product, folder: Path) -> None:
+    for one in TAKEN_OVER:
+        if life is one:
+            await one(product, folder)
+            return
+    await cast("Play", life)(product)
 
 
 async def _one_of_each_other(client: Client) -> list[WorkflowExecution]:
@@ -77,6 +87,6 @@ def _anonymous(part: Any) -> Any:
 
 if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    wanted = [life for life in LIVES if life.__name__ in sys.argv[1:] or not sys.argv[1:]]
+    wanted = [life for life in ALL if life.__name__ in sys.argv[1:] or not sys.argv[1:]]
     for kept in asyncio.run(record(wanted)):
         print(kept.relative_to(HISTORIES), f"{kept.stat().st_size:,} bytes")  # noqa: T201 - it is a command

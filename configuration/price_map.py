@@ -1,0 +1,57 @@
+"""Which plan or add-on a price stands for that the catalog has not made: a YAML file for take-overs."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from configuration.validation import Strict, check
+from configuration.yaml_source import Problem, did_you_mean, read
+from domain.plans import Catalog, is_lookup_key
+from domain.taking_over import PriceMap
+
+
+class _Entry(Strict):
+    plan: str | None = None
+    add_on: str | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.plan is None) == (self.add_on is None):
+            raise ValueError("must say either a plan or an add_on")
+        return self
+
+
+class _Map(Strict):
+    prices: dict[str, _Entry] = Field(min_length=1)
+
+
+def load_price_map(path: Path, catalog: Catalog) -> PriceMap:
+    """Read what each price stands for.
+
+    Raises:
+        ConfigurationError: the file cannot be used; the message has a line for each thing to mend.
+    """
+    source = read(path)
+    entries = check(source, _Map).prices
+    problems = [problem for ref, entry in entries.items() for problem in _problems(ref, entry, catalog)]
+    if problems:
+        raise source.error(problems)
+    return PriceMap(
+        {ref: entry.plan for ref, entry in entries.items() if entry.plan is not None},
+        {ref: entry.add_on for ref, entry in entries.items() if entry.add_on is not None},
+    )
+
+
+def _problems(ref: str, entry: _Entry, catalog: Catalog) -> list[Problem]:
+    found = []
+    if is_lookup_key(ref):
+        message = "is a lookup key, or reads like one: name the price by its id, as price_123"
+        found.append(Problem(("prices", ref), message, at_key=True))
+    sold = [code for code, plan in catalog.plans.items() if not plan.is_free]
+    if entry.plan is not None and entry.plan not in sold:
+        found.append(Problem(("prices", ref, "plan"), f"no plan that is sold; {did_you_mean(entry.plan, sold)}"))
+    if entry.add_on is not None and entry.add_on not in catalog.add_ons:
+        message = f"no add-on; {did_you_mean(entry.add_on, catalog.add_ons)}"
+        found.append(Problem(("prices", ref, "add_on"), message))
+    return found

@@ -1,0 +1,56 @@
+"""A catalog's prices as Stripe is to have them, and what Stripe could not have."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from domain.currencies import DECIMALS, MAX_AMOUNT
+from domain.money import Money
+from domain.plans import AddOn, Catalog, Interval, Plan, TaxBehavior
+
+LONGEST_LOOKUP_KEY = 200
+LONGEST_NAME = 250
+_ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One price as Stripe is to have it."""
+
+    product: str
+    product_name: str
+    lookup_key: str
+    interval: Interval
+    price: Money
+    tax_behavior: TaxBehavior | None = None
+
+
+def offers(catalog: Catalog) -> list[Offer]:
+    """Every price of a catalog, plans first."""
+    sold: list[Plan | AddOn] = [*catalog.plans.values(), *catalog.add_ons.values()]
+    return [
+        Offer(
+            product=f"{catalog.product}_{one.code}",
+            product_name=one.name,
+            lookup_key=catalog.lookup_key(one.code, interval),
+            interval=interval,
+            price=price,
+            tax_behavior=catalog.tax_behavior,
+        )
+        for one in sold
+        for interval, price in one.prices.items()
+    ]
+
+
+def unrepresentable(offer: Offer) -> Iterator[str]:
+    """What of an offer Stripe could not have, in words."""
+    if set(offer.product) - _ID_LETTERS:
+        yield f"the product id {offer.product!r} has other characters than letters, digits, _ and -"
+    if not 0 < len(offer.product_name) <= LONGEST_NAME:
+        yield f"the name of product {offer.product} is empty or longer than {LONGEST_NAME} characters"
+    if len(offer.lookup_key) > LONGEST_LOOKUP_KEY:
+        yield f"the lookup key {offer.lookup_key[:40]}… is longer than {LONGEST_LOOKUP_KEY} characters"
+    amount, currency = offer.price.amount, offer.price.currency
+    if currency not in DECIMALS:
+        yield f"{offer.lookup_key} is in {currency!r}, which is no currency of none or two decimals that Stripe charges"
+    if not 0 < amount <= MAX_AMOUNT:
+        yield f"{offer.lookup_key} costs {amount} (minor units); Stripe takes 1 to {MAX_AMOUNT}"

@@ -1,0 +1,262 @@
+"""Taking agreements over one by one: each is judged, its customer made known, its life begun, and claimed last."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID, uuid5
+from zoneinfo import available_timezones
+
+from temporalio.client import Client
+
+from api import lifecycle
+from api.fields import LOCALE
+from domain.agreements import Agreement, AgreementState, KnownCustomer
+from domain.errors import GatewayUnavailable, Rejected, TenureError
+from domain.letters import moment
+from domain.names import DEFAULT_TENANT
+from domain.payments import Card
+from domain.plans import Catalog, Selection
+from domain.policy import Policy
+from domain.ports import Agreements, Handover
+from domain.taking_over import NotAdoptable, Owner, PriceMap, adoptable, check, check_customer
+from storage.adoptions import Adoptions
+from storage.customers import Customers
+from tenure.cli.pacing import Pace
+from workflows.messages import Life
+
+NAMESPACE: Final = UUID("0d7c5f0a-6a0e-4f43-9a3c-8f3a0d1f5b11")
+"""Ids of adopted subscriptions are derived in it from tenant and agreement, so that a repeat finds the first."""
+ACTOR = "operator tenure import"
+PAGE = 100
+AT_ONCE = 8
+"""So many agreements are dealt with side by side."""
+
+
+class Result(StrEnum):
+    """What became of an agreement."""
+
+    WOULD = "would adopt"
+    ADOPTED = "adopted"
+    OURS = "already ours"
+    SKIPPED = "skipped"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One line of the report."""
+
+    agreement_ref: str
+    result: Result
+    words: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What adopted subscriptions are to, and what they live by."""
+
+    catalog: Catalog
+    policy: Policy
+    prices: PriceMap
+    external_id_key: str = "external_id"
+    """In the customer's metadata; empty: they are called as at the provider."""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """An agreement that can be adopted, with all that it takes."""
+
+    agreement: Agreement
+    selection: Selection
+    customer: KnownCustomer
+    card: Card | None
+    external_id: str
+
+    @property
+    def words(self) -> str:
+        chosen = self.selection
+        extras = "".join(f" + {count} {code}" for code, count in chosen.add_ons.items())
+        is_trial = self.agreement.state is AgreementState.IN_TRIAL
+        until = self.agreement.trial_ends_at if is_trial else self.agreement.period_end
+        stands = {AgreementState.IN_TRIAL: "in trial", AgreementState.OWING: "owing"}
+        stand = stands.get(self.agreement.state, "ending" if self.agreement.ends_at else "active")
+        price = f"{chosen.total.amount} {chosen.total.currency}"
+        return (
+            f"{chosen.plan}/{chosen.interval} x{chosen.quantity}{extras}, {price}, {stand}"
+            f" until {moment(until) if until else 'further notice'}"
+        )
+
+
+def subscription_id_of(agreement_ref: str) -> str:
+    """The id that an agreement's subscription has here, however often it is asked for."""
+    return str(uuid5(NAMESPACE, f"{DEFAULT_TENANT}/{agreement_ref}"))
+
+
+class TakeOver:
+    """Adopts agreements. Without a client it only tells what it would do, and writes nothing anywhere.
+
+    What it does is safe to repeat and to interrupt at any moment: everything is named by the agreement, and that the
+    agreement is ours is noted at the provider last.
+    """
+
+    def __init__(
+        self,
+        agreements: Agreements,
+        handover: Handover,
+        pace: Pace,
+        customers: Customers,
+        adoptions: Adoptions,
+        client: Client | None,
+        offer: Offer,
+    ) -> None:
+        self._agreements = agreements
+        self._handover = handover
+        self._pace = pace
+        self._customers = customers
+        self._adoptions = adoptions
+        self._client = client
+        self._offer = offer
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """One agreement of a customer at a time: they can have but one subscription."""
+        self._taken: dict[str, str] = {}
+        """Whose subscription each external id has become in this run."""
+
+    async def all(self, only: Sequence[str] = (), *, page: int = PAGE) -> AsyncIterator[Verdict]:
+        """What became of every agreement that is not over, or only of some.
+
+        Raises:
+            GatewayUnavailable: the provider does not tell what there is.
+            Rejected: code `unknown_agreement`; there is none of a name in *only*.
+        """
+        async for found in self._pages(only, page):
+            for start in range(0, len(found), AT_ONCE):
+                for verdict in await asyncio.gather(*(self._verdict(each) for each in found[start : start + AT_ONCE])):
+                    yield verdict
+
+    async def _pages(self, only: Sequence[str], limit: int) -> AsyncIterator[Sequence[Agreement]]:
+        for ref in only:
+            found = await self._pace(lambda ref=ref: self._agreements.agreement(ref))  # type: ignore[misc]
+            if found is None:
+                raise Rejected(f"the provider has no subscription {ref}", code="unknown_agreement")
+            yield (found,)
+        cursor: str | None = None
+        while not only:
+            page = await self._pace(lambda cursor=cursor: self._agreements.agreements(cursor, limit=limit))  # type: ignore[misc]
+            yield page.agreements
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def _verdict(self, agreement: Agreement) -> Verdict:
+        try:
+            async with self._turns[agreement.customer_ref]:
+                result, words = await self._deal_with(agreement)
+        except NotAdoptable as error:
+            result, words = Result.SKIPPED, error.message
+        except TenureError as error:
+            is_skipped = error.code in ("already_subscribed", "customer_clash", "trial_ends_soon")
+            result, words = (Result.SKIPPED if is_skipped else Result.FAILED), error.message
+        return Verdict(agreement.ref, result, words)
+
+    async def _deal_with(self, agreement: Agreement) -> tuple[Result, str]:
+        ours = await self._ours(agreement)
+        if ours is not None:
+            return Result.OURS, ours
+        if self._client is None:
+            judged = await self._judge(agreement)
+            self._taken[judged.external_id] = agreement.ref
+            return Result.WOULD, judged.words
+        # Lists are read ahead: how it stands just now decides.
+        fresh = await self._pace(lambda: self._agreements.agreement(agreement.ref))
+        judged = await self._judge(fresh or agreement)
+        subscription = await self._adopt(judged, self._client)
+        self._taken[judged.external_id] = agreement.ref
+        return Result.ADOPTED, f"{judged.words}, as {subscription}"
+
+    async def _ours(self, agreement: Agreement) -> str | None:
+        """The id of the subscription that carries the agreement on already."""
+        known = await self._adoptions.subscription_of(agreement.ref)
+        if known is None and agreement.subscription:
+            if not await self._adoptions.is_known(agreement.subscription):
+                raise NotAdoptable([f"it is noted as that of subscription {agreement.subscription}, which is not here"])
+            return agreement.subscription
+        if known is not None and not agreement.subscription and self._client is not None:
+            await self._claim(agreement.ref, known)  # an earlier run was interrupted just before
+        return known
+
+    async def _judge(self, agreement: Agreement) -> _Judged:
+        selection = check(agreement, self._offer.catalog, self._offer.prices, datetime.now(UTC))
+        found = await self._pace(lambda: self._agreements.known_customer(agreement.customer_ref))
+        card = await self._pace(lambda: self._handover.card_of_agreement(agreement.ref))
+        customer = check_customer(agreement, found, card)
+        external_id = customer.metadata.get(self._offer.external_id_key) or customer.customer_ref
+        await self._check_is_free(external_id, agreement)
+        return _Judged(agreement, selection, customer, card, external_id)
+
+    async def _check_is_free(self, external_id: str, agreement: Agreement) -> None:
+        await self._adoptions.check_customer(external_id, agreement.customer_ref)
+        other = self._taken.get(external_id)
+        if other is not None:
+            raise NotAdoptable([f"its customer {external_id!r} has another, {other}, which is taken over"])
+        live = await self._customers.live_subscription(tenant=DEFAULT_TENANT, external_id=external_id)
+        if live is not None:
+            raise NotAdoptable([f"its customer {external_id!r} has a subscription here already: {live}"])
+
+    async def _adopt(self, judged: _Judged, client: Client) -> str:
+        agreement, known, card = judged.agreement, judged.customer, judged.card
+        subscription_id = subscription_id_of(agreement.ref)
+        customer = await self._adoptions.keep_customer(
+            external_id=judged.external_id,
+            customer_ref=agreement.customer_ref,
+            email=known.email,
+            name=known.name,
+            timezone=_timezone(known),
+            locale=known.locale if LOCALE.fullmatch(known.locale) else None,
+            signing_up=subscription_id,
+        )
+        if card is not None:
+            key = f"{subscription_id}/card/{card.ref}"
+            await self._pace(lambda: self._handover.make_default(agreement.customer_ref, card.ref, key=key))
+        owner = Owner(DEFAULT_TENANT, subscription_id, customer)
+        subscription = adoptable(agreement, owner, card, judged.selection, self._offer.catalog, datetime.now(UTC))
+        life = Life(
+            subscription,
+            self._offer.policy,
+            signed_up_by=ACTOR,
+            sign_up_key=f"import/{agreement.ref}",
+            adopted=True,
+        )
+        await self._begin(client, life)
+        if agreement.state is not AgreementState.IN_TRIAL:  # that one has ended
+            await self._claim(agreement.ref, subscription_id)
+        return subscription_id
+
+    async def _begin(self, client: Client, life: Life) -> None:
+        """Start the life once; one that was refused left nothing behind and is started anew."""
+        try:
+            await lifecycle.sign_up(client, life)
+        except GatewayUnavailable as error:
+            if error.code != "still_working":
+                raise
+            raise GatewayUnavailable("it was begun and is not finished, no worker answers: run this again") from None
+        except lifecycle.HasEnded:
+            if await self._adoptions.is_known(life.subscription.id):
+                raise Rejected(
+                    f"it was taken over as {life.subscription.id}, which is over: end it at the provider too",
+                    code="has_ended",
+                ) from None
+            await lifecycle.sign_up(client, life, anew=True)
+
+    async def _claim(self, agreement_ref: str, subscription: str) -> None:
+        key = f"{subscription}/claim/{agreement_ref}"
+        await self._pace(lambda: self._agreements.claim(agreement_ref, subscription, key=key))
+
+
+def _timezone(customer: KnownCustomer) -> str | None:
+    """As the metadata says, if it is one; None: not known."""
+    zone = customer.metadata.get("timezone") or ""
+    return zone if zone in available_timezones() else None

@@ -1,0 +1,89 @@
+"""Subscriptions that others have made at Stripe: whose card is charged, and prices known by their ids alone."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.payments import ChargeOutcome
+from domain.plans import Item
+from domain.ports import NewAgreement
+from tests.gateways.till import STARTER, USERS, Till
+
+
+async def a_price(till: Till, amount: int = 3900) -> str:
+    product = await till.client.v1.products.create_async({"name": "Old"})
+    params: Any = {"product": product.id, "currency": "usd", "unit_amount": amount, "recurring": {"interval": "month"}}
+    return (await till.client.v1.prices.create_async(params)).id
+
+
+async def a_subscriber(till: Till, price: str, **more: Any) -> tuple[str, str, str]:
+    """Customer, card and subscription; the card is the subscription's own."""
+    customer = (await till.client.v1.customers.create_async({"email": "ada@example.com"})).id
+    card = (await till.client.v1.payment_methods.attach_async("pm_card_visa", {"customer": customer})).id
+    params: Any = {"customer": customer, "items": [{"price": price}], "default_payment_method": card}
+    return customer, card, (await till.client.v1.subscriptions.create_async(params | more)).id
+
+
+async def test_the_agreements_own_card_goes_before_the_customers(till: Till) -> None:
+    customer, card, agreement = await a_subscriber(till, await a_price(till))
+    other = (await till.client.v1.payment_methods.attach_async("pm_card_mastercard", {"customer": customer})).id
+    await till.payments.make_default(customer, other, key="other")
+
+    own = await till.payments.card_of_agreement(agreement)
+    await till.client.v1.subscriptions.update_async(agreement, {"default_payment_method": ""})
+    customers = await till.payments.card_of_agreement(agreement)
+
+    assert own is not None
+    assert (own.ref, own.brand) == (card, "visa")
+    assert customers is not None
+    assert customers.ref == other
+
+
+async def test_a_look_finds_the_card_that_was_made_the_default(till: Till) -> None:
+    customer, card, agreement = await a_subscriber(till, await a_price(till))
+    await till.client.v1.payment_methods.attach_async("pm_card_mastercard", {"customer": customer})
+
+    for _ in range(2):
+        await till.payments.make_default(customer, card, key="default")
+
+    standing = await till.payments.standing(customer, agreement, "")
+    assert standing.card is not None
+    assert standing.card.ref == card
+
+
+async def test_a_change_leaves_a_price_known_by_its_id_alone_where_it_is_wanted(till: Till) -> None:
+    price = await a_price(till)
+    _, _, agreement = await a_subscriber(till, price)
+    (before,) = (await till.client.v1.subscriptions.retrieve_async(agreement)).to_dict()["items"]["data"]
+
+    await till.payments.change(agreement, (Item(price, 1), USERS), datetime.now(UTC), key="change/1")
+
+    after = (await till.client.v1.subscriptions.retrieve_async(agreement)).to_dict()["items"]["data"]
+    assert [(item["price"]["id"], item["quantity"]) for item in after if item["id"] == before["id"]] == [(price, 1)]
+    assert len(after) == 2
+
+    await till.payments.change(agreement, (STARTER,), datetime.now(UTC), key="change/2")
+
+    (left,) = (await till.client.v1.subscriptions.retrieve_async(agreement)).to_dict()["items"]["data"]
+    assert left["price"]["lookup_key"] == STARTER.lookup_key
+
+
+async def test_a_price_known_by_its_id_alone_is_billed_anew(till: Till) -> None:
+    price = await a_price(till)
+    customer, card, agreement = await a_subscriber(till, price)
+
+    restarted = await till.payments.restart(agreement, "", (Item(price, 2),), key="restart")
+    order = NewAgreement("s", customer, card, (Item(price, 1),))
+    begun = await till.payments.begin(order, key="begin")
+
+    assert restarted.invoice is not None
+    assert restarted.invoice.amount == 7800
+    assert (begun.outcome, begun.invoice.amount if begun.invoice else 0) == (ChargeOutcome.PAID, 3900)
+
+
+async def test_what_tenure_would_bill_otherwise_is_told_as_a_hindrance(till: Till) -> None:
+    _, _, small = await a_subscriber(till, await a_price(till, 20))
+
+    found = await till.payments.agreement(small)
+
+    assert found is not None
+    assert found.hindrances == ("a period costs less than Stripe charges at once",)

@@ -1,0 +1,130 @@
+"""A product that is on Stripe already, by itself and without Tenure: customers, cards and subscriptions of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import stripe
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from configuration.catalog_file import load_catalog
+from configuration.policy_file import load_policy
+from domain.names import DEFAULT_TENANT, sweep_schedule_id
+from domain.taking_over import PriceMap
+from gateways.stripe import StripePayments
+from gateways.stripe_http import connected
+from sandbox.product import Product
+from sandbox.secrets import Secrets
+from sandbox.stack import Addresses
+from storage.adoptions import Adoptions
+from storage.customers import Customers
+from storage.engine import create_engine_from_url
+from tenure.cli.pacing import Pace
+from tenure.cli.take_over import Offer, TakeOver, Verdict, subscription_id_of
+from tests.harness.lives import CATALOG, POLICY, Life
+
+_WAITING = text("select count(*) from webhook_inbox where customer_ref = :customer and handled_at is null")
+
+
+class Elsewhere:
+    """What that product does at Stripe, and its move to Tenure."""
+
+    def __init__(self, api: stripe.StripeClient, client: Client, engine: AsyncEngine, key: str) -> None:
+        self.api, self.key = api, key
+        self._client = client
+        self._engine = engine
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, addresses: Addresses, folder: Path) -> AsyncIterator[Self]:
+        """The product beside a stack that keeps its secrets in *folder*."""
+        key = Secrets.of(folder).stripe_key
+        engine = create_engine_from_url(addresses.database_url)
+        client = await Client.connect(addresses.temporal_address)
+        async with connected(key, addresses.stripe_url) as api:
+            yield cls(api, client, engine, key)
+        await engine.dispose()
+
+    async def price(self, amount: int = 3900, interval: str = "month", **more: Any) -> str:
+        """The id of a price of the product's own, without a lookup key."""
+        made = await self.api.v1.products.create_async({"name": "The old plan"})
+        params = {"currency": "usd", "unit_amount": amount, "product": made.id, "recurring": {"interval": interval}}
+        return (await self.api.v1.prices.create_async(params | more)).id  # type: ignore[arg-type]
+
+    async def price_of_ours(self, lookup_key: str) -> str:
+        """The id of a price that a catalog was pushed with."""
+        return (await self.api.v1.prices.list_async({"lookup_keys": [lookup_key]})).data[0].id
+
+    async def customer(self, name: str, card: str | None = "pm_card_visa", **more: Any) -> str:
+        """The Stripe id of a customer; their card is the subscription's own, as Stripe's checkout leaves it."""
+        params = {"email": f"{name}@example.com", "metadata": {"external_id": name}} | more
+        made = (await self.api.v1.customers.create_async(params)).id  # type: ignore[arg-type]
+        if card is not None:
+            await self.api.v1.payment_methods.attach_async(card, {"customer": made})
+        return made
+
+    async def subscribes(self, customer: str, *prices: str, quantity: int = 1, **more: Any) -> str:
+        """The Stripe id of a subscription that the product makes."""
+        items = [{"price": price, "quantity": quantity} for price in prices]
+        cards = (await self.api.v1.customers.payment_methods.list_async(customer)).data
+        params: dict[str, Any] = {"customer": customer, "items": items}
+        if cards:
+            params["default_payment_method"] = cards[0].id
+        return (await self.api.v1.subscriptions.create_async(params | more)).id  # type: ignore[arg-type]
+
+    async def subscriber(self, name: str, *prices: str, card: str | None = "pm_card_visa", **more: Any) -> str:
+        return await self.subscribes(await self.customer(name, card), *prices, **more)
+
+    async def found(self, agreement: str) -> dict[str, Any]:
+        return (await self.api.v1.subscriptions.retrieve_async(agreement)).to_dict()
+
+    async def default_card(self, customer: str) -> str | None:
+        found = (await self.api.v1.customers.retrieve_async(customer)).to_dict()
+        card: str | None = found["invoice_settings"]["default_payment_method"]
+        return card
+
+    async def bills(self, agreement: str) -> list[tuple[str, int]]:
+        """Status and total of every bill, oldest first."""
+        listed = await self.api.v1.invoices.list_async({"subscription": agreement, "limit": 100})
+        return [(str(bill.status), bill.total) for bill in reversed(listed.data)]
+
+    def take_over(self, plans: Mapping[str, str] | None = None, *, dry_run: bool = False) -> TakeOver:
+        payments = StripePayments(self.api)
+        offer = Offer(load_catalog(CATALOG), load_policy(POLICY), PriceMap(plans or {}))
+        stores = Customers(self._engine), Adoptions(self._engine, DEFAULT_TENANT)
+        return TakeOver(payments, payments, Pace(500), *stores, None if dry_run else self._client, offer)
+
+    async def verdicts(
+        self, *agreements: str, plans: Mapping[str, str] | None = None, dry_run: bool = False, page: int = 100
+    ) -> list[Verdict]:
+        return [verdict async for verdict in self.take_over(plans, dry_run=dry_run).all(agreements, page=page)]
+
+    async def adopted(
+        self, product: Product, name: str, agreement: str, plans: Mapping[str, str] | None = None
+    ) -> Life:
+        """The life that an agreement of the customer of that name has here."""
+        (verdict,) = await self.verdicts(agreement, plans=plans)
+        assert verdict.result == "adopted", verdict
+        await self._sweep(agreement)
+        return Life(product, name, {"id": subscription_id_of(agreement)})
+
+    async def _sweep(self, agreement: str) -> None:
+        """Have what Stripe told of the customer before be dealt with."""
+        customer = (await self.found(agreement))["customer"]
+        async with asyncio.timeout(20):
+            while await self._waiting(customer):
+                await self._client.get_schedule_handle(sweep_schedule_id()).trigger()
+                await asyncio.sleep(0.1)
+
+    async def _waiting(self, customer: str) -> int:
+        async with self._engine.connect() as connection:
+            return int((await connection.execute(_WAITING, {"customer": customer})).scalar_one())
+
+
+def a_name(of: str) -> str:
+    return f"{of}-{uuid4().hex[:8]}"

@@ -1,0 +1,157 @@
+"""A product that is on Stripe already moves here: its customers notice nothing, and everything goes on."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sandbox.product import Product
+from sandbox.stack import Stack
+from tests.harness.elsewhere import Elsewhere, a_name
+from tests.harness.lives import A_MINUTE, Life
+
+STARTER = "manufacturing_starter_month_v1"
+
+
+@pytest.fixture
+async def elsewhere(stack: Stack, stack_folder: Path) -> AsyncIterator[Elsewhere]:
+    async with Elsewhere.at(stack.addresses, stack_folder) as elsewhere:
+        yield elsewhere
+
+
+async def test_renewals_go_on_as_they_were_with_one_receipt_each(elsewhere: Elsewhere, product: Product) -> None:
+    name = a_name("on-stripe")
+    agreement = await elsewhere.subscriber(name, await elsewhere.price_of_ours(STARTER))
+    before = await elsewhere.found(agreement)
+
+    life = await elsewhere.adopted(product, name, agreement)
+
+    stands = await life.stands()
+    assert (stands["status"], stands["plan"], stands["access"]) == ("active", "starter", "full")
+    paid_until = datetime.fromtimestamp(before["items"]["data"][0]["current_period_end"], UTC)
+    assert datetime.fromisoformat(stands["current_period_end"]) == paid_until
+    assert await life.mails() == Counter()
+    await life.live_until("renew")
+    await life.live(timedelta(hours=2))
+    await life.live_until("renew")
+    await life.live(timedelta(hours=2))
+    assert await life.mails() == Counter(receipt=2)
+    assert await elsewhere.bills(agreement) == [("paid", 4900)] * 3
+    assert await life.kinds() == Counter(adopted=1, provider_asked=1, renewed=2)
+    first = (await life.past())[0]
+    assert (first["kind"], first["cause"]["actor"]) == ("adopted", "operator tenure import")
+    assert first["details"] == {"agreement": agreement}
+
+
+async def test_one_that_owes_begins_the_ladder_with_its_first_mail(
+    elsewhere: Elsewhere, product: Product, stack: Stack
+) -> None:
+    name = a_name("owing")
+    agreement = await elsewhere.subscriber(name, await elsewhere.price_of_ours(STARTER))
+    product_time = stack.simulator.next_boundary(name)
+    assert product_time is not None
+    stack.simulator.set_card_answers(name, ["insufficient_funds", "ok"])
+    await stack.simulator.advance(name, product_time + timedelta(hours=2))
+    assert (await elsewhere.found(agreement))["status"] == "past_due"
+
+    life = await elsewhere.adopted(product, name, agreement)
+    await life.live(A_MINUTE)
+
+    assert await life.status() == ("past_due", "full")
+    assert await life.mails() == Counter(payment_failed=1)
+    await life.live_until("recover")
+    assert await life.status() == ("active", "full")
+    assert await life.mails() == Counter(payment_failed=1, receipt=1)
+    assert await elsewhere.bills(agreement) == [("paid", 4900)] * 2
+
+
+async def test_a_renewal_that_is_declined_later_climbs_our_ladder(elsewhere: Elsewhere, product: Product) -> None:
+    name = a_name("declined")
+    agreement = await elsewhere.subscriber(name, await elsewhere.price_of_ours(STARTER))
+    life = await elsewhere.adopted(product, name, agreement)
+
+    await life.live_until_declined("insufficient_funds")
+    await life.live(timedelta(days=15))
+
+    assert await life.status() == ("suspended", "none")
+    assert (await life.mails())["suspended"] == 1
+
+
+async def test_a_price_that_is_not_the_catalogs_is_kept_and_can_be_left(elsewhere: Elsewhere, product: Product) -> None:
+    name, price = a_name("old-price"), await elsewhere.price(3900)
+    agreement = await elsewhere.subscriber(name, price)
+    life = await elsewhere.adopted(product, name, agreement, {price: "starter"})
+    await life.live_until("renew")
+    await life.live(timedelta(hours=2))
+    assert await elsewhere.bills(agreement) == [("paid", 3900)] * 2
+
+    after = await life.command("change-plan", plan="professional")
+
+    assert after["plan"] == "professional"
+    (item,) = (await elsewhere.found(agreement))["items"]["data"]
+    assert item["price"]["lookup_key"] == "manufacturing_professional_month_v1"
+    assert (await life.bills())["paid"] == 2
+
+
+async def test_an_old_price_goes_on_after_a_hold_that_outlasts_its_period(
+    elsewhere: Elsewhere, product: Product
+) -> None:
+    name, price = a_name("held"), await elsewhere.price(3900)
+    agreement = await elsewhere.subscriber(name, price)
+    life = await elsewhere.adopted(product, name, agreement, {price: "starter"})
+
+    await life.command("suspend", reason="fraud check")
+    await life.live(timedelta(days=40))
+    await life.command("reactivate", reason="all is well")
+    await life.live(timedelta(hours=2))
+
+    assert await life.status() == ("active", "full")
+    assert [bill for bill in await elsewhere.bills(agreement) if bill[0] == "paid"] == [("paid", 3900)] * 2
+
+
+async def test_a_trial_goes_on_here_and_is_converted_once(elsewhere: Elsewhere, product: Product) -> None:
+    name, price = a_name("trial"), await elsewhere.price(3900)
+    ends_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=5)
+    agreement = await elsewhere.subscriber(name, price, trial_end=int(ends_at.timestamp()))
+
+    life = await elsewhere.adopted(product, name, agreement, {price: "starter"})
+
+    assert (await elsewhere.found(agreement))["status"] == "canceled"
+    stands = await life.stands()
+    assert (stands["status"], datetime.fromisoformat(stands["trial_ends_at"])) == ("trialing", ends_at)
+    await life.live_until_converted()
+    assert await life.mails() == Counter(trial_ending=2, converted=1, receipt=1), "the 7-day reminder is past"
+    await life.live_until("renew")
+    await life.live(timedelta(hours=2))
+    assert (await life.bills())["paid"] == 2
+    assert await elsewhere.bills(agreement) == [("paid", 0)]
+
+
+async def test_one_that_is_set_to_end_ends_when_it_was_to(elsewhere: Elsewhere, product: Product) -> None:
+    name = a_name("ending")
+    price = await elsewhere.price_of_ours(STARTER)
+    agreement = await elsewhere.subscriber(name, price, cancel_at_period_end=True)
+    life = await elsewhere.adopted(product, name, agreement)
+    stands = await life.stands()
+    assert stands["cancel_at"] == stands["current_period_end"]
+
+    await life.live_until("cancel")
+
+    assert await life.status() == ("canceled", "none")
+    assert await elsewhere.bills(agreement) == [("paid", 4900)]
+
+
+async def test_an_adopted_subscription_can_be_canceled_and_the_customer_sign_up_again(
+    elsewhere: Elsewhere, product: Product
+) -> None:
+    name = a_name("leaving")
+    agreement = await elsewhere.subscriber(name, await elsewhere.price_of_ours(STARTER))
+    life = await elsewhere.adopted(product, name, agreement)
+
+    await life.command("cancel", at="now")
+
+    assert (await elsewhere.found(agreement))["status"] == "canceled"
+    again = await Life.begun(product, name, trial_days=0, payment_method="pm_card_visa")
+    assert await again.status() == ("active", "full")
