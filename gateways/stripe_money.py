@@ -12,6 +12,12 @@ from gateways.stripe_account import LATEST
 from gateways.stripe_errors import declined, translated
 from gateways.stripe_items import StripeItems
 
+TRY = "tenure_try"
+"""In metadata of a subscription: the key of the try that began it; of a bill: of the last try to collect it."""
+TRIED_AFTER = "tenure_tried_after"
+"""On a bill: the charge that was its latest before that try; another one since is the try's."""
+PAYABLE = frozenset({"draft", "open"})
+
 
 class StripeMoney(StripeItems):
     """The business tries that take money."""
@@ -24,7 +30,7 @@ class StripeMoney(StripeItems):
             "default_payment_method": order.card_ref,
             "off_session": True,
             "payment_behavior": "error_if_incomplete",
-            "metadata": {"tenure_subscription": order.subscription, "tenure_try": key},
+            "metadata": {"tenure_subscription": order.subscription, TRY: key},
             "expand": [LATEST],
         }
         with translated():
@@ -41,12 +47,14 @@ class StripeMoney(StripeItems):
             )
             for subscription in listed.data:
                 found = subscription.to_dict()
-                if (found.get("metadata") or {}).get("tenure_try") == key:
+                if (found.get("metadata") or {}).get(TRY) == key:
                     return await self._charge_of_latest(found)
         return None
 
     async def collect(self, invoice_ref: str, *, key: str) -> Charge:
         with translated():
+            if await self._has_been_tried(invoice_ref, key):
+                return _as_told_at_once(await self._charge_of_bill(invoice_ref))
             try:
                 await self._api.invoices.pay_async(invoice_ref, {"off_session": True}, {"idempotency_key": key})
             except stripe.CardError as error:
@@ -58,6 +66,22 @@ class StripeMoney(StripeItems):
                     raise
                 return charge
             return await self._charge_of_bill(invoice_ref)
+
+    async def _has_been_tried(self, invoice_ref: str, key: str) -> bool:
+        """Whether an earlier attempt under this key has reached a card; if none has, the bill remembers this one.
+
+        The key itself does not tell: Stripe forgets it after a day, and keeps under it what was a fault of its own.
+        """
+        bill = await self._bill(invoice_ref)
+        noted, latest = bill.get("metadata") or {}, shapes.latest_charge(bill)
+        if noted.get(TRY) == key:
+            return latest != (noted.get(TRIED_AFTER) or "")
+        if bill.get("status") not in PAYABLE:
+            return True
+        await self._api.invoices.update_async(
+            invoice_ref, {"metadata": {TRY: key, TRIED_AFTER: latest}}, {"idempotency_key": f"{key}/note/{latest}"}
+        )
+        return False
 
     async def _with_action_link(self, charge: Charge, invoice_ref: str) -> Charge:
         if charge.outcome is not ChargeOutcome.ACTION_REQUIRED:
@@ -94,3 +118,13 @@ class StripeMoney(StripeItems):
             if void_invoice:
                 await self._void(void_invoice, f"{key}/void")
             return await self._charge_of_latest(agreement.to_dict())
+
+
+def _as_told_at_once(charge: Charge) -> Charge:
+    """What has come of a bill, in the very words in which the try itself would have been answered."""
+    match charge.outcome:
+        case ChargeOutcome.DECLINED:
+            return Charge(charge.outcome, decline=charge.decline)
+        case ChargeOutcome.ACTION_REQUIRED:
+            return Charge(charge.outcome, charge.invoice, charge.decline)
+    return charge
