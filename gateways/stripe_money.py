@@ -53,10 +53,11 @@ class StripeMoney(StripeItems):
 
     async def collect(self, invoice_ref: str, *, key: str) -> Charge:
         with translated():
-            if await self._has_been_tried(invoice_ref, key):
-                return _as_told_at_once(await self._charge_of_bill(invoice_ref))
+            bill = await self._bill(invoice_ref)
+            if await self._has_been_tried(bill, key):
+                return _as_told_at_once(await self._charge_of(bill))
             try:
-                await self._api.invoices.pay_async(invoice_ref, {"off_session": True}, {"idempotency_key": key})
+                paid = await self._api.invoices.pay_async(invoice_ref, {"off_session": True}, {"idempotency_key": key})
             except stripe.CardError as error:
                 return await self._with_action_link(declined(error), invoice_ref)
             except stripe.InvalidRequestError:
@@ -65,21 +66,24 @@ class StripeMoney(StripeItems):
                 if charge.outcome not in (ChargeOutcome.PAID, ChargeOutcome.GONE):
                     raise
                 return charge
-            return await self._charge_of_bill(invoice_ref)
+            return await self._charge_of(await self._settled(paid.to_dict()))
 
-    async def _has_been_tried(self, invoice_ref: str, key: str) -> bool:
+    async def _settled(self, bill: dict[str, Any]) -> dict[str, Any]:
+        """The bill as it was answered when it is paid; anything else is looked at again, for the reason."""
+        return bill if bill.get("status") == "paid" else await self._bill(bill["id"])
+
+    async def _has_been_tried(self, bill: dict[str, Any], key: str) -> bool:
         """Whether an earlier attempt under this key has reached a card; if none has, the bill remembers this one.
 
         The key itself does not tell: Stripe forgets it after a day, and keeps under it what was a fault of its own.
         """
-        bill = await self._bill(invoice_ref)
         noted, latest = bill.get("metadata") or {}, shapes.latest_charge(bill)
         if noted.get(TRY) == key:
             return latest != (noted.get(TRIED_AFTER) or "")
         if bill.get("status") not in PAYABLE:
             return True
         await self._api.invoices.update_async(
-            invoice_ref, {"metadata": {TRY: key, TRIED_AFTER: latest}}, {"idempotency_key": f"{key}/note/{latest}"}
+            bill["id"], {"metadata": {TRY: key, TRIED_AFTER: latest}}, {"idempotency_key": f"{key}/note/{latest}"}
         )
         return False
 
@@ -100,8 +104,8 @@ class StripeMoney(StripeItems):
             "expand": [LATEST],
         }
         with translated():
-            if void_invoice and (owed := await self._charge_of_bill(void_invoice)).outcome is ChargeOutcome.PAID:
-                return owed  # by the customer's own hand meanwhile
+            if void_invoice and (owed := await self._bill(void_invoice)).get("status") == "paid":
+                return await self._charge_of(owed)  # by the customer's own hand meanwhile
             agreement = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
             # Stripe forgets keys after a day; the agreement itself remembers the try that was paid.
             if (agreement.to_dict().get("metadata") or {}).get("tenure_restart") != key:
