@@ -1,26 +1,52 @@
 """The one place where our errors become Temporal failures and back."""
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 
+from temporalio import activity
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
-from domain.errors import GatewayRefused, GatewayUnavailable, Malformed, Rejected, TenureError
+from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste, Malformed, Rejected, TenureError
+
+PAUSES: Mapping[Haste, tuple[float, float]] = {Haste.LOCK: (0.5, 5.0), Haste.RATE: (2.0, 60.0)}
+"""Seconds before the second attempt, and at most, when a call was turned away unheard."""
 
 
 def as_failure(error: TenureError) -> ApplicationError:
     """The failure that carries an error's code, message and field through Temporal; retried only when that may help."""
-    field = getattr(error, "field", None)
+    carried: dict[str, object] = {"kind": _kind(error), "field": getattr(error, "field", None)}
+    if isinstance(error, GatewayBusy):
+        carried |= {"haste": error.haste.value, "retry_after": error.retry_after}
     return ApplicationError(
         error.message,
-        {"kind": _kind(error), "field": field},
+        carried,
         type=error.code,
         non_retryable=not isinstance(error, GatewayUnavailable),
+        next_retry_delay=_pause(error),
     )
 
 
+def _pause(error: TenureError) -> timedelta | None:
+    """Until an activity's next attempt; None: as its retry policy has it."""
+    if not isinstance(error, GatewayBusy) or not activity.in_activity():
+        return None
+    return pause_after(error, activity.info().attempt, random.random())  # noqa: S311 - chance, not a secret
+
+
+def pause_after(error: GatewayBusy, attempt: int, chance: float) -> timedelta:
+    """How long to leave alone who was too busy for us: longer each time, by a *chance* of 0 to 1 of one's own.
+
+    A lock is soon gone. A rate is everybody's, so those that were turned away together must not come back together.
+    """
+    first, longest = PAUSES[error.haste]
+    seconds = min(first * 2.0 ** min(attempt - 1, 30), longest)
+    return timedelta(seconds=max(seconds * (0.5 + chance / 2), error.retry_after))
+
+
 def _kind(error: TenureError) -> str:
-    for kind in (Malformed, Rejected, GatewayRefused, GatewayUnavailable):
+    for kind in (Malformed, Rejected, GatewayRefused, GatewayBusy, GatewayUnavailable):
         if isinstance(error, kind):
             return kind.__name__
     return TenureError.__name__
@@ -53,6 +79,9 @@ def _restored(failure: ApplicationError) -> TenureError | None:
         return Malformed(failure.message, field=field or "", code=code)
     if kind == "GatewayRefused":
         return GatewayRefused(failure.message, code=code, field=field)
+    if kind == "GatewayBusy":
+        haste, retry_after = Haste(carried.get("haste", Haste.RATE)), float(carried.get("retry_after", 0))
+        return GatewayBusy(failure.message, haste=haste, retry_after=retry_after, code=code)
     if kind == "GatewayUnavailable":
         return GatewayUnavailable(failure.message, code=code)
     return Rejected(failure.message, code=code) if kind == "Rejected" else None

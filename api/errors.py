@@ -1,6 +1,7 @@
 """The one place where errors become HTTP answers: problem details as of RFC 9457."""
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Final
 
 import structlog
@@ -11,7 +12,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from domain.errors import GatewayRefused, GatewayUnavailable, Malformed, Rejected, TenureError
+from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Malformed, Rejected, TenureError
 
 log = structlog.get_logger("tenure.api")
 
@@ -106,7 +107,7 @@ def problem(
     )
     answer = JSONResponse(body.model_dump(), status_code=status, headers=dict(headers or {}), media_type=CONTENT_TYPE)
     if status == 503 or code in RETRY_AFTER_SECONDS:
-        answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS.get(code, RETRY_AFTER_OUTAGE))
+        answer.headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS.get(code, RETRY_AFTER_OUTAGE)))
     if status == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="tenure"'
     return answer
@@ -132,7 +133,9 @@ def _of_ours(error: TenureError) -> Response:
         log.warning("outside unavailable", code=error.code, error=error.message)
     field = getattr(error, "field", None)
     errors = [FieldProblem(field=field, detail=error.message)] if field else []
-    return problem(status, error.code, SAID_INSTEAD.get(error.code, error.message), errors=errors)
+    wait = error.retry_after if isinstance(error, GatewayBusy) else 0.0
+    headers = {"Retry-After": str(ceil(wait))} if wait else None
+    return problem(status, error.code, SAID_INSTEAD.get(error.code, error.message), errors=errors, headers=headers)
 
 
 def _of_framework(error: HTTPException) -> Response:

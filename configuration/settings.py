@@ -157,6 +157,8 @@ class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSet
     mail_from: Sender = Field(description="the sender of all mails, as Your Product <billing@yourproduct.com>")
     support_email: Address | None = None
     """None: the sender."""
+    payments_a_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Of the whole fleet; None: as Stripe allows with a key of this mode."""
     brand_colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")] = "#0f766e"
 
     policy: ExistingFile | None = None
@@ -203,6 +205,8 @@ _WANTED = {
     "bool_parsing": "true or false",
     "enum": "{expected}",
     "int_parsing": "a port, 1 to 65535",
+    "float_parsing": "a number",
+    "greater_than": "above {gt:g}",
     "greater_than_equal": "a port, 1 to 65535",
     "less_than_equal": "a port, 1 to 65535",
     "string_pattern_mismatch": "a colour in six hex digits, as #0f766e",

@@ -4,10 +4,13 @@ TenureError
 ├── Rejected            the caller asked for what cannot be; asking again will not help
 ├── GatewayRefused      an outside system said no for good (unknown payment method, bad request)
 └── GatewayUnavailable  an outside system gave no answer we can rely on; trying again may help
+    └── GatewayBusy     it turned the call away unheard: nothing was done; trying again more slowly will help
 
 A declined card is none of these: it is an outcome (`domain.payments.Charge`).
 Every error has a stable `code`; only `api/errors.py` knows what HTTP makes of it.
 """
+
+from enum import StrEnum
 
 
 class TenureError(Exception):
@@ -51,3 +54,23 @@ class GatewayUnavailable(TenureError):
     """An outside system did not answer, or not in a way that tells what happened."""
 
     code = "gateway_unavailable"
+
+
+class Haste(StrEnum):
+    """Why a call was turned away unheard."""
+
+    RATE = "rate"
+    """Too many calls in all."""
+    LOCK = "lock"
+    """Another call was at work on the same thing."""
+
+
+class GatewayBusy(GatewayUnavailable):
+    """An outside system turned the call away unheard; `retry_after` is how many seconds it asks to be left alone."""
+
+    code = "gateway_busy"
+
+    def __init__(self, message: str, *, haste: Haste, retry_after: float = 0.0, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.haste = haste
+        self.retry_after = retry_after

@@ -52,7 +52,10 @@ class StripeAccount:
                 raise
 
     async def _charge_of_bill(self, invoice_ref: str) -> Charge:
-        bill = await self._bill(invoice_ref)
+        return await self._charge_of(await self._bill(invoice_ref))
+
+    async def _charge_of(self, bill: dict[str, Any]) -> Charge:
+        """What has come of a bill."""
         details = (bill.get("parent") or {}).get("subscription_details") or {}
         agreement = await self._api.subscriptions.retrieve_async(str(details["subscription"]))
         charge = shapes.charge_of(agreement.to_dict(), bill)

@@ -32,10 +32,31 @@ class StripeCards(StripeAccount):
             # In one call, so that a refused card leaves no customer behind.
             params["payment_method"] = payment_method
             params["invoice_settings"] = {"default_payment_method": payment_method}
+        before = await self._opened_before(contact)
+        if before is not None:
+            if payment_method is None or (before.card is not None and before.card.ref == payment_method):
+                return before
+            return Wallet(before.customer_ref, await self.put_card(before.customer_ref, "", payment_method, key=key))
         with translated():
             made = await self._api.customers.create_async(params, {"idempotency_key": key})  # type: ignore[arg-type]
         found = made.to_dict()
         return Wallet(found["id"], shapes.card(found["invoice_settings"].get("default_payment_method")))
+
+    async def _opened_before(self, contact: Contact) -> Wallet | None:
+        """A wallet that was made before without our hearing of it: a second one could not have the same card."""
+        with translated():
+            listed = await self._api.customers.list_async(
+                {
+                    "email": contact.email,
+                    "limit": 100,
+                    "expand": ["data.invoice_settings.default_payment_method"],
+                }
+            )
+        for each in listed.data:
+            found = each.to_dict()
+            if (found.get("metadata") or {}).get("tenure_customer") == contact.customer:
+                return Wallet(found["id"], shapes.card(found["invoice_settings"].get("default_payment_method")))
+        return None
 
     async def put_card(self, customer_ref: str, agreement_ref: str, payment_method: str, *, key: str) -> Card:
         with translated():

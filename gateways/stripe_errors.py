@@ -1,13 +1,13 @@
 """Stripe's errors in our words: refused for good, or no answer we can rely on."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import stripe
 
-from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste
 from domain.payments import Charge, ChargeOutcome, Decline
 
 CONFIRM_CARD_DATA = "confirm_card_data"
@@ -19,12 +19,15 @@ NEEDS_CUSTOMER = frozenset(
     }
 )
 
+LOCKED = frozenset({"lock_timeout", "idempotency_key_in_use"})
+"""Codes that tell of another call which is at work on the same object, or under the same key."""
+
 _ADDRESS = re.compile(r"\S+@\S+")
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the SDK raises into GatewayRefused or GatewayUnavailable.
+    """Turn what the SDK raises into GatewayRefused, GatewayBusy or GatewayUnavailable.
 
     These travel into histories and logs, so they name no customer; nor do they bring along the SDK's own error,
     which holds the whole answer.
@@ -37,17 +40,28 @@ def translated() -> Iterator[None]:
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         # A wrong key is mended by an operator, and then the step must go on: not a refusal of the step.
         raise GatewayUnavailable(f"Stripe does not accept our key: {error.user_message}", code="stripe_key") from None
+    except stripe.RateLimitError as error:
+        raise _busy(error) from None
     except stripe.IdempotencyError as error:
         raise GatewayRefused(f"Stripe knows this key for another request: {_told(error)}", code="idempotency") from None
     except stripe.InvalidRequestError as error:
-        raise _refusal(error) from None
+        raise (_busy(error) if _code(error) in LOCKED else _refusal(error)) from None
     except stripe.StripeError as error:
-        # Among them 409: another call under the same key is still running.
+        if _code(error) in LOCKED:
+            raise _busy(error) from None
         raise GatewayUnavailable(f"Stripe gave no usable answer: {_told(error)}") from None
 
 
 def _told(error: stripe.StripeError) -> str:
     return _ADDRESS.sub("<address>", str(error))
+
+
+def _busy(error: stripe.StripeError) -> GatewayBusy:
+    haste = Haste.LOCK if _code(error) in LOCKED else Haste.RATE
+    headers: Mapping[str, str] = error.headers or {}
+    asked = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    retry_after = float(asked) if asked.isdecimal() else 0.0
+    return GatewayBusy(f"Stripe turned the call away: {_told(error)}", haste=haste, retry_after=retry_after)
 
 
 def _refusal(error: stripe.InvalidRequestError) -> GatewayRefused:
@@ -74,6 +88,11 @@ def declined(error: stripe.CardError) -> Charge:
 def decline(code: str, advice: str) -> Decline:
     """A refusal with the card networks' advice, which is obeyed (docs.stripe.com/declines/codes)."""
     return Decline(code, advice, needs_new_details=advice == CONFIRM_CARD_DATA)
+
+
+def _code(error: stripe.StripeError) -> str:
+    """What Stripe says it is; the SDK keeps it for some kinds of errors only."""
+    return str(_error_body(error).get("code") or "")
 
 
 def _error_body(error: stripe.StripeError) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """How we speak HTTP to Stripe: one call a try, and a way out when Stripe itself has failed under a key."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ MOST_FAULTS = 50
 """Under one key; then Stripe is left alone until the next try."""
 
 KEY = "Idempotency-Key"
+FIRST_ERROR = 400
 
 
 class _Client(stripe.HTTPXClient):
@@ -30,7 +32,26 @@ class _Client(stripe.HTTPXClient):
             if key is None or not _is_replayed_fault(answer[1], answer[2]):
                 break
             answer = await super().request_async(method, url, {**headers, KEY: f"{key}/{number}"}, post_data)
+        _refuse_what_is_not_stripes(answer[0], answer[1])
         return answer
+
+
+def _refuse_what_is_not_stripes(body: bytes | str, status: int) -> None:
+    """Whatever the status: only an object of Stripe's, or an error of its making, tells what happened.
+
+    A proxy's page, a body cut short or of another shape is no answer, and above all no decline.
+    """
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = None
+    is_ours = isinstance(found, dict) and (
+        isinstance(found.get("object"), str)
+        if status < FIRST_ERROR
+        else isinstance(found.get("error"), dict) and isinstance(found["error"].get("type"), str)
+    )
+    if not is_ours:
+        raise stripe.APIError(f"the answer with status {status} is not one of Stripe's", http_status=status)
 
 
 def _is_replayed_fault(status: int, headers: Mapping[str, str]) -> bool:

@@ -12,6 +12,12 @@ from gateways.stripe_account import LATEST
 from gateways.stripe_errors import declined, translated
 from gateways.stripe_items import StripeItems
 
+TRY = "tenure_try"
+"""In metadata of a subscription: the key of the try that began it; of a bill: of the last try to collect it."""
+TRIED_AFTER = "tenure_tried_after"
+"""On a bill: the charge that was its latest before that try; another one since is the try's."""
+PAYABLE = frozenset({"draft", "open"})
+
 
 class StripeMoney(StripeItems):
     """The business tries that take money."""
@@ -24,7 +30,7 @@ class StripeMoney(StripeItems):
             "default_payment_method": order.card_ref,
             "off_session": True,
             "payment_behavior": "error_if_incomplete",
-            "metadata": {"tenure_subscription": order.subscription, "tenure_try": key},
+            "metadata": {"tenure_subscription": order.subscription, TRY: key},
             "expand": [LATEST],
         }
         with translated():
@@ -41,14 +47,17 @@ class StripeMoney(StripeItems):
             )
             for subscription in listed.data:
                 found = subscription.to_dict()
-                if (found.get("metadata") or {}).get("tenure_try") == key:
+                if (found.get("metadata") or {}).get(TRY) == key:
                     return await self._charge_of_latest(found)
         return None
 
     async def collect(self, invoice_ref: str, *, key: str) -> Charge:
         with translated():
+            bill = await self._bill(invoice_ref)
+            if await self._has_been_tried(bill, key):
+                return _as_told_at_once(await self._charge_of(bill))
             try:
-                await self._api.invoices.pay_async(invoice_ref, {"off_session": True}, {"idempotency_key": key})
+                paid = await self._api.invoices.pay_async(invoice_ref, {"off_session": True}, {"idempotency_key": key})
             except stripe.CardError as error:
                 return await self._with_action_link(declined(error), invoice_ref)
             except stripe.InvalidRequestError:
@@ -57,7 +66,26 @@ class StripeMoney(StripeItems):
                 if charge.outcome not in (ChargeOutcome.PAID, ChargeOutcome.GONE):
                     raise
                 return charge
-            return await self._charge_of_bill(invoice_ref)
+            return await self._charge_of(await self._settled(paid.to_dict()))
+
+    async def _settled(self, bill: dict[str, Any]) -> dict[str, Any]:
+        """The bill as it was answered when it is paid; anything else is looked at again, for the reason."""
+        return bill if bill.get("status") == "paid" else await self._bill(bill["id"])
+
+    async def _has_been_tried(self, bill: dict[str, Any], key: str) -> bool:
+        """Whether an earlier attempt under this key has reached a card; if none has, the bill remembers this one.
+
+        The key itself does not tell: Stripe forgets it after a day, and keeps under it what was a fault of its own.
+        """
+        noted, latest = bill.get("metadata") or {}, shapes.latest_charge(bill)
+        if noted.get(TRY) == key:
+            return latest != (noted.get(TRIED_AFTER) or "")
+        if bill.get("status") not in PAYABLE:
+            return True
+        await self._api.invoices.update_async(
+            bill["id"], {"metadata": {TRY: key, TRIED_AFTER: latest}}, {"idempotency_key": f"{key}/note/{latest}"}
+        )
+        return False
 
     async def _with_action_link(self, charge: Charge, invoice_ref: str) -> Charge:
         if charge.outcome is not ChargeOutcome.ACTION_REQUIRED:
@@ -76,8 +104,8 @@ class StripeMoney(StripeItems):
             "expand": [LATEST],
         }
         with translated():
-            if void_invoice and (owed := await self._charge_of_bill(void_invoice)).outcome is ChargeOutcome.PAID:
-                return owed  # by the customer's own hand meanwhile
+            if void_invoice and (owed := await self._bill(void_invoice)).get("status") == "paid":
+                return await self._charge_of(owed)  # by the customer's own hand meanwhile
             agreement = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
             # Stripe forgets keys after a day; the agreement itself remembers the try that was paid.
             if (agreement.to_dict().get("metadata") or {}).get("tenure_restart") != key:
@@ -94,3 +122,13 @@ class StripeMoney(StripeItems):
             if void_invoice:
                 await self._void(void_invoice, f"{key}/void")
             return await self._charge_of_latest(agreement.to_dict())
+
+
+def _as_told_at_once(charge: Charge) -> Charge:
+    """What has come of a bill, in the very words in which the try itself would have been answered."""
+    match charge.outcome:
+        case ChargeOutcome.DECLINED:
+            return Charge(charge.outcome, decline=charge.decline)
+        case ChargeOutcome.ACTION_REQUIRED:
+            return Charge(charge.outcome, charge.invoice, charge.decline)
+    return charge

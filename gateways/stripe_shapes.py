@@ -102,6 +102,11 @@ def _failure(bill: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:
     return ChargeOutcome.DECLINED, decline(code, error.get("advice_code") or "")
 
 
+def latest_charge(bill: dict[str, Any]) -> str:
+    """The id of the last charge that a card was asked for, if one was."""
+    return id_of(_latest_intent(bill).get("latest_charge"))
+
+
 def _latest_intent(bill: dict[str, Any]) -> dict[str, Any]:
     payments = (bill.get("payments") or {}).get("data") or []
     for payment in payments:

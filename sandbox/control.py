@@ -29,12 +29,23 @@ class WebhookFaults(Body):
     duplicate: float | bool = False
     reorder: float | bool = False
     delay_s: float = 0
+    refuse: float | bool = False
+
+
+class RateLimit(Body):
+    total: float
+    per_endpoint: float
 
 
 class StripeFaults(Body):
     error_rate: float = 0
     status: int = 500
     timeout_after_commit: int | bool = False
+    lost_answer_rate: float = 0
+    fault_after_rate: float = 0
+    lock_rate: float = 0
+    delay_s: float = 0
+    rate_limit: RateLimit | None = None
 
 
 class SmtpFaults(Body):

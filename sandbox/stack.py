@@ -121,6 +121,8 @@ class Options:
     port: int = 0
     durable: bool = True
     ui: bool = True
+    payments_a_second: float | None = None
+    """None: without a limit, as the simulator has none of its own."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,9 @@ async def _build_on(
     # Stopped in the reverse order: no new requests first, then the workers finish, then Stripe falls silent.
     payments = StripePayments(stripe)
     parts = _worker_parts(ground, secrets, payments, api_url, policy, skipper.client)
-    workers = build_workers(ground.client, parts, finish_within=FINISH_WITHIN)
+    workers = build_workers(
+        ground.client, parts, payments_a_second=options.payments_a_second, finish_within=FINISH_WITHIN
+    )
     await exits.enter_async_context(at_work(workers))
     await ensure_schedules(ground.client)
     # While a life's clock is moved, Stripe is ahead of it on purpose: nothing may be healed by itself then.

@@ -26,8 +26,10 @@ DYNAMIC_CONFIG = {
     # A continue-as-new overshoots the virtual clock otherwise.
     "history.workflowIdReuseMinimalInterval": '"0s"',
     "frontend.WorkflowTimeSkippingMaxSkipPerSession": "100000",
+    # Of equally urgent tasks each tenant gets its share.
+    "matching.enableFairness": "true",
 }
-"""Gives each workflow a clock of its own that can be moved forward."""
+"""Gives each workflow a clock of its own that can be moved forward, and each tenant its turn."""
 
 KINDS = {
     "Text": IndexedValueType.INDEXED_VALUE_TYPE_TEXT,

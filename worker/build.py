@@ -28,8 +28,6 @@ WORKFLOWS = (SubscriptionWorkflow, MailWorkflow, SweepWebhooksWorkflow, Reconcil
 PURE_PACKAGES = ("activities", "domain")
 """Deterministic on import, so the workflow sandbox need not load them anew for every run."""
 
-PAYMENTS_A_SECOND = 80.0
-"""For the whole fleet: Stripe allows 100 requests a second, and some steps make two or three."""
 MAILS_A_SECOND = 50.0
 FINISH_WITHIN = timedelta(seconds=50)
 """Longer than any activity may take, so that no charge is cut off in the middle."""
@@ -52,10 +50,16 @@ def workflow_runner() -> SandboxedWorkflowRunner:
 
 
 def build_workers(
-    client: Client, parts: Parts, *, max_cached_workflows: int = 1000, finish_within: timedelta = FINISH_WITHIN
+    client: Client,
+    parts: Parts,
+    *,
+    payments_a_second: float | None,
+    max_cached_workflows: int = 1000,
+    finish_within: timedelta = FINISH_WITHIN,
 ) -> list[Worker]:
     """Return the workers that production, sandbox and tests all run.
 
+    *payments_a_second* is for the whole fleet, and what the worker that polled last says goes for all; None: no limit.
     When told to stop, each takes nothing new and lets its activities finish within *finish_within*.
     """
     records = RecordActivities(parts.records, TemporalPost(client))
@@ -102,7 +106,7 @@ def build_workers(
             ],
             max_concurrent_activities=50,
             graceful_shutdown_timeout=finish_within,
-            max_task_queue_activities_per_second=PAYMENTS_A_SECOND,
+            max_task_queue_activities_per_second=payments_a_second,
         ),
         Worker(
             client,

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 
 from activities.payments import (
     AdoptRequest,
@@ -30,6 +30,7 @@ from domain.plans import Selection
 from domain.policy import LadderStep, TrialPolicy
 from domain.reminders import Reminder
 from domain.subscription import Notice, Subscription
+from workflows.urgency import Urgency, priority
 
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
 """Retried until the outside is back: to give up would leave a step half done."""
@@ -43,6 +44,7 @@ class _Remote(TypedDict):
     task_queue: str
     start_to_close_timeout: timedelta
     retry_policy: RetryPolicy
+    priority: Priority
 
 
 class _Local(TypedDict):
@@ -51,17 +53,21 @@ class _Local(TypedDict):
     retry_policy: RetryPolicy
 
 
-PAYMENTS: _Remote = {
-    "task_queue": PAYMENTS_QUEUE,
-    "start_to_close_timeout": timedelta(seconds=45),
-    "retry_policy": PATIENT,
-}
 DATABASE: _Local = {
     "start_to_close_timeout": timedelta(seconds=10),
     # Retried within the workflow task for so long, then by a timer in between.
     "local_retry_threshold": timedelta(seconds=20),
     "retry_policy": PATIENT,
 }
+
+
+def _payments(urgency: Urgency, subscription: Subscription) -> _Remote:
+    return {
+        "task_queue": PAYMENTS_QUEUE,
+        "start_to_close_timeout": timedelta(seconds=45),
+        "retry_policy": PATIENT,
+        "priority": priority(urgency, subscription.tenant),
+    }
 
 
 async def record(step: Step) -> None:
@@ -119,7 +125,7 @@ async def put_card(subscription: Subscription, payment_method: str | None, key: 
     return await workflow.execute_activity_method(
         PaymentActivities.put_card,
         request,
-        **PAYMENTS,
+        **_payments(Urgency.PERSON, subscription),
         summary="Put a card on file",
     )
 
@@ -128,7 +134,7 @@ async def adopt_checkout(subscription: Subscription, session_ref: str) -> Wallet
     return await workflow.execute_activity_method(
         PaymentActivities.adopt_checkout,
         AdoptRequest(session_ref, subscription.agreement_ref, subscription.card_since),
-        **PAYMENTS,
+        **_payments(Urgency.PERSON, subscription),
         summary="Put the card given at checkout on file",
     )
 
@@ -142,14 +148,14 @@ async def charge(subscription: Subscription, key: str) -> Charge:
         return await workflow.execute_activity_method(
             PaymentActivities.begin,
             BeginRequest(subscription.id, subscription.customer_ref, card_ref, subscription.items, key),
-            **PAYMENTS,
+            **_payments(Urgency.CONVERSION, subscription),
             summary=words,
         )
     if recovery is not None and recovery.period_end is not None and recovery.period_end > workflow.now():
         return await workflow.execute_activity_method(
             PaymentActivities.collect,
             CollectRequest(recovery.invoice_ref, key),
-            **PAYMENTS,
+            **_payments(Urgency.COLLECTION, subscription),
             summary=words,
         )
     return await workflow.execute_activity_method(
@@ -160,7 +166,7 @@ async def charge(subscription: Subscription, key: str) -> Charge:
             key,
             subscription.items if subscription.agreement_is_stale else (),
         ),
-        **PAYMENTS,
+        **_payments(Urgency.COLLECTION, subscription),
         summary=f"{words}, new period",
     )
 
@@ -170,7 +176,7 @@ async def change(subscription: Subscription, to: Selection, at: datetime, key: s
     return await workflow.execute_activity_method(
         PaymentActivities.change,
         ChangeRequest(subscription.agreement_ref, to.items, at, key),
-        **PAYMENTS,
+        **_payments(Urgency.COLLECTION, subscription),
         summary=f"Change to {to.plan_name} and bill the difference",
     )
 
@@ -179,17 +185,17 @@ async def quote(subscription: Subscription, to: Selection, at: datetime) -> Quot
     return await workflow.execute_activity_method(
         PaymentActivities.quote,
         ChangeRequest(subscription.agreement_ref, to.items, at),
-        **PAYMENTS,
+        **_payments(Urgency.PERSON, subscription),
         schedule_to_close_timeout=ANSWERED_WITHIN,
         summary=f"Ask what a change to {to.plan_name} would bill",
     )
 
 
-async def reversal(kind: ReversalKind, object_ref: str) -> Reversal:
+async def reversal(subscription: Subscription, kind: ReversalKind, object_ref: str) -> Reversal:
     return await workflow.execute_activity_method(
         PaymentActivities.reversal,
         ReversalRequest(kind, object_ref),
-        **PAYMENTS,
+        **_payments(Urgency.LOOK, subscription),
         summary=f"Look at a {kind}",
     )
 
@@ -200,7 +206,7 @@ async def look(subscription: Subscription) -> Standing:
     return await workflow.execute_activity_method(
         PaymentActivities.standing,
         StandingRequest(subscription.customer_ref, subscription.agreement_ref, invoice),
-        **PAYMENTS,
+        **_payments(Urgency.LOOK, subscription),
         summary="Ask the payment provider how things stand",
     )
 
@@ -210,7 +216,7 @@ async def end_agreement(subscription: Subscription) -> None:
     await workflow.execute_activity_method(
         PaymentActivities.end,
         EndRequest(subscription.agreement_ref, invoice, f"{subscription.id}/end/{subscription.agreement_ref}"),
-        **PAYMENTS,
+        **_payments(Urgency.COLLECTION, subscription),
         summary="End the agreement with the payment provider",
     )
 
@@ -237,7 +243,7 @@ async def end_at_period_end(subscription: Subscription, *, on: bool, again: str 
     await workflow.execute_activity_method(
         PaymentActivities.end_at_period_end,
         SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "ends", on=on) + again),
-        **PAYMENTS,
+        **_payments(Urgency.COLLECTION, subscription),
         summary="Bill no further period" if on else "Bill on",
     )
 
@@ -247,7 +253,7 @@ async def hold(subscription: Subscription, *, on: bool, again: str = "") -> None
     await workflow.execute_activity_method(
         PaymentActivities.hold,
         SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "hold", on=on) + again),
-        **PAYMENTS,
+        **_payments(Urgency.COLLECTION, subscription),
         summary="Bill nothing while a payment is owed or access is off" if on else "Bill again",
     )
 
@@ -258,6 +264,6 @@ async def open_checkout(subscription: Subscription, urls: Mapping[str, str], key
         CheckoutRequest(
             subscription.customer, subscription.customer_ref, subscription.id, urls["success"], urls["cancel"], key
         ),
-        **PAYMENTS,
+        **_payments(Urgency.PERSON, subscription),
         summary="Open a checkout page",
     )

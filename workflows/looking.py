@@ -17,6 +17,7 @@ from domain.payments import (
 from domain.subscription import SuspensionKind
 from workflows import hands
 from workflows.keeping import Keeper
+from workflows.urgency import somebody_waits
 
 ASK_AT_PERIOD_END = "ask-at-period-end"
 """A change to the order of commands: until then a subscription that came back in mid-period asked every few hours."""
@@ -34,9 +35,11 @@ class Looks(Keeper):
         if hint.news is not News.CARD_GIVEN:
             await self.look(cause)
             return
-        wallet = await hands.adopt_checkout(self.subscription, hint.object_id)
-        if wallet is not None and wallet.card is not None:
-            await self._new_card(wallet.customer_ref, wallet.card, cause)
+        # Of their own doing, and they look at the page that tells them what came of it.
+        with somebody_waits():
+            wallet = await hands.adopt_checkout(self.subscription, hint.object_id)
+            if wallet is not None and wallet.card is not None:
+                await self._new_card(wallet.customer_ref, wallet.card, cause)
 
     async def look(self, cause: Cause) -> Standing:
         """Ask the provider how things stand, take over what is new, and return what it said."""
@@ -115,7 +118,7 @@ class Looks(Keeper):
     async def _money_went_back(self, hint: Hint, cause: Cause) -> None:
         """Look at a refund or a dispute, and draw the policy's conclusion."""
         kind = ReversalKind.REFUND if hint.news is News.REFUNDED else ReversalKind.DISPUTE
-        reversal = await hands.reversal(kind, hint.object_id)
+        reversal = await hands.reversal(self.subscription, kind, hint.object_id)
         if reversing.is_known(self.subscription, reversal):
             return
         if self.subscription.is_over:

@@ -11,6 +11,7 @@ from domain.errors import GatewayUnavailable
 from domain.names import LIFECYCLE_QUEUE, mail_workflow_id
 from domain.ports import QueuedMail
 from workflows.mail import MailWorkflow
+from workflows.urgency import priority_of_mail
 
 
 class TemporalPost:
@@ -29,6 +30,7 @@ class TemporalPost:
                     task_queue=LIFECYCLE_QUEUE,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    priority=priority_of_mail(mail.occasion),
                     static_summary=f"Mail: {mail.occasion.replace('_', ' ')}",
                     static_details=f"For subscription `{mail.subscription}`",
                 )

@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.course import Course
     from workflows.messages import Answer, Life, Outlook
     from workflows.reconciled import TakesReconciliation
+    from workflows.urgency import somebody_waits
     from workflows.wishes import TakesWishes
 
 STEPS_PER_RUN = 8
@@ -47,7 +48,8 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
     async def run(self, life: Life) -> str:
         if not self._is_born:
             async with self._lock:
-                await self._be_born(life)
+                with somebody_waits():
+                    await self._be_born(life)
         self._course.show()
         while not self._is_over and not self._should_continue_as_new:
             await self._wait_for_something()

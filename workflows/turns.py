@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.changes import DECLINED
     from workflows.course import Course
     from workflows.messages import Answer, Command
+    from workflows.urgency import somebody_waits
 
 KEYS_KEPT = 32
 
@@ -48,7 +49,8 @@ class TakesTurns:
                 raise as_failure(Rejected("the card was declined", code=DECLINED))
             try:
                 check()
-                yield True
+                with somebody_waits():
+                    yield True
             except TenureError as error:
                 if error.code == DECLINED:
                     self._declined.append(command.key)

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import unquote
 
@@ -18,7 +19,9 @@ from sandbox.stripe.faults import Faults
 from sandbox.stripe.gates import Gates
 from sandbox.stripe.idempotency import Answer, IdempotencyKeys, fingerprint_of
 from sandbox.stripe.ids import new_id
+from sandbox.stripe.locks import Locks, lock_timeout
 from sandbox.stripe.params import Params, decode
+from sandbox.stripe.rates import Rates
 from sandbox.stripe.routes import Call, all_calls
 from sandbox.stripe.world import World
 
@@ -38,6 +41,8 @@ class Api:
         self._api_key = api_key
         self._faults = faults
         self._keys = IdempotencyKeys(world.store)
+        self._locks = Locks(world.store)
+        self._rates = Rates()
         self._calls = all_calls()
         self.log: list[CallRecord] = []
         self.gates = Gates()
@@ -45,18 +50,22 @@ class Api:
 
     async def respond(self, request: Request) -> Response:
         key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
+        headers: Mapping[str, str] = {}
         try:
             self._admit(request)
             await self.gates.let_pass(request.method, request.url.path, is_done=False)
             answer = await self._answer(request, key)
         except StripeFailure as failure:
-            answer = Answer(failure.status, json.dumps(failure.body))
+            answer, headers = Answer(failure.status, json.dumps(failure.body)), failure.headers
         await self.gates.let_pass(request.method, request.url.path, is_done=True)
         self.log.append((request.method, request.url.path, key, answer.status))
-        if request.method != "GET" and answer.status < 500 and self._faults.swallows_answer():
-            await self._stay_silent(request)
-            return _CutOff()
-        return _response(answer, key)
+        if request.method != "GET" and answer.status < 500:
+            if self._faults.swallows_answer():
+                await self._stay_silent(request)
+                return _CutOff()
+            if self._faults.happens(self._faults.api.lost_answer_rate):
+                return _CutOff()
+        return _response(answer, key, headers)
 
     def _admit(self, request: Request) -> None:
         given = _key_of(request.headers.get("Authorization", ""))
@@ -67,6 +76,12 @@ class Api:
         version = request.headers.get("Stripe-Version", API_VERSION)
         if version != API_VERSION:
             raise invalid(f"This simulator speaks API version {API_VERSION}, not {version}.")
+        limits = self._faults.api.rate_limit
+        self._rates.admit(self._endpoint(request.method, request.url.path) if limits else "", limits)
+
+    def _endpoint(self, method: str, path: str) -> str:
+        """As Stripe counts: calls of one kind are one endpoint, whichever object they name."""
+        return f"{method} {self._find(method, path)[0].path.pattern}"
 
     async def _answer(self, request: Request, key: str | None) -> Answer:
         path = request.url.path
@@ -83,19 +98,45 @@ class Api:
             self._keys.leave(key)
 
     async def _run(self, method: str, path: str, params: Params, key: str | None, fingerprint: str) -> Answer:
+        call, ids = self._find(method, path)
+        if method == "GET":
+            await self._dawdle()
+            self._fail_by_chance(key, fingerprint)
+            return self._perform(call, ids, call.shape.read(params), key, fingerprint)
+        with self._locks.held(ids, params):
+            await self._dawdle()
+            self._fail_by_chance(key, fingerprint)
+            if self._faults.happens(self._faults.api.lock_rate):
+                raise lock_timeout()
+            return self._perform_and_fail(call, ids, call.shape.read(params), key, fingerprint)
+
+    async def _dawdle(self) -> None:
         if self._faults.api.delay_s:
             await asyncio.sleep(self._faults.api.delay_s)
-        call, ids = self._find(method, path)
-        if self._faults.happens(self._faults.api.error_rate):
-            raise self._fault(key, fingerprint)
-        return self._perform(call, ids, call.shape.read(params), key, fingerprint)
 
-    def _fault(self, key: str | None, fingerprint: str) -> StripeFailure:
-        """A fault on demand. As at Stripe, one of the server's own is kept under the key and given again for a day."""
-        status = self._faults.api.status
+    def _perform_and_fail(self, call: Call, ids: Params, params: Params, key: str | None, fingerprint: str) -> Answer:
+        """Do it and, if chance will have it, answer with a fault all the same."""
+        fails = self._faults.happens(self._faults.api.fault_after_rate)
+        try:
+            answer = self._perform(call, ids, params, key, fingerprint)
+        except StripeFailure as failure:
+            if not failure.ran or not fails:
+                raise
+        else:
+            if not fails:
+                return answer
+        raise self._kept_fault(500, "An injected fault: it was carried out all the same.", key, fingerprint)
+
+    def _fail_by_chance(self, key: str | None, fingerprint: str) -> None:
+        faults = self._faults.api
+        if self._faults.happens(faults.error_rate):
+            raise self._kept_fault(faults.status, "An injected fault: nothing was done.", key, fingerprint)
+
+    def _kept_fault(self, status: int, told: str, key: str | None, fingerprint: str) -> StripeFailure:
+        """As at Stripe, a fault of the server's own is kept under the key and given again for a day."""
         kind = "api_error" if status >= 500 else "invalid_request_error"
         code = "rate_limit" if status == 429 else None
-        failure = StripeFailure(status, kind, "An injected fault: nothing was done.", code=code)
+        failure = StripeFailure(status, kind, told, code=code)
         if key is not None and status >= 500:
             self._keys.keep(key, fingerprint, Answer(status, json.dumps(failure.body)))
         return failure
@@ -183,8 +224,8 @@ async def _params(request: Request) -> Params:
     return {**query, **body}
 
 
-def _response(answer: Answer, key: str | None) -> Response:
-    headers = {"Request-Id": new_id("req", 14), "Stripe-Version": API_VERSION}
+def _response(answer: Answer, key: str | None, more: Mapping[str, str]) -> Response:
+    headers = {"Request-Id": new_id("req", 14), "Stripe-Version": API_VERSION, **more}
     if key is not None:
         headers["Idempotency-Key"] = key
     if answer.replayed:

@@ -25,6 +25,7 @@ class StripeFailure(Exception):
         self.status = status
         self.ran = ran or keeps
         self.keeps = keeps
+        self.headers: dict[str, str] = {}
         code = fields.get("code")
         envelope = {"type": kind, "message": message, **fields}
         if code:

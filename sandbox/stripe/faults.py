@@ -1,9 +1,11 @@
-"""Faults on demand: lost, doubled and late webhooks, API calls that fail or never answer."""
+"""Faults on demand: lost, doubled and late webhooks, API calls that fail, wait for a lock, or never answer."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Self, TypeVar
+
+_T = TypeVar("_T")
 
 
 class _Settable:
@@ -19,17 +21,22 @@ class _Settable:
         for name, value in settings.items():
             if name not in known:
                 raise ValueError(f"unknown fault {name!r}; known are: {', '.join(sorted(known))}")
-            if not isinstance(value, int | float) or value < 0:
-                raise ValueError(f"{name} must be a number from 0 on, or true or false, not {value!r}")
-            if name in _RATES and value > 1:
-                raise ValueError(f"{name} is a probability from 0 to 1, not {value!r}")
-            if name == "status" and value not in _ERRORS:
-                raise ValueError(f"status is an HTTP status of an error, 400 to 599, not {value!r}")
+            if name != "rate_limit":
+                _check_number(name, value)
         return cls(**settings)
 
 
-_RATES = {"drop", "duplicate", "reorder", "error_rate"}
+_RATES = {"drop", "duplicate", "reorder", "refuse", "error_rate", "lost_answer_rate", "fault_after_rate", "lock_rate"}
 _ERRORS = range(400, 600)
+
+
+def _check_number(name: str, value: object) -> None:
+    if not isinstance(value, int | float) or value < 0:
+        raise ValueError(f"{name} must be a number from 0 on, or true or false, not {value!r}")
+    if name in _RATES and value > 1:
+        raise ValueError(f"{name} is a probability from 0 to 1, not {value!r}")
+    if name == "status" and value not in _ERRORS:
+        raise ValueError(f"status is an HTTP status of an error, 400 to 599, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -37,16 +44,41 @@ class WebhookFaults(_Settable):
     drop: float = 0
     duplicate: float = 0
     reorder: float = 0
+    """How likely another of the customer's waiting events goes before the one whose turn it is."""
     delay_s: float = 0
+    """The most that an event comes late; each by a time of its own, so that later ones overtake it."""
+    refuse: float = 0
+    """How likely the endpoint counts as having failed: the event is sent again later."""
 
 
 @dataclass(frozen=True)
 class ApiFaults(_Settable):
     error_rate: float = 0
+    """Of all calls: answered with `status`, and nothing was done."""
     status: int = 500
     timeout_after_commit: int | bool = 0
     """How many of the next changing calls do their work and never answer; true is all of them."""
+    lost_answer_rate: float = 0
+    """Of the changing calls: the work is done and the connection cut."""
+    fault_after_rate: float = 0
+    """Of the changing calls: the work is done and the answer is 500, for a day under that key."""
+    lock_rate: float = 0
+    """Of the changing calls: 429 `lock_timeout`, and nothing was done."""
     delay_s: float = 0
+    rate_limit: Mapping[str, float] | None = None
+    """`total` and `per_endpoint` requests a second; beyond them 429 `rate_limit`. None: as many as come."""
+
+    def __post_init__(self) -> None:
+        if self.rate_limit is None:
+            return
+        if not isinstance(self.rate_limit, Mapping):
+            raise ValueError(f"rate_limit is total and per_endpoint, not {self.rate_limit!r}")  # noqa: TRY004 - as the others
+        given: Mapping[str, object] = self.rate_limit
+        for name, value in given.items():
+            if name not in ("total", "per_endpoint"):
+                raise ValueError(f"unknown limit {name!r}; known are: per_endpoint, total")
+            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+                raise ValueError(f"rate_limit {name} is a number of requests a second above 0, not {value!r}")
 
 
 class Faults:
@@ -57,6 +89,13 @@ class Faults:
 
     def happens(self, probability: float) -> bool:
         return self._dice.random() < probability
+
+    def lateness(self) -> float:
+        """By how many seconds an event comes late."""
+        return self._dice.uniform(0, self.webhooks.delay_s)
+
+    def one_of(self, choices: Sequence[_T]) -> _T:
+        return self._dice.choice(choices)
 
     def swallows_answer(self) -> bool:
         """Whether this changing call gets no answer; counts it."""

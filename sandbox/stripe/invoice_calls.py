@@ -2,14 +2,16 @@
 
 from sandbox.stripe import invoices
 from sandbox.stripe.errors import StripeFailure, invalid
+from sandbox.stripe.events import changes, shown
 from sandbox.stripe.lists import page
-from sandbox.stripe.params import FLAG, PAGING, RANGE, TEXT, Params, Shape, Text
+from sandbox.stripe.params import FLAG, METADATA, PAGING, RANGE, TEXT, Params, Shape, Text, merged_metadata
 from sandbox.stripe.payment_methods import default_of, owned
 from sandbox.stripe.store import Object
 from sandbox.stripe.subscriptions import payment_refused, status_follows
 from sandbox.stripe.world import World
 
 PAY = Shape({"payment_method": TEXT, "off_session": FLAG})
+UPDATE = Shape({"metadata": METADATA})
 LIST = Shape(
     {
         **PAGING,
@@ -32,6 +34,18 @@ PAYMENT_LIST = Shape(
 
 def retrieve(world: World, ids: Params, _params: Params) -> Object:
     return world.named("invoice", ids["invoice"], param="invoice")
+
+
+def update(world: World, ids: Params, params: Params) -> Object:
+    invoice = retrieve(world, ids, params)
+    before = shown(invoice)
+    if "metadata" in params:
+        invoice["metadata"] = merged_metadata(invoice["metadata"], params["metadata"])
+    world.store.save(invoice)
+    changed = changes(before, invoice)
+    if changed:
+        world.events.emit("invoice.updated", invoice, customer=invoice["customer"], before=changed)
+    return invoice
 
 
 def list_all(world: World, _ids: Params, params: Params) -> Object:

@@ -71,6 +71,7 @@ def _billing() -> list[Call]:
         _call("POST", "/v1/invoices/create_preview", previews.create_preview, previews.PREVIEW),
         _call("GET", "/v1/invoice_payments", invoice_calls.list_payments, invoice_calls.PAYMENT_LIST),
         _call("GET", bill, invoice_calls.retrieve),
+        _call("POST", bill, invoice_calls.update, invoice_calls.UPDATE),
         _call("POST", f"{bill}/pay", invoice_calls.pay, invoice_calls.PAY),
         _call("POST", f"{bill}/void", invoice_calls.void),
         _call("POST", f"{bill}/mark_uncollectible", invoice_calls.mark_uncollectible),

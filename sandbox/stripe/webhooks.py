@@ -14,6 +14,8 @@ from sandbox.stripe.faults import Faults
 from sandbox.stripe.store import Store
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+LOOKED_AT = 100
+"""How many of a customer's waiting events may be shuffled among each other."""
 PATIENT_TRIES = 5
 """An event that was refused more often lets the others of its customer go first."""
 TRIES = 25_000
@@ -44,6 +46,9 @@ class Deliverer:
         self._held: set[str] = set()
         self._progress = asyncio.Condition()
         self._news = asyncio.Event()
+        self._arrivals: dict[str, asyncio.Event] = {}
+        self._due: dict[str, float] = {}
+        """When an event that comes late is due; one that is not in here is due at once."""
 
     @property
     def url(self) -> str | None:
@@ -79,13 +84,21 @@ class Deliverer:
 
     def hurry(self) -> None:
         """Whoever waits before a delivery stops waiting: things may be better now."""
+        self._due.clear()
         self._news.set()
         self._news.clear()
+        for arrival in self._arrivals.values():
+            arrival.set()
 
     def kick(self, lane: str) -> None:
         """Work off what waits in this lane, unless that is being done, or must not be."""
-        if self._client is None or self._url is None or lane in self._held or lane in self._lanes:
+        if self._client is None or self._url is None or lane in self._held:
             return
+        if lane in self._lanes:
+            # It may wait for a late event, which the new one overtakes.
+            self._arrivals[lane].set()
+            return
+        self._arrivals[lane] = asyncio.Event()
         self._lanes[lane] = asyncio.create_task(self._work_off(lane))
 
     def _kick_all(self) -> None:
@@ -101,29 +114,52 @@ class Deliverer:
     def _waiting(self, lane: str) -> list[tuple[str, int]]:
         rows = self._store.ask(
             "SELECT event, attempts FROM deliveries WHERE state = 'pending' AND lane = ? "
-            "ORDER BY attempts > ?, seq LIMIT 2",
+            "ORDER BY attempts > ?, seq LIMIT ?",
             lane,
             PATIENT_TRIES,
+            LOOKED_AT,
         )
         return [(event, attempts) for event, attempts in rows]
 
     async def _work_off(self, lane: str) -> None:
+        arrival = self._arrivals[lane]
         try:
             while lane not in self._held and (waiting := self._waiting(lane)):
-                late = len(waiting) > 1 and self._faults.happens(self._faults.webhooks.reorder)
-                await self._deliver(*waiting[1 if late else 0])
+                event, attempts = self._chosen(waiting)
+                late = self._due.get(event, 0.0) - time.monotonic()
+                if late > 0:
+                    arrival.clear()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(arrival.wait(), late)
+                    continue
+                await self._deliver(event, attempts)
                 async with self._progress:
                     self._progress.notify_all()
         finally:
             self._lanes.pop(lane, None)
+            self._arrivals.pop(lane, None)
         self.kick(lane) if self._waiting(lane) else None
+
+    def _chosen(self, waiting: list[tuple[str, int]]) -> tuple[str, int]:
+        """Whose turn it is; when none is due yet, the first that will be."""
+        now = time.monotonic()
+        if self._faults.webhooks.delay_s:
+            for event, _ in waiting:
+                self._due.setdefault(event, now + self._faults.lateness())
+        ready = [each for each in waiting if self._due.get(each[0], 0.0) <= now]
+        if len(ready) > 1 and self._faults.happens(self._faults.webhooks.reorder):
+            return self._faults.one_of(ready[1:])
+        return ready[0] if ready else min(waiting, key=lambda each: self._due[each[0]])
 
     async def _deliver(self, event: str, attempts: int) -> None:
         faults = self._faults.webhooks
-        if faults.delay_s:
-            await self._pause(faults.delay_s)
         if self._faults.happens(faults.drop):
             self._mark(event, "dropped", attempts)
+            return
+        if self._faults.happens(faults.refuse) and attempts + 1 < TRIES:
+            self._mark(event, "pending", attempts + 1)
+            # Unlike one that the endpoint itself refuses it lets those behind it go first.
+            self._due[event] = time.monotonic() + pause_after(attempts + 1)
             return
         accepted = await self._send(event)
         if accepted and self._faults.happens(faults.duplicate):
@@ -141,6 +177,8 @@ class Deliverer:
             await asyncio.wait_for(self._news.wait(), seconds)
 
     def _mark(self, event: str, state: str, attempts: int) -> None:
+        if state != "pending":
+            self._due.pop(event, None)
         self._store.tell("UPDATE deliveries SET state = ?, attempts = ? WHERE event = ?", state, attempts, event)
 
     async def _send(self, reference: str) -> bool:

@@ -21,6 +21,7 @@ from gateways.smtp import SmtpMailer
 from gateways.stripe import StripePayments
 from gateways.stripe_events import StripeEvents
 from gateways.stripe_http import connected
+from gateways.stripe_rates import steps_a_second
 from storage.engine import create_engine_from_url
 from storage.inbox import Inbox
 from storage.mails import PostgresMails
@@ -35,6 +36,11 @@ from workflows.post import TemporalPost
 
 def plain(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
+
+
+def payments_a_second(settings: WorkerSettings) -> float:
+    """How many payment activities the whole fleet may begin in a second: as told, else as the key's mode allows."""
+    return settings.payments_a_second or steps_a_second(settings.stripe_api_key.get_secret_value())
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from storage.keys import ApiKeys, Role
 from storage.migrating import current, head, upgrade
 from storage.pinging import check
 from tenure.cli import logs
-from tenure.cli.connections import api_parts, database, temporal, worker_parts
+from tenure.cli.connections import api_parts, database, payments_a_second, temporal, worker_parts
 from tenure.cli.doctor import examine
 from tenure.cli.running import for_ever, stoppable
 from worker.build import at_work, build_workers
@@ -71,8 +71,12 @@ async def _work() -> None:
     client = await temporal(settings)
     async with database(settings) as engine:
         await _check_database(engine)
-        async with worker_parts(settings, client, engine) as parts, at_work(build_workers(client, parts)):
-            log.info("worker ready", namespace=client.namespace)
+        rate = payments_a_second(settings)
+        async with (
+            worker_parts(settings, client, engine) as parts,
+            at_work(build_workers(client, parts, payments_a_second=rate)),
+        ):
+            log.info("worker ready", namespace=client.namespace, payments_a_second=rate)
             try:
                 await for_ever()
             finally:

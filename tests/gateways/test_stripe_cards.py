@@ -15,7 +15,7 @@ async def test_a_customer_and_the_card_are_made_in_one_call(till: Till) -> None:
     before = len(till.wire.calls)
     wallet = await till.wallet()
 
-    assert till.wire.calls[before:] == [("POST", "/v1/customers", "ada/sign-up")]
+    assert till.wire.calls[before:] == [("GET", "/v1/customers", None), ("POST", "/v1/customers", "ada/sign-up")]
     assert wallet.card is not None
     assert (wallet.card.brand, wallet.card.last4, wallet.card.exp_month) == ("visa", "4242", 12)
     assert await till.default_card(wallet) == wallet.card.ref

@@ -11,8 +11,10 @@ import stripe
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from domain.errors import GatewayRefused, GatewayUnavailable, TenureError
+from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste, TenureError
 from domain.payments import Charge, ChargeOutcome, Decline
+from domain.plans import Item
+from domain.ports import NewAgreement
 from gateways.stripe import StripePayments
 from gateways.stripe_catalog import push
 from gateways.stripe_http import connected
@@ -35,8 +37,8 @@ CALLS: dict[str, Call] = {
 }
 
 
-def answering(status: int, body: str) -> ASGIApp:
-    return Response(body, status, media_type="application/json")
+def answering(status: int, body: str, headers: dict[str, str] | None = None) -> ASGIApp:
+    return Response(body, status, headers, media_type="application/json")
 
 
 def an_error(message: str, kind: str = "invalid_request_error", **fields: Any) -> str:
@@ -83,9 +85,6 @@ async def test_every_call_is_refused_for_good_when_stripe_does_not_know_what_it_
     [
         pytest.param(502, "<html>Bad Gateway</html>", id="a proxy's page"),
         pytest.param(503, an_error("not now", "api_error"), id="unavailable"),
-        pytest.param(429, an_error("slow down", code="rate_limit"), id="too many calls"),
-        pytest.param(429, an_error("locked", code="lock_timeout"), id="locked by another call"),
-        pytest.param(409, an_error("in use", "idempotency_error", code="idempotency_key_in_use"), id="still running"),
         pytest.param(409, an_error("conflict"), id="conflict"),
         pytest.param(200, "<html>Welcome to the hotel</html>", id="no answer of Stripe's"),
         pytest.param(500, "", id="nothing"),
@@ -98,6 +97,28 @@ async def test_a_call_may_be_tried_again_when_its_answer_tells_nothing(stage: St
 
     assert isinstance(error, GatewayUnavailable)
     assert error.code == "gateway_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "haste"),
+    [
+        pytest.param(429, "rate_limit", Haste.RATE, id="too many calls"),
+        pytest.param(400, "rate_limit", Haste.RATE, id="too many calls, as it was told before"),
+        pytest.param(429, None, Haste.RATE, id="for no reason"),
+        pytest.param(429, "lock_timeout", Haste.LOCK, id="locked by another call"),
+        pytest.param(400, "lock_timeout", Haste.LOCK, id="locked, told as a bad request"),
+        pytest.param(409, "idempotency_key_in_use", Haste.LOCK, id="still running"),
+    ],
+)
+async def test_a_call_that_was_turned_away_unheard_says_by_what(
+    stage: Stage, status: int, code: str | None, haste: Haste
+) -> None:
+    body = an_error("later", code=code)
+    async with payments_at(stage, answering(status, body, {"Retry-After": "7"})) as payments:
+        error = await failure_of(payments.hold("sub_1", True, key="k"))
+
+    assert isinstance(error, GatewayBusy)
+    assert (error.haste, error.retry_after, error.code) == (haste, 7.0, "gateway_busy")
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
@@ -187,7 +208,8 @@ async def test_a_refused_request_is_told_in_stripes_words_and_code(stage: Stage)
 
 async def test_a_decline_without_a_reason_is_a_decline_all_the_same(stage: Stage) -> None:
     async with payments_at(stage, answering(402, an_error("No.", "card_error"))) as payments:
-        charge = await payments.collect("in_1", key="k")
+        payments._prices["p"] = "price_1"
+        charge = await payments.begin(NewAgreement("s", "cus_1", "pm_1", (Item("p", 1),)), key="k")
 
     assert charge == Charge(ChargeOutcome.DECLINED, decline=Decline("generic_decline"))
 

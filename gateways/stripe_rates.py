@@ -1,0 +1,17 @@
+"""How fast an account may be asked (docs.stripe.com/rate-limits), and what follows from it for the whole fleet."""
+
+LIVE_A_SECOND, TEST_A_SECOND = 100.0, 25.0
+"""Requests that Stripe takes from an account, in live mode and in a sandbox."""
+ONE_ENDPOINT_A_SECOND = 25.0
+"""Requests to any one endpoint; calls of one kind are one endpoint, whichever object they name."""
+
+CALLS_OF_ONE_STEP = 4
+"""The most requests that a payment activity makes when nothing goes wrong, none of them twice at one endpoint."""
+HEADROOM = 0.8
+"""The rest is left to what the API asks, to repeats, and to requests that bunch on their way."""
+
+
+def steps_a_second(api_key: str) -> float:
+    """How many payment activities the fleet may begin in a second with a key of this mode."""
+    in_all = LIVE_A_SECOND if "_live_" in api_key[:8] else TEST_A_SECOND
+    return HEADROOM * min(in_all / CALLS_OF_ONE_STEP, ONE_ENDPOINT_A_SECOND)

@@ -1,0 +1,103 @@
+"""Many customers at once, in real time: with cards on file, and trials that end at one moment."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import text
+
+from api import lifecycle
+from domain.names import DEFAULT_TENANT
+from domain.payments import Wallet
+from domain.plans import Interval, Selection
+from domain.ports import Contact
+from domain.subscription import Subscription
+from sandbox.stack import Stack
+from storage.customers import Customers
+from storage.records import PostgresRecords
+from workflows.messages import Life
+
+AT_ONCE = 20
+
+OpenWallet = Callable[[Contact], Awaitable[Wallet]]
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Subscriptions whose trials end at the same moment."""
+
+    stack: Stack
+    ids: list[str]
+    ends_at: datetime
+
+    async def statuses(self) -> dict[str, int]:
+        """How many of them stand how, as the database has it."""
+        query = text("SELECT status, count(*) FROM subscriptions WHERE id = ANY(:ids) GROUP BY status")
+        async with self.stack.engine.connect() as connection:
+            rows = (await connection.execute(query, {"ids": self.ids})).all()
+        return {str(status): int(count) for status, count in rows}
+
+    async def paid_bills(self) -> dict[str, int]:
+        """How many bills each of them has paid; one that has paid none is missing."""
+        query = text(
+            "SELECT subscription, count(*) FROM invoices WHERE subscription = ANY(:ids) AND status = 'paid' GROUP BY 1"
+        )
+        async with self.stack.engine.connect() as connection:
+            rows = (await connection.execute(query, {"ids": self.ids})).all()
+        return {str(subscription): int(count) for subscription, count in rows}
+
+
+async def gathered(stack: Stack, open_wallet: OpenWallet, number: int, *, within: timedelta) -> Crowd:
+    """Sign *number* customers up for a trial that ends *within* so much time from now, cards already on file."""
+    ends_at = datetime.now(UTC) + within
+    turn, crowd = asyncio.Semaphore(AT_ONCE), uuid4().hex[:8]
+
+    async def one(place: int) -> str:
+        async with turn:
+            return await _signed_up(stack, open_wallet, f"crowd-{crowd}-{place}", ends_at)
+
+    ids = await asyncio.gather(*(one(place) for place in range(number)))
+    return Crowd(stack, ids, ends_at)
+
+
+async def _signed_up(stack: Stack, open_wallet: OpenWallet, name: str, ends_at: datetime) -> str:
+    parts, subscription_id = stack.api_parts, str(uuid4())
+    customer = await Customers(stack.engine).upsert(
+        tenant=DEFAULT_TENANT,
+        external_id=name,
+        email=f"{name}@example.com",
+        name=None,
+        timezone="UTC",
+        locale="en",
+        metadata={},
+        signing_up=subscription_id,
+    )
+    wallet = await open_wallet(Contact(customer, name, f"{name}@example.com", None, "UTC", "en", ""))
+    await PostgresRecords(stack.engine).remember_wallet(customer, wallet.customer_ref)
+    selection = parts.catalog.select("starter", Interval.MONTH, 1, {})
+    subscription = _on_trial(subscription_id, customer, selection, wallet, ends_at)
+    await lifecycle.sign_up(stack.client, Life(subscription, parts.policy, None, "crowd", name))
+    return subscription_id
+
+
+def _on_trial(
+    subscription_id: str, customer: str, selection: Selection, wallet: Wallet, ends_at: datetime
+) -> Subscription:
+    return Subscription(
+        id=subscription_id,
+        tenant=DEFAULT_TENANT,
+        customer=customer,
+        plan=selection.plan,
+        plan_name=selection.plan_name,
+        interval=selection.interval,
+        quantity=selection.quantity,
+        items=selection.items,
+        amount=selection.total.amount,
+        currency=selection.total.currency,
+        created_at=datetime.now(UTC),
+        trial_ends_at=ends_at,
+        customer_ref=wallet.customer_ref,
+        card=wallet.card,
+    )
