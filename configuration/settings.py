@@ -19,6 +19,7 @@ from configuration.setting_kinds import (
     SecretKey,
     Sender,
     SmtpUrl,
+    StripeAccountId,
     StripeKey,
     WebAddress,
     WebhookSecrets,
@@ -133,6 +134,8 @@ class ApiSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSettin
     stripe_webhook_secrets: WebhookSecrets = Field(
         description="the signing secret of the webhook endpoint at Stripe, whsec_...; several with commas between"
     )
+    stripe_account: StripeAccountId | None = None
+    """Our own account's id; None: events that name an account are refused."""
     catalog: ExistingFile = Field(description="the file with the plans, as catalogs/manufacturing.yaml")
     policy: ExistingFile = Field(description="the file with the policy, as catalogs/policy.yaml")
     api_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
@@ -153,6 +156,10 @@ class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSet
         return self.support_email or self.mail_from.rpartition("<")[2].rstrip(">")
 
 
+class WebhookSettings(StripeSettings, DatabaseSettings, TemporalSettings):
+    """What `tenure webhooks replay` and `backfill` need."""
+
+
 class EverySetting(ApiSettings, WorkerSettings):
     """All there are."""
 
@@ -166,6 +173,8 @@ class Process(StrEnum):
     KEYS = "tenure keys"
     CATALOG = "tenure catalog push"
     POLICY = "tenure policy migrate"
+    WEBHOOKS = "tenure webhooks"
+    WEBHOOK_LIST = "tenure webhooks list"
     DOCTOR = "tenure doctor"
 
 
@@ -176,6 +185,8 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.KEYS: DatabaseSettings,
     Process.CATALOG: StripeSettings,
     Process.POLICY: MigrateSettings,
+    Process.WEBHOOKS: WebhookSettings,
+    Process.WEBHOOK_LIST: DatabaseSettings,
     Process.DOCTOR: EverySetting,
 }
 
@@ -196,7 +207,9 @@ def load_settings(process: Literal[Process.WORKER], env_file: Path = ...) -> Wor
 @overload
 def load_settings(process: Literal[Process.MIGRATE, Process.POLICY], env_file: Path = ...) -> MigrateSettings: ...
 @overload
-def load_settings(process: Literal[Process.KEYS], env_file: Path = ...) -> DatabaseSettings: ...
+def load_settings(process: Literal[Process.KEYS, Process.WEBHOOK_LIST], env_file: Path = ...) -> DatabaseSettings: ...
+@overload
+def load_settings(process: Literal[Process.WEBHOOKS], env_file: Path = ...) -> WebhookSettings: ...
 @overload
 def load_settings(process: Literal[Process.CATALOG], env_file: Path = ...) -> StripeSettings: ...
 @overload

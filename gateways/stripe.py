@@ -6,14 +6,14 @@ from domain.payments import AgreementStatus, Standing
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST
 from gateways.stripe_agreements import StripeAgreements
+from gateways.stripe_belongings import StripeBelongings
 from gateways.stripe_cards import StripeCards
 from gateways.stripe_changes import StripeChanges
 from gateways.stripe_errors import translated
 from gateways.stripe_money import StripeMoney
-from gateways.stripe_reversals import StripeReversals
 
 
-class StripePayments(StripeCards, StripeMoney, StripeChanges, StripeReversals, StripeAgreements):
+class StripePayments(StripeCards, StripeMoney, StripeChanges, StripeBelongings, StripeAgreements):
     """The ports `Payments` and `Agreements` on Stripe (docs/stripe.md tells how the account must be set up)."""
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:

