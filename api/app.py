@@ -1,5 +1,7 @@
 """Puts the HTTP application together."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -27,8 +29,15 @@ ROUTERS = (
 
 def create_app(parts: Parts) -> FastAPI:
     """The application; it owns nothing, whoever hands over the parts closes them."""
-    app = FastAPI(title="Tenure", version=version("tenure"), redoc_url=None)
-    app.state.parts, app.state.stores = parts, Stores.on(parts)
+    stores = Stores.on(parts)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with stores.courier.at_work():
+            yield
+
+    app = FastAPI(title="Tenure", version=version("tenure"), redoc_url=None, lifespan=lifespan)
+    app.state.parts, app.state.stores = parts, stores
     app.state.registry = registry = CollectorRegistry()
     for router in ROUTERS:
         app.include_router(router)

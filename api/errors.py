@@ -30,6 +30,8 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "unknown_customer": 404,
     "unknown_plan": 404,
     "unknown_subscription": 404,
+    "wrong_account": 400,
+    "wrong_mode": 400,
 }
 """Codes that are told by a status of their own; all others by the kind of their error."""
 

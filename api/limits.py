@@ -5,7 +5,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import answer_to
+from api.observability import note_refusal
 
+TOO_LARGE = "too_large"
 LARGEST_BODY = 1024 * 1024
 """Bytes. A webhook of the provider is some kilobytes, a command of ours less."""
 
@@ -32,6 +34,7 @@ class BodyLimit:
             message = await receive()
             read += len(message.get("body", b""))
             if read > LARGEST_BODY:
+                note_refusal(scope, TOO_LARGE)
                 raise _too_large()
             return message
 
@@ -39,6 +42,7 @@ class BodyLimit:
         if announced.isdigit() and int(announced) > LARGEST_BODY:
             refusal = answer_to(_too_large())
             assert refusal is not None  # noqa: S101 - an expected error
+            note_refusal(scope, TOO_LARGE)
             await refusal(scope, receive, send)
             return
         await self._app(scope, counted, send)

@@ -13,6 +13,7 @@ from api.errors import problem
 
 REQUEST_ID = "X-Request-Id"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+REFUSAL = "refused"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """Asked every few seconds by machines: measured, but logged only when they fail."""
@@ -65,8 +66,17 @@ class Observability:
         self._seconds.labels(method, route).observe(seconds)
         if route in QUIET and status < 400:
             return
-        caller = scope.get("state", {}).get("caller_id")
-        log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 1), key=caller)
+        state, ms = scope.get("state", {}), round(seconds * 1000, 1)
+        told = {"method": method, "route": route, "status": status, "ms": ms, "key": state.get("caller_id")}
+        if REFUSAL in state:
+            log.warning("request", **told, refused=state[REFUSAL])
+        else:
+            log.info("request", **told)
+
+
+def note_refusal(scope: Scope, code: str) -> None:
+    """Have the request's log line tell why a message was not taken in."""
+    scope.setdefault("state", {})[REFUSAL] = code
 
 
 def route_of(scope: Scope) -> str:

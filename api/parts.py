@@ -7,9 +7,11 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
+from api.courier import Courier
 from domain.plans import Catalog
 from domain.policy import Policy
 from domain.ports import ProviderEvents, Quotes
+from storage.addresses import PostgresAddresses
 from storage.customers import Customers
 from storage.idempotency import IdempotencyKeys
 from storage.inbox import Inbox
@@ -41,7 +43,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Stores:
-    """What the API reads and keeps in PostgreSQL, and the way from its inbox to the workflows."""
+    """What the API reads and keeps in PostgreSQL, and who brings its inbox to the workflows."""
 
     customers: Customers
     subscriptions: Subscriptions
@@ -49,7 +51,7 @@ class Stores:
     inbox: Inbox
     keys: ApiKeys
     idempotency: IdempotencyKeys
-    delivery: Delivery
+    courier: Courier
     trials: Trials
 
     @classmethod
@@ -58,6 +60,8 @@ class Stores:
         afterwards = Afterwards(
             parts.quotes.reversal, subscriptions, PostgresRecords(engine), TemporalPost(parts.client)
         )
+        addresses = PostgresAddresses(engine)
+        delivery = Delivery(parts.client, inbox, addresses, parts.quotes.belonging, afterwards)
         return cls(
             Customers(engine),
             subscriptions,
@@ -65,7 +69,7 @@ class Stores:
             inbox,
             ApiKeys(engine),
             IdempotencyKeys(engine),
-            Delivery(parts.client, inbox, subscriptions, parts.quotes.customer_of_charge, afterwards),
+            Courier(delivery.deliver),
             Trials(engine),
         )
 
@@ -82,5 +86,14 @@ def stores_of(request: Request) -> Stores:
     return stores
 
 
-HasParts = Annotated[Parts, Depends(parts_of)]
-HasStores = Annotated[Stores, Depends(stores_of)]
+async def _parts(request: Request) -> Parts:
+    # FastAPI would call what is not async in a thread of its own, for every request.
+    return parts_of(request)
+
+
+async def _stores(request: Request) -> Stores:
+    return stores_of(request)
+
+
+HasParts = Annotated[Parts, Depends(_parts)]
+HasStores = Annotated[Stores, Depends(_stores)]

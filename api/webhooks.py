@@ -1,19 +1,18 @@
-"""What the payment provider tells us: believed when signed, stored before it is acknowledged, then delivered."""
+"""What the payment provider tells us: believed when signed, stored before it is acknowledged, delivered afterwards."""
 
 from datetime import UTC, datetime
 
-import structlog
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from api.docs import problems
+from api.observability import note_refusal
 from api.parts import HasParts, HasStores
-from domain.errors import GatewayUnavailable, Rejected
+from domain.errors import Rejected
+from domain.messages import KeptEvent
 from domain.names import DEFAULT_TENANT
 
 router = APIRouter(prefix="/webhooks", tags=["Webhooks"])
-
-log = structlog.get_logger("tenure.webhooks")
 
 
 class Taken(BaseModel):
@@ -26,20 +25,16 @@ class Taken(BaseModel):
     "/stripe",
     operation_id="receiveStripeWebhook",
     summary="Take in a signed event",
-    responses=problems(413, 503) | {400: {"description": "Not signed by the provider, or too long ago"}},
+    responses=problems(413, 503) | {400: {"description": "Not signed by the provider, too long ago, or not for us"}},
 )
 async def receive(request: Request, parts: HasParts, stores: HasStores) -> Taken:
     body = await request.body()
     try:
         event = parts.events.read(body, request.headers.get("Stripe-Signature", ""))
     except Rejected as error:
-        log.warning("webhook refused", code=error.code, bytes=len(body))
+        note_refusal(request.scope, error.code)
         raise
-    received_at = datetime.now(UTC)
     is_new = await stores.inbox.receive(event, body, tenant=DEFAULT_TENANT)
-    if is_new:
-        try:
-            await stores.delivery.deliver(event, received_at)
-        except GatewayUnavailable as error:
-            log.warning("webhook waits for the sweeper", provider_event=event.id, why=error.message)
+    if is_new and event.news is not None:
+        stores.courier.hand_over(KeptEvent(event, datetime.now(UTC)))
     return Taken()

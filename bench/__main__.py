@@ -6,9 +6,9 @@ import sys
 
 import structlog
 
-from bench import history
+from bench import history, ingest
 
-FIGURES = {"history": history.measure}
+FIGURES = {"history": history.measure, "ingest": ingest.measure}
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ _PLACEHOLDER = re.compile(
     r"change[-_ ]?(me|this)|replace[-_ ]|placeholder|example|your[-_ ]|secret[-_]key", re.IGNORECASE
 )
 _STRIPE_KEY = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_-]{10,}")
+_STRIPE_ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]+")
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_-]{16,}")
 _SENDER = re.compile(r"(?:(?P<name>[^<>]*)<(?P<inner>[^<>]+)>|(?P<bare>[^<>\s]+))")
 
@@ -71,6 +72,12 @@ def _stripe_key(key: SecretStr) -> SecretStr:
     if _PLACEHOLDER.search(text) or not _STRIPE_KEY.fullmatch(text):
         raise ValueError("is no key of Stripe: it begins with sk_test_, sk_live_, rk_test_ or rk_live_")
     return key
+
+
+def _stripe_account(account: str) -> str:
+    if not _STRIPE_ACCOUNT.fullmatch(account):
+        raise ValueError(f"is no account of Stripe: it reads as acct_1A2b3C4d5E6f7G8h, not {account!r}")
+    return account
 
 
 def _webhook_secrets(text: object) -> object:
@@ -130,6 +137,7 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_mail_server)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
+StripeAccountId = Annotated[str, AfterValidator(_stripe_account)]
 StripeKey = Annotated[SecretStr, AfterValidator(_stripe_key)]
 WebhookSecrets = Annotated[
     tuple[SecretStr, ...], NoDecode, BeforeValidator(_webhook_secrets), AfterValidator(_all_webhook_secrets)

@@ -19,6 +19,7 @@ from configuration.setting_kinds import (
     SecretKey,
     Sender,
     SmtpUrl,
+    StripeAccountId,
     StripeKey,
     WebAddress,
     WebhookSecrets,
@@ -55,6 +56,7 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
 
 _POLICY = "the file with the policy, as catalogs/policy.yaml"
 
@@ -146,6 +148,8 @@ class ApiSettings(SiteSettings, OfferSettings, StripeSettings, DatabaseSettings,
     stripe_webhook_secrets: WebhookSecrets = Field(
         description="the signing secret of the webhook endpoint at Stripe, whsec_...; several with commas between"
     )
+    stripe_account: StripeAccountId | None = None
+    """Our own account's id; None: events that name an account are refused."""
     api_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
     api_port: int = Field(default=8000, ge=1, le=65535)
 
@@ -169,6 +173,10 @@ class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSet
         return self.support_email or self.mail_from.rpartition("<")[2].rstrip(">")
 
 
+class WebhookSettings(StripeSettings, DatabaseSettings, TemporalSettings):
+    """What `tenure webhooks replay` and `backfill` need."""
+
+
 class EverySetting(ApiSettings, WorkerSettings):
     """All there are."""
 
@@ -186,6 +194,8 @@ class Process(StrEnum):
     POLICY = "tenure policy migrate"
     RECONCILE = "tenure reconcile"
     IMPORT = "tenure import"
+    WEBHOOKS = "tenure webhooks"
+    WEBHOOK_LIST = "tenure webhooks list"
     DOCTOR = "tenure doctor"
 
 
@@ -198,6 +208,8 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.POLICY: MigrateSettings,
     Process.RECONCILE: MigrateSettings,
     Process.IMPORT: ImportSettings,
+    Process.WEBHOOKS: WebhookSettings,
+    Process.WEBHOOK_LIST: DatabaseSettings,
     Process.DOCTOR: EverySetting,
 }
 
@@ -222,7 +234,9 @@ def load_settings(
     process: Literal[Process.MIGRATE, Process.POLICY, Process.RECONCILE], env_file: Path = ...
 ) -> MigrateSettings: ...
 @overload
-def load_settings(process: Literal[Process.KEYS], env_file: Path = ...) -> DatabaseSettings: ...
+def load_settings(process: Literal[Process.KEYS, Process.WEBHOOK_LIST], env_file: Path = ...) -> DatabaseSettings: ...
+@overload
+def load_settings(process: Literal[Process.WEBHOOKS], env_file: Path = ...) -> WebhookSettings: ...
 @overload
 def load_settings(process: Literal[Process.CATALOG], env_file: Path = ...) -> StripeSettings: ...
 @overload

@@ -17,6 +17,8 @@ class News(StrEnum):
     CARD_GIVEN = "card_given"
     """A checkout was completed: a card waits to be put on file."""
     CARD_CHANGED = "card_changed"
+    CARD_CHOSEN = "card_chosen"
+    """Another card was made the one to be charged, by the customer or by somebody at the provider's dashboard."""
     REFUNDED = "refunded"
     DISPUTED = "disputed"
     """A dispute was opened, has moved on, or was closed."""
@@ -49,5 +51,7 @@ def is_worth_a_look(subscription: Subscription, hint: Hint) -> bool:
             return bool(subscription.agreement_ref) and (recovery is None or recovery.invoice_ref != hint.object_id)
         case News.AGREEMENT_ENDED:
             return hint.object_id == subscription.agreement_ref
+        case News.CARD_CHOSEN:
+            return subscription.card is None or hint.object_id != subscription.card.ref
         case News.CARD_GIVEN | News.CARD_CHANGED | News.REFUNDED | News.DISPUTED | News.LIFE_RESTORED:
             return True

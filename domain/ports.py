@@ -37,6 +37,16 @@ class NewAgreement:
     items: tuple[Item, ...]
 
 
+@dataclass(frozen=True)
+class Belonging:
+    """Whose a thing at the provider is."""
+
+    customer_ref: str = ""
+    """Empty when it is nobody's."""
+    agreement_ref: str = ""
+    """Empty when it is part of none."""
+
+
 class Quotes(Protocol):
     """What the API asks the provider while somebody waits for the answer. Nothing is changed by it.
 
@@ -47,8 +57,8 @@ class Quotes(Protocol):
         """What `change` with the same *items* and *at* would bill at once."""
         ...
 
-    async def customer_of_charge(self, charge_ref: str) -> str:
-        """The customer at the provider who paid; empty when it is nobody known there."""
+    async def belonging(self, news: News, object_ref: str) -> Belonging:
+        """Whose it is what a message was about; *news* tells what kind of thing that is. Empty: not known there."""
         ...
 
     async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
@@ -257,7 +267,8 @@ class ProviderEvents(Protocol):
         """The event in a signed message.
 
         Raises:
-            Rejected: code `bad_signature`, `stale_signature` or `bad_event`; the message is not to be believed.
+            Rejected: code `bad_signature`, `stale_signature`, `bad_event`, `wrong_account` or `wrong_mode`; the message
+                is not to be believed, or not for us.
         """
         ...
 
@@ -271,16 +282,10 @@ class ProviderEvent:
     """As the provider calls it."""
     object_id: str
     customer_ref: str
-    """Empty when it concerns no customer."""
+    """Empty when it names none: then the provider is asked whose it is."""
     news: News | None
     """What it may mean for a subscription; None: nothing."""
     charge_ref: str = ""
-    """The charge it is about, by which the customer is found when the message names none."""
-
-
-@dataclass(frozen=True)
-class WaitingEvent:
-    """A message of the provider that was kept and that nobody has dealt with yet."""
-
-    event: ProviderEvent
-    received_at: datetime
+    """The charge that a dispute is of."""
+    agreement_ref: str = ""
+    """The agreement it is about, when it names one."""

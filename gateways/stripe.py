@@ -6,15 +6,15 @@ from domain.payments import AgreementStatus, Standing
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST
 from gateways.stripe_agreements import StripeAgreements
+from gateways.stripe_belongings import StripeBelongings
 from gateways.stripe_cards import StripeCards
 from gateways.stripe_changes import StripeChanges
 from gateways.stripe_errors import translated
 from gateways.stripe_handover import StripeHandover
 from gateways.stripe_money import StripeMoney
-from gateways.stripe_reversals import StripeReversals
 
 
-class StripePayments(StripeCards, StripeMoney, StripeChanges, StripeReversals, StripeAgreements, StripeHandover):
+class StripePayments(StripeCards, StripeMoney, StripeChanges, StripeBelongings, StripeAgreements, StripeHandover):
     """The ports `Payments`, `Agreements` and `Handover` on Stripe (docs/stripe.md tells how to set it up)."""
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:

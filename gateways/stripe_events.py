@@ -1,7 +1,8 @@
-"""Reading Stripe's webhooks: believed only when signed, and then only as hints."""
+"""Reading Stripe's webhooks: believed only when signed and meant for us, and then only as hints."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import stripe
@@ -9,9 +10,11 @@ import stripe
 from domain.errors import Rejected
 from domain.news import News
 from domain.ports import ProviderEvent
-from gateways.stripe_shapes import id_of
+from gateways.stripe_shapes import agreement_of_bill, id_of
 
 TOLERANCE_SECONDS = 300
+LONGEST_NAME = 500
+"""Characters of an id or a type; Stripe's own have 255 at most."""
 
 NEWS: Mapping[str, News] = {
     "invoice.paid": News.BILL_PAID,
@@ -27,32 +30,66 @@ NEWS: Mapping[str, News] = {
     "charge.dispute.updated": News.DISPUTED,
     "charge.dispute.closed": News.DISPUTED,
 }
-"""The events that can tell a subscription something new; all others are kept and passed over."""
+"""The events that can tell a subscription something new; all others but those of CUSTOMER are kept and passed over."""
+
+CUSTOMER = "customer.updated"
+"""Tells something new only when the card to be charged is another."""
+
+THIN, THIN_PREFIX = "v2.core.event", "v1."
+"""Events that name what happened to what, and leave it to us to look; `v1.` goes before the type of a snapshot."""
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """For whom messages may be.
+
+    Args:
+        account: our own account's id; empty: an event that names an account is somebody else's.
+        is_live: the mode that our key is of; None: either.
+
+    """
+
+    account: str = ""
+    is_live: bool | None = None
+
+    @classmethod
+    def of(cls, api_key: str, account: str = "") -> "Recipient":
+        """Who calls Stripe with this key."""
+        return cls(account, api_key.partition("_")[2].startswith("live_"))
+
+    def check(self, event: Mapping[str, Any]) -> None:
+        """Raise Rejected when *event* is for another account or of another mode."""
+        named = event.get("account") or event.get("context")
+        # A context may lead through an organization to the account.
+        if named and str(named).rpartition("/")[2] != self.account:
+            raise Rejected(
+                "this event is another account's: if it is ours, set TENURE_STRIPE_ACCOUNT", code="wrong_account"
+            )
+        mode = event.get("livemode")
+        if isinstance(mode, bool) and self.is_live is not None and mode is not self.is_live:
+            told, ours = ("live", "test") if mode else ("test", "live")
+            raise Rejected(f"this is an event of {told} mode, and our key is one of {ours} mode", code="wrong_mode")
 
 
 class StripeEvents:
     """Reads signed webhooks; several secrets are valid at once while one is being rotated."""
 
-    def __init__(self, secrets: Sequence[str]) -> None:
+    def __init__(self, secrets: Sequence[str], recipient: Recipient | None = None) -> None:
         if not secrets:
             raise ValueError("at least one webhook secret is needed")
         self._secrets = tuple(secrets)
+        self._recipient = recipient or Recipient()
 
     def read(self, body: bytes, signature: str) -> ProviderEvent:
         self._verify(body, signature)
         try:
             event = json.loads(body)
-            found = event["data"]["object"]
-            return ProviderEvent(
-                id=_named(event["id"]),
-                type=_named(event["type"]),
-                object_id=str(found.get("id") or ""),
-                customer_ref=_customer_of(found),
-                news=NEWS.get(event["type"]),
-                charge_ref=_charge_of(found),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Rejected(f"this is no Stripe event: {error!r}", code="bad_event") from error
+        except (ValueError, RecursionError) as error:
+            raise _no_event(error) from error
+        if not isinstance(event, dict):
+            raise Rejected("this is no Stripe event, for it is no JSON object", code="bad_event")
+        self._recipient.check(event)
+        return event_of(event)
 
     def _verify(self, body: bytes, signature: str) -> None:
         try:
@@ -72,18 +109,98 @@ class StripeEvents:
         raise Rejected("the signature matches no webhook secret", code="bad_signature")
 
 
+def event_of(event: Mapping[str, Any]) -> ProviderEvent:
+    """A Stripe event, snapshot or thin, as a hint.
+
+    Raises:
+        Rejected: code `bad_event`; it is none, or cannot be kept.
+    """
+    try:
+        return _thin(event) if event.get("object") == THIN else _snapshot(event)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _no_event(error) from error
+
+
+def _snapshot(event: Mapping[str, Any]) -> ProviderEvent:
+    data = event["data"]
+    found = data["object"]
+    kind, object_id = _named(event["type"]), _text(found.get("id"))
+    news = NEWS.get(kind)
+    if kind == CUSTOMER and (chosen := _chosen_card(data)):
+        news, object_id = News.CARD_CHOSEN, _text(chosen)
+    return ProviderEvent(
+        id=_named(event["id"]),
+        type=kind,
+        object_id=object_id,
+        customer_ref=_text(_customer_of(found)),
+        news=news,
+        charge_ref=_text(_charge_of(found)),
+        agreement_ref=_text(_agreement_of(found)),
+    )
+
+
+def _thin(event: Mapping[str, Any]) -> ProviderEvent:
+    kind = _named(event["type"])
+    of_snapshot = kind.removeprefix(THIN_PREFIX)
+    related = event.get("related_object") or {}
+    object_id = _text(related.get("id"))
+    news = NEWS.get(of_snapshot) if of_snapshot != kind and object_id else None
+    # It does not tell what has changed of a customer, so each may have chosen another card.
+    is_customer = of_snapshot == CUSTOMER and of_snapshot != kind
+    return ProviderEvent(
+        id=_named(event["id"]),
+        type=kind,
+        object_id=object_id,
+        customer_ref=object_id if is_customer else "",
+        news=News.CARD_CHOSEN if is_customer and object_id else news,
+    )
+
+
+def _chosen_card(data: Mapping[str, Any]) -> str:
+    """The card that was made the one to be charged; empty when that is as it was, or there is none any more."""
+    before = (data.get("previous_attributes") or {}).get("invoice_settings") or {}
+    if "default_payment_method" not in before:
+        return ""
+    return id_of((data["object"].get("invoice_settings") or {}).get("default_payment_method"))
+
+
 def _charge_of(found: Mapping[str, Any]) -> str:
-    """The charge that a dispute, which has no customer, is of."""
     return id_of(found.get("charge")) if found.get("object") == "dispute" else ""
 
 
 def _customer_of(found: Mapping[str, Any]) -> str:
-    if found.get("object") == "customer":
-        return str(found.get("id") or "")
-    return id_of(found.get("customer"))
+    return id_of(found if found.get("object") == "customer" else found.get("customer"))
+
+
+def _agreement_of(found: Mapping[str, Any]) -> str:
+    match found.get("object"):
+        case "subscription":
+            return id_of(found)
+        case "invoice":
+            return agreement_of_bill(found)
+        case _:
+            return ""
 
 
 def _named(name: Any) -> str:
     if not isinstance(name, str) or not name:
         raise ValueError("its id or type is missing")
+    return _text(name)
+
+
+def _text(name: Any) -> str:
+    """A name that the database can keep; empty when there is none."""
+    if name is None:
+        return ""
+    if not isinstance(name, str):
+        raise TypeError("an id in it is no text")
+    if len(name) > LONGEST_NAME or "\0" in name:
+        raise ValueError("an id or a type in it cannot be Stripe's")
+    name.encode()  # half a character, as \ud800, is refused here
     return name
+
+
+def _no_event(error: Exception) -> Rejected:
+    # Never the value itself: it may be large, and it may be anything.
+    words = "it cannot be written as UTF-8" if isinstance(error, UnicodeEncodeError) else f"{error!r:.200}"
+    return Rejected(f"this is no Stripe event: {words}", code="bad_event")

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import stripe
-
 from domain.payments import DisputeStatus, Reversal, ReversalKind
 from gateways.stripe_account import StripeAccount
 from gateways.stripe_errors import translated
+from gateways.stripe_shapes import agreement_of_bill
 
 STATUSES: Mapping[str, DisputeStatus] = {
     "warning_needs_response": DisputeStatus.INQUIRY,
@@ -73,15 +72,4 @@ class StripeReversals(StripeAccount):
         if not ref:
             return "", ""
         bill = (await self._api.invoices.retrieve_async(ref)).to_dict()
-        details = (bill.get("parent") or {}).get("subscription_details") or {}
-        return ref, str(details.get("subscription") or "")
-
-    async def customer_of_charge(self, charge_ref: str) -> str:
-        with translated():
-            try:
-                charge = await self._api.charges.retrieve_async(charge_ref)
-            except stripe.InvalidRequestError as error:
-                if error.code != "resource_missing":
-                    raise
-                return ""
-        return str(charge.to_dict().get("customer") or "")
+        return ref, agreement_of_bill(bill)

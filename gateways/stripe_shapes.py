@@ -1,5 +1,6 @@
 """Stripe's objects (as dictionaries, API 2026-10-28.endive) in our words. Enums are open: new values are tolerated."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,12 @@ def instant(seconds: int | None) -> datetime | None:
 def id_of(thing: Any) -> str:
     """The id of what is told by its id or expanded; empty when there is nothing."""
     return str((thing.get("id") if isinstance(thing, dict) else thing) or "")
+
+
+def agreement_of_bill(bill: Mapping[str, Any]) -> str:
+    """The Stripe subscription that an invoice bills; empty when it bills none."""
+    details = (bill.get("parent") or {}).get("subscription_details") or {}
+    return id_of(details.get("subscription"))
 
 
 def card(payment_method: Any) -> Card | None:

@@ -26,7 +26,7 @@ from gateways.mail_rendering import Brand, MailRenderer
 from gateways.smtp import SmtpMailer
 from gateways.stripe import StripePayments
 from gateways.stripe_catalog import push
-from gateways.stripe_events import StripeEvents
+from gateways.stripe_events import Recipient, StripeEvents
 from gateways.stripe_http import connected
 from sandbox.control import control_app
 from sandbox.lives import SubscriptionLife, is_customer
@@ -38,6 +38,7 @@ from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller, Watch, nobody_watches
+from storage.addresses import PostgresAddresses
 from storage.engine import create_engine_from_url
 from storage.inbox import Inbox
 from storage.keys import ApiKeys, Role
@@ -219,7 +220,7 @@ def _api_parts(
         engine=engine,
         catalog=catalog,
         policy=policy,
-        events=StripeEvents([secrets.webhook_secret]),
+        events=StripeEvents([secrets.webhook_secret], Recipient.of(secrets.stripe_key)),
         quotes=payments,
         public_url=api_url,
         secret_key=secrets.secret_key,
@@ -244,7 +245,13 @@ def _worker_parts(
         payments=payments,
         mailer=delivery,
         inbox=InboxActivities(
-            Delivery(ground.client, Inbox(ground.engine), subscriptions, payments.customer_of_charge, afterwards)
+            Delivery(
+                ground.client,
+                Inbox(ground.engine),
+                PostgresAddresses(ground.engine),
+                payments.belonging,
+                afterwards,
+            )
         ),
         # A life that is restored has a clock of its own, like all others; nothing is in flight for long here.
         reconciling=reconciling(ground.client, ground.engine, payments, policy, starter=starter, between_looks=0.2),

@@ -2,14 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy import event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from domain.errors import GatewayUnavailable
 
+ASK_AFTER = 5.0
+"""Seconds: a connection that was not used for longer may be broken without our having been told."""
 SCHEMES = ("postgresql+asyncpg", "postgresql", "postgres")
 TRY_AGAIN = ("08", "25006", "28", "3D000", "40", "53", "57")
 """How the SQLSTATEs begin after which the same may work later: connection lost, read-only while another server takes
@@ -34,7 +39,25 @@ def async_url(url: str) -> str:
 
 def create_engine_from_url(url: str) -> AsyncEngine:
     # Parameters hold names and addresses, which belong into no error message.
-    return create_async_engine(async_url(url), pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+    engine = create_async_engine(async_url(url), pool_size=10, max_overflow=10, hide_parameters=True)
+    event.listen(engine.sync_engine, "checkin", _note_use)
+    event.listen(engine.sync_engine, "checkout", _check)
+    return engine
+
+
+def _note_use(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = monotonic()
+
+
+def _check(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+    """Take no connection that is broken. SQLAlchemy's own check asks the server three times before every use."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+    if monotonic() - record.info.get("used_at", monotonic()) > ASK_AFTER:
+        try:
+            connection.ping()
+        except Exception as error:  # whatever it is: another connection will do
+            raise InvalidatePoolError from error
 
 
 @asynccontextmanager
@@ -44,9 +67,30 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     Raises:
         GatewayUnavailable: the database cannot be reached, or dropped us; nothing was committed that we know of.
     """
+    async with _reached(), engine.begin() as connection:
+        yield connection
+
+
+def single(engine: AsyncEngine) -> AsyncEngine:
+    """The same engine, with the same connections, for `statement`."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@asynccontextmanager
+async def statement(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection of a `single` engine: each statement is a transaction, and nothing else goes over the wire.
+
+    Raises:
+        GatewayUnavailable: as of `transaction`.
+    """
+    async with _reached(), engine.connect() as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def _reached() -> AsyncIterator[None]:
     try:
-        async with engine.begin() as connection:
-            yield connection
+        yield
     except DBAPIError as error:
         if not _may_work_later(error):
             raise

@@ -132,19 +132,6 @@ class Subscriptions:
         shown = found[:limit]
         return Page(shown, _cursor(shown[-1]) if len(found) > limit else None)
 
-    async def of_customer_ref(self, customer_ref: str) -> str | None:
-        """The newest subscription of a customer by their id at the payment provider."""
-        wanted = (
-            select(subscriptions.c.id)
-            .join(customers, customers.c.id == subscriptions.c.customer)
-            .where(customers.c.customer_ref == customer_ref)
-            .order_by(subscriptions.c.created_at.desc())
-            .limit(1)
-        )
-        async with transaction(self._engine) as connection:
-            found = (await connection.execute(wanted)).scalar()
-        return None if found is None else str(found)
-
     async def ended(self, subscription: str) -> tuple[Subscription, datetime] | None:
         """A canceled subscription and when the last thing happened to it; None: it is not canceled."""
         last = select(func.max(journal.c.at)).where(journal.c.subscription == subscriptions.c.id).scalar_subquery()

@@ -9,6 +9,7 @@ from typing import Protocol
 from domain import reversing
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.journal import Cause, CauseKind
+from domain.messages import Disposition, Verdict
 from domain.news import MONEY_WENT_BACK, Hint, News
 from domain.payments import Reversal, ReversalKind
 from domain.ports import Post, Records
@@ -18,6 +19,11 @@ ANSWER_WITHIN = 5.0
 """Seconds in which the provider must tell how money that went back stands."""
 TRIES = 3
 """Of writing it down, while others write about the same subscription."""
+
+
+def gone(subscription: str) -> Verdict:
+    """Of a message to a subscription that goes on in the database but has no workflow."""
+    return Verdict(Disposition.SET_ASIDE, f"set aside: the workflow of subscription {subscription} is gone")
 
 
 class Past(Protocol):
@@ -39,22 +45,25 @@ class Afterwards:
         self._records = records
         self._post = post
 
-    async def note(self, subscription: str, hint: Hint) -> str:
-        """Write down what *hint* points to; returns what came of it, in words.
+    async def note(self, subscription: str, hint: Hint) -> Verdict:
+        """Write down what *hint* points to; returns what came of it.
 
         Raises:
             GatewayUnavailable: the provider did not answer, or it could not be written down; to be tried again.
         """
         if hint.news not in MONEY_WENT_BACK:
-            return f"passed over: subscription {subscription} is over"
+            if await self._past.ended(subscription) is None:
+                return gone(subscription)
+            return Verdict(Disposition.PASSED_OVER, f"passed over: subscription {subscription} is over")
         try:
             reversal = await self._reversal(hint)
         except GatewayRefused as error:
-            return f"passed over: the provider does not tell how it stands ({error.code})"
+            words = f"set aside: the provider does not tell how it stands ({error.code})"
+            return Verdict(Disposition.SET_ASIDE, words)
         for _ in range(TRIES):
             found = await self._past.ended(subscription)
             if found is None:
-                return f"passed over: the workflow of subscription {subscription} is gone"
+                return gone(subscription)
             ended, last = found
             # Never before what has happened already: in the sandbox a life's clock is ahead of ours.
             now = max(datetime.now(UTC), last)
@@ -65,7 +74,8 @@ class Afterwards:
                 step = replace(step, subscription=ended)
             await self._post.dispatch(await self._records.save(step))
             if is_known:
-                return f"written down for subscription {subscription}, which is over"
+                words = f"written down for subscription {subscription}, which is over"
+                return Verdict(Disposition.DELIVERED, words)
         raise GatewayUnavailable(f"others write about subscription {subscription}", code="busy")
 
     async def _reversal(self, hint: Hint) -> Reversal:

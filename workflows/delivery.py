@@ -1,48 +1,58 @@
 """Bringing the provider's messages to the subscriptions they are about: by the API at once, by the sweeper later."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Protocol
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.errors import GatewayUnavailable
+from domain.messages import Directory, Disposition, KeptEvent, Verdict
 from domain.names import subscription_workflow_id
 from domain.news import Hint
-from domain.ports import ProviderEvent, WaitingEvent
+from domain.ports import ProviderEvent
 from workflows.afterwards import Afterwards
+from workflows.batches import Batch, Delivered
+from workflows.routing import Route, Whose, needs_asking, route, with_owner
 from workflows.subscription import SubscriptionWorkflow
 
 SIGNAL_WITHIN = 3.0
-"""Seconds in which Temporal must take a signal; the provider waits for our answer meanwhile."""
+"""Seconds in which Temporal must take a signal."""
 
-ANSWER_WITHIN = 5.0
-"""Seconds in which the provider must tell whose a charge is."""
+AT_ONCE = 8
+"""So many subscriptions are told side by side, each of its messages one after the other."""
+
+SWEPT_TOGETHER = 200
+"""Messages read at a time."""
 
 FAILURES_BORNE = 5
-"""In one sweep, before it gives up."""
+"""Of Temporal, or of the provider, in one batch, before the rest that needs it is left for later."""
 
-UNKNOWN_FOR = timedelta(minutes=5)
-"""How long a customer may be unknown to us: at sign-up the provider's message can be faster than our own record."""
+BEYOND_HELP_AFTER = timedelta(hours=1)
+"""Then a message that we fail to deliver through a fault of ours is set aside, so that the fault is seen."""
 
 
 class Inbox(Protocol):
     """Where the messages of the provider are kept, each once."""
 
-    async def waiting(self, *, limit: int) -> Sequence[WaitingEvent]:
-        """The oldest messages that were not dealt with."""
+    async def waiting(self, *, limit: int, after: KeptEvent | None) -> Sequence[KeptEvent]:
+        """The oldest messages that were not dealt with; those behind *after*."""
         ...
 
-    async def mark_handled(self, event_id: str, outcome: str) -> None: ...
+    async def mark_handled(self, verdicts: Mapping[str, Verdict], *, anew: bool = False) -> None:
+        """Note what came of messages, by their ids; the first verdict stays unless they were delivered *anew*."""
+        ...
 
 
 class Addresses(Protocol):
-    """Whose customer at the provider is whose subscription."""
+    """Whose customer and whose agreement at the provider is whose subscription."""
 
-    async def of_customer_ref(self, customer_ref: str) -> str | None:
-        """The newest subscription of a customer at the provider."""
+    async def look_up(self, customer_refs: Iterable[str], agreement_refs: Iterable[str]) -> Directory:
+        """All subscriptions of these customers and agreements, whatever their status."""
         ...
 
 
@@ -50,8 +60,8 @@ class Delivery:
     """Delivers messages of the provider. Safe to repeat: a workflow hears each message once, by its event id.
 
     Args:
-        whose: the provider's customer who paid a charge, empty for nobody, for messages that name only the charge;
-            without it such messages wait for a delivery that has it.
+        whose: asks the provider whose it is what a message is about, when the message does not tell; without it such
+            messages wait for a delivery that has it.
         afterwards: who takes note of what comes when a subscription is over; without it that is passed over.
 
     """
@@ -61,7 +71,7 @@ class Delivery:
         client: Client,
         inbox: Inbox,
         addresses: Addresses,
-        whose: Callable[[str], Awaitable[str]] | None = None,
+        whose: Whose | None = None,
         afterwards: Afterwards | None = None,
     ) -> None:
         self._client = client
@@ -70,74 +80,104 @@ class Delivery:
         self._whose = whose
         self._afterwards = afterwards
 
-    async def deliver(self, event: ProviderEvent, received_at: datetime) -> bool:
-        """Bring one message to whom it concerns; False when that has to wait until its customer is known.
+    async def deliver(self, messages: Sequence[KeptEvent], *, anew: bool = False) -> Delivered:
+        """Bring messages to whom they concern; those of one subscription one after the other.
+
+        None that fails holds up another: it stays as it was, and its failure is told in the answer. With *anew*,
+        messages that were dealt with before are, and what comes of it now is noted.
 
         Raises:
-            GatewayUnavailable: Temporal did not take it, or the provider does not tell now whose it is; it stays
-                undelivered.
+            GatewayUnavailable: the database is out of reach.
         """
-        outcome = await self._outcome(event, received_at)
-        if outcome is None:
-            return False
-        await self._inbox.mark_handled(event.id, outcome)
-        return True
+        batch = Batch(asyncio.Semaphore(AT_ONCE))
+        routes = await self._routes(messages, batch)
+        told: dict[str, list[ProviderEvent]] = defaultdict(list)
+        for message in messages:
+            to = routes.get(message.event.id)
+            if isinstance(to, str):
+                told[to].append(message.event)
+            elif to is not None:
+                batch.verdicts[message.event.id] = to
+        await asyncio.gather(*(self._tell(subscription, events, batch) for subscription, events in told.items()))
+        self._give_up_on_the_hopeless(messages, batch)
+        await self._inbox.mark_handled(batch.verdicts, anew=anew)
+        left = [each for each in messages if each.event.id not in batch.verdicts]
+        return Delivered(batch.verdicts, left, batch.failures, messages[-1])
 
-    async def deliver_waiting(self, limit: int) -> int:
-        """Deliver the oldest messages that wait; returns how many were dealt with.
-
-        One that fails does not hold up the others; when several do, Temporal is out of reach for all.
+    async def deliver_waiting(self, limit: int, after: KeptEvent | None = None) -> Delivered | None:
+        """Deliver the oldest messages that wait behind *after*; None: there are none.
 
         Raises:
-            GatewayUnavailable: some were not taken.
+            GatewayUnavailable: the database is out of reach.
         """
-        delivered, failures = 0, []
-        for waiting in await self._inbox.waiting(limit=limit):
-            try:
-                delivered += await self.deliver(waiting.event, waiting.received_at)
-            except GatewayUnavailable as error:
-                failures.append(error)
-            if len(failures) == FAILURES_BORNE:
+        messages = await self._inbox.waiting(limit=limit, after=after)
+        return await self.deliver(messages) if messages else None
+
+    async def sweep(self, seconds: float) -> int:
+        """Deliver what waits, oldest first, for so long; returns how many messages were dealt with.
+
+        Every message has its turn: one that fails holds up none behind it. When several do because Temporal takes
+        nothing, it does not for all, and the rest is left for later.
+
+        Raises:
+            GatewayUnavailable: some were not taken, or the database is out of reach.
+        """
+        stop_at, done, last = monotonic() + seconds, 0, None
+        failures: list[Exception] = []
+        while monotonic() < stop_at and (delivered := await self.deliver_waiting(SWEPT_TOGETHER, last)):
+            done, last = done + len(delivered.verdicts), delivered.last
+            failures += delivered.failures
+            if delivered.temporal_failures >= FAILURES_BORNE:
                 break
         if failures:
-            raise failures[0]
-        return delivered
+            why = GatewayUnavailable(f"{len(failures)} messages were not taken, the first for: {failures[0]}")
+            raise why from failures[0]
+        return done
 
-    async def _outcome(self, event: ProviderEvent, received_at: datetime) -> str | None:
-        if event.news is None:
-            return "passed over: says nothing new to a subscription"
-        try:
-            customer_ref = await self._customer_of(event)
-        except GatewayRefused as error:
-            return f"passed over: the provider does not tell whose it is ({error.code})"
-        if customer_ref is None:
-            return None
-        hint = Hint(event.id, event.news, event.object_id)
-        return (
-            await self._tell(customer_ref, hint, received_at) if customer_ref else "passed over: concerns no customer"
+    async def _routes(self, messages: Sequence[KeptEvent], batch: Batch) -> Mapping[str, Route]:
+        directory = await self._look_up(each.event for each in messages)
+        asked = dict(
+            await asyncio.gather(
+                *(self._ask(each.event, batch) for each in messages if needs_asking(each.event, directory))
+            )
         )
+        found = [event for event in asked.values() if isinstance(event, ProviderEvent)]
+        further = await self._look_up(found) if found else Directory()
+        routes: dict[str, Route] = {}
+        for message in messages:
+            event = asked.get(message.event.id, message.event)
+            if isinstance(event, ProviderEvent):
+                where = further if message.event.id in asked else directory
+                routes[message.event.id] = route(KeptEvent(event, message.received_at), where)
+            else:
+                routes[message.event.id] = event
+        return routes
 
-    async def _tell(self, customer_ref: str, hint: Hint, received_at: datetime) -> str | None:
-        subscription = await self._addresses.of_customer_ref(customer_ref)
-        if subscription is not None:
-            return await self._signal(subscription, hint)
-        if datetime.now(UTC) - received_at < UNKNOWN_FOR:
-            return None
-        return "passed over: the customer is not known here"
+    async def _look_up(self, events: Iterable[ProviderEvent]) -> Directory:
+        of_somebody = [event for event in events if event.news is not None]
+        customers = {event.customer_ref for event in of_somebody if event.customer_ref}
+        agreements = {event.agreement_ref for event in of_somebody if event.agreement_ref}
+        return await self._addresses.look_up(customers, agreements) if customers or agreements else Directory()
 
-    async def _customer_of(self, event: ProviderEvent) -> str | None:
-        """Empty when it concerns nobody, None when we cannot know."""
-        if event.customer_ref or not event.charge_ref:
-            return event.customer_ref
-        if self._whose is None:
-            return None
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN):
-                return await self._whose(event.charge_ref)
-        except TimeoutError as error:
-            raise GatewayUnavailable("the provider did not tell in time whose a charge is") from error
+    async def _ask(self, event: ProviderEvent, batch: Batch) -> tuple[str, ProviderEvent | Verdict | None]:
+        async with batch.turns:
+            if self._whose is None or batch.other_outages >= FAILURES_BORNE:
+                return event.id, None
+            with batch.noting(event):
+                return event.id, await with_owner(event, self._whose)
+        return event.id, None
 
-    async def _signal(self, subscription: str, hint: Hint) -> str:
+    async def _tell(self, subscription: str, events: Sequence[ProviderEvent], batch: Batch) -> None:
+        async with batch.turns:
+            for event in events:
+                if batch.temporal_failures >= FAILURES_BORNE:
+                    return
+                assert event.news is not None  # noqa: S101 - else it would have no address
+                with batch.noting(event):
+                    hint = Hint(event.id, event.news, event.object_id)
+                    batch.verdicts[event.id] = await self._signal(subscription, hint)
+
+    async def _signal(self, subscription: str, hint: Hint) -> Verdict:
         handle = self._client.get_workflow_handle(subscription_workflow_id(subscription))
         try:
             async with asyncio.timeout(SIGNAL_WITHIN):
@@ -150,9 +190,17 @@ class Delivery:
             raise GatewayUnavailable(f"Temporal took no signal: {error}", code="temporal_unavailable") from error
         except RuntimeError as error:  # a client that has not connected yet
             raise GatewayUnavailable(f"Temporal is out of reach: {error}", code="temporal_unavailable") from error
-        return f"delivered to subscription {subscription}"
+        return Verdict(Disposition.DELIVERED, f"delivered to subscription {subscription}")
 
-    async def _after_the_end(self, subscription: str, hint: Hint) -> str:
+    async def _after_the_end(self, subscription: str, hint: Hint) -> Verdict:
         if self._afterwards is None:
-            return f"passed over: subscription {subscription} is over"
+            return Verdict(Disposition.PASSED_OVER, f"passed over: subscription {subscription} is over")
         return await self._afterwards.note(subscription, hint)
+
+    def _give_up_on_the_hopeless(self, messages: Sequence[KeptEvent], batch: Batch) -> None:
+        for message in messages:
+            failure = batch.failures.get(message.event.id)
+            is_old = datetime.now(UTC) - message.received_at >= BEYOND_HELP_AFTER
+            if failure is not None and not isinstance(failure, GatewayUnavailable) and is_old:
+                words = f"set aside: it cannot be delivered, through a fault of ours ({type(failure).__name__})"
+                batch.verdicts[message.event.id] = Verdict(Disposition.SET_ASIDE, words)

@@ -227,7 +227,7 @@ async def end_trial_elsewhere(subscription: Subscription, within: timedelta) -> 
     await workflow.execute_activity_method(
         PaymentActivities.end,
         EndRequest(subscription.agreement_ref, "", key),
-        **PAYMENTS,
+        **_payments(Urgency.COLLECTION, subscription),
         schedule_to_close_timeout=within,
         summary="End the provider's trial: it goes on here",
     )

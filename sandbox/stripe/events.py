@@ -2,13 +2,19 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.stripe.clock import Clocks
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.store import Object, Store
 
+THIN = "v2.core.event"
 API_VERSION = "2026-10-28.endive"
+
+
+PATHS = {"checkout.session": "checkout/sessions"}
+"""Where objects are, if not under their name in the plural."""
 
 
 def shown(thing: Mapping[str, Any]) -> Object:
@@ -23,6 +29,8 @@ class Events:
         self._store = store
         self._clocks = clocks
         self.has_endpoint = False
+        self.is_told_thin = False
+        """Whether a second destination gets everything as thin events."""
         self.request: tuple[str | None, str | None] = (None, None)
         """Id and idempotency key of the API call being answered."""
         self.on_queued: Callable[[str], None] = lambda _lane: None
@@ -45,10 +53,29 @@ class Events:
             "_customer": customer,
         }
         self._store.save(event)
-        if self.has_endpoint:
-            lane = self._clocks.name(customer) if customer else ""
-            self._store.tell("INSERT INTO deliveries (event, lane, state) VALUES (?, ?, 'pending')", event["id"], lane)
-            self.on_queued(lane)
+        if not self.has_endpoint:
+            return
+        lane = self._clocks.name(customer) if customer else ""
+        for each in [event, *([self._thin(event, thing)] if self.is_told_thin else [])]:
+            self._store.tell("INSERT INTO deliveries (event, lane, state) VALUES (?, ?, 'pending')", each["id"], lane)
+        self.on_queued(lane)
+
+    def _thin(self, event: Object, thing: Object) -> Object:
+        """The same, as a destination for thin events is told it: what happened, and where to look."""
+        kind, at = thing["object"], datetime.fromtimestamp(event["created"], UTC)
+        path = PATHS.get(kind, f"{kind}s")
+        thin: Object = {
+            "id": new_id("evt_test"),
+            "object": THIN,
+            "context": None,
+            "created": at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+            "livemode": False,
+            "reason": None,
+            "related_object": {"id": thing["id"], "type": kind, "url": f"/v1/{path}/{thing['id']}"},
+            "type": f"v1.{event['type']}",
+            "_customer": event["_customer"],
+        }
+        return self._store.save(thin)
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Object:

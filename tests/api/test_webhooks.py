@@ -5,12 +5,13 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+import structlog
 from sqlalchemy import text
 
 from api.app import create_app
@@ -45,6 +46,23 @@ async def kept(stack: Stack, event: str) -> list[Any]:
     query = text("SELECT outcome FROM webhook_inbox WHERE event_id = :event")
     async with stack.engine.connect() as connection:
         return [row.outcome for row in await connection.execute(query, {"event": event})]
+
+
+async def dealt_with(stack: Stack, event: str) -> str:
+    """What came of an event, once it was delivered."""
+    async with asyncio.timeout(20):
+        while True:
+            found = await kept(stack, event)
+            if found and found[0] is not None:
+                return str(found[0])
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def logged() -> Iterator[list[Any]]:
+    """Each line that is written to the log, with what it is bound to."""
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        yield lines
 
 
 @pytest.mark.parametrize(
@@ -114,9 +132,8 @@ async def test_an_event_sent_ten_times_is_kept_once_and_acknowledged_each_time(s
     [
         (an_event("invoice.paid", "cus_unknown"), None),
         (an_event("customer.created", "cus_unknown"), "passed over: says nothing new to a subscription"),
-        (an_event("invoice.paid", ""), "passed over: concerns no customer"),
     ],
-    ids=["customer not known yet", "nothing new", "no customer"],
+    ids=["customer not known yet", "nothing new"],
 )
 async def test_an_event_that_concerns_nobody_is_kept_and_acknowledged(
     stack: Stack, stranger: Caller, event: dict[str, Any], outcome: str | None
@@ -127,6 +144,73 @@ async def test_an_event_that_concerns_nobody_is_kept_and_acknowledged(
 
     assert (answer.status_code, answer.json()) == (200, {"received": True})
     assert await kept(stack, event["id"]) == [outcome]
+
+
+async def test_an_event_that_concerns_nobody_even_at_the_provider_is_set_aside(stack: Stack, stranger: Caller) -> None:
+    event = an_event("invoice.paid", "")
+    body = json.dumps(event).encode()
+
+    await stranger.send(PATH, body, **{"Stripe-Signature": signed(body, stack.addresses.webhook_secret)})
+
+    assert await dealt_with(stack, event["id"]) == "set aside: concerns no customer"
+
+
+async def test_a_thin_event_finds_its_subscription_by_what_it_is_about(
+    stack: Stack, admin: Caller, stranger: Caller, name: str
+) -> None:
+    made = await admin.signed_up(name, payment_method="pm_card_visa", trial_days=0)
+    [bill] = (await admin.get("/v1/invoices", customer=name)).json()["data"]
+    related = {"id": bill["id"], "type": "invoice", "url": f"/v1/invoices/{bill['id']}"}
+    event: dict[str, Any] = {"id": f"evt_test_{uuid4().hex}", "object": "v2.core.event", "type": "v1.invoice.paid"}
+    body = json.dumps(event | {"livemode": False, "related_object": related}).encode()
+
+    await stranger.send(PATH, body, **{"Stripe-Signature": signed(body, stack.addresses.webhook_secret)})
+
+    assert await dealt_with(stack, event["id"]) == f"delivered to subscription {made['id']}"
+
+
+REFUSED: dict[str, tuple[bytes, dict[str, Any], int, str]] = {
+    "forged": (json.dumps(an_event()).encode(), {"secret": "whsec_other"}, 400, "bad_signature"),
+    "stale": (json.dumps(an_event()).encode(), {"at": 0}, 400, "stale_signature"),
+    "oversized": (json.dumps(an_event(more="x" * 1024 * 1024)).encode(), {}, 413, "too_large"),
+    "no JSON": (b"id=evt_1", {}, 400, "bad_event"),
+    "no object": (b"[]", {}, 400, "bad_event"),
+    "nested too deeply": (b"[" * 100_000, {}, 400, "bad_event"),
+    "a zero in its id": (b'{"id":"evt_\\u0000","type":"x","data":{"object":{}}}', {}, 400, "bad_event"),
+    "half a character": (b'{"id":"evt_\\ud800","type":"x","data":{"object":{}}}', {}, 400, "bad_event"),
+    "an endless id": (json.dumps(an_event() | {"id": "e" * 100_000}).encode(), {}, 400, "bad_event"),
+    "another account": (json.dumps(an_event() | {"account": "acct_other"}).encode(), {}, 400, "wrong_account"),
+    "another context": (
+        b'{"id":"evt_1","object":"v2.core.event","type":"v1.invoice.paid","context":"acct_other"}',
+        {},
+        400,
+        "wrong_account",
+    ),
+    "live mode": (json.dumps(an_event() | {"livemode": True}).encode(), {}, 400, "wrong_mode"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("is_announced", [True, False], ids=["length announced", "in pieces"])
+async def test_what_is_refused_leaves_one_line_in_the_log_and_no_row(
+    stack: Stack, stranger: Caller, logged: list[Any], name: str, case: str, is_announced: bool
+) -> None:
+    body, signing, status, code = REFUSED[case]
+    before = await written(stack.engine, "webhook_inbox")
+    signature = signed(body, **{"secret": stack.addresses.webhook_secret} | signing)
+    headers = {"Stripe-Signature": signature, "X-Request-Id": name}
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 100_000):
+            yield body[start : start + 100_000]
+
+    answer = await stranger.http.post(PATH, content=body if is_announced else pieces(), headers=headers)
+
+    problem_of(answer, status, code)
+    [line] = [line for line in logged if line.get("request_id") == name]
+    assert (line["event"], line["log_level"]) == ("request", "warning")
+    assert (line["status"], line["refused"]) == (status, code)
+    assert await written(stack.engine, "webhook_inbox") == before
 
 
 async def test_an_event_of_a_customer_reaches_their_subscription_and_lies_do_no_harm(
@@ -142,7 +226,7 @@ async def test_an_event_of_a_customer_reaches_their_subscription_and_lies_do_no_
     answer = await stranger.send(PATH, body, **{"Stripe-Signature": signed(body, stack.addresses.webhook_secret)})
 
     assert answer.status_code == 200
-    assert await kept(stack, event["id"]) == [f"delivered to subscription {made['id']}"]
+    assert await dealt_with(stack, event["id"]) == f"delivered to subscription {made['id']}"
     # A bill that the provider knows nothing of converts nobody.
     assert (await admin.subscription(made["id"]))["status"] == "trialing"
 
@@ -164,7 +248,7 @@ async def test_a_dispute_finds_its_subscription_by_the_charge(
     answer = await stranger.send(PATH, body, **{"Stripe-Signature": signed(body, stack.addresses.webhook_secret)})
 
     assert answer.status_code == 200
-    assert await kept(stack, event["id"]) == [f"delivered to subscription {made['id']}"]
+    assert await dealt_with(stack, event["id"]) == f"delivered to subscription {made['id']}"
 
 
 async def test_a_dispute_is_delivered_later_when_the_provider_does_not_tell_whose_it_is(
@@ -177,7 +261,7 @@ async def test_a_dispute_is_delivered_later_when_the_provider_does_not_tell_whos
 
     assert answer.status_code == 200
     await stack.client.execute_workflow(SweepWebhooksWorkflow.run, id=f"sweep-for-{name}", task_queue=LIFECYCLE_QUEUE)
-    assert await kept(stack, event["id"]) == [f"delivered to subscription {made['id']}"]
+    assert await dealt_with(stack, event["id"]) == f"delivered to subscription {made['id']}"
 
 
 @pytest.fixture(scope="module")

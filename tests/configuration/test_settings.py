@@ -48,6 +48,8 @@ NEEDS: dict[Process, set[str]] = {
         "TENURE_CATALOG",
         "TENURE_POLICY",
     },
+    Process.WEBHOOKS: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS", "TENURE_STRIPE_API_KEY"},
+    Process.WEBHOOK_LIST: {"TENURE_DATABASE_URL"},
     Process.DOCTOR: set(GOOD),
 }
 

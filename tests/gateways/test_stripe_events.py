@@ -10,7 +10,7 @@ import stripe
 from domain.errors import Rejected
 from domain.news import News
 from domain.ports import ProviderEvent
-from gateways.stripe_events import StripeEvents
+from gateways.stripe_events import Recipient, StripeEvents
 from tests.gateways.till import WEBHOOK_SECRET, Till
 
 OLD_SECRET = "whsec_before_the_rotation"
@@ -30,6 +30,7 @@ SAYS = {
     "charge.dispute.updated": News.DISPUTED,
     "charge.dispute.closed": News.DISPUTED,
     "charge.dispute.funds_withdrawn": None,
+    "customer.updated": None,
     "something.stripe.thinks.of.later": None,
 }
 
@@ -72,6 +73,108 @@ def test_a_dispute_names_its_charge_instead(charge: Any) -> None:
     event = read(an_event("charge.dispute.created", id="du_1", object="dispute", customer=None, charge=charge))
 
     assert event == ProviderEvent("evt_1", "charge.dispute.created", "du_1", "", News.DISPUTED, "ch_1")
+
+
+def test_an_agreement_is_named_by_its_bills_and_by_itself() -> None:
+    of_bill: dict[str, Any] = {
+        "parent": {"type": "subscription_details", "subscription_details": {"subscription": "sub_1"}}
+    }
+
+    assert read(an_event(**of_bill)).agreement_ref == "sub_1"
+    assert read(an_event(parent={"type": "quote_details", "subscription_details": None})).agreement_ref == ""
+    ended = an_event("customer.subscription.deleted", id="sub_2", object="subscription")
+    assert read(ended).agreement_ref == "sub_2"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "news", "object_id"),
+    [
+        ({"invoice_settings": {"default_payment_method": "pm_1"}}, "pm_2", News.CARD_CHOSEN, "pm_2"),
+        ({"invoice_settings": {"default_payment_method": None}}, "pm_2", News.CARD_CHOSEN, "pm_2"),
+        ({"invoice_settings": {"default_payment_method": "pm_1"}}, {"id": "pm_2"}, News.CARD_CHOSEN, "pm_2"),
+        ({"invoice_settings": {"default_payment_method": "pm_1"}}, None, None, "cus_1"),
+        ({"invoice_settings": {"footer": None}}, "pm_2", None, "cus_1"),
+        ({"email": "old@example.com"}, "pm_2", None, "cus_1"),
+        (None, "pm_2", None, "cus_1"),
+    ],
+)
+def test_a_customer_tells_something_only_when_another_card_is_to_be_charged(
+    before: Any, now: Any, news: News | None, object_id: str
+) -> None:
+    customer = {"id": "cus_1", "object": "customer", "invoice_settings": {"default_payment_method": now}}
+    data = {"object": customer, "previous_attributes": before}
+    body = json.dumps({"id": "evt_1", "object": "event", "type": "customer.updated", "data": data}).encode()
+
+    assert read(body) == ProviderEvent("evt_1", "customer.updated", object_id, "cus_1", news)
+
+
+def a_thin_event(kind: str, **related: Any) -> dict[str, Any]:
+    thing = {"id": "in_1", "type": "invoice", "url": "/v1/invoices/in_1"} | related
+    at = "2026-11-05T09:00:00.000Z"
+    told = {"id": "evt_1", "object": "v2.core.event", "type": kind, "created": at, "livemode": False}
+    return told | {"context": None, "reason": None, "related_object": thing}
+
+
+@pytest.mark.parametrize(("kind", "news"), SAYS.items(), ids=SAYS.keys())
+def test_a_thin_event_says_the_same_and_leaves_whose_it_is_to_be_asked(kind: str, news: News | None) -> None:
+    if kind == "customer.updated":
+        return
+    event = read(json.dumps(a_thin_event(f"v1.{kind}")).encode())
+
+    assert event == ProviderEvent("evt_1", f"v1.{kind}", "in_1", "", news)
+
+
+def test_a_thin_event_of_a_customer_may_tell_of_another_card() -> None:
+    event = read(json.dumps(a_thin_event("v1.customer.updated", id="cus_1", type="customer")).encode())
+
+    assert event == ProviderEvent("evt_1", "v1.customer.updated", "cus_1", "cus_1", News.CARD_CHOSEN)
+
+
+@pytest.mark.parametrize("kind", ["v2.core.account.updated", "invoice.paid", "v1.thought.of.later"])
+def test_a_thin_event_of_another_kind_is_passed_over(kind: str) -> None:
+    assert read(json.dumps(a_thin_event(kind)).encode()).news is None
+
+
+def test_a_thin_event_about_nothing_is_passed_over() -> None:
+    event = a_thin_event("v1.invoice.paid") | {"related_object": None}
+
+    assert read(json.dumps(event).encode()) == ProviderEvent("evt_1", "v1.invoice.paid", "", "", None)
+
+
+OURS = Recipient.of("rk_test_1", "acct_ours")
+
+
+@pytest.mark.parametrize(
+    ("more", "recipient", "code"),
+    [
+        ({}, OURS, None),
+        ({"livemode": False}, OURS, None),
+        ({"account": "acct_ours"}, OURS, None),
+        ({"context": "acct_ours"}, OURS, None),
+        ({"context": "org_1/acct_ours"}, OURS, None),
+        ({"context": None}, Recipient.of("sk_test_1"), None),
+        ({"livemode": True}, Recipient.of("sk_live_1"), None),
+        ({"account": "acct_other"}, OURS, "wrong_account"),
+        ({"context": "acct_other"}, OURS, "wrong_account"),
+        ({"context": "acct_ours/acct_other"}, OURS, "wrong_account"),
+        ({"account": "acct_ours"}, Recipient.of("sk_test_1"), "wrong_account"),
+        ({"account": {"id": "acct_ours"}}, OURS, "wrong_account"),
+        ({"livemode": True}, OURS, "wrong_mode"),
+        ({"livemode": False}, Recipient.of("rk_live_1"), "wrong_mode"),
+    ],
+)
+def test_what_is_for_another_account_or_of_another_mode_is_refused(
+    more: dict[str, Any], recipient: Recipient, code: str | None
+) -> None:
+    body = json.dumps(json.loads(an_event()) | more).encode()
+    events = StripeEvents([WEBHOOK_SECRET], recipient)
+
+    if code is None:
+        assert events.read(body, signed(body)).id == "evt_1"
+        return
+    with pytest.raises(Rejected) as rejected:
+        events.read(body, signed(body))
+    assert rejected.value.code == code
 
 
 def test_an_object_without_an_id_is_read_too() -> None:
@@ -142,6 +245,16 @@ def test_a_signature_is_not_believed_when_it_is_older_than_five_minutes() -> Non
         b'{"id":null,"type":"invoice.paid","data":{"object":{}}}',
         b'{"id":"evt_1","type":["invoice.paid"],"data":{"object":{}}}',
         b'{"id":"evt_1","type":null,"data":{"object":{}}}',
+        b'{"id":"evt_\\u0000","type":"x","data":{"object":{}}}',
+        b'{"id":"evt_\\ud800","type":"x","data":{"object":{}}}',
+        b'{"id":"evt_1","type":"x","data":{"object":{"id":"\\u0000"}}}',
+        b'{"id":"evt_1","type":"x","data":{"object":{"id":{"a":1}}}}',
+        b'{"id":"evt_1","type":"x","data":{"object":{"customer":"\\udfff"}}}',
+        b'{"id":"evt_1","object":"v2.core.event","type":"v1.invoice.paid","related_object":"in_1"}',
+        b'{"id":"evt_1","object":"v2.core.event","type":"v1.invoice.paid","related_object":{"id":7}}',
+        b'{"id":"%s","type":"x","data":{"object":{}}}' % (b"e" * 501),
+        b'{"id":"evt_1","type":"x","data":{"object":{"id":"%s"}}}' % (b"o" * 501),
+        b"[" * 100_000,
     ],
 )
 def test_a_signed_body_that_is_no_event_is_rejected(body: bytes) -> None:
@@ -149,6 +262,7 @@ def test_a_signed_body_that_is_no_event_is_rejected(body: bytes) -> None:
         read(body)
 
     assert rejected.value.code == "bad_event"
+    assert len(rejected.value.message) < 300
 
 
 def test_a_body_that_is_no_text_is_rejected() -> None:
@@ -182,5 +296,8 @@ async def test_the_events_of_a_life_are_read_as_they_come(till: Till) -> None:
         (News.BILL_CLOSED, bill),
         (News.AGREEMENT_ENDED, agreement),
     ]
-    named = {event.customer_ref or await till.payments.customer_of_charge(event.charge_ref) for event in told}
-    assert named == {wallet.customer_ref}
+    asked = [await till.payments.belonging(event.news, event.object_id) for event in told if event.news]
+    both = list(zip(told, asked, strict=True))
+    assert {event.customer_ref or of.customer_ref for event, of in both} == {wallet.customer_ref}
+    of_agreement = {event.agreement_ref or of.agreement_ref for event, of in both}
+    assert of_agreement == {agreement, ""}, "a checkout is of none"

@@ -92,10 +92,3 @@ async def test_what_is_unknown_is_refused(till: Till) -> None:
     for kind, ref in ((ReversalKind.REFUND, "ch_none"), (ReversalKind.DISPUTE, "du_none")):
         with pytest.raises(GatewayRefused):
             await till.payments.reversal(kind, ref)
-
-
-async def test_the_payer_of_a_charge_is_found(till: Till) -> None:
-    charge = await the_charge(till)
-
-    assert await till.payments.customer_of_charge(charge["ref"]) == charge["customer"]
-    assert await till.payments.customer_of_charge("ch_none") == ""

@@ -16,7 +16,7 @@ from domain.lifecycle import Status
 from domain.subscription import Subscription
 from storage.subscriptions import Filters, Subscriptions
 from tests.builders import NOW
-from tests.storage.ledger import Ledger, a_step, later
+from tests.storage.ledger import Ledger, a_step
 from tests.storage.values import TEXTS
 
 ALL = Filters()
@@ -202,19 +202,6 @@ async def test_a_cursor_keeps_microseconds_apart(ledger: Ledger) -> None:
     moments = [datetime(2026, 3, 2, 12, 0, 0, micro, tzinfo=UTC) for micro in (0, 1, 2)]
     subscriptions = [await ledger.sign_up(f"c{n}", created_at=moment) for n, moment in enumerate(moments)]
     assert await walk(ledger.engine, "default", 1) == newest_first(subscriptions)
-
-
-async def test_the_newest_subscription_is_found_by_the_providers_name_for_the_customer(ledger: Ledger) -> None:
-    reader = Subscriptions(ledger.engine)
-    first = await ledger.sign_up("ada")
-    assert await reader.of_customer_ref("cus_1") is None
-    await ledger.records.remember_wallet(first.customer, "cus_1")
-    assert await reader.of_customer_ref("cus_1") == first.id
-
-    await ledger.save(a_step(later(first, status=Status.CANCELED)))
-    second = await ledger.sign_up("ada", created_at=NOW + timedelta(days=1))
-    assert await reader.of_customer_ref("cus_1") == second.id
-    assert await reader.of_customer_ref("") is None
 
 
 async def test_the_live_ones_of_all_tenants_come_page_by_page_each_once(ledger: Ledger) -> None:

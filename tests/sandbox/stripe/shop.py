@@ -119,6 +119,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
+        self.signatures: list[str] = []
         self.refuses = 0
         self.unwelcome: set[str] = set()
         self._news = asyncio.Condition()
@@ -134,6 +135,7 @@ class Inbox:
             return Response(status_code=503)
         async with self._news:
             self.events.append(event)
+            self.signatures.append(signature)
             self._news.notify_all()
         return Response()
 

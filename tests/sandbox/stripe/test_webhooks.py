@@ -171,3 +171,29 @@ def test_pauses_between_deliveries_grow_up_to_a_bound_and_last_for_three_days() 
     assert all(later > earlier for earlier, later in pairwise(pauses[:6]))
     assert max(pauses) == LONGEST_PAUSE
     assert timedelta(days=2.5) < timedelta(seconds=sum(pauses)) < timedelta(days=3.5)
+
+
+async def test_events_are_signed_with_both_secrets_while_one_is_being_rolled(shop: Shop, inbox: Inbox) -> None:
+    await shop.customer("ada")
+    assert await shop.simulator.webhooks_settled("ada", SETTLE_WITHIN)
+    shop.simulator.roll_webhook_secret("whsec_new")
+    await shop.customer("grace")
+    assert await shop.simulator.webhooks_settled("grace", SETTLE_WITHIN)
+    shop.simulator.expire_webhook_secret()
+    await shop.customer("edsger")
+
+    assert [signed.count("v1=") for signed in inbox.signatures] == [1, 1, 2, 2]
+    assert not await shop.simulator.webhooks_settled("edsger", 0.1), "signed with what nobody believes here"
+
+
+async def test_a_second_destination_gets_everything_as_thin_events(shop: Shop, inbox: Inbox) -> None:
+    shop.simulator.tells_thin = True
+    customer = await shop.customer()
+
+    assert await shop.simulator.webhooks_settled("ada", SETTLE_WITHIN)
+    snapshot, thin = inbox.events[:2]
+    assert (thin["object"], thin["type"]) == ("v2.core.event", f"v1.{snapshot['type']}")
+    related = {"id": customer, "type": "customer", "url": f"/v1/customers/{customer}"}
+    assert thin["related_object"] == related
+    assert "data" not in thin
+    assert len({event["id"] for event in inbox.events}) == len(inbox.events) == 2 * len(SIGN_UP)

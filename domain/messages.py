@@ -1,0 +1,83 @@
+"""Messages of the provider once they are here: kept, addressed, and what came of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from domain.ports import ProviderEvent
+
+
+@dataclass(frozen=True)
+class KeptEvent:
+    """A message of the provider that was kept."""
+
+    event: ProviderEvent
+    received_at: datetime
+
+
+class Disposition(StrEnum):
+    """What came of a message."""
+
+    DELIVERED = "delivered"
+    PASSED_OVER = "passed_over"
+    """It has nothing to say to us."""
+    SET_ASIDE = "set_aside"
+    """It is about something that is not ours, or that cannot be known to be."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a message, and why, in words for an operator."""
+
+    disposition: Disposition
+    words: str
+
+
+@dataclass(frozen=True)
+class PastEvent:
+    """A message as the provider remembers it, with its body as it would have been sent."""
+
+    event: ProviderEvent
+    body: bytes
+
+
+@dataclass(frozen=True)
+class PastEvents:
+    """Some messages, newest first, and where the next page begins; None: it was the last."""
+
+    events: tuple[PastEvent, ...]
+    next_cursor: str | None = None
+
+
+class ProviderHistory(Protocol):
+    """What the provider has told, or has tried to tell, as it remembers it.
+
+    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    """
+
+    async def events(
+        self, since: datetime, until: datetime | None, cursor: str | None, *, undelivered: bool
+    ) -> PastEvents:
+        """A page of the messages of a time, newest first; only those that have not got through when *undelivered*."""
+        ...
+
+
+@dataclass(frozen=True)
+class Address:
+    """A subscription that messages can be for."""
+
+    subscription: str
+    agreement_ref: str = ""
+    """Empty while it has no agreement."""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Subscriptions by their customers and agreements at the provider."""
+
+    by_customer: Mapping[str, Sequence[Address]] = field(default_factory=dict)
+    """All of a customer's, the newest last."""
+    by_agreement: Mapping[str, str] = field(default_factory=dict)
+    """The subscription's id."""

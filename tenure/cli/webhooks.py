@@ -1,0 +1,154 @@
+"""`tenure webhooks`: what has become of the provider's messages, and having them delivered again."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from configuration.settings import Process, load_settings
+from domain.errors import Malformed
+from gateways.stripe import StripePayments
+from gateways.stripe_history import StripeHistory
+from gateways.stripe_http import connected
+from storage.inbox import Chosen, Inbox, InboxRow
+from tenure.cli.connections import database, delivery_of, temporal
+from tenure.cli.moments import moment
+from workflows.backfill import Backfill, Backfilled
+from workflows.delivery import Delivery
+
+SHOWN = 100
+TOGETHER = 100
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def register(app: App) -> None:
+    webhooks = App(name="webhooks", help="Messages of the payment provider.")
+    for command in (show, replay, backfill):
+        webhooks.command(command, name="list" if command is show else command.__name__)
+    app.command(webhooks)
+
+
+def show(*, set_aside: Flag = False, waiting: Flag = False, since: str | None = None, limit: int = SHOWN) -> None:
+    """Show the newest messages and what has become of each.
+
+    Parameters
+    ----------
+    set_aside
+        Only those about something that is not ours, or that nobody could be found for.
+    waiting
+        Only those that were not delivered yet.
+    since
+        Only those received since: 2h, 3d, or 2026-11-05T09:00:00Z.
+    limit
+        At most so many.
+    """
+    if limit < 1:
+        raise Malformed("a list holds at least 1", field="limit")
+    chosen = Chosen(_moment(since, "since"), set_aside=set_aside, waiting=waiting)
+    rows = asyncio.run(_rows(chosen, limit))
+    for row in rows:
+        print(_line(row))
+    if len(rows) == limit:
+        print(f"({limit} shown; there may be more: --limit)")
+    if not rows:
+        print("no such webhooks")
+
+
+def replay(
+    *,
+    since: str,
+    until: str | None = None,
+    type: str | None = None,  # noqa: A002 - its name
+    dry_run: Flag = False,
+) -> None:
+    """Deliver stored messages again, oldest first. Harmless: each is only a reason to look how things stand.
+
+    Parameters
+    ----------
+    since
+        Those received since: 2h, 3d, or 2026-11-05T09:00:00Z.
+    until
+        Those received before.
+    type
+        Only this type, as invoice.paid.
+    dry_run
+        Only tell how many there are.
+    """
+    begin = moment(since, field="since")
+    left = asyncio.run(_replay(Chosen(begin, _moment(until, "until"), type), dry_run=dry_run))
+    if left:
+        sys.exit(1)
+
+
+def backfill(*, since: str, all: Flag = False, dry_run: Flag = False) -> None:  # noqa: A002 - its name
+    """Fetch from Stripe what did not get through, and deliver it, oldest first; what is here already is left alone.
+
+    Parameters
+    ----------
+    since
+        From when on: 2h, 3d, or 2026-11-05T09:00:00Z; 30d at most.
+    all
+        Also what Stripe believes to have delivered.
+    dry_run
+        Only tell how many there are.
+    """
+    done = asyncio.run(_backfill(since, every=all, dry_run=dry_run))
+    told = f"{done.found} {'' if all else 'undelivered '}webhooks at Stripe, {done.new} of them not here"
+    print(
+        told
+        if dry_run
+        else f"{told} before: {done.delivered} dealt with, {done.new - done.delivered} left to the sweep"
+    )
+
+
+async def _rows(chosen: Chosen, limit: int) -> list[InboxRow]:
+    async with database(load_settings(Process.WEBHOOK_LIST)) as engine:
+        return await Inbox(engine).newest(chosen, limit=limit)
+
+
+def _line(row: InboxRow) -> str:
+    became = row.outcome if row.handled_at else "waits"
+    return f"{row.received_at:%Y-%m-%d %H:%M:%S}Z  {row.event_id}  {row.type}  {row.object_id}  {became}"
+
+
+def _moment(text: str | None, field: str) -> datetime | None:
+    return None if text is None else moment(text, field=field)
+
+
+async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
+    """How many could not be delivered."""
+    found = dealt_with = 0
+    async with _at_hand() as (inbox, delivery, _):
+        last = None
+        while messages := await inbox.kept(chosen, limit=TOGETHER, after=last):
+            found, last = found + len(messages), messages[-1]
+            if not dry_run:
+                delivered = await delivery.deliver(messages, anew=True)
+                dealt_with += len(delivered.verdicts)
+                for failure in delivered.failures:
+                    print(f"FAILED: {failure}", file=sys.stderr)
+    if dry_run:
+        print(f"{found} webhooks would be delivered again")
+        return 0
+    print(f"{found} webhooks delivered again: {dealt_with} dealt with, {found - dealt_with} left as they were")
+    return found - dealt_with
+
+
+async def _backfill(since: str, *, every: bool, dry_run: bool) -> Backfilled:
+    begin = moment(since, field="since")
+    async with _at_hand() as (inbox, delivery, history):
+        return await Backfill(history, inbox, delivery).since(begin, every=every, dry_run=dry_run)
+
+
+@asynccontextmanager
+async def _at_hand() -> AsyncIterator[tuple[Inbox, Delivery, StripeHistory]]:
+    settings = load_settings(Process.WEBHOOKS)
+    client = await temporal(settings)
+    key = settings.stripe_api_key.get_secret_value()
+    async with database(settings) as engine, connected(key, settings.stripe_api_base) as stripe:
+        yield Inbox(engine), delivery_of(StripePayments(stripe), client, engine), StripeHistory(stripe)

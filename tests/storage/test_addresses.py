@@ -1,0 +1,28 @@
+"""Whose a message is: subscriptions by the provider's names for their customers and agreements."""
+
+from datetime import timedelta
+
+from domain.lifecycle import Status
+from domain.messages import Address, Directory
+from storage.addresses import PostgresAddresses
+from tests.builders import NOW
+from tests.storage.ledger import Ledger, a_step, later
+
+
+async def test_subscriptions_are_found_by_customer_and_by_agreement_whatever_their_status(ledger: Ledger) -> None:
+    reader = PostgresAddresses(ledger.engine)
+    first = await ledger.sign_up("ada")
+    assert await reader.look_up(["cus_1"], ["sub_1"]) == Directory()
+    await ledger.records.remember_wallet(first.customer, "cus_1")
+    assert await reader.look_up(["cus_1"], []) == Directory({"cus_1": [Address(first.id)]})
+
+    await ledger.save(a_step(later(first, status=Status.CANCELED, agreement_ref="sub_1")))
+    second = await ledger.sign_up("ada", created_at=NOW + timedelta(days=1))
+
+    found = await reader.look_up(["cus_1", "cus_2"], ["sub_1", "sub_2"])
+    assert found == Directory(
+        {"cus_1": [Address(first.id, "sub_1"), Address(second.id)]},
+        {"sub_1": first.id},
+    )
+    assert await reader.look_up([], ["sub_1"]) == Directory({}, {"sub_1": first.id})
+    assert await reader.look_up([""], [""]) == Directory()
