@@ -9,7 +9,7 @@ from temporalio.client import Client
 
 from domain.plans import Catalog
 from domain.policy import Policy
-from domain.ports import ProviderEvents, Quotes
+from domain.ports import ProviderEvents, Quotes, Records, Wallets
 from storage.customers import Customers
 from storage.idempotency import IdempotencyKeys
 from storage.inbox import Inbox
@@ -33,6 +33,7 @@ class Parts:
     policy: Policy
     events: ProviderEvents
     quotes: Quotes
+    wallets: Wallets
     public_url: str
     secret_key: str
     brand: str = "Tenure"
@@ -51,13 +52,13 @@ class Stores:
     idempotency: IdempotencyKeys
     delivery: Delivery
     trials: Trials
+    records: Records
 
     @classmethod
     def on(cls, parts: Parts) -> Self:
         engine, inbox, subscriptions = parts.engine, Inbox(parts.engine), Subscriptions(parts.engine)
-        afterwards = Afterwards(
-            parts.quotes.reversal, subscriptions, PostgresRecords(engine), TemporalPost(parts.client)
-        )
+        records = PostgresRecords(engine)
+        afterwards = Afterwards(parts.quotes.reversal, subscriptions, records, TemporalPost(parts.client))
         return cls(
             Customers(engine),
             subscriptions,
@@ -67,6 +68,7 @@ class Stores:
             IdempotencyKeys(engine),
             Delivery(parts.client, inbox, subscriptions, parts.quotes.customer_of_charge, afterwards),
             Trials(engine),
+            records,
         )
 
 

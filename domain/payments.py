@@ -4,12 +4,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+NO_CARD = "no_card"
+"""The decline of a charge for which no card is on file: the customer has taken it away at the provider."""
+
+UNKNOWN_PAYMENT_METHOD = "unknown_payment_method"
+"""The code of a refusal when a payment method is not the customer's, or not any more."""
+
 HARD_DECLINES = frozenset(
     {
         "authentication_required",
         "highest_risk_level",
         "incorrect_number",
         "lost_card",
+        NO_CARD,
         "pickup_card",
         "revocation_of_all_authorizations",
         "revocation_of_authorization",
@@ -112,6 +119,8 @@ class Standing:
     """None: there is no agreement yet."""
     latest: Charge | None = None
     """The agreement's newest bill and what has come of it."""
+    customer_ref: str = ""
+    """Whose card it is, at the provider."""
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,14 @@ def card_replaced(subscription: Subscription, customer_ref: str, card: Card, now
     return Step(after, (Entry("card_replaced", now, summary, cause, {"card": card.ref}),))
 
 
+def card_removed(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    """The customer took the card away at the provider, and left no other."""
+    gone = subscription.card
+    after = subscription.after(Event.CARD_REPLACED, card=None, card_since=now)
+    summary = "No card on file any more" + (f": {gone.brand} ending in {gone.last4} was taken away" if gone else "")
+    return Step(after, (Entry("card_removed", now, summary, cause, {"card": gone.ref} if gone else {}),))
+
+
 def conversion_planned(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     """The customer agreed to convert when the trial ends; the card on file is what makes it happen."""
     after = subscription.after(Event.NOTED)

@@ -107,6 +107,13 @@ class StripeCards(StripeAccount):
             raise GatewayRefused("Stripe opened a checkout session without an address")
         return session.url
 
+    async def open_portal(self, customer_ref: str, return_url: str, *, key: str) -> str:
+        with translated():
+            session = await self._api.billing_portal.sessions.create_async(
+                {"customer": customer_ref, "return_url": return_url}, {"idempotency_key": key}
+            )
+        return session.url
+
 
 def _is_older(method: Any, than: datetime | None) -> bool:
     """Whether a payment method was made before a moment; clocks may differ by a little."""

@@ -212,6 +212,7 @@ def _api_parts(
         policy=policy,
         events=StripeEvents([secrets.webhook_secret]),
         quotes=payments,
+        wallets=payments,
         public_url=api_url,
         secret_key=secrets.secret_key,
     )

@@ -102,6 +102,7 @@ async def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) 
             policy=load_policy(settings.policy),
             events=StripeEvents([secret.get_secret_value() for secret in settings.stripe_webhook_secrets]),
             quotes=payments,
+            wallets=payments,
             public_url=settings.public_url,
             secret_key=settings.secret_key.get_secret_value(),
             brand=settings.brand_name,
