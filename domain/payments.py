@@ -129,6 +129,8 @@ class Wallet:
 
     customer_ref: str
     card: Card | None
+    given_at: datetime | None = None
+    """When the customer gave the card, by the provider's clock; None: that was not asked."""
 
 
 @dataclass(frozen=True)

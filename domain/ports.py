@@ -95,7 +95,7 @@ class Payments(Quotes, Wallets, Protocol):
     ) -> Wallet | None:
         """Make the card given on a checkout page the card charged.
 
-        None when no card was given there, or before *newer_than*, when the card on file was put there.
+        None when no card was given there, or before *newer_than*, since when the card on file counts.
         """
         ...
 

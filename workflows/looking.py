@@ -1,5 +1,7 @@
 """Looking outside: what the provider's messages hint at, what it says when asked, and what follows from it."""
 
+from datetime import datetime
+
 from temporalio import workflow
 
 from domain import billing, recovery, reversing, steering
@@ -39,7 +41,7 @@ class Looks(Keeper):
             return
         wallet = await hands.adopt_checkout(self.subscription, hint.object_id)
         if wallet is not None and wallet.card is not None:
-            await self._new_card(wallet.customer_ref, wallet.card, cause)
+            await self._new_card(wallet.customer_ref, wallet.card, cause, given_at=wallet.given_at)
 
     async def look(self, cause: Cause) -> Standing:
         """Ask the provider how things stand, take over what is new, and return what it said."""
@@ -68,10 +70,11 @@ class Looks(Keeper):
             await hands.put_card(self.subscription, card.ref, key)
         await self._new_card(customer_ref, card, cause)
 
-    async def _new_card(self, customer_ref: str, card: Card, cause: Cause) -> None:
+    async def _new_card(self, customer_ref: str, card: Card, cause: Cause, *, given_at: datetime | None = None) -> None:
         if card == self.subscription.card:
             return
-        step = steering.card_replaced(self.subscription, customer_ref, card, workflow.now(), cause)
+        now = workflow.now()
+        step = steering.card_replaced(self.subscription, customer_ref, card, now, cause, given_at=given_at)
         await self.commit(step)
         await self.try_card_now(cause)
 
