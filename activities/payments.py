@@ -1,12 +1,12 @@
 """Moving money and keeping cards: the activities on the payments queue."""
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
+from activities.wallets import customer_ref, open_wallet
 from domain.payments import Charge, Quote, Reversal, ReversalKind, Standing, Wallet
 from domain.plans import Item
 from domain.ports import NewAgreement, Payments, Records
@@ -69,6 +69,8 @@ class StandingRequest:
     agreement_ref: str
     invoice_ref: str
     """The bill to look at; empty: the newest."""
+    customer: str = ""
+    """Whose wallet it is, should the subscription not know of one that was opened elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -120,19 +122,9 @@ class PaymentActivities:
                     request.customer_ref, request.agreement_ref, request.payment_method, key=request.key
                 )
                 return Wallet(request.customer_ref, card)
-            return await self._wallet(request.customer, request.payment_method, key=request.key)
-
-    async def _wallet(self, customer: str, payment_method: str | None, *, key: str) -> Wallet:
-        """The customer's one wallet, also when several sign-ups of theirs open it at the same time."""
-        contact = await self._records.contact(customer)
-        opening = f"{contact.email}\n{contact.name}\n{payment_method}".encode()
-        new_key = f"{customer}/wallet/{hashlib.sha256(opening).hexdigest()[:16]}"
-        wallet = await self._payments.open_wallet(contact, payment_method, key=key if contact.customer_ref else new_key)
-        kept = await self._records.remember_wallet(customer, wallet.customer_ref)
-        if kept == wallet.customer_ref:
-            return wallet
-        card = await self._payments.put_card(kept, "", payment_method, key=key) if payment_method else None
-        return Wallet(kept, card)
+            return await open_wallet(
+                self._payments, self._records, request.customer, request.payment_method, key=request.key
+            )
 
     @activity.defn
     async def adopt_checkout(self, request: AdoptRequest) -> Wallet | None:
@@ -189,7 +181,12 @@ class PaymentActivities:
     async def standing(self, request: StandingRequest) -> Standing:
         """What the provider knows now. Changes nothing."""
         with as_temporal_failures():
-            return await self._payments.standing(request.customer_ref, request.agreement_ref, request.invoice_ref)
+            reference = request.customer_ref
+            if not reference and request.customer:
+                # A customer who was at the portal before ever giving a card has a wallet of which nobody was told.
+                reference = (await self._records.contact(request.customer)).customer_ref
+            standing = await self._payments.standing(reference, request.agreement_ref, request.invoice_ref)
+            return replace(standing, customer_ref=reference)
 
     @activity.defn
     async def end(self, request: EndRequest) -> None:
@@ -213,10 +210,10 @@ class PaymentActivities:
     async def open_checkout(self, request: CheckoutRequest) -> tuple[str, str]:
         """The customer's id at the provider and the address of their checkout page. Idempotent by ``request.key``."""
         with as_temporal_failures():
-            customer_ref = request.customer_ref
-            if not customer_ref:
-                customer_ref = (await self._wallet(request.customer, None, key=request.key)).customer_ref
-            url = await self._payments.open_checkout(
-                customer_ref, request.subscription, request.success_url, request.cancel_url, key=request.key
+            reference = request.customer_ref or await customer_ref(
+                self._payments, self._records, request.customer, key=request.key
             )
-            return customer_ref, url
+            url = await self._payments.open_checkout(
+                reference, request.subscription, request.success_url, request.cancel_url, key=request.key
+            )
+            return reference, url

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from api import changes, checkout, commands, health, invoices, pay, plans, subscriptions, webhooks
+from api import changes, checkout, commands, health, invoices, pay, plans, portal, subscriptions, webhooks
 from api.docs import add_description
 from api.errors import add_error_handlers
 from api.limits import BodyLimit
@@ -19,6 +19,7 @@ ROUTERS = (
     commands.router,
     changes.router,
     checkout.router,
+    portal.router,
     invoices.router,
     plans.router,
     webhooks.router,

@@ -21,7 +21,7 @@ Runs the life of every subscription: sign-up, trial, conversion, renewals, recov
 
 TAGS: Final = [
     {"name": "Subscriptions", "description": "Start, read and steer subscriptions."},
-    {"name": "Checkout", "description": "Pages on which customers put a card on file."},
+    {"name": "Checkout", "description": "Pages on which customers put a card on file, and see their bills."},
     {"name": "Plans", "description": "What is for sale."},
     {"name": "Invoices", "description": "Bills of the payment provider."},
     {"name": "Webhooks", "description": "What the payment provider tells us."},

@@ -72,6 +72,8 @@ def _web_address(address: str) -> str:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("this must be an address that begins with https:// or http://")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("an address with a user name or a password in it is not taken")
     return address
 
 

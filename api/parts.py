@@ -10,7 +10,7 @@ from temporalio.client import Client
 from api.courier import Courier
 from domain.plans import Catalog
 from domain.policy import Policy
-from domain.ports import ProviderEvents, Quotes
+from domain.ports import ProviderEvents, Quotes, Records, Wallets
 from storage.addresses import PostgresAddresses
 from storage.customers import Customers
 from storage.idempotency import IdempotencyKeys
@@ -35,6 +35,7 @@ class Parts:
     policy: Policy
     events: ProviderEvents
     quotes: Quotes
+    wallets: Wallets
     public_url: str
     secret_key: str
     brand: str = "Tenure"
@@ -53,13 +54,13 @@ class Stores:
     idempotency: IdempotencyKeys
     courier: Courier
     trials: Trials
+    records: Records
 
     @classmethod
     def on(cls, parts: Parts) -> Self:
         engine, inbox, subscriptions = parts.engine, Inbox(parts.engine), Subscriptions(parts.engine)
-        afterwards = Afterwards(
-            parts.quotes.reversal, subscriptions, PostgresRecords(engine), TemporalPost(parts.client)
-        )
+        records = PostgresRecords(engine)
+        afterwards = Afterwards(parts.quotes.reversal, subscriptions, records, TemporalPost(parts.client))
         addresses = PostgresAddresses(engine)
         delivery = Delivery(parts.client, inbox, addresses, parts.quotes.belonging, afterwards)
         return cls(
@@ -71,6 +72,7 @@ class Stores:
             IdempotencyKeys(engine),
             Courier(delivery.deliver),
             Trials(engine),
+            records,
         )
 
 

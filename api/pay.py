@@ -67,6 +67,11 @@ async def canceled(parts: HasParts) -> HTMLResponse:
     )
 
 
+@router.get("/closed")
+async def closed(parts: HasParts) -> HTMLResponse:
+    return page(parts.brand, "You can close this page", "What you changed takes effect by itself within moments.")
+
+
 @router.get("/{token}")
 async def pay(token: str, parts: HasParts, stores: HasStores) -> Response:
     try:

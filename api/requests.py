@@ -124,16 +124,30 @@ class EmptyWish(Wish):
     """Nothing needs to be said."""
 
 
-class CheckoutWish(Wish):
-    """A page on which a customer puts a card on file: for a subscription, or for a customer's live one."""
+class PageWish(Wish):
+    """A page of the payment provider, for a subscription's customer or for one named by their external id."""
 
     subscription: str | None = Field(default=None, description="the subscription's id")
     customer: ExternalId | None = Field(default=None, description="the customer's external id", examples=["user-1815"])
-    success_url: WebAddress | None = Field(default=None, description="where the page leads to when a card was given")
-    cancel_url: WebAddress | None = Field(default=None, description="where the page leads to when it was left")
 
     @model_validator(mode="after")
     def _names_one(self) -> Self:
         if (self.subscription is None) == (self.customer is None):
             raise ValueError("give either subscription or customer")
         return self
+
+
+class CheckoutWish(PageWish):
+    """A page on which a customer puts a card on file: for a subscription, or for a customer's live one."""
+
+    success_url: WebAddress | None = Field(
+        default=None,
+        description="where the page leads to when a card was given; `{CHECKOUT_SESSION_ID}` becomes the session's id",
+    )
+    cancel_url: WebAddress | None = Field(default=None, description="where the page leads to when it was left")
+
+
+class PortalWish(PageWish):
+    """The page on which a customer sees their bills and looks after their cards; also when all they had is over."""
+
+    return_url: WebAddress | None = Field(default=None, description="where the page leads back to")

@@ -26,15 +26,19 @@ def check_convert(subscription: Subscription, when: When, now: datetime, *, brin
         raise Rejected("the free plan costs nothing: choose another by change-plan", code="on_free_plan")
     _check_not_held(subscription)
     _check_stays(subscription)
-    if not brings_card and subscription.card is None:
+    if not brings_card:
+        _check_has_card(subscription)
+        _check_card(subscription)
+    if when is When.NOW or subscription.status is not Status.TRIALING:
+        _check_cap(subscription, now)
+
+
+def _check_has_card(subscription: Subscription) -> None:
+    if subscription.card is None:
         raise Rejected(
             "there is no card on file: give a payment_method or open a checkout session",
             code="payment_method_required",
         )
-    if not brings_card:
-        _check_card(subscription)
-    if when is When.NOW or subscription.status is not Status.TRIALING:
-        _check_cap(subscription, now)
 
 
 def _check_card(subscription: Subscription) -> None:
@@ -63,6 +67,7 @@ def check_retry(subscription: Subscription, now: datetime) -> None:
     if subscription.recovery is None:
         raise Rejected("no payment is waiting to be recovered", code="nothing_to_retry")
     _check_not_disputed(subscription)
+    _check_has_card(subscription)
     _check_card(subscription)
     _check_cap(subscription, now)
 

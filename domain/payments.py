@@ -4,12 +4,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+NO_CARD = "no_card"
+"""The decline of a charge for which no card is on file: the customer has taken it away at the provider."""
+
+UNKNOWN_PAYMENT_METHOD = "unknown_payment_method"
+"""The code of a refusal when a payment method is not the customer's, or not any more."""
+
 HARD_DECLINES = frozenset(
     {
         "authentication_required",
         "highest_risk_level",
         "incorrect_number",
         "lost_card",
+        NO_CARD,
         "pickup_card",
         "revocation_of_all_authorizations",
         "revocation_of_authorization",
@@ -116,6 +123,8 @@ class Standing:
     """Whether billing is on hold; None: not told."""
     ends: bool | None = None
     """Whether the agreement will end by itself; None: not told."""
+    customer_ref: str = ""
+    """Whose card it is, at the provider."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,8 @@ class Wallet:
 
     customer_ref: str
     card: Card | None
+    given_at: datetime | None = None
+    """When the customer gave the card, by the provider's clock; None: that was not asked."""
 
 
 @dataclass(frozen=True)

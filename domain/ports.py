@@ -66,11 +66,11 @@ class Quotes(Protocol):
         ...
 
 
-class Payments(Quotes, Protocol):
-    """The provider that moves the money.
+class Wallets(Protocol):
+    """Customers at the provider, the cards they are charged on, and the page on which they look after both.
 
-    Every method that changes something takes a `key` naming the business try: called again with the same key it
-    does nothing new and answers as before. Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    Every method takes a `key` naming the business try: called again with the same key it does nothing new and answers
+    as before. Raises GatewayRefused (never will) and GatewayUnavailable (may later).
     """
 
     async def open_wallet(self, contact: Contact, payment_method: str | None, *, key: str) -> Wallet:
@@ -82,15 +82,30 @@ class Payments(Quotes, Protocol):
         ...
 
     async def put_card(self, customer_ref: str, agreement_ref: str, payment_method: str, *, key: str) -> Card:
-        """Make *payment_method* the card charged, for an agreement (may be empty) too."""
+        """Make *payment_method* the card charged, for an agreement (may be empty) too.
+
+        One that the customer has there already is taken as well.
+        """
         ...
+
+    async def open_portal(self, customer_ref: str, return_url: str, *, key: str) -> str:
+        """The address of a page on which the customer sees their bills and looks after their cards."""
+        ...
+
+
+class Payments(Quotes, Wallets, Protocol):
+    """The provider that moves the money.
+
+    Every method that changes something takes a `key` naming the business try: called again with the same key it
+    does nothing new and answers as before. Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    """
 
     async def adopt_checkout(
         self, session_ref: str, agreement_ref: str, newer_than: datetime | None, *, key: str
     ) -> Wallet | None:
         """Make the card given on a checkout page the card charged.
 
-        None when no card was given there, or before *newer_than*, when the card on file was put there.
+        None when no card was given there, or before *newer_than*, since when the card on file counts.
         """
         ...
 

@@ -101,7 +101,7 @@ def retry_is_due(subscription: Subscription, policy: Policy, now: datetime) -> b
     recovery = subscription.recovery
     if recovery is None or not ladder_of(subscription, policy)[recovery.step].retry:
         return False
-    return not subscription.card_is_barred and subscription.may_try(now)
+    return subscription.card is not None and not subscription.card_is_barred and subscription.may_try(now)
 
 
 def climbed(subscription: Subscription, charge: Charge | None, policy: Policy, now: datetime, cause: Cause) -> Step:
@@ -119,6 +119,8 @@ def climbed(subscription: Subscription, charge: Charge | None, policy: Policy, n
 
 
 def _why_not(subscription: Subscription) -> str:
+    if subscription.card is None:
+        return "no card is on file"
     if subscription.card_is_barred:
         return f"the card was declined for good ({subscription.status_reason})"
     return "the card networks' cap on tries is reached"
@@ -170,7 +172,7 @@ def _recovery_mails(subscription: Subscription, rung: LadderStep, policy: Policy
 
 
 def _next_try(subscription: Subscription, recovery: Recovery, ladder: tuple[LadderStep, ...]) -> dict[str, str]:
-    if subscription.card_is_barred:
+    if subscription.card is None or subscription.card_is_barred:
         return {}
     ahead = (number for number, step in enumerate(ladder) if number >= recovery.step and step.retry)
     return next(({"next_attempt_at": moment(rung_at(recovery, ladder, number))} for number in ahead), {})

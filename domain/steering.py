@@ -1,7 +1,7 @@
 """Commands of customers and operators: what they may ask for, and what comes of it."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,9 @@ from domain.subscription import Subscription
 
 FIRST_PAYMENT_DECLINED = "the first payment was declined"
 """Begins the reason for which a sign-up without a trial has ended at once."""
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far ours may be ahead of the provider's: a checkout so shortly before a card was put on file by a command may
+have come after it."""
 
 
 class When(StrEnum):
@@ -38,9 +41,22 @@ def signed_up(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     return Step(after, (Entry("signed_up", now, f"Signed up for {after.plan_name} without a trial", cause),))
 
 
-def card_replaced(subscription: Subscription, customer_ref: str, card: Card, now: datetime, cause: Cause) -> Step:
-    """A card was put on file, or the one there was renewed by its bank: then it may be tried again."""
-    changes: dict[str, Any] = {"customer_ref": customer_ref, "card": card, "card_since": now}
+def card_replaced(
+    subscription: Subscription,
+    customer_ref: str,
+    card: Card,
+    now: datetime,
+    cause: Cause,
+    *,
+    given_at: datetime | None = None,
+) -> Step:
+    """A card was put on file, or the one there was renewed by its bank: then it may be tried again.
+
+    *given_at* is when the customer gave it by the provider's clock, so that of two checkouts the later one counts,
+    whichever is heard of first.
+    """
+    since = given_at if given_at is not None else now - CLOCKS_DIFFER
+    changes: dict[str, Any] = {"customer_ref": customer_ref, "card": card, "card_since": since}
     known, recovery = subscription.card, subscription.recovery
     if known is not None and known.ref == card.ref and known != card:
         changes["barred_card"] = ""
@@ -49,6 +65,14 @@ def card_replaced(subscription: Subscription, customer_ref: str, card: Card, now
     after = subscription.after(Event.CARD_REPLACED, **changes)
     summary = f"Card on file: {card.brand} ending in {card.last4}"
     return Step(after, (Entry("card_replaced", now, summary, cause, {"card": card.ref}),))
+
+
+def card_removed(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    """The customer took the card away at the provider, and left no other."""
+    gone = subscription.card
+    after = subscription.after(Event.CARD_REPLACED, card=None, card_since=now)
+    summary = "No card on file any more" + (f": {gone.brand} ending in {gone.last4} was taken away" if gone else "")
+    return Step(after, (Entry("card_removed", now, summary, cause, {"card": gone.ref} if gone else {}),))
 
 
 def conversion_planned(subscription: Subscription, now: datetime, cause: Cause) -> Step:

@@ -132,7 +132,7 @@ class Subscription:
     agreement_ref: str = ""
     card: Card | None = None
     card_since: datetime | None = None
-    """When the card was put on file; one that was given elsewhere before does not replace it."""
+    """Since when the card counts; one that was given at a checkout before does not replace it."""
     barred_card: str = ""
     """The card that was last declined for good, if it was not in a recovery."""
     period_start: datetime | None = None

@@ -1,6 +1,6 @@
 """Cards at Stripe: who a customer is there, which card is charged, and the page on which it is given."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from domain.errors import GatewayRefused
@@ -9,8 +9,6 @@ from domain.ports import Contact
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import StripeAccount
 from gateways.stripe_errors import translated
-
-CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 class StripeCards(StripeAccount):
@@ -91,10 +89,12 @@ class StripeCards(StripeAccount):
             intent = found.get("setup_intent")
             method = intent.get("payment_method") if isinstance(intent, dict) else None
             card = shapes.card(method)
-            if found.get("status") != "complete" or card is None or _is_older(method, newer_than):
+            given_at = shapes.instant(method.get("created")) if isinstance(method, dict) else None
+            is_older = given_at is not None and newer_than is not None and given_at < newer_than
+            if found.get("status") != "complete" or card is None or is_older:
                 return None
             await self._make_default(found["customer"], agreement_ref, card.ref, key)
-        return Wallet(found["customer"], card)
+        return Wallet(found["customer"], card, given_at)
 
     async def _card_of(self, customer_ref: str) -> Card | None:
         with translated():
@@ -128,8 +128,9 @@ class StripeCards(StripeAccount):
             raise GatewayRefused("Stripe opened a checkout session without an address")
         return session.url
 
-
-def _is_older(method: Any, than: datetime | None) -> bool:
-    """Whether a payment method was made before a moment; clocks may differ by a little."""
-    made = shapes.instant(method.get("created")) if isinstance(method, dict) else None
-    return made is not None and than is not None and made < than - CLOCKS_DIFFER
+    async def open_portal(self, customer_ref: str, return_url: str, *, key: str) -> str:
+        with translated():
+            session = await self._api.billing_portal.sessions.create_async(
+                {"customer": customer_ref, "return_url": return_url}, {"idempotency_key": key}
+            )
+        return session.url

@@ -9,7 +9,7 @@ import stripe
 from domain.payments import Charge, ChargeOutcome, Quote, QuoteLine
 from domain.plans import Item
 from gateways import stripe_shapes as shapes
-from gateways.stripe_errors import declined, translated
+from gateways.stripe_errors import declined, translated, without_card
 from gateways.stripe_items import StripeItems
 
 CHANGE = "tenure_change"
@@ -41,6 +41,8 @@ class StripeChanges(StripeItems):
                     )
                 except stripe.CardError as error:
                     return declined(error)
+                except stripe.InvalidRequestError as error:
+                    return without_card(error)
                 agreement = changed.to_dict()
             return await self._charge_of_change(agreement)
 

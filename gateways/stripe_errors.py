@@ -8,7 +8,7 @@ from typing import Any
 import stripe
 
 from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste
-from domain.payments import Charge, ChargeOutcome, Decline
+from domain.payments import NO_CARD, UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome, Decline
 
 CONFIRM_CARD_DATA = "confirm_card_data"
 NEEDS_CUSTOMER = frozenset(
@@ -22,6 +22,7 @@ NEEDS_CUSTOMER = frozenset(
 LOCKED = frozenset({"lock_timeout", "idempotency_key_in_use"})
 """Codes that tell of another call which is at work on the same object, or under the same key."""
 
+_NO_CARD = re.compile(r"no attached payment source|no `?default[_ ]payment[_ ]method")
 _ADDRESS = re.compile(r"\S+@\S+")
 
 
@@ -70,7 +71,7 @@ def _refusal(error: stripe.InvalidRequestError) -> GatewayRefused:
     about_card = "payment_method" in param or "PaymentMethod" in message or "payment method you provided" in message
     return GatewayRefused(
         message,
-        code="unknown_payment_method" if about_card and error.code == "resource_missing" else error.code,
+        code=UNKNOWN_PAYMENT_METHOD if about_card and error.code == "resource_missing" else error.code,
         field="payment_method" if about_card else None,
     )
 
@@ -83,6 +84,14 @@ def declined(error: stripe.CardError) -> Charge:
     if code in NEEDS_CUSTOMER or error.code in NEEDS_CUSTOMER:
         code, outcome = "authentication_required", ChargeOutcome.ACTION_REQUIRED
     return Charge(outcome, decline=decline(code, str(body.get("advice_code") or "")))
+
+
+def without_card(error: stripe.InvalidRequestError) -> Charge:
+    """A charge for which no card was on file as its outcome; any other error is raised again."""
+    # Stripe has no code of its own for it.
+    if not _NO_CARD.search(str(error)):
+        raise error
+    return Charge(ChargeOutcome.DECLINED, decline=Decline(NO_CARD))
 
 
 def decline(code: str, advice: str) -> Decline:

@@ -9,7 +9,7 @@ from domain.plans import Item
 from domain.ports import NewAgreement
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST
-from gateways.stripe_errors import declined, translated
+from gateways.stripe_errors import declined, translated, without_card
 from gateways.stripe_items import StripeItems
 
 TRY = "tenure_try"
@@ -60,12 +60,12 @@ class StripeMoney(StripeItems):
                 paid = await self._api.invoices.pay_async(invoice_ref, {"off_session": True}, {"idempotency_key": key})
             except stripe.CardError as error:
                 return await self._with_action_link(declined(error), invoice_ref)
-            except stripe.InvalidRequestError:
+            except stripe.InvalidRequestError as error:
                 # Paid, voided or written off meanwhile: how the bill stands decides.
                 charge = await self._charge_of_bill(invoice_ref)
-                if charge.outcome not in (ChargeOutcome.PAID, ChargeOutcome.GONE):
-                    raise
-                return charge
+                if charge.outcome in (ChargeOutcome.PAID, ChargeOutcome.GONE):
+                    return charge
+                return without_card(error)
             return await self._charge_of(await self._settled(paid.to_dict()))
 
     async def _settled(self, bill: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +119,8 @@ class StripeMoney(StripeItems):
                     )
                 except stripe.CardError as error:
                     return declined(error)
+                except stripe.InvalidRequestError as error:
+                    return without_card(error)
             if void_invoice:
                 await self._void(void_invoice, f"{key}/void")
             return await self._charge_of_latest(agreement.to_dict())

@@ -66,6 +66,21 @@ class Product:
             if paid.status_code >= httpx.codes.BAD_REQUEST:
                 raise RefusedError(paid.status_code, {"detail": paid.text})
 
+    async def open_checkout(self, subscription: str, **urls: str) -> str:
+        """The address of a checkout page that the customer has not been to yet."""
+        return str((await self.post("/v1/checkout-sessions", {"subscription": subscription} | urls))["url"])
+
+    async def open_portal(self, external_id: str) -> str:
+        """The address of the customer's portal."""
+        return str((await self.post("/v1/portal-sessions", {"customer": external_id}))["url"])
+
+    async def in_portal(self, external_id: str, payment_method: str) -> None:
+        """Open the portal and give a card there, which becomes the one that is charged."""
+        async with httpx.AsyncClient(timeout=PATIENCE, follow_redirects=True) as browser:
+            shown = await browser.post(await self.open_portal(external_id), data={"payment_method": payment_method})
+        if shown.status_code >= httpx.codes.BAD_REQUEST:
+            raise RefusedError(shown.status_code, {"detail": shown.text})
+
     async def travel(self, subscription: str, by: timedelta) -> datetime:
         """Let time go by for one subscription; returns the time it then has."""
         body = {"subscription": subscription, "seconds": by.total_seconds()}

@@ -222,6 +222,7 @@ def _api_parts(
         policy=policy,
         events=StripeEvents([secrets.webhook_secret], Recipient.of(secrets.stripe_key)),
         quotes=payments,
+        wallets=payments,
         public_url=api_url,
         secret_key=secrets.secret_key,
     )

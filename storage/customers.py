@@ -51,6 +51,13 @@ class Customers:
         async with transaction(self._engine) as connection:
             return str((await connection.execute(statement)).scalar_one())
 
+    async def id_of(self, *, tenant: str, external_id: str) -> str | None:
+        """Our id for a customer; None: there is no such customer."""
+        found = select(customers.c.id).where(customers.c.tenant == tenant, customers.c.external_id == external_id)
+        async with transaction(self._engine) as connection:
+            id_: UUID | None = (await connection.execute(found)).scalar()
+        return None if id_ is None else str(id_)
+
     async def live_subscription(self, *, tenant: str, external_id: str) -> str | None:
         """The customer's subscription that is not canceled, if there is one."""
         found = (

@@ -4,16 +4,19 @@ from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
-from activities.failures import STEP_FAILED
+from activities.failures import STEP_FAILED, refusal
 from domain import changing, notices, recovery, steering, suspending, trial
 from domain.agenda import Action, Due
 from domain.journal import Cause
 from domain.lifecycle import Status
-from domain.payments import Charge, ChargeOutcome
+from domain.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome
 from domain.policy import Policy, TrialEnd
+from domain.subscription import SuspensionKind
 from workflows import hands
 from workflows.changes import UNDECIDED_WAIT, Changes
+from workflows.looking import CARDS_OF_THE_PORTAL
 from workflows.mending import Mends
 
 
@@ -62,19 +65,30 @@ class Course(Changes, Mends):
 
     async def _has_card_unheard_of(self, cause: Cause) -> bool:
         """Before a trial expires: a customer who was at the checkout may have a card there that we were not told of."""
-        if self.subscription.customer_ref:
+        if self.subscription.customer_ref or workflow.patched(CARDS_OF_THE_PORTAL):
             await self.look(cause)
         return self.subscription.card is not None and not self.subscription.card_is_barred
 
     async def _was_settled_unheard_of(self, cause: Cause) -> bool:
-        """Before a rung that asks for no money: what is owed may have been paid by a link, and nobody told us."""
+        """Before a rung: what is owed may have been paid by a link or another card chosen, and nobody told us."""
         subscription = self.subscription
-        if subscription.recovery is None or not subscription.agreement_ref:
-            return False
-        if recovery.retry_is_due(subscription, self.policy, workflow.now()):
+        if not self._is_worth_asking() and not (self._waits_for_card() and workflow.patched(CARDS_OF_THE_PORTAL)):
             return False
         await self.look(cause)
         return self.subscription.sequence != subscription.sequence
+
+    def _is_worth_asking(self) -> bool:
+        """Whether a bill is owed, and what comes next asks for no money itself."""
+        subscription = self.subscription
+        if subscription.recovery is None or not subscription.agreement_ref:
+            return False
+        return not recovery.retry_is_due(subscription, self.policy, workflow.now())
+
+    def _waits_for_card(self) -> bool:
+        """Whether a card that the customer has chosen at the provider would settle what is open."""
+        suspension = self.subscription.suspension
+        has_expired = suspension is not None and suspension.kind is SuspensionKind.TRIAL_EXPIRED
+        return self.subscription.recovery is not None or has_expired
 
     def _reason_to_end(self) -> str:
         if self.subscription.recovery is not None:
@@ -82,7 +96,12 @@ class Course(Changes, Mends):
         return self.subscription.suspension.kind if self.subscription.suspension else ""
 
     async def _take_what_is_due(self, cause: Cause) -> timedelta | None:
-        charge = await self.charge()
+        try:
+            charge = await self.charge()
+        except STEP_FAILED as error:
+            if not await self._card_was_taken_away(error, cause):
+                raise
+            return None
         if charge.outcome is ChargeOutcome.PENDING:
             return UNDECIDED_WAIT
         if charge.outcome is ChargeOutcome.PAID:
@@ -92,6 +111,14 @@ class Course(Changes, Mends):
             rungs = await self.rungs(self.subscription, now)
             await self.commit(recovery.failed(self.subscription, charge, self.policy, now, cause, rungs))
         return None
+
+    async def _card_was_taken_away(self, error: FailureError, cause: Cause) -> bool:
+        """After a charge that the provider refused to try: whether another card, or none, is on file there now."""
+        refused, before = refusal(error), self.subscription.sequence
+        if refused is None or refused.type != UNKNOWN_PAYMENT_METHOD or not workflow.patched(CARDS_OF_THE_PORTAL):
+            return False
+        await self.look(cause)
+        return self.subscription.sequence != before
 
     async def _climb(self, cause: Cause) -> timedelta | None:
         now = workflow.now()

@@ -205,7 +205,7 @@ async def look(subscription: Subscription) -> Standing:
     invoice = subscription.recovery.invoice_ref if subscription.recovery else ""
     return await workflow.execute_activity_method(
         PaymentActivities.standing,
-        StandingRequest(subscription.customer_ref, subscription.agreement_ref, invoice),
+        StandingRequest(subscription.customer_ref, subscription.agreement_ref, invoice, subscription.customer),
         **_payments(Urgency.LOOK, subscription),
         summary="Ask the payment provider how things stand",
     )

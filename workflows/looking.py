@@ -1,5 +1,7 @@
 """Looking outside: what the provider's messages hint at, what it says when asked, and what follows from it."""
 
+from datetime import datetime
+
 from temporalio import workflow
 
 from domain import billing, recovery, reversing, steering
@@ -21,6 +23,9 @@ from workflows.urgency import somebody_waits
 
 ASK_AT_PERIOD_END = "ask-at-period-end"
 """A change to the order of commands: until then a subscription that came back in mid-period asked every few hours."""
+CARDS_OF_THE_PORTAL = "cards-of-the-portal"
+"""A change to the order of commands: until then a card chosen at the provider stayed the customer's alone, and one
+that was taken away there stayed on file here."""
 
 
 class Looks(Keeper):
@@ -39,7 +44,7 @@ class Looks(Keeper):
         with somebody_waits():
             wallet = await hands.adopt_checkout(self.subscription, hint.object_id)
             if wallet is not None and wallet.card is not None:
-                await self._new_card(wallet.customer_ref, wallet.card, cause)
+                await self._new_card(wallet.customer_ref, wallet.card, cause, given_at=wallet.given_at)
 
     async def look(self, cause: Cause) -> Standing:
         """Ask the provider how things stand, take over what is new, and return what it said."""
@@ -49,14 +54,30 @@ class Looks(Keeper):
             await self.end(self.subscription.cancel_reason if ends_as_wished else "ended_at_provider", cause)
             return standing
         await self._take_over(standing, cause)
-        if standing.card is not None:
-            await self._new_card(self.subscription.customer_ref, standing.card, cause)
+        await self._take_over_card(standing, cause)
         return standing
 
-    async def _new_card(self, customer_ref: str, card: Card, cause: Cause) -> None:
+    async def _take_over_card(self, standing: Standing, cause: Cause) -> None:
+        """The card that the customer chose at the provider themselves, on its portal perhaps, or that none is left."""
+        card, known = standing.card, self.subscription.card
+        customer_ref = self.subscription.customer_ref or standing.customer_ref
+        if card is None:
+            if known is not None and customer_ref and workflow.patched(CARDS_OF_THE_PORTAL):
+                await self.commit(steering.card_removed(self.subscription, workflow.now(), cause))
+            return
+        is_another = known is None or known.ref != card.ref
+        if is_another and self.subscription.agreement_ref and workflow.patched(CARDS_OF_THE_PORTAL):
+            # The provider charges an agreement's own card before the customer's: it must be this one too. Named by the
+            # step, for a customer may go back to a card they had before.
+            key = f"{self.subscription.id}/card/{card.ref}/{self.subscription.sequence}"
+            await hands.put_card(self.subscription, card.ref, key)
+        await self._new_card(customer_ref, card, cause)
+
+    async def _new_card(self, customer_ref: str, card: Card, cause: Cause, *, given_at: datetime | None = None) -> None:
         if card == self.subscription.card:
             return
-        step = steering.card_replaced(self.subscription, customer_ref, card, workflow.now(), cause)
+        now = workflow.now()
+        step = steering.card_replaced(self.subscription, customer_ref, card, now, cause, given_at=given_at)
         await self.commit(step)
         await self.try_card_now(cause)
 

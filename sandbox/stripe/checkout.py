@@ -1,4 +1,4 @@
-"""Checkout sessions that put a card on file, and the customer portal."""
+"""Checkout sessions that put a card on file."""
 
 from sandbox.stripe.cards import TEST_CARDS
 from sandbox.stripe.errors import StripeFailure, invalid
@@ -26,7 +26,6 @@ CREATE = Shape(
     },
     required=["mode", "customer", "success_url"],
 )
-PORTAL_CREATE = Shape({"customer": TEXT, "return_url": TEXT, "locale": TEXT}, required=["customer"])
 
 
 def create(world: World, _ids: Params, params: Params) -> Object:
@@ -141,6 +140,15 @@ def expire_now(world: World, session: Object) -> None:
     world.events.emit("checkout.session.expired", session, customer=session["customer"])
 
 
+def is_too_late(world: World, session: Object) -> bool:
+    """Whether an open session's time is over, also before the clock has come round to expire it."""
+    return bool(session["status"] == "open" and session["expires_at"] <= world.now(session["customer"]))
+
+
+def success_url(session: Object) -> str:
+    return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+
+
 def complete(world: World, reference: str, payment_method: str) -> Object:
     """What the customer does on the page: give this card. Done twice, it is done once.
 
@@ -151,7 +159,7 @@ def complete(world: World, reference: str, payment_method: str) -> Object:
     session = world.named("checkout.session", reference, param="session")
     if session["status"] == "complete":
         return session
-    if session["status"] != "open" or session["expires_at"] <= world.now(session["customer"]):
+    if session["status"] != "open" or is_too_late(world, session):
         raise invalid("This Checkout Session has expired; ask for a new link.")
     if payment_method not in TEST_CARDS:
         raise invalid(f"Unknown test card '{payment_method}'; known are {', '.join(sorted(TEST_CARDS))}.")
@@ -212,23 +220,3 @@ def _setup_intent(world: World, session: Object) -> Object:
 
 def retrieve_setup_intent(world: World, ids: Params, _params: Params) -> Object:
     return world.named("setup_intent", ids["intent"], param="intent")
-
-
-def create_portal(world: World, _ids: Params, params: Params) -> Object:
-    customer = world.given("customer", params["customer"], "customer")
-    reference = new_id("bps")
-    return world.store.save(
-        {
-            "id": reference,
-            "object": "billing_portal.session",
-            "configuration": "bpc_sandbox",
-            "created": world.now(customer["id"]),
-            "customer": customer["id"],
-            "flow": None,
-            "livemode": False,
-            "locale": params.get("locale"),
-            "on_behalf_of": None,
-            "return_url": params.get("return_url"),
-            "url": f"{world.base_url}/p/session/{reference}",
-        }
-    )

@@ -2,32 +2,19 @@
 
 from collections.abc import Callable
 from html import escape
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox.stripe import checkout
-from sandbox.stripe.cards import TEST_CARDS
-from sandbox.stripe.customers import make_default
+from sandbox.stripe import checkout, portal, portal_page
 from sandbox.stripe.errors import StripeFailure
 from sandbox.stripe.invoice_calls import pay_invoice
+from sandbox.stripe.page_parts import back, card, card_form, form, money, page
 from sandbox.stripe.payment_methods import attach_to, default_of
 from sandbox.stripe.pdf import pdf
 from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
-
-STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;margin:0;background:#f6f8fa;color:#1a1f36}"
-    "main{max-width:26rem;margin:4rem auto;padding:2rem;background:#fff;border-radius:12px;"
-    "box-shadow:0 2px 12px #1a1f3622}h1{font-size:1.5rem;margin:0 0 1rem}a{color:#5851db}small{color:#596171}"
-    "label,select,button{display:block;width:100%;margin:.5rem 0;padding:.6rem;font:inherit;box-sizing:border-box}"
-    "label{padding:0}select{border:1px solid #c9d0d8;border-radius:6px;background:#fff}"
-    "button{background:#5851db;color:#fff;border:0;border-radius:6px;cursor:pointer}"
-    "table{width:100%;border-collapse:collapse}td{padding:.25rem 0;border-bottom:1px solid #e3e8ee}"
-    "td:last-child{text-align:right;white-space:nowrap}.problem{color:#b3093c}"
-)
 
 
 def routes(world: World) -> list[Route]:
@@ -49,44 +36,53 @@ class Pages:
     async def checkout(self, request: Request) -> Response:
         session = self._world.store.get(request.path_params["session"], "checkout.session")
         if session is None:
-            return _page("Not found", "<p>There is no such checkout session.</p>", status=404)
-        if request.method == "GET" and session["status"] == "open":
-            return _checkout_form(session)
-        if request.method == "GET" and session["status"] == "expired":
-            return _page("Link expired", "<p>This link has expired. Please ask for a new one.</p>", status=410)
+            return _not_found("There is no such checkout page. Please check the link.")
+        if session["status"] == "expired" or checkout.is_too_late(self._world, session):
+            return page("Link expired", f"<p>Please ask for a new link.</p>{back(session['cancel_url'])}", status=410)
+        if session["status"] == "complete" and request.method == "GET":
+            told = f"<p>Your card was saved already.</p>{back(checkout.success_url(session), 'Go on')}"
+            return page("All done", told)
+        if request.method == "GET":
+            return self._checkout_form(session)
         try:
-            card = (await _form(request)).get("payment_method", "pm_card_visa")
-            self._keep(lambda: checkout.complete(self._world, session["id"], card))
+            given = (await form(request)).get("payment_method", "pm_card_visa")
+            self._keep(lambda: checkout.complete(self._world, session["id"], given))
         except StripeFailure as failure:
-            return _checkout_form(session, problem=str(failure), status=failure.status)
-        return RedirectResponse(_success_url(session), status_code=303)
+            return self._checkout_form(session, problem=str(failure), status=failure.status)
+        return RedirectResponse(checkout.success_url(session), status_code=303)
+
+    def _checkout_form(self, session: Object, *, problem: str = "", status: int = 200) -> Response:
+        email = escape(session["customer_details"]["email"] or "")
+        told = f"<p>{email}</p><p>The card is kept for later payments. Nothing is charged now.</p>"
+        told += card_form("Save card") + back(session["cancel_url"])
+        return page("Save a card", told, problem=problem, status=status)
 
     async def invoice(self, request: Request) -> Response:
         invoice = self._world.store.get(request.path_params["invoice"], "invoice")
         if invoice is None or invoice["number"] is None:
-            return _page("Not found", "<p>There is no such invoice.</p>", status=404)
+            return _not_found("There is no such invoice. Please check the link.")
         if request.method == "GET" or invoice["status"] not in ("open", "uncollectible"):
             return self._invoice_page(invoice)
         try:
-            card = (await _form(request)).get("payment_method") or None
-            self._keep(lambda: self._pay(invoice["id"], card))
+            given = (await form(request)).get("payment_method") or None
+            self._keep(lambda: self._pay(invoice["id"], given))
         except StripeFailure as failure:
             return self._invoice_page(invoice, problem=str(failure), status=failure.status)
         return RedirectResponse(request.url.path, status_code=303)
 
-    def _pay(self, reference: str, card: str | None) -> None:
+    def _pay(self, reference: str, given: str | None) -> None:
         invoice = self._world.named("invoice", reference)
-        if card:
-            card = attach_to(self._world, card, invoice["customer"], set_up=True)["id"]
-        pay_invoice(self._world, invoice, card, present=True)
+        if given:
+            given = attach_to(self._world, given, invoice["customer"], set_up=True)["id"]
+        pay_invoice(self._world, invoice, given, present=True)
 
     async def invoice_pdf(self, request: Request) -> Response:
         invoice = self._world.store.get(request.path_params["invoice"], "invoice")
         if invoice is None or invoice["number"] is None:
-            return _page("Not found", "<p>There is no such invoice.</p>", status=404)
-        rows = [f"{line['description']}: {_money(line['amount'], invoice)}" for line in invoice["lines"]["data"]]
+            return _not_found("There is no such invoice. Please check the link.")
+        rows = [f"{line['description']}: {money(line['amount'], invoice)}" for line in invoice["lines"]["data"]]
         text = [f"Invoice {invoice['number']}", invoice["customer_email"] or "", "", *rows, ""]
-        text.append(f"Total {_money(invoice['total'], invoice)}, {invoice['status']}")
+        text.append(f"Total {money(invoice['total'], invoice)}, {invoice['status']}")
         disposition = f'attachment; filename="invoice-{invoice["number"]}.pdf"'
         headers = {"Content-Disposition": disposition}
         return Response(pdf(text), media_type="application/pdf", headers=headers)
@@ -94,19 +90,19 @@ class Pages:
     async def portal(self, request: Request) -> Response:
         session = self._world.store.get(request.path_params["portal"], "billing_portal.session")
         if session is None:
-            return _page("Not found", "<p>There is no such portal session.</p>", status=404)
+            return _not_found("There is no such page. Please check the link.")
+        if not portal.is_open(self._world, session):
+            told = f"<p>For your safety it is good for an hour only.</p>{back(session['return_url'])}"
+            return page("Link expired", told, status=410)
         if request.method == "GET":
-            return self._portal_page(session)
+            return portal_page.show(self._world, session)
+        wished = await form(request)
+        act, subject = wished.get("act", "add"), wished.get("subject") or wished.get("payment_method", "pm_card_visa")
         try:
-            card = (await _form(request)).get("payment_method", "pm_card_visa")
-            self._keep(lambda: self._replace_card(session["customer"], card))
+            self._keep(lambda: portal.act(self._world, session, act, subject))
         except StripeFailure as failure:
-            return self._portal_page(session, problem=str(failure), status=failure.status)
-        return RedirectResponse(session["return_url"] or request.url.path, status_code=303)
-
-    def _replace_card(self, customer: str, card: str) -> None:
-        method = attach_to(self._world, card, customer, set_up=True)
-        make_default(self._world, customer, method["id"])
+            return portal_page.show(self._world, session, problem=str(failure), status=failure.status)
+        return RedirectResponse(request.url.path, status_code=303)
 
     def _keep(self, act: Callable[[], object]) -> None:
         """Do it in one transaction; a refusal that keeps what was tried is raised after it."""
@@ -123,79 +119,31 @@ class Pages:
 
     def _invoice_page(self, invoice: Object, *, problem: str = "", status: int = 200) -> Response:
         rows = "".join(
-            f"<tr><td>{escape(line['description'])}</td><td>{_money(line['amount'], invoice)}</td></tr>"
+            f"<tr><td>{escape(line['description'])}</td><td>{money(line['amount'], invoice)}</td></tr>"
             for line in invoice["lines"]["data"]
         )
-        told = f"<p>Status: <strong>{invoice['status']}</strong></p><table>{rows}</table>"
-        told += f"<p>Due: {_money(invoice['amount_remaining'], invoice)}</p>"
+        is_owed = invoice["status"] in ("open", "uncollectible")
+        due = f"{money(invoice['amount_remaining'] if is_owed else invoice['total'], invoice)}"
+        told = f'<p class="amount">{due}</p><p>Status: <strong class="badge">{invoice["status"]}</strong></p>'
+        told += f"<table><tr><th>For</th><th>Amount</th></tr>{rows}"
+        told += f"<tr><th>Total</th><th>{money(invoice['total'], invoice)}</th></tr></table>"
         told += f'<p><a href="{escape(invoice["invoice_pdf"])}">Download PDF</a></p>'
-        if invoice["status"] in ("open", "uncollectible"):
+        if is_owed:
             told += self._pay_form(invoice)
-        return _page(f"Invoice {invoice['number']}", told, problem=problem, status=status)
+        return page(f"Invoice {invoice['number']}", told, problem=problem, status=status)
 
     def _pay_form(self, invoice: Object) -> str:
         customer = self._world.named("customer", invoice["customer"])
         subscription = self._world.store.get(invoice["_subscription"], "subscription")
         method = default_of(self._world, customer, subscription)
-        first = f'<option value="">{_card(method)}</option>' if method else ""
+        first = f'<option value="">{card(method)}, on file</option>' if method else ""
         payment = self._world.store.find("invoice_payment", parent=invoice["id"])
         intent = payment and self._world.store.get(payment[0]["payment"]["payment_intent"], "payment_intent")
-        word = "Authenticate" if intent and intent["status"] == "requires_action" else "Pay"
-        return (
-            f'<form method="post"><label>Card<select name="payment_method">{first}{_options()}</select></label>'
-            f"<button>{word}</button></form>"
+        return card_form(
+            "Authenticate" if intent and intent["status"] == "requires_action" else "Pay",
+            first=first,
         )
 
-    def _portal_page(self, session: Object, *, problem: str = "", status: int = 200) -> Response:
-        customer = self._world.named("customer", session["customer"])
-        method = default_of(self._world, customer)
-        told = f"<p>Card on file: {_card(method) if method else 'none'}</p>"
-        told += _card_form("Use this card")
-        if session["return_url"]:
-            told += f'<p><a href="{escape(session["return_url"])}">Back</a></p>'
-        return _page("Billing", told, problem=problem, status=status)
 
-
-def _checkout_form(session: Object, *, problem: str = "", status: int = 200) -> Response:
-    email = escape(session["customer_details"]["email"] or "")
-    told = f"<p>{email}</p><p>Nothing is charged now.</p>{_card_form('Save card')}"
-    if session["cancel_url"]:
-        told += f'<p><a href="{escape(session["cancel_url"])}">Back</a></p>'
-    return _page("Save a card", told, problem=problem, status=status)
-
-
-def _card_form(word: str) -> str:
-    return (
-        f'<form method="post"><label>Test card<select name="payment_method">{_options()}</select></label>'
-        f"<button>{word}</button></form>"
-    )
-
-
-def _options() -> str:
-    return "".join(f'<option value="{name}">{name}</option>' for name in TEST_CARDS)
-
-
-def _card(method: Object) -> str:
-    return f"{escape(method['card']['brand'])} •••• {method['card']['last4']}"
-
-
-def _money(amount: int, invoice: Object) -> str:
-    return f"{amount / 100:,.2f} {invoice['currency'].upper()}"
-
-
-def _success_url(session: Object) -> str:
-    return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
-
-
-async def _form(request: Request) -> dict[str, str]:
-    return dict(parse_qsl((await request.body()).decode()))
-
-
-def _page(title: str, body: str, *, problem: str = "", status: int = 200) -> Response:
-    alert = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
-    return HTMLResponse(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>'
-        f"<main><h1>{escape(title)}</h1>{alert}{body}<p><small>Test mode: no money moves.</small></p></main></html>",
-        status_code=status,
-    )
+def _not_found(words: str) -> Response:
+    return page("Not found", f"<p>{words}</p>", status=404)

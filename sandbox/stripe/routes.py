@@ -13,6 +13,7 @@ from sandbox.stripe import (
     invoice_calls,
     payment_methods,
     payments,
+    portal,
     previews,
     reversals,
     subscription_calls,
@@ -94,11 +95,15 @@ def _money() -> list[Call]:
 
 def _shop() -> list[Call]:
     session = "/v1/checkout/sessions/{session}"
+    configuration = "/v1/billing_portal/configurations/{configuration}"
     return [
         _call("POST", "/v1/checkout/sessions", checkout.create, checkout.CREATE),
         _call("GET", session, checkout.retrieve),
         _call("POST", f"{session}/expire", checkout.expire),
-        _call("POST", "/v1/billing_portal/sessions", checkout.create_portal, checkout.PORTAL_CREATE),
+        _call("POST", "/v1/billing_portal/sessions", portal.create, portal.CREATE),
+        _call("GET", "/v1/billing_portal/configurations", portal.list_configurations, portal.CONFIGURATION_LIST),
+        _call("GET", configuration, portal.retrieve_configuration),
+        _call("POST", configuration, portal.update_configuration, portal.CONFIGURATION_UPDATE),
         _call("POST", "/v1/products", catalog.create_product, catalog.PRODUCT_CREATE),
         _call("GET", "/v1/products", catalog.list_products, catalog.PRODUCT_LIST),
         _call("GET", "/v1/products/{product}", catalog.retrieve_product),

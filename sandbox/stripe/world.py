@@ -11,6 +11,7 @@ from sandbox.stripe.store import Object, Store
 NOUNS = {
     "payment_method": "PaymentMethod",
     "checkout.session": "checkout.session",
+    "billing_portal.configuration": "configuration",
     "payment_intent": "payment_intent",
     "setup_intent": "setupintent",
 }

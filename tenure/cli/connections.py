@@ -113,6 +113,7 @@ async def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) 
                 Recipient.of(settings.stripe_api_key.get_secret_value(), settings.stripe_account or ""),
             ),
             quotes=payments,
+            wallets=payments,
             public_url=settings.public_url,
             secret_key=settings.secret_key.get_secret_value(),
             brand=settings.brand_name,

@@ -113,6 +113,7 @@ async def cut_off(stack: Stack, looked_up: StripePayments) -> AsyncIterator[http
         policy=load_policy(POLICY),
         events=StripeEvents(["whsec_known"]),
         quotes=looked_up,
+        wallets=looked_up,
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
     )

@@ -274,6 +274,7 @@ async def rotating(stack: Stack, looked_up: StripePayments) -> AsyncIterator[htt
         policy=load_policy(POLICY),
         events=StripeEvents(["whsec_old", "whsec_new"]),
         quotes=looked_up,
+        wallets=looked_up,
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
     )

@@ -1,5 +1,6 @@
 """One customer's life as a story tells it."""
 
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -129,6 +130,15 @@ class Life:
             (await browser.get(url)).raise_for_status()
             confirmed = await browser.post(url)
         assert confirmed.status_code < 400, confirmed.text
+
+    async def take_card_away(self) -> None:
+        """Open the portal and remove the card there, as is possible while no agreement runs."""
+        url = await self.product.open_portal(self.external_id)
+        async with httpx.AsyncClient(follow_redirects=True, timeout=30) as browser:
+            shown = (await browser.get(url)).text
+            found = re.search(r'name="act" value="remove"><input type="hidden" name="subject" value="(\w+)"', shown)
+            assert found is not None, "there is no card that may be removed"
+            (await browser.post(url, data={"act": "remove", "subject": found[1]})).raise_for_status()
 
     async def open_pay_link(self) -> httpx.Response:
         """Follow the link of the last mail as a browser does."""

@@ -209,6 +209,22 @@ PlayElsewhere = Callable[[Product, Path], Awaitable[None]]
 TAKEN_OVER: tuple[PlayElsewhere, ...] = (taken_over,)
 """These begin at the provider, beside a stack that keeps its secrets in a folder."""
 
+
+async def portal(product: Product) -> None:
+    """A card taken away before the trial's end, and others chosen in the portal of which nobody told."""
+    life = await Life.begun(product, "kept-portal", payment_method="pm_card_visa")
+    await product.faults(webhooks={"drop": 1.0})
+    await life.take_card_away()
+    await life.live_until("convert")
+    await product.in_portal(life.external_id, "pm_card_visa")
+    await life.live_until("cancel")
+    await life.live_until_declined("insufficient_funds")
+    await life.live(timedelta(hours=3))
+    await product.in_portal(life.external_id, "pm_card_mastercard")
+    await life.live_until("recover")
+    await product.faults()
+
+
 LIVES: tuple[Play, ...] = (
     checkout,
     recovery,
@@ -226,4 +242,5 @@ LIVES: tuple[Play, ...] = (
     expiring,
     looked,
     moved,
+    portal,
 )

@@ -206,18 +206,6 @@ async def test_the_page_says_so_when_the_card_is_declined_again(shop: Shop) -> N
     assert (await shop.invoices(ada))[-1]["attempt_count"] == 2
 
 
-async def test_the_portal_replaces_the_card(shop: Shop) -> None:
-    ada = await shop.customer()
-    request: Any = {"customer": ada, "return_url": "http://127.0.0.1/billing"}
-    portal = await shop.client.v1.billing_portal.sessions.create_async(request)
-
-    assert "visa •••• 4242" in (await _browser(portal.url)).text
-    done = await _browser(portal.url, payment_method="pm_card_amex")
-
-    assert done.headers["location"] == "http://127.0.0.1/billing"
-    assert "amex" in (await _browser(portal.url)).text
-
-
 async def test_a_charge_is_refunded_once(shop: Shop, inbox: Inbox) -> None:
     ada = await shop.customer()
     params: Any = {"expand": ["latest_invoice.payments"]}

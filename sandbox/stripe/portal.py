@@ -1,0 +1,175 @@
+"""The customer portal: its sessions, what its configuration allows, and what customers do there."""
+
+from sandbox.stripe.customers import make_default
+from sandbox.stripe.errors import invalid
+from sandbox.stripe.events import shown
+from sandbox.stripe.ids import new_id
+from sandbox.stripe.lists import page
+from sandbox.stripe.params import FLAG, PAGING, TEXT, Params, Shape, Text
+from sandbox.stripe.payment_methods import attach_to, default_of, detach, owned
+from sandbox.stripe.store import Object
+from sandbox.stripe.subscriptions import RUNNING, save, set_cancel_at_period_end, updated
+from sandbox.stripe.world import World
+
+OPEN_FOR = 3600
+"""Seconds for which a portal's address is good."""
+
+CONFIGURATION = "bpc_sandbox"
+CREATE = Shape({"customer": TEXT, "return_url": TEXT, "locale": TEXT, "configuration": TEXT}, required=["customer"])
+CONFIGURATION_LIST = Shape({**PAGING, "active": FLAG, "is_default": FLAG})
+_SWITCH = Shape({"enabled": FLAG})
+CONFIGURATION_UPDATE = Shape(
+    {
+        "features": Shape(
+            {
+                "subscription_cancel": Shape({"enabled": FLAG, "mode": Text("at_period_end")}),
+                "payment_method_update": _SWITCH,
+                "invoice_history": _SWITCH,
+            }
+        )
+    }
+)
+
+
+def create(world: World, _ids: Params, params: Params) -> Object:
+    customer = world.given("customer", params["customer"], "customer")
+    wanted = params.get("configuration", CONFIGURATION)
+    if wanted != CONFIGURATION:
+        raise invalid(f"No such configuration: '{wanted}'", param="configuration", code="resource_missing")
+    reference = new_id("bps")
+    return world.store.save(
+        {
+            "id": reference,
+            "object": "billing_portal.session",
+            "configuration": CONFIGURATION,
+            "created": world.now(customer["id"]),
+            "customer": customer["id"],
+            "flow": None,
+            "livemode": False,
+            "locale": params.get("locale"),
+            "on_behalf_of": None,
+            "return_url": params.get("return_url"),
+            "url": f"{world.base_url}/p/session/{reference}",
+        }
+    )
+
+
+def is_open(world: World, session: Object) -> bool:
+    return bool(world.now(session["customer"]) < session["created"] + OPEN_FOR)
+
+
+def configuration(world: World) -> Object:
+    """What customers may do; as Tenure's set-up guide says, until it is changed: no cancellation, no change of plan."""
+    return world.store.get(CONFIGURATION, "billing_portal.configuration") or {
+        "id": CONFIGURATION,
+        "object": "billing_portal.configuration",
+        "active": True,
+        "application": None,
+        "business_profile": {"headline": None, "privacy_policy_url": None, "terms_of_service_url": None},
+        "created": 1_700_000_000,
+        "default_return_url": None,
+        "features": {
+            "customer_update": {"allowed_updates": [], "enabled": False},
+            "invoice_history": {"enabled": True},
+            "payment_method_update": {"enabled": True, "payment_method_configuration": None},
+            "subscription_cancel": {
+                "cancellation_reason": {"enabled": False, "options": []},
+                "enabled": False,
+                "mode": "at_period_end",
+                "proration_behavior": "none",
+            },
+            "subscription_update": {
+                "billing_cycle_anchor": None,
+                "default_allowed_updates": [],
+                "enabled": False,
+                "products": [],
+                "proration_behavior": "none",
+                "schedule_at_period_end": {"conditions": []},
+                "trial_update_behavior": "end_trial",
+            },
+        },
+        "is_default": True,
+        "livemode": False,
+        "login_page": {"enabled": False, "url": None},
+        "metadata": {},
+        "name": None,
+        "updated": 1_700_000_000,
+    }
+
+
+def list_configurations(world: World, _ids: Params, params: Params) -> Object:
+    found = [configuration(world)] if params.get("active", True) and params.get("is_default", True) else []
+    return page(found, params, "/v1/billing_portal/configurations")
+
+
+def retrieve_configuration(world: World, ids: Params, _params: Params) -> Object:
+    if ids["configuration"] == CONFIGURATION:
+        return configuration(world)
+    return world.named("billing_portal.configuration", ids["configuration"], param="configuration")
+
+
+def update_configuration(world: World, ids: Params, params: Params) -> Object:
+    changed = retrieve_configuration(world, ids, {})
+    for name, change in params.get("features", {}).items():
+        changed["features"][name].update(change)
+    return world.store.save(changed)
+
+
+def allows(world: World, feature: str) -> bool:
+    return bool(configuration(world)["features"][feature]["enabled"])
+
+
+def running(world: World, customer: str) -> list[Object]:
+    """The customer's subscriptions that are not over."""
+    return [each for each in world.store.find("subscription", customer=customer) if each["status"] in RUNNING]
+
+
+def act(world: World, session: Object, wish: str, subject: str) -> None:
+    """What the customer does on the page: `add`, `use` or `remove` a card, `cancel` or `renew` a subscription.
+
+    Raises:
+        StripeFailure: the configuration does not allow it, it is not theirs, or the bank declines the card.
+
+    """
+    customer = session["customer"]
+    match wish:
+        case "add" | "use" | "remove" if not allows(world, "payment_method_update"):
+            raise invalid("This portal changes no payment methods.")
+        case "add":
+            make_default(world, customer, attach_to(world, subject, customer, set_up=True)["id"])
+        case "use":
+            make_default(world, customer, subject)
+        case "remove":
+            _remove(world, customer, subject)
+        case "cancel" | "renew" if allows(world, "subscription_cancel"):
+            _end_or_go_on(world, customer, subject, ends=wish == "cancel")
+        case _:
+            raise invalid("This portal does not allow that.")
+
+
+def may_be_removed(world: World, customer: Object, card: str) -> bool:
+    """False for the card that what runs is charged to: another must be made the default first."""
+    return cards(world, customer)[1] != card or not running(world, customer["id"])
+
+
+def _remove(world: World, customer: str, card: str) -> None:
+    method = owned(world, card, customer, "payment_method")
+    if not may_be_removed(world, world.named("customer", customer), card):
+        raise invalid("Choose another card for your subscription first; then this one can be removed.")
+    detach(world, {"payment_method": method["id"]}, {})
+
+
+def _end_or_go_on(world: World, customer: str, reference: str, *, ends: bool) -> None:
+    subscription = next((each for each in running(world, customer) if each["id"] == reference), None)
+    if subscription is None:
+        raise invalid(f"No such subscription: '{reference}'", code="resource_missing")
+    before = shown(subscription)
+    set_cancel_at_period_end(world, subscription, wanted=ends)
+    save(world, subscription)
+    updated(world, subscription, before)
+
+
+def cards(world: World, customer: Object) -> tuple[list[Object], str]:
+    """The customer's cards, newest first, and the id of the one that bills are charged to; empty: none is."""
+    default = default_of(world, customer)
+    return world.store.find("payment_method", customer=customer["id"]), str(default["id"]) if default else ""
