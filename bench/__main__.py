@@ -6,9 +6,9 @@ import sys
 
 import structlog
 
-from bench import history, ingest
+from bench import history, ingest, storm
 
-FIGURES = {"history": history.measure, "ingest": ingest.measure}
+FIGURES = {"history": history.measure, "ingest": ingest.measure, "storm": storm.measure}
 
 
 def main() -> None:

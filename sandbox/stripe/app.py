@@ -45,6 +45,7 @@ class Api:
         self._rates = Rates()
         self._calls = all_calls()
         self.log: list[CallRecord] = []
+        self.lost_answers = 0
         self.gates = Gates()
         self.stopping = asyncio.Event()
 
@@ -60,10 +61,11 @@ class Api:
         await self.gates.let_pass(request.method, request.url.path, is_done=True)
         self.log.append((request.method, request.url.path, key, answer.status))
         if request.method != "GET" and answer.status < 500:
-            if self._faults.swallows_answer():
-                await self._stay_silent(request)
-                return _CutOff()
-            if self._faults.happens(self._faults.api.lost_answer_rate):
+            is_swallowed = self._faults.swallows_answer()
+            if is_swallowed or self._faults.happens(self._faults.api.lost_answer_rate):
+                self.lost_answers += 1
+                if is_swallowed:
+                    await self._stay_silent(request)
                 return _CutOff()
         return _response(answer, key, headers)
 

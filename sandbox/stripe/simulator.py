@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -300,3 +301,12 @@ class StripeSimulator:
     def call_log(self) -> list[CallRecord]:
         """(method, path, idempotency key, status) of every API call so far."""
         return list(self._api.log)
+
+    @property
+    def lost_answers(self) -> int:
+        """How many calls were carried out and never answered."""
+        return self._api.lost_answers
+
+    def delivery_counts(self) -> Counter[str]:
+        """How many events are pending, delivered, dropped and given up."""
+        return Counter(dict(self._store.ask("SELECT state, count(*) FROM deliveries GROUP BY state")))

@@ -29,7 +29,7 @@ async def test_everything_that_there_is_news_of_is_found_to_be_somebodys(till: T
         News.DISPUTED: (dispute["id"], of_agreement),
     }
 
-    assert set(expected) == set(News)
+    assert set(expected) == set(News) - {News.LIFE_RESTORED}, "that one is ours, of no object there"
     for news, (ref, belonging) in expected.items():
         assert await till.payments.belonging(news, ref) == belonging, news
 
