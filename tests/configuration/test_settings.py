@@ -41,6 +41,7 @@ NEEDS: dict[Process, set[str]] = {
     Process.KEYS: {"TENURE_DATABASE_URL"},
     Process.CATALOG: {"TENURE_STRIPE_API_KEY"},
     Process.POLICY: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS"},
+    Process.RECONCILE: {"TENURE_DATABASE_URL", "TENURE_TEMPORAL_ADDRESS"},
     Process.DOCTOR: set(GOOD),
 }
 
