@@ -119,10 +119,10 @@ class Standing:
     """None: there is no agreement yet."""
     latest: Charge | None = None
     """The agreement's newest bill and what has come of it."""
-    is_held: bool | None = None
-    """Whether billing is on hold; None: not told."""
-    ends: bool | None = None
-    """Whether the agreement will end by itself; None: not told."""
+    is_held: bool | None = field(default=None, compare=False)
+    """Whether billing is on hold; None: not told, as no provider has to. So it is not compared."""
+    ends: bool | None = field(default=None, compare=False)
+    """Whether the agreement will end by itself; likewise."""
     customer_ref: str = ""
     """Whose card it is, at the provider."""
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from domain.names import subscription_workflow_id
 from domain.policy import DEFAULT_POLICY, TrialPolicy
 from sandbox.product import Product, RefusedError
 from tenure.cli.policies import move_to
+from tenure.cli.reconcile import run_now
 from tests.harness.elsewhere import Elsewhere
 from tests.harness.lives import A_MINUTE, Life
 
@@ -225,6 +227,34 @@ async def portal(product: Product) -> None:
     await product.faults()
 
 
+async def reconciled(product: Product) -> None:
+    """A renewal taken over that nobody told of, then a decline; a hold that stands all the same."""
+    client = await Client.connect(product.addresses.temporal_address)
+    life = await Life.begun(product, "kept-reconciled", **PAID_START)
+    await product.faults(webhooks={"drop": True})
+    await life.live_until("renew")
+    await life.live(timedelta(hours=2))
+    await run_now(client, fix=False)
+    await run_now(client, fix=True)
+    await life.live_until_declined("insufficient_funds")
+    await run_now(client, fix=True)
+    await product.faults()
+    await life.live_until("recover")
+
+
+async def restored(product: Product) -> None:
+    """A trial whose workflow was terminated and started again, then a recovery likewise."""
+    client = await Client.connect(product.addresses.temporal_address)
+    life = await Life.begun(product, "kept-restored", payment_method="pm_card_visa")
+    for _ in range(2):
+        await client.get_workflow_handle(subscription_workflow_id(life.id)).terminate("lost in an accident")
+        life.now = datetime.now(UTC)
+        await run_now(client, fix=True)
+    await life.live_until_converted()
+    await life.live_until_declined("insufficient_funds")
+    await life.command("cancel", at="now")
+
+
 LIVES: tuple[Play, ...] = (
     checkout,
     recovery,
@@ -243,4 +273,6 @@ LIVES: tuple[Play, ...] = (
     looked,
     moved,
     portal,
+    reconciled,
+    restored,
 )

@@ -26,11 +26,12 @@ from tests.replay.lives import LIVES, TAKEN_OVER, Play, PlayElsewhere
 HISTORIES = Path(__file__).parent / "histories"
 NAMES_OF_MACHINES = frozenset({"identity", "stackTrace", "binaryChecksum", "deploymentName"})
 ALL: list[Play | PlayElsewhere] = [*LIVES, *TAKEN_OVER]
-KEPT = ("SubscriptionWorkflow", "MailWorkflow", "SweepWebhooksWorkflow")
+KEPT = ("SubscriptionWorkflow", "MailWorkflow", "SweepWebhooksWorkflow", "ReconcileWorkflow")
+OF_LIVES = "WorkflowType IN ('SubscriptionWorkflow', 'ReconcileWorkflow')"
 
 
 async def record(lives: Sequence[Play | PlayElsewhere]) -> list[Path]:
-    """Play each life and write down the history of every run of its subscriptions, and one of each other workflow."""
+    """Play each life and write down the history of every run that it made, and one of each other workflow."""
     written: list[Path] = []
     with tempfile.TemporaryDirectory() as folder:
         options = Options(Path(folder), CATALOG, POLICY, durable=False, ui=False)
@@ -38,7 +39,7 @@ async def record(lives: Sequence[Play | PlayElsewhere]) -> list[Path]:
             seen: set[str] = set()
             for life in lives:
                 await _play(life, product, Path(folder))
-                found = stack.client.list_workflows("WorkflowType = 'SubscriptionWorkflow'")
+                found = stack.client.list_workflows(OF_LIVES)
                 fresh = sorted([run async for run in found if run.run_id not in seen], key=lambda run: run.start_time)
                 seen |= {run.run_id for run in fresh}
                 written += [await _keep(stack.client, life.__name__, *each) for each in enumerate(fresh, start=1)]
@@ -58,7 +59,7 @@ async def _play(life: Play | PlayElsewhere, product: Product, folder: Path) -> N
 async def _one_of_each_other(client: Client) -> list[WorkflowExecution]:
     await client.get_schedule_handle(sweep_schedule_id()).trigger()
     found: list[WorkflowExecution] = []
-    for kind in KEPT[1:]:
+    for kind in KEPT[1:3]:
         query = f"WorkflowType = '{kind}' AND ExecutionStatus = 'Completed'"
         # The server tells nobody when one comes to be listed.
         while not (done := [run async for run in client.list_workflows(query, limit=1)]):  # noqa: ASYNC110

@@ -101,7 +101,10 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
         made = await _sign_up(url, key)
         well = await terminal.run("doctor")
         moved = await terminal.run("policy", "migrate", str(POLICY))
-    unheard = await terminal.run("policy", "migrate", str(POLICY))
+        compared = await terminal.run("reconcile")
+    unheard, uncompared = await asyncio.gather(
+        terminal.run("policy", "migrate", str(POLICY)), terminal.run("reconcile")
+    )
 
     assert (made.status_code, made.json()["status"]) == (201, "active")
     assert well.status == 0, well.out
@@ -109,6 +112,9 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     assert (moved.status, unheard.status) == (0, 1)
     assert moved.out.endswith("1 moved to policy default, 0 failed\n")
     assert "FAILED: no worker answers" in unheard.out
+    assert (compared.status, uncompared.status) == (0, 1), compared.out + compared.err
+    assert compared.out.startswith("1 agreements and 1 subscriptions compared: 0 listed, 0 healed, 0 failed")
+    assert "tenure: no worker answers: start `tenure worker`" in uncompared.err
     assert "Your Tenure receipt" in " ".join(mail["subject"] for mail in mailbox.messages("ada@example.com"))
 
 

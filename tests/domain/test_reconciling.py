@@ -1,0 +1,233 @@
+"""What differs between provider, database and workflow, kind by kind; and what does not."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from domain.agreements import AgreedItem, Agreement, AgreementState
+from domain.lifecycle import Status
+from domain.payments import Charge, ChargeOutcome
+from domain.reconciling import (
+    FOR_AN_OPERATOR,
+    Discrepancy,
+    Kind,
+    Projection,
+    Sight,
+    of_agreement,
+    of_stray,
+    of_workflow,
+    shows_otherwise,
+)
+from domain.subscription import PendingChange, Subscription
+from tests.builders import (
+    NOW,
+    PERIOD_END,
+    PRO,
+    a_declined_charge,
+    a_free_subscription,
+    a_paid_charge,
+    a_paid_subscription,
+    a_past_due_subscription,
+    a_paused_subscription,
+    a_suspended_subscription,
+    a_trial,
+    in_status,
+)
+
+STARTER = AgreedItem("price_1", "manufacturing_starter_month_v1", 1, 4900, "usd", "month")
+
+
+def an_agreement(**changes: Any) -> Agreement:
+    """That of a paid subscription, its newest bill paid and known."""
+    agreement = Agreement(
+        ref="sub_1",
+        customer_ref="cus_1",
+        state=AgreementState.BILLING,
+        items=(STARTER,),
+        created_at=NOW,
+        subscription=a_paid_subscription().id,
+        latest=a_paid_charge("in_1"),
+    )
+    return replace(agreement, **changes)
+
+
+def kinds(subscription: Subscription, agreement: Agreement | None) -> list[Kind]:
+    return [each.kind for each in of_agreement(subscription, agreement)]
+
+
+@pytest.mark.parametrize(
+    ("subscription", "agreement"),
+    [
+        pytest.param(a_paid_subscription(), an_agreement(), id="paid up"),
+        pytest.param(
+            a_past_due_subscription(),
+            an_agreement(state=AgreementState.OWING, is_held=True, latest=a_declined_charge()),
+            id="owing, and on hold",
+        ),
+        pytest.param(a_paused_subscription(), an_agreement(is_held=True), id="paused"),
+        pytest.param(
+            a_suspended_subscription(), an_agreement(is_held=True, latest=a_declined_charge()), id="suspended"
+        ),
+        pytest.param(a_trial(), None, id="a trial has no agreement"),
+        pytest.param(a_free_subscription(), None, id="nothing is billed for the free plan"),
+        pytest.param(
+            a_paid_subscription(),
+            an_agreement(latest=a_paid_charge("in_2", outcome=ChargeOutcome.PENDING)),
+            id="a renewal that is not decided",
+        ),
+        pytest.param(
+            a_paid_subscription(),
+            an_agreement(latest=a_paid_charge("in_2", outcome=ChargeOutcome.GONE)),
+            id="a bill that was voided under a hold",
+        ),
+        pytest.param(
+            a_paid_subscription(cancel_at=PERIOD_END), an_agreement(ends_at=PERIOD_END), id="ends at its period's end"
+        ),
+        pytest.param(
+            a_paid_subscription(cancel_at=PERIOD_END, begins_own_period=True),
+            an_agreement(is_held=True),
+            id="ends at the end of a period of ours",
+        ),
+        pytest.param(
+            a_paid_subscription(pending_change=PendingChange(PRO, PERIOD_END, NOW)),
+            an_agreement(is_held=True, items=()),
+            id="items, while a change is planned",
+        ),
+        pytest.param(
+            a_paid_subscription(agreement_is_stale=True),
+            an_agreement(is_held=True, items=()),
+            id="items, while the agreement is known to be stale",
+        ),
+        pytest.param(in_status(Status.CANCELED), an_agreement(state=AgreementState.ENDED), id="over on both sides"),
+        pytest.param(in_status(Status.CANCELED), None, id="over here, forgotten there"),
+    ],
+)
+def test_what_agrees_is_no_difference(subscription: Subscription, agreement: Agreement | None) -> None:
+    assert kinds(subscription, agreement) == []
+
+
+@pytest.mark.parametrize(
+    ("subscription", "agreement", "found"),
+    [
+        (a_paid_subscription(), an_agreement(latest=a_paid_charge("in_2")), [Kind.PAYMENT_UNHEARD]),
+        (
+            a_past_due_subscription(),
+            an_agreement(is_held=True, latest=a_paid_charge("in_2")),
+            [Kind.PAYMENT_UNHEARD],
+        ),
+        (a_paid_subscription(), an_agreement(latest=a_declined_charge()), [Kind.FAILURE_UNHEARD]),
+        (a_paid_subscription(), an_agreement(state=AgreementState.ENDED), [Kind.ENDED_AT_PROVIDER]),
+        (a_paid_subscription(), None, [Kind.AGREEMENT_MISSING]),
+        (a_past_due_subscription(), an_agreement(latest=a_declined_charge()), [Kind.BILLING_NOT_HELD]),
+        (a_paid_subscription(), an_agreement(is_held=True), [Kind.BILLING_HELD]),
+        (a_paid_subscription(), an_agreement(ends_at=PERIOD_END), [Kind.ENDS_AT_PROVIDER]),
+        (a_paid_subscription(cancel_at=PERIOD_END), an_agreement(), [Kind.CANCELLATION_NOT_TOLD]),
+        (a_paid_subscription(), an_agreement(items=(replace(STARTER, quantity=2),)), [Kind.ITEMS_DIFFER]),
+        (a_paid_subscription(), an_agreement(items=(replace(STARTER, lookup_key=""),)), [Kind.ITEMS_DIFFER]),
+        (in_status(Status.CANCELED), an_agreement(), [Kind.BILLED_AFTER_END]),
+        (
+            a_paid_subscription(),
+            an_agreement(latest=a_paid_charge("in_2"), is_held=True, ends_at=PERIOD_END),
+            [Kind.PAYMENT_UNHEARD, Kind.BILLING_HELD, Kind.ENDS_AT_PROVIDER],
+        ),
+    ],
+)
+def test_each_difference_to_the_provider_has_its_name(
+    subscription: Subscription, agreement: Agreement | None, found: list[Kind]
+) -> None:
+    assert kinds(subscription, agreement) == found
+
+
+def test_money_taken_after_the_end_is_told_and_an_open_bill_is_named() -> None:
+    over = in_status(Status.CANCELED)
+    (paid,) = of_agreement(over, an_agreement(latest=a_paid_charge("in_9")))
+    (owed,) = of_agreement(over, an_agreement(latest=a_declined_charge(ref="in_9")))
+
+    assert "in_9 was paid" in paid.details
+    assert (paid.bill_ref, owed.bill_ref) == ("", "in_9")
+
+
+# Agreements that no subscription names
+
+
+def stray(agreement: Agreement, *subscriptions: Subscription) -> Discrepancy | None:
+    return of_stray(agreement, [Projection(each, customer_ref=each.customer_ref) for each in subscriptions])
+
+
+def test_an_agreement_of_nobody_known_is_not_ours() -> None:
+    assert stray(an_agreement(subscription="", customer_ref="cus_9"), a_paid_subscription()) is None
+
+
+@pytest.mark.parametrize(
+    ("agreement", "subscriptions", "kind"),
+    [
+        (an_agreement(ref="sub_2"), [a_trial()], Kind.AGREEMENT_UNHEARD),
+        (an_agreement(ref="sub_2"), [a_paid_subscription()], Kind.TWO_AGREEMENTS),
+        (an_agreement(ref="sub_2"), [in_status(Status.CANCELED)], Kind.BILLED_AFTER_END),
+        (an_agreement(subscription="gone"), [], Kind.UNKNOWN_AGREEMENT),
+        (an_agreement(ref="sub_2", subscription=""), [a_paid_subscription()], Kind.UNKNOWN_AGREEMENT),
+    ],
+)
+def test_a_stray_agreement_is_told_for_what_it_is(
+    agreement: Agreement, subscriptions: list[Subscription], kind: Kind
+) -> None:
+    found = stray(agreement, *subscriptions)
+
+    assert found is not None
+    assert (found.kind, found.agreement_ref) == (kind, agreement.ref)
+
+
+# The workflow
+
+
+def sight_of(subscription: Subscription, **changes: Any) -> Sight:
+    return replace(Sight(is_running=True, status=subscription.status, plan=subscription.plan), **changes)
+
+
+def test_a_workflow_that_shows_what_is_written_is_not_asked_for_more() -> None:
+    kept = Projection(a_paid_subscription(), "renew", "2026-04-02T12:00:00Z")
+    sight = sight_of(kept.subscription, next_action="renew", next_action_at="2026-04-02T12:00:00Z")
+
+    assert not shows_otherwise(kept, sight)
+    assert shows_otherwise(kept, replace(sight, next_action_at="2026-05-02T12:00:00Z"))
+    assert shows_otherwise(kept, replace(sight, status="past_due"))
+    assert list(of_workflow(kept, sight)) == []
+
+
+@pytest.mark.parametrize(
+    ("sight", "kind"),
+    [
+        (Sight(is_running=False), Kind.WORKFLOW_MISSING),
+        (Sight(is_running=False, ended_because="nonpayment"), Kind.END_UNWRITTEN),
+        (Sight(is_running=True, is_silent=True), Kind.WORKFLOW_SILENT),
+        (Sight(is_running=True, state=a_paid_subscription(sequence=6)), Kind.DATABASE_BEHIND),
+        (Sight(is_running=True, state=a_past_due_subscription(sequence=5)), Kind.DATABASE_BEHIND),
+        (Sight(is_running=True, state=a_paid_subscription(sequence=4)), Kind.WORKFLOW_BEHIND),
+    ],
+)
+def test_each_difference_to_the_workflow_has_its_name(sight: Sight, kind: Kind) -> None:
+    (found,) = of_workflow(Projection(a_paid_subscription(sequence=5)), sight)
+
+    assert found.kind is kind
+
+
+def test_what_runs_ahead_of_the_next_step_is_no_difference() -> None:
+    written = a_past_due_subscription(sequence=5)
+    lived = replace(written.with_try(NOW + timedelta(days=1)), is_held=True)
+
+    assert list(of_workflow(Projection(written), Sight(is_running=True, state=lived))) == []
+
+
+def test_a_subscription_that_is_over_needs_no_workflow() -> None:
+    assert list(of_workflow(Projection(in_status(Status.CANCELED)), Sight(is_running=False))) == []
+
+
+def test_no_rule_undoes_a_customers_cancellation_or_decides_about_money() -> None:
+    assert {Kind.ENDS_AT_PROVIDER, Kind.ITEMS_DIFFER, Kind.TWO_AGREEMENTS, Kind.AGREEMENT_MISSING} <= FOR_AN_OPERATOR
+
+
+def test_a_bill_without_a_try_says_nothing() -> None:
+    undecided = Charge(ChargeOutcome.PENDING, agreement_ref="sub_1")
+    assert kinds(a_paid_subscription(), an_agreement(latest=undecided)) == []

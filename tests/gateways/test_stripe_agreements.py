@@ -1,0 +1,67 @@
+"""Subscriptions at Stripe as reconciliation reads them: page by page, whoever's they are."""
+
+from domain.agreements import Agreement, AgreementState
+from domain.payments import ChargeOutcome
+from tests.gateways.till import Till
+
+
+async def all_pages(till: Till, limit: int) -> list[list[Agreement]]:
+    pages, cursor = [], None
+    while True:
+        page = await till.payments.agreements(cursor, limit=limit)
+        pages.append(list(page.agreements))
+        if page.next_cursor is None:
+            return pages
+        cursor = page.next_cursor
+
+
+async def test_all_that_are_not_over_come_page_by_page_each_once(till: Till) -> None:
+    sold = [(await till.sold(name))[1].agreement_ref for name in ("ada", "bob", "cai", "dee", "eve")]
+    await till.payments.end(sold[1], "", key="end")
+
+    pages = await all_pages(till, limit=2)
+
+    assert [[each.ref for each in page] for page in pages] == [[sold[4], sold[3]], [sold[2], sold[0]]]
+    assert (await all_pages(till, limit=100))[0] == [each for page in pages for each in page]
+
+
+async def test_an_agreement_is_listed_with_its_newest_bill_as_it_is_when_asked_for_alone(till: Till) -> None:
+    wallet, begun = await till.sold()
+
+    ((listed,),) = await all_pages(till, limit=100)
+
+    assert listed == await till.payments.agreement(begun.agreement_ref)
+    assert (listed.customer_ref, listed.subscription, listed.state) == (
+        wallet.customer_ref,
+        "s",
+        AgreementState.BILLING,
+    )
+    assert listed.latest is not None
+    assert listed.latest.outcome is ChargeOutcome.PAID
+    assert (listed.is_held, listed.ends_at) == (False, None)
+
+
+async def test_what_is_owed_held_and_ending_shows(till: Till) -> None:
+    _, agreement, bill = await till.owing()
+    await till.payments.hold(agreement, True, key="hold")
+    await till.payments.end_at_period_end(agreement, True, key="ends")
+
+    ((listed,),) = await all_pages(till, limit=100)
+    standing = await till.payments.standing("", agreement, "")
+
+    assert listed.latest is not None
+    assert listed.latest.invoice is not None
+    assert (listed.latest.invoice.ref, listed.latest.outcome) == (bill, ChargeOutcome.DECLINED)
+    assert (listed.state, listed.is_held, listed.ends_at) == (AgreementState.OWING, True, listed.period_end)
+    assert (standing.is_held, standing.ends) == (True, True)
+
+
+async def test_one_that_never_was_is_none_and_one_that_is_over_is_told(till: Till) -> None:
+    _, begun = await till.sold()
+    await till.payments.end(begun.agreement_ref, "", key="end")
+
+    over = await till.payments.agreement(begun.agreement_ref)
+
+    assert over is not None
+    assert over.is_over
+    assert await till.payments.agreement("sub_of_nobody") is None

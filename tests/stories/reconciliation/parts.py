@@ -1,0 +1,54 @@
+"""What the stories of reconciliation do behind Tenure's back."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import stripe
+from temporalio.client import WorkflowHandle
+
+from domain.names import subscription_workflow_id
+from sandbox.stack import Stack
+from tests.harness.lives import Life
+
+
+async def agreements(api: stripe.StripeClient, life: Life) -> list[dict[str, Any]]:
+    """A customer's subscriptions at Stripe, newest first."""
+    of_email: Any = {"email": f"{life.external_id}@example.com"}
+    (customer,) = (await api.v1.customers.list_async(of_email)).data
+    listed = await api.v1.subscriptions.list_async({"customer": customer.id, "status": "all"})
+    return [each.to_dict() for each in listed.data]
+
+
+async def bill(api: stripe.StripeClient, like: dict[str, Any], metadata: dict[str, str]) -> str:
+    """Have Stripe bill a customer for the same as another subscription."""
+    wanted: Any = {
+        "customer": like["customer"],
+        "items": [{"price": like["items"]["data"][0]["price"]["id"]}],
+        "metadata": metadata,
+    }
+    return (await api.v1.subscriptions.create_async(wanted)).id
+
+
+async def a_stranger(api: stripe.StripeClient) -> str:
+    made: Any = {"email": "stranger@example.com", "payment_method": "pm_card_visa"}
+    made["invoice_settings"] = {"default_payment_method": "pm_card_visa"}
+    return (await api.v1.customers.create_async(made)).id
+
+
+def handle_of(stack: Stack, life: Life) -> WorkflowHandle[Any, Any]:
+    return stack.client.get_workflow_handle(subscription_workflow_id(life.id))
+
+
+async def terminate(stack: Stack, life: Life) -> None:
+    await handle_of(stack, life).terminate("lost in an accident")
+    # The one that takes its place begins with the real time; no production clock does otherwise.
+    life.now = datetime.now(UTC)
+
+
+async def until_begun(stack: Stack, life: Life) -> None:
+    """Wait until the charge that was under way has come about at Stripe."""
+    async with asyncio.timeout(20):
+        # Nobody tells when a call is done whose caller is gone.
+        while stack.simulator.next_boundary(life.external_id) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
