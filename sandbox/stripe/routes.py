@@ -10,6 +10,7 @@ from sandbox.stripe import (
     checkout,
     customers,
     disputes,
+    endpoints,
     invoice_calls,
     payment_methods,
     payments,
@@ -41,7 +42,7 @@ def _call(method: str, path: str, act: Act, shape: Shape = NOTHING) -> Call:
 
 
 def all_calls() -> list[Call]:
-    return [*_people(), *_billing(), *_money(), *_shop()]
+    return [*_people(), *_billing(), *_money(), *_shop(), *_setting_up()]
 
 
 def _people() -> list[Call]:
@@ -112,4 +113,18 @@ def _shop() -> list[Call]:
         _call("GET", "/v1/prices", catalog.list_prices, catalog.PRICE_LIST),
         _call("GET", "/v1/prices/{price}", catalog.retrieve_price),
         _call("POST", "/v1/prices/{price}", catalog.update_price, catalog.PRICE_UPDATE),
+    ]
+
+
+def _setting_up() -> list[Call]:
+    hooks, portals = "/v1/webhook_endpoints", "/v1/billing_portal/configurations"
+    return [
+        _call("POST", hooks, endpoints.create_endpoint, endpoints.ENDPOINT_CREATE),
+        _call("GET", hooks, endpoints.list_endpoints, endpoints.ENDPOINT_LIST),
+        _call("GET", f"{hooks}/{{endpoint}}", endpoints.retrieve_endpoint),
+        _call("POST", f"{hooks}/{{endpoint}}", endpoints.update_endpoint, endpoints.ENDPOINT_UPDATE),
+        _call("POST", portals, endpoints.create_configuration, endpoints.CONFIGURATION_CREATE),
+        _call("GET", portals, endpoints.list_configurations, endpoints.CONFIGURATION_LIST),
+        _call("GET", f"{portals}/{{configuration}}", endpoints.retrieve_configuration),
+        _call("POST", f"{portals}/{{configuration}}", endpoints.update_configuration, endpoints.CONFIGURATION_UPDATE),
     ]

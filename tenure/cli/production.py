@@ -4,10 +4,11 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import structlog
 import uvicorn
-from cyclopts import App
+from cyclopts import App, Parameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
@@ -19,6 +20,7 @@ from storage.pinging import check
 from tenure.cli import logs
 from tenure.cli.connections import api_parts, database, payments_a_second, temporal, worker_parts
 from tenure.cli.doctor import examine
+from tenure.cli.doctor_stripe import by_hand, examine_stripe
 from tenure.cli.running import for_ever, stoppable
 from worker.build import at_work, build_workers
 from worker.registry import register as register_with_temporal
@@ -149,10 +151,14 @@ async def _create(role: Role, name: str) -> str:
         return await ApiKeys(engine).create(role, name or role)
 
 
-def doctor() -> None:
+def doctor(
+    *, stripe: Annotated[bool, Parameter(help="look over the Stripe account instead", negative="")] = False
+) -> None:
     """Check settings and every connection, and say what to mend; status 1 if there is anything."""
-    findings = asyncio.run(examine())
+    findings = asyncio.run(examine_stripe() if stripe else examine())
     for finding in findings:
         print(f"{'ok  ' if finding.is_fine else 'MEND'}  {finding.subject:<12} {finding.words}")
+    for line in by_hand() if stripe else ():
+        print(f"look  {line}")
     if not all(finding.is_fine for finding in findings):
         sys.exit(1)

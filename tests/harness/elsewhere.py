@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -12,10 +13,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
+from api.lifecycle import sign_up
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
 from domain.names import DEFAULT_TENANT, sweep_schedule_id
-from domain.taking_over import PriceMap
+from domain.subscription import Subscription
+from domain.taking_over import Owner, PriceMap, adoptable, check
 from gateways.stripe import StripePayments
 from gateways.stripe_http import connected
 from sandbox.product import Product
@@ -27,6 +30,7 @@ from storage.engine import create_engine_from_url
 from tenure.cli.pacing import Pace
 from tenure.cli.take_over import Offer, TakeOver, Verdict, subscription_id_of
 from tests.harness.lives import CATALOG, POLICY, Life
+from workflows.messages import Life as TakenOver
 
 _WAITING = text("select count(*) from webhook_inbox where customer_ref = :customer and handled_at is null")
 
@@ -112,6 +116,29 @@ class Elsewhere:
         assert verdict.result == "adopted", verdict
         await self._sweep(agreement)
         return Life(product, name, {"id": subscription_id_of(agreement)})
+
+    async def life_of(self, agreement: str, plans: Mapping[str, str]) -> Subscription:
+        """The subscription that an agreement would become; its customer is kept, its life is not begun."""
+        payments, catalog = StripePayments(self.api), load_catalog(CATALOG)
+        found, card = await payments.agreement(agreement), await payments.card_of_agreement(agreement)
+        assert found is not None
+        known = await payments.known_customer(found.customer_ref)
+        assert known is not None
+        id_, now = subscription_id_of(agreement), datetime.now(UTC)
+        customer = await Adoptions(self._engine, DEFAULT_TENANT).keep_customer(
+            external_id=known.metadata["external_id"],
+            customer_ref=known.customer_ref,
+            email=known.email,
+            name=known.name,
+            timezone=None,
+            locale=None,
+            signing_up=id_,
+        )
+        selection = check(found, catalog, PriceMap(plans), now)
+        return adoptable(found, Owner(DEFAULT_TENANT, id_, customer), card, selection, catalog, now)
+
+    async def begins(self, subscription: Subscription) -> None:
+        await sign_up(self._client, TakenOver(subscription, load_policy(POLICY), adopted=True))
 
     async def _sweep(self, agreement: str) -> None:
         """Have what Stripe told of the customer before be dealt with."""

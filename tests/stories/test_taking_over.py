@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from domain.errors import Rejected
 from sandbox.product import Product
 from sandbox.stack import Stack
 from tests.harness.elsewhere import Elsewhere, a_name
@@ -155,3 +157,37 @@ async def test_an_adopted_subscription_can_be_canceled_and_the_customer_sign_up_
     assert (await elsewhere.found(agreement))["status"] == "canceled"
     again = await Life.begun(product, name, trial_days=0, payment_method="pm_card_visa")
     assert await again.status() == ("active", "full")
+
+
+async def test_a_trial_that_has_no_time_left_is_left_to_stripe_and_nothing_is_kept(
+    elsewhere: Elsewhere, product: Product
+) -> None:
+    name, price = a_name("late"), await elsewhere.price(3900)
+    ends_at = datetime.now(UTC) + timedelta(days=5)
+    agreement = await elsewhere.subscriber(name, price, trial_end=int(ends_at.timestamp()))
+    late = replace(await elsewhere.life_of(agreement, {price: "starter"}), trial_ends_at=datetime.now(UTC))
+
+    with pytest.raises(Rejected, match="within the hour") as refused:
+        await elsewhere.begins(late)
+
+    assert refused.value.code == "trial_ends_soon"
+    assert (await elsewhere.found(agreement))["status"] == "trialing"
+    assert (await product.get("/v1/subscriptions", customer=name))["data"] == []
+    again = await elsewhere.adopted(product, name, agreement, {price: "starter"})
+    assert await again.status() == ("trialing", "full")
+
+
+async def test_a_trial_whose_end_stripe_did_not_confirm_is_taken_over_all_the_same(
+    elsewhere: Elsewhere, product: Product
+) -> None:
+    name, price = a_name("unsure"), await elsewhere.price(3900)
+    ends_at = datetime.now(UTC) + timedelta(days=5)
+    agreement = await elsewhere.subscriber(name, price, trial_end=int(ends_at.timestamp()))
+    trial = await elsewhere.life_of(agreement, {price: "starter"})
+    await elsewhere.api.v1.subscriptions.cancel_async(agreement)
+
+    await elsewhere.begins(trial)
+
+    life = Life(product, name, {"id": trial.id})
+    assert await life.status() == ("trialing", "full")
+    assert await life.kinds() == Counter(adopted=1)

@@ -92,7 +92,7 @@ async def test_what_was_killed_half_way_is_completed_by_the_next_run(
     terminal: Terminal, elsewhere: Elsewhere, product: Product
 ) -> None:
     starter = await elsewhere.price_of_ours(STARTER)
-    names = [a_name("killed") for _ in range(12)]
+    names = [a_name("killed") for _ in range(6)]
     agreements = [await elsewhere.subscriber(name, starter) for name in names]
     only = [word for agreement in agreements for word in ("--only", agreement)]
 
@@ -104,10 +104,7 @@ async def test_what_was_killed_half_way_is_completed_by_the_next_run(
     rest = await imports(terminal, *agreements)
 
     assert rest.status == 0, rest.err
-    results = {words.split("  ")[0] for words in lines(rest).values()}
-    assert results <= {"adopted", f"already ours {subscription_id_of(agreements[0])}"} | {
-        f"already ours {subscription_id_of(agreement)}" for agreement in agreements
-    }
+    assert all(words.startswith(("adopted ", "already ours ")) for words in lines(rest).values())
     for name, agreement in zip(names, agreements, strict=True):
         found = await elsewhere.found(agreement)
         assert found["metadata"]["tenure_subscription"] == subscription_id_of(agreement)

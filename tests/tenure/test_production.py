@@ -100,6 +100,7 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
         await _until(f"{url}/readyz", 200)
         made = await _sign_up(url, key)
         well = await terminal.run("doctor")
+        account = await terminal.run("doctor", "--stripe")
         moved = await terminal.run("policy", "migrate", str(POLICY))
         compared = await terminal.run("reconcile")
     unheard, uncompared = await asyncio.gather(
@@ -109,6 +110,10 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     assert (made.status_code, made.json()["status"]) == (201, "active")
     assert well.status == 0, well.out
     assert "1 worker at work" in well.out
+    assert account.status == 1
+    assert f"MEND  webhook      no endpoint is registered for {url}/webhooks/stripe" in account.out
+    assert "ok    catalog      all products and prices of manufacturing, version 1, are there" in account.out
+    assert "look  retries" in account.out
     assert (moved.status, unheard.status) == (0, 1)
     assert moved.out.endswith("1 moved to policy default, 0 failed\n")
     assert "FAILED: no worker answers" in unheard.out

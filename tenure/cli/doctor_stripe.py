@@ -1,0 +1,29 @@
+"""What `tenure doctor --stripe` looks at: the account, against docs/stripe.md."""
+
+from configuration.catalog_file import load_catalog
+from configuration.settings import Process, SettingsError, load_settings
+from gateways.stripe_http import connected
+from gateways.stripe_setup import BY_HAND, Wanted, examined
+from tenure.cli.doctor import Finding
+
+
+async def examine_stripe() -> list[Finding]:
+    """Look at everything that Stripe tells of its own setting up."""
+    try:
+        settings = load_settings(Process.DOCTOR)
+    except SettingsError as error:
+        return [Finding("settings", False, problem) for problem in error.problems]
+    key = settings.stripe_api_key.get_secret_value()
+    wanted = Wanted(
+        key,
+        f"{settings.public_url.rstrip('/')}/webhooks/stripe",
+        len(settings.stripe_webhook_secrets),
+        load_catalog(settings.catalog),
+    )
+    async with connected(key, settings.stripe_api_base) as client:
+        return [Finding(check.subject, check.is_fine, check.words) for check in await examined(client, wanted)]
+
+
+def by_hand() -> list[str]:
+    """What no call tells, a line each."""
+    return [f"{subject:<12} {words}" for subject, words in BY_HAND]
