@@ -24,7 +24,7 @@ HARD_DECLINES = frozenset(
         "transaction_not_allowed",
     }
 )
-"""Declines after which the same card must not be tried again (docs.stripe.com/declines/codes)."""
+"""Declines after which the same card must not be tried again, by the card networks' rules."""
 
 DO_NOT_TRY_AGAIN = "do_not_try_again"
 

@@ -53,7 +53,7 @@ class Pages:
 
     def _checkout_form(self, session: Object, *, problem: str = "", status: int = 200) -> Response:
         email = escape(session["customer_details"]["email"] or "")
-        told = f"<p>{email}</p><p>The card is kept for later payments. Nothing is charged now.</p>"
+        told = f"<p>{email}</p><p>The card is kept for later payments. Nothing is charged on this page.</p>"
         told += card_form("Save card") + back(session["cancel_url"])
         return page("Save a card", told, problem=problem, status=status)
 

@@ -74,6 +74,7 @@ REFUSALS: list[tuple[str, Callable[[], None]]] = [
         lambda: checks.check_retry(a_past_due_subscription(recovery=a_recovery(decline=Decline("lost_card"))), NOW),
     ),
     ("too_many_tries", lambda: checks.check_retry(a_past_due_subscription(recent_tries=(NOW,) * 15), NOW)),
+    ("payment_method_required", lambda: checks.check_retry(a_past_due_subscription(card=None), NOW)),
     ("suspended_by_operator", lambda: checks.check_retry(HELD, NOW)),
     ("suspended_by_operator", lambda: checks.check_checkout(HELD)),
     (

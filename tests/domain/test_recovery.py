@@ -8,7 +8,7 @@ from domain.journal import Step
 from domain.letters import moment
 from domain.lifecycle import Status
 from domain.mails import Occasion
-from domain.payments import ChargeOutcome, Decline
+from domain.payments import NO_CARD, ChargeOutcome, Decline
 from domain.policy import Access, LadderStep, Policy
 from domain.subscription import Subscription
 from tests.builders import (
@@ -158,3 +158,17 @@ def test_a_policy_that_is_adopted_is_written_down_with_the_one_before() -> None:
     step = steering.policy_adopted(a_paid_subscription(), POLICY, QUICK, (), NOW, CAUSE)
     assert step.entries[0].details == {"from": "default", "to": "quick"}
     assert not step.mails
+
+
+def test_without_a_card_no_rung_retries_and_none_is_announced() -> None:
+    failed = recovery.failed(a_paid_subscription(card=None), a_declined_charge(NO_CARD), POLICY, NOW, CAUSE)
+    subscription = failed.subscription
+    assert not any("next_attempt_at" in mail.facts for mail in failed.mails)
+
+    due = next_due(subscription, POLICY)
+    assert due is not None
+    assert not recovery.retry_is_due(subscription, POLICY, due.at)
+    step = recovery.climbed(subscription, None, POLICY, due.at, CAUSE)
+    assert [(entry.kind, entry.summary.rpartition(", ")[2]) for entry in step.entries] == [
+        ("retry_skipped", "no card is on file")
+    ]

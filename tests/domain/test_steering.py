@@ -102,3 +102,19 @@ def test_a_card_declined_for_good_at_hand_is_not_charged_at_the_trials_end() -> 
     assert agenda(hard, POLICY)[-1].action is Action.EXPIRE_TRIAL
     other = steering.card_replaced(hard, "cus_1", MASTERCARD, NOW, CAUSE).subscription
     assert agenda(other, POLICY)[-1].action is Action.CONVERT
+
+
+def test_a_trial_whose_card_was_taken_away_ends_as_one_without() -> None:
+    step = steering.card_removed(a_trial(card=VISA), NOW, CAUSE)
+
+    assert step.subscription.card is None
+    assert agenda(step.subscription, POLICY)[-1].action is Action.EXPIRE_TRIAL
+    assert [(entry.kind, entry.details) for entry in step.entries] == [("card_removed", {"card": VISA.ref})]
+
+
+def test_a_card_counts_from_when_it_was_given_and_one_put_on_file_by_hand_a_minute_before() -> None:
+    given = steering.card_replaced(a_trial(), "cus_1", VISA, NOW, CAUSE, given_at=NOW - timedelta(hours=3))
+    put = steering.card_replaced(a_trial(), "cus_1", VISA, NOW, CAUSE)
+
+    assert given.subscription.card_since == NOW - timedelta(hours=3)
+    assert put.subscription.card_since == NOW - steering.CLOCKS_DIFFER

@@ -1,7 +1,6 @@
 """Customers and their cards at Stripe."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -29,47 +28,6 @@ async def test_a_customer_without_a_card_or_a_name_is_made_too(till: Till) -> No
 
     assert wallet.card is None
     assert (await till.client.v1.customers.retrieve_async(wallet.customer_ref)).name is None
-
-
-async def test_no_customer_is_left_when_the_payment_method_is_unknown(till: Till) -> None:
-    with pytest.raises(GatewayRefused, match="pm_nobody_knows") as refused:
-        await till.wallet(card="pm_nobody_knows")
-
-    assert (refused.value.field, refused.value.code) == ("payment_method", "unknown_payment_method")
-    assert await till.customers() == 0
-
-
-async def test_no_customer_is_left_when_the_bank_declines_the_card_at_once(till: Till) -> None:
-    with pytest.raises(GatewayRefused, match="declined: insufficient_funds") as refused:
-        await till.wallet(card="pm_card_chargeDeclinedInsufficientFunds")
-
-    assert (refused.value.field, refused.value.code) == ("payment_method", "card_declined")
-    assert await till.customers() == 0
-
-
-async def test_the_customer_is_made_once_when_the_first_answer_was_lost(till: Till) -> None:
-    till.wire.lose(1)
-    with pytest.raises(GatewayUnavailable):
-        await till.wallet()
-
-    again, once_more = await till.wallet(), await till.wallet()
-    assert again == once_more
-    assert await till.customers() == 1
-
-
-async def test_a_customer_whom_stripe_knows_is_not_made_again(till: Till) -> None:
-    known = await till.wallet()
-
-    same = await till.payments.open_wallet(a_contact(customer_ref=known.customer_ref), None, key="again")
-    assert same == known
-
-    contact = a_contact(customer_ref=known.customer_ref)
-    other = await till.payments.open_wallet(contact, "pm_card_mastercard", key="other")
-    assert other.customer_ref == known.customer_ref
-    assert other.card is not None
-    assert other.card.last4 == "4444"
-    assert await till.default_card(known) == other.card.ref
-    assert await till.customers() == 1
 
 
 async def test_a_card_is_known_again_by_its_fingerprint(till: Till) -> None:
@@ -129,18 +87,6 @@ async def test_a_card_is_put_on_file_once_when_answers_get_lost(till: Till) -> N
     assert [each.id for each in listed.data] == [card.ref, wallet.card.ref if wallet.card else ""]
 
 
-async def test_the_card_on_file_stays_when_the_new_one_is_unknown_or_declined(till: Till) -> None:
-    wallet, begun = await till.sold()
-    before = await till.default_card(wallet)
-
-    for card, code in (("pm_nobody_knows", "unknown_payment_method"), ("pm_card_chargeDeclined", "card_declined")):
-        with pytest.raises(GatewayRefused) as refused:
-            await till.payments.put_card(wallet.customer_ref, begun.agreement_ref, card, key=f"card/{card}")
-        assert (refused.value.field, refused.value.code) == ("payment_method", code)
-
-    assert await till.default_card(wallet) == before
-
-
 async def test_a_card_of_another_customer_is_refused_by_its_field(till: Till) -> None:
     ada, bob = await till.wallet("ada"), await till.wallet("bob")
     assert bob.card is not None
@@ -198,34 +144,3 @@ async def test_there_is_no_card_to_adopt_when_the_checkout_is_open_or_expired(ti
 
     await till.client.v1.checkout.sessions.expire_async(session)
     assert await till.payments.adopt_checkout(session, "", None, key="adopt/1") is None
-
-
-async def test_a_checkout_of_another_customer_changes_no_agreement(till: Till) -> None:
-    ada, begun = await till.sold("ada")
-    bob = await till.wallet("bob", card=None)
-    session = await checkout(till, bob.customer_ref)
-    till.simulator.complete_checkout(session)
-
-    with pytest.raises(GatewayRefused):
-        await till.payments.adopt_checkout(session, begun.agreement_ref, None, key="adopt/1")
-
-    (agreement,) = await till.agreements(ada)
-    assert ada.card is not None
-    assert agreement["default_payment_method"] == ada.card.ref == await till.default_card(ada)
-
-
-async def test_a_checkout_that_stripe_does_not_know_is_refused(till: Till) -> None:
-    with pytest.raises(GatewayRefused, match="cs_nobody_knows") as refused:
-        await till.payments.adopt_checkout("cs_nobody_knows", "", None, key="adopt/1")
-
-    assert refused.value.code == "resource_missing"
-
-
-async def test_a_checkout_from_before_the_card_on_file_does_not_replace_it(till: Till) -> None:
-    wallet = await till.wallet(card=None)
-    session = await checkout(till, wallet.customer_ref)
-    till.simulator.complete_checkout(session, "pm_card_mastercard")
-    later = till.simulator.now("ada") + timedelta(minutes=5)
-
-    assert await till.payments.adopt_checkout(session, "", later, key="adopt/1") is None
-    assert await till.payments.adopt_checkout(session, "", later - timedelta(minutes=9), key="adopt/1") is not None

@@ -140,18 +140,6 @@ PRICES = {
 }
 
 
-async def test_a_quote_changes_nothing(till: Till) -> None:
-    deal = await Deal.of(till, STARTER, users(3))
-    before, bills = await deal.agreement(), await deal.bills()
-
-    await till.payments.quote(deal.ref, (PRO,), deal.at)
-    await till.payments.quote(deal.ref, (YEARLY,), deal.at)
-
-    assert await deal.agreement() == before
-    assert await deal.bills() == bills
-    assert await deal.balance() == 0
-
-
 async def test_a_credit_lowers_the_next_bill(till: Till) -> None:
     deal = await Deal.of(till, STARTER, users(3))
     credit = left_of(1500) - left_of(500)
@@ -278,25 +266,6 @@ async def test_a_year_can_become_a_month_again_and_the_rest_is_a_credit(till: Ti
 
     assert bill_of(charge).amount == 4900 - credit
     assert await deal.balance() == 4900 - credit
-
-
-async def test_nothing_is_billed_when_nothing_differs(till: Till) -> None:
-    deal = await Deal.of(till, STARTER, users(3))
-
-    charge = await deal.change(STARTER, users(3))
-
-    assert charge == Charge(ChargeOutcome.PAID, None, None, deal.ref, deal.start, deal.end)
-    assert len(await deal.bills()) == 1
-
-
-async def test_a_change_under_a_hold_is_billed_all_the_same(till: Till) -> None:
-    deal = await Deal.of(till, STARTER)
-    await till.payments.hold(deal.ref, True, key="hold")
-
-    charge = await deal.change(PRO)
-
-    assert bill_of(charge).status == "paid"
-    assert (await deal.agreement())["pause_collection"] is None
 
 
 async def test_the_plans_item_stays_and_what_is_not_sold_any_more_keeps_its_price(till: Till) -> None:

@@ -149,27 +149,6 @@ async def test_an_open_bill_is_paid_once_under_one_key(till: Till) -> None:
     assert await till.statuses(wallet) == ["paid", "paid"]
 
 
-async def test_a_bill_paid_meanwhile_answers_as_paid_when_it_is_tried(till: Till) -> None:
-    wallet, _, bill = await till.owing()
-    await till.client.v1.invoices.pay_async(bill)
-
-    charge = await till.payments.collect(bill, key="try/1")
-
-    assert charge.outcome is ChargeOutcome.PAID
-    assert charge.invoice is not None
-    assert charge.invoice.attempts == 2
-    assert await till.statuses(wallet) == ["paid", "paid"]
-
-
-async def test_a_voided_bill_is_gone_when_it_is_tried(till: Till) -> None:
-    _, agreement, bill = await till.owing()
-    await till.client.v1.invoices.void_invoice_async(bill)
-
-    charge = await till.payments.collect(bill, key="try/1")
-
-    assert (charge.outcome, charge.decline, charge.agreement_ref) == (ChargeOutcome.GONE, None, agreement)
-
-
 @pytest.mark.parametrize(("code", "advice", "hard"), REFUSALS)
 async def test_an_open_bill_stays_open_when_the_card_is_declined(
     till: Till, code: str, advice: str, hard: bool
@@ -198,11 +177,6 @@ async def test_the_customer_gets_a_link_when_an_open_bill_wants_their_confirmati
     assert charge.invoice is not None
     assert charge.decline.code == "authentication_required"
     assert charge.decline.action_url == charge.invoice.url == f"{till.simulator.base_url}/i/{bill}"
-
-
-async def test_an_unknown_bill_is_refused(till: Till) -> None:
-    with pytest.raises(GatewayRefused, match="in_nobody_knows"):
-        await till.payments.collect("in_nobody_knows", key="try/1")
 
 
 # ── A new beginning ──
@@ -242,15 +216,6 @@ async def test_a_restart_charges_once_when_an_answer_gets_lost(till: Till, lost:
 
     assert charge == again
     assert charge.outcome is ChargeOutcome.PAID
-    assert await till.statuses(wallet) == ["paid", "void", "paid"]
-
-
-async def test_a_restart_charges_once_when_stripe_has_forgotten_the_key(till: Till) -> None:
-    wallet, agreement, bill = await till.owing()
-    charge = await till.payments.restart(agreement, bill, key="again/1")
-    forget_keys(till)
-
-    assert await till.payments.restart(agreement, bill, key="again/1") == charge
     assert await till.statuses(wallet) == ["paid", "void", "paid"]
 
 
@@ -301,16 +266,3 @@ async def test_an_ended_agreement_is_not_restarted(till: Till) -> None:
         await till.payments.restart(begun.agreement_ref, "", key="again/1")
 
     assert await till.statuses(wallet) == ["paid"]
-
-
-async def test_a_restart_charges_nothing_when_the_old_bill_was_paid_meanwhile(till: Till) -> None:
-    wallet, agreement, bill = await till.owing()
-    till.simulator.set_card_answers("ada", ["ok"])
-    await till.payments.collect(bill, key="by-the-customers-own-hand")
-
-    charge = await till.payments.restart(agreement, bill, key="again/1")
-
-    assert charge.outcome is ChargeOutcome.PAID
-    assert charge.invoice is not None
-    assert charge.invoice.ref == bill
-    assert await till.statuses(wallet) == ["paid", "paid"]

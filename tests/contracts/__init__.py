@@ -1,0 +1,1 @@
+"""What every payment provider owes, whichever it is."""

@@ -1,0 +1,178 @@
+"""The books of a provider that keeps everything in memory: customers, agreements, bills, and what time does to them."""
+
+from calendar import monthrange
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
+
+from domain.money import Money
+from domain.payments import NO_CARD, Card, Decline, DisputeStatus, QuoteLine
+from domain.plans import Interval, Item
+
+OK = "ok"
+START = datetime(2031, 1, 15, 12, tzinfo=UTC)
+PriceList = dict[str, tuple[Money, Interval]]
+
+
+@dataclass
+class Bill:
+    """A bill; `paid` counts what was taken from a card."""
+
+    ref: str
+    customer: str
+    agreement: str
+    total: int
+    due: int
+    currency: str
+    start: datetime
+    end: datetime
+    status: str = "open"
+    attempts: int = 0
+    decline: Decline | None = None
+    charge: str = ""
+    refunded: int = 0
+
+
+@dataclass
+class Dispute:
+    ref: str
+    bill: Bill
+    status: DisputeStatus
+
+
+@dataclass
+class Deal:
+    """An agreement."""
+
+    ref: str
+    customer: str
+    card: str
+    items: tuple[Item, ...]
+    subscription: str
+    created: datetime
+    start: datetime
+    end: datetime
+    key: str
+    held: bool = False
+    ends: bool = False
+    ended: bool = False
+    bills: list[Bill] = field(default_factory=list)
+    restarted: str = ""
+    changes: dict[str, Bill | None] = field(default_factory=dict)
+    """By its key, the bill that a change made; None: it made none."""
+
+
+@dataclass
+class Person:
+    """A customer with their cards, newest last; `credit` lowers the next bills."""
+
+    ref: str
+    email: str
+    name: str | None
+    metadata: dict[str, str]
+    now: datetime = START
+    cards: list[Card] = field(default_factory=list)
+    given_at: dict[str, datetime] = field(default_factory=dict)
+    default: str = ""
+    credit: int = 0
+    answers: deque[str] = field(default_factory=lambda: deque([OK]))
+
+    @property
+    def card(self) -> Card | None:
+        """The card on file: the default, else the newest."""
+        return next((card for card in self.cards if card.ref == self.default), self.cards[-1] if self.cards else None)
+
+    def has(self, ref: str) -> bool:
+        return any(card.ref == ref for card in self.cards)
+
+    def asked(self, ref: str) -> Decline | None:
+        """What the bank says to a charge of this card, else of the default."""
+        if not (self.has(ref) or self.has(self.default)):
+            return Decline(NO_CARD)
+        answer = self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
+        return None if answer == OK else Decline(answer)
+
+
+class Books:
+    """All that the provider knows."""
+
+    def __init__(self, prices: PriceList) -> None:
+        self.prices = prices
+        self.people: dict[str, Person] = {}
+        self.deals: dict[str, Deal] = {}
+        self.bills: dict[str, Bill] = {}
+        self.disputes: dict[str, Dispute] = {}
+        self._numbers = count(1)
+
+    def ref(self, kind: str) -> str:
+        return f"{kind}_{next(self._numbers)}"
+
+    def cost(self, items: tuple[Item, ...]) -> int:
+        return sum(self.prices[item.lookup_key][0].amount * item.quantity for item in items)
+
+    def interval(self, items: tuple[Item, ...]) -> Interval:
+        return self.prices[items[0].lookup_key][1]
+
+    def write(self, deal: Deal, total: int) -> Bill:
+        """A bill that is not kept yet; a credit lowers it."""
+        person = self.people[deal.customer]
+        due = max(0, total - person.credit)
+        currency = self.prices[deal.items[0].lookup_key][0].currency
+        return Bill(self.ref("bill"), person.ref, deal.ref, total, due, currency, deal.start, deal.end)
+
+    def keep(self, deal: Deal, bill: Bill) -> None:
+        deal.bills.append(bill)
+        self.bills[bill.ref] = bill
+
+    def take(self, deal: Deal, bill: Bill) -> Decline | None:
+        """Ask the bank for what is due; a refusal leaves the bill open."""
+        person = self.people[deal.customer]
+        decline = person.asked(deal.card) if bill.due else None
+        bill.attempts += 1
+        bill.decline = decline
+        if decline is None:
+            person.credit -= bill.total - bill.due
+            bill.status, bill.charge = "paid", self.ref("charge")
+        return decline
+
+    def advance(self, person: Person, to: datetime) -> None:
+        """Renew or end what comes to the end of its period by then."""
+        for deal in [each for each in self.deals.values() if each.customer == person.ref]:
+            while not deal.ended and deal.end <= to:
+                person.now = deal.end
+                self._turn(deal)
+        person.now = max(person.now, to)
+
+    def _turn(self, deal: Deal) -> None:
+        if deal.ends:
+            deal.ended = True
+            return
+        deal.start, deal.end = deal.end, after(deal.end, self.interval(deal.items), deal.created.day)
+        bill = self.write(deal, self.cost(deal.items))
+        self.keep(deal, bill)
+        if deal.held:
+            bill.status = "void"
+        else:
+            self.take(deal, bill)
+
+    def difference(self, deal: Deal, items: tuple[Item, ...], at: datetime) -> tuple[Deal, tuple[QuoteLine, ...]]:
+        """The agreement after a change, and what that bills: by the second, or a whole period of another interval."""
+        changed = replace(deal, items=items, held=False)
+        if items == deal.items:
+            return changed, ()
+        at = max(deal.start, min(at, deal.end))
+        left = (deal.end - at) / (deal.end - deal.start)
+        unused = QuoteLine("Unused time", -round(self.cost(deal.items) * left))
+        if self.interval(items) is self.interval(deal.items):
+            return changed, (unused, QuoteLine("Remaining time", round(self.cost(items) * left)))
+        now = self.people[deal.customer].now
+        changed.start, changed.end = now, after(now, self.interval(items), now.day)
+        return changed, (unused, QuoteLine("A new period", self.cost(items)))
+
+
+def after(moment: datetime, interval: Interval, day: int) -> datetime:
+    """A month or a year later, on *day* or the month's last."""
+    months = moment.month - 1 + (12 if interval is Interval.YEAR else 1)
+    year, month = moment.year + months // 12, months % 12 + 1
+    return moment.replace(year=year, month=month, day=min(day, monthrange(year, month)[1]))

@@ -1,0 +1,111 @@
+"""Makes the world outside act on the provider that keeps everything in memory."""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from domain.payments import DisputeStatus
+from tests.contracts.books import START, Bill, Dispute, Person, PriceList
+from tests.contracts.in_memory import REFUSED, InMemoryPayments
+from tests.contracts.provider import CATALOG, Adapter
+
+TURNS = {"opened": DisputeStatus.OPEN, "won": DisputeStatus.WON, "lost": DisputeStatus.LOST}
+
+
+def prices() -> PriceList:
+    """Every price of the catalog by its lookup key."""
+    plans = [(plan.code, plan.prices) for plan in CATALOG.plans.values()]
+    add_ons = [(add_on.code, add_on.prices) for add_on in CATALOG.add_ons.values()]
+    return {
+        CATALOG.lookup_key(code, interval): (price, interval)
+        for code, by_interval in plans + add_ons
+        for interval, price in by_interval.items()
+    }
+
+
+@dataclass(frozen=True)
+class InMemoryCards:
+    good: str = "visa"
+    another: str = "mastercard"
+    refused: str = REFUSED
+    unknown: str = "nobody knows"
+
+
+class InMemoryProvider:
+    def __init__(self) -> None:
+        self._payments = InMemoryPayments(prices())
+        self.cards = InMemoryCards()
+
+    @property
+    def adapter(self) -> Adapter:
+        return cast("Adapter", self._payments)
+
+    def _who(self, name: str) -> Person | None:
+        people = self._payments.books.people.values()
+        return next((each for each in people if each.metadata["external_id"] == name), None)
+
+    def _person(self, name: str) -> Person:
+        person = self._who(name)
+        assert person is not None, f"{name} is not known yet"
+        return person
+
+    def now(self, name: str) -> datetime:
+        person = self._who(name)
+        return person.now if person else START
+
+    async def advance(self, name: str, to: datetime) -> None:
+        self._payments.books.advance(self._person(name), to)
+
+    def bank_says(self, name: str, *answers: str) -> None:
+        self._person(name).answers = deque(answers)
+
+    def lose_answer(self) -> None:
+        self._payments.loses_next = True
+
+    def forget_keys(self) -> None:
+        self._payments.answers.clear()
+
+    async def paid(self, customer_ref: str) -> list[int]:
+        bills = self._payments.books.bills.values()
+        return [bill.due for bill in bills if bill.customer == customer_ref and bill.status == "paid" and bill.due]
+
+    async def wallets(self) -> int:
+        return len(self._payments.books.people)
+
+    async def give_at_checkout(self, url: str, card: str) -> str:
+        reference = url.rpartition("/")[2]
+        customer, _ = self._payments.checkouts[reference]
+        person = self._payments.books.people[customer]
+        before = person.default
+        self._payments.checkouts[reference] = (customer, self._payments.attach(person, card))
+        person.default = before
+        return reference
+
+    async def choose_in_portal(self, url: str, card: str) -> None:
+        person = self._payments.books.people[self._payments.portals[url.rpartition("/")[2]]]
+        self._payments.attach(person, card)
+
+    async def take_cards_away(self, customer_ref: str) -> None:
+        self._payments.books.people[customer_ref].cards.clear()
+
+    async def pay_by_hand(self, invoice_ref: str) -> None:
+        bill = self._payments.books.bills[invoice_ref]
+        self._payments.books.take(self._payments.books.deals[bill.agreement], bill)
+
+    def _charged(self, name: str) -> Bill:
+        person = self._person(name)
+        return [bill for bill in self._payments.books.bills.values() if bill.customer == person.ref and bill.charge][-1]
+
+    async def refund(self, name: str, amount: int | None = None) -> str:
+        bill = self._charged(name)
+        bill.refunded += amount or bill.due - bill.refunded
+        return bill.charge
+
+    async def dispute(self, name: str, turn: str) -> str:
+        bill, disputes = self._charged(name), self._payments.books.disputes
+        known = next((each for each in disputes.values() if each.bill is bill), None)
+        dispute = known or Dispute(self._payments.books.ref("dispute"), bill, TURNS[turn])
+        dispute.status = TURNS[turn]
+        disputes[dispute.ref] = dispute
+        return dispute.ref

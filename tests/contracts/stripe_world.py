@@ -1,0 +1,77 @@
+"""Makes the world outside act on Stripe's simulator, which the Stripe adapter speaks to over HTTP."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+import httpx
+
+from tests.contracts.provider import Adapter
+from tests.gateways.till import Till
+
+
+@dataclass(frozen=True)
+class StripeCards:
+    good: str = "pm_card_visa"
+    another: str = "pm_card_mastercard"
+    refused: str = "pm_card_chargeDeclined"
+    unknown: str = "pm_nobody_knows"
+
+
+class StripeProvider:
+    def __init__(self, till: Till) -> None:
+        self._till = till
+        self.cards = StripeCards()
+
+    @property
+    def adapter(self) -> Adapter:
+        return cast("Adapter", self._till.payments)
+
+    def now(self, name: str) -> datetime:
+        return self._till.simulator.now(name)
+
+    async def advance(self, name: str, to: datetime) -> None:
+        await self._till.simulator.advance(name, to)
+
+    def bank_says(self, name: str, *answers: str) -> None:
+        self._till.simulator.set_card_answers(name, answers)
+
+    def lose_answer(self) -> None:
+        self._till.wire.lose(1)
+
+    def forget_keys(self) -> None:
+        self._till.simulator._store.tell("DELETE FROM calls")
+
+    async def paid(self, customer_ref: str) -> list[int]:
+        found = await self._till.client.v1.invoices.list_async({"customer": customer_ref, "limit": 100})
+        return [bill.amount_paid for bill in reversed(found.data) if bill.status == "paid" and bill.amount_paid]
+
+    async def wallets(self) -> int:
+        return await self._till.customers()
+
+    async def give_at_checkout(self, url: str, card: str) -> str:
+        reference = url.rpartition("/")[2]
+        self._till.simulator.complete_checkout(reference, card)
+        return reference
+
+    async def choose_in_portal(self, url: str, card: str) -> None:
+        await self._submit(url, card)
+
+    async def take_cards_away(self, customer_ref: str) -> None:
+        listed = await self._till.client.v1.customers.payment_methods.list_async(customer_ref)
+        for card in listed.data:
+            await self._till.client.v1.payment_methods.detach_async(card.id)
+
+    async def pay_by_hand(self, invoice_ref: str) -> None:
+        bill = await self._till.client.v1.invoices.retrieve_async(invoice_ref)
+        await self._submit(str(bill.hosted_invoice_url), "")
+
+    async def _submit(self, url: str, card: str) -> None:
+        async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as browser:
+            (await browser.post(url, data={"payment_method": card})).raise_for_status()
+
+    async def refund(self, name: str, amount: int | None = None) -> str:
+        return str(self._till.simulator.refund(name, amount)["charge"])
+
+    async def dispute(self, name: str, turn: str) -> str:
+        return str(self._till.simulator.dispute(name, turn)["id"])
