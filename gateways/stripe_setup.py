@@ -51,16 +51,20 @@ Look = Callable[[stripe.StripeClient, Wanted], Awaitable[Check]]
 
 
 async def examined(client: stripe.StripeClient, wanted: Wanted) -> list[Check]:
-    """Everything that can be seen, in the order in which it is best mended."""
+    """Everything that can be seen, in the order in which it is best mended; with a key that is none, that alone."""
+    try:
+        with translated():
+            key = await _key(client, wanted)
+    except TenureError as error:
+        return [Check("key", False, error.message)]
     looks: Sequence[tuple[str, Look]] = (
-        ("key", _key),
         ("permissions", _permissions),
         ("account", _account),
         ("catalog", _catalog),
         ("webhook", _webhook),
         ("portal", _portal),
     )
-    return [await _seen(subject, look(client, wanted)) for subject, look in looks]
+    return [key, *[await _seen(subject, look(client, wanted)) for subject, look in looks]]
 
 
 async def _seen(subject: str, looking: Awaitable[Check]) -> Check:
