@@ -1,24 +1,35 @@
-"""The figures: `python -m bench NAME` prints one of them."""
+"""The figures: `python -m bench NAME [NUMBER]` prints one of them."""
 
 import asyncio
 import logging
 import sys
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 import structlog
 
-from bench import history, ingest, storm
+from bench import burst, history, ingest, storm
 
-FIGURES = {"history": history.measure, "ingest": ingest.measure, "storm": storm.measure}
+FIGURES: Mapping[str, Callable[..., Coroutine[Any, Any, str]]] = {
+    "burst": burst.measure,
+    "history": history.measure,
+    "ingest": ingest.measure,
+    "storm": storm.measure,
+}
+SIZED = {"burst", "storm"}
+"""Those that can be told how many."""
 
 
 def main() -> None:
     """Print a figure, or which there are."""
-    name = sys.argv[1] if len(sys.argv) == 2 else ""
-    if name not in FIGURES:
-        print("usage: python -m bench NAME, with NAME one of: " + ", ".join(FIGURES), file=sys.stderr)
+    name, *numbers = sys.argv[1:] or [""]
+    fits = len(numbers) <= (1 if name in SIZED else 0) and all(each.isdecimal() and int(each) > 0 for each in numbers)
+    if name not in FIGURES or not fits:
+        figures = ", ".join(f"{each} [NUMBER]" if each in SIZED else each for each in FIGURES)
+        print(f"usage: python -m bench NAME, with NAME one of: {figures}", file=sys.stderr)
         sys.exit(2)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    print(asyncio.run(FIGURES[name]()))
+    print(asyncio.run(FIGURES[name](*map(int, numbers))))
 
 
 main()

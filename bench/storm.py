@@ -1,64 +1,20 @@
-"""A storm over many subscriptions: webhooks doubled, dropped, shuffled and late, calls failing before and after commit.
+"""A storm over many subscriptions, weathered and then reconciled, as a table."""
 
-In the end reconciliation runs once, and every subscription is looked at in all the places where it is kept.
-"""
-
-import asyncio
 import logging
-import os
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
-from uuid import uuid4
 
-from sandbox.product import Product, RefusedError
+from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
-from tenure.cli.reconcile import run_now
-from tests.chaos.invariants import Accounts, Inspector
-from tests.harness.lives import CATALOG, POLICY, Life
-from workflows.reconcile import Reconciled
+from tests.chaos.invariants import Inspector
+from tests.chaos.storm import AT_ONCE, Seen, weathered
+from tests.harness.lives import CATALOG, POLICY
 
-SUBSCRIPTIONS = int(os.environ.get("STORM_SUBSCRIPTIONS", "500"))
-AT_ONCE = 24
-TRIES = 12
-"""Of a request that is answered with 503, under the same key."""
-FAULTS: Final[dict[str, Any]] = {
-    "webhooks": {"drop": 0.3, "duplicate": 1.0, "reorder": 1.0, "delay_s": 0.2},
-    "stripe": {"error_rate": 0.05, "status": 500, "lost_answer_rate": 0.05},
-}
-TRIAL, A_MONTH = timedelta(days=15), timedelta(days=32)
-JUST_CHARGED = timedelta(minutes=70)
-"""After a period's end: the bill is paid, and the workflow would ask for it by itself two hours later."""
-ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Auckland", "Asia/Kolkata")
+SUBSCRIPTIONS = 500
 
 
-@dataclass
-class Storm:
-    """What is known of all lives when the storm is over."""
-
-    lives: list[Life] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-    """Lives that could not be lived to their end, with the reason."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What was found when the storm was over, before reconciliation and after it."""
-
-    storm: Storm
-    before: dict[str, list[str]]
-    after: dict[str, list[str]]
-    reconciled: Reconciled
-    accounts: list[Accounts]
-    weathered: float
-
-
-async def measure() -> str:
+async def measure(number: int = SUBSCRIPTIONS) -> str:
     """Live the lives through the storm and print a table of what came of them."""
     logging.disable(logging.WARNING)  # a storm's warnings are its purpose
     with tempfile.TemporaryDirectory() as folder:
@@ -68,110 +24,10 @@ async def measure() -> str:
             Product(stack.addresses) as product,
             Inspector.of(stack, Path(folder)) as inspector,
         ):
-            began = time.monotonic()
-            await product.faults(**FAULTS)
-            storm = await _live(stack, product)
-            await product.faults()
-            weathered = time.monotonic() - began
-            before = await _wrong(inspector, storm.lives)
-            reconciled = await run_now(stack.client, fix=True)
-            after = await _wrong(inspector, storm.lives)
-            accounts = [await inspector.accounts(life) for life in storm.lives]
-            seen = Seen(storm, before, after, reconciled, accounts, weathered)
-            return _report(stack, seen)
+            return _report(stack, number, await weathered(stack, product, inspector, number))
 
 
-async def _live(stack: Stack, product: Product) -> Storm:
-    storm, turns = Storm(), asyncio.Semaphore(AT_ONCE)
-
-    async def live(number: int) -> None:
-        async with turns:
-            try:
-                storm.lives.append(await _one(stack, product, number))
-            except Exception as error:  # noqa: BLE001 - told in the table
-                storm.broken.append(f"storm-{number}: {type(error).__name__}: {error}")
-
-    await asyncio.gather(*(live(number) for number in range(SUBSCRIPTIONS)))
-    return storm
-
-
-async def _one(stack: Stack, product: Product, number: int) -> Life:
-    """A trial, its conversion, a month with something special, and a renewal of which nobody was told in time."""
-    external_id = f"storm-{number}"
-    signing_up: dict[str, Any] = {
-        "customer": {"timezone": ZONES[number % len(ZONES)]},
-        "payment_method": "pm_card_visa",
-    }
-    made = await _again(lambda key: product.sign_up(external_id, key=key, **signing_up))
-    life = Life(product, external_id, made)
-    await life.live(TRIAL)
-    await SPECIALS[number % len(SPECIALS)](life)
-    await life.live(A_MONTH)
-    boundary = stack.simulator.next_boundary(external_id)
-    if boundary is not None:
-        await life.live(boundary - life.now + JUST_CHARGED)
-    return life
-
-
-async def _again(ask: Callable[[str], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
-    """Ask under one key until there is an answer, as a careful product does."""
-    key = uuid4().hex
-    for _ in range(TRIES):
-        try:
-            return await ask(key)
-        except RefusedError as error:
-            if error.status != 503:
-                raise
-            await asyncio.sleep(1)
-    raise RuntimeError("no answer came")
-
-
-async def _command(life: Life, name: str, **body: Any) -> None:
-    await _again(lambda key: life.product.command(life.id, name, key=key, **body))
-
-
-async def _nothing(_life: Life) -> None:
-    """A month like any other."""
-
-
-async def _declined(life: Life) -> None:
-    """The next renewal is declined once, and goes through when the ladder tries again."""
-    await life.product.card_answers(life.external_id, "insufficient_funds", "ok")
-
-
-async def _upgraded(life: Life) -> None:
-    await _command(life, "change-plan", plan="professional")
-
-
-async def _downgraded(life: Life) -> None:
-    await _command(life, "change-plan", plan="professional")
-    await _command(life, "change-plan", plan="starter", when="period_end")
-
-
-async def _undecided(life: Life) -> None:
-    await _command(life, "cancel", at="period_end")
-    await _command(life, "uncancel")
-
-
-async def _new_card(life: Life) -> None:
-    await _command(life, "payment-method", payment_method="pm_card_mastercard")
-
-
-SPECIALS = (_nothing, _declined, _upgraded, _downgraded, _undecided, _new_card, _nothing)
-
-
-async def _wrong(inspector: Inspector, lives: list[Life]) -> dict[str, list[str]]:
-    """What is wrong with each life of which something is."""
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def look(life: Life) -> tuple[str, list[str]]:
-        async with turns:
-            return life.external_id, await inspector.faults(life)
-
-    return {who: wrong for who, wrong in await asyncio.gather(*(look(life) for life in lives)) if wrong}
-
-
-def _report(stack: Stack, seen: Seen) -> str:
+def _report(stack: Stack, number: int, seen: Seen) -> str:
     calls = Counter(status for _, _, _, status in stack.simulator.call_log())
     events = stack.simulator.delivery_counts()
     letters = [message["message_id"] for message in stack.mailbox.messages()]
@@ -179,8 +35,8 @@ def _report(stack: Stack, seen: Seen) -> str:
     paid = sum(len(account.paid) for account in seen.accounts)
     twice = [line for wrong in seen.after.values() for line in wrong if "paid for until" in line]
     rows = (
-        ("subscriptions", f"{SUBSCRIPTIONS}, of which {len(seen.storm.broken)} could not be lived to the end"),
-        ("lived", f"in {seen.weathered / 60:.1f} min, {AT_ONCE} side by side"),
+        ("subscriptions", f"{number}, of which {len(seen.storm.broken)} could not be lived to the end"),
+        ("lived", f"in {seen.seconds / 60:.1f} min, {AT_ONCE} side by side"),
         ("webhooks", f"{events['delivered']} delivered, each twice, shuffled and late; {events['dropped']} dropped"),
         ("calls to Stripe", f"{sum(calls.values())}"),
         ("    failed before commit", f"{calls[500]}"),

@@ -9,6 +9,7 @@ from uuid import uuid4
 from sqlalchemy import text
 
 from api import lifecycle
+from domain.errors import GatewayUnavailable
 from domain.names import DEFAULT_TENANT
 from domain.payments import Wallet
 from domain.plans import Interval, Selection
@@ -20,6 +21,7 @@ from storage.records import PostgresRecords
 from workflows.messages import Life
 
 AT_ONCE = 20
+TRIES = 5
 
 OpenWallet = Callable[[Contact], Awaitable[Wallet]]
 
@@ -78,8 +80,17 @@ async def _signed_up(stack: Stack, open_wallet: OpenWallet, name: str, ends_at: 
     await PostgresRecords(stack.engine).remember_wallet(customer, wallet.customer_ref)
     selection = parts.catalog.select("starter", Interval.MONTH, 1, {})
     subscription = _on_trial(subscription_id, customer, selection, wallet, ends_at)
-    await lifecycle.sign_up(stack.client, Life(subscription, parts.policy, None, "crowd", name))
-    return subscription_id
+    life = Life(subscription, parts.policy, None, "crowd", name)
+    for _ in range(TRIES):
+        try:
+            await lifecycle.sign_up(stack.client, life)
+        except GatewayUnavailable as error:
+            # A machine with too much to do; a repeat finds the same sign-up.
+            unanswered = error
+            await asyncio.sleep(1)
+        else:
+            return subscription_id
+    raise unanswered
 
 
 def _on_trial(

@@ -29,6 +29,8 @@ PURE_PACKAGES = ("activities", "domain")
 """Deterministic on import, so the workflow sandbox need not load them anew for every run."""
 
 MAILS_A_SECOND = 50.0
+WORKFLOW_TASKS_AT_ONCE = 16
+"""By one worker. What waits, waits in Temporal, by urgency; begun all at once, each would take longer than it may."""
 FINISH_WITHIN = timedelta(seconds=50)
 """Longer than any activity may take, so that no charge is cut off in the middle."""
 
@@ -80,6 +82,7 @@ def build_workers(
             ],
             workflow_runner=workflow_runner(),
             max_cached_workflows=max_cached_workflows,
+            max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
             graceful_shutdown_timeout=finish_within,
         ),
         Worker(

@@ -1,0 +1,21 @@
+"""A small storm; `python -m bench storm` sends a large one."""
+
+import pytest
+
+from sandbox.product import Product
+from sandbox.stack import Stack
+from tests.chaos.invariants import Inspector
+from tests.chaos.storm import weathered
+
+LIVES = 14
+"""Each month that is special to some, twice."""
+
+
+@pytest.mark.usefixtures("healed")
+async def test_after_a_storm_and_one_reconciliation_all_is_paid_once_and_told_once(
+    stack: Stack, product: Product, inspector: Inspector
+) -> None:
+    seen = await weathered(stack, product, inspector, LIVES)
+
+    assert not seen.storm.broken
+    assert seen.after == {}
