@@ -84,29 +84,32 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
         return self._course.steps_taken >= STEPS_PER_RUN or workflow.info().is_continue_as_new_suggested()
 
     async def _be_born(self, life: Life) -> None:
-        """Sign up: the card first, so that a refused one leaves nothing behind; then the first step is written."""
+        """Take the first step, or leave nothing behind."""
         cause = Cause(CauseKind.COMMAND, life.sign_up_key, life.signed_up_by)
         try:
             if life.adopted:
                 await adopting.adopt(self._course, cause)
-                self._is_born = True
-                return
-            if life.payment_method is not None:
-                wallet = await hands.put_card(self._now, life.payment_method, f"{self._now.id}/sign-up")
-                self._course.subscription = replace(self._now, customer_ref=wallet.customer_ref, card=wallet.card)
-            ends_at = self._now.trial_ends_at
-            if ends_at is None:
-                await self._start_paid(cause)
             else:
-                reminders = await hands.anchor_reminders(self._now.customer, ends_at, life.policy.trial)
-                self._course.subscription = replace(self._now, reminders=reminders)
-                another = life.allow_another_trial
-                step = trial.started(self._now, life.policy, workflow.now(), cause, another_allowed=another)
-                await self._course.commit(step)
+                await self._sign_up(life, cause)
         except STEP_FAILED as error:
             await self._leave_nothing_behind(cause)
             self._refusal = refusal(error) or ApplicationError(str(error), type="sign_up_failed", non_retryable=True)
         self._is_born = True
+
+    async def _sign_up(self, life: Life, cause: Cause) -> None:
+        """The card first, so that a refused one leaves nothing behind; then the first step is written."""
+        if life.payment_method is not None:
+            wallet = await hands.put_card(self._now, life.payment_method, f"{self._now.id}/sign-up")
+            self._course.subscription = replace(self._now, customer_ref=wallet.customer_ref, card=wallet.card)
+        ends_at = self._now.trial_ends_at
+        if ends_at is None:
+            await self._start_paid(cause)
+            return
+        reminders = await hands.anchor_reminders(self._now.customer, ends_at, life.policy.trial)
+        self._course.subscription = replace(self._now, reminders=reminders)
+        another = life.allow_another_trial
+        step = trial.started(self._now, life.policy, workflow.now(), cause, another_allowed=another)
+        await self._course.commit(step)
 
     async def _leave_nothing_behind(self, cause: Cause) -> None:
         """Undo a sign-up that was refused: what is written down already ends, else the customer is forgotten."""
