@@ -17,8 +17,10 @@ _WHO = text(
     " where cast(subscriptions.id as text) = lower(:subscription)"
 )
 _UNHANDLED = text(
-    "select count(*) from webhook_inbox join customers using (customer_ref)"
-    " where customers.external_id = :customer and webhook_inbox.handled_at is null"
+    "select count(*) from webhook_inbox left join customers using (customer_ref) where webhook_inbox.handled_at is null"
+    # Whose a dispute is, only its delivery finds out: wait for it, but not for ever if it is nobody's.
+    " and (customers.external_id = :customer"
+    " or webhook_inbox.customer_ref = '' and webhook_inbox.received_at > now() - interval '5 seconds')"
 )
 _IS_CUSTOMER = text("select exists (select from customers where external_id = :customer)")
 _UNSENT = text("select count(*) from mails where subscription = :subscription and status = 'queued'")

@@ -163,3 +163,13 @@ async def test_without_its_database_a_webhook_is_not_acknowledged(cut_off: httpx
     )
 
     problem_of(answer, 503, "database_unavailable")
+
+
+async def test_without_its_database_the_provider_is_asked_to_send_its_message_again(cut_off: httpx.AsyncClient) -> None:
+    body = json.dumps(an_event()).encode()
+
+    answer = await cut_off.post(
+        "/webhooks/stripe", content=body, headers={"Stripe-Signature": signed(body, "whsec_known")}
+    )
+
+    problem_of(answer, 503, "database_unavailable")

@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ import httpx
 import pytest
 import structlog
 from sqlalchemy import text
+from temporalio.client import Client
 
 from api.app import create_app
 from api.parts import Parts
@@ -21,6 +23,7 @@ from configuration.policy_file import load_policy
 from domain.names import LIFECYCLE_QUEUE
 from gateways.stripe import StripePayments
 from gateways.stripe_events import StripeEvents
+from sandbox.processes import free_port
 from sandbox.serving import serve
 from sandbox.stack import Stack
 from tests.harness.callers import Caller, problem_of, written
@@ -264,11 +267,36 @@ async def test_a_dispute_is_delivered_later_when_the_provider_does_not_tell_whos
     assert await dealt_with(stack, event["id"]) == f"delivered to subscription {made['id']}"
 
 
+async def test_without_temporal_an_event_is_acknowledged_and_delivered_later(
+    stack: Stack, admin: Caller, looked_up: StripePayments, name: str
+) -> None:
+    made = await admin.signed_up(name, payment_method="pm_card_visa")
+    [customer] = stack.simulator._known(name)
+    event = an_event("payment_method.automatically_updated", customer)
+    body = json.dumps(event).encode()
+    nowhere = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
+
+    async with an_api(stack, looked_up, nowhere) as api:
+        answer = await api.post(PATH, content=body, headers={"Stripe-Signature": signed(body, "whsec_new")})
+        assert answer.status_code == 200
+    # The API has stopped, and with it whoever tried to deliver.
+    assert await kept(stack, event["id"]) == [None]
+
+    await stack.client.execute_workflow(SweepWebhooksWorkflow.run, id=f"sweep-for-{name}", task_queue=LIFECYCLE_QUEUE)
+    assert await kept(stack, event["id"]) == [f"delivered to subscription {made['id']}"]
+
+
 @pytest.fixture(scope="module")
 async def rotating(stack: Stack, looked_up: StripePayments) -> AsyncIterator[httpx.AsyncClient]:
     """An API that takes two secrets, as while one is being replaced."""
+    async with an_api(stack, looked_up, stack.client) as http:
+        yield http
+
+
+@asynccontextmanager
+async def an_api(stack: Stack, looked_up: StripePayments, client: Client) -> AsyncIterator[httpx.AsyncClient]:
     parts = Parts(
-        client=stack.client,
+        client=client,
         engine=stack.engine,
         catalog=load_catalog(CATALOG),
         policy=load_policy(POLICY),

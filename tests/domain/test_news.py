@@ -6,6 +6,7 @@ from domain.lifecycle import Status
 from domain.news import Hint, News, is_worth_a_look
 from tests.builders import (
     MASTERCARD,
+    VISA,
     a_paid_subscription,
     a_past_due_subscription,
     in_status,
@@ -20,6 +21,9 @@ from tests.builders import (
         (Hint("evt", News.AGREEMENT_ENDED, "sub_1"), True),
         (Hint("evt", News.AGREEMENT_ENDED, "sub_9"), False),
         (Hint("evt", News.CARD_CHANGED, MASTERCARD.ref), True),
+        (Hint("evt", News.CARD_CHOSEN, MASTERCARD.ref), True),
+        (Hint("evt", News.CARD_CHOSEN, VISA.ref), False),
+        (Hint("evt", News.CARD_CHOSEN, "cus_1"), True),
         (Hint("evt", News.BILL_FAILED, "in_7"), True),
     ],
 )
