@@ -40,7 +40,7 @@ class Person:
 
     async def act(self) -> None:
         began, key = time.monotonic(), str(uuid4())
-        while not await self._is_done(key):
+        while not await self._is_done(key):  # noqa: ASYNC110 - only the API knows
             await asyncio.sleep(1)
         self.took.append(time.monotonic() - began)
 
@@ -53,8 +53,8 @@ class Person:
             return False
         return True
 
-    async def act_every_second(self) -> None:
-        while True:
+    async def act_every_second(self, is_over: asyncio.Event) -> None:
+        while not is_over.is_set():
             await asyncio.gather(self.act(), asyncio.sleep(1))
 
 
@@ -117,14 +117,15 @@ async def _drained(stack: Stack, crowd: Crowd, person: Person) -> Drained:
     stack.simulator.set_faults(stripe={"rate_limit": LIMITS})
     await asyncio.sleep((crowd.ends_at - datetime.now(UTC)).total_seconds())
     began = time.monotonic()
-    acting = asyncio.create_task(person.act_every_second())
+    is_over = asyncio.Event()
+    acting = asyncio.create_task(person.act_every_second(is_over))
     while (await crowd.statuses()).get("active") != len(crowd.ids):
         if acting.done():
             acting.result()
         await asyncio.sleep(0.25)
     seconds = time.monotonic() - began
-    acting.cancel()
-    await asyncio.gather(acting, return_exceptions=True)
+    is_over.set()
+    await acting
     calls = Counter(status for *_, status in stack.simulator.call_log()[before:])
     bills = await crowd.paid_bills()
     return Drained(len(crowd.ids), seconds, calls, Counter(bills.get(each, 0) for each in crowd.ids))
