@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, delete, func, or_, select, update
+from sqlalchemy import Row, Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -54,9 +54,11 @@ class Reconciliations:
     async def related(self, ids: Sequence[str], customer_refs: Sequence[str]) -> Sequence[Projection]:
         """Subscriptions of these ids or of these customers at the provider, the live ones first."""
         known = [UUID(each) for each in ids if _is_uuid(each)]
-        mine = or_(subscriptions.c.id.in_(known), customers.c.customer_ref.in_(customer_refs))
-        live_first = _select().where(mine).order_by(subscriptions.c.status == Status.CANCELED.value)
-        return await self._projections(live_first)
+        # Two queries: each has an index, both in one would read every row there is.
+        by_id = await self._projections(_select().where(subscriptions.c.id.in_(known)))
+        by_customer = await self._projections(_select().where(customers.c.customer_ref.in_(customer_refs)))
+        found = {each.subscription.id: each for each in (*by_id, *by_customer)}
+        return sorted(found.values(), key=lambda each: each.subscription.is_over)
 
     async def one(self, subscription: str) -> Projection | None:
         found = await self._projections(_select().where(subscriptions.c.id == UUID(subscription)))

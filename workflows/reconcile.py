@@ -35,7 +35,8 @@ class _Options(TypedDict):
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2))
 COMPARING: _Options = {
     "task_queue": PAYMENTS_QUEUE,
-    "start_to_close_timeout": timedelta(minutes=3),
+    # A page on which many workflows do not answer takes minutes.
+    "start_to_close_timeout": timedelta(minutes=10),
     # Then the next hour's run begins anew.
     "schedule_to_close_timeout": timedelta(minutes=45),
     "retry_policy": PATIENT,
