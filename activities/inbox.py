@@ -1,5 +1,6 @@
-"""Sweeping the webhook inbox: the activity on the records queue."""
+"""The webhook inbox: what waits there is delivered, what never came is fetched."""
 
+from datetime import timedelta
 from typing import Protocol
 
 from temporalio import activity
@@ -8,6 +9,8 @@ from activities.failures import as_temporal_failures
 
 WORK_FOR = 90.0
 """Seconds; what is left then is the next sweep's."""
+MADE_UP_FOR = timedelta(days=3)
+"""So long the provider tries to tell; what got through by then is of no matter here."""
 
 
 class Sweeper(Protocol):
@@ -22,14 +25,33 @@ class Sweeper(Protocol):
         ...
 
 
-class InboxActivities:
-    """The inbox's activity; one per worker."""
+class Fetcher(Protocol):
+    """What fetches the provider's messages that did not get through."""
 
-    def __init__(self, sweeper: Sweeper) -> None:
+    async def of_last(self, time: timedelta) -> int:
+        """Keep and deliver those of late; returns how many had never reached us.
+
+        Raises:
+            GatewayUnavailable: the provider, or the database, does not answer; what was fetched is kept.
+        """
+        ...
+
+
+class InboxActivities:
+    """The inbox's activities; one per worker."""
+
+    def __init__(self, sweeper: Sweeper, fetcher: Fetcher) -> None:
         self._sweeper = sweeper
+        self._fetcher = fetcher
 
     @activity.defn(name="sweep_webhooks")
     async def sweep(self) -> int:
         """How many waiting messages were delivered. Idempotent: a workflow hears each message once, by its event id."""
         with as_temporal_failures():
             return await self._sweeper.sweep(WORK_FOR)
+
+    @activity.defn(name="fetch_unheard_webhooks")
+    async def fetch_unheard(self) -> int:
+        """How many messages of the provider had never reached us. Idempotent: each message is kept once."""
+        with as_temporal_failures():
+            return await self._fetcher.of_last(MADE_UP_FOR)

@@ -11,11 +11,14 @@ from gateways.stripe_cards import StripeCards
 from gateways.stripe_changes import StripeChanges
 from gateways.stripe_errors import translated
 from gateways.stripe_handover import StripeHandover
+from gateways.stripe_history import StripeHistory
 from gateways.stripe_money import StripeMoney
 
 
-class StripePayments(StripeCards, StripeMoney, StripeChanges, StripeBelongings, StripeAgreements, StripeHandover):
-    """The ports `Payments`, `Agreements` and `Handover` on Stripe (docs/stripe.md tells how to set it up)."""
+class StripePayments(
+    StripeCards, StripeMoney, StripeChanges, StripeBelongings, StripeAgreements, StripeHandover, StripeHistory
+):
+    """All ports of the provider but its events, on Stripe (docs/stripe.md tells how to set it up)."""
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:
         if not agreement_ref:

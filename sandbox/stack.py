@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
-from activities.inbox import InboxActivities
 from api.app import create_app
 from api.parts import Parts as ApiParts
 from configuration.catalog_file import load_catalog
@@ -38,21 +37,16 @@ from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller, Watch, nobody_watches
-from storage.addresses import PostgresAddresses
 from storage.engine import create_engine_from_url
-from storage.inbox import Inbox
 from storage.keys import ApiKeys, Role
 from storage.mails import PostgresMails
 from storage.migrating import upgrade
 from storage.records import PostgresRecords
-from storage.subscriptions import Subscriptions
 from worker.build import Parts as WorkerParts
 from worker.build import at_work, build_workers
+from worker.messages import inbox_activities
 from worker.reconciling import reconciling
 from worker.registry import KINDS
-from workflows.afterwards import Afterwards
-from workflows.delivery import Delivery
-from workflows.post import TemporalPost
 from workflows.schedules import ensure_schedules
 
 FINISH_WITHIN = timedelta(seconds=3)
@@ -238,22 +232,12 @@ def _worker_parts(
         MAIL_FROM,
         lambda subscription: pay_url(api_url, subscription, secrets.secret_key),
     )
-    records, subscriptions = PostgresRecords(ground.engine), Subscriptions(ground.engine)
-    afterwards = Afterwards(payments.reversal, subscriptions, records, TemporalPost(ground.client))
     return WorkerParts(
-        records=records,
+        records=PostgresRecords(ground.engine),
         mails=PostgresMails(ground.engine),
         payments=payments,
         mailer=delivery,
-        inbox=InboxActivities(
-            Delivery(
-                ground.client,
-                Inbox(ground.engine),
-                PostgresAddresses(ground.engine),
-                payments.belonging,
-                afterwards,
-            )
-        ),
+        inbox=inbox_activities(payments, ground.client, ground.engine),
         # A life that is restored has a clock of its own, like all others; nothing is in flight for long here.
         reconciling=reconciling(ground.client, ground.engine, payments, policy, starter=starter, between_looks=0.2),
     )

@@ -69,6 +69,8 @@ customers = Table(
     _made_at(),
     UniqueConstraint("tenant", "external_id"),
     UniqueConstraint("tenant", "customer_ref"),
+    # Messages of the provider name a customer of theirs, and no tenant.
+    Index("ix_customers_customer_ref", "customer_ref"),
 )
 
 subscriptions = Table(

@@ -106,6 +106,7 @@ def build_workers(
                 parts.reconciling.compare_subscriptions,
                 parts.reconciling.compare_mails,
                 parts.reconciling.heal_subscription,
+                parts.inbox.fetch_unheard,
             ],
             max_concurrent_activities=50,
             graceful_shutdown_timeout=finish_within,

@@ -21,11 +21,6 @@ TRIES = 3
 """Of writing it down, while others write about the same subscription."""
 
 
-def gone(subscription: str) -> Verdict:
-    """Of a message to a subscription that goes on in the database but has no workflow."""
-    return Verdict(Disposition.SET_ASIDE, f"set aside: the workflow of subscription {subscription} is gone")
-
-
 class Past(Protocol):
     """What is known of subscriptions that are over."""
 
@@ -45,15 +40,15 @@ class Afterwards:
         self._records = records
         self._post = post
 
-    async def note(self, subscription: str, hint: Hint) -> Verdict:
-        """Write down what *hint* points to; returns what came of it.
+    async def note(self, subscription: str, hint: Hint) -> Verdict | None:
+        """Write down what *hint* points to; returns what came of it, None when the subscription is not over.
 
         Raises:
             GatewayUnavailable: the provider did not answer, or it could not be written down; to be tried again.
         """
         if hint.news not in MONEY_WENT_BACK:
             if await self._past.ended(subscription) is None:
-                return gone(subscription)
+                return None
             return Verdict(Disposition.PASSED_OVER, f"passed over: subscription {subscription} is over")
         try:
             reversal = await self._reversal(hint)
@@ -63,7 +58,7 @@ class Afterwards:
         for _ in range(TRIES):
             found = await self._past.ended(subscription)
             if found is None:
-                return gone(subscription)
+                return None
             ended, last = found
             # Never before what has happened already: in the sandbox a life's clock is ahead of ours.
             now = max(datetime.now(UTC), last)

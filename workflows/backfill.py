@@ -58,9 +58,9 @@ class Backfill:
         self._inbox = inbox
         self._delivery = delivery
 
-    async def of_last(self, time: timedelta) -> Backfilled:
-        """Make up for what did not get through of late; `since` tells more."""
-        return await self.since(datetime.now(UTC) - time)
+    async def of_last(self, time: timedelta) -> int:
+        """Make up for what did not get through of late; `since` tells more, this only how many were new."""
+        return (await self.since(datetime.now(UTC) - time)).new
 
     async def since(self, moment: datetime, *, every: bool = False, dry_run: bool = False) -> Backfilled:
         """Keep and deliver, oldest first, what did not get through since *moment*.

@@ -32,6 +32,9 @@ SWEPT_TOGETHER = 200
 FAILURES_BORNE = 5
 """Of Temporal, or of the provider, in one batch, before the rest that needs it is left for later."""
 
+LOST_FOR = timedelta(days=3)
+"""So long a message waits for a subscription whose workflow was lost, and may be restored."""
+
 BEYOND_HELP_AFTER = timedelta(hours=1)
 """Then a message that we fail to deliver through a fault of ours is set aside, so that the fault is seen."""
 
@@ -99,7 +102,7 @@ class Delivery:
             elif to is not None:
                 batch.verdicts[message.event.id] = to
         await asyncio.gather(*(self._tell(subscription, events, batch) for subscription, events in told.items()))
-        self._give_up_on_the_hopeless(messages, batch)
+        self._give_up_on_the_hopeless(messages, routes, batch)
         await self._inbox.mark_handled(batch.verdicts, anew=anew)
         left = [each for each in messages if each.event.id not in batch.verdicts]
         return Delivered(batch.verdicts, left, batch.failures, messages[-1])
@@ -175,9 +178,12 @@ class Delivery:
                 assert event.news is not None  # noqa: S101 - else it would have no address
                 with batch.noting(event):
                     hint = Hint(event.id, event.news, event.object_id)
-                    batch.verdicts[event.id] = await self._signal(subscription, hint)
+                    verdict = await self._signal(subscription, hint)
+                    if verdict is not None:
+                        batch.verdicts[event.id] = verdict
 
-    async def _signal(self, subscription: str, hint: Hint) -> Verdict:
+    async def _signal(self, subscription: str, hint: Hint) -> Verdict | None:
+        """What came of telling it; None when its workflow was lost."""
         handle = self._client.get_workflow_handle(subscription_workflow_id(subscription))
         try:
             async with asyncio.timeout(SIGNAL_WITHIN):
@@ -192,15 +198,21 @@ class Delivery:
             raise GatewayUnavailable(f"Temporal is out of reach: {error}", code="temporal_unavailable") from error
         return Verdict(Disposition.DELIVERED, f"delivered to subscription {subscription}")
 
-    async def _after_the_end(self, subscription: str, hint: Hint) -> Verdict:
+    async def _after_the_end(self, subscription: str, hint: Hint) -> Verdict | None:
         if self._afterwards is None:
             return Verdict(Disposition.PASSED_OVER, f"passed over: subscription {subscription} is over")
         return await self._afterwards.note(subscription, hint)
 
-    def _give_up_on_the_hopeless(self, messages: Sequence[KeptEvent], batch: Batch) -> None:
+    def _give_up_on_the_hopeless(
+        self, messages: Sequence[KeptEvent], routes: Mapping[str, Route], batch: Batch
+    ) -> None:
         for message in messages:
-            failure = batch.failures.get(message.event.id)
-            is_old = datetime.now(UTC) - message.received_at >= BEYOND_HELP_AFTER
-            if failure is not None and not isinstance(failure, GatewayUnavailable) and is_old:
+            reference, age = message.event.id, datetime.now(UTC) - message.received_at
+            failure, to = batch.failures.get(reference), routes.get(reference)
+            if failure is not None and not isinstance(failure, GatewayUnavailable) and age >= BEYOND_HELP_AFTER:
                 words = f"set aside: it cannot be delivered, through a fault of ours ({type(failure).__name__})"
-                batch.verdicts[message.event.id] = Verdict(Disposition.SET_ASIDE, words)
+                batch.verdicts[reference] = Verdict(Disposition.SET_ASIDE, words)
+            is_untold = failure is None and reference not in batch.verdicts
+            if isinstance(to, str) and is_untold and age >= LOST_FOR:
+                words = f"set aside: the workflow of subscription {to} is gone"
+                batch.verdicts[reference] = Verdict(Disposition.SET_ASIDE, words)

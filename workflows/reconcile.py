@@ -12,6 +12,7 @@ from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.inbox import InboxActivities
     from activities.reconciling import HealRequest, NoteRequest, Page, PageRequest, ReconcileActivities
     from domain.comparing import Found
     from domain.names import PAYMENTS_QUEUE, RECORDS_QUEUE
@@ -46,6 +47,7 @@ HEALING: _Options = COMPARING | {
     "start_to_close_timeout": timedelta(seconds=45),
     "schedule_to_close_timeout": timedelta(minutes=3),
 }
+SWEEPING: _Options = COMPARING | {"task_queue": RECORDS_QUEUE}
 NOTING: _Options = COMPARING | {"task_queue": RECORDS_QUEUE, "start_to_close_timeout": timedelta(seconds=30)}
 
 
@@ -55,6 +57,8 @@ class Stage(StrEnum):
     AGREEMENTS = "agreements"
     SUBSCRIPTIONS = "subscriptions"
     MAILS = "mails"
+    MESSAGES = "messages"
+    """Of the provider: those that waited for a workflow that was lost, and those that never came."""
     DONE = "done"
 
 
@@ -68,6 +72,8 @@ class Tally:
     """Compared with their workflows."""
     not_ours: int = 0
     under_way: int = 0
+    unheard: int = 0
+    """Messages of the provider that had never come."""
     found: dict[str, dict[str, int]] = field(default_factory=dict)
     """How many of each kind came to each outcome."""
 
@@ -81,6 +87,7 @@ class Tally:
             self.subscriptions + (page.compared if stage is Stage.SUBSCRIPTIONS else 0),
             self.not_ours + page.not_ours,
             self.under_way + page.under_way,
+            self.unheard,
             counts,
         )
 
@@ -91,7 +98,9 @@ class Tally:
         """One line for an operator."""
         counts = ", ".join(f"{self.count(outcome)} {outcome}" for outcome in Outcome)
         compared = f"{self.agreements} agreements and {self.subscriptions} subscriptions compared"
-        return f"{compared}: {counts}; {self.under_way} under way, {self.not_ours} agreements are not ours"
+        others = f"{self.under_way} under way, {self.not_ours} agreements are not ours"
+        fetched = f", {self.unheard} messages fetched that never came" if self.unheard else ""
+        return f"{compared}: {counts}; {others}{fetched}"
 
 
 @dataclass(frozen=True)
@@ -130,7 +139,10 @@ class ReconcileWorkflow:
         while self._stands.stage is not Stage.DONE:
             if pages >= PAGES_PER_RUN or workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(self._stands)
-            await self._look_through_a_page()
+            if self._stands.stage is Stage.MESSAGES:
+                await self._hear_what_was_missed()
+            else:
+                await self._look_through_a_page()
             pages += 1
             self._show()
         await workflow.execute_activity_method(
@@ -167,6 +179,20 @@ class ReconcileWorkflow:
             cursor=page.next_cursor,
             tally=stands.tally.after(page, stands.stage, found),
         )
+
+    async def _hear_what_was_missed(self) -> None:
+        """Last of all: what differs has its name by now, and only a message tells of a refund or of a card given."""
+        stands, tally = self._stands, self._stands.tally
+        if stands.heals:
+            if stands.restored:
+                await workflow.execute_activity_method(
+                    InboxActivities.sweep, **SWEEPING, summary="Deliver what waited for lost workflows"
+                )
+            unheard = await workflow.execute_activity_method(
+                InboxActivities.fetch_unheard, **COMPARING, summary="Fetch messages that never came"
+            )
+            tally = replace(tally, unheard=unheard)
+        self._stands = replace(stands, stage=Stage.DONE, tally=tally)
 
     async def _compare(self, stands: Reconciliation) -> Page:
         compare: dict[Stage, Callable[..., Any]] = {

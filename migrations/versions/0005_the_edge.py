@@ -39,6 +39,7 @@ def upgrade() -> None:
 
 
 def _know_agreements() -> None:
+    op.create_index("ix_customers_customer_ref", "customers", ["customer_ref"])
     # Worked out by the database, so that it is right whichever release has written the row.
     found = sa.Computed("coalesce(state ->> 'agreement_ref', '')", persisted=True)
     op.add_column("subscriptions", sa.Column("agreement_ref", sa.Text(), found, nullable=False))
@@ -80,3 +81,4 @@ def downgrade() -> None:
     op.drop_index("ix_subscriptions_agreement_ref", "subscriptions")
     op.drop_column("subscriptions", "seen_at_provider")
     op.drop_column("subscriptions", "agreement_ref")
+    op.drop_index("ix_customers_customer_ref", "customers")

@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import TLSConfig
 
-from activities.inbox import InboxActivities
 from api.parts import Parts as ApiParts
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
@@ -22,17 +21,12 @@ from gateways.stripe import StripePayments
 from gateways.stripe_events import Recipient, StripeEvents
 from gateways.stripe_http import connected
 from gateways.stripe_rates import steps_a_second
-from storage.addresses import PostgresAddresses
 from storage.engine import create_engine_from_url
-from storage.inbox import Inbox
 from storage.mails import PostgresMails
 from storage.records import PostgresRecords
-from storage.subscriptions import Subscriptions
 from worker.build import Parts as WorkerParts
+from worker.messages import inbox_activities
 from worker.reconciling import reconciling
-from workflows.afterwards import Afterwards
-from workflows.delivery import Delivery
-from workflows.post import TemporalPost
 
 
 def plain(secret: SecretStr | None) -> str | None:
@@ -120,13 +114,6 @@ async def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) 
         )
 
 
-def delivery_of(payments: StripePayments, client: Client, engine: AsyncEngine) -> Delivery:
-    """The way of the provider's messages to the subscriptions."""
-    subscriptions = Subscriptions(engine)
-    afterwards = Afterwards(payments.reversal, subscriptions, PostgresRecords(engine), TemporalPost(client))
-    return Delivery(client, Inbox(engine), PostgresAddresses(engine), payments.belonging, afterwards)
-
-
 @asynccontextmanager
 async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEngine) -> AsyncIterator[WorkerParts]:
     """What the workers work with, while the block runs.
@@ -141,7 +128,7 @@ async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEn
             mails=PostgresMails(engine),
             payments=payments,
             mailer=mail_delivery(settings),
-            inbox=InboxActivities(delivery_of(payments, client, engine)),
+            inbox=inbox_activities(payments, client, engine),
             reconciling=reconciling(client, engine, payments, policy),
         )
 

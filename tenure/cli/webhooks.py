@@ -8,17 +8,17 @@ from datetime import datetime
 from typing import Annotated
 
 from cyclopts import App, Parameter
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
 
 from configuration.settings import Process, load_settings
 from domain.errors import Malformed
 from gateways.stripe import StripePayments
-from gateways.stripe_history import StripeHistory
-from gateways.stripe_http import connected
 from storage.inbox import Chosen, Inbox, InboxRow
-from tenure.cli.connections import database, delivery_of, temporal
+from tenure.cli.connections import database, stripe_payments, temporal
 from tenure.cli.moments import moment
-from workflows.backfill import Backfill, Backfilled
-from workflows.delivery import Delivery
+from worker.messages import backfill_of, delivery_of
+from workflows.backfill import Backfilled
 
 SHOWN = 100
 TOGETHER = 100
@@ -123,8 +123,8 @@ def _moment(text: str | None, field: str) -> datetime | None:
 async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
     """How many could not be delivered."""
     found = dealt_with = 0
-    async with _at_hand() as (inbox, delivery, _):
-        last = None
+    async with _at_hand() as (payments, client, engine):
+        inbox, delivery, last = Inbox(engine), delivery_of(payments, client, engine), None
         while messages := await inbox.kept(chosen, limit=TOGETHER, after=last):
             found, last = found + len(messages), messages[-1]
             if not dry_run:
@@ -141,14 +141,13 @@ async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
 
 async def _backfill(since: str, *, every: bool, dry_run: bool) -> Backfilled:
     begin = moment(since, field="since")
-    async with _at_hand() as (inbox, delivery, history):
-        return await Backfill(history, inbox, delivery).since(begin, every=every, dry_run=dry_run)
+    async with _at_hand() as (payments, client, engine):
+        return await backfill_of(payments, client, engine).since(begin, every=every, dry_run=dry_run)
 
 
 @asynccontextmanager
-async def _at_hand() -> AsyncIterator[tuple[Inbox, Delivery, StripeHistory]]:
+async def _at_hand() -> AsyncIterator[tuple[StripePayments, Client, AsyncEngine]]:
     settings = load_settings(Process.WEBHOOKS)
     client = await temporal(settings)
-    key = settings.stripe_api_key.get_secret_value()
-    async with database(settings) as engine, connected(key, settings.stripe_api_base) as stripe:
-        yield Inbox(engine), delivery_of(StripePayments(stripe), client, engine), StripeHistory(stripe)
+    async with database(settings) as engine, stripe_payments(settings) as payments:
+        yield payments, client, engine

@@ -33,7 +33,7 @@ async def test_a_card_chosen_in_the_portal_is_the_card_on_file(begin: Begin, sta
     chosen = await provider.put_card(customer, "", "pm_card_mastercard", key=f"portal/{life.id}")
     await life.live(timedelta(minutes=1))
 
-    workflow = stack.client.get_workflow_handle_for(SubscriptionWorkflow.run, subscription_workflow_id(life.id))
+    workflow = stack.client.get_workflow_handle(subscription_workflow_id(life.id))
     assert (await workflow.query(SubscriptionWorkflow.current)).card == chosen
     assert [entry["cause"]["kind"] for entry in await life.past()][-1] == "webhook"
     await life.live_until_converted()
