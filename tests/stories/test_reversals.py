@@ -230,7 +230,8 @@ async def test_what_is_told_of_again_after_the_end_is_written_down_once(payer: L
     hints = [Hint(f"evt_again_{number}", News.REFUNDED, charge) for number in range(3)]
     said = await asyncio.gather(*(afterwards.note(payer.id, hint) for hint in hints))
 
-    assert {verdict.words for verdict in said if verdict} == {f"written down for subscription {payer.id}, which is over"}
+    words = {verdict.words for verdict in said if verdict is not None}
+    assert words == {f"written down for subscription {payer.id}, which is over"}
     assert (await payer.mails(), await payer.past()) == before
 
 

@@ -1,0 +1,68 @@
+"""What the provider told in vain is heard in the end."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from sandbox.stack import Stack
+from tests.harness.lives import A_MINUTE, Life
+from tests.stories.reconciliation.conftest import Reconciler
+from tests.stories.reconciliation.parts import terminate
+
+Begin = Callable[..., Awaitable[Life]]
+PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
+
+pytestmark = pytest.mark.usefixtures("healed")
+
+_WAITING = text(
+    "SELECT count(*) FROM webhook_inbox JOIN customers USING (customer_ref) "
+    "WHERE external_id = :customer AND handled_at IS NULL"
+)
+
+
+async def test_a_dispute_that_nobody_told_of_is_taken_note_of(begin: Begin, reconcile: Reconciler) -> None:
+    life = await begin(**PAID_START)
+    await life.live(A_MINUTE)
+    await life.product.faults(webhooks={"drop": True})
+    await life.product.dispute(life.external_id)
+    await life.live(A_MINUTE)
+    assert await life.status() == ("active", "full")
+    await life.product.faults()
+
+    assert await reconcile(fix=False) == Counter()
+    assert await life.status() == ("active", "full"), "listed only"
+    await reconcile()
+
+    await life.live(A_MINUTE)
+    assert (await life.kinds())["disputed"] == 1
+    assert (await life.stands())["access"] == "limited"
+
+
+async def test_a_card_given_while_the_workflow_was_lost_is_on_file_when_it_is_restored(
+    begin: Begin, reconcile: Reconciler, stack: Stack
+) -> None:
+    life = await begin()
+    session = await life.product.post("/v1/checkout-sessions", {"subscription": life.id})
+    await terminate(stack, life)
+    async with httpx.AsyncClient(timeout=30) as browser:
+        (await browser.post(session["url"], data={"payment_method": "pm_card_visa"})).raise_for_status()
+    async with asyncio.timeout(20):
+        # Kept, and nobody there to tell it to.
+        while not await _waiting(life, stack):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    assert await reconcile() == Counter({("workflow_missing", life.id, "healed"): 1})
+
+    await life.live(timedelta(days=15))
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=1)
+
+
+async def _waiting(life: Life, stack: Stack) -> int:
+    async with stack.engine.connect() as connection:
+        return int((await connection.execute(_WAITING, {"customer": life.external_id})).scalar_one())
