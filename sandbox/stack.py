@@ -30,6 +30,7 @@ from gateways.stripe_http import connected
 from sandbox.control import control_app
 from sandbox.lives import SubscriptionLife, is_customer
 from sandbox.mailbox import Mailbox
+from sandbox.own_account import open_portal, register_endpoint
 from sandbox.postgres import Postgres
 from sandbox.processes import free_port
 from sandbox.secrets import Secrets
@@ -50,6 +51,7 @@ from worker.registry import KINDS
 from workflows.schedules import ensure_schedules
 
 FINISH_WITHIN = timedelta(seconds=3)
+WEBHOOKS = "/webhooks/stripe"
 MAIL_FROM = "Tenure Sandbox <billing@sandbox.tenure.example>"
 
 
@@ -174,6 +176,8 @@ async def _build_on(
     await ApiKeys(ground.engine).ensure(secrets.admin_key, Role.ADMIN, "sandbox")
     stripe = await exits.enter_async_context(connected(secrets.stripe_key, ground.simulator.base_url))
     await push(stripe, catalog)
+    await open_portal(stripe)
+    await register_endpoint(stripe, f"{api_url}{WEBHOOKS}")
     # Stopped in the reverse order: no new requests first, then the workers finish, then Stripe falls silent.
     payments = StripePayments(stripe)
     parts = _worker_parts(ground, secrets, payments, api_url, policy, skipper.client)
@@ -187,7 +191,7 @@ async def _build_on(
     await reconciling_by_itself.pause(note="Paused in the sandbox, where each life has its own clock; Trigger works.")
     api_parts = _api_parts(skipper.client, ground.engine, secrets, payments, catalog, policy, api_url)
     await exits.enter_async_context(serve(create_app(api_parts), port=api_port))
-    ground.simulator.webhook_url = f"{api_url}/webhooks/stripe"
+    ground.simulator.webhook_url = f"{api_url}{WEBHOOKS}"
     await ground.simulator.start()
     exits.push_async_callback(ground.simulator.stop)
     traveller = Traveller(skipper, ground.simulator)

@@ -41,7 +41,7 @@ class Api:
         self._api_key = api_key
         self._faults = faults
         self._keys = IdempotencyKeys(world.store)
-        self._locks = Locks(world.store)
+        self._locks = Locks(world.store, world.clocks)
         self._rates = Rates()
         self._calls = all_calls()
         self.log: list[CallRecord] = []

@@ -44,7 +44,6 @@ def blank(subscription: Object, customer: Object, now: int) -> Object:
         "shipping_cost",
         "shipping_details",
         "statement_descriptor",
-        "test_clock",
         "webhooks_delivered_at",
     )
     return {
@@ -55,6 +54,7 @@ def blank(subscription: Object, customer: Object, now: int) -> Object:
         "account_country": "US",
         "account_name": "Sandbox",
         "attempted": False,
+        "test_clock": customer["test_clock"],
         "auto_advance": True,
         "automatic_tax": {
             "disabled_reason": None,

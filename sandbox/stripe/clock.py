@@ -1,14 +1,16 @@
-"""A clock for each customer, which can only be moved forward."""
+"""A clock for each customer, which can only be moved forward; on a test clock it stands until it is."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from sandbox.stripe.store import Store
+from sandbox.stripe.store import Object, Store
+
+TEST_CLOCK = "test_helpers.test_clock"
 
 
 class Clocks:
-    """Real time plus what each customer's clock is ahead of it.
+    """Real time plus what each customer's clock is ahead of it, or the time of the customer's test clock.
 
     A customer is named by the Stripe id or by `metadata.external_id`, which may be known before the Stripe
     customer is.
@@ -40,7 +42,33 @@ class Clocks:
         if customer is None:
             return real
         name = self.name(customer)
-        return self._stopped.get(name) or real + timedelta(seconds=self._ahead(name))
+        if name in self._stopped:
+            return self._stopped[name]
+        test_clock = self.test_clock_of(customer)
+        if test_clock is not None:
+            return datetime.fromtimestamp(test_clock["frozen_time"], UTC)
+        return real + timedelta(seconds=self._ahead(name))
+
+    def test_clock_of(self, customer: str) -> Object | None:
+        """The test clock of a Stripe customer, or of one behind a name."""
+        rows = self._store.ask(
+            "SELECT clock FROM standing LEFT JOIN external_ids USING (customer) WHERE customer = ? OR external_id = ?",
+            customer,
+            customer,
+        )
+        return self._store.get(rows[0][0], TEST_CLOCK) if rows else None
+
+    def standing_on(self, test_clock: str) -> list[str]:
+        """The Stripe customers whose time is this test clock's."""
+        return [row[0] for row in self._store.ask("SELECT customer FROM standing WHERE clock = ?", test_clock)]
+
+    def stand(self, customer: str, test_clock: str) -> None:
+        """From now on the Stripe customer's time is the test clock's."""
+        self._store.tell("INSERT INTO standing VALUES (?, ?)", customer, test_clock)
+
+    def release(self, test_clock: str) -> None:
+        """Nobody's time is this test clock's any more."""
+        self._store.tell("DELETE FROM standing WHERE clock = ?", test_clock)
 
     def _ahead(self, name: str) -> float:
         rows = self._store.ask("SELECT ahead FROM clocks WHERE customer = ?", name)

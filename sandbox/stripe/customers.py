@@ -4,6 +4,7 @@ import secrets
 from typing import Any
 
 from sandbox.stripe.events import changes, shown
+from sandbox.stripe.frozen_clocks import put_on
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.lists import page
 from sandbox.stripe.params import (
@@ -35,14 +36,16 @@ _FIELDS: dict[str, Any] = {
     "metadata": METADATA,
     "invoice_settings": Shape({"default_payment_method": Clearable(TEXT)}),
 }
-CREATE = Shape({**_FIELDS, "payment_method": TEXT})
+CREATE = Shape({**_FIELDS, "payment_method": TEXT, "test_clock": TEXT})
 UPDATE = Shape(_FIELDS)
-LIST = Shape({**PAGING, "email": TEXT, "created": RANGE})
+LIST = Shape({**PAGING, "email": TEXT, "test_clock": TEXT, "created": RANGE})
 
 
 def create(world: World, _ids: Params, params: Params) -> Object:
     customer = _blank(new_id("cus", 14))
     _introduce(world, customer["id"], params.get("metadata") or {})
+    if "test_clock" in params:
+        put_on(world, customer, params["test_clock"])
     customer["created"] = world.now(customer["id"])
     _apply(customer, params)
     world.store.save(customer)
@@ -112,7 +115,10 @@ def _set_default(world: World, customer: Object, reference: str) -> None:
 
 
 def retrieve(world: World, ids: Params, _params: Params) -> Object:
-    return world.named("customer", ids["customer"])
+    reference = ids["customer"]
+    if world.store.get(reference, "deleted_customer"):
+        return {"id": reference, "object": "customer", "deleted": True}
+    return world.named("customer", reference)
 
 
 def update(world: World, ids: Params, params: Params) -> Object:
@@ -133,7 +139,8 @@ def update(world: World, ids: Params, params: Params) -> Object:
 
 
 def list_all(world: World, _ids: Params, params: Params) -> Object:
-    found = world.store.find("customer")
+    # Who is on a test clock is shown only to those who ask for that clock.
+    found = [each for each in world.store.find("customer") if each["test_clock"] == params.get("test_clock")]
     if "email" in params:
         found = [each for each in found if each["email"] == params["email"]]
     return page(found, params, "/v1/customers")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.stripe.clock import Clocks
+from sandbox.stripe.clock import TEST_CLOCK, Clocks
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.store import Object, Store
 
@@ -13,7 +13,7 @@ THIN = "v2.core.event"
 API_VERSION = "2026-10-28.endive"
 
 
-PATHS = {"checkout.session": "checkout/sessions"}
+PATHS = {"checkout.session": "checkout/sessions", TEST_CLOCK: "test_helpers/test_clocks"}
 """Where objects are, if not under their name in the plural."""
 
 

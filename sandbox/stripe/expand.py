@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sandbox.stripe.clock import TEST_CLOCK
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.events import shown
 from sandbox.stripe.lists import list_of
@@ -24,6 +25,7 @@ KIND_OF = {
     "product": "product",
     "setup_intent": "setup_intent",
     "subscription": "subscription",
+    "test_clock": TEST_CLOCK,
     "default_source": "card",
     "pending_setup_intent": "setup_intent",
 }

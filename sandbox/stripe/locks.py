@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sandbox.stripe.clock import Clocks
 from sandbox.stripe.errors import StripeFailure
+from sandbox.stripe.frozen_clocks import refuse_if_advancing
 from sandbox.stripe.params import Params
 from sandbox.stripe.store import Store
 
@@ -11,8 +13,9 @@ from sandbox.stripe.store import Store
 class Locks:
     """The customers whose objects are being changed at the moment."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clocks: Clocks) -> None:
         self._store = store
+        self._clocks = clocks
         self._held: set[str] = set()
 
     @contextmanager
@@ -20,13 +23,14 @@ class Locks:
         """Keep all others from the call's customer while the block runs.
 
         Raises:
-            StripeFailure: 429 `lock_timeout`: another call holds it.
+            StripeFailure: 429 `lock_timeout`: another call holds it; 429 also while its test clock is being advanced.
 
         """
         customer = self._customer_of(ids, params)
         if customer is None:
             yield
             return
+        refuse_if_advancing(self._clocks.test_clock_of(customer))
         if customer in self._held:
             raise lock_timeout()
         self._held.add(customer)

@@ -14,18 +14,18 @@ from sandbox.stripe.world import World
 def show(world: World, session: Object, *, problem: str = "", status: int = 200) -> Response:
     customer = world.named("customer", session["customer"])
     told = f"<p>{escape(customer['email'] or '')}</p>"
-    told += _subscriptions(world, customer) + _cards(world, customer) + _invoices(world, customer)
+    told += _subscriptions(world, session) + _cards(world, session, customer) + _invoices(world, session)
     told += back(session["return_url"], "Return")
     return page("Your billing", told, problem=problem, status=status, wide=True)
 
 
-def _subscriptions(world: World, customer: Object) -> str:
-    rows = "".join(_subscription(world, each) for each in portal.running(world, customer["id"]))
+def _subscriptions(world: World, session: Object) -> str:
+    rows = "".join(_subscription(world, session, each) for each in portal.running(world, session["customer"]))
     told = f"<ul>{rows}</ul>" if rows else '<p class="quiet">Nothing is running.</p>'
     return f"<h2>Subscription</h2>{told}"
 
 
-def _subscription(world: World, subscription: Object) -> str:
+def _subscription(world: World, session: Object, subscription: Object) -> str:
     names = ", ".join(
         str(world.named("product", item["price"]["product"])["name"])
         + (f" × {item['quantity']}" if item["quantity"] > 1 else "")
@@ -35,16 +35,16 @@ def _subscription(world: World, subscription: Object) -> str:
     what = "ends on" if ends else "renews on"
     told = f'<span>{escape(names)} <span class="badge">{subscription["status"].replace("_", " ")}</span><br>'
     told += f'<span class="quiet">{what} {day(period_of(subscription)[1])}</span></span>'
-    if portal.allows(world, "subscription_cancel"):
+    if portal.allows(world, session, "subscription_cancel"):
         told += (
             button("Keep it", "renew", subscription["id"]) if ends else button("Cancel", "cancel", subscription["id"])
         )
     return f"<li>{told}</li>"
 
 
-def _cards(world: World, customer: Object) -> str:
+def _cards(world: World, session: Object, customer: Object) -> str:
     methods, default = portal.cards(world, customer)
-    may_change = portal.allows(world, "payment_method_update")
+    may_change = portal.allows(world, session, "payment_method_update")
     rows = ""
     for method in methods:
         is_default = method["id"] == default
@@ -60,10 +60,10 @@ def _cards(world: World, customer: Object) -> str:
     return f"<h2>Cards</h2>{told}" + (card_form("Add this card and use it") if may_change else "")
 
 
-def _invoices(world: World, customer: Object) -> str:
-    if not portal.allows(world, "invoice_history"):
+def _invoices(world: World, session: Object) -> str:
+    if not portal.allows(world, session, "invoice_history"):
         return ""
-    found = [each for each in world.store.find("invoice", customer=customer["id"]) if each["number"] is not None]
+    found = [each for each in world.store.find("invoice", customer=session["customer"]) if each["number"] is not None]
     rows = "".join(
         f"<li><span>{day(each['created'])}<br>"
         f'<a href="{escape(each["hosted_invoice_url"] or "")}">{escape(each["number"])}</a></span>'

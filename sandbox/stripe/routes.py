@@ -11,10 +11,12 @@ from sandbox.stripe import (
     customers,
     disputes,
     endpoints,
+    frozen_clocks,
     invoice_calls,
     payment_methods,
     payments,
     portal,
+    portal_settings,
     previews,
     reversals,
     subscription_calls,
@@ -36,13 +38,14 @@ class Call:
     act: Act
 
 
-def _call(method: str, path: str, act: Act, shape: Shape = NOTHING) -> Call:
-    shape.fields.setdefault("expand", EXPAND)
+def _call(method: str, path: str, act: Act, shape: Shape = NOTHING, *, expands: bool = True) -> Call:
+    if expands:
+        shape.fields.setdefault("expand", EXPAND)
     return Call(method, re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path)), shape, act)
 
 
 def all_calls() -> list[Call]:
-    return [*_people(), *_billing(), *_money(), *_shop(), *_setting_up()]
+    return [*_people(), *_billing(), *_money(), *_shop(), *_setting_up(), *_rehearsing()]
 
 
 def _people() -> list[Call]:
@@ -96,15 +99,11 @@ def _money() -> list[Call]:
 
 def _shop() -> list[Call]:
     session = "/v1/checkout/sessions/{session}"
-    configuration = "/v1/billing_portal/configurations/{configuration}"
     return [
         _call("POST", "/v1/checkout/sessions", checkout.create, checkout.CREATE),
         _call("GET", session, checkout.retrieve),
         _call("POST", f"{session}/expire", checkout.expire),
         _call("POST", "/v1/billing_portal/sessions", portal.create, portal.CREATE),
-        _call("GET", "/v1/billing_portal/configurations", portal.list_configurations, portal.CONFIGURATION_LIST),
-        _call("GET", configuration, portal.retrieve_configuration),
-        _call("POST", configuration, portal.update_configuration, portal.CONFIGURATION_UPDATE),
         _call("POST", "/v1/products", catalog.create_product, catalog.PRODUCT_CREATE),
         _call("GET", "/v1/products", catalog.list_products, catalog.PRODUCT_LIST),
         _call("GET", "/v1/products/{product}", catalog.retrieve_product),
@@ -123,8 +122,19 @@ def _setting_up() -> list[Call]:
         _call("GET", hooks, endpoints.list_endpoints, endpoints.ENDPOINT_LIST),
         _call("GET", f"{hooks}/{{endpoint}}", endpoints.retrieve_endpoint),
         _call("POST", f"{hooks}/{{endpoint}}", endpoints.update_endpoint, endpoints.ENDPOINT_UPDATE),
-        _call("POST", portals, endpoints.create_configuration, endpoints.CONFIGURATION_CREATE),
-        _call("GET", portals, endpoints.list_configurations, endpoints.CONFIGURATION_LIST),
-        _call("GET", f"{portals}/{{configuration}}", endpoints.retrieve_configuration),
-        _call("POST", f"{portals}/{{configuration}}", endpoints.update_configuration, endpoints.CONFIGURATION_UPDATE),
+        _call("POST", portals, portal_settings.create, portal_settings.CREATE),
+        _call("GET", portals, portal_settings.list_all, portal_settings.LIST),
+        _call("GET", f"{portals}/{{configuration}}", portal_settings.retrieve),
+        _call("POST", f"{portals}/{{configuration}}", portal_settings.update, portal_settings.UPDATE),
+    ]
+
+
+def _rehearsing() -> list[Call]:
+    clocks = "/v1/test_helpers/test_clocks"
+    return [
+        _call("POST", clocks, frozen_clocks.create, frozen_clocks.CREATE),
+        _call("GET", clocks, frozen_clocks.list_all, frozen_clocks.LIST),
+        _call("GET", f"{clocks}/{{test_clock}}", frozen_clocks.retrieve),
+        _call("POST", f"{clocks}/{{test_clock}}/advance", frozen_clocks.advance, frozen_clocks.ADVANCE),
+        _call("DELETE", f"{clocks}/{{test_clock}}", frozen_clocks.delete, frozen_clocks.DELETE, expands=False),
     ]

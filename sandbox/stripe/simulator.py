@@ -1,39 +1,29 @@
 """The simulator as the sandbox and the tests hold it."""
 
-import asyncio
-import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from sandbox.stripe import checkout, disputes, pages, reversals
+from sandbox.stripe import pages
 from sandbox.stripe.app import Api, CallRecord
 from sandbox.stripe.cards import Bank
 from sandbox.stripe.clock import Clocks
-from sandbox.stripe.disputes import Turn
-from sandbox.stripe.errors import StripeFailure
-from sandbox.stripe.events import Events, shown
+from sandbox.stripe.dashboard import Dashboard
+from sandbox.stripe.events import Events
 from sandbox.stripe.expand import STRIPES_DEEPEST
 from sandbox.stripe.faults import ApiFaults, Faults, WebhookFaults
 from sandbox.stripe.gates import Gates
-from sandbox.stripe.passing_time import catch_up
-from sandbox.stripe.payment_methods import change_expiry, default_of
-from sandbox.stripe.store import Object, Store
+from sandbox.stripe.store import Store
+from sandbox.stripe.timekeeper import Timekeeper
 from sandbox.stripe.webhooks import Deliverer
 from sandbox.stripe.world import World
 
-TICK = 1.0
-"""Seconds between looks at what real time has made due."""
 
-_log = logging.getLogger(__name__)
-
-
-class StripeSimulator:
+class StripeSimulator(Dashboard):
     """As much of Stripe as Tenure uses, in test mode, with a clock per customer.
 
     A customer is named by `metadata.external_id` or by the Stripe id. Clocks and webhooks can be asked about before
@@ -67,7 +57,7 @@ class StripeSimulator:
         self._deliverer = Deliverer(self._store, webhook_secret, self._faults)
         events.on_queued = self._deliverer.kick
         self._api = Api(self._world, api_key, self._faults)
-        self._ticker: asyncio.Task[None] | None = None
+        self._timekeeper = Timekeeper(self._world)
         every = ["GET", "POST", "DELETE", "PUT", "PATCH"]
         calls = Route("/{path:path}", self._api.respond, methods=every)
         self.app = Starlette(routes=[*pages.routes(self._world), calls])
@@ -116,65 +106,31 @@ class StripeSimulator:
         """Deliver webhooks from now on, and let real time pass for every customer."""
         self._api.stopping.clear()
         await self._deliverer.start()
-        if self._ticker is None:
-            self._ticker = asyncio.create_task(self._tick())
+        self._timekeeper.start()
 
     async def stop(self) -> None:
         self._api.stopping.set()
-        if self._ticker is not None:
-            self._ticker.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._ticker
-            self._ticker = None
+        await self._timekeeper.stop()
         await self._deliverer.stop()
 
     def close(self) -> None:
         """Give the store back; the simulator is of no use afterwards."""
         self._store.close()
 
-    async def _tick(self) -> None:
-        while True:
-            for customer in self._store.all_due():
-                try:
-                    await self._catch_up(customer)
-                except Exception:  # noqa: BLE001 - whatever it is, only this customer is to suffer
-                    # Undone, and tried again at the next look; the other customers' time goes on.
-                    _log.exception("what is due for %s failed in the simulator", customer)
-            await asyncio.sleep(TICK)
-
-    async def _catch_up(self, stripe_id: str) -> None:
-        busy = True
-        while busy:
-            busy = catch_up(self._world, stripe_id, self._clocks.now(stripe_id))
-            await asyncio.sleep(0)
-
     def now(self, customer: str) -> datetime:
         return self._clocks.now(customer)
 
     def next_boundary(self, customer: str) -> datetime | None:
         """When the simulator itself does something next for this customer, by the customer's clock."""
-        first = self._first_due(customer)
-        return None if first is None else datetime.fromtimestamp(first[0], UTC)
-
-    def _first_due(self, customer: str) -> tuple[int, str] | None:
-        """(moment, Stripe id) of what is due first."""
-        found = [(self._store.next_due(each), each) for each in self._clocks.stripe_ids(customer)]
-        return min(((due[0], each) for due, each in found if due is not None), default=None)
+        return self._timekeeper.next_boundary(customer)
 
     async def advance(self, customer: str, to: datetime) -> None:
         """Move the customer's clock forward to *to*, doing in order what becomes due on the way.
 
-        A clock that is already later stays. An external id that Stripe has not met keeps its clock for then.
+        A clock that is already later stays, and so does a test clock, which only calls of the API move. An external id
+        that Stripe has not met keeps its clock for then.
         """
-        if to.tzinfo is None:
-            raise ValueError("advance needs a time with a zone, such as datetime.now(UTC)")
-        while (first := self._first_due(customer)) is not None and first[0] <= to.timestamp():
-            moment, stripe_id = first
-            with self._store.transaction():
-                self._clocks.forward(customer, datetime.fromtimestamp(moment, UTC))
-                catch_up(self._world, stripe_id, to)
-            await asyncio.sleep(0)
-        self._clocks.forward(customer, to)
+        await self._timekeeper.advance(customer, to)
 
     def hold_webhooks(self, customer: str) -> None:
         self._deliverer.hold(self._clocks.name(customer))
@@ -185,43 +141,6 @@ class StripeSimulator:
     async def webhooks_settled(self, customer: str, timeout: float) -> bool:  # noqa: ASYNC109 - part of the contract
         """Whether, within *timeout* seconds, no event of the customer waits for delivery any more."""
         return await self._deliverer.settled(self._clocks.name(customer), timeout)
-
-    def set_card_answers(self, customer: str, answers: Sequence[str]) -> None:
-        """How the card on file answers its next charges; the last answer stays.
-
-        A customer who has no card yet, or has not been here yet, gets them for the first one.
-
-        Raises:
-            ValueError: an answer is neither `ok` nor a decline code of Stripe.
-
-        """
-        with self._store.transaction():
-            self._world.bank.instruct(customer, self._card_on_file(customer), answers)
-
-    def _known(self, customer: str) -> list[str]:
-        """The Stripe ids of a customer that there is."""
-        known = [each for each in self._clocks.stripe_ids(customer) if self._store.get(each, "customer") is not None]
-        if not known:
-            raise LookupError(
-                f"Stripe knows no customer {customer!r}: give the external_id (or Stripe id) of one who has given a "
-                "card or been sent to a checkout"
-            )
-        return known
-
-    def _card_on_file(self, customer: str) -> str | None:
-        for stripe_id in self._clocks.stripe_ids(customer):
-            owner = self._store.get(stripe_id, "customer")
-            if owner is None:
-                continue
-            running = [
-                each
-                for each in self._store.find("subscription", customer=stripe_id)
-                if each["status"] not in ("canceled", "incomplete_expired")
-            ]
-            method = default_of(self._world, owner, running[0] if running else None)
-            if method is not None:
-                return str(method["id"])
-        return None
 
     def set_faults(
         self,
@@ -239,64 +158,6 @@ class StripeSimulator:
         self._faults.webhooks = new_webhooks or self._faults.webhooks
         self._faults.api = new_api or self._faults.api
         self._deliverer.hurry()
-
-    def dispute(self, customer: str, turn: str = Turn.OPENED) -> Object:
-        """The customer's bank disputes the latest paid charge, or goes on with what it has begun (see `Turn`).
-
-        Raises:
-            LookupError: Stripe knows no such customer.
-            ValueError: no charge of theirs can go back, no dispute can be closed, or there is no such turn.
-
-        """
-        with self._store.transaction():
-            return shown(disputes.take(self._world, customer, self._known(customer), Turn(turn)))
-
-    def refund(self, customer: str, amount: int | None = None) -> Object:
-        """Somebody refunds the latest paid charge in Stripe's dashboard; all that is left of it, or *amount*.
-
-        Raises:
-            LookupError: Stripe knows no such customer.
-            ValueError: no charge of theirs can go back, or not as much.
-
-        """
-        with self._store.transaction():
-            charge = reversals.latest_paid_charge(self._world, customer, self._known(customer))
-            left = charge["amount"] - charge["amount_refunded"]
-            if amount is not None and not 0 < amount <= left:
-                raise ValueError(f"{amount} cannot be refunded: {left} is left of the charge, in cents")
-            return shown(reversals.refund_charge(self._world, charge, amount or left, {}))
-
-    def set_card_expiry(self, customer: str, month: int, year: int, *, announced: bool) -> Object:
-        """Give the card on file another date; with an event when it is *announced*, as an automatic update is.
-
-        Raises:
-            LookupError: Stripe knows no such customer.
-            ValueError: they have no card on file.
-
-        """
-        with self._store.transaction():
-            self._known(customer)
-            card = self._card_on_file(customer)
-            if card is None:
-                raise ValueError(f"{customer!r} has no card on file")
-            return shown(change_expiry(self._world, card, month, year, announced=announced))
-
-    def complete_checkout(self, session_id: str, payment_method: str = "pm_card_visa") -> Object:
-        """What a customer does on the checkout page; done twice it is done once.
-
-        Raises:
-            StripeFailure: the session is unknown or expired, or the bank declines the card.
-
-        """
-        refusal: StripeFailure | None = None
-        with self._store.transaction():
-            try:
-                return shown(checkout.complete(self._world, session_id, payment_method))
-            except StripeFailure as failure:
-                if not failure.keeps:
-                    raise
-                refusal = failure
-        raise refusal
 
     def call_log(self) -> list[CallRecord]:
         """(method, path, idempotency key, status) of every API call so far."""

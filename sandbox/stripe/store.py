@@ -23,6 +23,7 @@ CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (kind, customer, seq);
 CREATE INDEX IF NOT EXISTS objects_by_parent ON objects (parent, kind, seq);
 CREATE INDEX IF NOT EXISTS objects_by_due ON objects (customer, due) WHERE due IS NOT NULL;
 CREATE TABLE IF NOT EXISTS clocks (customer TEXT PRIMARY KEY, ahead REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS standing (customer TEXT PRIMARY KEY, clock TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (customer TEXT PRIMARY KEY, card TEXT, answers TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS external_ids (external_id TEXT NOT NULL, customer TEXT PRIMARY KEY);
 CREATE INDEX IF NOT EXISTS customers_by_external_id ON external_ids (external_id);

@@ -2,6 +2,7 @@
 
 from sandbox.stripe import invoices, lines
 from sandbox.stripe.errors import invalid, missing_resource
+from sandbox.stripe.frozen_clocks import refuse_more_subscriptions
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.lists import page, within
 from sandbox.stripe.params import (
@@ -77,6 +78,7 @@ LIST = Shape(
         **PAGING,
         "customer": TEXT,
         "price": TEXT,
+        "test_clock": TEXT,
         "created": RANGE,
         "current_period_end": RANGE,
         "status": Text(
@@ -97,6 +99,7 @@ LIST = Shape(
 
 def create(world: World, _ids: Params, params: Params) -> Object:
     customer = world.given("customer", params["customer"], "customer")
+    refuse_more_subscriptions(world, customer)
     subscription = _new(world, customer["id"], params)
     if "default_payment_method" in params:
         card = owned(world, params["default_payment_method"], customer["id"], "default_payment_method")
@@ -175,7 +178,7 @@ def _new(world: World, customer: str, params: Params) -> Object:
         "schedule": None,
         "start_date": now,
         "status": "trialing" if trial_end else "active",
-        "test_clock": None,
+        "test_clock": world.named("customer", customer)["test_clock"],
         "transfer_data": None,
         "trial_end": trial_end,
         "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
@@ -233,6 +236,8 @@ def retrieve(world: World, ids: Params, _params: Params) -> Object:
 
 def list_all(world: World, _ids: Params, params: Params) -> Object:
     found = world.store.find("subscription", customer=params.get("customer"))
+    if "test_clock" in params or "customer" not in params:
+        found = [each for each in found if each["test_clock"] == params.get("test_clock")]
     status = params.get("status")
     if status is None:
         found = [each for each in found if each["status"] not in ("canceled", "incomplete_expired")]

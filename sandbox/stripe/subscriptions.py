@@ -17,6 +17,7 @@ from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
 RUNNING = ("active", "past_due", "trialing", "unpaid")
+OVER = ("canceled", "incomplete_expired")
 BEHIND = ("past_due", "unpaid", "incomplete")
 INCOMPLETE_FOR = 23 * 3600
 

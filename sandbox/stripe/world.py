@@ -1,9 +1,10 @@
 """What every operation works with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sandbox.stripe.cards import Bank
-from sandbox.stripe.clock import Clocks
+from sandbox.stripe.clock import TEST_CLOCK, Clocks
 from sandbox.stripe.errors import missing_resource
 from sandbox.stripe.events import Events
 from sandbox.stripe.store import Object, Store
@@ -14,6 +15,7 @@ NOUNS = {
     "billing_portal.configuration": "configuration",
     "payment_intent": "payment_intent",
     "setup_intent": "setupintent",
+    TEST_CLOCK: "test_clock",
 }
 """How Stripe calls an object in `No such ...`, where that is not its type."""
 
@@ -29,6 +31,9 @@ class World:
 
     deepest_expansion: int | None = None
     """How many levels an `expand[]` may have."""
+
+    on_advancing: Callable[[], None] = lambda: None
+    """Is called when a test clock has something to do."""
 
     base_url: str = "http://stripe.invalid"
 

@@ -5,6 +5,7 @@ import stripe
 
 from gateways.stripe import StripePayments
 from gateways.stripe_catalog import push
+from sandbox.own_account import open_portal
 from sandbox.stripe import StripeSimulator
 from tests.contracts.in_memory_world import InMemoryProvider
 from tests.contracts.provider import CATALOG, Provider
@@ -19,6 +20,7 @@ __all__ = ["client", "simulator", "stage", "wire"]
 @pytest.fixture
 async def stripe_provider(simulator: StripeSimulator, client: stripe.StripeClient, wire: Wire) -> StripeProvider:
     await push(client, CATALOG)
+    await open_portal(client)
     return StripeProvider(Till(simulator, client, wire, StripePayments(client)))
 
 

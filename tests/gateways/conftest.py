@@ -8,6 +8,7 @@ import stripe
 
 from gateways.stripe import StripePayments
 from gateways.stripe_catalog import push
+from sandbox.own_account import open_portal
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from tests.gateways.till import API_KEY, CATALOG, STRIPES_DEEPEST, WEBHOOK_SECRET, Stage, Till, Wire
@@ -52,4 +53,5 @@ async def client(simulator: StripeSimulator, wire: Wire) -> AsyncIterator[stripe
 async def till(simulator: StripeSimulator, client: stripe.StripeClient, wire: Wire) -> Till:
     """A shop that sells Starter at 49 dollars a month and users at 5."""
     await push(client, CATALOG)
+    await open_portal(client)
     return Till(simulator, client, wire, StripePayments(client))

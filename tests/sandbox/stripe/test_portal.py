@@ -8,6 +8,7 @@ import httpx
 import pytest
 import stripe
 
+from sandbox.own_account import open_portal
 from tests.sandbox.stripe.shop import SETTLE_WITHIN, Inbox, Shop, plain
 
 RETURN = "http://127.0.0.1/billing"
@@ -37,6 +38,7 @@ class Visit:
 
 
 async def visit(shop: Shop, customer: str) -> Visit:
+    await open_portal(shop.client)
     request: Any = {"customer": customer, "return_url": RETURN}
     return Visit((await shop.client.v1.billing_portal.sessions.create_async(request)).url)
 
@@ -161,6 +163,7 @@ async def test_every_page_has_a_language_a_title_one_heading_and_a_label_for_eac
 
 async def test_an_address_that_is_no_web_page_is_not_linked_to(shop: Shop) -> None:
     ada = await shop.customer()
+    await open_portal(shop.client)
     request: Any = {"customer": ada, "return_url": "javascript:alert(1)"}
     portal = await shop.client.v1.billing_portal.sessions.create_async(request)
 
