@@ -160,6 +160,25 @@ async def test_nothing_of_a_clocks_is_changed_while_it_is_advancing(
     assert (await shop.change(subscription["id"], cancel_at_period_end=True))["cancel_at"] == MARCH
 
 
+async def test_a_clock_that_cannot_go_on_says_so_and_the_others_time_passes(
+    simulator: StripeSimulator, shop: Shop, clock: Rehearsal, inbox: Inbox
+) -> None:
+    subscription = await shop.subscribe(await clock.customer("ada"))
+    with simulator._store.transaction():
+        broken = simulator._store.get(subscription["id"], "subscription")
+        assert broken is not None
+        del broken["pause_collection"]
+        simulator._store.save(broken, due=FEBRUARY)
+
+    await clock.advance(MARCH)
+
+    await inbox.has("test_helpers.test_clock.internal_failure")
+    assert ((await clock.now())["status"], (await clock.now())["frozen_time"]) == ("internal_failure", BEGIN)
+    other = (await clock.calls.create_async({"frozen_time": BEGIN})).id
+    await clock.calls.advance_async(other, {"frozen_time": MARCH})
+    await inbox.has("test_helpers.test_clock.ready")
+
+
 async def test_a_clock_has_three_customers_of_three_subscriptions(shop: Shop, clock: Rehearsal) -> None:
     ada, *_ = [await clock.customer(name) for name in ("ada", "grace", "edsger")]
     for plan in ("starter", "pro", "seat"):
