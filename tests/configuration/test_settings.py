@@ -6,15 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from configuration.settings import (
-    LogFormat,
-    LogLevel,
-    Process,
-    Settings,
-    SettingsError,
-    known_variables,
-    load_settings,
-)
+from configuration.loading import Process, SettingsError, known_variables, load_settings
+from configuration.settings import LogFormat, LogLevel, Settings
 from gateways.mail_rendering import Brand
 from gateways.smtp import SmtpServer
 

@@ -9,7 +9,8 @@ from typing import Protocol
 from domain.messages import ProviderHistory
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Item, Plan
-from domain.ports import Agreements, Contact, Payments
+from domain.ports import Contact
+from domain.provider import Agreements, Payments
 
 USD = "usd"
 CATALOG = Catalog(

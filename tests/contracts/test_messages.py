@@ -6,7 +6,7 @@ import pytest
 
 from domain.messages import PastEvent
 from domain.news import News
-from domain.ports import Belonging
+from domain.provider import Belonging
 from tests.contracts.shop import SOON, Shop, bill_of
 
 BACK = "https://shop.example"

@@ -6,7 +6,7 @@ from datetime import datetime
 from domain.errors import GatewayRefused
 from domain.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome
 from domain.plans import Item
-from domain.ports import NewAgreement
+from domain.provider import NewAgreement
 from tests.contracts.in_memory.books import Bill, Deal, after
 from tests.contracts.in_memory.desk import once
 from tests.contracts.in_memory.looks import InMemoryLooks

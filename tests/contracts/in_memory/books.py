@@ -6,12 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 
-from domain.messages import PastEvent
+from domain.messages import PastEvent, ProviderEvent
 from domain.money import Money
 from domain.news import News
 from domain.payments import NO_CARD, Card, Decline, DisputeStatus, QuoteLine
 from domain.plans import Interval, Item
-from domain.ports import ProviderEvent
 
 OK = "ok"
 START = datetime(2031, 1, 15, 12, tzinfo=UTC)

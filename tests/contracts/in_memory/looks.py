@@ -8,7 +8,7 @@ from domain.messages import PastEvents
 from domain.news import News
 from domain.payments import AgreementStatus, ChargeOutcome, Quote, Reversal, ReversalKind, Standing
 from domain.plans import Item
-from domain.ports import Belonging
+from domain.provider import Belonging
 from tests.contracts.in_memory.books import Bill, Deal
 from tests.contracts.in_memory.desk import Desk
 
