@@ -9,7 +9,8 @@ from activities.failures import as_temporal_failures
 from activities.wallets import customer_ref, open_wallet
 from domain.payments import Charge, Quote, Reversal, ReversalKind, Standing, Wallet
 from domain.plans import Item
-from domain.ports import NewAgreement, Payments, Records
+from domain.ports import Records
+from domain.provider import NewAgreement, Payments
 
 
 @dataclass(frozen=True)

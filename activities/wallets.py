@@ -3,7 +3,8 @@
 import hashlib
 
 from domain.payments import Wallet
-from domain.ports import Records, Wallets
+from domain.ports import Records
+from domain.provider import Wallets
 
 
 async def open_wallet(

@@ -8,9 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from api.courier import Courier
+from domain.messages import ProviderEvents
 from domain.plans import Catalog
 from domain.policy import Policy
-from domain.ports import ProviderEvents, Quotes, Records, Wallets
+from domain.ports import Records
+from domain.provider import Quotes, Wallets
 from storage.addresses import PostgresAddresses
 from storage.customers import Customers
 from storage.idempotency import IdempotencyKeys

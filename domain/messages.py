@@ -1,4 +1,4 @@
-"""Messages of the provider once they are here: kept, addressed, and what came of them."""
+"""Messages of the provider: read, kept, addressed, and what came of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,38 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from domain.ports import ProviderEvent
+from domain.news import News
+
+
+@dataclass(frozen=True)
+class ProviderEvent:
+    """A message of the provider: a hint at where to look, not a fact to act on."""
+
+    id: str
+    type: str
+    """As the provider calls it."""
+    object_id: str
+    customer_ref: str
+    """Empty when it names none: then the provider is asked whose it is."""
+    news: News | None
+    """What it may mean for a subscription; None: nothing."""
+    charge_ref: str = ""
+    """The charge that a dispute is of."""
+    agreement_ref: str = ""
+    """The agreement it is about, when it names one."""
+
+
+class ProviderEvents(Protocol):
+    """Reads what the provider sends about payments."""
+
+    def read(self, body: bytes, signature: str) -> ProviderEvent:
+        """The event in a signed message.
+
+        Raises:
+            Rejected: code `bad_signature`, `stale_signature`, `bad_event`, `wrong_account` or `wrong_mode`; the message
+                is not to be believed, or not for us.
+        """
+        ...
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,11 @@ class Decline:
         """True when the same card must not be tried again."""
         return self.code in HARD_DECLINES or self.advice == DO_NOT_TRY_AGAIN or self.needs_new_details
 
+    @property
+    def words(self) -> str:
+        """What happened, for operators and for products that call the API."""
+        return "no card is on file" if self.code == NO_CARD else f"the card was declined: {self.code}"
+
 
 @dataclass(frozen=True)
 class Invoice:

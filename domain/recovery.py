@@ -9,7 +9,7 @@ from domain.journal import Cause, Entry, Step
 from domain.letters import mail, moment, provider_key
 from domain.lifecycle import Event, Status
 from domain.mails import Mail, Occasion
-from domain.payments import Charge, Decline
+from domain.payments import NO_CARD, Charge, Decline
 from domain.policy import Access, LadderStep, Policy
 from domain.subscription import Recovery, Subscription, Suspension, SuspensionKind
 
@@ -122,6 +122,8 @@ def _why_not(subscription: Subscription) -> str:
     if subscription.card is None:
         return "no card is on file"
     if subscription.card_is_barred:
+        if subscription.recovery is not None and subscription.recovery.decline.code == NO_CARD:
+            return "no card is on file"
         return f"the card was declined for good ({subscription.status_reason})"
     return "the card networks' cap on tries is reached"
 

@@ -90,7 +90,8 @@ def declined_at_hand(subscription: Subscription, decline: Decline, now: datetime
         barred_card=subscription.card.ref if is_for_good and subscription.card else subscription.barred_card,
     )
     details = {"decline_code": decline.code}
-    return Step(after, (Entry("charge_declined", now, f"The card was declined: {decline.code}", cause, details),))
+    words = decline.words[0].upper() + decline.words[1:]
+    return Step(after, (Entry("charge_declined", now, words, cause, details),))
 
 
 def paid_until(subscription: Subscription) -> datetime | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from domain.mails import Occasion
+from domain.payments import NO_CARD
 
 PLAN = {
     "plan": "professional",
@@ -24,6 +25,7 @@ BILL = {
 PDF = {"invoice_pdf": "https://pay.example.com/invoices/3.pdf"}
 TRIAL = {"trial_ends_at": "2026-12-05T17:30:00Z"}
 DECLINE = {"attempts": "6", "decline_code": "insufficient_funds"}
+NONE_ON_FILE = {"decline_code": NO_CARD}
 NEXT_TRY = {"next_attempt_at": "2026-12-08T09:00:00Z"}
 END = {"cancel_at": "2027-01-18T09:00:00Z"}
 KEPT = {"keep_data_until": "2027-01-18T09:00:00Z"}
@@ -77,6 +79,7 @@ def _money() -> Iterator[Told]:
         "no-clear-reason",
         {**CARD, **DECLINE, "attempt": "2", "decline_code": "", **NEXT_TRY},
     )
+    yield Occasion.PAYMENT_FAILED, "no-card", {**DECLINE, **NONE_ON_FILE, "attempt": "1", **END}
     limited = {**CARD, **DECLINE, "attempt": "4", "access": "limited", **NEXT_TRY, **END}
     yield Occasion.PAYMENT_FAILED, "access-limited", limited
     yield Occasion.PAYMENT_FAILED, "last-try", {**CARD, **DECLINE, "attempt": "6", "access": "limited", **END}
@@ -88,8 +91,9 @@ def _money() -> Iterator[Told]:
 
 
 def _access() -> Iterator[Told]:
-    unpaid = {**CARD, **DECLINE, "attempt": "6", "reason": "nonpayment", "access": "none", **KEPT, **END}
-    yield Occasion.SUSPENDED, "for-nonpayment", unpaid
+    unpaid = {**DECLINE, "attempt": "6", "reason": "nonpayment", "access": "none", **KEPT, **END}
+    yield Occasion.SUSPENDED, "for-nonpayment", {**CARD, **unpaid}
+    yield Occasion.SUSPENDED, "no-card", {**unpaid, **NONE_ON_FILE, "attempt": "1"}
     yield Occasion.SUSPENDED, "by-operator", {"reason": "operator", "access": "none"}
     yield Occasion.REACTIVATED, "by-payment", {**CARD, **BILL}
     yield Occasion.REACTIVATED, "by-operator", {}

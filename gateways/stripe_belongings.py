@@ -6,7 +6,7 @@ from typing import Any
 import stripe
 
 from domain.news import News
-from domain.ports import Belonging
+from domain.provider import Belonging
 from gateways.stripe_errors import translated
 from gateways.stripe_reversals import StripeReversals
 from gateways.stripe_shapes import agreement_of_bill, id_of

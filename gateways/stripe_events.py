@@ -8,8 +8,8 @@ from typing import Any
 import stripe
 
 from domain.errors import Rejected
+from domain.messages import ProviderEvent
 from domain.news import News
-from domain.ports import ProviderEvent
 from gateways.stripe_shapes import agreement_of_bill, id_of
 
 TOLERANCE_SECONDS = 300

@@ -6,7 +6,7 @@ import stripe
 
 from domain.payments import Charge, ChargeOutcome, Decline
 from domain.plans import Item
-from domain.ports import NewAgreement
+from domain.provider import NewAgreement
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST
 from gateways.stripe_errors import declined, translated, without_card

@@ -9,9 +9,8 @@ from sqlalchemy import ColumnElement, Row, Text, bindparam, cast, func, select, 
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.messages import Disposition, KeptEvent, PastEvent, Verdict
+from domain.messages import Disposition, KeptEvent, PastEvent, ProviderEvent, Verdict
 from domain.news import News
-from domain.ports import ProviderEvent
 from storage.engine import single, statement, transaction
 from storage.tables import webhook_inbox
 

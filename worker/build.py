@@ -16,7 +16,8 @@ from activities.payments import PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
-from domain.ports import Mailer, Mails, Payments, Records
+from domain.ports import Mailer, Mails, Records
+from domain.provider import Payments
 from workflows.mail import MailWorkflow
 from workflows.post import TemporalPost
 from workflows.reconcile import ReconcileWorkflow

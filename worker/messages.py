@@ -7,7 +7,7 @@ from temporalio.client import Client
 
 from activities.inbox import InboxActivities
 from domain.messages import ProviderHistory
-from domain.ports import Quotes
+from domain.provider import Quotes
 from storage.addresses import PostgresAddresses
 from storage.inbox import Inbox
 from storage.records import PostgresRecords

@@ -7,7 +7,7 @@ from temporalio.client import Client
 
 from activities.reconciling import ReconcileActivities
 from domain.policy import Policy
-from domain.ports import Agreements, Payments
+from domain.provider import Agreements, Payments
 from storage.reconciling import Reconciliations
 from storage.records import PostgresRecords
 from workflows.healing import Healer

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from domain.errors import Malformed
-from domain.messages import KeptEvent, PastEvent, ProviderHistory, Verdict
+from domain.messages import KeptEvent, PastEvent, ProviderEvent, ProviderHistory, Verdict
 from domain.names import DEFAULT_TENANT
-from domain.ports import ProviderEvent
 from workflows.batches import Delivered
 
 REMEMBERED_FOR = timedelta(days=30)

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from domain.errors import GatewayUnavailable
-from domain.messages import KeptEvent, Verdict
-from domain.ports import ProviderEvent
+from domain.messages import KeptEvent, ProviderEvent, Verdict
 
 _log = logging.getLogger("tenure.delivery")
 

@@ -10,7 +10,7 @@ from domain import changing, pausing, recovery, steering
 from domain.errors import GatewayUnavailable, Rejected
 from domain.journal import Cause
 from domain.lifecycle import Status
-from domain.payments import Charge, ChargeOutcome
+from domain.payments import Charge, ChargeOutcome, Decline
 from domain.plans import Selection
 from domain.policy import ChangeAt
 from domain.subscription import PendingChange
@@ -21,6 +21,12 @@ from workflows.messages import Preview
 DECLINED = "payment_declined"
 UNDECIDED_WAIT = timedelta(hours=1)
 """How long to wait before asking for money again when the provider has not decided on it."""
+
+
+def declined(charge: Charge) -> Rejected:
+    """What a command is answered when its charge was not paid."""
+    decline = charge.decline or Decline(charge.outcome.value)
+    return Rejected(decline.words, code=DECLINED)
 
 
 class Changes(Looks):
@@ -61,7 +67,7 @@ class Changes(Looks):
             return
         decline = charge.decline or recovery.UNKNOWN_DECLINE
         await self.commit(steering.declined_at_hand(self.subscription, decline, workflow.now(), cause))
-        raise Rejected(f"the card was declined: {decline.code}", code=DECLINED)
+        raise declined(charge)
 
     async def _leave_free_plan(self, to: Selection, cause: Cause) -> None:
         """Pay for the first time: the agreement comes about with the charge, or not at all."""

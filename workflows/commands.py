@@ -7,12 +7,12 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.failures import as_failure
     from domain import checks, steering, suspending, trial
-    from domain.errors import Rejected, TenureError
+    from domain.errors import TenureError
     from domain.lifecycle import Status
     from domain.payments import ChargeOutcome
     from domain.steering import CancelAt, When
     from workflows import hands
-    from workflows.changes import DECLINED
+    from workflows.changes import declined
     from workflows.messages import (
         Answer,
         Cancel,
@@ -60,8 +60,7 @@ class TakesCommands(TakesTurns):
         charge = await self._course.charge()
         await self._course.settle(charge, cause)
         if charge.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED):
-            code = charge.decline.code if charge.decline else charge.outcome.value
-            raise Rejected(f"the card was declined: {code}", code=DECLINED)
+            raise declined(charge)
 
     @workflow.update
     async def put_payment_method(self, command: PutPaymentMethod) -> Answer:

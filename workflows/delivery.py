@@ -11,10 +11,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import GatewayUnavailable
-from domain.messages import Directory, Disposition, KeptEvent, Verdict
+from domain.messages import Directory, Disposition, KeptEvent, ProviderEvent, Verdict
 from domain.names import subscription_workflow_id
 from domain.news import Hint
-from domain.ports import ProviderEvent
 from workflows.afterwards import Afterwards
 from workflows.batches import Batch, Delivered
 from workflows.routing import Route, Whose, needs_asking, route, with_owner

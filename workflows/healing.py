@@ -14,7 +14,8 @@ from domain.comparing import Comparison, Found
 from domain.errors import GatewayUnavailable, TenureError
 from domain.journal import Cause, CauseKind
 from domain.names import subscription_workflow_id
-from domain.ports import Payments, Post, Records
+from domain.ports import Post, Records
+from domain.provider import Payments
 from domain.reconciling import Discrepancy, Kind, Outcome, Projection
 from workflows.inspecting import Inspection
 from workflows.messages import Reconcile

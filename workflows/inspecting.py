@@ -14,7 +14,7 @@ from domain.comparing import Comparison
 from domain.errors import GatewayUnavailable
 from domain.letters import moment
 from domain.names import subscription_workflow_id
-from domain.ports import Agreements
+from domain.provider import Agreements
 from domain.reconciling import (
     Discrepancy,
     Kind,

@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.messages import Directory, Disposition, KeptEvent, Verdict
+from domain.messages import Directory, Disposition, KeptEvent, ProviderEvent, Verdict
 from domain.news import MONEY_WENT_BACK, News
-from domain.ports import Belonging, ProviderEvent
+from domain.provider import Belonging
 
 UNKNOWN_FOR = timedelta(minutes=5)
 """How long a customer may be unknown to us: at sign-up the provider's message can be faster than our own record."""

@@ -11,13 +11,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
     from domain import steering, trial
     from domain.agenda import agenda, next_due
-    from domain.errors import Rejected, TenureError
+    from domain.errors import TenureError
     from domain.journal import Cause, CauseKind
     from domain.news import Hint, is_worth_a_look
     from domain.payments import ChargeOutcome
     from domain.subscription import Subscription
     from workflows import adopting, hands
-    from workflows.changes import DECLINED
+    from workflows.changes import declined
     from workflows.commands import TakesCommands
     from workflows.course import Course
     from workflows.messages import Answer, Life, Outlook
@@ -131,9 +131,9 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
             self._course.subscription = replace(self._now, agreement_ref=charge.agreement_ref)
             await hands.end_agreement(self._now)
         code = charge.decline.code if charge.decline else charge.outcome.value
-        declined = steering.canceled(self._now, f"{steering.FIRST_PAYMENT_DECLINED}: {code}", workflow.now(), cause)
-        await self._course.commit(replace(declined, mails=()))
-        self._refusal = as_failure(Rejected(f"the card was declined: {code}", code=DECLINED))
+        canceled = steering.canceled(self._now, f"{steering.FIRST_PAYMENT_DECLINED}: {code}", workflow.now(), cause)
+        await self._course.commit(replace(canceled, mails=()))
+        self._refusal = as_failure(declined(charge))
 
     async def _wait_for_something(self) -> None:
         """Return when a timer is due, news has come, or a command may have changed what is due."""

@@ -11,8 +11,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from configuration.catalog_file import load_catalog
+from configuration.loading import Process, SettingsError, load_settings
 from configuration.policy_file import load_policy
-from configuration.settings import EverySetting, Process, SettingsError, load_settings
+from configuration.settings import EverySetting
 from domain.errors import GatewayUnavailable, TenureError
 from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, sweep_schedule_id
 from gateways.smtp import SmtpMailer

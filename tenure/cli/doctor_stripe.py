@@ -1,7 +1,7 @@
 """What `tenure doctor --stripe` looks at: the account, against docs/stripe.md."""
 
 from configuration.catalog_file import load_catalog
-from configuration.settings import Process, SettingsError, load_settings
+from configuration.loading import Process, SettingsError, load_settings
 from gateways.stripe_http import connected
 from gateways.stripe_setup import BY_HAND, Wanted, examined
 from tenure.cli.doctor import Finding

@@ -7,8 +7,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from configuration.catalog_file import check_catalog, load_catalog
+from configuration.loading import Process, load_settings
 from configuration.policy_summary import check_policy
-from configuration.settings import Process, load_settings
 from domain.plans import Catalog
 from gateways.stripe_catalog import push as push_to_stripe
 from gateways.stripe_http import connected

@@ -12,9 +12,10 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from configuration.catalog_file import load_catalog
+from configuration.loading import Process, load_settings
 from configuration.policy_file import load_policy
 from configuration.price_map import load_price_map
-from configuration.settings import ImportSettings, Process, load_settings
+from configuration.settings import ImportSettings
 from domain.errors import Malformed
 from domain.names import DEFAULT_TENANT
 from domain.taking_over import PriceMap

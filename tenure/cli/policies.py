@@ -14,8 +14,8 @@ from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowQueryF
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.lifecycle import NotRunning, carry_out
+from configuration.loading import Process, load_settings
 from configuration.policy_file import load_policy
-from configuration.settings import Process, load_settings
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.names import subscription_workflow_id
 from domain.policy import Policy

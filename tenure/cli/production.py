@@ -12,7 +12,8 @@ from cyclopts import App, Parameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
-from configuration.settings import Process, Settings, load_settings
+from configuration.loading import Process, load_settings
+from configuration.settings import Settings
 from domain.errors import GatewayUnavailable
 from storage.keys import ApiKeys, Role
 from storage.migrating import current, head, upgrade

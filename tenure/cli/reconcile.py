@@ -20,7 +20,7 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
-from configuration.settings import Process, load_settings
+from configuration.loading import Process, load_settings
 from domain.errors import GatewayUnavailable
 from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, reconcile_workflow_id
 from domain.reconciling import Outcome

@@ -21,7 +21,7 @@ from domain.names import DEFAULT_TENANT
 from domain.payments import Card
 from domain.plans import Catalog, Selection
 from domain.policy import Policy
-from domain.ports import Agreements, Handover
+from domain.provider import Agreements, Handover
 from domain.taking_over import NotAdoptable, Owner, PriceMap, adoptable, check, check_customer
 from storage.adoptions import Adoptions
 from storage.customers import Customers

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from configuration.settings import Process, load_settings
+from configuration.loading import Process, load_settings
 from domain.errors import Malformed
 from gateways.stripe import StripePayments
 from storage.inbox import Chosen, Inbox, InboxRow

@@ -4,12 +4,14 @@ import re
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from gateways.stripe import StripePayments
 from gateways.stripe_http import connected
 from sandbox.stack import Stack
 from storage.keys import Role
+from tests.api.messages import an_api
 from tests.harness.callers import Caller
 
 
@@ -45,3 +47,10 @@ def name(request: pytest.FixtureRequest) -> str:
     """Names a customer after the test."""
     told = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
     return f"{told[:40].strip('-')}-{uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+async def rotating(stack: Stack, looked_up: StripePayments) -> AsyncIterator[httpx.AsyncClient]:
+    """An API that takes two secrets, as while one is being replaced."""
+    async with an_api(stack, looked_up, stack.client) as http:
+        yield http

@@ -10,9 +10,8 @@ import pytest
 from api import courier as couriers
 from api.courier import BATCH, Courier
 from domain.errors import GatewayUnavailable
-from domain.messages import Disposition, KeptEvent, Verdict
+from domain.messages import Disposition, KeptEvent, ProviderEvent, Verdict
 from domain.news import News
-from domain.ports import ProviderEvent
 from workflows.batches import Delivered
 
 DONE = Verdict(Disposition.DELIVERED, "delivered")

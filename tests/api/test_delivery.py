@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.messages import Disposition, KeptEvent, Verdict
+from domain.messages import Disposition, KeptEvent, ProviderEvent, Verdict
 from domain.names import DEFAULT_TENANT
 from domain.news import News
-from domain.ports import Belonging, ProviderEvent
+from domain.provider import Belonging
 from sandbox.stack import Stack
 from storage.addresses import PostgresAddresses
 from storage.inbox import Inbox

@@ -18,7 +18,7 @@ from sandbox.processes import free_port
 from sandbox.serving import serve
 from sandbox.stack import Stack
 from storage.engine import create_engine_from_url
-from tests.api.test_webhooks import an_event, signed
+from tests.api.messages import an_event, signed
 from tests.harness.callers import Caller, a_sign_up, problem_of
 from tests.harness.lives import CATALOG, POLICY
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.configuration.variables import GOOD
+
 Written = Callable[[str], Path]
 
 
@@ -29,3 +31,13 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.upper().startswith("TENURE_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def environment(bare_environment: None, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which every process can run."""
+    for name in ("catalog.yaml", "policy.yaml"):
+        Path(name).touch()
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch

@@ -7,7 +7,7 @@ from gateways.stripe import StripePayments
 from gateways.stripe_catalog import push
 from sandbox.own_account import open_portal
 from sandbox.stripe import StripeSimulator
-from tests.contracts.in_memory_world import InMemoryProvider
+from tests.contracts.in_memory.world import InMemoryProvider
 from tests.contracts.provider import CATALOG, Provider
 from tests.contracts.shop import Shop
 from tests.contracts.stripe_world import StripeProvider

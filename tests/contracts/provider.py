@@ -6,9 +6,11 @@ Whoever writes an adapter writes one of these and adds it to `conftest.py` (docs
 from datetime import datetime
 from typing import Protocol
 
+from domain.messages import ProviderHistory
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Item, Plan
-from domain.ports import Agreements, Contact, Payments
+from domain.ports import Contact
+from domain.provider import Agreements, Payments
 
 USD = "usd"
 CATALOG = Catalog(
@@ -27,7 +29,7 @@ STARTER, PRO, YEARLY = (Item(f"shop_{name}_v1", 1) for name in ("starter_month",
 USERS = Item("shop_users_month_v1", 3)
 
 
-class Adapter(Payments, Agreements, Protocol):
+class Adapter(Payments, Agreements, ProviderHistory, Protocol):
     """All that an adapter implements."""
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from domain.payments import Charge, ChargeOutcome, Invoice, Wallet
 from domain.plans import Item
-from domain.ports import NewAgreement
+from domain.provider import NewAgreement
 from tests.contracts.provider import STARTER, Adapter, Cards, Provider, contact
 
 SOON = timedelta(hours=2)

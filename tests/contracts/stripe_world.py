@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 import httpx
 
@@ -25,7 +24,7 @@ class StripeProvider:
 
     @property
     def adapter(self) -> Adapter:
-        return cast("Adapter", self._till.payments)
+        return self._till.payments
 
     def now(self, name: str) -> datetime:
         return self._till.simulator.now(name)

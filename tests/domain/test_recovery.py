@@ -2,19 +2,22 @@
 
 from datetime import timedelta
 
+import pytest
+
 from domain import billing, recovery, steering, suspending
 from domain.agenda import Action, agenda, next_due
 from domain.journal import Step
 from domain.letters import moment
 from domain.lifecycle import Status
 from domain.mails import Occasion
-from domain.payments import NO_CARD, ChargeOutcome, Decline
+from domain.payments import NO_CARD, Card, ChargeOutcome, Decline
 from domain.policy import Access, LadderStep, Policy
 from domain.subscription import Subscription
 from tests.builders import (
     CAUSE,
     NOW,
     PERIOD_END,
+    VISA,
     a_declined_charge,
     a_paid_charge,
     a_paid_subscription,
@@ -160,8 +163,9 @@ def test_a_policy_that_is_adopted_is_written_down_with_the_one_before() -> None:
     assert not step.mails
 
 
-def test_without_a_card_no_rung_retries_and_none_is_announced() -> None:
-    failed = recovery.failed(a_paid_subscription(card=None), a_declined_charge(NO_CARD), POLICY, NOW, CAUSE)
+@pytest.mark.parametrize("known", [None, VISA], ids=["known to be gone", "not heard of yet"])
+def test_without_a_card_no_rung_retries_and_none_is_announced(known: Card | None) -> None:
+    failed = recovery.failed(a_paid_subscription(card=known), a_declined_charge(NO_CARD), POLICY, NOW, CAUSE)
     subscription = failed.subscription
     assert not any("next_attempt_at" in mail.facts for mail in failed.mails)
 

@@ -8,7 +8,7 @@ import pytest
 from domain import steering
 from domain.agenda import Action, agenda
 from domain.mails import Occasion
-from domain.payments import Decline
+from domain.payments import NO_CARD, Decline
 from domain.policy import Access, Policy
 from domain.subscription import Subscription
 from tests.builders import (
@@ -102,6 +102,16 @@ def test_a_card_declined_for_good_at_hand_is_not_charged_at_the_trials_end() -> 
     assert agenda(hard, POLICY)[-1].action is Action.EXPIRE_TRIAL
     other = steering.card_replaced(hard, "cus_1", MASTERCARD, NOW, CAUSE).subscription
     assert agenda(other, POLICY)[-1].action is Action.CONVERT
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("insufficient_funds", "The card was declined: insufficient_funds"), (NO_CARD, "No card is on file")],
+)
+def test_the_journal_says_why_a_charge_at_hand_was_not_paid(code: str, words: str) -> None:
+    step = steering.declined_at_hand(a_trial(card=VISA), Decline(code), NOW, CAUSE)
+
+    assert [entry.summary for entry in step.entries] == [words]
 
 
 def test_a_trial_whose_card_was_taken_away_ends_as_one_without() -> None:

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from domain.mails import Occasion
-from tests.gateways.letters import BILL, BRAND, CARD, TRY, assert_both_say, words, write
+from domain.payments import NO_CARD
+from tests.gateways.letters import BILL, BRAND, CARD, PLAN, TRY, a_reader, assert_both_say, renderer, words, write
 
 
 def test_a_trial_starts_without_a_card() -> None:
@@ -155,6 +156,18 @@ def test_a_decline_is_told_in_plain_words(code: str, sentence: str) -> None:
     assert_both_say(mail, sentence)
     assert "stolen" not in mail.text
     assert not code or code not in mail.text + words(mail.html)
+
+
+@pytest.mark.parametrize("occasion", [Occasion.PAYMENT_FAILED, Occasion.SUSPENDED])
+@pytest.mark.parametrize(("locale", "sentence"), [("en", "no card on file"), ("de", "keine Karte hinterlegt")])
+def test_where_no_card_is_on_file_none_is_said_to_be_declined(occasion: Occasion, locale: str, sentence: str) -> None:
+    none = {"decline_code": NO_CARD, "attempt": "1", "attempts": "6", "reason": "nonpayment"}
+
+    mail = renderer().render(occasion, {**PLAN, **none}, a_reader(locale))
+
+    assert_both_say(mail, sentence)
+    for untrue in ("declined", "try this card", "Your bank", "abgelehnt", "dieser Karte", "Ihre Bank"):
+        assert untrue not in mail.text + words(mail.html)
 
 
 def test_a_payment_to_confirm_leads_to_the_bank() -> None:

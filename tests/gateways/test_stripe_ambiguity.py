@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from domain.errors import GatewayBusy, GatewayUnavailable, TenureError
 from domain.payments import Charge, ChargeOutcome
 from domain.plans import Item
-from domain.ports import NewAgreement
+from domain.provider import NewAgreement
 from gateways.stripe import StripePayments
 from gateways.stripe_http import connected
 from tests.gateways.till import API_KEY, STARTER, USERS, Stage, Till

@@ -1,97 +1,16 @@
-"""Changing plan, quantity, interval and add-ons at Stripe: what is quoted is billed, once, or nothing is changed."""
+"""Changing plan, quantity and add-ons at Stripe: what is quoted is billed, or nothing is changed."""
 
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import pytest
 
-from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.money import Money
-from domain.payments import Charge, ChargeOutcome, Invoice, Wallet
-from domain.plans import AddOn, Catalog, Interval, Item, Plan
-from gateways.stripe_catalog import push
+from domain.errors import GatewayRefused
+from domain.payments import ChargeOutcome
+from domain.plans import Item
+from tests.gateways.changing import PLANTS, PRO, STARTS, USD, Deal, bill_of, left_of, till, users
 from tests.gateways.till import STARTER, Till
 
-USD = "usd"
-GROWN = Catalog(
-    "shop",
-    1,
-    USD,
-    {
-        "starter": Plan("starter", "Starter", {Interval.MONTH: Money(4900, USD), Interval.YEAR: Money(49900, USD)}),
-        "pro": Plan("pro", "Pro", {Interval.MONTH: Money(19900, USD)}),
-    },
-    {
-        "users": AddOn("users", "Additional user", {Interval.MONTH: Money(500, USD), Interval.YEAR: Money(5000, USD)}),
-        "plants": AddOn("plants", "Plant", {Interval.MONTH: Money(2500, USD)}),
-    },
-)
-PRO = Item("shop_pro_month_v1", 1)
-PLANTS = Item("shop_plants_month_v1", 2)
-YEARLY = Item("shop_starter_year_v1", 1)
-STARTS = datetime(2031, 1, 1, 12, tzinfo=UTC)
-"""The first of a month of 31 days, of which 21 are left at every change."""
-GONE = timedelta(days=10)
-
-
-def users(quantity: int) -> Item:
-    return Item("shop_users_month_v1", quantity)
-
-
-def left_of(amount: int) -> int:
-    """The part of a monthly amount that falls to the 21 days left, to the nearest cent."""
-    return (2 * amount * 21 + 31) // 62
-
-
-@pytest.fixture
-async def till(till: Till) -> Till:
-    """The shop sells Pro, a yearly Starter and plants too."""
-    await push(till.client, GROWN)
-    return till
-
-
-class Deal:
-    """A customer with a running agreement, ten days into its month."""
-
-    def __init__(self, till: Till, wallet: Wallet, begun: Charge) -> None:
-        assert begun.period_start is not None
-        assert begun.period_end is not None
-        self.till, self.wallet, self.ref = till, wallet, begun.agreement_ref
-        self.start, self.end = begun.period_start, begun.period_end
-        self.at = self.start + GONE
-
-    @classmethod
-    async def of(cls, till: Till, *items: Item) -> "Deal":
-        await till.simulator.advance("ada", STARTS)
-        wallet = await till.wallet()
-        deal = cls(till, wallet, await till.begin(wallet, items=items))
-        await till.simulator.advance("ada", deal.at + timedelta(seconds=30))
-        return deal
-
-    async def change(self, *items: Item, key: str = "s/change/1") -> Charge:
-        return await self.till.payments.change(self.ref, items, self.at, key=key)
-
-    async def agreement(self) -> dict[str, Any]:
-        (found,) = await self.till.agreements(self.wallet)
-        return found
-
-    async def items(self) -> dict[str, int]:
-        found = (await self.agreement())["items"]["data"]
-        return {item["price"]["lookup_key"]: item["quantity"] for item in found}
-
-    async def balance(self) -> int:
-        owner = await self.till.client.v1.customers.retrieve_async(self.wallet.customer_ref)
-        return int(owner.to_dict()["balance"])
-
-    async def bills(self) -> list[dict[str, Any]]:
-        return await self.till.bills(self.wallet)
-
-
-def bill_of(charge: Charge) -> Invoice:
-    assert charge.outcome is ChargeOutcome.PAID
-    assert charge.invoice is not None
-    return charge.invoice
+__all__ = ["till"]
 
 
 CHANGES = [
@@ -193,81 +112,6 @@ async def test_nothing_changes_when_the_difference_is_declined(till: Till, answe
     assert (await deal.change(PRO, key="s/change/2")).outcome is ChargeOutcome.PAID
 
 
-async def _at_once(deal: Deal) -> None:
-    assert deal.ref
-
-
-async def _after_the_key_was_forgotten(deal: Deal) -> None:
-    deal.till.simulator._store.tell("DELETE FROM calls")
-
-
-async def _after_a_declined_renewal(deal: Deal) -> None:
-    await _after_the_key_was_forgotten(deal)
-    deal.till.simulator.set_card_answers("ada", ["insufficient_funds"])
-    await deal.till.renew()
-
-
-@pytest.mark.parametrize("when", [_at_once, _after_the_key_was_forgotten, _after_a_declined_renewal])
-@pytest.mark.parametrize("after", [(PRO,), (STARTER, users(1)), (YEARLY,), (STARTER, users(3))])
-async def test_a_repeated_change_is_billed_once(
-    till: Till, when: Callable[[Deal], Awaitable[None]], after: tuple[Item, ...]
-) -> None:
-    deal = await Deal.of(till, STARTER, users(3))
-    first = await deal.change(*after)
-    await when(deal)
-    bills = await deal.bills()
-
-    again = await deal.change(*after)
-
-    assert (again.outcome, again.invoice) == (ChargeOutcome.PAID, first.invoice)
-    assert await deal.bills() == bills
-
-
-async def test_a_lost_answer_costs_nothing_when_the_change_is_repeated(till: Till) -> None:
-    deal = await Deal.of(till, STARTER)
-    till.wire.lose(1)
-    with pytest.raises(GatewayUnavailable):
-        await deal.change(PRO)
-
-    assert bill_of(await deal.change(PRO)).amount == left_of(19900) - left_of(4900)
-    assert await till.statuses(deal.wallet) == ["paid", "paid"]
-
-
-async def test_two_changes_are_two_bills(till: Till) -> None:
-    deal = await Deal.of(till, STARTER)
-
-    up = await deal.change(PRO, key="s/change/1")
-    back = await deal.change(STARTER, key="s/change/2")
-
-    assert bill_of(up).amount == -bill_of(back).amount
-    assert len(await deal.bills()) == 3
-
-
-async def test_another_interval_begins_a_new_period(till: Till) -> None:
-    deal = await Deal.of(till, STARTER, users(3))
-    yearly_users = Item("shop_users_year_v1", 3)
-
-    quote = await till.payments.quote(deal.ref, (YEARLY, yearly_users), deal.at)
-    charge = await deal.change(YEARLY, yearly_users)
-
-    assert bill_of(charge).amount == quote.amount == 49900 + 3 * 5000 - left_of(4900) - left_of(1500)
-    assert charge.period_start is not None
-    assert charge.period_end is not None
-    assert timedelta() <= charge.period_start - deal.at < timedelta(minutes=1)
-    assert charge.period_end == charge.period_start.replace(year=2032)
-    assert await deal.items() == {YEARLY.lookup_key: 1, "shop_users_year_v1": 3}
-
-
-async def test_a_year_can_become_a_month_again_and_the_rest_is_a_credit(till: Till) -> None:
-    deal = await Deal.of(till, YEARLY)
-    credit = (2 * 49900 * 355 + 365) // 730
-
-    charge = await deal.change(STARTER)
-
-    assert bill_of(charge).amount == 4900 - credit
-    assert await deal.balance() == 4900 - credit
-
-
 async def test_the_plans_item_stays_and_what_is_not_sold_any_more_keeps_its_price(till: Till) -> None:
     deal = await Deal.of(till, STARTER, users(3))
     before = {item["price"]["lookup_key"]: item["id"] for item in (await deal.agreement())["items"]["data"]}
@@ -318,31 +162,3 @@ async def test_what_has_ended_is_not_changed(till: Till) -> None:
         await deal.change(PRO)
 
     assert len(await deal.bills()) == 1
-
-
-# ── A new beginning on other terms ──
-
-
-async def test_a_new_beginning_can_be_about_something_else(till: Till) -> None:
-    deal = await Deal.of(till, STARTER, users(3))
-    await till.payments.hold(deal.ref, True, key="hold")
-
-    charge = await till.payments.restart(deal.ref, "", (PRO, users(1)), key="s/charge/2")
-
-    assert bill_of(charge).amount == 19900 + 500
-    assert charge.period_start is not None
-    assert charge.period_start > deal.at
-    assert await deal.items() == {PRO.lookup_key: 1, "shop_users_month_v1": 1}
-    assert (await till.payments.restart(deal.ref, "", (PRO, users(1)), key="s/charge/2")) == charge
-    assert len(await deal.bills()) == 2
-
-
-async def test_a_declined_new_beginning_leaves_the_old_terms(till: Till) -> None:
-    deal = await Deal.of(till, STARTER)
-    before = await deal.agreement()
-    till.simulator.set_card_answers("ada", ["insufficient_funds"])
-
-    charge = await till.payments.restart(deal.ref, "", (PRO,), key="s/charge/2")
-
-    assert charge.outcome is ChargeOutcome.DECLINED
-    assert await deal.agreement() == before

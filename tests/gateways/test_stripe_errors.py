@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste, TenureError
 from domain.payments import Charge, ChargeOutcome, Decline
 from domain.plans import Item
-from domain.ports import NewAgreement
+from domain.provider import NewAgreement
 from gateways.stripe import StripePayments
 from gateways.stripe_catalog import push
 from gateways.stripe_http import connected

@@ -8,8 +8,8 @@ import pytest
 import stripe
 
 from domain.errors import Rejected
+from domain.messages import ProviderEvent
 from domain.news import News
-from domain.ports import ProviderEvent
 from gateways.stripe_events import Recipient, StripeEvents
 from tests.gateways.till import WEBHOOK_SECRET, Till
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.payments import ChargeOutcome
 from domain.plans import Item
-from domain.ports import NewAgreement
+from domain.provider import NewAgreement
 from tests.gateways.till import STARTER, USERS, Till
 
 

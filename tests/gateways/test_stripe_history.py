@@ -29,12 +29,3 @@ async def test_what_can_tell_us_something_is_told_page_by_page_newest_first(
         (News.BILL_PAID, wallet.customer_ref),
     ]
     assert begun.invoice.ref.encode() in oldest.events[0].body
-
-
-async def test_of_another_time_nothing_is_told(till: Till) -> None:
-    history, now = StripeHistory(till.client), datetime.now(UTC)
-    await till.sold()
-
-    assert (await history.events(now + timedelta(hours=1), None, None, undelivered=False)).events == ()
-    hour, minutes = timedelta(hours=1), timedelta(minutes=5)
-    assert (await history.events(now - hour, now - minutes, None, undelivered=False)).events == ()

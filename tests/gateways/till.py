@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from domain.money import Money
 from domain.payments import Charge, Wallet
 from domain.plans import AddOn, Catalog, Interval, Item, Plan
-from domain.ports import Contact, NewAgreement
+from domain.ports import Contact
+from domain.provider import NewAgreement
 from gateways.stripe import StripePayments
 from sandbox.stripe import StripeSimulator
 from sandbox.stripe.params import decode

@@ -7,9 +7,8 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.messages import Disposition, PastEvent, Verdict
+from domain.messages import Disposition, PastEvent, ProviderEvent, Verdict
 from domain.news import News
-from domain.ports import ProviderEvent
 from storage.inbox import SAYS_NOTHING, Chosen, Inbox
 from tests.storage.ledger import Ledger
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 
+from domain.messages import PastEvent, ProviderEvent
 from domain.money import Money
+from domain.news import News
 from domain.payments import NO_CARD, Card, Decline, DisputeStatus, QuoteLine
 from domain.plans import Interval, Item
 
@@ -103,10 +105,15 @@ class Books:
         self.deals: dict[str, Deal] = {}
         self.bills: dict[str, Bill] = {}
         self.disputes: dict[str, Dispute] = {}
+        self.past: list[tuple[datetime, PastEvent]] = []
         self._numbers = count(1)
 
     def ref(self, kind: str) -> str:
         return f"{kind}_{next(self._numbers)}"
+
+    def tell(self, news: News, object_ref: str, bill: Bill) -> None:
+        event = ProviderEvent(self.ref("event"), news.value, object_ref, bill.customer, news, "", bill.agreement)
+        self.past.append((self.people[bill.customer].now, PastEvent(event, repr(event).encode())))
 
     def cost(self, items: tuple[Item, ...]) -> int:
         return sum(self.prices[item.lookup_key][0].amount * item.quantity for item in items)
@@ -134,6 +141,9 @@ class Books:
         if decline is None:
             person.credit -= bill.total - bill.due
             bill.status, bill.charge = "paid", self.ref("charge")
+            self.tell(News.BILL_PAID, bill.ref, bill)
+        elif bill.ref in self.bills:
+            self.tell(News.BILL_FAILED, bill.ref, bill)
         return decline
 
     def advance(self, person: Person, to: datetime) -> None:
@@ -153,6 +163,7 @@ class Books:
         self.keep(deal, bill)
         if deal.held:
             bill.status = "void"
+            self.tell(News.BILL_CLOSED, bill.ref, bill)
         else:
             self.take(deal, bill)
 

@@ -3,11 +3,12 @@
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
+from domain.news import News
 from domain.payments import DisputeStatus
-from tests.contracts.books import START, Bill, Dispute, Person, PriceList
-from tests.contracts.in_memory import REFUSED, InMemoryPayments
+from tests.contracts.in_memory.adapter import InMemoryPayments
+from tests.contracts.in_memory.books import START, Bill, Dispute, Person, PriceList
+from tests.contracts.in_memory.wallets import REFUSED
 from tests.contracts.provider import CATALOG, Adapter
 
 TURNS = {"opened": DisputeStatus.OPEN, "won": DisputeStatus.WON, "lost": DisputeStatus.LOST}
@@ -39,7 +40,7 @@ class InMemoryProvider:
 
     @property
     def adapter(self) -> Adapter:
-        return cast("Adapter", self._payments)
+        return self._payments
 
     def _who(self, name: str) -> Person | None:
         people = self._payments.books.people.values()
@@ -100,6 +101,7 @@ class InMemoryProvider:
     async def refund(self, name: str, amount: int | None = None) -> str:
         bill = self._charged(name)
         bill.refunded += amount or bill.due - bill.refunded
+        self._payments.books.tell(News.REFUNDED, bill.charge, bill)
         return bill.charge
 
     async def dispute(self, name: str, turn: str) -> str:
@@ -108,4 +110,5 @@ class InMemoryProvider:
         dispute = known or Dispute(self._payments.books.ref("dispute"), bill, TURNS[turn])
         dispute.status = TURNS[turn]
         disputes[dispute.ref] = dispute
+        self._payments.books.tell(News.DISPUTED, dispute.ref, bill)
         return dispute.ref

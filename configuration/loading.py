@@ -1,0 +1,158 @@
+"""Reads the settings that a process needs, and says in words what is wrong with them."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, overload
+
+from dotenv import dotenv_values
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from configuration.settings import (
+    PREFIX,
+    ApiSettings,
+    DatabaseSettings,
+    EverySetting,
+    ImportSettings,
+    MigrateSettings,
+    Settings,
+    StripeSettings,
+    WebhookSettings,
+    WorkerSettings,
+)
+from configuration.yaml_source import nearest
+from domain.errors import TenureError
+
+ENV_FILE = Path(".env")
+
+
+class SettingsError(TenureError):
+    """Settings that a process cannot run with; `problems` has a line for each, and none repeats a secret."""
+
+    code = "settings_error"
+
+    def __init__(self, process: "Process", problems: list[str]) -> None:
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        super().__init__(f"{process} cannot run with these settings (.env.example explains them all):{lines}")
+        self.problems = tuple(problems)
+
+
+class Process(StrEnum):
+    """Which process the settings are for."""
+
+    API = "tenure api"
+    WORKER = "tenure worker"
+    MIGRATE = "tenure migrate"
+    KEYS = "tenure keys"
+    CATALOG = "tenure catalog push"
+    POLICY = "tenure policy migrate"
+    RECONCILE = "tenure reconcile"
+    IMPORT = "tenure import"
+    WEBHOOKS = "tenure webhooks"
+    WEBHOOK_LIST = "tenure webhooks list"
+    DOCTOR = "tenure doctor"
+
+
+_NEEDS: Mapping[Process, type[Settings]] = {
+    Process.API: ApiSettings,
+    Process.WORKER: WorkerSettings,
+    Process.MIGRATE: MigrateSettings,
+    Process.KEYS: DatabaseSettings,
+    Process.CATALOG: StripeSettings,
+    Process.POLICY: MigrateSettings,
+    Process.RECONCILE: MigrateSettings,
+    Process.IMPORT: ImportSettings,
+    Process.WEBHOOKS: WebhookSettings,
+    Process.WEBHOOK_LIST: DatabaseSettings,
+    Process.DOCTOR: EverySetting,
+}
+
+_WANTED = {
+    "bool_parsing": "true or false",
+    "enum": "{expected}",
+    "int_parsing": "a port, 1 to 65535",
+    "float_parsing": "a number",
+    "greater_than": "above {gt:g}",
+    "greater_than_equal": "a port, 1 to 65535",
+    "less_than_equal": "a port, 1 to 65535",
+    "string_pattern_mismatch": "a colour in six hex digits, as #0f766e",
+}
+
+
+@overload
+def load_settings(process: Literal[Process.API], env_file: Path = ...) -> ApiSettings: ...
+@overload
+def load_settings(process: Literal[Process.WORKER], env_file: Path = ...) -> WorkerSettings: ...
+@overload
+def load_settings(
+    process: Literal[Process.MIGRATE, Process.POLICY, Process.RECONCILE], env_file: Path = ...
+) -> MigrateSettings: ...
+@overload
+def load_settings(process: Literal[Process.KEYS, Process.WEBHOOK_LIST], env_file: Path = ...) -> DatabaseSettings: ...
+@overload
+def load_settings(process: Literal[Process.WEBHOOKS], env_file: Path = ...) -> WebhookSettings: ...
+@overload
+def load_settings(process: Literal[Process.CATALOG], env_file: Path = ...) -> StripeSettings: ...
+@overload
+def load_settings(process: Literal[Process.IMPORT], env_file: Path = ...) -> ImportSettings: ...
+@overload
+def load_settings(process: Literal[Process.DOCTOR], env_file: Path = ...) -> EverySetting: ...
+@overload
+def load_settings(process: Process, env_file: Path = ...) -> Settings: ...
+def load_settings(process: Process, env_file: Path = ENV_FILE) -> Settings:
+    """Read what *process* needs; the environment wins over the file. What it does not need is not looked at.
+
+    Raises:
+        SettingsError: with every setting that is missing, weak or misspelt.
+    """
+    problems = list(_unreadable(env_file)) or list(_misspelt(env_file))
+    read: Callable[..., Settings] = _NEEDS[process]
+    settings: Settings | None = None
+    try:
+        settings = read(_env_file=env_file)
+    except ValidationError as error:
+        problems += [_in_words(details, _NEEDS[process]) for details in error.errors(include_url=False)]
+    except UnicodeDecodeError:
+        settings = None
+    if settings is None or problems:
+        # No cause: it would hold the values.
+        raise SettingsError(process, problems) from None
+    return settings
+
+
+def known_variables() -> list[str]:
+    """The names of all settings there are."""
+    return sorted(f"{PREFIX}{name.upper()}" for name in EverySetting.model_fields)
+
+
+def _unreadable(env_file: Path) -> Iterator[str]:
+    if env_file.is_file():
+        try:
+            env_file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            yield f"{env_file} is not UTF-8: save it as UTF-8"
+
+
+def _misspelt(env_file: Path) -> Iterator[str]:
+    known = known_variables()
+    in_file = dotenv_values(env_file) if env_file.is_file() else {}
+    places = dict.fromkeys(in_file, f" (in {env_file})") | dict.fromkeys(os.environ, "")
+    for name, place in sorted(places.items()):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = nearest(name[len(PREFIX) :], (one.removeprefix(PREFIX) for one in known))
+            advice = f"did you mean {PREFIX}{near}?" if near else "take it out; .env.example has all there are"
+            yield f"{name}{place} is no setting: {advice}"
+
+
+def _in_words(details: ErrorDetails, model: type[Settings]) -> str:
+    field = str(details["loc"][0])
+    name, context = f"{PREFIX}{field.upper()}", details.get("ctx", {})
+    if details["type"] == "missing":
+        return f"{name} is missing: {model.model_fields[field].description}"
+    if details["type"] == "value_error":
+        return f"{name} {context['error']}"
+    if details["type"] in _WANTED:
+        return f"{name} must be {_WANTED[details['type']].format(**context)}"
+    return f"{name}: {details['msg']}"

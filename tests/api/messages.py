@@ -1,0 +1,71 @@
+"""Messages of the provider as tests send them, and what came of them."""
+
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from sqlalchemy import text
+from temporalio.client import Client
+
+from api.app import create_app
+from api.parts import Parts
+from configuration.catalog_file import load_catalog
+from configuration.policy_file import load_policy
+from gateways.stripe import StripePayments
+from gateways.stripe_events import StripeEvents
+from sandbox.serving import serve
+from sandbox.stack import Stack
+from tests.harness.lives import CATALOG, POLICY
+
+PATH = "/webhooks/stripe"
+
+
+def signed(body: bytes, secret: str, at: float | None = None) -> str:
+    moment = int(time.time() if at is None else at)
+    signature = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={moment},v1={signature}"
+
+
+def an_event(kind: str = "invoice.paid", customer: str = "cus_unknown", **more: Any) -> dict[str, Any]:
+    found = {"object": "invoice", "id": f"in_{uuid4().hex}", "customer": customer} | more
+    return {"object": "event", "id": f"evt_{uuid4().hex}", "type": kind, "data": {"object": found}}
+
+
+async def kept(stack: Stack, event: str) -> list[Any]:
+    """The outcomes of the inbox's rows for an event."""
+    query = text("SELECT outcome FROM webhook_inbox WHERE event_id = :event")
+    async with stack.engine.connect() as connection:
+        return [row.outcome for row in await connection.execute(query, {"event": event})]
+
+
+async def dealt_with(stack: Stack, event: str) -> str:
+    """What came of an event, once it was delivered."""
+    async with asyncio.timeout(20):
+        while True:
+            found = await kept(stack, event)
+            if found and found[0] is not None:
+                return str(found[0])
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def an_api(stack: Stack, looked_up: StripePayments, client: Client) -> AsyncIterator[httpx.AsyncClient]:
+    parts = Parts(
+        client=client,
+        engine=stack.engine,
+        catalog=load_catalog(CATALOG),
+        policy=load_policy(POLICY),
+        events=StripeEvents(["whsec_old", "whsec_new"]),
+        quotes=looked_up,
+        wallets=looked_up,
+        public_url="http://127.0.0.1",
+        secret_key="s" * 32,
+    )
+    async with serve(create_app(parts)) as address, httpx.AsyncClient(base_url=address, trust_env=False) as http:
+        yield http

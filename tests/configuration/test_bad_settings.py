@@ -1,0 +1,163 @@
+"""What a process says of settings that it cannot run with."""
+
+from pathlib import Path
+
+import pytest
+
+from configuration.loading import Process
+from tests.configuration.variables import refused
+
+pytestmark = pytest.mark.usefixtures("bare_environment")
+
+WEAK: dict[str, tuple[dict[str, str], str]] = {
+    "a database that is no PostgreSQL": (
+        {"TENURE_DATABASE_URL": "mysql://u:hunter2@h/d"},
+        "TENURE_DATABASE_URL must begin with postgresql://",
+    ),
+    "a server without a database": (
+        {"TENURE_DATABASE_URL": "postgresql://u:hunter2@h:5432/"},
+        "TENURE_DATABASE_URL must name a database: postgresql://user:password@host:5432/tenure",
+    ),
+    "a port there is not": (
+        {"TENURE_DATABASE_URL": "postgresql://u:hunter2@h:99999/d"},
+        "TENURE_DATABASE_URL must begin with postgresql://",
+    ),
+    "an address with a scheme": (
+        {"TENURE_TEMPORAL_ADDRESS": "http://temporal:7233"},
+        "TENURE_TEMPORAL_ADDRESS must be a host and a port, as temporal.internal:7233, not 'http://temporal:7233'",
+    ),
+    "an address without a port": (
+        {"TENURE_TEMPORAL_ADDRESS": "temporal"},
+        "TENURE_TEMPORAL_ADDRESS must be a host and a port, as temporal.internal:7233, not 'temporal'",
+    ),
+    "a public address in clear": (
+        {"TENURE_PUBLIC_URL": "http://billing.acme.com"},
+        (
+            "TENURE_PUBLIC_URL must begin with https://, not 'http://billing.acme.com': "
+            "only on this machine itself may it be http://"
+        ),
+    ),
+    "a host that only begins like this machine": (
+        {"TENURE_PUBLIC_URL": "http://localhost.evil.com"},
+        (
+            "TENURE_PUBLIC_URL must begin with https://, not 'http://localhost.evil.com': "
+            "only on this machine itself may it be http://"
+        ),
+    ),
+    "a public address without a scheme": (
+        {"TENURE_PUBLIC_URL": "billing.acme.com"},
+        "TENURE_PUBLIC_URL must be a web address, as https://billing.yourproduct.com, not 'billing.acme.com'",
+    ),
+    "a short secret key": (
+        {"TENURE_SECRET_KEY": "q3xUu1kV8mB0sLr7ZtYw2NfKe5cHj9P"},
+        "TENURE_SECRET_KEY is too short with 31 characters, 32 are needed: make one with `openssl rand -base64 48`",
+    ),
+    "a placeholder for a secret key": (
+        {"TENURE_SECRET_KEY": "changeme-changeme-changeme-changeme"},
+        "TENURE_SECRET_KEY is still a placeholder: make one with `openssl rand -base64 48`",
+    ),
+    "a secret key of one letter": (
+        {"TENURE_SECRET_KEY": "x" * 64},
+        "TENURE_SECRET_KEY can be guessed: make one with `openssl rand -base64 48`",
+    ),
+    "a publishable key": (
+        {"TENURE_STRIPE_API_KEY": "pk_live_51HxT0pAbCdEfGhIjKlMn"},
+        "TENURE_STRIPE_API_KEY is a publishable key: take the secret key, sk_..., or a restricted one, rk_...",
+    ),
+    "no key of Stripe": (
+        {"TENURE_STRIPE_API_KEY": "hunter2hunter2hunter2"},
+        "TENURE_STRIPE_API_KEY is no key of Stripe: it begins with sk_test_, sk_live_, rk_test_ or rk_live_",
+    ),
+    "a stand-in for Stripe in clear": (
+        {"TENURE_STRIPE_API_BASE": "http://stripe.acme.com"},
+        (
+            "TENURE_STRIPE_API_BASE must begin with https://, not 'http://stripe.acme.com': "
+            "only on this machine itself may it be http://"
+        ),
+    ),
+    "a second webhook secret that is none": (
+        {"TENURE_STRIPE_WEBHOOK_SECRETS": "whsec_aaaabbbbccccddddeeee,hunter2hunter2hunter2"},
+        (
+            "TENURE_STRIPE_WEBHOOK_SECRETS number 2 of 2 is no signing secret of a webhook endpoint: "
+            "Stripe's begin with whsec_"
+        ),
+    ),
+    "a short webhook secret": (
+        {"TENURE_STRIPE_WEBHOOK_SECRETS": "whsec_hunter2"},
+        "TENURE_STRIPE_WEBHOOK_SECRETS is no signing secret of a webhook endpoint: Stripe's begin with whsec_",
+    ),
+    "commas alone": (
+        {"TENURE_STRIPE_WEBHOOK_SECRETS": " , "},
+        "TENURE_STRIPE_WEBHOOK_SECRETS must hold one signing secret at least, whsec_...",
+    ),
+    "a mail server by http": (
+        {"TENURE_SMTP_URL": "http://u:hunter2@h"},
+        "TENURE_SMTP_URL must be a mail server's address: smtp://, smtps:// or smtp+starttls://, a host and a port",
+    ),
+    "a user without a password": (
+        {"TENURE_SMTP_URL": "smtp://u@h"},
+        "TENURE_SMTP_URL must hold both a user and a password, or neither",
+    ),
+    "a mail server with a path": (
+        {"TENURE_SMTP_URL": "smtp://u:hunter2@h/x"},
+        "TENURE_SMTP_URL must read smtp://user:password@host:port, with %40 for an @ and %2F for a / in the password",
+    ),
+    "a sender that is no address": (
+        {"TENURE_MAIL_FROM": "Acme Billing"},
+        "TENURE_MAIL_FROM must be a mail address, as Your Product <billing@yourproduct.com>, not 'Acme Billing'",
+    ),
+    "a catalog that is not there": (
+        {"TENURE_CATALOG": "none.yaml"},
+        "TENURE_CATALOG names a file that is not there: none.yaml",
+    ),
+    "a port that is an address": (
+        {"TENURE_API_PORT": "tcp://10.0.0.1:80"},
+        "TENURE_API_PORT must be a port, 1 to 65535",
+    ),
+    "a port too high": ({"TENURE_API_PORT": "65536"}, "TENURE_API_PORT must be a port, 1 to 65535"),
+    "an API key in clear": (
+        {"TENURE_TEMPORAL_API_KEY": "hunter2"},
+        "TENURE_TEMPORAL_TLS must be true, since TENURE_TEMPORAL_API_KEY is set",
+    ),
+    "a certificate without its key": (
+        {"TENURE_TEMPORAL_TLS": "true", "TENURE_TEMPORAL_TLS_CLIENT_CERT": "catalog.yaml"},
+        "TENURE_TEMPORAL_TLS needs both TENURE_TEMPORAL_TLS_CLIENT_CERT and TENURE_TEMPORAL_TLS_CLIENT_KEY, or neither",
+    ),
+    "neither true nor false": ({"TENURE_TEMPORAL_TLS": "perhaps"}, "TENURE_TEMPORAL_TLS must be true or false"),
+    "a log in another format": ({"TENURE_LOG_FORMAT": "xml"}, "TENURE_LOG_FORMAT must be 'json' or 'console'"),
+    "a colour by name": (
+        {"TENURE_BRAND_COLOUR": "teal"},
+        "TENURE_BRAND_COLOUR must be a colour in six hex digits, as #0f766e",
+    ),
+    "a misspelt name": (
+        {"TENURE_STRIPE_WEBHOOK_SECRET": "hunter2"},
+        "TENURE_STRIPE_WEBHOOK_SECRET is no setting: did you mean TENURE_STRIPE_WEBHOOK_SECRETS?",
+    ),
+    "a name like no other": (
+        {"TENURE_XYZZY": "hunter2"},
+        "TENURE_XYZZY is no setting: take it out; .env.example has all there are",
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "problem"), WEAK.values(), ids=WEAK)
+def test_a_bad_setting_is_named_with_what_to_do_and_no_secret_is_repeated(
+    environment: pytest.MonkeyPatch, settings: dict[str, str], problem: str
+) -> None:
+    for name, value in settings.items():
+        environment.setenv(name, value)
+    error = refused(Process.DOCTOR)
+    assert error.problems == (problem,)
+    assert "hunter2" not in f"{error}{error!r}{error.__cause__!r}"
+
+
+def test_a_misspelt_name_in_the_file_is_told_with_the_file() -> None:
+    Path(".env").write_text("TENURE_DATABASE_URL=postgresql://h/d\nTENURE_LOGLEVEL=debug\n")
+    assert refused(Process.KEYS, Path(".env")).problems == (
+        "TENURE_LOGLEVEL (in .env) is no setting: did you mean TENURE_LOG_LEVEL?",
+    )
+
+
+def test_a_file_in_another_encoding_is_refused() -> None:
+    Path(".env").write_bytes("TENURE_BRAND_NAME=Größe\n".encode("latin-1"))
+    assert refused(Process.KEYS, Path(".env")).problems == (".env is not UTF-8: save it as UTF-8",)

@@ -1,0 +1,27 @@
+"""Variables with which every process can run."""
+
+from pathlib import Path
+
+import pytest
+
+from configuration.loading import Process, SettingsError, load_settings
+
+NO_FILE = Path("no.env")
+GOOD = {
+    "TENURE_DATABASE_URL": "postgresql://tenure:hunter2@db.internal:5432/tenure",
+    "TENURE_TEMPORAL_ADDRESS": "temporal.internal:7233",
+    "TENURE_PUBLIC_URL": "https://billing.acme.com/",
+    "TENURE_SECRET_KEY": "q3xUu1kV8mB0sLr7ZtYw2NfKe5cHj9PaDgQi6oXv",
+    "TENURE_STRIPE_API_KEY": "sk_test_51HxT0pAbCdEfGhIjKlMn",
+    "TENURE_STRIPE_WEBHOOK_SECRETS": "whsec_aaaabbbbccccddddeeee, whsec_ffffgggghhhhiiiijjjj",
+    "TENURE_SMTP_URL": "smtp+starttls://acme:hunter2@mail.internal:587",
+    "TENURE_MAIL_FROM": "Acme Billing <billing@acme.com>",
+    "TENURE_CATALOG": "catalog.yaml",
+    "TENURE_POLICY": "policy.yaml",
+}
+
+
+def refused(process: Process, env_file: Path = NO_FILE) -> SettingsError:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(process, env_file)
+    return caught.value

@@ -1,0 +1,1 @@
+"""A payment provider that keeps everything in memory, held to the same contract as the real one."""

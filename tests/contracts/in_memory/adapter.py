@@ -1,0 +1,112 @@
+"""Money in memory, and with what customers have and what can be asked the whole adapter."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from domain.errors import GatewayRefused
+from domain.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome
+from domain.plans import Item
+from domain.provider import NewAgreement
+from tests.contracts.in_memory.books import Bill, Deal, after
+from tests.contracts.in_memory.desk import once
+from tests.contracts.in_memory.looks import InMemoryLooks
+from tests.contracts.in_memory.wallets import InMemoryWallets
+
+
+class InMemoryPayments(InMemoryWallets, InMemoryLooks):
+    """Everything that `Adapter` asks for, without an outside."""
+
+    @once
+    async def begin(self, order: NewAgreement, *, key: str) -> Charge:
+        person = self.person(order.customer_ref)
+        if not person.has(order.card_ref):
+            raise GatewayRefused("no such card", code=UNKNOWN_PAYMENT_METHOD, field="payment_method")
+        self._check_sold(order.items)
+        end = after(person.now, self.books.interval(order.items), person.now.day)
+        deal = Deal(
+            self.books.ref("agreement"),
+            person.ref,
+            order.card_ref,
+            order.items,
+            order.subscription,
+            person.now,
+            person.now,
+            end,
+            key,
+        )
+        return self._strictly(deal, self.books.write(deal, self.books.cost(order.items)))
+
+    async def begun(self, customer_ref: str, *, key: str) -> Charge | None:
+        found = (deal for deal in self.books.deals.values() if (deal.customer, deal.key) == (customer_ref, key))
+        return next((self._latest(deal) for deal in found), None)
+
+    @once
+    async def collect(self, invoice_ref: str, *, key: str) -> Charge:
+        bill = self._bill(invoice_ref)
+        deal = self.books.deals[bill.agreement]
+        if bill.status == "open":
+            self.books.take(deal, bill)
+        return self.told(deal, bill)
+
+    @once
+    async def restart(self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str) -> Charge:
+        deal, owed = self._running(agreement_ref), self._bill(void_invoice) if void_invoice else None
+        if owed is not None and owed.status == "paid":
+            return self.told(deal, owed)
+        if deal.restarted != key:
+            now = self.books.people[deal.customer].now
+            items = items or deal.items
+            anew = replace(deal, items=items, start=now, held=False, restarted=key)
+            anew.end = after(now, self.books.interval(items), now.day)
+            charge = self._strictly(anew, self.books.write(anew, self.books.cost(items)))
+            if charge.outcome is not ChargeOutcome.PAID:
+                return charge
+        if owed is not None:
+            owed.status = "void"
+        return self._latest(self.books.deals[agreement_ref])
+
+    @once
+    async def change(self, agreement_ref: str, items: tuple[Item, ...], at: datetime, *, key: str) -> Charge:
+        deal = self._running(agreement_ref)
+        if key not in deal.changes:
+            self._check_sold(items)
+            changed, lines = self.books.difference(deal, items, at)
+            bill = self.books.write(changed, sum(line.amount for line in lines)) if lines else None
+            charge = self._strictly(changed, bill) if bill is not None else None
+            if charge is not None and charge.outcome is not ChargeOutcome.PAID:
+                return charge
+            changed.changes[key] = bill
+            self.books.deals[deal.ref] = changed
+        deal = self.books.deals[agreement_ref]
+        bill = deal.changes[key]
+        if bill is not None:
+            return self.told(deal, bill)
+        return Charge(ChargeOutcome.PAID, None, None, deal.ref, deal.start, deal.end)
+
+    def _strictly(self, deal: Deal, bill: Bill) -> Charge:
+        """Take the money, and only then let the agreement be as wished."""
+        decline = self.books.take(deal, bill)
+        if decline is not None:
+            needs_customer = decline.code == "authentication_required"
+            return Charge(ChargeOutcome.ACTION_REQUIRED if needs_customer else ChargeOutcome.DECLINED, None, decline)
+        self.books.keep(deal, bill)
+        self.books.deals[deal.ref] = deal
+        return self.told(deal, bill)
+
+    @once
+    async def hold(self, agreement_ref: str, held: bool, *, key: str) -> None:
+        self._running(agreement_ref).held = held
+
+    @once
+    async def end_at_period_end(self, agreement_ref: str, ends: bool, *, key: str) -> None:
+        self._running(agreement_ref).ends = ends
+
+    @once
+    async def end(self, agreement_ref: str, open_invoice: str, *, key: str) -> None:
+        self._deal(agreement_ref).ended = True
+        if open_invoice and (bill := self._bill(open_invoice)).status == "open":
+            bill.status = "void"
+
+    @once
+    async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:
+        self._deal(agreement_ref).subscription = subscription

@@ -1,0 +1,90 @@
+"""What every part of the provider in memory stands on: its books, what was done under which key, and its words."""
+
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.payments import Card, Charge, ChargeOutcome, Decline, Invoice
+from domain.plans import Item
+from tests.contracts.in_memory.books import Bill, Books, Deal, Person, PriceList
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+D = TypeVar("D", bound="Desk")
+
+
+def once(
+    method: Callable[Concatenate[D, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[D, P], Coroutine[Any, Any, R]]:
+    """Under one key it is done once, and answered as before; the answer may get lost."""
+
+    @wraps(method)
+    async def done_once(self: D, /, *args: P.args, **named: P.kwargs) -> R:
+        name = (method.__name__, named["key"])
+        if name not in self.answers:
+            self.answers[name] = await method(self, *args, **named)
+        if self.loses_next:
+            self.loses_next = False
+            raise GatewayUnavailable("the answer got lost")
+        answer: R = self.answers[name]
+        return answer
+
+    return done_once
+
+
+class Desk:
+    """The books, and how they are told."""
+
+    def __init__(self, prices: PriceList) -> None:
+        self.books = Books(prices)
+        self.answers: dict[tuple[str, object], Any] = {}
+        self.loses_next = False
+        self.checkouts: dict[str, tuple[str, Card | None]] = {}
+        self.portals: dict[str, str] = {}
+
+    def told(self, deal: Deal, bill: Bill) -> Charge:
+        url = f"https://pay.example/{bill.ref}"
+        amount = bill.total if bill.total < 0 else bill.due
+        start, end = bill.start, bill.end
+        made = Invoice(
+            bill.ref, bill.ref, bill.status, amount, bill.currency, url, f"{url}.pdf", bill.attempts, start, end
+        )
+        outcome, decline = ChargeOutcome.PAID, None
+        if bill.status == "void":
+            outcome = ChargeOutcome.GONE
+        elif bill.status == "open" and bill.decline is not None:
+            outcome, decline = ChargeOutcome.DECLINED, bill.decline
+            if decline.code == "authentication_required":
+                outcome, decline = ChargeOutcome.ACTION_REQUIRED, Decline(decline.code, action_url=url)
+        return Charge(outcome, made, decline, deal.ref, deal.start, deal.end)
+
+    def _latest(self, deal: Deal) -> Charge:
+        return self.told(deal, deal.bills[-1])
+
+    def person(self, ref: str) -> Person:
+        return _there(self.books.people, ref, "customer")
+
+    def _deal(self, ref: str) -> Deal:
+        return _there(self.books.deals, ref, "agreement")
+
+    def _bill(self, ref: str) -> Bill:
+        return _there(self.books.bills, ref, "bill")
+
+    def _running(self, ref: str) -> Deal:
+        deal = self._deal(ref)
+        if deal.ended:
+            raise GatewayRefused("the agreement has ended", code="ended")
+        return deal
+
+    def _check_sold(self, items: tuple[Item, ...]) -> None:
+        for item in items:
+            if item.lookup_key not in self.books.prices:
+                raise GatewayRefused(f"there is no price {item.lookup_key!r}", code="unknown_price")
+
+
+def _there(things: dict[str, T], ref: str, kind: str) -> T:
+    if ref not in things:
+        raise GatewayRefused(f"there is no {kind} {ref!r}", code="resource_missing")
+    return things[ref]

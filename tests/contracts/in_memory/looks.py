@@ -1,0 +1,121 @@
+"""What can be asked of the provider in memory; nothing is changed by it."""
+
+from datetime import datetime
+
+from domain.agreements import AgreedItem, Agreement, AgreementPage, AgreementState, KnownCustomer
+from domain.errors import GatewayRefused
+from domain.messages import PastEvents
+from domain.news import News
+from domain.payments import AgreementStatus, ChargeOutcome, Quote, Reversal, ReversalKind, Standing
+from domain.plans import Item
+from domain.provider import Belonging
+from tests.contracts.in_memory.books import Bill, Deal
+from tests.contracts.in_memory.desk import Desk
+
+EVENTS_ON_A_PAGE = 2
+
+
+class InMemoryLooks(Desk):
+    """The port `Quotes`, what stands, and what has been."""
+
+    async def quote(self, agreement_ref: str, items: tuple[Item, ...], at: datetime) -> Quote:
+        deal = self._running(agreement_ref)
+        self._check_sold(items)
+        _, lines = self.books.difference(deal, items, at)
+        return Quote(sum(line.amount for line in lines), self.books.prices[items[0].lookup_key][0].currency, lines)
+
+    async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:
+        person = self.books.people.get(customer_ref)
+        card = person.card if person else None
+        if not agreement_ref:
+            return Standing(card, None)
+        deal = self._deal(agreement_ref)
+        status = AgreementStatus.ENDED if deal.ended else AgreementStatus.LIVE
+        bill = self._bill(invoice_ref) if invoice_ref else deal.bills[-1]
+        return Standing(None if deal.ended else card, status, self.told(deal, bill))
+
+    async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
+        if kind is ReversalKind.DISPUTE:
+            if object_ref not in self.books.disputes:
+                raise GatewayRefused("there is no such dispute", code="resource_missing")
+            dispute = self.books.disputes[object_ref]
+            told, status = dispute.bill, dispute.status
+            return Reversal(kind, object_ref, told.ref, told.due, told.currency, True, status, "", told.agreement)
+        bill = self.charged(object_ref)
+        if bill is None:
+            raise GatewayRefused("there is no such charge", code="resource_missing")
+        is_full = bill.refunded == bill.due
+        return Reversal(kind, object_ref, bill.ref, bill.refunded, bill.currency, is_full, agreement_ref=bill.agreement)
+
+    async def belonging(self, news: News, object_ref: str) -> Belonging:
+        match news:
+            case News.BILL_PAID | News.BILL_FAILED | News.BILL_CLOSED:
+                return _whose(self.books.bills.get(object_ref))
+            case News.REFUNDED:
+                return _whose(self.charged(object_ref))
+            case News.DISPUTED:
+                dispute = self.books.disputes.get(object_ref)
+                return _whose(dispute.bill if dispute else None)
+            case News.AGREEMENT_ENDED:
+                deal = self.books.deals.get(object_ref)
+                return Belonging(deal.customer, deal.ref) if deal else Belonging()
+            case News.CARD_GIVEN:
+                return Belonging(self.checkouts.get(object_ref, ("", None))[0])
+            case _:
+                people = self.books.people.values()
+                return Belonging(next((person.ref for person in people if person.has(object_ref)), ""))
+
+    async def events(
+        self, since: datetime, until: datetime | None, cursor: str | None, *, undelivered: bool
+    ) -> PastEvents:
+        """All of them, as nothing here is delivered to anybody."""
+        found = [event for at, event in reversed(self.books.past) if since <= at and (until is None or at < until)]
+        ids = [each.event.id for each in found]
+        begin = ids.index(cursor) + 1 if cursor is not None else 0
+        page = found[begin : begin + EVENTS_ON_A_PAGE]
+        more = begin + EVENTS_ON_A_PAGE < len(found)
+        return PastEvents(tuple(page), page[-1].event.id if more else None)
+
+    async def agreements(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
+        live = [deal.ref for deal in reversed(list(self.books.deals.values())) if not deal.ended]
+        begin = live.index(cursor) + 1 if cursor is not None else 0
+        page = live[begin : begin + limit]
+        more = begin + limit < len(live)
+        return AgreementPage(tuple(self._agreement(self.books.deals[ref]) for ref in page), page[-1] if more else None)
+
+    async def agreement(self, agreement_ref: str) -> Agreement | None:
+        deal = self.books.deals.get(agreement_ref)
+        return None if deal is None else self._agreement(deal)
+
+    async def known_customer(self, customer_ref: str) -> KnownCustomer | None:
+        person = self.books.people.get(customer_ref)
+        return None if person is None else KnownCustomer(person.ref, person.email, person.name, "", person.metadata)
+
+    def _agreement(self, deal: Deal) -> Agreement:
+        latest = self._latest(deal)
+        state = AgreementState.BILLING if latest.outcome is ChargeOutcome.PAID else AgreementState.OWING
+        return Agreement(
+            deal.ref,
+            deal.customer,
+            AgreementState.ENDED if deal.ended else state,
+            tuple(self._item(item) for item in deal.items),
+            deal.created,
+            subscription=deal.subscription,
+            is_held=deal.held,
+            ends_at=deal.end if deal.ends else None,
+            period_start=deal.start,
+            period_end=deal.end,
+            latest=latest,
+        )
+
+    def _item(self, item: Item) -> AgreedItem:
+        price, interval = self.books.prices[item.lookup_key]
+        return AgreedItem(item.lookup_key, item.lookup_key, item.quantity, price.amount, price.currency, interval.value)
+
+    def charged(self, charge_ref: str) -> Bill | None:
+        """The bill that a charge paid."""
+        return next((each for each in self.books.bills.values() if each.charge == charge_ref), None)
+
+
+def _whose(bill: Bill | None) -> Belonging:
+    return Belonging(bill.customer, bill.agreement) if bill else Belonging()

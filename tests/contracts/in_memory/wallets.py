@@ -1,0 +1,82 @@
+"""Customers, their cards, and the pages on which they look after both, in memory."""
+
+from datetime import datetime
+
+from domain.errors import GatewayRefused
+from domain.payments import UNKNOWN_PAYMENT_METHOD, Card, Wallet
+from domain.ports import Contact
+from tests.contracts.in_memory.books import Person
+from tests.contracts.in_memory.desk import Desk, once
+
+BRANDS = {"visa": "4242", "mastercard": "4444"}
+REFUSED = "refused"
+
+
+class InMemoryWallets(Desk):
+    """The port `Wallets`, and checkouts."""
+
+    @once
+    async def open_wallet(self, contact: Contact, payment_method: str | None, *, key: str) -> Wallet:
+        if contact.customer_ref:
+            person = self.person(contact.customer_ref)
+            card = self.attach(person, payment_method) if payment_method else person.card
+            return Wallet(person.ref, card)
+        metadata = {"customer": contact.customer, "external_id": contact.external_id}
+        person = Person(self.books.ref("customer"), contact.email, contact.name, metadata)
+        card = self.attach(person, payment_method) if payment_method else None
+        self.books.people[person.ref] = person
+        return Wallet(person.ref, card)
+
+    @once
+    async def put_card(self, customer_ref: str, agreement_ref: str, payment_method: str, *, key: str) -> Card:
+        card = self.attach(self.person(customer_ref), payment_method)
+        if agreement_ref:
+            self._running(agreement_ref).card = card.ref
+        return card
+
+    def attach(self, person: Person, payment_method: str) -> Card:
+        """Put a card on file as the default, by the name of a test card or the id of one that is there."""
+        card = next((each for each in person.cards if each.ref == payment_method), None)
+        if card is None:
+            if payment_method == REFUSED:
+                raise GatewayRefused("the card was declined", code="card_declined", field="payment_method")
+            if payment_method not in BRANDS:
+                raise GatewayRefused("unknown", code=UNKNOWN_PAYMENT_METHOD, field="payment_method")
+            print_ = f"{payment_method} of {person.email}"
+            card = Card(self.books.ref("card"), payment_method, BRANDS[payment_method], 12, 2040, print_)
+            person.cards.append(card)
+            person.given_at[card.ref] = person.now
+        person.default = card.ref
+        return card
+
+    @once
+    async def open_checkout(
+        self, customer_ref: str, subscription: str, success_url: str, cancel_url: str, *, key: str
+    ) -> str:
+        reference = self.books.ref("checkout")
+        self.checkouts[reference] = (self.person(customer_ref).ref, None)
+        return f"https://pay.example/{reference}"
+
+    @once
+    async def adopt_checkout(
+        self, session_ref: str, agreement_ref: str, newer_than: datetime | None, *, key: str
+    ) -> Wallet | None:
+        if session_ref not in self.checkouts:
+            raise GatewayRefused("there is no such checkout", code="resource_missing")
+        customer_ref, card = self.checkouts[session_ref]
+        person = self.person(customer_ref)
+        if card is None or (newer_than is not None and person.given_at[card.ref] < newer_than):
+            return None
+        deal = self._running(agreement_ref) if agreement_ref else None
+        if deal is not None and deal.customer != customer_ref:
+            raise GatewayRefused("the card is another customer's", code=UNKNOWN_PAYMENT_METHOD)
+        person.default = card.ref
+        if deal is not None:
+            deal.card = card.ref
+        return Wallet(customer_ref, card, person.given_at[card.ref])
+
+    @once
+    async def open_portal(self, customer_ref: str, return_url: str, *, key: str) -> str:
+        reference = self.books.ref("portal")
+        self.portals[reference] = self.person(customer_ref).ref
+        return f"https://pay.example/{reference}"

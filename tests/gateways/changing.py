@@ -1,0 +1,92 @@
+"""A shop that sells more than one thing, and a customer ten days into a month of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.money import Money
+from domain.payments import Charge, ChargeOutcome, Invoice, Wallet
+from domain.plans import AddOn, Catalog, Interval, Item, Plan
+from gateways.stripe_catalog import push
+from tests.gateways.till import Till
+
+USD = "usd"
+GROWN = Catalog(
+    "shop",
+    1,
+    USD,
+    {
+        "starter": Plan("starter", "Starter", {Interval.MONTH: Money(4900, USD), Interval.YEAR: Money(49900, USD)}),
+        "pro": Plan("pro", "Pro", {Interval.MONTH: Money(19900, USD)}),
+    },
+    {
+        "users": AddOn("users", "Additional user", {Interval.MONTH: Money(500, USD), Interval.YEAR: Money(5000, USD)}),
+        "plants": AddOn("plants", "Plant", {Interval.MONTH: Money(2500, USD)}),
+    },
+)
+PRO = Item("shop_pro_month_v1", 1)
+PLANTS = Item("shop_plants_month_v1", 2)
+YEARLY = Item("shop_starter_year_v1", 1)
+STARTS = datetime(2031, 1, 1, 12, tzinfo=UTC)
+"""The first of a month of 31 days, of which 21 are left at every change."""
+GONE = timedelta(days=10)
+
+
+def users(quantity: int) -> Item:
+    return Item("shop_users_month_v1", quantity)
+
+
+def left_of(amount: int) -> int:
+    """The part of a monthly amount that falls to the 21 days left, to the nearest cent."""
+    return (2 * amount * 21 + 31) // 62
+
+
+class Deal:
+    """A customer with a running agreement, ten days into its month."""
+
+    def __init__(self, till: Till, wallet: Wallet, begun: Charge) -> None:
+        assert begun.period_start is not None
+        assert begun.period_end is not None
+        self.till, self.wallet, self.ref = till, wallet, begun.agreement_ref
+        self.start, self.end = begun.period_start, begun.period_end
+        self.at = self.start + GONE
+
+    @classmethod
+    async def of(cls, till: Till, *items: Item) -> "Deal":
+        await till.simulator.advance("ada", STARTS)
+        wallet = await till.wallet()
+        deal = cls(till, wallet, await till.begin(wallet, items=items))
+        await till.simulator.advance("ada", deal.at + timedelta(seconds=30))
+        return deal
+
+    async def change(self, *items: Item, key: str = "s/change/1") -> Charge:
+        return await self.till.payments.change(self.ref, items, self.at, key=key)
+
+    async def agreement(self) -> dict[str, Any]:
+        (found,) = await self.till.agreements(self.wallet)
+        return found
+
+    async def items(self) -> dict[str, int]:
+        found = (await self.agreement())["items"]["data"]
+        return {item["price"]["lookup_key"]: item["quantity"] for item in found}
+
+    async def balance(self) -> int:
+        owner = await self.till.client.v1.customers.retrieve_async(self.wallet.customer_ref)
+        return int(owner.to_dict()["balance"])
+
+    async def bills(self) -> list[dict[str, Any]]:
+        return await self.till.bills(self.wallet)
+
+
+def bill_of(charge: Charge) -> Invoice:
+    assert charge.outcome is ChargeOutcome.PAID
+    assert charge.invoice is not None
+    return charge.invoice
+
+
+@pytest.fixture
+async def till(till: Till) -> Till:
+    """The shop sells Pro, a yearly Starter and plants too."""
+    await push(till.client, GROWN)
+    return till

@@ -1,0 +1,60 @@
+"""Changes at Stripe that begin a new period: another interval, and a new beginning."""
+
+from datetime import timedelta
+
+from domain.payments import ChargeOutcome
+from domain.plans import Item
+from tests.gateways.changing import PRO, YEARLY, Deal, bill_of, left_of, till, users
+from tests.gateways.till import STARTER, Till
+
+__all__ = ["till"]
+
+
+async def test_another_interval_begins_a_new_period(till: Till) -> None:
+    deal = await Deal.of(till, STARTER, users(3))
+    yearly_users = Item("shop_users_year_v1", 3)
+
+    quote = await till.payments.quote(deal.ref, (YEARLY, yearly_users), deal.at)
+    charge = await deal.change(YEARLY, yearly_users)
+
+    assert bill_of(charge).amount == quote.amount == 49900 + 3 * 5000 - left_of(4900) - left_of(1500)
+    assert charge.period_start is not None
+    assert charge.period_end is not None
+    assert timedelta() <= charge.period_start - deal.at < timedelta(minutes=1)
+    assert charge.period_end == charge.period_start.replace(year=2032)
+    assert await deal.items() == {YEARLY.lookup_key: 1, "shop_users_year_v1": 3}
+
+
+async def test_a_year_can_become_a_month_again_and_the_rest_is_a_credit(till: Till) -> None:
+    deal = await Deal.of(till, YEARLY)
+    credit = (2 * 49900 * 355 + 365) // 730
+
+    charge = await deal.change(STARTER)
+
+    assert bill_of(charge).amount == 4900 - credit
+    assert await deal.balance() == 4900 - credit
+
+
+async def test_a_new_beginning_can_be_about_something_else(till: Till) -> None:
+    deal = await Deal.of(till, STARTER, users(3))
+    await till.payments.hold(deal.ref, True, key="hold")
+
+    charge = await till.payments.restart(deal.ref, "", (PRO, users(1)), key="s/charge/2")
+
+    assert bill_of(charge).amount == 19900 + 500
+    assert charge.period_start is not None
+    assert charge.period_start > deal.at
+    assert await deal.items() == {PRO.lookup_key: 1, "shop_users_month_v1": 1}
+    assert (await till.payments.restart(deal.ref, "", (PRO, users(1)), key="s/charge/2")) == charge
+    assert len(await deal.bills()) == 2
+
+
+async def test_a_declined_new_beginning_leaves_the_old_terms(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    before = await deal.agreement()
+    till.simulator.set_card_answers("ada", ["insufficient_funds"])
+
+    charge = await till.payments.restart(deal.ref, "", (PRO,), key="s/charge/2")
+
+    assert charge.outcome is ChargeOutcome.DECLINED
+    assert await deal.agreement() == before
