@@ -1,10 +1,9 @@
-"""How an account is set up: webhook endpoints as they are registered, and what the customer portal allows.
+"""Webhook endpoints as they are registered.
 
 The simulator sends its events to `webhook_url`, whatever is registered; here is only what a look at an account shows.
 """
 
 import secrets
-from typing import Any
 
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.lists import page
@@ -17,7 +16,6 @@ from sandbox.stripe.params import (
     Many,
     Params,
     Shape,
-    Text,
     merged_metadata,
 )
 from sandbox.stripe.store import Object
@@ -35,23 +33,6 @@ ENDPOINT_CREATE = Shape(
 )
 ENDPOINT_UPDATE = Shape({"enabled_events": Many(TEXT), "url": TEXT, "disabled": FLAG, "metadata": METADATA})
 ENDPOINT_LIST = Shape({**PAGING})
-
-_SWITCH = {"enabled": FLAG}
-_FEATURES: dict[str, Any] = {
-    "customer_update": Shape({**_SWITCH, "allowed_updates": Many(TEXT)}, required=["enabled"]),
-    "invoice_history": Shape(_SWITCH, required=["enabled"]),
-    "payment_method_update": Shape(_SWITCH, required=["enabled"]),
-    "subscription_cancel": Shape(
-        {**_SWITCH, "mode": Text("at_period_end", "immediately")},
-        required=["enabled"],
-    ),
-    "subscription_update": Shape({**_SWITCH, "default_allowed_updates": Many(TEXT)}, required=["enabled"]),
-}
-CONFIGURATION_CREATE = Shape(
-    {"features": Shape(_FEATURES), "default_return_url": Clearable(TEXT), "metadata": METADATA}, required=["features"]
-)
-CONFIGURATION_UPDATE = Shape({"features": Shape(_FEATURES), "active": FLAG, "metadata": METADATA})
-CONFIGURATION_LIST = Shape({**PAGING, "active": FLAG, "is_default": FLAG})
 
 
 def create_endpoint(world: World, _ids: Params, params: Params) -> Object:
@@ -87,70 +68,3 @@ def update_endpoint(world: World, ids: Params, params: Params) -> Object:
 
 def list_endpoints(world: World, _ids: Params, params: Params) -> Object:
     return page(world.store.find("webhook_endpoint"), params, "/v1/webhook_endpoints")
-
-
-def create_configuration(world: World, _ids: Params, params: Params) -> Object:
-    now = int(world.now(None))
-    configuration: Object = {
-        "id": new_id("bpc"),
-        "object": "billing_portal.configuration",
-        "active": True,
-        "application": None,
-        "business_profile": {"headline": None, "privacy_policy_url": None, "terms_of_service_url": None},
-        "created": now,
-        "default_return_url": params.get("default_return_url"),
-        "features": _all_features(_blank_features(), params["features"]),
-        # At Stripe the Dashboard makes the default; here the first one is it.
-        "is_default": not world.store.find("billing_portal.configuration"),
-        "livemode": False,
-        "login_page": {"enabled": False, "url": None},
-        "metadata": merged_metadata({}, params.get("metadata", {})),
-        "name": None,
-        "updated": now,
-    }
-    return world.store.save(configuration)
-
-
-def _blank_features() -> Object:
-    return {
-        "customer_update": {"allowed_updates": [], "enabled": False},
-        "invoice_history": {"enabled": False},
-        "payment_method_update": {"enabled": False, "payment_method_configuration": None},
-        "subscription_cancel": {
-            "cancellation_reason": {"enabled": False, "options": []},
-            "enabled": False,
-            "mode": "at_period_end",
-            "proration_behavior": "none",
-        },
-        "subscription_update": {
-            "billing_cycle_anchor": None,
-            "default_allowed_updates": [],
-            "enabled": False,
-            "proration_behavior": "none",
-            "schedule_at_period_end": {"conditions": []},
-            "trial_update_behavior": "end_trial",
-        },
-    }
-
-
-def _all_features(before: Object, given: Params) -> Object:
-    return {name: {**feature, **given.get(name, {})} for name, feature in before.items()}
-
-
-def retrieve_configuration(world: World, ids: Params, _params: Params) -> Object:
-    return world.named("billing_portal.configuration", ids["configuration"])
-
-
-def update_configuration(world: World, ids: Params, params: Params) -> Object:
-    configuration = world.named("billing_portal.configuration", ids["configuration"])
-    configuration["features"] = _all_features(configuration["features"], params.get("features", {}))
-    configuration["active"] = params.get("active", configuration["active"])
-    return world.store.save(configuration)
-
-
-def list_configurations(world: World, _ids: Params, params: Params) -> Object:
-    found = world.store.find("billing_portal.configuration")
-    for name in ("active", "is_default"):
-        if name in params:
-            found = [each for each in found if each[name] == params[name]]
-    return page(found, params, "/v1/billing_portal/configurations")

@@ -1,11 +1,11 @@
-"""The customer portal: its sessions, what its configuration allows, and what customers do there."""
+"""The customer portal: its sessions, and what customers do there."""
 
+from sandbox.stripe import portal_configurations
 from sandbox.stripe.customers import make_default
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.events import shown
 from sandbox.stripe.ids import new_id
-from sandbox.stripe.lists import page
-from sandbox.stripe.params import FLAG, PAGING, TEXT, Params, Shape, Text
+from sandbox.stripe.params import TEXT, Params, Shape
 from sandbox.stripe.payment_methods import attach_to, default_of, detach, owned
 from sandbox.stripe.store import Object
 from sandbox.stripe.subscriptions import RUNNING, save, set_cancel_at_period_end, updated
@@ -14,34 +14,21 @@ from sandbox.stripe.world import World
 OPEN_FOR = 3600
 """Seconds for which a portal's address is good."""
 
-CONFIGURATION = "bpc_sandbox"
 CREATE = Shape({"customer": TEXT, "return_url": TEXT, "locale": TEXT, "configuration": TEXT}, required=["customer"])
-CONFIGURATION_LIST = Shape({**PAGING, "active": FLAG, "is_default": FLAG})
-_SWITCH = Shape({"enabled": FLAG})
-CONFIGURATION_UPDATE = Shape(
-    {
-        "features": Shape(
-            {
-                "subscription_cancel": Shape({"enabled": FLAG, "mode": Text("at_period_end")}),
-                "payment_method_update": _SWITCH,
-                "invoice_history": _SWITCH,
-            }
-        )
-    }
-)
 
 
 def create(world: World, _ids: Params, params: Params) -> Object:
     customer = world.given("customer", params["customer"], "customer")
-    wanted = params.get("configuration", CONFIGURATION)
-    if wanted != CONFIGURATION:
+    default = portal_configurations.in_force(world)["id"]
+    wanted = params.get("configuration", default)
+    if wanted != default:
         raise invalid(f"No such configuration: '{wanted}'", param="configuration", code="resource_missing")
     reference = new_id("bps")
     return world.store.save(
         {
             "id": reference,
             "object": "billing_portal.session",
-            "configuration": CONFIGURATION,
+            "configuration": default,
             "created": world.now(customer["id"]),
             "customer": customer["id"],
             "flow": None,
@@ -58,65 +45,8 @@ def is_open(world: World, session: Object) -> bool:
     return bool(world.now(session["customer"]) < session["created"] + OPEN_FOR)
 
 
-def configuration(world: World) -> Object:
-    """What customers may do; as Tenure's set-up guide says, until it is changed: no cancellation, no change of plan."""
-    return world.store.get(CONFIGURATION, "billing_portal.configuration") or {
-        "id": CONFIGURATION,
-        "object": "billing_portal.configuration",
-        "active": True,
-        "application": None,
-        "business_profile": {"headline": None, "privacy_policy_url": None, "terms_of_service_url": None},
-        "created": 1_700_000_000,
-        "default_return_url": None,
-        "features": {
-            "customer_update": {"allowed_updates": [], "enabled": False},
-            "invoice_history": {"enabled": True},
-            "payment_method_update": {"enabled": True, "payment_method_configuration": None},
-            "subscription_cancel": {
-                "cancellation_reason": {"enabled": False, "options": []},
-                "enabled": False,
-                "mode": "at_period_end",
-                "proration_behavior": "none",
-            },
-            "subscription_update": {
-                "billing_cycle_anchor": None,
-                "default_allowed_updates": [],
-                "enabled": False,
-                "products": [],
-                "proration_behavior": "none",
-                "schedule_at_period_end": {"conditions": []},
-                "trial_update_behavior": "end_trial",
-            },
-        },
-        "is_default": True,
-        "livemode": False,
-        "login_page": {"enabled": False, "url": None},
-        "metadata": {},
-        "name": None,
-        "updated": 1_700_000_000,
-    }
-
-
-def list_configurations(world: World, _ids: Params, params: Params) -> Object:
-    found = [configuration(world)] if params.get("active", True) and params.get("is_default", True) else []
-    return page(found, params, "/v1/billing_portal/configurations")
-
-
-def retrieve_configuration(world: World, ids: Params, _params: Params) -> Object:
-    if ids["configuration"] == CONFIGURATION:
-        return configuration(world)
-    return world.named("billing_portal.configuration", ids["configuration"], param="configuration")
-
-
-def update_configuration(world: World, ids: Params, params: Params) -> Object:
-    changed = retrieve_configuration(world, ids, {})
-    for name, change in params.get("features", {}).items():
-        changed["features"][name].update(change)
-    return world.store.save(changed)
-
-
 def allows(world: World, feature: str) -> bool:
-    return bool(configuration(world)["features"][feature]["enabled"])
+    return bool(portal_configurations.in_force(world)["features"][feature]["enabled"])
 
 
 def running(world: World, customer: str) -> list[Object]:

@@ -15,6 +15,7 @@ from sandbox.stripe import (
     payment_methods,
     payments,
     portal,
+    portal_configurations,
     previews,
     reversals,
     subscription_calls,
@@ -96,15 +97,11 @@ def _money() -> list[Call]:
 
 def _shop() -> list[Call]:
     session = "/v1/checkout/sessions/{session}"
-    configuration = "/v1/billing_portal/configurations/{configuration}"
     return [
         _call("POST", "/v1/checkout/sessions", checkout.create, checkout.CREATE),
         _call("GET", session, checkout.retrieve),
         _call("POST", f"{session}/expire", checkout.expire),
         _call("POST", "/v1/billing_portal/sessions", portal.create, portal.CREATE),
-        _call("GET", "/v1/billing_portal/configurations", portal.list_configurations, portal.CONFIGURATION_LIST),
-        _call("GET", configuration, portal.retrieve_configuration),
-        _call("POST", configuration, portal.update_configuration, portal.CONFIGURATION_UPDATE),
         _call("POST", "/v1/products", catalog.create_product, catalog.PRODUCT_CREATE),
         _call("GET", "/v1/products", catalog.list_products, catalog.PRODUCT_LIST),
         _call("GET", "/v1/products/{product}", catalog.retrieve_product),
@@ -123,8 +120,8 @@ def _setting_up() -> list[Call]:
         _call("GET", hooks, endpoints.list_endpoints, endpoints.ENDPOINT_LIST),
         _call("GET", f"{hooks}/{{endpoint}}", endpoints.retrieve_endpoint),
         _call("POST", f"{hooks}/{{endpoint}}", endpoints.update_endpoint, endpoints.ENDPOINT_UPDATE),
-        _call("POST", portals, endpoints.create_configuration, endpoints.CONFIGURATION_CREATE),
-        _call("GET", portals, endpoints.list_configurations, endpoints.CONFIGURATION_LIST),
-        _call("GET", f"{portals}/{{configuration}}", endpoints.retrieve_configuration),
-        _call("POST", f"{portals}/{{configuration}}", endpoints.update_configuration, endpoints.CONFIGURATION_UPDATE),
+        _call("POST", portals, portal_configurations.create, portal_configurations.CREATE),
+        _call("GET", portals, portal_configurations.list_all, portal_configurations.LIST),
+        _call("GET", f"{portals}/{{configuration}}", portal_configurations.retrieve),
+        _call("POST", f"{portals}/{{configuration}}", portal_configurations.update, portal_configurations.UPDATE),
     ]

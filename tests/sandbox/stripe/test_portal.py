@@ -110,10 +110,9 @@ async def test_a_subscription_is_canceled_in_the_portal_only_where_its_configura
     assert (await portal.submit(act="cancel", subject=subscription["id"])).status_code == 400
     assert not (await shop.subscription(subscription["id"]))["cancel_at_period_end"]
 
-    (allowed,) = (await shop.client.v1.billing_portal.configurations.list_async({"is_default": True})).data
-    await shop.client.v1.billing_portal.configurations.update_async(
-        allowed.id, {"features": {"subscription_cancel": {"enabled": True}}}
-    )
+    portals = shop.client.v1.billing_portal.configurations
+    await portals.update_async("bpc_sandbox", {"features": {"subscription_cancel": {"enabled": True}}})
+    assert [each.id for each in (await portals.list_async({"is_default": True})).data] == ["bpc_sandbox"]
     await portal.press("Cancel")
     assert (await shop.subscription(subscription["id"]))["cancel_at_period_end"]
     await portal.press("Keep it")
