@@ -7,13 +7,12 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from api.courier import Courier
+from api.courier import Courier, Deliver
 from domain.messages import ProviderEvents
 from domain.plans import Catalog
 from domain.policy import Policy
 from domain.ports import Records
-from domain.provider import Quotes, Wallets
-from storage.addresses import PostgresAddresses
+from domain.provider import Wallets
 from storage.customers import Customers
 from storage.idempotency import IdempotencyKeys
 from storage.inbox import Inbox
@@ -22,9 +21,6 @@ from storage.records import PostgresRecords
 from storage.subscriptions import Subscriptions
 from storage.timeline import Timeline
 from storage.trials import Trials
-from workflows.afterwards import Afterwards
-from workflows.delivery import Delivery
-from workflows.post import TemporalPost
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,8 @@ class Parts:
     catalog: Catalog
     policy: Policy
     events: ProviderEvents
-    quotes: Quotes
+    deliver: Deliver
+    """Brings what was kept in the inbox to the workflows."""
     wallets: Wallets
     public_url: str
     secret_key: str
@@ -60,21 +57,17 @@ class Stores:
 
     @classmethod
     def on(cls, parts: Parts) -> Self:
-        engine, inbox, subscriptions = parts.engine, Inbox(parts.engine), Subscriptions(parts.engine)
-        records = PostgresRecords(engine)
-        afterwards = Afterwards(parts.quotes.reversal, subscriptions, records, TemporalPost(parts.client))
-        addresses = PostgresAddresses(engine)
-        delivery = Delivery(parts.client, inbox, addresses, parts.quotes.belonging, afterwards)
+        engine = parts.engine
         return cls(
             Customers(engine),
-            subscriptions,
+            Subscriptions(engine),
             Timeline(engine),
-            inbox,
+            Inbox(engine),
             ApiKeys(engine),
             IdempotencyKeys(engine),
-            Courier(delivery.deliver),
+            Courier(parts.deliver),
             Trials(engine),
-            records,
+            PostgresRecords(engine),
         )
 
 

@@ -1,6 +1,7 @@
 """Signing a customer up: everything is checked before anything is written."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
@@ -56,19 +57,11 @@ def _life(
     desk: Desk, wish: SignUpWish, selection: Selection, trial_days: int, subscription_id: str, customer: str
 ) -> Life:
     now = datetime.now(UTC)
-    subscription = Subscription(
-        id=subscription_id,
-        tenant=desk.caller.tenant,
-        customer=customer,
-        plan=selection.plan,
-        plan_name=selection.plan_name,
-        interval=selection.interval,
-        quantity=selection.quantity,
-        items=selection.items,
-        amount=selection.total.amount,
-        currency=selection.total.currency,
-        created_at=now,
-        add_ons=dict(selection.add_ons),
+    signed_up = Subscription.to(
+        selection, subscription_id=subscription_id, tenant=desk.caller.tenant, customer=customer, created_at=now
+    )
+    subscription = replace(
+        signed_up,
         trial_ends_at=now + timedelta(days=trial_days) if trial_days else None,
         free_plan=desk.parts.catalog.free_plan,
     )

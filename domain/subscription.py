@@ -180,6 +180,26 @@ class Subscription:
             Money(self.amount, self.currency),
         )
 
+    @classmethod
+    def to(
+        cls, selection: Selection, *, subscription_id: str, tenant: str, customer: str, created_at: datetime
+    ) -> Self:
+        """A customer's subscription that has just come about, in which nothing has happened yet."""
+        return cls(
+            id=subscription_id,
+            tenant=tenant,
+            customer=customer,
+            plan=selection.plan,
+            plan_name=selection.plan_name,
+            interval=selection.interval,
+            quantity=selection.quantity,
+            items=selection.items,
+            amount=selection.total.amount,
+            currency=selection.total.currency,
+            created_at=created_at,
+            add_ons=dict(selection.add_ons),
+        )
+
     def choosing(self, selection: Selection) -> Self:
         """The same subscription to something else; no step is taken."""
         return replace(

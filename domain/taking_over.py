@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from domain.agreements import AgreedItem, Agreement, AgreementState, KnownCustomer
@@ -196,19 +196,11 @@ def adoptable(
     agreement: Agreement, owner: Owner, card: Card | None, selection: Selection, catalog: Catalog, now: datetime
 ) -> Subscription:
     """The subscription that carries an agreement on. Its first look at the provider is due at once."""
-    return Subscription(
-        id=owner.subscription,
-        tenant=owner.tenant,
-        customer=owner.customer,
-        plan=selection.plan,
-        plan_name=selection.plan_name,
-        interval=selection.interval,
-        quantity=selection.quantity,
-        items=selection.items,
-        amount=selection.total.amount,
-        currency=selection.total.currency,
-        created_at=now,
-        add_ons=dict(selection.add_ons),
+    taken_over = Subscription.to(
+        selection, subscription_id=owner.subscription, tenant=owner.tenant, customer=owner.customer, created_at=now
+    )
+    return replace(
+        taken_over,
         customer_ref=agreement.customer_ref,
         agreement_ref=agreement.ref,
         card=card,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -96,19 +96,11 @@ async def _signed_up(stack: Stack, open_wallet: OpenWallet, name: str, ends_at: 
 def _on_trial(
     subscription_id: str, customer: str, selection: Selection, wallet: Wallet, ends_at: datetime
 ) -> Subscription:
-    return Subscription(
-        id=subscription_id,
+    signed_up = Subscription.to(
+        selection,
+        subscription_id=subscription_id,
         tenant=DEFAULT_TENANT,
         customer=customer,
-        plan=selection.plan,
-        plan_name=selection.plan_name,
-        interval=selection.interval,
-        quantity=selection.quantity,
-        items=selection.items,
-        amount=selection.total.amount,
-        currency=selection.total.currency,
         created_at=datetime.now(UTC),
-        trial_ends_at=ends_at,
-        customer_ref=wallet.customer_ref,
-        card=wallet.card,
     )
+    return replace(signed_up, trial_ends_at=ends_at, customer_ref=wallet.customer_ref, card=wallet.card)

@@ -40,12 +40,11 @@ from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller, Watch, nobody_watches
 from storage.engine import create_engine_from_url
 from storage.keys import ApiKeys, Role
-from storage.mails import PostgresMails
 from storage.migrating import upgrade
-from storage.records import PostgresRecords
 from worker.build import Parts as WorkerParts
 from worker.build import at_work, build_workers
-from worker.messages import inbox_activities
+from worker.messages import delivery_of
+from worker.parts import parts_on
 from worker.reconciling import reconciling
 from worker.registry import KINDS
 from workflows.schedules import ensure_schedules
@@ -219,7 +218,7 @@ def _api_parts(
         catalog=catalog,
         policy=policy,
         events=StripeEvents([secrets.webhook_secret], Recipient.of(secrets.stripe_key)),
-        quotes=payments,
+        deliver=delivery_of(payments, client, engine).deliver,
         wallets=payments,
         public_url=api_url,
         secret_key=secrets.secret_key,
@@ -236,15 +235,9 @@ def _worker_parts(
         MAIL_FROM,
         lambda subscription: pay_url(api_url, subscription, secrets.secret_key),
     )
-    return WorkerParts(
-        records=PostgresRecords(ground.engine),
-        mails=PostgresMails(ground.engine),
-        payments=payments,
-        mailer=delivery,
-        inbox=inbox_activities(payments, ground.client, ground.engine),
-        # A life that is restored has a clock of its own, like all others; nothing is in flight for long here.
-        reconciling=reconciling(ground.client, ground.engine, payments, policy, starter=starter, between_looks=0.2),
-    )
+    # A life that is restored has a clock of its own, like all others; nothing is in flight for long here.
+    healing = reconciling(ground.client, ground.engine, payments, policy, starter=starter, between_looks=0.2)
+    return parts_on(ground.client, ground.engine, payments, delivery, healing)
 
 
 def _addresses(ground: _Ground, options: Options, secrets: Secrets, api_url: str, sandbox_url: str) -> Addresses:

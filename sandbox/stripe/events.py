@@ -1,6 +1,7 @@
 """Events: what happened, as it stood then."""
 
 import copy
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,9 @@ def shown(thing: Mapping[str, Any]) -> Object:
     return {name: copy.deepcopy(value) for name, value in thing.items() if not name.startswith("_")}
 
 
+ENABLED_EVENTS = "SELECT json_extract(body, '$.enabled_events') FROM objects WHERE kind = 'webhook_endpoint' LIMIT 1"
+
+
 class Events:
     """Writes events and hands them to the deliverer."""
 
@@ -40,6 +44,7 @@ class Events:
         if before is not None:
             data["previous_attributes"] = before
         request, key = self.request
+        is_told = self.has_endpoint and self._is_subscribed_to(kind)
         event: Object = {
             "id": new_id("evt"),
             "object": "event",
@@ -47,18 +52,23 @@ class Events:
             "created": int(self._clocks.now(customer).timestamp()),
             "data": data,
             "livemode": False,
-            "pending_webhooks": 1 if self.has_endpoint else 0,
+            "pending_webhooks": 1 if is_told else 0,
             "request": {"id": request, "idempotency_key": key},
             "type": kind,
             "_customer": customer,
         }
         self._store.save(event)
-        if not self.has_endpoint:
+        if not is_told:
             return
         lane = self._clocks.name(customer) if customer else ""
         for each in [event, *([self._thin(event, thing)] if self.is_told_thin else [])]:
             self._store.tell("INSERT INTO deliveries (event, lane, state) VALUES (?, ?, 'pending')", each["id"], lane)
         self.on_queued(lane)
+
+    def _is_subscribed_to(self, kind: str) -> bool:
+        """Whether the endpoint wants such events; while none is registered, whoever listens is told all."""
+        [wanted] = self._store.ask(ENABLED_EVENTS) or [(None,)]
+        return wanted[0] is None or kind in (enabled := json.loads(wanted[0])) or "*" in enabled
 
     def _thin(self, event: Object, thing: Object) -> Object:
         """The same, as a destination for thin events is told it: what happened, and where to look."""

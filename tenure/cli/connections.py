@@ -22,10 +22,9 @@ from gateways.stripe_events import Recipient, StripeEvents
 from gateways.stripe_http import connected
 from gateways.stripe_rates import steps_a_second
 from storage.engine import create_engine_from_url
-from storage.mails import PostgresMails
-from storage.records import PostgresRecords
 from worker.build import Parts as WorkerParts
-from worker.messages import inbox_activities
+from worker.messages import delivery_of
+from worker.parts import parts_on
 from worker.reconciling import reconciling
 
 
@@ -106,7 +105,7 @@ async def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) 
                 [secret.get_secret_value() for secret in settings.stripe_webhook_secrets],
                 Recipient.of(settings.stripe_api_key.get_secret_value(), settings.stripe_account or ""),
             ),
-            quotes=payments,
+            deliver=delivery_of(payments, client, engine).deliver,
             wallets=payments,
             public_url=settings.public_url,
             secret_key=settings.secret_key.get_secret_value(),
@@ -123,14 +122,7 @@ async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEn
     """
     policy = None if settings.policy is None else load_policy(settings.policy)
     async with stripe_payments(settings) as payments:
-        yield WorkerParts(
-            records=PostgresRecords(engine),
-            mails=PostgresMails(engine),
-            payments=payments,
-            mailer=mail_delivery(settings),
-            inbox=inbox_activities(payments, client, engine),
-            reconciling=reconciling(client, engine, payments, policy),
-        )
+        yield parts_on(client, engine, payments, mail_delivery(settings), reconciling(client, engine, payments, policy))
 
 
 def mail_delivery(settings: WorkerSettings) -> MailDelivery:

@@ -22,6 +22,7 @@ from gateways.stripe_events import StripeEvents
 from sandbox.serving import serve
 from sandbox.stack import Stack
 from tests.harness.lives import CATALOG, POLICY
+from worker.messages import delivery_of
 
 PATH = "/webhooks/stripe"
 
@@ -62,7 +63,7 @@ async def an_api(stack: Stack, looked_up: StripePayments, client: Client) -> Asy
         catalog=load_catalog(CATALOG),
         policy=load_policy(POLICY),
         events=StripeEvents(["whsec_old", "whsec_new"]),
-        quotes=looked_up,
+        deliver=delivery_of(looked_up, client, stack.engine).deliver,
         wallets=looked_up,
         public_url="http://127.0.0.1",
         secret_key="s" * 32,

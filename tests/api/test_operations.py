@@ -21,6 +21,7 @@ from storage.engine import create_engine_from_url
 from tests.api.messages import an_event, signed
 from tests.harness.callers import Caller, a_sign_up, problem_of
 from tests.harness.lives import CATALOG, POLICY
+from worker.messages import delivery_of
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -112,7 +113,7 @@ async def cut_off(stack: Stack, looked_up: StripePayments) -> AsyncIterator[http
         catalog=load_catalog(CATALOG),
         policy=load_policy(POLICY),
         events=StripeEvents(["whsec_known"]),
-        quotes=looked_up,
+        deliver=delivery_of(looked_up, stack.client, engine).deliver,
         wallets=looked_up,
         public_url="http://127.0.0.1",
         secret_key="s" * 32,

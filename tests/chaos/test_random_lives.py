@@ -1,4 +1,4 @@
-"""Two hundred random lives, while webhooks are lost, doubled and reordered and Stripe fails: all end well."""
+"""A hundred random lives, while webhooks are lost, doubled and reordered and Stripe fails: all end well."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from sandbox.product import Product
 from tests.chaos.invariants import Inspector
 from tests.chaos.random_lives import FAULTS, play_batch
 
-LIVES, BATCH = 200, 25
+LIVES, BATCH = 100, 25
 FIRSTS = range(0, LIVES, BATCH)
 
 

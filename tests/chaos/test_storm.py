@@ -7,8 +7,8 @@ from sandbox.stack import Stack
 from tests.chaos.invariants import Inspector
 from tests.chaos.storm import weathered
 
-LIVES = 14
-"""Each month that is special to some, twice."""
+LIVES = 7
+"""One of each kind."""
 
 
 @pytest.mark.usefixtures("healed")

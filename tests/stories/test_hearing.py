@@ -27,7 +27,7 @@ async def test_a_card_chosen_in_the_portal_is_the_card_on_file(begin: Begin, sta
     life = await begin(payment_method="pm_card_visa")
     await life.live(timedelta(minutes=1))
     [customer] = stack.simulator._known(life.external_id)
-    provider = stack.api_parts.quotes
+    provider = stack.api_parts.wallets
     assert isinstance(provider, StripePayments)
 
     chosen = await provider.put_card(customer, "", "pm_card_mastercard", key=f"portal/{life.id}")

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from domain.names import subscription_workflow_id
 from domain.news import Hint, News
+from gateways.stripe import StripePayments
 from sandbox.stack import Stack
 from storage.records import PostgresRecords
 from storage.subscriptions import Subscriptions
@@ -223,9 +224,10 @@ async def test_what_is_told_of_again_after_the_end_is_written_down_once(payer: L
     await payer.product.refund(payer.external_id, 1000)
     before = await payer.mails(), await payer.past()
     charge = before[1][-1]["details"]["reversal"]
-    parts = stack.api_parts
+    parts, provider = stack.api_parts, stack.api_parts.wallets
+    assert isinstance(provider, StripePayments)
     past, records = Subscriptions(parts.engine), PostgresRecords(parts.engine)
-    afterwards = Afterwards(parts.quotes.reversal, past, records, TemporalPost(stack.client))
+    afterwards = Afterwards(provider.reversal, past, records, TemporalPost(stack.client))
 
     hints = [Hint(f"evt_again_{number}", News.REFUNDED, charge) for number in range(3)]
     said = await asyncio.gather(*(afterwards.note(payer.id, hint) for hint in hints))

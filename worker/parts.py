@@ -1,0 +1,33 @@
+"""Puts together what the workers work with."""
+
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from activities.reconciling import ReconcileActivities
+from domain.messages import ProviderHistory
+from domain.ports import Mailer
+from domain.provider import Payments
+from storage.mails import PostgresMails
+from storage.records import PostgresRecords
+from worker.build import Parts
+from worker.messages import inbox_activities
+
+
+class Provider(Payments, ProviderHistory, Protocol):
+    """The provider's two ports in one."""
+
+
+def parts_on(
+    client: Client, engine: AsyncEngine, provider: Provider, mailer: Mailer, reconciling: ReconcileActivities
+) -> Parts:
+    """The workers' parts on one database, one provider and one mail server."""
+    return Parts(
+        records=PostgresRecords(engine),
+        mails=PostgresMails(engine),
+        payments=provider,
+        mailer=mailer,
+        inbox=inbox_activities(provider, client, engine),
+        reconciling=reconciling,
+    )
