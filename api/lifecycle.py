@@ -11,13 +11,12 @@ from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowUpdateFailedError,
 )
-from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.failures import as_tenure_error
-from api.first_in_line import back_in_line, first_in_line
 from domain.agenda import agenda
 from domain.errors import GatewayUnavailable, Rejected
 from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
@@ -25,7 +24,6 @@ from domain.subscription import Subscription
 from workflows import visible
 from workflows.messages import Answer, Command, Life
 from workflows.subscription import SubscriptionWorkflow
-from workflows.urgency import Urgency
 
 ANSWER_WITHIN = 25.0
 """Seconds a caller is kept waiting; what was begun goes on, and a repeat finds it."""
@@ -56,11 +54,9 @@ async def sign_up(client: Client, life: Life, *, anew: bool = False) -> Answer:
     try:
         async with _answered():
             # Without an id of its own: asked under the same one, a run that is over would give its old refusal again.
-            answer = await client.execute_update_with_start_workflow(
+            return await client.execute_update_with_start_workflow(
                 SubscriptionWorkflow.sign_up, start_workflow_operation=start
             )
-            await back_in_line(client, subscription_workflow_id(life.subscription.id))
-            return answer
     except WorkflowAlreadyStartedError as error:
         raise HasEnded from error
 
@@ -74,7 +70,6 @@ def _start(life: Life, *, anew: bool) -> WithStartWorkflowOperation[Subscription
         task_queue=LIFECYCLE_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE if anew else WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        priority=Priority(priority_key=Urgency.PERSON),
         search_attributes=visible.attributes(subscription, agenda(subscription, life.policy)),
         # Told twice: the summary is the first run's own, the memo goes on with the later ones.
         memo={"summary": _summary(subscription)},
@@ -106,9 +101,8 @@ async def carry_out(client: Client, subscription_id: str, update: UpdateMethodMu
         NotRunning: there is no such workflow any more; the projection tells why.
         TenureError: the command was refused, or no answer came in time.
     """
-    workflow_id = subscription_workflow_id(subscription_id)
-    handle = client.get_workflow_handle(workflow_id)
-    async with _answered(), first_in_line(client, workflow_id):
+    handle = client.get_workflow_handle(subscription_workflow_id(subscription_id))
+    async with _answered():
         # Without an id of its own: under the same one a run would give its old refusal again. The workflow itself
         # carries out a command once by its key.
         return await handle.execute_update(update, command)

@@ -11,10 +11,10 @@ from domain.errors import TenureError
 from domain.plans import Catalog
 from gateways.stripe_catalog import push
 from gateways.stripe_errors import translated
-from gateways.stripe_events import NEWS
+from gateways.stripe_events import CUSTOMER, NEWS
 from gateways.stripe_permissions import missing
 
-EVENTS = tuple(NEWS)
+EVENTS = (*NEWS, CUSTOMER)
 """What the webhook endpoint must be told of."""
 ALL_EVENTS = "*"
 
