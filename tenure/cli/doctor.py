@@ -20,7 +20,8 @@ from gateways.smtp import SmtpMailer
 from gateways.stripe_catalog import push
 from gateways.stripe_http import connected
 from storage.pinging import check
-from tenure.cli.connections import database, mail_delivery, temporal
+from tenure.cli.composition import mail_delivery
+from tenure.cli.connections import database, temporal
 from worker.registry import missing_attributes
 
 ANSWER_WITHIN = 15.0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import Console
 
 from domain.errors import Malformed, Rejected
@@ -28,11 +28,6 @@ from tenure.cli.running import for_ever, stoppable
 DEFAULT_PORT = 8080
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def register(app: App) -> None:
-    for command in (up, demo, travel):
-        app.command(command)
 
 
 def up(

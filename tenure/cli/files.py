@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from configuration.catalog_file import check_catalog, load_catalog
 from configuration.loading import Process, load_settings
@@ -12,18 +12,6 @@ from configuration.policy_summary import check_policy
 from domain.plans import Catalog
 from gateways.stripe_catalog import push as push_to_stripe
 from gateways.stripe_http import connected
-from tenure.cli import policies
-
-
-def register(app: App) -> None:
-    catalog = App(name="catalog", help="Check a plan catalog, or bring it to Stripe.")
-    catalog.command(check_one_catalog, name="check")
-    catalog.command(push)
-    policy = App(name="policy", help="Check a policy, or move subscriptions to it.")
-    policy.command(check_one_policy, name="check")
-    policy.command(policies.migrate)
-    app.command(catalog)
-    app.command(policy)
 
 
 def check_one_catalog(file: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from configuration.catalog_file import load_catalog
 from configuration.loading import Process, load_settings
@@ -27,10 +27,6 @@ from tenure.cli.take_over import Offer, Result, TakeOver
 
 MOST_RATE = 50.0
 """Calls a second: the rest of what Stripe allows is for what goes on meanwhile."""
-
-
-def register(app: App) -> None:
-    app.command(import_, name="import")
 
 
 def import_(

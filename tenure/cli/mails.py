@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from jinja2 import Environment, PackageLoader
 
 from domain.errors import Malformed
@@ -32,12 +32,6 @@ class Scene:
     @property
     def brand(self) -> Brand:
         return Brand(self.product, self.website, self.support, self.colour)
-
-
-def register(app: App) -> None:
-    mails = App(name="mails", help="Look at the mails.")
-    mails.command(preview)
-    app.command(mails)
 
 
 def preview(

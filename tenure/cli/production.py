@@ -1,4 +1,4 @@
-"""The production processes: `tenure migrate`, `worker`, `api`, `keys create`, `doctor`."""
+"""The production processes: `tenure migrate`, `worker`, `api`, and `tenure doctor`."""
 
 import asyncio
 import sys
@@ -8,18 +8,18 @@ from typing import Annotated
 
 import structlog
 import uvicorn
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
 from configuration.loading import Process, load_settings
 from configuration.settings import Settings
 from domain.errors import GatewayUnavailable
-from storage.keys import ApiKeys, Role
 from storage.migrating import current, head, upgrade
 from storage.pinging import check
 from tenure.cli import logs
-from tenure.cli.connections import api_parts, database, payments_a_second, temporal, worker_parts
+from tenure.cli.composition import api_parts, payments_a_second, worker_parts
+from tenure.cli.connections import database, temporal
 from tenure.cli.doctor import examine
 from tenure.cli.doctor_stripe import by_hand, examine_stripe
 from tenure.cli.running import for_ever, stoppable
@@ -30,14 +30,6 @@ KEEP_ALIVE = 75
 """Seconds: longer than load balancers keep idle connections, or they would send requests into closed ones."""
 
 log = structlog.get_logger("tenure")
-
-
-def register(app: App) -> None:
-    for command in (migrate, worker, api, doctor):
-        app.command(command)
-    keys = App(name="keys", help="API keys.")
-    keys.command(create)
-    app.command(keys)
 
 
 def _configure_logs(settings: Settings) -> None:
@@ -132,24 +124,6 @@ async def _until_stopped(server: _Server) -> None:
     finally:
         server.should_exit = True
         await serving
-
-
-def create(*, role: Role, name: str = "") -> None:
-    """Make an API key and print it; it cannot be shown again.
-
-    Parameters
-    ----------
-    role
-        What its holder may do.
-    name
-        What it is for.
-    """
-    print(asyncio.run(_create(role, name)))
-
-
-async def _create(role: Role, name: str) -> str:
-    async with database(load_settings(Process.KEYS)) as engine:
-        return await ApiKeys(engine).create(role, name or role)
 
 
 def doctor(

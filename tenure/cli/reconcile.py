@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
@@ -30,10 +30,6 @@ from workflows.reconcile import Reconciled, ReconcileWorkflow, Reconciliation
 
 ANSWER_WITHIN = timedelta(seconds=10)
 """In which a worker must take the run up."""
-
-
-def register(app: App) -> None:
-    app.command(reconcile)
 
 
 def reconcile(

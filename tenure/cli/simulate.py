@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
@@ -33,10 +33,6 @@ from tenure.cli.defaults import DEFAULT_CATALOG, DEFAULT_POLICY
 WIDTH = 150
 """Of what is printed where there is no terminal to ask."""
 MISUSED, INTERRUPTED = 2, 130
-
-
-def register(app: App) -> None:
-    app.command(simulate)
 
 
 @dataclass(frozen=True)

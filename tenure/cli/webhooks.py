@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
@@ -24,13 +24,6 @@ SHOWN = 100
 TOGETHER = 100
 
 Flag = Annotated[bool, Parameter(negative="")]
-
-
-def register(app: App) -> None:
-    webhooks = App(name="webhooks", help="Messages of the payment provider.")
-    for command in (show, replay, backfill):
-        webhooks.command(command, name="list" if command is show else command.__name__)
-    app.command(webhooks)
 
 
 def show(*, set_aside: Flag = False, waiting: Flag = False, since: str | None = None, limit: int = SHOWN) -> None:
