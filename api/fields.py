@@ -68,12 +68,21 @@ def _within_calendars(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
+_IN_NO_ADDRESS = frozenset('"<>\\^`|')
+
+
 def _web_address(address: str) -> str:
+    if any(letter.isspace() or letter in _IN_NO_ADDRESS for letter in address):
+        raise ValueError("this is no address: blanks, quotes and angle brackets must be percent-encoded")
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("this must be an address that begins with https:// or http://")
     if parts.username is not None or parts.password is not None:
         raise ValueError("an address with a user name or a password in it is not taken")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("the port of this address is none: 1 to 65535") from None
     return address
 
 

@@ -14,6 +14,7 @@ from api.errors import CONTENT_TYPE, answer_to
 from api.parts import stores_of
 from domain.errors import Malformed, Rejected
 from storage.idempotency import Done, Running
+from storage.keys import Role
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -73,6 +74,9 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
 async def _once(request: Request, caller: Caller, key: str, handle: Handler) -> Response:
     keys = stores_of(request).idempotency
     asked = fingerprint(request.method, request.url.path, await request.body())
+    if caller.role is Role.READ_ONLY:
+        # One who may only look gets no answer again that was given to somebody who may do more.
+        asked = f"{asked}/{caller.role}"
     match await keys.begin(caller.tenant, key, asked):
         case Done() as done:
             return _again(done)

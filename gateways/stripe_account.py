@@ -13,6 +13,8 @@ from gateways.stripe_errors import translated
 INTENTS = "payments.data.payment.payment_intent"
 """Why a bill was not paid. As deep as Stripe expands, four levels, so of the bill itself only."""
 LATEST = "latest_invoice"
+SUBSCRIPTION = "tenure_subscription"
+"""In the metadata of what is ours at Stripe: the subscription that it is for."""
 
 
 class StripeAccount:

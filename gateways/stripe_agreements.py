@@ -7,11 +7,8 @@ import stripe
 
 from domain.agreements import AgreedItem, Agreement, AgreementPage, AgreementState, KnownCustomer
 from gateways import stripe_shapes as shapes
-from gateways.stripe_account import LATEST, StripeAccount
+from gateways.stripe_account import LATEST, SUBSCRIPTION, StripeAccount
 from gateways.stripe_errors import translated
-
-SUBSCRIPTION = "tenure_subscription"
-"""In a Stripe subscription's metadata: the subscription of ours that it belongs to."""
 
 STATES: Mapping[str, AgreementState] = {
     "active": AgreementState.BILLING,

@@ -7,7 +7,7 @@ from domain.errors import GatewayRefused
 from domain.payments import Card, Wallet
 from domain.ports import Contact
 from gateways import stripe_shapes as shapes
-from gateways.stripe_account import StripeAccount
+from gateways.stripe_account import SUBSCRIPTION, StripeAccount
 from gateways.stripe_errors import translated
 
 
@@ -90,8 +90,9 @@ class StripeCards(StripeAccount):
             method = intent.get("payment_method") if isinstance(intent, dict) else None
             card = shapes.card(method)
             given_at = shapes.instant(method.get("created")) if isinstance(method, dict) else None
+            is_ours = bool((found.get("metadata") or {}).get(SUBSCRIPTION))
             is_older = given_at is not None and newer_than is not None and given_at < newer_than
-            if found.get("status") != "complete" or card is None or is_older:
+            if not is_ours or found.get("status") != "complete" or card is None or is_older:
                 return None
             await self._make_default(found["customer"], agreement_ref, card.ref, key)
         return Wallet(found["customer"], card, given_at)
@@ -120,7 +121,7 @@ class StripeCards(StripeAccount):
             "success_url": success_url,
             "cancel_url": cancel_url,
             "client_reference_id": subscription,
-            "metadata": {"tenure_subscription": subscription},
+            "metadata": {SUBSCRIPTION: subscription},
         }
         with translated():
             session = await self._api.checkout.sessions.create_async(params, {"idempotency_key": key})  # type: ignore[arg-type]

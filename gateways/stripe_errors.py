@@ -47,10 +47,18 @@ def translated() -> Iterator[None]:
         raise GatewayRefused(f"Stripe knows this key for another request: {_told(error)}", code="idempotency") from None
     except stripe.InvalidRequestError as error:
         raise (_busy(error) if _code(error) in LOCKED else _refusal(error)) from None
+    except stripe.APIConnectionError as error:
+        raise GatewayUnavailable(f"Stripe cannot be reached: {_last_line(error.__cause__ or error)}") from None
     except stripe.StripeError as error:
         if _code(error) in LOCKED:
             raise _busy(error) from None
         raise GatewayUnavailable(f"Stripe gave no usable answer: {_told(error)}") from None
+
+
+def _last_line(error: BaseException) -> str:
+    """The SDK's words for people end with what happened."""
+    words = str(error).strip() or type(error).__name__
+    return _ADDRESS.sub("<address>", words.splitlines()[-1])
 
 
 def _told(error: stripe.StripeError) -> str:

@@ -13,27 +13,44 @@ MOST_FAULTS = 50
 
 KEY = "Idempotency-Key"
 FIRST_ERROR = 400
+LOWEST_FAULT = 500
+MOST_TRIES = 10_000
+"""So many that met a kept fault are remembered; one that is forgotten is told again."""
 
 
 class _Client(stripe.HTTPXClient):
     """Goes on under `key/1`, `key/2`, ... when Stripe has failed under `key` before.
 
     Stripe keeps the first answer to a key for a day, its own faults included (docs.stripe.com/api/idempotent_requests):
-    what was answered with a fault once is so every time, marked as replayed. An earlier attempt has seen the fault, and
-    callers ask what it brought about before they try again; so the try may go on under a key that is not burnt.
+    what was answered with a fault once is so every time, marked as replayed. The first time that we are told so, it
+    stays a fault: the call it was kept from may have had no answer until now. The next attempt asks first what came of
+    that, as all callers do, and may then go on under a key that is not burnt.
     """
+
+    def __init__(self, *, timeout: float) -> None:
+        super().__init__(timeout=timeout)
+        self._burnt: dict[str, int] = {}
+        """Under how many keys in a row a try has been told of a kept fault."""
 
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        answer = await super().request_async(method, url, headers, post_data)
         key = headers.get(KEY)
-        for number in range(1, MOST_FAULTS):
-            if key is None or not _is_replayed_fault(answer[1], answer[2]):
-                break
-            answer = await super().request_async(method, url, {**headers, KEY: f"{key}/{number}"}, post_data)
+        burnt = self._burnt.get(key, 0) if key is not None else 0
+        sent = {**headers, KEY: f"{key}/{burnt}"} if burnt else headers
+        answer = await super().request_async(method, url, sent, post_data)
+        if key is not None:
+            self._note(key, burnt + 1 if _is_replayed_fault(answer[1], answer[2]) else burnt, answer[1])
         _refuse_what_is_not_stripes(answer[0], answer[1])
         return answer
+
+    def _note(self, key: str, burnt: int, status: int) -> None:
+        if status < LOWEST_FAULT or burnt >= MOST_FAULTS:
+            self._burnt.pop(key, None)
+        elif burnt:
+            if len(self._burnt) >= MOST_TRIES:
+                self._burnt.clear()
+            self._burnt[key] = burnt
 
 
 def _refuse_what_is_not_stripes(body: bytes | str, status: int) -> None:
@@ -55,7 +72,7 @@ def _refuse_what_is_not_stripes(body: bytes | str, status: int) -> None:
 
 
 def _is_replayed_fault(status: int, headers: Mapping[str, str]) -> bool:
-    return status >= 500 and any(
+    return status >= LOWEST_FAULT and any(
         name.lower() == "idempotent-replayed" and value == "true" for name, value in headers.items()
     )
 

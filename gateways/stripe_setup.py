@@ -122,7 +122,7 @@ async def _webhook(client: stripe.StripeClient, wanted: Wanted) -> Check:
         listed = await client.v1.webhook_endpoints.list_async({"limit": 100})
     except stripe.PermissionError:
         return Check("webhook", True, "this key may not see it (Webhook Endpoints: Read): check it by hand")
-    ours = [each.to_dict() for each in listed.data if each.url.rstrip("/") == wanted.webhook_url]
+    ours = [each.to_dict() for each in listed.data if each.url == wanted.webhook_url]
     if not ours:
         words = f"no endpoint is registered for {wanted.webhook_url}: add it with the events {', '.join(EVENTS)}"
         return Check("webhook", False, words)

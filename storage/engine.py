@@ -13,6 +13,9 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from domain.errors import GatewayUnavailable
 
+CONNECT_WITHIN = 10.0
+ANSWER_WITHIN = 30.0
+"""Seconds: a server that is gone without a word must not keep a webhook, or a step, waiting for ever."""
 ASK_AFTER = 5.0
 """Seconds: a connection that was not used for longer may be broken without our having been told."""
 SCHEMES = ("postgresql+asyncpg", "postgresql", "postgres")
@@ -39,7 +42,13 @@ def async_url(url: str) -> str:
 
 def create_engine_from_url(url: str) -> AsyncEngine:
     # Parameters hold names and addresses, which belong into no error message.
-    engine = create_async_engine(async_url(url), pool_size=10, max_overflow=10, hide_parameters=True)
+    engine = create_async_engine(
+        async_url(url),
+        pool_size=10,
+        max_overflow=10,
+        hide_parameters=True,
+        connect_args={"timeout": CONNECT_WITHIN, "command_timeout": ANSWER_WITHIN},
+    )
     event.listen(engine.sync_engine, "checkin", _note_use)
     event.listen(engine.sync_engine, "checkout", _check)
     return engine

@@ -20,10 +20,12 @@ class Batch:
     """Who may be at work at the same time."""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     failures: dict[str, Exception] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    """Those that were told to nobody, since the workflow of their subscription is gone."""
 
     @property
     def temporal_failures(self) -> int:
-        """How often the workflow engine took nothing."""
+        """How often the workflow engine took nothing, each subscription counted once."""
         return _of_temporal(self.failures.values())
 
     @property

@@ -37,6 +37,10 @@ LOST_FOR = timedelta(days=3)
 BEYOND_HELP_AFTER = timedelta(hours=1)
 """Then a message that we fail to deliver through a fault of ours is set aside, so that the fault is seen."""
 
+WORKFLOW_REFUSES = "workflow_refuses"
+_ITS_OWN_FAULT = frozenset({RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION})
+"""Of one workflow: told too much, or not in a state to be told. The others are well."""
+
 
 class Inbox(Protocol):
     """Where the messages of the provider are kept, each once."""
@@ -174,12 +178,18 @@ class Delivery:
             for event in events:
                 if batch.temporal_failures >= FAILURES_BORNE:
                     return
+                verdict = None
                 assert event.news is not None  # noqa: S101 - else it would have no address
                 with batch.noting(event):
                     hint = Hint(event.id, event.news, event.object_id)
                     verdict = await self._signal(subscription, hint)
-                    if verdict is not None:
+                    if verdict is None:
+                        batch.lost.add(event.id)
+                    else:
                         batch.verdicts[event.id] = verdict
+                if event.id in batch.failures:
+                    # What ails one workflow ails all that it is told: they wait, and count as one failure.
+                    return
 
     async def _signal(self, subscription: str, hint: Hint) -> Verdict | None:
         """What came of telling it; None when its workflow was lost."""
@@ -192,6 +202,8 @@ class Delivery:
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return await self._after_the_end(subscription, hint)
+            if error.status in _ITS_OWN_FAULT or "busy" in str(error).lower():
+                raise GatewayUnavailable(f"its workflow takes no signal: {error}", code=WORKFLOW_REFUSES) from error
             raise GatewayUnavailable(f"Temporal took no signal: {error}", code="temporal_unavailable") from error
         except RuntimeError as error:  # a client that has not connected yet
             raise GatewayUnavailable(f"Temporal is out of reach: {error}", code="temporal_unavailable") from error
@@ -208,10 +220,13 @@ class Delivery:
         for message in messages:
             reference, age = message.event.id, datetime.now(UTC) - message.received_at
             failure, to = batch.failures.get(reference), routes.get(reference)
-            if failure is not None and not isinstance(failure, GatewayUnavailable) and age >= BEYOND_HELP_AFTER:
+            if failure is not None and not _may_pass(failure) and age >= BEYOND_HELP_AFTER:
                 words = f"set aside: it cannot be delivered, through a fault of ours ({type(failure).__name__})"
                 batch.verdicts[reference] = Verdict(Disposition.SET_ASIDE, words)
-            is_untold = failure is None and reference not in batch.verdicts
-            if isinstance(to, str) and is_untold and age >= LOST_FOR:
+            if reference in batch.lost and age >= LOST_FOR:
                 words = f"set aside: the workflow of subscription {to} is gone"
                 batch.verdicts[reference] = Verdict(Disposition.SET_ASIDE, words)
+
+
+def _may_pass(failure: Exception) -> bool:
+    return isinstance(failure, GatewayUnavailable) and failure.code != WORKFLOW_REFUSES

@@ -27,7 +27,9 @@ def configure(*, as_json: bool, level: str = "INFO", stream: TextIO | None = Non
     if as_json:
         last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        last += [structlog.dev.ConsoleRenderer(colors=False)]
+        # Not the pretty ones, which tell the values of all variables: names and addresses among them.
+        plainly = structlog.dev.plain_traceback
+        last += [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plainly)]
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=last, foreign_pre_chain=shared))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

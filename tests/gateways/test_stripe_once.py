@@ -184,3 +184,20 @@ async def test_a_try_costs_one_bill_when_its_answers_get_lost(till: Till, does: 
     await life.live(Step(does, "ok", frozenset({1, 2}), 2, forgotten))
 
     assert (await life.paid_bills()).total() == before + 1
+
+
+async def test_a_fault_that_stripe_kept_is_looked_into_before_the_try_goes_on(till: Till) -> None:
+    wallet = await till.wallet()
+    till.simulator.set_faults(stripe={"fault_after_rate": 1.0})
+    with pytest.raises(GatewayUnavailable):
+        await till.begin(wallet)
+    till.simulator.set_faults(stripe={})
+
+    with pytest.raises(GatewayUnavailable):
+        # Had the fault come up only now, nobody would have asked what came of the first call.
+        await till.begin(wallet)
+
+    assert len(await till.agreements(wallet)) == 1
+    begun = await till.payments.begun(wallet.customer_ref, key="s/charge/1")
+    assert begun is not None
+    assert begun.outcome is ChargeOutcome.PAID
