@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import structlog
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from bench import burst, history, ingest, storm
 
@@ -28,6 +29,8 @@ def main() -> None:
         figures = ", ".join(f"{each} [NUMBER]" if each in SIZED else each for each in FIGURES)
         print(f"usage: python -m bench NAME, with NAME one of: {figures}", file=sys.stderr)
         sys.exit(2)
+    quiet = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=quiet)))
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     print(asyncio.run(FIGURES[name](*map(int, numbers))))
 
