@@ -176,7 +176,7 @@ class Delivery:
                     return
                 assert event.news is not None  # noqa: S101 - else it would have no address
                 with batch.noting(event):
-                    hint = Hint(event.id, event.news, event.object_id)
+                    hint = Hint.of(event.id, event.news, event.object_id)
                     verdict = await self._signal(subscription, hint)
                     if verdict is not None:
                         batch.verdicts[event.id] = verdict
