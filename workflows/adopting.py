@@ -33,10 +33,17 @@ async def adopt(course: Course, cause: Cause) -> None:
     await course.commit(taking_over.adopted(course.subscription, adopted.agreement_ref, workflow.now(), cause))
     if adopted.status is Status.TRIALING:
         await take_trial_over(course, cause)
-    card = adopted.card
-    if card is not None:
-        # Only now: what is not taken over keeps the card that it has.
-        await _until_done(lambda: hands.make_default(course.subscription, card.ref))
+    if adopted.card is not None:
+        await _make_default(course, adopted.card.ref)
+
+
+async def _make_default(course: Course, card_ref: str) -> None:
+    """Only once it is taken over: what is not keeps the card that it has."""
+    try:
+        await hands.make_default(course.subscription, card_ref)
+    except STEP_FAILED as error:
+        # Taken away since it was judged, perhaps. The next look finds what there is now.
+        workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
 
 
 async def take_trial_over(course: Course, cause: Cause) -> None:

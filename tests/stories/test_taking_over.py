@@ -256,6 +256,21 @@ async def test_a_card_becomes_the_customers_default_only_with_the_take_over(
     assert await elsewhere.default_card(customer) == own
 
 
+async def test_a_card_that_was_taken_away_meanwhile_holds_nothing_up(elsewhere: Elsewhere, product: Product) -> None:
+    name, price = a_name("taken-away"), await elsewhere.price(3900)
+    agreement = await elsewhere.subscriber(name, price)
+    judged = await elsewhere.life_of(agreement, {price: "starter"})
+    assert judged.card is not None
+    await elsewhere.api.v1.payment_methods.detach_async(judged.card.ref)
+
+    await elsewhere.begins(judged)
+
+    life = Life(product, name, {"id": judged.id})
+    await life.live(A_MINUTE)
+    assert await life.status() == ("active", "full")
+    assert (await life.kinds())["card_removed"] == 1
+
+
 async def test_what_would_have_another_subscription_charged_to_another_card_is_skipped(
     elsewhere: Elsewhere, product: Product
 ) -> None:
