@@ -63,6 +63,8 @@ class Agreement:
     period_end: datetime | None = None
     latest: Charge | None = None
     """The newest bill and what has come of it."""
+    ended_for: str = ""
+    """The subscription of ours on which it goes on, should it have been ended for that."""
     hindrances: tuple[str, ...] = ()
     """What about it we have no way to carry on, in words for an operator."""
 

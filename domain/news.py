@@ -37,6 +37,18 @@ class Hint:
     event: str
     news: News
     object_id: str
+    is_choice: bool = False
+    """The card that has changed is another one that was chosen, not the same one renewed by its bank."""
+
+    @classmethod
+    def of(cls, event: str, news: News, object_id: str) -> "Hint":
+        """The hint as workflows are told it, in words that workers of the release before can read.
+
+        What they cannot read they would drop unheard; a field that they do not know they pass over.
+        """
+        if news is News.CARD_CHOSEN:
+            return cls(event, News.CARD_CHANGED, object_id, is_choice=True)
+        return cls(event, news, object_id)
 
 
 def is_worth_a_look(subscription: Subscription, hint: Hint) -> bool:
@@ -51,7 +63,8 @@ def is_worth_a_look(subscription: Subscription, hint: Hint) -> bool:
             return bool(subscription.agreement_ref) and (recovery is None or recovery.invoice_ref != hint.object_id)
         case News.AGREEMENT_ENDED:
             return hint.object_id == subscription.agreement_ref
-        case News.CARD_CHOSEN:
-            return subscription.card is None or hint.object_id != subscription.card.ref
-        case News.CARD_GIVEN | News.CARD_CHANGED | News.REFUNDED | News.DISPUTED | News.LIFE_RESTORED:
+        case News.CARD_CHOSEN | News.CARD_CHANGED:
+            is_choice = hint.is_choice or hint.news is News.CARD_CHOSEN
+            return not is_choice or subscription.card is None or hint.object_id != subscription.card.ref
+        case News.CARD_GIVEN | News.REFUNDED | News.DISPUTED | News.LIFE_RESTORED:
             return True

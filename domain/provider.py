@@ -176,6 +176,13 @@ class Handover(Protocol):
         """What the provider charges for an agreement: its own card, else the customer's."""
         ...
 
-    async def make_default(self, customer_ref: str, card_ref: str, *, key: str) -> None:
-        """Have a card that the customer has given be the one that is charged for whatever has none of its own."""
+    async def charged_alike(self, agreement_ref: str, card_ref: str) -> str:
+        """Another agreement that would be charged to *card_ref*, were it made the customer's; empty: there is none.
+
+        Those that are ours, have a card of their own, or are charged to it already do not count.
+        """
+        ...
+
+    async def end_trial(self, agreement_ref: str, subscription: str, *, key: str) -> None:
+        """End an agreement at once and note with it on which subscription of ours it goes on. Safe when ended."""
         ...

@@ -118,6 +118,10 @@ def cancel_withdrawn(subscription: Subscription, now: datetime, cause: Cause) ->
     return Step(after, (entry,), withdraws=(Occasion.CANCELLATION_SCHEDULED,))
 
 
+REFUSED = "the sign-up was refused"
+"""Why what was written down before it was sure has ended again."""
+
+
 def canceled(subscription: Subscription, reason: str, now: datetime, cause: Cause) -> Step:
     """The end. Every mail that still waits, but a receipt, is withdrawn."""
     after = subscription.after(

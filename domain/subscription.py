@@ -233,6 +233,11 @@ class Subscription:
         bills_on = self.status is Status.ACTIVE and bool(self.agreement_ref)
         return bills_on and self.period_end is not None and self.period_end <= now
 
+    @property
+    def trial_is_elsewhere(self) -> bool:
+        """True while a trial that is taken over goes on at the provider too: until it has ended there, we bill none."""
+        return self.status is Status.TRIALING and bool(self.agreement_ref)
+
     def allows(self, event: Event) -> bool:
         return (self.status, event) in TRANSITIONS
 

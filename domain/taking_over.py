@@ -1,7 +1,7 @@
 """Taking over: which agreements that were made elsewhere become subscriptions here, and how they stand then."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -19,6 +19,11 @@ LARGEST_TOTAL = 99_999_999
 """In minor units: payment providers take no larger bill."""
 TRIAL_MARGIN = timedelta(hours=1)
 """A trial that ends sooner is left to the provider: it must not bill while the trial is being taken over."""
+
+TRIAL_CHANGED = "trial_changed"
+TRIAL_ENDS_SOON = "trial_ends_soon"
+LEFT_TO_PROVIDER = frozenset({TRIAL_CHANGED, TRIAL_ENDS_SOON})
+"""Codes with which a trial is left where it is."""
 
 
 @dataclass(frozen=True)
@@ -213,17 +218,22 @@ def adoptable(
 
 
 def _standing(agreement: Agreement, now: datetime) -> dict[str, object]:
-    if agreement.state is AgreementState.IN_TRIAL:
-        return {"status": Status.TRIALING, "trial_ends_at": agreement.trial_ends_at}
     latest = agreement.latest
     bill = latest.invoice if latest is not None else None
     is_settled = latest is not None and latest.outcome in (ChargeOutcome.PAID, ChargeOutcome.GONE)
+    settled_invoice = bill.ref if bill is not None and is_settled else ""
+    if agreement.state is AgreementState.IN_TRIAL:
+        return {
+            "status": Status.TRIALING,
+            "trial_ends_at": agreement.trial_ends_at,
+            "settled_invoice": settled_invoice,
+        }
     return {
         "status": Status.ACTIVE,
         "period_start": agreement.period_start,
         "period_end": agreement.period_end,
         "ask_at": now,
-        "settled_invoice": bill.ref if bill is not None and is_settled else "",
+        "settled_invoice": settled_invoice,
         # The card networks count what others have tried, too.
         "recent_tries": (now,) * bill.attempts if bill is not None and _is_declined(latest) else (),
     }
@@ -240,11 +250,41 @@ def adopted(subscription: Subscription, agreement_ref: str, now: datetime, cause
     return Step(after, (entry,), trial=TrialClaim() if is_trial else None)
 
 
-def check_trial(subscription: Subscription, now: datetime) -> None:
-    """Refuse to take a trial over that ends too soon.
+def handed_over(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    """The provider's own trial has ended: from now on it is ours alone."""
+    after = subscription.after(Event.NOTED, agreement_ref="", settled_invoice="")
+    details = {"agreement": subscription.agreement_ref}
+    return Step(after, (Entry("handed_over", now, "The provider's own trial has ended", cause, details),))
+
+
+def check_as_judged(
+    agreement: Agreement | None,
+    items: Iterable[Item],
+    trial_ends_at: datetime | None,
+    ends_at: datetime | None,
+    not_before: datetime,
+) -> None:
+    """Refuse a trial of which something has changed since it was judged, or that ends before *not_before*.
 
     Raises:
-        Rejected: code `trial_ends_soon`.
+        Rejected: code `trial_changed` or `trial_ends_soon`.
     """
-    if subscription.trial_ends_at is None or subscription.trial_ends_at < now + TRIAL_MARGIN:
-        raise Rejected("its trial ends within the hour: run this again when it is paid for", code="trial_ends_soon")
+    if agreement is None or agreement.is_over:
+        raise Rejected("it was canceled at the provider meanwhile", code=TRIAL_CHANGED)
+    if agreement.state is not AgreementState.IN_TRIAL:
+        raise Rejected("it is in trial no longer: run this again", code=TRIAL_CHANGED)
+    if trial_ends_at is None or trial_ends_at < not_before:
+        raise Rejected("its trial ends within the hour: run this again when it is paid for", code=TRIAL_ENDS_SOON)
+    if agreement.trial_ends_at != trial_ends_at or agreement.ends_at != ends_at:
+        raise Rejected(
+            "when its trial ends, or whether it goes on then, was changed: run this again", code=TRIAL_CHANGED
+        )
+    if agreement.is_held or not _is_about(agreement, items):
+        raise Rejected("what it is about was changed meanwhile: run this again", code=TRIAL_CHANGED)
+
+
+def _is_about(agreement: Agreement, items: Iterable[Item]) -> bool:
+    told = [item for item in agreement.items if item.quantity]
+    wanted = {item.lookup_key: item.quantity for item in items}
+    names = [item.lookup_key if item.lookup_key in wanted else item.price_ref for item in told]
+    return {name: item.quantity for name, item in zip(names, told, strict=True)} == wanted

@@ -10,6 +10,9 @@ from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST, SUBSCRIPTION, StripeAccount
 from gateways.stripe_errors import translated
 
+GOES_ON = "It goes on in Tenure as subscription "
+"""In the comment of a cancellation, before that subscription's id: said in the same call, so that none lacks it."""
+
 STATES: Mapping[str, AgreementState] = {
     "active": AgreementState.BILLING,
     "past_due": AgreementState.OWING,
@@ -102,8 +105,14 @@ def agreement_of(found: dict[str, Any]) -> Agreement:
         period_start=start,
         period_end=end,
         latest=shapes.charge_of(found, found.get(LATEST)),
+        ended_for=_ended_for(found),
         hindrances=tuple(_hindrances(found)),
     )
+
+
+def _ended_for(found: dict[str, Any]) -> str:
+    comment = (found.get("cancellation_details") or {}).get("comment") or ""
+    return comment.removeprefix(GOES_ON) if comment.startswith(GOES_ON) else ""
 
 
 def _item(found: dict[str, Any]) -> AgreedItem:
@@ -144,11 +153,25 @@ def _of_collection(found: dict[str, Any]) -> Iterator[str]:
         yield "a subscription schedule changes it"
     if found.get("pending_update"):
         yield "a change of it waits for a payment"
-    if found.get("discounts"):
+    items = found["items"]["data"]
+    if found.get("discounts") or any(each.get("discounts") for each in items):
         yield "it has a discount"
+    if any(each.get("tax_rates") for each in items):
+        # What is added later would be billed without.
+        yield "an item has tax rates of its own: make them the subscription's default"
     if found.get("on_behalf_of") or found.get("transfer_data"):
         yield "its money goes to a connected account"
     if found.get("default_source"):
         yield "its card is a source, of the older kind: have the customer give it again"
-    if found.get("status") == "trialing" and (found.get("automatic_tax") or {}).get("enabled"):
+    if found.get("status") == "trialing":
+        yield from _of_trial(found)
+
+
+def _of_trial(found: dict[str, Any]) -> Iterator[str]:
+    """What is the subscription's own, and would be lost as the first payment makes a new one."""
+    if (found.get("automatic_tax") or {}).get("enabled"):
         yield "Stripe works out its tax, and a trial of ours would be converted without"
+    if found.get("default_tax_rates"):
+        yield "it has tax rates, and a trial of ours would be converted without: run this again when it is paid for"
+    if found.get("application_fee_percent"):
+        yield "a fee is taken of it, and a trial of ours would be converted without"

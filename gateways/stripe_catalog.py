@@ -37,8 +37,8 @@ class _Deed:
 async def push(client: stripe.StripeClient, catalog: Catalog, *, dry_run: bool = False) -> list[str]:
     """Make what is missing and return a line for each thing done; safe to repeat.
 
-    A product's name follows the catalog, and a price of which nothing was said about tax is told it once. Nothing is
-    done when anything is wrong.
+    A product's name follows the catalog, and a price to which nobody is subscribed and of which nothing was said about
+    tax is told it once. Nothing is done when anything is wrong.
 
     Raises:
         GatewayRefused: with all that is wrong. Stripe has another price under the same lookup key (code
@@ -51,7 +51,8 @@ async def push(client: stripe.StripeClient, catalog: Catalog, *, dry_run: bool =
     with translated():
         products = await _products(client, wanted)
         prices = await _prices(client, wanted)
-    _refuse([problem for offer in wanted for problem in _problems(offer, products, prices)])
+        in_use = await _in_use(client, [prices[each.lookup_key] for each in wanted if _is_untold(each, prices)])
+    _refuse([problem for offer in wanted for problem in _problems(offer, products, prices, in_use)])
     deeds = list(_deeds(client, wanted, products, prices))
     done: list[str] = []
     for deed in deeds:
@@ -94,7 +95,14 @@ async def _prices(client: stripe.StripeClient, wanted: Sequence[Offer]) -> Found
     return found
 
 
-def _problems(offer: Offer, products: Found, prices: Found) -> Iterator[_Problem]:
+async def _in_use(client: stripe.StripeClient, prices: Sequence[dict[str, Any]]) -> frozenset[str]:
+    """Ids of those prices to which somebody is subscribed."""
+    ids = [price["id"] for price in prices]
+    listed = [await client.v1.subscriptions.list_async({"price": each, "limit": 1}) for each in ids]
+    return frozenset(each for each, found in zip(ids, listed, strict=True) if found.data)
+
+
+def _problems(offer: Offer, products: Found, prices: Found, in_use: frozenset[str]) -> Iterator[_Problem]:
     product, price = products.get(offer.product), prices.get(offer.lookup_key)
     if product is not None and not product["active"]:
         words = f"Stripe has archived the product {offer.product}: unarchive it there, or sell under another code"
@@ -120,6 +128,12 @@ def _problems(offer: Offer, products: Found, prices: Found) -> Iterator[_Problem
             "that is never changed, raise the catalog's version"
         )
         yield _Problem("price_in_use", words)
+    elif price["id"] in in_use:
+        words = (
+            f"Stripe has {offer.lookup_key} without a word on tax and somebody is subscribed to it, the catalog says "
+            f"{offer.tax_behavior}: raise the catalog's version"
+        )
+        yield _Problem("price_in_use", words)
     elif not price["active"]:
         words = f"Stripe has archived the price {offer.lookup_key}: unarchive it there, or raise the catalog's version"
         yield _Problem("price_archived", words)
@@ -141,6 +155,12 @@ def _wanted_terms(offer: Offer) -> str:
 
 def _tax(price: dict[str, Any]) -> str:
     return price.get("tax_behavior") or UNSPECIFIED
+
+
+def _is_untold(offer: Offer, prices: Found) -> bool:
+    """Whether the price is there, and nothing was said of a tax of which the catalog says something."""
+    there = prices.get(offer.lookup_key)
+    return there is not None and offer.tax_behavior is not None and _tax(there) == UNSPECIFIED
 
 
 def _tax_differs(offer: Offer, price: dict[str, Any]) -> bool:

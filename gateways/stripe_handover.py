@@ -1,8 +1,13 @@
-"""What a take-over needs of Stripe besides the agreement: which card it is charged on, in the place where we look."""
+"""What a take-over needs of Stripe besides the agreement: which card is charged, and the end of a trial there."""
+
+from typing import Any
+
+import stripe
 
 from domain.payments import Card
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import StripeAccount
+from gateways.stripe_agreements import GOES_ON, SUBSCRIPTION
 from gateways.stripe_errors import translated
 
 METHOD = "default_payment_method"
@@ -22,8 +27,32 @@ class StripeHandover(StripeAccount):
             return Card(shapes.id_of(owner["default_source"]), "a source of the older kind", "", 0, 0)
         return shapes.card(method)
 
-    async def make_default(self, customer_ref: str, card_ref: str, *, key: str) -> None:
+    async def charged_alike(self, agreement_ref: str, card_ref: str) -> str:
         with translated():
-            await self._api.customers.update_async(
-                customer_ref, {"invoice_settings": {"default_payment_method": card_ref}}, {"idempotency_key": key}
-            )
+            asked = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": ["customer"]})
+            owner = asked.to_dict()["customer"]
+            default = (owner.get("invoice_settings") or {}).get(METHOD)
+            if shapes.id_of(default or owner.get("default_source")) in ("", card_ref):
+                return ""
+            listed = await self._api.subscriptions.list_async({"customer": owner["id"], "limit": 100})
+        others = (each.to_dict() for each in listed.data if each.id != agreement_ref)
+        return next((each["id"] for each in others if _is_on_the_default_card(each)), "")
+
+    async def end_trial(self, agreement_ref: str, subscription: str, *, key: str) -> None:
+        params: Any = {
+            "invoice_now": False,
+            "prorate": False,
+            "cancellation_details": {"comment": f"{GOES_ON}{subscription}"},
+        }
+        with translated():
+            try:
+                await self._api.subscriptions.cancel_async(agreement_ref, params, {"idempotency_key": key})
+            except stripe.InvalidRequestError:
+                found = await self._api.subscriptions.retrieve_async(agreement_ref)
+                if found.status not in shapes.ENDED:
+                    raise
+
+
+def _is_on_the_default_card(found: dict[str, Any]) -> bool:
+    is_ours = bool((found.get("metadata") or {}).get(SUBSCRIPTION))
+    return not is_ours and not found.get(METHOD) and not found.get("default_source")

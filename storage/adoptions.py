@@ -8,6 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import Rejected
+from domain.lifecycle import Status
+from domain.steering import REFUSED
 from storage.customers import NEW_CUSTOMER
 from storage.engine import transaction
 from storage.tables import customers, subscriptions
@@ -36,6 +38,17 @@ class Adoptions:
         except ValueError:
             return False
         wanted = select(subscriptions.c.id).where(subscriptions.c.tenant == self._tenant, subscriptions.c.id == id_)
+        async with transaction(self._engine) as connection:
+            return (await connection.execute(wanted)).first() is not None
+
+    async def was_left(self, subscription: str) -> bool:
+        """Whether a take-over was begun under that id and its agreement was left to the provider after all."""
+        wanted = select(subscriptions.c.id).where(
+            subscriptions.c.tenant == self._tenant,
+            subscriptions.c.id == UUID(subscription),
+            subscriptions.c.status == Status.CANCELED,
+            subscriptions.c.status_reason == REFUSED,
+        )
         async with transaction(self._engine) as connection:
             return (await connection.execute(wanted)).first() is not None
 

@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.adopting import AdoptionActivities
 from activities.inbox import InboxActivities
 from activities.mail import MailActivities
 from activities.payments import PaymentActivities
@@ -46,6 +47,7 @@ class Parts:
     mailer: Mailer
     inbox: InboxActivities
     reconciling: ReconcileActivities
+    adopting: AdoptionActivities
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -103,6 +105,8 @@ def build_workers(
                 payments.end_at_period_end,
                 payments.hold,
                 payments.open_checkout,
+                parts.adopting.check_trial_elsewhere,
+                parts.adopting.end_trial_elsewhere,
                 parts.reconciling.compare_agreements,
                 parts.reconciling.compare_subscriptions,
                 parts.reconciling.compare_mails,

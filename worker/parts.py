@@ -5,18 +5,19 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
+from activities.adopting import AdoptionActivities
 from activities.reconciling import ReconcileActivities
 from domain.messages import ProviderHistory
 from domain.ports import Mailer
-from domain.provider import Payments
+from domain.provider import Agreements, Handover, Payments
 from storage.mails import PostgresMails
 from storage.records import PostgresRecords
 from worker.build import Parts
 from worker.messages import inbox_activities
 
 
-class Provider(Payments, ProviderHistory, Protocol):
-    """The provider's two ports in one."""
+class Provider(Payments, Agreements, Handover, ProviderHistory, Protocol):
+    """The provider's ports in one."""
 
 
 def parts_on(
@@ -30,4 +31,5 @@ def parts_on(
         mailer=mailer,
         inbox=inbox_activities(provider, client, engine),
         reconciling=reconciling,
+        adopting=AdoptionActivities(provider, provider),
     )

@@ -1,43 +1,81 @@
 """Carrying on here what was begun elsewhere: the birth of a subscription that is taken over."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
-from activities.failures import STEP_FAILED, as_failure
+from activities.failures import STEP_FAILED, refusal
 from domain import taking_over
-from domain.errors import Rejected
 from domain.journal import Cause
 from domain.lifecycle import Status
-from domain.payments import AgreementStatus
 from workflows import hands
 from workflows.course import Course
 
+TRIED_AGAIN = timedelta(hours=1)
+"""After the provider refused what it must do in the end; an operator may mend it meanwhile."""
+
 
 async def adopt(course: Course, cause: Cause) -> None:
-    """Write the first step down; for a trial once the provider's own has ended, so that never both bill.
+    """Write the first step down, then do what it brings at the provider.
 
     Raises:
-        ApplicationError: it was refused; nothing was written, and the agreement is as it was.
+        ApplicationError: it was refused; the agreement is as it was.
     """
-    agreement_ref = course.subscription.agreement_ref
-    if course.subscription.status is Status.TRIALING:
-        await _take_trial_over(course)
-    await course.commit(taking_over.adopted(course.subscription, agreement_ref, workflow.now(), cause))
+    adopted = course.subscription
+    if adopted.status is Status.TRIALING:
+        await hands.check_trial_elsewhere(adopted)
+        ends_at = adopted.trial_ends_at or workflow.now()
+        reminders = await hands.anchor_reminders(adopted.customer, ends_at, course.policy.trial)
+        course.subscription = replace(adopted, reminders=reminders)
+    await course.commit(taking_over.adopted(course.subscription, adopted.agreement_ref, workflow.now(), cause))
+    if adopted.status is Status.TRIALING:
+        await take_trial_over(course, cause)
+    if adopted.card is not None:
+        await _make_default(course, adopted.card.ref)
 
 
-async def _take_trial_over(course: Course) -> None:
-    trial, now = course.subscription, workflow.now()
+async def _make_default(course: Course, card_ref: str) -> None:
+    """Only once it is taken over: what is not keeps the card that it has."""
     try:
-        taking_over.check_trial(trial, now)
-    except Rejected as error:
-        raise as_failure(error) from error
-    ends_at = trial.trial_ends_at or now
-    reminders = await hands.anchor_reminders(trial.customer, ends_at, course.policy.trial)
+        await hands.make_default(course.subscription, card_ref)
+    except STEP_FAILED as error:
+        # Taken away since it was judged, perhaps. The next look finds what there is now.
+        workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
+
+
+async def take_trial_over(course: Course, cause: Cause) -> None:
+    """End the provider's trial, which is written down as ours: until then we bill nothing, then it does not.
+
+    Raises:
+        ApplicationError: it has turned paid, was canceled or changed meanwhile, and is left as it is.
+    """
     try:
-        await hands.end_trial_elsewhere(trial, ends_at - now - taking_over.TRIAL_MARGIN / 2)
+        await _until_done(lambda: hands.end_trial_elsewhere(course.subscription))
     except STEP_FAILED:
-        # It may have been heard all the same; a trial that was not ended in time is the provider's.
-        if (await hands.look(trial)).agreement is not AgreementStatus.ENDED:
-            raise
-    course.subscription = replace(trial, agreement_ref="", reminders=reminders)
+        # What ends here now must not end there.
+        course.subscription = replace(course.subscription, agreement_ref="", settled_invoice="")
+        raise
+    await course.commit(taking_over.handed_over(course.subscription, workflow.now(), cause))
+
+
+async def _until_done(ask: Callable[[], Awaitable[None]]) -> None:
+    """What was refused otherwise than for good may have been heard before: only asking again tells."""
+    while True:
+        try:
+            await ask()
+        except STEP_FAILED as error:
+            if _is_left(error):
+                raise
+            workflow.logger.error("step refused: %s", error.__cause__ or error)
+            workflow.set_current_details(f"**Blocked, tried again every hour:** {error.__cause__ or error}")
+            await workflow.sleep(TRIED_AGAIN, summary="Tried again: the provider refused it")
+        else:
+            return
+
+
+def _is_left(error: FailureError) -> bool:
+    refused = refusal(error)
+    return refused is not None and refused.type in taking_over.LEFT_TO_PROVIDER

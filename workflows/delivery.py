@@ -181,7 +181,7 @@ class Delivery:
                 verdict = None
                 assert event.news is not None  # noqa: S101 - else it would have no address
                 with batch.noting(event):
-                    hint = Hint(event.id, event.news, event.object_id)
+                    hint = Hint.of(event.id, event.news, event.object_id)
                     verdict = await self._signal(subscription, hint)
                     if verdict is None:
                         batch.lost.add(event.id)

@@ -7,6 +7,7 @@ from typing import TypedDict
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 
+from activities.adopting import AdoptionActivities, TrialRequest
 from activities.payments import (
     AdoptRequest,
     BeginRequest,
@@ -221,15 +222,45 @@ async def end_agreement(subscription: Subscription) -> None:
     )
 
 
-async def end_trial_elsewhere(subscription: Subscription, within: timedelta) -> None:
-    """End an agreement that is in a trial of the provider's; asked for no later than *within*, while it is one."""
-    key = f"{subscription.id}/end/{subscription.agreement_ref}"
+def _trial(subscription: Subscription) -> TrialRequest:
+    return TrialRequest(
+        subscription.id,
+        subscription.agreement_ref,
+        subscription.items,
+        subscription.trial_ends_at,
+        subscription.cancel_at,
+        f"{subscription.id}/end/{subscription.agreement_ref}",
+    )
+
+
+async def check_trial_elsewhere(subscription: Subscription) -> None:
     await workflow.execute_activity_method(
-        PaymentActivities.end,
-        EndRequest(subscription.agreement_ref, "", key),
+        AdoptionActivities.check_trial_elsewhere,
+        _trial(subscription),
+        **_payments(Urgency.LOOK, subscription),
+        summary="See whether the provider's trial is still as it was judged",
+    )
+
+
+async def end_trial_elsewhere(subscription: Subscription) -> None:
+    await workflow.execute_activity_method(
+        AdoptionActivities.end_trial_elsewhere,
+        _trial(subscription),
         **_payments(Urgency.COLLECTION, subscription),
-        schedule_to_close_timeout=within,
         summary="End the provider's trial: it goes on here",
+    )
+
+
+async def make_default(subscription: Subscription, card_ref: str) -> None:
+    """Have the card on file be the customer's, which is where looks find it; the agreement's own stays as it is."""
+    request = CardRequest(
+        subscription.customer, subscription.customer_ref, "", card_ref, f"{subscription.id}/adopted/{card_ref}"
+    )
+    await workflow.execute_activity_method(
+        PaymentActivities.put_card,
+        request,
+        **_payments(Urgency.COLLECTION, subscription),
+        summary="Make the card that is charged the customer's default",
     )
 
 

@@ -15,6 +15,9 @@ class TakesReconciliation(TakesTurns):
     @workflow.update
     async def reconcile(self, command: Reconcile) -> Answer:
         """Look at the provider, take over what is new there, tell it again what it does not know."""
+        await workflow.wait_condition(lambda: self._is_born)
+        if self._refusal is not None:
+            return self._answer()
         async with self._turn(command, lambda: checks.check_alive(self._now)) as is_first:
             if is_first:
                 cause = Cause(CauseKind.RECONCILIATION, command.key, command.actor)
@@ -25,4 +28,6 @@ class TakesReconciliation(TakesTurns):
 
     @reconcile.validator
     def _validate_reconcile(self, command: Reconcile) -> None:
+        if self._now.trial_is_elsewhere and not self._is_born:
+            return  # first of all the provider's trial is ended, and that puts right what differs
         self._validate(command, lambda: checks.check_alive(self._now))

@@ -38,7 +38,9 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
     @workflow.init
     def __init__(self, life: Life) -> None:
         course = Course(life.subscription, life.policy, life.recent)
-        super().__init__(course, life.done, life.declined, is_born=life.is_born)
+        # One whose workflow was lost before the provider's own trial had ended is not born yet.
+        is_born = life.is_born and not life.subscription.trial_is_elsewhere
+        super().__init__(course, life.done, life.declined, is_born=is_born)
         self._hints: deque[Hint] = deque(life.hints)
         self._not_before: datetime | None = None
         """What is due next waits until then: it was refused, or the provider has not decided on it."""
@@ -87,7 +89,9 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
         """Take the first step, or leave nothing behind."""
         cause = Cause(CauseKind.COMMAND, life.sign_up_key, life.signed_up_by)
         try:
-            if life.adopted:
+            if life.subscription.trial_is_elsewhere and life.is_born:
+                await adopting.take_trial_over(self._course, cause)
+            elif life.adopted:
                 await adopting.adopt(self._course, cause)
             else:
                 await self._sign_up(life, cause)
@@ -116,7 +120,7 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
         if self._now.sequence == 0:
             await hands.forget_sign_up(self._now)
             return
-        ended = steering.canceled(self._now, "the sign-up was refused", workflow.now(), cause)
+        ended = steering.canceled(self._now, steering.REFUSED, workflow.now(), cause)
         await self._course.commit(replace(ended, mails=()))
 
     async def _start_paid(self, cause: Cause) -> None:

@@ -22,7 +22,7 @@ from domain.payments import Card
 from domain.plans import Catalog, Selection
 from domain.policy import Policy
 from domain.provider import Agreements, Handover
-from domain.taking_over import NotAdoptable, Owner, PriceMap, adoptable, check, check_customer
+from domain.taking_over import LEFT_TO_PROVIDER, NotAdoptable, Owner, PriceMap, adoptable, check, check_customer
 from storage.adoptions import Adoptions
 from storage.customers import Customers
 from tenure.cli.pacing import Pace
@@ -91,9 +91,13 @@ class _Judged:
         )
 
 
-def subscription_id_of(agreement_ref: str) -> str:
-    """The id that an agreement's subscription has here, however often it is asked for."""
-    return str(uuid5(NAMESPACE, f"{DEFAULT_TENANT}/{agreement_ref}"))
+def subscription_id_of(agreement_ref: str, begun_before: int = 0) -> str:
+    """The id that an agreement's subscription has here, however often it is asked for.
+
+    It has another for each take-over of it that was *begun before* and did not come about.
+    """
+    again = f"/{begun_before}" if begun_before else ""
+    return str(uuid5(NAMESPACE, f"{DEFAULT_TENANT}/{agreement_ref}{again}"))
 
 
 class TakeOver:
@@ -158,7 +162,7 @@ class TakeOver:
         except NotAdoptable as error:
             result, words = Result.SKIPPED, error.message
         except TenureError as error:
-            is_skipped = error.code in ("already_subscribed", "customer_clash", "trial_ends_soon")
+            is_skipped = error.code in ("already_subscribed", "customer_clash", *LEFT_TO_PROVIDER)
             result, words = (Result.SKIPPED if is_skipped else Result.FAILED), error.message
         return Verdict(agreement.ref, result, words)
 
@@ -193,9 +197,19 @@ class TakeOver:
         found = await self._pace(lambda: self._agreements.known_customer(agreement.customer_ref))
         card = await self._pace(lambda: self._handover.card_of_agreement(agreement.ref))
         customer = check_customer(agreement, found, card)
+        await self._check_is_alone_on(agreement, card)
         external_id = customer.metadata.get(self._offer.external_id_key) or customer.customer_ref
         await self._check_is_free(external_id, agreement)
         return _Judged(agreement, selection, customer, card, external_id)
+
+    async def _check_is_alone_on(self, agreement: Agreement, card: Card | None) -> None:
+        """The card becomes the customer's default: nothing that is not taken over may be charged to it by that."""
+        if card is None:
+            return
+        other = await self._pace(lambda: self._handover.charged_alike(agreement.ref, card.ref))
+        if other:
+            reason = f"its own card would become its customer's default, and {other} is charged to another: give"
+            raise NotAdoptable([f"{reason} that one a card of its own first, or end it"])
 
     async def _check_is_free(self, external_id: str, agreement: Agreement) -> None:
         await self._adoptions.check_customer(external_id, agreement.customer_ref)
@@ -208,7 +222,7 @@ class TakeOver:
 
     async def _adopt(self, judged: _Judged, client: Client) -> str:
         agreement, known, card = judged.agreement, judged.customer, judged.card
-        subscription_id = subscription_id_of(agreement.ref)
+        subscription_id = await self._new_id(agreement.ref)
         customer = await self._adoptions.keep_customer(
             external_id=judged.external_id,
             customer_ref=agreement.customer_ref,
@@ -218,9 +232,6 @@ class TakeOver:
             locale=known.locale if LOCALE.fullmatch(known.locale) else None,
             signing_up=subscription_id,
         )
-        if card is not None:
-            key = f"{subscription_id}/card/{card.ref}"
-            await self._pace(lambda: self._handover.make_default(agreement.customer_ref, card.ref, key=key))
         owner = Owner(DEFAULT_TENANT, subscription_id, customer)
         subscription = adoptable(agreement, owner, card, judged.selection, self._offer.catalog, datetime.now(UTC))
         life = Life(
@@ -235,6 +246,12 @@ class TakeOver:
             await self._claim(agreement.ref, subscription_id)
         return subscription_id
 
+    async def _new_id(self, agreement_ref: str) -> str:
+        begun_before = 0
+        while await self._adoptions.was_left(subscription_id_of(agreement_ref, begun_before)):
+            begun_before += 1
+        return subscription_id_of(agreement_ref, begun_before)
+
     async def _begin(self, client: Client, life: Life) -> None:
         """Start the life once; one that was refused left nothing behind and is started anew."""
         try:
@@ -242,7 +259,9 @@ class TakeOver:
         except GatewayUnavailable as error:
             if error.code != "still_working":
                 raise
-            raise GatewayUnavailable("it was begun and is not finished, no worker answers: run this again") from None
+            raise GatewayUnavailable(
+                "it was begun and is not finished, no worker or no provider answers: run this again"
+            ) from None
         except lifecycle.HasEnded:
             if await self._adoptions.is_known(life.subscription.id):
                 raise Rejected(

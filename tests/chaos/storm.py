@@ -15,12 +15,13 @@ from sandbox.product import Product, RefusedError
 from sandbox.stack import Stack
 from tenure.cli.reconcile import run_now
 from tests.chaos.invariants import Accounts, Inspector
-from tests.harness.lives import Life
+from tests.harness.lives import A_MINUTE, Life
 from workflows.reconcile import Reconciled
 
 AT_ONCE = 24
 TRIES = 12
 """Of a request that is answered with 503, under the same key."""
+NOT_SETTLED = 504
 FAULTS: Final[dict[str, Any]] = {
     "webhooks": {"drop": 0.3, "duplicate": 1.0, "reorder": 1.0, "delay_s": 0.2},
     "stripe": {"error_rate": 0.05, "status": 500, "lost_answer_rate": 0.05},
@@ -90,13 +91,29 @@ async def _one(stack: Stack, product: Product, nth: int) -> Life:
     }
     made = await _again(lambda key: product.sign_up(external_id, key=key, **signing_up))
     life = Life(product, external_id, made)
-    await life.live(TRIAL)
+    await _live_on(life, TRIAL)
     await SPECIALS[nth % len(SPECIALS)](life)
-    await life.live(A_MONTH)
+    await _live_on(life, A_MONTH)
     boundary = stack.simulator.next_boundary(external_id)
     if boundary is not None:
-        await life.live(boundary - life.now + JUST_CHARGED)
+        await _live_on(life, boundary - life.now + JUST_CHARGED)
     return life
+
+
+async def _live_on(life: Life, time: timedelta) -> None:
+    """Let time go by; where the storm is so thick that a life does not come to rest in time, wait until it does."""
+    try:
+        await life.live(time)
+    except RefusedError as error:
+        if error.status != NOT_SETTLED:
+            raise
+        for _ in range(TRIES):
+            try:
+                await life.live(A_MINUTE)
+            except RefusedError:
+                continue
+            return
+        raise
 
 
 async def _again(ask: Callable[[str], Awaitable[dict[str, Any]]]) -> dict[str, Any]:

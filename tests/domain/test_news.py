@@ -21,6 +21,11 @@ from tests.builders import (
         (Hint("evt", News.AGREEMENT_ENDED, "sub_1"), True),
         (Hint("evt", News.AGREEMENT_ENDED, "sub_9"), False),
         (Hint("evt", News.CARD_CHANGED, MASTERCARD.ref), True),
+        (Hint("evt", News.CARD_CHANGED, VISA.ref), True),
+        (Hint.of("evt", News.CARD_CHANGED, VISA.ref), True),
+        (Hint.of("evt", News.CARD_CHOSEN, MASTERCARD.ref), True),
+        (Hint.of("evt", News.CARD_CHOSEN, VISA.ref), False),
+        (Hint.of("evt", News.CARD_CHOSEN, "cus_1"), True),
         (Hint("evt", News.CARD_CHOSEN, MASTERCARD.ref), True),
         (Hint("evt", News.CARD_CHOSEN, VISA.ref), False),
         (Hint("evt", News.CARD_CHOSEN, "cus_1"), True),
@@ -34,3 +39,20 @@ def test_an_echo_of_our_own_doing_is_not_worth_a_look(hint: Hint, worth: bool) -
 def test_the_failure_of_a_bill_in_recovery_is_no_news() -> None:
     assert not is_worth_a_look(a_past_due_subscription(), Hint("evt", News.BILL_FAILED, "in_2"))
     assert not is_worth_a_look(in_status(Status.CANCELED), Hint("evt", News.BILL_PAID, "in_2"))
+
+
+OF_THE_RELEASE_BEFORE = {
+    "bill_paid",
+    "bill_failed",
+    "bill_closed",
+    "agreement_ended",
+    "card_given",
+    "card_changed",
+    "refunded",
+    "disputed",
+}
+
+
+@pytest.mark.parametrize("news", [news for news in News if news is not News.LIFE_RESTORED])
+def test_workers_of_the_release_before_can_read_what_workflows_are_told(news: News) -> None:
+    assert Hint.of("evt", news, "id_1").news.value in OF_THE_RELEASE_BEFORE

@@ -14,6 +14,7 @@ from domain.journal import TrialClaim
 from domain.lifecycle import Status
 from domain.payments import Card, ChargeOutcome
 from domain.plans import Interval, Item
+from domain.reconciling import of_agreement
 from domain.taking_over import (
     NotAdoptable,
     Owner,
@@ -21,10 +22,11 @@ from domain.taking_over import (
     adoptable,
     adopted,
     check,
+    check_as_judged,
     check_customer,
-    check_trial,
+    handed_over,
 )
-from tests.builders import CAUSE, NOW, PERIOD_END, TRIAL_END, VISA, a_declined_charge, a_paid_charge, a_trial
+from tests.builders import CAUSE, NOW, PERIOD_END, TRIAL_END, VISA, a_declined_charge, a_paid_charge
 
 CATALOG = load_catalog(Path(__file__).parents[2] / "catalogs" / "manufacturing.yaml")
 OWNER = Owner("default", "5c1f2f0e-0000-4000-8000-000000000001", "5c1f2f0e-0000-4000-8000-00000000000c")
@@ -187,7 +189,45 @@ def test_a_trial_keeps_its_end_and_counts_as_one() -> None:
     assert step.entries[0].details == {"agreement": "sub_1"}
 
 
+@pytest.mark.parametrize(
+    ("agreement", "code"),
+    [
+        (in_trial(), None),
+        (None, "trial_changed"),
+        (replace(in_trial(), state=AgreementState.ENDED), "trial_changed"),
+        (replace(in_trial(), state=AgreementState.BILLING, trial_ends_at=None), "trial_changed"),
+        (in_trial(trial_ends_at=TRIAL_END + timedelta(days=1)), "trial_changed"),
+        (in_trial(ends_at=TRIAL_END), "trial_changed"),
+        (in_trial(is_held=True), "trial_changed"),
+        (in_trial(items=(an_item(quantity=2),)), "trial_changed"),
+        (in_trial(items=(an_item("professional"),)), "trial_changed"),
+    ],
+)
+def test_a_trial_that_is_not_as_it_was_judged_is_left(agreement: Agreement | None, code: str | None) -> None:
+    items = check(in_trial(), CATALOG, PriceMap(), NOW).items
+    if code is None:
+        check_as_judged(agreement, items, TRIAL_END, None, NOW)
+        return
+    with pytest.raises(Rejected) as refused:
+        check_as_judged(agreement, items, TRIAL_END, None, NOW)
+    assert refused.value.code == code
+
+
 def test_a_trial_that_is_about_to_end_is_left_to_the_provider() -> None:
-    check_trial(a_trial(), TRIAL_END - timedelta(hours=2))
+    items = check(in_trial(), CATALOG, PriceMap(), NOW).items
     with pytest.raises(Rejected, match="within the hour"):
-        check_trial(a_trial(), TRIAL_END - timedelta(minutes=59))
+        check_as_judged(in_trial(), items, TRIAL_END, None, TRIAL_END + timedelta(minutes=1))
+
+
+def test_a_trial_is_of_the_provider_until_it_has_ended_there() -> None:
+    agreement = in_trial()
+    it = adoptable(agreement, OWNER, VISA, check(agreement, CATALOG, PriceMap(), NOW), CATALOG, NOW)
+    begun = adopted(it, it.agreement_ref, NOW, CAUSE).subscription
+    assert begun.trial_is_elsewhere
+    assert list(of_agreement(begun, agreement)) == []
+
+    step = handed_over(begun, NOW, CAUSE)
+
+    assert not step.subscription.trial_is_elsewhere
+    assert (step.subscription.status, step.subscription.agreement_ref) == (Status.TRIALING, "")
+    assert [entry.details for entry in step.entries] == [{"agreement": "sub_1"}]

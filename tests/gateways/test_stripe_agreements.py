@@ -1,7 +1,12 @@
 """Subscriptions at Stripe as reconciliation reads them: page by page, whoever's they are."""
 
+from typing import Any
+
+import pytest
+
 from domain.agreements import Agreement, AgreementState
 from domain.payments import ChargeOutcome
+from gateways.stripe_agreements import agreement_of
 from tests.gateways.till import Till
 
 
@@ -65,3 +70,42 @@ async def test_one_that_never_was_is_none_and_one_that_is_over_is_told(till: Til
     assert over is not None
     assert over.is_over
     assert await till.payments.agreement("sub_of_nobody") is None
+
+
+ITEM = {"id": "si_1", "quantity": 1, "price": {"id": "price_1", "unit_amount": 3900, "currency": "usd"}}
+
+
+def a_subscription(item: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "id": "sub_1",
+        "status": "active",
+        "customer": "cus_1",
+        "created": 1,
+        "currency": "usd",
+        "items": {"data": [ITEM | item]},
+    } | more
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ({"discounts": ["di_1"]}, "it has a discount"),
+        ({"tax_rates": [{"id": "txr_1"}]}, "an item has tax rates of its own"),
+    ],
+)
+def test_what_an_item_has_of_its_own_is_in_the_way(item: dict[str, Any], reason: str) -> None:
+    assert reason in "; ".join(agreement_of(a_subscription(item)).hindrances)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"default_tax_rates": [{"id": "txr_1", "percentage": 20}]}, "it has tax rates"),
+        ({"automatic_tax": {"enabled": True}}, "Stripe works out its tax"),
+        ({"application_fee_percent": 5}, "a fee is taken of it"),
+    ],
+)
+def test_what_a_new_subscription_would_lack_is_in_the_way_of_a_trial_alone(more: dict[str, Any], reason: str) -> None:
+    assert agreement_of(a_subscription({}, **more)).hindrances == ()
+    (told,) = agreement_of(a_subscription({}, status="trialing", **more)).hindrances
+    assert told.startswith(reason)

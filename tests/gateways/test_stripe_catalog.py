@@ -190,6 +190,25 @@ async def test_tax_is_told_once_where_nothing_was_said_and_never_changed(client:
     assert refused.value.code == "price_in_use"
 
 
+async def test_tax_is_not_told_of_a_price_that_somebody_is_subscribed_to(client: stripe.StripeClient) -> None:
+    await push(client, CATALOG)
+    starter = (await client.v1.prices.list_async({"lookup_keys": ["shop_starter_month_v1"]})).data[0]
+    customer = await client.v1.customers.create_async(
+        {"payment_method": "pm_card_visa", "invoice_settings": {"default_payment_method": "pm_card_visa"}}
+    )
+    await client.v1.subscriptions.create_async({"customer": customer.id, "items": [{"price": starter.id}]})
+    exclusive = replace(CATALOG, tax_behavior=TaxBehavior.EXCLUSIVE)
+
+    for dry_run in (True, False):
+        with pytest.raises(GatewayRefused, match=r"somebody is subscribed.*raise the catalog's version") as refused:
+            await push(client, exclusive, dry_run=dry_run)
+        assert refused.value.code == "price_in_use"
+
+    assert {price["tax_behavior"] for price in (await prices(client)).values()} == {"unspecified"}
+    done = await push(client, replace(exclusive, version=2))
+    assert "price shop_starter_month_v2: 4900 usd, tax exclusive" in done
+
+
 async def test_a_product_takes_the_catalogs_name_there_and_back(client: stripe.StripeClient) -> None:
     await push(client, CATALOG)
     before = await prices(client)

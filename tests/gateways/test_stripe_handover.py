@@ -1,12 +1,20 @@
 """Subscriptions that others have made at Stripe: whose card is charged, and prices known by their ids alone."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.payments import ChargeOutcome
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.adopting import AdoptionActivities, TrialRequest
+from domain.agreements import AgreementState
+from domain.errors import GatewayUnavailable
+from domain.payments import Card, ChargeOutcome
 from domain.plans import Item
 from domain.provider import NewAgreement
 from tests.gateways.till import STARTER, USERS, Till
+
+IN_FIVE_DAYS = int((datetime.now(UTC) + timedelta(days=5)).timestamp())
 
 
 async def a_price(till: Till, amount: int = 3900) -> str:
@@ -26,7 +34,7 @@ async def a_subscriber(till: Till, price: str, **more: Any) -> tuple[str, str, s
 async def test_the_agreements_own_card_goes_before_the_customers(till: Till) -> None:
     customer, card, agreement = await a_subscriber(till, await a_price(till))
     other = (await till.client.v1.payment_methods.attach_async("pm_card_mastercard", {"customer": customer})).id
-    await till.payments.make_default(customer, other, key="other")
+    await till.payments.put_card(customer, "", other, key="other")
 
     own = await till.payments.card_of_agreement(agreement)
     await till.client.v1.subscriptions.update_async(agreement, {"default_payment_method": ""})
@@ -43,7 +51,7 @@ async def test_a_look_finds_the_card_that_was_made_the_default(till: Till) -> No
     await till.client.v1.payment_methods.attach_async("pm_card_mastercard", {"customer": customer})
 
     for _ in range(2):
-        await till.payments.make_default(customer, card, key="default")
+        await till.payments.put_card(customer, "", card, key="default")
 
     standing = await till.payments.standing(customer, agreement, "")
     assert standing.card is not None
@@ -78,6 +86,56 @@ async def test_a_price_known_by_its_id_alone_is_billed_anew(till: Till) -> None:
     assert restarted.invoice is not None
     assert restarted.invoice.amount == 7800
     assert (begun.outcome, begun.invoice.amount if begun.invoice else 0) == (ChargeOutcome.PAID, 3900)
+
+
+async def test_a_trial_that_we_ended_says_for_which_subscription(till: Till) -> None:
+    price = await a_price(till)
+    _, _, ours = await a_subscriber(till, price, trial_end=IN_FIVE_DAYS)
+    _, _, theirs = await a_subscriber(till, price, trial_end=IN_FIVE_DAYS)
+    await till.client.v1.subscriptions.cancel_async(theirs)
+
+    till.wire.lose(1)
+    with pytest.raises(GatewayUnavailable):
+        await till.payments.end_trial(ours, "s-1", key="end/1")
+    await till.payments.end_trial(ours, "s-1", key="end/2")
+    await till.payments.end_trial(theirs, "s-2", key="end/3")
+
+    told = [await till.payments.agreement(ref) for ref in (ours, theirs)]
+    assert [(each.state, each.ended_for) for each in told if each] == [
+        (AgreementState.ENDED, "s-1"),
+        (AgreementState.ENDED, ""),
+    ]
+
+
+async def test_ending_a_trial_is_refused_when_others_have_ended_it_just_before(till: Till) -> None:
+    price = await a_price(till)
+    _, _, agreement = await a_subscriber(till, price, trial_end=IN_FIVE_DAYS)
+    found = await till.payments.agreement(agreement)
+    assert found is not None
+    request = TrialRequest("s-1", agreement, (Item(price, 1),), found.trial_ends_at, key="end")
+    activities = AdoptionActivities(till.payments, _EndedJustBefore(till))
+
+    with pytest.raises(ApplicationError) as refused:
+        await activities.end_trial_elsewhere(request)
+
+    assert refused.value.type == "trial_changed"
+
+
+class _EndedJustBefore:
+    """The handover, in the moment between whose look and whose end somebody else ends the trial."""
+
+    def __init__(self, till: Till) -> None:
+        self._till = till
+
+    async def card_of_agreement(self, agreement_ref: str) -> Card | None:
+        return await self._till.payments.card_of_agreement(agreement_ref)
+
+    async def charged_alike(self, agreement_ref: str, card_ref: str) -> str:
+        return await self._till.payments.charged_alike(agreement_ref, card_ref)
+
+    async def end_trial(self, agreement_ref: str, subscription: str, *, key: str) -> None:
+        await self._till.client.v1.subscriptions.cancel_async(agreement_ref)
+        await self._till.payments.end_trial(agreement_ref, subscription, key=key)
 
 
 async def test_what_tenure_would_bill_otherwise_is_told_as_a_hindrance(till: Till) -> None:

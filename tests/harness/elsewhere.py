@@ -16,9 +16,10 @@ from temporalio.client import Client
 from api.lifecycle import sign_up
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
+from domain.journal import Cause, CauseKind
 from domain.names import DEFAULT_TENANT, sweep_schedule_id
 from domain.subscription import Subscription
-from domain.taking_over import Owner, PriceMap, adoptable, check
+from domain.taking_over import Owner, PriceMap, adoptable, adopted, check
 from gateways.stripe import StripePayments
 from gateways.stripe_http import connected
 from sandbox.product import Product
@@ -27,6 +28,7 @@ from sandbox.stack import Addresses
 from storage.adoptions import Adoptions
 from storage.customers import Customers
 from storage.engine import create_engine_from_url
+from storage.records import PostgresRecords
 from tenure.cli.pacing import Pace
 from tenure.cli.take_over import Offer, TakeOver, Verdict, subscription_id_of
 from tests.harness.lives import CATALOG, POLICY, Life
@@ -139,6 +141,12 @@ class Elsewhere:
 
     async def begins(self, subscription: Subscription) -> None:
         await sign_up(self._client, TakenOver(subscription, load_policy(POLICY), adopted=True))
+
+    async def lost(self, trial: Subscription) -> None:
+        """The trial is written down as taken over, and that is the last that its workflow did."""
+        cause = Cause(CauseKind.COMMAND, f"import/{trial.agreement_ref}")
+        step = adopted(trial, trial.agreement_ref, datetime.now(UTC), cause)
+        await PostgresRecords(self._engine).save(step)
 
     async def _sweep(self, agreement: str) -> None:
         """Have what Stripe told of the customer before be dealt with."""

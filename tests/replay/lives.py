@@ -207,8 +207,22 @@ async def taken_over(product: Product, folder: Path) -> None:
         await converted.command("cancel", at="now")
 
 
+async def handed_over(product: Product, folder: Path) -> None:
+    """Trials of elsewhere whose workflows were lost on the way here: one goes on here, one has turned paid there."""
+    client = await Client.connect(product.addresses.temporal_address)
+    async with Elsewhere.at(product.addresses, folder) as elsewhere:
+        price = await elsewhere.price(3900)
+        ends_at = int((datetime.now(UTC) + timedelta(days=5)).timestamp())
+        names = ("kept-handed-over", "kept-left")
+        refs = [await elsewhere.subscriber(name, price, trial_end=ends_at) for name in names]
+        for ref in refs:
+            await elsewhere.lost(await elsewhere.life_of(ref, {price: "starter"}))
+        await elsewhere.api.v1.subscriptions.update_async(refs[1], {"trial_end": "now"})
+        await run_now(client, fix=True)
+
+
 PlayElsewhere = Callable[[Product, Path], Awaitable[None]]
-TAKEN_OVER: tuple[PlayElsewhere, ...] = (taken_over,)
+TAKEN_OVER: tuple[PlayElsewhere, ...] = (taken_over, handed_over)
 """These begin at the provider, beside a stack that keeps its secrets in a folder."""
 
 

@@ -124,6 +124,7 @@ async def test_a_trial_goes_on_here_and_is_converted_once(elsewhere: Elsewhere, 
     stands = await life.stands()
     assert (stands["status"], datetime.fromisoformat(stands["trial_ends_at"])) == ("trialing", ends_at)
     await life.live_until_converted()
+    assert (await life.kinds())["handed_over"] == 1
     assert await life.mails() == Counter(trial_ending=2, converted=1, receipt=1), "the 7-day reminder is past"
     await life.live_until("renew")
     await life.live(timedelta(hours=2))
@@ -177,17 +178,117 @@ async def test_a_trial_that_has_no_time_left_is_left_to_stripe_and_nothing_is_ke
     assert await again.status() == ("trialing", "full")
 
 
-async def test_a_trial_whose_end_stripe_did_not_confirm_is_taken_over_all_the_same(
-    elsewhere: Elsewhere, product: Product
+@pytest.mark.parametrize("what", ["converted", "canceled", "extended", "set to end", "changed"])
+async def test_a_trial_that_changes_at_stripe_before_it_is_taken_over_is_left_there(
+    elsewhere: Elsewhere, product: Product, what: str
 ) -> None:
-    name, price = a_name("unsure"), await elsewhere.price(3900)
+    name, price = a_name("early"), await elsewhere.price(3900)
     ends_at = datetime.now(UTC) + timedelta(days=5)
     agreement = await elsewhere.subscriber(name, price, trial_end=int(ends_at.timestamp()))
     trial = await elsewhere.life_of(agreement, {price: "starter"})
-    await elsewhere.api.v1.subscriptions.cancel_async(agreement)
+    await _changes(elsewhere, agreement, what)
+    left = await elsewhere.found(agreement)
 
-    await elsewhere.begins(trial)
+    with pytest.raises(Rejected) as refused:
+        await elsewhere.begins(trial)
 
-    life = Life(product, name, {"id": trial.id})
-    assert await life.status() == ("trialing", "full")
-    assert await life.kinds() == Counter(adopted=1)
+    assert refused.value.code == "trial_changed"
+    assert await elsewhere.found(agreement) == left
+    assert (await product.get("/v1/subscriptions", customer=name))["data"] == []
+
+
+async def _changes(elsewhere: Elsewhere, agreement: str, what: str) -> None:
+    subscriptions = elsewhere.api.v1.subscriptions
+    item = (await elsewhere.found(agreement))["items"]["data"][0]["id"]
+    match what:
+        case "converted":
+            await subscriptions.update_async(agreement, {"trial_end": "now"})
+        case "canceled":
+            await subscriptions.cancel_async(agreement)
+        case "extended":
+            later = datetime.now(UTC) + timedelta(days=9)
+            await subscriptions.update_async(agreement, {"trial_end": int(later.timestamp())})
+        case "set to end":
+            await subscriptions.update_async(agreement, {"cancel_at_period_end": True})
+        case _:
+            await subscriptions.update_async(agreement, {"items": [{"id": item, "quantity": 2}]})
+
+
+async def test_a_trial_that_was_converted_meanwhile_is_taken_over_as_what_it_has_become(
+    elsewhere: Elsewhere, product: Product
+) -> None:
+    name, price = a_name("paid-early"), await elsewhere.price(3900)
+    ends_at = datetime.now(UTC) + timedelta(days=5)
+    agreement = await elsewhere.subscriber(name, price, trial_end=int(ends_at.timestamp()))
+    trial = await elsewhere.life_of(agreement, {price: "starter"})
+    await elsewhere.api.v1.subscriptions.update_async(agreement, {"trial_end": "now"})
+    with pytest.raises(Rejected):
+        await elsewhere.begins(trial)
+
+    life = await elsewhere.adopted(product, name, agreement, {price: "starter"})
+    await life.live(timedelta(days=6))
+
+    assert await life.status() == ("active", "full")
+    assert await elsewhere.bills(agreement) == [("paid", 0), ("paid", 3900)]
+    assert await life.bills() == Counter(), "what was billed before is not ours"
+
+
+async def test_a_card_becomes_the_customers_default_only_with_the_take_over(
+    elsewhere: Elsewhere, product: Product
+) -> None:
+    name, price = a_name("default"), await elsewhere.price(3900)
+    customer = await elsewhere.customer(name)
+    other = (await elsewhere.api.v1.payment_methods.attach_async("pm_card_mastercard", {"customer": customer})).id
+    await elsewhere.api.v1.customers.update_async(customer, {"invoice_settings": {"default_payment_method": other}})
+    ends_at = datetime.now(UTC) + timedelta(days=5)
+    cards = (await elsewhere.api.v1.customers.payment_methods.list_async(customer)).data
+    own = next(card.id for card in cards if card.id != other)
+    agreement = await elsewhere.subscribes(
+        customer, price, default_payment_method=own, trial_end=int(ends_at.timestamp())
+    )
+    late = replace(await elsewhere.life_of(agreement, {price: "starter"}), trial_ends_at=datetime.now(UTC))
+
+    with pytest.raises(Rejected):
+        await elsewhere.begins(late)
+    assert await elsewhere.default_card(customer) == other
+
+    await elsewhere.adopted(product, name, agreement, {price: "starter"})
+    assert await elsewhere.default_card(customer) == own
+
+
+async def test_a_card_that_was_taken_away_meanwhile_holds_nothing_up(elsewhere: Elsewhere, product: Product) -> None:
+    name, price = a_name("taken-away"), await elsewhere.price(3900)
+    agreement = await elsewhere.subscriber(name, price)
+    judged = await elsewhere.life_of(agreement, {price: "starter"})
+    assert judged.card is not None
+    await elsewhere.api.v1.payment_methods.detach_async(judged.card.ref)
+
+    await elsewhere.begins(judged)
+
+    life = Life(product, name, {"id": judged.id})
+    await life.live(A_MINUTE)
+    assert await life.status() == ("active", "full")
+    assert (await life.kinds())["card_removed"] == 1
+
+
+async def test_what_would_have_another_subscription_charged_to_another_card_is_skipped(
+    elsewhere: Elsewhere, product: Product
+) -> None:
+    name, price = a_name("shared"), await elsewhere.price(3900)
+    customer = await elsewhere.customer(name)
+    default = (await elsewhere.api.v1.payment_methods.attach_async("pm_card_mastercard", {"customer": customer})).id
+    await elsewhere.api.v1.customers.update_async(customer, {"invoice_settings": {"default_payment_method": default}})
+    cards = (await elsewhere.api.v1.customers.payment_methods.list_async(customer)).data
+    own = next(card.id for card in cards if card.id != default)
+    other = await elsewhere.subscribes(customer, price)
+    await elsewhere.api.v1.subscriptions.update_async(other, {"default_payment_method": ""})
+    agreement = await elsewhere.subscribes(customer, price, default_payment_method=own)
+
+    (verdict,) = await elsewhere.verdicts(agreement, plans={price: "starter"})
+
+    assert verdict.result == "skipped"
+    assert other in verdict.words
+    assert await elsewhere.default_card(customer) == default
+    await elsewhere.api.v1.subscriptions.update_async(other, {"default_payment_method": default})
+    await elsewhere.adopted(product, name, agreement, {price: "starter"})
+    assert await elsewhere.default_card(customer) == own
