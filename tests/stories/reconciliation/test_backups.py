@@ -8,12 +8,16 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text, update
+from temporalio.client import WorkflowUpdateStage
 
+from domain.steering import When
 from sandbox.stack import Stack
 from storage.tables import subscriptions
 from tests.harness.lives import Life
 from tests.stories.reconciliation.conftest import Reconciler
-from tests.stories.reconciliation.parts import terminate
+from tests.stories.reconciliation.parts import handle_of, terminate, until_begun
+from workflows.messages import Convert
+from workflows.subscription import SubscriptionWorkflow
 
 Begin = Callable[..., Awaitable[Life]]
 PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
@@ -73,4 +77,34 @@ async def test_a_cancellation_that_only_the_lost_workflow_knew_is_not_undone(
     await life.live(timedelta(days=30))
     assert await life.status() == ("canceled", "none")
     assert await life.bills() == Counter()
+    assert await reconcile() == Counter()
+
+
+async def test_what_nobody_can_tell_any_more_is_left_to_an_operator_until_a_newer_backup_is_there(
+    begin: Begin, reconcile: Reconciler, stack: Stack
+) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    older = await backed_up(stack, life)
+    await life.command("extend-trial", days=1, reason="asked for more time")
+    newer = await backed_up(stack, life)
+    with stack.simulator.gates.one("/v1/subscriptions", is_done=True) as gate:
+        await handle_of(stack, life).start_update(
+            SubscriptionWorkflow.convert,
+            Convert("converted", "test", when=When.NOW),
+            wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+        )
+        await gate.reached()
+        # It was just taking money: how it stood then says nothing of what came of that.
+        await terminate(stack, life)
+        gate.open()
+    await until_begun(stack, life)
+    await put_back(stack, life, older)
+
+    both = {("workflow_missing", life.id), ("agreement_unheard", life.id)}
+    assert await reconcile() == Counter({(*each, "listed"): 1 for each in both})
+
+    await put_back(stack, life, newer)
+    assert await reconcile() == Counter({(*each, "healed"): 1 for each in both})
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=1)
     assert await reconcile() == Counter()
