@@ -1,7 +1,7 @@
 """Where the provider, the database and the workflow differ about a subscription: nothing but comparison."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -82,10 +82,12 @@ class Discrepancy:
     bill_ref: str = ""
     """The open bill that goes with it, should there be one."""
     mails: tuple[str, ...] = ()
+    is_for_operator: bool = False
+    """No rule can decide this one, though others of its kind heal."""
 
     @property
     def is_healable(self) -> bool:
-        return self.kind not in FOR_AN_OPERATOR
+        return self.kind not in FOR_AN_OPERATOR and not self.is_for_operator
 
 
 @dataclass(frozen=True)
@@ -134,12 +136,13 @@ def of_workflow(kept: Projection, sight: Sight) -> Iterator[Discrepancy]:
     if not sight.is_running:
         if sight.ended_because is not None:
             words = f"its workflow has ended ({sight.ended_because or 'no reason'}), the database says"
-            yield _of(subscription, Kind.END_UNWRITTEN, f"{words} {subscription.status}")
+            yield difference(subscription, Kind.END_UNWRITTEN, f"{words} {subscription.status}")
         else:
-            yield _of(subscription, Kind.WORKFLOW_MISSING, f"{subscription.status}, and no workflow runs for it")
+            yield difference(subscription, Kind.WORKFLOW_MISSING, f"{subscription.status}, and no workflow runs for it")
         return
     if sight.is_silent:
-        yield _of(subscription, Kind.WORKFLOW_SILENT, "its workflow does not answer: look for TemporalReportedProblems")
+        words = "its workflow does not answer: look for TemporalReportedProblems"
+        yield difference(subscription, Kind.WORKFLOW_SILENT, words)
     elif sight.state is not None:
         yield from _of_states(subscription, sight.state)
 
@@ -151,13 +154,14 @@ _WRITTEN = ("status", "status_reason", "access", "plan", "amount", "period_end",
 def _of_states(written: Subscription, lived: Subscription) -> Iterator[Discrepancy]:
     words = f"at step {lived.sequence} in the workflow ({lived.status}), {written.sequence} in the database"
     if written.sequence > lived.sequence:
-        yield _of(written, Kind.WORKFLOW_BEHIND, f"{words} ({written.status}): was the workflow reset?")
+        yield difference(written, Kind.WORKFLOW_BEHIND, f"{words} ({written.status}): was the workflow reset?")
         return
     differ = [name for name in _WRITTEN if getattr(written, name) != getattr(lived, name)]
     if written.sequence < lived.sequence:
-        yield _of(written, Kind.DATABASE_BEHIND, f"{words} ({written.status}): was it restored from a backup?")
+        yield difference(written, Kind.DATABASE_BEHIND, f"{words} ({written.status}): was it restored from a backup?")
     elif differ:
-        yield _of(written, Kind.DATABASE_BEHIND, f"both at step {lived.sequence}, but not in {', '.join(differ)}")
+        words = f"both at step {lived.sequence}, but not in {', '.join(differ)}"
+        yield difference(written, Kind.DATABASE_BEHIND, words)
 
 
 def of_agreement(subscription: Subscription, agreement: Agreement | None) -> Iterator[Discrepancy]:
@@ -166,12 +170,13 @@ def of_agreement(subscription: Subscription, agreement: Agreement | None) -> Ite
         return
     if subscription.is_over:
         if agreement is not None and not agreement.is_over:
-            yield _billed_after_end(subscription, agreement)
+            yield billed_after_end(subscription, agreement)
         return
     if agreement is None:
-        yield _of(subscription, Kind.AGREEMENT_MISSING, "the provider knows no such agreement: the right account?")
+        words = "the provider knows no such agreement: the right account?"
+        yield difference(subscription, Kind.AGREEMENT_MISSING, words)
     elif agreement.is_over:
-        yield _of(subscription, Kind.ENDED_AT_PROVIDER, f"{subscription.status} here, ended at the provider")
+        yield difference(subscription, Kind.ENDED_AT_PROVIDER, f"{subscription.status} here, ended at the provider")
     else:
         yield from _of_bills(subscription, agreement)
         yield from _of_billing(subscription, agreement)
@@ -185,68 +190,51 @@ def _of_bills(subscription: Subscription, agreement: Agreement) -> Iterator[Disc
     bill = latest.invoice
     amount = f"{bill.amount} {bill.currency} (minor units)"
     if latest.outcome is ChargeOutcome.PAID:
-        yield _of(subscription, Kind.PAYMENT_UNHEARD, f"bill {bill.ref} of {amount} is paid and not known here")
+        yield difference(subscription, Kind.PAYMENT_UNHEARD, f"bill {bill.ref} of {amount} is paid and not known here")
     failed = latest.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED)
     if failed and subscription.status is Status.ACTIVE:
-        yield _of(subscription, Kind.FAILURE_UNHEARD, f"bill {bill.ref} of {amount} was declined, active here")
+        yield difference(subscription, Kind.FAILURE_UNHEARD, f"bill {bill.ref} of {amount} was declined, active here")
 
 
 def _of_billing(subscription: Subscription, agreement: Agreement) -> Iterator[Discrepancy]:
     if subscription.wants_hold and not agreement.is_held:
-        yield _of(subscription, Kind.BILLING_NOT_HELD, f"{subscription.status} here, and the provider bills on")
+        yield difference(subscription, Kind.BILLING_NOT_HELD, f"{subscription.status} here, and the provider bills on")
     elif agreement.is_held and not subscription.wants_hold:
-        yield _of(subscription, Kind.BILLING_HELD, f"{subscription.status} here, and the provider bills nothing")
+        yield _billing_held(subscription)
     if subscription.cancel_at is None and agreement.ends_at is not None:
         words = f"it will end at the provider on {agreement.ends_at:%Y-%m-%d}, and goes on here"
-        yield _of(subscription, Kind.ENDS_AT_PROVIDER, words)
+        yield difference(subscription, Kind.ENDS_AT_PROVIDER, words)
     elif agreement.ends_at is None and subscription.cancel_at is not None and wants_end(subscription):
         words = f"it will end here on {subscription.cancel_at:%Y-%m-%d}, and the provider would bill on"
-        yield _of(subscription, Kind.CANCELLATION_NOT_TOLD, words)
+        yield difference(subscription, Kind.CANCELLATION_NOT_TOLD, words)
+
+
+def _billing_held(subscription: Subscription) -> Discrepancy:
+    words = f"{subscription.status} here, and the provider bills nothing"
+    if subscription.is_held:
+        return difference(subscription, Kind.BILLING_HELD, f"{words} any more by our word")
+    words += ", by somebody else's word: lift it there, or `pause` here"
+    return difference(subscription, Kind.BILLING_HELD, words, is_for_operator=True)
 
 
 def _of_items(subscription: Subscription, agreement: Agreement) -> Iterator[Discrepancy]:
     if subscription.agreement_is_stale or subscription.pending_change is not None:
         return
     wanted = Counter({item.lookup_key: item.quantity for item in subscription.items})
-    agreed = Counter({item.lookup_key or item.price_ref: item.quantity for item in agreement.items})
+    # A price that is named by its id, as of what was taken over, may have a lookup key all the same.
+    names = {item: item.price_ref if item.price_ref in wanted else item.lookup_key for item in agreement.items}
+    agreed = Counter({name or item.price_ref: item.quantity for item, name in names.items()})
     if wanted != agreed:
         words = f"{_listed(wanted)} here, {_listed(agreed)} at the provider"
-        yield _of(subscription, Kind.ITEMS_DIFFER, words)
+        yield difference(subscription, Kind.ITEMS_DIFFER, words)
 
 
 def _listed(items: Counter[str]) -> str:
     return " + ".join(f"{quantity} x {name}" for name, quantity in sorted(items.items())) or "nothing"
 
 
-def of_stray(agreement: Agreement, kept: Iterable[Projection]) -> Discrepancy | None:
-    """What an agreement is that no subscription of ours names, given all of ours that may have to do with it.
-
-    None: nothing of it is ours.
-    """
-    known = list(kept)
-    owner = next((one.subscription for one in known if one.subscription.id == agreement.subscription), None)
-    if owner is None and agreement.subscription:
-        words = f"it says that it is of subscription {agreement.subscription}, of which nothing is known here"
-        return Discrepancy(Kind.UNKNOWN_AGREEMENT, words, agreement_ref=agreement.ref)
-    if owner is not None:
-        return _stray_of(owner, agreement)
-    theirs = next((one.subscription for one in known if one.customer_ref == agreement.customer_ref), None)
-    if theirs is None:
-        return None
-    words = "it is of a customer of ours and of none of their subscriptions: adopt it, or end it at the provider"
-    return _of(theirs, Kind.UNKNOWN_AGREEMENT, words, agreement)
-
-
-def _stray_of(owner: Subscription, agreement: Agreement) -> Discrepancy:
-    if owner.is_over:
-        return _billed_after_end(owner, agreement)
-    if owner.agreement_ref:
-        words = f"besides {owner.agreement_ref}, which is billed as well: end one, refund what was taken twice"
-        return _of(owner, Kind.TWO_AGREEMENTS, words, agreement)
-    return _of(owner, Kind.AGREEMENT_UNHEARD, f"begun at the provider, {owner.status} without one here", agreement)
-
-
-def _billed_after_end(subscription: Subscription, agreement: Agreement) -> Discrepancy:
+def billed_after_end(subscription: Subscription, agreement: Agreement) -> Discrepancy:
+    """Of a subscription that is over and an agreement that is not; an open bill is named."""
     latest = agreement.latest
     bill = latest.invoice if latest is not None else None
     words, open_bill = "canceled here, live at the provider", ""
@@ -259,6 +247,14 @@ def _billed_after_end(subscription: Subscription, agreement: Agreement) -> Discr
     )
 
 
-def _of(subscription: Subscription, kind: Kind, details: str, agreement: Agreement | None = None) -> Discrepancy:
+def difference(
+    subscription: Subscription,
+    kind: Kind,
+    details: str,
+    agreement: Agreement | None = None,
+    *,
+    is_for_operator: bool = False,
+) -> Discrepancy:
+    """Of a subscription and its agreement, or another one that has to do with it."""
     ref = agreement.ref if agreement is not None else subscription.agreement_ref
-    return Discrepancy(kind, details, subscription.id, ref, subscription.tenant)
+    return Discrepancy(kind, details, subscription.id, ref, subscription.tenant, is_for_operator=is_for_operator)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from domain.agreements import AgreedItem, Agreement, AgreementState
 from domain.journal import Cause, CauseKind
 from domain.lifecycle import Status
 from domain.money import Money
@@ -28,6 +29,7 @@ PRO = Selection(
     Money(19900, "usd"),
 )
 VISA = Card("pm_visa", "visa", "4242", 12, 2031)
+STARTER_AGREED = AgreedItem("price_1", "manufacturing_starter_month_v1", 1, 4900, "usd", "month")
 MASTERCARD = Card("pm_mastercard", "mastercard", "4444", 12, 2031)
 
 
@@ -157,3 +159,17 @@ def a_declined_charge(code: str = "insufficient_funds", ref: str = "in_2", **cha
     bill = Invoice(ref, "T-0002", "open", 4900, "usd", "https://pay.example/in_2", attempts=1)
     charge = Charge(ChargeOutcome.DECLINED, bill, Decline(code), "sub_1", PERIOD_END, PERIOD_END + timedelta(days=30))
     return replace(charge, **changes)
+
+
+def an_agreement(**changes: Any) -> Agreement:
+    """That of a paid subscription, its newest bill paid and known."""
+    agreement = Agreement(
+        ref="sub_1",
+        customer_ref="cus_1",
+        state=AgreementState.BILLING,
+        items=(STARTER_AGREED,),
+        created_at=NOW,
+        subscription=a_paid_subscription().id,
+        latest=a_paid_charge("in_1"),
+    )
+    return replace(agreement, **changes)

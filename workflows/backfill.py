@@ -1,10 +1,13 @@
 """Making up for an outage of ours: what the provider told and we did not hear is fetched, kept and delivered."""
 
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Protocol
 
+from activities.inbox import Fetched
 from domain.errors import Malformed
 from domain.messages import KeptEvent, PastEvent, ProviderEvent, ProviderHistory, Verdict
 from domain.names import DEFAULT_TENANT
@@ -13,7 +16,11 @@ from workflows.batches import Delivered
 REMEMBERED_FOR = timedelta(days=30)
 """So long the provider knows what it has told."""
 SLICE = timedelta(hours=6)
-"""The provider tells the newest first; slice by slice what is older comes first, and few are in memory at a time."""
+"""The provider tells the newest first; slice by slice what is older comes first."""
+HELD = 10
+"""So many pages are in memory at a time; a slice with more of them is cut in two."""
+SHORTEST = timedelta(seconds=1)
+"""The provider's moments are no finer."""
 TOGETHER = 100
 
 
@@ -47,6 +54,8 @@ class Backfilled:
     """Those of them that had never reached us."""
     delivered: int = 0
     """Those of the new ones that were dealt with; the others are left to the sweeper."""
+    is_all: bool = True
+    """False: the time was up before all was looked through."""
 
 
 class Backfill:
@@ -57,17 +66,21 @@ class Backfill:
         self._inbox = inbox
         self._delivery = delivery
 
-    async def of_last(self, time: timedelta) -> int:
-        """Make up for what did not get through of late; `since` tells more, this only how many were new."""
-        return (await self.since(datetime.now(UTC) - time)).new
+    async def of_last(self, time: timedelta, *, seconds: float) -> Fetched:
+        """Make up for what did not get through of late, for so many seconds."""
+        done = await self.since(datetime.now(UTC) - time, seconds=seconds)
+        return Fetched(done.new, is_all=done.is_all)
 
-    async def since(self, moment: datetime, *, every: bool = False, dry_run: bool = False) -> Backfilled:
+    async def since(
+        self, moment: datetime, *, every: bool = False, dry_run: bool = False, seconds: float = math.inf
+    ) -> Backfilled:
         """Keep and deliver, oldest first, what did not get through since *moment*.
 
         Args:
             moment: from when on.
             every: also what the provider believes to have got through.
             dry_run: only count.
+            seconds: after which no more is begun; what is kept by then is passed by the next time.
 
         Raises:
             Malformed: field `since`; the provider does not remember so far back, or it is still to come.
@@ -75,29 +88,49 @@ class Backfill:
         """
         now = datetime.now(UTC)
         _check(moment, now)
+        stop_at = monotonic() + seconds
         done = Backfilled()
         async for events in self._slices(moment, now, undelivered=not every):
             for start in range(0, len(events), TOGETHER):
-                new, delivered = await self._take(events[start : start + TOGETHER], dry_run=dry_run)
-                done = Backfilled(done.found, done.new + new, done.delivered + delivered)
-            done = Backfilled(done.found + len(events), done.new, done.delivered)
+                together = events[start : start + TOGETHER]
+                new, delivered = await self._take(together, dry_run=dry_run)
+                done = Backfilled(done.found + len(together), done.new + new, done.delivered + delivered)
+                if monotonic() >= stop_at:
+                    return replace(done, is_all=False)
+            if monotonic() >= stop_at:
+                return replace(done, is_all=False)
         return done
 
     async def _slices(self, since: datetime, now: datetime, *, undelivered: bool) -> AsyncIterator[list[PastEvent]]:
+        length = SLICE
         while since < now:
             # The last one has no end: what happens meanwhile belongs to it.
-            until = since + SLICE if since + SLICE < now else None
-            yield await self._slice(since, until, undelivered=undelivered)
+            until = since + length if since + length < now else None
+            events = await self._slice(since, until, undelivered=undelivered, at_most=HELD)
+            if events is None and length > SHORTEST:
+                length = max(min(length, now - since) / 2, SHORTEST)
+                continue
+            if events is None:
+                events = await self._slice(since, until, undelivered=undelivered)
+            yield events or []
             since = until or now
+            length = min(length * 2, SLICE)
 
-    async def _slice(self, since: datetime, until: datetime | None, *, undelivered: bool) -> list[PastEvent]:
+    async def _slice(
+        self, since: datetime, until: datetime | None, *, undelivered: bool, at_most: int | None = None
+    ) -> list[PastEvent] | None:
+        """What the provider told between two moments, oldest first; None: it was more than so many pages."""
         newest_first: list[PastEvent] = []
         cursor: str | None = None
+        pages = 0
         while True:
             page = await self._history.events(since, until, cursor, undelivered=undelivered)
             newest_first += page.events
+            pages += 1
             if page.next_cursor is None:
                 return newest_first[::-1]
+            if pages == at_most:
+                return None
             cursor = page.next_cursor
 
     async def _take(self, events: Sequence[PastEvent], *, dry_run: bool) -> tuple[int, int]:

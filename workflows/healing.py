@@ -19,7 +19,7 @@ from domain.provider import Payments
 from domain.reconciling import Discrepancy, Kind, Outcome, Projection
 from workflows.inspecting import Inspection
 from workflows.messages import Reconcile
-from workflows.restoring import Restorer
+from workflows.restoring import NotRestorable, Restorer
 from workflows.subscription import SubscriptionWorkflow
 
 ACTOR = "reconciliation"
@@ -55,6 +55,8 @@ class Healer:
         try:
             await self._heal(run, found)
             left = await self._left(found)
+        except NotRestorable as error:
+            return [Found(each, Outcome.LISTED, error.message) for each in found]
         except TenureError as error:
             return [Found(each, Outcome.FAILED, error.message) for each in found]
         return [
@@ -79,11 +81,12 @@ class Healer:
             await self._write_end(run, kept)
             return
         unheard = next((each.agreement_ref for each in found if each.kind is Kind.AGREEMENT_UNHEARD), "")
+        writes_again = Kind.DATABASE_BEHIND in kinds
         if Kind.WORKFLOW_MISSING in kinds:
-            await self._restorer.restore(kept, run, unheard)
-        command = Reconcile(
-            f"reconcile/{run}", ACTOR, unheard_agreement=unheard, writes_again=Kind.DATABASE_BEHIND in kinds
-        )
+            writes_again |= await self._restorer.restore(kept, run, unheard)
+        # A later stage of the same run may find something else.
+        key = f"reconcile/{run}/{'+'.join(sorted(kinds))}"
+        command = Reconcile(key, ACTOR, unheard_agreement=unheard, writes_again=writes_again)
         await self._have_mended(kept.subscription.id, command)
 
     async def _write_end(self, run: str, kept: Projection) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowQueryFailedError
@@ -21,10 +21,10 @@ from domain.reconciling import (
     Projection,
     Sight,
     of_agreement,
-    of_stray,
     of_workflow,
     shows_otherwise,
 )
+from domain.strays import of_stray
 from domain.subscription import Subscription
 from workflows import visible
 from workflows.subscription import SubscriptionWorkflow
@@ -36,6 +36,9 @@ A_MOMENT = 3.0
 """Seconds between the two looks: what was in flight at the first has arrived by the second."""
 BETWEEN_ASKING = 0.05
 """Seconds from one question about a single agreement to the next: the provider is needed by others more."""
+SEEN_AT_ONCE = frozenset({Kind.WORKFLOW_MISSING, Kind.DATABASE_BEHIND})
+"""One look is enough: the row is read last, after a step it had lacked would be in it. What else differs may well come
+of these, and heals with them only."""
 ANSWER_WITHIN = 10.0
 """Seconds in which a workflow must tell how it stands."""
 
@@ -69,17 +72,19 @@ class Inspection:
         page = await self._agreements.agreements(cursor, limit=PAGE)
         known = await self._ours.of_agreements([each.ref for each in page.agreements])
         await self._ours.mark_seen([each.subscription.id for each in known.values()], run_began)
-        suspects, compared, not_ours = [], 0, 0
+        suspects, compared, not_ours, undecided = [], 0, 0, 0
         strays = await self._strays([each for each in page.agreements if each.ref not in known])
         for agreement in page.agreements:
             kept = known.get(agreement.ref)
             stray = strays.get(agreement.ref)
             differences = list(of_agreement(kept.subscription, agreement)) if kept else [stray] if stray else []
             compared += kept is not None
-            not_ours += kept is None and not differences
+            is_nothing = kept is None and not differences
+            not_ours += is_nothing and not agreement.subscription
+            undecided += is_nothing and bool(agreement.subscription)
             suspects += _suspects(differences, kept.subscription.id if kept else "", agreement.ref)
         found, under_way = await self._second_look(suspects)
-        return Page(found, page.next_cursor, compared, not_ours, under_way)
+        return Page(found, page.next_cursor, compared, not_ours, under_way + undecided)
 
     async def subscriptions(self, after: str | None, run_began: datetime) -> Page:
         """A page of our live subscriptions against their workflows, and against agreements that were not met."""
@@ -122,8 +127,7 @@ class Inspection:
         under_way = 0
         for suspect in suspects:
             now, is_busy = await self._look(suspect.subscription, suspect.agreement_ref)
-            # Of a lost workflow one look is enough: it was not there before the row was read, which has no end.
-            lasting = [each for each in now if each.kind in suspect.kinds or each.kind is Kind.WORKFLOW_MISSING]
+            lasting = [each for each in now if each.kind in suspect.kinds or each.kind in SEEN_AT_ONCE]
             if lasting and is_busy:
                 under_way += 1
             else:
@@ -133,18 +137,33 @@ class Inspection:
     async def _look(self, subscription: str, agreement_ref: str) -> tuple[list[Discrepancy], bool]:
         """All that differs now, and whether the workflow is in the middle of something."""
         # The row last: what it lacks then was not on its way.
-        sight = await self._sight(subscription) if subscription else None
+        sight = await self._told(subscription) if subscription else None
         agreement = await self._asked(agreement_ref) if agreement_ref else None
         kept = await self._ours.one(subscription) if subscription else None
         found: list[Discrepancy] = []
         if kept is not None and sight is not None:
-            found += of_workflow(kept, await self._with_state(kept, sight))
+            found += of_workflow(kept, sight)
         if kept is not None and kept.subscription.agreement_ref == agreement_ref:
-            found += of_agreement(kept.subscription, agreement)
+            found += await self._of_agreement(kept.subscription, agreement)
         elif agreement is not None and not agreement.is_over:
             stray = (await self._strays([agreement]))[agreement.ref]
             found += [stray] if stray is not None else []
         return found, sight is not None and sight.is_busy
+
+    async def _of_agreement(self, written: Subscription, agreement: Agreement | None) -> list[Discrepancy]:
+        found = list(of_agreement(written, agreement))
+        if all(each.kind is not Kind.BILLING_HELD for each in found):
+            return found
+        # Whose word the hold is only the workflow knows: it is told between two steps.
+        state = await self._state(written.id)
+        is_held = written.is_held if state is None else state.is_held
+        return list(of_agreement(replace(written, is_held=is_held), agreement))
+
+    async def _told(self, subscription: str) -> Sight:
+        """What can be seen of a workflow, and how it stands should that not be what was written down."""
+        sight = await self._sight(subscription)
+        kept = await self._ours.one(subscription)
+        return sight if kept is None else await self._with_state(kept, sight)
 
     async def _asked(self, agreement_ref: str) -> Agreement | None:
         await asyncio.sleep(BETWEEN_ASKING)

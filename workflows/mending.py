@@ -28,6 +28,8 @@ class Mends(Looks):
         Nothing is journaled that was right already. Money is taken only where a look alone would take it: a card that
         was not heard of is tried for what is owed.
         """
+        # What it wanted when it was written down it had told, or was about to tell.
+        hold_is_ours = self.subscription.is_held or self.subscription.wants_hold
         if writes_again:
             await self.commit(mending.written_again(self.subscription, workflow.now(), cause))
         if unheard_agreement and not self.subscription.agreement_ref and not self.subscription.is_free:
@@ -36,7 +38,7 @@ class Mends(Looks):
             return
         standing = await self.look(cause)
         if not self.subscription.is_over and self.subscription.agreement_ref:
-            await self._tell_again(standing, cause)
+            await self._tell_again(standing, cause, hold_is_ours=hold_is_ours)
 
     async def _take_over_agreement(self, agreement_ref: str, cause: Cause) -> None:
         """A first payment came about by a try whose answer was lost along with the workflow that made it."""
@@ -46,12 +48,16 @@ class Mends(Looks):
             self.subscription = before.with_try(workflow.now())
             await self.settle(replace(standing.latest, key=before.next_try_key), cause)
 
-    async def _tell_again(self, standing: Standing, cause: Cause) -> None:
-        """Tell the provider whether to bill on and when to end, should it have it otherwise."""
+    async def _tell_again(self, standing: Standing, cause: Cause, *, hold_is_ours: bool) -> None:
+        """Tell the provider whether to bill on and when to end, should it have it otherwise.
+
+        A hold that somebody else has set there stays.
+        """
         subscription, again = self.subscription, f"/{cause.ref}"
         wants_hold, wants_end = subscription.wants_hold, mending.wants_end(subscription)
         told = []
-        if standing.is_held is not None and standing.is_held != wants_hold:
+        is_otherwise = standing.is_held is not None and standing.is_held != wants_hold
+        if is_otherwise and (wants_hold or hold_is_ours):
             await hands.hold(subscription, on=wants_hold, again=again)
             told.append("to bill nothing for now" if wants_hold else "to bill again")
         if standing.ends is False and wants_end:

@@ -47,7 +47,14 @@ HEALING: _Options = COMPARING | {
     "start_to_close_timeout": timedelta(seconds=45),
     "schedule_to_close_timeout": timedelta(minutes=3),
 }
-SWEEPING: _Options = COMPARING | {"task_queue": RECORDS_QUEUE}
+HEARING: _Options = COMPARING | {
+    # They work for a minute and a half, then finish what they have begun.
+    "start_to_close_timeout": timedelta(minutes=3),
+    "schedule_to_close_timeout": timedelta(minutes=15),
+    # Everything else is done by then; what is still not heard is the sweeper's, or the next hour's.
+    "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3),
+}
+SWEEPING: _Options = HEARING | {"task_queue": RECORDS_QUEUE}
 NOTING: _Options = COMPARING | {"task_queue": RECORDS_QUEUE, "start_to_close_timeout": timedelta(seconds=30)}
 
 
@@ -76,6 +83,8 @@ class Tally:
     """Messages of the provider that had never come."""
     found: dict[str, dict[str, int]] = field(default_factory=dict)
     """How many of each kind came to each outcome."""
+    not_heard: str = ""
+    """Why messages of the provider may be left that were not delivered or fetched; empty: none are."""
 
     def after(self, page: Page, stage: Stage, found: Sequence[Found]) -> "Tally":
         counts = {kind: dict(outcomes) for kind, outcomes in self.found.items()}
@@ -89,6 +98,7 @@ class Tally:
             self.under_way + page.under_way,
             self.unheard,
             counts,
+            self.not_heard,
         )
 
     def count(self, outcome: Outcome) -> int:
@@ -100,7 +110,8 @@ class Tally:
         compared = f"{self.agreements} agreements and {self.subscriptions} subscriptions compared"
         others = f"{self.under_way} under way, {self.not_ours} agreements are not ours"
         fetched = f", {self.unheard} messages fetched that never came" if self.unheard else ""
-        return f"{compared}: {counts}; {others}{fetched}"
+        left = f"; not all messages were heard: {self.not_heard}" if self.not_heard else ""
+        return f"{compared}: {counts}; {others}{fetched}{left}"
 
 
 @dataclass(frozen=True)
@@ -183,16 +194,25 @@ class ReconcileWorkflow:
     async def _hear_what_was_missed(self) -> None:
         """Last of all: what differs has its name by now, and only a message tells of a refund or of a card given."""
         stands, tally = self._stands, self._stands.tally
-        if stands.heals:
-            if stands.restored:
+        why_not: list[str] = []
+        if stands.heals and stands.restored:
+            # What fails from here on is noted: all else is done, and is not to count as failed for it.
+            try:
                 await workflow.execute_activity_method(
                     InboxActivities.sweep, **SWEEPING, summary="Deliver what waited for lost workflows"
                 )
-            unheard = await workflow.execute_activity_method(
-                InboxActivities.fetch_unheard, **COMPARING, summary="Fetch messages that never came"
-            )
-            tally = replace(tally, unheard=unheard)
-        self._stands = replace(stands, stage=Stage.DONE, tally=tally)
+            except ActivityError as error:
+                why_not.append(str(error.cause or error))
+        if stands.heals:
+            try:
+                fetched = await workflow.execute_activity_method(
+                    InboxActivities.fetch_unheard, **HEARING, summary="Fetch messages that never came"
+                )
+                tally = replace(tally, unheard=fetched.new)
+                why_not += [] if fetched.is_all else ["the time was up"]
+            except ActivityError as error:
+                why_not.append(str(error.cause or error))
+        self._stands = replace(stands, stage=Stage.DONE, tally=replace(tally, not_heard="; ".join(why_not)))
 
     async def _compare(self, stands: Reconciliation) -> Page:
         compare: dict[Stage, Callable[..., Any]] = {

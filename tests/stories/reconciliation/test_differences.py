@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import text, update
 
 from sandbox.stack import Stack
 from storage.tables import subscriptions
+from tenure.cli.reconcile import run_now
 from tests.harness.lives import Life
 from tests.stories.reconciliation.conftest import Reconciler
 from tests.stories.reconciliation.parts import a_stranger, agreements, bill
@@ -59,6 +61,49 @@ async def test_a_hold_that_was_lifted_behind_our_back_is_told_again(
     assert agreement["pause_collection"]["behavior"] == "void"
     assert (await life.kinds())["told_again"] == 1
     assert await reconcile() == Counter()
+
+
+async def test_a_hold_that_somebody_has_set_at_stripe_is_left_to_an_operator(
+    begin: Begin, reconcile: Reconciler, stack: Stack, api: stripe.StripeClient
+) -> None:
+    life = await begin(**PAID_START)
+    await life.live_until_declined("insufficient_funds")
+    await life.product.card_answers(life.external_id, "ok")
+    await life.command("retry-payment")
+    # The hold that we have lifted stands in the row until the next step.
+    (agreement,) = await agreements(api, life)
+    assert agreement["pause_collection"] is None
+    await api.v1.subscriptions.update_async(agreement["id"], {"pause_collection": {"behavior": "void"}})
+
+    for _ in range(2):
+        assert await reconcile() == Counter({("billing_held", life.id, "listed"): 1})
+
+    older = "update subscriptions set state = state || jsonb_build_object('access', 'none') where id = :id"
+    async with stack.engine.begin() as connection:
+        await connection.execute(text(older), {"id": life.id})
+        shown = "update subscriptions set next_actions = '[]' where id = :id"
+        await connection.execute(text(shown), {"id": life.id})
+    assert (await reconcile())["database_behind", life.id, "healed"] == 1
+    (agreement,) = await agreements(api, life)
+    assert agreement["pause_collection"]["behavior"] == "void", "nor lifted while something else is healed"
+    await api.v1.subscriptions.update_async(agreement["id"], {"pause_collection": ""})
+    assert await reconcile() == Counter()
+
+
+async def test_what_a_customer_has_of_another_product_on_the_account_is_not_ours(
+    begin: Begin, reconcile: Reconciler, stack: Stack, api: stripe.StripeClient
+) -> None:
+    life = await begin(**PAID_START)
+    (agreement,) = await agreements(api, life)
+    shop = await api.v1.products.create_async({"name": "A shop"})
+    made: Any = {"product": shop.id, "currency": "usd", "unit_amount": 900, "recurring": {"interval": "month"}}
+    price = await api.v1.prices.create_async(made)
+    wanted: Any = {"customer": agreement["customer"], "items": [{"price": price.id}]}
+    other = await api.v1.subscriptions.create_async(wanted)
+
+    assert (await run_now(stack.client, fix=False)).tally.not_ours >= 1
+    assert await reconcile() == Counter()
+    await api.v1.subscriptions.cancel_async(other.id)
 
 
 async def test_a_cancellation_that_was_undone_there_is_told_again_and_one_made_there_is_left_to_an_operator(

@@ -8,11 +8,16 @@ from datetime import timedelta
 import httpx
 import pytest
 from sqlalchemy import text
+from temporalio.client import WorkflowUpdateStage
 
+from domain.names import LIFECYCLE_QUEUE
 from sandbox.stack import Stack
 from tests.harness.lives import A_MINUTE, Life
 from tests.stories.reconciliation.conftest import Reconciler
-from tests.stories.reconciliation.parts import terminate
+from tests.stories.reconciliation.parts import handle_of, terminate
+from workflows.messages import Command
+from workflows.reconcile import ReconcileWorkflow, Reconciliation, Stage
+from workflows.subscription import SubscriptionWorkflow
 
 Begin = Callable[..., Awaitable[Life]]
 PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
@@ -62,6 +67,54 @@ async def test_a_card_given_while_the_workflow_was_lost_is_on_file_when_it_is_re
     await life.live(timedelta(days=15))
     assert await life.status() == ("active", "full")
     assert await life.bills() == Counter(paid=1)
+
+
+async def test_what_a_lost_workflow_was_told_and_had_not_looked_into_is_heard_when_it_is_restored(
+    begin: Begin, reconcile: Reconciler, stack: Stack
+) -> None:
+    life = await begin(**PAID_START)
+    await life.live_until_declined("insufficient_funds")
+    retry = Command("retried", "test")
+    with stack.simulator.gates.one(r"/v1/invoices/[^/]+/pay", is_done=True) as gate:
+        await handle_of(stack, life).start_update(
+            SubscriptionWorkflow.retry_payment, retry, wait_for_stage=WorkflowUpdateStage.ACCEPTED
+        )
+        await gate.reached()
+        await life.product.dispute(life.external_id)
+        async with asyncio.timeout(20):
+            # Told to the workflow, which is busy.
+            while not await _told_of_dispute(life, stack):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await terminate(stack, life)
+        gate.open()
+
+    found = await reconcile()
+
+    assert ("workflow_missing", life.id, "healed") in found
+    await life.live(A_MINUTE)
+    assert (await life.kinds())["disputed"] == 1
+    assert await life.bills() == Counter(paid=1, open=1)
+
+
+async def test_a_reconciliation_is_done_though_messages_cannot_be_fetched(begin: Begin, stack: Stack) -> None:
+    life = await begin()
+    await life.product.faults(stripe={"error_rate": 1})
+
+    done = await stack.client.execute_workflow(
+        ReconcileWorkflow.run,
+        Reconciliation(heals=True, stage=Stage.MESSAGES),
+        id="reconcile/deaf",
+        task_queue=LIFECYCLE_QUEUE,
+    )
+
+    assert "not all messages were heard" in done.tally.in_words()
+
+
+async def _told_of_dispute(life: Life, stack: Stack) -> bool:
+    told = text("SELECT count(*) FROM webhook_inbox WHERE type LIKE 'charge.dispute.%' AND outcome = :outcome")
+    async with stack.engine.connect() as connection:
+        found = await connection.execute(told, {"outcome": f"delivered to subscription {life.id}"})
+        return bool(found.scalar_one())
 
 
 async def _waiting(life: Life, stack: Stack) -> int:
