@@ -6,8 +6,8 @@ import stripe
 
 from domain.payments import Card
 from gateways import stripe_shapes as shapes
-from gateways.stripe_account import StripeAccount
-from gateways.stripe_agreements import GOES_ON, SUBSCRIPTION
+from gateways.stripe_account import SUBSCRIPTION, StripeAccount
+from gateways.stripe_agreements import GOES_ON
 from gateways.stripe_errors import translated
 
 METHOD = "default_payment_method"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from domain.messages import KeptEvent, PastEvent, PastEvents, ProviderEvent, Verdict
 from domain.news import News
-from workflows.backfill import HELD, Backfill
+from workflows.backfill import HELD, REMEMBERED_FOR, Backfill
 from workflows.batches import Delivered
 
 PAGE = 100
@@ -80,3 +80,9 @@ async def test_when_the_time_is_up_it_stops_and_says_so() -> None:
     done = await Backfill(History(3 * PAGE), inbox, Nobody()).of_last(timedelta(minutes=30), seconds=0)
 
     assert (done.new, done.is_all, len(inbox.kept)) == (PAGE, False, PAGE)
+
+
+async def test_one_may_ask_for_all_that_the_provider_remembers() -> None:
+    done = await Backfill(History(0), Inbox(), Nobody()).since(datetime.now(UTC) - REMEMBERED_FOR)
+
+    assert done.found == 0
