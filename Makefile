@@ -22,7 +22,7 @@ demo: install ## play the story on embedded servers; EXIT=1 ends after it
 	@$(BIN)/tenure demo $(if $(EXIT),--exit)
 
 test: install ## the whole test suite, its own servers started and stopped
-	@$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 check: install ## format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .
