@@ -15,7 +15,7 @@ from sqlalchemy import text, update
 from sandbox.stack import Stack
 from storage.tables import subscriptions
 from tenure.cli.reconcile import run_now
-from tests.harness.lives import Life
+from tests.harness.lives import A_MOMENT, Life
 from tests.stories.reconciliation.conftest import Reconciler
 from tests.stories.reconciliation.parts import a_stranger, agreements, bill
 from tests.tenure.conftest import Terminal
@@ -70,6 +70,7 @@ async def test_a_hold_that_somebody_has_set_at_stripe_is_left_to_an_operator(
     await life.live_until_declined("insufficient_funds")
     await life.product.card_answers(life.external_id, "ok")
     await life.command("retry-payment")
+    await life.live(A_MOMENT)
     # The hold that we have lifted stands in the row until the next step.
     (agreement,) = await agreements(api, life)
     assert agreement["pause_collection"] is None
