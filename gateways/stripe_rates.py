@@ -7,8 +7,9 @@ ONE_ENDPOINT_A_SECOND = 25.0
 
 CALLS_OF_ONE_STEP = 4
 """The most requests that a payment activity makes when nothing goes wrong, none of them twice at one endpoint."""
-HEADROOM = 0.8
-"""The rest is left to what the API asks, to repeats, and to requests that bunch on their way."""
+HEADROOM = 0.48
+"""Steps that were saved up come at once: within a second twice the rate may begin, and that too must fit under the
+limits. The rest is left to what the API asks and to repeats."""
 
 
 def steps_a_second(api_key: str) -> float:
