@@ -72,14 +72,10 @@ def _start(life: Life, *, anew: bool) -> WithStartWorkflowOperation[Subscription
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE if anew else WorkflowIDReusePolicy.REJECT_DUPLICATE,
         search_attributes=visible.attributes(subscription, agenda(subscription, life.policy)),
         # Told twice: the summary is the first run's own, the memo goes on with the later ones.
-        memo={"summary": _summary(subscription)},
-        static_summary=_summary(subscription),
+        memo={"summary": visible.summary(subscription)},
+        static_summary=visible.summary(subscription),
         static_details=_details(subscription),
     )
-
-
-def _summary(subscription: Subscription) -> str:
-    return f"{subscription.plan_name} by the {subscription.interval} for customer {subscription.customer}"
 
 
 def _details(subscription: Subscription) -> str:

@@ -1,15 +1,11 @@
 """A storm over many subscriptions, weathered and then reconciled, as a table."""
 
 import logging
-import tempfile
 from collections import Counter
-from pathlib import Path
 
-from sandbox.product import Product
-from sandbox.stack import Options, Stack, running
-from tests.chaos.invariants import Inspector
+from sandbox.stack import Stack
+from tests.chaos.invariants import inspected
 from tests.chaos.storm import AT_ONCE, Seen, weathered
-from tests.harness.lives import CATALOG, POLICY
 
 SUBSCRIPTIONS = 500
 
@@ -17,14 +13,8 @@ SUBSCRIPTIONS = 500
 async def measure(number: int = SUBSCRIPTIONS) -> str:
     """Live the lives through the storm and print a table of what came of them."""
     logging.disable(logging.WARNING)  # a storm's warnings are its purpose
-    with tempfile.TemporaryDirectory() as folder:
-        options = Options(Path(folder), CATALOG, POLICY, durable=False, ui=False)
-        async with (
-            running(options) as stack,
-            Product(stack.addresses) as product,
-            Inspector.of(stack, Path(folder)) as inspector,
-        ):
-            return _report(stack, number, await weathered(stack, product, inspector, number))
+    async with inspected() as (stack, product, inspector):
+        return _report(stack, number, await weathered(stack, product, inspector, number))
 
 
 def _report(stack: Stack, number: int, seen: Seen) -> str:

@@ -10,6 +10,9 @@ from gateways import stripe_shapes as shapes
 from gateways.stripe_account import SUBSCRIPTION, StripeAccount
 from gateways.stripe_errors import translated
 
+CUSTOMER = "tenure_customer"
+"""In the metadata of a customer at Stripe: who they are here."""
+
 
 class StripeCards(StripeAccount):
     """Customers and the cards they are charged on."""
@@ -21,7 +24,7 @@ class StripeCards(StripeAccount):
             return Wallet(contact.customer_ref, await self.put_card(contact.customer_ref, "", payment_method, key=key))
         params: dict[str, Any] = {
             "email": contact.email,
-            "metadata": {"tenure_customer": contact.customer, "external_id": contact.external_id},
+            "metadata": {CUSTOMER: contact.customer, "external_id": contact.external_id},
             "expand": ["invoice_settings.default_payment_method"],
         }
         if contact.name:
@@ -52,7 +55,7 @@ class StripeCards(StripeAccount):
             )
         for each in listed.data:
             found = each.to_dict()
-            if (found.get("metadata") or {}).get("tenure_customer") == contact.customer:
+            if (found.get("metadata") or {}).get(CUSTOMER) == contact.customer:
                 return Wallet(found["id"], shapes.card(found["invoice_settings"].get("default_payment_method")))
         return None
 

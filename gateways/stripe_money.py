@@ -8,7 +8,7 @@ from domain.payments import Charge, ChargeOutcome, Decline
 from domain.plans import Item
 from domain.provider import NewAgreement
 from gateways import stripe_shapes as shapes
-from gateways.stripe_account import LATEST
+from gateways.stripe_account import LATEST, SUBSCRIPTION
 from gateways.stripe_errors import declined, translated, without_card
 from gateways.stripe_items import StripeItems
 
@@ -30,7 +30,7 @@ class StripeMoney(StripeItems):
             "default_payment_method": order.card_ref,
             "off_session": True,
             "payment_behavior": "error_if_incomplete",
-            "metadata": {"tenure_subscription": order.subscription, TRY: key},
+            "metadata": {SUBSCRIPTION: order.subscription, TRY: key},
             "expand": [LATEST],
         }
         with translated():

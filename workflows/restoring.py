@@ -77,7 +77,7 @@ class Restorer:
 
     async def _start(self, workflow_id: str, life: Life) -> None:
         subscription = life.subscription
-        summary = f"{subscription.plan_name} by the {subscription.interval} for customer {subscription.customer}"
+        summary = visible.summary(subscription)
         try:
             await self._client.start_workflow(
                 SubscriptionWorkflow.run,

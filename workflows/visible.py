@@ -19,6 +19,11 @@ NEXT_ACTION = SearchAttributeKey.for_keyword(SearchAttribute.NEXT_ACTION)
 NEXT_ACTION_AT = SearchAttributeKey.for_datetime(SearchAttribute.NEXT_ACTION_AT)
 
 
+def summary(subscription: Subscription) -> str:
+    """What a subscription's workflow is called, wherever it is started; names no one."""
+    return f"{subscription.plan_name} by the {subscription.interval} for customer {subscription.customer}"
+
+
 def attributes(subscription: Subscription, ahead: Sequence[Due]) -> TypedSearchAttributes:
     """The search attributes of a subscription as it stands."""
     pairs: list[SearchAttributePair[Any]] = [

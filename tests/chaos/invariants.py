@@ -1,5 +1,6 @@
 """What must be true of every subscription, whatever has happened to it."""
 
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -15,15 +16,29 @@ from domain.lifecycle import Status
 from domain.names import subscription_workflow_id
 from domain.subscription import Subscription
 from gateways.stripe_http import connected
+from sandbox.product import Product
 from sandbox.secrets import Secrets
-from sandbox.stack import Stack
+from sandbox.stack import Options, Stack, running
 from storage.codec import state_to_json
-from tests.harness.lives import Life
+from tests.harness.lives import CATALOG, POLICY, Life
 from workflows.subscription import SubscriptionWorkflow
 
 ENDED = ("canceled", "incomplete_expired")
 SLACK = 3 * 3600
 """Seconds by which periods may overlap: a hold can end a little before the period that was paid for."""
+
+
+@asynccontextmanager
+async def inspected() -> AsyncIterator[tuple[Stack, Product, "Inspector"]]:
+    """A stack of its own while the block runs, for commands that play lives, and one who looks into all of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = Options(Path(folder), CATALOG, POLICY, durable=False, ui=False)
+        async with (
+            running(options) as stack,
+            Product(stack.addresses) as product,
+            Inspector.of(stack, Path(folder)) as inspector,
+        ):
+            yield stack, product, inspector
 
 
 @dataclass

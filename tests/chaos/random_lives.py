@@ -7,19 +7,16 @@ import asyncio
 import logging
 import random
 import sys
-import tempfile
 from collections.abc import Iterable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import structlog
 
 from sandbox.product import Product, RefusedError
-from sandbox.stack import Options, running
-from tests.chaos.invariants import Inspector
-from tests.harness.lives import CATALOG, POLICY, Life
+from tests.chaos.invariants import Inspector, inspected
+from tests.harness.lives import Life
 
 CARDS = ("pm_card_visa", "pm_card_mastercard", "pm_card_chargeCustomerFail")
 ANSWERS = ("insufficient_funds", "lost_card", "authentication_required", "do_not_honor", "expired_card", "ok", "ok")
@@ -227,18 +224,12 @@ async def _main(first: int, last: int) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.basicConfig(level=logging.CRITICAL)
     wrong: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        options = Options(Path(folder), CATALOG, POLICY, durable=False, ui=False)
-        async with (
-            running(options) as stack,
-            Product(stack.addresses) as product,
-            Inspector.of(stack, Path(folder)) as inspector,
-        ):
-            for number, start in enumerate(range(first, last, 25)):
-                seeds = range(start, min(start + 25, last))
-                found = await play_batch(product, inspector, seeds, FAULTS[number % len(FAULTS)])
-                print(f"{seeds}: {len(found)} wrong", *found, sep="\n", flush=True)  # noqa: T201 - it is a command
-                wrong += found
+    async with inspected() as (_, product, inspector):
+        for number, start in enumerate(range(first, last, 25)):
+            seeds = range(start, min(start + 25, last))
+            found = await play_batch(product, inspector, seeds, FAULTS[number % len(FAULTS)])
+            print(f"{seeds}: {len(found)} wrong", *found, sep="\n", flush=True)  # noqa: T201 - it is a command
+            wrong += found
     return len(wrong)
 
 

@@ -5,11 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import stripe
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowHandle, WorkflowUpdateStage
 
 from domain.names import subscription_workflow_id
+from domain.steering import When
 from sandbox.stack import Stack
 from tests.harness.lives import Life
+from workflows.messages import Convert
+from workflows.subscription import SubscriptionWorkflow
 
 
 async def agreements(api: stripe.StripeClient, life: Life) -> list[dict[str, Any]]:
@@ -44,6 +47,20 @@ async def terminate(stack: Stack, life: Life) -> None:
     await handle_of(stack, life).terminate("lost in an accident")
     # The one that takes its place begins with the real time; no production clock does otherwise.
     life.now = datetime.now(UTC)
+
+
+async def terminate_in_mid_charge(stack: Stack, life: Life, *, is_done: bool) -> None:
+    """Lose a workflow that is converting: before the bank was asked, or when it is *done* and nobody has heard."""
+    with stack.simulator.gates.one("/v1/subscriptions", is_done=is_done) as gate:
+        await handle_of(stack, life).start_update(
+            SubscriptionWorkflow.convert,
+            Convert("converted", "test", when=When.NOW),
+            wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+        )
+        await gate.reached()
+        await terminate(stack, life)
+        gate.open()
+    await until_begun(stack, life)
 
 
 async def until_begun(stack: Stack, life: Life) -> None:

@@ -11,15 +11,14 @@ from temporalio.worker import Replayer
 
 from domain.names import LIFECYCLE_QUEUE
 from domain.policy import DEFAULT_POLICY
-from domain.steering import When
 from sandbox.stack import Stack
 from tenure.cli.policies import move_to, version_of
 from tenure.cli.reconcile import run_now
 from tests.harness.lives import CONVERTED, Life
 from tests.stories.reconciliation.conftest import Reconciler
-from tests.stories.reconciliation.parts import handle_of, terminate, until_begun
+from tests.stories.reconciliation.parts import handle_of, terminate, terminate_in_mid_charge
 from worker.build import WORKFLOWS, workflow_runner
-from workflows.messages import Command, Convert, ExtendTrial
+from workflows.messages import Command, ExtendTrial
 from workflows.reconcile import ReconcileWorkflow, Reconciliation
 from workflows.subscription import SubscriptionWorkflow
 
@@ -71,16 +70,7 @@ async def test_a_first_payment_under_way_when_its_workflow_was_terminated_is_tak
 ) -> None:
     life = await begin(payment_method="pm_card_visa")
 
-    with stack.simulator.gates.one("/v1/subscriptions", is_done=is_done) as gate:
-        await handle_of(stack, life).start_update(
-            SubscriptionWorkflow.convert,
-            Convert("converted", "test", when=When.NOW),
-            wait_for_stage=WorkflowUpdateStage.ACCEPTED,
-        )
-        await gate.reached()
-        await terminate(stack, life)
-        gate.open()
-    await until_begun(stack, life)
+    await terminate_in_mid_charge(stack, life, is_done=is_done)
 
     found = await reconcile()
 
