@@ -66,6 +66,9 @@ class Verdict:
     words: str
 
 
+NOTHING_NEW = Verdict(Disposition.PASSED_OVER, "passed over: says nothing new to a subscription")
+
+
 @dataclass(frozen=True)
 class PastEvent:
     """A message as the provider remembers it, with its body as it would have been sent."""

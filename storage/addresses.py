@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, cast, func, literal, select, union_all
+from sqlalchemy import func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.messages import Address, Directory
+from storage.arrays import texts
 from storage.engine import single, statement
 from storage.tables import customers, subscriptions
 
@@ -25,11 +26,11 @@ class PostgresAddresses:
         of_customers = (
             select(*shown, customers.c.customer_ref)
             .select_from(joined)
-            .where(customers.c.customer_ref == func.any(_texts(customer_refs)))
+            .where(customers.c.customer_ref == func.any(texts(sorted(customer_refs))))
         )
         # Not empty is said again, so that the index, which has only those, can be used.
         of_agreements = select(*shown, literal("").label("customer_ref")).where(
-            it.agreement_ref == func.any(_texts(agreement_refs)), it.agreement_ref != ""
+            it.agreement_ref == func.any(texts(sorted(agreement_refs))), it.agreement_ref != ""
         )
         found = union_all(of_customers, of_agreements).subquery()
         async with statement(self._at_once) as connection:
@@ -47,7 +48,3 @@ def _directory(rows: Sequence[Any]) -> Directory:
         if row.agreement_ref:
             by_agreement[row.agreement_ref] = address.subscription
     return Directory(by_customer, by_agreement)
-
-
-def _texts(values: Iterable[str]) -> ColumnElement[Any]:
-    return cast(bindparam(None, sorted(values), type_=ARRAY(Text)), ARRAY(Text))

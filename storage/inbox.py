@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Text, bindparam, cast, func, select, tuple_, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import ColumnElement, Row, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.messages import Disposition, KeptEvent, PastEvent, ProviderEvent, Verdict
+from domain.messages import NOTHING_NEW, Disposition, KeptEvent, PastEvent, ProviderEvent, Verdict
 from domain.news import News
+from storage.arrays import texts
 from storage.engine import single, statement, transaction
 from storage.tables import webhook_inbox
 
-SAYS_NOTHING = "passed over: says nothing new to a subscription"
-
 _KEEP = insert(webhook_inbox).on_conflict_do_nothing().returning(webhook_inbox.c.event_id)
-_DONE = {"handled_at": func.now(), "disposition": Disposition.PASSED_OVER.value, "outcome": SAYS_NOTHING}
+_DONE = {"handled_at": func.now(), "disposition": NOTHING_NEW.disposition.value, "outcome": NOTHING_NEW.words}
 _KEEP_AS_HANDLED = _KEEP.values(_DONE)
 
 
@@ -66,9 +65,9 @@ class Inbox:
             return
         told = (
             func.unnest(
-                _texts(list(verdicts)),
-                _texts([verdict.disposition.value for verdict in verdicts.values()]),
-                _texts([verdict.words for verdict in verdicts.values()]),
+                texts(verdicts),
+                texts(verdict.disposition.value for verdict in verdicts.values()),
+                texts(verdict.words for verdict in verdicts.values()),
             )
             .table_valued("event_id", "disposition", "outcome")
             .render_derived(name="told")
@@ -129,7 +128,7 @@ class Inbox:
 
     async def known(self, ids: Sequence[str]) -> set[str]:
         """Which of these events were kept."""
-        wanted = select(webhook_inbox.c.event_id).where(webhook_inbox.c.event_id == func.any(_texts(ids)))
+        wanted = select(webhook_inbox.c.event_id).where(webhook_inbox.c.event_id == func.any(texts(ids)))
         async with transaction(self._engine) as connection:
             return set((await connection.execute(wanted)).scalars())
 
@@ -162,10 +161,6 @@ def _values(event: ProviderEvent, body: bytes, tenant: str) -> dict[str, object]
         "agreement_ref": event.agreement_ref,
         "body": body,
     }
-
-
-def _texts(values: Sequence[str]) -> ColumnElement[Any]:
-    return cast(bindparam(None, list(values), type_=ARRAY(Text)), ARRAY(Text))
 
 
 def _event_of(row: Row[Any]) -> ProviderEvent:

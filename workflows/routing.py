@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.messages import Directory, Disposition, KeptEvent, ProviderEvent, Verdict
+from domain.messages import NOTHING_NEW, Directory, Disposition, KeptEvent, ProviderEvent, Verdict
 from domain.news import MONEY_WENT_BACK, News
 from domain.provider import Belonging
 
@@ -20,7 +20,6 @@ Whose = Callable[[News, str], Awaitable[Belonging]]
 Route = str | Verdict | None
 """A subscription's id; or what came of the message without one; None: that cannot be known yet."""
 
-NOTHING_NEW = Verdict(Disposition.PASSED_OVER, "passed over: says nothing new to a subscription")
 NOBODYS = Verdict(Disposition.SET_ASIDE, "set aside: concerns no customer")
 UNKNOWN = Verdict(Disposition.SET_ASIDE, "set aside: the customer is not known here")
 

@@ -7,9 +7,9 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.messages import Disposition, PastEvent, ProviderEvent, Verdict
+from domain.messages import NOTHING_NEW, Disposition, PastEvent, ProviderEvent, Verdict
 from domain.news import News
-from storage.inbox import SAYS_NOTHING, Chosen, Inbox
+from storage.inbox import Chosen, Inbox
 from tests.storage.ledger import Ledger
 
 SIGNALED = Verdict(Disposition.DELIVERED, "signaled")
@@ -35,7 +35,7 @@ async def test_an_event_without_news_is_kept_as_dealt_with(ledger: Ledger, inbox
     assert await inbox.receive(an_event(news=None), b"{}", tenant="default")
 
     [row] = await ledger.rows("select disposition, outcome, handled_at = received_at as at_once from webhook_inbox")
-    assert row == {"disposition": "passed_over", "outcome": SAYS_NOTHING, "at_once": True}
+    assert row == {"disposition": "passed_over", "outcome": NOTHING_NEW.words, "at_once": True}
 
 
 async def test_an_event_is_kept_once_when_it_comes_many_times_at_once(ledger: Ledger, inbox: Inbox) -> None:
