@@ -10,6 +10,7 @@ from api import lifecycle
 from api.auth import OVERRULING, demand
 from api.desk import Desk
 from api.requests import SignUpWish
+from domain.currencies import MAX_AMOUNT
 from domain.errors import Malformed, Rejected
 from domain.plans import Selection
 from domain.steering import FIRST_PAYMENT_DECLINED
@@ -22,9 +23,6 @@ NAMESPACE: Final = UUID("6f0b6f0c-5d0e-4c5a-9a55-1f1c9a4a7b2e")
 
 Of the wish as well, because one that was refused may be mended and sent again under its key.
 """
-
-LARGEST_TOTAL: Final = 99_999_999
-"""In minor units: payment providers take no larger bill."""
 
 
 async def sign_up(desk: Desk, wish: SignUpWish) -> str:
@@ -98,7 +96,7 @@ def within_bounds(selection: Selection) -> Selection:
     Raises:
         Malformed: one period of it costs more than can be billed.
     """
-    if selection.total.amount > LARGEST_TOTAL:
+    if selection.total.amount > MAX_AMOUNT:
         raise Malformed(
             f"one period would cost {selection.total.amount} (minor units), more than can be billed at once",
             field="quantity",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from domain.agreements import AgreedItem, Agreement, AgreementState, KnownCustomer
+from domain.currencies import MAX_AMOUNT
 from domain.errors import Rejected
 from domain.journal import Cause, Entry, Step, TrialClaim
 from domain.letters import moment
@@ -15,8 +16,6 @@ from domain.payments import Card, Charge, ChargeOutcome
 from domain.plans import Catalog, Interval, Item, Selection, is_lookup_key
 from domain.subscription import Subscription
 
-LARGEST_TOTAL = 99_999_999
-"""In minor units: payment providers take no larger bill."""
 TRIAL_MARGIN = timedelta(hours=1)
 """A trial that ends sooner is left to the provider: it must not bill while the trial is being taken over."""
 
@@ -159,7 +158,7 @@ def _of_amount(agreement: Agreement) -> Iterator[str]:
     amount = _amount(agreement)
     if amount == 0:
         yield "it costs nothing"
-    if amount > LARGEST_TOTAL:
+    if amount > MAX_AMOUNT:
         yield f"a period costs {amount} (minor units), more than can be billed at once"
 
 

@@ -10,6 +10,7 @@ import stripe
 from domain.errors import Rejected
 from domain.messages import ProviderEvent
 from domain.news import News
+from gateways.stripe_keys import is_live
 from gateways.stripe_shapes import agreement_of_bill, id_of
 
 TOLERANCE_SECONDS = 300
@@ -55,7 +56,7 @@ class Recipient:
     @classmethod
     def of(cls, api_key: str, account: str = "") -> "Recipient":
         """Who calls Stripe with this key."""
-        return cls(account, api_key.partition("_")[2].startswith("live_"))
+        return cls(account, is_live(api_key))
 
     def check(self, event: Mapping[str, Any]) -> None:
         """Raise Rejected when *event* is for another account or of another mode."""

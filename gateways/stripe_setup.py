@@ -8,10 +8,12 @@ from typing import Any
 import stripe
 
 from domain.errors import TenureError
+from domain.findings import Finding
 from domain.plans import Catalog
 from gateways.stripe_catalog import push
 from gateways.stripe_errors import translated
 from gateways.stripe_events import CUSTOMER, NEWS
+from gateways.stripe_keys import is_live
 from gateways.stripe_permissions import missing
 
 EVENTS = (*NEWS, CUSTOMER)
@@ -38,25 +40,16 @@ class Wanted:
     catalog: Catalog
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at; `words` say what is well or what to mend."""
-
-    subject: str
-    is_fine: bool
-    words: str
+Look = Callable[[stripe.StripeClient, Wanted], Awaitable[Finding]]
 
 
-Look = Callable[[stripe.StripeClient, Wanted], Awaitable[Check]]
-
-
-async def examined(client: stripe.StripeClient, wanted: Wanted) -> list[Check]:
+async def examined(client: stripe.StripeClient, wanted: Wanted) -> list[Finding]:
     """Everything that can be seen, in the order in which it is best mended; with a key that is none, that alone."""
     try:
         with translated():
             key = await _key(client, wanted)
     except TenureError as error:
-        return [Check("key", False, error.message)]
+        return [Finding("key", False, error.message)]
     looks: Sequence[tuple[str, Look]] = (
         ("permissions", _permissions),
         ("account", _account),
@@ -67,69 +60,69 @@ async def examined(client: stripe.StripeClient, wanted: Wanted) -> list[Check]:
     return [key, *[await _seen(subject, look(client, wanted)) for subject, look in looks]]
 
 
-async def _seen(subject: str, looking: Awaitable[Check]) -> Check:
+async def _seen(subject: str, looking: Awaitable[Finding]) -> Finding:
     try:
         with translated():
             return await looking
     except TenureError as error:
-        return Check(subject, False, error.message)
+        return Finding(subject, False, error.message)
 
 
-def is_live(key: str) -> bool:
-    return key.partition("_")[2].startswith("live")
-
-
-async def _key(client: stripe.StripeClient, wanted: Wanted) -> Check:
+async def _key(client: stripe.StripeClient, wanted: Wanted) -> Finding:
     with suppress(stripe.PermissionError):  # told by the permissions
         await client.v1.prices.list_async({"limit": 1})
     mode, kind = "live" if is_live(wanted.key) else "test", "restricted" if wanted.key.startswith("rk_") else "secret"
     if is_live(wanted.key) and not wanted.webhook_url.startswith("https://"):
-        return Check(
+        return Finding(
             "key", False, "a live key, but TENURE_PUBLIC_URL is no https address: Stripe would not deliver there"
         )
     advice = "" if kind == "restricted" else "; a restricted one can do less harm"
-    return Check("key", True, f"works, in {mode} mode, a {kind} key{advice}")
+    return Finding("key", True, f"works, in {mode} mode, a {kind} key{advice}")
 
 
-async def _permissions(client: stripe.StripeClient, _wanted: Wanted) -> Check:
+async def _permissions(client: stripe.StripeClient, _wanted: Wanted) -> Finding:
     lacking = await missing(client)
     if lacking:
-        return Check("permissions", False, f"the key lacks {'; '.join(lacking)} (docs/stripe.md, 2. Make a key)")
-    return Check("permissions", True, "the key may do all that is asked of Stripe")
+        return Finding("permissions", False, f"the key lacks {'; '.join(lacking)} (docs/stripe.md, 2. Make a key)")
+    return Finding("permissions", True, "the key may do all that is asked of Stripe")
 
 
-async def _account(client: stripe.StripeClient, wanted: Wanted) -> Check:
+async def _account(client: stripe.StripeClient, wanted: Wanted) -> Finding:
     try:
         account = (await client.v1.accounts.retrieve_current_async()).to_dict()
     except stripe.PermissionError:
-        return Check("account", True, "this key may not see it: check by hand that it may take payments")
+        return Finding("account", True, "this key may not see it: check by hand that it may take payments")
     if not account.get("charges_enabled") and is_live(wanted.key):
-        return Check("account", False, "may not take payments yet: complete it in the Dashboard (Settings > Account)")
+        return Finding("account", False, "may not take payments yet: complete it in the Dashboard (Settings > Account)")
     able = "may take payments" if account.get("charges_enabled") else "may not take live payments yet"
-    return Check("account", True, f"{account['id']}, {account.get('country')}, {able}")
+    return Finding("account", True, f"{account['id']}, {account.get('country')}, {able}")
 
 
-async def _catalog(client: stripe.StripeClient, wanted: Wanted) -> Check:
+async def _catalog(client: stripe.StripeClient, wanted: Wanted) -> Finding:
     catalog = wanted.catalog
     to_do = await push(client, catalog, dry_run=True)
     if to_do:
-        return Check("catalog", False, f"{len(to_do)} things are to be pushed, first {to_do[0]}: `tenure catalog push`")
-    return Check("catalog", True, f"all products and prices of {catalog.product}, version {catalog.version}, are there")
+        return Finding(
+            "catalog", False, f"{len(to_do)} things are to be pushed, first {to_do[0]}: `tenure catalog push`"
+        )
+    return Finding(
+        "catalog", True, f"all products and prices of {catalog.product}, version {catalog.version}, are there"
+    )
 
 
-async def _webhook(client: stripe.StripeClient, wanted: Wanted) -> Check:
+async def _webhook(client: stripe.StripeClient, wanted: Wanted) -> Finding:
     try:
         listed = await client.v1.webhook_endpoints.list_async({"limit": 100})
     except stripe.PermissionError:
-        return Check("webhook", True, "this key may not see it (Webhook Endpoints: Read): check it by hand")
+        return Finding("webhook", True, "this key may not see it (Webhook Endpoints: Read): check it by hand")
     ours = [each.to_dict() for each in listed.data if each.url == wanted.webhook_url]
     if not ours:
         words = f"no endpoint is registered for {wanted.webhook_url}: add it with the events {', '.join(EVENTS)}"
-        return Check("webhook", False, words)
+        return Finding("webhook", False, words)
     wrong = list(_wrong_with_endpoints(ours))
     if wrong:
-        return Check("webhook", False, "; ".join(wrong))
-    return Check(
+        return Finding("webhook", False, "; ".join(wrong))
+    return Finding(
         "webhook", True, "; ".join([f"{wanted.webhook_url} is told of all it must be", *_told(ours[0], wanted)])
     )
 
@@ -162,19 +155,19 @@ def _told(endpoint: dict[str, Any], wanted: Wanted) -> Iterator[str]:
         yield f"{wanted.secrets} signing secrets are accepted: take the old one out once it has been rolled"
 
 
-async def _portal(client: stripe.StripeClient, _wanted: Wanted) -> Check:
+async def _portal(client: stripe.StripeClient, _wanted: Wanted) -> Finding:
     try:
         listed = await client.v1.billing_portal.configurations.list_async({"active": True, "limit": 100})
     except stripe.PermissionError:
-        return Check("portal", True, "this key may not see it (Customer portal: Read): check it by hand")
+        return Finding("portal", True, "this key may not see it (Customer portal: Read): check it by hand")
     found = [each.to_dict() for each in listed.data]
     default = next((each for each in found if each["is_default"]), None)
     if default is None:
-        return Check("portal", False, "has no settings yet: save them once (Settings > Billing > Customer portal)")
+        return Finding("portal", False, "has no settings yet: save them once (Settings > Billing > Customer portal)")
     wrong = list(_wrong_with_portal(default["features"]))
     if wrong:
-        return Check("portal", False, f"{'; '.join(wrong)} (Settings > Billing > Customer portal)")
-    return Check("portal", True, "customers see their invoices and change their card there, and nothing else")
+        return Finding("portal", False, f"{'; '.join(wrong)} (Settings > Billing > Customer portal)")
+    return Finding("portal", True, "customers see their invoices and change their card there, and nothing else")
 
 
 def _wrong_with_portal(features: dict[str, Any]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -15,6 +14,7 @@ from configuration.loading import Process, SettingsError, load_settings
 from configuration.policy_file import load_policy
 from configuration.settings import EverySetting
 from domain.errors import GatewayUnavailable, TenureError
+from domain.findings import Finding
 from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, sweep_schedule_id
 from gateways.smtp import SmtpMailer
 from gateways.stripe_catalog import push
@@ -25,15 +25,6 @@ from tenure.cli.connections import database, temporal
 from worker.registry import missing_attributes
 
 ANSWER_WITHIN = 15.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; `words` say what is well or what to mend."""
-
-    subject: str
-    is_fine: bool
-    words: str
 
 
 async def examine() -> list[Finding]:

@@ -2,9 +2,9 @@
 
 from configuration.catalog_file import load_catalog
 from configuration.loading import Process, SettingsError, load_settings
+from domain.findings import Finding
 from gateways.stripe_http import connected
 from gateways.stripe_setup import BY_HAND, Wanted, examined
-from tenure.cli.doctor import Finding
 
 
 async def examine_stripe() -> list[Finding]:
@@ -21,7 +21,7 @@ async def examine_stripe() -> list[Finding]:
         load_catalog(settings.catalog),
     )
     async with connected(key, settings.stripe_api_base) as client:
-        return [Finding(check.subject, check.is_fine, check.words) for check in await examined(client, wanted)]
+        return await examined(client, wanted)
 
 
 def by_hand() -> list[str]:

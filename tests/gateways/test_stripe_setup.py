@@ -9,9 +9,10 @@ import httpx
 import pytest
 import stripe
 
+from domain.findings import Finding
 from gateways.stripe_catalog import push
 from gateways.stripe_permissions import PERMISSIONS
-from gateways.stripe_setup import EVENTS, Check, Wanted, examined
+from gateways.stripe_setup import EVENTS, Wanted, examined
 from sandbox.stripe import StripeSimulator
 from tests.gateways.till import API_KEY, CATALOG, Wire
 
@@ -19,7 +20,7 @@ URL = "https://billing.acme.example/webhooks/stripe"
 WANTED = Wanted(API_KEY, URL, 1, CATALOG)
 
 
-async def looked_over(client: stripe.StripeClient, wanted: Wanted = WANTED) -> Mapping[str, Check]:
+async def looked_over(client: stripe.StripeClient, wanted: Wanted = WANTED) -> Mapping[str, Finding]:
     return {check.subject: check for check in await examined(client, wanted)}
 
 

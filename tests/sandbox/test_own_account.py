@@ -5,15 +5,16 @@ from pathlib import Path
 import stripe
 
 from configuration.catalog_file import load_catalog
+from domain.findings import Finding
 from gateways.stripe_http import connected
-from gateways.stripe_setup import Check, Wanted, examined
+from gateways.stripe_setup import Wanted, examined
 from sandbox.own_account import open_portal, register_endpoint
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tests.harness.lives import CATALOG
 
 
-async def _examined(client: stripe.StripeClient, wanted: Wanted) -> list[Check]:
+async def _examined(client: stripe.StripeClient, wanted: Wanted) -> list[Finding]:
     return [check for check in await examined(client, wanted) if not check.is_fine]
 
 
