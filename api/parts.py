@@ -13,6 +13,7 @@ from domain.plans import Catalog
 from domain.policy import Policy
 from domain.ports import Records
 from domain.provider import Wallets
+from storage.catalogs import Catalogs
 from storage.customers import Customers
 from storage.idempotency import IdempotencyKeys
 from storage.inbox import Inbox
@@ -21,6 +22,7 @@ from storage.records import PostgresRecords
 from storage.subscriptions import Subscriptions
 from storage.timeline import Timeline
 from storage.trials import Trials
+from storage.usage import Ground, Usage
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,14 @@ class Parts:
     brand: str = "Tenure"
     """Stands on the few pages that customers see."""
 
+    @property
+    def ground(self) -> Ground:
+        """What entitlements are worked out on."""
+        free = self.catalog.free_plan
+        return Ground(
+            self.catalog.name, free.plan if free is not None else "", self.policy.limited, self.policy.suspended
+        )
+
 
 @dataclass(frozen=True)
 class Stores:
@@ -54,6 +64,8 @@ class Stores:
     courier: Courier
     trials: Trials
     records: Records
+    catalogs: Catalogs
+    usage: Usage
 
     @classmethod
     def on(cls, parts: Parts) -> Self:
@@ -68,6 +80,8 @@ class Stores:
             Courier(parts.deliver),
             Trials(engine),
             PostgresRecords(engine),
+            Catalogs(engine),
+            Usage(engine),
         )
 
 

@@ -19,16 +19,18 @@ from pydantic import (
 from configuration.features import (
     Entitlements,
     Feature,
-    Kind,
     Name,
     check_entitlements,
     declared,
     in_words,
+    value_of,
 )
+from configuration.limit_rules import LimitEntry
 from configuration.prices import Discount, amount_of, written
 from configuration.validation import Faults, Strict, check, shown
 from configuration.yaml_source import Problem, Tree, did_you_mean, read
 from domain.currencies import DECIMALS, MAX_AMOUNT
+from domain.features import Kind, Overage
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Plan, TaxBehavior
 
@@ -107,6 +109,12 @@ class _Prices(Strict):
         return self
 
 
+class _OverageEntry(Strict):
+    price: _Price
+    units: Annotated[int, Field(ge=1)] = 1
+    at_most: Annotated[int, Field(ge=1)] | None = None
+
+
 class _PlanEntry(Strict):
     name: Name
     description: _Text = ""
@@ -116,6 +124,9 @@ class _PlanEntry(Strict):
     entitlements: Annotated[Entitlements, AfterValidator(_entitlements)] = Field(
         default_factory=dict, validate_default=True
     )
+    overage: dict[_Code, _OverageEntry] = Field(default_factory=dict)
+    """What use beyond a limit costs; without it, use is refused there."""
+    upgrades_to: list[str] | None = None
 
 
 class _AddOnEntry(Strict):
@@ -143,6 +154,7 @@ class _CatalogEntry(Strict):
     currency: Annotated[str, BeforeValidator(_is_currency)]
     tax_behavior: Annotated[TaxBehavior, Field(strict=False)] | None = None
     annual_discount: _Discount | None = None
+    limits: dict[_Code, LimitEntry] = Field(default_factory=dict)
     features: dict[_Code, Feature] = Field(default_factory=dict)
     plans: Annotated[dict[_Code, _PlanEntry], Field(min_length=1)]
     add_ons: dict[_Code, _AddOnEntry] = Field(default_factory=dict)
@@ -164,7 +176,7 @@ def check_catalog(path: Path) -> str:
         ConfigurationError: the file cannot be used.
     """
     entry = _checked(path)
-    return "\n".join(_summary(_built(entry), entry))
+    return "\n".join(_summary(_built(entry)))
 
 
 def _checked(path: Path) -> _CatalogEntry:
@@ -173,7 +185,7 @@ def _checked(path: Path) -> _CatalogEntry:
     currency = tree.get("currency")
     context = _Context(currency if isinstance(currency, str) and currency in DECIMALS else None, declared(tree))
     entry = check(source, _CatalogEntry, context, _collisions(_part(tree, "plans"), _part(tree, "add_ons")))
-    if problems := list(_dear_years(entry)):
+    if problems := [*_dear_years(entry), *_loose_ends(entry)]:
         raise source.error(problems)
     return entry
 
@@ -200,6 +212,27 @@ def _dear_years(entry: _CatalogEntry) -> Iterator[Problem]:
             yield Problem((part, code, "prices"), "makes a year dearer than the payment provider takes")
 
 
+def _loose_ends(entry: _CatalogEntry) -> Iterator[Problem]:
+    """What names something that is not there, or not of its kind."""
+    for code, feature in entry.features.items():
+        if feature.limit is not None and feature.limit not in entry.limits:
+            message = f"no rule of this name stands under 'limits'; {did_you_mean(feature.limit, entry.limits)}"
+            yield Problem(("features", code, "limit"), message)
+    counted = [code for code, feature in entry.features.items() if feature.window is not None and not feature.gauge]
+    for code, plan in entry.plans.items():
+        for other in plan.upgrades_to or []:
+            if other not in entry.plans or other == code:
+                others = [one for one in entry.plans if one != code]
+                yield Problem(("plans", code, "upgrades_to"), f"no other plan {other!r}; {did_you_mean(other, others)}")
+        for name in plan.overage:
+            if name not in counted:
+                yield Problem(
+                    ("plans", code, "overage", name), f"is not counted; {did_you_mean(name, counted)}", at_key=True
+                )
+            elif plan.prices is None:
+                yield Problem(("plans", code, "overage"), "who has a free plan is not billed: give the plan prices")
+
+
 def _prices(prices: _Prices, entry: _CatalogEntry) -> dict[Interval, Money]:
     priced: dict[Interval, Money] = {}
     discount = prices.annual_discount or entry.annual_discount
@@ -213,30 +246,42 @@ def _prices(prices: _Prices, entry: _CatalogEntry) -> dict[Interval, Money]:
 
 
 def _built(entry: _CatalogEntry) -> Catalog:
-    plans = {
-        code: Plan(
-            code, plan.name, _prices(plan.prices, entry) if plan.prices else {}, plan.trial_days, plan.description
-        )
-        for code, plan in entry.plans.items()
+    rules = {name: rule.built() for name, rule in entry.limits.items()}
+    plans = {code: _plan(code, plan, entry) for code, plan in entry.plans.items()}
+    add_ons = {
+        code: AddOn(code, one.name, _prices(one.prices, entry), dict(one.adds)) for code, one in entry.add_ons.items()
     }
-    add_ons = {code: AddOn(code, one.name, _prices(one.prices, entry)) for code, one in entry.add_ons.items()}
-    return Catalog(entry.product, entry.version, entry.currency, plans, add_ons, entry.tax_behavior)
+    built = {code: feature.built(code, rules) for code, feature in entry.features.items()}
+    return Catalog(entry.product, entry.version, entry.currency, plans, add_ons, entry.tax_behavior, built)
 
 
-def _summary(catalog: Catalog, entry: _CatalogEntry) -> Iterator[str]:
+def _plan(code: str, plan: _PlanEntry, entry: _CatalogEntry) -> Plan:
+    return Plan(
+        code,
+        plan.name,
+        _prices(plan.prices, entry) if plan.prices else {},
+        plan.trial_days,
+        plan.description,
+        {name: value_of(value, entry.features[name]) for name, value in plan.entitlements.items()},
+        {name: Overage(Money(one.price, entry.currency), one.units, one.at_most) for name, one in plan.overage.items()},
+        tuple(plan.upgrades_to) if plan.upgrades_to is not None else None,
+    )
+
+
+def _summary(catalog: Catalog) -> Iterator[str]:
     tax = f", tax {catalog.tax_behavior}" if catalog.tax_behavior is not None else ""
     yield f"{catalog.product}, version {catalog.version}, prices in {catalog.currency.upper()}{tax}"
     yield "Plans"
     for code, plan in catalog.plans.items():
         trial = "" if plan.trial_days is None else f", {plan.trial_days} days of trial"
         yield f"  {code}: {plan.name}, {_prices_in_words(plan)}{trial}"
-        given = entry.plans[code].entitlements
-        if given:
-            yield f"    {'; '.join(in_words(value, entry.features[name]) for name, value in given.items())}"
+        if plan.entitlements:
+            given = [in_words(value, catalog.features[name]) for name, value in plan.entitlements.items()]
+            yield f"    {'; '.join(given)}"
     if catalog.add_ons:
         yield "Add-ons, each unit"
     for code, add_on in catalog.add_ons.items():
-        adds = [f"{count} to {entry.features[name].name}" for name, count in entry.add_ons[code].adds.items()]
+        adds = [f"{count} to {catalog.features[name].name}" for name, count in add_on.adds.items()]
         yield f"  {code}: {add_on.name}, {_prices_in_words(add_on)}{', adds ' if adds else ''}{', '.join(adds)}"
 
 

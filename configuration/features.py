@@ -1,30 +1,21 @@
-"""What a catalog's plans entitle to: the features it declares, and what each plan gives of them."""
+"""The features that a catalog declares, and what each plan gives of them."""
 
+import re
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from configuration.validation import Faults, Strict, shown
 from configuration.yaml_source import Place, did_you_mean
+from domain import features as domain
+from domain.features import Kind, LimitRule, Value, Window
 
 UNLIMITED = "unlimited"
+DEFAULT_RULE = "default"
+_MULTIPLIER = re.compile(r"x([1-9][0-9]{0,5})")
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True)]
-
-
-class Kind(StrEnum):
-    """What can be said of a feature."""
-
-    SWITCH = "switch"
-    """true or false"""
-    NUMBER = "number"
-    """How many, or `unlimited`."""
-    LEVEL = "level"
-    """One of `values`, which go from the least to the most."""
-    SET = "set"
-    """Some of `values`."""
 
 
 class Feature(Strict):
@@ -33,17 +24,54 @@ class Feature(Strict):
     name: Name
     kind: Annotated[Kind, Field(strict=False)]
     values: list[Name] | None = None
+    per: Annotated[Window, Field(strict=False)] | None = None
+    gauge: bool = False
+    meter: str | None = None
+    per_unit: bool = False
+    limit: str | None = None
 
     @model_validator(mode="after")
-    def _values_fit_kind(self) -> Self:
+    def _fits_its_kind(self) -> Self:
+        if faults := [*self._faults_of_values(), *self._faults_of_counting()]:
+            raise Faults(faults)
+        return self
+
+    def _faults_of_values(self) -> Iterator[tuple[Place, str]]:
         chooses = self.kind in (Kind.LEVEL, Kind.SET)
         if chooses and not self.values:
-            raise Faults([(("values",), f"is missing: a {self.kind} needs the list of what there is to choose from")])
+            yield ("values",), f"is missing: a {self.kind} needs the list of what there is to choose from"
         if not chooses and self.values is not None:
-            raise Faults([(("values",), f"a {self.kind} has none: they belong to a level or a set")])
+            yield ("values",), f"a {self.kind} has none: they belong to a level or a set"
         if twice := _twice(self.values or []):
-            raise Faults([(("values",), f"{twice!r} stands here twice")])
-        return self
+            yield ("values",), f"{twice!r} stands here twice"
+
+    def _faults_of_counting(self) -> Iterator[tuple[Place, str]]:
+        given = {"per": self.per, "gauge": self.gauge or None, "per_unit": self.per_unit or None}
+        if self.kind is not Kind.NUMBER:
+            for key, value in (given | {"meter": self.meter, "limit": self.limit}).items():
+                if value is not None:
+                    yield (key,), f"a {self.kind} is not counted: this belongs to a number"
+            return
+        if self.per is Window.GAUGE:
+            yield ("per",), "is a time; of what there is now, say `gauge: true`"
+        if self.per is not None and self.gauge:
+            yield ("gauge",), "is either counted per time or a gauge of what there is now, not both"
+        if self.per is None and not self.gauge:
+            for key, value in (("meter", self.meter), ("limit", self.limit)):
+                if value is not None:
+                    yield (key,), "use is not counted here: say `per: month` (or another time), or `gauge: true`"
+
+    @property
+    def window(self) -> Window | None:
+        return Window.GAUGE if self.gauge else self.per
+
+    def built(self, code: str, rules: Mapping[str, LimitRule]) -> domain.Feature:
+        """What the rest of us knows of it."""
+        meter = (self.meter or code) if self.window is not None else ""
+        rule = rules.get(self.limit or DEFAULT_RULE, LimitRule())
+        return domain.Feature(
+            code, self.name, self.kind, tuple(self.values or ()), self.window, meter, self.per_unit, rule
+        )
 
 
 Entitlements = dict[str, object]
@@ -72,6 +100,19 @@ def check_entitlements(given: Mapping[str, object], features: Mapping[str, Featu
         raise Faults(faults)
 
 
+def value_of(given: object, feature: Feature) -> Value:
+    """What a plan gives of a feature, after it was checked."""
+    if feature.kind is Kind.NUMBER and given == UNLIMITED:
+        return None
+    if feature.kind is Kind.RATE:
+        return _multiplier(given)
+    if isinstance(given, list):
+        # In the order of the declaration, however a plan lists them.
+        return tuple(one for one in feature.values or [] if one in given)
+    assert isinstance(given, bool | int | str)  # noqa: S101 - `check_entitlements` saw to it
+    return given
+
+
 def _faults(given: Mapping[str, object], features: Mapping[str, Feature | None]) -> Iterator[tuple[Place, str]]:
     for code, value in given.items():
         if code not in features:
@@ -89,12 +130,19 @@ def _fault(value: object, feature: Feature) -> str | None:
         case Kind.NUMBER:
             fits = value == UNLIMITED or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
             return None if fits else f"must be a whole number from 0 up, or {UNLIMITED}, not {shown(value)}"
+        case Kind.RATE:
+            return None if _multiplier(value) else f"must be a multiplier, written as x5, not {shown(value)}"
         case Kind.LEVEL:
             known = feature.values or []
             return (
                 None if value in known else f"{shown(value)} is none of its values; {did_you_mean(str(value), known)}"
             )
     return _fault_of_set(value, feature.values or [])
+
+
+def _multiplier(value: object) -> int:
+    found = _MULTIPLIER.fullmatch(value) if isinstance(value, str) else None
+    return int(found[1]) if found is not None else 0
 
 
 def _fault_of_set(value: object, known: list[str]) -> str | None:
@@ -111,13 +159,15 @@ def _twice(values: list[str]) -> str | None:
     return next((one for number, one in enumerate(values) if one in values[:number]), None)
 
 
-def in_words(value: object, feature: Feature) -> str:
+def in_words(value: Value, feature: domain.Feature) -> str:
     """What a plan gives of a feature, for people."""
     match value:
         case True:
             return feature.name
         case False:
             return f"no {feature.name}"
-        case list():
+        case None:
+            return f"{feature.name}: {UNLIMITED}"
+        case tuple():
             return f"{feature.name}: {', '.join(value) or 'none'}"
-    return f"{feature.name}: {value}"
+    return f"{feature.name}: {'x' if feature.kind is Kind.RATE else ''}{value}"

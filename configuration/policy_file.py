@@ -18,6 +18,7 @@ from pydantic import (
 
 from configuration.validation import Faults, Strict, check, shown
 from configuration.yaml_source import read
+from domain.entitlements import Basis
 from domain.errors import Malformed
 from domain.hours import CLOSING_MARGIN
 from domain.policy import (
@@ -159,6 +160,11 @@ class _ReversalsEntry(Strict):
     fully_refunded: Annotated[Reaction, Field(strict=False)] = _DEFAULT.fully_refunded
 
 
+class _EntitlementsEntry(Strict):
+    limited: Annotated[Basis, Field(strict=False)] = _DEFAULT.limited
+    suspended: Annotated[Basis, Field(strict=False)] = _DEFAULT.suspended
+
+
 class _PolicyEntry(Strict):
     version: Annotated[str, BeforeValidator(_as_text), StringConstraints(min_length=1, max_length=60)]
     trial: _TrialEntry = Field(default_factory=_TrialEntry)
@@ -167,6 +173,7 @@ class _PolicyEntry(Strict):
     notices: _NoticesEntry = Field(default_factory=_NoticesEntry)
     changes: _ChangesEntry = Field(default_factory=_ChangesEntry)
     reversals: _ReversalsEntry = Field(default_factory=_ReversalsEntry)
+    entitlements: _EntitlementsEntry = Field(default_factory=_EntitlementsEntry)
     ask_after_hours: _Hours = _DEFAULT.ask_after_hours
     ask_every_hours: _Hours = _DEFAULT.ask_every_hours
 
@@ -218,6 +225,8 @@ def load_policy(path: Path) -> Policy:
         disputed_access=entry.reversals.disputed_access,
         dispute_lost=entry.reversals.dispute_lost,
         fully_refunded=entry.reversals.fully_refunded,
+        limited=entry.entitlements.limited,
+        suspended=entry.entitlements.suspended,
     )
     return replace(policy, recovery=tuple(one.step() for one in entry.recovery)) if entry.recovery else policy
 

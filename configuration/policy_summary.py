@@ -5,9 +5,16 @@ from pathlib import Path
 
 from configuration.policy_file import load_policy
 from domain.agenda import describe
+from domain.entitlements import Basis
 from domain.policy import ChangeAt, Policy, Reaction, TrialEnd, TrialMark, TrialPolicy
 
 _MARKS = {TrialMark.CUSTOMER: "customer", TrialMark.EMAIL: "mail address", TrialMark.CARD: "card"}
+_ENTITLED = {
+    Basis.PLAN: "all of the plan",
+    Basis.NO_NEW_USE: "the plan, but nothing more is used up",
+    Basis.FREE_PLAN: "the free plan",
+    Basis.NOTHING: "nothing",
+}
 _REACTIONS = {Reaction.KEEP: "the subscription goes on", Reaction.CANCEL: "canceled"}
 
 
@@ -33,6 +40,7 @@ def _summary(policy: Policy) -> Iterator[str]:
     disputed, lost = policy.disputed_access, _REACTIONS[policy.dispute_lost]
     yield f"While a payment is disputed access is {disputed} and nothing is billed; if the dispute is lost: {lost}"
     yield f"A payment that was refunded in full: {_REACTIONS[policy.fully_refunded]}"
+    yield f"Limited access entitles to {_ENTITLED[policy.limited]}; suspended or paused: {_ENTITLED[policy.suspended]}"
     yield (
         f"The payment provider is asked {_count(policy.ask_after_hours, 'hour')} after a period's end if it has not "
         f"reported, then every {_count(policy.ask_every_hours, 'hour')}"

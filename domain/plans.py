@@ -6,14 +6,22 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain.errors import Malformed
+from domain.features import Feature, Overage, Value
 from domain.money import Money
 
 _LOOKUP_KEY = re.compile(r"[a-z][a-z0-9_]*_(?:month|year)_v[0-9]+")
+_OF_CATALOG = r"([a-z][a-z0-9_]*)_{code}_(?:month|year)_v([0-9]+)"
 
 
 def is_lookup_key(name: str) -> bool:
     """Whether a price is named as catalogs name theirs; any other name is its id at the provider."""
     return _LOOKUP_KEY.fullmatch(name) is not None
+
+
+def catalog_of(lookup_key: str, code: str) -> str | None:
+    """The name of the catalog that a plan's or add-on's price is of; None: it is none of a catalog's."""
+    found = re.fullmatch(_OF_CATALOG.format(code=re.escape(code)), lookup_key)
+    return f"{found[1]}_v{found[2]}" if found is not None else None
 
 
 class Interval(StrEnum):
@@ -37,6 +45,8 @@ class AddOn:
     code: str
     name: str
     prices: Mapping[Interval, Money]
+    adds: Mapping[str, int] = field(default_factory=dict)
+    """What one unit adds to the plan's numbers, by feature."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,12 @@ class Plan:
     trial_days: int | None = None
     """None: as the policy says."""
     description: str = ""
+    entitlements: Mapping[str, Value] = field(default_factory=dict)
+    """What it gives of each feature."""
+    overage: Mapping[str, Overage] = field(default_factory=dict)
+    """By feature, what use beyond its limit costs."""
+    upgrades_to: tuple[str, ...] | None = None
+    """What is suggested to who needs more, best first; None: every dearer plan, the cheapest first."""
 
     @property
     def is_free(self) -> bool:
@@ -62,6 +78,7 @@ class Item:
     lookup_key: str
     """The catalog's name for the price; of one that is not the catalog's, its id at the provider."""
     quantity: int
+    """0: by use, as overage is."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +92,9 @@ class Selection:
     add_ons: Mapping[str, int]
     items: tuple[Item, ...]
     total: Money
-    """What one period costs."""
+    """What one period costs, overage aside."""
+    catalog: str = field(default="", compare=False)
+    """The catalog it is of, as `shop_v2`; empty: chosen before that was noted. Its prices tell catalogs apart."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +108,16 @@ class Catalog:
     add_ons: Mapping[str, AddOn] = field(default_factory=dict)
     tax_behavior: TaxBehavior | None = None
     """None: nothing is said of tax, and whatever the provider has is left."""
+    features: Mapping[str, Feature] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Names this version: what a subscription was chosen from, and whose entitlements it keeps."""
+        return f"{self.product}_v{self.version}"
+
+    def overage_key(self, plan: str, feature: str, interval: Interval) -> str:
+        """The name under which the provider knows the price of use beyond a plan's limit."""
+        return self.lookup_key(f"{plan}_{feature}_overage", interval)
 
     def lookup_key(self, code: str, interval: Interval) -> str:
         """The name under which the provider knows a price: one per product, code, interval and version."""
@@ -122,8 +151,9 @@ class Catalog:
             if count > 0:
                 total += self._price(add_on.prices, add_on.name, interval) * count
                 items.append(Item(self.lookup_key(code, interval), count))
+        items += [Item(self.overage_key(plan, feature, interval), 0) for feature in chosen.overage]
         units = {code: count for code, count in (add_ons or {}).items() if count > 0}
-        return Selection(plan, chosen.name, interval, quantity, units, tuple(items), total)
+        return Selection(plan, chosen.name, interval, quantity, units, tuple(items), total, self.name)
 
     @property
     def free_plan(self) -> Selection | None:
@@ -131,7 +161,7 @@ class Catalog:
         plan = next((plan for plan in self.plans.values() if plan.is_free), None)
         if plan is None:
             return None
-        return Selection(plan.code, plan.name, Interval.MONTH, 1, {}, (), Money(0, self.currency))
+        return Selection(plan.code, plan.name, Interval.MONTH, 1, {}, (), Money(0, self.currency), self.name)
 
     def is_upgrade(self, before: Selection, after: Selection) -> bool:
         """Whether *after* is more than *before*: by its price for the same interval; if that is equal, by a longer one.

@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
 
+from domain.entitlements import Basis
 from domain.errors import Malformed
 
 MAX_TRIES_IN_30_DAYS = 15
@@ -138,6 +139,10 @@ class Policy:
     """What may be used while the bank looks into a disputed payment."""
     dispute_lost: Reaction = Reaction.CANCEL
     fully_refunded: Reaction = Reaction.KEEP
+    limited: Basis = Basis.NO_NEW_USE
+    """What limited access entitles to. Asked of today's policy, whichever a subscription began with."""
+    suspended: Basis = Basis.NOTHING
+    """What a suspended or paused subscription entitles to; likewise."""
 
     @property
     def ask_after(self) -> timedelta:

@@ -166,6 +166,8 @@ class Subscription:
     """The next period is begun by us, at `period_end`: the provider's own periods run otherwise since a pause."""
     agreement_is_stale: bool = False
     """The agreement is still about what there was before a change of plan; the next period puts it right."""
+    catalog: str = ""
+    """The catalog its plan is of, whose entitlements it keeps; empty: begun before that was noted."""
 
     @property
     def selection(self) -> Selection:
@@ -178,6 +180,7 @@ class Subscription:
             self.add_ons,
             self.items,
             Money(self.amount, self.currency),
+            self.catalog,
         )
 
     @classmethod
@@ -198,6 +201,7 @@ class Subscription:
             currency=selection.total.currency,
             created_at=created_at,
             add_ons=dict(selection.add_ons),
+            catalog=selection.catalog,
         )
 
     def choosing(self, selection: Selection) -> Self:
@@ -212,6 +216,7 @@ class Subscription:
             items=selection.items,
             amount=selection.total.amount,
             currency=selection.total.currency,
+            catalog=selection.catalog,
         )
 
     @property

@@ -13,7 +13,7 @@ from domain.letters import moment
 from domain.lifecycle import Event, Status
 from domain.money import Money
 from domain.payments import Card, Charge, ChargeOutcome
-from domain.plans import Catalog, Interval, Item, Selection, is_lookup_key
+from domain.plans import Catalog, Interval, Item, Selection, catalog_of, is_lookup_key
 from domain.subscription import Subscription
 
 TRIAL_MARGIN = timedelta(hours=1)
@@ -188,6 +188,7 @@ def _selection(agreement: Agreement, catalog: Catalog, prices: PriceMap) -> Sele
         add_ons={code: item.quantity for code, item in coded if code in catalog.add_ons and item.quantity},
         items=tuple(_item(code, item, catalog) for code, item in coded if item.quantity),
         total=Money(_amount(agreement), catalog.currency),
+        catalog=catalog_of(plan.lookup_key, code) or catalog.name,
     )
 
 

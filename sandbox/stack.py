@@ -38,6 +38,7 @@ from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller, Watch, nobody_watches
+from storage.catalogs import Catalogs
 from storage.engine import create_engine_from_url
 from storage.keys import ApiKeys, Role
 from storage.migrating import upgrade
@@ -103,6 +104,7 @@ class Stack:
         With a *catalog*, what that has; its prices must be those that the Stripe simulator has already.
         """
         parts = replace(self.api_parts, policy=policy, catalog=catalog or self.api_parts.catalog)
+        await Catalogs(self.engine).publish(parts.catalog, in_place=True)
         async with serve(create_app(parts)) as api_url:
             yield replace(self.addresses, api_url=api_url)
 
@@ -175,6 +177,7 @@ async def _build_on(
     await ApiKeys(ground.engine).ensure(secrets.admin_key, Role.ADMIN, "sandbox")
     stripe = await exits.enter_async_context(connected(secrets.stripe_key, ground.simulator.base_url))
     await push(stripe, catalog)
+    await Catalogs(ground.engine).publish(catalog, in_place=True)
     await open_portal(stripe)
     await register_endpoint(stripe, f"{api_url}{WEBHOOKS}")
     # Stopped in the reverse order: no new requests first, then the workers finish, then Stripe falls silent.

@@ -48,6 +48,8 @@ class SubscriptionRow:
     cancel_at: datetime | None
     resumes_at: datetime | None
     agreement_ref: str
+    catalog: str
+    """Whose entitlements it keeps, as `shop_v2`; empty: begun before that was noted."""
     next_actions: list[Mapping[str, str]]
     state: Mapping[str, Any]
     created_at: datetime

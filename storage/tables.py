@@ -96,6 +96,18 @@ subscriptions = Table(
     Column("cancel_at", _MOMENT),
     Column("resumes_at", _MOMENT),
     Column("agreement_ref", Text, Computed("coalesce(state ->> 'agreement_ref', '')", persisted=True), nullable=False),
+    Column(
+        "catalog",
+        Text,
+        Computed(
+            "coalesce(nullif(state ->> 'catalog', ''), "
+            "replace(state #>> '{items,0,lookup_key}', "
+            "'_' || (state ->> 'plan') || '_' || (state ->> 'interval') || '_v', '_v'), '')",
+            persisted=True,
+        ),
+        nullable=False,
+        doc="whose entitlements it keeps",
+    ),
     Column("seen_at_provider", _MOMENT, doc="when reconciliation last met its agreement there"),
     _json("next_actions", "[]"),
     Column("state", JSONB, nullable=False, doc="the whole of it, from which a lost workflow can be restored"),
@@ -111,6 +123,7 @@ subscriptions = Table(
     ),
     Index("ix_subscriptions_tenant_created_at_id", "tenant", "created_at", "id"),
     Index("ix_subscriptions_tenant_status", "tenant", "status"),
+    Index("ix_subscriptions_customer_created_at", "customer", "created_at"),
     Index("ix_subscriptions_agreement_ref", "agreement_ref", postgresql_where=text("agreement_ref <> ''")),
 )
 

@@ -16,6 +16,7 @@ from gateways.mail_rendering import Brand, MailRenderer
 from gateways.smtp import SmtpMailer
 from gateways.stripe_events import Recipient, StripeEvents
 from gateways.stripe_rates import steps_a_second
+from storage.catalogs import Catalogs
 from tenure.cli.connections import stripe_payments
 from worker.build import Parts as WorkerParts
 from worker.messages import delivery_of
@@ -34,12 +35,15 @@ async def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) 
 
     Raises:
         ConfigurationError: the catalog or the policy cannot be used.
+        Rejected: code `catalog_differs`; the catalog was published with other content.
     """
+    catalog = load_catalog(settings.catalog)
+    await Catalogs(engine).publish(catalog)
     async with stripe_payments(settings) as payments:
         yield ApiParts(
             client=client,
             engine=engine,
-            catalog=load_catalog(settings.catalog),
+            catalog=catalog,
             policy=load_policy(settings.policy),
             events=StripeEvents(
                 [secret.get_secret_value() for secret in settings.stripe_webhook_secrets],

@@ -74,7 +74,8 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a key like no other": (
         "trial_days: 30",
         "zzz: 30",
-        "18: plans.pro.zzz: unknown key; known: name, description, prices, trial_days, entitlements",
+        "18: plans.pro.zzz: unknown key; known: name, description, prices, trial_days, entitlements, overage, "
+        "upgrades_to",
     ),
     "a misspelt interval": (
         "{month: 49.99}",
@@ -84,7 +85,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a feature of no kind": (
         "kind: number",
         "kind: numbr",
-        "6: features.seats.kind: must be 'switch', 'number', 'level' or 'set', not 'numbr'",
+        "6: features.seats.kind: must be 'switch', 'number', 'level', 'set' or 'rate', not 'numbr'",
     ),
     "a level without values": (
         ", values: [draft, standard, premium]",

@@ -330,6 +330,7 @@ def test_a_policy_is_read_to_people_in_words(written: Written) -> None:
         "An upgrade takes effect at once, prorated; a downgrade when the paid period ends",
         "While a payment is disputed access is limited and nothing is billed; if the dispute is lost: canceled",
         "A payment that was refunded in full: the subscription goes on",
+        "Limited access entitles to the plan, but nothing more is used up; suspended or paused: nothing",
         "The payment provider is asked 3 hours after a period's end if it has not reported, then every 12 hours",
     ]
 
@@ -349,5 +350,6 @@ def test_a_policy_in_words_tells_every_key_there_is(written: Written) -> None:
         "An upgrade takes effect when the paid period ends; a downgrade at once, prorated",
         f"While a payment is disputed access is none and nothing is billed; if the dispute is lost: {GOES_ON}",
         "A payment that was refunded in full: canceled",
+        "Limited access entitles to the plan, but nothing more is used up; suspended or paused: nothing",
         "The payment provider is asked 3 hours after a period's end if it has not reported, then every 6 hours",
     ]

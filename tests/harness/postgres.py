@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from sandbox.postgres import Postgres
 from storage.migrating import upgrade
-from storage.tables import METADATA
+from storage.schema import METADATA
 
 END_ALL_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

@@ -31,6 +31,13 @@ TABLES = (
     "discrepancies",
     "api_keys",
     "idempotency_keys",
+    "catalog_versions",
+    "plan_limits",
+    "usage",
+    "usage_events",
+    "usage_notices",
+    "usage_samples",
+    "usage_statistics",
 )
 
 

@@ -15,7 +15,7 @@ from domain.policy import TrialMark
 from sandbox.processes import free_port
 from storage.engine import create_engine_from_url
 from storage.migrating import current, downgrade, head, upgrade
-from storage.tables import METADATA
+from storage.schema import METADATA
 from storage.trials import Trials
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,112 @@
+"""What a customer is entitled to at a moment: by which plan of which catalog, and how much of each feature."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from domain.features import Feature, Kind, Value, Window
+from domain.plans import Catalog
+
+
+class Basis(StrEnum):
+    """What a customer's entitlements come from."""
+
+    PLAN = "plan"
+    """Their subscription's plan, add-ons and seats."""
+    NO_NEW_USE = "no_new_use"
+    """The same, but nothing more is used up: what is there can be looked at, and released."""
+    FREE_PLAN = "free_plan"
+    """The catalog's free plan."""
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a customer stands, as the database tells it in one look."""
+
+    moment: datetime
+    """The database's clock."""
+    basis: Basis
+    customer_id: str | None = None
+    """Ours; None: nobody of this external id ever signed up."""
+    subscription: str | None = None
+    """The live one, else the last there was."""
+    status: str | None = None
+    access: str | None = None
+    own_plan: str | None = None
+    """What was chosen, whatever it entitles to now."""
+    plan: str | None = None
+    """What entitles; None: nothing does."""
+    catalog: str | None = None
+    """Whose plan that is."""
+    revision: int | None = None
+    """Of that catalog, as published; None: it never was."""
+    add_ons: Mapping[str, int] = field(default_factory=dict)
+    quantity: int = 1
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What a customer has of one feature."""
+
+    feature: Feature
+    value: Value
+    """With add-ons and seats."""
+
+    @property
+    def is_given(self) -> bool:
+        """Whether there is any of it at all."""
+        if self.feature.kind is Kind.NUMBER:
+            return self.value is None or self.value != 0
+        return bool(self.value)
+
+    def allows(self, wanted: int | str | None = None) -> bool:
+        """Whether it reaches for *wanted*: so many of a number, at least this level, this one of a set."""
+        if wanted is None or not self.is_given:
+            return self.is_given
+        match self.feature.kind, self.value:
+            case Kind.NUMBER, None:
+                return True
+            case Kind.NUMBER, int(number):
+                return isinstance(wanted, int) and wanted <= number
+            case Kind.LEVEL, str(level):
+                order = self.feature.values
+                return wanted in order and order.index(str(wanted)) <= order.index(level)
+            case Kind.SET, tuple(some):
+                return wanted in some
+        return True
+
+
+def granted(catalog: Catalog, plan: str, feature: str, add_ons: Mapping[str, int], quantity: int) -> Granted | None:
+    """What a plan with these add-ons and seats gives of a feature; None: the catalog has no such feature."""
+    declared = catalog.features.get(feature)
+    if declared is None:
+        return None
+    value = catalog.plans[plan].entitlements.get(feature, 0 if declared.kind is Kind.NUMBER else False)
+    if declared.kind is Kind.NUMBER and isinstance(value, int):
+        value = value * quantity if declared.per_unit else value
+        value += sum(
+            units * catalog.add_ons[code].adds.get(feature, 0)
+            for code, units in add_ons.items()
+            if code in catalog.add_ons
+        )
+    return Granted(declared, value)
+
+
+def all_granted(catalog: Catalog, plan: str, add_ons: Mapping[str, int], quantity: int) -> dict[str, Granted]:
+    """What a plan gives of every feature of its catalog, by feature."""
+    found = {code: granted(catalog, plan, code, add_ons, quantity) for code in catalog.features}
+    return {code: one for code, one in found.items() if one is not None}
+
+
+def is_counted(feature: Feature) -> bool:
+    """Whether use of it is counted here."""
+    return feature.window is not None
+
+
+def is_gauge(feature: Feature) -> bool:
+    """Whether it is how much there is now, and not how much was used over a time."""
+    return feature.window is Window.GAUGE

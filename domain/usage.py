@@ -1,0 +1,144 @@
+"""Use of what is counted: what was asked, what came of it, and how near its limit it is."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.entitlements import Standing
+from domain.features import LimitRule
+
+MAX_QUANTITY = 10**12
+"""Of one use; far beyond any limit, and far below what the database can add up."""
+MAX_KEY_LENGTH = 255
+LATEST = timedelta(days=35)
+"""How late use may be reported: the period it belongs to is looked back upon by then."""
+AHEAD = timedelta(minutes=5)
+"""How far another's clock may be ahead of the database's."""
+KEYS_KEPT = timedelta(days=75)
+"""How long a key is remembered: longer than use of any moment is taken."""
+
+
+class Action(StrEnum):
+    """What is done to a meter."""
+
+    CONSUME = "consume"
+    """Used up, if the limit lets it."""
+    RECORD = "record"
+    """Used up: it has happened, whatever the limit says."""
+    RELEASE = "release"
+    """No more in use; of gauges."""
+    SET = "set"
+    """So much is in use; of gauges."""
+    RESET = "reset"
+    """An operator has it count from 0."""
+
+
+class Outcome(StrEnum):
+    """What came of it."""
+
+    COUNTED = "counted"
+    REPEATED = "repeated"
+    """Counted before under the same key; nothing was counted again."""
+    KEY_REUSED = "key_reused"
+    """The key was used for something else before."""
+    LIMIT_REACHED = "limit_reached"
+    NOT_IN_PLAN = "not_in_plan"
+    """The plan has none of it."""
+    NO_NEW_USE = "no_new_use"
+    """Access is limited: the policy lets nothing more be used up."""
+    NO_PLAN = "no_plan"
+    """Nothing entitles the customer: suspended or canceled, or never signed up, and no free plan."""
+    TOO_MUCH = "too_much"
+    """More was to be released than is in use."""
+    IN_THE_FUTURE = "in_the_future"
+    TOO_LATE = "too_late"
+
+
+class Level(StrEnum):
+    """How near its limit use is."""
+
+    OK = "ok"
+    HINT = "hint"
+    """From the rule's `warn` on."""
+    WARNED = "warned"
+    """From the first share on at which the customer is written to."""
+    GRACE = "grace"
+    """At the limit or beyond; use goes on for some days."""
+    OVERAGE = "overage"
+    """Beyond the limit, and billed."""
+    REACHED = "reached"
+    """No more is let pass."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """Something used, released or told; `key` names it, once and for all."""
+
+    customer: str
+    """External id."""
+    meter: str
+    quantity: int
+    key: str
+    action: Action = Action.CONSUME
+    at: datetime | None = None
+    """When; None: now, by the database's clock."""
+
+
+@dataclass(frozen=True)
+class Counter:
+    """How much of one feature was used in one period, and how much may be."""
+
+    feature: str
+    included: int | None
+    """None: unlimited."""
+    ceiling: int | None
+    """How far use may go now; None: without end."""
+    used: int
+    before: int
+    """As it was before this use; the same if nothing was counted."""
+    starts: datetime | None
+    """None: a gauge, which has no period."""
+    ends: datetime | None
+    over_since: datetime | None = None
+    """Since when it has been at the limit or beyond."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What came of one use, and where the customer stands."""
+
+    outcome: Outcome
+    standing: Standing
+    counters: tuple[Counter, ...] = ()
+    """Of every feature that the meter uses up."""
+    noticed: bool = False
+    """Whether a threshold was crossed of which the customer is to be told."""
+
+
+def share(used: int, included: int | None) -> int | None:
+    """How much of its limit is used, in whole percent, rounded down; None: there is no limit."""
+    if included is None:
+        return None
+    return used * 100 // included if included else 100
+
+
+def grace_ends(over_since: datetime | None, rule: LimitRule) -> datetime | None:
+    """Until when use beyond the limit is let pass; None: it is not at the limit, or there is no grace."""
+    if over_since is None or not rule.grace_days:
+        return None
+    return over_since + timedelta(days=rule.grace_days)
+
+
+def level(counter: Counter, rule: LimitRule) -> Level:
+    """How near its limit a counter is."""
+    reached = share(counter.used, counter.included)
+    if reached is None:
+        return Level.OK
+    if counter.ceiling is not None and counter.used >= counter.ceiling:
+        return Level.REACHED
+    if reached >= 100:
+        goes_on = counter.ceiling is None or rule.grace_days == 0
+        return Level.OVERAGE if goes_on else Level.GRACE
+    if rule.mails and reached >= rule.mails[0]:
+        return Level.WARNED
+    return Level.HINT if reached >= rule.warn else Level.OK

@@ -1,0 +1,192 @@
+"""Catalogs as they were published, what each plan allows, and what was used of it."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+FUNCTIONS = Path(__file__).parents[1] / "functions"
+
+
+def upgrade() -> None:
+    _know_catalogs()
+    _count()
+    _tell()
+    _look_back()
+    for name in ("tenure_standing", "tenure_use"):
+        op.get_bind().exec_driver_sql((FUNCTIONS / f"0006_{name}.sql").read_text())
+
+
+def downgrade() -> None:
+    op.execute("DROP FUNCTION tenure_use")
+    op.execute("DROP FUNCTION tenure_standing")
+    for table in ("usage_statistics", "usage_samples", "usage_notices", "usage_events", "usage", "plan_limits"):
+        op.drop_table(table)
+    op.drop_table("catalog_versions")
+    op.drop_index("ix_subscriptions_customer_created_at", "subscriptions")
+    op.drop_column("subscriptions", "catalog")
+
+
+def _moment(name: str, *, null: bool = True, now: bool = False) -> "sa.Column[object]":
+    default = sa.func.now() if now else None
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=null, server_default=default)
+
+
+def _text(name: str, default: str | None = None) -> "sa.Column[str]":
+    return sa.Column(name, sa.Text(), nullable=False, server_default=default)
+
+
+def _number(name: str, default: str | None = None, *, null: bool = False) -> "sa.Column[int]":
+    return sa.Column(name, sa.BigInteger(), nullable=null, server_default=default)
+
+
+def _json(name: str) -> "sa.Column[object]":
+    return sa.Column(name, postgresql.JSONB(), nullable=False)
+
+
+def _know_catalogs() -> None:
+    # Worked out by the database, so that it is right whichever release has written the row. What was chosen before
+    # catalogs were noted is told by its price: shop_pro_month_v2 is of shop_v2.
+    found = sa.Computed(
+        "coalesce(nullif(state ->> 'catalog', ''), "
+        "replace(state #>> '{items,0,lookup_key}', '_' || (state ->> 'plan') || '_' || (state ->> 'interval') || '_v', "
+        "'_v'), '')",
+        persisted=True,
+    )
+    op.add_column("subscriptions", sa.Column("catalog", sa.Text(), found, nullable=False))
+    op.create_index("ix_subscriptions_customer_created_at", "subscriptions", ["customer", "created_at"])
+    op.create_table(
+        "catalog_versions",
+        _text("name"),
+        _number("revision", "1"),
+        _json("content"),
+        _moment("published_at", null=False, now=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_catalog_versions")),
+    )
+    op.create_table(
+        "plan_limits",
+        _text("catalog"),
+        _text("plan"),
+        _text("meter"),
+        _text("feature"),
+        _text("per"),
+        _number("included", null=True),
+        sa.Column("per_unit", sa.Boolean(), nullable=False),
+        _json("adds"),
+        sa.Column("mails", sa.ARRAY(sa.Integer()), nullable=False),
+        sa.Column("hard", sa.Integer(), nullable=True),
+        sa.Column("grace_days", sa.Integer(), nullable=False),
+        sa.Column("has_overage", sa.Boolean(), nullable=False),
+        _number("overage_at_most", null=True),
+        sa.PrimaryKeyConstraint("catalog", "plan", "meter", "feature", name=op.f("pk_plan_limits")),
+        sa.CheckConstraint(
+            "per in ('day', 'week', 'month', 'billing_period', 'gauge')", name=op.f("ck_plan_limits_per")
+        ),
+    )
+
+
+def _count() -> None:
+    op.create_table(
+        "usage",
+        _text("tenant"),
+        _text("customer"),
+        _text("feature"),
+        _moment("period_start", null=False),
+        _moment("period_end"),
+        _number("used", "0"),
+        _moment("over_since"),
+        sa.Column("noticed", sa.Integer(), nullable=False, server_default="0"),
+        _number("noticed_of", null=True),
+        _moment("updated_at", null=False, now=True),
+        sa.PrimaryKeyConstraint("tenant", "customer", "feature", "period_start", name=op.f("pk_usage")),
+        sa.CheckConstraint("used >= 0", name=op.f("ck_usage_used")),
+    )
+    op.create_table(
+        "usage_events",
+        _text("tenant"),
+        _text("key"),
+        _text("customer"),
+        _text("meter"),
+        _text("action"),
+        _number("quantity"),
+        _moment("at", null=False),
+        _moment("recorded_at", null=False, now=True),
+        _text("catalog", ""),
+        _text("overage_of", ""),
+        _number("overage", "0"),
+        _moment("report_began_at"),
+        _moment("reported_at"),
+        sa.PrimaryKeyConstraint("tenant", "key", name=op.f("pk_usage_events")),
+        sa.CheckConstraint(
+            "action in ('consume', 'record', 'release', 'set', 'reset')", name=op.f("ck_usage_events_action")
+        ),
+    )
+    op.create_index("ix_usage_events_recorded_at", "usage_events", ["recorded_at"])
+    op.create_index(
+        "ix_usage_events_to_report",
+        "usage_events",
+        ["recorded_at"],
+        postgresql_where=sa.text("overage > 0 and reported_at is null"),
+    )
+
+
+def _tell() -> None:
+    op.create_table(
+        "usage_notices",
+        _text("tenant"),
+        _text("customer"),
+        _text("feature"),
+        _moment("period_start", null=False),
+        sa.Column("threshold", sa.Integer(), nullable=False),
+        _number("included"),
+        _number("used"),
+        _text("plan"),
+        _text("catalog"),
+        _moment("resets_at"),
+        _moment("grace_ends_at"),
+        _moment("at", null=False, now=True),
+        _moment("told_at"),
+        sa.PrimaryKeyConstraint(
+            "tenant",
+            "customer",
+            "feature",
+            "period_start",
+            "threshold",
+            "included",
+            name=op.f("pk_usage_notices"),
+        ),
+    )
+    op.create_index("ix_usage_notices_to_tell", "usage_notices", ["at"], postgresql_where=sa.text("told_at is null"))
+
+
+def _look_back() -> None:
+    op.create_table(
+        "usage_samples",
+        _text("tenant"),
+        _text("customer"),
+        _text("feature"),
+        sa.Column("day", sa.Date(), nullable=False),
+        _number("lowest"),
+        _number("highest"),
+        _number("latest"),
+        sa.PrimaryKeyConstraint("tenant", "customer", "feature", "day", name=op.f("pk_usage_samples")),
+    )
+    op.create_table(
+        "usage_statistics",
+        _text("tenant"),
+        _moment("taken_at", null=False),
+        _text("plan"),
+        _text("feature"),
+        _number("customers"),
+        _number("used"),
+        _number("highest"),
+        _number("near_limit"),
+        _number("at_limit"),
+        sa.PrimaryKeyConstraint("tenant", "taken_at", "plan", "feature", name=op.f("pk_usage_statistics")),
+    )

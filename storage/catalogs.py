@@ -1,0 +1,107 @@
+"""Catalogs as they were published: subscriptions keep the entitlements of the one they were chosen from."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.errors import Rejected
+from domain.plans import Catalog, Plan
+from storage.engine import transaction
+from storage.usage_tables import catalog_versions, plan_limits
+
+_CATALOG = TypeAdapter(Catalog)
+
+
+def catalog_to_json(catalog: Catalog) -> dict[str, Any]:
+    found: dict[str, Any] = _CATALOG.dump_python(catalog, mode="json")
+    return found
+
+
+def catalog_from_json(content: Mapping[str, Any]) -> Catalog:
+    return _CATALOG.validate_python(content)
+
+
+class Catalogs:
+    """Publishes catalogs and finds those that were."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._known: dict[str, tuple[int, Catalog]] = {}
+
+    async def publish(self, catalog: Catalog, *, in_place: bool = False) -> bool:
+        """Make a catalog known, so that its plans entitle; whether anything was new. Safe to repeat.
+
+        Raises:
+            Rejected: code `catalog_differs`; a catalog of this name was published with other content, and it is not
+                to be changed *in_place*, for all whose plan is of it.
+        """
+        content = catalog_to_json(catalog)
+        table = catalog_versions
+        async with transaction(self._engine) as connection:
+            made = insert(table).values(name=catalog.name, content=content).on_conflict_do_nothing()
+            if (await connection.execute(made.returning(table.c.name))).first() is None:
+                where = table.c.name == catalog.name
+                known = (await connection.execute(select(table.c.content).where(where).with_for_update())).scalar_one()
+                if known == content:
+                    return False
+                if not in_place:
+                    raise Rejected(
+                        f"{catalog.name} was published with other content: raise the catalog's version, so that running "
+                        "subscriptions keep what they have",
+                        code="catalog_differs",
+                    )
+                changed = table.update().where(where).values(content=content, revision=table.c.revision + 1)
+                await connection.execute(changed)
+            await _put_limits(connection, catalog)
+        return True
+
+    async def get(self, name: str, *, revision: int | None = None) -> Catalog | None:
+        """The catalog of this name, at this revision or a later one; None: none was published."""
+        known = self._known.get(name)
+        if known is not None and (revision is None or known[0] >= revision):
+            return known[1]
+        table = catalog_versions
+        wanted = select(table.c.revision, table.c.content).where(table.c.name == name)
+        async with transaction(self._engine) as connection:
+            found = (await connection.execute(wanted)).one_or_none()
+        if found is None:
+            return None
+        catalog = catalog_from_json(found.content)
+        self._known[name] = (found.revision, catalog)
+        return catalog
+
+
+async def _put_limits(connection: AsyncConnection, catalog: Catalog) -> None:
+    it = plan_limits.c
+    await connection.execute(delete(plan_limits).where(it.catalog == catalog.name))
+    rows = [
+        {"catalog": catalog.name, "plan": plan.code, **limit}
+        for plan in catalog.plans.values()
+        for limit in _limits(plan, catalog)
+    ]
+    if rows:
+        await connection.execute(insert(plan_limits).values(rows))
+
+
+def _limits(plan: Plan, catalog: Catalog) -> Iterator[dict[str, Any]]:
+    for code, feature in catalog.features.items():
+        if feature.window is None:
+            continue
+        overage = plan.overage.get(code)
+        yield {
+            "meter": feature.meter,
+            "feature": code,
+            "per": feature.window.value,
+            "included": plan.entitlements[code],
+            "per_unit": feature.per_unit,
+            "adds": {add_on.code: add_on.adds[code] for add_on in catalog.add_ons.values() if code in add_on.adds},
+            "mails": list(feature.limit.mails),
+            "hard": feature.limit.hard,
+            "grace_days": feature.limit.grace_days,
+            "has_overage": overage is not None,
+            "overage_at_most": overage.at_most if overage is not None else None,
+        }
