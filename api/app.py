@@ -7,7 +7,20 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from api import changes, checkout, commands, health, invoices, pay, plans, portal, subscriptions, webhooks
+from api import (
+    changes,
+    checkout,
+    commands,
+    consuming,
+    entitlements,
+    health,
+    invoices,
+    pay,
+    plans,
+    portal,
+    subscriptions,
+    webhooks,
+)
 from api.docs import add_description
 from api.errors import add_error_handlers
 from api.limits import BodyLimit
@@ -22,6 +35,8 @@ ROUTERS = (
     portal.router,
     invoices.router,
     plans.router,
+    consuming.router,
+    entitlements.router,
     webhooks.router,
     pay.router,
     health.router,

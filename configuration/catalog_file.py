@@ -28,11 +28,12 @@ from configuration.features import (
 from configuration.limit_rules import LimitEntry
 from configuration.prices import Discount, amount_of, written
 from configuration.validation import Faults, Strict, check, shown
-from configuration.yaml_source import Problem, Tree, did_you_mean, read
+from configuration.yaml_source import Problem, Tree, read
 from domain.currencies import DECIMALS, MAX_AMOUNT
 from domain.features import Kind, Overage
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Plan, TaxBehavior
+from domain.spelling import did_you_mean
 
 FREE = "free"
 """Said outright, so that no plan is given away because its prices were forgotten."""

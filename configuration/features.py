@@ -7,9 +7,10 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from configuration.validation import Faults, Strict, shown
-from configuration.yaml_source import Place, did_you_mean
+from configuration.yaml_source import Place
 from domain import features as domain
 from domain.features import Kind, LimitRule, Value, Window
+from domain.spelling import did_you_mean
 
 UNLIMITED = "unlimited"
 DEFAULT_RULE = "default"
