@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from api.courier import Courier, Deliver
+from api.teller import Teller
 from domain.messages import ProviderEvents
 from domain.plans import Catalog
 from domain.policy import Policy
@@ -23,6 +24,10 @@ from storage.subscriptions import Subscriptions
 from storage.timeline import Timeline
 from storage.trials import Trials
 from storage.usage import Ground, Usage
+from storage.usage_history import UsageHistory
+from storage.usage_notices import UsageNotices
+from workflows.post import TemporalPost
+from workflows.telling import Telling
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class Stores:
     records: Records
     catalogs: Catalogs
     usage: Usage
+    usage_history: UsageHistory
+    teller: Teller
 
     @classmethod
     def on(cls, parts: Parts) -> Self:
@@ -82,6 +89,8 @@ class Stores:
             PostgresRecords(engine),
             Catalogs(engine),
             Usage(engine),
+            UsageHistory(engine),
+            Teller(Telling(UsageNotices(engine), TemporalPost(parts.client)).tell),
         )
 
 
