@@ -12,6 +12,16 @@ from domain.usage import share
 USAGE_OCCASIONS = (Occasion.USAGE_WARNING, Occasion.USAGE_LIMIT)
 
 
+def feature_of(key: str) -> str:
+    """The feature that the mail of this key is about."""
+    return key.split("/")[1]
+
+
+def threshold_of(key: str) -> str:
+    """The share of the limit that was crossed, in percent."""
+    return key.split("/")[3]
+
+
 @dataclass(frozen=True)
 class Crossing:
     """A share of a limit that use has come to, as it was noted in the moment of that use."""

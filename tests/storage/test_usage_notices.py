@@ -10,6 +10,7 @@ from domain.plans import Item
 from domain.subscription import Subscription
 from domain.usage import Action
 from domain.usage_books import Told
+from storage.timeline import Timeline
 from storage.usage_notices import UsageNotices
 from tests.builders import NOW, PERIOD_END
 from tests.storage.ledger import Ledger, a_step, later
@@ -68,6 +69,23 @@ async def test_a_customer_is_warned_at_90_percent_and_told_at_100(
     assert "resets_at" not in limit
     rows = await ledger.rows(MAILS)
     assert {row["subscription"] for row in rows} == {ada.id}
+
+
+async def test_the_timeline_tells_what_use_has_come_to_and_the_mail_behind_it(
+    ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
+) -> None:
+    await shop.use("storage_gb", 92)
+    await notices.write(limit=100)
+
+    crossed, mailed = (await Timeline(ledger.engine).past("default", ada.id))[-2:]
+
+    assert (crossed.kind, crossed.summary) == ("usage_warning", "Storage in GB: 92 of 100 used (92 %)")
+    assert (crossed.cause_kind, crossed.details["feature"], crossed.details["threshold"]) == (
+        "usage",
+        "storage_gb",
+        "90",
+    )
+    assert (mailed.kind, mailed.summary) == ("mail_queued", "Mail usage warning: queued")
 
 
 async def test_of_two_thresholds_crossed_at_once_only_the_higher_is_told(
