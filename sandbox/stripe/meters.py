@@ -1,12 +1,11 @@
 """Billing meters, what was used, and what of it falls into a billing period."""
 
 import re
-from typing import Any
 
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.lists import page
-from sandbox.stripe.params import PAGING, TEXT, WHOLE, Params, Shape, Text
+from sandbox.stripe.params import METADATA, PAGING, TEXT, WHOLE, Params, Shape, Text
 from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
@@ -34,17 +33,8 @@ METER_CREATE = Shape(
 METER_LIST = Shape({**PAGING, "status": Text("active", "inactive")})
 
 
-class _Payload:
-    """Texts of the caller's own, by name."""
-
-    def read(self, value: Any, name: str) -> dict[str, str]:
-        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
-            raise invalid("Invalid object: the payload takes names and texts", param=name)
-        return dict(value)
-
-
 EVENT_CREATE = Shape(
-    {"event_name": TEXT, "payload": _Payload(), "identifier": TEXT, "timestamp": WHOLE},
+    {"event_name": TEXT, "payload": METADATA, "identifier": TEXT, "timestamp": WHOLE},
     required=["event_name", "payload"],
 )
 
