@@ -34,7 +34,7 @@ def create_app(parts: Parts) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with stores.courier.at_work():
+        async with stores.courier.at_work(), stores.publication.at_work():
             yield
 
     app = FastAPI(title="Tenure", version=version("tenure"), redoc_url=None, lifespan=lifespan)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from api.courier import Courier, Deliver
+from api.publishing import Publication
 from domain.messages import ProviderEvents
 from domain.plans import Catalog
 from domain.policy import Policy
@@ -65,11 +66,13 @@ class Stores:
     trials: Trials
     records: Records
     catalogs: Catalogs
+    publication: Publication
     usage: Usage
 
     @classmethod
     def on(cls, parts: Parts) -> Self:
         engine = parts.engine
+        catalogs = Catalogs(engine)
         return cls(
             Customers(engine),
             Subscriptions(engine),
@@ -80,7 +83,8 @@ class Stores:
             Courier(parts.deliver),
             Trials(engine),
             PostgresRecords(engine),
-            Catalogs(engine),
+            catalogs,
+            Publication(catalogs, parts.catalog),
             Usage(engine),
         )
 

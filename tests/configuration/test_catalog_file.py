@@ -74,8 +74,10 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a key like no other": (
         "trial_days: 30",
         "zzz: 30",
-        "18: plans.pro.zzz: unknown key; known: name, description, prices, trial_days, entitlements, overage, "
-        "upgrades_to",
+        (
+            "18: plans.pro.zzz: unknown key; known: name, description, prices, trial_days, entitlements, overage, "
+            "upgrades_to"
+        ),
     ),
     "a misspelt interval": (
         "{month: 49.99}",
