@@ -1,6 +1,7 @@
 """Thresholds that are crossed become mails, each once."""
 
 import asyncio
+from typing import Any
 
 import pytest_asyncio
 
