@@ -23,6 +23,7 @@ TAGS: Final = [
     {"name": "Subscriptions", "description": "Start, read and steer subscriptions."},
     {"name": "Checkout", "description": "Pages on which customers put a card on file, and see their bills."},
     {"name": "Plans", "description": "What is for sale."},
+    {"name": "Usage", "description": "What was used, over time."},
     {"name": "Invoices", "description": "Bills of the payment provider."},
     {"name": "Webhooks", "description": "What the payment provider tells us."},
     {"name": "Operations", "description": "Health and metrics."},

@@ -28,6 +28,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "stale_signature": 400,
     "unauthorized": 401,
     "unknown_customer": 404,
+    "unknown_feature": 404,
     "unknown_plan": 404,
     "unknown_subscription": 404,
     "wrong_account": 400,

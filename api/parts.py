@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from api.courier import Courier, Deliver
+from api.publishing import Publication
 from api.teller import Teller
 from domain.messages import ProviderEvents
 from domain.plans import Catalog
@@ -70,6 +71,7 @@ class Stores:
     trials: Trials
     records: Records
     catalogs: Catalogs
+    publication: Publication
     usage: Usage
     usage_history: UsageHistory
     teller: Teller
@@ -77,6 +79,7 @@ class Stores:
     @classmethod
     def on(cls, parts: Parts) -> Self:
         engine = parts.engine
+        catalogs = Catalogs(engine)
         return cls(
             Customers(engine),
             Subscriptions(engine),
@@ -87,7 +90,8 @@ class Stores:
             Courier(parts.deliver),
             Trials(engine),
             PostgresRecords(engine),
-            Catalogs(engine),
+            catalogs,
+            Publication(catalogs, parts.catalog),
             Usage(engine),
             UsageHistory(engine),
             Teller(Telling(UsageNotices(engine), TemporalPost(parts.client)).tell),
