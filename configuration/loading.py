@@ -19,6 +19,7 @@ from configuration.settings import (
     MigrateSettings,
     Settings,
     StripeSettings,
+    TemporalSettings,
     WebhookSettings,
     WorkerSettings,
 )
@@ -49,6 +50,8 @@ class Process(StrEnum):
     CATALOG = "tenure catalog push"
     POLICY = "tenure policy migrate"
     RECONCILE = "tenure reconcile"
+    USAGE_ROLLUP = "tenure usage rollup"
+    USAGE_STATS = "tenure usage stats"
     IMPORT = "tenure import"
     WEBHOOKS = "tenure webhooks"
     WEBHOOK_LIST = "tenure webhooks list"
@@ -63,6 +66,8 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.CATALOG: StripeSettings,
     Process.POLICY: MigrateSettings,
     Process.RECONCILE: MigrateSettings,
+    Process.USAGE_ROLLUP: TemporalSettings,
+    Process.USAGE_STATS: DatabaseSettings,
     Process.IMPORT: ImportSettings,
     Process.WEBHOOKS: WebhookSettings,
     Process.WEBHOOK_LIST: DatabaseSettings,
@@ -90,7 +95,11 @@ def load_settings(
     process: Literal[Process.MIGRATE, Process.POLICY, Process.RECONCILE], env_file: Path = ...
 ) -> MigrateSettings: ...
 @overload
-def load_settings(process: Literal[Process.KEYS, Process.WEBHOOK_LIST], env_file: Path = ...) -> DatabaseSettings: ...
+def load_settings(
+    process: Literal[Process.KEYS, Process.WEBHOOK_LIST, Process.USAGE_STATS], env_file: Path = ...
+) -> DatabaseSettings: ...
+@overload
+def load_settings(process: Literal[Process.USAGE_ROLLUP], env_file: Path = ...) -> TemporalSettings: ...
 @overload
 def load_settings(process: Literal[Process.WEBHOOKS], env_file: Path = ...) -> WebhookSettings: ...
 @overload
