@@ -17,8 +17,8 @@ from configuration.settings import (
     EverySetting,
     ImportSettings,
     MigrateSettings,
+    PushSettings,
     Settings,
-    StripeSettings,
     WebhookSettings,
     WorkerSettings,
 )
@@ -47,6 +47,7 @@ class Process(StrEnum):
     MIGRATE = "tenure migrate"
     KEYS = "tenure keys"
     CATALOG = "tenure catalog push"
+    CATALOG_DIFF = "tenure catalog diff"
     POLICY = "tenure policy migrate"
     RECONCILE = "tenure reconcile"
     IMPORT = "tenure import"
@@ -60,7 +61,8 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.WORKER: WorkerSettings,
     Process.MIGRATE: MigrateSettings,
     Process.KEYS: DatabaseSettings,
-    Process.CATALOG: StripeSettings,
+    Process.CATALOG: PushSettings,
+    Process.CATALOG_DIFF: DatabaseSettings,
     Process.POLICY: MigrateSettings,
     Process.RECONCILE: MigrateSettings,
     Process.IMPORT: ImportSettings,
@@ -90,11 +92,13 @@ def load_settings(
     process: Literal[Process.MIGRATE, Process.POLICY, Process.RECONCILE], env_file: Path = ...
 ) -> MigrateSettings: ...
 @overload
-def load_settings(process: Literal[Process.KEYS, Process.WEBHOOK_LIST], env_file: Path = ...) -> DatabaseSettings: ...
+def load_settings(
+    process: Literal[Process.KEYS, Process.WEBHOOK_LIST, Process.CATALOG_DIFF], env_file: Path = ...
+) -> DatabaseSettings: ...
 @overload
 def load_settings(process: Literal[Process.WEBHOOKS], env_file: Path = ...) -> WebhookSettings: ...
 @overload
-def load_settings(process: Literal[Process.CATALOG], env_file: Path = ...) -> StripeSettings: ...
+def load_settings(process: Literal[Process.CATALOG], env_file: Path = ...) -> PushSettings: ...
 @overload
 def load_settings(process: Literal[Process.IMPORT], env_file: Path = ...) -> ImportSettings: ...
 @overload
