@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from configuration.catalog_entries import CatalogEntry, PlanEntry
 from configuration.catalog_kinds import FREE
 from configuration.features import Feature
-from configuration.yaml_source import Problem, Tree, did_you_mean
+from configuration.yaml_source import Problem, Tree
 from domain.features import Kind
+from domain.spelling import did_you_mean
 
 PAGES = ("compare", "suggest")
 """What is answered under `/v1/plans/` besides plans."""

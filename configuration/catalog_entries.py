@@ -16,9 +16,9 @@ from configuration.catalog_kinds import FREE, Code, Currency, Declared, Discount
 from configuration.features import ENTITLEMENTS_SCHEMA, Entitlements, Feature, check_entitlements
 from configuration.limit_rules import LimitEntry
 from configuration.validation import Faults, Strict, shown
-from configuration.yaml_source import did_you_mean
 from domain.features import Kind
 from domain.plans import TaxBehavior
+from domain.spelling import did_you_mean
 
 MAX_TRIAL_DAYS = 90
 

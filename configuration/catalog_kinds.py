@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints, ValidationInfo, WithJsonSchema
 
 from configuration.prices import Discount, amount_of
-from configuration.yaml_source import did_you_mean
 from domain.currencies import DECIMALS
+from domain.spelling import did_you_mean
 from domain.usage import MAX_QUANTITY
 
 FREE = "free"

@@ -8,9 +8,10 @@ from pydantic import ConfigDict, Field, ValidationError, WithJsonSchema, model_v
 
 from configuration.catalog_kinds import MAX_NUMBER, UNLIMITED, Code, Name
 from configuration.validation import Faults, Strict, shown
-from configuration.yaml_source import Place, did_you_mean
+from configuration.yaml_source import Place
 from domain import features as domain
 from domain.features import Kind, LimitRule, Value, Window
+from domain.spelling import did_you_mean
 
 DEFAULT_RULE = "default"
 _MULTIPLIER = re.compile(r"x([1-9][0-9]{0,5})")

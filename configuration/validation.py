@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from configuration.yaml_source import Place, Problem, Source, did_you_mean
+from configuration.yaml_source import Place, Problem, Source
+from domain.spelling import did_you_mean
 
 _COMPLAINTS = {
     "missing": "is missing",
