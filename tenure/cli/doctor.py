@@ -67,8 +67,8 @@ async def _catalog(settings: EverySetting) -> str:
         return f"{told}; not published yet, `tenure api` does it when it starts"
     if published != catalog:
         raise Rejected(
-            f"{settings.catalog} differs from what is published as {catalog.name}, and `tenure api` will not start with"
-            f" it: `tenure catalog diff {settings.catalog}` says in what; raise its version, or push it --in-place"
+            f"{settings.catalog} differs from what is published as {catalog.name}, and an API with it is not ready:"
+            f" `tenure catalog diff {settings.catalog}` says in what; raise its version, or push it --in-place"
         )
     return told
 
