@@ -7,7 +7,20 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from api import changes, checkout, commands, health, invoices, pay, plans, portal, subscriptions, webhooks
+from api import (
+    changes,
+    checkout,
+    commands,
+    consuming,
+    entitlements,
+    health,
+    invoices,
+    pay,
+    plans,
+    portal,
+    subscriptions,
+    webhooks,
+)
 from api.docs import add_description
 from api.errors import add_error_handlers
 from api.limits import BodyLimit
@@ -22,6 +35,8 @@ ROUTERS = (
     portal.router,
     invoices.router,
     plans.router,
+    consuming.router,
+    entitlements.router,
     webhooks.router,
     pay.router,
     health.router,
@@ -34,7 +49,7 @@ def create_app(parts: Parts) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with stores.courier.at_work():
+        async with stores.courier.at_work(), stores.publication.at_work(), stores.teller.at_work():
             yield
 
     app = FastAPI(title="Tenure", version=version("tenure"), redoc_url=None, lifespan=lifespan)

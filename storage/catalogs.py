@@ -50,7 +50,7 @@ class Catalogs:
                     return False
                 if not in_place:
                     raise Rejected(
-                        f"{catalog.name} was published with other content: raise the catalog's version, so that running "
+                        f"{catalog.name} was published with other content: raise its version, so that running "
                         "subscriptions keep what they have",
                         code="catalog_differs",
                     )

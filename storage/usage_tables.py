@@ -97,6 +97,7 @@ usage_notices = Table(
     Column("plan", Text, nullable=False),
     Column("catalog", Text, nullable=False),
     Column("resets_at", _MOMENT),
+    Column("is_billed", Boolean, nullable=False, doc="use beyond the limit goes on, and costs"),
     Column("grace_ends_at", _MOMENT),
     _now("at"),
     Column("told_at", _MOMENT, doc="when its mail was written down, or it was found that nobody can be written to"),

@@ -149,6 +149,7 @@ def _tell() -> None:
         _text("plan"),
         _text("catalog"),
         _moment("resets_at"),
+        sa.Column("is_billed", sa.Boolean(), nullable=False),
         _moment("grace_ends_at"),
         _moment("at", null=False, now=True),
         _moment("told_at"),

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from configuration.catalog_file import check_catalog, load_catalog
+from configuration.catalog_file import load_catalog
+from configuration.catalog_summary import check_catalog
 from configuration.yaml_source import ConfigurationError
 from domain.money import Money
 from domain.plans import Interval, TaxBehavior
@@ -74,8 +75,10 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a key like no other": (
         "trial_days: 30",
         "zzz: 30",
-        "18: plans.pro.zzz: unknown key; known: name, description, prices, trial_days, entitlements, overage, "
-        "upgrades_to",
+        (
+            "18: plans.pro.zzz: unknown key; known: name, description, prices, trial_days, entitlements, overage, "
+            "upgrades_to"
+        ),
     ),
     "a misspelt interval": (
         "{month: 49.99}",
@@ -326,4 +329,9 @@ def test_a_catalog_is_read_to_people_in_words(written: Written) -> None:
         "    Seats: unlimited; Export; Quality: premium; Models: small, large",
         "Add-ons, each unit",
         "  extra_seats: Seat, 5.00 USD a month or 50.00 USD a year, adds 1 to Seats",
+        "Features",
+        "  seats: Seats, a number, not counted here",
+        "  export: Export, yes or no",
+        "  quality: Quality, a level, from the least to the most draft, standard, premium",
+        "  models: Models, some of small, large",
     ]

@@ -17,8 +17,8 @@ from domain.policy import Access
 from domain.subscription import Subscription
 from storage.codec import state_from_json
 from storage.records import mail_id
-from storage.subscriptions import SubscriptionRow, Subscriptions
 from storage.schema import METADATA
+from storage.subscriptions import SubscriptionRow, Subscriptions
 from tests.builders import NOW, PERIOD_END, TRIAL_END, a_trial
 from tests.storage.ledger import TABLES, Ledger, a_mail, a_step, an_invoice, later
 from tests.storage.values import any_value
