@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from api.parts import HasParts
+from api.parts import HasParts, HasStores
 from domain.errors import GatewayUnavailable
 from storage.pinging import check
 
@@ -29,7 +29,7 @@ class Readiness(BaseModel):
     """Whether requests can be served; what is missing says why."""
 
     status: str = Field(examples=["ready", "not ready"])
-    checks: dict[str, str] = Field(examples=[{"database": "ok", "temporal": "ok"}])
+    checks: dict[str, str] = Field(examples=[{"database": "ok", "temporal": "ok", "catalog": "ok"}])
 
 
 @router.get("/healthz", operation_id="health", summary="Whether the process lives")
@@ -40,14 +40,14 @@ async def health() -> Health:
 @router.get(
     "/readyz",
     operation_id="readiness",
-    summary="Whether the database and Temporal answer",
+    summary="Whether the database and Temporal answer, and the catalog is published",
     responses={503: {"model": Readiness}},
 )
-async def readiness(parts: HasParts, response: Response) -> Readiness:
+async def readiness(parts: HasParts, stores: HasStores, response: Response) -> Readiness:
     database, temporal = await asyncio.gather(
         _checked(_ask_database(parts.engine)), _checked(_ask_temporal(parts.client))
     )
-    checks = {"database": database, "temporal": temporal}
+    checks = {"database": database, "temporal": temporal, "catalog": stores.publication.why_not or "ok"}
     is_ready = all(found == "ok" for found in checks.values())
     response.status_code = 200 if is_ready else 503
     return Readiness(status="ready" if is_ready else "not ready", checks=checks)

@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from api.courier import Courier, Deliver
+from api.publishing import Publication
+from api.teller import Teller
 from domain.messages import ProviderEvents
 from domain.plans import Catalog
 from domain.policy import Policy
@@ -23,6 +25,10 @@ from storage.subscriptions import Subscriptions
 from storage.timeline import Timeline
 from storage.trials import Trials
 from storage.usage import Ground, Usage
+from storage.usage_history import UsageHistory
+from storage.usage_notices import UsageNotices
+from workflows.post import TemporalPost
+from workflows.telling import Telling
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,15 @@ class Stores:
     trials: Trials
     records: Records
     catalogs: Catalogs
+    publication: Publication
     usage: Usage
+    usage_history: UsageHistory
+    teller: Teller
 
     @classmethod
     def on(cls, parts: Parts) -> Self:
         engine = parts.engine
+        catalogs = Catalogs(engine)
         return cls(
             Customers(engine),
             Subscriptions(engine),
@@ -80,8 +90,11 @@ class Stores:
             Courier(parts.deliver),
             Trials(engine),
             PostgresRecords(engine),
-            Catalogs(engine),
+            catalogs,
+            Publication(catalogs, parts.catalog),
             Usage(engine),
+            UsageHistory(engine),
+            Teller(Telling(UsageNotices(engine), TemporalPost(parts.client)).tell),
         )
 
 

@@ -10,6 +10,7 @@ from temporalio.worker import Replayer
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
 from tests.harness.lives import CATALOG, POLICY, Life
+from tests.harness.typed import Forker
 from worker.build import WORKFLOWS, workflow_runner
 
 REPLAYED = 120
@@ -39,6 +40,13 @@ async def _every_life_replays(stack: Stack) -> None:
 async def product(stack: Stack) -> AsyncIterator[Product]:
     async with Product(stack.addresses) as product:
         yield product
+
+
+@pytest.fixture(scope="session")
+async def forker() -> AsyncIterator[Forker]:
+    """What starts `tenure` commands for whoever types them."""
+    async with Forker.at_work() as forker:
+        yield forker
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
--- The period of a window in which a moment lies, by UTC. A billing period is reckoned on, or back, from one that is known:
--- a renewal may not be decided yet, and use may be told late.
+-- The period of a window in which a moment lies, by UTC. A billing period is reckoned on, or back, from one that is
+-- known: a renewal may not be decided yet, and use may be told late.
 CREATE FUNCTION tenure_period(
     p_per text, p_at timestamptz, p_start timestamptz, p_end timestamptz, p_every text,
     OUT starts timestamptz, OUT ends timestamptz

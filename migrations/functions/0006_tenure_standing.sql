@@ -3,7 +3,7 @@ CREATE FUNCTION tenure_standing(
     p_tenant text, p_customer text, p_catalog text, p_free_plan text, p_limited text, p_suspended text,
     OUT moment timestamptz, OUT customer_id uuid, OUT subscription uuid, OUT status text, OUT access text,
     OUT own_plan text, OUT own_catalog text, OUT basis text, OUT plan text, OUT catalog text, OUT revision bigint,
-    OUT add_ons jsonb, OUT quantity int, OUT billed_since timestamptz,
+    OUT add_ons jsonb, OUT quantity int, OUT is_billed boolean, OUT billed_since timestamptz,
     OUT billed_every text, OUT period_start timestamptz, OUT period_end timestamptz,
     OUT counted_by_plan text, OUT counted_by_catalog text
 ) LANGUAGE plpgsql STABLE AS $$
@@ -16,11 +16,12 @@ BEGIN
     moment := clock_timestamp();
     add_ons := '{}';
     quantity := 1;
+    is_billed := false;
     SELECT c.id INTO customer_id FROM customers c WHERE c.tenant = p_tenant AND c.external_id = p_customer;
     IF customer_id IS NOT NULL THEN
         -- The live one, of which there is at most one, or else the last there was.
-        SELECT u.id, u.status, u.access, u.plan, u.catalog, u.add_ons, u.quantity, u.amount, u.interval, u.agreement_ref,
-               u.created_at, u.trial_ends_at, u.period_start, u.period_end
+        SELECT u.id, u.status, u.access, u.plan, u.catalog, u.add_ons, u.quantity, u.amount, u.interval,
+               u.agreement_ref, u.created_at, u.trial_ends_at, u.period_start, u.period_end
             INTO s FROM subscriptions u
             WHERE u.customer = customer_id ORDER BY u.status = 'canceled', u.created_at DESC LIMIT 1;
         IF FOUND THEN
@@ -45,9 +46,8 @@ BEGIN
         catalog := own_catalog;
         add_ons := own_add_ons;
         quantity := own_quantity;
-        IF is_paid AND s.agreement_ref <> '' AND status IN ('active', 'past_due') THEN
-            billed_since := coalesce(s.trial_ends_at, s.created_at);
-        END IF;
+        is_billed := is_paid AND s.agreement_ref <> '' AND status IN ('active', 'past_due');
+        billed_since := coalesce(s.trial_ends_at, s.created_at);
     ELSIF basis = 'free_plan' AND p_free_plan <> '' THEN
         plan := p_free_plan;
         catalog := p_catalog;

@@ -6,7 +6,7 @@ CREATE FUNCTION tenure_use(
 ) RETURNS TABLE (
     outcome text, moment timestamptz, customer_id uuid, subscription uuid, status text, access text, own_plan text,
     basis text, plan text, catalog text, revision bigint, add_ons jsonb, quantity int, period_start timestamptz,
-    period_end timestamptz, noticed boolean,
+    period_end timestamptz, is_billed boolean, billed_every text, noticed boolean,
     feature text, included bigint, ceiling bigint, before bigint, used bigint, starts timestamptz, ends timestamptz,
     over_since timestamptz
 ) LANGUAGE plpgsql AS $$
@@ -18,7 +18,7 @@ DECLARE
     counter record;
     v_known text;
     v_verdict text;
-    v_is_billed boolean;
+    v_bills boolean;
     v_is_there boolean;
     v_starts timestamptz;
     v_ends timestamptz;
@@ -36,6 +36,7 @@ DECLARE
     a_ends timestamptz[] := '{}';
     a_over timestamptz[] := '{}';
     a_share int[] := '{}';
+    a_bills boolean[] := '{}';
     a_tells boolean[] := '{}';
     a_grace interval[] := '{}';
     a_is_new boolean[] := '{}';
@@ -55,6 +56,8 @@ BEGIN
     quantity := who.quantity;
     period_start := who.period_start;
     period_end := who.period_end;
+    is_billed := who.is_billed;
+    billed_every := who.billed_every;
     noticed := false;
 
     v_known := tenure_known_use(p_tenant, p_key, p_customer, p_meter, p_action, p_quantity, p_at);
@@ -66,11 +69,11 @@ BEGIN
         WHEN p_action = 'consume' AND basis = 'no_new_use' THEN 'no_new_use'
         ELSE 'counted'
     END;
-    v_is_billed := who.billed_since IS NOT NULL AND (p_at IS NULL OR p_at >= who.billed_since);
+    v_bills := who.is_billed AND (p_at IS NULL OR p_at >= who.billed_since);
 
     -- One counter after the other by their names: whoever waits for one holds none that comes later.
     FOR l IN
-        SELECT p.feature, p.per, p.mails, p.hard, p.grace_days, p.has_overage AND v_is_billed AS is_billed,
+        SELECT p.feature, p.per, p.mails, p.hard, p.grace_days, p.has_overage AND v_bills AS bills,
             p.overage_at_most,
             CASE WHEN p.included IS NOT NULL THEN least(
                 p.included::numeric * CASE WHEN p.per_unit THEN quantity ELSE 1 END + coalesce((
@@ -83,6 +86,7 @@ BEGIN
         n := n + 1;
         a_feature[n] := l.feature;
         a_included[n] := l.has;
+        a_bills[n] := l.bills;
         IF l.per <> 'billing_period' OR period_start IS NULL THEN
             SELECT p.starts, p.ends INTO v_starts, v_ends
                 FROM tenure_period(l.per, coalesce(p_at, moment), NULL, NULL, NULL) p;
@@ -107,23 +111,23 @@ BEGIN
         LOOP
             IF outcome = 'counted' THEN
                 SELECT u.used, u.over_since, u.noticed, u.noticed_of INTO counter FROM usage u
-                    WHERE u.tenant = p_tenant AND u.customer = p_customer AND u.period_start = v_starts
-                        AND u.feature = l.feature
+                    WHERE u.tenant = p_tenant AND u.customer = p_customer AND u.feature = l.feature
+                        AND u.period_start = v_starts
                     FOR UPDATE;
             ELSE
                 SELECT u.used, u.over_since, u.noticed, u.noticed_of INTO counter FROM usage u
-                    WHERE u.tenant = p_tenant AND u.customer = p_customer AND u.period_start = v_starts
-                        AND u.feature = l.feature;
+                    WHERE u.tenant = p_tenant AND u.customer = p_customer AND u.feature = l.feature
+                        AND u.period_start = v_starts;
             END IF;
             a_is_new[n] := false;
             v_is_there := FOUND;
             a_before[n] := coalesce(counter.used, 0);
             a_over[n] := CASE WHEN counter.used >= l.has THEN counter.over_since END;
-            a_grace[n] := CASE WHEN NOT l.is_billed AND l.hard IS NOT NULL AND l.grace_days > 0
+            a_grace[n] := CASE WHEN NOT l.bills AND l.hard IS NOT NULL AND l.grace_days > 0
                 THEN l.grace_days * interval '1 day' END;
             a_ceiling[n] := CASE
-                WHEN l.has IS NULL OR CASE WHEN l.is_billed THEN l.overage_at_most ELSE l.hard END IS NULL THEN NULL
-                WHEN l.is_billed THEN least(l.has + l.overage_at_most::numeric, most)
+                WHEN l.has IS NULL OR CASE WHEN l.bills THEN l.overage_at_most ELSE l.hard END IS NULL THEN NULL
+                WHEN l.bills THEN least(l.has + l.overage_at_most::numeric, most)
                 WHEN a_over[n] + a_grace[n] <= moment THEN l.has
                 ELSE least(div(l.has * l.hard::numeric, 100), most)
             END;
@@ -135,7 +139,7 @@ BEGIN
             END;
             v_verdict := CASE
                 WHEN p_action IN ('release', 'set') AND l.per <> 'gauge' THEN 'not_a_gauge'
-                WHEN p_action = 'consume' AND l.has = 0 AND NOT l.is_billed THEN 'not_in_plan'
+                WHEN p_action = 'consume' AND l.has = 0 AND NOT l.bills THEN 'not_in_plan'
                 WHEN p_action = 'consume' AND a_used[n] > a_ceiling[n] THEN 'limit_reached'
                 WHEN a_used[n] < 0 THEN 'too_much'
                 ELSE 'counted'
@@ -150,7 +154,7 @@ BEGIN
             outcome := v_verdict;
         END IF;
 
-        IF l.is_billed AND p_action IN ('consume', 'record') THEN
+        IF l.bills AND p_action IN ('consume', 'record') THEN
             v_beyond := greatest(a_used[n] - l.has, 0) - greatest(a_before[n] - l.has, 0);
             IF v_beyond > v_overage THEN
                 v_overage := v_beyond;
@@ -191,15 +195,15 @@ BEGIN
             a_over[i] := CASE WHEN a_used[i] >= a_included[i] THEN coalesce(a_over[i], moment) END;
             UPDATE usage u SET used = a_used[i], over_since = a_over[i], period_end = a_ends[i], updated_at = moment,
                     noticed = a_share[i], noticed_of = a_included[i]
-                WHERE u.tenant = p_tenant AND u.customer = p_customer AND u.period_start = a_starts[i]
-                    AND u.feature = a_feature[i];
+                WHERE u.tenant = p_tenant AND u.customer = p_customer AND u.feature = a_feature[i]
+                    AND u.period_start = a_starts[i];
             IF a_tells[i] THEN
                 INSERT INTO usage_notices (tenant, customer, feature, period_start, threshold, included, used, plan,
-                                           catalog, resets_at, grace_ends_at, at)
+                                           catalog, resets_at, is_billed, grace_ends_at, at)
                     VALUES (p_tenant, p_customer, a_feature[i],
                             CASE WHEN a_ends[i] IS NULL THEN date_trunc('month', moment, 'UTC') ELSE a_starts[i] END,
                             a_share[i], a_included[i], a_used[i], who.counted_by_plan, who.counted_by_catalog,
-                            a_ends[i], a_over[i] + a_grace[i], moment)
+                            a_ends[i], a_bills[i], a_over[i] + a_grace[i], moment)
                     ON CONFLICT DO NOTHING;
                 noticed := noticed OR FOUND;
             END IF;
@@ -207,8 +211,8 @@ BEGIN
             a_used[i] := a_before[i];
             IF a_is_new[i] THEN
                 DELETE FROM usage u
-                    WHERE u.tenant = p_tenant AND u.customer = p_customer AND u.period_start = a_starts[i]
-                        AND u.feature = a_feature[i];
+                    WHERE u.tenant = p_tenant AND u.customer = p_customer AND u.feature = a_feature[i]
+                        AND u.period_start = a_starts[i];
             END IF;
         END IF;
     END LOOP;

@@ -66,7 +66,7 @@ def _know_catalogs() -> None:
         "catalog_versions",
         _text("name"),
         _number("revision", "1"),
-        _json("content"),
+        sa.Column("content", postgresql.JSON(), nullable=False),
         _moment("published_at", null=False, now=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_catalog_versions")),
     )
@@ -105,8 +105,7 @@ def _count() -> None:
         sa.Column("noticed", sa.Integer(), nullable=False, server_default="0"),
         _number("noticed_of", null=True),
         _moment("updated_at", null=False, now=True),
-        # What goes on now is found by where its periods start, however much lies behind.
-        sa.PrimaryKeyConstraint("tenant", "customer", "period_start", "feature", name=op.f("pk_usage")),
+        sa.PrimaryKeyConstraint("tenant", "customer", "feature", "period_start", name=op.f("pk_usage")),
         sa.CheckConstraint("used >= 0", name=op.f("ck_usage_used")),
     )
     # Room for the next version of a row on its own page: no index is touched when it is counted on.
@@ -155,6 +154,7 @@ def _tell() -> None:
         _text("plan"),
         _text("catalog"),
         _moment("resets_at"),
+        sa.Column("is_billed", sa.Boolean(), nullable=False),
         _moment("grace_ends_at"),
         _moment("at", null=False, now=True),
         _moment("told_at"),

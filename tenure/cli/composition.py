@@ -1,8 +1,9 @@
 """What production processes are put together from, as their settings say."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
@@ -10,6 +11,7 @@ from api.parts import Parts as ApiParts
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
 from configuration.settings import ApiSettings, WorkerSettings
+from domain.errors import GatewayUnavailable
 from domain.links import pay_url
 from gateways.mail_delivery import MailDelivery
 from gateways.mail_rendering import Brand, MailRenderer
@@ -38,7 +40,10 @@ async def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) 
         Rejected: code `catalog_differs`; the catalog was published with other content.
     """
     catalog = load_catalog(settings.catalog)
-    await Catalogs(engine).publish(catalog)
+    # Whoever brings a catalog that is not the one they published is told at once. A database that is not there, or not
+    # migrated, may come later: the API publishes when it does.
+    with suppress(GatewayUnavailable, DBAPIError):
+        await Catalogs(engine).publish(catalog)
     async with stripe_payments(settings) as payments:
         yield ApiParts(
             client=client,

@@ -30,7 +30,7 @@ async def test_the_stack_is_alive_and_ready(stranger: Caller) -> None:
     assert (await stranger.get("/healthz")).json() == {"status": "ok"}
     ready = await stranger.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json() == {"status": "ready", "checks": {"database": "ok", "temporal": "ok"}}
+    assert ready.json() == {"status": "ready", "checks": {"database": "ok", "temporal": "ok", "catalog": "ok"}}
 
 
 async def test_requests_are_measured_by_route_and_never_by_path(stranger: Caller, admin: Caller, name: str) -> None:

@@ -14,9 +14,9 @@ from domain.lifecycle import Status
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Plan
 from domain.subscription import Subscription
-from domain.usage import Action, Counted, Use
+from domain.usage import Action, Counted, Tally, Use
 from storage.catalogs import Catalogs
-from storage.usage import Ground, Tally, Usage
+from storage.usage import Ground, Usage
 from tests.builders import in_status
 from tests.storage.ledger import Ledger, a_step, later
 

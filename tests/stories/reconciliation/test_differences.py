@@ -16,9 +16,9 @@ from sandbox.stack import Stack
 from storage.tables import subscriptions
 from tenure.cli.reconcile import run_now
 from tests.harness.lives import A_MOMENT, Life
+from tests.harness.typed import Forker, Terminal
 from tests.stories.reconciliation.conftest import Reconciler
 from tests.stories.reconciliation.parts import a_stranger, agreements, bill
-from tests.tenure.conftest import Terminal
 
 Begin = Callable[..., Awaitable[Life]]
 PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
@@ -216,13 +216,13 @@ async def test_a_mail_that_nobody_sends_is_sent_once(begin: Begin, reconcile: Re
 
 
 async def test_the_command_lists_heals_and_ends_with_the_status_that_an_operator_needs(
-    begin: Begin, stack: Stack, tmp_path: Path
+    begin: Begin, stack: Stack, tmp_path: Path, forker: Forker
 ) -> None:
     life = await begin(**PAID_START)
     await life.product.faults(webhooks={"drop": True})
     await life.live_until("renew")
     await life.live(timedelta(hours=2))
-    terminal = Terminal(tmp_path)
+    terminal = Terminal(tmp_path, forker)
     terminal.settings = {
         "TENURE_DATABASE_URL": stack.addresses.database_url,
         "TENURE_TEMPORAL_ADDRESS": stack.addresses.temporal_address,

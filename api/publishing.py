@@ -1,0 +1,49 @@
+"""Makes the API's catalog known in the database, so that its plans entitle; begun at start, and once for good."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from domain.errors import Rejected
+from domain.plans import Catalog
+from storage.catalogs import Catalogs
+
+AGAIN_AFTER = 2.0
+"""Seconds; the database may come later than we."""
+
+log = structlog.get_logger("tenure.catalog")
+
+
+class Publication:
+    """One in each API process; `why_not` is empty when the catalog is known."""
+
+    def __init__(self, catalogs: Catalogs, catalog: Catalog) -> None:
+        self._catalogs, self._catalog = catalogs, catalog
+        self.why_not = "the catalog is not published yet"
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Publish while the block runs, until that is done."""
+        working = asyncio.create_task(self._work())
+        try:
+            yield
+        finally:
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+
+    async def _work(self) -> None:
+        while self.why_not:
+            try:
+                await self._catalogs.publish(self._catalog)
+            except Rejected as error:
+                log.error("catalog refused", why=error.message)  # noqa: TRY400 - it is told in full
+                self.why_not = error.message
+                return
+            except Exception as error:  # noqa: BLE001 - no database, or one that is not migrated: whatever it is may pass
+                log.warning("catalog waits to be published", why=type(error).__name__)
+                await asyncio.sleep(AGAIN_AFTER)
+            else:
+                self.why_not = ""

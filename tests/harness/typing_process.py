@@ -1,0 +1,71 @@
+"""Runs `tenure` commands as processes of their own without importing everything anew for each: by forking.
+
+A program beside the tests: it has imported the command line once, reads requests from its standard input, one JSON
+object a line, and answers on its standard output with `[number, status]` as each command ends.
+"""
+
+import json
+import os
+import selectors
+import sys
+from typing import Any, NoReturn
+
+LOOK_EVERY = 0.01
+
+
+def main() -> None:
+    from tenure.cli import build_app  # noqa: PLC0415 - the program's own start
+
+    build_app()  # imports every command
+    _answer("ready")
+    running: dict[int, int] = {}
+    asked = selectors.DefaultSelector()
+    asked.register(sys.stdin, selectors.EVENT_READ)
+    pending, is_open = b"", True
+    while is_open or running:
+        if is_open and asked.select(LOOK_EVERY if running else None):
+            read = os.read(sys.stdin.fileno(), 65536)
+            is_open = bool(read)
+            *lines, pending = (pending + read).split(b"\n")
+            for line in lines:
+                request = json.loads(line)
+                running[_begin(request)] = request["number"]
+        _tell_the_ended(running)
+
+
+def _begin(request: dict[str, Any]) -> int:
+    pid = os.fork()
+    return pid or _be(request)
+
+
+def _be(request: dict[str, Any]) -> NoReturn:
+    """Become the command, as a shell would have started it."""
+    from tenure import cli  # noqa: PLC0415 - as above
+
+    os.setsid()
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    for number, name in ((0, os.devnull), (1, request["out"]), (2, request["err"])):
+        opened = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.argv = ["tenure", *request["words"]]
+    cli.main()
+
+
+def _tell_the_ended(running: dict[int, int]) -> None:
+    while running:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        _answer([running.pop(pid), os.waitstatus_to_exitcode(status)])
+
+
+def _answer(what: object) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
