@@ -23,8 +23,8 @@ from configuration.settings import (
     WebhookSettings,
     WorkerSettings,
 )
-from configuration.yaml_source import nearest
 from domain.errors import TenureError
+from domain.spelling import nearest
 
 ENV_FILE = Path(".env")
 

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.entitlements import Basis, Standing
 from domain.names import DEFAULT_TENANT
-from domain.usage import Counted, Counter, Outcome, Use
+from domain.plans import Interval
+from domain.usage import Counted, Counter, Outcome, Tally, Use
 from storage.engine import single, statement
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,18 +39,6 @@ class Ground:
     """What limited access entitles to."""
     suspended: Basis = Basis.NOTHING
     """What a suspended or paused subscription entitles to."""
-
-
-@dataclass(frozen=True)
-class Tally:
-    """How much of a feature was used in a period that goes on."""
-
-    feature: str
-    used: int
-    starts: datetime
-    """Of a gauge the epoch."""
-    ends: datetime | None
-    over_since: datetime | None
 
 
 class Usage:
@@ -125,6 +114,8 @@ def _standing(row: Row[Any]) -> Standing:
         quantity=row.quantity,
         period_start=row.period_start,
         period_end=row.period_end,
+        is_billed=row.is_billed,
+        billed_every=None if row.billed_every is None else Interval(row.billed_every),
     )
 
 

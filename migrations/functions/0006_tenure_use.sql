@@ -6,7 +6,7 @@ CREATE FUNCTION tenure_use(
 ) RETURNS TABLE (
     outcome text, moment timestamptz, customer_id uuid, subscription uuid, status text, access text, own_plan text,
     basis text, plan text, catalog text, revision bigint, add_ons jsonb, quantity int, period_start timestamptz,
-    period_end timestamptz, noticed boolean,
+    period_end timestamptz, is_billed boolean, billed_every text, noticed boolean,
     feature text, included bigint, ceiling bigint, before bigint, used bigint, starts timestamptz, ends timestamptz,
     over_since timestamptz
 ) LANGUAGE plpgsql AS $$
@@ -53,6 +53,8 @@ BEGIN
     quantity := who.quantity;
     period_start := who.period_start;
     period_end := who.period_end;
+    is_billed := who.is_billed;
+    billed_every := who.billed_every;
     noticed := false;
     outcome := 'counted';
     v_at := coalesce(p_at, moment);

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from configuration.catalog_file import check_catalog, load_catalog
+from configuration.catalog_file import load_catalog
+from configuration.catalog_summary import check_catalog
 from configuration.loading import Process, load_settings
 from configuration.policy_summary import check_policy
 from domain.plans import Catalog
