@@ -12,6 +12,7 @@ from api import (
     checkout,
     commands,
     consuming,
+    customers,
     entitlements,
     health,
     invoices,
@@ -19,6 +20,7 @@ from api import (
     plans,
     portal,
     subscriptions,
+    suggesting,
     usage_history,
     webhooks,
 )
@@ -35,6 +37,7 @@ ROUTERS = (
     checkout.router,
     portal.router,
     invoices.router,
+    suggesting.router,
     plans.router,
     consuming.router,
     entitlements.router,
@@ -42,6 +45,7 @@ ROUTERS = (
     webhooks.router,
     pay.router,
     health.router,
+    customers.router,  # the last of its prefix: an external id may hold anything
 )
 
 

@@ -21,6 +21,7 @@ Runs the life of every subscription: sign-up, trial, conversion, renewals, recov
 
 TAGS: Final = [
     {"name": "Subscriptions", "description": "Start, read and steer subscriptions."},
+    {"name": "Customers", "description": "Who has signed up."},
     {"name": "Entitlements", "description": "May this customer do this? What a product asks all the time."},
     {"name": "Checkout", "description": "Pages on which customers put a card on file, and see their bills."},
     {"name": "Plans", "description": "What is for sale."},

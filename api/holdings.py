@@ -36,13 +36,15 @@ class Holdings:
         """
         if standing.plan is not None and standing.revision is None:
             raise GatewayUnavailable(self.stores.publication.why_not, code="catalog_unpublished")
-        return Holding(standing, await self._catalog(standing), self.parts.catalog, tallies)
+        own = await self.catalog_named(standing.catalog, revision=standing.revision)
+        return Holding(standing, own, self.parts.catalog, tallies)
 
-    async def _catalog(self, standing: Standing) -> Catalog:
+    async def catalog_named(self, name: str | None, *, revision: int | None = None) -> Catalog:
+        """The catalog of this name, today's if none was published."""
         today = self.parts.catalog
-        if standing.catalog is None or standing.catalog == today.name:
+        if not name or name == today.name:
             return today
-        return await self.stores.catalogs.get(standing.catalog, revision=standing.revision) or today
+        return await self.stores.catalogs.get(name, revision=revision) or today
 
 
 async def _holdings(parts: HasParts, stores: HasStores) -> Holdings:
