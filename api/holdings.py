@@ -33,8 +33,9 @@ class Holdings:
         return Holding(standing, await self._catalog(standing), self.parts.catalog, tallies)
 
     async def _catalog(self, standing: Standing) -> Catalog:
+        # Today's, too, as it is published: it may have been changed in place since this process started.
         today = self.parts.catalog
-        if standing.catalog is None or standing.catalog == today.name:
+        if standing.catalog is None or standing.revision is None:
             return today
         return await self.stores.catalogs.get(standing.catalog, revision=standing.revision) or today
 
