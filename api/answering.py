@@ -41,7 +41,7 @@ class Question:
     @property
     def plans(self) -> tuple[Plan, ...]:
         """Those of today that have it."""
-        return plans_with(self.holding.today, self.feature.code, self.value)
+        return plans_with(self.holding.today, Wanted(self.feature, value=self.value))
 
     def entitlement(self) -> EntitlementView:
         """What the customer has of it, and whether what was asked for may be used now."""

@@ -12,6 +12,7 @@ from api import (
     checkout,
     commands,
     consuming,
+    customers,
     entitlements,
     health,
     invoices,
@@ -19,6 +20,8 @@ from api import (
     plans,
     portal,
     subscriptions,
+    suggesting,
+    usage_history,
     webhooks,
 )
 from api.docs import add_description
@@ -34,12 +37,15 @@ ROUTERS = (
     checkout.router,
     portal.router,
     invoices.router,
+    suggesting.router,
     plans.router,
     consuming.router,
     entitlements.router,
+    usage_history.router,
     webhooks.router,
     pay.router,
     health.router,
+    customers.router,  # the last of its prefix: an external id may hold anything
 )
 
 

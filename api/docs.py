@@ -21,9 +21,11 @@ Runs the life of every subscription: sign-up, trial, conversion, renewals, recov
 
 TAGS: Final = [
     {"name": "Subscriptions", "description": "Start, read and steer subscriptions."},
+    {"name": "Customers", "description": "Who has signed up."},
     {"name": "Entitlements", "description": "May this customer do this? What a product asks all the time."},
     {"name": "Checkout", "description": "Pages on which customers put a card on file, and see their bills."},
     {"name": "Plans", "description": "What is for sale."},
+    {"name": "Usage", "description": "What was used, over time."},
     {"name": "Invoices", "description": "Bills of the payment provider."},
     {"name": "Webhooks", "description": "What the payment provider tells us."},
     {"name": "Operations", "description": "Health and metrics."},

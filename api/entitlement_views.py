@@ -63,6 +63,7 @@ class SuggestionView(BaseModel):
     plan: str | None = Field(description="null: it is an add-on", examples=["pro"])
     add_on: str | None = Field(default=None, description="null: it is a plan")
     units: int | None = Field(default=None, description="so many more of the add-on")
+    add_ons: dict[str, int] = Field(default_factory=dict, description="units that it takes besides the plan")
     name: str = Field(examples=["Pro"])
     interval: Interval
     amount: int = Field(description="minor units: what a period costs then, or what these units cost", examples=[7900])
@@ -82,6 +83,7 @@ class SuggestionView(BaseModel):
             plan=None if is_add_on else it.code,
             add_on=it.code if is_add_on else None,
             units=it.units or None,
+            add_ons=dict(it.with_add_ons),
             name=it.name,
             interval=it.interval,
             amount=it.price.amount,

@@ -157,7 +157,8 @@ def _of_ours(error: TenureError) -> Response:
     if status >= 500:
         log.warning("outside unavailable", code=error.code, error=error.message)
     field = getattr(error, "field", None)
-    errors = [FieldProblem(field=field, detail=error.message)] if field else []
+    by_part = {field: error.message} if field else error.by_part
+    errors = [FieldProblem(field=part, detail=detail) for part, detail in by_part.items()]
     wait = error.retry_after if isinstance(error, GatewayBusy | LimitReached) else 0.0
     # Who has to pay first need not come again by then.
     headers = {"Retry-After": str(ceil(wait))} if wait and status != 402 else None

@@ -8,7 +8,7 @@ from fastapi import Depends
 from api.entitlement_views import names_known
 from api.parts import HasParts, HasStores, Parts, Stores
 from domain.entitlements import Standing
-from domain.errors import Malformed, Rejected
+from domain.errors import GatewayUnavailable, Malformed, Rejected
 from domain.features import Feature, Kind, features_of
 from domain.holding import Holding
 from domain.plans import Catalog
@@ -29,15 +29,23 @@ class Holdings:
         return await self.at(standing, tallies)
 
     async def at(self, standing: Standing, tallies: tuple[Tally, ...] = ()) -> Holding:
-        """What is held where a customer stands."""
-        return Holding(standing, await self._catalog(standing), self.parts.catalog, tallies)
+        """What is held where a customer stands.
 
-    async def _catalog(self, standing: Standing) -> Catalog:
-        # Today's, too, as it is published: it may have been changed in place since this process started.
+        Raises:
+            GatewayUnavailable: no catalog is published yet, so that nothing is known of any plan.
+        """
+        if standing.plan is not None and standing.revision is None:
+            raise GatewayUnavailable(self.stores.publication.why_not, code="catalog_unpublished")
+        own = await self.catalog_named(standing.catalog, revision=standing.revision)
+        return Holding(standing, own, self.parts.catalog, tallies)
+
+    async def catalog_named(self, name: str | None, *, revision: int | None = None) -> Catalog:
+        """The catalog of this name, today's if none was published."""
         today = self.parts.catalog
-        if standing.catalog is None or standing.revision is None:
+        if not name:
             return today
-        return await self.stores.catalogs.get(standing.catalog, revision=standing.revision) or today
+        # Today's, too, as it is published: it may have been changed in place since this process started.
+        return await self.stores.catalogs.get(name, revision=revision) or today
 
 
 async def _holdings(parts: HasParts, stores: HasStores) -> Holdings:

@@ -19,6 +19,7 @@ from configuration.settings import (
     MigrateSettings,
     PushSettings,
     Settings,
+    TemporalSettings,
     WebhookSettings,
     WorkerSettings,
 )
@@ -50,6 +51,8 @@ class Process(StrEnum):
     CATALOG_DIFF = "tenure catalog diff"
     POLICY = "tenure policy migrate"
     RECONCILE = "tenure reconcile"
+    USAGE_ROLLUP = "tenure usage rollup"
+    USAGE_STATS = "tenure usage stats"
     IMPORT = "tenure import"
     WEBHOOKS = "tenure webhooks"
     WEBHOOK_LIST = "tenure webhooks list"
@@ -65,6 +68,8 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.CATALOG_DIFF: DatabaseSettings,
     Process.POLICY: MigrateSettings,
     Process.RECONCILE: MigrateSettings,
+    Process.USAGE_ROLLUP: TemporalSettings,
+    Process.USAGE_STATS: DatabaseSettings,
     Process.IMPORT: ImportSettings,
     Process.WEBHOOKS: WebhookSettings,
     Process.WEBHOOK_LIST: DatabaseSettings,
@@ -93,8 +98,11 @@ def load_settings(
 ) -> MigrateSettings: ...
 @overload
 def load_settings(
-    process: Literal[Process.KEYS, Process.WEBHOOK_LIST, Process.CATALOG_DIFF], env_file: Path = ...
+    process: Literal[Process.KEYS, Process.WEBHOOK_LIST, Process.CATALOG_DIFF, Process.USAGE_STATS],
+    env_file: Path = ...,
 ) -> DatabaseSettings: ...
+@overload
+def load_settings(process: Literal[Process.USAGE_ROLLUP], env_file: Path = ...) -> TemporalSettings: ...
 @overload
 def load_settings(process: Literal[Process.WEBHOOKS], env_file: Path = ...) -> WebhookSettings: ...
 @overload

@@ -77,13 +77,13 @@ class Granted:
         return bool(self.value)
 
     def allows(self, wanted: int | str | None = None) -> bool:
-        """Whether it reaches for *wanted*: so many of a number, at least this level, this one of a set."""
+        """Whether it reaches for *wanted*: so many, so many times the rate, at least this level, this one of a set."""
         if wanted is None or not self.is_given:
             return self.is_given
         match self.feature.kind, self.value:
             case Kind.NUMBER, None:
                 return True
-            case Kind.NUMBER, int(number):
+            case Kind.NUMBER | Kind.RATE, int(number):
                 return isinstance(wanted, int) and wanted <= number
             case Kind.LEVEL, str(level):
                 order = self.feature.values

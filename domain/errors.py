@@ -19,12 +19,21 @@ class TenureError(Exception):
 
     code = "tenure_error"
 
-    def __init__(self, message: str, *, code: str | None = None, details: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        details: Mapping[str, object] | None = None,
+        by_part: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code or type(self).code
         self.message = message
         self.details = dict(details or {})
         """More about it for programs, by name."""
+        self.by_part = dict(by_part or {})
+        """What is wrong with each of several parts, by the part's name."""
 
 
 class Rejected(TenureError):

@@ -86,7 +86,7 @@ class Holding:
             return Denial.NO_PLAN
         if feature.window is not None:
             return self._denial_of_use(feature, quantity or 1)
-        if not has.allows(quantity if feature.kind is Kind.NUMBER else value):
+        if not has.allows(quantity if feature.kind in (Kind.NUMBER, Kind.RATE) else value):
             of_number = feature.kind is Kind.NUMBER and has.is_given
             return Denial.LIMIT_REACHED if of_number else Denial.NOT_IN_PLAN
         return None

@@ -1,7 +1,7 @@
 """What to suggest to who wants more of a feature: plans that have it, upgrades with what they cost, and add-ons."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from math import ceil
 
 from domain.entitlements import Basis, Granted, Standing, granted
@@ -22,6 +22,10 @@ class Wanted:
     value: str | None = None
     """Of a level or a set; None: any more than there is now."""
 
+    def is_met_by(self, has: Granted) -> bool:
+        """Whether so much of the feature reaches."""
+        return has.allows(self.quantity if self.feature.kind in (Kind.NUMBER, Kind.RATE) else self.value)
+
 
 @dataclass(frozen=True)
 class Suggestion:
@@ -38,12 +42,14 @@ class Suggestion:
     """What there would be of the feature."""
     units: int = 0
     """Of an add-on, so many more; 0: it is a plan."""
+    with_add_ons: Mapping[str, int] = field(default_factory=dict)
+    """Units that it takes besides the plan, by add-on."""
 
 
-def plans_with(catalog: Catalog, feature: str, value: str | None = None) -> tuple[Plan, ...]:
-    """The plans that have any of a feature, or this value of it, in the catalog's order."""
-    found = ((plan, granted(catalog, plan.code, feature, {}, 1)) for plan in catalog.plans.values())
-    return tuple(plan for plan, has in found if has is not None and has.allows(value))
+def plans_with(catalog: Catalog, wanted: Wanted) -> tuple[Plan, ...]:
+    """The plans that allow what is wanted by themselves, in the catalog's order."""
+    found = ((plan, granted(catalog, plan.code, wanted.feature.code, {}, 1)) for plan in catalog.plans.values())
+    return tuple(plan for plan, has in found if has is not None and wanted.is_met_by(has))
 
 
 def suggestions(holding: Holding, wanted: Wanted) -> tuple[Suggestion, ...]:
@@ -57,10 +63,30 @@ def suggestions(holding: Holding, wanted: Wanted) -> tuple[Suggestion, ...]:
 
 
 def cheapest(holding: Holding, wanted: Wanted) -> Suggestion | None:
-    """The plan of today's catalog that allows what is wanted for the least money."""
-    plans = holding.today.plans.values()
-    found = [one for plan in plans if (one := _suggested(holding, plan, wanted)) is not None and _meets(one, wanted)]
-    return min(found, key=lambda one: _a_month(one.price, one.interval), default=None)
+    """The plan of today's catalog that allows what is wanted for the least money, with add-ons if that takes less."""
+    return min(_enough(holding, wanted), key=lambda one: _a_month(one.price, one.interval), default=None)
+
+
+def _enough(holding: Holding, wanted: Wanted) -> Iterator[Suggestion]:
+    for plan in holding.today.plans.values():
+        found = _suggested(holding, plan, wanted, {})
+        if found is None:
+            continue
+        if _meets(found, wanted):
+            yield found
+        elif isinstance(found.value, int) and wanted.quantity is not None and not plan.is_free:
+            for extra in _extras(holding.today, wanted, wanted.quantity - found.value):
+                more = _suggested(holding, plan, wanted, extra)
+                if more is not None and _meets(more, wanted):
+                    yield more
+
+
+def _extras(catalog: Catalog, wanted: Wanted, missing: int) -> Iterator[dict[str, int]]:
+    """So many units of each add-on that raises a number by what is missing."""
+    for add_on in catalog.add_ons.values():
+        adds = add_on.adds.get(wanted.feature.code, 0)
+        if adds:
+            yield {add_on.code: ceil(missing / adds)}
 
 
 def _may_buy(standing: Standing) -> bool:
@@ -72,7 +98,7 @@ def _may_buy(standing: Standing) -> bool:
 def _upgrades(holding: Holding, wanted: Wanted) -> Iterator[Suggestion]:
     has = holding.has(wanted.feature)
     for plan in _upwards(holding):
-        found = _suggested(holding, plan, wanted)
+        found = _suggested(holding, plan, wanted, {})
         if found is not None and _meets(found, wanted) and _is_more(found.value, has):
             yield found
 
@@ -97,30 +123,28 @@ def _a_month(price: Money, interval: Interval) -> float:
     return price.amount / 12 if interval is Interval.YEAR else float(price.amount)
 
 
-def _suggested(holding: Holding, plan: Plan, wanted: Wanted) -> Suggestion | None:
-    """What a plan would mean for a customer, with the seats and add-ons that they have; None: it is not sold so."""
-    it, today = holding.standing, holding.today
+def _suggested(holding: Holding, plan: Plan, wanted: Wanted, extra: Mapping[str, int]) -> Suggestion | None:
+    """What a plan would mean for a customer, with their seats and add-ons and *extra* ones; None: it is not sold so."""
+    it, today, quantity = holding.standing, holding.today, holding.standing.quantity
     add_ons = {code: units for code, units in it.add_ons.items() if code in today.add_ons}
-    interval = it.billed_every or Interval.MONTH
+    add_ons |= {code: add_ons.get(code, 0) + units for code, units in extra.items()}
     if plan.is_free:
-        chosen = today.free_plan
-        add_ons = {}
+        chosen, add_ons, quantity = today.free_plan, {}, 1
     else:
-        chosen = _sold(today, plan, interval if interval in plan.prices else next(iter(plan.prices)), it, add_ons)
-    if chosen is None:
-        return None
-    quantity = 1 if plan.is_free else it.quantity
+        interval = it.billed_every or Interval.MONTH
+        chosen = _sold(today, plan, interval if interval in plan.prices else next(iter(plan.prices)), quantity, add_ons)
     there = granted(today, plan.code, wanted.feature.code, add_ons, quantity)
-    if there is None:
+    if chosen is None or there is None:
         return None
-    return Suggestion(plan.code, plan.name, chosen.interval, chosen.total, _difference(holding, chosen), there.value)
+    difference = _difference(holding, chosen)
+    return Suggestion(plan.code, plan.name, chosen.interval, chosen.total, difference, there.value, 0, dict(extra))
 
 
 def _sold(
-    catalog: Catalog, plan: Plan, interval: Interval, standing: Standing, add_ons: dict[str, int]
+    catalog: Catalog, plan: Plan, interval: Interval, quantity: int, add_ons: Mapping[str, int]
 ) -> Selection | None:
     try:
-        return catalog.select(plan.code, interval, standing.quantity, add_ons)
+        return catalog.select(plan.code, interval, quantity, add_ons)
     except Malformed:
         return None
 
@@ -132,14 +156,12 @@ def _difference(holding: Holding, to: Selection) -> Money | None:
         return to.total
     if it.billed_every is not to.interval or it.plan not in holding.catalog.plans:
         return None
-    now = _sold(holding.catalog, holding.catalog.plans[it.plan], to.interval, it, dict(it.add_ons))
+    now = _sold(holding.catalog, holding.catalog.plans[it.plan], to.interval, it.quantity, it.add_ons)
     return None if now is None else Money(to.total.amount - now.total.amount, to.total.currency)
 
 
 def _meets(found: Suggestion, wanted: Wanted) -> bool:
-    return Granted(wanted.feature, found.value).allows(
-        wanted.quantity if wanted.feature.kind is Kind.NUMBER else wanted.value
-    )
+    return wanted.is_met_by(Granted(wanted.feature, found.value))
 
 
 def _is_more(value: Value, has: Granted) -> bool:

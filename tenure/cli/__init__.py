@@ -18,6 +18,7 @@ GROUPS = {
     "mails": "Look at the mails.",
     "keys": "API keys.",
     "webhooks": "Messages of the payment provider.",
+    "usage": "What customers use.",
 }
 COMMANDS = {
     "catalog check": "catalogs:check",
@@ -34,6 +35,8 @@ COMMANDS = {
     "doctor": "production:doctor",
     "keys create": "keys:create",
     "reconcile": "reconcile:reconcile",
+    "usage rollup": "usage:rollup",
+    "usage stats": "usage:stats",
     "webhooks list": "webhooks:show",
     "webhooks replay": "webhooks:replay",
     "webhooks backfill": "webhooks:backfill",

@@ -1,6 +1,7 @@
 """Thresholds that are crossed become mails, each once."""
 
 import asyncio
+from typing import Any
 
 import pytest_asyncio
 
@@ -160,7 +161,12 @@ async def test_many_that_cross_a_threshold_at_once_leave_one_notice(
 async def test_a_limit_beyond_which_use_is_billed_says_what_it_costs(
     ledger: Ledger, shop: Shop, notices: UsageNotices
 ) -> None:
-    paid = {"status": Status.ACTIVE, "agreement_ref": "sub_1", "period_start": NOW, "period_end": PERIOD_END}
+    paid: dict[str, Any] = {
+        "status": Status.ACTIVE,
+        "agreement_ref": "sub_1",
+        "period_start": NOW,
+        "period_end": PERIOD_END,
+    }
     await ledger.sign_up("ada", items=ITEMS, catalog=SHOP.name, **paid)
     await ledger.run("update subscriptions set period_start = now() - interval '1 day', period_end = now() + '1 day'")
 
