@@ -32,6 +32,9 @@ from api.observability import Observability
 from api.parts import Parts, Stores
 
 ROUTERS = (
+    # Looked through in this order: first what is asked thousands of times a second.
+    consuming.router,
+    entitlements.router,
     subscriptions.router,
     commands.router,
     changes.router,
@@ -40,8 +43,6 @@ ROUTERS = (
     invoices.router,
     suggesting.router,
     plans.router,
-    consuming.router,
-    entitlements.router,
     usage.router,
     usage_history.router,
     webhooks.router,

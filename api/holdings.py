@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from api.entitlement_views import names_known
-from api.parts import HasParts, HasStores, Parts, Stores
+from api.parts import Parts, Stores, parts_of, stores_of
 from domain.entitlements import Standing
 from domain.errors import GatewayUnavailable, Malformed, Rejected
 from domain.features import Feature, Kind, features_of
@@ -48,8 +48,8 @@ class Holdings:
         return await self.stores.catalogs.get(name, revision=revision) or today
 
 
-async def _holdings(parts: HasParts, stores: HasStores) -> Holdings:
-    return Holdings(parts, stores)
+async def _holdings(request: Request) -> Holdings:
+    return Holdings(parts_of(request), stores_of(request))
 
 
 HasHoldings = Annotated[Holdings, Depends(_holdings)]
