@@ -13,6 +13,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.adopting import AdoptionActivities
 from activities.inbox import InboxActivities
 from activities.mail import MailActivities
+from activities.metering import MeteringActivities
 from activities.payments import PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
@@ -22,10 +23,11 @@ from domain.provider import Payments
 from workflows.mail import MailWorkflow
 from workflows.post import TemporalPost
 from workflows.reconcile import ReconcileWorkflow
+from workflows.report_usage import ReportUsageWorkflow
 from workflows.subscription import SubscriptionWorkflow
 from workflows.sweep import SweepWebhooksWorkflow
 
-WORKFLOWS = (SubscriptionWorkflow, MailWorkflow, SweepWebhooksWorkflow, ReconcileWorkflow)
+WORKFLOWS = (SubscriptionWorkflow, MailWorkflow, SweepWebhooksWorkflow, ReconcileWorkflow, ReportUsageWorkflow)
 
 PURE_PACKAGES = ("activities", "domain")
 """Deterministic on import, so the workflow sandbox need not load them anew for every run."""
@@ -48,6 +50,7 @@ class Parts:
     inbox: InboxActivities
     reconciling: ReconcileActivities
     adopting: AdoptionActivities
+    metering: MeteringActivities
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -112,6 +115,7 @@ def build_workers(
                 parts.reconciling.compare_mails,
                 parts.reconciling.heal_subscription,
                 parts.inbox.fetch_unheard,
+                parts.metering.report_usage,
             ],
             max_concurrent_activities=50,
             graceful_shutdown_timeout=finish_within,

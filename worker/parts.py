@@ -6,17 +6,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from activities.adopting import AdoptionActivities
+from activities.metering import MeteringActivities
 from activities.reconciling import ReconcileActivities
 from domain.messages import ProviderHistory
 from domain.ports import Mailer
-from domain.provider import Agreements, Handover, Payments
+from domain.provider import Agreements, Handover, Metering, Payments
 from storage.mails import PostgresMails
 from storage.records import PostgresRecords
+from storage.usage_reports import UsageReports
 from worker.build import Parts
 from worker.messages import inbox_activities
 
 
-class Provider(Payments, Agreements, Handover, ProviderHistory, Protocol):
+class Provider(Payments, Agreements, Handover, Metering, ProviderHistory, Protocol):
     """The provider's ports in one."""
 
 
@@ -32,4 +34,5 @@ def parts_on(
         inbox=inbox_activities(provider, client, engine),
         reconciling=reconciling,
         adopting=AdoptionActivities(provider, provider),
+        metering=MeteringActivities(UsageReports(engine), provider),
     )

@@ -1,4 +1,4 @@
-"""The Temporal Schedules: the sweep of webhooks every minute, reconciliation every hour."""
+"""The Temporal Schedules: the sweep of webhooks every minute, billed use every five, reconciliation every hour."""
 
 from datetime import timedelta
 
@@ -16,11 +16,14 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, sweep_schedule_id
+from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, report_usage_schedule_id, sweep_schedule_id
 from workflows.reconcile import ReconcileWorkflow, Reconciliation
+from workflows.report_usage import ReportUsageWorkflow
 from workflows.sweep import SweepWebhooksWorkflow
 
 SWEEP_EVERY = timedelta(minutes=1)
+REPORT_USAGE_EVERY = timedelta(minutes=5)
+"""Well within the hour for which the provider leaves the bill of a period open that is over."""
 RECONCILE_EVERY = timedelta(hours=1)
 RESTORED_WITHOUT_A_WORD = 20
 """Lost workflows that the hourly run starts again; if more are lost, something is wrong that a person must see."""
@@ -28,7 +31,12 @@ RESTORED_WITHOUT_A_WORD = 20
 
 async def ensure_schedules(client: Client) -> None:
     """Create the schedules, or bring them up to date; safe to call at every start."""
-    for schedule_id, schedule in ((sweep_schedule_id(), _sweep()), (reconcile_schedule_id(), _reconcile())):
+    schedules = (
+        (sweep_schedule_id(), _sweep()),
+        (report_usage_schedule_id(), _report_usage()),
+        (reconcile_schedule_id(), _reconcile()),
+    )
+    for schedule_id, schedule in schedules:
         try:
             await client.create_schedule(schedule_id, schedule)
         except ScheduleAlreadyRunningError:
@@ -57,6 +65,21 @@ def _sweep() -> Schedule:
         # After an outage one sweep does the work of all that were missed.
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=SWEEP_EVERY),
         state=ScheduleState(note="Run it by hand with Trigger; nothing is delivered twice."),
+    )
+
+
+def _report_usage() -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            ReportUsageWorkflow.run,
+            id=report_usage_schedule_id(),
+            task_queue=LIFECYCLE_QUEUE,
+            execution_timeout=timedelta(hours=3),
+            static_summary="Tell the payment provider what was used beyond plans' limits",
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=REPORT_USAGE_EVERY)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=REPORT_USAGE_EVERY),
+        state=ScheduleState(note="Run it by hand with Trigger, or `tenure usage report`; nothing is billed twice."),
     )
 
 

@@ -18,6 +18,7 @@ GROUPS = {
     "mails": "Look at the mails.",
     "keys": "API keys.",
     "webhooks": "Messages of the payment provider.",
+    "usage": "What customers use.",
 }
 COMMANDS = {
     "catalog check": "files:check_one_catalog",
@@ -32,6 +33,7 @@ COMMANDS = {
     "doctor": "production:doctor",
     "keys create": "keys:create",
     "reconcile": "reconcile:reconcile",
+    "usage report": "usage_report:report",
     "webhooks list": "webhooks:show",
     "webhooks replay": "webhooks:replay",
     "webhooks backfill": "webhooks:backfill",
