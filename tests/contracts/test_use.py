@@ -7,10 +7,11 @@ import pytest
 
 from domain.billed_use import BilledUse
 from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.payments import ChargeOutcome
 from tests.contracts.provider import COUNTED_AS, PRO, RUNS, SCALE
 from tests.contracts.shop import Sale, Shop
 
-A_RUN, A_MONTH = 25, 29900
+A_RUN, A_MONTH, A_PRO = 25, 29900, 19900
 
 
 def used(shop: Shop, sale: Sale, quantity: int = 4, key: str = "run/1") -> BilledUse:
@@ -120,6 +121,31 @@ async def test_who_ends_at_once_and_owes_nothing_else_pays_for_what_was_used_onc
     shop.world.lose_answer()
     with pytest.raises(GatewayUnavailable):
         await shop.adapter.end(sale.ref, "", key="end")
+
+    await shop.adapter.end(sale.ref, "", key="end")
+
+    assert await shop.world.paid(sale.customer) == [A_MONTH, 4 * A_RUN]
+
+
+async def test_what_was_used_under_a_hold_is_billed_after_the_new_beginning(shop: Shop) -> None:
+    sale = await shop.sale(SCALE, RUNS)
+    await shop.adapter.hold(sale.ref, True, key="hold/on")
+    await tell(shop, used(shop, sale))
+    await shop.renew(sale)
+
+    restarted = [await shop.adapter.restart(sale.ref, "", (PRO,), key="restart/1") for _ in range(2)]
+    await shop.renew(sale)
+    await shop.renew(sale)
+
+    assert {charge.outcome for charge in restarted} == {ChargeOutcome.PAID}
+    assert await shop.world.paid(sale.customer) == [A_MONTH, A_PRO, A_PRO + 4 * A_RUN, A_PRO]
+
+
+async def test_what_was_used_under_a_hold_is_billed_at_the_end_at_once(shop: Shop) -> None:
+    sale = await shop.sale(SCALE, RUNS)
+    await shop.adapter.hold(sale.ref, True, key="hold/on")
+    await tell(shop, used(shop, sale))
+    await shop.renew(sale)
 
     await shop.adapter.end(sale.ref, "", key="end")
 

@@ -59,7 +59,9 @@ class InMemoryPayments(InMemoryWallets, InMemoryLooks):
             items = items or deal.items
             anew = replace(deal, items=items, start=now, held=False, restarted=key)
             anew.end = after(now, self.books.interval(items), now.day)
-            charge = self._strictly(anew, self.books.write(anew, self.books.cost(items)))
+            uses = self.books.uses_of(deal.customer, deal.items, now)
+            anew.carried = deal.carried + self.books.cost_of_use(deal.items, uses)
+            charge = self._strictly(anew, self.books.write(anew, self.books.cost(items), uses))
             if charge.outcome is not ChargeOutcome.PAID:
                 return charge
         if owed is not None:
@@ -108,7 +110,7 @@ class InMemoryPayments(InMemoryWallets, InMemoryLooks):
     async def end(self, agreement_ref: str, open_invoice: str, *, key: str) -> None:
         deal = self._deal(agreement_ref)
         uses = self.books.uses_of(deal.customer, deal.items, self.books.people[deal.customer].now)
-        if uses and not (deal.ended or deal.held or open_invoice):
+        if uses and not (deal.ended or open_invoice):
             last = self.books.write(deal, self.books.cost_of_use(deal.items, uses), uses)
             self.books.keep(deal, last)
             self.books.take(deal, last)

@@ -76,6 +76,8 @@ class Deal:
     ended: bool = False
     bills: list[Bill] = field(default_factory=list)
     restarted: str = ""
+    carried: int = 0
+    """What was used before a new beginning, for the next bill."""
     changes: dict[str, Bill | None] = field(default_factory=dict)
     """By its key, the bill that a change made; None: it made none."""
 
@@ -203,7 +205,8 @@ class Books:
                 self.take(deal, last)
             return
         deal.start, deal.end = deal.end, after(deal.end, self.interval(deal.items), deal.created.day)
-        bill = self.write(deal, self.cost(deal.items) + cost, uses)
+        bill = self.write(deal, self.cost(deal.items) + cost + deal.carried, [] if deal.held else uses)
+        deal.carried = 0
         self.keep(deal, bill)
         if deal.held:
             bill.status = "void"
