@@ -21,6 +21,7 @@ from api import (
     portal,
     subscriptions,
     suggesting,
+    usage_history,
     webhooks,
 )
 from api.docs import add_description
@@ -40,6 +41,7 @@ ROUTERS = (
     plans.router,
     consuming.router,
     entitlements.router,
+    usage_history.router,
     webhooks.router,
     pay.router,
     health.router,

@@ -2,7 +2,7 @@
 
 from sqlalchemy import ARRAY, BigInteger, Boolean, CheckConstraint, Column, Date, DateTime, Index, Integer, Table, Text
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlalchemy.sql import func
 
 from storage.tables import METADATA
@@ -23,7 +23,7 @@ catalog_versions = Table(
     METADATA,
     *_key("name"),
     Column("revision", BigInteger, nullable=False, server_default="1", doc="grows when it is changed in place"),
-    Column("content", JSONB, nullable=False),
+    Column("content", JSON, nullable=False, doc="not binary: plans and features stay in the order of the file"),
     _now("published_at"),
 )
 

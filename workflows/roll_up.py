@@ -1,9 +1,10 @@
 """The roll-up of usage, every six hours by a Temporal Schedule or by hand."""
 
-from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TypedDict, TypeVar
+from typing import TypedDict
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -12,8 +13,6 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.rolling_up import LateTold, RollUpActivities
     from domain.names import RECORDS_QUEUE
-
-_Result = TypeVar("_Result")
 
 
 class _Options(TypedDict):
@@ -51,9 +50,8 @@ class RolledUp:
         """One line for an operator."""
         forgotten = ", ".join(f"{count} {kind}" for kind, count in sorted(self.forgotten.items())) or "nothing"
         late = f"{self.told.notices} thresholds told late, {self.told.mails} mails handed over again"
-        return (
-            f"{self.sampled} gauges sampled, {self.statistics} plans' features summed up; {late}; {forgotten} forgotten"
-        )
+        summed_up = f"{self.sampled} gauges sampled, {self.statistics} features of plans summed up"
+        return f"{summed_up}; {late}; {forgotten} forgotten"
 
 
 @workflow.defn
@@ -61,44 +59,50 @@ class RollUpUsageWorkflow:
     """Looks once through all use. Each step stands for itself: one that fails holds up no other."""
 
     def __init__(self) -> None:
+        self._stands = RolledUp()
         self._failures: list[str] = []
 
     @workflow.run
     async def run(self) -> RolledUp:
         activities = RollUpActivities
-        told = await self._one(
-            LateTold(),
-            workflow.execute_activity_method(
+        with self._failing_alone():
+            told = await workflow.execute_activity_method(
                 activities.tell_usage_notices, **TELLING, summary="Tell of thresholds that were crossed"
-            ),
-        )
-        sampled = await self._one(
-            0,
-            workflow.execute_activity_method(
+            )
+            self._show(replace(self._stands, told=told))
+        with self._failing_alone():
+            sampled = await workflow.execute_activity_method(
                 activities.sample_gauges, **STEP, summary="Note how much there is of each gauge today"
-            ),
-        )
-        statistics = await self._one(
-            0,
-            workflow.execute_activity_method(
+            )
+            self._show(replace(self._stands, sampled=sampled))
+        with self._failing_alone():
+            statistics = await workflow.execute_activity_method(
                 activities.take_usage_statistics, **STEP, summary="Sum up use by plan and feature"
-            ),
-        )
-        forgotten: dict[str, int] = await self._one(
-            {},
-            workflow.execute_activity_method(
+            )
+            self._show(replace(self._stands, statistics=statistics))
+        with self._failing_alone():
+            forgotten = await workflow.execute_activity_method(
                 activities.forget_old_usage, **STEP, summary="Forget what is too old to be asked for"
-            ),
-        )
-        done = RolledUp(told, sampled, statistics, forgotten)
-        workflow.set_current_details("\n\n".join([done.in_words(), *self._failures]))
+            )
+            self._show(replace(self._stands, forgotten=forgotten))
         if self._failures:
             raise ApplicationError("; ".join(self._failures), non_retryable=True)
-        return done
+        return self._stands
 
-    async def _one(self, otherwise: _Result, step: Awaitable[_Result]) -> _Result:
+    @workflow.query
+    def so_far(self) -> RolledUp:
+        """What it has come to so far."""
+        return self._stands
+
+    @contextmanager
+    def _failing_alone(self) -> Iterator[None]:
+        """What fails in the block is noted, and fails the run at its end."""
         try:
-            return await step
+            yield
         except ActivityError as error:
             self._failures.append(f"{error.activity_type}: {error.cause or error}")
-            return otherwise
+            self._show(self._stands)
+
+    def _show(self, stands: RolledUp) -> None:
+        self._stands = stands
+        workflow.set_current_details("\n\n".join([stands.in_words(), *self._failures]))
