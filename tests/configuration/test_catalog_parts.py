@@ -287,8 +287,8 @@ def test_nothing_goes_by_the_name_of_overage_at_the_provider(written: Written, c
     with pytest.raises(ConfigurationError) as refused:
         load_catalog(written(and_all_of(GOOD, "max", code)))
     assert str(refused.value) == (
-        f"file.yaml:26: plans.pro.overage.runs: a plan or add-on goes by the name {code!r} at the payment provider too: "
-        "take another code"
+        f"file.yaml:26: plans.pro.overage.runs: a plan or add-on goes by the name {code!r} at the payment provider "
+        "too: take another code"
     )
 
 
