@@ -21,6 +21,7 @@ from api import (
     portal,
     subscriptions,
     suggesting,
+    usage_history,
     webhooks,
 )
 from api.docs import add_description
@@ -40,6 +41,7 @@ ROUTERS = (
     plans.router,
     consuming.router,
     entitlements.router,
+    usage_history.router,
     webhooks.router,
     pay.router,
     health.router,
@@ -53,7 +55,7 @@ def create_app(parts: Parts) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with stores.courier.at_work(), stores.publication.at_work():
+        async with stores.courier.at_work(), stores.publication.at_work(), stores.teller.at_work():
             yield
 
     app = FastAPI(title="Tenure", version=version("tenure"), redoc_url=None, lifespan=lifespan)

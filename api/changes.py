@@ -10,7 +10,7 @@ from api.idempotency import IdempotentRoute
 from api.requests import ChangePlanWish, EmptyWish, PauseWish
 from api.signup import within_bounds
 from api.views import PreviewView, SubscriptionView
-from domain.plans import Selection
+from domain.plans import Catalog, Selection
 from domain.policy import ChangeAt
 from storage.codec import state_from_json
 from workflows.messages import ChangePlan, Command, PauseUntil
@@ -68,13 +68,14 @@ async def withdraw_change(
 async def _change(desk: Desk, subscription_id: str, wish: ChangePlanWish) -> ChangePlan:
     """The wish, with its price worked out; what it leaves out is as it is."""
     row = await desk.row(subscription_id)
-    had, catalog = state_from_json(dict(row.state)).selection, desk.parts.catalog
-    to = _select(desk, had, wish)
-    return ChangePlan(desk.key, desk.caller.actor, to, catalog.is_upgrade(had, to), wish.when)
+    had, today = state_from_json(dict(row.state)).selection, desk.parts.catalog
+    # Who names no plan keeps theirs, of the version it was chosen from.
+    own = await desk.stores.catalogs.get(row.catalog) or today
+    to = _select(own if wish.plan is None else today, had, wish)
+    return ChangePlan(desk.key, desk.caller.actor, to, own.is_upgrade(had, to), wish.when)
 
 
-def _select(desk: Desk, had: Selection, wish: ChangePlanWish) -> Selection:
-    catalog = desk.parts.catalog
+def _select(catalog: Catalog, had: Selection, wish: ChangePlanWish) -> Selection:
     plan = wish.plan or had.plan
     if catalog.free_plan is not None and plan == catalog.free_plan.plan:
         return catalog.free_plan

@@ -116,6 +116,8 @@ async def _known(name: str, customer: str, tenant: str, holdings: Holdings) -> F
 async def _carried_out(use: Use, name: str, tenant: str, holdings: Holdings) -> Response:
     """Have a use counted, and tell what came of it."""
     counted = await holdings.stores.usage.use(use, holdings.parts.ground, tenant=tenant)
+    if counted.noticed:
+        holdings.stores.teller.nudge()
     holding = await holdings.at(counted.standing)
     own = metered(name, holding.catalog)
     if not counted.counters and own is not None and own.window is not None and own.meter != use.meter:

@@ -25,6 +25,7 @@ TAGS: Final = [
     {"name": "Entitlements", "description": "May this customer do this? What a product asks all the time."},
     {"name": "Checkout", "description": "Pages on which customers put a card on file, and see their bills."},
     {"name": "Plans", "description": "What is for sale."},
+    {"name": "Usage", "description": "What was used, over time."},
     {"name": "Invoices", "description": "Bills of the payment provider."},
     {"name": "Webhooks", "description": "What the payment provider tells us."},
     {"name": "Operations", "description": "Health and metrics."},

@@ -8,7 +8,7 @@ from fastapi import Depends
 from api.entitlement_views import names_known
 from api.parts import HasParts, HasStores, Parts, Stores
 from domain.entitlements import Standing
-from domain.errors import Malformed, Rejected
+from domain.errors import GatewayUnavailable, Malformed, Rejected
 from domain.features import Feature, Kind, features_of
 from domain.holding import Holding
 from domain.plans import Catalog
@@ -29,7 +29,13 @@ class Holdings:
         return await self.at(standing, tallies)
 
     async def at(self, standing: Standing, tallies: tuple[Tally, ...] = ()) -> Holding:
-        """What is held where a customer stands."""
+        """What is held where a customer stands.
+
+        Raises:
+            GatewayUnavailable: no catalog is published yet, so that nothing is known of any plan.
+        """
+        if standing.plan is not None and standing.revision is None:
+            raise GatewayUnavailable(self.stores.publication.why_not, code="catalog_unpublished")
         own = await self.catalog_named(standing.catalog, revision=standing.revision)
         return Holding(standing, own, self.parts.catalog, tallies)
 

@@ -22,6 +22,7 @@ _WANTED = {
     "bool_type": "true or false",
     "string_type": "text",
     "enum": "{expected}",
+    "literal_error": "{expected}",
     "model_type": "keys with values",
     "dict_type": "keys with values",
     "list_type": "a list",

@@ -41,6 +41,8 @@ class AgreedItem:
     product_ref: str = ""
     is_sold: bool = True
     """Whether a new agreement could be made about its price."""
+    is_by_use: bool = False
+    """Whether what was used is billed when a period is over; then there is no quantity."""
 
 
 @dataclass(frozen=True)

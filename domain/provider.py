@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.agreements import Agreement, AgreementPage, KnownCustomer
+from domain.billed_use import BilledUse
 from domain.news import News
 from domain.payments import Card, Charge, Quote, Reversal, ReversalKind, Standing, Wallet
 from domain.plans import Item
@@ -140,6 +141,20 @@ class Payments(Quotes, Wallets, Protocol):
         self, customer_ref: str, subscription: str, success_url: str, cancel_url: str, *, key: str
     ) -> str:
         """The address of a page on which the customer puts a card on file."""
+        ...
+
+
+class Metering(Protocol):
+    """Where use beyond plans' limits is told, to be billed at the end of its period.
+
+    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    """
+
+    async def report_use(self, use: BilledUse) -> None:
+        """Have it billed by the price that the customer's agreement has for it.
+
+        Under the same `report_key` it is counted once, for a day; whether later, the provider may not know any more.
+        """
         ...
 
 

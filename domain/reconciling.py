@@ -1,7 +1,6 @@
 """Where the provider, the database and the workflow differ about a subscription: nothing but comparison."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -220,17 +219,20 @@ def _billing_held(subscription: Subscription) -> Discrepancy:
 def _of_items(subscription: Subscription, agreement: Agreement) -> Iterator[Discrepancy]:
     if subscription.agreement_is_stale or subscription.pending_change is not None:
         return
-    wanted = Counter({item.lookup_key: item.quantity for item in subscription.items})
+    wanted = {item.lookup_key: item.quantity for item in subscription.items}
     # A price that is named by its id, as of what was taken over, may have a lookup key all the same.
     names = {item: item.price_ref if item.price_ref in wanted else item.lookup_key for item in agreement.items}
-    agreed = Counter({name or item.price_ref: item.quantity for item, name in names.items()})
+    # Of what is billed by use there is no quantity; of anything else none is the same as not to be there.
+    counts = [(item, name or item.price_ref) for item, name in names.items()]
+    agreed = {name: item.quantity for item, name in counts if item.quantity or item.is_by_use}
     if wanted != agreed:
         words = f"{_listed(wanted)} here, {_listed(agreed)} at the provider"
         yield difference(subscription, Kind.ITEMS_DIFFER, words)
 
 
-def _listed(items: Counter[str]) -> str:
-    return " + ".join(f"{quantity} x {name}" for name, quantity in sorted(items.items())) or "nothing"
+def _listed(items: Mapping[str, int]) -> str:
+    told = (f"{quantity} x {name}" if quantity else f"{name} by use" for name, quantity in sorted(items.items()))
+    return " + ".join(told) or "nothing"
 
 
 def billed_after_end(subscription: Subscription, agreement: Agreement) -> Discrepancy:

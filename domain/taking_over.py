@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from domain import overage
 from domain.agreements import AgreedItem, Agreement, AgreementState, KnownCustomer
 from domain.currencies import MAX_AMOUNT
 from domain.errors import Rejected
@@ -125,8 +126,9 @@ def _is_declined(latest: Charge | None) -> bool:
 
 
 def _of_items(agreement: Agreement, catalog: Catalog, prices: PriceMap) -> Iterator[str]:
-    codes = [code_of(item, catalog, prices) for item in agreement.items]
-    for item, code in zip(agreement.items, codes, strict=True):
+    sold = [item for item in agreement.items if not item.is_by_use]
+    codes = [code_of(item, catalog, prices) for item in sold]
+    for item, code in zip(sold, codes, strict=True):
         if code is None:
             named = f" ({item.lookup_key})" if item.lookup_key else ""
             yield f"the price {item.price_ref}{named} is not of the catalog: name its plan or add-on in a map file"
@@ -142,6 +144,8 @@ def _of_items(agreement: Agreement, catalog: Catalog, prices: PriceMap) -> Itera
         yield "an add-on of it stands in two lines"
     if len({(item.interval, item.interval_count) for item in agreement.items}) > 1:
         yield "its prices are billed at different paces"
+    plans = [(catalog.plans[code or ""], item) for code, item in zip(codes, sold, strict=True) if code in catalog.plans]
+    yield from overage.differs(agreement.items, plans, catalog)
     yield from _of_amount(agreement)
 
 
@@ -153,7 +157,7 @@ def _of_price(item: AgreedItem, catalog: Catalog) -> Iterator[str]:
 
 
 def _of_amount(agreement: Agreement) -> Iterator[str]:
-    if any(item.unit_amount is None for item in agreement.items):
+    if any(item.unit_amount is None and not item.is_by_use for item in agreement.items):
         return  # a hindrance that is told already
     amount = _amount(agreement)
     if amount == 0:
@@ -178,7 +182,8 @@ def code_of(item: AgreedItem, catalog: Catalog, prices: PriceMap) -> str | None:
 
 
 def _selection(agreement: Agreement, catalog: Catalog, prices: PriceMap) -> Selection:
-    coded = [(code_of(item, catalog, prices) or "", item) for item in agreement.items]
+    coded = [(code_of(item, catalog, prices) or "", item) for item in agreement.items if not item.is_by_use]
+    by_use = tuple(Item(item.lookup_key, 0) for item in agreement.items if item.is_by_use)
     code, plan = next((code, item) for code, item in coded if code in catalog.plans)
     return Selection(
         plan=code,
@@ -186,7 +191,7 @@ def _selection(agreement: Agreement, catalog: Catalog, prices: PriceMap) -> Sele
         interval=Interval(plan.interval),
         quantity=plan.quantity,
         add_ons={code: item.quantity for code, item in coded if code in catalog.add_ons and item.quantity},
-        items=tuple(_item(code, item, catalog) for code, item in coded if item.quantity),
+        items=(*(_item(code, item, catalog) for code, item in coded if item.quantity), *by_use),
         total=Money(_amount(agreement), catalog.currency),
         catalog=catalog_of(plan.lookup_key, code) or catalog.name,
     )
@@ -284,7 +289,7 @@ def check_as_judged(
 
 
 def _is_about(agreement: Agreement, items: Iterable[Item]) -> bool:
-    told = [item for item in agreement.items if item.quantity]
+    told = [item for item in agreement.items if item.quantity or item.is_by_use]
     wanted = {item.lookup_key: item.quantity for item in items}
     names = [item.lookup_key if item.lookup_key in wanted else item.price_ref for item in told]
     return {name: item.quantity for name, item in zip(names, told, strict=True)} == wanted

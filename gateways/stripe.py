@@ -13,10 +13,18 @@ from gateways.stripe_errors import translated
 from gateways.stripe_handover import StripeHandover
 from gateways.stripe_history import StripeHistory
 from gateways.stripe_money import StripeMoney
+from gateways.stripe_use import StripeUse
 
 
 class StripePayments(
-    StripeCards, StripeMoney, StripeChanges, StripeBelongings, StripeAgreements, StripeHandover, StripeHistory
+    StripeCards,
+    StripeMoney,
+    StripeChanges,
+    StripeBelongings,
+    StripeAgreements,
+    StripeHandover,
+    StripeHistory,
+    StripeUse,
 ):
     """All ports of the provider but its events, on Stripe (docs/stripe.md tells how to set it up)."""
 
@@ -42,14 +50,22 @@ class StripePayments(
         with translated():
             if open_invoice:
                 await self._void(open_invoice, f"{key}/void")
+            bills_use = not open_invoice and await self._owes_for_use(agreement_ref)
+            key = f"{key}/use" if bills_use else key
             try:
                 await self._api.subscriptions.cancel_async(
-                    agreement_ref, {"invoice_now": False, "prorate": False}, {"idempotency_key": key}
+                    agreement_ref, {"invoice_now": bills_use, "prorate": False}, {"idempotency_key": key}
                 )
             except stripe.InvalidRequestError:
                 found = await self._api.subscriptions.retrieve_async(agreement_ref)
                 if found.status not in shapes.ENDED:
                     raise
+
+    async def _owes_for_use(self, agreement_ref: str) -> bool:
+        """Whether the last bill is still to come: of what was used by who has paid for everything else."""
+        found = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
+        is_billed = found.get("status") == "active" and not found.get("pause_collection")
+        return is_billed and any(shapes.is_by_use(each["price"]) for each in found["items"]["data"])
 
     async def end_at_period_end(self, agreement_ref: str, ends: bool, *, key: str) -> None:
         with translated():

@@ -128,6 +128,7 @@ def _item(found: dict[str, Any]) -> AgreedItem:
         interval_count=recurring.get("interval_count") or 1,
         product_ref=shapes.id_of(price.get("product")),
         is_sold=price.get("active") is not False,
+        is_by_use=shapes.is_by_use(price),
     )
 
 
@@ -137,8 +138,6 @@ def _hindrances(found: dict[str, Any]) -> Iterator[str]:
     prices = [each["price"] for each in items["data"]]
     if items.get("has_more"):
         yield "it has more items than a page shows"
-    if any((price.get("recurring") or {}).get("usage_type") == "metered" for price in prices):
-        yield "an item is billed by use"
     if any(price.get("unit_amount") is None for price in prices):
         yield "an item has no fixed price"
     total = sum((each["price"].get("unit_amount") or 0) * (each.get("quantity") or 0) for each in items["data"])

@@ -1,16 +1,17 @@
 """Bringing a catalog's products and prices to Stripe. A price is never changed: a new amount is a new version."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import stripe
 
-from domain.errors import GatewayRefused
 from domain.plans import Catalog
+from gateways import stripe_meters
 from gateways import stripe_shapes as shapes
 from gateways.stripe_errors import translated
+from gateways.stripe_meters import Meters
 from gateways.stripe_offers import Offer, offers, unrepresentable
+from gateways.stripe_pushing import Deed, Problem, refuse
 
 KEYS_AT_ONCE = 10
 """Lookup keys that Stripe takes in one question."""
@@ -18,20 +19,6 @@ PRODUCTS_AT_ONCE = 50
 UNSPECIFIED = "unspecified"
 
 Found = dict[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class _Problem:
-    code: str
-    words: str
-
-
-@dataclass(frozen=True)
-class _Deed:
-    """One thing to do, and the line that tells of it."""
-
-    words: str
-    do: Callable[[], Awaitable[object]]
 
 
 async def push(client: stripe.StripeClient, catalog: Catalog, *, dry_run: bool = False) -> list[str]:
@@ -43,17 +30,27 @@ async def push(client: stripe.StripeClient, catalog: Catalog, *, dry_run: bool =
     Raises:
         GatewayRefused: with all that is wrong. Stripe has another price under the same lookup key (code
             `price_in_use`), has archived it (`price_archived`) or its product (`product_archived`): raise the
-            catalog's version. Or it could not have such a price at all (`unrepresentable`). Of several kinds at once
-            the code is `catalog_refused`.
+            catalog's version. Or it has a meter of a name of ours that counts otherwise (`meter_differs`), or could not
+            have such a price at all (`unrepresentable`). Of several kinds at once the code is `catalog_refused`.
     """
     wanted = offers(catalog)
-    _refuse([_Problem("unrepresentable", words) for offer in wanted for words in dict.fromkeys(unrepresentable(offer))])
+    refuse([Problem("unrepresentable", words) for offer in wanted for words in dict.fromkeys(unrepresentable(offer))])
     with translated():
         products = await _products(client, wanted)
         prices = await _prices(client, wanted)
+        meters = await stripe_meters.found(client, wanted)
         in_use = await _in_use(client, [prices[each.lookup_key] for each in wanted if _is_untold(each, prices)])
-    _refuse([problem for offer in wanted for problem in _problems(offer, products, prices, in_use)])
-    deeds = list(_deeds(client, wanted, products, prices))
+    refuse(
+        [
+            problem
+            for offer in wanted
+            for problem in (
+                *_problems(offer, products, prices, in_use),
+                *stripe_meters.problems(offer, meters, prices.get(offer.lookup_key)),
+            )
+        ]
+    )
+    deeds = list(_deeds(client, wanted, products, prices, meters))
     done: list[str] = []
     for deed in deeds:
         if not dry_run:
@@ -61,18 +58,6 @@ async def push(client: stripe.StripeClient, catalog: Catalog, *, dry_run: bool =
                 await deed.do()
         done.append(deed.words)
     return done
-
-
-def _refuse(problems: Sequence[_Problem]) -> None:
-    told = list(dict.fromkeys(problems))
-    if not told:
-        return
-    codes = {problem.code for problem in told}
-    code = codes.pop() if len(codes) == 1 else "catalog_refused"
-    if len(told) == 1:
-        raise GatewayRefused(told[0].words, code=code)
-    lines = "".join(f"\n  {problem.words}" for problem in told)
-    raise GatewayRefused(f"{len(told)} things are in the way, and nothing was done:{lines}", code=code)
 
 
 async def _products(client: stripe.StripeClient, wanted: Sequence[Offer]) -> Found:
@@ -102,11 +87,11 @@ async def _in_use(client: stripe.StripeClient, prices: Sequence[dict[str, Any]])
     return frozenset(each for each, found in zip(ids, listed, strict=True) if found.data)
 
 
-def _problems(offer: Offer, products: Found, prices: Found, in_use: frozenset[str]) -> Iterator[_Problem]:
+def _problems(offer: Offer, products: Found, prices: Found, in_use: frozenset[str]) -> Iterator[Problem]:
     product, price = products.get(offer.product), prices.get(offer.lookup_key)
     if product is not None and not product["active"]:
         words = f"Stripe has archived the product {offer.product}: unarchive it there, or sell under another code"
-        yield _Problem("product_archived", words)
+        yield Problem("product_archived", words)
     if price is None:
         return
     there, asked = _terms(price), _wanted_terms(offer)
@@ -115,28 +100,28 @@ def _problems(offer: Offer, products: Found, prices: Found, in_use: frozenset[st
             f"Stripe has {there} under {offer.lookup_key}, the catalog says {asked}: "
             "prices are never changed, raise the catalog's version"
         )
-        yield _Problem("price_in_use", words)
+        yield Problem("price_in_use", words)
     elif shapes.id_of(price["product"]) != offer.product:
         words = (
             f"Stripe has {offer.lookup_key} as a price of product {shapes.id_of(price['product'])}, not of "
             f"{offer.product}: raise the catalog's version"
         )
-        yield _Problem("price_in_use", words)
+        yield Problem("price_in_use", words)
     elif _tax_differs(offer, price):
         words = (
             f"Stripe has {offer.lookup_key} with tax {price['tax_behavior']}, the catalog says {offer.tax_behavior}: "
             "that is never changed, raise the catalog's version"
         )
-        yield _Problem("price_in_use", words)
+        yield Problem("price_in_use", words)
     elif price["id"] in in_use:
         words = (
             f"Stripe has {offer.lookup_key} without a word on tax and somebody is subscribed to it, the catalog says "
             f"{offer.tax_behavior}: raise the catalog's version"
         )
-        yield _Problem("price_in_use", words)
+        yield Problem("price_in_use", words)
     elif not price["active"]:
         words = f"Stripe has archived the price {offer.lookup_key}: unarchive it there, or raise the catalog's version"
-        yield _Problem("price_archived", words)
+        yield Problem("price_archived", words)
 
 
 def _terms(price: dict[str, Any]) -> str:
@@ -145,12 +130,20 @@ def _terms(price: dict[str, Any]) -> str:
         return f"{price['unit_amount']} {price['currency']} once"
     count = recurring.get("interval_count") or 1
     pace = f"a {recurring['interval']}" if count == 1 else f"every {count} {recurring['interval']}s"
-    by_use = ", by use" if recurring.get("usage_type") == "metered" else ""
-    return f"{price['unit_amount']} {price['currency']} {pace}{by_use}"
+    by_use = recurring.get("usage_type") == "metered"
+    package = price.get("transform_quantity") or {}
+    units = package.get("divide_by") or 1
+    rounded = "" if package.get("round", "up") == "up" else ", rounded down"
+    return f"{price['unit_amount']} {price['currency']} {pace}{_by_use(units) if by_use or package else ''}{rounded}"
+
+
+def _by_use(units: int) -> str:
+    return ", by use" if units == 1 else f", by use, for every {units}"
 
 
 def _wanted_terms(offer: Offer) -> str:
-    return f"{offer.price.amount} {offer.price.currency} a {offer.interval}"
+    by_use = _by_use(offer.units) if offer.event_name else ""
+    return f"{offer.price.amount} {offer.price.currency} a {offer.interval}{by_use}"
 
 
 def _tax(price: dict[str, Any]) -> str:
@@ -167,19 +160,23 @@ def _tax_differs(offer: Offer, price: dict[str, Any]) -> bool:
     return offer.tax_behavior is not None and _tax(price) not in (UNSPECIFIED, offer.tax_behavior)
 
 
-def _deeds(client: stripe.StripeClient, wanted: Sequence[Offer], products: Found, prices: Found) -> Iterator[_Deed]:
+def _deeds(
+    client: stripe.StripeClient, wanted: Sequence[Offer], products: Found, prices: Found, meters: Meters
+) -> Iterator[Deed]:
+    # First what the prices of use are counted by.
+    yield from stripe_meters.deeds(client, wanted, meters)
     seen: set[str] = set()
     for offer in wanted:
         if offer.product not in seen:
             seen.add(offer.product)
             yield from _of_product(client, offer, products.get(offer.product))
-        yield from _of_price(client, offer, prices.get(offer.lookup_key))
+        yield from _of_price(client, offer, prices.get(offer.lookup_key), meters)
 
 
-def _of_product(client: stripe.StripeClient, offer: Offer, there: dict[str, Any] | None) -> Iterator[_Deed]:
+def _of_product(client: stripe.StripeClient, offer: Offer, there: dict[str, Any] | None) -> Iterator[Deed]:
     name = offer.product_name
     if there is None:
-        yield _Deed(
+        yield Deed(
             f"product {offer.product} ({name})",
             lambda: client.v1.products.create_async(
                 {"id": offer.product, "name": name}, {"idempotency_key": f"tenure/product/{offer.product}"}
@@ -187,27 +184,30 @@ def _of_product(client: stripe.StripeClient, offer: Offer, there: dict[str, Any]
         )
     elif there["name"] != name:
         # Without a key of ours: under the same one a name could not be changed there and back within a day.
-        yield _Deed(
+        yield Deed(
             f"product {offer.product}: its name {there['name']!r} becomes {name!r}",
             lambda: client.v1.products.update_async(offer.product, {"name": name}),
         )
 
 
-def _of_price(client: stripe.StripeClient, offer: Offer, there: dict[str, Any] | None) -> Iterator[_Deed]:
+def _of_price(
+    client: stripe.StripeClient, offer: Offer, there: dict[str, Any] | None, meters: Meters
+) -> Iterator[Deed]:
     tax = offer.tax_behavior
     if there is None:
         taxed = f", tax {tax}" if tax is not None else ""
-        words = f"price {offer.lookup_key}: {offer.price.amount} {offer.price.currency}{taxed}"
-        yield _Deed(words, lambda: _make_price(client, offer))
+        by_use = _by_use(offer.units) if offer.event_name else ""
+        words = f"price {offer.lookup_key}: {offer.price.amount} {offer.price.currency}{by_use}{taxed}"
+        yield Deed(words, lambda: _make_price(client, offer, meters))
     elif tax is not None and _tax(there) == UNSPECIFIED:
         behavior = tax.value
-        yield _Deed(
+        yield Deed(
             f"price {offer.lookup_key}: its tax becomes {behavior}, once and for all",
             lambda: client.v1.prices.update_async(there["id"], {"tax_behavior": behavior}),
         )
 
 
-async def _make_price(client: stripe.StripeClient, offer: Offer) -> None:
+async def _make_price(client: stripe.StripeClient, offer: Offer, meters: Meters) -> None:
     params: dict[str, Any] = {
         "product": offer.product,
         "lookup_key": offer.lookup_key,
@@ -216,6 +216,11 @@ async def _make_price(client: stripe.StripeClient, offer: Offer) -> None:
         "recurring": {"interval": offer.interval.value},
     }
     key = f"tenure/price/{offer.lookup_key}/{offer.price.amount}{offer.price.currency}"
+    if offer.event_name:
+        params["recurring"] |= {"usage_type": "metered", "meter": meters[offer.event_name]["id"]}
+        key += f"/use/{offer.units}"
+    if offer.units > 1:
+        params["transform_quantity"] = {"divide_by": offer.units, "round": "up"}
     if offer.tax_behavior is not None:
         params["tax_behavior"] = offer.tax_behavior.value
         key += f"/{offer.tax_behavior}"

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from domain.plans import Item
+from gateways import stripe_shapes as shapes
 from gateways.stripe_account import StripeAccount
 
 
@@ -16,17 +17,29 @@ class StripeItems(StripeAccount):
         What is there already keeps its price, even one that is not sold any more.
         """
         keys = {item.lookup_key for item in wanted}
-        held = {_name(each, keys): each["id"] for each in agreement["items"]["data"]}
-        spare = [reference for key, reference in held.items() if key not in keys]
+        held = {_name(each, keys): each for each in agreement["items"]["data"]}
+        gone = [each for key, each in held.items() if key not in keys]
+        # What is billed by use is never made another: what was used of it is billed as it goes.
+        spare = [each["id"] for each in gone if not shapes.is_by_use(each["price"])]
         changes: list[dict[str, Any]] = []
         for item in wanted:
-            if item.lookup_key in held:
-                changes.append({"id": held[item.lookup_key], "quantity": item.quantity})
-                continue
-            change = {"price": await self._price(item.lookup_key), "quantity": item.quantity}
-            # The old plan's item becomes the new plan's: one item lives as long as the agreement.
-            changes.append({"id": spare.pop(0), **change} if spare else change)
-        return [*changes, *({"id": reference, "deleted": True} for reference in spare)]
+            if item.lookup_key not in held:
+                change = _terms(await self._price(item.lookup_key), item)
+                # The old plan's item becomes the new plan's: one item lives as long as the agreement.
+                changes.append({"id": spare.pop(0), **change} if spare and item.quantity else change)
+            elif item.quantity:
+                changes.append({"id": held[item.lookup_key]["id"], "quantity": item.quantity})
+        kept = {change.get("id") for change in changes}
+        return [*changes, *({"id": each["id"], "deleted": True} for each in gone if each["id"] not in kept)]
+
+    async def _items(self, wanted: Sequence[Item]) -> list[dict[str, Any]]:
+        """The items of an agreement that is to come about."""
+        return [_terms(await self._price(item.lookup_key), item) for item in wanted]
+
+
+def _terms(price: str, item: Item) -> dict[str, Any]:
+    """Of what is billed by use Stripe takes no quantity."""
+    return {"price": price, "quantity": item.quantity} if item.quantity else {"price": price}
 
 
 def _name(item: dict[str, Any], wanted: Collection[str]) -> str:

@@ -23,10 +23,9 @@ class StripeMoney(StripeItems):
     """The business tries that take money."""
 
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
-        items = [{"price": await self._price(item.lookup_key), "quantity": item.quantity} for item in order.items]
         params: dict[str, Any] = {
             "customer": order.customer_ref,
-            "items": items,
+            "items": await self._items(order.items),
             "default_payment_method": order.card_ref,
             "off_session": True,
             "payment_behavior": "error_if_incomplete",

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from domain.billed_use import event_name
 from domain.currencies import DECIMALS, MAX_AMOUNT
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Plan, TaxBehavior
 
 LONGEST_LOOKUP_KEY = 200
 LONGEST_NAME = 250
+LONGEST_EVENT_NAME = 100
 _ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
@@ -22,12 +24,18 @@ class Offer:
     interval: Interval
     price: Money
     tax_behavior: TaxBehavior | None = None
+    event_name: str = ""
+    """By which use is counted that it is the price of; empty: it is paid in advance."""
+    counted: str = ""
+    """What is counted, in words."""
+    units: int = 1
+    """So many cost the price."""
 
 
 def offers(catalog: Catalog) -> list[Offer]:
-    """Every price of a catalog, plans first."""
+    """Every price of a catalog: plans, add-ons, and use beyond what plans have."""
     sold: list[Plan | AddOn] = [*catalog.plans.values(), *catalog.add_ons.values()]
-    return [
+    paid_in_advance = [
         Offer(
             product=f"{catalog.product}_{one.code}",
             product_name=one.name,
@@ -39,6 +47,25 @@ def offers(catalog: Catalog) -> list[Offer]:
         for one in sold
         for interval, price in one.prices.items()
     ]
+    return [*paid_in_advance, *_by_use(catalog)]
+
+
+def _by_use(catalog: Catalog) -> Iterator[Offer]:
+    for plan in catalog.plans.values():
+        for feature, overage in plan.overage.items():
+            name = catalog.features[feature].name
+            for interval in plan.prices:
+                yield Offer(
+                    product=f"{catalog.product}_{feature}_overage",
+                    product_name=f"{name} beyond the plan",
+                    lookup_key=catalog.overage_key(plan.code, feature, interval),
+                    interval=interval,
+                    price=overage.price,
+                    tax_behavior=catalog.tax_behavior,
+                    event_name=event_name(catalog.product, feature),
+                    counted=name,
+                    units=overage.units,
+                )
 
 
 def unrepresentable(offer: Offer) -> Iterator[str]:
@@ -49,6 +76,8 @@ def unrepresentable(offer: Offer) -> Iterator[str]:
         yield f"the name of product {offer.product} is empty or longer than {LONGEST_NAME} characters"
     if len(offer.lookup_key) > LONGEST_LOOKUP_KEY:
         yield f"the lookup key {offer.lookup_key[:40]}… is longer than {LONGEST_LOOKUP_KEY} characters"
+    if len(offer.event_name) > LONGEST_EVENT_NAME:
+        yield f"the meter {offer.event_name[:40]}… has a name longer than {LONGEST_EVENT_NAME} characters"
     amount, currency = offer.price.amount, offer.price.currency
     if currency not in DECIMALS:
         yield f"{offer.lookup_key} is in {currency!r}, which is no currency of none or two decimals that Stripe charges"

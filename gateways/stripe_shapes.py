@@ -1,6 +1,6 @@
 """Stripe's objects (as dictionaries, API 2026-10-28.endive) in our words. Enums are open: new values are tolerated."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,8 +45,7 @@ def card(payment_method: Any) -> Card | None:
 
 
 def invoice(found: dict[str, Any]) -> Invoice:
-    lines = (found.get("lines") or {}).get("data") or [{}]
-    period = lines[-1].get("period") or {}
+    period = _period_billed((found.get("lines") or {}).get("data") or [])
     total = found.get("total") or 0
     return Invoice(
         ref=found["id"],
@@ -61,6 +60,18 @@ def invoice(found: dict[str, Any]) -> Invoice:
         period_start=instant(period.get("start")),
         period_end=instant(period.get("end")),
     )
+
+
+def _period_billed(lines: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The last of the periods that begin last: what was used before, and then billed, is not what a bill is for."""
+    periods = [line.get("period") or {} for line in lines]
+    latest = max((each.get("start") or 0 for each in periods), default=0)
+    return next((each for each in reversed(periods) if (each.get("start") or 0) == latest), {})
+
+
+def is_by_use(price: Mapping[str, Any]) -> bool:
+    """Whether it is the price of what is counted, not of a quantity."""
+    return (price.get("recurring") or {}).get("usage_type") == "metered"
 
 
 def agreement_status(subscription: dict[str, Any]) -> AgreementStatus:

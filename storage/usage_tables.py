@@ -2,7 +2,7 @@
 
 from sqlalchemy import ARRAY, BigInteger, Boolean, CheckConstraint, Column, Date, DateTime, Index, Integer, Table, Text
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlalchemy.sql import func
 
 from storage.tables import METADATA
@@ -23,7 +23,7 @@ catalog_versions = Table(
     METADATA,
     *_key("name"),
     Column("revision", BigInteger, nullable=False, server_default="1", doc="grows when it is changed in place"),
-    Column("content", JSONB, nullable=False),
+    Column("content", JSON, nullable=False, doc="not binary: plans and features stay in the order of the file"),
     _now("published_at"),
 )
 
@@ -97,6 +97,7 @@ usage_notices = Table(
     Column("plan", Text, nullable=False),
     Column("catalog", Text, nullable=False),
     Column("resets_at", _MOMENT),
+    Column("is_billed", Boolean, nullable=False, doc="use beyond the limit goes on, and costs"),
     Column("grace_ends_at", _MOMENT),
     _now("at"),
     Column("told_at", _MOMENT, doc="when its mail was written down, or it was found that nobody can be written to"),

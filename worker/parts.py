@@ -7,13 +7,18 @@ from temporalio.client import Client
 
 from activities.adopting import AdoptionActivities
 from activities.reconciling import ReconcileActivities
+from activities.rolling_up import RollUpActivities
 from domain.messages import ProviderHistory
 from domain.ports import Mailer
 from domain.provider import Agreements, Handover, Payments
 from storage.mails import PostgresMails
 from storage.records import PostgresRecords
+from storage.usage_book import PostgresUsageBook
+from storage.usage_notices import UsageNotices
 from worker.build import Parts
 from worker.messages import inbox_activities
+from workflows.post import TemporalPost
+from workflows.telling import Telling
 
 
 class Provider(Payments, Agreements, Handover, ProviderHistory, Protocol):
@@ -32,4 +37,5 @@ def parts_on(
         inbox=inbox_activities(provider, client, engine),
         reconciling=reconciling,
         adopting=AdoptionActivities(provider, provider),
+        rolling_up=RollUpActivities(Telling(UsageNotices(engine), TemporalPost(client)), PostgresUsageBook(engine)),
     )

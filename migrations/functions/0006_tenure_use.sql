@@ -35,6 +35,7 @@ DECLARE
     a_over timestamptz[] := '{}';
     a_threshold int[] := '{}';
     a_grace int[] := '{}';
+    a_billed boolean[] := '{}';
     a_per text[] := '{}';
 BEGIN
     who := tenure_standing(p_tenant, p_customer, p_catalog, p_free_plan, p_limited, p_suspended);
@@ -94,6 +95,7 @@ BEGIN
         a_feature[n] := l.feature;
         a_per[n] := l.per;
         a_grace[n] := l.grace_days;
+        a_billed[n] := l.has_overage AND who.is_billed;
         a_included[n] := l.has;
         IF l.per = 'gauge' THEN
             a_starts[n] := 'epoch';
@@ -220,10 +222,11 @@ BEGIN
                     AND u.period_start = a_starts[i];
             IF a_threshold[i] > 0 THEN
                 INSERT INTO usage_notices (tenant, customer, feature, period_start, threshold, included, used, plan,
-                                           catalog, resets_at, grace_ends_at, at)
+                                           catalog, resets_at, is_billed, grace_ends_at, at)
                     VALUES (p_tenant, p_customer, a_feature[i],
                             CASE a_per[i] WHEN 'gauge' THEN v_month ELSE a_starts[i] END,
                             a_threshold[i], a_included[i], a_used[i], v_limits_of, v_limits_in, a_ends[i],
+                            a_billed[i],
                             CASE WHEN a_grace[i] > 0 THEN
                                 coalesce(a_over[i], moment) + a_grace[i] * interval '1 day' END,
                             moment)

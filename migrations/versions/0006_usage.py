@@ -65,7 +65,7 @@ def _know_catalogs() -> None:
         "catalog_versions",
         _text("name"),
         _number("revision", "1"),
-        _json("content"),
+        sa.Column("content", postgresql.JSON(), nullable=False),
         _moment("published_at", null=False, now=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_catalog_versions")),
     )
@@ -149,6 +149,7 @@ def _tell() -> None:
         _text("plan"),
         _text("catalog"),
         _moment("resets_at"),
+        sa.Column("is_billed", sa.Boolean(), nullable=False),
         _moment("grace_ends_at"),
         _moment("at", null=False, now=True),
         _moment("told_at"),

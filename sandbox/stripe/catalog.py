@@ -38,7 +38,8 @@ PRODUCT_UPDATE = Shape({**_PRODUCT, "default_price": TEXT})
 PRODUCT_LIST = Shape({**PAGING, "active": FLAG, "ids": Many(TEXT), "created": RANGE})
 _INTERVAL = Text("day", "week", "month", "year")
 _RECURRING = Shape(
-    {"interval": _INTERVAL, "interval_count": WHOLE, "usage_type": Text("licensed")}, required=["interval"]
+    {"interval": _INTERVAL, "interval_count": WHOLE, "usage_type": Text("licensed", "metered"), "meter": TEXT},
+    required=["interval"],
 )
 PRICE_CREATE = Shape(
     {
@@ -52,6 +53,7 @@ PRICE_CREATE = Shape(
         "nickname": TEXT,
         "active": FLAG,
         "billing_scheme": Text("per_unit"),
+        "transform_quantity": Shape({"divide_by": WHOLE, "round": Text("down", "up")}, required=["divide_by", "round"]),
         "tax_behavior": Text("exclusive", "inclusive", "unspecified"),
     },
     required=["currency", "product", "unit_amount"],
@@ -145,6 +147,8 @@ def create_price(world: World, _ids: Params, params: Params) -> Object:
     if params["unit_amount"] < 0:
         raise invalid("Invalid non-negative integer", param="unit_amount", code="parameter_invalid_integer")
     recurring = params.get("recurring")
+    if recurring is not None:
+        _check_meter(world, recurring)
     price: Object = {
         "id": new_id("price"),
         "object": "price",
@@ -161,7 +165,7 @@ def create_price(world: World, _ids: Params, params: Params) -> Object:
         "recurring": None if recurring is None else _recurrence(recurring),
         "tax_behavior": params.get("tax_behavior", "unspecified"),
         "tiers_mode": None,
-        "transform_quantity": None,
+        "transform_quantity": params.get("transform_quantity"),
         "type": "one_time" if recurring is None else "recurring",
         "unit_amount": params["unit_amount"],
         "unit_amount_decimal": str(params["unit_amount"]),
@@ -170,13 +174,23 @@ def create_price(world: World, _ids: Params, params: Params) -> Object:
     return world.store.save(price)
 
 
+def _check_meter(world: World, recurring: Params) -> None:
+    is_metered = recurring.get("usage_type") == "metered"
+    if is_metered and "meter" not in recurring:
+        raise invalid("Metered prices must be backed by a meter.", param="recurring[meter]")
+    if "meter" in recurring:
+        if not is_metered:
+            raise invalid("A meter goes with `usage_type=metered` only.", param="recurring[meter]")
+        world.given("billing.meter", recurring["meter"], "recurring[meter]")
+
+
 def _recurrence(given: Params) -> Object:
     return {
         "interval": given["interval"],
         "interval_count": given.get("interval_count", 1),
-        "meter": None,
+        "meter": given.get("meter"),
         "trial_period_days": None,
-        "usage_type": "licensed",
+        "usage_type": given.get("usage_type", "licensed"),
     }
 
 

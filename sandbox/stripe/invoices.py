@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sandbox.stripe.blank_invoice import blank
 from sandbox.stripe.cards import Decline
 from sandbox.stripe.ids import new_id
+from sandbox.stripe.lines import counted_anew
 from sandbox.stripe.lists import list_of
 from sandbox.stripe.payment_methods import default_of
 from sandbox.stripe.payments import Due, cancel_intent, open_intent, settle
@@ -49,11 +50,14 @@ def assembled(
     invoice = blank(subscription, customer, world.now(customer["id"]))
     url = f"/v1/invoices/{invoice['id']}/lines"
     invoice["lines"] = list_of([{**line, "invoice": invoice["id"]} for line in lines], url)
-    total = sum(line["amount"] for line in lines)
+    invoice.update(billing_reason=reason, period_start=period[0], period_end=period[1])
+    _add_up(invoice)
+    return invoice
+
+
+def _add_up(invoice: Object) -> None:
+    total = sum(line["amount"] for line in invoice["lines"]["data"])
     invoice.update(
-        billing_reason=reason,
-        period_start=period[0],
-        period_end=period[1],
         subtotal=total,
         subtotal_excluding_tax=total,
         total=total,
@@ -61,13 +65,15 @@ def assembled(
         amount_due=max(0, total),
         amount_remaining=max(0, total),
     )
-    return invoice
 
 
 def finalize(world: World, invoice: Object) -> None:
     """Give it its number and its final amount; open from now on."""
     customer = world.named("customer", invoice["customer"])
     now = world.now(customer["id"])
+    # What was used and told since the draft was made is on it too.
+    invoice["lines"]["data"] = [counted_anew(world, each, customer["id"]) for each in invoice["lines"]["data"]]
+    _add_up(invoice)
     owed = invoice["total"] + customer["balance"]
     invoice["starting_balance"] = customer["balance"]
     invoice["ending_balance"] = min(0, owed)

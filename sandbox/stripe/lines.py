@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sandbox.stripe.ids import new_id
+from sandbox.stripe.meters import cost_of, is_metered, used
 from sandbox.stripe.periods import share_left
 from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
 
 def whole_period(world: World, subscription: Object, *, free: bool = False) -> list[Object]:
-    """A line for every item and its current period; *free* while it is a trial."""
+    """A line for every item that is paid in advance, and its current period; *free* while it is a trial."""
     return [
         _line(
             subscription,
@@ -19,8 +20,39 @@ def whole_period(world: World, subscription: Object, *, free: bool = False) -> l
             text=f"Trial period for {_name(world, item)}" if free else _priced(world, item),
             period=(item["current_period_start"], item["current_period_end"]),
         )
-        for item in subscription["items"]["data"]
+        for item in _paid_in_advance(subscription["items"]["data"])
     ]
+
+
+def by_use(world: World, subscription: Object, items: Sequence[Object], until: int) -> list[Object]:
+    """What was used of these items since their period began, or since they came, until then."""
+    return [
+        _used_line(world, subscription, item, (max(item["current_period_start"], item["created"]), until))
+        for item in items
+        if is_metered(item)
+    ]
+
+
+def _used_line(world: World, subscription: Object, item: Object, period: tuple[int, int]) -> Object:
+    quantity = used(world, subscription["customer"], item["price"], *period)
+    counted = {**item, "quantity": quantity}
+    amount = cost_of(item["price"], quantity)
+    return _line(subscription, counted, amount=amount, text=_priced(world, counted), period=period)
+
+
+def counted_anew(world: World, line: Object, customer: str) -> Object:
+    """A line for use as it stands now that more may have been told; any other line as it is."""
+    price = world.store.get(line["pricing"]["price_details"]["price"], "price")
+    if price is None or not is_metered({"price": price}):
+        return line
+    quantity = used(world, customer, price, line["period"]["start"], line["period"]["end"])
+    item = {"price": price, "quantity": quantity}
+    amount = cost_of(price, quantity)
+    return {**line, "quantity": quantity, "amount": amount, "subtotal": amount, "description": _priced(world, item)}
+
+
+def _paid_in_advance(items: Sequence[Object]) -> list[Object]:
+    return [item for item in items if not is_metered(item)]
 
 
 def first_part(world: World, subscription: Object, end: int, anchor_start: int) -> list[Object]:
@@ -34,7 +66,7 @@ def first_part(world: World, subscription: Object, end: int, anchor_start: int) 
             period=(item["current_period_start"], end),
             proration=True,
         )
-        for item in subscription["items"]["data"]
+        for item in _paid_in_advance(subscription["items"]["data"])
     ]
 
 
@@ -49,7 +81,7 @@ def unused(world: World, subscription: Object, items: Sequence[Object], now: int
             period=(now, item["current_period_end"]),
             proration=True,
         )
-        for item in items
+        for item in _paid_in_advance(items)
     ]
 
 
@@ -64,12 +96,12 @@ def remaining(world: World, subscription: Object, items: Sequence[Object], now: 
             period=(now, item["current_period_end"]),
             proration=True,
         )
-        for item in items
+        for item in _paid_in_advance(items)
     ]
 
 
 def amount_of(item: Object) -> int:
-    return int(item["price"]["unit_amount"] * item["quantity"])
+    return cost_of(item["price"], item["quantity"])
 
 
 def _name(world: World, item: Object) -> str:
@@ -84,11 +116,12 @@ def _counted(world: World, item: Object) -> str:
 
 def _priced(world: World, item: Object) -> str:
     price = item["price"]
-    interval = price["recurring"]["interval"]
-    return (
-        f"{item['quantity']} × {_name(world, item)} "
-        f"(at {price['unit_amount'] / 100:.2f} {price['currency'].upper()} / {interval})"
-    )
+    rule = price["transform_quantity"]
+    per = f" / {price['recurring']['interval']}"
+    if is_metered(item):
+        per = f" for {rule['divide_by']}" if rule else " each"
+    at = f"{price['unit_amount'] / 100:.2f} {price['currency'].upper()}{per}"
+    return f"{item['quantity']} × {_name(world, item)} (at {at})"
 
 
 def _day(moment: int) -> str:

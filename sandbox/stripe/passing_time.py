@@ -27,7 +27,7 @@ def _subscription_due(world: World, subscription: Object) -> None:
     if subscription["status"] == "incomplete":
         _expire(world, subscription)
     elif subscription["cancel_at"] is not None and subscription["cancel_at"] <= now:
-        subscriptions.end(world, subscription)
+        _end_of_itself(world, subscription)
     elif pause.get("resumes_at") is not None and pause["resumes_at"] <= now:
         before = shown(subscription)
         subscription["pause_collection"] = None
@@ -35,6 +35,18 @@ def _subscription_due(world: World, subscription: Object) -> None:
         subscriptions.updated(world, subscription, before)
     else:
         _renew(world, subscription)
+
+
+def _end_of_itself(world: World, subscription: Object) -> None:
+    """At the end that was set; what was used is billed like at a renewal."""
+    over = subscriptions.period_of(subscription)
+    its_lines = lines.by_use(world, subscription, subscription["items"]["data"], world.now(subscription["customer"]))
+    if its_lines:
+        subscription["latest_invoice"] = new_id("in")
+    subscriptions.end(world, subscription)
+    if its_lines:
+        invoice = invoices.draft(world, subscription, its_lines, "subscription_cycle", over)
+        subscriptions.obey_pause(world, subscription, invoice)
 
 
 def _expire(world: World, subscription: Object) -> None:
@@ -51,6 +63,7 @@ def _renew(world: World, subscription: Object) -> None:
     before = shown(subscription)
     over = subscriptions.period_of(subscription)
     items = subscription["items"]["data"]
+    was_used = lines.by_use(world, subscription, items, over[1])
     end = subscriptions.end_of_period(items[0], subscription["billing_cycle_anchor"], over[1])
     placed = subscriptions.with_period(items, over[1], end)
     subscription["items"] = subscriptions.items_list(subscription["id"], placed)
@@ -58,7 +71,7 @@ def _renew(world: World, subscription: Object) -> None:
         subscription["status"] = "active"
     subscription["latest_invoice"] = new_id("in")
     subscriptions.save(world, subscription)
-    its_lines = lines.whole_period(world, subscription)
+    its_lines = [*was_used, *lines.whole_period(world, subscription)]
     invoice = invoices.draft(world, subscription, its_lines, "subscription_cycle", over)
     subscriptions.updated(world, subscription, before)
     subscriptions.obey_pause(world, subscription, invoice)

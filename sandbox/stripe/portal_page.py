@@ -5,6 +5,7 @@ from html import escape
 from starlette.responses import Response
 
 from sandbox.stripe import portal
+from sandbox.stripe.meters import is_metered
 from sandbox.stripe.page_parts import back, button, card, card_form, day, money, page
 from sandbox.stripe.store import Object
 from sandbox.stripe.subscriptions import period_of
@@ -27,8 +28,7 @@ def _subscriptions(world: World, session: Object) -> str:
 
 def _subscription(world: World, session: Object, subscription: Object) -> str:
     names = ", ".join(
-        str(world.named("product", item["price"]["product"])["name"])
-        + (f" × {item['quantity']}" if item["quantity"] > 1 else "")
+        str(world.named("product", item["price"]["product"])["name"]) + _counted(item)
         for item in subscription["items"]["data"]
     )
     ends = subscription["cancel_at_period_end"]
@@ -40,6 +40,12 @@ def _subscription(world: World, session: Object, subscription: Object) -> str:
             button("Keep it", "renew", subscription["id"]) if ends else button("Cancel", "cancel", subscription["id"])
         )
     return f"<li>{told}</li>"
+
+
+def _counted(item: Object) -> str:
+    if is_metered(item):
+        return " (by use)"
+    return f" × {item['quantity']}" if item["quantity"] > 1 else ""
 
 
 def _cards(world: World, session: Object, customer: Object) -> str:

@@ -33,8 +33,13 @@ def create_preview(world: World, _ids: Params, params: Params) -> Object:
     change = apply_plan(world, subscription, params.get("subscription_details", {}))
     now = world.now(subscription["customer"])
     its_lines, period = change.now, (now, now)
+    items = subscription["items"]["data"]
     if not change.bills:
-        its_lines, period = [*change.later, *_next_period(world, subscription)], period_of(subscription)
+        its_lines, period = (
+            [*change.later, *lines.by_use(world, subscription, items, period_of(subscription)[1])],
+            period_of(subscription),
+        )
+        its_lines += _next_period(world, subscription)
     subscription["latest_invoice"] = f"upcoming_{new_id('in')}"
     waiting = invoices.waiting_lines(world, subscription)
     invoice = invoices.assembled(world, subscription, [*waiting, *its_lines], "upcoming", period)

@@ -13,6 +13,7 @@ from sandbox.stripe import (
     endpoints,
     frozen_clocks,
     invoice_calls,
+    meters,
     payment_methods,
     payments,
     portal,
@@ -108,10 +109,22 @@ def _shop() -> list[Call]:
         _call("GET", "/v1/products", catalog.list_products, catalog.PRODUCT_LIST),
         _call("GET", "/v1/products/{product}", catalog.retrieve_product),
         _call("POST", "/v1/products/{product}", catalog.update_product, catalog.PRODUCT_UPDATE),
+        *_metering(),
         _call("POST", "/v1/prices", catalog.create_price, catalog.PRICE_CREATE),
         _call("GET", "/v1/prices", catalog.list_prices, catalog.PRICE_LIST),
         _call("GET", "/v1/prices/{price}", catalog.retrieve_price),
         _call("POST", "/v1/prices/{price}", catalog.update_price, catalog.PRICE_UPDATE),
+    ]
+
+
+def _metering() -> list[Call]:
+    all_meters = "/v1/billing/meters"
+    return [
+        _call("POST", all_meters, meters.create_meter, meters.METER_CREATE),
+        _call("GET", all_meters, meters.list_meters, meters.METER_LIST),
+        _call("GET", f"{all_meters}/{{meter}}", meters.retrieve_meter),
+        _call("POST", f"{all_meters}/{{meter}}/deactivate", meters.deactivate_meter),
+        _call("POST", "/v1/billing/meter_events", meters.create_event, meters.EVENT_CREATE),
     ]
 
 

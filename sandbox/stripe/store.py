@@ -44,6 +44,7 @@ PARENTS = {
     "invoice": "_subscription",
     "invoice_payment": "invoice",
     "invoice_item": "_subscription",
+    "billing.meter_event": "_meter",
     "charge": "payment_intent",
     "refund": "charge",
     "price": "product",

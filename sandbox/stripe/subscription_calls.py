@@ -224,9 +224,12 @@ def cancel(world: World, ids: Params, params: Params) -> Object:
     if params.get("prorate") and subscription["status"] != "trialing":
         credit = lines.unused(world, subscription, subscription["items"]["data"], now)
         lines.keep_for_next_invoice(world, subscription, credit)
+    was_used = lines.by_use(world, subscription, subscription["items"]["data"], now)
     end(world, subscription)
-    if params.get("invoice_now") and invoices.waiting_lines(world, subscription):
-        bill(world, subscription, [], now)
+    if params.get("invoice_now") and (was_used or invoices.waiting_lines(world, subscription)):
+        invoice = bill(world, subscription, was_used, now)
+        if invoice["status"] == "open":
+            invoices.collect(world, invoice, subscription)
     return subscription
 
 

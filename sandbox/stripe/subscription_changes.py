@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sandbox.stripe import invoices, lines
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.events import shown
+from sandbox.stripe.meters import is_metered
 from sandbox.stripe.params import (
     CLEAR,
     FLAG,
@@ -214,9 +215,19 @@ def _new_items(world: World, subscription: Object, given: Sequence[Params], now:
 
 
 def _change_item(world: World, item: Object, change: Params, param: str, now: int) -> None:
-    if "price" in change:
+    if "price" in change and change["price"] != item["price"]["id"]:
+        if is_metered(item) or is_metered({"price": world.given("price", change["price"], f"{param}[price]")}):
+            raise invalid(
+                "This simulator makes no item one of a metered price, nor of another: delete it and add one.",
+                param=f"{param}[price]",
+            )
         item["price"] = new_item(world, item["subscription"], change, param, now)["price"]
     if "quantity" in change:
+        if is_metered(item):
+            raise invalid(
+                f"Quantity should not be specified where usage type is `metered`. Remove quantity from `{param}`",
+                param=f"{param}[quantity]",
+            )
         item["quantity"] = quantity_of(change, param)
     if "metadata" in change:
         item["metadata"] = merged_metadata(item["metadata"], change["metadata"])
@@ -243,7 +254,12 @@ def _restart(
     world: World, old: Object, subscription: Object, new: list[Object], now: int, *, credit_from: int | None
 ) -> Change:
     """A new period from now on, billed at once; what is left of the old one is credited or, with None, lost."""
-    credit = [] if credit_from is None else lines.unused(world, old, old["items"]["data"], credit_from)
+    was = old["items"]["data"]
+    credit = [] if credit_from is None else lines.unused(world, old, was, credit_from)
+    stays = {each["id"] for each in new}
+    # Of what goes, nothing is billed without proration.
+    counted = [each for each in was if credit_from is not None or each["id"] in stays]
+    credit += lines.by_use(world, old, counted if old["status"] != "trialing" else [], now)
     subscription["billing_cycle_anchor"] = now
     placed = with_period(new, now, end_of_period(new[0], now, now))
     subscription["items"] = items_list(subscription["id"], placed)
@@ -257,8 +273,9 @@ def _parts(world: World, old: Object, subscription: Object, moment: int) -> list
     terms_after = {each["id"]: _terms(each) for each in subscription["items"]["data"]}
     gone = [each for each in old["items"]["data"] if terms_after.get(each["id"]) != _terms(each)]
     come = [each for each in subscription["items"]["data"] if terms_before.get(each["id"]) != _terms(each)]
-    return [*lines.unused(world, old, gone, moment), *lines.remaining(world, subscription, come, moment)]
+    was_used = lines.by_use(world, old, gone, world.now(old["customer"]))
+    return [*lines.unused(world, old, gone, moment), *was_used, *lines.remaining(world, subscription, come, moment)]
 
 
 def _terms(item: Object) -> tuple[str, int]:
-    return item["price"]["id"], item["quantity"]
+    return item["price"]["id"], item.get("quantity", 0)

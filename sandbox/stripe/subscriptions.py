@@ -9,6 +9,7 @@ from sandbox.stripe.errors import StripeFailure, invalid
 from sandbox.stripe.events import changes, shown
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.lists import list_of
+from sandbox.stripe.meters import is_metered
 from sandbox.stripe.params import merged_metadata
 from sandbox.stripe.payment_methods import default_of
 from sandbox.stripe.payments import Due, open_intent, settle
@@ -38,7 +39,7 @@ def new_item(world: World, subscription: str, given: Mapping[str, Any], param: s
             "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.",
             param=f"{param}[price]",
         )
-    return {
+    item: Object = {
         "id": new_id("si", 14),
         "object": "subscription_item",
         "billing_thresholds": None,
@@ -48,10 +49,17 @@ def new_item(world: World, subscription: str, given: Mapping[str, Any], param: s
         "discounts": [],
         "metadata": merged_metadata({}, given.get("metadata", {})),
         "price": price,
-        "quantity": quantity_of(given, param),
         "subscription": subscription,
         "tax_rates": [],
     }
+    if not is_metered(item):
+        item["quantity"] = quantity_of(given, param)
+    elif "quantity" in given:
+        raise invalid(
+            f"Quantity should not be specified where usage type is `metered`. Remove quantity from `{param}`",
+            param=f"{param}[quantity]",
+        )
+    return item
 
 
 def quantity_of(given: Mapping[str, Any], param: str) -> int:

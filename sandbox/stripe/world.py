@@ -16,6 +16,7 @@ NOUNS = {
     "payment_intent": "payment_intent",
     "setup_intent": "setupintent",
     TEST_CLOCK: "test_clock",
+    "billing.meter": "meter",
 }
 """How Stripe calls an object in `No such ...`, where that is not its type."""
 

@@ -26,8 +26,8 @@ from tests.replay.lives import LIVES, TAKEN_OVER, Play, PlayElsewhere
 HISTORIES = Path(__file__).parent / "histories"
 NAMES_OF_MACHINES = frozenset({"identity", "stackTrace", "binaryChecksum", "deploymentName"})
 ALL: list[Play | PlayElsewhere] = [*LIVES, *TAKEN_OVER]
-KEPT = ("SubscriptionWorkflow", "MailWorkflow", "SweepWebhooksWorkflow", "ReconcileWorkflow")
-OF_LIVES = "WorkflowType IN ('SubscriptionWorkflow', 'ReconcileWorkflow')"
+KEPT = ("SubscriptionWorkflow", "MailWorkflow", "SweepWebhooksWorkflow", "ReconcileWorkflow", "RollUpUsageWorkflow")
+OF_LIVES = "WorkflowType IN ('SubscriptionWorkflow', 'ReconcileWorkflow', 'RollUpUsageWorkflow')"
 
 
 async def record(lives: Sequence[Play | PlayElsewhere]) -> list[Path]:
