@@ -1,14 +1,28 @@
 """Changes that current use does not fit: refused with what is to be done, unless an operator accepts it."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
+from gateways.stripe_catalog import push
+from gateways.stripe_http import connected
+from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from storage.keys import Role
 from tests.harness.callers import Caller, fields_of, problem_of
+from tests.harness.shop import CATALOG
 
 PAID = {"trial_days": 0, "payment_method": "pm_card_visa"}
+
+
+@pytest.fixture(scope="module")
+async def paid_shop(stack: Stack, stack_folder: Path, shop: Caller) -> Caller:
+    """The shop, with its prices at the provider."""
+    async with connected(Secrets.of(stack_folder).stripe_key, stack.addresses.stripe_url) as client:
+        await push(client, CATALOG)
+    return shop
 
 
 async def use(caller: Caller, customer: str, feature: str, quantity: int) -> None:
@@ -80,6 +94,26 @@ async def test_what_was_used_of_a_period_matters_to_a_change_at_once(shop: Calle
 
     assert [(one["feature"], one["excess"], one["window"]) for one in problem["misfits"]] == [("runs", 400, "month")]
     assert "it starts anew at" in problem["detail"]
+
+
+async def test_what_was_used_of_a_period_does_not_stand_in_the_way_of_a_change_at_its_end(
+    paid_shop: Caller, name: str
+) -> None:
+    """The policy of the subscription itself decides when; what is a gauge must fit then as well."""
+    made = await paid_shop.signed_up(name, plan="pro", **PAID)
+    await use(paid_shop, name, "runs", 50)
+
+    now = problem_of(await change(paid_shop, made, plan="free", when="now"), 409, "usage_does_not_fit")
+    preview = (await paid_shop.command(made["id"], "preview-change", plan="free")).json()
+    await use(paid_shop, name, "seats", 3)
+    then = problem_of(await change(paid_shop, made, plan="free"), 409, "usage_does_not_fit")
+    await paid_shop.post(f"/v1/customers/{name}/release", {"feature": "seats", "quantity": 2, "key": name})
+    changed = await change(paid_shop, made, plan="free")
+
+    assert [one["feature"] for one in now["misfits"]] == ["runs"]
+    assert (preview["when"], preview["misfits"]) == ("period_end", [])
+    assert [one["feature"] for one in then["misfits"]] == ["seats"]
+    assert changed.json()["pending_change"]["plan"] == "free", changed.text
 
 
 async def test_an_upgrade_is_never_refused(admin: Caller, name: str) -> None:
