@@ -9,6 +9,7 @@ from api.entitlement_views import (
     OverageView,
     PlanName,
     PlanRef,
+    RefusalView,
     SuggestionView,
     UsageOfFeature,
     available,
@@ -23,8 +24,6 @@ from domain.holding import Denial, Holding, tightest
 from domain.plans import Plan
 from domain.suggesting import Wanted, plans_with, suggestions
 from domain.usage import Counter, Level
-
-_COUNTS = ("used", "limit", "unlimited", "remaining", "percent", "level", "window", "resets_at", "grace_ends_at")
 
 
 @dataclass(frozen=True)
@@ -68,17 +67,17 @@ class Question:
     def refusal(self, denial: Denial, counter: Counter | None) -> Rejected:
         """The refusal, with all that helps to go on; *counter* is what stands in the way, or None."""
         holding, feature = self.holding, self.feature
-        counts = self._counts(counter)
-        details: dict[str, object] = {
-            "customer": self.customer,
-            "feature": feature.code,
-            "plan": PlanRef.of(holding),
-            "basis": holding.standing.basis,
-            **{name: counts[name] for name in _COUNTS},
-            "plans": PlanName.all(self.plans),
-            "available": available(feature, holding.has(feature).value),
-            "upgrades": self.upgrades(counter),
-        }
+        view = RefusalView(
+            customer=self.customer,
+            plan=PlanRef.of(holding),
+            basis=holding.standing.basis,
+            feature=feature.code,
+            plans=PlanName.all(self.plans),
+            available=available(feature, holding.has(feature).value),
+            upgrades=self.upgrades(counter),
+            **self._counts(counter),
+        )
+        details = view.model_dump(mode="json")
         said = self._why(denial, counter)
         if denial is not Denial.LIMIT_REACHED:
             return Rejected(said, code=denial.value, details=details)

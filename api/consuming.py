@@ -1,17 +1,17 @@
 """Use of what is counted: used up if the limit lets it, and released again."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.answering import Question
 from api.auth import Service
-from api.docs import USING
-from api.entitlement_views import ConsumedView
+from api.docs import USING, problems
+from api.entitlement_views import ConsumedView, RefusalProblem
 from api.entitlements import CustomerId, as_json
-from api.errors import answer_to
+from api.errors import Problem, answer_to
 from api.fields import Code, UsageKey
 from api.holdings import HasHoldings, Holdings, check_value, metered, unknown_feature
 from api.idempotency import HEADER, given_key
@@ -23,7 +23,19 @@ from domain.features import Feature, Kind, features_of
 from domain.holding import Holding, denial_of, refusing, tightest
 from domain.usage import MAX_QUANTITY, Action, Counted, Outcome, Use
 
-router = APIRouter(prefix="/v1/customers/{external_id:path}", tags=["Entitlements"], responses=USING)
+COUNTED: Final = {
+    200: {
+        "headers": {
+            "RateLimit-Policy": {"description": "each limit", "schema": {"type": "string"}},
+            "RateLimit": {"description": "what is left of each, and when it starts anew", "schema": {"type": "string"}},
+        }
+    }
+}
+REFUSING: Final = (
+    USING | problems(402, 429, kinds=[RefusalProblem]) | problems(403, kinds=[RefusalProblem, Problem]) | COUNTED
+)
+
+router = APIRouter(prefix="/v1/customers/{external_id:path}", tags=["Entitlements"], responses=REFUSING)
 
 Amount = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
 
