@@ -78,11 +78,10 @@ class Question:
             **self._counts(counter),
         )
         details = view.model_dump(mode="json")
-        said = self._why(denial, counter)
+        said = f"{self._why(denial, counter)}{_offer(view.upgrades) if denial is Denial.LIMIT_REACHED else ''}"
         if denial is not Denial.LIMIT_REACHED:
             return Rejected(said, code=denial.value, details=details)
-        ends = counter.ends if counter is not None else None
-        wait = (ends - holding.standing.moment).total_seconds() if ends is not None else 0.0
+        wait = self._wait(counter) if counter is not None else 0.0
         return LimitReached(said, is_for_sale=feature.limit.is_for_sale, details=details, retry_after=wait)
 
     def consumed(self, counters: tuple[Counter, ...], key: str, *, repeated: bool = False) -> ConsumedView:
@@ -94,6 +93,7 @@ class Question:
         hint = None
         if nearest is not None:
             hint = usage_texts.hint(nearest, near.feature, holding.level(nearest, near.feature))
+        more = near.upgrades(nearest) if hint is not None else []
         return ConsumedView(
             customer=self.customer,
             plan=PlanRef.of(holding),
@@ -103,8 +103,8 @@ class Question:
             meter=self.feature.meter or None,
             quantity=self.quantity or 1,
             key=key,
-            hint=hint,
-            upgrades=near.upgrades(nearest) if hint is not None else [],
+            hint=f"{hint}{_offer(more)}" if hint is not None else None,
+            upgrades=more,
             limits=[UsageOfFeature.of(holding, features[one.feature], one) for one in counters],
             **self._counts(own),
         )
@@ -123,6 +123,12 @@ class Question:
         found = suggestions(self.holding, Wanted(self.feature, wanted, self.value))
         return [SuggestionView.of(one, self.feature) for one in found]
 
+    def _wait(self, counter: Counter) -> float:
+        """In how many seconds so much would be let pass; 0: in no time, or it is more than a whole period has."""
+        if counter.ends is None or (self.quantity or 1) > max(counter.included or 0, counter.ceiling or 0):
+            return 0.0
+        return (counter.ends - self.holding.standing.moment).total_seconds()
+
     def _why(self, denial: Denial, counter: Counter | None) -> str:
         quantity = self.quantity or 1
         if denial is not Denial.LIMIT_REACHED:
@@ -131,3 +137,12 @@ class Question:
             return usage_texts.of_limit(counter, self.feature, quantity)
         number = self.holding.has(self.feature).value
         return usage_texts.of_number(self.feature, number if isinstance(number, int) else 0, quantity)
+
+
+def _offer(upgrades: list[SuggestionView]) -> str:
+    """The first of what would allow more, in words to end a sentence with."""
+    if not upgrades:
+        return ""
+    best = upgrades[0]
+    name = best.name if best.plan is not None else f"{best.units} more of {best.name}"
+    return f"; with {name} there is no limit" if best.unlimited else f"; with {name} it is {best.limit:,}"

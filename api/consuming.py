@@ -20,7 +20,7 @@ from api.requests import Wish
 from domain.entitlements import is_gauge
 from domain.errors import Malformed, Rejected
 from domain.features import Feature, Kind, features_of
-from domain.holding import Holding, denial_of, refusing, tightest
+from domain.holding import Denial, Holding, denial_of, refusing, tightest
 from domain.usage import MAX_QUANTITY, Action, Counted, Outcome, Use
 
 COUNTED: Final = {
@@ -160,8 +160,7 @@ def _refusal(use: Use, name: str, counted: Counted, holding: Holding) -> Rejecte
         return Rejected(
             f"the key {use.key!r} named another use before: give each use a key of its own", code="key_reused"
         )
-    in_the_way = refusing(counted, use.quantity)
-    feature = holding.features[in_the_way.feature] if in_the_way is not None else _asked(name, counted, holding)
+    feature = _asked(name, counted, holding)
     if outcome is Outcome.TOO_MUCH:
         used = min((one.used for one in counted.counters), default=0)
         return Rejected(
@@ -171,7 +170,14 @@ def _refusal(use: Use, name: str, counted: Counted, holding: Holding) -> Rejecte
         )
     denial = denial_of(outcome)
     assert denial is not None  # noqa: S101 - what else there is concerns use at another moment
-    return Question(use.customer, holding, feature, use.quantity).refusal(denial, in_the_way)
+    counter = next((one for one in counted.counters if one.feature == feature.code), None)
+    if denial in (Denial.LIMIT_REACHED, Denial.NOT_IN_PLAN):
+        counter = refusing(counted, use.quantity) or counter
+        feature = holding.features[counter.feature] if counter is not None else feature
+    elif denial is Denial.NO_PLAN and counter is not None:
+        # What was used is counted by the plan that there was; there is none of it now.
+        counter = replace(counter, included=0, ceiling=0)
+    return Question(use.customer, holding, feature, use.quantity).refusal(denial, counter)
 
 
 async def _without_counting(customer: str, wish: ConsumeWish, key: str, tenant: str, holdings: Holdings) -> Response:
