@@ -101,7 +101,7 @@ class Question:
             repeated=repeated,
             feature=self.feature.code,
             meter=self.feature.meter or None,
-            quantity=self.quantity or 1,
+            quantity=1 if self.quantity is None else self.quantity,
             key=key,
             hint=f"{hint}{_offer(more)}" if hint is not None else None,
             upgrades=more,

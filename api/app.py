@@ -21,6 +21,7 @@ from api import (
     portal,
     subscriptions,
     suggesting,
+    usage,
     usage_history,
     webhooks,
 )
@@ -43,6 +44,7 @@ ROUTERS = (
     plans.router,
     consuming.router,
     entitlements.router,
+    usage.router,
     usage_history.router,
     webhooks.router,
     pay.router,
