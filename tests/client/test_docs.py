@@ -3,7 +3,7 @@
 import asyncio
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 from fastapi import FastAPI
@@ -38,20 +38,27 @@ def test_the_tree_of_errors_has_them_all() -> None:
 async def test_the_first_five_minutes_go_as_told(social: Addresses) -> None:
     code = START.replace('"https://tenure.example.com"', repr(social.api_url)).replace(", key)", ", KEY)", 1)
     printed: list[object] = []
-    given = {"KEY": social.admin_key, "print": lambda *some: printed.extend(some)}
+    given: dict[str, Any] = {"KEY": social.admin_key, "print": lambda *some: printed.extend(some)}
 
     await asyncio.to_thread(exec, compile(code, "docs/client.md", "exec"), given)
+    given["tenure"].close()
 
     assert printed == [49, None]
 
 
 async def test_the_gates_shown_are_gates(social: Addresses) -> None:
     app = FastAPI()
-    given = {"url": social.api_url, "key": social.admin_key, "app": app, "Wish": Wish, "Annotated": Annotated}
-    exec(compile(GATES, "docs/client.md", "exec"), given | {"current_user_id": lambda: "user-of-the-docs"})  # noqa: S102
+    given: dict[str, Any] = {"app": app, "Wish": Wish, "Annotated": Annotated}
+    given |= {"url": social.api_url, "key": social.admin_key, "current_user_id": lambda: "user-of-the-docs"}
+    exec(compile(GATES, "docs/client.md", "exec"), given)  # noqa: S102
 
-    async with serve(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as user:
-        answers = [await user.get("/inbox"), await user.get("/report"), await user.post("/images", json={"count": 6})]
+    home = httpx.AsyncClient(trust_env=False)
+    async with given["gate"]._tenure, serve(app) as url, home as user:
+        answers = [
+            await user.get(f"{url}/inbox"),
+            await user.get(f"{url}/report"),
+            await user.post(f"{url}/images", json={"count": 6}),
+        ]
 
     assert [one.json()["code"] for one in answers] == ["feature_not_in_plan", "plan_required", "limit_reached"]
 
