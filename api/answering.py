@@ -102,7 +102,7 @@ class Question:
             repeated=repeated,
             feature=self.feature.code,
             meter=self.feature.meter or None,
-            quantity=self.quantity or 1,
+            quantity=1 if self.quantity is None else self.quantity,
             key=key,
             hint=hint,
             upgrades=near.upgrades(nearest) if hint is not None else [],

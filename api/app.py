@@ -21,6 +21,7 @@ from api import (
     portal,
     subscriptions,
     suggesting,
+    usage,
     usage_history,
     webhooks,
 )
@@ -41,6 +42,7 @@ ROUTERS = (
     plans.router,
     consuming.router,
     entitlements.router,
+    usage.router,
     usage_history.router,
     webhooks.router,
     pay.router,

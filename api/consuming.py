@@ -18,7 +18,7 @@ from api.idempotency import HEADER, given_key
 from api.limit_headers import limit_headers
 from api.requests import Wish
 from domain.entitlements import is_gauge
-from domain.errors import Malformed, Rejected
+from domain.errors import Malformed, Rejected, TenureError
 from domain.features import Feature, Kind, features_of
 from domain.holding import Holding, denial_of, refusing, tightest
 from domain.usage import MAX_QUANTITY, Action, Counted, Outcome, Use
@@ -61,7 +61,7 @@ async def consume(
         return await _without_counting(external_id, wish, key, caller.tenant, holdings)
     check_value(wish.value, feature)
     use = Use(external_id, feature.meter, wish.quantity, key)
-    return await _carried_out(use, wish.feature, caller.tenant, holdings)
+    return await carried_out(use, wish.feature, caller.tenant, holdings)
 
 
 @router.post(
@@ -74,15 +74,16 @@ async def release(
     external_id: CustomerId, wish: UseWish, request: Request, caller: Service, holdings: HasHoldings
 ) -> Response:
     key = wish.key or key_in_header(request)
-    feature = await _known(wish.feature, external_id, caller.tenant, holdings)
+    feature = await known_feature(wish.feature, external_id, caller.tenant, holdings)
     if not is_gauge(feature):
-        raise Malformed(
-            f"{feature.code} is no gauge: what was used of it over a time is not given back",
-            field="feature",
-            code="not_a_gauge",
-        )
+        raise no_gauge(feature, "what was used of it over a time is not given back")
     use = Use(external_id, feature.meter, wish.quantity, key, Action.RELEASE)
-    return await _carried_out(use, wish.feature, caller.tenant, holdings)
+    return await carried_out(use, wish.feature, caller.tenant, holdings)
+
+
+def no_gauge(feature: Feature, why: str) -> Malformed:
+    """The refusal of what can be done to gauges alone."""
+    return Malformed(f"{feature.code} is no gauge: {why}", field="feature", code="not_a_gauge")
 
 
 def key_in_header(request: Request) -> str:
@@ -97,7 +98,7 @@ def key_in_header(request: Request) -> str:
     return key
 
 
-async def _known(name: str, customer: str, tenant: str, holdings: Holdings) -> Feature:
+async def known_feature(name: str, customer: str, tenant: str, holdings: Holdings) -> Feature:
     """What a use is counted of, by today's catalog or else by the customer's own.
 
     Raises:
@@ -113,7 +114,7 @@ async def _known(name: str, customer: str, tenant: str, holdings: Holdings) -> F
     return feature
 
 
-async def _carried_out(use: Use, name: str, tenant: str, holdings: Holdings) -> Response:
+async def carried_out(use: Use, name: str, tenant: str, holdings: Holdings) -> Response:
     """Have a use counted, and tell what came of it."""
     counted = await holdings.stores.usage.use(use, holdings.parts.ground, tenant=tenant)
     if counted.noticed:
@@ -122,7 +123,7 @@ async def _carried_out(use: Use, name: str, tenant: str, holdings: Holdings) -> 
     own = metered(name, holding.catalog)
     if not counted.counters and own is not None and own.window is not None and own.meter != use.meter:
         # In the catalog that the customer keeps it is counted by another meter.
-        return await _carried_out(replace(use, meter=own.meter), name, tenant, holdings)
+        return await carried_out(replace(use, meter=own.meter), name, tenant, holdings)
     if counted.outcome in (Outcome.COUNTED, Outcome.REPEATED):
         question = Question(use.customer, holding, _asked(name, counted, holding), use.quantity)
         answer = as_json(question.consumed(counted.counters, use.key, repeated=counted.outcome is Outcome.REPEATED))
@@ -141,9 +142,11 @@ def _asked(name: str, counted: Counted, holding: Holding) -> Feature:
     return holding.features[nearest.feature]
 
 
-def _refusal(use: Use, name: str, counted: Counted, holding: Holding) -> Rejected:
+def _refusal(use: Use, name: str, counted: Counted, holding: Holding) -> TenureError:
     """Why a use was not counted."""
     outcome = counted.outcome
+    if outcome is Outcome.NOT_A_GAUGE:
+        return no_gauge(_asked(name, counted, holding), "in the catalog that the customer keeps, it is counted by time")
     if outcome is Outcome.KEY_REUSED:
         return Rejected(
             f"the key {use.key!r} named another use before: give each use a key of its own", code="key_reused"
@@ -170,7 +173,7 @@ async def _without_counting(customer: str, wish: ConsumeWish, key: str, tenant: 
         raise unknown_feature(wish.feature, holding.today, holding.catalog)
     check_value(wish.value, feature)
     if feature.window is not None:
-        return await _carried_out(Use(customer, feature.meter, wish.quantity, key), wish.feature, tenant, holdings)
+        return await carried_out(Use(customer, feature.meter, wish.quantity, key), wish.feature, tenant, holdings)
     if feature.kind is Kind.NUMBER:
         raise Malformed(
             f"use of {feature.code} is not counted here: ask GET .../entitlements/{feature.code}?quantity= with how "
@@ -183,7 +186,7 @@ async def _without_counting(customer: str, wish: ConsumeWish, key: str, tenant: 
     return as_json(question.consumed((), key)) if denial is None else _answered(question.refusal(denial, None))
 
 
-def _answered(refusal: Rejected) -> Response:
+def _answered(refusal: TenureError) -> Response:
     """A refusal as an answer of its own, which takes headers."""
     answer = answer_to(refusal)
     assert answer is not None  # noqa: S101 - an expected error

@@ -8,7 +8,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -178,8 +178,16 @@ def _of_framework(error: HTTPException) -> Response:
 
 def _of_validation(error: RequestValidationError) -> Response:
     errors = [_field_problem(one["loc"], one["type"], one["msg"]) for one in error.errors()]
-    detail = "; ".join(f"{one.field}: {one.detail}" for one in errors[:5])
-    return problem(422, Malformed.code, detail, errors=errors)
+    return problem(422, Malformed.code, _told(errors), errors=errors)
+
+
+def said_of(error: ValidationError, part: str) -> str:
+    """What is wrong with one part of a body that is read by itself, in the same words."""
+    return _told([_field_problem((part, *one["loc"]), one["type"], one["msg"]) for one in error.errors()])
+
+
+def _told(errors: Sequence[FieldProblem]) -> str:
+    return "; ".join(f"{one.field}: {one.detail}" for one in errors[:5])
 
 
 def _field_problem(where: Sequence[str | int], kind: str, message: str) -> FieldProblem:

@@ -20,6 +20,7 @@ from storage.customers import Customers
 from storage.idempotency import IdempotencyKeys
 from storage.inbox import Inbox
 from storage.keys import ApiKeys
+from storage.known_keys import KnownKeys
 from storage.records import PostgresRecords
 from storage.subscriptions import Subscriptions
 from storage.timeline import Timeline
@@ -65,7 +66,7 @@ class Stores:
     subscriptions: Subscriptions
     timeline: Timeline
     inbox: Inbox
-    keys: ApiKeys
+    keys: KnownKeys
     idempotency: IdempotencyKeys
     courier: Courier
     trials: Trials
@@ -85,7 +86,7 @@ class Stores:
             Subscriptions(engine),
             Timeline(engine),
             Inbox(engine),
-            ApiKeys(engine),
+            KnownKeys(ApiKeys(engine)),
             IdempotencyKeys(engine),
             Courier(parts.deliver),
             Trials(engine),

@@ -1,0 +1,168 @@
+"""Events of use, many in one request: each looked at, counted and answered by itself."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+
+from api.errors import said_of
+from api.fields import Code, ExternalId, UsageKey
+from api.holdings import Holdings, metered, unknown_feature
+from api.requests import Wish
+from domain.holding import Holding, tightest
+from domain.plans import Catalog
+from domain.usage import MAX_QUANTITY, Action, Counted, Level, Outcome, Use
+
+MOST_EVENTS = 1000
+NAMES = ("key", "customer", "meter")
+"""What an event is told by in its result, however wrong it is."""
+
+
+class EventAction(StrEnum):
+    """What has happened to a meter."""
+
+    RECORD = "record"
+    RELEASE = "release"
+    SET = "set"
+
+
+class Ingested(StrEnum):
+    """What came of an event."""
+
+    COUNTED = "counted"
+    REPEATED = "repeated"
+    REFUSED = "refused"
+
+
+class EventWish(Wish):
+    """Something that was used, released or set."""
+
+    customer: ExternalId
+    meter: Code
+    quantity: Annotated[int, Field(strict=True, ge=0, le=MAX_QUANTITY)]
+    key: UsageKey
+    at: AwareDatetime | None = None
+    action: EventAction = EventAction.RECORD
+
+
+class ResultView(BaseModel):
+    """What came of one event, in the order in which they were sent."""
+
+    key: str | None = Field(description="as it was sent; null: there was none")
+    customer: str | None
+    meter: str | None
+    outcome: Ingested
+    code: str | None = Field(default=None, description="why it was refused, for programs", examples=["in_the_future"])
+    detail: str | None = Field(default=None, description="the same for people")
+    used: int | None = Field(default=None, description="of what the meter uses up, that of which the least is left")
+    limit: int | None = Field(default=None, description="null: unlimited")
+    level: Level | None = None
+
+
+class IngestedView(BaseModel):
+    """What came of all events."""
+
+    counted: int
+    repeated: int
+    refused: int
+    results: list[ResultView]
+
+
+_REFUSALS = {
+    Outcome.KEY_REUSED: ("key_reused", "the key named another use before: give each event a key of its own"),
+    Outcome.NO_PLAN: ("no_plan", "the customer has no plan, and there is no free one to count by"),
+    Outcome.NOT_IN_PLAN: (
+        "feature_not_in_plan",
+        "in the catalog of the customer's plan nothing of this name is counted",
+    ),
+    Outcome.NOT_A_GAUGE: ("not_a_gauge", "what is used over a time is recorded; only gauges are released or set"),
+    Outcome.TOO_MUCH: ("nothing_to_release", "more was to be released than is in use"),
+    Outcome.IN_THE_FUTURE: ("in_the_future", "`at` is more than 5 minutes ahead of our clock"),
+    Outcome.TOO_LATE: ("too_late", "`at` is more than 35 days ago"),
+}
+
+
+async def ingest(events: Sequence[Any], tenant: str, holdings: Holdings) -> IngestedView:
+    """Count what can be counted, in one round trip, and say of each event what came of it."""
+    read = [_read(event) for event in events]
+    uses = [_use(wish, holdings.parts.catalog) for wish in read if isinstance(wish, EventWish)]
+    usage, ground = holdings.stores.usage, holdings.parts.ground
+    counted = zip(uses, await usage.use_all(uses, ground, tenant=tenant) if uses else (), strict=True)
+    results = [
+        await _result(wish, *next(counted), tenant, holdings) if isinstance(wish, EventWish) else wish for wish in read
+    ]
+    return _summed(results)
+
+
+def _read(event: Any) -> EventWish | ResultView:
+    """The event, or what is wrong with it."""
+    try:
+        wish = EventWish.model_validate(event)
+        if wish.quantity == 0 and wish.action is not EventAction.SET:
+            return _refused(event, "malformed", "quantity: at least 1, unless a gauge is set")
+        if wish.at is not None and not 2000 <= wish.at.year <= 2200:
+            return _refused(event, "malformed", "at: the year must lie between 2000 and 2200")
+    except ValidationError as error:
+        return _refused(event, "malformed", said_of(error, "event"))
+    return wish
+
+
+def _refused(event: Any, code: str, detail: str) -> ResultView:
+    given = event if isinstance(event, dict) else {}
+    key, customer, meter = (given[name] if isinstance(given.get(name), str) else None for name in NAMES)
+    return ResultView(key=key, customer=customer, meter=meter, outcome=Ingested.REFUSED, code=code, detail=detail)
+
+
+def _use(wish: EventWish, today: Catalog) -> Use:
+    feature = metered(wish.meter, today)
+    meter = feature.meter if feature is not None and feature.meter else wish.meter
+    at = wish.at.astimezone(UTC) if isinstance(wish.at, datetime) else None
+    return Use(wish.customer, meter, wish.quantity, wish.key, Action(wish.action), at)
+
+
+async def _result(wish: EventWish, use: Use, counted: Counted, tenant: str, holdings: Holdings) -> ResultView:
+    holding = await holdings.at(counted.standing)
+    own = metered(wish.meter, holding.catalog)
+    if not counted.counters and own is not None and own.window is not None and own.meter != use.meter:
+        # In the catalog that the customer keeps it is counted by another meter.
+        use = replace(use, meter=own.meter)
+        counted = await holdings.stores.usage.use(use, holdings.parts.ground, tenant=tenant)
+    if counted.noticed:
+        holdings.stores.teller.nudge()
+    if counted.outcome not in (Outcome.COUNTED, Outcome.REPEATED):
+        code, detail = _why_not(wish, counted, holding)
+        return ResultView(
+            key=wish.key, customer=wish.customer, meter=wish.meter, outcome=Ingested.REFUSED, code=code, detail=detail
+        )
+    nearest = tightest(counted.counters)
+    feature = holding.features.get(nearest.feature) if nearest is not None else None
+    return ResultView(
+        key=wish.key,
+        customer=wish.customer,
+        meter=wish.meter,
+        outcome=Ingested(counted.outcome),
+        used=nearest.used if nearest is not None else None,
+        limit=nearest.included if nearest is not None else None,
+        level=holding.level(nearest, feature) if nearest is not None and feature is not None else None,
+    )
+
+
+def _why_not(wish: EventWish, counted: Counted, holding: Holding) -> tuple[str, str]:
+    if counted.outcome in (Outcome.NO_PLAN, Outcome.NOT_IN_PLAN) and not _is_known(
+        wish.meter, (holding.today, holding.catalog)
+    ):
+        unknown = unknown_feature(wish.meter, holding.today, holding.catalog)
+        return "unknown_meter", unknown.message
+    return _REFUSALS[counted.outcome]
+
+
+def _is_known(name: str, catalogs: Iterable[Catalog]) -> bool:
+    return any(metered(name, catalog) is not None for catalog in catalogs)
+
+
+def _summed(results: list[ResultView]) -> IngestedView:
+    of = [one.outcome for one in results]
+    return IngestedView(**{each.value: of.count(each) for each in Ingested}, results=results)
