@@ -42,8 +42,9 @@ class Holdings:
     async def catalog_named(self, name: str | None, *, revision: int | None = None) -> Catalog:
         """The catalog of this name, today's if none was published."""
         today = self.parts.catalog
-        if not name or name == today.name:
+        if not name:
             return today
+        # Today's, too, as it is published: it may have been changed in place since this process started.
         return await self.stores.catalogs.get(name, revision=revision) or today
 
 

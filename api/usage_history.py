@@ -1,33 +1,24 @@
 """Looking back upon use: a customer's periods and days for charts, and what all customers use by plan."""
 
 from datetime import date, datetime, timedelta
-from difflib import get_close_matches
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from api.auth import Operator, Reader
 from api.docs import READING
-from api.fields import Code, ExternalId
-from api.parts import HasParts, HasStores, Parts, Stores
-from domain.entitlements import Basis, Standing, is_gauge
-from domain.errors import Rejected
+from api.entitlement_views import PlanRef
+from api.entitlements import CustomerId, FeatureCode
+from api.holdings import HasHoldings, feature_named
+from api.parts import HasStores
+from domain.entitlements import Basis, is_gauge
 from domain.features import Window
-from domain.plans import Catalog
 from storage.usage_history import PastDay, PastPeriod, Statistic
 
 router = APIRouter(tags=["Usage"], responses=READING)
 
 A_MONTH = timedelta(days=31)
-
-
-class PlanOfCustomer(BaseModel):
-    """What entitles the customer now."""
-
-    code: str = Field(examples=["starter"])
-    name: str = Field(examples=["Starter"])
-    catalog: str = Field(examples=["shop_v1"])
 
 
 class PeriodView(BaseModel):
@@ -59,7 +50,7 @@ class UsageHistoryView(BaseModel):
     """A feature's past, oldest first; periods and days of which nothing is known are left out."""
 
     customer: str
-    plan: PlanOfCustomer | None
+    plan: PlanRef | None
     basis: Basis
     feature: str
     window: Window | None = Field(description="null: use of it is not counted")
@@ -104,33 +95,30 @@ class StatisticsView(BaseModel):
     summary="How much a customer has used of one feature, period by period",
 )
 async def usage_history(
-    external_id: Annotated[ExternalId, Path(description="the product's own id for its customer")],
-    feature: Annotated[Code, Path(description="a feature's code", examples=["images_per_month"])],
+    external_id: CustomerId,
+    feature: FeatureCode,
     caller: Reader,
-    parts: HasParts,
+    holdings: HasHoldings,
     stores: HasStores,
     periods: Annotated[
         int, Query(ge=1, le=400, description="so many at most; of a gauge the days of as many months")
     ] = 12,
 ) -> UsageHistoryView:
-    standing, _ = await stores.usage.standing(external_id, parts.ground, tenant=caller.tenant)
-    catalog = await _catalog(standing, parts, stores)
-    known = {**parts.catalog.features, **catalog.features}
-    if feature not in known:
-        raise _unknown(feature, list(known))
+    holding = await holdings.of(caller.tenant, external_id)
+    asked = feature_named(feature, holding)
     past: list[PastPeriod] = []
     days: list[PastDay] = []
-    if is_gauge(known[feature]):
+    if is_gauge(asked):
         back = A_MONTH * periods
         days = await stores.usage_history.days(external_id, feature, back=back, tenant=caller.tenant)
     else:
         past = await stores.usage_history.periods(external_id, feature, limit=periods, tenant=caller.tenant)
     return UsageHistoryView(
         customer=external_id,
-        plan=_plan(standing, catalog),
-        basis=standing.basis,
+        plan=PlanRef.of(holding),
+        basis=holding.standing.basis,
         feature=feature,
-        window=known[feature].window,
+        window=asked.window,
         periods=[PeriodView.of(period) for period in past],
         days=[DayView.of(day) for day in days],
     )
@@ -146,23 +134,3 @@ async def usage_statistics(caller: Operator, stores: HasStores) -> StatisticsVie
     return StatisticsView(
         taken_at=rows[0].taken_at if rows else None, statistics=[StatisticView.of(row) for row in rows]
     )
-
-
-async def _catalog(standing: Standing, parts: Parts, stores: Stores) -> Catalog:
-    if standing.catalog is None or standing.catalog == parts.catalog.name:
-        return parts.catalog
-    return await stores.catalogs.get(standing.catalog, revision=standing.revision) or parts.catalog
-
-
-def _plan(standing: Standing, catalog: Catalog) -> PlanOfCustomer | None:
-    if standing.plan is None:
-        return None
-    plan = catalog.plans.get(standing.plan)
-    name = plan.name if plan is not None else standing.plan
-    return PlanOfCustomer(code=standing.plan, name=name, catalog=catalog.name)
-
-
-def _unknown(feature: str, known: list[str]) -> Rejected:
-    near = get_close_matches(feature, known)
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(known) or 'none'}"
-    return Rejected(f"there is no feature {feature!r}; {hint}", code="unknown_feature")

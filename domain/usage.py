@@ -50,6 +50,8 @@ class Outcome(StrEnum):
     """Nothing entitles the customer: suspended or canceled, or never signed up, and no free plan."""
     TOO_MUCH = "too_much"
     """More was to be released than is in use."""
+    NOT_A_GAUGE = "not_a_gauge"
+    """What is counted over a time is neither released nor set."""
     IN_THE_FUTURE = "in_the_future"
     TOO_LATE = "too_late"
 
@@ -82,6 +84,10 @@ class Use:
     action: Action = Action.CONSUME
     at: datetime | None = None
     """When; None: now, by the database's clock."""
+    reason: str = ""
+    """Why an operator has it count from 0."""
+    actor: str = ""
+    """Who that is."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ def share(used: int, included: int | None) -> int | None:
 
 
 def grace_ends(over_since: datetime | None, rule: LimitRule) -> datetime | None:
-    """Until when use beyond the limit is let pass; None: it is not at the limit, or there is no grace."""
+    """Until when use beyond the limit is let pass; None: it is not at the limit, there is no grace, or no end of it."""
     if over_since is None or not rule.grace_days or rule.hard is None:
         return None
     return over_since + timedelta(days=rule.grace_days)

@@ -35,8 +35,8 @@ class Notices(Protocol):
         """
         ...
 
-    async def unsent(self, *, limit: int) -> Sequence[QueuedMail]:
-        """Mails of notices that were written down some minutes ago and are not sent yet."""
+    async def unsent(self, after: str | None, *, limit: int) -> Sequence[QueuedMail]:
+        """The next mails of notices, by id, that were written down some minutes ago and are not sent yet."""
         ...
 
 

@@ -51,15 +51,17 @@ class UsageNotices:
             await connection.execute(update(usage_notices).where(told).values(told_at=func.now()))
         return Told(len(waiting), tuple(queued))
 
-    async def unsent(self, *, limit: int) -> Sequence[QueuedMail]:
+    async def unsent(self, after: str | None, *, limit: int) -> Sequence[QueuedMail]:
         age = func.now() - mails.c.created_at
         wanted = _queued_ones().where(
             mails.c.occasion.in_([each.value for each in USAGE_OCCASIONS]),
             age > ON_ITS_WAY,
             age < LAST_USEFUL_MOMENT,
         )
+        if after is not None:
+            wanted = wanted.where(mails.c.id > UUID(after))
         async with transaction(self._engine) as connection:
-            return [_queued(row) for row in await connection.execute(wanted.order_by(mails.c.created_at).limit(limit))]
+            return [_queued(row) for row in await connection.execute(wanted.order_by(mails.c.id).limit(limit))]
 
 
 async def _taken(connection: AsyncConnection, limit: int) -> Sequence[Row[Any]]:

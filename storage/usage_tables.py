@@ -55,7 +55,13 @@ usage = Table(
     Column("period_end", _MOMENT),
     Column("used", BigInteger, CheckConstraint("used >= 0", name="used"), nullable=False, server_default="0"),
     Column("over_since", _MOMENT, doc="since when it has been at its limit or beyond: grace counts from here"),
-    Column("noticed", Integer, nullable=False, server_default="0", doc="the highest share a notice was written of"),
+    Column(
+        "noticed",
+        Integer,
+        nullable=False,
+        server_default="0",
+        doc="the highest share at which to tell the customer that is reached now",
+    ),
     Column("noticed_of", BigInteger, doc="the limit that share was of"),
     _now("updated_at"),
 )
@@ -81,6 +87,15 @@ usage_events = Table(
     Column("overage", BigInteger, nullable=False, server_default="0", doc="units beyond the limit, to be billed"),
     Column("report_began_at", _MOMENT),
     Column("reported_at", _MOMENT),
+    Column("reason", Text, nullable=False, server_default="", doc="why an operator had it count from 0"),
+    Column("actor", Text, nullable=False, server_default="", doc="who it was"),
+    Column(
+        "report_trouble",
+        Text,
+        CheckConstraint("report_trouble in ('unknown', 'refused')", name="report_trouble"),
+        doc="why it is not reported and waits for an operator",
+    ),
+    Column("report_why", Text, nullable=False, server_default=""),
     Index("ix_usage_events_recorded_at", "recorded_at"),
     Index("ix_usage_events_to_report", "recorded_at", postgresql_where=sql("overage > 0 and reported_at is null")),
 )

@@ -27,6 +27,8 @@ class Telling:
 
     async def send_what_was_left(self) -> int:
         """Hand over again what was written down and is not sent yet; what is on its way is started no second time."""
-        left = await self._notices.unsent(limit=BATCH)
-        await self._post.dispatch(left)
-        return len(left)
+        count, last = 0, None
+        while left := await self._notices.unsent(last, limit=BATCH):
+            await self._post.dispatch(left)
+            count, last = count + len(left), left[-1].id
+        return count

@@ -32,7 +32,7 @@ class Teller:
     subscription: str = ""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     _last_said: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _mails_told: int = 0
+    _mails_told: set[str] = field(default_factory=set)
     _uses: int = 0
 
     @property
@@ -106,8 +106,8 @@ class Teller:
         answer = await self.product.consume(self.external_id, feature, quantity, key=key)
         if answer["level"] != level:
             raise StoryBroken(f"{self.name} is at level {answer['level']} of {feature}, not at {level}: {answer}")
-        told = answer["hint"] or f"level {level}"
-        self.say(f"uses {answer['used']} of {answer['limit']} {feature}: {told}")
+        # Grace is counted by the real clock, which the customer's own has left behind.
+        self.say(f"uses {quantity} more: {answer['hint'].partition(' until ')[0]}")
 
     async def is_refused(self, text: str, code: str, asked: Awaitable[object]) -> None:
         """Check that Tenure says no, and tell why."""
@@ -141,10 +141,12 @@ class Teller:
 
     async def _tell_new_mails(self) -> None:
         mails = await self.product.mails(self.external_id)
-        for mail in mails[self._mails_told :]:
+        for mail in mails:
+            if mail["message_id"] in self._mails_told:
+                continue
             # Mails of usage carry the real time, which the customer's own may be ahead of.
             self.say(f"mail: {mail['subject']}", max(datetime.fromisoformat(mail["received_at"]), self._last_said))
-        self._mails_told = len(mails)
+            self._mails_told.add(mail["message_id"])
 
     async def has_paid(self, times: int) -> None:
         """Check how many bills are paid, and that none is paid twice or left open."""

@@ -15,7 +15,7 @@ from tenure.client.entitlements import Entitlement, Standing
 from tenure.client.errors import TenureError, Unavailable
 from tenure.client.memory import Memory
 from tenure.client.patience import COMMANDS, IN_PASSING, QUICK, Patience
-from tenure.client.subscriptions import Plans
+from tenure.client.sold import Plans
 
 T = TypeVar("T")
 Told = TypeVar("Told", Standing, Entitlement, Plans)

@@ -1,4 +1,7 @@
-"""From JSON to frozen dataclasses. Fields that are not known are passed over: a newer Tenure may say more."""
+"""From JSON to frozen dataclasses. Fields that are not known are passed over: a newer Tenure may say more.
+
+A field whose JSON name is a word of Python's says so in its metadata, as `said`.
+"""
 
 import types
 from collections.abc import Mapping
@@ -57,8 +60,9 @@ def _one_of(kinds: tuple[Any, ...], said: Any, where: Any) -> Any:
 def _record(kind: Any, said: Mapping[str, Any]) -> Any:
     hints, known = _hints(kind), {}
     for one in fields(kind):
-        if one.name in said and (said[one.name] is not None or _may_be_none(hints[one.name])):
-            known[one.name] = _value(hints[one.name], said[one.name], f"{kind.__name__}.{one.name}")
+        name = one.metadata.get("said", one.name)
+        if name in said and (said[name] is not None or _may_be_none(hints[one.name])):
+            known[one.name] = _value(hints[one.name], said[name], f"{kind.__name__}.{one.name}")
         elif one.default is MISSING and one.default_factory is MISSING:
             raise Unreadable(f"{kind.__name__}.{one.name} is missing")
     return kind(**known)

@@ -11,18 +11,8 @@ from urllib.parse import quote
 
 from tenure.client.calls import Call, body_of, of_customer, of_subscription
 from tenure.client.core import Core, Steps, new_key
-from tenure.client.subscriptions import (
-    Checkout,
-    Comparison,
-    Customer,
-    Person,
-    Plan,
-    Plans,
-    Portal,
-    Preview,
-    Subscription,
-    Suggested,
-)
+from tenure.client.sold import Comparison, Plan, Plans, Suggested
+from tenure.client.subscriptions import Checkout, Customer, Person, Portal, Preview, Subscription
 
 NOBODY = ""
 """In the place of a customer, for what is the same to all."""
@@ -47,6 +37,7 @@ class Changing(TypedDict, total=False):
     quantity: int
     add_ons: Mapping[str, int]
     when: str
+    accept_misfits: bool
 
 
 def customer(core: Core, external_id: str) -> Steps[Customer]:
@@ -189,9 +180,9 @@ def compare(core: Core, before: str, after: str) -> Steps[Comparison]:
 
 
 def suggest(
-    core: Core, customer: str, feature: str, *, quantity: int | None = None, value: str | None = None
+    core: Core, customer: str | None, feature: str, *, quantity: int | None = None, value: str | None = None
 ) -> Steps[Suggested]:
-    """The cheapest plan that would allow the customer this."""
+    """What to take for a wanted use, and what would allow it for the least money; None asks for nobody."""
     query = body_of(customer=customer, feature=feature, quantity=quantity, value=value)
     return core.ask(Call("GET", "/v1/plans/suggest", Suggested, query=query))
 

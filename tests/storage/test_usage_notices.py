@@ -256,13 +256,14 @@ async def test_a_mail_that_was_written_down_and_not_sent_is_handed_over_again_af
 ) -> None:
     await shop.use("storage_gb", 90)
     [mail] = (await notices.write(limit=100)).mails
-    assert await notices.unsent(limit=10) == []
+    assert await notices.unsent(None, limit=10) == []
 
     await ledger.run("update mails set created_at = now() - interval '6 minutes'")
-    assert await notices.unsent(limit=10) == [mail]
+    assert await notices.unsent(None, limit=10) == [mail]
+    assert await notices.unsent(mail.id, limit=10) == []
 
     await ledger.run("update mails set status = 'sent'")
-    assert await notices.unsent(limit=10) == []
+    assert await notices.unsent(None, limit=10) == []
 
 
 async def test_a_feature_that_is_in_no_catalog_any_more_is_told_to_nobody(

@@ -10,7 +10,6 @@ from sqlalchemy import text
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.parts import Stores
 from domain.errors import GatewayUnavailable
 from domain.usage import Outcome, Use
 from sandbox.stack import Stack
@@ -24,19 +23,19 @@ from workflows.telling import Telling
 Begin = Callable[..., Awaitable[Life]]
 
 
-class Product:
-    """Uses up what a customer has, as the API does it for a product."""
+async def consume(life: Life, quantity: int) -> str:
+    """Use up storage as a product does; returns how near the limit it is."""
+    wish = {"feature": "storage_gb", "quantity": quantity, "key": str(uuid4())}
+    answer = await life.product.post(f"/v1/customers/{life.external_id}/consume", wish)
+    return str(answer["level"])
 
-    def __init__(self, stack: Stack) -> None:
-        self._usage = Usage(stack.engine)
-        self._ground = stack.api_parts.ground
 
-    async def use(self, life: Life, feature: str, quantity: int) -> bool:
-        """Whether it crossed a threshold."""
-        use = Use(life.external_id, feature, quantity, str(uuid4()))
-        counted = await self._usage.use(use, self._ground)
-        assert counted.outcome is Outcome.COUNTED
-        return counted.noticed
+async def used_unheard(life: Life, quantity: int, stack: Stack) -> None:
+    """Storage is used up, and the process that has answered dies before it tells of it."""
+    use = Use(life.external_id, "storage_gb", quantity, str(uuid4()))
+    counted = await Usage(stack.engine).use(use, stack.api_parts.ground)
+    assert counted.outcome is Outcome.COUNTED
+    assert counted.noticed
 
 
 class SilentEngine:
@@ -46,20 +45,16 @@ class SilentEngine:
         raise RPCError("not now", RPCStatusCode.UNAVAILABLE, b"")
 
 
-async def test_a_customer_is_warned_at_90_percent_and_told_of_the_grace_at_100(begin: Begin, stack: Stack) -> None:
-    life, product, teller = await begin(), Product(stack), Stores.on(stack.api_parts).teller
-    assert await product.use(life, "storage_gb", 9)
-    async with teller.at_work():
-        teller.nudge()
+async def test_a_customer_is_warned_at_90_percent_and_told_of_the_grace_at_100(begin: Begin) -> None:
+    life = await begin()
+    assert [await consume(life, 8), await consume(life, 1)] == ["hint", "warned"]
     assert await life.mails() == Counter(trial_started=1, usage_warning=1)
     warning = await life.last_mail()
     assert warning["subject"] == "Storage in GB: 90% of your limit used"
     assert "9 of 10" in warning["text"]
     assert "you can go on beyond it for 7 days" in warning["text"]
 
-    async with teller.at_work():
-        assert await product.use(life, "storage_gb", 1)
-        teller.nudge()
+    assert await consume(life, 1) == "grace"
     assert await life.mails() == Counter(trial_started=1, usage_warning=1, usage_limit=1)
     limit = await life.last_mail()
     assert limit["subject"] == "Storage in GB: the limit of your plan is reached"
@@ -73,8 +68,8 @@ async def test_a_customer_is_warned_at_90_percent_and_told_of_the_grace_at_100(b
 
 
 async def test_what_nobody_told_in_time_is_told_by_the_roll_up_once(begin: Begin, stack: Stack) -> None:
-    life, product = await begin(), Product(stack)
-    assert await product.use(life, "storage_gb", 10)
+    life = await begin()
+    await used_unheard(life, 10, stack)
 
     done = await roll_up_now(stack.client)
     await roll_up_now(stack.client)
@@ -88,8 +83,8 @@ async def test_what_nobody_told_in_time_is_told_by_the_roll_up_once(begin: Begin
 async def test_while_temporal_is_down_the_mail_stays_written_down_and_the_roll_up_sends_it(
     begin: Begin, stack: Stack
 ) -> None:
-    life, product = await begin(), Product(stack)
-    assert await product.use(life, "storage_gb", 10)
+    life = await begin()
+    await used_unheard(life, 10, stack)
     down = TemporalPost(cast("Client", SilentEngine()))
     with pytest.raises(GatewayUnavailable):
         await Telling(UsageNotices(stack.engine), down).tell()
