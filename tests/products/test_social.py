@@ -48,11 +48,12 @@ def by_plan(row: str, *values: object) -> list[object]:
     ],
 )
 async def test_list_plans(shop: Shop, plan: str, month: int | None, year: int | None) -> None:
-    """A: Free, Starter $29, Pro $79, Enterprise $199; monthly and annual. Asks: list plans."""
-    listed = (await shop.told("/v1/plans"))["data"]
+    """A: Free, Starter $29, Pro $79, Enterprise $199; monthly and annual; 14-day trial. Asks: list plans."""
+    listed = {one["code"]: one for one in (await shop.told("/v1/plans"))["data"]}
 
-    assert [one["code"] for one in listed] == list(PLANS)
-    prices = next(one["prices"] for one in listed if one["code"] == plan)
+    assert list(listed) == list(PLANS)
+    assert listed[plan]["trial_days"] == 14
+    prices = listed[plan]["prices"]
     wanted = {"month": month, "year": year}
     assert {interval: price["amount"] for interval, price in prices.items()} == {
         interval: amount for interval, amount in wanted.items() if amount is not None
