@@ -81,7 +81,7 @@ class Core:
         Raises:
             TenureError: it was refused, or nobody answered.
         """
-        patience = patience or (self._options.commands if call.is_command else self._options.quick)
+        patience = patience or (self._options.commands if call.takes_time else self._options.quick)
         ends, tries = self._clock() + patience.total, 0
         while True:
             tries += 1

@@ -30,7 +30,8 @@ def counting(handler: Handler, asks: Callable[..., Any], run: Callable[..., Awai
     """The handler, run by *run*, which is told what it was given and hands it the use where it asks for one."""
     had = _signature(handler)
     name = _free_name(had)
-    wanted = next((one.name for one in had.parameters.values() if one.annotation is Used), None)
+    # By its name where the handler's annotations cannot be read, as they are for type checkers alone.
+    wanted = next((one.name for one in had.parameters.values() if one.annotation in (Used, "Used")), None)
     shown = had.replace(parameters=[one for one in had.parameters.values() if one.name != wanted])
 
     @wraps(handler)

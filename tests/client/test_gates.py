@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
+import anyio
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, Field
+from starlette.types import Receive, Scope, Send
 
 from sandbox.processes import free_port
 from sandbox.serving import serve
@@ -248,6 +250,36 @@ async def test_a_decorator_sees_an_answer_that_tells_of_failure(
     user: httpx.AsyncClient, name: str, tenure: AsyncTenure
 ) -> None:
     assert (await user.post("/profiles", params={"fails": "answered"})).status_code == 502
+
+    assert await in_use(tenure, name, "social_profiles") == 0
+
+
+async def test_what_was_taken_is_given_back_also_when_the_request_is_broken_off(tenure: AsyncTenure, name: str) -> None:
+    app, entered = FastAPI(), anyio.Event()
+    gate = Gate(tenure, customer=who)
+
+    @app.post("/slow")
+    @gate.consume("social_profiles")
+    async def slow() -> None:
+        entered.set()
+        await anyio.sleep_forever()
+
+    async def impatient(scope: Scope, receive: Receive, send: Send) -> None:
+        """As any middleware that gives requests so much time."""
+
+        async def break_off() -> None:
+            await entered.wait()
+            request.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            with anyio.CancelScope() as request:
+                tasks.start_soon(break_off)
+                await app(scope, receive, send)
+            tasks.cancel_scope.cancel()
+        await PlainTextResponse("that took too long", 504)(scope, receive, send)
+
+    async with serve(impatient) as product, asked_by(name, product) as user:
+        assert (await user.post("/slow")).status_code == 504
 
     assert await in_use(tenure, name, "social_profiles") == 0
 

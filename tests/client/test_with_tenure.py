@@ -1,6 +1,7 @@
 """The client's methods before a real Tenure that sells catalogs/social.yaml."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ from storage.keys import ApiKeys, Role
 from tenure.client import (
     AsyncTenure,
     Conflict,
+    Event,
     FeatureNotInPlan,
     LimitReached,
     Malformed,
@@ -108,6 +110,35 @@ async def test_a_gauge_is_released_and_no_more_than_there_is(tenure: AsyncTenure
     with pytest.raises(Conflict) as refusal:
         await tenure.release(name, "social_profiles")
     assert refusal.value.code == "nothing_to_release"
+
+
+async def test_gauges_are_set_and_counters_reset(tenure: AsyncTenure, name: str) -> None:
+    assert (await tenure.set_usage(name, "social_profiles", 3)).used == 3
+    await tenure.consume(name, "posts_per_day", 3)
+
+    await tenure.reset_usage(name, "posts_per_day", "a mistake of ours", key=f"reset-{name}")
+
+    assert (await tenure.check(name, "posts_per_day")).remaining == 3
+    with pytest.raises(Malformed, match="images_per_month"):
+        await tenure.release(name, "images_per_month")
+
+
+async def test_what_has_happened_is_counted_whatever_the_limit_and_one_bad_event_spoils_nothing(
+    tenure: AsyncTenure, name: str
+) -> None:
+    now = datetime.now(UTC)
+    events = [Event(name, "images", 1, f"{name}-{number}", now) for number in range(1200)]
+    bad = [Event(name, "images", 1, f"{name}-future", now + timedelta(hours=1)), Event(name, "imges", 1, f"{name}-bad")]
+    gauge = Event(name, "social_profiles", 4, f"{name}-profiles", action="set")
+
+    done = await tenure.record([*events, *bad, gauge])
+
+    assert (done.counted, done.repeated, done.refused, len(done.results)) == (1201, 0, 2, 1203)
+    assert [one.code for one in done.results[1200:]] == ["in_the_future", "unknown_meter", None]
+    again = await tenure.record([*events, gauge])
+    assert (again.counted, again.repeated) == (0, 1201)
+    assert (await tenure.check(name, "images_per_month")).used == 1200
+    assert (await tenure.check(name, "social_profiles")).used == 4
 
 
 async def test_a_trial_is_begun_looked_at_and_paid(tenure: AsyncTenure, name: str) -> None:

@@ -1,13 +1,19 @@
 """examples/social_suite: what its users meet, over HTTP, plan by plan (requirements.md, product A)."""
 
 import asyncio
+import json
+import os
+from pathlib import Path
+from shutil import which
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.examples.conftest import Painter
 from tests.harness.callers import problem_of
 
+README = Path(__file__).parents[2] / "examples" / "social_suite" / "README.md"
 FREE = {"images_per_month": 5, "social_profiles": 1, "posts_per_day": 3}
 
 
@@ -206,3 +212,29 @@ async def test_the_card_page_is_the_providers(user: httpx.AsyncClient, name: str
 async def test_who_does_not_say_who_they_are_is_not_served(suite: str) -> None:
     async with httpx.AsyncClient(base_url=suite, trust_env=False) as stranger:
         assert (await stranger.post("/images", json={"prompt": "a cat"})).status_code == 401
+
+
+@pytest.mark.skipif(which("curl") is None, reason="the README's commands are for curl")
+async def test_the_readme_can_be_typed_in(suite: str, name: str) -> None:
+    text = README.read_text()
+    commands = text[text.index("```sh") + 5 :].partition("```")[0]
+    shell = await asyncio.create_subprocess_exec(
+        "bash", "-euc", commands, stdout=asyncio.subprocess.PIPE, env=os.environ | {"APP": suite, "ME": name}
+    )
+    out, _ = await shell.communicate()
+
+    assert shell.returncode == 0
+    lines, _, page = out.decode().partition("\n{\n")
+    said = [json.loads(line) for line in lines.splitlines()]
+    assert [one.get("code") for one in said] == [
+        *[None] * 5,
+        "limit_reached",
+        "feature_not_in_plan",
+        None,
+        "limit_reached",
+        None,
+        None,
+        "feature_not_in_plan",
+        *[None] * 3,
+    ]
+    assert '"plan": "Pro"' in page
