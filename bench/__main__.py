@@ -9,10 +9,11 @@ from typing import Any
 import structlog
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
-from bench import burst, history, ingest, storm
+from bench import burst, consume, history, ingest, storm
 
 FIGURES: Mapping[str, Callable[..., Coroutine[Any, Any, str]]] = {
     "burst": burst.measure,
+    "consume": consume.measure,
     "history": history.measure,
     "ingest": ingest.measure,
     "storm": storm.measure,

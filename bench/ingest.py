@@ -20,36 +20,18 @@ import httpx
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bench.posting import request, write
+from bench.posting import request
+from bench.side_by_side import CATALOG, POLICY, Figures, a_round, beside, process, settings_of
 from sandbox.processes import free_port
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
 
-CATALOGS = Path(__file__).parents[1] / "catalogs"
 SUBSCRIPTIONS = 20
 ROUNDS, A_ROUND, AT_ONCE = 5, 1000, 16
 KINDS = ("invoice.paid", "invoice.paid", "invoice.payment_failed", "customer.subscription.updated", "charge.refunded")
 """As they come; four of five can tell a subscription something."""
 EMPTY_WITHIN = 300.0
 PATH = "/webhooks/stripe"
-
-
-@dataclass
-class Figures:
-    """What was measured at one endpoint."""
-
-    seconds: list[float] = field(default_factory=list)
-    """Until each answer."""
-    rates: list[float] = field(default_factory=list)
-    """Answers a second, by round."""
-
-    @property
-    def rate(self) -> float:
-        return statistics.median(self.rates)
-
-    def share(self, of: float) -> float:
-        """Milliseconds within which so large a share was answered."""
-        return sorted(self.seconds)[min(int(len(self.seconds) * of), len(self.seconds) - 1)] * 1000
 
 
 @dataclass(frozen=True)
@@ -66,25 +48,25 @@ class Drained:
 async def measure() -> str:
     """Post the same kind of webhooks in turns at both endpoints, each a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        options = Options(
-            Path(folder), CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml", durable=False, ui=False
-        )
+        options = Options(Path(folder), CATALOG, POLICY, durable=False, ui=False)
         async with running(options) as stack, Product(stack.addresses) as product:
             owners = [await _owner(stack, product, number) for number in range(SUBSCRIPTIONS)]
-            settings = _settings(stack, folder)
+            settings = settings_of(stack, Path(folder), CATALOG)
             async with (
-                _process(settings, _beside("tenure"), "api", port=int(settings["TENURE_API_PORT"])) as ours,
-                _process(settings, sys.executable, "-m", "bench.bare", port=free_port()) as bare,
+                process(settings, beside("tenure"), "api", port=int(settings["TENURE_API_PORT"])) as ours,
+                process(settings, sys.executable, "-m", "bench.bare", port=free_port()) as bare,
             ):
                 at_ours, at_bare, drained = Figures(), Figures(), []
                 for number in range(ROUNDS + 1):
                     # The first round only warms both up.
                     one, other = (at_ours, at_bare) if number else (Figures(), Figures())
                     events = [_event(owners, turn) for turn in range(A_ROUND)]
-                    await _round(ours, _signed(events, stack), one)
+                    await a_round(ours, _signed(events, stack), one, AT_ONCE)
                     # Before it is the bare one's turn: what goes on behind ours must not be in its way.
                     drained += [await _drained(stack.engine, [event["id"] for event in events])]
-                    await _round(bare, _signed([_event(owners, turn) for turn in range(A_ROUND)], stack), other)
+                    await a_round(
+                        bare, _signed([_event(owners, turn) for turn in range(A_ROUND)], stack), other, AT_ONCE
+                    )
     return _report(at_ours, at_bare, drained[1:])
 
 
@@ -144,19 +126,6 @@ def _signed(events: Sequence[Mapping[str, Any]], stack: Stack) -> list[bytes]:
     return ready
 
 
-async def _round(port: int, requests: Sequence[bytes], figures: Figures) -> None:
-    with tempfile.NamedTemporaryFile() as file:
-        write(Path(file.name), requests)
-        asked = ("-m", "bench.posting", "127.0.0.1", str(port), file.name, str(AT_ONCE))
-        posting = await asyncio.create_subprocess_exec(sys.executable, *asked, stdout=asyncio.subprocess.PIPE)
-        told, _ = await posting.communicate()
-    if posting.returncode:
-        raise RuntimeError("not every webhook was taken in")
-    measured = json.loads(told)
-    figures.seconds += measured["seconds"]
-    figures.rates.append(len(requests) / measured["in_all"])
-
-
 async def _drained(engine: AsyncEngine, posted: Sequence[str]) -> Drained:
     wanted = text(
         "SELECT count(*) FILTER (WHERE handled_at IS NULL) AS waiting,"
@@ -172,57 +141,6 @@ async def _drained(engine: AsyncEngine, posted: Sequence[str]) -> Drained:
             return Drained(by_the_end, found.delivered, time.perf_counter() - began)
         await asyncio.sleep(0.1)
     raise RuntimeError(f"{found.waiting} webhooks were not delivered within {EMPTY_WITHIN:.0f} seconds")
-
-
-def _settings(stack: Stack, folder: str) -> dict[str, str]:
-    secrets = json.loads((Path(folder) / "secrets.json").read_text())
-    port = str(free_port())
-    return {
-        "TENURE_DATABASE_URL": stack.addresses.database_url,
-        "TENURE_TEMPORAL_ADDRESS": stack.addresses.temporal_address,
-        "TENURE_STRIPE_API_KEY": secrets["stripe_key"],
-        "TENURE_STRIPE_API_BASE": stack.addresses.stripe_url,
-        "TENURE_STRIPE_WEBHOOK_SECRETS": stack.addresses.webhook_secret,
-        "TENURE_CATALOG": str(CATALOGS / "manufacturing.yaml"),
-        "TENURE_POLICY": str(CATALOGS / "policy.yaml"),
-        "TENURE_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "TENURE_SECRET_KEY": secrets["secret_key"],
-        "TENURE_API_HOST": "127.0.0.1",
-        "TENURE_API_PORT": port,
-    }
-
-
-@asynccontextmanager
-async def _process(settings: Mapping[str, str], *command: str, port: int) -> AsyncIterator[int]:
-    """A process of its own, as in production, whose log goes nowhere."""
-    running = await asyncio.create_subprocess_exec(
-        *command,
-        env={**os.environ, **settings, "BARE_PORT": str(port)},
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        await _answers(url)
-        yield port
-    finally:
-        running.terminate()
-        await running.wait()
-
-
-async def _answers(url: str) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client, asyncio.timeout(30):
-        while True:
-            try:
-                await client.get(f"{url}/healthz")
-            except httpx.TransportError:
-                await asyncio.sleep(0.1)
-            else:
-                return
-
-
-def _beside(command: str) -> str:
-    return str(Path(sys.executable).with_name(command))
 
 
 def _report(ours: Figures, bare: Figures, drained: Sequence[Drained]) -> str:

@@ -1,4 +1,4 @@
-"""Posts prepared requests over kept connections, as cheaply as it can: servers are measured, not their caller.
+"""Sends prepared requests over kept connections, as cheaply as it can: servers are measured, not their caller.
 
 A process of its own: `python -m bench.posting HOST PORT FILE AT_ONCE`. The file holds requests, each behind its length;
 what is printed is JSON: how long each answer took, and all of them together.
@@ -15,8 +15,8 @@ from pathlib import Path
 _LENGTH = struct.Struct(">I")
 
 
-def request(path: str, headers: dict[str, str], body: bytes) -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(body)}"]
+def request(path: str, headers: dict[str, str], body: bytes = b"", *, method: str = "POST") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 

@@ -13,6 +13,8 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from domain.errors import GatewayUnavailable
 
+CONNECTIONS = 20
+"""Of one process at most; who comes while all are in use waits."""
 CONNECT_WITHIN = 10.0
 ANSWER_WITHIN = 30.0
 """Seconds: a server that is gone without a word must not keep a webhook, or a step, waiting for ever."""
@@ -44,8 +46,9 @@ def create_engine_from_url(url: str) -> AsyncEngine:
     # Parameters hold names and addresses, which belong into no error message.
     engine = create_async_engine(
         async_url(url),
-        pool_size=10,
-        max_overflow=10,
+        # None beyond these: such are closed again after each use, and to open one costs more than to wait for one.
+        pool_size=CONNECTIONS,
+        max_overflow=0,
         hide_parameters=True,
         connect_args={"timeout": CONNECT_WITHIN, "command_timeout": ANSWER_WITHIN},
     )
