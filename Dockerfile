@@ -25,7 +25,7 @@ RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin tenu
 COPY --from=build /opt/tenure /opt/tenure
 WORKDIR /srv/tenure
 # Catalogs and policies that come with it; mount your own over them.
-COPY catalogs/*.yaml catalogs/
+COPY catalogs/*.yaml catalogs/*.json catalogs/
 ENV PATH=/opt/tenure/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 10001
 EXPOSE 8000

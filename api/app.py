@@ -7,7 +7,23 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from api import changes, checkout, commands, health, invoices, pay, plans, portal, subscriptions, webhooks
+from api import (
+    changes,
+    checkout,
+    commands,
+    consuming,
+    customers,
+    entitlements,
+    health,
+    invoices,
+    pay,
+    plans,
+    portal,
+    subscriptions,
+    suggesting,
+    usage_history,
+    webhooks,
+)
 from api.docs import add_description
 from api.errors import add_error_handlers
 from api.limits import BodyLimit
@@ -21,10 +37,15 @@ ROUTERS = (
     checkout.router,
     portal.router,
     invoices.router,
+    suggesting.router,
     plans.router,
+    consuming.router,
+    entitlements.router,
+    usage_history.router,
     webhooks.router,
     pay.router,
     health.router,
+    customers.router,  # the last of its prefix: an external id may hold anything
 )
 
 
@@ -34,7 +55,7 @@ def create_app(parts: Parts) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with stores.courier.at_work(), stores.publication.at_work():
+        async with stores.courier.at_work(), stores.publication.at_work(), stores.teller.at_work():
             yield
 
     app = FastAPI(title="Tenure", version=version("tenure"), redoc_url=None, lifespan=lifespan)

@@ -5,11 +5,13 @@ from fastapi import APIRouter
 from api.desk import Desk, ServiceDesk
 from api.docs import COMMANDING
 from api.fields import SubscriptionId
+from api.fit import FittingPreviewView, MisfitView, check_fit, unfit
 from api.idempotency import IdempotentRoute
 from api.requests import ChangePlanWish, EmptyWish, PauseWish
 from api.signup import within_bounds
 from api.views import PreviewView, SubscriptionView
-from domain.plans import Selection
+from domain.plans import Catalog, Selection
+from domain.policy import ChangeAt
 from storage.codec import state_from_json
 from workflows.messages import ChangePlan, Command, PauseUntil
 from workflows.subscription import SubscriptionWorkflow
@@ -40,13 +42,19 @@ async def resume(
 @router.post("/change-plan", operation_id="changePlan", summary="Have another plan, interval, quantity or add-ons")
 async def change_plan(subscription_id: SubscriptionId, desk: ServiceDesk, wish: ChangePlanWish) -> SubscriptionView:
     command = await _change(desk, subscription_id, wish)
+    await check_fit(desk, subscription_id, command, accepted=wish.accept_misfits)
     return await desk.carry_out(subscription_id, SubscriptionWorkflow.change_plan, command)
 
 
 @router.post("/preview-change", operation_id="previewChange", summary="What the same change would bill, and when")
-async def preview_change(subscription_id: SubscriptionId, desk: ServiceDesk, wish: ChangePlanWish) -> PreviewView:
+async def preview_change(
+    subscription_id: SubscriptionId, desk: ServiceDesk, wish: ChangePlanWish
+) -> FittingPreviewView:
     command = await _change(desk, subscription_id, wish)
-    return PreviewView.of(await desk.ask(subscription_id, SubscriptionWorkflow.preview_change, command))
+    preview = await desk.ask(subscription_id, SubscriptionWorkflow.preview_change, command)
+    found = await unfit(desk, subscription_id, preview.to, at_once=preview.at is ChangeAt.NOW)
+    shown = PreviewView.of(preview)
+    return FittingPreviewView(**dict(shown), misfits=[MisfitView.of(one) for one in found])
 
 
 @router.post("/withdraw-change", operation_id="withdrawChange", summary="Keep what there is after all")
@@ -60,13 +68,14 @@ async def withdraw_change(
 async def _change(desk: Desk, subscription_id: str, wish: ChangePlanWish) -> ChangePlan:
     """The wish, with its price worked out; what it leaves out is as it is."""
     row = await desk.row(subscription_id)
-    had, catalog = state_from_json(dict(row.state)).selection, desk.parts.catalog
-    to = _select(desk, had, wish)
-    return ChangePlan(desk.key, desk.caller.actor, to, catalog.is_upgrade(had, to), wish.when)
+    had, today = state_from_json(dict(row.state)).selection, desk.parts.catalog
+    # Who names no plan keeps theirs, of the version it was chosen from.
+    own = await desk.stores.catalogs.get(row.catalog) or today
+    to = _select(own if wish.plan is None else today, had, wish)
+    return ChangePlan(desk.key, desk.caller.actor, to, own.is_upgrade(had, to), wish.when)
 
 
-def _select(desk: Desk, had: Selection, wish: ChangePlanWish) -> Selection:
-    catalog = desk.parts.catalog
+def _select(catalog: Catalog, had: Selection, wish: ChangePlanWish) -> Selection:
     plan = wish.plan or had.plan
     if catalog.free_plan is not None and plan == catalog.free_plan.plan:
         return catalog.free_plan

@@ -21,8 +21,11 @@ Runs the life of every subscription: sign-up, trial, conversion, renewals, recov
 
 TAGS: Final = [
     {"name": "Subscriptions", "description": "Start, read and steer subscriptions."},
+    {"name": "Customers", "description": "Who has signed up."},
+    {"name": "Entitlements", "description": "May this customer do this? What a product asks all the time."},
     {"name": "Checkout", "description": "Pages on which customers put a card on file, and see their bills."},
     {"name": "Plans", "description": "What is for sale."},
+    {"name": "Usage", "description": "What was used, over time."},
     {"name": "Invoices", "description": "Bills of the payment provider."},
     {"name": "Webhooks", "description": "What the payment provider tells us."},
     {"name": "Operations", "description": "Health and metrics."},
@@ -30,11 +33,12 @@ TAGS: Final = [
 
 _WORDS: Final = {
     401: "No valid API key was given",
-    402: "The card was declined",
+    402: "The card was declined, or a limit is reached that more money would raise",
     403: "The key's role does not allow this",
     404: "There is no such thing",
     409: "The command is impossible as things stand, or the idempotency key is in use",
     413: "The body is too large",
+    429: "A limit is reached; it starts anew after `Retry-After` seconds",
     422: "The request is malformed; `errors` names the fields",
     503: "Something needed is out of reach; repeat under the same idempotency key after `Retry-After` seconds",
 }
@@ -50,6 +54,7 @@ def problems(*statuses: int) -> Responses:
 
 READING: Final = problems(401, 403, 404, 422, 503)
 COMMANDING: Final = problems(401, 402, 403, 404, 409, 413, 422, 503)
+USING: Final = problems(401, 402, 403, 404, 409, 413, 422, 429, 503)
 
 
 def add_description(app: FastAPI) -> None:

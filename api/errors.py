@@ -8,32 +8,49 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Malformed, Rejected, TenureError
+from domain.errors import (
+    GatewayBusy,
+    GatewayRefused,
+    GatewayUnavailable,
+    LimitReached,
+    Malformed,
+    Rejected,
+    TenureError,
+)
 
 log = structlog.get_logger("tenure.api")
 
 CONTENT_TYPE: Final = "application/problem+json"
 
 STATUS_OF_CODE: Final[Mapping[str, int]] = {
+    "access_limited": 403,
     "bad_event": 400,
     "bad_link": 404,
     "bad_signature": 400,
     "card_declined": 402,
+    "feature_not_in_plan": 403,
     "forbidden": 403,
+    "limit_reached": 429,
+    "no_plan": 403,
     "payment_declined": 402,
+    "quota_used_up": 402,
     "stale_signature": 400,
     "unauthorized": 401,
     "unknown_customer": 404,
+    "unknown_feature": 404,
     "unknown_plan": 404,
     "unknown_subscription": 404,
     "wrong_account": 400,
     "wrong_mode": 400,
 }
 """Codes that are told by a status of their own; all others by the kind of their error."""
+
+TOLD_AS: Final[Mapping[str, str]] = {"quota_used_up": "limit_reached"}
+"""Codes that differ by their status alone, and the one that callers know them by."""
 
 CODE_OF_STATUS: Final[Mapping[int, str]] = {
     404: "not_found",
@@ -66,7 +83,9 @@ class FieldProblem(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why a request was not carried out (RFC 9457)."""
+    """Why a request was not carried out (RFC 9457); some codes come with more members, as their endpoints say."""
+
+    model_config = ConfigDict(extra="allow")
 
     type: str = Field(examples=["urn:tenure:error:malformed"])
     title: str = Field(examples=["Malformed"])
@@ -97,9 +116,11 @@ def problem(
     *,
     errors: Sequence[FieldProblem] = (),
     headers: Mapping[str, str] | None = None,
+    details: Mapping[str, object] | None = None,
 ) -> Response:
-    """An answer that says what went wrong."""
+    """An answer that says what went wrong; *details* become members beside the usual ones."""
     body = Problem(
+        **(details or {}),
         type=f"urn:tenure:error:{code}",
         title=code.replace("_", " ").capitalize(),
         status=status,
@@ -107,7 +128,9 @@ def problem(
         code=code,
         errors=list(errors),
     )
-    answer = JSONResponse(body.model_dump(), status_code=status, headers=dict(headers or {}), media_type=CONTENT_TYPE)
+    answer = JSONResponse(
+        body.model_dump(mode="json"), status_code=status, headers=dict(headers or {}), media_type=CONTENT_TYPE
+    )
     if status == 503 or code in RETRY_AFTER_SECONDS:
         answer.headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS.get(code, RETRY_AFTER_OUTAGE)))
     if status == 401:
@@ -134,10 +157,13 @@ def _of_ours(error: TenureError) -> Response:
     if status >= 500:
         log.warning("outside unavailable", code=error.code, error=error.message)
     field = getattr(error, "field", None)
-    errors = [FieldProblem(field=field, detail=error.message)] if field else []
-    wait = error.retry_after if isinstance(error, GatewayBusy) else 0.0
-    headers = {"Retry-After": str(ceil(wait))} if wait else None
-    return problem(status, error.code, SAID_INSTEAD.get(error.code, error.message), errors=errors, headers=headers)
+    by_part = {field: error.message} if field else error.by_part
+    errors = [FieldProblem(field=part, detail=detail) for part, detail in by_part.items()]
+    wait = error.retry_after if isinstance(error, GatewayBusy | LimitReached) else 0.0
+    # Who has to pay first need not come again by then.
+    headers = {"Retry-After": str(ceil(wait))} if wait and status != 402 else None
+    code, said = TOLD_AS.get(error.code, error.code), SAID_INSTEAD.get(error.code, error.message)
+    return problem(status, code, said, errors=errors, headers=headers, details=error.details)
 
 
 def _of_framework(error: HTTPException) -> Response:

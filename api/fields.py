@@ -14,6 +14,7 @@ from fastapi import Path
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from domain.errors import Rejected
+from domain.usage import MAX_KEY_LENGTH
 
 LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 METADATA_KEYS, METADATA_KEY_LENGTH, METADATA_VALUE_LENGTH = 50, 40, 500
@@ -110,6 +111,7 @@ PaymentMethod = Annotated[str, StringConstraints(min_length=1, max_length=200, p
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_printable)]
 WebAddress = Annotated[str, StringConstraints(max_length=2000), _line, AfterValidator(_web_address)]
 Search = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), _line]
+UsageKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_LENGTH), _line]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 Units = Annotated[int, Field(strict=True, ge=0, le=10_000)]
 

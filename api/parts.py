@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from api.courier import Courier, Deliver
 from api.publishing import Publication
+from api.teller import Teller
 from domain.messages import ProviderEvents
 from domain.plans import Catalog
 from domain.policy import Policy
@@ -24,6 +25,10 @@ from storage.subscriptions import Subscriptions
 from storage.timeline import Timeline
 from storage.trials import Trials
 from storage.usage import Ground, Usage
+from storage.usage_history import UsageHistory
+from storage.usage_notices import UsageNotices
+from workflows.post import TemporalPost
+from workflows.telling import Telling
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class Stores:
     catalogs: Catalogs
     publication: Publication
     usage: Usage
+    usage_history: UsageHistory
+    teller: Teller
 
     @classmethod
     def on(cls, parts: Parts) -> Self:
@@ -86,6 +93,8 @@ class Stores:
             catalogs,
             Publication(catalogs, parts.catalog),
             Usage(engine),
+            UsageHistory(engine),
+            Teller(Telling(UsageNotices(engine), TemporalPost(parts.client)).tell),
         )
 
 

@@ -108,6 +108,11 @@ class ChangePlanWish(Wish):
     when: ChangeAt | None = Field(
         default=None, description="left out, the policy decides: upgrades at once, downgrades at the period's end"
     )
+    accept_misfits: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="change although current use does not fit; without it that is 409 `usage_does_not_fit`. All data "
+        "is kept. Takes a key of role operator or admin",
+    )
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:

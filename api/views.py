@@ -162,7 +162,7 @@ class SubscriptionList(BaseModel):
 class CauseView(BaseModel):
     """Why it happened."""
 
-    kind: str = Field(description="command, timer, webhook, provider or step", examples=["webhook"])
+    kind: str = Field(description="command, timer, webhook, provider, step or usage", examples=["webhook"])
     ref: str = Field(
         description="the command's key, the webhook's event id, the action that was due", examples=["evt_1Qx"]
     )

@@ -2,33 +2,72 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 
+from configuration.catalog_kinds import MAX_NUMBER, UNLIMITED, Code, Name
 from configuration.validation import Faults, Strict, shown
-from configuration.yaml_source import Place, did_you_mean
+from configuration.yaml_source import Place
 from domain import features as domain
 from domain.features import Kind, LimitRule, Value, Window
+from domain.spelling import did_you_mean
 
-UNLIMITED = "unlimited"
 DEFAULT_RULE = "default"
 _MULTIPLIER = re.compile(r"x([1-9][0-9]{0,5})")
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True)]
+ENTITLEMENTS_SCHEMA: dict[str, Any] = {
+    "additionalProperties": {
+        "description": f"by the feature's kind: true or false, a number or {UNLIMITED}, a level, a list of some, x5",
+        "anyOf": [
+            {"type": "boolean"},
+            {"type": "integer", "minimum": 0, "maximum": MAX_NUMBER},
+            {"type": "string", "minLength": 1},
+            {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+        ],
+    }
+}
+_CHOOSES: dict[str, Any] = {"properties": {"kind": {"enum": ["level", "set"]}}}
+_IS_NUMBER: dict[str, Any] = {"properties": {"kind": {"const": "number"}}}
+_IS_GAUGE: dict[str, Any] = {"gauge": {"const": True}}
+_IS_COUNTED: dict[str, Any] = {"anyOf": [{"required": ["per"]}, {"required": ["gauge"], "properties": _IS_GAUGE}]}
+_KINDS_SCHEMA: list[Any] = [
+    {"if": _CHOOSES, "then": {"required": ["values"]}, "else": {"properties": {"values": False}}},
+    {
+        "if": _IS_NUMBER,
+        "then": {
+            "not": {"required": ["per", "gauge"], "properties": _IS_GAUGE},
+            "dependentSchemas": dict.fromkeys(("meter", "limit"), _IS_COUNTED),
+        },
+        "else": {
+            "properties": dict.fromkeys(("per", "meter", "limit"), False)
+            | {key: {"const": False} for key in ("gauge", "per_unit")}
+        },
+    },
+]
+"""What `_fits_its_kind` sees to, as far as a schema can tell."""
+_Per = Annotated[
+    Window,
+    Field(strict=False),
+    WithJsonSchema({"enum": [window.value for window in Window if window is not Window.GAUGE]}),
+]
 
 
 class Feature(Strict):
     """One thing that plans differ in."""
 
-    name: Name
-    kind: Annotated[Kind, Field(strict=False)]
-    values: list[Name] | None = None
-    per: Annotated[Window, Field(strict=False)] | None = None
-    gauge: bool = False
-    meter: str | None = None
-    per_unit: bool = False
-    limit: str | None = None
+    model_config = ConfigDict(json_schema_extra={"allOf": _KINDS_SCHEMA})
+    name: Name = Field(description="as customers read it")
+    kind: Annotated[Kind, Field(strict=False)] = Field(description="what can be said of it")
+    values: list[Name] | None = Field(None, description="of a level from the least to the most, or of a set")
+    per: _Per | None = Field(
+        None, description="use is counted, by UTC, and begins anew each day, week, month or billing period"
+    )
+    gauge: bool = Field(False, description="use is counted as so many at a time, which are released again")
+    meter: Code | None = Field(
+        None, description="what is counted, if not by the feature's own code; those of one meter are used up together"
+    )
+    per_unit: bool = Field(False, description="the plan's number is for each unit (seat) of the subscription")
+    limit: Code | None = Field(None, description="which rule of `limits`; left out: the one called default")
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -128,8 +167,7 @@ def _fault(value: object, feature: Feature) -> str | None:
         case Kind.SWITCH:
             return None if isinstance(value, bool) else f"must be true or false, not {shown(value)}"
         case Kind.NUMBER:
-            fits = value == UNLIMITED or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
-            return None if fits else f"must be a whole number from 0 up, or {UNLIMITED}, not {shown(value)}"
+            return _fault_of_number(value)
         case Kind.RATE:
             return None if _multiplier(value) else f"must be a multiplier, written as x5, not {shown(value)}"
         case Kind.LEVEL:
@@ -138,6 +176,14 @@ def _fault(value: object, feature: Feature) -> str | None:
                 None if value in known else f"{shown(value)} is none of its values; {did_you_mean(str(value), known)}"
             )
     return _fault_of_set(value, feature.values or [])
+
+
+def _fault_of_number(value: object) -> str | None:
+    if value == UNLIMITED:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        return f"must be a whole number from 0 up, or {UNLIMITED}, not {shown(value)}"
+    return None if value <= MAX_NUMBER else f"must be at most {MAX_NUMBER}, or {UNLIMITED}, not {value}"
 
 
 def _multiplier(value: object) -> int:
@@ -157,17 +203,3 @@ def _fault_of_set(value: object, known: list[str]) -> str | None:
 
 def _twice(values: list[str]) -> str | None:
     return next((one for number, one in enumerate(values) if one in values[:number]), None)
-
-
-def in_words(value: Value, feature: domain.Feature) -> str:
-    """What a plan gives of a feature, for people."""
-    match value:
-        case True:
-            return feature.name
-        case False:
-            return f"no {feature.name}"
-        case None:
-            return f"{feature.name}: {UNLIMITED}"
-        case tuple():
-            return f"{feature.name}: {', '.join(value) or 'none'}"
-    return f"{feature.name}: {'x' if feature.kind is Kind.RATE else ''}{value}"

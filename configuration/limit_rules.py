@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from configuration.validation import Faults, Strict, shown
 from domain.features import LimitRule
@@ -24,17 +24,26 @@ def _hard(written: object) -> int | None:
     return None if written == NEVER else _percent(written)
 
 
-_Percent = Annotated[int, BeforeValidator(_percent)]
+_PERCENT_SCHEMA = {"type": "string", "pattern": "^[0-9]{1,4} ?%$"}
+_Percent = Annotated[int, BeforeValidator(_percent), WithJsonSchema(_PERCENT_SCHEMA)]
+_Hard = Annotated[int | None, BeforeValidator(_hard), WithJsonSchema({"anyOf": [_PERCENT_SCHEMA, {"const": NEVER}]})]
 
 
 class LimitEntry(Strict):
     """One rule by its name; what it leaves out is as in the default: 80 %, 90 % and 100 %, 110 %, 7 days, 429."""
 
-    warn: _Percent = LimitRule.warn
-    mails: list[_Percent] = Field(default_factory=lambda: list(LimitRule.mails))
-    hard: Annotated[int | None, BeforeValidator(_hard)] = LimitRule.hard
-    grace_days: Annotated[int, Field(ge=0, le=365)] | None = None
-    status: Literal[429, 402] = 429
+    warn: _Percent = Field(LimitRule.warn, description="from here on answers carry a hint to upgrade; 80% if left out")
+    mails: list[_Percent] = Field(
+        default_factory=lambda: list(LimitRule.mails),
+        description="where the customer is written to, once each per period; [90%, 100%] if left out",
+    )
+    hard: _Hard = Field(
+        LimitRule.hard, description="how far use may go, as 100% or 110%, or never refused; 110% if left out"
+    )
+    grace_days: Annotated[int, Field(ge=0, le=365)] | None = Field(
+        None, description="how long use may go on beyond 100%, from when it came there; 7 if left out"
+    )
+    status: Literal[429, 402] = Field(429, description="what a refusal is answered; 429 if left out")
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -45,6 +54,8 @@ class LimitEntry(Strict):
             faults.append((("warn",), "must be at most 100%: beyond it a hint comes too late"))
         if sorted(set(self.mails)) != self.mails:
             faults.append((("mails",), "must go from the least to the most, each once"))
+        if self.hard is not None and self.mails and self.mails[-1] > self.hard:
+            faults.append((("mails",), f"use never comes to {self.mails[-1]}%: it is refused beyond {self.hard}%"))
         if self.hard == 100 and self.grace_days:
             faults.append((("grace_days",), "there is no grace where use is refused at 100%: raise `hard`"))
         if self.hard is not None and self.hard > 100 and self.grace_days == 0:

@@ -17,13 +17,14 @@ from configuration.settings import (
     EverySetting,
     ImportSettings,
     MigrateSettings,
+    PushSettings,
     Settings,
-    StripeSettings,
+    TemporalSettings,
     WebhookSettings,
     WorkerSettings,
 )
-from configuration.yaml_source import nearest
 from domain.errors import TenureError
+from domain.spelling import nearest
 
 ENV_FILE = Path(".env")
 
@@ -47,8 +48,11 @@ class Process(StrEnum):
     MIGRATE = "tenure migrate"
     KEYS = "tenure keys"
     CATALOG = "tenure catalog push"
+    CATALOG_DIFF = "tenure catalog diff"
     POLICY = "tenure policy migrate"
     RECONCILE = "tenure reconcile"
+    USAGE_ROLLUP = "tenure usage rollup"
+    USAGE_STATS = "tenure usage stats"
     IMPORT = "tenure import"
     WEBHOOKS = "tenure webhooks"
     WEBHOOK_LIST = "tenure webhooks list"
@@ -61,9 +65,12 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.WORKER: WorkerSettings,
     Process.MIGRATE: MigrateSettings,
     Process.KEYS: DatabaseSettings,
-    Process.CATALOG: StripeSettings,
+    Process.CATALOG: PushSettings,
+    Process.CATALOG_DIFF: DatabaseSettings,
     Process.POLICY: MigrateSettings,
     Process.RECONCILE: MigrateSettings,
+    Process.USAGE_ROLLUP: TemporalSettings,
+    Process.USAGE_STATS: DatabaseSettings,
     Process.IMPORT: ImportSettings,
     Process.WEBHOOKS: WebhookSettings,
     Process.WEBHOOK_LIST: DatabaseSettings,
@@ -92,11 +99,16 @@ def load_settings(
     process: Literal[Process.MIGRATE, Process.POLICY, Process.RECONCILE, Process.USAGE_REPORT], env_file: Path = ...
 ) -> MigrateSettings: ...
 @overload
-def load_settings(process: Literal[Process.KEYS, Process.WEBHOOK_LIST], env_file: Path = ...) -> DatabaseSettings: ...
+def load_settings(
+    process: Literal[Process.KEYS, Process.WEBHOOK_LIST, Process.CATALOG_DIFF, Process.USAGE_STATS],
+    env_file: Path = ...,
+) -> DatabaseSettings: ...
+@overload
+def load_settings(process: Literal[Process.USAGE_ROLLUP], env_file: Path = ...) -> TemporalSettings: ...
 @overload
 def load_settings(process: Literal[Process.WEBHOOKS], env_file: Path = ...) -> WebhookSettings: ...
 @overload
-def load_settings(process: Literal[Process.CATALOG], env_file: Path = ...) -> StripeSettings: ...
+def load_settings(process: Literal[Process.CATALOG], env_file: Path = ...) -> PushSettings: ...
 @overload
 def load_settings(process: Literal[Process.IMPORT], env_file: Path = ...) -> ImportSettings: ...
 @overload

@@ -6,8 +6,9 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from configuration.validation import Strict, check
-from configuration.yaml_source import Problem, did_you_mean, read
+from configuration.yaml_source import Problem, read
 from domain.plans import Catalog, is_lookup_key
+from domain.spelling import did_you_mean
 from domain.taking_over import PriceMap
 
 

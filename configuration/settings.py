@@ -94,6 +94,13 @@ class StripeSettings(Settings):
     """None: Stripe's own."""
 
 
+class PushSettings(StripeSettings):
+    """What `tenure catalog push` needs."""
+
+    database_url: DatabaseUrl | None = None
+    """None: nothing is published; the API does that when it starts."""
+
+
 class SiteSettings(Settings):
     """Where customers reach us, whose name they read, and what signs the links they get."""
 

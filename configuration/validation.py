@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from configuration.yaml_source import Place, Problem, Source, did_you_mean
+from configuration.yaml_source import Place, Problem, Source
+from domain.spelling import did_you_mean
 
 _COMPLAINTS = {
     "missing": "is missing",
@@ -21,6 +22,7 @@ _WANTED = {
     "bool_type": "true or false",
     "string_type": "text",
     "enum": "{expected}",
+    "literal_error": "{expected}",
     "model_type": "keys with values",
     "dict_type": "keys with values",
     "list_type": "a list",

@@ -1,6 +1,5 @@
 """Reading a YAML file so that whatever is wrong with it can be told with its line."""
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -99,21 +98,6 @@ def read(path: Path) -> Source:
     except RecursionError:
         raise ConfigurationError(f"{path}:1: this is nested too deeply") from None
     raise ConfigurationError(f"{path}:1: the file is empty")
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A suggestion to end a message with; what is known when nothing comes near."""
-    names = list(known)
-    if near := nearest(word, names):
-        return f"did you mean {near!r}?"
-    return f"known: {', '.join(names)}" if names else "none are known here"
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known name that *word* was probably meant to be."""
-    names = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), names, n=1)
-    return names[near[0]] if near else None
 
 
 def _text(path: Path) -> str:

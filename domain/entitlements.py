@@ -6,7 +6,16 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.features import Feature, Kind, Value, Window
-from domain.plans import Catalog
+from domain.plans import Catalog, Interval
+
+NOTHING_OF: Mapping[Kind, Value] = {
+    Kind.SWITCH: False,
+    Kind.NUMBER: 0,
+    Kind.LEVEL: "",
+    Kind.SET: (),
+    Kind.RATE: 0,
+}
+"""What somebody has of a feature who has nothing of it."""
 
 
 class Basis(StrEnum):
@@ -46,6 +55,10 @@ class Standing:
     quantity: int = 1
     period_start: datetime | None = None
     period_end: datetime | None = None
+    is_billed: bool = False
+    """Whether use beyond a limit can be billed: paid for by an agreement, and neither suspended nor over."""
+    billed_every: Interval | None = None
+    """None: nothing is paid for."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +77,13 @@ class Granted:
         return bool(self.value)
 
     def allows(self, wanted: int | str | None = None) -> bool:
-        """Whether it reaches for *wanted*: so many of a number, at least this level, this one of a set."""
+        """Whether it reaches for *wanted*: so many, so many times the rate, at least this level, this one of a set."""
         if wanted is None or not self.is_given:
             return self.is_given
         match self.feature.kind, self.value:
             case Kind.NUMBER, None:
                 return True
-            case Kind.NUMBER, int(number):
+            case Kind.NUMBER | Kind.RATE, int(number):
                 return isinstance(wanted, int) and wanted <= number
             case Kind.LEVEL, str(level):
                 order = self.feature.values
@@ -85,7 +98,8 @@ def granted(catalog: Catalog, plan: str, feature: str, add_ons: Mapping[str, int
     declared = catalog.features.get(feature)
     if declared is None:
         return None
-    value = catalog.plans[plan].entitlements.get(feature, 0 if declared.kind is Kind.NUMBER else False)
+    known = catalog.plans.get(plan)
+    value = known.entitlements.get(feature, NOTHING_OF[declared.kind]) if known else NOTHING_OF[declared.kind]
     if declared.kind is Kind.NUMBER and isinstance(value, int):
         value = value * quantity if declared.per_unit else value
         value += sum(

@@ -10,6 +10,7 @@ A declined card is none of these: it is an outcome (`domain.payments.Charge`).
 Every error has a stable `code`; only `api/errors.py` knows what HTTP makes of it.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -18,10 +19,21 @@ class TenureError(Exception):
 
     code = "tenure_error"
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        details: Mapping[str, object] | None = None,
+        by_part: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code or type(self).code
         self.message = message
+        self.details = dict(details or {})
+        """More about it for programs, by name."""
+        self.by_part = dict(by_part or {})
+        """What is wrong with each of several parts, by the part's name."""
 
 
 class Rejected(TenureError):
@@ -38,6 +50,19 @@ class Malformed(Rejected):
     def __init__(self, message: str, *, field: str, code: str | None = None) -> None:
         super().__init__(message, code=code)
         self.field = field
+
+
+class LimitReached(Rejected):
+    """There is no more of it, by a limit of the plan; code `quota_used_up` where more is a matter of money."""
+
+    code = "limit_reached"
+
+    def __init__(
+        self, message: str, *, is_for_sale: bool, details: Mapping[str, object], retry_after: float = 0.0
+    ) -> None:
+        super().__init__(message, code="quota_used_up" if is_for_sale else None, details=details)
+        self.retry_after = retry_after
+        """In how many seconds it starts anew; 0: it does not by itself."""
 
 
 class GatewayRefused(TenureError):

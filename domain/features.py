@@ -57,6 +57,11 @@ class LimitRule:
     status: int = 429
     """What a refusal is answered: 429, or 402 where more use is a matter of money."""
 
+    @property
+    def is_for_sale(self) -> bool:
+        """Whether more use is a matter of money rather than of time."""
+        return self.status == 402
+
 
 HARD = LimitRule(hard=100, grace_days=0)
 """Refused at 100 %."""

@@ -101,6 +101,11 @@ FACTS: Final[Mapping[str, str]] = {
     "percent": "used in percent of the limit, '90'",
     "resets_at": "instant at which counting begins anew; missing: it never does",
     "grace_ends_at": "instant until which use beyond the limit is let pass; missing: it is not",
+    "grace_days": "for so many days from when the limit is reached; missing: it is not let pass",
+    "ceiling": "how much may be used in all as long as it is let pass, '11000'",
+    "beyond_limit": "billed or free: use beyond the limit goes on; missing: grace and ceiling tell",
+    "overage_amount": "minor units that use beyond the limit costs",
+    "overage_units": "so many cost that, '1000'",
 }
 """What a mail may state, all of it strings; instants are RFC 3339. An empty string counts as left out."""
 

@@ -48,6 +48,15 @@ def reconcile_schedule_id() -> str:
     return "reconcile"
 
 
+def roll_up_schedule_id() -> str:
+    return "roll-up-usage"
+
+
+def roll_up_workflow_id() -> str:
+    """Of a roll-up that was asked for by hand."""
+    return "roll-up-usage/by-hand"
+
+
 def reconcile_workflow_id(*, fix: bool) -> str:
     """Of a reconciliation that was asked for by hand: one that heals, or one that only lists."""
     return f"reconcile/{'fix' if fix else 'list'}"

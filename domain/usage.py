@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.entitlements import Standing
-from domain.features import LimitRule
+from domain.features import LimitRule, Overage
 
 MAX_QUANTITY = 10**12
 """Of one use; far beyond any limit, and far below what the database can add up."""
@@ -50,6 +50,8 @@ class Outcome(StrEnum):
     """Nothing entitles the customer: suspended or canceled, or never signed up, and no free plan."""
     TOO_MUCH = "too_much"
     """More was to be released than is in use."""
+    NOT_A_GAUGE = "not_a_gauge"
+    """What is counted over a time is neither released nor set."""
     IN_THE_FUTURE = "in_the_future"
     TOO_LATE = "too_late"
 
@@ -63,7 +65,7 @@ class Level(StrEnum):
     WARNED = "warned"
     """From the first share on at which the customer is written to."""
     GRACE = "grace"
-    """At the limit or beyond; use goes on for some days."""
+    """At the limit or beyond; use goes on, for some days or for good."""
     OVERAGE = "overage"
     """Beyond the limit, and billed."""
     REACHED = "reached"
@@ -82,6 +84,10 @@ class Use:
     action: Action = Action.CONSUME
     at: datetime | None = None
     """When; None: now, by the database's clock."""
+    reason: str = ""
+    """Why an operator has it count from 0."""
+    actor: str = ""
+    """Who that is."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,18 @@ class Counter:
 
 
 @dataclass(frozen=True)
+class Tally:
+    """How much of a feature is written down for one period; what was not used yet has none."""
+
+    feature: str
+    used: int
+    starts: datetime
+    """Of a gauge the epoch."""
+    ends: datetime | None
+    over_since: datetime | None
+
+
+@dataclass(frozen=True)
 class Counted:
     """What came of one use, and where the customer stands."""
 
@@ -123,22 +141,35 @@ def share(used: int, included: int | None) -> int | None:
 
 
 def grace_ends(over_since: datetime | None, rule: LimitRule) -> datetime | None:
-    """Until when use beyond the limit is let pass; None: it is not at the limit, or there is no grace."""
-    if over_since is None or not rule.grace_days:
+    """Until when use beyond the limit is let pass; None: it is not at the limit, there is no grace, or no end of it."""
+    if over_since is None or not rule.grace_days or rule.hard is None:
         return None
     return over_since + timedelta(days=rule.grace_days)
 
 
-def level(counter: Counter, rule: LimitRule) -> Level:
-    """How near its limit a counter is."""
+def ceiling(
+    included: int | None, rule: LimitRule, overage: Overage | None, over_since: datetime | None, moment: datetime
+) -> int | None:
+    """How far use may go at a moment; None: without end. The database decides by the same when it counts."""
+    if included is None:
+        return None
+    if overage is not None:
+        return None if overage.at_most is None else included + overage.at_most
+    if rule.hard is None:
+        return None
+    end = grace_ends(over_since, rule)
+    return included if end is not None and end <= moment else included * rule.hard // 100
+
+
+def level(counter: Counter, rule: LimitRule, *, is_billed: bool = False) -> Level:
+    """How near its limit a counter is; *is_billed*: what goes beyond it costs."""
     reached = share(counter.used, counter.included)
     if reached is None:
         return Level.OK
     if counter.ceiling is not None and counter.used >= counter.ceiling:
         return Level.REACHED
     if reached >= 100:
-        goes_on = counter.ceiling is None or rule.grace_days == 0
-        return Level.OVERAGE if goes_on else Level.GRACE
+        return Level.OVERAGE if is_billed else Level.GRACE
     if rule.mails and reached >= rule.mails[0]:
         return Level.WARNED
     return Level.HINT if reached >= rule.warn else Level.OK

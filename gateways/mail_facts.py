@@ -15,9 +15,9 @@ INSTANTS = (
     *("trial_ends_at", "period_end", "next_attempt_at", "cancel_at", "keep_data_until"),
     *("change_at", "renews_at", "resumes_at", "resets_at", "grace_ends_at"),
 )
-COUNTS = ("days_left", "attempt", "attempts", "quantity")
-AMOUNTS = ("amount", "refund_amount", "due_now")
-NUMBERS = ("used", "limit", "percent")
+COUNTS = ("days_left", "attempt", "attempts", "quantity", "grace_days")
+AMOUNTS = ("amount", "refund_amount", "due_now", "overage_amount")
+NUMBERS = ("used", "limit", "percent", "ceiling", "overage_units")
 ANSWERS = ("has_card", "is_full_refund")
 LINKS = ("invoice_url", "invoice_pdf", "action_url", "billing_url")
 INTERVALS = ("month", "year")

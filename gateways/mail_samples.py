@@ -128,8 +128,11 @@ def _changes() -> Iterator[Told]:
 
 
 def _usage() -> Iterator[Told]:
-    grace = {"grace_ends_at": "2026-12-28T09:00:00Z"}
+    grace = {"grace_ends_at": "2026-12-28T09:00:00Z", "ceiling": "11000"}
     yield Occasion.USAGE_WARNING, "", {**USAGE, "used": "9000", "percent": "90", **RESET}
+    yield Occasion.USAGE_WARNING, "with-grace", {**USAGE, "used": "9000", "percent": "90", **RESET, "grace_days": "7"}
+    billed = {**USAGE, **RESET, "beyond_limit": "billed", "overage_amount": "100", "overage_units": "1000"}
+    yield Occasion.USAGE_WARNING, "billed", {**billed, "used": "9000", "percent": "90"}
     yield (
         Occasion.USAGE_WARNING,
         "never-resets",
@@ -137,3 +140,6 @@ def _usage() -> Iterator[Told]:
     )
     yield Occasion.USAGE_LIMIT, "", {**USAGE, "used": "10000", "percent": "100", **RESET}
     yield Occasion.USAGE_LIMIT, "with-grace", {**USAGE, "used": "10312", "percent": "103", **RESET, **grace}
+    yield Occasion.USAGE_LIMIT, "billed", {**billed, "used": "10000", "percent": "100"}
+    yield Occasion.USAGE_LIMIT, "billed-each", {**billed, "used": "10000", "percent": "100", "overage_units": "1"}
+    yield Occasion.USAGE_LIMIT, "never-stops", {**USAGE, "used": "10000", "percent": "100", "beyond_limit": "free"}

@@ -23,7 +23,11 @@ _UNHANDLED = text(
     " or webhook_inbox.customer_ref = '' and webhook_inbox.received_at > now() - interval '5 seconds')"
 )
 _IS_CUSTOMER = text("select exists (select from customers where external_id = :customer)")
-_UNSENT = text("select count(*) from mails where subscription = :subscription and status = 'queued'")
+_UNSENT = text(
+    "select (select count(*) from mails where subscription = :subscription and status = 'queued')"
+    # Thresholds that use has crossed and that the teller is just about to make a mail of.
+    " + (select count(*) from usage_notices where customer = :customer and told_at is null)"
+)
 
 
 async def is_customer(external_id: str, engine: AsyncEngine) -> bool:
@@ -65,5 +69,6 @@ class SubscriptionLife:
     async def outside_settled(self) -> bool:
         async with self.engine.connect() as connection:
             unhandled = (await connection.execute(_UNHANDLED, {"customer": self.customer})).scalar()
-            unsent = (await connection.execute(_UNSENT, {"subscription": self.subscription})).scalar()
+            whose = {"subscription": self.subscription, "customer": self.customer}
+            unsent = (await connection.execute(_UNSENT, whose)).scalar()
         return not unhandled and (not unsent or not self.mails_get_through())

@@ -56,6 +56,11 @@ class Product:
     async def timeline(self, subscription: str) -> dict[str, Any]:
         return await self.get(f"/v1/subscriptions/{subscription}/timeline")
 
+    async def consume(self, external_id: str, feature: str, quantity: int = 1, *, key: str) -> dict[str, Any]:
+        """Use up so much of what the customer is entitled to."""
+        body = {"feature": feature, "quantity": quantity, "key": key}
+        return _answer(await self._api.post(f"/v1/customers/{external_id}/consume", json=body))
+
     async def checkout(self, subscription: str, payment_method: str = "pm_card_visa") -> None:
         """Open a checkout session and go through its page as the customer would in a browser."""
         session = await self.post("/v1/checkout-sessions", {"subscription": subscription})

@@ -1,16 +1,19 @@
 """Catalogs as they were published: subscriptions keep the entitlements of the one they were chosen from."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import Rejected
+from domain.lifecycle import Status
 from domain.plans import Catalog, Plan
 from storage.engine import transaction
+from storage.tables import customers, subscriptions
 from storage.usage_tables import catalog_versions, plan_limits
 
 _CATALOG = TypeAdapter(Catalog)
@@ -23,6 +26,18 @@ def catalog_to_json(catalog: Catalog) -> dict[str, Any]:
 
 def catalog_from_json(content: Mapping[str, Any]) -> Catalog:
     return _CATALOG.validate_python(content)
+
+
+@dataclass(frozen=True)
+class Holders:
+    """Who has what, of all tenants."""
+
+    live: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By published catalog and plan, subscriptions that are not canceled."""
+    followers: Mapping[str, int] = field(default_factory=dict)
+    """By plan, those of no published catalog: they have what the catalog of the day gives."""
+    without: int = 0
+    """Customers without a subscription."""
 
 
 class Catalogs:
@@ -46,7 +61,8 @@ class Catalogs:
             if (await connection.execute(made.returning(table.c.name))).first() is None:
                 where = table.c.name == catalog.name
                 known = (await connection.execute(select(table.c.content).where(where).with_for_update())).scalar_one()
-                if known == content:
+                # Not by what is written: of an earlier release it lacks what has come about since.
+                if catalog_from_json(known) == catalog:
                     return False
                 if not in_place:
                     raise Rejected(
@@ -73,6 +89,34 @@ class Catalogs:
         catalog = catalog_from_json(found.content)
         self._known[name] = (found.revision, catalog)
         return catalog
+
+    async def versions(self, product: str) -> list[Catalog]:
+        """All that was published of a product, as it stands now, the oldest version first."""
+        content = catalog_versions.c.content
+        async with transaction(self._engine) as connection:
+            rows = await connection.execute(select(content).where(content["product"].astext == product))
+            return sorted((catalog_from_json(row.content) for row in rows), key=lambda catalog: catalog.version)
+
+    async def holders(self) -> Holders:
+        """Who has what, for whoever is about to change it."""
+        it = subscriptions.c
+        is_live = it.status != Status.CANCELED.value
+        published = catalog_versions.c.name
+        counted = (
+            select(published.label("catalog"), it.plan, func.count())
+            .select_from(subscriptions.outerjoin(catalog_versions, published == it.catalog))
+            .where(is_live)
+            .group_by(published, it.plan)
+            .order_by(published, it.plan)
+        )
+        has_one = select(it.id).where(it.customer == customers.c.id, is_live).exists()
+        live: dict[str | None, dict[str, int]] = {}
+        async with transaction(self._engine) as connection:
+            for catalog, plan, count in await connection.execute(counted):
+                live.setdefault(catalog, {})[plan] = count
+            rest = select(func.count()).select_from(customers).where(~has_one)
+            without = (await connection.execute(rest)).scalar_one()
+        return Holders({name: plans for name, plans in live.items() if name}, live.get(None, {}), without)
 
 
 async def _put_limits(connection: AsyncConnection, catalog: Catalog) -> None:

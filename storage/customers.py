@@ -1,6 +1,7 @@
 """Customers: who signs up. The only place of names and addresses."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
@@ -11,6 +12,19 @@ from storage.engine import transaction
 from storage.tables import customers, subscriptions
 
 NEW_CUSTOMER = {"timezone": "UTC", "locale": "en"}
+
+
+@dataclass(frozen=True)
+class CustomerRow:
+    """What is known of a customer."""
+
+    id: str
+    external_id: str
+    email: str
+    name: str | None
+    timezone: str
+    locale: str
+    metadata: Mapping[str, str]
 
 
 class Customers:
@@ -50,6 +64,14 @@ class Customers:
         )
         async with transaction(self._engine) as connection:
             return str((await connection.execute(statement)).scalar_one())
+
+    async def get(self, *, tenant: str, external_id: str) -> CustomerRow | None:
+        """What is known of a customer; None: there is no such customer."""
+        shown = [customers.c[one.name] for one in fields(CustomerRow)]
+        found = select(*shown).where(customers.c.tenant == tenant, customers.c.external_id == external_id)
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(found)).one_or_none()
+        return None if row is None else CustomerRow(str(row[0]), *row[1:])
 
     async def id_of(self, *, tenant: str, external_id: str) -> str | None:
         """Our id for a customer; None: there is no such customer."""

@@ -1,20 +1,22 @@
-"""What has happened to a subscription, with its causes and mails, and what it was billed."""
+"""What has happened to a subscription, with its causes and mails, the limits that its use came to, and its bills."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.usage_mails import USAGE_OCCASIONS, feature_of, threshold_of
 from storage.engine import transaction
 from storage.tables import customers, invoices, journal, mails, subscriptions
 
 
 @dataclass(frozen=True)
 class PastEntry:
-    """One thing that happened: a line of the journal, or a mail."""
+    """One thing that happened: a line of the journal, a mail, or use that came near a limit."""
 
     at: datetime
     kind: str
@@ -68,9 +70,7 @@ class Timeline:
                 for row in await connection.execute(lines)
             ]
             for row in await connection.execute(letters):
-                told = {"mail": str(row.id), "key": row.key, "message_id": row.message_id or "", "status": row.status}
-                summary = f"Mail {row.occasion.replace('_', ' ')}: {row.status}"
-                past.append(PastEntry(row.at, f"mail_{row.status}", summary, "step", row.key, "", told))
+                past += _mailed(row)
         return sorted(past, key=lambda entry: entry.at)
 
     async def invoices(self, tenant: str, *, external_id: str | None, limit: int = 100) -> list[InvoiceRow]:
@@ -108,3 +108,20 @@ class Timeline:
         async with transaction(self._engine) as connection:
             url: str | None = (await connection.execute(wanted)).scalar()
         return url
+
+
+def _mailed(row: Row[Any]) -> list[PastEntry]:
+    """A mail; before one about use, which no step of the subscription has decided, what the use has come to."""
+    told = {"mail": str(row.id), "key": row.key, "message_id": row.message_id or "", "status": row.status}
+    summary = f"Mail {row.occasion.replace('_', ' ')}: {row.status}"
+    if row.occasion not in USAGE_OCCASIONS:
+        return [PastEntry(row.at, f"mail_{row.status}", summary, "step", row.key, "", told)]
+    return [_crossed(row), PastEntry(row.at, f"mail_{row.status}", summary, "usage", row.key, "", told)]
+
+
+def _crossed(row: Row[Any]) -> PastEntry:
+    facts = row.facts
+    summary = f"{facts['meter_name']}: {facts['used']} of {facts['limit']} used ({facts['percent']} %)"
+    details = {name: str(facts[name]) for name in ("plan", "used", "limit", "percent")}
+    details |= {"feature": feature_of(row.key), "threshold": threshold_of(row.key)}
+    return PastEntry(row.at, row.occasion, summary, "usage", row.key, "", details)

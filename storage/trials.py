@@ -35,15 +35,16 @@ class Trials:
         self._engine = engine
 
     async def used(
-        self, *, tenant: str, external_id: str, email: str, one_per: Sequence[TrialMark], besides: str
+        self, *, tenant: str, external_id: str, email: str, one_per: Sequence[TrialMark], besides: str | None = None
     ) -> TrialMark | None:
         """The first of the marks by which the customer has had a trial; the one of subscription *besides* is none."""
         marks = marks_of_customer(tenant, external_id, email)
         found = select(trials.c.kind).where(
             trials.c.tenant == tenant,
             tuple_(trials.c.kind, trials.c.digest).in_([(mark.value, marks[mark]) for mark in marks]),
-            trials.c.subscription != UUID(besides),
         )
+        if besides is not None:
+            found = found.where(trials.c.subscription != UUID(besides))
         async with transaction(self._engine) as connection:
             taken = set((await connection.execute(found)).scalars())
         return next((mark for mark in one_per if mark.value in taken), None)

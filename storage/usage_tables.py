@@ -2,7 +2,7 @@
 
 from sqlalchemy import ARRAY, BigInteger, Boolean, CheckConstraint, Column, Date, DateTime, Index, Integer, Table, Text
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 from sqlalchemy.sql import func
 
 from storage.tables import METADATA
@@ -23,7 +23,7 @@ catalog_versions = Table(
     METADATA,
     *_key("name"),
     Column("revision", BigInteger, nullable=False, server_default="1", doc="grows when it is changed in place"),
-    Column("content", JSONB, nullable=False),
+    Column("content", JSON, nullable=False, doc="not binary: plans and features stay in the order of the file"),
     _now("published_at"),
 )
 
@@ -55,7 +55,13 @@ usage = Table(
     Column("period_end", _MOMENT),
     Column("used", BigInteger, CheckConstraint("used >= 0", name="used"), nullable=False, server_default="0"),
     Column("over_since", _MOMENT, doc="since when it has been at its limit or beyond: grace counts from here"),
-    Column("noticed", Integer, nullable=False, server_default="0", doc="the highest share a notice was written of"),
+    Column(
+        "noticed",
+        Integer,
+        nullable=False,
+        server_default="0",
+        doc="the highest share at which to tell the customer that is reached now",
+    ),
     Column("noticed_of", BigInteger, doc="the limit that share was of"),
     _now("updated_at"),
 )
@@ -81,6 +87,8 @@ usage_events = Table(
     Column("overage", BigInteger, nullable=False, server_default="0", doc="units beyond the limit, to be billed"),
     Column("report_began_at", _MOMENT),
     Column("reported_at", _MOMENT),
+    Column("reason", Text, nullable=False, server_default="", doc="why an operator had it count from 0"),
+    Column("actor", Text, nullable=False, server_default="", doc="who it was"),
     Column(
         "report_trouble",
         Text,
@@ -104,6 +112,7 @@ usage_notices = Table(
     Column("plan", Text, nullable=False),
     Column("catalog", Text, nullable=False),
     Column("resets_at", _MOMENT),
+    Column("is_billed", Boolean, nullable=False, doc="use beyond the limit goes on, and costs"),
     Column("grace_ends_at", _MOMENT),
     _now("at"),
     Column("told_at", _MOMENT, doc="when its mail was written down, or it was found that nobody can be written to"),

@@ -17,6 +17,7 @@ from activities.metering import MeteringActivities
 from activities.payments import PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
+from activities.rolling_up import RollUpActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
 from domain.ports import Mailer, Mails, Records
 from domain.provider import Payments
@@ -24,10 +25,18 @@ from workflows.mail import MailWorkflow
 from workflows.post import TemporalPost
 from workflows.reconcile import ReconcileWorkflow
 from workflows.report_usage import ReportUsageWorkflow
+from workflows.roll_up import RollUpUsageWorkflow
 from workflows.subscription import SubscriptionWorkflow
 from workflows.sweep import SweepWebhooksWorkflow
 
-WORKFLOWS = (SubscriptionWorkflow, MailWorkflow, SweepWebhooksWorkflow, ReconcileWorkflow, ReportUsageWorkflow)
+WORKFLOWS = (
+    SubscriptionWorkflow,
+    MailWorkflow,
+    SweepWebhooksWorkflow,
+    ReconcileWorkflow,
+    ReportUsageWorkflow,
+    RollUpUsageWorkflow,
+)
 
 PURE_PACKAGES = ("activities", "domain")
 """Deterministic on import, so the workflow sandbox need not load them anew for every run."""
@@ -50,6 +59,7 @@ class Parts:
     inbox: InboxActivities
     reconciling: ReconcileActivities
     adopting: AdoptionActivities
+    rolling_up: RollUpActivities
     metering: MeteringActivities
 
 
@@ -136,6 +146,10 @@ def build_workers(
                 parts.inbox.sweep,
                 parts.reconciling.note_findings,
                 parts.reconciling.forget_old_findings,
+                parts.rolling_up.tell_usage_notices,
+                parts.rolling_up.sample_gauges,
+                parts.rolling_up.take_usage_statistics,
+                parts.rolling_up.forget_old_usage,
             ],
             max_concurrent_activities=5,
             graceful_shutdown_timeout=finish_within,

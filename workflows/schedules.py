@@ -1,4 +1,4 @@
-"""The Temporal Schedules: the sweep of webhooks every minute, billed use every five, reconciliation every hour."""
+"""The Temporal Schedules: the sweep of webhooks, reports of billed use, reconciliation, and the roll-up of use."""
 
 from datetime import timedelta
 
@@ -16,27 +16,36 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, report_usage_schedule_id, sweep_schedule_id
+from domain.names import (
+    LIFECYCLE_QUEUE,
+    reconcile_schedule_id,
+    report_usage_schedule_id,
+    roll_up_schedule_id,
+    sweep_schedule_id,
+)
 from workflows.reconcile import ReconcileWorkflow, Reconciliation
 from workflows.report_usage import ReportUsageWorkflow
+from workflows.roll_up import RollUpUsageWorkflow
 from workflows.sweep import SweepWebhooksWorkflow
 
 SWEEP_EVERY = timedelta(minutes=1)
 REPORT_USAGE_EVERY = timedelta(minutes=5)
 """Well within the hour for which the provider leaves the bill of a period open that is over."""
 RECONCILE_EVERY = timedelta(hours=1)
+ROLL_UP_EVERY = timedelta(hours=6)
 RESTORED_WITHOUT_A_WORD = 20
 """Lost workflows that the hourly run starts again; if more are lost, something is wrong that a person must see."""
 
 
 async def ensure_schedules(client: Client) -> None:
     """Create the schedules, or bring them up to date; safe to call at every start."""
-    schedules = (
-        (sweep_schedule_id(), _sweep()),
-        (report_usage_schedule_id(), _report_usage()),
-        (reconcile_schedule_id(), _reconcile()),
-    )
-    for schedule_id, schedule in schedules:
+    wanted = {
+        sweep_schedule_id(): _sweep(),
+        report_usage_schedule_id(): _report_usage(),
+        reconcile_schedule_id(): _reconcile(),
+        roll_up_schedule_id(): _roll_up(),
+    }
+    for schedule_id, schedule in wanted.items():
         try:
             await client.create_schedule(schedule_id, schedule)
         except ScheduleAlreadyRunningError:
@@ -97,4 +106,20 @@ def _reconcile() -> Schedule:
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILE_EVERY, offset=timedelta(minutes=37))]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=RECONCILE_EVERY),
         state=ScheduleState(note="Run it by hand with Trigger, or `tenure reconcile --fix`."),
+    )
+
+
+def _roll_up() -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            RollUpUsageWorkflow.run,
+            id=roll_up_schedule_id(),
+            task_queue=LIFECYCLE_QUEUE,
+            execution_timeout=timedelta(hours=5),
+            static_summary="Roll usage up: late notices, samples of gauges, statistics, and forgetting what is old",
+        ),
+        # The last of a day's is shortly before its end, by UTC, so that what there was in the evening is seen.
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=ROLL_UP_EVERY, offset=timedelta(hours=5, minutes=47))]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=ROLL_UP_EVERY),
+        state=ScheduleState(note="Run it by hand with Trigger, or `tenure usage rollup`; nothing is counted twice."),
     )

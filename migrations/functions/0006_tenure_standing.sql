@@ -3,8 +3,9 @@ CREATE FUNCTION tenure_standing(
     p_tenant text, p_customer text, p_catalog text, p_free_plan text, p_limited text, p_suspended text,
     OUT moment timestamptz, OUT customer_id uuid, OUT subscription uuid, OUT status text, OUT access text,
     OUT own_plan text, OUT own_catalog text, OUT basis text, OUT plan text, OUT catalog text, OUT revision bigint,
-    OUT add_ons jsonb, OUT quantity int, OUT is_billed boolean,
-    OUT billed_every text, OUT period_start timestamptz, OUT period_end timestamptz
+    OUT add_ons jsonb, OUT quantity int, OUT is_billed boolean, OUT billed_since timestamptz,
+    OUT billed_every text, OUT period_start timestamptz, OUT period_end timestamptz,
+    OUT counted_by_plan text, OUT counted_by_catalog text
 ) LANGUAGE plpgsql STABLE AS $$
 DECLARE
     s record;
@@ -18,12 +19,11 @@ BEGIN
     is_billed := false;
     SELECT c.id INTO customer_id FROM customers c WHERE c.tenant = p_tenant AND c.external_id = p_customer;
     IF customer_id IS NOT NULL THEN
-        SELECT * INTO s FROM subscriptions u
-            WHERE u.tenant = p_tenant AND u.customer = customer_id AND u.status <> 'canceled';
-        IF NOT FOUND THEN
-            SELECT * INTO s FROM subscriptions u
-                WHERE u.customer = customer_id ORDER BY u.created_at DESC LIMIT 1;
-        END IF;
+        -- The live one, of which there is at most one, or else the last there was.
+        SELECT u.id, u.status, u.access, u.plan, u.catalog, u.add_ons, u.quantity, u.amount, u.interval,
+               u.agreement_ref, u.created_at, u.trial_ends_at, u.period_start, u.period_end
+            INTO s FROM subscriptions u
+            WHERE u.customer = customer_id ORDER BY u.status = 'canceled', u.created_at DESC LIMIT 1;
         IF FOUND THEN
             subscription := s.id;
             status := s.status;
@@ -47,6 +47,7 @@ BEGIN
         add_ons := own_add_ons;
         quantity := own_quantity;
         is_billed := is_paid AND s.agreement_ref <> '' AND status IN ('active', 'past_due');
+        billed_since := coalesce(s.trial_ends_at, s.created_at);
     ELSIF basis = 'free_plan' AND p_free_plan <> '' THEN
         plan := p_free_plan;
         catalog := p_catalog;
@@ -59,15 +60,23 @@ BEGIN
         period_end := coalesce(s.period_end, s.trial_ends_at);
         -- A renewal that is not decided yet: what is used now is of the period that has begun.
         IF period_end <= moment THEN
-            period_start := period_end;
-            period_end := (period_end AT TIME ZONE 'UTC' + ('1 ' || s.interval)::interval) AT TIME ZONE 'UTC';
+            SELECT p.starts, p.ends INTO period_start, period_end
+                FROM tenure_period('billing_period', moment, period_start, period_end, billed_every) p;
         END IF;
     END IF;
-    SELECT v.revision INTO revision FROM catalog_versions v WHERE v.name = catalog;
-    IF NOT FOUND AND plan IS NOT NULL THEN
+    -- What there is is counted by the plan that was chosen, also while it entitles to nothing.
+    counted_by_plan := coalesce(plan, own_plan);
+    counted_by_catalog := coalesce(catalog, own_catalog, p_catalog);
+    SELECT v.revision INTO revision FROM catalog_versions v WHERE v.name = counted_by_catalog;
+    IF NOT FOUND THEN
         -- Chosen before catalogs were noted: it has what the plan of this name has today.
-        catalog := p_catalog;
+        counted_by_catalog := p_catalog;
         SELECT v.revision INTO revision FROM catalog_versions v WHERE v.name = p_catalog;
+    END IF;
+    IF plan IS NULL THEN
+        revision := NULL;
+    ELSE
+        catalog := counted_by_catalog;
     END IF;
 END
 $$

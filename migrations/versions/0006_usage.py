@@ -12,6 +12,7 @@ branch_labels = None
 depends_on = None
 
 FUNCTIONS = Path(__file__).parents[1] / "functions"
+WRITTEN = ("tenure_period", "tenure_standing", "tenure_known_use", "tenure_use")
 
 
 def upgrade() -> None:
@@ -19,13 +20,13 @@ def upgrade() -> None:
     _count()
     _tell()
     _look_back()
-    for name in ("tenure_standing", "tenure_use"):
+    for name in WRITTEN:
         op.get_bind().exec_driver_sql((FUNCTIONS / f"0006_{name}.sql").read_text())
 
 
 def downgrade() -> None:
-    op.execute("DROP FUNCTION tenure_use")
-    op.execute("DROP FUNCTION tenure_standing")
+    for name in reversed(WRITTEN):
+        op.execute(f"DROP FUNCTION {name}")
     for table in ("usage_statistics", "usage_samples", "usage_notices", "usage_events", "usage", "plan_limits"):
         op.drop_table(table)
     op.drop_table("catalog_versions")
@@ -65,7 +66,7 @@ def _know_catalogs() -> None:
         "catalog_versions",
         _text("name"),
         _number("revision", "1"),
-        _json("content"),
+        sa.Column("content", postgresql.JSON(), nullable=False),
         _moment("published_at", null=False, now=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_catalog_versions")),
     )
@@ -107,6 +108,8 @@ def _count() -> None:
         sa.PrimaryKeyConstraint("tenant", "customer", "feature", "period_start", name=op.f("pk_usage")),
         sa.CheckConstraint("used >= 0", name=op.f("ck_usage_used")),
     )
+    # Room for the next version of a row on its own page: no index is touched when it is counted on.
+    op.execute("ALTER TABLE usage SET (fillfactor = 70)")
     op.create_table(
         "usage_events",
         _text("tenant"),
@@ -122,6 +125,8 @@ def _count() -> None:
         _number("overage", "0"),
         _moment("report_began_at"),
         _moment("reported_at"),
+        _text("reason", ""),
+        _text("actor", ""),
         sa.Column("report_trouble", sa.Text(), nullable=True),
         _text("report_why", ""),
         sa.PrimaryKeyConstraint("tenant", "key", name=op.f("pk_usage_events")),
@@ -152,6 +157,7 @@ def _tell() -> None:
         _text("plan"),
         _text("catalog"),
         _moment("resets_at"),
+        sa.Column("is_billed", sa.Boolean(), nullable=False),
         _moment("grace_ends_at"),
         _moment("at", null=False, now=True),
         _moment("told_at"),

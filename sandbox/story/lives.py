@@ -5,6 +5,7 @@ from datetime import timedelta
 from sandbox.story.teller import Teller
 
 TRIAL = ("trial_started", "trial_ending", "trial_ending", "trial_ending")
+STORAGE = "storage_gb"
 FINALIZED = timedelta(hours=2)
 """Stripe leaves a renewal's bill open to changes for an hour before it charges."""
 
@@ -73,7 +74,7 @@ async def edsger(life: Teller) -> None:
 
 
 async def barbara(life: Teller) -> None:
-    """She upgrades in mid-period, plans a downgrade and thinks better of it, pauses, and cancels in the end."""
+    """She upgrades in mid-period, fills her storage, asks for a downgrade that does not fit, pauses, and cancels."""
     customer = {"name": "Barbara", "timezone": "America/Chicago"}
     paid_start = {"trial_days": 0, "payment_method": "pm_card_visa"}
     await life.signs_up("signs up for Starter, paid at once", plan="starter", customer=customer, **paid_start)
@@ -90,6 +91,9 @@ async def barbara(life: Teller) -> None:
     await life.commands("stays with Professional after all", "withdraw-change")
     await life.is_to("professional")
     mails += ["plan_change_scheduled"]
+    await _fills_her_storage(life)
+    mails += ["usage_warning", "usage_limit"]
+    await life.has_mails(*mails)
     await life.lives_until("renew")
     await life.lives_for(FINALIZED)
     await life.is_now("active", "full", "renewed")
@@ -105,6 +109,20 @@ async def barbara(life: Teller) -> None:
     await life.is_now("canceled", "none")
     await life.has_mails(*mails, "cancellation_scheduled", "canceled")
     await life.has_paid(3)
+
+
+async def _fills_her_storage(life: Teller) -> None:
+    await life.uses(80, STORAGE, level="hint")
+    await life.uses(10, STORAGE, level="warned")
+    await life.hears("usage_warning")
+    await life.uses(10, STORAGE, level="grace")
+    await life.hears("usage_limit")
+    await life.uses(10, STORAGE, level="reached")
+    one_more = life.product.consume(life.external_id, STORAGE, key=f"{life.subscription}/one-more")
+    await life.is_refused("wants one GB more", "limit_reached", one_more)
+    downgrade = life.product.command(life.subscription, "change-plan", plan="starter")
+    await life.is_refused("wants to go back to Starter", "usage_does_not_fit", downgrade)
+    await life.is_to("professional")
 
 
 LIVES = (("Ada", ada), ("Grace", grace), ("Edsger", edsger), ("Barbara", barbara))

@@ -1,18 +1,21 @@
 """Tells a life step by step: every line carries its date, and a life that takes another turn fails loudly."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from configuration.prices import written
 from domain.money import Money
-from sandbox.product import Product
+from sandbox.product import Product, RefusedError
 
 LONGEST_WAIT = timedelta(days=60)
 A_MINUTE = timedelta(minutes=1)
 """In which all that follows from a step has happened."""
+MAILS_COME_WITHIN = 20.0
+LOOK_EVERY = 0.05
 
 
 class StoryBroken(AssertionError):
@@ -28,14 +31,17 @@ class Teller:
     tell: Callable[[str], None]
     subscription: str = ""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _mails_told: int = 0
+    _last_said: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _mails_told: set[str] = field(default_factory=set)
+    _uses: int = 0
 
     @property
     def external_id(self) -> str:
         return self.name.lower()
 
     def say(self, text: str, at: datetime | None = None) -> None:
-        self.tell(f"{at or self.now:%Y-%m-%d %H:%M}  {self.name:<8} {text}")
+        self._last_said = at or self.now
+        self.tell(f"{self._last_said:%Y-%m-%d %H:%M}  {self.name:<8} {text}")
 
     async def signs_up(self, text: str, **more: Any) -> None:
         made = await self.product.sign_up(self.external_id, **more)
@@ -93,20 +99,54 @@ class Teller:
         due = Money(preview["due_now"], preview["currency"])
         self.say(f"{text}: {written(due)} at once, then {written(Money(preview['next_amount'], due.currency))}")
 
+    async def uses(self, quantity: int, feature: str, *, level: str) -> None:
+        """Use so much more of what the plan has, and check how near the limit the answer says that is."""
+        self._uses += 1
+        key = f"{self.subscription}/{feature}/{self._uses}"
+        answer = await self.product.consume(self.external_id, feature, quantity, key=key)
+        if answer["level"] != level:
+            raise StoryBroken(f"{self.name} is at level {answer['level']} of {feature}, not at {level}: {answer}")
+        # Grace is counted by the real clock, which the customer's own has left behind.
+        self.say(f"uses {quantity} more: {answer['hint'].partition(' until ')[0]}")
+
+    async def is_refused(self, text: str, code: str, asked: Awaitable[object]) -> None:
+        """Check that Tenure says no, and tell why."""
+        try:
+            await asked
+        except RefusedError as error:
+            if error.problem.get("code") == code:
+                self.say(f"{text}: {error.status}, {error.problem['detail']}")
+                return
+            raise
+        raise StoryBroken(f"{self.name}: {text}, and was not refused as {code}")
+
+    async def hears(self, occasion: str) -> None:
+        """Wait for a mail that is sent beside the subscription's own course, as those of usage are."""
+        async with asyncio.timeout(MAILS_COME_WITHIN):
+            while occasion not in await self._occasions():  # noqa: ASYNC110 - as a person looks into a mailbox
+                await asyncio.sleep(LOOK_EVERY)
+        await self._tell_new_mails()
+
     async def has_mails(self, *occasions: str) -> None:
         """Check that exactly these mails have come so far, each as often as it is named."""
-        mails = await self.product.mails(self.external_id)
-        found = Counter(mail["headers"]["X-Tenure-Occasion"] for mail in mails)
+        found = Counter(await self._occasions())
         if found != Counter(occasions):
             raise StoryBroken(f"{self.name} has the mails {dict(found)}, not {dict(Counter(occasions))}")
+        mails = await self.product.mails(self.external_id)
         if len({mail["message_id"] for mail in mails}) != len(mails):
             raise StoryBroken(f"{self.name} has the same mail twice")
 
+    async def _occasions(self) -> list[str]:
+        return [mail["headers"]["X-Tenure-Occasion"] for mail in await self.product.mails(self.external_id)]
+
     async def _tell_new_mails(self) -> None:
         mails = await self.product.mails(self.external_id)
-        for mail in mails[self._mails_told :]:
-            self.say(f"mail: {mail['subject']}", datetime.fromisoformat(mail["received_at"]))
-        self._mails_told = len(mails)
+        for mail in mails:
+            if mail["message_id"] in self._mails_told:
+                continue
+            # Mails of usage carry the real time, which the customer's own may be ahead of.
+            self.say(f"mail: {mail['subject']}", max(datetime.fromisoformat(mail["received_at"]), self._last_said))
+            self._mails_told.add(mail["message_id"])
 
     async def has_paid(self, times: int) -> None:
         """Check how many bills are paid, and that none is paid twice or left open."""

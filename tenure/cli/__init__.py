@@ -13,7 +13,7 @@ from cyclopts import App
 from domain.errors import TenureError
 
 GROUPS = {
-    "catalog": "Check a plan catalog, or bring it to Stripe.",
+    "catalog": "Check and compare plan catalogs, bring them to Stripe and publish them.",
     "policy": "Check a policy, or move subscriptions to it.",
     "mails": "Look at the mails.",
     "keys": "API keys.",
@@ -21,8 +21,10 @@ GROUPS = {
     "usage": "What customers use.",
 }
 COMMANDS = {
-    "catalog check": "files:check_one_catalog",
-    "catalog push": "files:push",
+    "catalog check": "catalogs:check",
+    "catalog schema": "catalogs:schema",
+    "catalog diff": "catalogs:diff",
+    "catalog push": "catalogs:push",
     "policy check": "files:check_one_policy",
     "policy migrate": "policies:migrate",
     "import": "importing:import_",
@@ -33,6 +35,8 @@ COMMANDS = {
     "doctor": "production:doctor",
     "keys create": "keys:create",
     "reconcile": "reconcile:reconcile",
+    "usage rollup": "usage:rollup",
+    "usage stats": "usage:stats",
     "usage report": "usage_report:report",
     "webhooks list": "webhooks:show",
     "webhooks replay": "webhooks:replay",

@@ -13,12 +13,19 @@ from configuration.catalog_file import load_catalog
 from configuration.loading import Process, SettingsError, load_settings
 from configuration.policy_file import load_policy
 from configuration.settings import EverySetting
-from domain.errors import GatewayUnavailable, TenureError
+from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.findings import Finding
-from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, sweep_schedule_id
+from domain.names import (
+    LIFECYCLE_QUEUE,
+    reconcile_schedule_id,
+    report_usage_schedule_id,
+    roll_up_schedule_id,
+    sweep_schedule_id,
+)
 from gateways.smtp import SmtpMailer
 from gateways.stripe_catalog import push
 from gateways.stripe_http import connected
+from storage.catalogs import Catalogs
 from storage.pinging import check
 from tenure.cli.composition import mail_delivery
 from tenure.cli.connections import database, temporal
@@ -57,7 +64,19 @@ async def _find(subject: str, looking: Awaitable[str]) -> Finding:
 
 async def _catalog(settings: EverySetting) -> str:
     catalog = load_catalog(settings.catalog)
-    return f"{catalog.product}, version {catalog.version}: {', '.join(catalog.plans)}"
+    told = f"{catalog.product}, version {catalog.version}: {', '.join(catalog.plans)}"
+    async with database(settings) as engine:
+        if await check(engine) is not None:
+            return told  # of the database it is told by itself
+        published = await Catalogs(engine).get(catalog.name)
+    if published is None:
+        return f"{told}; not published yet, `tenure api` does it when it starts"
+    if published != catalog:
+        raise Rejected(
+            f"{settings.catalog} differs from what is published as {catalog.name}, and an API with it is not ready:"
+            f" `tenure catalog diff {settings.catalog}` says in what; raise its version, or push it --in-place"
+        )
+    return told
 
 
 async def _policy(settings: EverySetting) -> str:
@@ -78,7 +97,12 @@ async def _temporal(settings: EverySetting) -> str:
     missing = await missing_attributes(client)
     if missing:
         raise GatewayUnavailable(f"search attributes are missing: {', '.join(missing)}; run `tenure migrate`")
-    for schedule_id in (sweep_schedule_id(), reconcile_schedule_id()):
+    for schedule_id in (
+        sweep_schedule_id(),
+        reconcile_schedule_id(),
+        report_usage_schedule_id(),
+        roll_up_schedule_id(),
+    ):
         await _schedule(client, schedule_id)
     workers = await _workers(client)
     if not workers:

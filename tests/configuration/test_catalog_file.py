@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from configuration.catalog_file import check_catalog, load_catalog
+from configuration.catalog_file import load_catalog
+from configuration.catalog_summary import check_catalog
 from configuration.yaml_source import ConfigurationError
 from domain.money import Money
 from domain.plans import Interval, TaxBehavior
@@ -328,4 +329,9 @@ def test_a_catalog_is_read_to_people_in_words(written: Written) -> None:
         "    Seats: unlimited; Export; Quality: premium; Models: small, large",
         "Add-ons, each unit",
         "  extra_seats: Seat, 5.00 USD a month or 50.00 USD a year, adds 1 to Seats",
+        "Features",
+        "  seats: Seats, a number, not counted here",
+        "  export: Export, yes or no",
+        "  quality: Quality, a level, from the least to the most draft, standard, premium",
+        "  models: Models, some of small, large",
     ]

@@ -2,7 +2,8 @@
 
 from importlib.resources import as_file, files
 
-from configuration.catalog_file import check_catalog, load_catalog
+from configuration.catalog_file import load_catalog
+from configuration.catalog_summary import check_catalog
 from configuration.policy_file import load_policy
 from domain.plans import Interval
 from domain.policy import DEFAULT_POLICY

@@ -68,6 +68,11 @@ FULL_FACTS = {
     "percent": "90",
     "resets_at": "2027-01-01T00:00:00Z",
     "grace_ends_at": "2026-12-28T09:00:00Z",
+    "grace_days": "7",
+    "ceiling": "11000",
+    "beyond_limit": "billed",
+    "overage_amount": "100",
+    "overage_units": "1000",
 }
 
 

@@ -152,6 +152,32 @@ def test_a_limit_that_is_reached_says_until_when_it_is_let_pass() -> None:
     assert_both_say(with_grace, "until Monday, 28 December 2026 at 10:00 CET. After that, further use is turned away.")
 
 
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"overage_amount": "100", "overage_units": "1000"}, "is billed: $1.00 for every 1,000."),
+        ({"overage_amount": "50", "overage_units": "1"}, "is billed: $0.50 each."),
+        ({}, "What you use beyond the limit is billed."),
+    ],
+)
+def test_a_limit_beyond_which_use_is_billed_says_that_it_goes_on_and_for_how_much(
+    facts: dict[str, str], sentence: str
+) -> None:
+    mail = write(Occasion.USAGE_LIMIT, **USAGE, used="10000", percent="100", beyond_limit="billed", **facts)
+
+    assert_both_say(mail, "You can go on.", sentence)
+    assert "turned away" not in mail.text
+
+
+def test_a_warning_says_for_how_long_use_may_go_beyond_the_limit_or_that_it_is_billed() -> None:
+    near = {**USAGE, "used": "9000", "percent": "90"}
+    with_grace = write(Occasion.USAGE_WARNING, **near, grace_days="7")
+    billed = write(Occasion.USAGE_WARNING, **near, beyond_limit="billed")
+
+    assert_both_say(with_grace, "From the moment you reach the limit, you can go on beyond it for 7 days.")
+    assert_both_say(billed, "Nothing stops, not at the limit either: what you use beyond it is billed.")
+
+
 # --- urgency ----------------------------------------------------------------------------------------------
 
 LEVELS = {
@@ -177,9 +203,14 @@ LEVEL_OF = {
     "trial_ending-with-card": "warning",
     "trial_expired": "warning",
     "usage_limit": "urgent",
+    "usage_limit-billed": "warning",
+    "usage_limit-billed-each": "warning",
+    "usage_limit-never-stops": "warning",
     "usage_limit-with-grace": "urgent",
     "usage_warning": "warning",
+    "usage_warning-billed": "warning",
     "usage_warning-never-resets": "warning",
+    "usage_warning-with-grace": "warning",
 }
 """All others are calm."""
 

@@ -26,8 +26,14 @@ class Caller:
     @classmethod
     @asynccontextmanager
     async def holding(cls, stack: Stack, key: str | None) -> AsyncIterator[Self]:
+        async with cls.at(stack.addresses.api_url, key) as caller:
+            yield caller
+
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, address: str, key: str | None) -> AsyncIterator[Self]:
+        """One who calls another API than the stack's own."""
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        address = stack.addresses.api_url
         async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60, trust_env=False) as http:
             yield cls(http)
 

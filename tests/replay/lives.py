@@ -12,6 +12,7 @@ from domain.policy import DEFAULT_POLICY, TrialPolicy
 from sandbox.product import Product, RefusedError
 from tenure.cli.policies import move_to
 from tenure.cli.reconcile import run_now
+from tenure.cli.usage import roll_up_now
 from tenure.cli.usage_report import run_now as report_now
 from tests.harness.elsewhere import Elsewhere
 from tests.harness.lives import A_MINUTE, Life
@@ -270,6 +271,11 @@ async def restored(product: Product) -> None:
     await life.command("cancel", at="now")
 
 
+async def rolled_up(product: Product) -> None:
+    """A roll-up of what was used."""
+    await roll_up_now(await Client.connect(product.addresses.temporal_address))
+
+
 async def used(product: Product) -> None:
     """What was used beyond plans' limits is told."""
     await report_now(await Client.connect(product.addresses.temporal_address))
@@ -295,5 +301,6 @@ LIVES: tuple[Play, ...] = (
     portal,
     reconciled,
     restored,
+    rolled_up,
     used,
 )

@@ -26,9 +26,17 @@ from tests.replay.lives import LIVES, TAKEN_OVER, Play, PlayElsewhere
 HISTORIES = Path(__file__).parent / "histories"
 NAMES_OF_MACHINES = frozenset({"identity", "stackTrace", "binaryChecksum", "deploymentName"})
 ALL: list[Play | PlayElsewhere] = [*LIVES, *TAKEN_OVER]
-KEPT = ("SubscriptionWorkflow", "MailWorkflow", "SweepWebhooksWorkflow", "ReconcileWorkflow", "ReportUsageWorkflow")
+KEPT = (
+    "SubscriptionWorkflow",
+    "MailWorkflow",
+    "SweepWebhooksWorkflow",
+    "ReconcileWorkflow",
+    "ReportUsageWorkflow",
+    "RollUpUsageWorkflow",
+)
 OF_LIVES = (
-    f"WorkflowType IN ('SubscriptionWorkflow', 'ReconcileWorkflow') OR WorkflowId = '{report_usage_workflow_id()}'"
+    "WorkflowType IN ('SubscriptionWorkflow', 'ReconcileWorkflow', 'RollUpUsageWorkflow') "
+    f"OR WorkflowId = '{report_usage_workflow_id()}'"
 )
 
 

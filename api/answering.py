@@ -1,0 +1,134 @@
+"""Answers to whether a customer may do something: yes with what is left, or no with the reason and what would help."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from api.entitlement_views import (
+    ConsumedView,
+    EntitlementView,
+    OverageView,
+    PlanName,
+    PlanRef,
+    SuggestionView,
+    UsageOfFeature,
+    available,
+    count,
+    not_counted,
+    shown,
+)
+from domain import usage_texts
+from domain.errors import LimitReached, Rejected
+from domain.features import Feature, Kind
+from domain.holding import Denial, Holding, tightest
+from domain.plans import Plan
+from domain.suggesting import Wanted, plans_with, suggestions
+from domain.usage import Counter, Level
+
+_COUNTS = ("used", "limit", "unlimited", "remaining", "percent", "level", "window", "resets_at", "grace_ends_at")
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whether a customer may use so much of a feature, or this value of it."""
+
+    customer: str
+    holding: Holding
+    feature: Feature
+    quantity: int | None = None
+    """None: any of it; of what is counted, one more."""
+    value: str | None = None
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Those of today that have it."""
+        return plans_with(self.holding.today, Wanted(self.feature, value=self.value))
+
+    def entitlement(self) -> EntitlementView:
+        """What the customer has of it, and whether what was asked for may be used now."""
+        holding, feature, value = self.holding, self.feature, self.holding.has(self.feature).value
+        counter = holding.counter(feature) if feature.window is not None else None
+        denial = holding.denial(feature, self.quantity, self.value)
+        overage = holding.plan.overage.get(feature.code) if holding.plan is not None else None
+        is_near = counter is not None and counter.included != 0 and holding.level(counter, feature) is not Level.OK
+        return EntitlementView(
+            feature=feature.code,
+            name=feature.name,
+            kind=feature.kind,
+            allowed=denial is None,
+            reason=denial,
+            detail=None if denial is None else self._why(denial, counter),
+            value=shown(value),
+            overage=OverageView.of(overage),
+            plans=PlanName.all(self.plans),
+            available=available(feature, value),
+            upgrades=self.upgrades(counter) if denial is not None or is_near else [],
+            **self._counts(counter),
+        )
+
+    def refusal(self, denial: Denial, counter: Counter | None) -> Rejected:
+        """The refusal, with all that helps to go on; *counter* is what stands in the way, or None."""
+        holding, feature = self.holding, self.feature
+        counts = self._counts(counter)
+        details: dict[str, object] = {
+            "customer": self.customer,
+            "feature": feature.code,
+            "plan": PlanRef.of(holding),
+            "basis": holding.standing.basis,
+            **{name: counts[name] for name in _COUNTS},
+            "plans": PlanName.all(self.plans),
+            "available": available(feature, holding.has(feature).value),
+            "upgrades": self.upgrades(counter),
+        }
+        said = self._why(denial, counter)
+        if denial is not Denial.LIMIT_REACHED:
+            return Rejected(said, code=denial.value, details=details)
+        ends = counter.ends if counter is not None else None
+        wait = (ends - holding.standing.moment).total_seconds() if ends is not None else 0.0
+        return LimitReached(said, is_for_sale=feature.limit.is_for_sale, details=details, retry_after=wait)
+
+    def consumed(self, counters: tuple[Counter, ...], key: str, *, repeated: bool = False) -> ConsumedView:
+        """What was used up, and where that leaves the customer; without counters nothing is counted of it."""
+        holding, features = self.holding, self.holding.features
+        own = next((one for one in counters if one.feature == self.feature.code), None)
+        nearest = tightest(counters)
+        near = Question(self.customer, holding, features[nearest.feature]) if nearest is not None else self
+        hint = None
+        if nearest is not None:
+            hint = usage_texts.hint(nearest, near.feature, holding.level(nearest, near.feature))
+        return ConsumedView(
+            customer=self.customer,
+            plan=PlanRef.of(holding),
+            basis=holding.standing.basis,
+            repeated=repeated,
+            feature=self.feature.code,
+            meter=self.feature.meter or None,
+            quantity=self.quantity or 1,
+            key=key,
+            hint=hint,
+            upgrades=near.upgrades(nearest) if hint is not None else [],
+            limits=[UsageOfFeature.of(holding, features[one.feature], one) for one in counters],
+            **self._counts(own),
+        )
+
+    def _counts(self, counter: Counter | None) -> dict[str, Any]:
+        if counter is not None:
+            return count(self.holding, self.feature, counter)
+        return not_counted(self.feature, self.holding.has(self.feature).value)
+
+    def upgrades(self, counter: Counter | None) -> list[SuggestionView]:
+        """What would allow it: of what is counted, beside what is used already."""
+        if self.quantity is None or self.feature.kind is not Kind.NUMBER:
+            wanted = None
+        else:
+            wanted = self.quantity + (counter.used if counter is not None else 0)
+        found = suggestions(self.holding, Wanted(self.feature, wanted, self.value))
+        return [SuggestionView.of(one, self.feature) for one in found]
+
+    def _why(self, denial: Denial, counter: Counter | None) -> str:
+        quantity = self.quantity or 1
+        if denial is not Denial.LIMIT_REACHED:
+            return usage_texts.of_denial(denial, self.holding, self.feature, self.plans, self.value)
+        if counter is not None:
+            return usage_texts.of_limit(counter, self.feature, quantity)
+        number = self.holding.has(self.feature).value
+        return usage_texts.of_number(self.feature, number if isinstance(number, int) else 0, quantity)

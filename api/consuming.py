@@ -1,0 +1,190 @@
+"""Use of what is counted: used up if the limit lets it, and released again."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from api.answering import Question
+from api.auth import Service
+from api.docs import USING
+from api.entitlement_views import ConsumedView
+from api.entitlements import CustomerId, as_json
+from api.errors import answer_to
+from api.fields import Code, UsageKey
+from api.holdings import HasHoldings, Holdings, check_value, metered, unknown_feature
+from api.idempotency import HEADER, given_key
+from api.limit_headers import limit_headers
+from api.requests import Wish
+from domain.entitlements import is_gauge
+from domain.errors import Malformed, Rejected
+from domain.features import Feature, Kind, features_of
+from domain.holding import Holding, denial_of, refusing, tightest
+from domain.usage import MAX_QUANTITY, Action, Counted, Outcome, Use
+
+router = APIRouter(prefix="/v1/customers/{external_id:path}", tags=["Entitlements"], responses=USING)
+
+Amount = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
+
+
+class UseWish(Wish):
+    """Something used, or released."""
+
+    feature: Code = Field(description="a feature's code, or a meter's", examples=["images_per_month"])
+    quantity: Amount = 1
+    key: UsageKey | None = Field(
+        default=None,
+        description="names this use: the same key is counted once; left out, the header `Idempotency-Key` is taken",
+        examples=["image-4711"],
+    )
+
+
+class ConsumeWish(UseWish):
+    """Something to be used up if the customer may."""
+
+    value: Code | None = Field(default=None, description="of a level or a set: this one", examples=["dalle3"])
+
+
+@router.post(
+    "/consume",
+    operation_id="consume",
+    summary="Use something up, if the customer may",
+    response_model=ConsumedView,
+)
+async def consume(
+    external_id: CustomerId, wish: ConsumeWish, request: Request, caller: Service, holdings: HasHoldings
+) -> Response:
+    key = wish.key or key_in_header(request)
+    feature = metered(wish.feature, holdings.parts.catalog)
+    if feature is None or feature.window is None:
+        return await _without_counting(external_id, wish, key, caller.tenant, holdings)
+    check_value(wish.value, feature)
+    use = Use(external_id, feature.meter, wish.quantity, key)
+    return await _carried_out(use, wish.feature, caller.tenant, holdings)
+
+
+@router.post(
+    "/release",
+    operation_id="release",
+    summary="Give back what is no longer in use",
+    response_model=ConsumedView,
+)
+async def release(
+    external_id: CustomerId, wish: UseWish, request: Request, caller: Service, holdings: HasHoldings
+) -> Response:
+    key = wish.key or key_in_header(request)
+    feature = await _known(wish.feature, external_id, caller.tenant, holdings)
+    if not is_gauge(feature):
+        raise Malformed(
+            f"{feature.code} is no gauge: what was used of it over a time is not given back",
+            field="feature",
+            code="not_a_gauge",
+        )
+    use = Use(external_id, feature.meter, wish.quantity, key, Action.RELEASE)
+    return await _carried_out(use, wish.feature, caller.tenant, holdings)
+
+
+def key_in_header(request: Request) -> str:
+    """The key of a use whose body names none.
+
+    Raises:
+        Malformed: there is none at all.
+    """
+    key = given_key(request)
+    if key is None:
+        raise Malformed(f"name this use: give a key, in the body or as the header {HEADER}", field="key")
+    return key
+
+
+async def _known(name: str, customer: str, tenant: str, holdings: Holdings) -> Feature:
+    """What a use is counted of, by today's catalog or else by the customer's own.
+
+    Raises:
+        Rejected: code `unknown_feature`.
+    """
+    feature = metered(name, holdings.parts.catalog)
+    if feature is not None:
+        return feature
+    holding = await holdings.of(tenant, customer)
+    feature = metered(name, holding.catalog)
+    if feature is None:
+        raise unknown_feature(name, holding.today, holding.catalog)
+    return feature
+
+
+async def _carried_out(use: Use, name: str, tenant: str, holdings: Holdings) -> Response:
+    """Have a use counted, and tell what came of it."""
+    counted = await holdings.stores.usage.use(use, holdings.parts.ground, tenant=tenant)
+    if counted.noticed:
+        holdings.stores.teller.nudge()
+    holding = await holdings.at(counted.standing)
+    own = metered(name, holding.catalog)
+    if not counted.counters and own is not None and own.window is not None and own.meter != use.meter:
+        # In the catalog that the customer keeps it is counted by another meter.
+        return await _carried_out(replace(use, meter=own.meter), name, tenant, holdings)
+    if counted.outcome in (Outcome.COUNTED, Outcome.REPEATED):
+        question = Question(use.customer, holding, _asked(name, counted, holding), use.quantity)
+        answer = as_json(question.consumed(counted.counters, use.key, repeated=counted.outcome is Outcome.REPEATED))
+    else:
+        answer = _answered(_refusal(use, name, counted, holding))
+    answer.headers.update(limit_headers(counted.counters, holding))
+    return answer
+
+
+def _asked(name: str, counted: Counted, holding: Holding) -> Feature:
+    """What an answer is about: the feature that was named; of a meter, the one of which the least is left."""
+    named = holding.features.get(name)
+    nearest = tightest(counted.counters)
+    if named is not None or nearest is None:
+        return named or next(iter(features_of(name, holding.features)))
+    return holding.features[nearest.feature]
+
+
+def _refusal(use: Use, name: str, counted: Counted, holding: Holding) -> Rejected:
+    """Why a use was not counted."""
+    outcome = counted.outcome
+    if outcome is Outcome.KEY_REUSED:
+        return Rejected(
+            f"the key {use.key!r} named another use before: give each use a key of its own", code="key_reused"
+        )
+    in_the_way = refusing(counted, use.quantity)
+    feature = holding.features[in_the_way.feature] if in_the_way is not None else _asked(name, counted, holding)
+    if outcome is Outcome.TOO_MUCH:
+        used = min((one.used for one in counted.counters), default=0)
+        return Rejected(
+            f"{feature.name}: {use.quantity:,} cannot be released, for {used:,} are in use",
+            code="nothing_to_release",
+            details={"customer": use.customer, "feature": feature.code, "used": used},
+        )
+    denial = denial_of(outcome)
+    assert denial is not None  # noqa: S101 - what else there is concerns use at another moment
+    return Question(use.customer, holding, feature, use.quantity).refusal(denial, in_the_way)
+
+
+async def _without_counting(customer: str, wish: ConsumeWish, key: str, tenant: str, holdings: Holdings) -> Response:
+    """Answer of what is had or not; what turns out to be counted in the customer's own catalog is used up."""
+    holding = await holdings.of(tenant, customer)
+    feature = metered(wish.feature, holding.catalog) or metered(wish.feature, holding.today)
+    if feature is None:
+        raise unknown_feature(wish.feature, holding.today, holding.catalog)
+    check_value(wish.value, feature)
+    if feature.window is not None:
+        return await _carried_out(Use(customer, feature.meter, wish.quantity, key), wish.feature, tenant, holdings)
+    if feature.kind is Kind.NUMBER:
+        raise Malformed(
+            f"use of {feature.code} is not counted here: ask GET .../entitlements/{feature.code}?quantity= with how "
+            "many there would be",
+            field="feature",
+            code="not_counted",
+        )
+    question = Question(customer, holding, feature, wish.quantity, wish.value)
+    denial = holding.denial(feature, value=wish.value)
+    return as_json(question.consumed((), key)) if denial is None else _answered(question.refusal(denial, None))
+
+
+def _answered(refusal: Rejected) -> Response:
+    """A refusal as an answer of its own, which takes headers."""
+    answer = answer_to(refusal)
+    assert answer is not None  # noqa: S101 - an expected error
+    return answer

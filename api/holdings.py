@@ -1,0 +1,103 @@
+"""What a customer holds, looked up for one request; and what is asked of it by name."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+
+from api.entitlement_views import names_known
+from api.parts import HasParts, HasStores, Parts, Stores
+from domain.entitlements import Standing
+from domain.errors import GatewayUnavailable, Malformed, Rejected
+from domain.features import Feature, Kind, features_of
+from domain.holding import Holding
+from domain.plans import Catalog
+from domain.spelling import near
+from domain.usage import Tally
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """Looks up what customers hold."""
+
+    parts: Parts
+    stores: Stores
+
+    async def of(self, tenant: str, customer: str) -> Holding:
+        """What a customer holds now; of whoever is unknown, what the free plan gives."""
+        standing, tallies = await self.stores.usage.standing(customer, self.parts.ground, tenant=tenant)
+        return await self.at(standing, tallies)
+
+    async def at(self, standing: Standing, tallies: tuple[Tally, ...] = ()) -> Holding:
+        """What is held where a customer stands.
+
+        Raises:
+            GatewayUnavailable: no catalog is published yet, so that nothing is known of any plan.
+        """
+        if standing.plan is not None and standing.revision is None:
+            raise GatewayUnavailable(self.stores.publication.why_not, code="catalog_unpublished")
+        own = await self.catalog_named(standing.catalog, revision=standing.revision)
+        return Holding(standing, own, self.parts.catalog, tallies)
+
+    async def catalog_named(self, name: str | None, *, revision: int | None = None) -> Catalog:
+        """The catalog of this name, today's if none was published."""
+        today = self.parts.catalog
+        if not name:
+            return today
+        # Today's, too, as it is published: it may have been changed in place since this process started.
+        return await self.stores.catalogs.get(name, revision=revision) or today
+
+
+async def _holdings(parts: HasParts, stores: HasStores) -> Holdings:
+    return Holdings(parts, stores)
+
+
+HasHoldings = Annotated[Holdings, Depends(_holdings)]
+
+
+def feature_named(name: str, holding: Holding) -> Feature:
+    """The feature that is asked for.
+
+    Raises:
+        Rejected: code `unknown_feature`; the names that come near are told.
+    """
+    found = holding.features.get(name)
+    if found is None:
+        raise unknown_feature(name, holding.catalog, holding.today)
+    return found
+
+
+def metered(name: str, catalog: Catalog) -> Feature | None:
+    """The feature that is named, by itself or by its meter; None: the catalog has none of this name."""
+    named = catalog.features.get(name)
+    if named is not None:
+        return named
+    return next(iter(features_of(name, catalog.features)), None)
+
+
+def unknown_feature(name: str, *catalogs: Catalog) -> Rejected:
+    """The refusal of a name that means nothing, with those that may have been meant."""
+    known = names_known(catalogs)
+    likely = near(name, known)
+    if likely:
+        hint = f"did you mean {' or '.join(repr(one) for one in likely)}?"
+    else:
+        hint = f"known: {', '.join(known)}" if known else "the catalog declares none"
+    return Rejected(
+        f"there is no feature or meter {name[:64]!r}; {hint}", code="unknown_feature", details={"near": likely}
+    )
+
+
+def check_value(value: str | None, feature: Feature) -> None:
+    """Refuse to be asked of a value that a feature cannot have.
+
+    Raises:
+        Malformed: field `value`.
+    """
+    if value is None:
+        return
+    if feature.kind not in (Kind.LEVEL, Kind.SET):
+        raise Malformed(f"{feature.code} is a {feature.kind}: only levels and sets have values", field="value")
+    if value not in feature.values:
+        likely = near(value, feature.values) or list(feature.values)
+        raise Malformed(f"{value[:64]!r} is no value of {feature.code}; there are {', '.join(likely)}", field="value")

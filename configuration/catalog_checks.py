@@ -1,0 +1,143 @@
+"""What is wrong between the parts of a catalog file, each part being well by itself."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from configuration.catalog_entries import CatalogEntry, PlanEntry
+from configuration.catalog_kinds import FREE
+from configuration.features import Feature
+from configuration.yaml_source import Problem, Tree
+from domain.features import Kind
+from domain.spelling import did_you_mean
+
+PAGES = ("compare", "suggest")
+"""What is answered under `/v1/plans/` besides plans."""
+
+
+def collisions(tree: Mapping[str, Tree]) -> Iterator[Problem]:
+    """What can be told before the file is known to be well: codes and plans that get in each other's way."""
+    plans, add_ons = _part(tree, "plans"), _part(tree, "add_ons")
+    free = [code for code, plan in plans.items() if isinstance(plan, dict) and plan.get("prices") == FREE]
+    for code in free[1:]:
+        yield Problem(("plans", code, "prices"), f"there is a free plan already, {free[0]!r}: give this one prices")
+    for code in add_ons:
+        if code in plans:
+            yield Problem(("add_ons", code), "a plan has this code already", at_key=True)
+    for code in plans:
+        if code in PAGES:
+            yield Problem(("plans", code), f"/v1/plans/{code} answers something else: take another code", at_key=True)
+
+
+def _part(tree: Mapping[str, Tree], key: str) -> Mapping[str, Tree]:
+    found = tree.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def loose_ends(entry: CatalogEntry) -> Iterator[Problem]:
+    """What names something that is not there, or not of its kind, or two things that cannot both be so."""
+    yield from _rules(entry)
+    yield from _twins(entry.features)
+    yield from _meters(entry.features)
+    for code, plan in entry.plans.items():
+        yield from _upgrades(code, plan, entry)
+        yield from _overage(code, plan, entry)
+        if plan.prices is None and plan.trial_days:
+            yield Problem(("plans", code, "trial_days"), "a free plan is not tried out: take it out, or give it prices")
+    yield from _sold_names(entry)
+
+
+def _rules(entry: CatalogEntry) -> Iterator[Problem]:
+    for code, feature in entry.features.items():
+        if feature.limit is not None and feature.limit not in entry.limits:
+            message = f"no rule of this name stands under 'limits'; {did_you_mean(feature.limit, entry.limits)}"
+            yield Problem(("features", code, "limit"), message)
+
+
+def _twins(features: Mapping[str, Feature]) -> Iterator[Problem]:
+    codes: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for code, feature in features.items():
+        other = codes.setdefault(code.replace("_", ""), code)
+        if other != code:
+            message = f"differs from {other!r} by nothing but _: whoever asks for one would take the other"
+            yield Problem(("features", code), message, at_key=True)
+        other = names.setdefault(feature.name.casefold(), code)
+        if other != code:
+            message = f"{other!r} has this name already: customers could not tell the two apart"
+            yield Problem(("features", code, "name"), message)
+
+
+def _meters(features: Mapping[str, Feature]) -> Iterator[Problem]:
+    of_meter: dict[str, dict[str, Feature]] = defaultdict(dict)
+    for code, feature in features.items():
+        if feature.window is None:
+            continue
+        meter = feature.meter or code
+        place = ("features", code, "meter") if feature.meter else ("features", code)
+        # Use is told by the name of a meter or of a feature: one name must not be two meters.
+        named = features.get(meter)
+        if named is not None and meter != code and (named.window is None or (named.meter or meter) != meter):
+            yield Problem(place, f"{meter!r} is a feature that is not of this meter: name the meter otherwise")
+        for other, known in of_meter[meter].items():
+            if known.gauge != feature.gauge:
+                message = f"{other!r} counts the same otherwise: a gauge and what is counted per time share no meter"
+                yield Problem(place, message)
+            elif known.window is feature.window:
+                yield Problem(place, f"{other!r} counts the same over the same time: one of them is enough")
+        of_meter[meter][code] = feature
+
+
+def _upgrades(code: str, plan: PlanEntry, entry: CatalogEntry) -> Iterator[Problem]:
+    given, others = plan.upgrades_to or [], [one for one in entry.plans if one != code and entry.plans[one].prices]
+    for number, other in enumerate(given):
+        place = ("plans", code, "upgrades_to", number)
+        if other == code:
+            yield Problem(place, f"is this plan itself; {did_you_mean('', others)}")
+        elif other not in entry.plans:
+            yield Problem(place, f"no plan {other!r}; {did_you_mean(other, others)}")
+        elif other not in others:
+            yield Problem(place, f"{other!r} is free: it is nothing to go up to")
+        elif other in given[:number]:
+            yield Problem(place, f"{other!r} stands here twice")
+
+
+def _overage(code: str, plan: PlanEntry, entry: CatalogEntry) -> Iterator[Problem]:
+    counted = [name for name, one in entry.features.items() if one.window is not None and not one.gauge]
+    billed: dict[str, str] = {}
+    for name in plan.overage:
+        place, feature = ("plans", code, "overage", name), entry.features.get(name)
+        if feature is None or name not in counted:
+            yield Problem(place, _why_not_counted(name, feature, counted), at_key=True)
+            continue
+        number = plan.entitlements[name]
+        if plan.prices is None:
+            yield Problem(place, "who has a free plan is not billed: give the plan prices", at_key=True)
+        elif not isinstance(number, int):
+            yield Problem(place, "is unlimited in this plan: nothing goes beyond", at_key=True)
+        elif number == 0:
+            yield Problem(place, "is not in this plan: give it a number first", at_key=True)
+        meter = feature.meter or name
+        other = billed.setdefault(meter, name)
+        if other != name:
+            message = f"{other!r} counts the same, and its overage is billed already: nobody pays twice"
+            yield Problem(place, message, at_key=True)
+
+
+def _why_not_counted(name: str, feature: Feature | None, counted: list[str]) -> str:
+    if feature is not None and feature.gauge:
+        return "is a gauge: sell more of it as an add-on, overage is of what is counted per time"
+    if feature is not None and feature.kind is Kind.NUMBER:
+        return "is not counted: say `per: month` (or another time) where it is declared"
+    return f"is not counted; {did_you_mean(name, counted)}"
+
+
+def _sold_names(entry: CatalogEntry) -> Iterator[Problem]:
+    """Each price has a name at the payment provider, made of codes: no two may be made the same."""
+    sold = dict.fromkeys([*entry.plans, *entry.add_ons], "a plan or add-on")
+    for code, plan in entry.plans.items():
+        for name in plan.overage:
+            made = f"{code}_{name}_overage"
+            other = sold.setdefault(made, f"the overage of {name!r} on plan {code!r}")
+            if other != f"the overage of {name!r} on plan {code!r}":
+                message = f"{other} goes by the name {made!r} at the payment provider too: take another code"
+                yield Problem(("plans", code, "overage", name), message, at_key=True)

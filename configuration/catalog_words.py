@@ -1,0 +1,79 @@
+"""Prices, features, rules and limits of a catalog in words."""
+
+from configuration.catalog_kinds import UNLIMITED
+from configuration.prices import written
+from domain.features import Feature, Kind, LimitRule, Overage, Value, Window
+from domain.plans import AddOn, Plan
+
+_WINDOWS = {
+    Window.DAY: "counted by the day",
+    Window.WEEK: "counted by the week",
+    Window.MONTH: "counted by the month of the calendar",
+    Window.BILLING_PERIOD: "counted by the billing period",
+    Window.GAUGE: "so many at a time",
+}
+
+
+def prices_in_words(sold: Plan | AddOn) -> str:
+    return " or ".join(f"{written(price)} a {interval}" for interval, price in sold.prices.items()) or "free"
+
+
+def value_in_words(value: Value, feature: Feature) -> str:
+    """What a plan gives of a feature, without the feature's name."""
+    match value:
+        case None:
+            return UNLIMITED
+        case bool():
+            return "yes" if value else "no"
+        case tuple():
+            return ", ".join(value) or "none"
+        case int():
+            return f"x{value}" if feature.kind is Kind.RATE else f"{value:,}"
+    return value
+
+
+def entitlement_in_words(value: Value, feature: Feature) -> str:
+    """What a plan gives of a feature, with its name."""
+    if isinstance(value, bool):
+        return feature.name if value else f"no {feature.name}"
+    per_unit = " a unit" if feature.per_unit and value is not None else ""
+    return f"{feature.name}: {value_in_words(value, feature)}{per_unit}"
+
+
+def feature_in_words(feature: Feature) -> str:
+    """What a feature is, and how it is counted."""
+    match feature.kind:
+        case Kind.SWITCH:
+            return "yes or no"
+        case Kind.RATE:
+            return "a multiplier of the product's own rate limits"
+        case Kind.LEVEL:
+            return f"a level, from the least to the most {', '.join(feature.values)}"
+        case Kind.SET:
+            return f"some of {', '.join(feature.values)}"
+    if feature.window is None:
+        return "a number, not counted here"
+    meter = "" if feature.meter == feature.code else f" as {feature.meter}"
+    return f"{_WINDOWS[feature.window]}{meter}"
+
+
+def rule_in_words(rule: LimitRule) -> str:
+    """What happens near a limit."""
+    mails = f"mails at {' and '.join(f'{share}%' for share in rule.mails)}" if rule.mails else "no mails"
+    return f"hint from {rule.warn}%, {mails}, {_refusal_in_words(rule)}"
+
+
+def _refusal_in_words(rule: LimitRule) -> str:
+    if rule.hard is None:
+        return "never refused"
+    if rule.hard == 100:
+        return f"refused beyond 100% with {rule.status}"
+    days = f"{rule.grace_days} day{'' if rule.grace_days == 1 else 's'}"
+    return f"use goes on for {days} up to {rule.hard}%, refused beyond with {rule.status}"
+
+
+def overage_in_words(overage: Overage) -> str:
+    """What use beyond a limit costs."""
+    each = "each" if overage.units == 1 else f"for each {overage.units:,}"
+    most = "" if overage.at_most is None else f", {overage.at_most:,} more at most"
+    return f"{written(overage.price)} {each}{most}"

@@ -1,0 +1,129 @@
+"""What one customer has and has used at a moment, and whether they may do something: what a check answers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.entitlements import NOTHING_OF, Basis, Granted, Standing, granted
+from domain.features import Feature, Kind, Overage, features_of
+from domain.plans import Catalog, Plan
+from domain.usage import Counted, Counter, Level, Outcome, Tally, ceiling, level
+from domain.windows import EPOCH, period
+
+
+class Denial(StrEnum):
+    """Why something may not be done; the codes of refusals."""
+
+    NO_PLAN = "no_plan"
+    """Nothing entitles the customer."""
+    ACCESS_LIMITED = "access_limited"
+    """The policy lets nothing more be used up for now."""
+    NOT_IN_PLAN = "feature_not_in_plan"
+    """The plan has none of it, or not what was asked for."""
+    LIMIT_REACHED = "limit_reached"
+
+
+_DENIALS = {
+    Outcome.NO_PLAN: Denial.NO_PLAN,
+    Outcome.NO_NEW_USE: Denial.ACCESS_LIMITED,
+    Outcome.NOT_IN_PLAN: Denial.NOT_IN_PLAN,
+    Outcome.LIMIT_REACHED: Denial.LIMIT_REACHED,
+}
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A customer's entitlements at a moment, by the catalog that is theirs, beside today's."""
+
+    standing: Standing
+    catalog: Catalog
+    """Whose plan entitles; today's if nothing does."""
+    today: Catalog
+    tallies: tuple[Tally, ...] = ()
+
+    @property
+    def plan(self) -> Plan | None:
+        """What entitles; None: nothing does, or the plan is in no catalog any more."""
+        return self.catalog.plans.get(self.standing.plan) if self.standing.plan is not None else None
+
+    @property
+    def features(self) -> dict[str, Feature]:
+        """All that plans differ in, today's and what only older plans have; as the customer's own catalog has it."""
+        return {**self.today.features, **self.catalog.features}
+
+    def has(self, feature: Feature) -> Granted:
+        """What there is of a feature."""
+        it = self.standing
+        found = None
+        if it.plan is not None and it.basis is not Basis.NOTHING:
+            found = granted(self.catalog, it.plan, feature.code, it.add_ons, it.quantity)
+        return found or Granted(feature, NOTHING_OF[feature.kind])
+
+    def overage(self, feature: Feature) -> Overage | None:
+        """What use beyond the limit costs; None: it is not let pass for money."""
+        return self.plan.overage.get(feature.code) if self.plan is not None and self.standing.is_billed else None
+
+    def counter(self, feature: Feature) -> Counter:
+        """How much of a counted feature was used in the period that goes on, and how much may be."""
+        assert feature.window is not None  # noqa: S101 - asked of what is counted only
+        now, included = period(feature.window, self.standing), self.has(feature).value
+        number = included if isinstance(included, int) else None
+        noted = next((one for one in self.tallies if one.feature == feature.code and one.starts == now.starts), None)
+        used = noted.used if noted is not None else 0
+        over_since = noted.over_since if noted is not None and number is not None and used >= number else None
+        most = ceiling(number, feature.limit, self.overage(feature), over_since, self.standing.moment)
+        starts = None if now.starts == EPOCH else now.starts
+        return Counter(feature.code, number, most, used, used, starts, now.ends, over_since)
+
+    def level(self, counter: Counter, feature: Feature) -> Level:
+        """How near its limit a counter is."""
+        return level(counter, feature.limit, is_billed=self.overage(feature) is not None)
+
+    def denial(self, feature: Feature, quantity: int | None = None, value: str | None = None) -> Denial | None:
+        """Why so much of a feature, or this value of it, may not be used now; None: it may."""
+        basis, has = self.standing.basis, self.has(feature)
+        if basis is Basis.NOTHING:
+            return Denial.NO_PLAN
+        if feature.window is not None:
+            return self._denial_of_use(feature, quantity or 1)
+        if not has.allows(quantity if feature.kind in (Kind.NUMBER, Kind.RATE) else value):
+            of_number = feature.kind is Kind.NUMBER and has.is_given
+            return Denial.LIMIT_REACHED if of_number else Denial.NOT_IN_PLAN
+        return None
+
+    def _denial_of_use(self, feature: Feature, quantity: int) -> Denial | None:
+        """As the database decides it when something is consumed: all that one meter uses up must let it pass."""
+        if self.standing.basis is Basis.NO_NEW_USE:
+            return Denial.ACCESS_LIMITED
+        if feature.code not in self.catalog.features:
+            return Denial.NOT_IN_PLAN
+        for one in sorted(features_of(feature.meter, self.catalog.features), key=lambda one: one.code):
+            counter = self.counter(one)
+            if counter.included == 0 and self.overage(one) is None:
+                return Denial.NOT_IN_PLAN
+            if counter.ceiling is not None and counter.used + quantity > counter.ceiling:
+                return Denial.LIMIT_REACHED
+        return None
+
+
+def denial_of(outcome: Outcome) -> Denial | None:
+    """Why nothing was counted; None: it was, or for what the caller did wrong."""
+    return _DENIALS.get(outcome)
+
+
+def refusing(counted: Counted, quantity: int) -> Counter | None:
+    """The counter that let a use not pass; None: none stood in its way."""
+    return next((one for one in counted.counters if _stops(one, quantity)), None)
+
+
+def _stops(counter: Counter, quantity: int) -> bool:
+    return counter.included == 0 or (counter.ceiling is not None and counter.before + quantity > counter.ceiling)
+
+
+def tightest(counters: Iterable[Counter]) -> Counter | None:
+    """The one of which the least is left."""
+    return min(counters, key=_left, default=None)
+
+
+def _left(counter: Counter) -> tuple[bool, int]:
+    return counter.included is None, (counter.included or 0) - counter.used

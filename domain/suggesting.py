@@ -1,0 +1,198 @@
+"""What to suggest to who wants more of a feature: plans that have it, upgrades with what they cost, and add-ons."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import ceil
+
+from domain.entitlements import Basis, Granted, Standing, granted
+from domain.errors import Malformed
+from domain.features import Feature, Kind, Value
+from domain.holding import Holding
+from domain.money import Money
+from domain.plans import AddOn, Catalog, Interval, Plan, Selection
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody would like to use."""
+
+    feature: Feature
+    quantity: int | None = None
+    """So many in all; None: more than there is now."""
+    value: str | None = None
+    """Of a level or a set; None: any more than there is now."""
+
+    def is_met_by(self, has: Granted) -> bool:
+        """Whether so much of the feature reaches."""
+        return has.allows(self.quantity if self.feature.kind in (Kind.NUMBER, Kind.RATE) else self.value)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Something to buy that would allow what was wanted."""
+
+    code: str
+    name: str
+    interval: Interval
+    price: Money
+    """What one period costs: of a plan with the seats and add-ons that there are; of an add-on its units."""
+    difference: Money | None
+    """To what is paid now for the same interval; None: the two cannot be compared."""
+    value: Value
+    """What there would be of the feature."""
+    units: int = 0
+    """Of an add-on, so many more; 0: it is a plan."""
+    with_add_ons: Mapping[str, int] = field(default_factory=dict)
+    """Units that it takes besides the plan, by add-on."""
+
+
+def plans_with(catalog: Catalog, wanted: Wanted) -> tuple[Plan, ...]:
+    """The plans that allow what is wanted by themselves, in the catalog's order."""
+    found = ((plan, granted(catalog, plan.code, wanted.feature.code, {}, 1)) for plan in catalog.plans.values())
+    return tuple(plan for plan, has in found if has is not None and wanted.is_met_by(has))
+
+
+def suggestions(holding: Holding, wanted: Wanted) -> tuple[Suggestion, ...]:
+    """Upgrades, best first, and then add-ons, that allow what is wanted by who cannot have it now.
+
+    None to who has a subscription without full access: paying what is owed, or resuming, is what helps them.
+    """
+    if not _may_buy(holding.standing):
+        return ()
+    return tuple(_upgrades(holding, wanted)) + tuple(_add_ons(holding, wanted))
+
+
+def cheapest(holding: Holding, wanted: Wanted) -> Suggestion | None:
+    """The plan of today's catalog that allows what is wanted for the least money, with add-ons if that takes less."""
+    return min(_enough(holding, wanted), key=lambda one: _a_month(one.price, one.interval), default=None)
+
+
+def _enough(holding: Holding, wanted: Wanted) -> Iterator[Suggestion]:
+    for plan in holding.today.plans.values():
+        found = _suggested(holding, plan, wanted, {})
+        if found is None:
+            continue
+        if _meets(found, wanted):
+            yield found
+        elif isinstance(found.value, int) and wanted.quantity is not None and not plan.is_free:
+            for extra in _extras(holding.today, wanted, wanted.quantity - found.value):
+                more = _suggested(holding, plan, wanted, extra)
+                if more is not None and _meets(more, wanted):
+                    yield more
+
+
+def _extras(catalog: Catalog, wanted: Wanted, missing: int) -> Iterator[dict[str, int]]:
+    """So many units of each add-on that raises a number by what is missing."""
+    for add_on in catalog.add_ons.values():
+        adds = add_on.adds.get(wanted.feature.code, 0)
+        if adds:
+            yield {add_on.code: ceil(missing / adds)}
+
+
+def _may_buy(standing: Standing) -> bool:
+    if standing.basis is Basis.NO_NEW_USE:
+        return False
+    return standing.basis is not Basis.NOTHING or standing.status in (None, "canceled")
+
+
+def _upgrades(holding: Holding, wanted: Wanted) -> Iterator[Suggestion]:
+    has = holding.has(wanted.feature)
+    for plan in _upwards(holding):
+        found = _suggested(holding, plan, wanted, {})
+        if found is not None and _meets(found, wanted) and _is_more(found.value, has):
+            yield found
+
+
+def _upwards(holding: Holding) -> Iterable[Plan]:
+    """Where a customer's plan leads to: as the catalog says, else every dearer plan, the cheapest first."""
+    today = holding.today.plans
+    now = today.get(holding.standing.plan or "")
+    if now is not None and now.upgrades_to is not None:
+        return [today[code] for code in now.upgrades_to]
+    paid = _of_plan(now)
+    return sorted((plan for plan in today.values() if _of_plan(plan) > paid), key=_of_plan)
+
+
+def _of_plan(plan: Plan | None) -> float:
+    """What a plan costs a month, about; nothing if it is free, or none."""
+    prices = plan.prices.items() if plan is not None else ()
+    return min((_a_month(price, interval) for interval, price in prices), default=0.0)
+
+
+def _a_month(price: Money, interval: Interval) -> float:
+    return price.amount / 12 if interval is Interval.YEAR else float(price.amount)
+
+
+def _suggested(holding: Holding, plan: Plan, wanted: Wanted, extra: Mapping[str, int]) -> Suggestion | None:
+    """What a plan would mean for a customer, with their seats and add-ons and *extra* ones; None: it is not sold so."""
+    it, today, quantity = holding.standing, holding.today, holding.standing.quantity
+    add_ons = {code: units for code, units in it.add_ons.items() if code in today.add_ons}
+    add_ons |= {code: add_ons.get(code, 0) + units for code, units in extra.items()}
+    if plan.is_free:
+        chosen, add_ons, quantity = today.free_plan, {}, 1
+    else:
+        interval = it.billed_every or Interval.MONTH
+        chosen = _sold(today, plan, interval if interval in plan.prices else next(iter(plan.prices)), quantity, add_ons)
+    there = granted(today, plan.code, wanted.feature.code, add_ons, quantity)
+    if chosen is None or there is None:
+        return None
+    difference = _difference(holding, chosen)
+    return Suggestion(plan.code, plan.name, chosen.interval, chosen.total, difference, there.value, 0, dict(extra))
+
+
+def _sold(
+    catalog: Catalog, plan: Plan, interval: Interval, quantity: int, add_ons: Mapping[str, int]
+) -> Selection | None:
+    try:
+        return catalog.select(plan.code, interval, quantity, add_ons)
+    except Malformed:
+        return None
+
+
+def _difference(holding: Holding, to: Selection) -> Money | None:
+    """What the change costs more each period; None: what is paid now is by another interval, or of an unknown price."""
+    it = holding.standing
+    if it.billed_every is None or it.plan is None:
+        return to.total
+    if it.billed_every is not to.interval or it.plan not in holding.catalog.plans:
+        return None
+    now = _sold(holding.catalog, holding.catalog.plans[it.plan], to.interval, it.quantity, it.add_ons)
+    return None if now is None else Money(to.total.amount - now.total.amount, to.total.currency)
+
+
+def _meets(found: Suggestion, wanted: Wanted) -> bool:
+    return wanted.is_met_by(Granted(wanted.feature, found.value))
+
+
+def _is_more(value: Value, has: Granted) -> bool:
+    """Whether a value of a feature is more than what there is of it."""
+    match value, has.value:
+        case tuple(there), tuple(here):
+            return not set(there) <= set(here)
+        case str(there), str(here):
+            order = has.feature.values
+            return here not in order or (there in order and order.index(there) > order.index(here))
+        case bool(there), bool(here):
+            return there and not here
+        case None, int():
+            return True
+        case int(there), int(here):
+            return there > here
+    return False
+
+
+def _add_ons(holding: Holding, wanted: Wanted) -> Iterator[Suggestion]:
+    """Units of add-ons that raise a number far enough; of what is paid for only."""
+    has, it = holding.has(wanted.feature), holding.standing
+    if it.billed_every is None or not isinstance(has.value, int) or wanted.feature.kind is not Kind.NUMBER:
+        return
+    missing = max(1, (wanted.quantity or has.value + 1) - has.value)
+    for add_on in holding.today.add_ons.values():
+        adds = add_on.adds.get(wanted.feature.code, 0)
+        if adds and it.billed_every in add_on.prices:
+            yield _more(add_on, ceil(missing / adds), it.billed_every, has.value + ceil(missing / adds) * adds)
+
+
+def _more(add_on: AddOn, units: int, interval: Interval, value: int) -> Suggestion:
+    price = add_on.prices[interval] * units
+    return Suggestion(add_on.code, add_on.name, interval, price, price, value, units)

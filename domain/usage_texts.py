@@ -1,0 +1,95 @@
+"""What is said of use and its limits, in plain words."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from domain.entitlements import Standing
+from domain.features import Feature, Kind, Window
+from domain.holding import Denial, Holding
+from domain.letters import moment
+from domain.plans import Plan
+from domain.usage import Counter, Level, grace_ends, share
+from domain.windows import in_words
+
+_WITHOUT_PLAN = {
+    "suspended": "the subscription is suspended: access comes back once it is paid, or an operator gives it back",
+    "paused": "the subscription is paused: resume it to go on",
+    "canceled": "the subscription is over: choose a plan to go on",
+    "trialing": "the subscription gives no access until its first payment",
+}
+
+
+def of_denial(denial: Denial, holding: Holding, feature: Feature, plans: Iterable[Plan], value: str | None) -> str:
+    """Why something may not be used, and what would help; of a limit, `of_limit` says it."""
+    if denial is Denial.NO_PLAN:
+        return f"{feature.name}: {_without_plan(holding.standing)}"
+    if denial is Denial.ACCESS_LIMITED:
+        return f"{feature.name}: nothing more can be used up, for {_why_limited(holding.standing)}"
+    what = f"{feature.name} ({value})" if value is not None else feature.name
+    names = " and ".join(filter(None, (", ".join(plan.name for plan in plans),)))
+    plan = holding.plan.name if holding.plan is not None else "this"
+    has_it = f"; it is in {names}" if names else "; no plan has it at present"
+    return f"{what} is not in the plan {plan}{has_it}"
+
+
+def of_limit(counter: Counter, feature: Feature, quantity: int) -> str:
+    """That a limit is reached, by how much, and when it starts anew."""
+    window = feature.window or Window.GAUGE
+    told = f"{feature.name}: you have used {counter.used:,} of {counter.included:,} {in_words(window)}"
+    if feature.window is Window.GAUGE:
+        told = f"{feature.name}: {counter.used:,} of {counter.included:,} are in use"
+    if counter.ceiling is not None and counter.included is not None and counter.ceiling > counter.included:
+        told += f" (up to {counter.ceiling:,} were let pass)"
+    anew = "release some first" if counter.ends is None else f"it starts anew at {moment(counter.ends)}"
+    return f"{told}, and {quantity:,} more would be beyond the limit; {anew}"
+
+
+def of_number(feature: Feature, number: int, quantity: int) -> str:
+    """That a number which is not counted here is less than what was asked for."""
+    return f"{feature.name}: the plan allows {number:,}, not {quantity:,}"
+
+
+def hint(counter: Counter, feature: Feature, level: Level) -> str | None:
+    """What to tell a customer who comes near a limit; None: nothing."""
+    percent = share(counter.used, counter.included)
+    if level is Level.OK or percent is None or counter.included is None:
+        return None
+    when = in_words(feature.window or Window.GAUGE)
+    told = f"{feature.name}: {counter.used:,} of {counter.included:,} used {when} ({percent} %)"
+    if level is Level.OVERAGE:
+        return f"{told}; what goes beyond the limit is billed"
+    if level is Level.GRACE:
+        return f"{told}; {_grace(counter, feature)}"
+    if level is Level.REACHED:
+        return f"{told}; no more is let pass{_until(counter.ends)}"
+    return told
+
+
+def _grace(counter: Counter, feature: Feature) -> str:
+    if counter.ceiling is None:
+        return "use goes on for now"
+    ends = grace_ends(counter.over_since, feature.limit)
+    return f"up to {counter.ceiling:,} are let pass{_until(ends)}"
+
+
+def _until(end: datetime | None) -> str:
+    return f" until {moment(end)}" if end is not None else ""
+
+
+def _without_plan(standing: Standing) -> str:
+    if standing.subscription is None or standing.status is None:
+        return "this customer has no subscription: choose a plan first"
+    return _WITHOUT_PLAN.get(standing.status, "the subscription gives no access at present")
+
+
+def _why_limited(standing: Standing) -> str:
+    if standing.status == "past_due":
+        return "a payment failed and is being recovered: it goes on once that is paid"
+    if standing.status == "active":
+        return "a payment is disputed: it goes on once the bank has decided"
+    return f"the subscription is {standing.status}"
+
+
+def is_plain(feature: Feature) -> bool:
+    """Whether use of it is a matter of having it or not: nothing is counted, nor compared with a number."""
+    return feature.kind is not Kind.NUMBER

@@ -1,0 +1,129 @@
+"""Notices of thresholds that were crossed, and the mails that they become."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.mails import Mail, Occasion
+from domain.plans import Catalog
+from domain.ports import QueuedMail
+from domain.usage_books import Told
+from domain.usage_mails import USAGE_OCCASIONS, Crossing, usage_mail
+from storage.catalogs import catalog_from_json
+from storage.engine import transaction
+from storage.records import mail_id
+from storage.tables import customers, mails, subscriptions
+from storage.usage_tables import catalog_versions, usage_notices
+
+ON_ITS_WAY = timedelta(minutes=5)
+"""So long a mail that was written down is on its way to those who send it."""
+LAST_USEFUL_MOMENT = timedelta(days=3)
+
+_Customer = tuple[str, str]
+"""Tenant and external id."""
+_KEY = [column.name for column in usage_notices.primary_key.columns]
+
+
+class UsageNotices:
+    """Implements `domain.usage_books.Notices`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def write(self, *, limit: int) -> Told:
+        async with transaction(self._engine) as connection:
+            waiting = await _taken(connection, limit)
+            if not waiting:
+                return Told()
+            catalogs = await _catalogs(connection, {row.catalog for row in waiting})
+            written_to = await _subscriptions(connection, {(row.tenant, row.customer) for row in waiting})
+            rows = list(_letters(waiting, catalogs, written_to))
+            queued = await _queue(connection, rows) if rows else ()
+            told = tuple_(*(usage_notices.c[name] for name in _KEY)).in_(
+                [tuple(getattr(row, name) for name in _KEY) for row in waiting]
+            )
+            await connection.execute(update(usage_notices).where(told).values(told_at=func.now()))
+        return Told(len(waiting), tuple(queued))
+
+    async def unsent(self, after: str | None, *, limit: int) -> Sequence[QueuedMail]:
+        age = func.now() - mails.c.created_at
+        wanted = _queued_ones().where(
+            mails.c.occasion.in_([each.value for each in USAGE_OCCASIONS]),
+            age > ON_ITS_WAY,
+            age < LAST_USEFUL_MOMENT,
+        )
+        if after is not None:
+            wanted = wanted.where(mails.c.id > UUID(after))
+        async with transaction(self._engine) as connection:
+            return [_queued(row) for row in await connection.execute(wanted.order_by(mails.c.id).limit(limit))]
+
+
+async def _taken(connection: AsyncConnection, limit: int) -> Sequence[Row[Any]]:
+    """The notices that have waited longest, but for those that another is just telling."""
+    waiting = select(usage_notices).where(usage_notices.c.told_at.is_(None)).order_by(usage_notices.c.at)
+    return (await connection.execute(waiting.limit(limit).with_for_update(skip_locked=True))).all()
+
+
+async def _catalogs(connection: AsyncConnection, names: set[str]) -> dict[str, Catalog]:
+    wanted = select(catalog_versions.c.name, catalog_versions.c.content).where(catalog_versions.c.name.in_(names))
+    return {row.name: catalog_from_json(row.content) for row in await connection.execute(wanted)}
+
+
+async def _subscriptions(connection: AsyncConnection, whose: set[_Customer]) -> dict[_Customer, UUID]:
+    """The live subscription of each customer, else the newest; some have none."""
+    wanted = (
+        select(customers.c.tenant, customers.c.external_id, subscriptions.c.id)
+        .join(subscriptions, subscriptions.c.customer == customers.c.id)
+        .where(tuple_(customers.c.tenant, customers.c.external_id).in_(list(whose)))
+        # The last one of a customer stays in the mapping.
+        .order_by(subscriptions.c.status != "canceled", subscriptions.c.created_at)
+    )
+    return {(row.tenant, row.external_id): row.id for row in await connection.execute(wanted)}
+
+
+def _letters(
+    waiting: Sequence[Row[Any]], catalogs: Mapping[str, Catalog], written_to: Mapping[_Customer, UUID]
+) -> list[dict[str, Any]]:
+    found = []
+    for row in waiting:
+        catalog, subscription = catalogs.get(row.catalog), written_to.get((row.tenant, row.customer))
+        mail = usage_mail(_crossing(row), catalog) if catalog is not None else None
+        if mail is not None and subscription is not None:
+            found.append(_row_of(mail, row.tenant, subscription))
+    return found
+
+
+def _crossing(row: Row[Any]) -> Crossing:
+    return Crossing(**{field.name: getattr(row, field.name) for field in fields(Crossing)})
+
+
+def _row_of(mail: Mail, tenant: str, subscription: UUID) -> dict[str, Any]:
+    return {
+        "id": mail_id(str(subscription), mail),
+        "tenant": tenant,
+        "subscription": subscription,
+        "key": mail.key,
+        "occasion": mail.occasion.value,
+        "at": mail.at,
+        "facts": mail.facts,
+    }
+
+
+async def _queue(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> list[QueuedMail]:
+    await connection.execute(insert(mails).values(rows).on_conflict_do_nothing())
+    wanted = _queued_ones().where(mails.c.id.in_([row["id"] for row in rows]))
+    return [_queued(row) for row in await connection.execute(wanted)]
+
+
+def _queued_ones() -> Any:
+    return select(mails.c.id, mails.c.subscription, mails.c.occasion).where(mails.c.status == "queued")
+
+
+def _queued(row: Row[Any]) -> QueuedMail:
+    return QueuedMail(str(row.id), str(row.subscription), Occasion(row.occasion))

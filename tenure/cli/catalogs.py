@@ -1,0 +1,139 @@
+"""Commands about catalogs: `tenure catalog check|schema|diff|push`."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from configuration.catalog_changes import changes
+from configuration.catalog_file import load_catalog
+from configuration.catalog_schema import catalog_schema
+from configuration.catalog_summary import check_catalog
+from configuration.loading import Process, load_settings
+from configuration.settings import PushSettings
+from domain.errors import Rejected
+from domain.plans import Catalog
+from gateways.stripe_catalog import push as push_to_stripe
+from gateways.stripe_http import connected
+from storage.catalogs import Catalogs
+from storage.engine import create_engine_from_url
+from tenure.cli.connections import database
+from tenure.cli.touching import Outlook, Step, outlook, refuse_in_place
+
+
+def check(file: Path) -> None:
+    """Read a plan catalog and tell what is for sale, or every line that is wrong."""
+    print(check_catalog(file))
+
+
+def schema() -> None:
+    """Print the JSON Schema of catalogs, for editors."""
+    sys.stdout.write(catalog_schema())
+
+
+def diff(file: Path, other: Path | None = None) -> None:
+    """Tell what differs: between two catalog files, or between what is published and a file, and whom it touches.
+
+    Parameters
+    ----------
+    file
+        A catalog; with another one, the earlier of the two.
+    other
+        The later one. Without it, the file is compared with what is published in the database.
+    """
+    if other is None:
+        asyncio.run(_diff(load_catalog(file)))
+        return
+    before, after = load_catalog(file), load_catalog(other)
+    differing = changes(before, after)
+    print(f"{after.name} beside {before.name}")
+    for line in differing.lines() if not differing.are_none else ["nothing differs"]:
+        print(f"  {line}")
+
+
+async def _diff(catalog: Catalog) -> None:
+    settings = load_settings(Process.CATALOG_DIFF)
+    async with database(settings) as engine:
+        _tell(await outlook(engine, catalog))
+
+
+def push(
+    file: Path,
+    *,
+    in_place: Annotated[bool, Parameter(negative="")] = False,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Bring a catalog's products and prices to Stripe, and publish it in the database; safe to repeat.
+
+    No price at Stripe is ever changed. Without TENURE_DATABASE_URL nothing is published: `tenure api` does that when
+    it starts.
+
+    Parameters
+    ----------
+    file
+        The catalog.
+    in_place
+        Change what the plans of a version that is published give, for all whose subscription is of it.
+    dry_run
+        Only tell what would be done, and whom it would touch.
+    """
+    asyncio.run(_push(load_catalog(file), in_place=in_place, dry_run=dry_run))
+
+
+async def _push(catalog: Catalog, *, in_place: bool, dry_run: bool) -> None:
+    settings = load_settings(Process.CATALOG)
+    if settings.database_url is None:
+        if in_place:
+            raise Rejected("what is published stands in the database: set TENURE_DATABASE_URL", code="no_database")
+        await _to_stripe(settings, catalog, dry_run=dry_run)
+        print(f"TENURE_DATABASE_URL is not set: `tenure api` publishes {catalog.name} when it starts with this file.")
+        return
+    engine = create_engine_from_url(settings.database_url.get_secret_value())
+    try:
+        ahead = await outlook(engine, catalog)
+        _tell(ahead)
+        _refuse(ahead, in_place=in_place)
+        await _to_stripe(settings, catalog, dry_run=dry_run)
+        await _publish(engine, ahead, dry_run=dry_run)
+    finally:
+        await engine.dispose()
+
+
+def _tell(ahead: Outlook) -> None:
+    for line in ahead.lines():
+        print(line)
+    sys.stdout.flush()
+
+
+def _refuse(ahead: Outlook, *, in_place: bool) -> None:
+    if ahead.step is not Step.IN_PLACE:
+        return
+    refuse_in_place(ahead)
+    if not in_place:
+        raise Rejected(
+            f"{ahead.catalog.name} is published with other content: raise the version, so that running subscriptions"
+            " keep what they have, or say --in-place to change it for all of them",
+            code="catalog_differs",
+        )
+
+
+async def _to_stripe(settings: PushSettings, catalog: Catalog, *, dry_run: bool) -> None:
+    async with connected(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base) as stripe:
+        made = await push_to_stripe(stripe, catalog, dry_run=dry_run)
+    for line in made:
+        print(f"{'would make' if dry_run else 'made'}: {line}")
+    if not made:
+        print("Stripe has all of it already.")
+
+
+async def _publish(engine: AsyncEngine, ahead: Outlook, *, dry_run: bool) -> None:
+    if ahead.step is Step.NONE:
+        return
+    in_place = ahead.step is Step.IN_PLACE
+    if not dry_run:
+        await Catalogs(engine).publish(ahead.catalog, in_place=in_place)
+    would = "would be " if dry_run else ""
+    print(f"{would}{'changed in place' if in_place else 'published'}: {ahead.catalog.name}")

@@ -1,0 +1,103 @@
+"""Tenure's client: the one thing of it that products import.
+
+    from tenure.client import Tenure
+
+    tenure = Tenure("https://tenure.example.com", key)
+    tenure.consume("user-1815", "images_per_month")
+
+`AsyncTenure` is the same to be awaited; `tenure.client.fastapi` has gates for FastAPI. Needs httpx and nothing else.
+"""
+
+from tenure.client.clients import AsyncTenure, Tenure
+from tenure.client.core import Options
+from tenure.client.entitlements import (
+    Batch,
+    Entitlement,
+    Entitlements,
+    Event,
+    FeatureUsage,
+    History,
+    Overage,
+    PlanRef,
+    Recorded,
+    Standing,
+    SubscriptionRef,
+    Suggestion,
+    Usage,
+    Used,
+)
+from tenure.client.errors import (
+    AccessLimited,
+    Conflict,
+    Denied,
+    FeatureNotInPlan,
+    LimitReached,
+    Malformed,
+    NoPlan,
+    NotFound,
+    PaymentDeclined,
+    PlanRequired,
+    Refused,
+    SubscriptionRequired,
+    TenureError,
+    Unauthorized,
+    Unavailable,
+    UsageDoesNotFit,
+)
+from tenure.client.patience import Patience
+from tenure.client.sold import AddOn, Comparison, Feature, Limits, Plan, PlanEntitlement, Plans, Price, Suggested
+from tenure.client.subscriptions import Checkout, Customer, Misfit, Person, Portal, Preview, Subscription, Trial
+
+__all__ = [
+    "AccessLimited",
+    "AddOn",
+    "AsyncTenure",
+    "Batch",
+    "Checkout",
+    "Comparison",
+    "Conflict",
+    "Customer",
+    "Denied",
+    "Entitlement",
+    "Entitlements",
+    "Event",
+    "Feature",
+    "FeatureNotInPlan",
+    "FeatureUsage",
+    "History",
+    "LimitReached",
+    "Limits",
+    "Malformed",
+    "Misfit",
+    "NoPlan",
+    "NotFound",
+    "Options",
+    "Overage",
+    "Patience",
+    "PaymentDeclined",
+    "Person",
+    "Plan",
+    "PlanEntitlement",
+    "PlanRef",
+    "PlanRequired",
+    "Plans",
+    "Portal",
+    "Preview",
+    "Price",
+    "Recorded",
+    "Refused",
+    "Standing",
+    "Subscription",
+    "SubscriptionRef",
+    "SubscriptionRequired",
+    "Suggested",
+    "Suggestion",
+    "Tenure",
+    "TenureError",
+    "Trial",
+    "Unauthorized",
+    "Unavailable",
+    "Usage",
+    "UsageDoesNotFit",
+    "Used",
+]

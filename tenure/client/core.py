@@ -1,0 +1,135 @@
+"""How calls go, whoever carries them: what to send, when to wait and send again, what to remember.
+
+An operation is a generator. It yields what is to be done outside (`Send`, `Wait`) and is told what came of it; what it
+returns is the result. `tenure.client.clients` carries such steps out, once by awaiting and once by blocking.
+"""
+
+import time
+from collections.abc import Callable, Generator, Hashable
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+from tenure.client.calls import Answer, Call, Lost, Reply
+from tenure.client.entitlements import Entitlement, Standing
+from tenure.client.errors import TenureError, Unavailable
+from tenure.client.memory import Memory
+from tenure.client.patience import COMMANDS, IN_PASSING, QUICK, Patience
+from tenure.client.sold import Plans
+
+T = TypeVar("T")
+Told = TypeVar("Told", Standing, Entitlement, Plans)
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send this request and tell what came back."""
+
+    call: Call[Any]
+    within: float
+    """Seconds that the other side may be silent."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Let so many seconds pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Done(Generic[T]):
+    """There is nothing more to do."""
+
+    result: T
+
+
+Steps = Generator[Send | Wait, Reply | None, T]
+
+
+def advance(steps: Steps[T], reply: Reply | None) -> Send | Wait | Done[T]:
+    """Tell steps what came of the last thing to do, and be told the next."""
+    try:
+        return steps.send(reply)
+    except StopIteration as end:
+        return Done(end.value)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a client goes about it."""
+
+    staleness: float = 5.0
+    """For so many seconds switches, sets, levels and plans are gone by without asking again; 0: always ask."""
+    stale_if_unavailable: float = 60.0
+    """For so many more they are gone by while Tenure cannot be reached; 0: never."""
+    quick: Patience = QUICK
+    commands: Patience = COMMANDS
+
+
+class Core:
+    """What all operations of one client share."""
+
+    def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
+        self._options = options
+        self._clock = clock
+        self.memory = Memory(options.staleness, options.stale_if_unavailable, clock)
+
+    def ask(self, call: Call[T], patience: Patience | None = None) -> Steps[T]:
+        """Send a call until there is an answer, or no use in trying any more.
+
+        Raises:
+            TenureError: it was refused, or nobody answered.
+        """
+        patience = patience or (self._options.commands if call.is_command else self._options.quick)
+        ends, tries = self._clock() + patience.total, 0
+        while True:
+            tries += 1
+            reply = yield Send(call, max(0.01, min(patience.one_try, ends - self._clock())))
+            try:
+                return _result(call, reply)
+            except TenureError as error:
+                pause = patience.pause(error, tries, ends - self._clock())
+                if pause is None:
+                    raise
+            yield Wait(pause)
+
+    def remembered(
+        self, customer: str, question: Hashable, call: Call[Told], lasts: Callable[[Told], bool]
+    ) -> Steps[Told]:
+        """Ask, unless it is known from a moment ago; answers that do not last are not kept.
+
+        Raises:
+            TenureError: it was refused; or nobody answered and nothing is known that could still be gone by.
+        """
+        known = self.memory.recall(customer, question)
+        if known is not None and known.is_fresh:
+            before: Told = known.answer
+            return before
+        asked = self.memory.asking()
+        try:
+            answer = yield from self.ask(call, None if known is None else IN_PASSING)
+        except Unavailable:
+            if known is None:
+                raise
+            makeshift: Told = replace(known.answer, stale=True)
+            self.memory.make_do(customer, question, makeshift)
+            return makeshift
+        if lasts(answer):
+            self.memory.keep(customer, question, answer, asked)
+        return answer
+
+
+def new_key() -> str:
+    """Names one call; kept over all its tries."""
+    return str(uuid4())
+
+
+def _result(call: Call[T], reply: Reply | None) -> T:
+    match reply:
+        case Answer():
+            return call.read(reply)
+        case Lost(error):
+            message = f"Tenure did not answer: {type(error).__name__} {error}".rstrip()
+            raise Unavailable(message, code="no_answer") from error
+    raise AssertionError("a call was not sent")

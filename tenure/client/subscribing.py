@@ -1,0 +1,205 @@
+"""Customers, subscriptions and what is for sale.
+
+Each operation is said once here; `Tenure` and `AsyncTenure` have it as a method of the same name, without `core`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, TypedDict, Unpack
+from urllib.parse import quote
+
+from tenure.client.calls import Call, body_of, of_customer, of_subscription
+from tenure.client.core import Core, Steps, new_key
+from tenure.client.sold import Comparison, Plan, Plans, Suggested
+from tenure.client.subscriptions import Checkout, Customer, Person, Portal, Preview, Subscription
+
+NOBODY = ""
+"""In the place of a customer, for what is the same to all."""
+
+
+class SigningUp(TypedDict, total=False):
+    """What a sign-up may say besides who and which plan."""
+
+    interval: str
+    quantity: int
+    add_ons: Mapping[str, int]
+    metadata: Mapping[str, str]
+    allow_another_trial: bool
+    key: str
+
+
+class Changing(TypedDict, total=False):
+    """What a change may be to; what is left out stays as it is."""
+
+    plan: str
+    interval: str
+    quantity: int
+    add_ons: Mapping[str, int]
+    when: str
+    accept_misfits: bool
+
+
+def customer(core: Core, external_id: str) -> Steps[Customer]:
+    """Who they are, their plan, their subscription, and whether a trial may begin.
+
+    Raises:
+        NotFound: they never signed up.
+    """
+    return core.ask(Call("GET", of_customer(external_id), Customer))
+
+
+def start_trial(
+    core: Core,
+    person: Person,
+    plan: str,
+    *,
+    days: int | None = None,
+    payment_method: str | None = None,
+    **more: Unpack[SigningUp],
+) -> Steps[Subscription]:
+    """Sign a customer up for a trial, of so many days or as plan and policy say.
+
+    Raises:
+        Conflict: code `trial_used`, or `already_subscribed`.
+    """
+    return _sign_up(core, person, plan, {**more, "trial_days": days, "payment_method": payment_method})
+
+
+def subscribe(
+    core: Core, person: Person, plan: str, payment_method: str, **more: Unpack[SigningUp]
+) -> Steps[Subscription]:
+    """Sign a customer up and charge the card at once, without a trial.
+
+    Raises:
+        PaymentDeclined: nothing came about.
+        Conflict: code `already_subscribed`.
+    """
+    return _sign_up(core, person, plan, {**more, "trial_days": 0, "payment_method": payment_method})
+
+
+def subscription(core: Core, subscription_id: str) -> Steps[Subscription]:
+    return core.ask(Call("GET", of_subscription(subscription_id), Subscription))
+
+
+def change_plan(
+    core: Core, subscription_id: str, *, key: str | None = None, **to: Unpack[Changing]
+) -> Steps[Subscription]:
+    """Have another plan, interval, quantity or add-ons; without `when` the policy says whether now or later.
+
+    Raises:
+        UsageDoesNotFit: `misfits` says what is in the way.
+        PaymentDeclined: all is as it was.
+    """
+    return _command(core, subscription_id, "change-plan", key, **to)
+
+
+def preview_change(core: Core, subscription_id: str, **to: Unpack[Changing]) -> Steps[Preview]:
+    """What the same change would bill, and when, and what of current use would not fit."""
+    path = of_subscription(subscription_id, "preview-change")
+    return core.ask(Call("POST", path, Preview, body=body_of(**to), key=new_key(), is_command=True))
+
+
+def withdraw_change(core: Core, subscription_id: str, *, key: str | None = None) -> Steps[Subscription]:
+    """Keep what there is after all."""
+    return _command(core, subscription_id, "withdraw-change", key)
+
+
+def convert(
+    core: Core,
+    subscription_id: str,
+    *,
+    payment_method: str | None = None,
+    when: str | None = None,
+    key: str | None = None,
+) -> Steps[Subscription]:
+    """Make a trial a paid subscription: `now`, or at `trial_end`.
+
+    Raises:
+        PaymentDeclined: the trial goes on.
+    """
+    return _command(core, subscription_id, "convert", key, payment_method=payment_method, when=when)
+
+
+def put_payment_method(
+    core: Core, subscription_id: str, payment_method: str, *, key: str | None = None
+) -> Steps[Subscription]:
+    """Put a card on file; what is owed is tried with it."""
+    return _command(core, subscription_id, "payment-method", key, payment_method=payment_method)
+
+
+def cancel(
+    core: Core, subscription_id: str, *, at: str | None = None, reason: str | None = None, key: str | None = None
+) -> Steps[Subscription]:
+    """End it at `period_end`, or `now`."""
+    return _command(core, subscription_id, "cancel", key, at=at, reason=reason)
+
+
+def uncancel(core: Core, subscription_id: str, *, key: str | None = None) -> Steps[Subscription]:
+    """Go on after all."""
+    return _command(core, subscription_id, "uncancel", key)
+
+
+def pause(
+    core: Core, subscription_id: str, *, resumes_at: datetime | None = None, key: str | None = None
+) -> Steps[Subscription]:
+    """Stop until a date, or until resumed."""
+    return _command(core, subscription_id, "pause", key, resumes_at=resumes_at)
+
+
+def resume(core: Core, subscription_id: str, *, key: str | None = None) -> Steps[Subscription]:
+    return _command(core, subscription_id, "resume", key)
+
+
+def checkout(
+    core: Core, customer: str, *, success_url: str | None = None, cancel_url: str | None = None
+) -> Steps[Checkout]:
+    """Open a page on which a signed-up customer gives a card."""
+    body = body_of(customer=customer, success_url=success_url, cancel_url=cancel_url)
+    return core.ask(Call("POST", "/v1/checkout-sessions", Checkout, body=body, key=new_key(), is_command=True))
+
+
+def portal(core: Core, customer: str, *, return_url: str | None = None) -> Steps[Portal]:
+    """Open the page on which a customer finds their bills and looks after their card."""
+    body = body_of(customer=customer, return_url=return_url)
+    return core.ask(Call("POST", "/v1/portal-sessions", Portal, body=body, key=new_key(), is_command=True))
+
+
+def plans(core: Core) -> Steps[Plans]:
+    """Everything for sale, with what each plan gives. Remembered for a moment."""
+    return core.remembered(NOBODY, "plans", Call("GET", "/v1/plans", Plans), lambda _: True)
+
+
+def plan(core: Core, code: str) -> Steps[Plan]:
+    return core.ask(Call("GET", f"/v1/plans/{quote(code, safe='')}", Plan))
+
+
+def compare(core: Core, before: str, after: str) -> Steps[Comparison]:
+    """Two plans side by side."""
+    return core.ask(Call("GET", "/v1/plans/compare", Comparison, query={"from": before, "to": after}))
+
+
+def suggest(
+    core: Core, customer: str | None, feature: str, *, quantity: int | None = None, value: str | None = None
+) -> Steps[Suggested]:
+    """What to take for a wanted use, and what would allow it for the least money; None asks for nobody."""
+    query = body_of(customer=customer, feature=feature, quantity=quantity, value=value)
+    return core.ask(Call("GET", "/v1/plans/suggest", Suggested, query=query))
+
+
+def _sign_up(core: Core, person: Person, plan: str, more: Mapping[str, Any]) -> Steps[Subscription]:
+    said = dict(more)
+    key = said.pop("key", None) or new_key()
+    body = body_of(customer=body_of(**asdict(person)), plan=plan, **said)
+    made = yield from core.ask(Call("POST", "/v1/subscriptions", Subscription, body=body, key=key, is_command=True))
+    core.memory.forget(person.external_id)
+    return made
+
+
+def _command(core: Core, subscription_id: str, name: str, key: str | None, **body: Any) -> Steps[Subscription]:
+    """Give a command; whoever asks next is told how things stand after it."""
+    path = of_subscription(subscription_id, name)
+    call = Call("POST", path, Subscription, body=body_of(**body), key=key or new_key(), is_command=True)
+    after = yield from core.ask(call)
+    core.memory.forget(after.customer.external_id)
+    return after

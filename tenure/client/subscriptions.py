@@ -1,0 +1,161 @@
+"""What Tenure says of customers and their subscriptions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tenure.client.entitlements import PlanRef
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who signs up; known by `external_id`, your own id for them."""
+
+    external_id: str
+    email: str
+    name: str | None = None
+    timezone: str | None = None
+    """As `Europe/London`: mails go out in this zone's day."""
+    locale: str | None = None
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """Whose subscription it is."""
+
+    external_id: str
+    id: str = ""
+    email: str = ""
+    name: str | None = None
+    timezone: str = ""
+    locale: str = ""
+
+
+@dataclass(frozen=True)
+class NextAction:
+    """Something that will happen if nobody intervenes."""
+
+    at: datetime
+    action: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a subscription will be to."""
+
+    plan: str
+    plan_name: str = ""
+    at: datetime | None = None
+    interval: str = "month"
+    quantity: int = 1
+    add_ons: Mapping[str, int] = field(default_factory=dict)
+    amount: int = 0
+    currency: str = ""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A subscription as it stands, and what happens to it next."""
+
+    id: str
+    customer: Subscriber
+    plan: str
+    status: str
+    access: str
+    plan_name: str = ""
+    interval: str = "month"
+    quantity: int = 1
+    add_ons: Mapping[str, int] = field(default_factory=dict)
+    amount: int = 0
+    currency: str = ""
+    status_reason: str = ""
+    trial_ends_at: datetime | None = None
+    current_period_start: datetime | None = None
+    current_period_end: datetime | None = None
+    cancel_at: datetime | None = None
+    resumes_at: datetime | None = None
+    pending_change: Change | None = None
+    next_actions: tuple[NextAction, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Whether a trial may begin, and if not, why."""
+
+    eligible: bool
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A customer, their plan and their subscription: the live one, else the last."""
+
+    external_id: str
+    plan: PlanRef | None
+    basis: str
+    id: str = ""
+    email: str = ""
+    name: str | None = None
+    timezone: str = ""
+    locale: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    subscription: Subscription | None = None
+    trial: Trial | None = None
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Something in use for which a plan has no room."""
+
+    feature: str
+    used: int
+    name: str = ""
+    limit: int | None = None
+    """What there would be."""
+    excess: int | None = None
+    window: str | None = None
+    detail: str = ""
+    """The same in words, and what to do."""
+
+
+@dataclass(frozen=True)
+class QuoteLine:
+    """One line of the bill that a change would bring about."""
+
+    text: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a change would bill, and when; nothing has changed."""
+
+    change: Change
+    when: str
+    due_now: int
+    currency: str
+    next_amount: int
+    lines: tuple[QuoteLine, ...] = ()
+    next_at: datetime | None = None
+    exact_until: datetime | None = None
+    misfits: tuple[Misfit, ...] = ()
+    """What of current use would not fit; with any, the change is refused."""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """Send the customer to `url`, where they give a card."""
+
+    url: str
+    subscription: str
+
+
+@dataclass(frozen=True)
+class Portal:
+    """Send the customer to `url`, where they find their bills and look after their card."""
+
+    url: str
+    customer: str

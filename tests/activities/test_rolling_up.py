@@ -1,0 +1,67 @@
+"""The activities of the roll-up: page by page, and from where an attempt before came to."""
+
+from dataclasses import dataclass, field, replace
+
+from temporalio.testing import ActivityEnvironment
+
+from activities.rolling_up import LateTold, RollUpActivities
+from domain.usage_books import Alive, Sampled
+
+Cursor = tuple[str, str, str]
+
+
+@dataclass
+class Book:
+    """Three pages of gauges, and old things in two batches."""
+
+    asked: list[Cursor | None] = field(default_factory=list)
+    batches: list[dict[str, int]] = field(default_factory=lambda: [{"events": 5, "samples": 1}, {"events": 2}])
+
+    async def sample(self, after: Cursor | None) -> Sampled:
+        self.asked.append(after)
+        number = int(after[2]) + 1 if after else 1
+        return Sampled(10, ("t", "c", str(number)) if number < 3 else None)
+
+    async def take_statistics(self, *, alive: Alive) -> int:
+        alive()
+        return 4
+
+    async def forget(self) -> dict[str, int]:
+        return self.batches.pop(0) if self.batches else {}
+
+
+class Teller:
+    """Has told three, and handed one over again."""
+
+    async def tell(self) -> int:
+        return 3
+
+    async def send_what_was_left(self) -> int:
+        return 1
+
+
+async def test_all_gauges_are_sampled_and_each_page_is_a_sign_of_life() -> None:
+    book, environment, beats = Book(), ActivityEnvironment(), []
+    environment.on_heartbeat = lambda *details: beats.append(details)
+
+    assert await environment.run(RollUpActivities(Teller(), book).sample_gauges) == 30
+
+    assert book.asked == [None, ("t", "c", "1"), ("t", "c", "2")]
+    assert beats == [(10, ("t", "c", "1")), (20, ("t", "c", "2"))]
+
+
+async def test_another_attempt_goes_on_where_the_one_before_was() -> None:
+    book, environment = Book(), ActivityEnvironment()
+    environment.info = replace(environment.info, heartbeat_details=[20, ["t", "c", "2"]])
+
+    assert await environment.run(RollUpActivities(Teller(), book).sample_gauges) == 30
+
+    assert book.asked == [("t", "c", "2")]
+
+
+async def test_it_forgets_batch_by_batch_until_nothing_is_left() -> None:
+    activities = RollUpActivities(Teller(), Book())
+
+    assert await ActivityEnvironment().run(activities.forget_old_usage) == {"events": 7, "samples": 1}
+    assert await ActivityEnvironment().run(activities.take_usage_statistics) == 4
+    assert await ActivityEnvironment().run(activities.tell_usage_notices) == LateTold(3, 1)

@@ -1,0 +1,97 @@
+"""A catalog with features of every kind, for what is answered about them."""
+
+from domain.features import HARD, Feature, Kind, LimitRule, Overage, Window
+from domain.money import Money
+from domain.plans import AddOn, Catalog, Interval, Plan
+
+SOLD_FOR_MONEY = LimitRule(hard=100, grace_days=0, status=402)
+
+
+def usd(amount: int) -> Money:
+    return Money(amount, "usd")
+
+
+def monthly(amount: int) -> dict[Interval, Money]:
+    return {Interval.MONTH: usd(amount), Interval.YEAR: usd(amount * 10)}
+
+
+FEATURES = {
+    one.code: one
+    for one in (
+        Feature("export", "Export", Kind.SWITCH),
+        Feature("window_days", "Days of attribution", Kind.NUMBER),
+        Feature("quality", "Quality", Kind.LEVEL, ("draft", "standard", "premium")),
+        Feature("models", "Image models", Kind.SET, ("basic", "dalle3", "gpt")),
+        Feature("rate", "Rate", Kind.RATE),
+        Feature("runs", "Runs", Kind.NUMBER, window=Window.MONTH, meter="runs"),
+        Feature("calls", "Calls", Kind.NUMBER, window=Window.DAY, meter="calls", limit=HARD),
+        Feature("jobs", "Jobs", Kind.NUMBER, window=Window.BILLING_PERIOD, meter="jobs", limit=SOLD_FOR_MONEY),
+        Feature("posts_a_day", "Posts a day", Kind.NUMBER, window=Window.DAY, meter="posts", limit=HARD),
+        Feature("posts_a_week", "Posts a week", Kind.NUMBER, window=Window.WEEK, meter="posts", limit=HARD),
+        Feature("seats", "Seats", Kind.NUMBER, window=Window.GAUGE, meter="seats", per_unit=True, limit=HARD),
+    )
+}
+CATALOG = Catalog(
+    "gadgets",
+    1,
+    "usd",
+    {
+        "free": Plan(
+            "free",
+            "Free",
+            {},
+            entitlements={
+                "export": False,
+                "window_days": 7,
+                "quality": "draft",
+                "models": ("basic",),
+                "rate": 1,
+                "runs": 10,
+                "calls": 3,
+                "jobs": 0,
+                "posts_a_day": 2,
+                "posts_a_week": 3,
+                "seats": 1,
+            },
+        ),
+        "pro": Plan(
+            "pro",
+            "Pro",
+            monthly(4900),
+            entitlements={
+                "export": True,
+                "window_days": 60,
+                "quality": "standard",
+                "models": ("basic", "dalle3"),
+                "rate": 5,
+                "runs": 100,
+                "calls": 50,
+                "jobs": 5,
+                "posts_a_day": 10,
+                "posts_a_week": 50,
+                "seats": 3,
+            },
+        ),
+        "scale": Plan(
+            "scale",
+            "Scale",
+            monthly(19900),
+            entitlements={
+                "export": True,
+                "window_days": None,
+                "quality": "premium",
+                "models": ("basic", "dalle3", "gpt"),
+                "rate": 10,
+                "runs": None,
+                "calls": 1000,
+                "jobs": 100,
+                "posts_a_day": 100,
+                "posts_a_week": 500,
+                "seats": 10,
+            },
+            overage={"jobs": Overage(usd(200), 10)},
+        ),
+    },
+    {"seats": AddOn("seats", "Additional seats", monthly(500), {"seats": 2})},
+    features=FEATURES,
+)

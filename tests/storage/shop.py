@@ -1,0 +1,74 @@
+"""A shop whose plans have limits, and customers who use up what they have: what tests of use are told in."""
+
+from itertools import count
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.features import HARD, Feature, Kind, LimitRule, Overage, Window
+from domain.money import Money
+from domain.names import DEFAULT_TENANT
+from domain.plans import AddOn, Catalog, Interval, Plan
+from domain.usage import Action, Counted, Outcome, Use
+from storage.catalogs import Catalogs
+from storage.usage import Ground, Usage
+
+_MONTHLY = Interval.MONTH
+FEATURES = (
+    Feature("storage_gb", "Storage in GB", Kind.NUMBER, window=Window.GAUGE, meter="storage_gb"),
+    Feature("calls", "API calls", Kind.NUMBER, window=Window.BILLING_PERIOD, meter="calls"),
+    Feature("posts", "Posts a day", Kind.NUMBER, window=Window.DAY, meter="posts", limit=HARD),
+    Feature(
+        "clicks", "Clicks", Kind.NUMBER, window=Window.MONTH, meter="clicks", limit=LimitRule(hard=None, grace_days=0)
+    ),
+)
+SHOP = Catalog(
+    product="shop",
+    version=1,
+    currency="usd",
+    plans={
+        "free": Plan("free", "Free", {}, entitlements=dict.fromkeys(("storage_gb", "calls", "posts", "clicks"), 1)),
+        "starter": Plan(
+            "starter",
+            "Starter",
+            {_MONTHLY: Money(4900, "usd")},
+            entitlements={"storage_gb": 100, "calls": 1000, "posts": 3, "clicks": 10},
+            overage={"calls": Overage(Money(100, "usd"), units=1000)},
+        ),
+        "professional": Plan(
+            "professional",
+            "Professional",
+            {_MONTHLY: Money(19900, "usd")},
+            entitlements={"storage_gb": 1000, "calls": 10000, "posts": 30, "clicks": 100},
+        ),
+    },
+    add_ons={"storage_gb": AddOn("storage_gb", "A GB", {_MONTHLY: Money(50, "usd")}, {"storage_gb": 1})},
+    features={feature.code: feature for feature in FEATURES},
+)
+GROUND = Ground(SHOP.name, "free")
+
+
+class Shop:
+    """Counts use in a database that knows the catalog."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.usage = Usage(engine)
+        self._keys = count(1)
+
+    @classmethod
+    async def opened(cls, engine: AsyncEngine) -> "Shop":
+        await Catalogs(engine).publish(SHOP)
+        return cls(engine)
+
+    async def use(
+        self,
+        meter: str,
+        quantity: int,
+        customer: str = "ada",
+        action: Action = Action.CONSUME,
+        tenant: str = DEFAULT_TENANT,
+    ) -> Counted:
+        """Use so much, under a key of its own; refused it is not."""
+        use = Use(customer, meter, quantity, f"key-{next(self._keys)}", action)
+        counted = await self.usage.use(use, GROUND, tenant=tenant)
+        assert counted.outcome is Outcome.COUNTED, counted.outcome
+        return counted

@@ -1,0 +1,204 @@
+"""Use is rolled up: samples by the day, statistics by plan and feature, and what is too old is forgotten."""
+
+from datetime import timedelta
+
+import pytest_asyncio
+
+from domain.lifecycle import Status
+from domain.plans import Item
+from domain.usage import Action
+from storage.usage_book import PostgresUsageBook
+from storage.usage_history import UsageHistory
+from tests.storage.ledger import Ledger, a_step, later
+from tests.storage.shop import SHOP, Shop
+
+ITEMS = (Item("shop_starter_month_v1", 1),)
+SAMPLES = "select customer, lowest, highest, latest from usage_samples order by customer"
+EVENTS = "select key from usage_events order by key"
+
+
+@pytest_asyncio.fixture
+async def shop(ledger: Ledger) -> Shop:
+    return await Shop.opened(ledger.engine)
+
+
+@pytest_asyncio.fixture
+async def book(ledger: Ledger) -> PostgresUsageBook:
+    """Reads two rows at a time."""
+    return PostgresUsageBook(ledger.engine, page=2, batch=2)
+
+
+@pytest_asyncio.fixture
+async def history(ledger: Ledger) -> UsageHistory:
+    return UsageHistory(ledger.engine)
+
+
+async def sample_all(book: PostgresUsageBook) -> int:
+    count, cursor, is_first = 0, None, True
+    while is_first or cursor is not None:
+        page = await book.sample(cursor)
+        count, cursor, is_first = count + page.gauges, page.next_cursor, False
+    return count
+
+
+async def take(book: PostgresUsageBook) -> int:
+    return await book.take_statistics(alive=lambda: None)
+
+
+async def test_the_day_of_a_gauge_has_its_lowest_its_highest_and_its_latest(
+    ledger: Ledger, shop: Shop, book: PostgresUsageBook, history: UsageHistory
+) -> None:
+    await ledger.sign_up("ada", items=ITEMS, catalog=SHOP.name)
+    for action, quantity in ((Action.SET, 20), (Action.SET, 50), (Action.SET, 30)):
+        await shop.use("storage_gb", quantity, action=action)
+        assert await sample_all(book) == 1
+
+    [day] = await history.days("ada", "storage_gb", back=timedelta(days=7))
+    assert (day.lowest, day.highest, day.latest) == (20, 50, 30)
+
+
+async def test_every_gauge_is_sampled_page_by_page_and_nothing_else_is(
+    ledger: Ledger, shop: Shop, book: PostgresUsageBook
+) -> None:
+    for number in range(5):
+        await ledger.sign_up(f"c{number}", items=ITEMS, catalog=SHOP.name)
+        await shop.use("storage_gb", number + 1, f"c{number}")
+        await shop.use("posts", 1, f"c{number}")
+
+    assert await sample_all(book) == 5
+    first = await ledger.rows(SAMPLES)
+    assert [row["latest"] for row in first] == [1, 2, 3, 4, 5]
+
+    assert await sample_all(book) == 5, "run again"
+    assert await ledger.rows(SAMPLES) == first
+
+
+async def test_statistics_tell_by_plan_and_feature_how_much_is_used_and_who_is_near_the_limit(
+    ledger: Ledger, shop: Shop, book: PostgresUsageBook, history: UsageHistory
+) -> None:
+    for name, used in (("ada", 100), ("grace", 85), ("barbara", 10)):
+        await ledger.sign_up(name, items=ITEMS, catalog=SHOP.name)
+        await shop.use("storage_gb", used, name)
+    await ledger.sign_up("edsger", items=ITEMS, catalog=SHOP.name, add_ons={"storage_gb": 300})
+    await shop.use("storage_gb", 200, "edsger")
+    await shop.use("storage_gb", 1, "never-signed-up")
+
+    assert await take(book) == 2
+
+    free, starter = await history.statistics()
+    assert (free.plan, free.feature, free.customers, free.at_limit) == ("free", "storage_gb", 1, 1)
+    assert (starter.plan, starter.customers, starter.used, starter.highest) == ("starter", 4, 395, 200)
+    assert (starter.near_limit, starter.at_limit) == (2, 1)
+
+
+async def test_statistics_go_by_the_plan_there_is_now_and_by_the_period_that_runs(
+    ledger: Ledger, shop: Shop, book: PostgresUsageBook, history: UsageHistory
+) -> None:
+    ada = await ledger.sign_up("ada", items=ITEMS, catalog=SHOP.name)
+    await shop.use("storage_gb", 100)
+    await ledger.save(a_step(later(ada, plan="professional")))
+    await ledger.run(
+        "insert into usage (tenant, customer, feature, period_start, period_end, used) values"
+        " ('default', 'ada', 'clicks', now() - interval '40 days', now() - interval '10 days', 7),"
+        " ('default', 'ada', 'calls', now() - interval '9 days', now() + interval '5 days', 500),"
+        " ('default', 'ada', 'calls', now() - interval '2 days', now() + interval '28 days', 8000)"
+    )
+
+    await take(book)
+
+    calls, storage = await history.statistics()
+    assert (calls.plan, calls.feature, calls.used, calls.near_limit) == ("professional", "calls", 8000, 1)
+    assert (storage.plan, storage.at_limit) == ("professional", 0)
+
+
+async def test_statistics_taken_twice_within_six_hours_are_there_once_and_later_ones_beside_them(
+    ledger: Ledger, shop: Shop, book: PostgresUsageBook, history: UsageHistory
+) -> None:
+    await shop.use("posts", 1, "ada")
+    await take(book)
+    await shop.use("storage_gb", 1, "ada")
+    await take(book)
+    assert len({each.taken_at for each in await history.statistics()}) == 1
+    assert await ledger.count("usage_statistics") == 2
+
+    await ledger.run("update usage_statistics set taken_at = taken_at - interval '6 hours'")
+    await take(book)
+
+    assert await ledger.count("usage_statistics") == 4
+    assert len(await history.statistics()) == 2
+
+
+async def test_of_no_use_there_are_no_statistics(book: PostgresUsageBook, history: UsageHistory) -> None:
+    assert await take(book) == 0
+    assert await history.statistics() == []
+
+
+async def test_a_tenants_statistics_are_its_own(shop: Shop, book: PostgresUsageBook, history: UsageHistory) -> None:
+    await shop.use("posts", 1, "ada", tenant="acme")
+    await take(book)
+
+    assert await history.statistics() == []
+    assert [each.used for each in await history.statistics(tenant="acme")] == [1]
+
+
+async def forget_all(book: PostgresUsageBook) -> dict[str, int]:
+    forgotten: dict[str, int] = {}
+    while batch := await book.forget():
+        assert max(batch.values()) <= 2
+        forgotten = {kind: forgotten.get(kind, 0) + batch.get(kind, 0) for kind in forgotten | batch}
+    return forgotten
+
+
+async def test_keys_are_remembered_for_75_days_and_what_is_to_be_billed_until_it_was_reported(
+    ledger: Ledger, book: PostgresUsageBook
+) -> None:
+    await ledger.run(
+        "insert into usage_events (tenant, key, customer, meter, action, quantity, at, recorded_at, overage,"
+        " reported_at)"
+        " select 'default', key, 'ada', 'calls', 'consume', 1, now(), now() - age::interval, overage,"
+        " case when is_reported then now() end from (values"
+        " ('a-old', '76 days', 0, false), ('b-young', '74 days', 0, false), ('c-to-report', '76 days', 5, false),"
+        " ('d-reported', '76 days', 5, true), ('e-older', '700 days', 0, false)) as e (key, age, overage, is_reported)"
+    )
+
+    assert await forget_all(book) == {"events": 3}
+    assert [row["key"] for row in await ledger.rows(EVENTS)] == ["b-young", "c-to-report"]
+
+
+async def test_samples_and_statistics_are_kept_for_a_year_and_notices_for_two(
+    ledger: Ledger, book: PostgresUsageBook
+) -> None:
+    await ledger.run(
+        "insert into usage_samples (tenant, customer, feature, day, lowest, highest, latest)"
+        " select 'default', 'ada', 'gb', current_date - n, 1, 1, 1 from unnest(array[0, 399, 402, 500, 600]) n"
+    )
+    await ledger.run(
+        "insert into usage_statistics (tenant, taken_at, plan, feature, customers, used, highest, near_limit, at_limit)"
+        " select 'default', now() - n * interval '1 day', '', 'gb', 1, 1, 1, 0, 0 from unnest(array[0, 399, 402]) n"
+    )
+    await ledger.run(
+        "insert into usage_notices (tenant, customer, feature, period_start, threshold, included, used, plan, catalog,"
+        " is_billed, at, told_at) select 'default', 'ada', 'gb', now() - n * interval '1 day', 90, 1, 1, '', '', false,"
+        " now() - n * interval '1 day', case when n <> 900 then now() end from unnest(array[799, 801, 900]) n"
+    )
+
+    assert await forget_all(book) == {"samples": 3, "statistics": 1, "notices": 1}
+    assert await ledger.count("usage_samples") == 2
+    assert await ledger.count("usage_notices") == 2, "what nobody was told of yet stays"
+
+
+async def test_history_tells_the_latest_periods_oldest_first(ledger: Ledger, shop: Shop, history: UsageHistory) -> None:
+    await ledger.sign_up("ada", items=ITEMS, catalog=SHOP.name, status=Status.ACTIVE)
+    await shop.use("posts", 3)
+    await ledger.run(
+        "insert into usage (tenant, customer, feature, period_start, period_end, used)"
+        " select 'default', 'ada', 'posts', d, d + interval '1 day', extract(day from d)"
+        " from generate_series('2026-03-01Z'::timestamptz, '2026-03-05Z', '1 day') d"
+    )
+
+    periods = await history.periods("ada", "posts", limit=3)
+
+    assert [each.used for each in periods] == [4, 5, 3]
+    assert all(each.ends - each.starts == timedelta(days=1) for each in periods)
+    assert await history.periods("ada", "posts", limit=3, tenant="acme") == []
+    assert await history.periods("grace", "posts", limit=3) == []

@@ -1,0 +1,239 @@
+"""`tenure catalog`: what a change of the catalog would touch, told before it is made, and made."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from configuration.catalog_file import load_catalog
+from configuration.catalog_schema import catalog_schema
+from configuration.loading import Process, load_settings
+from configuration.policy_file import load_policy
+from domain.errors import Rejected
+from sandbox.stack import Stack
+from storage.catalogs import Catalogs
+from tenure.cli import doctor
+from tests.configuration.variables import GOOD, NO_FILE
+from tests.harness.callers import Caller
+from tests.harness.lives import POLICY
+from tests.tenure.conftest import Terminal
+
+FILE = """\
+product: PRODUCT
+version: 1
+currency: usd
+features:
+  runs: {name: Runs, kind: number, per: month}
+  export: {name: Export, kind: switch}
+plans:
+  free: {name: Free, prices: free, entitlements: {runs: 10, export: false}}
+  pro: {name: Pro, prices: {month: 49}, entitlements: {runs: 100, export: true}}
+"""
+SECOND = ("version: 1", "version: 2")
+DEARER = ("month: 49", "month: 59")
+MORE = ("runs: 100", "runs: 200")
+
+
+class Shop:
+    """A product of the test's own on the stack that runs, and its catalog file."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.product = f"shop_{uuid4().hex[:8]}"
+        self.file = terminal.folder / "catalog.yaml"
+        self._terminal = terminal
+        self.says()
+
+    def says(self, *changes: tuple[str, str]) -> None:
+        """Write the catalog, with changes."""
+        text = FILE.replace("PRODUCT", self.product)
+        for right, wrong in changes:
+            assert right in text
+            text = text.replace(right, wrong, 1)
+        self.file.write_text(text)
+
+    async def types(self, command: str, *options: str) -> list[str]:
+        """Have a command done about the file, and return what it says."""
+        said = await self._terminal.run("catalog", command, str(self.file), *options)
+        assert said.status == 0, said.out + said.err
+        return [line.strip() for line in said.out.splitlines()]
+
+    async def is_refused(self, command: str, *options: str) -> str:
+        said = await self._terminal.run("catalog", command, str(self.file), *options)
+        assert said.status == 1, said.out
+        assert "Traceback" not in said.err
+        return said.err
+
+
+@pytest.fixture
+def shop(terminal: Terminal, stack: Stack, stack_folder: Path) -> Shop:
+    terminal.settings = {
+        "TENURE_DATABASE_URL": stack.addresses.database_url,
+        "TENURE_STRIPE_API_KEY": json.loads((stack_folder / "secrets.json").read_text())["stripe_key"],
+        "TENURE_STRIPE_API_BASE": stack.addresses.stripe_url,
+    }
+    return Shop(terminal)
+
+
+@asynccontextmanager
+async def customer_of(stack: Stack, shop: Shop) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """Somebody signs up for the product's pro plan; how many runs they have is asked over HTTP."""
+    async with (
+        stack.under(load_policy(POLICY), load_catalog(shop.file)) as addresses,
+        Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
+    ):
+        await caller.signed_up(shop.product, plan="pro")
+
+        async def runs() -> int:
+            limit: int = (await caller.get(f"/v1/customers/{shop.product}/entitlements/runs")).json()["limit"]
+            return limit
+
+        yield runs
+
+
+async def test_a_catalog_is_pushed_and_published_and_again_nothing_happens(shop: Shop, stack: Stack) -> None:
+    catalogs, name = Catalogs(stack.engine), f"{shop.product}_v1"
+
+    would = await shop.types("push", "--dry-run")
+    assert await catalogs.get(name) is None
+    done = await shop.types("push")
+    again = await shop.types("push")
+
+    assert would[0] == done[0] == f"nothing of {shop.product} is published yet: {name} is the first"
+    assert f"would make: price {shop.product}_pro_month_v1: 4900 usd" in would
+    assert f"made: price {shop.product}_pro_month_v1: 4900 usd" in done
+    assert (would[-1], done[-1]) == (f"would be published: {name}", f"published: {name}")
+    assert again == [f"{name} is published as it stands here", "Stripe has all of it already."]
+    assert await catalogs.get(name) == load_catalog(shop.file)
+
+
+async def test_a_version_is_changed_in_place_only_when_that_is_said_and_whom_it_touches_is_told(
+    shop: Shop, stack: Stack
+) -> None:
+    await shop.types("push")
+    async with customer_of(stack, shop) as runs:
+        shop.says(MORE)
+        told = await shop.types("diff")
+        refused = await shop.is_refused("push")
+        would = await shop.types("push", "--in-place", "--dry-run")
+        assert await runs() == 100
+
+        done = await shop.types("push", "--in-place")
+        assert await runs() == 200
+
+    outlook = [
+        f"{shop.product}_v1 differs from what is published under this name",
+        "plan pro",
+        "Runs: 200, was 100",
+        "whom it touches",
+        "pro: 1 live subscription, at once",
+    ]
+    assert told == outlook
+    assert "raise the version, so that running subscriptions keep what they have, or say --in-place" in refused
+    assert would == [*outlook, "Stripe has all of it already.", f"would be changed in place: {shop.product}_v1"]
+    assert done == [*outlook, "Stripe has all of it already.", f"changed in place: {shop.product}_v1"]
+
+
+async def test_who_has_subscribed_keeps_what_they_have_when_a_new_version_is_pushed(shop: Shop, stack: Stack) -> None:
+    await shop.types("push")
+    async with customer_of(stack, shop) as runs:
+        shop.says(SECOND, DEARER, MORE)
+        told = await shop.types("diff")
+        done = await shop.types("push")
+        assert await runs() == 100
+
+    assert told[:6] == [
+        f"{shop.product}_v2 beside {shop.product}_v1, which is published",
+        "plan pro",
+        "costs: 59.00 USD a month, was 49.00 USD a month",
+        "Runs: 200, was 100",
+        "whom it touches",
+        f"sign-ups, and changes that name a plan, from when `tenure api` starts with {shop.product}_v2",
+    ]
+    assert told[6] == f"not touched: 1 live subscription of {shop.product}_v1 (pro: 1)"
+    assert told[-1].startswith("whoever has no subscription, and so has free (")
+    assert done[: len(told)] == told
+    assert f"made: price {shop.product}_pro_month_v2: 5900 usd" in done
+    assert [one.version for one in await Catalogs(stack.engine).versions(shop.product)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (DEARER, "a price is never changed: pro a month: 59.00 USD, was 49.00 USD"),
+        (("  pro: {", "  team: {"), "plan pro is taken out, and whoever has it would have nothing"),
+    ],
+)
+async def test_what_must_stay_is_not_changed_in_place(
+    shop: Shop, stack: Stack, change: tuple[str, str], why: str
+) -> None:
+    await shop.types("push")
+    published = load_catalog(shop.file)
+    shop.says(change)
+
+    refused = await shop.is_refused("push", "--in-place")
+
+    assert "cannot be changed in place like this: raise its version" in refused
+    assert why in refused
+    assert await Catalogs(stack.engine).get(published.name) == published
+    # Stripe was left alone, too: the first version is all there still.
+    shop.says()
+    assert (await shop.types("push"))[-1] == "Stripe has all of it already."
+
+
+async def test_without_a_database_a_catalog_is_brought_to_stripe_alone(
+    shop: Shop, terminal: Terminal, stack: Stack
+) -> None:
+    del terminal.settings["TENURE_DATABASE_URL"]
+
+    done = await shop.types("push")
+    refused = await shop.is_refused("push", "--in-place")
+
+    assert f"made: price {shop.product}_pro_month_v1: 4900 usd" in done
+    assert done[-1].startswith("TENURE_DATABASE_URL is not set: `tenure api` publishes ")
+    assert "set TENURE_DATABASE_URL" in refused
+    assert await Catalogs(stack.engine).versions(shop.product) == []
+
+
+async def test_two_files_are_compared_without_any_settings(shop: Shop, terminal: Terminal) -> None:
+    terminal.settings = {}
+    other = terminal.folder / "other.yaml"
+    other.write_text(shop.file.read_text())
+    shop.says(SECOND, MORE)
+
+    same = await terminal.run("catalog", "diff", str(other), str(other))
+    told = await terminal.run("catalog", "diff", str(other), str(shop.file))
+
+    name = shop.product
+    assert same.out == f"{name}_v1 beside {name}_v1\n  nothing differs\n"
+    assert told.out == f"{name}_v2 beside {name}_v1\n  plan pro\n    Runs: 200, was 100\n"
+
+
+async def test_the_schema_is_printed_as_it_is_published(terminal: Terminal) -> None:
+    said = await terminal.run("catalog", "schema")
+
+    assert said.out == catalog_schema()
+
+
+async def test_the_doctor_says_when_the_file_is_not_what_is_published(
+    shop: Shop, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shop.file.parent)
+    places = {"TENURE_DATABASE_URL": stack.addresses.database_url, "TENURE_POLICY": str(POLICY)}
+    for name, value in (GOOD | places).items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings(Process.DOCTOR, NO_FILE)
+
+    before = await doctor._catalog(settings)
+    await Catalogs(stack.engine).publish(load_catalog(shop.file))
+    well = await doctor._catalog(settings)
+    shop.says(MORE)
+    with pytest.raises(Rejected) as told:
+        await doctor._catalog(settings)
+
+    assert before == f"{shop.product}, version 1: free, pro; not published yet, `tenure api` does it when it starts"
+    assert well == f"{shop.product}, version 1: free, pro"
+    assert f"differs from what is published as {shop.product}_v1" in told.value.message
+    assert "`tenure catalog diff catalog.yaml`" in told.value.message
