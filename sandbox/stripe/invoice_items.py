@@ -41,7 +41,7 @@ def create(world: World, _ids: Params, params: Params) -> Object:
         "net_amount": params["amount"],
         "parent": {
             "type": "subscription_details",
-            "subscription_details": {"subscription": subscription["id"], "subscription_item": None},
+            "subscription_details": {"subscription": subscription["id"]},
         },
         "period": params.get("period", {"start": now, "end": now}),
         "pricing": None,
