@@ -10,9 +10,9 @@ from sqlalchemy import text
 from configuration.policy_file import load_policy
 from sandbox.stack import Stack
 from storage.keys import Role
-from tests.api.shop import CATALOG
 from tests.harness.callers import Caller, fields_of, problem_of
 from tests.harness.lives import POLICY
+from tests.harness.shop import CATALOG
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ from sqlalchemy import text
 from domain.billed_use import BilledUse, Claimed, Trouble
 from storage.usage_reports import UsageReports
 from tests.storage.ledger import Ledger
+from tests.storage.uses import a_use, began
 
-NOW, HOUR = timedelta(), timedelta(hours=1)
+HOUR = timedelta(hours=1)
 
 
 @pytest_asyncio.fixture
@@ -18,30 +19,10 @@ async def reports(ledger: Ledger) -> UsageReports:
     return UsageReports(ledger.engine)
 
 
-async def a_use(ledger: Ledger, key: str, customer: str = "ada", overage: int = 4, ago: timedelta = NOW) -> None:
-    """Use that goes beyond the limit of a plan of shop_v2."""
-    counted = text(
-        "insert into usage_events (tenant, key, customer, meter, action, quantity, at, catalog, overage_of, overage,"
-        " recorded_at) values ('default', :key, :customer, 'runs', 'consume', 5, now(), 'shop_v2', 'runs', :overage,"
-        " clock_timestamp() - cast(:ago as interval))"
-    )
-    async with ledger.engine.begin() as connection:
-        await connection.execute(counted, {"key": key, "customer": customer, "overage": overage, "ago": ago})
-
-
 async def known(ledger: Ledger, external_id: str = "ada") -> None:
     """A customer whom the provider knows."""
     customer = await ledger.customer(external_id)
     await ledger.records.remember_wallet(customer, f"cus_{external_id}")
-
-
-async def began(ledger: Ledger, key: str, ago: timedelta) -> None:
-    """A report of which nobody knows the outcome was begun so long ago."""
-    async with ledger.engine.begin() as connection:
-        await connection.execute(
-            text("update usage_events set report_began_at = now() - cast(:ago as interval) where key = :key"),
-            {"ago": ago, "key": key},
-        )
 
 
 def keys(claimed: list[Claimed]) -> list[str]:

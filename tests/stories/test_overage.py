@@ -136,6 +136,19 @@ async def test_an_upgrade_away_from_it_bills_what_was_used_as_its_preview_says(s
     assert await use(stack, life, RUNS, "refused") is Outcome.LIMIT_REACHED
 
 
+async def test_what_is_used_until_a_planned_downgrade_is_billed_after_it(shop: Product, stack: Stack) -> None:
+    life = await subscribed(shop, "overage-downgraded")
+    await life.command("change-plan", plan="pro")
+    await use(stack, life, RUNS + 4, "over")
+    await run_now(stack.client)
+
+    await life.live_until("change_plan")
+    await renew(life)
+    await renew(life)
+
+    assert await amounts(life) == [SCALE, PRO, PRO + 4 * A_RUN, PRO]
+
+
 async def test_who_is_not_billed_for_it_is_refused_at_the_limit_and_nothing_is_told(
     shop: Product, stack: Stack
 ) -> None:
