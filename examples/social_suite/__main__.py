@@ -12,6 +12,8 @@ STACK = Path(".tenure/stack.json")
 
 
 def main() -> None:
+    if not STACK.exists():
+        raise SystemExit(f"there is no {STACK}: start `tenure up --catalog catalogs/social.yaml` in this folder first")
     stack = json.loads(STACK.read_text())
     tenure = AsyncTenure(stack["api_url"], stack["admin_key"])
     uvicorn.run(create_app(tenure), port=8100)
