@@ -9,6 +9,7 @@ from api.entitlement_views import (
     OverageView,
     PlanName,
     PlanRef,
+    RefusalView,
     SuggestionView,
     UsageOfFeature,
     available,
@@ -23,8 +24,6 @@ from domain.holding import Denial, Holding, tightest
 from domain.plans import Plan
 from domain.suggesting import Wanted, plans_with, suggestions
 from domain.usage import Counter, Level
-
-_COUNTS = ("used", "limit", "unlimited", "remaining", "percent", "level", "window", "resets_at", "grace_ends_at")
 
 
 @dataclass(frozen=True)
@@ -68,22 +67,21 @@ class Question:
     def refusal(self, denial: Denial, counter: Counter | None) -> Rejected:
         """The refusal, with all that helps to go on; *counter* is what stands in the way, or None."""
         holding, feature = self.holding, self.feature
-        counts = self._counts(counter)
-        details: dict[str, object] = {
-            "customer": self.customer,
-            "feature": feature.code,
-            "plan": PlanRef.of(holding),
-            "basis": holding.standing.basis,
-            **{name: counts[name] for name in _COUNTS},
-            "plans": PlanName.all(self.plans),
-            "available": available(feature, holding.has(feature).value),
-            "upgrades": self.upgrades(counter),
-        }
-        said = self._why(denial, counter)
+        view = RefusalView(
+            customer=self.customer,
+            plan=PlanRef.of(holding),
+            basis=holding.standing.basis,
+            feature=feature.code,
+            plans=PlanName.all(self.plans),
+            available=available(feature, holding.has(feature).value),
+            upgrades=self.upgrades(counter),
+            **self._counts(counter),
+        )
+        details = view.model_dump(mode="json")
+        said = f"{self._why(denial, counter)}{_offer(view.upgrades) if denial is Denial.LIMIT_REACHED else ''}"
         if denial is not Denial.LIMIT_REACHED:
             return Rejected(said, code=denial.value, details=details)
-        ends = counter.ends if counter is not None else None
-        wait = (ends - holding.standing.moment).total_seconds() if ends is not None else 0.0
+        wait = self._wait(counter) if counter is not None else 0.0
         return LimitReached(said, is_for_sale=feature.limit.is_for_sale, details=details, retry_after=wait)
 
     def consumed(self, counters: tuple[Counter, ...], key: str, *, repeated: bool = False) -> ConsumedView:
@@ -95,6 +93,7 @@ class Question:
         hint = None
         if nearest is not None:
             hint = usage_texts.hint(nearest, near.feature, holding.level(nearest, near.feature))
+        more = near.upgrades(nearest) if hint is not None else []
         return ConsumedView(
             customer=self.customer,
             plan=PlanRef.of(holding),
@@ -104,8 +103,8 @@ class Question:
             meter=self.feature.meter or None,
             quantity=1 if self.quantity is None else self.quantity,
             key=key,
-            hint=hint,
-            upgrades=near.upgrades(nearest) if hint is not None else [],
+            hint=f"{hint}{_offer(more)}" if hint is not None else None,
+            upgrades=more,
             limits=[UsageOfFeature.of(holding, features[one.feature], one) for one in counters],
             **self._counts(own),
         )
@@ -124,6 +123,12 @@ class Question:
         found = suggestions(self.holding, Wanted(self.feature, wanted, self.value))
         return [SuggestionView.of(one, self.feature) for one in found]
 
+    def _wait(self, counter: Counter) -> float:
+        """In how many seconds so much would be let pass; 0: in no time, or it is more than a whole period has."""
+        if counter.ends is None or (self.quantity or 1) > max(counter.included or 0, counter.ceiling or 0):
+            return 0.0
+        return (counter.ends - self.holding.standing.moment).total_seconds()
+
     def _why(self, denial: Denial, counter: Counter | None) -> str:
         quantity = self.quantity or 1
         if denial is not Denial.LIMIT_REACHED:
@@ -132,3 +137,12 @@ class Question:
             return usage_texts.of_limit(counter, self.feature, quantity)
         number = self.holding.has(self.feature).value
         return usage_texts.of_number(self.feature, number if isinstance(number, int) else 0, quantity)
+
+
+def _offer(upgrades: list[SuggestionView]) -> str:
+    """The first of what would allow more, in words to end a sentence with."""
+    if not upgrades:
+        return ""
+    best = upgrades[0]
+    name = best.name if best.plan is not None else f"{best.units} more of {best.name}"
+    return f"; with {name} there is no limit" if best.unlimited else f"; with {name} it is {best.limit:,}"

@@ -26,7 +26,9 @@ from api import (
     webhooks,
 )
 from api.docs import add_description
+from api.entitlement_views import RefusalProblem
 from api.errors import add_error_handlers
+from api.fit import MisfitsProblem
 from api.limits import BodyLimit
 from api.observability import Observability
 from api.parts import Parts, Stores
@@ -67,7 +69,7 @@ def create_app(parts: Parts) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     add_error_handlers(app)
-    add_description(app)
+    add_description(app, RefusalProblem, MisfitsProblem)
     app.add_middleware(BodyLimit)
     app.add_middleware(Observability, registry=registry)
     return app

@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 
 from api.desk import Desk, ServiceDesk
-from api.docs import COMMANDING
+from api.docs import COMMANDING, problems
 from api.fields import SubscriptionId
-from api.fit import FittingPreviewView, MisfitView, check_fit, unfit
+from api.fit import FittingPreviewView, MisfitsProblem, MisfitView, check_fit, unfit
 from api.idempotency import IdempotentRoute
 from api.requests import ChangePlanWish, EmptyWish, PauseWish
 from api.signup import within_bounds
@@ -39,7 +39,12 @@ async def resume(
     return await desk.carry_out(subscription_id, SubscriptionWorkflow.resume, command)
 
 
-@router.post("/change-plan", operation_id="changePlan", summary="Have another plan, interval, quantity or add-ons")
+@router.post(
+    "/change-plan",
+    operation_id="changePlan",
+    summary="Have another plan, interval, quantity or add-ons",
+    responses=problems(409, kinds=[MisfitsProblem]),
+)
 async def change_plan(subscription_id: SubscriptionId, desk: ServiceDesk, wish: ChangePlanWish) -> SubscriptionView:
     command = await _change(desk, subscription_id, wish)
     await check_fit(desk, subscription_id, command, accepted=wish.accept_misfits)

@@ -1,17 +1,17 @@
 """Use of what is counted: used up if the limit lets it, and released again."""
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.answering import Question
 from api.auth import Service
-from api.docs import USING
-from api.entitlement_views import ConsumedView
+from api.docs import USING, problems
+from api.entitlement_views import ConsumedView, RefusalProblem
 from api.entitlements import CustomerId, as_json
-from api.errors import answer_to
+from api.errors import Problem, answer_to
 from api.fields import Code, UsageKey
 from api.holdings import HasHoldings, Holdings, check_value, metered, unknown_feature
 from api.idempotency import HEADER, given_key
@@ -20,10 +20,22 @@ from api.requests import Wish
 from domain.entitlements import is_gauge
 from domain.errors import Malformed, Rejected, TenureError
 from domain.features import Feature, Kind, features_of
-from domain.holding import Holding, denial_of, refusing, tightest
+from domain.holding import Denial, Holding, denial_of, refusing, tightest
 from domain.usage import MAX_QUANTITY, Action, Counted, Outcome, Use
 
-router = APIRouter(prefix="/v1/customers/{external_id:path}", tags=["Entitlements"], responses=USING)
+COUNTED: Final = {
+    200: {
+        "headers": {
+            "RateLimit-Policy": {"description": "each limit", "schema": {"type": "string"}},
+            "RateLimit": {"description": "what is left of each, and when it starts anew", "schema": {"type": "string"}},
+        }
+    }
+}
+REFUSING: Final = (
+    USING | problems(402, 429, kinds=[RefusalProblem]) | problems(403, kinds=[RefusalProblem, Problem]) | COUNTED
+)
+
+router = APIRouter(prefix="/v1/customers/{external_id:path}", tags=["Entitlements"], responses=REFUSING)
 
 Amount = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
 
@@ -151,8 +163,7 @@ def _refusal(use: Use, name: str, counted: Counted, holding: Holding) -> TenureE
         return Rejected(
             f"the key {use.key!r} named another use before: give each use a key of its own", code="key_reused"
         )
-    in_the_way = refusing(counted, use.quantity)
-    feature = holding.features[in_the_way.feature] if in_the_way is not None else _asked(name, counted, holding)
+    feature = _asked(name, counted, holding)
     if outcome is Outcome.TOO_MUCH:
         used = min((one.used for one in counted.counters), default=0)
         return Rejected(
@@ -162,7 +173,14 @@ def _refusal(use: Use, name: str, counted: Counted, holding: Holding) -> TenureE
         )
     denial = denial_of(outcome)
     assert denial is not None  # noqa: S101 - what else there is concerns use at another moment
-    return Question(use.customer, holding, feature, use.quantity).refusal(denial, in_the_way)
+    counter = next((one for one in counted.counters if one.feature == feature.code), None)
+    if denial in (Denial.LIMIT_REACHED, Denial.NOT_IN_PLAN):
+        counter = refusing(counted, use.quantity) or counter
+        feature = holding.features[counter.feature] if counter is not None else feature
+    elif denial is Denial.NO_PLAN and counter is not None:
+        # What was used is counted by the plan that there was; there is none of it now.
+        counter = replace(counter, included=0, ceiling=0)
+    return Question(use.customer, holding, feature, use.quantity).refusal(denial, counter)
 
 
 async def _without_counting(customer: str, wish: ConsumeWish, key: str, tenant: str, holdings: Holdings) -> Response:

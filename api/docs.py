@@ -1,5 +1,6 @@
 """What every endpoint's description shares: the problems it may answer with, the headers, the security scheme."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import FastAPI
@@ -46,19 +47,20 @@ _WORDS: Final = {
 Responses = dict[int | str, dict[str, object]]
 
 
-def problems(*statuses: int) -> Responses:
-    """The descriptions of the problems that an endpoint may answer with."""
-    content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+def problems(*statuses: int, kinds: Sequence[type[Problem]] = (Problem,)) -> Responses:
+    """The descriptions of the problems that an endpoint may answer with, each of one of *kinds*."""
+    references = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in kinds]
+    content = {CONTENT_TYPE: {"schema": references[0] if len(references) == 1 else {"anyOf": references}}}
     return {status: {"description": _WORDS[status], "content": content} for status in statuses}
 
 
 READING: Final = problems(401, 403, 404, 422, 503)
 COMMANDING: Final = problems(401, 402, 403, 404, 409, 413, 422, 503)
-USING: Final = problems(401, 402, 403, 404, 409, 413, 422, 429, 503)
+USING: Final = problems(401, 403, 404, 409, 413, 422, 503)
 
 
-def add_description(app: FastAPI) -> None:
-    """Describe the API for generators of clients."""
+def add_description(app: FastAPI, *kinds: type[Problem]) -> None:
+    """Describe the API for generators of clients, with all *kinds* of problems that there are besides the usual one."""
 
     def describe() -> dict[str, object]:
         if app.openapi_schema is None:
@@ -68,9 +70,11 @@ def add_description(app: FastAPI) -> None:
             schemas = schema["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-            problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(problem.pop("$defs"))
-            schemas["Problem"] = problem
+            described_kinds: list[type[Problem]] = [Problem, *kinds]
+            for kind in described_kinds:
+                described = kind.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+                schemas.update(described.pop("$defs"))
+                schemas[kind.__name__] = described
             app.openapi_schema = schema
         return app.openapi_schema
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
+from api.errors import Problem
 from domain.entitlements import Basis, Standing
 from domain.features import Feature, Kind, Overage, Value, Window
 from domain.holding import Denial, Holding
@@ -199,6 +200,19 @@ class ConsumedView(CountView, WhoseView):
     hint: str | None = Field(description="what to tell a customer who comes near a limit")
     upgrades: list[SuggestionView] = Field(description="what would allow more, as soon as there is a hint")
     limits: list[UsageOfFeature] = Field(description="every feature that the meter uses up")
+
+
+class RefusalView(CountView, WhoseView):
+    """What comes with a refusal: how much was used, and what would help."""
+
+    feature: str = Field(description="the one whose limit is reached, or that is not in the plan")
+    plans: list[PlanName] = Field(description="that have it")
+    available: list[str] = Field(description="of a level or a set, what there is now")
+    upgrades: list[SuggestionView]
+
+
+class RefusalProblem(RefusalView, Problem):
+    """Why something may not be used."""
 
 
 def shown(value: Value) -> ValueView:

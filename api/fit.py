@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from api.auth import OVERRULING, demand
 from api.desk import Desk
+from api.errors import Problem
 from api.holdings import Holdings
 from api.views import PreviewView
 from domain.entitlements import all_granted
@@ -42,6 +43,12 @@ class MisfitView(BaseModel):
             window=it.feature.window,
             detail=it.in_words(),
         )
+
+
+class MisfitsProblem(Problem):
+    """Why a change is refused: current use does not fit it. Of other codes there are no `misfits`."""
+
+    misfits: list[MisfitView] = Field(default_factory=list)
 
 
 class FittingPreviewView(PreviewView):

@@ -35,6 +35,8 @@ class CatalogChanges:
     gone_plans: tuple[str, ...] = ()
     repriced: tuple[str, ...] = ()
     """Prices that are another or are gone. Of one version they never change."""
+    overage_anew: tuple[str, ...] = ()
+    """Overage on plans that had none. Subscriptions to them have no such item at the provider."""
     touched: tuple[str, ...] = ()
     """Plans of the first catalog whose customers find something changed."""
 
@@ -70,6 +72,7 @@ def changes(before: Catalog, after: Catalog) -> CatalogChanges:
         tuple(_came(after, before, "gone")),
         gone_plans,
         tuple(_repriced(before, after)),
+        tuple(_overage_anew(before, after)),
         tuple(code for code in before.plans if code in (*plans, *gone_plans, *everybody)),
     )
 
@@ -166,6 +169,12 @@ def _repriced(before: Catalog, after: Catalog) -> Iterator[str]:
         becomes = now.get((code, interval))
         if becomes != price:
             yield f"{code} a {interval}: {becomes or 'not sold'}, was {price}"
+
+
+def _overage_anew(before: Catalog, after: Catalog) -> Iterator[str]:
+    for code, plan in after.plans.items():
+        if code in before.plans:
+            yield from (f"{name} on plan {code}" for name in plan.overage if name not in before.plans[code].overage)
 
 
 def _prices(catalog: Catalog) -> dict[tuple[str, Interval], str]:

@@ -132,12 +132,14 @@ def _why_not_counted(name: str, feature: Feature | None, counted: list[str]) -> 
 
 
 def _sold_names(entry: CatalogEntry) -> Iterator[Problem]:
-    """Each price has a name at the payment provider, made of codes: no two may be made the same."""
+    """Each product and price has a name at the payment provider, made of codes: no two may be made the same."""
     sold = dict.fromkeys([*entry.plans, *entry.add_ons], "a plan or add-on")
     for code, plan in entry.plans.items():
         for name in plan.overage:
-            made = f"{code}_{name}_overage"
-            other = sold.setdefault(made, f"the overage of {name!r} on plan {code!r}")
-            if other != f"the overage of {name!r} on plan {code!r}":
-                message = f"{other} goes by the name {made!r} at the payment provider too: take another code"
-                yield Problem(("plans", code, "overage", name), message, at_key=True)
+            ours = {f"{code}_{name}_overage": f"the overage of {name!r} on plan {code!r}"}
+            ours |= {f"{name}_overage": f"the overage of {name!r}"}
+            for made, what in ours.items():
+                other = sold.setdefault(made, what)
+                if other != what:
+                    message = f"{other} goes by the name {made!r} at the payment provider too: take another code"
+                    yield Problem(("plans", code, "overage", name), message, at_key=True)

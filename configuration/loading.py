@@ -56,6 +56,7 @@ class Process(StrEnum):
     IMPORT = "tenure import"
     WEBHOOKS = "tenure webhooks"
     WEBHOOK_LIST = "tenure webhooks list"
+    USAGE_REPORT = "tenure usage report"
     DOCTOR = "tenure doctor"
 
 
@@ -73,6 +74,7 @@ _NEEDS: Mapping[Process, type[Settings]] = {
     Process.IMPORT: ImportSettings,
     Process.WEBHOOKS: WebhookSettings,
     Process.WEBHOOK_LIST: DatabaseSettings,
+    Process.USAGE_REPORT: MigrateSettings,
     Process.DOCTOR: EverySetting,
 }
 
@@ -94,7 +96,7 @@ def load_settings(process: Literal[Process.API], env_file: Path = ...) -> ApiSet
 def load_settings(process: Literal[Process.WORKER], env_file: Path = ...) -> WorkerSettings: ...
 @overload
 def load_settings(
-    process: Literal[Process.MIGRATE, Process.POLICY, Process.RECONCILE], env_file: Path = ...
+    process: Literal[Process.MIGRATE, Process.POLICY, Process.RECONCILE, Process.USAGE_REPORT], env_file: Path = ...
 ) -> MigrateSettings: ...
 @overload
 def load_settings(

@@ -52,6 +52,12 @@ class Claimed:
         """Whether the provider would know it from an earlier report, should that have got through."""
         return self.began_before is None or self.began_before <= REPEATED_WITHIN
 
+    @property
+    def call_key(self) -> str:
+        """Names the call: another every hour, as a provider may answer by an old fault of its own under the same."""
+        hours = 0 if self.began_before is None else self.began_before // timedelta(hours=1)
+        return f"{self.use.report_key}/{hours}"
+
 
 class Trouble(StrEnum):
     """Why a use is not reported, and waits for an operator."""

@@ -48,7 +48,7 @@ class Standing:
     plan: str | None = None
     """What entitles; None: nothing does."""
     catalog: str | None = None
-    """Whose plan that is."""
+    """Whose plan that is; while nothing entitles, whose plan what there is is counted by."""
     revision: int | None = None
     """Of that catalog, as published; None: it never was."""
     add_ons: Mapping[str, int] = field(default_factory=dict)

@@ -35,6 +35,15 @@ def sweep_schedule_id() -> str:
     return "sweep-webhooks"
 
 
+def report_usage_schedule_id() -> str:
+    return "report-usage"
+
+
+def report_usage_workflow_id() -> str:
+    """Of a report that was asked for by hand."""
+    return "report-usage/now"
+
+
 def reconcile_schedule_id() -> str:
     return "reconcile"
 

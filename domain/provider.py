@@ -150,10 +150,10 @@ class Metering(Protocol):
     Raises GatewayRefused (never will) and GatewayUnavailable (may later).
     """
 
-    async def report_use(self, use: BilledUse) -> None:
+    async def report_use(self, use: BilledUse, *, key: str) -> None:
         """Have it billed by the price that the customer's agreement has for it.
 
-        Under the same `report_key` it is counted once, for a day; whether later, the provider may not know any more.
+        Within a day it is counted once by its `report_key`, also under another *key*.
         """
         ...
 

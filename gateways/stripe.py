@@ -50,7 +50,7 @@ class StripePayments(
         with translated():
             if open_invoice:
                 await self._void(open_invoice, f"{key}/void")
-            bills_use = not open_invoice and await self._owes_for_use(agreement_ref)
+            bills_use = not open_invoice and await self._owes_for_use(agreement_ref, key)
             key = f"{key}/use" if bills_use else key
             try:
                 await self._api.subscriptions.cancel_async(
@@ -61,11 +61,20 @@ class StripePayments(
                 if found.status not in shapes.ENDED:
                     raise
 
-    async def _owes_for_use(self, agreement_ref: str) -> bool:
+    async def _owes_for_use(self, agreement_ref: str, key: str) -> bool:
         """Whether the last bill is still to come: of what was used by who has paid for everything else."""
         found = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
-        is_billed = found.get("status") == "active" and not found.get("pause_collection")
-        return is_billed and any(shapes.is_by_use(each["price"]) for each in found["items"]["data"])
+        if found.get("status") != "active" or not any(
+            shapes.is_by_use(each["price"]) for each in found["items"]["data"]
+        ):
+            return False
+        if found.get("pause_collection"):
+            # Or else the last bill would be void too.
+            await self._api.subscriptions.update_async(
+                agreement_ref, {"pause_collection": ""}, {"idempotency_key": f"{key}/unhold"}
+            )
+        await self._carry_use(found)
+        return True
 
     async def end_at_period_end(self, agreement_ref: str, ends: bool, *, key: str) -> None:
         with translated():

@@ -9,17 +9,18 @@ from domain.plans import Item
 from domain.provider import NewAgreement
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST, SUBSCRIPTION
+from gateways.stripe_carried_use import METERED, StripeCarriedUse
 from gateways.stripe_errors import declined, translated, without_card
-from gateways.stripe_items import StripeItems
 
 TRY = "tenure_try"
 """In metadata of a subscription: the key of the try that began it; of a bill: of the last try to collect it."""
 TRIED_AFTER = "tenure_tried_after"
 """On a bill: the charge that was its latest before that try; another one since is the try's."""
+LONGEST_NOTE = 500
 PAYABLE = frozenset({"draft", "open"})
 
 
-class StripeMoney(StripeItems):
+class StripeMoney(StripeCarriedUse):
     """The business tries that take money."""
 
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
@@ -106,10 +107,13 @@ class StripeMoney(StripeItems):
             if void_invoice and (owed := await self._bill(void_invoice)).get("status") == "paid":
                 return await self._charge_of(owed)  # by the customer's own hand meanwhile
             agreement = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
+            had = agreement.to_dict()
             # Stripe forgets keys after a day; the agreement itself remembers the try that was paid.
-            if (agreement.to_dict().get("metadata") or {}).get("tenure_restart") != key:
+            if (had.get("metadata") or {}).get("tenure_restart") != key:
+                if metered := self._metered(had):
+                    params["metadata"][METERED] = " ".join(dict.fromkeys(metered))[:LONGEST_NOTE]
                 if items:
-                    params["items"] = await self._item_changes(agreement.to_dict(), items)
+                    params["items"] = await self._item_changes(had, items)
                 try:
                     agreement = await self._api.subscriptions.update_async(
                         agreement_ref,
@@ -122,6 +126,8 @@ class StripeMoney(StripeItems):
                     return without_card(error)
             if void_invoice:
                 await self._void(void_invoice, f"{key}/void")
+            # Only now that it is paid, so that nothing waits for a bill that is paid by hand after all.
+            await self._carry_use({**had, LATEST: agreement.to_dict()[LATEST]})
             return await self._charge_of_latest(agreement.to_dict())
 
 

@@ -51,15 +51,40 @@ PERMISSIONS: Sequence[Permission] = (
 )
 """All that the worker, the API and the commands ask of Stripe."""
 
+FOR_OVERAGE: Sequence[Permission] = (
+    Permission(
+        "Billing meter events",
+        "Write",
+        lambda api: api.v1.billing.meter_events.create_async(
+            {
+                "event_name": NOBODY,
+                "payload": {"stripe_customer_id": f"cus_{NOBODY}", "value": "0"},
+                # In the seventies: whatever else Stripe looks at, it takes no event of then.
+                "timestamp": 1,
+            }
+        ),
+    ),
+    Permission("Billing meters", "Read", lambda api: api.v1.billing.meters.list_async({"limit": 1})),
+    Permission(
+        "Invoice items",
+        "Write",
+        lambda api: api.v1.invoice_items.create_async(
+            {"customer": f"cus_{NOBODY}", "subscription": f"sub_{NOBODY}", "amount": 1, "currency": "usd"}
+        ),
+    ),
+)
+"""What is asked besides where plans have overage."""
 
-async def missing(client: stripe.StripeClient) -> list[str]:
+
+async def missing(client: stripe.StripeClient, *, with_overage: bool = False) -> list[str]:
     """The permissions that the key lacks, in words.
 
     Raises:
         stripe.StripeError: the key is none at all, or Stripe does not answer.
     """
-    answers = await asyncio.gather(*(_may(client, each) for each in PERMISSIONS))
-    lacking = [each.words for each, may in zip(PERMISSIONS, answers, strict=True) if not may]
+    asked = [*PERMISSIONS, *(FOR_OVERAGE if with_overage else ())]
+    answers = await asyncio.gather(*(_may(client, each) for each in asked))
+    lacking = [each.words for each, may in zip(asked, answers, strict=True) if not may]
     # Who may write may read.
     return [words for words in lacking if words.replace("Read", "Write") not in lacking or words.endswith("Write")]
 

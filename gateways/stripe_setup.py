@@ -80,8 +80,9 @@ async def _key(client: stripe.StripeClient, wanted: Wanted) -> Finding:
     return Finding("key", True, f"works, in {mode} mode, a {kind} key{advice}")
 
 
-async def _permissions(client: stripe.StripeClient, _wanted: Wanted) -> Finding:
-    lacking = await missing(client)
+async def _permissions(client: stripe.StripeClient, wanted: Wanted) -> Finding:
+    with_overage = any(plan.overage for plan in wanted.catalog.plans.values())
+    lacking = await missing(client, with_overage=with_overage)
     if lacking:
         return Finding("permissions", False, f"the key lacks {'; '.join(lacking)} (docs/stripe.md, 2. Make a key)")
     return Finding("permissions", True, "the key may do all that is asked of Stripe")

@@ -15,7 +15,7 @@ _KNOWN = re.compile(r"already exists with identifier")
 class StripeUse(StripeAccount):
     """Events of Stripe's meters, each under an identifier of its own."""
 
-    async def report_use(self, use: BilledUse) -> None:
+    async def report_use(self, use: BilledUse, *, key: str) -> None:
         with translated():
             try:
                 await self._api.billing.meter_events.create_async(
@@ -25,7 +25,7 @@ class StripeUse(StripeAccount):
                         "identifier": use.report_key,
                         "timestamp": int(use.at.timestamp()),
                     },
-                    {"idempotency_key": f"use/{use.report_key}"},
+                    {"idempotency_key": key},
                 )
             except stripe.InvalidRequestError as error:
                 # It has no code of its own for what got through before.

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
+from activities.metering import MeteringActivities
 from api.app import create_app
 from api.parts import Parts as ApiParts
 from configuration.catalog_file import load_catalog
@@ -30,6 +31,7 @@ from gateways.stripe_http import connected
 from sandbox.control import control_app
 from sandbox.lives import SubscriptionLife, is_customer
 from sandbox.mailbox import Mailbox
+from sandbox.metering import MeteringAhead
 from sandbox.own_account import open_portal, register_endpoint
 from sandbox.postgres import Postgres
 from sandbox.processes import free_port
@@ -42,6 +44,7 @@ from storage.catalogs import Catalogs
 from storage.engine import create_engine_from_url
 from storage.keys import ApiKeys, Role
 from storage.migrating import upgrade
+from storage.usage_reports import UsageReports
 from worker.build import Parts as WorkerParts
 from worker.build import at_work, build_workers
 from worker.messages import delivery_of
@@ -240,7 +243,9 @@ def _worker_parts(
     )
     # A life that is restored has a clock of its own, like all others; nothing is in flight for long here.
     healing = reconciling(ground.client, ground.engine, payments, policy, starter=starter, between_looks=0.2)
-    return parts_on(ground.client, ground.engine, payments, delivery, healing)
+    parts = parts_on(ground.client, ground.engine, payments, delivery, healing)
+    ahead = MeteringAhead(payments, ground.simulator)
+    return replace(parts, metering=MeteringActivities(UsageReports(ground.engine), ahead))
 
 
 def _addresses(ground: _Ground, options: Options, secrets: Secrets, api_url: str, sandbox_url: str) -> Addresses:

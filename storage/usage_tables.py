@@ -89,6 +89,13 @@ usage_events = Table(
     Column("reported_at", _MOMENT),
     Column("reason", Text, nullable=False, server_default="", doc="why an operator had it count from 0"),
     Column("actor", Text, nullable=False, server_default="", doc="who it was"),
+    Column(
+        "report_trouble",
+        Text,
+        CheckConstraint("report_trouble in ('unknown', 'refused')", name="report_trouble"),
+        doc="why it is not reported and waits for an operator",
+    ),
+    Column("report_why", Text, nullable=False, server_default=""),
     Index("ix_usage_events_recorded_at", "recorded_at"),
     Index("ix_usage_events_to_report", "recorded_at", postgresql_where=sql("overage > 0 and reported_at is null")),
 )

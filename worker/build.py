@@ -13,6 +13,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.adopting import AdoptionActivities
 from activities.inbox import InboxActivities
 from activities.mail import MailActivities
+from activities.metering import MeteringActivities
 from activities.payments import PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
@@ -23,11 +24,19 @@ from domain.provider import Payments
 from workflows.mail import MailWorkflow
 from workflows.post import TemporalPost
 from workflows.reconcile import ReconcileWorkflow
+from workflows.report_usage import ReportUsageWorkflow
 from workflows.roll_up import RollUpUsageWorkflow
 from workflows.subscription import SubscriptionWorkflow
 from workflows.sweep import SweepWebhooksWorkflow
 
-WORKFLOWS = (SubscriptionWorkflow, MailWorkflow, SweepWebhooksWorkflow, ReconcileWorkflow, RollUpUsageWorkflow)
+WORKFLOWS = (
+    SubscriptionWorkflow,
+    MailWorkflow,
+    SweepWebhooksWorkflow,
+    ReconcileWorkflow,
+    ReportUsageWorkflow,
+    RollUpUsageWorkflow,
+)
 
 PURE_PACKAGES = ("activities", "domain")
 """Deterministic on import, so the workflow sandbox need not load them anew for every run."""
@@ -51,6 +60,7 @@ class Parts:
     reconciling: ReconcileActivities
     adopting: AdoptionActivities
     rolling_up: RollUpActivities
+    metering: MeteringActivities
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -115,6 +125,7 @@ def build_workers(
                 parts.reconciling.compare_mails,
                 parts.reconciling.heal_subscription,
                 parts.inbox.fetch_unheard,
+                parts.metering.report_usage,
             ],
             max_concurrent_activities=50,
             graceful_shutdown_timeout=finish_within,

@@ -6,22 +6,24 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from activities.adopting import AdoptionActivities
+from activities.metering import MeteringActivities
 from activities.reconciling import ReconcileActivities
 from activities.rolling_up import RollUpActivities
 from domain.messages import ProviderHistory
 from domain.ports import Mailer
-from domain.provider import Agreements, Handover, Payments
+from domain.provider import Agreements, Handover, Metering, Payments
 from storage.mails import PostgresMails
 from storage.records import PostgresRecords
 from storage.usage_book import PostgresUsageBook
 from storage.usage_notices import UsageNotices
+from storage.usage_reports import UsageReports
 from worker.build import Parts
 from worker.messages import inbox_activities
 from workflows.post import TemporalPost
 from workflows.telling import Telling
 
 
-class Provider(Payments, Agreements, Handover, ProviderHistory, Protocol):
+class Provider(Payments, Agreements, Handover, Metering, ProviderHistory, Protocol):
     """The provider's ports in one."""
 
 
@@ -38,4 +40,5 @@ def parts_on(
         reconciling=reconciling,
         adopting=AdoptionActivities(provider, provider),
         rolling_up=RollUpActivities(Telling(UsageNotices(engine), TemporalPost(client)), PostgresUsageBook(engine)),
+        metering=MeteringActivities(UsageReports(engine), provider),
     )

@@ -1,4 +1,4 @@
-"""The Temporal Schedules: webhooks are swept every minute, all is reconciled every hour, use rolled up every six."""
+"""The Temporal Schedules: the sweep of webhooks, reports of billed use, reconciliation, and the roll-up of use."""
 
 from datetime import timedelta
 
@@ -16,12 +16,21 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, roll_up_schedule_id, sweep_schedule_id
+from domain.names import (
+    LIFECYCLE_QUEUE,
+    reconcile_schedule_id,
+    report_usage_schedule_id,
+    roll_up_schedule_id,
+    sweep_schedule_id,
+)
 from workflows.reconcile import ReconcileWorkflow, Reconciliation
+from workflows.report_usage import ReportUsageWorkflow
 from workflows.roll_up import RollUpUsageWorkflow
 from workflows.sweep import SweepWebhooksWorkflow
 
 SWEEP_EVERY = timedelta(minutes=1)
+REPORT_USAGE_EVERY = timedelta(minutes=5)
+"""Well within the hour for which the provider leaves the bill of a period open that is over."""
 RECONCILE_EVERY = timedelta(hours=1)
 ROLL_UP_EVERY = timedelta(hours=6)
 RESTORED_WITHOUT_A_WORD = 20
@@ -32,6 +41,7 @@ async def ensure_schedules(client: Client) -> None:
     """Create the schedules, or bring them up to date; safe to call at every start."""
     wanted = {
         sweep_schedule_id(): _sweep(),
+        report_usage_schedule_id(): _report_usage(),
         reconcile_schedule_id(): _reconcile(),
         roll_up_schedule_id(): _roll_up(),
     }
@@ -64,6 +74,21 @@ def _sweep() -> Schedule:
         # After an outage one sweep does the work of all that were missed.
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=SWEEP_EVERY),
         state=ScheduleState(note="Run it by hand with Trigger; nothing is delivered twice."),
+    )
+
+
+def _report_usage() -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            ReportUsageWorkflow.run,
+            id=report_usage_schedule_id(),
+            task_queue=LIFECYCLE_QUEUE,
+            execution_timeout=timedelta(hours=3),
+            static_summary="Tell the payment provider what was used beyond plans' limits",
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=REPORT_USAGE_EVERY)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=REPORT_USAGE_EVERY),
+        state=ScheduleState(note="Run it by hand with Trigger, or `tenure usage report`; nothing is billed twice."),
     )
 
 

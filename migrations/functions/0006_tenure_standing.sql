@@ -73,10 +73,6 @@ BEGIN
         counted_by_catalog := p_catalog;
         SELECT v.revision INTO revision FROM catalog_versions v WHERE v.name = p_catalog;
     END IF;
-    IF plan IS NULL THEN
-        revision := NULL;
-    ELSE
-        catalog := counted_by_catalog;
-    END IF;
+    catalog := counted_by_catalog;
 END
 $$

@@ -127,10 +127,13 @@ def _count() -> None:
         _moment("reported_at"),
         _text("reason", ""),
         _text("actor", ""),
+        sa.Column("report_trouble", sa.Text(), nullable=True),
+        _text("report_why", ""),
         sa.PrimaryKeyConstraint("tenant", "key", name=op.f("pk_usage_events")),
         sa.CheckConstraint(
             "action in ('consume', 'record', 'release', 'set', 'reset')", name=op.f("ck_usage_events_action")
         ),
+        sa.CheckConstraint("report_trouble in ('unknown', 'refused')", name=op.f("ck_usage_events_report_trouble")),
     )
     op.create_index("ix_usage_events_recorded_at", "usage_events", ["recorded_at"])
     op.create_index(

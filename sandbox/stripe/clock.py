@@ -70,6 +70,9 @@ class Clocks:
         """Nobody's time is this test clock's any more."""
         self._store.tell("DELETE FROM standing WHERE clock = ?", test_clock)
 
+    def ahead(self, customer: str) -> timedelta:
+        return timedelta(seconds=self._ahead(self.name(customer)))
+
     def _ahead(self, name: str) -> float:
         rows = self._store.ask("SELECT ahead FROM clocks WHERE customer = ?", name)
         return float(rows[0][0]) if rows else 0.0

@@ -26,9 +26,15 @@ def save(world: World, invoice: Object) -> Object:
 
 
 def waiting_lines(world: World, subscription: Object) -> list[Object]:
-    """The prorations that wait for the next invoice."""
+    """The prorations and invoice items that wait for the next invoice."""
     items = world.store.find("invoice_item", parent=subscription["id"], newest_first=False)
-    return [item["_line"] for item in items]
+    return [item["_line"] for item in [*items, *_pending(world, subscription)]]
+
+
+def _pending(world: World, subscription: Object) -> list[Object]:
+    """The invoice items that are on no invoice yet."""
+    made = world.store.find("invoiceitem", parent=subscription["id"], newest_first=False)
+    return [item for item in made if item["invoice"] is None]
 
 
 def draft(world: World, subscription: Object, lines: Sequence[Object], reason: str, period: tuple[int, int]) -> Object:
@@ -37,6 +43,8 @@ def draft(world: World, subscription: Object, lines: Sequence[Object], reason: s
     invoice["automatically_finalizes_at"] = invoice["created"] + world.finalize_after
     for item in world.store.find("invoice_item", parent=subscription["id"]):
         world.store.forget(item["id"])
+    for item in _pending(world, subscription):
+        world.store.save({**item, "invoice": invoice["id"]})
     save(world, invoice)
     world.events.emit("invoice.created", invoice, customer=invoice["customer"])
     return invoice

@@ -42,7 +42,8 @@ def _used_line(world: World, subscription: Object, item: Object, period: tuple[i
 
 def counted_anew(world: World, line: Object, customer: str) -> Object:
     """A line for use as it stands now that more may have been told; any other line as it is."""
-    price = world.store.get(line["pricing"]["price_details"]["price"], "price")
+    details = (line["pricing"] or {}).get("price_details")
+    price = world.store.get(details["price"], "price") if details else None
     if price is None or not is_metered({"price": price}):
         return line
     quantity = used(world, customer, price, line["period"]["start"], line["period"]["end"])

@@ -120,6 +120,10 @@ class StripeSimulator(Dashboard):
     def now(self, customer: str) -> datetime:
         return self._clocks.now(customer)
 
+    def ahead(self, customer: str) -> timedelta:
+        """By how much the customer's clock is ahead of real time."""
+        return self._clocks.ahead(customer)
+
     def next_boundary(self, customer: str) -> datetime | None:
         """When the simulator itself does something next for this customer, by the customer's clock."""
         return self._timekeeper.next_boundary(customer)

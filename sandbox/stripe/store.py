@@ -45,6 +45,7 @@ PARENTS = {
     "invoice_payment": "invoice",
     "invoice_item": "_subscription",
     "billing.meter_event": "_meter",
+    "invoiceitem": "_subscription",
     "charge": "payment_intent",
     "refund": "charge",
     "price": "product",

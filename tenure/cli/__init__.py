@@ -37,6 +37,7 @@ COMMANDS = {
     "reconcile": "reconcile:reconcile",
     "usage rollup": "usage:rollup",
     "usage stats": "usage:stats",
+    "usage report": "usage_report:report",
     "webhooks list": "webhooks:show",
     "webhooks replay": "webhooks:replay",
     "webhooks backfill": "webhooks:backfill",

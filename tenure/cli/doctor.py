@@ -15,7 +15,13 @@ from configuration.policy_file import load_policy
 from configuration.settings import EverySetting
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.findings import Finding
-from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, sweep_schedule_id
+from domain.names import (
+    LIFECYCLE_QUEUE,
+    reconcile_schedule_id,
+    report_usage_schedule_id,
+    roll_up_schedule_id,
+    sweep_schedule_id,
+)
 from gateways.smtp import SmtpMailer
 from gateways.stripe_catalog import push
 from gateways.stripe_http import connected
@@ -91,7 +97,12 @@ async def _temporal(settings: EverySetting) -> str:
     missing = await missing_attributes(client)
     if missing:
         raise GatewayUnavailable(f"search attributes are missing: {', '.join(missing)}; run `tenure migrate`")
-    for schedule_id in (sweep_schedule_id(), reconcile_schedule_id()):
+    for schedule_id in (
+        sweep_schedule_id(),
+        reconcile_schedule_id(),
+        report_usage_schedule_id(),
+        roll_up_schedule_id(),
+    ):
         await _schedule(client, schedule_id)
     workers = await _workers(client)
     if not workers:

@@ -116,6 +116,10 @@ def refuse_in_place(outlook: Outlook) -> None:
         Rejected: code `not_in_place`, with all that is in the way.
     """
     wrong = [f"a price is never changed: {one}" for one in outlook.changes.repriced]
+    wrong += [
+        f"overage would go unbilled, of {one}: subscriptions that run are not billed by use"
+        for one in outlook.changes.overage_anew
+    ]
     wrong += [f"plan {code} is taken out, and whoever has it would have nothing" for code in outlook.changes.gone_plans]
     if wrong:
         lines = "".join(f"\n  {one}" for one in wrong)

@@ -47,8 +47,8 @@ class Call(Generic[T]):
     body: Mapping[str, Any] | None = None
     key: str | None = None
     """Goes along as `Idempotency-Key`; None: it stands in the body, or nothing is done."""
-    is_command: bool = False
-    """Whether outside systems are asked, which takes its time."""
+    takes_time: bool = False
+    """Whether outside systems are asked, or very much is counted."""
 
     def read(self, answer: Answer) -> T:
         """The result that an answer holds.

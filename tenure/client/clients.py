@@ -19,6 +19,10 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+CONNECTIONS = 100
+"""At once; all of them stay open, as they are wanted again the next moment."""
+
+
 class _Client:
     """What both have in common."""
 
@@ -27,6 +31,7 @@ class _Client:
             raise ValueError(f"{url!r} is no address of an API: it begins with https:// or http://")
         self._at: Mapping[str, Any] = {
             "base_url": url.rstrip("/"),
+            "limits": httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
             "headers": {"Authorization": f"Bearer {key}", "Accept": "application/json"},
         }
         self._core = Core(options)

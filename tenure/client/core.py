@@ -15,7 +15,7 @@ from tenure.client.entitlements import Entitlement, Standing
 from tenure.client.errors import TenureError, Unavailable
 from tenure.client.memory import Memory
 from tenure.client.patience import COMMANDS, IN_PASSING, QUICK, Patience
-from tenure.client.subscriptions import Plans
+from tenure.client.sold import Plans
 
 T = TypeVar("T")
 Told = TypeVar("Told", Standing, Entitlement, Plans)
@@ -81,7 +81,7 @@ class Core:
         Raises:
             TenureError: it was refused, or nobody answered.
         """
-        patience = patience or (self._options.commands if call.is_command else self._options.quick)
+        patience = patience or (self._options.commands if call.takes_time else self._options.quick)
         ends, tries = self._clock() + patience.total, 0
         while True:
             tries += 1

@@ -16,7 +16,7 @@ Handler = Callable[..., Any]
 def behind(handler: Handler, dependency: Callable[..., Any]) -> Handler:
     """The handler, run only when a dependency lets it."""
     had = _signature(handler)
-    name = f"_gate_{len(had.parameters)}"
+    name = _free_name(had)
 
     @wraps(handler)
     async def gated(**given: Any) -> Any:
@@ -27,10 +27,11 @@ def behind(handler: Handler, dependency: Callable[..., Any]) -> Handler:
 
 
 def counting(handler: Handler, asks: Callable[..., Any], run: Callable[..., Awaitable[Any]]) -> Handler:
-    """The handler, run by *run*, which hands it the use where it asks for one."""
+    """The handler, run by *run*, which is told what it was given and hands it the use where it asks for one."""
     had = _signature(handler)
-    name = f"_gate_{len(had.parameters)}"
-    wanted = next((one.name for one in had.parameters.values() if one.annotation is Used), None)
+    name = _free_name(had)
+    # By its name where the handler's annotations cannot be read, as they are for type checkers alone.
+    wanted = next((one.name for one in had.parameters.values() if one.annotation in (Used, "Used")), None)
     shown = had.replace(parameters=[one for one in had.parameters.values() if one.name != wanted])
 
     @wraps(handler)
@@ -40,7 +41,7 @@ def counting(handler: Handler, asks: Callable[..., Any], run: Callable[..., Awai
         async def call(used: Used) -> Any:
             return await _run(handler, given if wanted is None else {**given, wanted: used})
 
-        return await run(asked, call)
+        return await run(asked, given, call)
 
     return _with(gated, shown, Parameter(name, Parameter.KEYWORD_ONLY, annotation=Annotated[Any, Depends(asks)]))
 
@@ -50,6 +51,10 @@ def _signature(handler: Handler) -> Signature:
         return signature(handler, eval_str=True)
     except NameError:  # of names that are there for type checkers alone
         return signature(handler)
+
+
+def _free_name(had: Signature) -> str:
+    return f"_gate_{sum(one.startswith('_gate_') for one in had.parameters)}"
 
 
 def _with(gated: Handler, had: Signature, more: Parameter) -> Handler:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 Value = bool | int | str | tuple[str, ...] | None
 """What a plan gives of a feature: a switch, a number (None: unlimited), a level or a set."""
@@ -38,6 +37,8 @@ class Suggestion:
     add_on: str | None = None
     units: int | None = None
     """So many more of the add-on."""
+    add_ons: Mapping[str, int] = field(default_factory=dict)
+    """Units that it takes besides the plan."""
     interval: str = "month"
     amount: int = 0
     """Minor units: what a period costs then, or what these units cost."""
@@ -47,6 +48,17 @@ class Suggestion:
     limit: int | None = None
     unlimited: bool = False
     value: Value = None
+
+
+@dataclass(frozen=True)
+class Overage:
+    """What use beyond a limit costs: so much for so many units."""
+
+    amount: int
+    currency: str
+    units: int = 1
+    at_most: int | None = None
+    """Units beyond the limit at which use is refused all the same."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,8 @@ class Entitlement:
     """Over which time it is counted; gauge: how much there is now; None: it is not counted."""
     resets_at: datetime | None = None
     grace_ends_at: datetime | None = None
-    overage: Any = None
+    overage: Overage | None = None
+    """What use beyond the limit costs; None: it is not sold."""
     plans: tuple[PlanRef, ...] = ()
     """That have it."""
     available: tuple[str, ...] = ()
@@ -129,17 +142,20 @@ class Entitlements(Standing):
 
 
 @dataclass(frozen=True)
-class FeatureLimit:
-    """Where one of the features stands that a use was counted for."""
+class FeatureUsage:
+    """How much of one feature is used in the period that runs."""
 
     feature: str
     used: int
+    name: str = ""
+    meter: str = ""
+    window: str = ""
     limit: int | None = None
     unlimited: bool = False
     remaining: int | None = None
     percent: int | None = None
     level: str | None = None
-    window: str | None = None
+    starts_at: datetime | None = None
     resets_at: datetime | None = None
     grace_ends_at: datetime | None = None
 
@@ -172,7 +188,7 @@ class Used:
     hint: str | None = None
     """What to tell the customer as they come near the limit."""
     upgrades: tuple[Suggestion, ...] = ()
-    limits: tuple[FeatureLimit, ...] = ()
+    limits: tuple[FeatureUsage, ...] = ()
     """One for each feature that was used up, as posts a day and posts a week."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """`RateLimit` and `RateLimit-Policy`, to be passed on as they are."""
@@ -225,25 +241,6 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class FeatureUsage:
-    """How much of one feature is used in the period that runs."""
-
-    feature: str
-    used: int
-    name: str = ""
-    meter: str = ""
-    window: str = ""
-    limit: int | None = None
-    unlimited: bool = False
-    remaining: int | None = None
-    percent: int | None = None
-    level: str | None = None
-    starts_at: datetime | None = None
-    resets_at: datetime | None = None
-    grace_ends_at: datetime | None = None
-
-
-@dataclass(frozen=True)
 class Usage:
     """All that is counted for a customer, by feature."""
 
@@ -279,6 +276,7 @@ class History:
     customer: str
     feature: str
     plan: PlanRef | None = None
+    basis: str = ""
     window: str | None = None
     periods: tuple[PeriodUsage, ...] = ()
     days: tuple[DayUsage, ...] = ()

@@ -18,7 +18,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from inspect import isawaitable
+from inspect import isawaitable, signature
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import anyio
@@ -36,9 +36,10 @@ log = logging.getLogger("tenure.client")
 
 T = TypeVar("T")
 P = ParamSpec("P")
-Of = Callable[[Request], T | Awaitable[T]]
-"""Told by the request."""
+Of = Callable[..., T | Awaitable[T]]
+"""Told by the request, the one argument; to decorators also by what the handler is given, arguments of these names."""
 
+NOTHING: Mapping[str, Any] = {}
 GIVEN_BACK_WITHIN = 5.0
 """Seconds that a failed request waits until what it took is given back."""
 PASSED_ON = {"ratelimit": "RateLimit", "ratelimit-policy": "RateLimit-Policy", "retry-after": "Retry-After"}
@@ -59,7 +60,7 @@ class Requirement(Marker):
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The key by which a customer's program names its request, for `Gate(key=...)`."""
+    """The key by which a customer's program names its request, for `Gate.consume(key=...)`."""
     return request.headers.get("Idempotency-Key")
 
 
@@ -72,6 +73,15 @@ class _Asked:
     customer: str
 
 
+@dataclass(frozen=True)
+class _Take:
+    """What a request uses up."""
+
+    feature: str
+    quantity: int | Of[int]
+    key: Callable[[Request], str | None] | None
+
+
 class Gate:
     """Lets requests in by what their customer is entitled to."""
 
@@ -80,7 +90,6 @@ class Gate:
         tenure: AsyncTenure,
         customer: Callable[..., Any],
         *,
-        key: Of[str | None] | None = None,
         when_unavailable: Literal["refuse", "allow"] = "refuse",
     ) -> None:
         """A gate of a product.
@@ -88,13 +97,10 @@ class Gate:
         Args:
             tenure: the client.
             customer: tells whose request it is, by your own id for them: any dependency of FastAPI.
-            key: names the request (as `idempotency_key`), so that one that is sent again is not counted again. Only for
-                products that answer it as they did the first time: else whoever repeats a key is served for nothing.
             when_unavailable: what becomes of requests that Tenure cannot be asked about, and that nothing is known of.
         """
         self._tenure = tenure
         self._customer = customer
-        self._key = key
         self._opens = when_unavailable == "allow"
         self._gauges: dict[str, bool] = {}
 
@@ -125,18 +131,25 @@ class Gate:
             decide, lambda asked: Entitlement(feature, kind="", allowed=True, customer=asked.customer, stale=True)
         )
 
-    def consume(self, feature: str, quantity: int | Of[int] = 1) -> Requirement:
+    def consume(
+        self, feature: str, quantity: int | Of[int] = 1, *, key: Callable[[Request], str | None] | None = None
+    ) -> Requirement:
         """Count a use before the handler runs; refused, the handler does not run. Gives a `Used`.
 
         As a decorator it counts last of all, when the request has been found right, and fills a parameter of the
-        handler that is declared as `Used`. As a dependency it counts before FastAPI looks at the body.
+        handler that is declared as `Used`; *quantity* may be told by the handler's own parameters, as
+        `lambda wish: wish.count`. As a dependency it counts before FastAPI looks at the body.
 
         When the handler fails, what it took of a gauge is released. A counter stays as it is: what was used in a period
         is not given back.
+
+        With a *key*, as `idempotency_key`, a request that is sent again is not counted again: `Used.repeated` tells.
+        Then answer it with what was made the first time, else whoever repeats a key is served for nothing.
         """
+        take = _Take(feature, quantity, key)
 
         async def dependency(asked: Annotated[_Asked, Depends(self._asked())]) -> AsyncIterator[Used]:
-            used = await self._use(asked, feature, quantity)
+            used = await self._use(asked, take)
             try:
                 yield used
             except BaseException:
@@ -144,8 +157,8 @@ class Gate:
                 raise
 
         def decorate(handler: Handler) -> Handler:
-            async def run(asked: _Asked, call: Callable[[Used], Awaitable[Any]]) -> Any:
-                used = await self._use(asked, feature, quantity)
+            async def run(asked: _Asked, given: Mapping[str, Any], call: Callable[[Used], Awaitable[Any]]) -> Any:
+                used = await self._use(asked, take, given)
                 try:
                     answer = await call(used)
                 except BaseException:
@@ -178,11 +191,10 @@ class Gate:
 
         return Requirement(dependency, decorate=lambda handler: behind(handler, dependency))
 
-    async def _use(self, asked: _Asked, feature: str, quantity: int | Of[int]) -> Used:
-        amount = await _told(quantity, asked.request)
-        key = new_key()
+    async def _use(self, asked: _Asked, take: _Take, given: Mapping[str, Any] = NOTHING) -> Used:
+        amount, feature, key = await _told(take.quantity, asked.request, given), take.feature, new_key()
         try:
-            key = await self._key_of(asked, feature, key)
+            key = await self._named(asked, take) or key
             used = await self._tenure.consume(asked.customer, feature, amount, key=key)
         except Unavailable:
             if not self._opens:
@@ -192,12 +204,12 @@ class Gate:
         asked.response.headers.update(passed_on(used.headers))
         return used
 
-    async def _key_of(self, asked: _Asked, feature: str, new: str) -> str:
-        """Names the use as the request is named, if it is; of a gauge always anew, for failed requests give it back."""
-        given = await _told(self._key, asked.request)
-        if given is None or await self._is_gauge(asked.customer, feature):
-            return new
-        told = (asked.customer, asked.request.method, asked.request.url.path, feature, given)
+    async def _named(self, asked: _Asked, take: _Take) -> str | None:
+        """The name of the use, if its request has one. None of a gauge: a failed request gives it back."""
+        given = take.key(asked.request) if take.key is not None else None
+        if given is None or await self._is_gauge(asked.customer, take.feature):
+            return None
+        told = (asked.customer, asked.request.method, asked.request.url.path, take.feature, given)
         return sha256("\n".join(told).encode()).hexdigest()
 
     async def _is_gauge(self, customer: str, feature: str) -> bool:
@@ -264,7 +276,10 @@ def _unknown_standing(asked: _Asked) -> Standing:
     return Standing(asked.customer, None, basis="unknown", stale=True)
 
 
-async def _told(value: Any, request: Request) -> Any:
-    """A value that is given, or told by the request."""
-    found = value(request) if callable(value) else value
+async def _told(value: Any, request: Request, given: Mapping[str, Any] = NOTHING) -> Any:
+    """A value as it is, or as a callable tells it."""
+    found = value
+    if callable(value):
+        named = signature(value).parameters
+        found = value(**{name: given[name] for name in named}) if given.keys() >= named.keys() else value(request)
     return await found if isawaitable(found) else found

@@ -116,7 +116,7 @@ def record(core: Core, events: Iterable[Event]) -> Steps[Batch]:
             )
             for event in waiting[start : start + SLICE]
         ]
-        batch = yield from core.ask(Call("POST", "/v1/usage", Batch, body={"events": told}))
+        batch = yield from core.ask(Call("POST", "/v1/usage", Batch, body={"events": told}, takes_time=True))
         results += batch.results
         counted, repeated, refused = counted + batch.counted, repeated + batch.repeated, refused + batch.refused
     return Batch(counted, repeated, refused, tuple(results))

@@ -35,7 +35,7 @@ QUICK = Patience()
 """For questions and for use: somebody's request waits for them."""
 
 COMMANDS = Patience(total=60.0, one_try=30.0)
-"""For what moves subscriptions and money, which may take half a minute."""
+"""For what moves subscriptions and money, which may take half a minute, and for events by the thousand."""
 
 IN_PASSING = Patience(total=1.0, one_try=1.0, tries=1)
 """When there is something known from before to fall back on."""

@@ -1,13 +1,17 @@
-"""From JSON to frozen dataclasses. Fields that are not known are passed over: a newer Tenure may say more."""
+"""From JSON to frozen dataclasses. Fields that are not known are passed over: a newer Tenure may say more.
+
+A field whose JSON name is a word of Python's says so in its metadata, as `said`.
+"""
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+Reader = Callable[[Any], Any]
 
 
 class Unreadable(Exception):
@@ -20,68 +24,84 @@ def read(kind: type[T], said: Any) -> T:
     Raises:
         Unreadable: something that is needed is missing, or of another kind.
     """
-    value: T = _value(kind, said, kind)
+    of: Any = kind
+    value: T = _reader(of)(said)
     return value
 
 
-def _value(kind: Any, said: Any, where: Any) -> Any:
+@cache
+def _reader(kind: Any) -> Reader:
+    """Reads one kind; put together once, for answers come by the thousand."""
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        return _one_of(get_args(kind), said, where)
+        return _one_of(get_args(kind))
     if origin is not None:
-        return _many(origin, get_args(kind), said, where)
+        return _many(origin, get_args(kind))
     if is_dataclass(kind):
-        return _record(kind, _expect(dict, said, where))
-    if kind is datetime:
-        return _moment(_expect(str, said, where))
-    return said if kind is Any else _expect(kind, said, where)
+        return _record(kind)
+    return _moment if kind is datetime else _plain(kind)
 
 
-def _many(origin: Any, kinds: tuple[Any, ...], said: Any, where: Any) -> Any:
+def _one_of(kinds: tuple[Any, ...]) -> Reader:
+    readers = [_reader(kind) for kind in kinds if kind is not type(None)]
+    may_be_none = type(None) in kinds
+
+    def one_of(said: Any) -> Any:
+        if said is None and may_be_none:
+            return None
+        for reader in readers:
+            try:
+                return reader(said)
+            except Unreadable as error:
+                problem = error
+        raise problem
+
+    return one_of
+
+
+def _many(origin: Any, kinds: tuple[Any, ...]) -> Reader:
     if origin is tuple:
-        return tuple(_value(kinds[0], one, where) for one in _expect(list, said, where))
-    return {str(name): _value(kinds[1], one, where) for name, one in _expect(dict, said, where).items()}
+        one, listed = _reader(kinds[0]), _plain(list)
+        return lambda said: tuple(map(one, listed(said)))
+    of, named = _reader(kinds[1]), _plain(dict)
+    return lambda said: {name: of(one) for name, one in named(said).items()}
 
 
-def _one_of(kinds: tuple[Any, ...], said: Any, where: Any) -> Any:
-    if said is None and type(None) in kinds:
-        return None
-    for kind in kinds:
-        try:
-            return _value(kind, said, where)
-        except Unreadable:
-            continue
-    raise Unreadable(f"{where}: unexpected {said!r}")
+def _record(kind: Any) -> Reader:
+    hints, named = get_type_hints(kind), _plain(dict)
+    known = [(one.name, one.metadata.get("said", one.name), _reader(hints[one.name])) for one in fields(kind)]
+    may_be_none = {name for name, hint in hints.items() if type(None) in get_args(hint)}
+    needed = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
+
+    def record(said: Any) -> Any:
+        values, members = {}, named(said)
+        for name, there, reader in known:
+            value = members.get(there, MISSING)
+            if value is MISSING or (value is None and name not in may_be_none):
+                if name in needed:
+                    raise Unreadable(f"{kind.__name__} has no {there}")
+                continue
+            try:
+                values[name] = reader(value)
+            except Unreadable as error:
+                raise Unreadable(f"{kind.__name__}.{there}: {error}") from None
+        return kind(**values)
+
+    return record
 
 
-def _record(kind: Any, said: Mapping[str, Any]) -> Any:
-    hints, known = _hints(kind), {}
-    for one in fields(kind):
-        if one.name in said and (said[one.name] is not None or _may_be_none(hints[one.name])):
-            known[one.name] = _value(hints[one.name], said[one.name], f"{kind.__name__}.{one.name}")
-        elif one.default is MISSING and one.default_factory is MISSING:
-            raise Unreadable(f"{kind.__name__}.{one.name} is missing")
-    return kind(**known)
+def _plain(kind: Any) -> Reader:
+    def plain(said: Any) -> Any:
+        # A truth is an int in Python, and never one in JSON.
+        if isinstance(said, kind) and (kind is bool or not isinstance(said, bool)):
+            return said
+        raise Unreadable(f"{kind.__name__} expected, not {said!r}")
+
+    return plain
 
 
-@cache
-def _hints(kind: Any) -> Mapping[str, Any]:
-    return get_type_hints(kind)
-
-
-def _may_be_none(hint: Any) -> bool:
-    return hint is Any or type(None) in get_args(hint)
-
-
-def _expect(kind: Any, said: Any, where: Any) -> Any:
-    # A truth is an int in Python, and never one in JSON.
-    if isinstance(said, kind) and (kind is bool or not isinstance(said, bool)):
-        return said
-    raise Unreadable(f"{where}: {kind.__name__} expected, not {said!r}")
-
-
-def _moment(said: str) -> datetime:
+def _moment(said: Any) -> datetime:
     try:
         return datetime.fromisoformat(said)
-    except ValueError:
+    except (TypeError, ValueError):
         raise Unreadable(f"no moment: {said!r}") from None

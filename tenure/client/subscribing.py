@@ -11,18 +11,8 @@ from urllib.parse import quote
 
 from tenure.client.calls import Call, body_of, of_customer, of_subscription
 from tenure.client.core import Core, Steps, new_key
-from tenure.client.subscriptions import (
-    Checkout,
-    Comparison,
-    Customer,
-    Person,
-    Plan,
-    Plans,
-    Portal,
-    Preview,
-    Subscription,
-    Suggested,
-)
+from tenure.client.sold import Comparison, Plan, Plans, Suggested
+from tenure.client.subscriptions import Checkout, Customer, Person, Portal, Preview, Subscription
 
 NOBODY = ""
 """In the place of a customer, for what is the same to all."""
@@ -47,6 +37,7 @@ class Changing(TypedDict, total=False):
     quantity: int
     add_ons: Mapping[str, int]
     when: str
+    accept_misfits: bool
 
 
 def customer(core: Core, external_id: str) -> Steps[Customer]:
@@ -106,7 +97,7 @@ def change_plan(
 def preview_change(core: Core, subscription_id: str, **to: Unpack[Changing]) -> Steps[Preview]:
     """What the same change would bill, and when, and what of current use would not fit."""
     path = of_subscription(subscription_id, "preview-change")
-    return core.ask(Call("POST", path, Preview, body=body_of(**to), key=new_key(), is_command=True))
+    return core.ask(Call("POST", path, Preview, body=body_of(**to), key=new_key(), takes_time=True))
 
 
 def withdraw_change(core: Core, subscription_id: str, *, key: str | None = None) -> Steps[Subscription]:
@@ -165,13 +156,13 @@ def checkout(
 ) -> Steps[Checkout]:
     """Open a page on which a signed-up customer gives a card."""
     body = body_of(customer=customer, success_url=success_url, cancel_url=cancel_url)
-    return core.ask(Call("POST", "/v1/checkout-sessions", Checkout, body=body, key=new_key(), is_command=True))
+    return core.ask(Call("POST", "/v1/checkout-sessions", Checkout, body=body, key=new_key(), takes_time=True))
 
 
 def portal(core: Core, customer: str, *, return_url: str | None = None) -> Steps[Portal]:
     """Open the page on which a customer finds their bills and looks after their card."""
     body = body_of(customer=customer, return_url=return_url)
-    return core.ask(Call("POST", "/v1/portal-sessions", Portal, body=body, key=new_key(), is_command=True))
+    return core.ask(Call("POST", "/v1/portal-sessions", Portal, body=body, key=new_key(), takes_time=True))
 
 
 def plans(core: Core) -> Steps[Plans]:
@@ -189,9 +180,9 @@ def compare(core: Core, before: str, after: str) -> Steps[Comparison]:
 
 
 def suggest(
-    core: Core, customer: str, feature: str, *, quantity: int | None = None, value: str | None = None
+    core: Core, customer: str | None, feature: str, *, quantity: int | None = None, value: str | None = None
 ) -> Steps[Suggested]:
-    """The cheapest plan that would allow the customer this."""
+    """What to take for a wanted use, and what would allow it for the least money; None asks for nobody."""
     query = body_of(customer=customer, feature=feature, quantity=quantity, value=value)
     return core.ask(Call("GET", "/v1/plans/suggest", Suggested, query=query))
 
@@ -200,7 +191,7 @@ def _sign_up(core: Core, person: Person, plan: str, more: Mapping[str, Any]) -> 
     said = dict(more)
     key = said.pop("key", None) or new_key()
     body = body_of(customer=body_of(**asdict(person)), plan=plan, **said)
-    made = yield from core.ask(Call("POST", "/v1/subscriptions", Subscription, body=body, key=key, is_command=True))
+    made = yield from core.ask(Call("POST", "/v1/subscriptions", Subscription, body=body, key=key, takes_time=True))
     core.memory.forget(person.external_id)
     return made
 
@@ -208,7 +199,7 @@ def _sign_up(core: Core, person: Person, plan: str, more: Mapping[str, Any]) -> 
 def _command(core: Core, subscription_id: str, name: str, key: str | None, **body: Any) -> Steps[Subscription]:
     """Give a command; whoever asks next is told how things stand after it."""
     path = of_subscription(subscription_id, name)
-    call = Call("POST", path, Subscription, body=body_of(**body), key=key or new_key(), is_command=True)
+    call = Call("POST", path, Subscription, body=body_of(**body), key=key or new_key(), takes_time=True)
     after = yield from core.ask(call)
     core.memory.forget(after.customer.external_id)
     return after

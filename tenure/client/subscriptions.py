@@ -1,11 +1,10 @@
-"""What Tenure says of customers, their subscriptions and what is for sale."""
+"""What Tenure says of customers and their subscriptions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from tenure.client.entitlements import PlanRef, Value
+from tenure.client.entitlements import PlanRef
 
 
 @dataclass(frozen=True)
@@ -115,8 +114,11 @@ class Misfit:
     used: int
     name: str = ""
     limit: int | None = None
-    value: Value = None
+    """What there would be."""
     excess: int | None = None
+    window: str | None = None
+    detail: str = ""
+    """The same in words, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -157,78 +159,3 @@ class Portal:
 
     url: str
     customer: str
-
-
-@dataclass(frozen=True)
-class Price:
-    """Minor units: 4900 usd is forty-nine dollars."""
-
-    amount: int
-    currency: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One plan; without prices it is free."""
-
-    code: str
-    name: str
-    description: str = ""
-    trial_days: int = 0
-    prices: Mapping[str, Price] = field(default_factory=dict)
-    """By interval: month, year."""
-    entitlements: Mapping[str, Any] = field(default_factory=dict)
-    """What it gives of each feature, as Tenure tells it."""
-    overage: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def monthly_amount(self) -> float:
-        """About what a month of it costs; of a plan sold by the year alone, a twelfth."""
-        if "month" in self.prices or not self.prices:
-            return self.prices["month"].amount if self.prices else 0
-        return min(price.amount for price in self.prices.values()) / 12
-
-
-@dataclass(frozen=True)
-class AddOn:
-    """Something sold by the unit on top of a plan."""
-
-    code: str
-    name: str
-    prices: Mapping[str, Price] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Plans:
-    """Everything for sale."""
-
-    product: str
-    version: int
-    currency: str
-    data: tuple[Plan, ...]
-    add_ons: tuple[AddOn, ...] = ()
-    features: Any = None
-    """What plans differ in, as Tenure tells it."""
-    stale: bool = False
-    """Known from before, as Tenure could not be asked."""
-
-    def __getitem__(self, code: str) -> Plan:
-        found = next((plan for plan in self.data if plan.code == code), None)
-        if found is None:
-            raise KeyError(code)
-        return found
-
-    def reaches(self, code: str, wanted: str) -> bool:
-        """Whether plan *code* is *wanted* or dearer; a plan that is for sale no more is nothing but itself."""
-        known = {plan.code: (plan.monthly_amount, place) for place, plan in enumerate(self.data)}
-        return code == wanted or (code in known and wanted in known and known[code] >= known[wanted])
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two plans side by side; to be filled in."""
-
-
-@dataclass(frozen=True)
-class Suggested:
-    """To be filled in."""

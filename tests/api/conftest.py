@@ -7,12 +7,15 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from configuration.policy_file import load_policy
 from gateways.stripe import StripePayments
 from gateways.stripe_http import connected
 from sandbox.stack import Stack
 from storage.keys import Role
 from tests.api.messages import an_api
 from tests.harness.callers import Caller
+from tests.harness.lives import POLICY
+from tests.harness.shop import CATALOG as SHOP
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +42,16 @@ async def looked_up(stack: Stack) -> AsyncIterator[StripePayments]:
 async def alone(stack: Stack, name: str) -> AsyncIterator[Caller]:
     """The admin of a tenant that is the test's own: nobody else's subscriptions are in its lists."""
     async with Caller.of_role(stack, Role.ADMIN, tenant=name) as caller:
+        yield caller
+
+
+@pytest.fixture(scope="module")
+async def shop(stack: Stack) -> AsyncIterator[Caller]:
+    """The admin of a product that sells features of every kind."""
+    async with (
+        stack.under(load_policy(POLICY), SHOP) as addresses,
+        Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
+    ):
         yield caller
 
 

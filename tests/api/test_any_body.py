@@ -96,3 +96,20 @@ async def test_any_question_may_be_asked_of_the_list(admin: Caller, data: st.Dat
     )
     answer = await admin.get("/v1/subscriptions", **asked)
     assert answer.status_code in (200, 422), answer.text
+
+
+@given(body=st.dictionaries(st.sampled_from(("feature", "quantity", "key", "value")), JSON | TEXT, max_size=4) | JSON)
+@pytest.mark.parametrize("what", ["consume", "release"])
+@BOUNDED
+async def test_any_json_may_be_sent_as_use(admin: Caller, what: str, body: Any) -> None:
+    await is_answered(admin, f"/v1/customers/any-{uuid4().hex}/{what}", body)
+
+
+@given(
+    asked=st.dictionaries(st.sampled_from(("quantity", "value", "feature", "customer")), st.text(max_size=40)),
+    path=st.sampled_from(("plans/suggest", "customers/any/entitlements/users", "customers/any/entitlements/any")),
+)
+@BOUNDED
+async def test_any_question_may_be_asked_of_entitlements(admin: Caller, asked: dict[str, str], path: str) -> None:
+    answer = await admin.get(f"/v1/{path}", **asked)
+    assert answer.status_code in (200, 404, 422), answer.text

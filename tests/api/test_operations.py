@@ -98,7 +98,22 @@ async def test_what_is_answered_is_as_described(description: dict[str, Any], adm
     refused = (await admin.sign_up(name)).json()
     timeline = (await admin.get(f"/v1/subscriptions/{made['id']}/timeline")).json()
 
-    for told, schema in ((made, "SubscriptionView"), (refused, "Problem"), (timeline, "TimelineView")):
+    of_customer, use = f"/v1/customers/{name}", {"feature": "users", "key": name}
+    answers = (
+        (made, "SubscriptionView"),
+        (refused, "Problem"),
+        (timeline, "TimelineView"),
+        ((await admin.get(of_customer)).json(), "WholeCustomerView"),
+        ((await admin.get(f"{of_customer}/entitlements")).json(), "EntitlementsView"),
+        ((await admin.get(f"{of_customer}/entitlements/users")).json(), "EntitlementAnswer"),
+        ((await admin.get(f"{of_customer}/usage")).json(), "UsageView"),
+        ((await admin.post(f"{of_customer}/consume", use)).json(), "ConsumedView"),
+        (
+            (await admin.post(f"{of_customer}/consume", use | {"key": f"{name}-2", "quantity": 9})).json(),
+            "RefusalProblem",
+        ),
+    )
+    for told, schema in answers:
         whole = {"$ref": f"#/components/schemas/{schema}", "components": description["components"]}
         Draft202012Validator(whole).validate(told)
 

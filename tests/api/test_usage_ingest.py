@@ -1,28 +1,14 @@
 """Use that has happened, over HTTP: batches with a result for each event, gauges set, counters reset."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from configuration.policy_file import load_policy
 from sandbox.stack import Stack
 from storage.keys import Role
-from tests.api.shop import CATALOG
 from tests.harness.callers import Caller, fields_of, problem_of
-from tests.harness.lives import POLICY
-
-
-@pytest.fixture(scope="module")
-async def shop(stack: Stack) -> AsyncIterator[Caller]:
-    """The admin of a product that sells features of every kind; whoever signed up nowhere has its free plan."""
-    async with (
-        stack.under(load_policy(POLICY), CATALOG) as addresses,
-        Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
-    ):
-        yield caller
 
 
 def an_event(customer: str, meter: str = "runs", quantity: object = 1, key: str = "", **more: object) -> dict[str, Any]:

@@ -3,9 +3,13 @@
 import inspect
 import subprocess
 import sys
+import tomllib
+import zipfile
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
+import httpx
 import pytest
 
 import tenure.client
@@ -56,3 +60,26 @@ def test_what_the_package_says_it_has_is_there() -> None:
 
 def test_types_of_the_client_are_for_products_too() -> None:
     assert (HOUSE / "py.typed").exists()
+
+
+def test_the_client_is_a_package_of_its_own_that_works_without_the_rest(tmp_path: Path) -> None:
+    """A product has no use for Tenure's own rooms, and may have an `api` or a `domain` itself."""
+    package = HOUSE.parents[1] / "packages" / "tenure-client"
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=package, capture_output=True, check=True)  # noqa: S603
+    [wheel] = tmp_path.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    libraries = str(Path(httpx.__file__).parents[1])
+    # Without `site` nothing is found but what is named here: not the tree itself, although it is installed.
+    look = (
+        f"import sys; sys.path += [{str(tmp_path)!r}, {libraries!r}]; import tenure.client.fastapi as it;"
+        "print(it.__file__); import importlib.util as u; print([u.find_spec(n) for n in ('domain', 'tenure.cli')])"
+    )
+
+    said = subprocess.run([sys.executable, "-I", "-S", "-c", look], capture_output=True, text=True, check=True)  # noqa: S603
+
+    assert said.stdout.split("\n")[:2] == [str(tmp_path / "tenure/client/fastapi.py"), "[None, None]"]
+    assert [one.name for one in (tmp_path / "tenure").iterdir()] == ["client"]
+    assert (tmp_path / "tenure/client/py.typed").exists()
+    told = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+    assert (told["version"], told["dependencies"]) == (version("tenure"), ["httpx>=0.28"])

@@ -88,6 +88,13 @@ def test_a_price_that_is_added_is_no_other_price(changed: Changed) -> None:
     assert told.touched == ("pro", "max")
 
 
+def test_overage_on_a_plan_that_had_none_is_told_as_such(changed: Changed) -> None:
+    told = changed.by(("    upgrades_to: [pro]\n", "    overage: {runs: {price: 2}}\n    upgrades_to: [pro]\n"))
+
+    assert list(told.lines()) == ["plan max", "  runs beyond the limit: 2.00 USD each, was not sold"]
+    assert (told.overage_anew, told.repriced) == (("runs on plan max",), ())
+
+
 def test_what_is_new_and_what_is_gone_is_told(changed: Changed) -> None:
     told = changed.by(
         ("  clicks: {name: Clicks, kind: number, per: month, limit: open}\n", "  sso: {name: SSO, kind: switch}\n"),

@@ -281,13 +281,14 @@ def test_who_has_a_free_plan_is_not_billed_for_overage(written: Written) -> None
     )
 
 
-def test_two_prices_never_go_by_one_name_at_the_provider(written: Written) -> None:
-    # The overage of `runs` on pro, and a plan that somebody named so.
+# As the overage of `runs` on pro is named, and as it is named of all plans.
+@pytest.mark.parametrize("code", ["pro_runs_overage", "runs_overage"])
+def test_nothing_goes_by_the_name_of_overage_at_the_provider(written: Written, code: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        load_catalog(written(and_all_of(GOOD, "max", "pro_runs_overage")))
+        load_catalog(written(and_all_of(GOOD, "max", code)))
     assert str(refused.value) == (
-        "file.yaml:26: plans.pro.overage.runs: a plan or add-on goes by the name 'pro_runs_overage' at the payment "
-        "provider too: take another code"
+        f"file.yaml:26: plans.pro.overage.runs: a plan or add-on goes by the name {code!r} at the payment provider "
+        "too: take another code"
     )
 
 

@@ -6,11 +6,12 @@ Whoever writes an adapter writes one of these and adds it to `conftest.py` (docs
 from datetime import datetime
 from typing import Protocol
 
+from domain.features import Feature, Kind, Overage, Window
 from domain.messages import ProviderHistory
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Item, Plan
 from domain.ports import Contact
-from domain.provider import Agreements, Payments
+from domain.provider import Agreements, Metering, Payments
 
 USD = "usd"
 CATALOG = Catalog(
@@ -20,16 +21,21 @@ CATALOG = Catalog(
     {
         "starter": Plan("starter", "Starter", {Interval.MONTH: Money(4900, USD), Interval.YEAR: Money(49900, USD)}),
         "pro": Plan("pro", "Pro", {Interval.MONTH: Money(19900, USD)}),
+        "scale": Plan("scale", "Scale", {Interval.MONTH: Money(29900, USD)}, overage={"runs": Overage(Money(25, USD))}),
     },
     {"users": AddOn("users", "Additional user", {Interval.MONTH: Money(500, USD)})},
+    features={"runs": Feature("runs", "Runs", Kind.NUMBER, window=Window.BILLING_PERIOD, meter="runs")},
 )
 """What every provider sells in the contract."""
 
 STARTER, PRO, YEARLY = (Item(f"shop_{name}_v1", 1) for name in ("starter_month", "pro_month", "starter_year"))
 USERS = Item("shop_users_month_v1", 3)
+SCALE, RUNS = Item("shop_scale_month_v1", 1), Item("shop_scale_runs_overage_month_v1", 0)
+COUNTED_AS = "shop_runs"
+"""What a run beyond the limit is told as; each costs 25 cents."""
 
 
-class Adapter(Payments, Agreements, ProviderHistory, Protocol):
+class Adapter(Payments, Agreements, Metering, ProviderHistory, Protocol):
     """All that an adapter implements."""
 
 

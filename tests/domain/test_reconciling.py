@@ -204,3 +204,15 @@ def test_no_rule_undoes_a_customers_cancellation_or_decides_about_money() -> Non
 def test_a_bill_without_a_try_says_nothing() -> None:
     undecided = Charge(ChargeOutcome.PENDING, agreement_ref="sub_1")
     assert kinds(a_paid_subscription(), an_agreement(latest=undecided)) == []
+
+
+def test_what_is_billed_by_use_is_there_or_it_is_not() -> None:
+    by_use = replace(STARTER_AGREED, price_ref="price_runs", lookup_key="runs_overage", quantity=0, is_by_use=True)
+    subscription = a_paid_subscription()
+    billed = replace(subscription, items=(*subscription.items, Item("runs_overage", 0)))
+
+    assert kinds(billed, an_agreement(items=(STARTER_AGREED, by_use))) == []
+    assert kinds(billed, an_agreement(items=(STARTER_AGREED,))) == [Kind.ITEMS_DIFFER]
+    assert kinds(subscription, an_agreement(items=(STARTER_AGREED, by_use))) == [Kind.ITEMS_DIFFER]
+    none_of_it = replace(by_use, is_by_use=False)
+    assert kinds(subscription, an_agreement(items=(STARTER_AGREED, none_of_it))) == []

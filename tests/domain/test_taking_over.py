@@ -10,10 +10,12 @@ import pytest
 from configuration.catalog_file import load_catalog
 from domain.agreements import AgreedItem, Agreement, AgreementState, KnownCustomer
 from domain.errors import Rejected
+from domain.features import Overage
 from domain.journal import TrialClaim
 from domain.lifecycle import Status
+from domain.money import Money
 from domain.payments import Card, ChargeOutcome
-from domain.plans import Interval, Item
+from domain.plans import Catalog, Interval, Item
 from domain.reconciling import of_agreement
 from domain.taking_over import (
     NotAdoptable,
@@ -71,6 +73,35 @@ def test_what_is_billed_stays_what_it_costs_whatever_the_catalog_says() -> None:
     assert (selection.plan, selection.plan_name, selection.interval) == ("starter", "Starter", Interval.MONTH)
     assert (selection.quantity, selection.add_ons, selection.total.amount) == (2, {"users": 3}, 9000)
     assert selection.items == (Item("manufacturing_starter_month_v7", 2), Item("manufacturing_users_month_v1", 3))
+
+
+def by_use(key: str = "manufacturing_starter_runs_overage_month_v1") -> AgreedItem:
+    return AgreedItem("price_runs", key, 0, 25, "usd", "month", is_by_use=True)
+
+
+def with_overage() -> Catalog:
+    starter = replace(CATALOG.plans["starter"], overage={"runs": Overage(Money(25, "usd"))})
+    return replace(CATALOG, plans={**CATALOG.plans, "starter": starter}, version=2)
+
+
+def test_what_is_billed_by_use_goes_on_as_an_item_without_a_quantity_whatever_its_version() -> None:
+    agreement = an_agreement(an_item(), by_use())
+
+    selection = check(agreement, with_overage(), PriceMap(), NOW)
+
+    assert selection.items[-1] == Item("manufacturing_starter_runs_overage_month_v1", 0)
+    assert (selection.total.amount, len(selection.items)) == (4900, 2)
+    check_as_judged(in_trial(items=agreement.items), selection.items, TRIAL_END, None, NOW)
+    with pytest.raises(Rejected, match="what it is about"):
+        check_as_judged(in_trial(items=agreement.items[:1]), selection.items, TRIAL_END, None, NOW)
+
+
+def test_use_that_would_not_be_billed_or_is_none_of_the_plans_is_in_the_way() -> None:
+    with pytest.raises(NotAdoptable, match="add the price manufacturing_starter_runs_overage_month_v2"):
+        check(an_agreement(), with_overage(), PriceMap(), NOW)
+    assert reasons(an_agreement(an_item(), by_use())) == (
+        "manufacturing_starter_runs_overage_month_v1 is billed by use, which is not what its plan has of overage",
+    )
 
 
 def test_a_price_of_others_is_known_by_the_map_and_kept_by_its_id() -> None:

@@ -11,7 +11,7 @@ import stripe
 
 from domain.findings import Finding
 from gateways.stripe_catalog import push
-from gateways.stripe_permissions import PERMISSIONS
+from gateways.stripe_permissions import FOR_OVERAGE, PERMISSIONS, missing
 from gateways.stripe_setup import EVENTS, Wanted, examined
 from sandbox.stripe import StripeSimulator
 from tests.gateways.till import API_KEY, CATALOG, Wire
@@ -171,6 +171,23 @@ async def test_permissions_that_a_restricted_key_lacks_are_named(simulator: Stri
     assert "check it by hand" in found["webhook"].words
 
 
+async def test_what_overage_needs_is_asked_of_the_key_only_where_plans_have_it(simulator: StripeSimulator) -> None:
+    http = stripe.HTTPXClient()
+    await http.close_async()  # type: ignore[no-untyped-call]
+    doorman = Doorman(("GET", "/v1/billing/meters"), ("POST", "/v1/billing/meter_events"), ("POST", "/v1/invoiceitems"))
+    http._client_async = httpx.AsyncClient(transport=doorman)
+    addresses: Any = {"api": simulator.base_url}
+    client = stripe.StripeClient(API_KEY, base_addresses=addresses, http_client=http, max_network_retries=0)
+
+    without, lacking = await missing(client), await missing(client, with_overage=True)
+    doorman._forbidden = ()
+    with_all = await missing(client, with_overage=True)
+    await http.close_async()  # type: ignore[no-untyped-call]
+
+    assert (without, with_all) == ([], [])
+    assert lacking == ["Billing meter events: Write", "Billing meters: Read", "Invoice items: Write"]
+
+
 async def test_a_wrong_key_is_told_and_never_shown(client: stripe.StripeClient, simulator: StripeSimulator) -> None:
     http = stripe.HTTPXClient()
     addresses: Any = {"api": simulator.base_url}
@@ -187,5 +204,5 @@ async def test_a_wrong_key_is_told_and_never_shown(client: stripe.StripeClient, 
 
 def test_the_page_on_stripe_has_every_permission() -> None:
     page = (Path(__file__).parents[2] / "docs" / "stripe.md").read_text()
-    for permission in PERMISSIONS:
+    for permission in (*PERMISSIONS, *FOR_OVERAGE):
         assert f"| {permission.resource} |" in page, permission.words

@@ -13,6 +13,7 @@ from sandbox.product import Product, RefusedError
 from tenure.cli.policies import move_to
 from tenure.cli.reconcile import run_now
 from tenure.cli.usage import roll_up_now
+from tenure.cli.usage_report import run_now as report_now
 from tests.harness.elsewhere import Elsewhere
 from tests.harness.lives import A_MINUTE, Life
 
@@ -275,6 +276,11 @@ async def rolled_up(product: Product) -> None:
     await roll_up_now(await Client.connect(product.addresses.temporal_address))
 
 
+async def used(product: Product) -> None:
+    """What was used beyond plans' limits is told."""
+    await report_now(await Client.connect(product.addresses.temporal_address))
+
+
 LIVES: tuple[Play, ...] = (
     checkout,
     recovery,
@@ -296,4 +302,5 @@ LIVES: tuple[Play, ...] = (
     reconciled,
     restored,
     rolled_up,
+    used,
 )

@@ -17,7 +17,7 @@ from typing import Any, cast
 import structlog
 from temporalio.client import Client, WorkflowExecution
 
-from domain.names import sweep_schedule_id
+from domain.names import report_usage_workflow_id, sweep_schedule_id
 from sandbox.product import Product
 from sandbox.stack import Options, running
 from tests.harness.lives import CATALOG, POLICY
@@ -26,8 +26,18 @@ from tests.replay.lives import LIVES, TAKEN_OVER, Play, PlayElsewhere
 HISTORIES = Path(__file__).parent / "histories"
 NAMES_OF_MACHINES = frozenset({"identity", "stackTrace", "binaryChecksum", "deploymentName"})
 ALL: list[Play | PlayElsewhere] = [*LIVES, *TAKEN_OVER]
-KEPT = ("SubscriptionWorkflow", "MailWorkflow", "SweepWebhooksWorkflow", "ReconcileWorkflow", "RollUpUsageWorkflow")
-OF_LIVES = "WorkflowType IN ('SubscriptionWorkflow', 'ReconcileWorkflow', 'RollUpUsageWorkflow')"
+KEPT = (
+    "SubscriptionWorkflow",
+    "MailWorkflow",
+    "SweepWebhooksWorkflow",
+    "ReconcileWorkflow",
+    "ReportUsageWorkflow",
+    "RollUpUsageWorkflow",
+)
+OF_LIVES = (
+    "WorkflowType IN ('SubscriptionWorkflow', 'ReconcileWorkflow', 'RollUpUsageWorkflow') "
+    f"OR WorkflowId = '{report_usage_workflow_id()}'"
+)
 
 
 async def record(lives: Sequence[Play | PlayElsewhere]) -> list[Path]:

@@ -52,7 +52,7 @@ async def test_entitlements_follow_status_and_access(
 
     assert (standing.basis, standing.plan, standing.own_plan) == (basis, entitles, "starter")
     assert (standing.subscription, standing.status, standing.access) == (made.id, status, access)
-    assert standing.catalog == (SHOP.name if entitles else None)
+    assert standing.catalog == SHOP.name, "also while nothing entitles: what there is is counted by it"
     answer = await shop.use("images")
     assert (answer.outcome, answer.standing) == (outcome, replace(standing, moment=answer.standing.moment))
 
@@ -174,5 +174,5 @@ async def test_what_there_is_goes_on_to_be_counted_by_the_own_plan_while_it_enti
     released = await shop.use("profiles", action=Action.RELEASE)
 
     assert (released.outcome, released.counters[0].used, limit(released)) == ("counted", 3, 5)
-    assert (released.standing.basis, released.standing.revision) == (NOTHING, None)
+    assert (released.standing.basis, released.standing.plan) == (NOTHING, None)
     assert await shop.used("profiles") == 3

@@ -163,6 +163,10 @@ async def test_who_has_subscribed_keeps_what_they_have_when_a_new_version_is_pus
     ("change", "why"),
     [
         (DEARER, "a price is never changed: pro a month: 59.00 USD, was 49.00 USD"),
+        (
+            ("export: true}", "export: true}, overage: {runs: {price: 1}}"),
+            "overage would go unbilled, of runs on plan pro: subscriptions that run are not billed by use",
+        ),
         (("  pro: {", "  team: {"), "plan pro is taken out, and whoever has it would have nothing"),
     ],
 )

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import datetime
 
-from domain.errors import GatewayRefused
+from domain.billed_use import BilledUse
+from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome
 from domain.plans import Item
 from domain.provider import NewAgreement
-from tests.contracts.in_memory.books import Bill, Deal, after
+from tests.contracts.in_memory.books import Bill, Deal, Use, after
 from tests.contracts.in_memory.desk import once
 from tests.contracts.in_memory.looks import InMemoryLooks
 from tests.contracts.in_memory.wallets import InMemoryWallets
@@ -58,7 +59,9 @@ class InMemoryPayments(InMemoryWallets, InMemoryLooks):
             items = items or deal.items
             anew = replace(deal, items=items, start=now, held=False, restarted=key)
             anew.end = after(now, self.books.interval(items), now.day)
-            charge = self._strictly(anew, self.books.write(anew, self.books.cost(items)))
+            uses = self.books.uses_of(deal.customer, deal.items, now)
+            anew.carried = deal.carried + self.books.cost_of_use(deal.items, uses)
+            charge = self._strictly(anew, self.books.write(anew, self.books.cost(items), uses))
             if charge.outcome is not ChargeOutcome.PAID:
                 return charge
         if owed is not None:
@@ -71,7 +74,9 @@ class InMemoryPayments(InMemoryWallets, InMemoryLooks):
         if key not in deal.changes:
             self._check_sold(items)
             changed, lines = self.books.difference(deal, items, at)
-            bill = self.books.write(changed, sum(line.amount for line in lines)) if lines else None
+            now = self.books.people[deal.customer].now
+            uses = self.books.uses_of(deal.customer, self.books.gone(deal, items), now)
+            bill = self.books.write(changed, sum(line.amount for line in lines), uses) if lines else None
             charge = self._strictly(changed, bill) if bill is not None else None
             if charge is not None and charge.outcome is not ChargeOutcome.PAID:
                 return charge
@@ -103,9 +108,25 @@ class InMemoryPayments(InMemoryWallets, InMemoryLooks):
 
     @once
     async def end(self, agreement_ref: str, open_invoice: str, *, key: str) -> None:
-        self._deal(agreement_ref).ended = True
+        deal = self._deal(agreement_ref)
+        uses = self.books.uses_of(deal.customer, deal.items, self.books.people[deal.customer].now)
+        if uses and not (deal.ended or open_invoice):
+            last = self.books.write(deal, self.books.cost_of_use(deal.items, uses), uses)
+            self.books.keep(deal, last)
+            self.books.take(deal, last)
+        deal.ended = True
         if open_invoice and (bill := self._bill(open_invoice)).status == "open":
             bill.status = "void"
+
+    async def report_use(self, use: BilledUse, *, key: str) -> None:
+        counted = any(self.books.counts(each, use.counted_as) for each in self.books.prices)
+        if use.customer_ref not in self.books.people or not counted:
+            raise GatewayRefused("there is no such customer, or no such use", code="resource_missing")
+        if all(each.name != use.report_key for each in self.books.uses):
+            self.books.uses.append(Use(use.report_key, use.customer_ref, use.counted_as, use.quantity, use.at))
+        if self.loses_next:
+            self.loses_next = False
+            raise GatewayUnavailable("the answer got lost")
 
     @once
     async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:

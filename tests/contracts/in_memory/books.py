@@ -2,6 +2,7 @@
 
 from calendar import monthrange
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
@@ -34,6 +35,20 @@ class Bill:
     decline: Decline | None = None
     charge: str = ""
     refunded: int = 0
+    uses: list["Use"] = field(default_factory=list)
+    """What was used and is billed by it."""
+
+
+@dataclass
+class Use:
+    """What was used beyond a plan's limit."""
+
+    name: str
+    customer: str
+    counted_as: str
+    quantity: int
+    at: datetime
+    is_billed: bool = False
 
 
 @dataclass
@@ -61,6 +76,8 @@ class Deal:
     ended: bool = False
     bills: list[Bill] = field(default_factory=list)
     restarted: str = ""
+    carried: int = 0
+    """What was used before a new beginning, for the next bill."""
     changes: dict[str, Bill | None] = field(default_factory=dict)
     """By its key, the bill that a change made; None: it made none."""
 
@@ -105,6 +122,7 @@ class Books:
         self.deals: dict[str, Deal] = {}
         self.bills: dict[str, Bill] = {}
         self.disputes: dict[str, Dispute] = {}
+        self.uses: list[Use] = []
         self.past: list[tuple[datetime, PastEvent]] = []
         self._numbers = count(1)
 
@@ -118,19 +136,41 @@ class Books:
     def cost(self, items: tuple[Item, ...]) -> int:
         return sum(self.prices[item.lookup_key][0].amount * item.quantity for item in items)
 
+    def uses_of(self, customer: str, items: Iterable[Item], until: datetime) -> list[Use]:
+        """What was used of items that are billed by use, and is not billed yet."""
+        keys = [item.lookup_key for item in items if not item.quantity]
+        unbilled = (use for use in self.uses if use.customer == customer and not use.is_billed and use.at < until)
+        return [use for use in unbilled if any(self.counts(key, use.counted_as) for key in keys)]
+
+    def counts(self, lookup_key: str, counted_as: str) -> bool:
+        """Whether it is the price of use that is counted so."""
+        product, _, feature = counted_as.partition("_")
+        return lookup_key.startswith(f"{product}_") and f"_{feature}_overage_" in lookup_key
+
+    def cost_of_use(self, items: Iterable[Item], uses: Iterable[Use]) -> int:
+        keys = [item.lookup_key for item in items if not item.quantity]
+        return sum(
+            self.prices[key][0].amount * use.quantity
+            for use in uses
+            for key in keys
+            if self.counts(key, use.counted_as)
+        )
+
     def interval(self, items: tuple[Item, ...]) -> Interval:
         return self.prices[items[0].lookup_key][1]
 
-    def write(self, deal: Deal, total: int) -> Bill:
+    def write(self, deal: Deal, total: int, uses: Sequence[Use] = ()) -> Bill:
         """A bill that is not kept yet; a credit lowers it."""
         person = self.people[deal.customer]
         due = max(0, total - person.credit)
         currency = self.prices[deal.items[0].lookup_key][0].currency
-        return Bill(self.ref("bill"), person.ref, deal.ref, total, due, currency, deal.start, deal.end)
+        return Bill(self.ref("bill"), person.ref, deal.ref, total, due, currency, deal.start, deal.end, uses=[*uses])
 
     def keep(self, deal: Deal, bill: Bill) -> None:
         deal.bills.append(bill)
         self.bills[bill.ref] = bill
+        for use in bill.uses:
+            use.is_billed = True
 
     def take(self, deal: Deal, bill: Bill) -> Decline | None:
         """Ask the bank for what is due; a refusal leaves the bill open."""
@@ -155,11 +195,18 @@ class Books:
         person.now = max(person.now, to)
 
     def _turn(self, deal: Deal) -> None:
+        uses = self.uses_of(deal.customer, deal.items, deal.end)
+        cost = self.cost_of_use(deal.items, uses)
         if deal.ends:
             deal.ended = True
+            if uses and not deal.held:
+                last = self.write(deal, cost, uses)
+                self.keep(deal, last)
+                self.take(deal, last)
             return
         deal.start, deal.end = deal.end, after(deal.end, self.interval(deal.items), deal.created.day)
-        bill = self.write(deal, self.cost(deal.items))
+        bill = self.write(deal, self.cost(deal.items) + cost + deal.carried, [] if deal.held else uses)
+        deal.carried = 0
         self.keep(deal, bill)
         if deal.held:
             bill.status = "void"
@@ -167,19 +214,28 @@ class Books:
         else:
             self.take(deal, bill)
 
+    def gone(self, deal: Deal, items: tuple[Item, ...]) -> list[Item]:
+        """What an agreement is not about any more once it is about *items*."""
+        keys = {item.lookup_key for item in items}
+        return [item for item in deal.items if item.lookup_key not in keys]
+
     def difference(self, deal: Deal, items: tuple[Item, ...], at: datetime) -> tuple[Deal, tuple[QuoteLine, ...]]:
         """The agreement after a change, and what that bills: by the second, or a whole period of another interval."""
         changed = replace(deal, items=items, held=False)
         if items == deal.items:
             return changed, ()
+        gone = self.gone(deal, items)
+        uses = self.uses_of(deal.customer, gone, self.people[deal.customer].now)
+        used = QuoteLine("Use", self.cost_of_use(gone, uses))
+        used_lines = (used,) if used.amount else ()
         at = max(deal.start, min(at, deal.end))
         left = (deal.end - at) / (deal.end - deal.start)
         unused = QuoteLine("Unused time", -round(self.cost(deal.items) * left))
         if self.interval(items) is self.interval(deal.items):
-            return changed, (unused, QuoteLine("Remaining time", round(self.cost(items) * left)))
+            return changed, (unused, *used_lines, QuoteLine("Remaining time", round(self.cost(items) * left)))
         now = self.people[deal.customer].now
         changed.start, changed.end = now, after(now, self.interval(items), now.day)
-        return changed, (unused, QuoteLine("A new period", self.cost(items)))
+        return changed, (unused, *used_lines, QuoteLine("A new period", self.cost(items)))
 
 
 def after(moment: datetime, interval: Interval, day: int) -> datetime:

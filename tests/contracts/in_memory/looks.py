@@ -1,5 +1,6 @@
 """What can be asked of the provider in memory; nothing is changed by it."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from domain.agreements import AgreedItem, Agreement, AgreementPage, AgreementState, KnownCustomer
@@ -110,7 +111,10 @@ class InMemoryLooks(Desk):
 
     def _item(self, item: Item) -> AgreedItem:
         price, interval = self.books.prices[item.lookup_key]
-        return AgreedItem(item.lookup_key, item.lookup_key, item.quantity, price.amount, price.currency, interval.value)
+        found = AgreedItem(
+            item.lookup_key, item.lookup_key, item.quantity, price.amount, price.currency, interval.value
+        )
+        return replace(found, is_by_use=not item.quantity)
 
     def charged(self, charge_ref: str) -> Bill | None:
         """The bill that a charge paid."""

@@ -16,11 +16,16 @@ TURNS = {"opened": DisputeStatus.OPEN, "won": DisputeStatus.WON, "lost": Dispute
 
 def prices() -> PriceList:
     """Every price of the catalog by its lookup key."""
+    by_use = [
+        (f"{plan.code}_{feature}_overage", dict.fromkeys(plan.prices, overage.price))
+        for plan in CATALOG.plans.values()
+        for feature, overage in plan.overage.items()
+    ]
     plans = [(plan.code, plan.prices) for plan in CATALOG.plans.values()]
     add_ons = [(add_on.code, add_on.prices) for add_on in CATALOG.add_ons.values()]
     return {
         CATALOG.lookup_key(code, interval): (price, interval)
-        for code, by_interval in plans + add_ons
+        for code, by_interval in plans + add_ons + by_use
         for interval, price in by_interval.items()
     }
 

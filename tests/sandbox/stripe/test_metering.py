@@ -245,3 +245,27 @@ async def test_the_next_bill_is_previewed_with_what_was_used_so_far(shop: Shop) 
     previewed = plain(await shop.client.v1.invoices.create_preview_async({"subscription": made["id"]}))
 
     assert billed(previewed) == [(100, 4), (4900, 1)]
+
+
+async def test_an_amount_that_was_worked_out_elsewhere_is_on_the_next_bill_alone(shop: Shop) -> None:
+    ada, made, _ = await a_subscription(shop)
+    params: Any = {
+        "customer": ada,
+        "subscription": made["id"],
+        "amount": 100,
+        "currency": "usd",
+        "description": "4 × Runs",
+        "metadata": {"of": "earlier"},
+    }
+    item = await shop.client.v1.invoice_items.create_async(params)
+    pending = await shop.client.v1.invoice_items.list_async({"customer": ada, "pending": True})
+    assert [each.id for each in pending.data] == [item.id]
+
+    await shop.renew()
+    await shop.renew()
+
+    first, second = (await shop.invoices(ada))[1:]
+    assert (billed(first), first["amount_paid"]) == ([(100, 1), (0, 0), (4900, 1)], 5000)
+    assert billed(second) == [(0, 0), (4900, 1)]
+    taken = await shop.client.v1.invoice_items.list_async({"customer": ada, "invoice": first["id"]})
+    assert [each.id for each in taken.data] == [item.id]

@@ -1,0 +1,37 @@
+"""Puts the product together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from examples.social_suite.images import images
+from examples.social_suite.people import current_user
+from examples.social_suite.plan_page import plan_page
+from examples.social_suite.posts import posts
+from examples.social_suite.profiles import profiles
+from examples.social_suite.studio import Studio
+from tenure.client import AsyncTenure
+from tenure.client.fastapi import Gate, answer_refusals
+
+
+def create_app(tenure: AsyncTenure, studio: Studio | None = None) -> FastAPI:
+    """The product, which closes the client when it ends."""
+    studio = studio or Studio()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with tenure:
+            yield
+
+    app = FastAPI(title="Social suite", lifespan=lifespan)
+    answer_refusals(app)
+    gate = Gate(tenure, customer=current_user)
+    for router in (
+        images(tenure, gate, studio),
+        profiles(tenure, gate, studio),
+        posts(gate, studio),
+        plan_page(tenure),
+    ):
+        app.include_router(router)
+    return app

@@ -1,0 +1,113 @@
+"""`tenure usage report`: what was used beyond plans' limits is told to the payment provider now."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated
+
+from cyclopts import Parameter
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError
+
+from activities.metering import Reported
+from configuration.loading import Process, load_settings
+from domain.billed_use import Troubled
+from domain.errors import GatewayUnavailable, Malformed
+from domain.names import LIFECYCLE_QUEUE, report_usage_workflow_id
+from storage.usage_reports import UsageReports
+from tenure.cli.connections import database, temporal
+from workflows.report_usage import ReportUsageWorkflow
+
+SHOWN = 100
+ANSWER_WITHIN = timedelta(seconds=60)
+"""In which a worker must have told what waits; the run goes on all the same."""
+
+
+def report(
+    *,
+    again: Annotated[bool, Parameter(negative="")] = False,
+    billed: str | None = None,
+    unbilled: str | None = None,
+) -> None:
+    """Tell the payment provider what was used beyond plans' limits, and list what it was not told.
+
+    Safe to repeat: nothing is billed twice. Status 1 when something is left to an operator.
+
+    Parameters
+    ----------
+    again
+        Once more what the provider has refused, after what was wrong is mended.
+    billed
+        The key of a use with outcome `unknown` that the provider has: no more is to be told of it.
+    unbilled
+        The key of a use with outcome `unknown` that the provider has not: it is told anew.
+    """
+    done, left = asyncio.run(_report(again=again, billed=billed, unbilled=unbilled))
+    for line in table(left):
+        print(line)
+    print(f"{done.reported} uses told, {done.unanswered} without an answer, {len(left)} left to an operator")
+    if left:
+        sys.exit(1)
+
+
+async def _report(*, again: bool, billed: str | None, unbilled: str | None) -> tuple[Reported, list[Troubled]]:
+    settings = load_settings(Process.USAGE_REPORT)
+    client = await temporal(settings)
+    async with database(settings) as engine:
+        reports = UsageReports(engine)
+        if again:
+            await reports.try_refused_again()
+        for field, key in (("billed", billed), ("unbilled", unbilled)):
+            if key is not None and not await reports.resolve(key, is_billed=field == "billed"):
+                raise Malformed(f"no use {key!r} waits for an operator", field=field)
+        done = await run_now(client)
+        return done, await reports.troubled(limit=SHOWN)
+
+
+async def run_now(client: Client) -> Reported:
+    """Tell what waits, or join a run by hand that is under way.
+
+    Raises:
+        GatewayUnavailable: no worker answers, or it could not be brought to its end.
+    """
+    try:
+        handle = await client.start_workflow(
+            ReportUsageWorkflow.run,
+            id=report_usage_workflow_id(),
+            task_queue=LIFECYCLE_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary="Report of billed use asked for by an operator",
+        )
+        return await asyncio.wait_for(handle.result(), ANSWER_WITHIN.total_seconds())
+    except TimeoutError as error:
+        raise GatewayUnavailable("it takes longer: is `tenure worker` running? The run goes on by itself") from error
+    except WorkflowFailureError as error:
+        cause: BaseException | None = error
+        while cause is not None and cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise GatewayUnavailable(f"it could not be brought to its end: {cause}") from error
+    except RPCError as error:
+        raise GatewayUnavailable(f"Temporal does not take it: {error.message}") from error
+
+
+def table(left: Sequence[Troubled]) -> list[str]:
+    """A line for each use that waits for an operator, with the reason."""
+    if not left:
+        return []
+    heads = ("OUTCOME", "KEY", "CUSTOMER", "FEATURE", "QUANTITY", "AT", "WHY")
+    rows = [
+        (
+            each.trouble.value,
+            each.key,
+            each.customer,
+            each.feature,
+            str(each.quantity),
+            f"{each.at:%Y-%m-%d %H:%M:%S}Z",
+            each.why,
+        )
+        for each in left
+    ]
+    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads) - 1)]
+    return ["  ".join([*(row[n].ljust(width) for n, width in enumerate(widths)), row[-1]]) for row in (heads, *rows)]

@@ -1,0 +1,106 @@
+"""Customers by the product's own id, and which plan to take for what."""
+
+from typing import Any
+
+import pytest
+
+from tests.harness.callers import Caller, fields_of, problem_of
+
+
+async def customer(caller: Caller, name: str) -> dict[str, Any]:
+    answer = await caller.get(f"/v1/customers/{name}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def suggested(caller: Caller, feature: str, **more: Any) -> dict[str, Any]:
+    answer = await caller.get("/v1/plans/suggest", feature=feature, **more)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_a_customer_is_shown_with_what_they_have(admin: Caller, name: str) -> None:
+    who = {"name": "Ada Lovelace", "timezone": "Europe/London", "locale": "en-GB"}
+    made = await admin.signed_up(name, customer=who, metadata={"from": "fair"})
+
+    told = await customer(admin, name)
+
+    assert told == who | {
+        "id": made["customer"]["id"],
+        "external_id": name,
+        "email": f"{name}@example.com",
+        "metadata": {"from": "fair"},
+        "plan": {"code": "starter", "name": "Starter", "catalog": "manufacturing_v1"},
+        "basis": "plan",
+        "subscription": made,
+        "trial": {"eligible": False, "reason": f"there is a subscription already: {made['id']}"},
+    }
+
+
+async def test_who_had_a_trial_is_told_why_there_is_no_other(shop: Caller, name: str) -> None:
+    made = await shop.signed_up(name, plan="pro")
+    await shop.command(made["id"], "cancel", at="now")
+
+    told = await customer(shop, name)
+
+    assert (told["basis"], told["plan"]["code"], told["subscription"]["status"]) == ("free_plan", "free", "canceled")
+    assert told["trial"]["eligible"] is False
+    assert "one trial per customer" in told["trial"]["reason"]
+
+
+async def test_who_began_without_a_trial_may_still_have_one(admin: Caller, name: str) -> None:
+    made = await admin.signed_up(name, trial_days=0, payment_method="pm_card_visa")
+    await admin.command(made["id"], "cancel", at="now")
+
+    assert (await customer(admin, name))["trial"] == {"eligible": True, "reason": None}
+    assert (await admin.sign_up(name)).status_code == 201, "and the sign-up agrees"
+
+
+@pytest.mark.parametrize("path", ["", "/nothing"])
+async def test_an_unknown_customer_is_not_found(admin: Caller, name: str, path: str) -> None:
+    problem_of(await admin.get(f"/v1/customers/{name}{path}"), 404, "unknown_customer")
+
+
+async def test_the_cheapest_plan_for_a_use_is_suggested(shop: Caller) -> None:
+    told = await suggested(shop, "runs", quantity=50)
+    alone, with_seats = await suggested(shop, "seats", quantity=3), await suggested(shop, "seats", quantity=5)
+
+    assert (told["customer"], told["enough"], told["plan"]["code"]) == (None, False, "free")
+    assert [plan["code"] for plan in told["plans"]] == ["pro", "scale"]
+    assert (told["cheapest"]["plan"], told["cheapest"]["amount"], told["cheapest"]["limit"]) == ("pro", 4900, 100)
+    assert (alone["cheapest"]["plan"], alone["cheapest"]["add_ons"]) == ("pro", {})
+    assert (with_seats["cheapest"]["plan"], with_seats["cheapest"]["add_ons"]) == ("pro", {"seats": 1})
+    assert with_seats["cheapest"]["amount"] == 5400
+
+
+async def test_what_is_suggested_to_a_customer_counts_what_they_have(shop: Caller, name: str) -> None:
+    await shop.signed_up(name, plan="pro", interval="year", add_ons={"seats": 1})
+
+    told = await suggested(shop, "seats", customer=name, quantity=7)
+    enough = await suggested(shop, "seats", customer=name, quantity=5)
+
+    assert (told["plan"]["code"], told["enough"]) == ("pro", False)
+    [plan, add_on] = told["upgrades"]
+    assert (plan["plan"], plan["interval"], plan["price_difference"]) == ("scale", "year", 150000)
+    assert (add_on["add_on"], add_on["units"], add_on["price_difference"]) == ("seats", 1, 5000)
+    assert (enough["enough"], enough["upgrades"]) == (True, [])
+
+
+async def test_a_level_or_one_of_a_set_may_be_wanted(shop: Caller) -> None:
+    assert (await suggested(shop, "quality", value="premium"))["cheapest"]["plan"] == "scale"
+    assert (await suggested(shop, "models", value="dalle3"))["cheapest"]["plan"] == "pro"
+    assert (await suggested(shop, "posts_a_day", quantity=101))["cheapest"] is None
+
+
+async def test_questions_that_make_no_sense(shop: Caller) -> None:
+    for params, field in (
+        ({}, "feature"),
+        ({"feature": "runs", "quantity": "-1"}, "quantity"),
+        ({"feature": "models", "value": "x"}, "value"),
+        ({"feature": "runs", "customer": " "}, "customer"),
+    ):
+        answer = await shop.get("/v1/plans/suggest", **params)
+        assert fields_of(problem_of(answer, 422, "malformed")) == {field}
+    problem_of(await shop.get("/v1/plans/suggest", feature="rums"), 404, "unknown_feature")

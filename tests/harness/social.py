@@ -1,0 +1,23 @@
+"""The suite for social media on the session's stack: its catalog, and paid plans."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from configuration.catalog_file import load_catalog
+from domain.policy import DEFAULT_POLICY
+from gateways.stripe_catalog import push
+from gateways.stripe_http import connected
+from sandbox.secrets import Secrets
+from sandbox.stack import Addresses, Stack
+from tests.harness.lives import CATALOGS
+
+
+@asynccontextmanager
+async def social_suite(stack: Stack, folder: Path) -> AsyncIterator[Addresses]:
+    """A second API of the stack that sells catalogs/social.yaml, whose prices Stripe has."""
+    catalog = load_catalog(CATALOGS / "social.yaml")
+    async with connected(Secrets.of(folder).stripe_key, stack.addresses.stripe_url) as stripe:
+        await push(stripe, catalog)
+    async with stack.under(DEFAULT_POLICY, catalog) as addresses:
+        yield addresses

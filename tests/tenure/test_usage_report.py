@@ -1,0 +1,45 @@
+"""`tenure usage report`: what waits is told, and what was not is listed until an operator has looked."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.billed_use import Trouble, Troubled
+from sandbox.stack import Stack
+from tenure.cli.usage_report import table
+from tests.tenure.conftest import Terminal
+
+
+@pytest.fixture
+def hand(terminal: Terminal, stack: Stack) -> Terminal:
+    """A terminal whose settings lead to the stack that runs."""
+    terminal.settings = {
+        "TENURE_DATABASE_URL": stack.addresses.database_url,
+        "TENURE_TEMPORAL_ADDRESS": stack.addresses.temporal_address,
+    }
+    return terminal
+
+
+async def test_what_waits_is_told_and_a_key_that_waits_for_nobody_is_refused(hand: Terminal) -> None:
+    told = await hand.run("usage", "report", "--again")
+    unknown = await hand.run("usage", "report", "--billed", "nobody-knows")
+
+    assert told.status == 0, told.err
+    assert " 0 left to an operator" in told.out
+    assert (unknown.status, unknown.out) == (1, "")
+    assert "no use 'nobody-knows' waits for an operator" in unknown.err
+
+
+def test_what_is_left_to_an_operator_is_listed_with_the_reason() -> None:
+    at = datetime(2026, 11, 5, 9, 30, tzinfo=UTC)
+    left = [
+        Troubled("default", "use/1", "ada", "runs", 4, at, Trouble.UNKNOWN, "nobody knows"),
+        Troubled("default", "use/22", "grace", "runs", 40, at, Trouble.REFUSED, "no such meter"),
+    ]
+
+    assert table([]) == []
+    assert table(left) == [
+        "OUTCOME  KEY     CUSTOMER  FEATURE  QUANTITY  AT                    WHY",
+        "unknown  use/1   ada       runs     4         2026-11-05 09:30:00Z  nobody knows",
+        "refused  use/22  grace     runs     40        2026-11-05 09:30:00Z  no such meter",
+    ]
