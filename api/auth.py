@@ -5,19 +5,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
 
 from api.parts import stores_of
 from domain.errors import Rejected
 from storage.keys import Role
-
-SCHEME = HTTPBearer(
-    scheme_name="apiKey",
-    bearerFormat="Tenure API key",
-    description="An API key, made by `tenure keys create --role ROLE`.",
-    auto_error=False,
-)
-"""For the description alone: `authenticate` reads the header itself, so that its errors are problems as all others."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +56,7 @@ def demand(caller: Caller, *roles: Role, what: str = "do this") -> None:
 
 
 def _allowing(*roles: Role) -> Callable[..., Awaitable[Caller]]:
-    async def allow(request: Request, _described: Annotated[object, Depends(SCHEME)]) -> Caller:
+    async def allow(request: Request) -> Caller:
         caller = await authenticate(request)
         demand(caller, *roles)
         return caller

@@ -1,7 +1,7 @@
 """What every endpoint's description shares: the problems it may answer with, the headers, the security scheme."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -59,6 +59,26 @@ COMMANDING: Final = problems(401, 402, 403, 404, 409, 413, 422, 503)
 USING: Final = problems(401, 403, 404, 409, 413, 422, 503)
 
 
+SCHEME: Final = {
+    "apiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "Tenure API key",
+        "description": "An API key, made by `tenure keys create --role ROLE`.",
+    }
+}
+"""Described here and not by a dependency of FastAPI's: `api.auth` reads the header itself, for each request once."""
+
+
+def _describe_keys(schema: dict[str, Any]) -> None:
+    """All of `/v1` takes a key."""
+    schema["components"]["securitySchemes"] = SCHEME
+    for path, operations in schema["paths"].items():
+        if path.startswith("/v1/"):
+            for operation in operations.values():
+                operation["security"] = [{name: [] for name in SCHEME}]
+
+
 def add_description(app: FastAPI, *kinds: type[Problem]) -> None:
     """Describe the API for generators of clients, with all *kinds* of problems that there are besides the usual one."""
 
@@ -75,6 +95,7 @@ def add_description(app: FastAPI, *kinds: type[Problem]) -> None:
                 described = kind.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
                 schemas.update(described.pop("$defs"))
                 schemas[kind.__name__] = described
+            _describe_keys(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 

@@ -15,8 +15,17 @@ REQUEST_ID = "X-Request-Id"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 REFUSAL = "refused"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Asked every few seconds by machines: measured, but logged only when they fail."""
+QUIET = frozenset(
+    {
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/v1/customers/{external_id:path}/entitlements/{feature}",
+        "/v1/customers/{external_id:path}/consume",
+    }
+)
+"""Asked every few seconds by machines, or all the time by products: measured, but logged only when they fail or refuse.
+What was used is written down with its key in any case."""
 
 log = structlog.get_logger("tenure.access")
 
