@@ -90,7 +90,7 @@ async def ingest(events: Sequence[Any], tenant: str, holdings: Holdings) -> Inge
     read = [_read(event) for event in events]
     uses = [_use(wish, holdings.parts.catalog) for wish in read if isinstance(wish, EventWish)]
     usage, ground = holdings.stores.usage, holdings.parts.ground
-    counted = zip(uses, await usage.use_all(uses, ground, tenant=tenant) if uses else (), strict=True)
+    counted = zip(uses, await usage.use_all(uses, ground, tenant=tenant), strict=True)
     results = [
         await _result(wish, *next(counted), tenant, holdings) if isinstance(wish, EventWish) else wish for wish in read
     ]

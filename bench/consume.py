@@ -18,7 +18,7 @@ from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
 
 CUSTOMERS = 1000
-ROUNDS, A_ROUND, AT_ONCE = 5, 1500, 16
+ROUNDS, A_ROUND, AT_ONCE = 5, 1000, 16
 FILES = 8192
 """Open files that a thousand connections need on either side."""
 CATALOG = """

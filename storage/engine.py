@@ -27,6 +27,9 @@ TRY_AGAIN = ("08", "25006", "28", "3D000", "40", "53", "57")
 """How the SQLSTATEs begin after which the same may work later: connection lost, read-only while another server takes
 over, not let in, no such database, rolled back for another transaction, out of resources, server going down or up."""
 
+GONE = ("08", "57P")
+"""How the SQLSTATEs begin with which a connection ends."""
+
 
 def async_url(url: str) -> str:
     """The URL with asyncpg as its driver, and `sslmode`, as most providers write it, by asyncpg's name for it.
@@ -116,14 +119,15 @@ async def fetch(engine: AsyncEngine, query: str, *values: object) -> list[asyncp
 
     def ask() -> list[asyncpg.Record]:
         pooled = engine.sync_engine.raw_connection()
+        connection: asyncpg.Connection = pooled.driver_connection
         try:
-            connection: asyncpg.Connection = pooled.driver_connection
             return await_only(connection.fetch(query, *values))
-        except asyncpg.PostgresError:
-            raise
-        except BaseException:
-            # Given up halfway: nobody knows what it would answer to the next one.
-            pooled.invalidate()
+        except BaseException as error:
+            # Unless the statement alone was at fault: nobody knows what the connection would answer to the next one.
+            if not _is_at_fault(error) or connection.is_closed():
+                pooled.invalidate()
+            if isinstance(error, asyncpg.InterfaceError) and connection.is_closed():
+                raise ConnectionError(str(error)) from error
             raise
         finally:
             pooled.close()
@@ -146,8 +150,15 @@ async def _reached() -> AsyncIterator[None]:
         if not str(error.sqlstate).startswith(TRY_AGAIN):
             raise
         raise _unavailable(error) from error
-    except (PoolTimeout, OSError, TimeoutError, asyncpg.InterfaceError) as error:
+    except (PoolTimeout, OSError) as error:
         raise _unavailable(error) from error
+
+
+def _is_at_fault(error: BaseException) -> bool:
+    """Whether it is the statement that failed, on a connection that is as good as before."""
+    if isinstance(error, asyncpg.PostgresError):
+        return not str(error.sqlstate).startswith(GONE)
+    return isinstance(error, asyncpg.InterfaceError)
 
 
 def _may_work_later(error: DBAPIError) -> bool:

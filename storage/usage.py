@@ -68,6 +68,8 @@ class Usage:
         self, uses: Sequence[Use], ground: Ground, *, tenant: str = DEFAULT_TENANT
     ) -> tuple[Counted, ...]:
         """Count many uses in one transaction, each for itself: what came of each, in their order."""
+        if not uses:
+            return ()
         by_number: dict[int, list[asyncpg.Record]] = {}
         parts = zip(*map(_told, uses), strict=True)
         for row in await self._rows(_USE_ALL, *_given(ground, tenant), *map(list, parts)):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from domain.errors import GatewayUnavailable
 from sandbox.postgres import Postgres
 from sandbox.processes import free_port
-from storage.engine import async_url, create_engine_from_url, transaction
+from storage.engine import async_url, create_engine_from_url, fetch, transaction
 from storage.migrating import head
 from storage.pinging import check
 from tests.harness.postgres import until_one_waits
@@ -189,3 +190,65 @@ async def test_a_check_says_what_to_do_when_the_database_is_not_ready(engine: As
     told = await check(gone)
     assert told is not None
     assert "TENURE_DATABASE_URL" in told
+
+
+class TestFetch:
+    """One statement by the driver itself has the same pool, and the same words for a database that is gone."""
+
+    async def test_it_is_a_transaction_of_its_own(self, small_pool: AsyncEngine) -> None:
+        await fetch(small_pool, "create table notes as select $1::text as note", "kept")
+        assert [row["note"] for row in await fetch(small_pool, "select note from notes")] == ["kept"]
+        async with transaction(small_pool) as connection:
+            assert (await connection.execute(text("select note from notes"))).scalar() == "kept"
+        await fetch(small_pool, "drop table notes")
+
+    async def test_what_waits_for_a_connection_is_told_that_there_is_none(self, small_pool: AsyncEngine) -> None:
+        async with transaction(small_pool):
+            with pytest.raises(GatewayUnavailable):
+                await fetch(small_pool, "select 1")
+
+    async def test_it_is_out_of_reach_when_nothing_listens(self) -> None:
+        engine = create_engine_from_url(f"postgresql://postgres:secret@127.0.0.1:{free_port()}/tenure")
+        with pytest.raises(GatewayUnavailable):
+            await fetch(engine, "select 1")
+        await engine.dispose()
+
+    async def test_the_next_one_is_answered_when_a_connection_broke_midway(
+        self, small_pool: AsyncEngine, database_url: str
+    ) -> None:
+        async with serialised(database_url):
+            waits = asyncio.create_task(fetch(small_pool, "select pg_advisory_xact_lock(1)"))
+            await run_outside(database_url, "select pg_terminate_backend($1)", await until_one_waits(database_url))
+            with pytest.raises(GatewayUnavailable):
+                await waits
+            assert [row["n"] for row in await fetch(small_pool, "select 1 as n")] == [1]
+
+    async def test_the_next_one_gets_its_own_answer_when_one_was_given_up(
+        self, small_pool: AsyncEngine, database_url: str
+    ) -> None:
+        async with serialised(database_url):
+            waits = asyncio.create_task(fetch(small_pool, "select pg_advisory_xact_lock(1)"))
+            await until_one_waits(database_url)
+            waits.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waits
+        assert [row["n"] for row in await fetch(small_pool, "select 2 as n")] == [2]
+
+    async def test_a_statement_that_is_at_fault_stays_loud(self, small_pool: AsyncEngine) -> None:
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await fetch(small_pool, "select * from nothing")
+        with pytest.raises(asyncpg.InterfaceError):
+            await fetch(small_pool, "select $1::int", 1, 2)
+        with pytest.raises(asyncpg.DataError):
+            await fetch(small_pool, "select $1::int", "one")
+        assert [row["n"] for row in await fetch(small_pool, "select 3 as n")] == [3]
+
+
+@asynccontextmanager
+async def serialised(url: str) -> AsyncIterator[None]:
+    """Whoever takes the advisory lock 1 waits while the block runs."""
+    connection = await asyncpg.connect(url)
+    async with connection.transaction():
+        await connection.execute("select pg_advisory_xact_lock(1)")
+        yield
+    await connection.close()
