@@ -65,10 +65,11 @@ def _allowing(*roles: Role) -> Callable[..., Awaitable[Caller]]:
 
 
 OVERRULING = (Role.ADMIN, Role.OPERATOR)
+SERVING = (*OVERRULING, Role.SERVICE)
 
 Reader = Annotated[Caller, Depends(_allowing(*Role))]
 """May look at everything."""
-Service = Annotated[Caller, Depends(_allowing(Role.ADMIN, Role.OPERATOR, Role.SERVICE))]
+Service = Annotated[Caller, Depends(_allowing(*SERVING))]
 """May sign up and steer: a product's own back end."""
 Operator = Annotated[Caller, Depends(_allowing(*OVERRULING))]
 """May overrule: suspend, reactivate, extend."""

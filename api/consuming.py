@@ -1,13 +1,13 @@
 """Use of what is counted: used up if the limit lets it, and released again."""
 
 from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.answering import Question
-from api.auth import Service
+from api.auth import SERVING, Service
 from api.docs import USING, problems
 from api.entitlement_views import ConsumedView, RefusalProblem
 from api.entitlements import CustomerId, as_json
@@ -15,6 +15,7 @@ from api.errors import Problem, answer_to
 from api.fields import Code, UsageKey
 from api.holdings import HasHoldings, Holdings, check_value, metered, unknown_feature
 from api.idempotency import HEADER, given_key
+from api.lean import Read, about_customer, body_as, caller_of, lean_route
 from api.limit_headers import limit_headers
 from api.requests import Wish
 from domain.entitlements import is_gauge
@@ -58,12 +59,6 @@ class ConsumeWish(UseWish):
     value: Code | None = Field(default=None, description="of a level or a set: this one", examples=["dalle3"])
 
 
-@router.post(
-    "/consume",
-    operation_id="consume",
-    summary="Use something up, if the customer may",
-    response_model=ConsumedView,
-)
 async def consume(
     external_id: CustomerId, wish: ConsumeWish, request: Request, caller: Service, holdings: HasHoldings
 ) -> Response:
@@ -76,12 +71,6 @@ async def consume(
     return await carried_out(use, wish.feature, caller.tenant, holdings)
 
 
-@router.post(
-    "/release",
-    operation_id="release",
-    summary="Give back what is no longer in use",
-    response_model=ConsumedView,
-)
 async def release(
     external_id: CustomerId, wish: UseWish, request: Request, caller: Service, holdings: HasHoldings
 ) -> Response:
@@ -96,6 +85,37 @@ async def release(
 def no_gauge(feature: Feature, why: str) -> Malformed:
     """The refusal of what can be done to gauges alone."""
     return Malformed(f"{feature.code} is no gauge: {why}", field="feature", code="not_a_gauge")
+
+
+def _read_as(kind: type[UseWish]) -> Read:
+    async def read(request: Request) -> dict[str, Any] | None:
+        caller = await caller_of(request, *SERVING)
+        about, wish = about_customer(request), await body_as(request, kind)
+        if about is None or wish is None:
+            return None
+        return about | {"wish": wish, "request": request, "caller": caller}
+
+    return read
+
+
+router.add_api_route(
+    "/consume",
+    consume,
+    methods=["POST"],
+    operation_id="consume",
+    summary="Use something up, if the customer may",
+    response_model=ConsumedView,
+    route_class_override=lean_route(_read_as(ConsumeWish)),
+)
+router.add_api_route(
+    "/release",
+    release,
+    methods=["POST"],
+    operation_id="release",
+    summary="Give back what is no longer in use",
+    response_model=ConsumedView,
+    route_class_override=lean_route(_read_as(UseWish)),
+)
 
 
 def key_in_header(request: Request) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from api.answering import Question
@@ -18,8 +18,10 @@ from api.entitlement_views import (
 )
 from api.fields import Code, ExternalId
 from api.holdings import HasHoldings, check_value, feature_named
+from api.lean import about_customer, caller_of, lean_route
 from domain.holding import Holding
 from domain.usage import MAX_QUANTITY
+from storage.keys import Role
 
 router = APIRouter(prefix="/v1/customers/{external_id:path}", tags=["Entitlements"], responses=READING)
 
@@ -44,12 +46,6 @@ async def entitlements(external_id: CustomerId, caller: Reader, holdings: HasHol
     return as_json(EntitlementsView(**whose(external_id, holding), entitlements=found))
 
 
-@router.get(
-    "/entitlements/{feature}",
-    operation_id="checkEntitlement",
-    summary="May this customer use this?",
-    response_model=EntitlementAnswer,
-)
 async def entitlement(
     external_id: CustomerId,
     feature: FeatureCode,
@@ -63,6 +59,25 @@ async def entitlement(
     check_value(value, asked)
     answer = Question(external_id, holding, asked, quantity, value).entitlement()
     return as_json(EntitlementAnswer(**whose(external_id, holding), **dict(answer)))
+
+
+async def _read_check(request: Request) -> dict[str, Any] | None:
+    caller = await caller_of(request, *Role)
+    about = about_customer(request)
+    if about is None or request.scope["query_string"]:
+        return None
+    return about | {"feature": request.path_params["feature"], "caller": caller}
+
+
+router.add_api_route(
+    "/entitlements/{feature}",
+    entitlement,
+    methods=["GET"],
+    operation_id="checkEntitlement",
+    summary="May this customer use this?",
+    response_model=EntitlementAnswer,
+    route_class_override=lean_route(_read_check),
+)
 
 
 @router.get(
