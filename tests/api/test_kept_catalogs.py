@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from configuration.policy_file import load_policy
 from domain.features import HARD, Feature, Kind, Window
@@ -74,3 +75,18 @@ async def test_what_is_in_use_can_be_released_while_nothing_entitles(shop: Calle
     problem = problem_of(refused, 403, "no_plan")
     assert (problem["used"], problem["limit"], problem["upgrades"]) == (1, 0, [])
     assert "suspended" in problem["detail"]
+
+
+async def test_who_began_before_versions_were_noted_is_refused_what_the_plan_of_today_gives_less(
+    stack: Stack, shop: Caller, later: Caller, name: str
+) -> None:
+    made = await shop.signed_up(name, plan="pro")
+    await shop.post(f"/v1/customers/{name}/consume", {"feature": "calls", "quantity": 40, "key": name})
+    async with stack.engine.begin() as connection:
+        unnoted = text("""update subscriptions set state = state || '{"catalog": ""}' where id = :id""")
+        await connection.execute(unnoted, {"id": made["id"]})
+
+    refused = await later.command(made["id"], "change-plan", plan="pro")
+
+    problem = problem_of(refused, 409, "usage_does_not_fit")
+    assert [(one["feature"], one["used"], one["limit"]) for one in problem["misfits"]] == [("calls", 40, 7)]
