@@ -115,7 +115,7 @@ async def _schedule(client: Client, schedule_id: str) -> None:
         await client.get_schedule_handle(schedule_id).describe()
     except RPCError as error:
         raise GatewayUnavailable(
-            f"the schedule {schedule_id} cannot be seen ({error.message}); run `tenure migrate`"
+            f"the schedule {schedule_id} cannot be seen ({error.message}): `tenure worker` makes it"
         ) from error
 
 
