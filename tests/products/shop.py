@@ -1,6 +1,7 @@
 """One of the four products as it runs on Tenure: its catalog on the shared stack, in a tenant of its own."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
@@ -24,12 +26,21 @@ PAID = {"trial_days": 0, "payment_method": "pm_card_visa"}
 """A start without a trial."""
 FAR_BEYOND = 10**9
 
+By = Mapping[str, str]
+"""A customer's external id by the plan that they have."""
+
+
+def by_plan(plans: Sequence[str], row: str, *values: object) -> list[object]:
+    """The parameters of a row that has one value for each plan."""
+    return [pytest.param(plan, value, id=f"{row}: {plan}") for plan, value in zip(plans, values, strict=True)]
+
 
 class Shop(Caller):
     """The product's administrator, over HTTP; nobody else's customers are in its lists."""
 
-    def __init__(self, http: httpx.AsyncClient, product: Product, tenant: str) -> None:
+    def __init__(self, http: httpx.AsyncClient, product: Product, name: str, tenant: str) -> None:
         super().__init__(http)
+        self.name = name
         self.product = product
         self.tenant = tenant
 
@@ -46,7 +57,7 @@ class Shop(Caller):
             key = await ApiKeys(stack.engine).create(Role.ADMIN, f"test {name}", tenant=tenant)
             product = await exits.enter_async_context(Product(replace(addresses, admin_key=key)))
             caller = await exits.enter_async_context(Caller.at(addresses.api_url, key))
-            yield cls(caller.http, product, tenant)
+            yield cls(caller.http, product, name, tenant)
 
     @asynccontextmanager
     async def as_role(self, stack: Stack, role: Role) -> AsyncIterator[Caller]:
@@ -58,6 +69,12 @@ class Shop(Caller):
     async def begun(self, name: str, **more: Any) -> Life:
         """A customer who signs up."""
         return await Life.begun(self.product, name, **more)
+
+    async def customers_on(self, plans: Sequence[str], **start: Any) -> By:
+        """Customers who have used nothing: of the free plan somebody who never signed up, the others begin so."""
+        named = {plan: f"{self.name}-on-{plan}" for plan in plans}
+        await asyncio.gather(*(self.begun(one, plan=plan, **start) for plan, one in named.items() if plan != "free"))
+        return named
 
     async def told(self, path: str, **params: Any) -> dict[str, Any]:
         """What a question is answered that must be answered."""

@@ -1,8 +1,7 @@
 """Product B, attribution analytics: every row of its description that concerns plans and usage, in its own words."""
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,16 +12,13 @@ from sandbox.stack import Stack
 from storage.keys import Role
 from tenure.cli.usage_report import run_now
 from tests.harness.callers import problem_of
-from tests.products.shop import PAID, Shop
+from tests.products.shop import PAID, By, Shop, by_plan
 from tests.stories.test_overage import amounts, renew
 
 PLANS = ("free", "pro", "scale")
 RUNS = "runs_per_month"
 SCALE = 19900
 A_WEEK = timedelta(days=7)
-
-By = Mapping[str, str]
-"""A customer's external id by the plan that they have."""
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +29,10 @@ async def shop(stack: Stack, stack_folder: Path) -> AsyncIterator[Shop]:
 
 @pytest.fixture(scope="module")
 async def customer_on(shop: Shop) -> By:
-    """Customers who have used nothing: of the free plan somebody who never signed up, the others pay."""
-    await asyncio.gather(*(shop.begun(f"attribution-on-{plan}", plan=plan, **PAID) for plan in PLANS[1:]))
-    return {plan: f"attribution-on-{plan}" for plan in PLANS}
+    return await shop.customers_on(PLANS, **PAID)
 
 
-def by_plan(row: str, *values: object) -> list[object]:
-    """The parameters of a row that has one value for each plan."""
-    assert len(values) == len(PLANS)
-    return [pytest.param(plan, value, id=f"{row}: {plan}") for plan, value in zip(PLANS, values, strict=True)]
-
-
-@pytest.mark.parametrize(("plan", "price"), by_plan("Free $0, Pro $49, Scale $199", None, 4900, 19900))
+@pytest.mark.parametrize(("plan", "price"), by_plan(PLANS, "Free $0, Pro $49, Scale $199", None, 4900, 19900))
 async def test_prices(shop: Shop, plan: str, price: int | None) -> None:
     """B: Free $0, Pro $49, Scale $199."""
     prices = (await shop.told(f"/v1/plans/{plan}"))["prices"]
@@ -69,7 +57,7 @@ async def test_runs_a_month(shop: Shop, customer_on: By, plan: str, number: int,
     assert await shop.reaches(customer_on[plan], RUNS, reach)
 
 
-@pytest.mark.parametrize(("plan", "number"), by_plan("1 model, 3 models, 10 models", 1, 3, 10))
+@pytest.mark.parametrize(("plan", "number"), by_plan(PLANS, "1 model, 3 models, 10 models", 1, 3, 10))
 async def test_models(shop: Shop, customer_on: By, plan: str, number: int) -> None:
     """B: 1 model, 3 models, 10 models; of the rest it is told where they are."""
     features = (await shop.told("/v1/plans"))["features"]
@@ -84,14 +72,14 @@ async def test_models(shop: Shop, customer_on: By, plan: str, number: int) -> No
         assert (problem["available"], problem["plans"][-1]["code"]) == (available, "scale")
 
 
-@pytest.mark.parametrize(("plan", "has_it"), by_plan("no export, export, export", False, True, True))
+@pytest.mark.parametrize(("plan", "has_it"), by_plan(PLANS, "no export, export, export", False, True, True))
 async def test_export(shop: Shop, customer_on: By, plan: str, has_it: bool) -> None:
     """B: no export on Free, export on Pro and Scale."""
     assert (await shop.check(customer_on[plan], "export"))["allowed"] is has_it
     assert (await shop.use(customer_on[plan], "export")).status_code == (200 if has_it else 403)
 
 
-@pytest.mark.parametrize(("plan", "has_it"), by_plan("60-day attribution window from Pro", False, True, True))
+@pytest.mark.parametrize(("plan", "has_it"), by_plan(PLANS, "60-day attribution window from Pro", False, True, True))
 async def test_attribution_window(shop: Shop, customer_on: By, plan: str, has_it: bool) -> None:
     """B: 60-day attribution window from Pro; nobody has a longer one."""
     window = "attribution_window_days"

@@ -1,7 +1,6 @@
 """Product C, the job platform: every row of its description that concerns plans and usage, in its own words."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,13 +10,10 @@ from sandbox.stack import Stack
 from storage.keys import Role
 from storage.usage_book import PostgresUsageBook
 from tests.harness.callers import problem_of
-from tests.products.shop import PAID, Shop
+from tests.products.shop import PAID, By, Shop, by_plan
 
 PLANS = ("free", "pro", "enterprise")
 GIGABYTE = 1_000
-
-By = Mapping[str, str]
-"""A customer's external id by the plan that they have."""
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +24,7 @@ async def shop(stack: Stack, stack_folder: Path) -> AsyncIterator[Shop]:
 
 @pytest.fixture(scope="module")
 async def customer_on(shop: Shop) -> By:
-    """Customers who have used nothing: of the free plan somebody who never signed up, the others pay."""
-    await asyncio.gather(*(shop.begun(f"jobs-on-{plan}", plan=plan, **PAID) for plan in PLANS[1:]))
-    return {plan: f"jobs-on-{plan}" for plan in PLANS}
-
-
-def by_plan(row: str, *values: object) -> list[object]:
-    """The parameters of a row that has one value for each plan."""
-    assert len(values) == len(PLANS)
-    return [pytest.param(plan, value, id=f"{row}: {plan}") for plan, value in zip(PLANS, values, strict=True)]
+    return await shop.customers_on(PLANS, **PAID)
 
 
 def month_after(moment: datetime) -> datetime:
@@ -45,7 +33,7 @@ def month_after(moment: datetime) -> datetime:
     return datetime(year, month, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("plan", "price"), by_plan("Free $0, Pro $19.99, Enterprise $99.99", None, 1999, 9999))
+@pytest.mark.parametrize(("plan", "price"), by_plan(PLANS, "Free $0, Pro $19.99, Enterprise $99.99", None, 1999, 9999))
 async def test_plans(shop: Shop, plan: str, price: int | None) -> None:
     """C: Free $0, Pro $19.99, Enterprise $99.99. Asks: plans."""
     listed = {one["code"]: one["prices"] for one in (await shop.told("/v1/plans"))["data"]}
@@ -83,7 +71,7 @@ async def test_quotas(shop: Shop, customer_on: By, plan: str, feature: str, wind
     assert await shop.reaches(customer_on[plan], feature, number)
 
 
-@pytest.mark.parametrize(("plan", "times"), by_plan("rate x1, x5, x10", 1, 5, 10))
+@pytest.mark.parametrize(("plan", "times"), by_plan(PLANS, "rate x1, x5, x10", 1, 5, 10))
 async def test_rate_multiplier(shop: Shop, customer_on: By, plan: str, times: int) -> None:
     """C: rate x1, x5, x10. Asks: rate multiplier."""
     rate = await shop.check(customer_on[plan], "rate_limit")

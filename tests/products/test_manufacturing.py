@@ -1,7 +1,6 @@
 """Product D, the manufacturing platform: every row of its description that concerns plans and usage, in its words."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,14 +9,11 @@ import pytest
 from sandbox.stack import Stack
 from tests.harness.callers import problem_of
 from tests.harness.lives import Life
-from tests.products.shop import PAID, Shop
+from tests.products.shop import PAID, By, Shop
 
 PLANS = ("starter", "professional", "enterprise")
 STARTER, PROFESSIONAL, ENTERPRISE = 4900, 19900, 99900
 A_FORTNIGHT = timedelta(days=14)
-
-By = Mapping[str, str]
-"""A customer's external id by the plan that they have."""
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +24,7 @@ async def shop(stack: Stack, stack_folder: Path) -> AsyncIterator[Shop]:
 
 @pytest.fixture(scope="module")
 async def customer_on(shop: Shop) -> By:
-    """Customers in a trial who have used nothing."""
-    await asyncio.gather(*(shop.begun(f"manufacturing-on-{plan}", plan=plan) for plan in PLANS))
-    return {plan: f"manufacturing-on-{plan}" for plan in PLANS}
+    return await shop.customers_on(PLANS)
 
 
 async def plan_of(shop: Shop, life: Life) -> tuple[str | None, bool]:

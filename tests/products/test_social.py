@@ -1,7 +1,6 @@
 """Product A, the social media suite: every row of its description that concerns plans and usage, in its own words."""
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,13 +9,10 @@ import pytest
 from sandbox.stack import Stack
 from storage.keys import Role
 from tests.harness.callers import problem_of
-from tests.products.shop import PAID, Shop
+from tests.products.shop import PAID, By, Shop, by_plan
 
 PLANS = ("free", "starter", "pro", "enterprise")
 A_FORTNIGHT = timedelta(days=14)
-
-By = Mapping[str, str]
-"""A customer's external id by the plan that they have."""
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +23,7 @@ async def shop(stack: Stack, stack_folder: Path) -> AsyncIterator[Shop]:
 
 @pytest.fixture(scope="module")
 async def customer_on(shop: Shop) -> By:
-    """Customers who have used nothing: of the free plan somebody who never signed up, of the others each in a trial."""
-    await asyncio.gather(*(shop.begun(f"social-on-{plan}", plan=plan) for plan in PLANS[1:]))
-    return {plan: f"social-on-{plan}" for plan in PLANS}
-
-
-def by_plan(row: str, *values: object) -> list[object]:
-    """The parameters of a row that has one value for each plan."""
-    assert len(values) == len(PLANS)
-    return [pytest.param(plan, value, id=f"{row}: {plan}") for plan, value in zip(PLANS, values, strict=True)]
+    return await shop.customers_on(PLANS)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +72,7 @@ async def test_limits(shop: Shop, customer_on: By, plan: str, feature: str, wind
     assert await shop.reaches(customer_on[plan], feature, number)
 
 
-@pytest.mark.parametrize(("plan", "number"), by_plan("posts per week", 15, 25, 75, 250))
+@pytest.mark.parametrize(("plan", "number"), by_plan(PLANS, "posts per week", 15, 25, 75, 250))
 async def test_posts_per_week(shop: Shop, customer_on: By, plan: str, number: int) -> None:
     """A: posts per week, beside the day's: more than the day allows is let pass by neither."""
     week = await shop.check(customer_on[plan], "posts_per_week", quantity=number)
@@ -103,7 +91,7 @@ async def test_a_post_counts_for_its_day_and_its_week(shop: Shop) -> None:
     assert (again["repeated"], (await shop.usage("social-poster", "posts_per_week"))["used"]) == (True, 2)
 
 
-@pytest.mark.parametrize(("plan", "number"), by_plan("platforms 2/4/6/7", 2, 4, 6, 7))
+@pytest.mark.parametrize(("plan", "number"), by_plan(PLANS, "platforms 2/4/6/7", 2, 4, 6, 7))
 async def test_platforms(shop: Shop, customer_on: By, plan: str, number: int) -> None:
     """A: platforms 2/4/6/7; what is not among them is refused."""
     available = (await shop.check(customer_on[plan], "platforms"))["available"]
@@ -120,7 +108,7 @@ ALL = ["grok2_basic", "grok2_premium", "dalle3", "gpt_image_1"]
 
 
 @pytest.mark.parametrize(
-    ("plan", "models"), by_plan("image models basic/basic/premium/all", BASIC, BASIC, PREMIUM, ALL)
+    ("plan", "models"), by_plan(PLANS, "image models basic/basic/premium/all", BASIC, BASIC, PREMIUM, ALL)
 )
 async def test_available_models(shop: Shop, customer_on: By, plan: str, models: list[str]) -> None:
     """A: image models basic/basic/premium/all. Asks: available models."""
@@ -130,7 +118,7 @@ async def test_available_models(shop: Shop, customer_on: By, plan: str, models: 
 
 
 @pytest.mark.parametrize(
-    ("plan", "level"), by_plan("quality draft/standard/premium", "draft", "standard", "premium", "premium")
+    ("plan", "level"), by_plan(PLANS, "quality draft/standard/premium", "draft", "standard", "premium", "premium")
 )
 async def test_quality(shop: Shop, customer_on: By, plan: str, level: str) -> None:
     """A: quality draft/standard/premium; whoever has a level has those before it too."""
