@@ -12,6 +12,7 @@ from domain.entitlements import Basis
 from domain.features import HARD, Feature, Kind, LimitRule, Overage, Value, Window
 from domain.lifecycle import Status
 from domain.money import Money
+from domain.names import DEFAULT_TENANT
 from domain.plans import AddOn, Catalog, Interval, Plan
 from domain.subscription import Subscription
 from domain.usage import Action, Counted, Tally, Use
@@ -134,8 +135,10 @@ class Counting:
         key: str | None = None,
         action: Action = Action.CONSUME,
         at: datetime | None = None,
+        tenant: str = DEFAULT_TENANT,
     ) -> Counted:
-        return await self.usage.use(Use(customer, meter, quantity, key or str(uuid4()), action, at), self.ground)
+        use = Use(customer, meter, quantity, key or str(uuid4()), action, at)
+        return await self.usage.use(use, self.ground, tenant=tenant)
 
     async def outcome(self, meter: str, quantity: int = 1, **how: Any) -> str:
         return (await self.use(meter, quantity, **how)).outcome.value

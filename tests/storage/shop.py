@@ -1,16 +1,15 @@
-"""A shop whose plans have limits, and customers who use up what they have: what tests of use are told in."""
+"""A shop that sells the same by the month, the period and the piece: what tests of notices and of books are told in."""
 
-from itertools import count
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.features import HARD, Feature, Kind, LimitRule, Overage, Window
 from domain.money import Money
-from domain.names import DEFAULT_TENANT
 from domain.plans import AddOn, Catalog, Interval, Plan
-from domain.usage import Action, Counted, Outcome, Use
-from storage.catalogs import Catalogs
-from storage.usage import Ground, Usage
+from domain.usage import Counted, Outcome
+from storage.usage import Ground
+from tests.storage.counting import Counting
 
 _MONTHLY = Interval.MONTH
 FEATURES = (
@@ -48,27 +47,19 @@ GROUND = Ground(SHOP.name, "free")
 
 
 class Shop:
-    """Counts use in a database that knows the catalog."""
+    """Its customers use up what they have, and are never refused."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self.usage = Usage(engine)
-        self._keys = count(1)
+        self._counting = Counting(engine, GROUND)
 
     @classmethod
     async def opened(cls, engine: AsyncEngine) -> "Shop":
-        await Catalogs(engine).publish(SHOP)
-        return cls(engine)
+        shop = cls(engine)
+        await shop._counting.publish(SHOP)
+        return shop
 
-    async def use(
-        self,
-        meter: str,
-        quantity: int,
-        customer: str = "ada",
-        action: Action = Action.CONSUME,
-        tenant: str = DEFAULT_TENANT,
-    ) -> Counted:
-        """Use so much, under a key of its own; refused it is not."""
-        use = Use(customer, meter, quantity, f"key-{next(self._keys)}", action)
-        counted = await self.usage.use(use, GROUND, tenant=tenant)
+    async def use(self, meter: str, quantity: int, customer: str = "ada", **how: Any) -> Counted:
+        """Use so much, under a key of its own."""
+        counted = await self._counting.use(meter, quantity, customer=customer, **how)
         assert counted.outcome is Outcome.COUNTED, counted.outcome
         return counted
