@@ -19,6 +19,7 @@ from api.entitlement_views import (
 from api.fields import Code, ExternalId
 from api.holdings import HasHoldings, check_value, feature_named
 from api.lean import about_customer, caller_of, lean_route
+from api.parts import parts_of
 from domain.holding import Holding
 from domain.usage import MAX_QUANTITY
 from storage.keys import Role
@@ -63,10 +64,11 @@ async def entitlement(
 
 async def _read_check(request: Request) -> dict[str, Any] | None:
     caller = await caller_of(request, *Role)
-    about = about_customer(request)
-    if about is None or request.scope["query_string"]:
+    about, feature = about_customer(request), request.path_params["feature"]
+    # One that today's catalog has is plainly well; another may still be of the customer's own catalog.
+    if about is None or request.scope["query_string"] or feature not in parts_of(request).catalog.features:
         return None
-    return about | {"feature": request.path_params["feature"], "caller": caller}
+    return about | {"feature": feature, "caller": caller}
 
 
 router.add_api_route(
