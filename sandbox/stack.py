@@ -50,8 +50,7 @@ from worker.build import at_work, build_workers
 from worker.messages import delivery_of
 from worker.parts import parts_on
 from worker.reconciling import reconciling
-from worker.registry import KINDS
-from workflows.schedules import ensure_schedules
+from worker.registry import KINDS, keep_schedules
 
 FINISH_WITHIN = timedelta(seconds=3)
 WEBHOOKS = "/webhooks/stripe"
@@ -190,7 +189,7 @@ async def _build_on(
         ground.client, parts, payments_a_second=options.payments_a_second, finish_within=FINISH_WITHIN
     )
     await exits.enter_async_context(at_work(workers))
-    await ensure_schedules(ground.client)
+    await keep_schedules(ground.client)
     # While a life's clock is moved, Stripe is ahead of it on purpose: nothing may be healed by itself then.
     reconciling_by_itself = ground.client.get_schedule_handle(reconcile_schedule_id())
     await reconciling_by_itself.pause(note="Paused in the sandbox, where each life has its own clock; Trigger works.")

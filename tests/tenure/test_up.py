@@ -31,10 +31,13 @@ async def up(terminal: Terminal) -> AsyncIterator[Addresses]:
     assert (process.returncode, err) == (0, b"")
 
 
-async def test_a_life_goes_on_where_it_was_when_the_stack_is_started_again(terminal: Terminal) -> None:
+async def test_a_life_goes_on_where_it_was_when_the_stack_is_started_again_and_never_on_two(terminal: Terminal) -> None:
     async with up(terminal) as addresses, Product(addresses) as product:
         made: dict[str, Any] = await product.sign_up("returning", payment_method="pm_card_visa")
         before = await product.travel(made["id"], timedelta(days=8))
+        second = await terminal.run("up", "--data", "stack", "--port", "0")
+    assert second.status == 1
+    assert "stop the stack that runs on this data, or choose another folder" in second.err
     assert processes_on(terminal.folder) == []
     assert not (terminal.folder / "stack" / "stack.json").exists()
 
@@ -49,11 +52,3 @@ async def test_a_life_goes_on_where_it_was_when_the_stack_is_started_again(termi
     assert (after["status"], after["access"]) == ("active", "full")
     occasions = [mail["headers"]["X-Tenure-Occasion"] for mail in mails]
     assert sorted(occasions) == sorted(["trial_started", *["trial_ending"] * 3, "converted", *["receipt"] * 2])
-
-
-async def test_a_second_stack_on_the_same_data_says_that_there_is_one(terminal: Terminal) -> None:
-    async with up(terminal):
-        said = await terminal.run("up", "--data", "stack", "--port", "0")
-
-    assert said.status == 1
-    assert "stop the stack that runs on this data, or choose another folder" in said.err
