@@ -79,6 +79,25 @@ async def test_a_model_of_a_dearer_plan_is_refused_before_anything_is_counted(
     assert (await draw(user, model="dalle3", quality="premium")).status_code == 201
 
 
+@pytest.mark.parametrize(
+    ("path", "said", "field"),
+    [
+        ("/images", {"prompt": "a cat", "model": "nope"}, "value"),
+        ("/images", {"prompt": "a cat", "quality": "ultra"}, "value"),
+        ("/profiles", {"platform": "myspace", "handle": "cat"}, "value"),
+        ("/plan/trial", {"plan": "pro", "email": "nowhere"}, "customer.email"),
+        ("/plan/trial", {"plan": "gold", "email": "ada@example.com"}, "plan"),
+    ],
+)
+async def test_what_a_user_misspelt_is_told_to_the_user(
+    user: httpx.AsyncClient, path: str, said: dict[str, str], field: str
+) -> None:
+    refused = await user.post(path, json=said)
+
+    assert refused.status_code == 422
+    assert [one["field"] for one in refused.json()["errors"]] == [field]
+
+
 async def test_an_image_that_failed_is_not_charged_again_when_it_is_asked_for_again(
     user: httpx.AsyncClient, painter: Painter
 ) -> None:
