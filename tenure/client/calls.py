@@ -18,7 +18,7 @@ PASSED_ON = ("ratelimit", "ratelimit-policy", "retry-after")
 
 
 NO_TEXT = "it holds half of a character (a lone surrogate)"
-WAYS = re.compile(r"./(usage|entitlements)(/[^/]*)?$", re.DOTALL)
+WAYS = re.compile(r"/(?:(?:entitlements|usage)(?:/[^/]*)?|export)\Z")
 """How addresses below a customer's end; an id that ends so would be taken for another customer's."""
 
 
@@ -96,8 +96,8 @@ def of_customer(customer: str, *steps: str) -> str:
     Raises:
         Malformed: no path leads to such an id, or it leads to another customer.
     """
-    if WAYS.search(customer):
-        raise malformed("customer", f"{customer!a} cannot be asked for: an id cannot end as addresses of Tenure's do")
+    if WAYS.search(customer) or not {".", ".."}.isdisjoint(customer.split("/")):
+        raise malformed("customer", f"{customer!a} cannot be asked for: its address would be another one's")
     return "/v1/customers/" + "/".join((step_of("customer", customer), *(step_of("feature", step) for step in steps)))
 
 

@@ -43,13 +43,18 @@ def test_what_cannot_be_sent_is_refused_by_its_field(ask: Callable[[Core], Any],
 
 @pytest.mark.parametrize(
     "customer",
-    ["", ".", "..", "org/usage", "org/entitlements", "org/usage/images", "org/entitlements/images", "a/b/usage"],
+    [
+        *("", ".", "..", "ada/..", "./ada"),
+        *("org/usage", "org/entitlements", "org/usage/images", "org/entitlements/images", "a/b/usage", "org/export"),
+    ],
 )
 def test_an_id_whose_address_is_anothers_is_refused(customer: str) -> None:
     with pytest.raises(Malformed, match="customer: "):
         advance(entitlements(Core(Options()), customer), None)
 
 
-@pytest.mark.parametrize("customer", ["...", "usage", "org/usages", "usage/images/of/ada", "org/ada", "ada/.."])
+@pytest.mark.parametrize(
+    "customer", ["...", "usage", "org/usages", "usage/images/of/ada", "org/ada", "ada..", ".ada/b"]
+)
 def test_any_other_id_may_be_asked_for(customer: str) -> None:
     assert isinstance(advance(entitlements(Core(Options()), customer), None), Send)

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from examples.social_suite.__main__ import START
 from tests.examples.conftest import Painter
 from tests.harness.callers import problem_of
 
@@ -231,6 +232,10 @@ async def test_the_card_page_is_the_providers(user: httpx.AsyncClient, name: str
 async def test_who_does_not_say_who_they_are_is_not_served(suite: str) -> None:
     async with httpx.AsyncClient(base_url=suite, trust_env=False) as stranger:
         assert (await stranger.post("/images", json={"prompt": "a cat"})).status_code == 401
+
+
+def test_the_readme_starts_tenure_where_the_product_looks_for_it() -> None:
+    assert f"\n.venv/bin/{START}\n" in README.read_text()
 
 
 @pytest.mark.skipif(which("curl") is None, reason="the README's commands are for curl")
