@@ -223,7 +223,7 @@ class Gate:
         if given is None or await self._is_gauge(asked.customer, take.feature):
             return None
         told = (asked.customer, asked.request.method, asked.request.url.path, take.feature, given)
-        return sha256("\n".join(told).encode()).hexdigest()
+        return sha256("\n".join(told).encode(errors="surrogatepass")).hexdigest()
 
     async def _is_gauge(self, customer: str, feature: str) -> bool:
         if feature not in self._gauges:
