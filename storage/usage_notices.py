@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Integer, Row, cast, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.mails import Mail, Occasion
@@ -42,8 +42,9 @@ class UsageNotices:
             if not waiting:
                 return Told()
             catalogs = await _catalogs(connection, {row.catalog for row in waiting})
+            today = await _today(connection, {catalog.product for catalog in catalogs.values()})
             written_to = await _subscriptions(connection, {(row.tenant, row.customer) for row in waiting})
-            rows = list(_letters(waiting, catalogs, written_to))
+            rows = list(_letters(waiting, catalogs, today, written_to))
             queued = await _queue(connection, rows) if rows else ()
             told = tuple_(*(usage_notices.c[name] for name in _KEY)).in_(
                 [tuple(getattr(row, name) for name in _KEY) for row in waiting]
@@ -70,6 +71,15 @@ async def _taken(connection: AsyncConnection, limit: int) -> Sequence[Row[Any]]:
     return (await connection.execute(waiting.limit(limit).with_for_update(skip_locked=True))).all()
 
 
+async def _today(connection: AsyncConnection, products: set[str]) -> dict[str, Catalog]:
+    """By product, the newest catalog that was published of it."""
+    content = catalog_versions.c.content
+    product, version = content["product"].astext, content["version"].astext
+    newest = select(content).where(product.in_(products)).ext(distinct_on(product))
+    rows = await connection.execute(newest.order_by(product, cast(version, Integer).desc()))
+    return {catalog.product: catalog for catalog in (catalog_from_json(row.content) for row in rows)}
+
+
 async def _catalogs(connection: AsyncConnection, names: set[str]) -> dict[str, Catalog]:
     wanted = select(catalog_versions.c.name, catalog_versions.c.content).where(catalog_versions.c.name.in_(names))
     return {row.name: catalog_from_json(row.content) for row in await connection.execute(wanted)}
@@ -88,12 +98,15 @@ async def _subscriptions(connection: AsyncConnection, whose: set[_Customer]) -> 
 
 
 def _letters(
-    waiting: Sequence[Row[Any]], catalogs: Mapping[str, Catalog], written_to: Mapping[_Customer, UUID]
+    waiting: Sequence[Row[Any]],
+    catalogs: Mapping[str, Catalog],
+    today: Mapping[str, Catalog],
+    written_to: Mapping[_Customer, UUID],
 ) -> list[dict[str, Any]]:
     found = []
     for row in waiting:
         catalog, subscription = catalogs.get(row.catalog), written_to.get((row.tenant, row.customer))
-        mail = usage_mail(_crossing(row), catalog) if catalog is not None else None
+        mail = usage_mail(_crossing(row), catalog, today[catalog.product]) if catalog is not None else None
         if mail is not None and subscription is not None:
             found.append(_row_of(mail, row.tenant, subscription))
     return found
