@@ -12,6 +12,7 @@ from api.fields import (
     Metadata,
     Moment,
     Name,
+    NewExternalId,
     PaymentMethod,
     Quantity,
     Reason,
@@ -36,7 +37,7 @@ class Wish(BaseModel):
 class CustomerWish(Wish):
     """Who signs up; known by `external_id`, the product's own id for its customer."""
 
-    external_id: ExternalId = Field(examples=["user-1815"])
+    external_id: NewExternalId = Field(examples=["user-1815"])
     email: Email = Field(examples=["ada@example.com"])
     name: Name | None = Field(default=None, examples=["Ada Lovelace"])
     timezone: TimeZone | None = Field(
