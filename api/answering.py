@@ -51,7 +51,7 @@ class Question:
             kind=feature.kind,
             allowed=denial is None,
             reason=denial,
-            detail=None if denial is None else about._why(denial, hinders),
+            detail=None if denial is None else about.why(denial, hinders),
             limited_by=None if about is self else about.feature.code,
             value=shown(value),
             overage=OverageView.of(holding.overage(feature)),
@@ -84,7 +84,7 @@ class Question:
             **self._counts(counter),
         )
         details = view.model_dump(mode="json")
-        said = f"{self._why(denial, counter)}{_offer(view.upgrades, holding) if denial is Denial.LIMIT_REACHED else ''}"
+        said = f"{self.why(denial, counter)}{_offer(view.upgrades, holding) if denial is Denial.LIMIT_REACHED else ''}"
         if denial is not Denial.LIMIT_REACHED:
             return Rejected(said, code=denial.value, details=details)
         wait = self._wait(counter) if counter is not None else 0.0
@@ -142,7 +142,8 @@ class Question:
             return 0.0
         return (counter.ends - self.holding.standing.moment).total_seconds()
 
-    def _why(self, denial: Denial, counter: Counter | None) -> str:
+    def why(self, denial: Denial, counter: Counter | None) -> str:
+        """Why not, in words."""
         quantity = self.quantity or 1
         if denial is not Denial.LIMIT_REACHED:
             return usage_texts.of_denial(denial, self.holding, self._of_itself())

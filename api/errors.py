@@ -186,11 +186,6 @@ def said_of(error: ValidationError, part: str) -> str:
     return _told([_field_problem((part, *one["loc"]), one["type"], one["msg"]) for one in error.errors()])
 
 
-def encodable(text: str) -> str:
-    """The text as it can be sent; JSON may come with half of a character, which nothing can write."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def _told(errors: Sequence[FieldProblem]) -> str:
     return "; ".join(f"{one.field}: {one.detail}" for one in errors[:5])
 
@@ -201,7 +196,7 @@ def _field_problem(where: Sequence[str | int], kind: str, message: str) -> Field
         return FieldProblem(field="body", detail=f"{WORDS_OF_PYDANTIC[kind]} (at character {path[0] if path else 0})")
     said = WORDS_OF_PYDANTIC.get(kind) or message.removeprefix("Value error, ")
     steps = [str(step) for step in path if step != "[key]"]
-    return FieldProblem(field=encodable(".".join(steps) or str(place)), detail=encodable(said[:1].lower() + said[1:]))
+    return FieldProblem(field=".".join(steps) or str(place), detail=said[:1].lower() + said[1:])
 
 
 async def _on_expected(_request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from api.entitlement_views import PlanRef
-from api.errors import encodable, said_of
+from api.errors import said_of
 from api.fields import Code, ExternalId, UsageKey
 from api.holdings import Holdings, metered, unknown_feature
 from api.requests import Wish
@@ -116,10 +116,19 @@ def _read(event: Any) -> EventWish | ResultView:
 
 def _refused(event: Any, code: str, detail: str) -> ResultView:
     given = event if isinstance(event, dict) else {}
-    told = (given.get(name) for name in NAMES)
-    # What came as half of a character cannot be sent back.
-    key, customer, meter = (one if isinstance(one, str) and encodable(one) == one else None for one in told)
+    key, customer, meter = (_echo(given.get(name)) for name in NAMES)
     return ResultView(key=key, customer=customer, meter=meter, outcome=Ingested.REFUSED, code=code, detail=detail)
+
+
+def _echo(told: object) -> str | None:
+    """A name as it was sent; JSON may come with half of a character, which cannot be sent back."""
+    if not isinstance(told, str):
+        return None
+    try:
+        told.encode()
+    except UnicodeEncodeError:
+        return None
+    return told
 
 
 def _use(wish: EventWish, today: Catalog) -> Use:

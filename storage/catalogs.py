@@ -112,12 +112,12 @@ class Catalogs:
             .order_by(published, it.plan)
         )
         has_one = select(it.id).where(it.customer == customers.c.id, is_live).exists()
-        unit = func.jsonb_each_text(it.add_ons).table_valued("code", "units")
+        unit = func.jsonb_each_text(it.add_ons).table_valued("key", "value")
         with_add_ons = (
-            select(it.catalog, unit.c.code, func.count())
+            select(it.catalog, unit.c.key, func.count())
             .select_from(subscriptions.join(unit, true()))
-            .where(is_live, it.catalog.in_(select(published)), unit.c.units != "0")
-            .group_by(it.catalog, unit.c.code)
+            .where(is_live, it.catalog.in_(select(published)), unit.c.value != "0")
+            .group_by(it.catalog, unit.c.key)
         )
         live: dict[str | None, dict[str, int]] = {}
         add_ons: dict[str, dict[str, int]] = {}
