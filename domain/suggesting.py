@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
-from domain.entitlements import Basis, Granted, Standing, all_granted, granted
+from domain.entitlements import NOTHING_OF, Basis, Granted, Standing, all_granted, granted
 from domain.errors import Malformed
 from domain.features import Feature, Kind, Value
 from domain.fitting import misfits
@@ -49,8 +49,13 @@ class Suggestion:
 
 def plans_with(catalog: Catalog, wanted: Wanted) -> tuple[Plan, ...]:
     """The plans that allow what is wanted by themselves, in the catalog's order."""
-    found = ((plan, granted(catalog, plan.code, wanted.feature.code, {}, 1)) for plan in catalog.plans.values())
-    return tuple(plan for plan, has in found if has is not None and wanted.is_met_by(has))
+    code = wanted.feature.code
+    declared = catalog.features.get(code)
+    if declared is None:
+        return ()
+    nothing = NOTHING_OF[declared.kind]
+    given = ((plan, Granted(declared, plan.entitlements.get(code, nothing))) for plan in catalog.plans.values())
+    return tuple(plan for plan, has in given if wanted.is_met_by(has))
 
 
 def suggestions(holding: Holding, wanted: Wanted) -> tuple[Suggestion, ...]:
