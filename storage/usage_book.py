@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, TextClause, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.usage import KEYS_KEPT
@@ -79,32 +79,24 @@ _STANDING = text(
     "  ORDER BY u.period_start DESC LIMIT 1) u ON true"
     " ORDER BY p.tenant, p.customer, p.feature"
 )
+
+
+def _forget(table: str, by: str, where: str) -> TextClause:
+    """Removes a batch of what is too old, oldest first; found once, by their places."""
+    oldest = f"SELECT ctid FROM {table} WHERE {where} ORDER BY {by} LIMIT :batch"  # noqa: S608 - text of our own
+    return text(f"DELETE FROM {table} WHERE ctid = ANY (ARRAY({oldest}))")  # noqa: S608
+
+
+_OLD = "now() - CAST(:age AS interval)"
 _FORGET = {
-    "events": text(
-        "DELETE FROM usage_events WHERE (tenant, key) IN (SELECT tenant, key FROM usage_events"
-        " WHERE recorded_at < now() - CAST(:age AS interval) AND (overage = 0 OR reported_at IS NOT NULL)"
-        " ORDER BY recorded_at LIMIT :batch)"
+    "events": _forget(
+        "usage_events", "recorded_at", f"recorded_at < {_OLD} AND (overage = 0 OR reported_at IS NOT NULL)"
     ),
     # Of days and weeks there are many; months and billing periods stay.
-    "counters": text(
-        "DELETE FROM usage WHERE (tenant, customer, feature, period_start) IN (SELECT tenant, customer, feature,"
-        " period_start FROM usage WHERE period_end - period_start <= '7 days'"
-        " AND period_end < now() - CAST(:age AS interval) ORDER BY period_end LIMIT :batch)"
-    ),
-    "samples": text(
-        "DELETE FROM usage_samples WHERE (tenant, customer, feature, day) IN (SELECT tenant, customer, feature, day"
-        " FROM usage_samples WHERE day < (now() - CAST(:age AS interval))::date ORDER BY day LIMIT :batch)"
-    ),
-    "statistics": text(
-        "DELETE FROM usage_statistics WHERE (tenant, taken_at, plan, feature) IN (SELECT tenant, taken_at, plan,"
-        " feature FROM usage_statistics WHERE taken_at < now() - CAST(:age AS interval) ORDER BY taken_at"
-        " LIMIT :batch)"
-    ),
-    "notices": text(
-        "DELETE FROM usage_notices WHERE (tenant, customer, feature, period_start, threshold, included) IN ("
-        "SELECT tenant, customer, feature, period_start, threshold, included FROM usage_notices"
-        " WHERE told_at IS NOT NULL AND at < now() - CAST(:age AS interval) ORDER BY at LIMIT :batch)"
-    ),
+    "counters": _forget("usage", "period_end", f"period_end - period_start <= '7 days' AND period_end < {_OLD}"),
+    "samples": _forget("usage_samples", "day", f"day < ({_OLD})::date"),
+    "statistics": _forget("usage_statistics", "taken_at", f"taken_at < {_OLD}"),
+    "notices": _forget("usage_notices", "at", f"told_at IS NOT NULL AND at < {_OLD}"),
 }
 _AGES = {
     "events": KEYS_KEPT,

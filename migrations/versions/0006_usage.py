@@ -144,9 +144,7 @@ def _count() -> None:
     op.create_index("ix_usage_events_recorded_at", "usage_events", ["recorded_at"])
     waits = "overage > 0 and reported_at is null"
     _partial("ix_usage_events_to_report", "usage_events", ["recorded_at"], waits)
-    _partial(
-        "ix_usage_events_begun", "usage_events", ["report_began_at"], f"{waits} and report_began_at is not null"
-    )
+    _partial("ix_usage_events_begun", "usage_events", ["report_began_at"], f"{waits} and report_began_at is not null")
 
 
 def _tell() -> None:

@@ -95,7 +95,9 @@ async def test_statistics_go_by_the_plan_there_is_now_and_by_the_period_that_run
     ledger: Ledger, shop: Shop, book: PostgresUsageBook, history: UsageHistory
 ) -> None:
     ada = await ledger.sign_up("ada", items=ITEMS, catalog=SHOP.name)
-    await ledger.run("update subscriptions set created_at = now() - interval '9 days', trial_ends_at = now() + '5 days'")
+    await ledger.run(
+        "update subscriptions set created_at = now() - interval '9 days', trial_ends_at = now() + '5 days'"
+    )
     await shop.use("storage_gb", 100)
     await shop.use("calls", 500)
     await shop.use("posts", 3)
@@ -117,7 +119,9 @@ async def test_what_was_used_in_a_paid_period_that_was_ended_is_not_counted_for_
 ) -> None:
     for name in ("ada", "grace"):
         await ledger.sign_up(name, items=ITEMS, catalog=SHOP.name, status=Status.ACTIVE)
-    await ledger.run("update subscriptions set period_start = now() - interval '1 hour', period_end = now() + '30 days'")
+    await ledger.run(
+        "update subscriptions set period_start = now() - interval '1 hour', period_end = now() + '30 days'"
+    )
     await shop.use("calls", 700, "ada")
     await shop.use("calls", 700, "grace")
     await ledger.run("update subscriptions set status = 'canceled'")
