@@ -294,3 +294,21 @@ async def test_a_feature_that_is_in_no_catalog_any_more_is_told_to_nobody(
     await ledger.run("update usage_notices set feature = 'gone'")
 
     assert await notices.write(limit=100) == Told(notices=1)
+
+
+async def test_notices_of_a_catalog_that_this_release_cannot_read_wait_and_hold_up_no_others(
+    ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
+) -> None:
+    for name in ("grace", "barbara", "edsger"):
+        await ledger.sign_up(name, items=ITEMS, catalog=SHOP.name)
+        await shop.use("storage_gb", 90, name)
+    await shop.use("storage_gb", 90)
+    await ledger.run("update usage_notices set catalog = 'shop_v9' where customer <> 'ada'")
+    await ledger.run("insert into catalog_versions (name, content) values ('shop_v9', '{\"colour\": \"red\"}')")
+
+    assert len((await notices.write(limit=2)).mails) == 1
+    assert await notices.write(limit=2) == Told(), "though the two that have waited longest are of it"
+
+    content = "(select content from catalog_versions where name = 'shop_v1')"
+    await ledger.run(f"update catalog_versions set content = {content} where name = 'shop_v9'")  # noqa: S608
+    assert await told(notices) == [Occasion.USAGE_WARNING] * 3
