@@ -17,8 +17,9 @@ from api.entitlement_views import (
     UsageView,
 )
 from api.fields import Code, ExternalId
-from api.holdings import HasHoldings, check_value, feature_named
+from api.holdings import HasHoldings, check_quantity, check_value, feature_named
 from api.lean import about_customer, caller_of, lean_route
+from api.parts import parts_of
 from domain.holding import Holding
 from domain.usage import MAX_QUANTITY
 from storage.keys import Role
@@ -57,16 +58,18 @@ async def entitlement(
     holding = await holdings.of(caller.tenant, external_id)
     asked = feature_named(feature, holding)
     check_value(value, asked)
+    check_quantity(quantity, asked)
     answer = Question(external_id, holding, asked, quantity, value).entitlement()
     return as_json(EntitlementAnswer(**whose(external_id, holding), **dict(answer)))
 
 
 async def _read_check(request: Request) -> dict[str, Any] | None:
     caller = await caller_of(request, *Role)
-    about = about_customer(request)
-    if about is None or request.scope["query_string"]:
+    about, feature = about_customer(request), request.path_params["feature"]
+    # One that today's catalog has is plainly well; another may still be of the customer's own catalog.
+    if about is None or request.scope["query_string"] or feature not in parts_of(request).catalog.features:
         return None
-    return about | {"feature": request.path_params["feature"], "caller": caller}
+    return about | {"feature": feature, "caller": caller}
 
 
 router.add_api_route(

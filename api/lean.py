@@ -4,12 +4,14 @@ The endpoint's signature describes it as ever, and a request that is not plainly
 wrong with it is told in the same words as everywhere.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
 
 from api.auth import Caller, authenticate, demand
 from api.fields import ExternalId
@@ -27,17 +29,33 @@ def lean_route(read: Read) -> type[APIRoute]:
     """A route whose requests are read by *read*, and by FastAPI where that gives up."""
 
     class LeanRoute(APIRoute):
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-            as_ever, endpoint = super().get_route_handler(), self.endpoint
-
-            async def handle(request: Request) -> Response:
-                given = await read(request)
-                answer: Response = await (as_ever(request) if given is None else endpoint(**given))
-                return answer
-
-            return handle
+        async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["method"] not in (self.methods or ()):
+                await super().handle(scope, receive, send)
+                return
+            request = Request(scope, receive)
+            given = await read(request)
+            if given is None:
+                await super().handle(scope, _from_the_beginning(request), send)
+            else:
+                answer: Response = await self.endpoint(**given)
+                await answer(scope, receive, send)
 
     return LeanRoute
+
+
+def _from_the_beginning(request: Request) -> Receive:
+    """What is received of a request, for whoever reads it after us."""
+    body: bytes | None = getattr(request, "_body", None)
+
+    async def receive() -> Message:
+        nonlocal body
+        if body is None:
+            return await request.receive()
+        whole, body = body, None
+        return {"type": "http.request", "body": whole, "more_body": False}
+
+    return receive
 
 
 async def caller_of(request: Request, *roles: Role) -> Caller:
@@ -66,5 +84,5 @@ async def body_as(request: Request, kind: type[BaseModel]) -> BaseModel | None:
         return None
     try:
         return kind.model_validate_json(await request.body())
-    except ValidationError:
+    except (ValidationError, ClientDisconnect):
         return None

@@ -1,4 +1,4 @@
-"""Makes the API's catalog known in the database, so that its plans entitle; begun at start, and once for good."""
+"""Makes the API's catalog known in the database, so that its plans entitle; begun at start, until it is done."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from storage.catalog_in_force import put_in_force
 from storage.catalogs import Catalogs
 
 AGAIN_AFTER = 2.0
-"""Seconds; the database may come later than we."""
+"""Seconds; the database may come later than we, and so may `tenure catalog push --in-place`."""
 
 log = structlog.get_logger("tenure.catalog")
 
@@ -42,9 +42,10 @@ class Publication:
                 await Catalogs(self._engine).publish(self._catalog)
                 await put_in_force(self._engine, self._catalog.name)
             except Rejected as error:
-                log.error("catalog refused", why=error.message)  # noqa: TRY400 - it is told in full
+                if self.why_not != error.message:
+                    log.error("catalog refused", why=error.message)  # noqa: TRY400 - it is told in full
                 self.why_not = error.message
-                return
+                await asyncio.sleep(AGAIN_AFTER)
             except Exception as error:  # noqa: BLE001 - no database, or one that is not migrated: whatever it is may pass
                 log.warning("catalog waits to be published", why=type(error).__name__)
                 await asyncio.sleep(AGAIN_AFTER)

@@ -99,8 +99,11 @@ class Outlook:
         live = self.holders.live.get(self.catalog.name, {})
         for plan in self.changes.touched:
             yield f"{plan}: {subscriptions({plan: live.get(plan, 0)})}, at once"
-        if not self.changes.touched:
-            yield "no subscription: the plans that there are stay as they were"
+        holding = self.holders.add_ons.get(self.catalog.name, {})
+        for add_on in self.changes.touched_add_ons:
+            yield f"add-on {add_on}: {subscriptions({add_on: holding.get(add_on, 0)})}, at once"
+        if not self.changes.touched and not self.changes.touched_add_ons:
+            yield "no subscription: the plans and add-ons that there are stay as they were"
 
 
 async def outlook(engine: AsyncEngine, catalog: Catalog) -> Outlook:

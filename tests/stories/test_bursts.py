@@ -23,7 +23,7 @@ Begin = Callable[..., Awaitable[Life]]
 pytestmark = pytest.mark.usefixtures("healed")
 
 CROWD = 14
-A_SECOND = 0.2
+A_SECOND = 0.4
 """So slow that most of the crowd still waits when the command comes, however slow the machine is."""
 DRAINED_WITHIN = 30.0
 

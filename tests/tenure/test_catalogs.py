@@ -82,13 +82,13 @@ def shop(terminal: Terminal, stack: Stack, stack_folder: Path) -> Shop:
 
 
 @asynccontextmanager
-async def customer_of(stack: Stack, shop: Shop) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+async def customer_of(stack: Stack, shop: Shop, **more: object) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     """Somebody signs up for the product's pro plan; how many runs they have is asked over HTTP."""
     async with (
         stack.under(load_policy(POLICY), load_catalog(shop.file)) as addresses,
         Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
     ):
-        await caller.signed_up(shop.product, plan="pro")
+        await caller.signed_up(shop.product, plan="pro", **more)
 
         async def runs() -> int:
             limit: int = (await caller.get(f"/v1/customers/{shop.product}/entitlements/runs")).json()["limit"]
@@ -138,6 +138,25 @@ async def test_a_version_is_changed_in_place_only_when_that_is_said_and_whom_it_
     assert "raise the version, so that running subscriptions keep what they have, or say --in-place" in refused
     assert would == [*outlook, "Stripe has all of it already.", f"would be changed in place: {shop.product}_v1"]
     assert done == [*outlook, "Stripe has all of it already.", f"changed in place: {shop.product}_v1"]
+
+
+async def test_an_add_on_that_is_changed_in_place_tells_of_those_who_have_it(shop: Shop, stack: Stack) -> None:
+    with_add_on = ("plans:\n", "add_ons:\n  more: {name: More, prices: {month: 5}, adds: {runs: 10}}\nplans:\n")
+    shop.says(with_add_on)
+    await shop.types("push")
+    async with customer_of(stack, shop, add_ons={"more": 2}) as runs:
+        shop.says(with_add_on, ("adds: {runs: 10}", "adds: {runs: 30}"))
+        told = await shop.types("diff")
+        assert await runs() == 100 + 2 * 10
+        await shop.types("push", "--in-place")
+        assert await runs() == 100 + 2 * 30
+
+    assert told[1:] == [
+        "add-on more",
+        "adds to Runs: 30, was 10",
+        "whom it touches",
+        "add-on more: 1 live subscription, at once",
+    ]
 
 
 async def test_who_has_subscribed_keeps_what_they_have_when_a_new_version_is_pushed(shop: Shop, stack: Stack) -> None:
