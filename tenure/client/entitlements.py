@@ -217,9 +217,9 @@ class Event:
 class Recorded:
     """What became of one event."""
 
-    key: str
     outcome: str
     """counted, repeated or refused"""
+    key: str = ""
     customer: str = ""
     meter: str = ""
     code: str | None = None
