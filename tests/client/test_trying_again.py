@@ -165,6 +165,20 @@ def test_events_are_reported_by_the_thousand_and_each_keeps_its_key() -> None:
     assert (done.counted, done.repeated, done.refused, len(done.results)) == (2997, 3, 0, 3)
 
 
+def test_a_result_has_the_key_that_was_sent_also_where_it_could_not_be_answered() -> None:
+    other = Other()
+    said = {
+        "counted": 0,
+        "repeated": 0,
+        "refused": 1,
+        "results": [{"key": None, "customer": None, "outcome": "refused"}],
+    }
+
+    done = other.carry_out(record(other.core, [Event("ada", "images", 1, "a\ud83d")]), answer(said))
+
+    assert [(one.customer, one.key, one.outcome) for one in done.results] == [("ada", "a\ud83d", "refused")]
+
+
 def test_nothing_to_report_is_not_reported() -> None:
     other = Other()
 
