@@ -1,6 +1,7 @@
 """Telling the provider what was used beyond plans' limits: the activity that works through what waits."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
@@ -12,11 +13,16 @@ from domain.billed_use import BilledUse, Claimed, Trouble
 from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste
 from domain.provider import Metering
 
-TOGETHER = 100
+TOGETHER = 300
+AT_ONCE = 20
+"""So many calls are under way at once, unless the provider allows fewer."""
 WORK_FOR = 90.0
 """Seconds; what is left then is the next one's."""
 IN_VAIN = 3
 """So many calls in a row that bring no answer end it: the provider is down."""
+
+_Lane = tuple[str, str]
+"""A customer and what is counted of theirs: of these the provider takes one call at a time."""
 
 
 class Reports(Protocol):
@@ -55,32 +61,29 @@ class Reported:
 class MeteringActivities:
     """The activities of billed use; one per worker."""
 
-    def __init__(self, reports: Reports, metering: Metering) -> None:
+    def __init__(self, reports: Reports, metering: Metering, *, at_once: int = AT_ONCE) -> None:
         self._reports = reports
         self._metering = metering
+        self._at_once = at_once
 
     @activity.defn
     async def report_usage(self) -> Reported:
-        """Tell the next uses, one by one. Idempotent: each has an identifier under which it is counted once."""
+        """Tell the next uses, many at once. Idempotent: each has an identifier under which it is counted once."""
         with as_temporal_failures():
             waiting = await self._reports.claim(TOGETHER)
             is_last = len(waiting) < TOGETHER
-            done, in_vain, stop_at = Reported(is_all=is_last), 0, monotonic() + WORK_FOR
+            batch = _Batch(waiting, self._report)
             try:
-                while waiting and in_vain < IN_VAIN and monotonic() < stop_at:
-                    one = waiting.pop(0)
-                    try:
-                        came = await self._report(one)
-                    except GatewayUnavailable as error:
-                        if _was_not_heard(error):
-                            waiting.insert(0, one)
-                        raise
-                    done += came
-                    in_vain = in_vain + 1 if came.unanswered else 0
+                # One alone, until one is answered: of a provider that is down as few as may be are asked.
+                await batch.work(until_answered=True)
+                await asyncio.gather(*(batch.work() for _ in range(self._at_once)))
             finally:
-                await self._reports.release([each.use for each in waiting if each.began_before is None])
+                await self._reports.release([each.use for each in batch.waiting if each.began_before is None])
+            if batch.failure is not None:
+                raise batch.failure
             # What brought no answer is not tried in haste.
-            return done + Reported(is_all=bool(done.unanswered) or (is_last and not waiting))
+            is_all = batch.is_in_vain or (is_last and (bool(batch.done.unanswered) or not batch.waiting))
+            return batch.done + Reported(is_all=is_all)
 
     async def _report(self, claimed: Claimed) -> Reported:
         use = claimed.use
@@ -109,8 +112,57 @@ class MeteringActivities:
         return Reported(set_aside=1)
 
 
-def _was_not_heard(error: GatewayUnavailable) -> bool:
+class _Batch:
+    """Uses that were claimed together, and several who work through them."""
+
+    def __init__(self, waiting: list[Claimed], report: Callable[[Claimed], Awaitable[Reported]]) -> None:
+        self.waiting = waiting
+        self.done = Reported()
+        self.failure: Exception | None = None
+        """Nothing more is begun then."""
+        self._report = report
+        self._under_way: set[_Lane] = set()
+        self._in_vain = 0
+        self._stop_at = monotonic() + WORK_FOR
+
+    @property
+    def is_in_vain(self) -> bool:
+        return self._in_vain >= IN_VAIN
+
+    async def work(self, *, until_answered: bool = False) -> None:
+        """Tell one after the other, whoever else does; what others have begun is brought to its end by them."""
+        while (one := self._next()) is not None:
+            lane = _lane(one)
+            self._under_way.add(lane)
+            try:
+                came = await self._report(one)
+            except Exception as error:  # noqa: BLE001 - raised when all have come to their end
+                if _was_not_heard(error):
+                    self.waiting.insert(0, one)
+                self.failure = self.failure or error
+                return
+            finally:
+                self._under_way.discard(lane)
+            self.done += came
+            self._in_vain = self._in_vain + 1 if came.unanswered else 0
+            if until_answered and not came.unanswered:
+                return
+
+    def _next(self) -> Claimed | None:
+        if self.failure is not None or self.is_in_vain or monotonic() >= self._stop_at:
+            return None
+        for number, one in enumerate(self.waiting):
+            if _lane(one) not in self._under_way:
+                return self.waiting.pop(number)
+        return None
+
+
+def _lane(claimed: Claimed) -> _Lane:
+    return claimed.use.customer_ref, claimed.use.counted_as
+
+
+def _was_not_heard(error: Exception) -> bool:
     """Whether the provider has turned the call away for certain, so that nothing was begun by it."""
     if isinstance(error, GatewayBusy):
         return error.haste is Haste.RATE
-    return error.code == "stripe_key"
+    return isinstance(error, GatewayUnavailable) and error.code == "stripe_key"

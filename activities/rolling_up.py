@@ -61,11 +61,7 @@ class RollUpActivities:
     async def forget_old_usage(self) -> dict[str, int]:
         """Remove what is too old to be asked for, batch by batch. Idempotent."""
         with as_temporal_failures():
-            forgotten: dict[str, int] = {}
-            while batch := await self._book.forget():
-                forgotten = {kind: forgotten.get(kind, 0) + batch.get(kind, 0) for kind in forgotten | batch}
-                activity.heartbeat()
-            return forgotten
+            return await self._book.forget(alive=activity.heartbeat)
 
 
 def _so_far() -> tuple[int, tuple[str, str, str] | None]:

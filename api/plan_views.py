@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel, Field
 
 from api.entitlement_views import OverageView, ValueView, shown
+from api.errors import STATUS_OF_CODE
 from domain.features import Feature, Kind, LimitRule, Value, Window
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Plan
@@ -48,7 +49,11 @@ class LimitsView(BaseModel):
     @classmethod
     def of(cls, rule: LimitRule) -> "LimitsView":
         return cls(
-            warn=rule.warn, mails=list(rule.mails), hard=rule.hard, grace_days=rule.grace_days, status=rule.status
+            warn=rule.warn,
+            mails=list(rule.mails),
+            hard=rule.hard,
+            grace_days=rule.grace_days,
+            status=STATUS_OF_CODE["quota_used_up" if rule.is_for_sale else "limit_reached"],
         )
 
 

@@ -54,8 +54,8 @@ class UsageBook(Protocol):
         """
         ...
 
-    async def forget(self) -> dict[str, int]:
-        """Remove a batch of each kind of what is too old to be asked for; how many of each, empty when none is left.
+    async def forget(self, *, alive: "Alive") -> dict[str, int]:
+        """Remove what is too old to be asked for, batch by batch; how many of each kind, without those of which none.
 
         What is still to be reported to the provider stays, however old.
         """

@@ -13,8 +13,17 @@ HEADROOM = 0.48
 """Steps that were saved up come at once: within a second twice the rate may begin, and that too must fit under the
 limits. The rest is left to what the API asks and to repeats."""
 
+LIVE_REPORTS_AT_ONCE, TEST_REPORTS_AT_ONCE = 20, 1
+"""Calls that tell of use. In live mode they have a limit of their own, 1000 a second, and each takes a tenth of one or
+more; in a sandbox they are requests like all others."""
+
 
 def steps_a_second(api_key: str) -> float:
     """How many payment activities the fleet may begin in a second with a key of this mode."""
     in_all = LIVE_A_SECOND if is_live(api_key) else TEST_A_SECOND
     return HEADROOM * min(in_all / CALLS_OF_ONE_STEP, ONE_ENDPOINT_A_SECOND)
+
+
+def reports_at_once(api_key: str) -> int:
+    """How many uses may be told side by side with a key of this mode."""
+    return LIVE_REPORTS_AT_ONCE if is_live(api_key) else TEST_REPORTS_AT_ONCE

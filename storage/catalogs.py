@@ -92,6 +92,12 @@ class Catalogs:
         self._known[name] = (found.revision, catalog)
         return catalog
 
+    async def products(self) -> set[str]:
+        """All products of which anything was published."""
+        product = catalog_versions.c.content["product"].astext
+        async with transaction(self._engine) as connection:
+            return set(await connection.scalars(select(product).distinct()))
+
     async def versions(self, product: str) -> list[Catalog]:
         """All that was published of a product, as it stands now, the oldest version first."""
         content = catalog_versions.c.content

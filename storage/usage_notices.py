@@ -1,5 +1,6 @@
 """Notices of thresholds that were crossed, and the mails that they become."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import timedelta
@@ -15,6 +16,7 @@ from domain.plans import Catalog
 from domain.ports import QueuedMail
 from domain.usage_books import Told
 from domain.usage_mails import USAGE_OCCASIONS, Crossing, usage_mail
+from storage.catalog_in_force import in_force
 from storage.catalogs import catalog_from_json
 from storage.engine import transaction
 from storage.records import mail_id
@@ -24,6 +26,11 @@ from storage.usage_tables import catalog_versions, usage_notices
 ON_ITS_WAY = timedelta(minutes=5)
 """So long a mail that was written down is on its way to those who send it."""
 LAST_USEFUL_MOMENT = timedelta(days=3)
+
+log = logging.getLogger("tenure.usage")
+
+_UNREADABLE = (ValueError, TypeError, LookupError)
+"""What is raised of a catalog of another release."""
 
 _Customer = tuple[str, str]
 """Tenant and external id."""
@@ -38,12 +45,12 @@ class UsageNotices:
 
     async def write(self, *, limit: int) -> Told:
         async with transaction(self._engine) as connection:
-            waiting = await _taken(connection, limit)
+            waiting, catalogs = await _taken_with_catalogs(connection, limit)
             if not waiting:
                 return Told()
-            catalogs = await _catalogs(connection, {row.catalog for row in waiting})
+            today = await _today(connection)
             written_to = await _subscriptions(connection, {(row.tenant, row.customer) for row in waiting})
-            rows = list(_letters(waiting, catalogs, written_to))
+            rows = list(_letters(waiting, catalogs, today, written_to))
             queued = await _queue(connection, rows) if rows else ()
             told = tuple_(*(usage_notices.c[name] for name in _KEY)).in_(
                 [tuple(getattr(row, name) for name in _KEY) for row in waiting]
@@ -64,15 +71,52 @@ class UsageNotices:
             return [_queued(row) for row in await connection.execute(wanted.order_by(mails.c.id).limit(limit))]
 
 
-async def _taken(connection: AsyncConnection, limit: int) -> Sequence[Row[Any]]:
+async def _taken_with_catalogs(
+    connection: AsyncConnection, limit: int
+) -> tuple[Sequence[Row[Any]], dict[str, Catalog]]:
+    """The notices that are next, and their catalogs.
+
+    Those of a catalog that cannot be read, as of a newer release, wait for one that can, and hold up no others.
+    """
+    unreadable: set[str] = set()
+    while True:
+        waiting = await _taken(connection, limit, unreadable)
+        catalogs, not_read = await _catalogs(connection, {row.catalog for row in waiting})
+        if not not_read:
+            return waiting, catalogs
+        log.error(
+            "usage mails wait: their catalog cannot be read by this release", extra={"catalogs": sorted(not_read)}
+        )
+        unreadable |= not_read
+
+
+async def _taken(connection: AsyncConnection, limit: int, unreadable: set[str]) -> Sequence[Row[Any]]:
     """The notices that have waited longest, but for those that another is just telling."""
     waiting = select(usage_notices).where(usage_notices.c.told_at.is_(None)).order_by(usage_notices.c.at)
+    if unreadable:
+        waiting = waiting.where(usage_notices.c.catalog.not_in(unreadable))
     return (await connection.execute(waiting.limit(limit).with_for_update(skip_locked=True))).all()
 
 
-async def _catalogs(connection: AsyncConnection, names: set[str]) -> dict[str, Catalog]:
+async def _today(connection: AsyncConnection) -> Catalog | None:
+    """What is for sale now; None: nothing is, or in a way that this release cannot read."""
+    try:
+        return await in_force(connection)
+    except _UNREADABLE:
+        return None
+
+
+async def _catalogs(connection: AsyncConnection, names: set[str]) -> tuple[dict[str, Catalog], set[str]]:
+    """Those of the catalogs that were published, and the names of those that cannot be read."""
     wanted = select(catalog_versions.c.name, catalog_versions.c.content).where(catalog_versions.c.name.in_(names))
-    return {row.name: catalog_from_json(row.content) for row in await connection.execute(wanted)}
+    found: dict[str, Catalog] = {}
+    not_read = set()
+    for row in await connection.execute(wanted):
+        try:
+            found[row.name] = catalog_from_json(row.content)
+        except _UNREADABLE:
+            not_read.add(row.name)
+    return found, not_read
 
 
 async def _subscriptions(connection: AsyncConnection, whose: set[_Customer]) -> dict[_Customer, UUID]:
@@ -88,12 +132,15 @@ async def _subscriptions(connection: AsyncConnection, whose: set[_Customer]) -> 
 
 
 def _letters(
-    waiting: Sequence[Row[Any]], catalogs: Mapping[str, Catalog], written_to: Mapping[_Customer, UUID]
+    waiting: Sequence[Row[Any]],
+    catalogs: Mapping[str, Catalog],
+    today: Catalog | None,
+    written_to: Mapping[_Customer, UUID],
 ) -> list[dict[str, Any]]:
     found = []
     for row in waiting:
         catalog, subscription = catalogs.get(row.catalog), written_to.get((row.tenant, row.customer))
-        mail = usage_mail(_crossing(row), catalog) if catalog is not None else None
+        mail = usage_mail(_crossing(row), catalog, today or catalog) if catalog is not None else None
         if mail is not None and subscription is not None:
             found.append(_row_of(mail, row.tenant, subscription))
     return found

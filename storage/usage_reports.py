@@ -12,15 +12,29 @@ from domain.names import DEFAULT_TENANT
 from storage.engine import single, statement, transaction
 from storage.usage_tables import usage_events
 
-# What was never tried goes first: one that fails again and again holds up nothing.
-_CLAIM = text(
-    "WITH picked AS ("
-    " SELECT e.tenant, e.key, e.report_began_at AS began, c.customer_ref FROM usage_events e"
+OVERDUE_SHARE = 10
+"""One in so many of a claim is kept for reports that were cut off more than an hour ago: however much is new, they must
+be made again within the day, and those that fail again and again hold up nothing."""
+
+_WAITING = (
+    "SELECT e.ctid AS place, e.report_began_at AS began, c.customer_ref FROM usage_events e"
     " JOIN customers c ON c.tenant = e.tenant AND c.external_id = e.customer"
     " WHERE e.overage > 0 AND e.reported_at IS NULL AND e.report_trouble IS NULL AND c.customer_ref <> ''"
-    " ORDER BY (e.report_began_at IS NOT NULL), e.recorded_at, e.key LIMIT :limit FOR UPDATE OF e SKIP LOCKED)"
+)
+# Each part in the order of an index of its own, so that it does not matter how much waits; and what was picked is
+# found by its place, since the database takes it for many rows and would read all there are.
+_CLAIM = text(
+    f"WITH overdue AS ({_WAITING} AND e.report_began_at < now() - interval '1 hour'"  # noqa: S608 - text of our own
+    " ORDER BY e.report_began_at LIMIT :overdue FOR UPDATE OF e SKIP LOCKED"
+    f"), fresh AS ({_WAITING} AND e.report_began_at IS NULL"
+    " ORDER BY e.recorded_at LIMIT :limit - (SELECT count(*) FROM overdue) FOR UPDATE OF e SKIP LOCKED"
+    f"), begun AS ({_WAITING} AND e.report_began_at IS NOT NULL"
+    " AND NOT EXISTS (SELECT FROM overdue WHERE overdue.place = e.ctid)"
+    " ORDER BY e.report_began_at LIMIT :limit - (SELECT count(*) FROM overdue) - (SELECT count(*) FROM fresh)"
+    " FOR UPDATE OF e SKIP LOCKED"
+    "), picked AS (TABLE overdue UNION ALL TABLE fresh UNION ALL TABLE begun)"
     " UPDATE usage_events e SET report_began_at = coalesce(e.report_began_at, clock_timestamp())"
-    " FROM picked p WHERE e.tenant = p.tenant AND e.key = p.key"
+    " FROM picked p WHERE e.ctid = p.place AND e.ctid = ANY (ARRAY(SELECT place FROM picked))"
     " RETURNING e.tenant, e.key, e.catalog, e.overage_of, e.overage, e.at, e.recorded_at, p.customer_ref,"
     " clock_timestamp() - p.began AS began_before"
 )
@@ -35,9 +49,10 @@ class UsageReports:
         self._at_once = single(engine)
 
     async def claim(self, limit: int) -> list[Claimed]:
-        """The next uses to be told, marked as begun; none that another is just claiming."""
+        """The next uses to be told, marked as begun, what was never tried first; none that another is just claiming."""
         async with transaction(self._engine) as connection:
-            rows = (await connection.execute(_CLAIM, {"limit": limit})).all()
+            given = {"limit": limit, "overdue": limit // OVERDUE_SHARE}
+            rows = (await connection.execute(_CLAIM, given)).all()
         return [_claimed(row) for row in sorted(rows, key=lambda row: (row.began_before is not None, row.recorded_at))]
 
     async def release(self, uses: Sequence[BilledUse]) -> None:
@@ -77,7 +92,8 @@ class UsageReports:
     async def try_refused_again(self, *, tenant: str = DEFAULT_TENANT) -> int:
         """Have everything told once more that the provider has refused; how many there are."""
         it = usage_events.c
-        refused = (it.tenant == tenant, it.reported_at.is_(None), it.report_trouble == Trouble.REFUSED.value)
+        waits = (it.tenant == tenant, it.overage > 0, it.reported_at.is_(None))
+        refused = (*waits, it.report_trouble == Trouble.REFUSED.value)
         async with statement(self._at_once) as connection:
             return (await connection.execute(update(usage_events).where(*refused).values(_NOTHING_BEGUN))).rowcount
 

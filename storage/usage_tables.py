@@ -25,6 +25,7 @@ catalog_versions = Table(
     Column("revision", BigInteger, nullable=False, server_default="1", doc="grows when it is changed in place"),
     Column("content", JSON, nullable=False, doc="not binary: plans and features stay in the order of the file"),
     _now("published_at"),
+    Column("in_force_since", _MOMENT, doc="when an API began to live by it last"),
 )
 
 plan_limits = Table(
@@ -64,6 +65,9 @@ usage = Table(
     ),
     Column("noticed_of", BigInteger, doc="the limit that share was of"),
     _now("updated_at"),
+    Index("ix_usage_gauges", "tenant", "customer", "feature", postgresql_where=sql("period_end is null")),
+    # Days and weeks, by their age: the only counters that are forgotten.
+    Index("ix_usage_short", "period_end", postgresql_where=sql("period_end - period_start <= interval '7 days'")),
 )
 
 usage_events = Table(
@@ -98,6 +102,11 @@ usage_events = Table(
     Column("report_why", Text, nullable=False, server_default=""),
     Index("ix_usage_events_recorded_at", "recorded_at"),
     Index("ix_usage_events_to_report", "recorded_at", postgresql_where=sql("overage > 0 and reported_at is null")),
+    Index(
+        "ix_usage_events_begun",
+        "report_began_at",
+        postgresql_where=sql("overage > 0 and reported_at is null and report_began_at is not null"),
+    ),
 )
 
 usage_notices = Table(
@@ -117,6 +126,7 @@ usage_notices = Table(
     _now("at"),
     Column("told_at", _MOMENT, doc="when its mail was written down, or it was found that nobody can be written to"),
     Index("ix_usage_notices_to_tell", "at", postgresql_where=sql("told_at is null")),
+    Index("ix_usage_notices_told", "at", postgresql_where=sql("told_at is not null")),
 )
 
 usage_samples = Table(
@@ -127,6 +137,7 @@ usage_samples = Table(
     Column("lowest", BigInteger, nullable=False),
     Column("highest", BigInteger, nullable=False),
     Column("latest", BigInteger, nullable=False),
+    Index("ix_usage_samples_day", "day"),
 )
 
 usage_statistics = Table(
@@ -141,4 +152,5 @@ usage_statistics = Table(
     Column("highest", BigInteger, nullable=False, doc="by one of them"),
     Column("near_limit", BigInteger, nullable=False, doc="customers at 80 % or more"),
     Column("at_limit", BigInteger, nullable=False, doc="customers at 100 % or more"),
+    Index("ix_usage_statistics_taken_at", "taken_at"),
 )

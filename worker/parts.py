@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from activities.adopting import AdoptionActivities
-from activities.metering import MeteringActivities
+from activities.metering import AT_ONCE, MeteringActivities
 from activities.reconciling import ReconcileActivities
 from activities.rolling_up import RollUpActivities
 from domain.messages import ProviderHistory
@@ -28,7 +28,13 @@ class Provider(Payments, Agreements, Handover, Metering, ProviderHistory, Protoc
 
 
 def parts_on(
-    client: Client, engine: AsyncEngine, provider: Provider, mailer: Mailer, reconciling: ReconcileActivities
+    client: Client,
+    engine: AsyncEngine,
+    provider: Provider,
+    mailer: Mailer,
+    reconciling: ReconcileActivities,
+    *,
+    reports_at_once: int = AT_ONCE,
 ) -> Parts:
     """The workers' parts on one database, one provider and one mail server."""
     return Parts(
@@ -40,5 +46,5 @@ def parts_on(
         reconciling=reconciling,
         adopting=AdoptionActivities(provider, provider),
         rolling_up=RollUpActivities(Telling(UsageNotices(engine), TemporalPost(client)), PostgresUsageBook(engine)),
-        metering=MeteringActivities(UsageReports(engine), provider),
+        metering=MeteringActivities(UsageReports(engine), provider, at_once=reports_at_once),
     )

@@ -51,6 +51,10 @@ def _json(name: str) -> "sa.Column[object]":
     return sa.Column(name, postgresql.JSONB(), nullable=False)
 
 
+def _partial(name: str, table: str, columns: list[str], where: str) -> None:
+    op.create_index(name, table, columns, postgresql_where=sa.text(where))
+
+
 def _know_catalogs() -> None:
     # Worked out by the database, so that it is right whichever release has written the row. What was chosen before
     # catalogs were noted is told by its price: shop_pro_month_v2 is of shop_v2.
@@ -68,6 +72,7 @@ def _know_catalogs() -> None:
         _number("revision", "1"),
         sa.Column("content", postgresql.JSON(), nullable=False),
         _moment("published_at", null=False, now=True),
+        _moment("in_force_since"),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_catalog_versions")),
     )
     op.create_table(
@@ -110,6 +115,8 @@ def _count() -> None:
     )
     # Room for the next version of a row on its own page: no index is touched when it is counted on.
     op.execute("ALTER TABLE usage SET (fillfactor = 70)")
+    _partial("ix_usage_gauges", "usage", ["tenant", "customer", "feature"], "period_end is null")
+    _partial("ix_usage_short", "usage", ["period_end"], "period_end - period_start <= interval '7 days'")
     op.create_table(
         "usage_events",
         _text("tenant"),
@@ -136,12 +143,9 @@ def _count() -> None:
         sa.CheckConstraint("report_trouble in ('unknown', 'refused')", name=op.f("ck_usage_events_report_trouble")),
     )
     op.create_index("ix_usage_events_recorded_at", "usage_events", ["recorded_at"])
-    op.create_index(
-        "ix_usage_events_to_report",
-        "usage_events",
-        ["recorded_at"],
-        postgresql_where=sa.text("overage > 0 and reported_at is null"),
-    )
+    waits = "overage > 0 and reported_at is null"
+    _partial("ix_usage_events_to_report", "usage_events", ["recorded_at"], waits)
+    _partial("ix_usage_events_begun", "usage_events", ["report_began_at"], f"{waits} and report_began_at is not null")
 
 
 def _tell() -> None:
@@ -171,7 +175,8 @@ def _tell() -> None:
             name=op.f("pk_usage_notices"),
         ),
     )
-    op.create_index("ix_usage_notices_to_tell", "usage_notices", ["at"], postgresql_where=sa.text("told_at is null"))
+    _partial("ix_usage_notices_to_tell", "usage_notices", ["at"], "told_at is null")
+    _partial("ix_usage_notices_told", "usage_notices", ["at"], "told_at is not null")
 
 
 def _look_back() -> None:
@@ -186,6 +191,7 @@ def _look_back() -> None:
         _number("latest"),
         sa.PrimaryKeyConstraint("tenant", "customer", "feature", "day", name=op.f("pk_usage_samples")),
     )
+    op.create_index("ix_usage_samples_day", "usage_samples", ["day"])
     op.create_table(
         "usage_statistics",
         _text("tenant"),
@@ -199,3 +205,4 @@ def _look_back() -> None:
         _number("at_limit"),
         sa.PrimaryKeyConstraint("tenant", "taken_at", "plan", "feature", name=op.f("pk_usage_statistics")),
     )
+    op.create_index("ix_usage_statistics_taken_at", "usage_statistics", ["taken_at"])

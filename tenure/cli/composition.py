@@ -17,7 +17,7 @@ from gateways.mail_delivery import MailDelivery
 from gateways.mail_rendering import Brand, MailRenderer
 from gateways.smtp import SmtpMailer
 from gateways.stripe_events import Recipient, StripeEvents
-from gateways.stripe_rates import steps_a_second
+from gateways.stripe_rates import reports_at_once, steps_a_second
 from storage.catalogs import Catalogs
 from tenure.cli.connections import stripe_payments
 from worker.build import Parts as WorkerParts
@@ -71,12 +71,25 @@ async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEn
     """
     policy = None if settings.policy is None else load_policy(settings.policy)
     async with stripe_payments(settings) as payments:
-        yield parts_on(client, engine, payments, mail_delivery(settings), reconciling(client, engine, payments, policy))
+        yield parts_on(
+            client,
+            engine,
+            payments,
+            mail_delivery(settings),
+            reconciling(client, engine, payments, policy),
+            reports_at_once=reports_at_once(settings.stripe_api_key.get_secret_value()),
+        )
 
 
 def mail_delivery(settings: WorkerSettings) -> MailDelivery:
     """The way of mails, in the product's own colours."""
-    brand = Brand(settings.brand_name, settings.website, settings.support_address, settings.brand_colour)
+    brand = Brand(
+        settings.brand_name,
+        settings.website,
+        settings.support_address,
+        settings.brand_colour,
+        upgrade_url=settings.upgrade_url or "",
+    )
     secret = settings.secret_key.get_secret_value()
     return MailDelivery(
         MailRenderer(brand),

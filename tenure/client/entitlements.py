@@ -219,9 +219,9 @@ class Event:
 class Recorded:
     """What became of one event."""
 
-    key: str
     outcome: str
     """counted, repeated or refused"""
+    key: str = ""
     customer: str = ""
     meter: str = ""
     plan: PlanRef | None = None

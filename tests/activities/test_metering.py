@@ -1,7 +1,9 @@
 """Telling use, on the real database and the simulator: once each; what nobody knows is left to an operator."""
 
-from dataclasses import dataclass, replace
-from datetime import timedelta
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +11,9 @@ import stripe
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.metering import TOGETHER, MeteringActivities, Reported
+from activities.metering import AT_ONCE, TOGETHER, MeteringActivities, Reported
 from domain.billed_use import REPEATED_WITHIN, BilledUse, Claimed, Trouble, report_key
+from domain.errors import GatewayBusy, Haste
 from gateways.stripe import StripePayments
 from gateways.stripe_catalog import push
 from sandbox.stripe import StripeSimulator
@@ -25,6 +28,56 @@ from tests.storage.uses import a_use, began, rows
 __all__ = ["client", "database_url", "databases", "empty_url", "engine", "ledger", "simulator", "stage", "wire"]
 
 A_MINUTE = timedelta(minutes=1)
+
+
+class Crowd:
+    """Takes as long for each use as it takes others to come, and remembers who was there at once."""
+
+    def __init__(self, fails: str = "") -> None:
+        self.most = 0
+        self.told: list[str] = []
+        self._fails = fails
+        self._there: list[tuple[str, str]] = []
+
+    async def report_use(self, use: BilledUse, *, key: str) -> None:
+        lane = (use.customer_ref, use.counted_as)
+        assert lane not in self._there, "Stripe takes one call at a time of a customer's meter"
+        self._there.append(lane)
+        self.most = max(self.most, len(self._there))
+        # Whoever else may begin now does.
+        for _ in range(50):
+            await asyncio.sleep(0)
+        self._there.remove(lane)
+        if use.key == self._fails:
+            raise GatewayBusy("too many calls", haste=Haste.RATE)
+        self.told.append(use.key)
+
+
+@dataclass
+class Shelf:
+    """Uses that wait, in memory."""
+
+    waiting: list[Claimed]
+    reported: list[str] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+
+    async def claim(self, limit: int) -> list[Claimed]:
+        return self.waiting[:limit]
+
+    async def release(self, uses: Sequence[BilledUse]) -> None:
+        self.released += [use.key for use in uses]
+
+    async def mark_reported(self, use: BilledUse) -> None:
+        self.reported.append(use.key)
+
+    async def set_aside(self, use: BilledUse, trouble: Trouble, why: str) -> None:
+        raise AssertionError("nothing is refused here")
+
+
+def of_many(customers: int, each: int = 1) -> Shelf:
+    """Uses of so many customers, each with so many."""
+    uses = [(f"{customer:02}-{number}", f"cus_{customer}") for number in range(each) for customer in range(customers)]
+    return Shelf([Claimed(BilledUse("default", key, ref, "shop_runs", 1, datetime.now(UTC))) for key, ref in uses])
 
 
 @dataclass
@@ -174,6 +227,35 @@ async def test_one_whose_earlier_report_is_open_stays_begun_also_if_it_is_turned
         await desk.tell()
 
     assert await desk.stands() == {"open": "begun"}
+
+
+async def test_after_a_first_answer_uses_are_told_many_at_once_but_of_a_customers_meter_one_at_a_time() -> None:
+    crowd, shelf = Crowd(), of_many(30, each=3)
+
+    done = await ActivityEnvironment().run(MeteringActivities(shelf, crowd).report_usage)
+
+    assert (done, crowd.most) == (Reported(reported=90), AT_ONCE)
+    assert sorted(shelf.reported) == sorted(crowd.told) == sorted(each.use.key for each in of_many(30, each=3).waiting)
+
+
+async def test_a_provider_may_allow_fewer_at_once() -> None:
+    crowd = Crowd()
+
+    await ActivityEnvironment().run(MeteringActivities(of_many(5), crowd, at_once=1).report_usage)
+
+    assert crowd.most == 1
+
+
+async def test_when_one_of_many_is_turned_away_the_others_that_were_begun_are_brought_to_their_end() -> None:
+    crowd, shelf = Crowd(fails="05-0"), of_many(60)
+
+    with pytest.raises(ApplicationError):
+        await ActivityEnvironment().run(MeteringActivities(shelf, crowd).report_usage)
+
+    assert len(crowd.told) >= AT_ONCE
+    assert shelf.reported == crowd.told
+    assert sorted([*shelf.reported, *shelf.released]) == sorted(each.use.key for each in of_many(60).waiting)
+    assert "05-0" in shelf.released
 
 
 def test_a_call_has_another_name_every_hour() -> None:

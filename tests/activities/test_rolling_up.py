@@ -12,10 +12,9 @@ Cursor = tuple[str, str, str]
 
 @dataclass
 class Book:
-    """Three pages of gauges, and old things in two batches."""
+    """Three pages of gauges, and old things of two kinds."""
 
     asked: list[Cursor | None] = field(default_factory=list)
-    batches: list[dict[str, int]] = field(default_factory=lambda: [{"events": 5, "samples": 1}, {"events": 2}])
 
     async def sample(self, after: Cursor | None) -> Sampled:
         self.asked.append(after)
@@ -26,8 +25,9 @@ class Book:
         alive()
         return 4
 
-    async def forget(self) -> dict[str, int]:
-        return self.batches.pop(0) if self.batches else {}
+    async def forget(self, *, alive: Alive) -> dict[str, int]:
+        alive()
+        return {"events": 7, "samples": 1}
 
 
 class Teller:
@@ -59,9 +59,11 @@ async def test_another_attempt_goes_on_where_the_one_before_was() -> None:
     assert book.asked == [("t", "c", "2")]
 
 
-async def test_it_forgets_batch_by_batch_until_nothing_is_left() -> None:
-    activities = RollUpActivities(Teller(), Book())
+async def test_what_takes_long_gives_signs_of_life() -> None:
+    activities, environment, beats = RollUpActivities(Teller(), Book()), ActivityEnvironment(), []
+    environment.on_heartbeat = lambda *details: beats.append(details)
 
-    assert await ActivityEnvironment().run(activities.forget_old_usage) == {"events": 7, "samples": 1}
-    assert await ActivityEnvironment().run(activities.take_usage_statistics) == 4
+    assert await environment.run(activities.forget_old_usage) == {"events": 7, "samples": 1}
+    assert await environment.run(activities.take_usage_statistics) == 4
+    assert len(beats) == 2
     assert await ActivityEnvironment().run(activities.tell_usage_notices) == LateTold(3, 1)

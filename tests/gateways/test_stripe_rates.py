@@ -11,6 +11,7 @@ from gateways.stripe_rates import (
     LIVE_A_SECOND,
     ONE_ENDPOINT_A_SECOND,
     TEST_A_SECOND,
+    reports_at_once,
     steps_a_second,
 )
 from tests.gateways.till import STARTER, USERS, Till
@@ -70,3 +71,7 @@ def test_the_fleets_rate_stays_below_every_limit(api_key: str, steps: float, in_
     # Steps that were saved up come at once: twice the rate within one second.
     assert 2 * steps * CALLS_OF_ONE_STEP < in_all
     assert 2 * steps < ONE_ENDPOINT_A_SECOND
+
+
+def test_use_is_told_side_by_side_only_where_that_has_a_limit_of_its_own() -> None:
+    assert (reports_at_once("sk_live_x"), reports_at_once("rk_test_x")) == (20, 1)

@@ -1,18 +1,25 @@
 """Use is rolled up: samples by the day, statistics by plan and feature, and what is too old is forgotten."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest_asyncio
 
 from domain.lifecycle import Status
-from domain.plans import Item
+from domain.plans import Catalog, Item
 from domain.usage import Action
+from storage.catalog_in_force import put_in_force
+from storage.catalogs import Catalogs
 from storage.usage_book import PostgresUsageBook
 from storage.usage_history import UsageHistory
 from tests.storage.ledger import Ledger, a_step, later
 from tests.storage.shop import SHOP, Shop
 
 ITEMS = (Item("shop_starter_month_v1", 1),)
+AHEAD, BEFORE = (
+    replace(SHOP, version=version, plans={free: replace(SHOP.plans["free"], code=free)})
+    for version, free in ((2, "basic"), (0, "none"))
+)
 SAMPLES = "select customer, lowest, highest, latest from usage_samples order by customer"
 EVENTS = "select key from usage_events order by key"
 
@@ -95,20 +102,79 @@ async def test_statistics_go_by_the_plan_there_is_now_and_by_the_period_that_run
     ledger: Ledger, shop: Shop, book: PostgresUsageBook, history: UsageHistory
 ) -> None:
     ada = await ledger.sign_up("ada", items=ITEMS, catalog=SHOP.name)
-    await shop.use("storage_gb", 100)
-    await ledger.save(a_step(later(ada, plan="professional")))
     await ledger.run(
-        "insert into usage (tenant, customer, feature, period_start, period_end, used) values"
-        " ('default', 'ada', 'clicks', now() - interval '40 days', now() - interval '10 days', 7),"
-        " ('default', 'ada', 'calls', now() - interval '9 days', now() + interval '5 days', 500),"
-        " ('default', 'ada', 'calls', now() - interval '2 days', now() + interval '28 days', 8000)"
+        "update subscriptions set created_at = now() - interval '9 days', trial_ends_at = now() + '5 days'"
     )
+    await shop.use("storage_gb", 100)
+    await shop.use("calls", 500)
+    await shop.use("posts", 3)
+    await ledger.save(a_step(later(ada, plan="professional")))
+    began = {"period_start": "now() - interval '2 days'", "period_end": "now() + interval '28 days'"}
+    await ledger.run(f"update subscriptions set {', '.join(f'{name} = {at}' for name, at in began.items())}")  # noqa: S608
+    await shop.use("calls", 8000)
+    await ledger.run("update usage set period_start = period_start - interval '1 day' where feature = 'posts'")
 
     await take(book)
 
     calls, storage = await history.statistics()
     assert (calls.plan, calls.feature, calls.used, calls.near_limit) == ("professional", "calls", 8000, 1)
     assert (storage.plan, storage.at_limit) == ("professional", 0)
+
+
+async def test_statistics_go_by_the_catalog_that_the_api_lives_by_whatever_is_published_besides(
+    ledger: Ledger, shop: Shop, book: PostgresUsageBook, history: UsageHistory
+) -> None:
+    await shop.use("storage_gb", 8, "never-signed-up", action=Action.SET)
+
+    async def plans_when(*, published: Catalog | None = None, begun: Catalog | None = None) -> list[str]:
+        if published is not None:
+            await Catalogs(ledger.engine).publish(published)
+        if begun is not None:
+            await put_in_force(ledger.engine, begun.name)
+        await take(book)
+        return [each.plan for each in await history.statistics()]
+
+    assert await plans_when(published=AHEAD) == ["basic"], "nobody has begun with any"
+    assert await plans_when(begun=SHOP) == ["free"], "pushed, and no API has begun with it yet"
+    assert await plans_when(begun=AHEAD) == ["basic"]
+    assert await plans_when(published=BEFORE) == ["basic"], "published for who chose from it"
+
+
+async def test_what_was_used_in_a_paid_period_that_was_ended_is_not_counted_for_the_free_plan(
+    ledger: Ledger, shop: Shop, book: PostgresUsageBook, history: UsageHistory
+) -> None:
+    for name in ("ada", "grace"):
+        await ledger.sign_up(name, items=ITEMS, catalog=SHOP.name, status=Status.ACTIVE)
+    await ledger.run(
+        "update subscriptions set period_start = now() - interval '1 hour', period_end = now() + '30 days'"
+    )
+    await shop.use("calls", 700, "ada")
+    await shop.use("calls", 700, "grace")
+    await ledger.run("update subscriptions set status = 'canceled'")
+    counted = await shop.use("calls", 1, "ada")
+
+    await take(book)
+
+    [calls] = await history.statistics()
+    assert (calls.plan, calls.customers, calls.used, calls.at_limit) == ("free", 1, 1, 1)
+    assert [counter.used for counter in counted.counters] == [1], "as it is counted"
+
+
+async def test_what_no_plan_knows_is_summed_up_without_a_limit(
+    ledger: Ledger, shop: Shop, book: PostgresUsageBook, history: UsageHistory
+) -> None:
+    await ledger.run(
+        "insert into usage (tenant, customer, feature, period_start, period_end, used) values"
+        " ('default', 'ada', 'gone', now() - interval '9 days', now() + interval '5 days', 5),"
+        " ('default', 'ada', 'gone', now() - interval '2 days', now() + interval '28 days', 8),"
+        " ('default', 'ada', 'gone', now() + interval '2 days', now() + interval '28 days', 9),"
+        " ('default', 'ada', 'over', now() - interval '9 days', now() - interval '5 days', 5)"
+    )
+
+    await take(book)
+
+    [gone] = await history.statistics()
+    assert (gone.feature, gone.used, gone.near_limit) == ("gone", 8, 0)
 
 
 async def test_statistics_taken_twice_within_six_hours_are_there_once_and_later_ones_beside_them(
@@ -142,11 +208,7 @@ async def test_a_tenants_statistics_are_its_own(shop: Shop, book: PostgresUsageB
 
 
 async def forget_all(book: PostgresUsageBook) -> dict[str, int]:
-    forgotten: dict[str, int] = {}
-    while batch := await book.forget():
-        assert max(batch.values()) <= 2
-        forgotten = {kind: forgotten.get(kind, 0) + batch.get(kind, 0) for kind in forgotten | batch}
-    return forgotten
+    return await book.forget(alive=lambda: None)
 
 
 async def test_keys_are_remembered_for_75_days_and_what_is_to_be_billed_until_it_was_reported(
@@ -163,6 +225,38 @@ async def test_keys_are_remembered_for_75_days_and_what_is_to_be_billed_until_it
 
     assert await forget_all(book) == {"events": 3}
     assert [row["key"] for row in await ledger.rows(EVENTS)] == ["b-young", "c-to-report"]
+
+
+async def test_it_is_forgotten_batch_by_batch_with_a_sign_of_life_after_each(
+    ledger: Ledger, book: PostgresUsageBook
+) -> None:
+    await ledger.run(
+        "insert into usage_samples (tenant, customer, feature, day, lowest, highest, latest)"
+        " select 'default', 'ada', 'gb', current_date - 500 - n, 1, 1, 1 from generate_series(1, 5) n"
+    )
+    left: list[int] = []
+
+    assert await book.forget(alive=lambda: left.append(1)) == {"samples": 5}
+    # Two batches of two and one of one; of each other kind one that is empty.
+    assert len(left) == 3 + 4
+    assert await forget_all(book) == {}
+
+
+async def test_counters_of_days_and_weeks_are_kept_for_a_year_and_those_of_longer_periods_and_gauges_for_good(
+    ledger: Ledger, book: PostgresUsageBook
+) -> None:
+    await ledger.run(
+        "insert into usage (tenant, customer, feature, period_start, period_end, used)"
+        " select 'default', 'ada', per, now() - age::interval, now() - age::interval + ('1 ' || per)::interval, 1"
+        " from unnest(array['day', 'week', 'month']) per, unnest(array['395 days', '410 days', '900 days']) age"
+    )
+    await ledger.run(
+        "insert into usage (tenant, customer, feature, period_start, used) values ('default', 'ada', 'gb', 'epoch', 1)"
+    )
+
+    assert await forget_all(book) == {"counters": 4}
+    left = await ledger.rows("select feature, count(*)::int as n from usage group by 1 order by 1")
+    assert [(row["feature"], row["n"]) for row in left] == [("day", 1), ("gb", 1), ("month", 3), ("week", 1)]
 
 
 async def test_samples_and_statistics_are_kept_for_a_year_and_notices_for_two(

@@ -7,7 +7,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from domain.billed_use import BilledUse, Claimed, Trouble
-from storage.usage_reports import UsageReports
+from storage.usage_reports import OVERDUE_SHARE, UsageReports
 from tests.storage.ledger import Ledger
 from tests.storage.uses import a_use, began
 
@@ -76,6 +76,24 @@ async def test_the_oldest_go_first_but_behind_those_that_were_never_tried(
     await began(ledger, "failing", HOUR)
 
     assert keys(await reports.claim(2)) == ["older", "newer"]
+
+
+async def test_of_each_claim_a_tenth_is_kept_for_reports_that_were_cut_off_more_than_an_hour_ago(
+    ledger: Ledger, reports: UsageReports
+) -> None:
+    await known(ledger)
+    for number in range(30):
+        await a_use(ledger, f"use-{number:02}", ago=(40 - number) * HOUR)
+    for key, ago in (("use-00", 2), ("use-01", 3), ("use-02", 4)):
+        await began(ledger, key, ago * HOUR)
+
+    first, second = keys(await reports.claim(20)), keys(await reports.claim(20))
+
+    assert first == [f"use-{number:02}" for number in range(3, 21)] + ["use-01", "use-02"][: 20 // OVERDUE_SHARE]
+    # The day of the oldest is over first; and what one claim leaves begun, the next has again when nothing is new.
+    assert second[:9] == [f"use-{number:02}" for number in range(21, 30)]
+    assert {"use-00", "use-01", "use-02"} <= {*second}
+    assert len(second) == 20
 
 
 async def test_no_use_is_claimed_by_two_at_once(ledger: Ledger, reports: UsageReports) -> None:
