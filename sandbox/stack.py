@@ -34,7 +34,7 @@ from sandbox.mailbox import Mailbox
 from sandbox.metering import MeteringAhead
 from sandbox.own_account import open_portal, register_endpoint
 from sandbox.postgres import Postgres
-from sandbox.processes import StartFailed, free_port
+from sandbox.processes import free_port
 from sandbox.secrets import Secrets
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
@@ -98,6 +98,8 @@ class Stack:
     mailbox: Mailbox
     travel: Journey
     api_parts: ApiParts
+    other_products: tuple[str, ...] = ()
+    """Whose customers there are in the data besides the catalog's."""
 
     @asynccontextmanager
     async def under(self, policy: Policy, catalog: Catalog | None = None) -> AsyncIterator[Addresses]:
@@ -178,7 +180,7 @@ async def _build_on(
     skipper = TimeSkipper(ground.client, config=TimeSkippingConfig(enabled=False))
     await ApiKeys(ground.engine).ensure(secrets.admin_key, Role.ADMIN, "sandbox")
     stripe = await exits.enter_async_context(connected(secrets.stripe_key, ground.simulator.base_url))
-    await _see_that_it_sells(catalog.product, ground.engine, options.folder)
+    others = tuple(sorted(await Catalogs(ground.engine).products() - {catalog.product}))
     await push(stripe, catalog)
     await Catalogs(ground.engine).publish(catalog, in_place=True)
     await open_portal(stripe)
@@ -206,17 +208,7 @@ async def _build_on(
     )
     sandbox_url = await exits.enter_async_context(serve(controls))
     addresses = _addresses(ground, options, secrets, api_url, sandbox_url)
-    return Stack(addresses, ground.client, ground.engine, ground.simulator, ground.mailbox, journey, api_parts)
-
-
-async def _see_that_it_sells(product: str, engine: AsyncEngine, folder: Path) -> None:
-    """Refuse to sell another product to the customers of the one whose data there is."""
-    others = await Catalogs(engine).products()
-    if others and product not in others:
-        raise StartFailed(
-            f"the data in {folder} is of another product, {', '.join(sorted(others))}, and the catalog's is {product}: "
-            f"name a folder of its own, as --data {folder}-{product}, or delete {folder} to begin anew"
-        )
+    return Stack(addresses, ground.client, ground.engine, ground.simulator, ground.mailbox, journey, api_parts, others)
 
 
 def _api_parts(

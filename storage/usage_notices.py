@@ -140,10 +140,14 @@ def _letters(
     found = []
     for row in waiting:
         catalog, subscription = catalogs.get(row.catalog), written_to.get((row.tenant, row.customer))
-        mail = usage_mail(_crossing(row), catalog, today or catalog) if catalog is not None else None
+        mail = usage_mail(_crossing(row), catalog, _for_sale(catalog, today)) if catalog is not None else None
         if mail is not None and subscription is not None:
             found.append(_row_of(mail, row.tenant, subscription))
     return found
+
+
+def _for_sale(catalog: Catalog, today: Catalog | None) -> Catalog:
+    return today if today is not None and today.product == catalog.product else catalog
 
 
 def _crossing(row: Row[Any]) -> Crossing:

@@ -44,6 +44,12 @@ def up(
 async def _stay_up(options: Options) -> None:
     async with running(options) as stack:
         _print_addresses(stack.addresses)
+        if stack.other_products:
+            print(
+                f"note: {options.folder} holds customers of another product too, {', '.join(stack.other_products)}: "
+                "to keep them apart, name another folder by --data",
+                flush=True,
+            )
         print("ready", flush=True)
         try:
             await for_ever()
