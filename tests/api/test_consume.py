@@ -87,6 +87,19 @@ async def test_a_meter_uses_up_all_its_features_at_once_or_none(shop: Caller, na
     assert (usage["posts_a_day"]["used"], usage["posts_a_week"]["used"]) == (2, 2)
 
 
+async def test_of_two_limits_that_are_reached_the_one_is_told_that_lasts_longer(shop: Caller, name: str) -> None:
+    event = {"customer": name, "meter": "posts", "quantity": 3, "key": f"{name}-told"}
+    assert (await shop.post("/v1/usage", {"events": [event]})).json()["counted"] == 1
+
+    refused = await consume(shop, name, "posts_a_day", key=name)
+
+    usage = (await shop.get(f"/v1/customers/{name}/usage")).json()["usage"]
+    last = max(usage[one]["resets_at"] for one in ("posts_a_day", "posts_a_week"))
+    assert problem_of(refused, 429, "limit_reached")["resets_at"] == last
+    wait = (datetime.fromisoformat(last) - datetime.now(UTC)).total_seconds()
+    assert abs(int(refused.headers["Retry-After"]) - wait) < 60
+
+
 async def test_near_the_limit_there_is_a_hint_and_what_would_allow_more(shop: Caller, name: str) -> None:
     levels = {}
     for used in range(1, 12):

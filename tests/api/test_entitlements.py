@@ -281,6 +281,11 @@ async def test_questions_that_make_no_sense(
     assert fields_of(problem_of(answer, 422, "malformed")) == {field}
 
 
+async def test_no_plan_is_suggested_for_several_of_what_has_no_number(shop: Caller) -> None:
+    answer = await shop.get("/v1/plans/suggest", feature="models", quantity=3)
+    assert fields_of(problem_of(answer, 422, "malformed")) == {"quantity"}
+
+
 async def test_a_key_is_needed(stranger: Caller, name: str) -> None:
     for path in ("entitlements", "entitlements/users", "usage"):
         problem_of(await stranger.get(f"/v1/customers/{name}/{path}"), 401, "unauthorized")
