@@ -19,7 +19,7 @@ OTHER = replace(OURS, add_ons={})
 
 async def until(is_so: Callable[[], object]) -> None:
     async with asyncio.timeout(20):
-        while not is_so():
+        while not is_so():  # noqa: ASYNC110 - it is told nowhere
             await asyncio.sleep(0.01)
 
 
