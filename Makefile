@@ -38,4 +38,4 @@ lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --extra sandbox --extra dev pyproject.toml -o requirements/dev.txt
 
 clean: ## remove what install and the sandbox made
-	rm -rf $(VENV) .tenure
+	rm -rf $(VENV) .tenure .tenure-social

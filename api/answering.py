@@ -1,5 +1,6 @@
 """Answers to whether a customer may do something: yes with what is left, or no with the reason and what would help."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,8 @@ from api.entitlement_views import (
 )
 from domain import usage_texts
 from domain.errors import LimitReached, Rejected
-from domain.features import Feature, Kind
-from domain.holding import Denial, Holding, tightest
+from domain.features import Feature
+from domain.holding import Denial, Holding, whole
 from domain.plans import Plan
 from domain.suggesting import Wanted, plans_with, suggestions
 from domain.usage import Counter, Level
@@ -37,32 +38,37 @@ class Question:
     """None: any of it; of what is counted, one more."""
     value: str | None = None
 
-    @property
-    def plans(self) -> tuple[Plan, ...]:
-        """Those of today that have it."""
-        return plans_with(self.holding.today, Wanted(self.feature, value=self.value))
-
     def entitlement(self) -> EntitlementView:
         """What the customer has of it, and whether what was asked for may be used now."""
         holding, feature, value = self.holding, self.feature, self.holding.has(self.feature).value
         counter = holding.counter(feature) if feature.window is not None else None
         denial = holding.denial(feature, self.quantity, self.value)
-        overage = holding.plan.overage.get(feature.code) if holding.plan is not None else None
         is_near = counter is not None and counter.included != 0 and holding.level(counter, feature) is not Level.OK
+        about, hinders = self._hindered(denial, counter)
         return EntitlementView(
             feature=feature.code,
             name=feature.name,
             kind=feature.kind,
             allowed=denial is None,
             reason=denial,
-            detail=None if denial is None else self._why(denial, counter),
+            detail=None if denial is None else about.why(denial, hinders),
+            limited_by=None if about is self else about.feature.code,
             value=shown(value),
-            overage=OverageView.of(overage),
-            plans=PlanName.all(self.plans),
+            overage=OverageView.of(holding.overage(feature)),
+            plans=PlanName.all(about.plans(hinders if denial is not None else None)),
             available=available(feature, value),
-            upgrades=self.upgrades(counter) if denial is not None or is_near else [],
+            upgrades=about.upgrades(hinders) if denial is not None or is_near else [],
             **self._counts(counter),
         )
+
+    def _hindered(self, denial: Denial | None, counter: Counter | None) -> tuple["Question", Counter | None]:
+        """What stands in the way, if anything does: of what is used up together it may be another feature's counter."""
+        if denial is None or counter is None:
+            return self, counter
+        found = self.holding.refusing(self.feature, self.quantity or 1, denial)
+        if found is None or found.feature == self.feature.code:
+            return self, counter
+        return Question(self.customer, self.holding, self.holding.features[found.feature], self.quantity), found
 
     def refusal(self, denial: Denial, counter: Counter | None) -> Rejected:
         """The refusal, with all that helps to go on; *counter* is what stands in the way, or None."""
@@ -72,26 +78,26 @@ class Question:
             plan=PlanRef.of(holding),
             basis=holding.standing.basis,
             feature=feature.code,
-            plans=PlanName.all(self.plans),
+            plans=PlanName.all(self.plans(counter)),
             available=available(feature, holding.has(feature).value),
             upgrades=self.upgrades(counter),
             **self._counts(counter),
         )
         details = view.model_dump(mode="json")
-        said = f"{self._why(denial, counter)}{_offer(view.upgrades) if denial is Denial.LIMIT_REACHED else ''}"
+        said = f"{self.why(denial, counter)}{_offer(view.upgrades, holding) if denial is Denial.LIMIT_REACHED else ''}"
         if denial is not Denial.LIMIT_REACHED:
             return Rejected(said, code=denial.value, details=details)
         wait = self._wait(counter) if counter is not None else 0.0
         return LimitReached(said, is_for_sale=feature.limit.is_for_sale, details=details, retry_after=wait)
 
-    def consumed(self, counters: tuple[Counter, ...], key: str, *, repeated: bool = False) -> ConsumedView:
+    def consumed(self, counters: Sequence[Counter], key: str, *, repeated: bool = False) -> ConsumedView:
         """What was used up, and where that leaves the customer; without counters nothing is counted of it."""
         holding, features = self.holding, self.holding.features
         own = next((one for one in counters if one.feature == self.feature.code), None)
-        nearest = tightest(counters)
+        nearest = holding.nearest(counters)
         near = Question(self.customer, holding, features[nearest.feature]) if nearest is not None else self
         hint = None
-        if nearest is not None:
+        if nearest is not None and nearest.included:
             hint = usage_texts.hint(nearest, near.feature, holding.level(nearest, near.feature))
         more = near.upgrades(nearest) if hint is not None else []
         return ConsumedView(
@@ -103,7 +109,7 @@ class Question:
             meter=self.feature.meter or None,
             quantity=1 if self.quantity is None else self.quantity,
             key=key,
-            hint=f"{hint}{_offer(more)}" if hint is not None else None,
+            hint=f"{hint}{_offer(more, holding)}" if hint is not None else None,
             upgrades=more,
             limits=[UsageOfFeature.of(holding, features[one.feature], one) for one in counters],
             **self._counts(own),
@@ -116,33 +122,44 @@ class Question:
 
     def upgrades(self, counter: Counter | None) -> list[SuggestionView]:
         """What would allow it: of what is counted, beside what is used already."""
-        if self.quantity is None or self.feature.kind is not Kind.NUMBER:
-            wanted = None
-        else:
-            wanted = self.quantity + (counter.used if counter is not None else 0)
-        found = suggestions(self.holding, Wanted(self.feature, wanted, self.value))
-        return [SuggestionView.of(one, self.feature) for one in found]
+        return [SuggestionView.of(one, self.feature) for one in suggestions(self.holding, self._wanted(counter))]
+
+    def plans(self, counter: Counter | None) -> tuple[Plan, ...]:
+        """Those of today that would allow it by themselves; with a counter, beside what is used already."""
+        return plans_with(self.holding.today, self._wanted(counter))
+
+    def _of_itself(self) -> Wanted:
+        return Wanted(self.feature) if self.feature.window is not None else self._wanted(None)
+
+    def _wanted(self, counter: Counter | None) -> Wanted:
+        if counter is None:
+            return Wanted(self.feature, self.quantity, self.value)
+        return Wanted(self.feature, counter.used + (self.quantity or 1))
 
     def _wait(self, counter: Counter) -> float:
         """In how many seconds so much would be let pass; 0: in no time, or it is more than a whole period has."""
-        if counter.ends is None or (self.quantity or 1) > max(counter.included or 0, counter.ceiling or 0):
+        if counter.ends is None or (self.quantity or 1) > whole(counter):
             return 0.0
         return (counter.ends - self.holding.standing.moment).total_seconds()
 
-    def _why(self, denial: Denial, counter: Counter | None) -> str:
+    def why(self, denial: Denial, counter: Counter | None) -> str:
+        """Why not, in words."""
         quantity = self.quantity or 1
         if denial is not Denial.LIMIT_REACHED:
-            return usage_texts.of_denial(denial, self.holding, self.feature, self.plans, self.value)
+            return usage_texts.of_denial(denial, self.holding, self._of_itself())
         if counter is not None:
             return usage_texts.of_limit(counter, self.feature, quantity)
         number = self.holding.has(self.feature).value
         return usage_texts.of_number(self.feature, number if isinstance(number, int) else 0, quantity)
 
 
-def _offer(upgrades: list[SuggestionView]) -> str:
+def _offer(upgrades: list[SuggestionView], holding: Holding) -> str:
     """The first of what would allow more, in words to end a sentence with."""
     if not upgrades:
         return ""
     best = upgrades[0]
-    name = best.name if best.plan is not None else f"{best.units} more of {best.name}"
+    if best.plan is None:
+        name = f"{best.units} more of {best.name}"
+    else:
+        name = usage_texts.plan_in_words(best.plan, best.name, holding)
     return f"; with {name} there is no limit" if best.unlimited else f"; with {name} it is {best.limit:,}"

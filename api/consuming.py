@@ -9,11 +9,11 @@ from pydantic import Field
 from api.answering import Question
 from api.auth import SERVING, Service
 from api.docs import USING, problems
-from api.entitlement_views import ConsumedView, RefusalProblem
+from api.entitlement_views import ConsumedView, PlanRef, RefusalProblem
 from api.entitlements import CustomerId, as_json
 from api.errors import Problem, answer_to
 from api.fields import Code, UsageKey
-from api.holdings import HasHoldings, Holdings, check_value, metered, unknown_feature
+from api.holdings import HasHoldings, Holdings, check_quantity, check_value, metered, unknown_feature
 from api.idempotency import HEADER, given_key
 from api.lean import Read, about_customer, body_as, caller_of, lean_route
 from api.limit_headers import limit_headers
@@ -21,7 +21,7 @@ from api.requests import Wish
 from domain.entitlements import is_gauge
 from domain.errors import Malformed, Rejected, TenureError
 from domain.features import Feature, Kind, features_of
-from domain.holding import Denial, Holding, denial_of, refusing, tightest
+from domain.holding import Holding, denial_of, refusing
 from domain.usage import MAX_QUANTITY, Action, Counted, Outcome, Use
 
 COUNTED: Final = {
@@ -156,6 +156,7 @@ async def carried_out(use: Use, name: str, tenant: str, holdings: Holdings) -> R
     if not counted.counters and own is not None and own.window is not None and own.meter != use.meter:
         # In the catalog that the customer keeps it is counted by another meter.
         return await carried_out(replace(use, meter=own.meter), name, tenant, holdings)
+    counted = holding.seen(counted)
     if counted.outcome in (Outcome.COUNTED, Outcome.REPEATED):
         question = Question(use.customer, holding, _asked(name, counted, holding), use.quantity)
         answer = as_json(question.consumed(counted.counters, use.key, repeated=counted.outcome is Outcome.REPEATED))
@@ -166,9 +167,9 @@ async def carried_out(use: Use, name: str, tenant: str, holdings: Holdings) -> R
 
 
 def _asked(name: str, counted: Counted, holding: Holding) -> Feature:
-    """What an answer is about: the feature that was named; of a meter, the one of which the least is left."""
+    """What an answer is about: the feature that was named; of a meter, the one that is nearest to its limit."""
     named = holding.features.get(name)
-    nearest = tightest(counted.counters)
+    nearest = holding.nearest(counted.counters)
     if named is not None or nearest is None:
         return named or next(iter(features_of(name, holding.features)))
     return holding.features[nearest.feature]
@@ -176,31 +177,39 @@ def _asked(name: str, counted: Counted, holding: Holding) -> Feature:
 
 def _refusal(use: Use, name: str, counted: Counted, holding: Holding) -> TenureError:
     """Why a use was not counted."""
-    outcome = counted.outcome
+    outcome, feature = counted.outcome, _asked(name, counted, holding)
     if outcome is Outcome.NOT_A_GAUGE:
-        return no_gauge(_asked(name, counted, holding), "in the catalog that the customer keeps, it is counted by time")
+        return no_gauge(feature, "in the catalog that the customer keeps, it is counted by time")
     if outcome is Outcome.KEY_REUSED:
         return Rejected(
-            f"the key {use.key!r} named another use before: give each use a key of its own", code="key_reused"
+            f"the key {use.key!r} named another use before: give each use a key of its own",
+            code="key_reused",
+            details=_about(use, feature, holding),
         )
-    feature = _asked(name, counted, holding)
     if outcome is Outcome.TOO_MUCH:
         used = min((one.used for one in counted.counters), default=0)
         return Rejected(
             f"{feature.name}: {use.quantity:,} cannot be released, for {used:,} are in use",
             code="nothing_to_release",
-            details={"customer": use.customer, "feature": feature.code, "used": used},
+            details=_about(use, feature, holding) | {"used": used},
         )
     denial = denial_of(outcome)
     assert denial is not None  # noqa: S101 - what else there is concerns use at another moment
     counter = next((one for one in counted.counters if one.feature == feature.code), None)
-    if denial in (Denial.LIMIT_REACHED, Denial.NOT_IN_PLAN):
-        counter = refusing(counted, use.quantity) or counter
-        feature = holding.features[counter.feature] if counter is not None else feature
-    elif denial is Denial.NO_PLAN and counter is not None:
-        # What was used is counted by the plan that there was; there is none of it now.
-        counter = replace(counter, included=0, ceiling=0)
+    counter = refusing(counted.counters, use.quantity, denial) or counter
+    feature = holding.features[counter.feature] if counter is not None else feature
     return Question(use.customer, holding, feature, use.quantity).refusal(denial, counter)
+
+
+def _about(use: Use, feature: Feature, holding: Holding) -> dict[str, object]:
+    """What every refusal of a use tells."""
+    plan = PlanRef.of(holding)
+    return {
+        "customer": use.customer,
+        "feature": feature.code,
+        "plan": plan.model_dump(mode="json") if plan is not None else None,
+        "basis": holding.standing.basis.value,
+    }
 
 
 async def _without_counting(customer: str, wish: ConsumeWish, key: str, tenant: str, holdings: Holdings) -> Response:
@@ -210,6 +219,7 @@ async def _without_counting(customer: str, wish: ConsumeWish, key: str, tenant: 
     if feature is None:
         raise unknown_feature(wish.feature, holding.today, holding.catalog)
     check_value(wish.value, feature)
+    check_quantity(wish.quantity, feature)
     if feature.window is not None:
         return await carried_out(Use(customer, feature.meter, wish.quantity, key), wish.feature, tenant, holdings)
     if feature.kind is Kind.NUMBER:
@@ -220,7 +230,7 @@ async def _without_counting(customer: str, wish: ConsumeWish, key: str, tenant: 
             code="not_counted",
         )
     question = Question(customer, holding, feature, wish.quantity, wish.value)
-    denial = holding.denial(feature, value=wish.value)
+    denial = holding.denial(feature, wish.quantity, wish.value)
     return as_json(question.consumed((), key)) if denial is None else _answered(question.refusal(denial, None))
 
 

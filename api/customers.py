@@ -9,7 +9,7 @@ from api.entitlement_views import PlanRef
 from api.entitlements import CustomerId
 from api.holdings import HasHoldings
 from api.parts import HasParts, HasStores, Parts, Stores
-from api.views import SubscriptionView
+from api.views import CustomerView, SubscriptionView
 from domain.entitlements import Basis
 from domain.errors import Rejected
 from domain.trial import used
@@ -25,15 +25,9 @@ class TrialView(BaseModel):
     reason: str | None = Field(description="why not; null: it may")
 
 
-class WholeCustomerView(BaseModel):
+class WholeCustomerView(CustomerView):
     """A customer, what they have, and whether they may try something."""
 
-    id: str
-    external_id: str = Field(examples=["user-1815"])
-    email: str = Field(examples=["ada@example.com"])
-    name: str | None
-    timezone: str = Field(examples=["Europe/London"])
-    locale: str = Field(examples=["en-GB"])
     metadata: dict[str, str]
     plan: PlanRef | None = Field(description="what entitles them; null: nothing does")
     basis: Basis

@@ -162,9 +162,15 @@ class EntitlementView(CountView):
     allowed: bool = Field(description="whether what was asked for may be used now; of what is counted, one more")
     reason: Denial | None = Field(description="why not")
     detail: str | None = Field(description="the same in words")
+    limited_by: str | None = Field(
+        description="the feature that stands in the way, if it is another one of the same meter; `detail`, `plans` and "
+        "`upgrades` are about it"
+    )
     value: ValueView = Field(description="what there is of it; null: unlimited, or none of a level")
     overage: OverageView | None = Field(description="what use beyond the limit costs; null: it is not let pass so")
-    plans: list[PlanName] = Field(description="that have it")
+    plans: list[PlanName] = Field(
+        description="that have what was asked for; where it may not be used, that would allow it beside what is used"
+    )
     available: list[str] = Field(description="of a level or a set, what there is now")
     upgrades: list[SuggestionView] = Field(description="what would allow more, when that is needed or near")
 
@@ -206,7 +212,7 @@ class RefusalView(CountView, WhoseView):
     """What comes with a refusal: how much was used, and what would help."""
 
     feature: str = Field(description="the one whose limit is reached, or that is not in the plan")
-    plans: list[PlanName] = Field(description="that have it")
+    plans: list[PlanName] = Field(description="that would allow it, beside what is used")
     available: list[str] = Field(description="of a level or a set, what there is now")
     upgrades: list[SuggestionView]
 

@@ -17,7 +17,7 @@ from api.entitlement_views import (
     UsageView,
 )
 from api.fields import Code, ExternalId
-from api.holdings import HasHoldings, check_value, feature_named
+from api.holdings import HasHoldings, check_quantity, check_value, feature_named
 from api.lean import about_customer, caller_of, lean_route
 from api.parts import parts_of
 from domain.holding import Holding
@@ -58,6 +58,7 @@ async def entitlement(
     holding = await holdings.of(caller.tenant, external_id)
     asked = feature_named(feature, holding)
     check_value(value, asked)
+    check_quantity(quantity, asked)
     answer = Question(external_id, holding, asked, quantity, value).entitlement()
     return as_json(EntitlementAnswer(**whose(external_id, holding), **dict(answer)))
 

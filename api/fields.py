@@ -99,11 +99,26 @@ def subscription_id_of(text: str) -> str:
         raise Rejected(f"there is no subscription {text[:64]!r}", code="unknown_subscription") from None
 
 
+_BELOW_CUSTOMERS = re.compile(r"/(?:(?:entitlements|usage)(?:/[^/]+)?|export)\Z")
+"""What is asked of a customer by a path."""
+_NO_SEGMENTS = frozenset((".", ".."))
+
+
+def _in_a_path(external_id: str) -> str:
+    """An id by which its customer, and nothing of another one, is asked for: with an id, much follows in paths."""
+    if found := _BELOW_CUSTOMERS.search(external_id):
+        raise ValueError(f"an id that ends in {found[0]!r} cannot be told from a part of another customer's answers")
+    if not _NO_SEGMENTS.isdisjoint(external_id.split("/")):
+        raise ValueError("'.' and '..' are steps in paths: an id may neither be one nor have one between slashes")
+    return external_id
+
+
 _line = AfterValidator(_on_one_line)
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _line]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64), _line]
 ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _line]
+NewExternalId = Annotated[ExternalId, AfterValidator(_in_a_path)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), _line, AfterValidator(_email)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), _line, AfterValidator(_timezone)]
 Locale = Annotated[str, StringConstraints(max_length=35), _line, AfterValidator(_locale)]

@@ -86,7 +86,7 @@ async def unfit(desk: Desk, subscription_id: str, to: Selection, *, at_once: boo
         return ()
     had, holdings = state_from_json(dict(row.state)).selection, Holdings(desk.parts, desk.stores)
     holding = await holdings.of(desk.caller.tenant, row.external_id)
-    was, will_be = await holdings.catalog_named(had.catalog), await holdings.catalog_named(to.catalog)
+    was, will_be = await holdings.catalog_named(row.catalog), await holdings.catalog_named(to.catalog)
     plan = will_be.plans.get(to.plan)
     there = replace(holding, catalog=will_be)
     return misfits(

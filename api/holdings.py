@@ -56,15 +56,25 @@ HasHoldings = Annotated[Holdings, Depends(_holdings)]
 
 
 def feature_named(name: str, holding: Holding) -> Feature:
-    """The feature that is asked for.
+    """The feature that is asked for, by itself or by a meter that is its alone.
 
     Raises:
-        Rejected: code `unknown_feature`; the names that come near are told.
+        Rejected: code `unknown_feature`; the names that come near are told, or those of the meter's features.
     """
     found = holding.features.get(name)
-    if found is None:
+    if found is not None:
+        return found
+    together = features_of(name, holding.features)
+    if not together:
         raise unknown_feature(name, holding.catalog, holding.today)
-    return found
+    if len(together) > 1:
+        codes = [one.code for one in together]
+        raise Rejected(
+            f"{name!r} is a meter of several features: ask for {' or '.join(codes)}",
+            code="unknown_feature",
+            details={"near": codes},
+        )
+    return together[0]
 
 
 def metered(name: str, catalog: Catalog) -> Feature | None:
@@ -86,6 +96,16 @@ def unknown_feature(name: str, *catalogs: Catalog) -> Rejected:
     return Rejected(
         f"there is no feature or meter {name[:64]!r}; {hint}", code="unknown_feature", details={"near": likely}
     )
+
+
+def check_quantity(quantity: int | None, feature: Feature) -> None:
+    """Refuse to be asked for several of what has no number.
+
+    Raises:
+        Malformed: field `quantity`.
+    """
+    if quantity not in (None, 1) and feature.kind not in (Kind.NUMBER, Kind.RATE):
+        raise Malformed(f"{feature.code} is a {feature.kind}: there is no quantity of it", field="quantity")
 
 
 def check_value(value: str | None, feature: Feature) -> None:

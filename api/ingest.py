@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
+from api.entitlement_views import PlanRef
 from api.errors import said_of
 from api.fields import Code, ExternalId, UsageKey
 from api.holdings import Holdings, metered, unknown_feature
 from api.requests import Wish
-from domain.holding import Holding, tightest
+from domain.entitlements import Basis
+from domain.holding import Holding
 from domain.plans import Catalog
 from domain.usage import MAX_QUANTITY, Action, Counted, Level, Outcome, Use
 
@@ -51,15 +53,17 @@ class EventWish(Wish):
 class ResultView(BaseModel):
     """What came of one event, in the order in which they were sent."""
 
-    key: str | None = Field(description="as it was sent; null: there was none")
+    key: str | None = Field(description="as it was sent; null: there was none, or none that can be written")
     customer: str | None
     meter: str | None
     outcome: Ingested
+    plan: PlanRef | None = Field(default=None, description="null: nothing entitles, or the event made no sense")
+    basis: Basis | None = Field(default=None, description="null: the event made no sense")
     code: str | None = Field(default=None, description="why it was refused, for programs", examples=["in_the_future"])
     detail: str | None = Field(default=None, description="the same for people")
-    used: int | None = Field(default=None, description="of what the meter uses up, that of which the least is left")
+    used: int | None = Field(default=None, description="of what the meter uses up, that which is nearest to its limit")
     limit: int | None = Field(default=None, description="null: unlimited")
-    level: Level | None = None
+    level: Level | None = Field(default=None, description="null: there is no limit, or nothing is in the plan")
 
 
 class IngestedView(BaseModel):
@@ -112,8 +116,19 @@ def _read(event: Any) -> EventWish | ResultView:
 
 def _refused(event: Any, code: str, detail: str) -> ResultView:
     given = event if isinstance(event, dict) else {}
-    key, customer, meter = (given[name] if isinstance(given.get(name), str) else None for name in NAMES)
+    key, customer, meter = (_echo(given.get(name)) for name in NAMES)
     return ResultView(key=key, customer=customer, meter=meter, outcome=Ingested.REFUSED, code=code, detail=detail)
+
+
+def _echo(told: object) -> str | None:
+    """A name as it was sent; JSON may come with half of a character, which cannot be sent back."""
+    if not isinstance(told, str):
+        return None
+    try:
+        told.encode()
+    except UnicodeEncodeError:
+        return None
+    return told
 
 
 def _use(wish: EventWish, today: Catalog) -> Use:
@@ -132,22 +147,26 @@ async def _result(wish: EventWish, use: Use, counted: Counted, tenant: str, hold
         counted = await holdings.stores.usage.use(use, holdings.parts.ground, tenant=tenant)
     if counted.noticed:
         holdings.stores.teller.nudge()
+    known: dict[str, Any] = {
+        "key": wish.key,
+        "customer": wish.customer,
+        "meter": wish.meter,
+        "plan": PlanRef.of(holding),
+        "basis": holding.standing.basis,
+    }
     if counted.outcome not in (Outcome.COUNTED, Outcome.REPEATED):
         code, detail = _why_not(wish, counted, holding)
-        return ResultView(
-            key=wish.key, customer=wish.customer, meter=wish.meter, outcome=Ingested.REFUSED, code=code, detail=detail
-        )
-    nearest = tightest(counted.counters)
-    feature = holding.features.get(nearest.feature) if nearest is not None else None
-    return ResultView(
-        key=wish.key,
-        customer=wish.customer,
-        meter=wish.meter,
-        outcome=Ingested(counted.outcome),
-        used=nearest.used if nearest is not None else None,
-        limit=nearest.included if nearest is not None else None,
-        level=holding.level(nearest, feature) if nearest is not None and feature is not None else None,
-    )
+        return ResultView(**known, outcome=Ingested.REFUSED, code=code, detail=detail)
+    return ResultView(**known, outcome=Ingested(counted.outcome), **_counts(counted, holding))
+
+
+def _counts(counted: Counted, holding: Holding) -> dict[str, Any]:
+    nearest = holding.nearest(holding.seen(counted).counters)
+    if nearest is None:
+        return {}
+    feature = holding.features.get(nearest.feature)
+    level = holding.level(nearest, feature) if feature is not None and nearest.included else None
+    return {"used": nearest.used, "limit": nearest.included, "level": level}
 
 
 def _why_not(wish: EventWish, counted: Counted, holding: Holding) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from api.auth import Caller, authenticate, demand
 from api.fields import ExternalId
@@ -29,24 +29,19 @@ def lean_route(read: Read) -> type[APIRoute]:
     """A route whose requests are read by *read*, and by FastAPI where that gives up."""
 
     class LeanRoute(APIRoute):
-        def __init__(self, *args: Any, **more: Any) -> None:
-            super().__init__(*args, **more)
-            self.app = _lean_app(read, self.endpoint, self.app)
+        async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["method"] not in (self.methods or ()):
+                await super().handle(scope, receive, send)
+                return
+            request = Request(scope, receive)
+            given = await read(request)
+            if given is None:
+                await super().handle(scope, _from_the_beginning(request), send)
+            else:
+                answer: Response = await self.endpoint(**given)
+                await answer(scope, receive, send)
 
     return LeanRoute
-
-
-def _lean_app(read: Read, endpoint: Callable[..., Awaitable[Response]], as_ever: ASGIApp) -> ASGIApp:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        given = await read(request)
-        if given is None:
-            await as_ever(scope, _from_the_beginning(request), send)
-        else:
-            answer = await endpoint(**given)
-            await answer(scope, receive, send)
-
-    return app
 
 
 def _from_the_beginning(request: Request) -> Receive:

@@ -82,7 +82,6 @@ class Stores:
     @classmethod
     def on(cls, parts: Parts) -> Self:
         engine = parts.engine
-        catalogs = Catalogs(engine)
         return cls(
             Customers(engine),
             Subscriptions(engine),
@@ -93,8 +92,8 @@ class Stores:
             Courier(parts.deliver),
             Trials(engine),
             PostgresRecords(engine),
-            catalogs,
-            Publication(catalogs, parts.catalog),
+            Catalogs(engine),
+            Publication(engine, parts.catalog),
             Usage(engine),
             UsageHistory(engine),
             UsageReports(engine),

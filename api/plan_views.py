@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel, Field
 
 from api.entitlement_views import OverageView, ValueView, shown
+from api.errors import STATUS_OF_CODE
 from domain.features import Feature, Kind, LimitRule, Value, Window
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Plan
@@ -48,7 +49,11 @@ class LimitsView(BaseModel):
     @classmethod
     def of(cls, rule: LimitRule) -> "LimitsView":
         return cls(
-            warn=rule.warn, mails=list(rule.mails), hard=rule.hard, grace_days=rule.grace_days, status=rule.status
+            warn=rule.warn,
+            mails=list(rule.mails),
+            hard=rule.hard,
+            grace_days=rule.grace_days,
+            status=STATUS_OF_CODE["quota_used_up" if rule.is_for_sale else "limit_reached"],
         )
 
 
@@ -113,7 +118,7 @@ class PlanView(BaseModel):
     code: str = Field(examples=["starter"])
     name: str = Field(examples=["Starter"])
     description: str
-    trial_days: int = Field(examples=[14])
+    trial_days: int = Field(description="0: it is not tried out", examples=[14])
     prices: dict[Interval, PriceView]
     entitlements: dict[str, PlanEntitlementView] = Field(description="what it gives of every feature")
     overage: dict[str, OverageView] = Field(description="by feature, what use beyond its limit costs")
@@ -127,7 +132,7 @@ class PlanView(BaseModel):
             code=plan.code,
             name=plan.name,
             description=plan.description,
-            trial_days=default_trial_days if plan.trial_days is None else plan.trial_days,
+            trial_days=_trial_days(plan, default_trial_days),
             prices=_prices(plan.prices.items()),
             entitlements={
                 code: PlanEntitlementView.of(plan, feature, given[code]) for code, feature in catalog.features.items()
@@ -230,6 +235,12 @@ class ComparisonView(BaseModel):
             prices=[ComparedPriceView.of(line, catalog.currency) for line in priced(catalog, before, after)],
             features=[ComparedFeatureView.of(line) for line in side_by_side(catalog, before, after)],
         )
+
+
+def _trial_days(plan: Plan, default: int) -> int:
+    if plan.is_free:
+        return 0
+    return default if plan.trial_days is None else plan.trial_days
 
 
 def _prices(prices: Iterable[tuple[Interval, Money]]) -> dict[Interval, PriceView]:

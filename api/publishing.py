@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import Rejected
 from domain.plans import Catalog
+from storage.catalog_in_force import put_in_force
 from storage.catalogs import Catalogs
 
 AGAIN_AFTER = 2.0
@@ -17,10 +19,10 @@ log = structlog.get_logger("tenure.catalog")
 
 
 class Publication:
-    """One in each API process; `why_not` is empty when the catalog is known."""
+    """One in each API process; `why_not` is empty when the catalog is known, and noted as what the API lives by."""
 
-    def __init__(self, catalogs: Catalogs, catalog: Catalog) -> None:
-        self._catalogs, self._catalog = catalogs, catalog
+    def __init__(self, engine: AsyncEngine, catalog: Catalog) -> None:
+        self._engine, self._catalog = engine, catalog
         self.why_not = "the catalog is not published yet"
 
     @asynccontextmanager
@@ -37,7 +39,8 @@ class Publication:
     async def _work(self) -> None:
         while self.why_not:
             try:
-                await self._catalogs.publish(self._catalog)
+                await Catalogs(self._engine).publish(self._catalog)
+                await put_in_force(self._engine, self._catalog.name)
             except Rejected as error:
                 if self.why_not != error.message:
                     log.error("catalog refused", why=error.message)  # noqa: TRY400 - it is told in full

@@ -12,6 +12,7 @@ from api.fields import (
     Metadata,
     Moment,
     Name,
+    NewExternalId,
     PaymentMethod,
     Quantity,
     Reason,
@@ -36,7 +37,11 @@ class Wish(BaseModel):
 class CustomerWish(Wish):
     """Who signs up; known by `external_id`, the product's own id for its customer."""
 
-    external_id: ExternalId = Field(examples=["user-1815"])
+    external_id: NewExternalId = Field(
+        description="any text of up to 200 characters on one line that cannot be mistaken in a path: it may not end as "
+        "`/usage`, `/entitlements` or `/export` do, nor have `.` or `..` between slashes",
+        examples=["user-1815"],
+    )
     email: Email = Field(examples=["ada@example.com"])
     name: Name | None = Field(default=None, examples=["Ada Lovelace"])
     timezone: TimeZone | None = Field(

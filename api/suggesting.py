@@ -11,7 +11,7 @@ from api.entitlement_views import PlanName, PlanRef, SuggestionView
 from api.entitlements import Wanted as WantedQuantity
 from api.entitlements import WantedValue
 from api.fields import Code, ExternalId
-from api.holdings import HasHoldings, check_value, feature_named
+from api.holdings import HasHoldings, check_quantity, check_value, feature_named
 from domain.entitlements import Basis
 from domain.suggesting import Wanted, cheapest, plans_with, suggestions
 
@@ -32,7 +32,9 @@ class SuggestView(BaseModel):
     value: str | None
     enough: bool = Field(description="whether what there is now allows it")
     plans: list[PlanName] = Field(description="that allow it by themselves, without add-ons")
-    cheapest: SuggestionView | None = Field(description="what allows it for the least money; null: nothing does")
+    cheapest: SuggestionView | None = Field(
+        description="what allows it for the least money, and fits what is used now; null: nothing does"
+    )
     upgrades: list[SuggestionView] = Field(description="what this customer may change to, or add; best first")
 
 
@@ -48,6 +50,7 @@ async def suggest(
     holding = await holdings.of(caller.tenant, customer or NOBODY)
     asked = feature_named(feature, holding)
     check_value(value, asked)
+    check_quantity(quantity, asked)
     wanted = Wanted(asked, quantity, value)
     least = cheapest(holding, wanted)
     enough = wanted.is_met_by(holding.has(asked))

@@ -110,14 +110,14 @@ async def usage_history(
     days: list[PastDay] = []
     if is_gauge(asked):
         back = A_MONTH * periods
-        days = await stores.usage_history.days(external_id, feature, back=back, tenant=caller.tenant)
+        days = await stores.usage_history.days(external_id, asked.code, back=back, tenant=caller.tenant)
     else:
-        past = await stores.usage_history.periods(external_id, feature, limit=periods, tenant=caller.tenant)
+        past = await stores.usage_history.periods(external_id, asked.code, limit=periods, tenant=caller.tenant)
     return UsageHistoryView(
         customer=external_id,
         plan=PlanRef.of(holding),
         basis=holding.standing.basis,
-        feature=feature,
+        feature=asked.code,
         window=asked.window,
         periods=[PeriodView.of(period) for period in past],
         days=[DayView.of(day) for day in days],

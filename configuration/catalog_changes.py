@@ -39,6 +39,8 @@ class CatalogChanges:
     """Overage on plans that had none. Subscriptions to them have no such item at the provider."""
     touched: tuple[str, ...] = ()
     """Plans of the first catalog whose customers find something changed."""
+    touched_add_ons: tuple[str, ...] = ()
+    """Add-ons of the first catalog, likewise."""
 
     def lines(self) -> Iterator[str]:
         """All that differs, for people."""
@@ -74,6 +76,7 @@ def changes(before: Catalog, after: Catalog) -> CatalogChanges:
         tuple(_repriced(before, after)),
         tuple(_overage_anew(before, after)),
         tuple(code for code in before.plans if code in (*plans, *gone_plans, *everybody)),
+        tuple(code for code in before.add_ons if code in add_ons or code not in after.add_ons),
     )
 
 

@@ -1,6 +1,7 @@
 """Prices, features, rules and limits of a catalog in words."""
 
 from configuration.catalog_kinds import UNLIMITED
+from configuration.limit_rules import status_of
 from configuration.prices import written
 from domain.features import Feature, Kind, LimitRule, Overage, Value, Window
 from domain.plans import AddOn, Plan
@@ -67,9 +68,9 @@ def _refusal_in_words(rule: LimitRule) -> str:
     if rule.hard is None:
         return "never refused"
     if rule.hard == 100:
-        return f"refused beyond 100% with {rule.status}"
+        return f"refused beyond 100% with {status_of(rule)}"
     days = f"{rule.grace_days} day{'' if rule.grace_days == 1 else 's'}"
-    return f"use goes on for {days} up to {rule.hard}%, refused beyond with {rule.status}"
+    return f"use goes on for {days} up to {rule.hard}%, refused beyond with {status_of(rule)}"
 
 
 def overage_in_words(overage: Overage) -> str:

@@ -1,7 +1,7 @@
 """The rules of limits in a catalog file: hints, mails, grace, and where use is refused."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -9,6 +9,9 @@ from configuration.validation import Faults, Strict, shown
 from domain.features import LimitRule
 
 NEVER = "never"
+FOR_SALE: Final = 402
+IN_TIME: Final = 429
+"""What a refusal is answered where more use is a matter of money, and where it is one of time."""
 MAX_PERCENT = 1000
 _PERCENT = re.compile(r"([0-9]{1,4}) ?%")
 
@@ -43,7 +46,7 @@ class LimitEntry(Strict):
     grace_days: Annotated[int, Field(ge=0, le=365)] | None = Field(
         None, description="how long use may go on beyond 100%, from when it came there; 7 if left out"
     )
-    status: Literal[429, 402] = Field(429, description="what a refusal is answered; 429 if left out")
+    status: Literal[429, 402] = Field(IN_TIME, description="what a refusal is answered; 429 if left out")
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -68,4 +71,9 @@ class LimitEntry(Strict):
         grace = LimitRule.grace_days if self.grace_days is None else self.grace_days
         if self.hard == 100:
             grace = 0
-        return LimitRule(self.warn, tuple(self.mails), self.hard, grace, self.status)
+        return LimitRule(self.warn, tuple(self.mails), self.hard, grace, self.status == FOR_SALE)
+
+
+def status_of(rule: LimitRule) -> int:
+    """A rule's `status`, as files say it."""
+    return FOR_SALE if rule.is_for_sale else IN_TIME

@@ -151,6 +151,8 @@ class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSet
     """None: the sender."""
     payments_a_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Of the whole fleet; None: as Stripe allows with a key of this mode."""
+    upgrade_url: WebAddress | None = None
+    """Where customers choose a larger plan; None: mails about limits have no button to it."""
     brand_colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")] = "#0f766e"
 
     policy: ExistingFile | None = None

@@ -157,22 +157,27 @@ def check_change(subscription: Subscription, to: Selection, at: ChangeAt, now: d
         raise Rejected("the subscription is paused: resume it first", code="paused")
     _check_stays(subscription)
     _check_not_disputed(subscription)
-    if to == subscription.selection:
+    if to.is_just(subscription.selection):
         wanted = subscription.pending_change
         how = ": withdraw the planned change to keep it" if wanted is not None else ""
         raise Rejected(f"the subscription is to just that already{how}", code="no_change")
     if to.total.currency != subscription.currency and not subscription.is_free:
         raise Malformed(f"the subscription is billed in {subscription.currency}", field="plan", code="other_currency")
     if subscription.is_free:
-        if subscription.card is None:
-            raise Rejected(
-                "there is no card on file: give one first, by payment-method or a checkout session",
-                code="payment_method_required",
-            )
-        _check_card(subscription)
-        _check_cap(subscription, now)
+        if to.items:
+            _check_first_payment(subscription, now)
     elif subscription.agreement_ref:
         _check_paid_change(subscription, to, at, now)
+
+
+def _check_first_payment(subscription: Subscription, now: datetime) -> None:
+    if subscription.card is None:
+        raise Rejected(
+            "there is no card on file: give one first, by payment-method or a checkout session",
+            code="payment_method_required",
+        )
+    _check_card(subscription)
+    _check_cap(subscription, now)
 
 
 def _check_paid_change(subscription: Subscription, to: Selection, at: ChangeAt, now: datetime) -> None:

@@ -54,13 +54,8 @@ class LimitRule:
     """How far use may go; None: it is never refused."""
     grace_days: int = 7
     """How long use may go on beyond 100 %, from when it came there."""
-    status: int = 429
-    """What a refusal is answered: 429, or 402 where more use is a matter of money."""
-
-    @property
-    def is_for_sale(self) -> bool:
-        """Whether more use is a matter of money rather than of time."""
-        return self.status == 402
+    is_for_sale: bool = False
+    """Whether more use is a matter of money rather than of time; a refusal is answered accordingly."""
 
 
 HARD = LimitRule(hard=100, grace_days=0)

@@ -1,13 +1,14 @@
 """What one customer has and has used at a moment, and whether they may do something: what a check answers."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import inf
 
 from domain.entitlements import NOTHING_OF, Basis, Granted, Standing, granted
 from domain.features import Feature, Kind, Overage, features_of
 from domain.plans import Catalog, Plan
-from domain.usage import Counted, Counter, Level, Outcome, Tally, ceiling, level
+from domain.usage import Counted, Counter, Level, Outcome, Tally, ceiling, level, share
 from domain.windows import EPOCH, period
 
 
@@ -30,6 +31,8 @@ _DENIALS = {
     Outcome.LIMIT_REACHED: Denial.LIMIT_REACHED,
 }
 
+_LEVELS = tuple(Level)
+
 
 @dataclass(frozen=True)
 class Holding:
@@ -45,6 +48,11 @@ class Holding:
     def plan(self) -> Plan | None:
         """What entitles; None: nothing does, or the plan is in no catalog any more."""
         return self.catalog.plans.get(self.standing.plan) if self.standing.plan is not None else None
+
+    @property
+    def is_of_today(self) -> bool:
+        """Whether what entitles is what is sold today, and not an older version of it."""
+        return self.catalog.name == self.today.name
 
     @property
     def features(self) -> dict[str, Feature]:
@@ -79,6 +87,22 @@ class Holding:
         """How near its limit a counter is."""
         return level(counter, feature.limit, is_billed=self.overage(feature) is not None)
 
+    def seen(self, counted: Counted) -> Counted:
+        """What came of a use, as it is held: who is entitled to nothing has none of it, whatever it was counted by."""
+        if self.standing.basis is not Basis.NOTHING:
+            return counted
+        return replace(counted, counters=tuple(replace(one, included=0, ceiling=0) for one in counted.counters))
+
+    def nearest(self, counters: Sequence[Counter]) -> Counter | None:
+        """The one that is nearest to its limit."""
+        return max(counters, key=self._nearness) if len(counters) > 1 else next(iter(counters), None)
+
+    def _nearness(self, counter: Counter) -> tuple[int, int, int]:
+        feature, percent = self.features.get(counter.feature), share(counter.used, counter.included)
+        if feature is None or percent is None or counter.included is None:
+            return 0, -1, 0
+        return _LEVELS.index(self.level(counter, feature)), percent, counter.used - counter.included
+
     def denial(self, feature: Feature, quantity: int | None = None, value: str | None = None) -> Denial | None:
         """Why so much of a feature, or this value of it, may not be used now; None: it may."""
         basis, has = self.standing.basis, self.has(feature)
@@ -105,25 +129,37 @@ class Holding:
                 return Denial.LIMIT_REACHED
         return None
 
+    def refusing(self, feature: Feature, quantity: int, denial: Denial) -> Counter | None:
+        """Of all that is used up with a counted feature, what stands in the way of such a use."""
+        together = features_of(feature.meter, self.catalog.features)
+        return refusing(map(self.counter, together), quantity, denial)
+
 
 def denial_of(outcome: Outcome) -> Denial | None:
     """Why nothing was counted; None: it was, or for what the caller did wrong."""
     return _DENIALS.get(outcome)
 
 
-def refusing(counted: Counted, quantity: int) -> Counter | None:
-    """The counter that let a use not pass; None: none stood in its way."""
-    return next((one for one in counted.counters if _stops(one, quantity)), None)
+def refusing(counters: Iterable[Counter], quantity: int, denial: Denial) -> Counter | None:
+    """The counter that let a use not pass, of several the one that does so the longest; None: none stood in its way."""
+    return max(
+        (one for one in counters if _stops(one, quantity, denial)), key=lambda one: _until(one, quantity), default=None
+    )
 
 
-def _stops(counter: Counter, quantity: int) -> bool:
-    return counter.included == 0 or (counter.ceiling is not None and counter.before + quantity > counter.ceiling)
+def _stops(counter: Counter, quantity: int, denial: Denial) -> bool:
+    if denial is Denial.NOT_IN_PLAN:
+        return counter.included == 0
+    return denial is Denial.LIMIT_REACHED and counter.ceiling is not None and counter.used + quantity > counter.ceiling
 
 
-def tightest(counters: Iterable[Counter]) -> Counter | None:
-    """The one of which the least is left."""
-    return min(counters, key=_left, default=None)
+def _until(counter: Counter, quantity: int) -> float:
+    """Until when so much is not let pass."""
+    if counter.ends is None or quantity > whole(counter):
+        return inf
+    return counter.ends.timestamp()
 
 
-def _left(counter: Counter) -> tuple[bool, int]:
-    return counter.included is None, (counter.included or 0) - counter.used
+def whole(counter: Counter) -> int:
+    """How much is let pass in a whole period, by a limit that there is."""
+    return max(counter.included or 0, counter.ceiling or 0)

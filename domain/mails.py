@@ -106,6 +106,7 @@ FACTS: Final[Mapping[str, str]] = {
     "beyond_limit": "billed or free: use beyond the limit goes on; missing: grace and ceiling tell",
     "overage_amount": "minor units that use beyond the limit costs",
     "overage_units": "so many cost that, '1000'",
+    "has_larger_plan": "yes or no: whether there is a plan to go to that has more of it; missing: no",
 }
 """What a mail may state, all of it strings; instants are RFC 3339. An empty string counts as left out."""
 

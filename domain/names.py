@@ -41,7 +41,7 @@ def report_usage_schedule_id() -> str:
 
 def report_usage_workflow_id() -> str:
     """Of a report that was asked for by hand."""
-    return "report-usage/now"
+    return "report-usage/by-hand"
 
 
 def reconcile_schedule_id() -> str:

@@ -94,7 +94,14 @@ class Selection:
     total: Money
     """What one period costs, overage aside."""
     catalog: str = field(default="", compare=False)
-    """The catalog it is of, as `shop_v2`; empty: chosen before that was noted. Its prices tell catalogs apart."""
+    """The catalog it is of, as `shop_v2`; empty: chosen before that was noted, so it is not part of what is equal."""
+
+    def is_just(self, other: "Selection") -> bool:
+        """Whether both are the same choice of the same catalog, as far as each names its own.
+
+        Prices tell catalogs apart; what costs nothing has none, and yet may give something else in another catalog.
+        """
+        return self == other and (self.catalog == other.catalog or not self.catalog or not other.catalog)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 
-from domain.entitlements import Basis, Granted, Standing, granted
+from domain.entitlements import NOTHING_OF, Basis, Granted, Standing, all_granted, granted
 from domain.errors import Malformed
 from domain.features import Feature, Kind, Value
+from domain.fitting import misfits
 from domain.holding import Holding
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Plan, Selection
@@ -48,8 +49,13 @@ class Suggestion:
 
 def plans_with(catalog: Catalog, wanted: Wanted) -> tuple[Plan, ...]:
     """The plans that allow what is wanted by themselves, in the catalog's order."""
-    found = ((plan, granted(catalog, plan.code, wanted.feature.code, {}, 1)) for plan in catalog.plans.values())
-    return tuple(plan for plan, has in found if has is not None and wanted.is_met_by(has))
+    code = wanted.feature.code
+    declared = catalog.features.get(code)
+    if declared is None:
+        return ()
+    nothing = NOTHING_OF[declared.kind]
+    given = ((plan, Granted(declared, plan.entitlements.get(code, nothing))) for plan in catalog.plans.values())
+    return tuple(plan for plan, has in given if wanted.is_met_by(has))
 
 
 def suggestions(holding: Holding, wanted: Wanted) -> tuple[Suggestion, ...]:
@@ -63,8 +69,12 @@ def suggestions(holding: Holding, wanted: Wanted) -> tuple[Suggestion, ...]:
 
 
 def cheapest(holding: Holding, wanted: Wanted) -> Suggestion | None:
-    """The plan of today's catalog that allows what is wanted for the least money, with add-ons if that takes less."""
-    return min(_enough(holding, wanted), key=lambda one: _a_month(one.price, one.interval), default=None)
+    """The plan of today's catalog that allows what is wanted for the least money, with add-ons if that takes less.
+
+    One that current use does not fit is none: a change to it would be refused.
+    """
+    fitting = (one for one in _enough(holding, wanted) if _fits(holding, one))
+    return min(fitting, key=lambda one: _a_month(one.price, one.interval), default=None)
 
 
 def _enough(holding: Holding, wanted: Wanted) -> Iterator[Suggestion]:
@@ -79,6 +89,20 @@ def _enough(holding: Holding, wanted: Wanted) -> Iterator[Suggestion]:
                 more = _suggested(holding, plan, wanted, extra)
                 if more is not None and _meets(more, wanted):
                     yield more
+
+
+def _fits(holding: Holding, to: Suggestion) -> bool:
+    """Whether what is used now fits; what is used in a period matters unless that is over before the change."""
+    it, today, plan = holding.standing, holding.today, holding.today.plans[to.code]
+    add_ons, quantity = _kept(holding, plan, to.with_add_ons)
+    is_dearer = to.difference is None or to.difference.amount > 0
+    return not misfits(
+        all_granted(holding.catalog, it.plan, it.add_ons, it.quantity) if it.plan is not None else {},
+        all_granted(today, plan.code, add_ons, quantity),
+        [holding.counter(one) for one in today.features.values() if one.window is not None],
+        at_once=is_dearer or not it.is_billed,
+        billed=plan.overage,
+    )
 
 
 def _extras(catalog: Catalog, wanted: Wanted, missing: int) -> Iterator[dict[str, int]]:
@@ -104,13 +128,17 @@ def _upgrades(holding: Holding, wanted: Wanted) -> Iterator[Suggestion]:
 
 
 def _upwards(holding: Holding) -> Iterable[Plan]:
-    """Where a customer's plan leads to: as the catalog says, else every dearer plan, the cheapest first."""
+    """Where a customer's plan leads to: as the catalog says, else every dearer plan, the cheapest first.
+
+    Who keeps an older version of their plan has less to change to have what today's gives: it comes before all others.
+    """
     today = holding.today.plans
     now = today.get(holding.standing.plan or "")
+    anew = [now] if now is not None and not now.is_free and not holding.is_of_today else []
     if now is not None and now.upgrades_to is not None:
-        return [today[code] for code in now.upgrades_to]
+        return anew + [today[code] for code in now.upgrades_to]
     paid = _of_plan(now)
-    return sorted((plan for plan in today.values() if _of_plan(plan) > paid), key=_of_plan)
+    return anew + sorted((plan for plan in today.values() if _of_plan(plan) > paid), key=_of_plan)
 
 
 def _of_plan(plan: Plan | None) -> float:
@@ -125,11 +153,10 @@ def _a_month(price: Money, interval: Interval) -> float:
 
 def _suggested(holding: Holding, plan: Plan, wanted: Wanted, extra: Mapping[str, int]) -> Suggestion | None:
     """What a plan would mean for a customer, with their seats and add-ons and *extra* ones; None: it is not sold so."""
-    it, today, quantity = holding.standing, holding.today, holding.standing.quantity
-    add_ons = {code: units for code, units in it.add_ons.items() if code in today.add_ons}
-    add_ons |= {code: add_ons.get(code, 0) + units for code, units in extra.items()}
+    it, today = holding.standing, holding.today
+    add_ons, quantity = _kept(holding, plan, extra)
     if plan.is_free:
-        chosen, add_ons, quantity = today.free_plan, {}, 1
+        chosen = today.free_plan
     else:
         interval = it.billed_every or Interval.MONTH
         chosen = _sold(today, plan, interval if interval in plan.prices else next(iter(plan.prices)), quantity, add_ons)
@@ -138,6 +165,14 @@ def _suggested(holding: Holding, plan: Plan, wanted: Wanted, extra: Mapping[str,
         return None
     difference = _difference(holding, chosen)
     return Suggestion(plan.code, plan.name, chosen.interval, chosen.total, difference, there.value, 0, dict(extra))
+
+
+def _kept(holding: Holding, plan: Plan, extra: Mapping[str, int]) -> tuple[dict[str, int], int]:
+    """The add-ons and seats that there would be on a plan."""
+    if plan.is_free:
+        return {}, 1
+    add_ons = {code: units for code, units in holding.standing.add_ons.items() if code in holding.today.add_ons}
+    return add_ons | {code: add_ons.get(code, 0) + units for code, units in extra.items()}, holding.standing.quantity
 
 
 def _sold(

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.features import LimitRule
+from domain.entitlements import Basis, Standing
+from domain.features import Feature, LimitRule
+from domain.holding import Holding
 from domain.letters import moment
 from domain.mails import Mail, Occasion
 from domain.plans import Catalog, Plan
+from domain.suggesting import Wanted, suggestions
 from domain.usage import share
 
 USAGE_OCCASIONS = (Occasion.USAGE_WARNING, Occasion.USAGE_LIMIT)
@@ -51,8 +54,11 @@ class Crossing:
         return f"{occasion}/{self.feature}/{moment(self.period_start)}/{self.threshold}/{self.included}"
 
 
-def usage_mail(crossing: Crossing, catalog: Catalog) -> Mail | None:
-    """The mail that tells of it; None: the catalog has no such plan or feature any more."""
+def usage_mail(crossing: Crossing, catalog: Catalog, today: Catalog) -> Mail | None:
+    """The mail that tells of it; None: the catalog has no such plan or feature any more.
+
+    *today* is what the product sells now: it says whether there is a larger plan to go to.
+    """
     plan, feature = catalog.plans.get(crossing.plan), catalog.features.get(crossing.feature)
     if plan is None or feature is None:
         return None
@@ -64,12 +70,20 @@ def usage_mail(crossing: Crossing, catalog: Catalog) -> Mail | None:
         "used": str(crossing.used),
         "limit": str(crossing.included),
         "percent": str(share(crossing.used, crossing.included)),
+        "has_larger_plan": "yes" if _has_larger_plan(crossing, feature, catalog, today) else "no",
     }
     if crossing.resets_at is not None:
         told["resets_at"] = moment(crossing.resets_at)
     is_limit = crossing.threshold >= 100
     told |= _beyond(crossing, plan, feature.limit, is_limit=is_limit)
     return Mail(crossing.key, Occasion.USAGE_LIMIT if is_limit else Occasion.USAGE_WARNING, crossing.at, told)
+
+
+def _has_larger_plan(crossing: Crossing, feature: Feature, catalog: Catalog, today: Catalog) -> bool:
+    """Whether the plan, as it is without add-ons, leads to one that has more of the feature."""
+    standing = Standing(crossing.at, Basis.PLAN, plan=crossing.plan, catalog=catalog.name)
+    upgrades = suggestions(Holding(standing, catalog, today), Wanted(feature))
+    return any(one.code in today.plans and one.code != crossing.plan for one in upgrades)
 
 
 def _beyond(crossing: Crossing, plan: Plan, rule: LimitRule, *, is_limit: bool) -> dict[str, str]:

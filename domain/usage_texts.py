@@ -1,13 +1,12 @@
 """What is said of use and its limits, in plain words."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from domain.entitlements import Standing
 from domain.features import Feature, Kind, Window
 from domain.holding import Denial, Holding
 from domain.letters import moment
-from domain.plans import Plan
+from domain.suggesting import Wanted, plans_with
 from domain.usage import Counter, Level, grace_ends, share
 from domain.windows import in_words
 
@@ -19,17 +18,29 @@ _WITHOUT_PLAN = {
 }
 
 
-def of_denial(denial: Denial, holding: Holding, feature: Feature, plans: Iterable[Plan], value: str | None) -> str:
+def of_denial(denial: Denial, holding: Holding, wanted: Wanted) -> str:
     """Why something may not be used, and what would help; of a limit, `of_limit` says it."""
+    feature = wanted.feature
     if denial is Denial.NO_PLAN:
         return f"{feature.name}: {_without_plan(holding.standing)}"
     if denial is Denial.ACCESS_LIMITED:
         return f"{feature.name}: nothing more can be used up, for {_why_limited(holding.standing)}"
-    what = f"{feature.name} ({value})" if value is not None else feature.name
-    names = " and ".join(filter(None, (", ".join(plan.name for plan in plans),)))
+    names = ", ".join(plan_in_words(one.code, one.name, holding) for one in plans_with(holding.today, wanted))
     plan = holding.plan.name if holding.plan is not None else "this"
     has_it = f"; it is in {names}" if names else "; no plan has it at present"
-    return f"{what} is not in the plan {plan}{has_it}"
+    return f"{_what(wanted)} is not in the plan {plan}{has_it}"
+
+
+def plan_in_words(code: str, name: str, holding: Holding) -> str:
+    """A plan of today's catalog, told from what a customer keeps who has an older version of it."""
+    return f"today's version of {name}" if code == holding.standing.plan and not holding.is_of_today else name
+
+
+def _what(wanted: Wanted) -> str:
+    feature = wanted.feature
+    if wanted.value is not None:
+        return f"{feature.name} ({wanted.value})"
+    return f"{feature.name} (x{wanted.quantity})" if wanted.quantity is not None else feature.name
 
 
 def of_limit(counter: Counter, feature: Feature, quantity: int) -> str:

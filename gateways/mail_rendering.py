@@ -34,6 +34,8 @@ class Brand:
     colour: str = "#0f766e"
     billing_url: str = ""
     """Where customers manage their subscription, if not at the public address."""
+    upgrade_url: str = ""
+    """Where customers choose a larger plan; empty: mails name the product, and no page of it."""
 
     def __post_init__(self) -> None:
         if not one_line(self.product_name):
@@ -42,7 +44,10 @@ class Brand:
             raise Malformed(f"{self.colour!r} is no colour: write it as six hex digits, '#0f766e'", field="colour")
         if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", self.support_email):
             raise Malformed(f"{self.support_email!r} is no mail address", field="support_email")
-        for name, url in (("public_url", self.public_url), ("billing_url", self.billing_url or "https://-")):
+        given = {"public_url": self.public_url, "billing_url": self.billing_url, "upgrade_url": self.upgrade_url}
+        for name, url in given.items():
+            if not url and name != "public_url":
+                continue
             if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
                 raise Malformed(f"{url!r} is no web address: begin it with https://", field=name)
 

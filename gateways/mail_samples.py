@@ -31,7 +31,7 @@ END = {"cancel_at": "2027-01-18T09:00:00Z"}
 KEPT = {"keep_data_until": "2027-01-18T09:00:00Z"}
 RENEWAL = {"renews_at": "2027-01-05T17:30:00Z"}
 CHANGE = {**CARD, "old_plan_name": "Starter", **RENEWAL}
-USAGE = {"meter_name": "API calls", "limit": "10000"}
+USAGE = {"meter_name": "API calls", "limit": "10000", "has_larger_plan": "yes"}
 RESET = {"resets_at": "2027-01-01T00:00:00Z"}
 
 
@@ -136,8 +136,11 @@ def _usage() -> Iterator[Told]:
     yield (
         Occasion.USAGE_WARNING,
         "never-resets",
-        {"meter_name": "Storage in GB", "used": "92.5", "limit": "100", "percent": "92.5"},
+        {"has_larger_plan": "yes", "meter_name": "Storage in GB", "used": "92.5", "limit": "100", "percent": "92.5"},
     )
+    largest = {**USAGE, **RESET, "has_larger_plan": "no"}
+    yield Occasion.USAGE_WARNING, "largest-plan", {**largest, "used": "9000", "percent": "90"}
+    yield Occasion.USAGE_LIMIT, "largest-plan", {**largest, "used": "10000", "percent": "100"}
     yield Occasion.USAGE_LIMIT, "", {**USAGE, "used": "10000", "percent": "100", **RESET}
     yield Occasion.USAGE_LIMIT, "with-grace", {**USAGE, "used": "10312", "percent": "103", **RESET, **grace}
     yield Occasion.USAGE_LIMIT, "billed", {**billed, "used": "10000", "percent": "100"}

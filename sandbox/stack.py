@@ -34,7 +34,7 @@ from sandbox.mailbox import Mailbox
 from sandbox.metering import MeteringAhead
 from sandbox.own_account import open_portal, register_endpoint
 from sandbox.postgres import Postgres
-from sandbox.processes import free_port
+from sandbox.processes import StartFailed, free_port
 from sandbox.secrets import Secrets
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
@@ -50,8 +50,7 @@ from worker.build import at_work, build_workers
 from worker.messages import delivery_of
 from worker.parts import parts_on
 from worker.reconciling import reconciling
-from worker.registry import KINDS
-from workflows.schedules import ensure_schedules
+from worker.registry import KINDS, keep_schedules
 
 FINISH_WITHIN = timedelta(seconds=3)
 WEBHOOKS = "/webhooks/stripe"
@@ -179,6 +178,7 @@ async def _build_on(
     skipper = TimeSkipper(ground.client, config=TimeSkippingConfig(enabled=False))
     await ApiKeys(ground.engine).ensure(secrets.admin_key, Role.ADMIN, "sandbox")
     stripe = await exits.enter_async_context(connected(secrets.stripe_key, ground.simulator.base_url))
+    await _see_that_it_sells(catalog.product, ground.engine, options.folder)
     await push(stripe, catalog)
     await Catalogs(ground.engine).publish(catalog, in_place=True)
     await open_portal(stripe)
@@ -190,7 +190,7 @@ async def _build_on(
         ground.client, parts, payments_a_second=options.payments_a_second, finish_within=FINISH_WITHIN
     )
     await exits.enter_async_context(at_work(workers))
-    await ensure_schedules(ground.client)
+    await keep_schedules(ground.client)
     # While a life's clock is moved, Stripe is ahead of it on purpose: nothing may be healed by itself then.
     reconciling_by_itself = ground.client.get_schedule_handle(reconcile_schedule_id())
     await reconciling_by_itself.pause(note="Paused in the sandbox, where each life has its own clock; Trigger works.")
@@ -207,6 +207,16 @@ async def _build_on(
     sandbox_url = await exits.enter_async_context(serve(controls))
     addresses = _addresses(ground, options, secrets, api_url, sandbox_url)
     return Stack(addresses, ground.client, ground.engine, ground.simulator, ground.mailbox, journey, api_parts)
+
+
+async def _see_that_it_sells(product: str, engine: AsyncEngine, folder: Path) -> None:
+    """Refuse to sell another product to the customers of the one whose data there is."""
+    others = await Catalogs(engine).products()
+    if others and product not in others:
+        raise StartFailed(
+            f"the data in {folder} is of another product, {', '.join(sorted(others))}, and the catalog's is {product}: "
+            f"name a folder of its own, as --data {folder}-{product}, or delete {folder} to begin anew"
+        )
 
 
 def _api_parts(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -38,6 +38,8 @@ class Holders:
     """By plan, those of no published catalog: they have what the catalog of the day gives."""
     without: int = 0
     """Customers without a subscription."""
+    add_ons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By published catalog and add-on, subscriptions that are not canceled and have units of it."""
 
 
 class Catalogs:
@@ -90,6 +92,12 @@ class Catalogs:
         self._known[name] = (found.revision, catalog)
         return catalog
 
+    async def products(self) -> set[str]:
+        """All products of which anything was published."""
+        product = catalog_versions.c.content["product"].astext
+        async with transaction(self._engine) as connection:
+            return set(await connection.scalars(select(product).distinct()))
+
     async def versions(self, product: str) -> list[Catalog]:
         """All that was published of a product, as it stands now, the oldest version first."""
         content = catalog_versions.c.content
@@ -110,13 +118,23 @@ class Catalogs:
             .order_by(published, it.plan)
         )
         has_one = select(it.id).where(it.customer == customers.c.id, is_live).exists()
+        unit = func.jsonb_each_text(it.add_ons).table_valued("key", "value")
+        with_add_ons = (
+            select(it.catalog, unit.c.key, func.count())
+            .select_from(subscriptions.join(unit, true()))
+            .where(is_live, it.catalog.in_(select(published)), unit.c.value != "0")
+            .group_by(it.catalog, unit.c.key)
+        )
         live: dict[str | None, dict[str, int]] = {}
+        add_ons: dict[str, dict[str, int]] = {}
         async with transaction(self._engine) as connection:
             for catalog, plan, count in await connection.execute(counted):
                 live.setdefault(catalog, {})[plan] = count
+            for catalog, add_on, count in await connection.execute(with_add_ons):
+                add_ons.setdefault(catalog, {})[add_on] = count
             rest = select(func.count()).select_from(customers).where(~has_one)
             without = (await connection.execute(rest)).scalar_one()
-        return Holders({name: plans for name, plans in live.items() if name}, live.get(None, {}), without)
+        return Holders({name: plans for name, plans in live.items() if name}, live.get(None, {}), without, add_ons)
 
 
 async def _put_limits(connection: AsyncConnection, catalog: Catalog) -> None:

@@ -24,9 +24,18 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def is_known(version: str) -> bool:
+    """Whether this release has a version, as its newest or an earlier one."""
+    return any(script.revision == version for script in _scripts().walk_revisions())
+
+
 def head() -> str:
     """The newest version there is."""
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    newest = _scripts().get_current_head()
     if newest is None:
         raise RuntimeError(f"there are no migrations in {MIGRATIONS}")
     return newest

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.usage import KEYS_KEPT
 from domain.usage_books import Alive, Sampled
-from storage.catalogs import catalog_from_json
+from storage.catalog_in_force import in_force
 from storage.engine import transaction
-from storage.usage_tables import catalog_versions, usage_statistics
+from storage.usage_tables import usage_statistics
 
 PAGE = 2000
 """Rows looked at together."""
@@ -205,11 +205,9 @@ def _cursor(row: Row[Any]) -> _Cursor:
 
 
 async def _today(connection: AsyncConnection) -> dict[str, str]:
-    """The catalog that was published last, and its free plan; empty where there is none."""
-    newest = select(catalog_versions.c.content).order_by(catalog_versions.c.published_at.desc()).limit(1)
-    content = (await connection.execute(newest)).scalar_one_or_none()
-    if content is None:
+    """The catalog that the API lives by, and its free plan; empty where there is none."""
+    catalog = await in_force(connection)
+    if catalog is None:
         return {"catalog": "", "free_plan": ""}
-    catalog = catalog_from_json(content)
     free = catalog.free_plan
     return {"catalog": catalog.name, "free_plan": free.plan if free is not None else ""}

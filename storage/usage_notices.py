@@ -16,6 +16,7 @@ from domain.plans import Catalog
 from domain.ports import QueuedMail
 from domain.usage_books import Told
 from domain.usage_mails import USAGE_OCCASIONS, Crossing, usage_mail
+from storage.catalog_in_force import in_force
 from storage.catalogs import catalog_from_json
 from storage.engine import transaction
 from storage.records import mail_id
@@ -27,6 +28,9 @@ ON_ITS_WAY = timedelta(minutes=5)
 LAST_USEFUL_MOMENT = timedelta(days=3)
 
 log = logging.getLogger("tenure.usage")
+
+_UNREADABLE = (ValueError, TypeError, LookupError)
+"""What is raised of a catalog of another release."""
 
 _Customer = tuple[str, str]
 """Tenant and external id."""
@@ -44,8 +48,9 @@ class UsageNotices:
             waiting, catalogs = await _taken_with_catalogs(connection, limit)
             if not waiting:
                 return Told()
+            today = await _today(connection)
             written_to = await _subscriptions(connection, {(row.tenant, row.customer) for row in waiting})
-            rows = list(_letters(waiting, catalogs, written_to))
+            rows = list(_letters(waiting, catalogs, today, written_to))
             queued = await _queue(connection, rows) if rows else ()
             told = tuple_(*(usage_notices.c[name] for name in _KEY)).in_(
                 [tuple(getattr(row, name) for name in _KEY) for row in waiting]
@@ -93,6 +98,14 @@ async def _taken(connection: AsyncConnection, limit: int, unreadable: set[str]) 
     return (await connection.execute(waiting.limit(limit).with_for_update(skip_locked=True))).all()
 
 
+async def _today(connection: AsyncConnection) -> Catalog | None:
+    """What is for sale now; None: nothing is, or in a way that this release cannot read."""
+    try:
+        return await in_force(connection)
+    except _UNREADABLE:
+        return None
+
+
 async def _catalogs(connection: AsyncConnection, names: set[str]) -> tuple[dict[str, Catalog], set[str]]:
     """Those of the catalogs that were published, and the names of those that cannot be read."""
     wanted = select(catalog_versions.c.name, catalog_versions.c.content).where(catalog_versions.c.name.in_(names))
@@ -101,7 +114,7 @@ async def _catalogs(connection: AsyncConnection, names: set[str]) -> tuple[dict[
     for row in await connection.execute(wanted):
         try:
             found[row.name] = catalog_from_json(row.content)
-        except (ValueError, TypeError, LookupError):
+        except _UNREADABLE:
             not_read.add(row.name)
     return found, not_read
 
@@ -119,12 +132,15 @@ async def _subscriptions(connection: AsyncConnection, whose: set[_Customer]) -> 
 
 
 def _letters(
-    waiting: Sequence[Row[Any]], catalogs: Mapping[str, Catalog], written_to: Mapping[_Customer, UUID]
+    waiting: Sequence[Row[Any]],
+    catalogs: Mapping[str, Catalog],
+    today: Catalog | None,
+    written_to: Mapping[_Customer, UUID],
 ) -> list[dict[str, Any]]:
     found = []
     for row in waiting:
         catalog, subscription = catalogs.get(row.catalog), written_to.get((row.tenant, row.customer))
-        mail = usage_mail(_crossing(row), catalog) if catalog is not None else None
+        mail = usage_mail(_crossing(row), catalog, today or catalog) if catalog is not None else None
         if mail is not None and subscription is not None:
             found.append(_row_of(mail, row.tenant, subscription))
     return found

@@ -25,6 +25,7 @@ catalog_versions = Table(
     Column("revision", BigInteger, nullable=False, server_default="1", doc="grows when it is changed in place"),
     Column("content", JSON, nullable=False, doc="not binary: plans and features stay in the order of the file"),
     _now("published_at"),
+    Column("in_force_since", _MOMENT, doc="when an API began to live by it last"),
 )
 
 plan_limits = Table(

@@ -1,1 +1,1 @@
-"""What users of Tenure touch: the `tenure` command."""
+"""What users of Tenure touch: the `tenure` command, and the client that products import."""

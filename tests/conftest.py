@@ -5,15 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from temporalio.worker import Replayer
 
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
 from tests.harness.lives import CATALOG, POLICY, Life
+from tests.harness.replaying import every_life_replays
 from tests.harness.typed import Forker
-from worker.build import WORKFLOWS, workflow_runner
-
-REPLAYED = 120
 
 
 @pytest.fixture(scope="session")
@@ -25,15 +22,7 @@ def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def stack(stack_folder: Path) -> AsyncIterator[Stack]:
     async with running(Options(stack_folder, CATALOG, POLICY, durable=False, ui=False)) as running_stack:
         yield running_stack
-        await _every_life_replays(running_stack)
-
-
-async def _every_life_replays(stack: Stack) -> None:
-    """Whatever happened to them in whatever order: histories of the latest lives lived in this session replay."""
-    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner())
-    lives = stack.client.list_workflows("WorkflowType = 'SubscriptionWorkflow'", limit=REPLAYED)
-    results = await replayer.replay_workflows(lives.map_histories(), raise_on_replay_failure=False)
-    assert not results.replay_failures, results.replay_failures
+        await every_life_replays(running_stack)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What must be known to a Temporal namespace before anything runs in it: search attributes and schedules."""
+"""What a Temporal namespace must know: search attributes before anything runs in it, schedules once workers do."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -40,7 +40,7 @@ async def missing_attributes(client: Client) -> list[str]:
 
 
 async def register(client: Client) -> list[str]:
-    """Make what is missing, bring schedules up to date, and say what was made; safe to repeat.
+    """Make the search attributes that are missing, and say which; safe to repeat.
 
     Raises:
         GatewayRefused: this Temporal takes search attributes only by its own console, as Temporal Cloud does.
@@ -48,8 +48,21 @@ async def register(client: Client) -> list[str]:
     missing = await missing_attributes(client)
     if missing:
         await _add(client, missing)
-    await ensure_schedules(client)
     return [f"search attribute {name} ({KINDS[name]})" for name in missing]
+
+
+async def keep_schedules(client: Client) -> None:
+    """Make the schedules that are missing, and bring the others up to date; safe to repeat, and for several at once.
+
+    Called by workers that are at work: those of the release before do not know what a new schedule starts.
+
+    Raises:
+        GatewayUnavailable: Temporal does not take them.
+    """
+    try:
+        await ensure_schedules(client)
+    except RPCError as error:
+        raise GatewayUnavailable(f"Temporal does not take the schedules: {error.message}") from error
 
 
 async def _add(client: Client, missing: list[str]) -> None:

@@ -40,9 +40,9 @@ class Changes(Looks):
             GatewayUnavailable: the provider has not decided; the same command again finds out.
         """
         subscription = self.subscription
-        if subscription.is_free:
+        if subscription.is_free and to.items:
             await self._leave_free_plan(to, cause)
-        elif not to.items and at is ChangeAt.NOW:
+        elif not subscription.is_free and not to.items and at is ChangeAt.NOW:
             await self._move_to_free(to, cause)
         elif not subscription.agreement_ref:
             await self.commit(changing.changed(subscription, to, workflow.now(), cause))

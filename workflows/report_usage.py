@@ -19,11 +19,13 @@ AT_MOST = 100
 class ReportUsageWorkflow:
     """Tells what waits. Started every five minutes, ended when nothing waits that can be told at once."""
 
+    def __init__(self) -> None:
+        self._done = Reported(is_all=False)
+
     @workflow.run
     async def run(self) -> Reported:
-        done = Reported(is_all=False)
         for _ in range(AT_MOST):
-            done += await workflow.execute_activity_method(
+            self._done += await workflow.execute_activity_method(
                 MeteringActivities.report_usage,
                 task_queue=PAYMENTS_QUEUE,
                 start_to_close_timeout=timedelta(minutes=3),
@@ -32,8 +34,14 @@ class ReportUsageWorkflow:
                 priority=Priority(priority_key=Urgency.LOOK),
                 summary="Tell the provider what was used beyond plans' limits",
             )
+            done = self._done
             told = f"{done.reported} uses told, {done.set_aside} left to an operator, {done.unanswered} without answer"
             workflow.set_current_details(told)
             if done.is_all:
                 break
-        return done
+        return self._done
+
+    @workflow.query
+    def so_far(self) -> Reported:
+        """What it has come to so far."""
+        return self._done

@@ -8,13 +8,16 @@ import uvicorn
 from examples.social_suite.app import create_app
 from tenure.client import AsyncTenure
 
-STACK = Path(".tenure/stack.json")
+FOLDER = ".tenure-social"
+"""Of its own: what other products leave in a folder of theirs is nothing to this one."""
+START = f"tenure up --catalog catalogs/social.yaml --data {FOLDER} --port 0"
 
 
 def main() -> None:
-    if not STACK.exists():
-        raise SystemExit(f"there is no {STACK}: start `tenure up --catalog catalogs/social.yaml` in this folder first")
-    stack = json.loads(STACK.read_text())
+    file = Path(FOLDER, "stack.json")
+    if not file.exists():
+        raise SystemExit(f"there is no {file}: start `{START}` in this folder first")
+    stack = json.loads(file.read_text())
     tenure = AsyncTenure(stack["api_url"], stack["admin_key"])
     uvicorn.run(create_app(tenure), port=8100)
 

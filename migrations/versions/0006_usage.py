@@ -72,6 +72,7 @@ def _know_catalogs() -> None:
         _number("revision", "1"),
         sa.Column("content", postgresql.JSON(), nullable=False),
         _moment("published_at", null=False, now=True),
+        _moment("in_force_since"),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_catalog_versions")),
     )
     op.create_table(

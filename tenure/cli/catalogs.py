@@ -68,8 +68,9 @@ def push(
 ) -> None:
     """Bring a catalog's products and prices to Stripe, and publish it in the database; safe to repeat.
 
-    No price at Stripe is ever changed. Without TENURE_DATABASE_URL nothing is published: `tenure api` does that when
-    it starts.
+    No price at Stripe is ever changed. A version older than one that is published is published for those who chose
+    from it: it is not sold anew, and Stripe is left as it is. Without TENURE_DATABASE_URL nothing is published:
+    `tenure api` does that when it starts.
 
     Parameters
     ----------
@@ -96,7 +97,11 @@ async def _push(catalog: Catalog, *, in_place: bool, dry_run: bool) -> None:
         ahead = await outlook(engine, catalog)
         _tell(ahead)
         _refuse(ahead, in_place=in_place)
-        await _to_stripe(settings, catalog, dry_run=dry_run)
+        if ahead.step is Step.OLDER:
+            # Its prices are there, as somebody pays them; names at Stripe are those of the newest version.
+            print("Stripe is left as it is.")
+        else:
+            await _to_stripe(settings, catalog, dry_run=dry_run)
         await _publish(engine, ahead, dry_run=dry_run)
     finally:
         await engine.dispose()

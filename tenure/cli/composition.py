@@ -83,7 +83,13 @@ async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEn
 
 def mail_delivery(settings: WorkerSettings) -> MailDelivery:
     """The way of mails, in the product's own colours."""
-    brand = Brand(settings.brand_name, settings.website, settings.support_address, settings.brand_colour)
+    brand = Brand(
+        settings.brand_name,
+        settings.website,
+        settings.support_address,
+        settings.brand_colour,
+        upgrade_url=settings.upgrade_url or "",
+    )
     secret = settings.secret_key.get_secret_value()
     return MailDelivery(
         MailRenderer(brand),

@@ -26,9 +26,11 @@ from gateways.smtp import SmtpMailer
 from gateways.stripe_catalog import push
 from gateways.stripe_http import connected
 from storage.catalogs import Catalogs
+from storage.followers import followers
 from storage.pinging import check
 from tenure.cli.composition import mail_delivery
 from tenure.cli.connections import database, temporal
+from tenure.cli.following import follow, lack
 from worker.registry import missing_attributes
 
 ANSWER_WITHIN = 15.0
@@ -69,13 +71,18 @@ async def _catalog(settings: EverySetting) -> str:
         if await check(engine) is not None:
             return told  # of the database it is told by itself
         published = await Catalogs(engine).get(catalog.name)
-    if published is None:
-        return f"{told}; not published yet, `tenure api` does it when it starts"
-    if published != catalog:
+        without = {name: plans for name, plans in (await followers(engine)).items() if name != catalog.name}
+    if published is not None and published != catalog:
         raise Rejected(
             f"{settings.catalog} differs from what is published as {catalog.name}, and an API with it is not ready:"
             f" `tenure catalog diff {settings.catalog}` says in what; raise its version, or push it --in-place"
         )
+    following = "; ".join(line.strip() for line in follow(without, catalog))
+    if lack(without, catalog):
+        raise Rejected(following)
+    told = f"{told}; {following}" if following else told
+    if published is None:
+        return f"{told}; not published yet, `tenure api` does it when it starts"
     return told
 
 
@@ -115,7 +122,7 @@ async def _schedule(client: Client, schedule_id: str) -> None:
         await client.get_schedule_handle(schedule_id).describe()
     except RPCError as error:
         raise GatewayUnavailable(
-            f"the schedule {schedule_id} cannot be seen ({error.message}); run `tenure migrate`"
+            f"the schedule {schedule_id} cannot be seen ({error.message}): `tenure worker` makes it"
         ) from error
 
 

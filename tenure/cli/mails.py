@@ -25,13 +25,14 @@ class Scene:
     website: str = "https://app.northwind.example"
     support: str = "help@northwind.example"
     colour: str = "#0f766e"
+    upgrade: str = "https://app.northwind.example/plans"
     currency: str = "usd"
     customer: str = "Ada Lovelace"
     timezone: str = "Europe/Berlin"
 
     @property
     def brand(self) -> Brand:
-        return Brand(self.product, self.website, self.support, self.colour)
+        return Brand(self.product, self.website, self.support, self.colour, upgrade_url=self.upgrade)
 
 
 def preview(

@@ -24,6 +24,7 @@ from tenure.cli.doctor import examine
 from tenure.cli.doctor_stripe import by_hand, examine_stripe
 from tenure.cli.running import for_ever, stoppable
 from worker.build import at_work, build_workers
+from worker.registry import keep_schedules
 from worker.registry import register as register_with_temporal
 
 KEEP_ALIVE = 75
@@ -37,7 +38,7 @@ def _configure_logs(settings: Settings) -> None:
 
 
 def migrate() -> None:
-    """Bring the database up to date and register search attributes and Schedules with Temporal; safe to repeat."""
+    """Bring the database up to date and register search attributes with Temporal; safe to repeat."""
     asyncio.run(_migrate())
 
 
@@ -71,6 +72,7 @@ async def _work() -> None:
             worker_parts(settings, client, engine) as parts,
             at_work(build_workers(client, parts, payments_a_second=rate)),
         ):
+            await keep_schedules(client)
             log.info("worker ready", namespace=client.namespace, payments_a_second=rate)
             try:
                 await for_ever()

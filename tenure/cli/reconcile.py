@@ -5,31 +5,19 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from temporalio.client import (
-    Client,
-    RPCTimeoutOrCancelledError,
-    ScheduleActionExecutionStartWorkflow,
-    WorkflowFailureError,
-    WorkflowHandle,
-    WorkflowQueryFailedError,
-)
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.client import Client, ScheduleActionExecutionStartWorkflow, WorkflowHandle
 from temporalio.service import RPCError
 
 from configuration.loading import Process, load_settings
-from domain.errors import GatewayUnavailable
-from domain.names import LIFECYCLE_QUEUE, reconcile_schedule_id, reconcile_workflow_id
+from domain.names import reconcile_schedule_id, reconcile_workflow_id
 from domain.reconciling import Outcome
 from storage.reconciling import KeptFinding, Reconciliations
+from tenure.cli.by_hand import outcome, started
 from tenure.cli.connections import database, temporal
 from workflows.reconcile import Reconciled, ReconcileWorkflow, Reconciliation
-
-ANSWER_WITHIN = timedelta(seconds=10)
-"""In which a worker must take the run up."""
 
 
 def reconcile(
@@ -77,21 +65,7 @@ async def run_now(client: Client, *, fix: bool) -> Reconciled:
     handle = await _under_way(client) if fix else None
     if handle is None:
         handle = await _started(client, fix=fix)
-    try:
-        await handle.query(ReconcileWorkflow.so_far, rpc_timeout=ANSWER_WITHIN)
-    except (RPCTimeoutOrCancelledError, WorkflowQueryFailedError, RPCError) as error:
-        raise GatewayUnavailable(
-            "no worker answers: start `tenure worker`; the run begins as soon as one is there"
-        ) from error
-    try:
-        return await handle.result()
-    except WorkflowFailureError as error:
-        cause: BaseException | None = error
-        while cause is not None and cause.__cause__ is not None:
-            cause = cause.__cause__
-        raise GatewayUnavailable(f"the reconciliation could not be brought to its end: {cause}") from error
-    except RPCError as error:
-        raise GatewayUnavailable(f"Temporal does not answer: {error.message}") from error
+    return await outcome(handle, ReconcileWorkflow.so_far, "the reconciliation")
 
 
 async def _under_way(client: Client) -> WorkflowHandle[ReconcileWorkflow, Reconciled] | None:
@@ -107,17 +81,13 @@ async def _under_way(client: Client) -> WorkflowHandle[ReconcileWorkflow, Reconc
 
 
 async def _started(client: Client, *, fix: bool) -> WorkflowHandle[ReconcileWorkflow, Reconciled]:
-    try:
-        return await client.start_workflow(
-            ReconcileWorkflow.run,
-            Reconciliation(heals=fix),
-            id=reconcile_workflow_id(fix=fix),
-            task_queue=LIFECYCLE_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary="Reconciliation asked for by an operator" + ("" if fix else ", to list only"),
-        )
-    except RPCError as error:
-        raise GatewayUnavailable(f"Temporal does not take it: {error.message}") from error
+    return await started(
+        client,
+        ReconcileWorkflow.run,
+        Reconciliation(heals=fix),
+        workflow_id=reconcile_workflow_id(fix=fix),
+        summary="Reconciliation asked for by an operator" + ("" if fix else ", to list only"),
+    )
 
 
 def table(found: Sequence[KeptFinding]) -> list[str]:

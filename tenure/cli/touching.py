@@ -1,7 +1,7 @@
 """Whom a catalog touches that is about to be published."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -10,7 +10,9 @@ from configuration.catalog_changes import CatalogChanges, changes
 from domain.errors import GatewayUnavailable, Rejected
 from domain.plans import Catalog
 from storage.catalogs import Catalogs, Holders
+from storage.followers import Followers, followers
 from storage.pinging import check
+from tenure.cli.following import by_plan, follow, subscriptions
 
 
 class Step(StrEnum):
@@ -21,6 +23,8 @@ class Step(StrEnum):
     NONE = "none"
     """It is published as it stands."""
     NEW_VERSION = "new_version"
+    OLDER = "older"
+    """A later version is published: this one is for those who chose from it."""
     IN_PLACE = "in_place"
     """Its version is published with other content."""
 
@@ -35,6 +39,10 @@ class Outlook:
     """What it is compared with: its own version as published, else the newest there is."""
     changes: CatalogChanges
     holders: Holders
+    today: Catalog
+    """What sign-ups go by, once an API has begun with it: the newest version."""
+    followers: Followers = field(default_factory=dict)
+    """Subscriptions of no published catalog."""
 
     def lines(self) -> Iterator[str]:
         """The outlook for people."""
@@ -42,7 +50,10 @@ class Outlook:
         match self.step:
             case Step.NONE:
                 yield f"{name} is published as it stands here"
+                yield from follow(self.followers, self.today)
                 return
+            case Step.OLDER:
+                yield f"{name} is older than {self.today.name}, which is published: for those who chose from it"
             case Step.FIRST:
                 yield f"nothing of {self.catalog.product} is published yet: {name} is the first"
             case Step.IN_PLACE:
@@ -50,7 +61,7 @@ class Outlook:
             case Step.NEW_VERSION:
                 yield f"{name} beside {self.before.name if self.before else ''}, which is published"
         yield from (f"  {line}" for line in self.changes.lines())
-        if self.before and self.changes.are_none:
+        if self.before and self.changes.are_none and self.step is not Step.OLDER:
             yield "  nothing differs but the version"
         yield "whom it touches"
         yield from (f"  {line}" for line in self._touched())
@@ -59,31 +70,40 @@ class Outlook:
         if self.step is Step.IN_PLACE:
             yield from self._at_once()
         else:
-            yield f"sign-ups, and changes that name a plan, from when `tenure api` starts with {self.catalog.name}"
-            for name, plans in self.holders.live.items():
-                if name.rpartition("_v")[0] == self.catalog.product:
-                    yield f"not touched: {_count(sum(plans.values()))} of {name} ({_by_plan(plans)})"
-        if self.holders.followers:
-            told = f"{_count(sum(self.holders.followers.values()))} of no published catalog"
-            yield f"{told}, which have what that of the day gives ({_by_plan(self.holders.followers)})"
+            yield from self._from_now_on()
+        yield from follow(
+            {name: plans for name, plans in self.followers.items() if name != self.catalog.name}, self.today
+        )
         free = self.catalog.free_plan
-        if free is not None and (self.step is not Step.IN_PLACE or free.plan in self.changes.touched):
+        if (
+            free is not None
+            and self.step is not Step.OLDER
+            and (self.step is not Step.IN_PLACE or free.plan in self.changes.touched)
+        ):
             yield f"whoever has no subscription, and so has {free.plan} ({self.holders.without:,} of them are known)"
+
+    def _from_now_on(self) -> Iterator[str]:
+        name = self.catalog.name
+        if self.step is not Step.OLDER:
+            yield f"sign-ups, and changes that name a plan, from when `tenure api` starts with {name}"
+        own = self.followers.get(name, {})
+        if own:
+            yield f"{subscriptions(own)} that chose from it, and had what the catalog of the day gives ({by_plan(own)})"
+        elif self.step is Step.OLDER:
+            yield "nobody: no live subscription is of it"
+        for other, plans in self.holders.live.items():
+            if other.rpartition("_v")[0] == self.catalog.product:
+                yield f"not touched: {subscriptions(plans)} of {other} ({by_plan(plans)})"
 
     def _at_once(self) -> Iterator[str]:
         live = self.holders.live.get(self.catalog.name, {})
         for plan in self.changes.touched:
-            yield f"{plan}: {_count(live.get(plan, 0))}, at once"
-        if not self.changes.touched:
-            yield "no subscription: the plans that there are stay as they were"
-
-
-def _count(subscriptions: int) -> str:
-    return f"{subscriptions:,} live subscription{'' if subscriptions == 1 else 's'}"
-
-
-def _by_plan(plans: Mapping[str, int]) -> str:
-    return ", ".join(f"{plan}: {count:,}" for plan, count in plans.items())
+            yield f"{plan}: {subscriptions({plan: live.get(plan, 0)})}, at once"
+        holding = self.holders.add_ons.get(self.catalog.name, {})
+        for add_on in self.changes.touched_add_ons:
+            yield f"add-on {add_on}: {subscriptions({add_on: holding.get(add_on, 0)})}, at once"
+        if not self.changes.touched and not self.changes.touched_add_ons:
+            yield "no subscription: the plans and add-ons that there are stay as they were"
 
 
 async def outlook(engine: AsyncEngine, catalog: Catalog) -> Outlook:
@@ -98,15 +118,22 @@ async def outlook(engine: AsyncEngine, catalog: Catalog) -> Outlook:
     stores = Catalogs(engine)
     versions, holders = await stores.versions(catalog.product), await stores.holders()
     same = next((one for one in versions if one.version == catalog.version), None)
-    before = same or (versions[-1] if versions else None)
+    before, today = same or (versions[-1] if versions else None), max([catalog, *versions], key=_version)
+    step = _step(catalog, before)
+    differing = changes(before, catalog) if before is not None and step is not Step.OLDER else CatalogChanges()
+    return Outlook(step, catalog, before, differing, holders, today, await followers(engine))
+
+
+def _version(catalog: Catalog) -> int:
+    return catalog.version
+
+
+def _step(catalog: Catalog, before: Catalog | None) -> Step:
     if before is None:
-        step = Step.FIRST
-    elif same is None:
-        step = Step.NEW_VERSION
-    else:
-        step = Step.NONE if same == catalog else Step.IN_PLACE
-    differing = changes(before, catalog) if before is not None else CatalogChanges()
-    return Outlook(step, catalog, before, differing, holders)
+        return Step.FIRST
+    if before.version != catalog.version:
+        return Step.NEW_VERSION if catalog.version > before.version else Step.OLDER
+    return Step.NONE if before == catalog else Step.IN_PLACE
 
 
 def refuse_in_place(outlook: Outlook) -> None:

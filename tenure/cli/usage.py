@@ -8,20 +8,16 @@ from datetime import timedelta
 from typing import Annotated
 
 from cyclopts import Parameter
-from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowFailureError, WorkflowQueryFailedError
-from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.service import RPCError
+from temporalio.client import Client
 
 from configuration.loading import Process, load_settings
-from domain.errors import GatewayUnavailable
 from domain.letters import moment
-from domain.names import LIFECYCLE_QUEUE, roll_up_workflow_id
+from domain.names import roll_up_workflow_id
 from storage.usage_history import Statistic, UsageHistory
+from tenure.cli.by_hand import outcome, started
 from tenure.cli.connections import database, temporal
 from workflows.roll_up import RolledUp, RollUpUsageWorkflow
 
-ANSWER_WITHIN = timedelta(seconds=10)
-"""In which a worker must take the run up."""
 HEADS = ("PLAN", "FEATURE", "CUSTOMERS", "USED", "HIGHEST", "NEAR LIMIT", "AT LIMIT")
 
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of words.")]
@@ -62,26 +58,14 @@ async def roll_up_now(client: Client) -> RolledUp:
     Raises:
         GatewayUnavailable: no worker answers, or it could not be brought to its end.
     """
-    try:
-        handle = await client.start_workflow(
-            RollUpUsageWorkflow.run,
-            id=roll_up_workflow_id(),
-            task_queue=LIFECYCLE_QUEUE,
-            execution_timeout=timedelta(hours=5),
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary="Roll-up of usage asked for by an operator",
-        )
-        await handle.query(RollUpUsageWorkflow.so_far, rpc_timeout=ANSWER_WITHIN)
-    except (RPCTimeoutOrCancelledError, WorkflowQueryFailedError, RPCError) as error:
-        raise GatewayUnavailable(
-            "no worker answers: start `tenure worker`; the roll-up begins as soon as one is there"
-        ) from error
-    try:
-        return await handle.result()
-    except WorkflowFailureError as error:
-        raise GatewayUnavailable(f"the roll-up could not be brought to its end: {error.cause}") from error
-    except RPCError as error:
-        raise GatewayUnavailable(f"Temporal does not answer: {error.message}") from error
+    handle = await started(
+        client,
+        RollUpUsageWorkflow.run,
+        workflow_id=roll_up_workflow_id(),
+        summary="Roll-up of usage asked for by an operator",
+        at_most=timedelta(hours=5),
+    )
+    return await outcome(handle, RollUpUsageWorkflow.so_far, "the roll-up")
 
 
 def table(rows: Sequence[Statistic]) -> list[str]:

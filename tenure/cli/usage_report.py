@@ -7,22 +7,19 @@ from datetime import timedelta
 from typing import Annotated
 
 from cyclopts import Parameter
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.service import RPCError
+from temporalio.client import Client
 
 from activities.metering import Reported
 from configuration.loading import Process, load_settings
 from domain.billed_use import Troubled
-from domain.errors import GatewayUnavailable, Malformed
-from domain.names import LIFECYCLE_QUEUE, report_usage_workflow_id
+from domain.errors import Malformed
+from domain.names import report_usage_workflow_id
 from storage.usage_reports import UsageReports
+from tenure.cli.by_hand import outcome, started
 from tenure.cli.connections import database, temporal
 from workflows.report_usage import ReportUsageWorkflow
 
 SHOWN = 100
-ANSWER_WITHIN = timedelta(seconds=60)
-"""In which a worker must have told what waits; the run goes on all the same."""
 
 
 def report(
@@ -72,24 +69,14 @@ async def run_now(client: Client) -> Reported:
     Raises:
         GatewayUnavailable: no worker answers, or it could not be brought to its end.
     """
-    try:
-        handle = await client.start_workflow(
-            ReportUsageWorkflow.run,
-            id=report_usage_workflow_id(),
-            task_queue=LIFECYCLE_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary="Report of billed use asked for by an operator",
-        )
-        return await asyncio.wait_for(handle.result(), ANSWER_WITHIN.total_seconds())
-    except TimeoutError as error:
-        raise GatewayUnavailable("it takes longer: is `tenure worker` running? The run goes on by itself") from error
-    except WorkflowFailureError as error:
-        cause: BaseException | None = error
-        while cause is not None and cause.__cause__ is not None:
-            cause = cause.__cause__
-        raise GatewayUnavailable(f"it could not be brought to its end: {cause}") from error
-    except RPCError as error:
-        raise GatewayUnavailable(f"Temporal does not take it: {error.message}") from error
+    handle = await started(
+        client,
+        ReportUsageWorkflow.run,
+        workflow_id=report_usage_workflow_id(),
+        summary="Report of billed use asked for by an operator",
+        at_most=timedelta(hours=3),
+    )
+    return await outcome(handle, ReportUsageWorkflow.so_far, "the report")
 
 
 def table(left: Sequence[Troubled]) -> list[str]:

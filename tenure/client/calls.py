@@ -1,19 +1,25 @@
 """A call and its answer as data: what is asked of Tenure, and how the answer is read. No network is touched here."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
-from tenure.client.errors import Unavailable, error_of
+from tenure.client.errors import Unavailable, error_of, malformed
 from tenure.client.reading import Unreadable, read
 
 T = TypeVar("T")
 
 PASSED_ON = ("ratelimit", "ratelimit-policy", "retry-after")
 """Headers that mean something to whoever asked."""
+
+
+NO_TEXT = "it holds half of a character (a lone surrogate)"
+WAYS = re.compile(r"/(?:(?:entitlements|usage)(?:/[^/]*)?|export)\Z")
+"""How addresses below a customer's end; an id that ends so would be taken for another customer's."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,18 @@ class Call(Generic[T]):
     takes_time: bool = False
     """Whether outside systems are asked, or very much is counted."""
 
+    def __post_init__(self) -> None:
+        """See that it can be sent as it is.
+
+        Raises:
+            Malformed: it cannot, and `fields` says why.
+        """
+        for name, value in self.query.items():
+            if not _is_text(str(value)):
+                raise malformed(name, f"{value!a} cannot be sent: {NO_TEXT}")
+        if self.key is not None and not (self.key.isascii() and self.key.isprintable()):
+            raise malformed("key", f"{self.key!a} cannot be sent: keys here are printable ASCII characters alone")
+
     def read(self, answer: Answer) -> T:
         """The result that an answer holds.
 
@@ -73,12 +91,39 @@ def body_of(**members: Any) -> dict[str, Any]:
 
 
 def of_customer(customer: str, *steps: str) -> str:
-    """The path to a customer, by external id, and on from there."""
-    return "/v1/customers/" + "/".join(quote(step, safe="") for step in (customer, *steps))
+    """The path to a customer, by external id, and on from there.
+
+    Raises:
+        Malformed: no path leads to such an id, or it leads to another customer.
+    """
+    if WAYS.search(customer) or not {".", ".."}.isdisjoint(customer.split("/")):
+        raise malformed("customer", f"{customer!a} cannot be asked for: its address would be another one's")
+    return "/v1/customers/" + "/".join((step_of("customer", customer), *(step_of("feature", step) for step in steps)))
 
 
 def of_subscription(subscription: str, *steps: str) -> str:
-    return "/v1/subscriptions/" + "/".join(quote(step, safe="") for step in (subscription, *steps))
+    return "/v1/subscriptions/" + "/".join((step_of("subscription", subscription), *steps))
+
+
+def step_of(field: str, name: str) -> str:
+    """A name as one step of a path.
+
+    Raises:
+        Malformed: it cannot be one.
+    """
+    if name in ("", ".", ".."):
+        raise malformed(field, f"{name!r} cannot stand in an address")
+    if not _is_text(name):
+        raise malformed(field, f"{name!a} cannot be sent: {NO_TEXT}")
+    return quote(name, safe="")
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:

@@ -1,8 +1,11 @@
 """The two clients: one to await, one that blocks. All they do is carry out steps (`tenure.client.core`)."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import wait
+from contextlib import closing, suppress
 from functools import wraps
 from inspect import Parameter, signature
 from types import TracebackType
@@ -12,7 +15,7 @@ import httpx
 
 from tenure.client import gating, operations, subscribing
 from tenure.client.calls import Answer, Lost, Reply
-from tenure.client.core import Core, Done, Options, Send, Steps, advance
+from tenure.client.core import Core, Done, Join, Options, Send, Steps, Wait, advance
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,11 +46,15 @@ class _Client:
     def _how(self, send: Send) -> dict[str, Any]:
         call = send.call
         headers = {"Idempotency-Key": call.key} if call.key else {}
+        content = None
+        if call.body is not None:
+            # In ASCII alone: so anything can be sent that a string may hold, and Tenure says what it cannot be.
+            content, headers["Content-Type"] = json.dumps(call.body, allow_nan=False).encode(), "application/json"
         return {
             "method": call.method,
             "url": call.path,
             "params": dict(call.query),
-            "json": call.body,
+            "content": content,
             "headers": headers,
             "timeout": send.within,
         }
@@ -136,13 +143,21 @@ class AsyncTenure(_Client):
 
     async def _carry_out(self, steps: Steps[T]) -> T:
         reply: Reply | None = None
-        while not isinstance(step := advance(steps, reply), Done):
-            if isinstance(step, Send):
-                reply = await self._send(step)
-            else:
-                reply = None
-                await asyncio.sleep(step.seconds)
+        with closing(steps):  # also when it is broken off: others may wait for what comes of it
+            while not isinstance(step := advance(steps, reply), Done):
+                reply = await self._do(step)
         return step.result
+
+    async def _do(self, step: Send | Wait | Join) -> Reply | None:
+        match step:
+            case Send():
+                return await self._send(step)
+            case Wait(seconds):
+                await asyncio.sleep(seconds)
+            case Join(flight, within):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(asyncio.wrap_future(flight.landed), within)
+        return None
 
     async def _send(self, step: Send) -> Reply:
         try:
@@ -209,13 +224,20 @@ class Tenure(_Client):
 
     def _carry_out(self, steps: Steps[T]) -> T:
         reply: Reply | None = None
-        while not isinstance(step := advance(steps, reply), Done):
-            if isinstance(step, Send):
-                reply = self._send(step)
-            else:
-                reply = None
-                time.sleep(step.seconds)
+        with closing(steps):
+            while not isinstance(step := advance(steps, reply), Done):
+                reply = self._do(step)
         return step.result
+
+    def _do(self, step: Send | Wait | Join) -> Reply | None:
+        match step:
+            case Send():
+                return self._send(step)
+            case Wait(seconds):
+                time.sleep(seconds)
+            case Join(flight, within):
+                wait([flight.landed], within)
+        return None
 
     def _send(self, step: Send) -> Reply:
         try:

@@ -1,7 +1,7 @@
 """How calls go, whoever carries them: what to send, when to wait and send again, what to remember.
 
-An operation is a generator. It yields what is to be done outside (`Send`, `Wait`) and is told what came of it; what it
-returns is the result. `tenure.client.clients` carries such steps out, once by awaiting and once by blocking.
+An operation is a generator. It yields what is to be done outside (`Send`, `Wait`, `Join`) and is told what came of it;
+what it returns is the result. `tenure.client.clients` carries such steps out, once by awaiting and once by blocking.
 """
 
 import time
@@ -12,8 +12,9 @@ from uuid import uuid4
 
 from tenure.client.calls import Answer, Call, Lost, Reply
 from tenure.client.entitlements import Entitlement, Standing
-from tenure.client.errors import TenureError, Unavailable
-from tenure.client.memory import Memory
+from tenure.client.errors import TenureError, Unavailable, again
+from tenure.client.flights import End, Flight, Flights
+from tenure.client.memory import Memory, Remembered
 from tenure.client.patience import COMMANDS, IN_PASSING, QUICK, Patience
 from tenure.client.sold import Plans
 
@@ -38,16 +39,24 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Join:
+    """Let another's question come to its end, or so many seconds pass."""
+
+    flight: Flight
+    within: float
+
+
+@dataclass(frozen=True)
 class Done(Generic[T]):
     """There is nothing more to do."""
 
     result: T
 
 
-Steps = Generator[Send | Wait, Reply | None, T]
+Steps = Generator[Send | Wait | Join, Reply | None, T]
 
 
-def advance(steps: Steps[T], reply: Reply | None) -> Send | Wait | Done[T]:
+def advance(steps: Steps[T], reply: Reply | None) -> Send | Wait | Join | Done[T]:
     """Tell steps what came of the last thing to do, and be told the next."""
     try:
         return steps.send(reply)
@@ -73,6 +82,9 @@ class Core:
     def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
         self._options = options
         self._clock = clock
+        self._flights = Flights()
+        self._passing: set[Hashable] = set()
+        """What answers are good for the moment alone of: counters. Nobody waits for another's."""
         self.memory = Memory(options.staleness, options.stale_if_unavailable, clock)
 
     def ask(self, call: Call[T], patience: Patience | None = None) -> Steps[T]:
@@ -99,30 +111,85 @@ class Core:
     ) -> Steps[Told]:
         """Ask, unless it is known from a moment ago; answers that do not last are not kept.
 
+        Of those who ask the same at once, one does; the others wait for that answer.
+
         Raises:
             TenureError: it was refused; or nobody answered and nothing is known that could still be gone by.
         """
-        known = self.memory.recall(customer, question)
-        if known is not None and known.is_fresh:
-            before: Told = known.answer
-            return before
-        asked = self.memory.asking()
+        ends = self._clock() + self._options.quick.total
+        while True:
+            known = self.memory.recall(customer, question)
+            if known is not None and known.is_fresh:
+                before: Told = known.answer
+                return before
+            if self._options.staleness <= 0 or _subject(question) in self._passing:
+                return (yield from self._asked(customer, question, call, lasts))
+            # What was asked before something was forgotten is no answer to who asks after that.
+            flight, is_mine = self._flights.board((customer, question, self.memory.asking()))
+            if is_mine:
+                return (yield from self._flown(flight, customer, question, call, lasts))
+            yield Join(flight, max(0.01, ends - self._clock()))
+            match flight.end:
+                case End.PASSING:
+                    return (yield from self._asked(customer, question, call, lasts))
+                case TenureError() as error:
+                    raise again(error) from error
+                case None:
+                    if known is not None:
+                        makeshift: Told = _makeshift(known)
+                        return makeshift
+                    raise Unavailable("Tenure did not answer whoever asked first", code="no_answer")
+
+    def _flown(
+        self, flight: Flight, customer: str, question: Hashable, call: Call[Told], lasts: Callable[[Told], bool]
+    ) -> Steps[Told]:
+        """Ask for all who want to know; they are told the end, whatever it is."""
+        end: End | TenureError = End.BROKEN_OFF
+        try:
+            known = self.memory.recall(customer, question)
+            if known is not None and known.is_fresh:  # somebody was told between a look and the next
+                answer: Told = known.answer
+            else:
+                answer = yield from self._asked(customer, question, call, lasts)
+            end = End.KEPT if lasts(answer) else End.PASSING
+        except TenureError as error:
+            end = error
+            raise
+        else:
+            return answer
+        finally:
+            self._flights.land(flight, end)
+
+    def _asked(self, customer: str, question: Hashable, call: Call[Told], lasts: Callable[[Told], bool]) -> Steps[Told]:
+        """Ask, and keep the answer if it lasts; while nobody answers, go by what is known."""
+        known, asked = self.memory.recall(customer, question), self.memory.asking()
         try:
             answer = yield from self.ask(call, None if known is None else IN_PASSING)
         except Unavailable:
             if known is None:
                 raise
-            makeshift: Told = replace(known.answer, stale=True)
+            makeshift: Told = _makeshift(known)
             self.memory.make_do(customer, question, makeshift)
             return makeshift
         if lasts(answer):
             self.memory.keep(customer, question, answer, asked)
+            self._passing.discard(_subject(question))
+        else:
+            self._passing.add(_subject(question))
         return answer
 
 
 def new_key() -> str:
     """Names one call; kept over all its tries."""
     return str(uuid4())
+
+
+def _subject(question: Hashable) -> Hashable:
+    return question[0] if isinstance(question, tuple) else question
+
+
+def _makeshift(known: Remembered) -> Any:
+    return replace(known.answer, stale=True)
 
 
 def _result(call: Call[T], reply: Reply | None) -> T:

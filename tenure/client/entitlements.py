@@ -95,6 +95,8 @@ class Entitlement:
     """Why not: feature_not_in_plan, limit_reached, no_plan or access_limited."""
     detail: str | None = None
     """The same in words."""
+    limited_by: str | None = None
+    """The feature that stands in the way, if it is another one of the same meter."""
     value: Value = None
     unlimited: bool = False
     limit: int | None = None
@@ -110,7 +112,7 @@ class Entitlement:
     overage: Overage | None = None
     """What use beyond the limit costs; None: it is not sold."""
     plans: tuple[PlanRef, ...] = ()
-    """That have it."""
+    """That have what was asked for; where it may not be used, that would allow it."""
     available: tuple[str, ...] = ()
     """Of a set or a level: what there is now."""
     upgrades: tuple[Suggestion, ...] = ()
@@ -217,11 +219,14 @@ class Event:
 class Recorded:
     """What became of one event."""
 
-    key: str
     outcome: str
     """counted, repeated or refused"""
+    key: str = ""
     customer: str = ""
     meter: str = ""
+    plan: PlanRef | None = None
+    """None: nothing entitles the customer, or the event made no sense."""
+    basis: str | None = None
     code: str | None = None
     """Why it was refused."""
     detail: str | None = None

@@ -234,3 +234,23 @@ def error_of(status: int, problem: Mapping[str, Any], headers: Mapping[str, str]
         # Also turned away by a rate limit, or by something between here and Tenure: nothing was done.
         kind = Unavailable if status >= 500 or status in (408, 429) else Refused
     return kind(message, code=code, status=status, problem=problem, headers=headers)
+
+
+def again(error: TenureError) -> TenureError:
+    """The same to be raised for another, who asked the same."""
+    it = error
+    return type(it)(it.message, code=it.code, status=it.status, problem=it.problem, headers=it.headers)
+
+
+def malformed(field: str, detail: str) -> Malformed:
+    """What Tenure would say of something that cannot be sent to it."""
+    code, status, said = "malformed", 422, f"{field}: {detail}"
+    problem = {
+        "type": f"urn:tenure:error:{code}",
+        "title": code.capitalize(),
+        "status": status,
+        "detail": said,
+        "code": code,
+        "errors": [{"field": field, "detail": detail}],
+    }
+    return Malformed(said, code=code, status=status, problem=problem)

@@ -30,7 +30,15 @@ from tenure.client.clients import AsyncTenure
 from tenure.client.core import new_key
 from tenure.client.decorating import Handler, behind, counting
 from tenure.client.entitlements import Entitlement, Standing, Used
-from tenure.client.errors import Conflict, Denied, NotFound, PaymentDeclined, TenureError, Unavailable
+from tenure.client.errors import (
+    Conflict,
+    Denied,
+    Malformed,
+    NotFound,
+    PaymentDeclined,
+    TenureError,
+    Unavailable,
+)
 
 log = logging.getLogger("tenure.client")
 
@@ -43,6 +51,11 @@ NOTHING: Mapping[str, Any] = {}
 GIVEN_BACK_WITHIN = 5.0
 """Seconds that a failed request waits until what it took is given back."""
 PASSED_ON = {"ratelimit": "RateLimit", "ratelimit-policy": "RateLimit-Policy", "retry-after": "Retry-After"}
+OF_USERS = frozenset(
+    {"value", "quantity", "plan", "interval", "add_ons", "payment_method", "resumes_at"}
+    | {"email", "name", "timezone", "locale"}
+)
+"""Fields that a product's users fill in. All others, as a feature's name or a key, are the product's own."""
 AWAY = "whether this may be done cannot be told right now; try again in a moment"
 AWAY_FOR = 5
 
@@ -210,7 +223,7 @@ class Gate:
         if given is None or await self._is_gauge(asked.customer, take.feature):
             return None
         told = (asked.customer, asked.request.method, asked.request.url.path, take.feature, given)
-        return sha256("\n".join(told).encode()).hexdigest()
+        return sha256("\n".join(told).encode(errors="surrogatepass")).hexdigest()
 
     async def _is_gauge(self, customer: str, feature: str) -> bool:
         if feature not in self._gauges:
@@ -236,15 +249,22 @@ class Gate:
 def answer_refusals(app: FastAPI) -> None:
     """Tell the product's users what Tenure has refused, as problems (RFC 9457) with all that helps them on.
 
-    What only the product can mend, as an unknown feature or a revoked key, stays an error of the product's.
+    They are also told what they have filled in wrong: a value, a quantity, a plan, what a sign-up says of them. What
+    only the product can mend, as an unknown feature or a revoked key, stays an error of the product's.
     """
-    for kind in (Denied, Conflict, PaymentDeclined, Unavailable):
+    for kind in (Denied, Conflict, PaymentDeclined, Malformed, Unavailable):
         app.add_exception_handler(kind, _on_refusal)
 
 
 async def _on_refusal(_request: Request, error: Exception) -> Response:
     assert isinstance(error, TenureError)  # noqa: S101 - added for no other
+    if isinstance(error, Malformed) and not _is_of_users(error):
+        raise error
     return answer_to(error)
+
+
+def _is_of_users(error: Malformed) -> bool:
+    return bool(error.fields) and all(OF_USERS.intersection(field.split(".")) for field in error.fields)
 
 
 def answer_to(error: TenureError) -> Response:

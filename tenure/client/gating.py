@@ -42,7 +42,7 @@ def require_plan(
         raise ValueError("say either which plan it takes at least, or which ones will do")
     found = yield from standing(core, customer)
     own = found.plan.code if found.plan is not None else None
-    if own == at_least or own in one_of:
+    if own is not None and (own == at_least or own in one_of):
         return found
     sold = yield from plans(core)
     wanted = [plan for plan in sold.data if plan.code in one_of or (at_least and sold.reaches(plan.code, at_least))]

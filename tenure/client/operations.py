@@ -105,6 +105,7 @@ def record(core: Core, events: Iterable[Event]) -> Steps[Batch]:
     waiting, results = list(events), list[Recorded]()
     counted = repeated = refused = 0
     for start in range(0, len(waiting), SLICE):
+        part = waiting[start : start + SLICE]
         told = [
             body_of(
                 customer=event.customer,
@@ -114,12 +115,17 @@ def record(core: Core, events: Iterable[Event]) -> Steps[Batch]:
                 at=event.at,
                 action=event.action,
             )
-            for event in waiting[start : start + SLICE]
+            for event in part
         ]
         batch = yield from core.ask(Call("POST", "/v1/usage", Batch, body={"events": told}, takes_time=True))
-        results += batch.results
+        results += map(_named, batch.results, part)
         counted, repeated, refused = counted + batch.counted, repeated + batch.repeated, refused + batch.refused
     return Batch(counted, repeated, refused, tuple(results))
+
+
+def _named(result: Recorded, event: Event) -> Recorded:
+    """A result with the event's own names: one that is no text comes back without."""
+    return replace(result, key=result.key or event.key, customer=result.customer or event.customer)
 
 
 def usage(core: Core, customer: str) -> Steps[Usage]:

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
-from urllib.parse import quote
 
-from tenure.client.calls import Call, body_of, of_customer, of_subscription
+from tenure.client.calls import Call, body_of, of_customer, of_subscription, step_of
 from tenure.client.core import Core, Steps, new_key
 from tenure.client.sold import Comparison, Plan, Plans, Suggested
 from tenure.client.subscriptions import Checkout, Customer, Person, Portal, Preview, Subscription
@@ -171,7 +170,7 @@ def plans(core: Core) -> Steps[Plans]:
 
 
 def plan(core: Core, code: str) -> Steps[Plan]:
-    return core.ask(Call("GET", f"/v1/plans/{quote(code, safe='')}", Plan))
+    return core.ask(Call("GET", f"/v1/plans/{step_of('plan', code)}", Plan))
 
 
 def compare(core: Core, before: str, after: str) -> Steps[Comparison]:
@@ -190,6 +189,7 @@ def suggest(
 def _sign_up(core: Core, person: Person, plan: str, more: Mapping[str, Any]) -> Steps[Subscription]:
     said = dict(more)
     key = said.pop("key", None) or new_key()
+    of_customer(person.external_id)  # who could not be asked for afterwards is not signed up
     body = body_of(customer=body_of(**asdict(person)), plan=plan, **said)
     made = yield from core.ask(Call("POST", "/v1/subscriptions", Subscription, body=body, key=key, takes_time=True))
     core.memory.forget(person.external_id)

@@ -17,6 +17,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
+TOLD_BY_HALVES = "a\ud83d"
 FIELDS = (
     "customer",
     "plan",
@@ -103,6 +104,23 @@ async def test_any_question_may_be_asked_of_the_list(admin: Caller, data: st.Dat
 @BOUNDED
 async def test_any_json_may_be_sent_as_use(admin: Caller, what: str, body: Any) -> None:
     await is_answered(admin, f"/v1/customers/any-{uuid4().hex}/{what}", body)
+    await is_answered(admin, f"/v1/customers/any-{uuid4().hex}/{what}", {TOLD_BY_HALVES: body})
+
+
+@given(
+    events=st.lists(
+        st.dictionaries(
+            st.sampled_from(("customer", "meter", "quantity", "key", "at", "action")) | TEXT, JSON | TEXT, max_size=4
+        )
+        | JSON,
+        max_size=3,
+    )
+)
+@BOUNDED
+async def test_any_json_may_be_sent_as_an_event(admin: Caller, events: list[Any]) -> None:
+    well = {"customer": f"any-{uuid4().hex}", "meter": "users", "quantity": 1, "key": uuid4().hex}
+    halves = [well | {"key": TOLD_BY_HALVES}, well | {"customer": TOLD_BY_HALVES}, well | {TOLD_BY_HALVES: 1}]
+    await is_answered(admin, "/v1/usage", {"events": [*events, *halves, well]})
 
 
 @given(

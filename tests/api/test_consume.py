@@ -12,6 +12,8 @@ from sandbox.stack import Stack
 from storage.keys import ApiKeys, Role
 from tests.harness.callers import Caller, fields_of, problem_of
 
+PLAN = {"code": "free", "name": "Free", "catalog": "gadgets_v1"}
+
 
 async def consume(caller: Caller, customer: str, feature: str, **more: Any) -> Any:
     return await caller.post(f"/v1/customers/{customer}/consume", {"feature": feature} | more)
@@ -22,7 +24,7 @@ async def test_what_is_used_is_counted_and_what_is_left_is_told(shop: Caller, na
 
     assert answer.status_code == 200, answer.text
     told = answer.json()
-    assert told["plan"] == {"code": "free", "name": "Free", "catalog": "gadgets_v1"}
+    assert told["plan"] == PLAN
     assert (told["basis"], told["customer"], told["key"]) == ("free_plan", name, f"{name}-1")
     assert (told["allowed"], told["repeated"], told["hint"], told["upgrades"]) == (True, False, None, [])
     counts = ("used", "limit", "unlimited", "remaining", "percent", "level", "window")
@@ -150,6 +152,9 @@ async def test_what_is_had_or_not_is_answered_and_nothing_is_counted(shop: Calle
     assert "RateLimit" not in answers[0].headers
     premium = problem_of(await consume(shop, name, "quality", value="premium", key=name), 403, "feature_not_in_plan")
     assert premium["available"] == ["draft", "standard"]
+    fast = problem_of(await consume(shop, name, "rate", quantity=6, key=name), 403, "feature_not_in_plan")
+    assert [plan["code"] for plan in fast["plans"]] == [one["plan"] for one in fast["upgrades"]] == ["scale"]
+    assert (await consume(shop, name, "rate", quantity=5, key=name)).json()["quantity"] == 5
     problem = problem_of(await consume(shop, name, "window_days", key=name), 422, "not_counted")
     assert "?quantity=" in problem["detail"]
 
@@ -173,7 +178,9 @@ async def test_a_key_that_named_another_use_is_refused(shop: Caller, name: str, 
     problem_of(
         await shop.post(f"/v1/customers/{name}/consume", {"feature": "calls", "key": name} | other), 409, "key_reused"
     )
-    problem_of(await consume(shop, f"{name}-2", "calls", key=name), 409, "key_reused")
+    problem = problem_of(await consume(shop, f"{name}-2", "calls", key=name), 409, "key_reused")
+    assert (problem["customer"], problem["feature"]) == (f"{name}-2", "calls")
+    assert (problem["plan"], problem["basis"]) == (PLAN, "free_plan")
 
 
 async def test_the_key_may_come_as_a_header_and_must_come(shop: Caller, name: str) -> None:
@@ -205,13 +212,18 @@ BAD = [
     ({"value": "dalle3"}, "value"),
     ({"feature": "models", "value": "dalle4"}, "value"),
     ({"feature": "export", "value": "x"}, "value"),
+    ({"feature": "export", "quantity": 2}, "quantity"),
+    ({"feature": "models", "value": "basic", "quantity": 2}, "quantity"),
+    ({"feature": "quality", "quantity": 2}, "quantity"),
+    ({"unit\ud83d": 1}, "body"),
     ({"units": 1}, "units"),
 ]
 
 
 @pytest.mark.parametrize(("bad", "field"), BAD)
 async def test_what_makes_no_sense_is_refused_by_name(shop: Caller, name: str, bad: dict[str, Any], field: str) -> None:
-    refused = await shop.post(f"/v1/customers/{name}/consume", {"feature": "calls", "key": name} | bad)
+    body = json.dumps({"feature": "calls", "key": name} | bad).encode()
+    refused = await shop.send(f"/v1/customers/{name}/consume", body)
 
     assert fields_of(problem_of(refused, 422, "malformed")) == {field}
     assert (await shop.get(f"/v1/customers/{name}/usage")).json()["usage"]["calls"]["used"] == 0
@@ -261,5 +273,5 @@ async def test_a_gauge_is_released_and_never_below_nothing(shop: Caller, name: s
     assert (released.json()["used"], released.json()["repeated"]) == (0, False)
     assert (again.json()["used"], again.json()["repeated"]) == (0, True)
     problem = problem_of(await shop.post(path, out | {"key": f"{name}-more"}), 409, "nothing_to_release")
-    assert problem["used"] == 0
+    assert (problem["used"], problem["plan"], problem["basis"]) == (0, PLAN, "free_plan")
     assert fields_of(problem_of(await shop.post(path, out | {"feature": "calls"}), 422, "not_a_gauge")) == {"feature"}

@@ -163,12 +163,37 @@ async def test_a_question_may_name_a_value(shop: Caller, name: str) -> None:
     assert "Pro, Scale" in model["detail"]
 
 
-async def test_what_goes_beyond_a_limit_may_be_billed(shop: Caller, name: str) -> None:
+async def test_what_goes_beyond_a_limit_is_not_billed_in_a_trial(shop: Caller, name: str) -> None:
     await shop.signed_up(name, plan="scale")
+    assert (await asked(shop, name, "jobs"))["overage"] is None
 
-    told = await asked(shop, name, "jobs")
 
-    assert told["overage"] == {"amount": 200, "currency": "usd", "units": 10, "at_most": None}
+@pytest.mark.parametrize(
+    "path", ["customers/somebody/entitlements/posts", "customers/somebody/usage/posts", "plans/suggest"]
+)
+async def test_a_meter_of_several_features_is_no_feature_and_they_are_told(shop: Caller, path: str) -> None:
+    problem = problem_of(await shop.get(f"/v1/{path}", feature="posts"), 404, "unknown_feature")
+
+    assert problem["detail"] == "'posts' is a meter of several features: ask for posts_a_day or posts_a_week"
+    assert problem["near"] == ["posts_a_day", "posts_a_week"]
+
+
+async def test_what_is_in_use_is_counted_against_nothing_while_nothing_entitles(shop: Caller, name: str) -> None:
+    made = await shop.signed_up(name, plan="pro")
+    path = f"/v1/customers/{name}"
+    await shop.post(f"{path}/consume", {"feature": "seats", "quantity": 3, "key": f"{name}-1"})
+    await shop.command(made["id"], "suspend", **REASON)
+
+    look = await asked(shop, name, "seats")
+    released = await shop.post(f"{path}/release", {"feature": "seats", "key": f"{name}-2"})
+    event = {"customer": name, "meter": "seats", "quantity": 1, "key": f"{name}-3", "action": "release"}
+    [told] = (await shop.post("/v1/usage", {"events": [event]})).json()["results"]
+
+    seen = ("limit", "level")
+    assert [look[one] for one in seen] == [released.json()[one] for one in seen] == [told[one] for one in seen]
+    assert (look["limit"], look["used"], released.json()["used"], told["used"]) == (0, 3, 2, 1)
+    assert (released.json()["hint"], told["plan"], told["basis"]) == (None, None, "nothing")
+    assert released.headers["RateLimit-Policy"] == '"seats";q=0'
 
 
 async def test_what_a_look_shows_is_what_use_brings(shop: Caller, name: str) -> None:
@@ -243,6 +268,9 @@ async def test_an_unknown_feature_is_told_with_what_may_have_been_meant(
         ("calls", {"quantity": "many"}, "quantity"),
         ("models", {"value": "dalle4"}, "value"),
         ("calls", {"value": "dalle3"}, "value"),
+        ("models", {"quantity": "3"}, "quantity"),
+        ("quality", {"quantity": "3"}, "quantity"),
+        ("export", {"quantity": "3"}, "quantity"),
         ("x" * 65, {}, "feature"),
     ],
 )

@@ -1,13 +1,17 @@
 """Who chose from an older catalog keeps what that gives, also of what today's does not know any more."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from configuration.policy_file import load_policy
 from domain.features import HARD, Feature, Kind, Window
 from sandbox.stack import Stack
+from storage.catalog_in_force import in_force
 from tests.harness.callers import Caller, problem_of
 from tests.harness.lives import POLICY
 from tests.harness.shop import CATALOG
@@ -74,3 +78,26 @@ async def test_what_is_in_use_can_be_released_while_nothing_entitles(shop: Calle
     problem = problem_of(refused, 403, "no_plan")
     assert (problem["used"], problem["limit"], problem["upgrades"]) == (1, 0, [])
     assert "suspended" in problem["detail"]
+
+
+async def test_who_began_before_versions_were_noted_is_refused_what_the_plan_of_today_gives_less(
+    stack: Stack, shop: Caller, later: Caller, name: str
+) -> None:
+    made = await shop.signed_up(name, plan="pro")
+    await shop.post(f"/v1/customers/{name}/consume", {"feature": "calls", "quantity": 40, "key": name})
+    async with stack.engine.begin() as connection:
+        unnoted = text("""update subscriptions set state = state || '{"catalog": ""}' where id = :id""")
+        await connection.execute(unnoted, {"id": made["id"]})
+
+    refused = await later.command(made["id"], "change-plan", plan="pro")
+
+    problem = problem_of(refused, 409, "usage_does_not_fit")
+    assert [(one["feature"], one["used"], one["limit"]) for one in problem["misfits"]] == [("calls", 40, 7)]
+
+
+async def test_an_api_that_begins_notes_what_it_lives_by(stack: Stack) -> None:
+    catalog = replace(CATALOG, product=f"gadgets_{uuid4().hex[:8]}")
+
+    async with stack.under(load_policy(POLICY), catalog), stack.engine.connect() as connection, asyncio.timeout(10):
+        while await in_force(connection) != catalog:
+            await connection.rollback()

@@ -58,6 +58,13 @@ async def test_the_features_are_told_in_the_order_of_the_catalog(admin: Caller) 
     assert [one["adds"] for one in told["add_ons"]] == [{"users": 1}, {"plants": 1}, {"storage_gb": 1}]
 
 
+async def test_what_costs_nothing_is_not_tried_out(attribution: Caller) -> None:
+    told = (await attribution.get("/v1/plans")).json()["data"]
+
+    assert [(one["code"], one["trial_days"]) for one in told] == [("free", 0), ("pro", 14), ("scale", 14)]
+    assert (await attribution.get("/v1/plans/free")).json()["trial_days"] == 0
+
+
 async def test_what_use_beyond_a_limit_costs_is_told(attribution: Caller) -> None:
     plan = (await attribution.get("/v1/plans/scale")).json()
 

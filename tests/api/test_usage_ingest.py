@@ -1,5 +1,6 @@
 """Use that has happened, over HTTP: batches with a result for each event, gauges set, counters reset."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ def an_event(customer: str, meter: str = "runs", quantity: object = 1, key: str 
 
 
 async def told(caller: Caller, *events: object) -> dict[str, Any]:
-    answer = await caller.post("/v1/usage", {"events": list(events)})
+    answer = await caller.send("/v1/usage", json.dumps({"events": list(events)}).encode())
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -63,6 +64,10 @@ WRONG: list[tuple[object, str, str]] = [
     ({"quantity": True}, "malformed", "quantity:"),
     ({"key": ""}, "malformed", "key:"),
     ({"customer": "\0"}, "malformed", "customer: control characters"),
+    ({"customer": "a\ud83d"}, "malformed", "customer:"),
+    ({"meter": "runs\ud83d"}, "malformed", "meter:"),
+    ({"key": "a\ud83d"}, "malformed", "key:"),
+    ({"\ud83d": 1}, "malformed", "event:"),
     ({"action": "consume"}, "malformed", "action:"),
     ({"amount": 1}, "malformed", "amount: there is no such field"),
     ({"at": "yesterday"}, "malformed", "at:"),
@@ -89,6 +94,13 @@ async def test_an_event_that_is_wrong_is_refused_by_itself_with_what_to_mend(sho
         assert detail in one["detail"], f"{code}: {one['detail']}"
     assert (first["outcome"], last["outcome"], last["used"]) == ("counted", "counted", 2)
     assert (batch["counted"], batch["refused"]) == (2, len(WRONG))
+    halves = [one for one in refused if None in (one["key"], one["customer"], one["meter"])]
+    assert len(halves) == 5, "of an event that is none, and of what came as half of a character"
+    assert {one["plan"] is None for one in refused if one["code"] == "malformed"} == {True}
+    known = [one for one in (first, *refused, last) if one["code"] != "malformed"]
+    assert {(one["plan"]["catalog"], one["plan"]["code"], one["basis"]) for one in known} == {
+        ("gadgets_v1", "free", "free_plan")
+    }
 
 
 async def test_late_events_count_in_their_own_period(shop: Caller, name: str) -> None:

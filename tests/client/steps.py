@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from tenure.client.calls import Answer, Call, Lost, Reply
-from tenure.client.core import Core, Done, Options, Send, Steps, advance
+from tenure.client.core import Core, Done, Options, Send, Steps, Wait, advance
 
 T = TypeVar("T")
 
@@ -50,6 +50,7 @@ class Other:
             if isinstance(step, Send):
                 reply = self._answer(step, left)
             else:
+                assert isinstance(step, Wait), "somebody else asks for the same"
                 reply = None
                 self.waited.append(step.seconds)
                 self.now += step.seconds

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox.processes import free_port
 from sandbox.serving import serve
-from sandbox.stack import Addresses
+from sandbox.stack import Addresses, Stack
 from tenure.client import AsyncTenure, Entitlement, Options, Patience, Person, Standing, Used
 from tenure.client.fastapi import Gate, answer_refusals, idempotency_key
 from tests.harness.callers import problem_of
@@ -64,6 +64,10 @@ def a_product(gate: Gate) -> FastAPI:
     @app.get("/subscribed", dependencies=[gate.require_active_subscription()])
     async def subscribed() -> str:
         return "subscribed"
+
+    @app.get("/either")
+    async def either(standing: Annotated[Standing, gate.require_plan(one_of=["starter", "professional"])]) -> str:
+        return standing.plan.name if standing.plan else "none"
 
     @app.get("/mistaken", dependencies=[gate.require_feature("ai_in_box")])
     async def mistaken() -> str:
@@ -182,6 +186,34 @@ async def test_a_gates_own_mistake_is_no_answer_to_users(user: httpx.AsyncClient
 
     assert answer.status_code == 500
     assert "ai_inbox" not in answer.text
+
+
+async def test_what_a_user_filled_in_wrong_is_told_to_the_user(user: httpx.AsyncClient) -> None:
+    refused = problem_of(await user.get("/drawn?quality=ultra"), 422, "malformed")
+
+    assert [one["field"] for one in refused["errors"]] == ["value"]
+    assert "premium" in refused["detail"]
+    problem_of(await user.post("/images", json={"count": 10**30}), 422, "malformed")
+
+
+async def test_who_has_no_plan_is_not_let_in_where_there_is_a_choice_of_plans(stack: Stack, name: str) -> None:
+    """Of a catalog without a free plan: before anything, and while a subscription is paused and canceled."""
+    async with (
+        AsyncTenure(stack.addresses.api_url, stack.addresses.admin_key, Options(staleness=0)) as tenure,
+        serve(a_product(Gate(tenure, customer=who))) as product,
+        asked_by(name, product) as user,
+    ):
+        problem_of(await user.get("/either"), 403, "no_plan")
+        begun = await tenure.subscribe(Person(name, f"{name}@example.com"), "starter", "pm_card_visa")
+        assert (await user.get("/either")).json() == "Starter"
+
+        await tenure.pause(begun.id)
+        problem_of(await user.get("/either"), 403, "no_plan")
+        await tenure.resume(begun.id)
+        assert (await user.get("/either")).status_code == 200
+        await tenure.cancel(begun.id, at="now")
+
+        problem_of(await user.get("/either"), 403, "no_plan")
 
 
 # ── Uses ──

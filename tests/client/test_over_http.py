@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox.processes import free_port
 from sandbox.serving import serve
-from tenure.client import AsyncTenure, LimitReached, Options, Patience, Tenure, Unavailable
+from tenure.client import AsyncTenure, LimitReached, Malformed, Options, Patience, Tenure, Unavailable
 from tests.client.steps import entitlement
 
 OPTIONS = Options(quick=Patience(first_pause=0.001))
@@ -137,3 +137,45 @@ async def test_an_answer_is_remembered_by_either_client_until_it_is_invalidated(
 def test_an_address_that_is_none_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="is no address of an API: it begins with https://"):
         Tenure("tenure.example", "key-1")
+
+
+async def test_who_ask_the_same_at_once_ask_once(client: Ask) -> None:
+    elsewhere = Elsewhere([JSONResponse(entitlement())])
+    async with serve(elsewhere) as url, client(url) as call:
+        told = await asyncio.gather(*(call("check", "ada", "ai_inbox") for _ in range(8)))
+
+    assert [one.allowed for one in told] == [True] * 8
+    assert len(elsewhere.heard) == 1
+
+
+async def test_a_request_that_is_broken_off_leaves_its_question_to_who_waits_for_it() -> None:
+    heard, first_answer = asyncio.Event(), asyncio.Event()
+    elsewhere = Elsewhere([JSONResponse(entitlement())])
+
+    async def silent_at_first(scope: Scope, receive: Receive, send: Send) -> None:
+        if not heard.is_set() and scope["type"] == "http":
+            heard.set()
+            await first_answer.wait()
+            return
+        await elsewhere(scope, receive, send)
+
+    async with serve(silent_at_first) as url, AsyncTenure(url, "key-1") as tenure:
+        first, *others = [asyncio.create_task(tenure.check("ada", "ai_inbox")) for _ in range(4)]
+        await heard.wait()
+        others.pop().cancel()  # who only waits takes nothing from the others
+        first.cancel()
+        told = await asyncio.gather(*others)
+        first_answer.set()
+
+    assert [one.allowed for one in told] == [True, True]
+    assert len(elsewhere.heard) == 1
+
+
+async def test_half_a_character_reaches_tenure_which_says_what_to_mend(client: Ask) -> None:
+    said = {"code": "malformed", "errors": [{"field": "key", "detail": "no text"}]}
+    elsewhere = Elsewhere([JSONResponse(said, 422)])
+    async with serve(elsewhere) as url, client(url) as call:
+        with pytest.raises(Malformed):
+            await call("consume", "ada", "images", key="a\ud83d")
+
+    assert elsewhere.heard[0][3]["key"] == "a\ud83d"

@@ -1,6 +1,7 @@
 """What products get when they import the client."""
 
 import inspect
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -62,13 +63,30 @@ def test_types_of_the_client_are_for_products_too() -> None:
     assert (HOUSE / "py.typed").exists()
 
 
+def built(package: Path, kind: str, folder: Path) -> Path:
+    """What comes of building a package from its folder alone."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder)]
+    subprocess.run(build, cwd=package, capture_output=True, check=True)  # noqa: S603
+    [made] = folder.iterdir()
+    return made
+
+
+def test_the_same_wheel_comes_of_the_tree_and_of_an_sdist_of_it(tmp_path: Path) -> None:
+    package = HOUSE.parents[1] / "packages" / "tenure-client"
+    shutil.unpack_archive(built(package, "sdist", tmp_path / "sdist"), tmp_path / "unpacked", filter="data")
+    [unpacked] = (tmp_path / "unpacked").iterdir()
+
+    wheels = [built(source, "wheel", tmp_path / str(n)) for n, source in enumerate((package, unpacked))]
+
+    told = [{one.filename: one.CRC for one in zipfile.ZipFile(wheel).infolist()} for wheel in wheels]
+    assert told[0] == told[1]
+    assert "tenure/client/__init__.py" in told[0]
+
+
 def test_the_client_is_a_package_of_its_own_that_works_without_the_rest(tmp_path: Path) -> None:
     """A product has no use for Tenure's own rooms, and may have an `api` or a `domain` itself."""
     package = HOUSE.parents[1] / "packages" / "tenure-client"
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(build, cwd=package, capture_output=True, check=True)  # noqa: S603
-    [wheel] = tmp_path.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(tmp_path)
+    zipfile.ZipFile(built(package, "wheel", tmp_path / "wheel")).extractall(tmp_path)
     libraries = str(Path(httpx.__file__).parents[1])
     # Without `site` nothing is found but what is named here: not the tree itself, although it is installed.
     look = (

@@ -1,6 +1,7 @@
 """What is gone by without asking, for how long, and while Tenure is away."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -268,6 +269,17 @@ def test_who_has_no_plan_is_told_so() -> None:
 
     with pytest.raises(NoPlan):
         other.carry_out(require_plan(other.core, "ada", "pro"), answer(nothing), answer(SOLD))
+
+
+@pytest.mark.parametrize("status", [None, "suspended", "paused", "canceled"])
+@pytest.mark.parametrize("wanted", [{"one_of": {"starter", "pro"}}, {"one_of": {"retired"}}, {"at_least": "free"}])
+def test_who_has_no_plan_is_let_in_nowhere(status: str | None, wanted: dict[str, Any]) -> None:
+    other = Other()
+    subscription = {"id": "s1", "status": status, "access": "none"} if status else None
+    nothing = {"customer": "ada", "plan": None, "basis": "nothing", "subscription": subscription}
+
+    with pytest.raises(NoPlan):
+        other.carry_out(require_plan(other.core, "ada", **wanted), answer(nothing), answer(SOLD))
 
 
 def test_which_plan_it_takes_must_be_said_in_one_way() -> None:

@@ -126,14 +126,15 @@ def test_who_is_asked_to_wait_longer_than_there_is_time_hears_of_it_at_once() ->
 
 
 def test_all_tries_together_have_their_time() -> None:
-    other = Other(Options(quick=Patience(total=2.5, one_try=2, first_pause=1, tries=100)))
+    other = Other(Options(quick=Patience(total=2.5, one_try=2, tries=100)))
+    # Waits of one second each: pauses of the client's own are left to chance.
+    busy = problem(503, "away", retry_after=1)
 
-    with pytest.raises(Unavailable, match="connection refused"):
-        other.carry_out(check(other.core, "ada", "x"), *[GONE] * 3)
+    with pytest.raises(Unavailable, match="it is away"):
+        other.carry_out(check(other.core, "ada", "x"), busy, busy, busy)
 
-    assert other.now - 1000 < 2.5
-    assert other.within[0] == 2
-    assert other.within[-1] < 1
+    assert other.waited == [1, 1]
+    assert other.within == [2, 1.5, 0.5]
 
 
 def test_tries_are_counted_too() -> None:
@@ -162,6 +163,20 @@ def test_events_are_reported_by_the_thousand_and_each_keeps_its_key() -> None:
     assert [len((call.body or {})["events"]) for call in other.sent] == [1000, 1000, 1000, 500]
     assert other.sent[1] == other.sent[2]
     assert (done.counted, done.repeated, done.refused, len(done.results)) == (2997, 3, 0, 3)
+
+
+def test_a_result_has_the_key_that_was_sent_also_where_it_could_not_be_answered() -> None:
+    other = Other()
+    said = {
+        "counted": 0,
+        "repeated": 0,
+        "refused": 1,
+        "results": [{"key": None, "customer": None, "outcome": "refused"}],
+    }
+
+    done = other.carry_out(record(other.core, [Event("ada", "images", 1, "a\ud83d")]), answer(said))
+
+    assert [(one.customer, one.key, one.outcome) for one in done.results] == [("ada", "a\ud83d", "refused")]
 
 
 def test_nothing_to_report_is_not_reported() -> None:

@@ -151,4 +151,12 @@ def test_add_ons_are_compared(changed: Changed) -> None:
     )
 
     assert list(told.lines()) == ["add-on extra", "  adds to Seats: 2, was 1", "  adds to Runs: 5, was 0"]
-    assert told.touched == ()
+    assert (told.touched, told.touched_add_ons) == ((), ("extra",))
+
+
+def test_an_add_on_that_is_gone_touches_who_has_it(changed: Changed) -> None:
+    add_on = "add_ons:\n  extra: {name: Extra, prices: {month: 5}, adds: {seats: 1}}\n"
+    before = load_catalog(changed._written(GOOD + add_on))
+
+    assert changes(before, load_catalog(changed._written(GOOD))).touched_add_ons == ("extra",)
+    assert changes(before, before).touched_add_ons == ()

@@ -299,7 +299,7 @@ def test_upgrade_paths_may_lead_in_a_circle(written: Written) -> None:
 
 def test_what_is_counted_goes_by_its_own_rule_or_by_the_default(written: Written) -> None:
     features = load_catalog(written(GOOD)).features
-    default = LimitRule(warn=70, mails=(95,), hard=120, grace_days=3, status=402)
+    default = LimitRule(warn=70, mails=(95,), hard=120, grace_days=3, is_for_sale=True)
     assert {code: features[code].limit for code in ("seats", "posts_a_week", "runs", "clicks")} == {
         "seats": LimitRule(mails=(), hard=100, grace_days=0),
         "posts_a_week": default,

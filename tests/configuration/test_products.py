@@ -151,7 +151,7 @@ def test_a_has_switches_that_the_greatest_plan_turns_on_and_the_free_one_does_no
 def test_a_answers_429_where_a_limit_is_reached() -> None:
     counted = [one for one in catalog_of("social").features.values() if one.window is not None]
     assert len(counted) == 6
-    assert {(one.limit.status, one.limit.hard) for one in counted} == {(429, 100)}
+    assert {(one.limit.is_for_sale, one.limit.hard) for one in counted} == {(False, 100)}
 
 
 # ── B. Attribution analytics ───────────────────────────────────────────────────────────────────────────────────────
@@ -192,7 +192,7 @@ def test_b_bills_overage_on_scale_alone() -> None:
 
 def test_b_hints_at_80_mails_at_90_and_100_and_refuses_beyond_110_with_402_after_7_days_of_grace() -> None:
     rule = catalog_of("attribution").features["runs_per_month"].limit
-    assert rule == LimitRule(warn=80, mails=(90, 100), hard=110, grace_days=7, status=402)
+    assert rule == LimitRule(warn=80, mails=(90, 100), hard=110, grace_days=7, is_for_sale=True)
 
 
 # ── C. Job platform ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -236,7 +236,7 @@ def test_c_counts_a_call_for_its_day_and_for_its_month_and_the_day_is_met_first(
 def test_c_answers_402_over_quota() -> None:
     counted = [one for one in catalog_of("jobs").features.values() if one.window is not None]
     assert len(counted) == 5
-    assert {(one.limit.status, one.limit.hard) for one in counted} == {(402, 100)}
+    assert {(one.limit.is_for_sale, one.limit.hard) for one in counted} == {(True, 100)}
 
 
 def test_c_has_switches() -> None:

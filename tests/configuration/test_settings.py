@@ -88,6 +88,7 @@ def test_no_secret_shows_when_settings_are_printed() -> None:
 def test_what_a_worker_is_told_makes_a_brand_and_a_mail_server() -> None:
     worker = load_settings(Process.WORKER, NO_FILE)
     Brand(worker.brand_name, worker.website, worker.support_address, worker.brand_colour)
+    assert worker.upgrade_url is None
     assert SmtpServer.of(worker.smtp_url.get_secret_value()).host == "mail.internal"
 
 

@@ -171,6 +171,17 @@ def test_the_free_plan_has_no_currency_to_stay_with() -> None:
     change(a_free_subscription(), replace(PRO, total=Money(100, "eur")))
 
 
+def test_the_free_plan_of_another_catalog_is_another_and_asks_for_no_card() -> None:
+    had = replace(a_free_subscription(card=None), catalog="shop_v1")
+
+    change(had, replace(FREE, catalog="shop_v2"))
+
+    for same in (replace(FREE, catalog="shop_v1"), FREE):
+        with pytest.raises(Rejected) as refused:
+            change(had, same)
+        assert refused.value.code == "no_change"
+
+
 def test_a_pause_may_be_as_long_as_a_year_and_its_end_be_moved() -> None:
     checks.check_pause(a_paid_subscription(), NOW + checks.LONGEST_PAUSE, NOW)
     checks.check_pause(a_paused_subscription(), None, NOW)

@@ -11,6 +11,8 @@ from domain.features import Value
 from domain.holding import Holding
 from domain.plans import Catalog, Interval
 from domain.suggesting import Suggestion, Wanted, cheapest, plans_with, suggestions
+from domain.usage import Tally
+from domain.windows import EPOCH
 from tests.harness.shop import CATALOG, usd
 
 NOBODY = Standing(datetime(2026, 3, 2, tzinfo=UTC), Basis.FREE_PLAN, plan="free", catalog=CATALOG.name)
@@ -121,6 +123,26 @@ def test_the_cheapest_is_by_the_month_and_may_be_a_plan_with_add_ons() -> None:
     yearly = cheapest(holding(NOBODY, rich), wanted("export"))
     assert yearly is not None
     assert (yearly.code, yearly.interval) == ("scale", Interval.YEAR)
+
+
+def test_the_cheapest_fits_what_is_used_now() -> None:
+    """A change that current use does not fit would be refused; what is used of a period is over before a downgrade."""
+    on_scale = replace(ON_PRO, plan="scale", own_plan="scale")
+    seats = Tally("seats", 5, EPOCH, None, None)
+    runs = Tally("runs", 500, datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), None)
+
+    def found(standing: Standing, *used: Tally) -> tuple[str, dict[str, int]]:
+        best = cheapest(replace(holding(standing), tallies=used), wanted("export"))
+        assert best is not None
+        return best.code, dict(best.with_add_ons)
+
+    assert found(on_scale) == ("pro", {})
+    assert found(on_scale, seats) == ("scale", {})
+    assert found(replace(on_scale, is_billed=True), runs) == ("pro", {})
+    assert found(on_scale, runs) == ("scale", {}), "without a paid period the change is made at once"
+    by_seats = cheapest(replace(holding(on_scale), tallies=(seats,)), wanted("seats", 5))
+    assert by_seats is not None
+    assert (by_seats.code, dict(by_seats.with_add_ons)) == ("pro", {"seats": 1}), "add-ons may make room"
 
 
 def test_what_nothing_reaches_for_has_no_cheapest() -> None:

@@ -9,7 +9,7 @@ import pytest
 from domain.features import HARD, Feature, Kind, LimitRule, Overage, Window
 from domain.mails import Occasion, missing_facts
 from domain.money import Money
-from domain.plans import Catalog, Plan
+from domain.plans import Catalog, Interval, Plan
 from domain.usage_mails import Crossing, feature_of, threshold_of, usage_mail
 from tests.builders import NOW, PERIOD_END
 
@@ -19,14 +19,24 @@ AT_THE_LIMIT = Crossing(
 )
 
 
+def plan(code: str, price: int, calls: int | None, **more: Any) -> Plan:
+    return Plan(code, code.title(), {Interval.MONTH: Money(price, "usd")}, entitlements={"calls": calls}, **more)
+
+
+def shop(*plans: Plan, rule: LimitRule = SOFT, version: int = 1) -> Catalog:
+    calls = Feature("calls", "API calls", Kind.NUMBER, window=Window.MONTH, meter="calls", limit=rule)
+    return Catalog("shop", version, "usd", {one.code: one for one in plans}, {}, None, {"calls": calls})
+
+
+PRO = plan("pro", 4900, 1000)
+
+
 def told(rule: LimitRule = SOFT, overage: Overage | None = None, **changes: Any) -> dict[str, str]:
     """What is said beside the bare facts."""
-    calls = Feature("calls", "API calls", Kind.NUMBER, window=Window.MONTH, meter="calls", limit=rule)
-    pro = Plan("pro", "Pro", {}, entitlements={"calls": 1000}, overage={"calls": overage} if overage else {})
-    mail = usage_mail(
-        replace(AT_THE_LIMIT, **changes), Catalog("shop", 1, "usd", {"pro": pro}, {}, None, {"calls": calls})
-    )
+    sold = shop(plan("pro", 4900, 1000, overage={"calls": overage} if overage else {}), rule=rule)
+    mail = usage_mail(replace(AT_THE_LIMIT, **changes), sold, sold)
     assert mail is not None
+    assert mail.facts.pop("has_larger_plan") == "no"
     assert missing_facts(mail.occasion, mail.facts) == []
     bare = {"plan", "plan_name", "currency", "meter_name", "used", "limit", "percent", "resets_at"}
     return {name: value for name, value in mail.facts.items() if name not in bare}
@@ -63,6 +73,26 @@ def test_what_is_billed_has_its_price_and_in_a_trial_it_is_not_billed() -> None:
     billed = {"beyond_limit": "billed", "overage_amount": "100", "overage_units": "1000"}
     assert told(overage=overage, is_billed=True) == billed
     assert told(overage=overage, is_billed=False) == told()
+
+
+@pytest.mark.parametrize(
+    ("today", "has_one"),
+    [
+        pytest.param(shop(PRO), "no", id="it is the only one"),
+        pytest.param(shop(PRO, plan("scale", 9900, 5000)), "yes", id="a dearer one has more"),
+        pytest.param(shop(PRO, plan("scale", 9900, None)), "yes", id="a dearer one has no limit"),
+        pytest.param(shop(PRO, plan("safe", 9900, 1000)), "no", id="a dearer one has as much"),
+        pytest.param(shop(PRO, plan("old", 900, 5000)), "no", id="a cheaper one has more"),
+        pytest.param(shop(plan("pro", 4900, 1000, upgrades_to=()), plan("scale", 9900, 5000)), "no", id="no way up"),
+        pytest.param(shop(plan("pro", 4900, 2000), version=2), "no", id="only this one has more than it had"),
+        pytest.param(shop(plan("scale", 9900, 5000), version=2), "yes", id="this one is sold no more"),
+    ],
+)
+def test_a_larger_plan_is_one_that_this_plan_leads_to_and_that_has_more(today: Catalog, has_one: str) -> None:
+    mail = usage_mail(AT_THE_LIMIT, shop(PRO, plan("scale", 9900, 5000)), today)
+
+    assert mail is not None
+    assert mail.facts["has_larger_plan"] == has_one
 
 
 def test_the_key_names_feature_period_share_and_limit() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from examples.social_suite.__main__ import START
 from tests.examples.conftest import Painter
 from tests.harness.callers import problem_of
 
@@ -77,6 +78,25 @@ async def test_a_model_of_a_dearer_plan_is_refused_before_anything_is_counted(
 
     assert "dalle3" in (await user.get("/models")).json()
     assert (await draw(user, model="dalle3", quality="premium")).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "field"),
+    [
+        ("/images", {"prompt": "a cat", "model": "nope"}, "value"),
+        ("/images", {"prompt": "a cat", "quality": "ultra"}, "value"),
+        ("/profiles", {"platform": "myspace", "handle": "cat"}, "value"),
+        ("/plan/trial", {"plan": "pro", "email": "nowhere"}, "customer.email"),
+        ("/plan/trial", {"plan": "gold", "email": "ada@example.com"}, "plan"),
+    ],
+)
+async def test_what_a_user_misspelt_is_told_to_the_user(
+    user: httpx.AsyncClient, path: str, said: dict[str, str], field: str
+) -> None:
+    refused = await user.post(path, json=said)
+
+    assert refused.status_code == 422
+    assert [one["field"] for one in refused.json()["errors"]] == [field]
 
 
 async def test_an_image_that_failed_is_not_charged_again_when_it_is_asked_for_again(
@@ -212,6 +232,10 @@ async def test_the_card_page_is_the_providers(user: httpx.AsyncClient, name: str
 async def test_who_does_not_say_who_they_are_is_not_served(suite: str) -> None:
     async with httpx.AsyncClient(base_url=suite, trust_env=False) as stranger:
         assert (await stranger.post("/images", json={"prompt": "a cat"})).status_code == 401
+
+
+def test_the_readme_starts_tenure_where_the_product_looks_for_it() -> None:
+    assert f"\n.venv/bin/{START}\n" in README.read_text()
 
 
 @pytest.mark.skipif(which("curl") is None, reason="the README's commands are for curl")

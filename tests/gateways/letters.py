@@ -12,6 +12,7 @@ BRAND = Brand(
     "https://app.northwind.example",
     "help@northwind.example",
     billing_url="https://app.northwind.example/billing",
+    upgrade_url="https://app.northwind.example/plans",
 )
 ADA = Recipient("ada@example.com", "Ada Lovelace", "en", "Europe/Berlin")
 
@@ -73,6 +74,7 @@ FULL_FACTS = {
     "beyond_limit": "billed",
     "overage_amount": "100",
     "overage_units": "1000",
+    "has_larger_plan": "yes",
 }
 
 

@@ -1,12 +1,14 @@
 """What customers read of cards, renewals, changes, pauses, refunds and limits."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from domain.mails import Occasion
+from gateways.mail_rendering import MailRenderer
 from gateways.mail_samples import Sample, samples
-from tests.gateways.letters import BILL, BRAND, CARD, a_reader, assert_both_say, renderer, words, write
+from tests.gateways.letters import BILL, BRAND, CARD, PLAN, a_reader, assert_both_say, renderer, words, write
 
 RENEWAL = {"renews_at": "2027-01-05T09:00:00Z"}
 USAGE = {"meter_name": "API calls", "limit": "10000"}
@@ -137,11 +139,46 @@ def test_a_refund_says_how_much_of_which_bill(facts: dict[str, str], sentence: s
 
 
 def test_a_limit_that_comes_near_says_how_near_and_where_there_is_more() -> None:
-    mail = write(Occasion.USAGE_WARNING, **USAGE, used="9000", percent="90", resets_at="2027-01-01T00:00:00Z")
+    told = {**USAGE, "used": "9000", "percent": "90", "resets_at": "2027-01-01T00:00:00Z"}
+    mail = write(Occasion.USAGE_WARNING, **told, has_larger_plan="yes")
 
     assert mail.subject == "API calls: 90% of your limit used"
     assert_both_say(mail, "9,000 of 10,000", "until the count resets on Friday, 1 January 2027")
-    assert f"Upgrade your plan: {BRAND.billing_url}" in mail.text
+    assert_both_say(mail, "A larger plan has room for more.")
+    assert "Choose a larger plan: https://app.northwind.example/plans" in mail.text
+    assert BRAND.billing_url not in mail.text + mail.html, "a card is not what it takes"
+
+
+@pytest.mark.parametrize("occasion", [Occasion.USAGE_WARNING, Occasion.USAGE_LIMIT])
+@pytest.mark.parametrize("more", [{}, {"resets_at": "2027-01-01T00:00:00Z"}, {"beyond_limit": "free"}])
+@pytest.mark.parametrize("locale", ["en", "de"])
+def test_who_has_the_largest_plan_is_told_of_no_larger_one(
+    occasion: Occasion, more: dict[str, str], locale: str
+) -> None:
+    told = {**PLAN, **USAGE, "used": "10000", "percent": "100", **more}
+    for last in ({"has_larger_plan": "no"}, {}):
+        mail = renderer().render(occasion, told | last, a_reader(locale))
+
+        for of_more in ("larger", "größer", "northwind.example/plans", "change your plan"):
+            assert of_more not in mail.text + mail.html
+    assert ("1 January 2027" in mail.text or "1. Januar 2027" in mail.text) is ("resets_at" in more)
+
+
+@pytest.mark.parametrize(
+    ("locale", "sentence"),
+    [("en", "You can change your plan in Northwind."), ("de", "Ihren Tarif können Sie in Northwind ändern.")],
+)
+def test_without_a_page_to_choose_a_plan_on_the_product_is_named_and_there_is_no_button(
+    locale: str, sentence: str
+) -> None:
+    nowhere = MailRenderer(replace(BRAND, upgrade_url=""))
+    told = {**PLAN, **USAGE, "used": "10000", "percent": "100", "has_larger_plan": "yes"}
+    for occasion in (Occasion.USAGE_WARNING, Occasion.USAGE_LIMIT):
+        mail = nowhere.render(occasion, told, a_reader(locale))
+
+        assert_both_say(mail, sentence)
+        assert 'class="button"' not in mail.html
+        assert BRAND.billing_url not in mail.text + mail.html
 
 
 def test_a_limit_that_is_reached_says_until_when_it_is_let_pass() -> None:
@@ -205,10 +242,12 @@ LEVEL_OF = {
     "usage_limit": "urgent",
     "usage_limit-billed": "warning",
     "usage_limit-billed-each": "warning",
+    "usage_limit-largest-plan": "urgent",
     "usage_limit-never-stops": "warning",
     "usage_limit-with-grace": "urgent",
     "usage_warning": "warning",
     "usage_warning-billed": "warning",
+    "usage_warning-largest-plan": "warning",
     "usage_warning-never-resets": "warning",
     "usage_warning-with-grace": "warning",
 }

@@ -62,7 +62,9 @@ def test_the_html_loads_nothing_and_its_links_are_plain(occasion: Occasion) -> N
     assert all(address.startswith(("https://", "mailto:")) for address in reader.addresses)
     assert "url(" not in mail.html
     assert 'style="' in mail.html
-    assert [address for address in reader.addresses if address.startswith("https://pay.example.com/")]
+    assert [
+        address for address in reader.addresses if address.startswith(("https://pay.example.com/", BRAND.upgrade_url))
+    ]
 
 
 def test_a_mail_is_the_same_every_time_it_is_written() -> None:
@@ -127,6 +129,7 @@ def test_a_mail_wears_its_brand() -> None:
         ("support_email", "help"),
         ("public_url", "app.example"),
         ("billing_url", "javascript:x"),
+        ("upgrade_url", "app.example/plans"),
     ],
 )
 def test_a_brand_that_makes_no_sense_is_refused_by_its_field(field: str, value: str) -> None:

@@ -4,7 +4,7 @@ from domain.features import HARD, Feature, Kind, LimitRule, Overage, Window
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Plan
 
-SOLD_FOR_MONEY = LimitRule(hard=100, grace_days=0, status=402)
+SOLD_FOR_MONEY = LimitRule(hard=100, grace_days=0, is_for_sale=True)
 
 
 def usd(amount: int) -> Money:

@@ -52,7 +52,7 @@ async def test_list_plans(shop: Shop, plan: str, month: int | None, year: int | 
     listed = {one["code"]: one for one in (await shop.told("/v1/plans"))["data"]}
 
     assert list(listed) == list(PLANS)
-    assert listed[plan]["trial_days"] == 14
+    assert listed[plan]["trial_days"] == (14 if month is not None else 0)
     prices = listed[plan]["prices"]
     wanted = {"month": month, "year": year}
     assert {interval: price["amount"] for interval, price in prices.items()} == {
@@ -101,6 +101,19 @@ async def test_a_post_counts_for_its_day_and_its_week(shop: Shop) -> None:
 
     assert {one["feature"]: one["used"] for one in told["limits"]} == {"posts_per_day": 2, "posts_per_week": 2}
     assert (again["repeated"], (await shop.usage("social-poster", "posts_per_week"))["used"]) == (True, 2)
+
+
+async def test_a_meter_of_one_feature_may_be_asked_for_by_its_own_name(shop: Shop) -> None:
+    """A: images per month are counted by the meter images."""
+    await shop.used("social-painter", "images", 2)
+
+    told = await shop.check("social-painter", "images")
+    past = await shop.told("/v1/customers/social-painter/usage/images")
+    best = await shop.told("/v1/plans/suggest", feature="images", quantity=10)
+
+    assert (told["feature"], told["used"]) == ("images_per_month", 2)
+    assert (past["feature"], [one["used"] for one in past["periods"]]) == ("images_per_month", [2])
+    assert (best["feature"], best["cheapest"]["plan"]) == ("images_per_month", "starter")
 
 
 @pytest.mark.parametrize(("plan", "number"), by_plan("platforms 2/4/6/7", 2, 4, 6, 7))

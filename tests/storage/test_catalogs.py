@@ -125,3 +125,16 @@ async def test_it_is_known_who_has_what(catalogs: Catalogs, ledger: Ledger) -> N
     found = await catalogs.holders()
 
     assert found == Holders({"shop_v1": {"professional": 1, "starter": 2}}, {"starter": 1}, without=2)
+
+
+async def test_it_is_known_who_has_add_ons(catalogs: Catalogs, ledger: Ledger) -> None:
+    await catalogs.publish(SHOP)
+    add_on = next(iter(SHOP.add_ons))
+    with_units = SHOP.select("starter", add_ons={add_on: 3})
+    for customer in ("ada", "grace"):
+        await sign_up(ledger, customer, with_units)
+    gone = await sign_up(ledger, "alan", with_units)
+    await ledger.save(a_step(later(gone, status=Status.CANCELED)))
+    await sign_up(ledger, "edsger", SHOP.select("starter"))
+
+    assert (await catalogs.holders()).add_ons == {"shop_v1": {add_on: 2}}

@@ -17,7 +17,7 @@ from domain.errors import GatewayUnavailable
 from sandbox.postgres import Postgres
 from sandbox.processes import free_port
 from storage.engine import async_url, create_engine_from_url, fetch, transaction
-from storage.migrating import head
+from storage.migrating import head, upgrade
 from storage.pinging import check
 from tests.harness.postgres import until_one_waits
 from tests.storage.ledger import Ledger, a_step, later
@@ -186,10 +186,28 @@ async def test_a_check_says_what_to_do_when_the_database_is_not_ready(engine: As
     assert head() in told
     assert "tenure migrate" in told
 
+    await upgrade(empty_url, "0005")
+    older = create_engine_from_url(empty_url)
+    told = await check(older)
+    await older.dispose()
+    assert told is not None
+    assert "at version 0005" in told
+    assert "tenure migrate" in told
+
     gone = create_engine_from_url(f"postgresql://postgres@127.0.0.1:{free_port()}/tenure")
     told = await check(gone)
     assert told is not None
     assert "TENURE_DATABASE_URL" in told
+
+
+async def test_a_database_that_a_newer_release_has_migrated_is_ready_for_this_one(empty_url: str) -> None:
+    await upgrade(empty_url)
+    engine = create_engine_from_url(empty_url)
+    async with transaction(engine) as connection:
+        await connection.execute(text("update alembic_version set version_num = '9999'"))
+
+    assert await check(engine) is None
+    await engine.dispose()
 
 
 class TestFetch:

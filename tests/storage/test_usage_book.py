@@ -1,18 +1,25 @@
 """Use is rolled up: samples by the day, statistics by plan and feature, and what is too old is forgotten."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest_asyncio
 
 from domain.lifecycle import Status
-from domain.plans import Item
+from domain.plans import Catalog, Item
 from domain.usage import Action
+from storage.catalog_in_force import put_in_force
+from storage.catalogs import Catalogs
 from storage.usage_book import PostgresUsageBook
 from storage.usage_history import UsageHistory
 from tests.storage.ledger import Ledger, a_step, later
 from tests.storage.shop import SHOP, Shop
 
 ITEMS = (Item("shop_starter_month_v1", 1),)
+AHEAD, BEFORE = (
+    replace(SHOP, version=version, plans={free: replace(SHOP.plans["free"], code=free)})
+    for version, free in ((2, "basic"), (0, "none"))
+)
 SAMPLES = "select customer, lowest, highest, latest from usage_samples order by customer"
 EVENTS = "select key from usage_events order by key"
 
@@ -112,6 +119,25 @@ async def test_statistics_go_by_the_plan_there_is_now_and_by_the_period_that_run
     calls, storage = await history.statistics()
     assert (calls.plan, calls.feature, calls.used, calls.near_limit) == ("professional", "calls", 8000, 1)
     assert (storage.plan, storage.at_limit) == ("professional", 0)
+
+
+async def test_statistics_go_by_the_catalog_that_the_api_lives_by_whatever_is_published_besides(
+    ledger: Ledger, shop: Shop, book: PostgresUsageBook, history: UsageHistory
+) -> None:
+    await shop.use("storage_gb", 8, "never-signed-up", action=Action.SET)
+
+    async def plans_when(*, published: Catalog | None = None, begun: Catalog | None = None) -> list[str]:
+        if published is not None:
+            await Catalogs(ledger.engine).publish(published)
+        if begun is not None:
+            await put_in_force(ledger.engine, begun.name)
+        await take(book)
+        return [each.plan for each in await history.statistics()]
+
+    assert await plans_when(published=AHEAD) == ["basic"], "nobody has begun with any"
+    assert await plans_when(begun=SHOP) == ["free"], "pushed, and no API has begun with it yet"
+    assert await plans_when(begun=AHEAD) == ["basic"]
+    assert await plans_when(published=BEFORE) == ["basic"], "published for who chose from it"
 
 
 async def test_what_was_used_in_a_paid_period_that_was_ended_is_not_counted_for_the_free_plan(

@@ -1,6 +1,7 @@
 """Thresholds that are crossed become mails, each once."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest_asyncio
@@ -11,6 +12,7 @@ from domain.plans import Item
 from domain.subscription import Subscription
 from domain.usage import Action
 from domain.usage_books import Told
+from storage.catalogs import Catalogs
 from storage.timeline import Timeline
 from storage.usage_notices import UsageNotices
 from tests.builders import NOW, PERIOD_END
@@ -202,6 +204,25 @@ async def test_the_mail_says_whether_use_stops_at_the_limit(
     of = {each["meter_name"]: each for each in await facts(ledger)}
     assert not {"beyond_limit", "grace_ends_at", "ceiling"} & of["Posts a day"].keys()
     assert of["Clicks"]["beyond_limit"] == "free"
+
+
+async def test_whether_there_is_a_larger_plan_is_told_by_the_newest_catalog_of_the_product(
+    ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
+) -> None:
+    await shop.use("storage_gb", 90)
+    await notices.write(limit=100)
+    only_starter = {code: plan for code, plan in SHOP.plans.items() if code != "professional"}
+    for version, product in ((9, "shop"), (10, "shop"), (11, "bakery")):
+        plans = only_starter if version == 10 else SHOP.plans
+        await Catalogs(ledger.engine).publish(replace(SHOP, product=product, version=version, plans=plans))
+
+    await shop.use("storage_gb", 10)
+    await notices.write(limit=100)
+
+    assert [(each["percent"], each["has_larger_plan"]) for each in await facts(ledger)] == [
+        ("90", "yes"),
+        ("100", "no"),
+    ]
 
 
 async def test_a_customer_is_written_to_about_the_free_plan_by_their_last_subscription(

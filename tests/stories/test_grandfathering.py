@@ -16,7 +16,7 @@ from gateways.stripe_catalog import push
 from gateways.stripe_http import connected
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
-from tests.harness.callers import Caller
+from tests.harness.callers import Caller, problem_of
 from tests.harness.lives import POLICY
 
 FILE = """\
@@ -27,12 +27,19 @@ annual_discount: 10%
 features:
   runs: {name: Runs, kind: number, per: month}
 plans:
+  free: {name: Free, prices: free, entitlements: {runs: 7}}
   starter: {name: Starter, prices: {month: 10}, entitlements: {runs: 100}}
   pro: {name: Pro, prices: {month: 40}, entitlements: {runs: 1000}}
 add_ons:
   runs_100: {name: A hundred runs, prices: {month: 3}, adds: {runs: 100}}
 """
-NEWS = (("version: 1", "version: 2"), ("month: 10", "month: 15"), ("month: 3", "month: 5"), ("runs: 100}", "runs: 50}"))
+NEWS = (
+    ("version: 1", "version: 2"),
+    ("month: 10", "month: 15"),
+    ("month: 3", "month: 5"),
+    ("runs: 7}", "runs: 9}"),
+    ("runs: 100}", "runs: 50}"),
+)
 
 
 @dataclass(frozen=True)
@@ -141,3 +148,16 @@ async def test_the_same_plan_of_a_dearer_version_is_an_upgrade(shop: Shop) -> No
 
     assert (preview["when"], preview["next_amount"]) == ("now", 1500)
     assert preview["due_now"] > 0
+
+
+async def test_who_has_the_free_plan_of_an_earlier_version_can_have_todays_once(shop: Shop) -> None:
+    name = f"early-{uuid4().hex[:8]}"
+    made = await shop.then.signed_up(name, plan="starter")
+    await shop.then.command(made["id"], "change-plan", plan="free")
+    assert await runs_of(shop, name) == (7, "v1")
+
+    stands = await changed(shop, made["id"], plan="free")
+
+    assert (stands["plan"], stands["status"], stands["access"], stands["amount"]) == ("free", "active", "full", 0)
+    assert await runs_of(shop, name) == (9, "v2")
+    problem_of(await shop.today.command(made["id"], "change-plan", plan="free"), 409, "no_change")

@@ -7,15 +7,19 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from configuration.catalog_file import load_catalog
 from configuration.catalog_schema import catalog_schema
 from configuration.loading import Process, load_settings
 from configuration.policy_file import load_policy
+from configuration.settings import EverySetting
 from domain.errors import Rejected
+from domain.plans import Catalog, Plan
 from sandbox.stack import Stack
 from storage.catalogs import Catalogs
 from tenure.cli import doctor
+from tenure.cli.following import follow
 from tests.configuration.variables import GOOD, NO_FILE
 from tests.harness.callers import Caller
 from tests.harness.lives import POLICY
@@ -78,13 +82,13 @@ def shop(terminal: Terminal, stack: Stack, stack_folder: Path) -> Shop:
 
 
 @asynccontextmanager
-async def customer_of(stack: Stack, shop: Shop) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+async def customer_of(stack: Stack, shop: Shop, **more: object) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     """Somebody signs up for the product's pro plan; how many runs they have is asked over HTTP."""
     async with (
         stack.under(load_policy(POLICY), load_catalog(shop.file)) as addresses,
         Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
     ):
-        await caller.signed_up(shop.product, plan="pro")
+        await caller.signed_up(shop.product, plan="pro", **more)
 
         async def runs() -> int:
             limit: int = (await caller.get(f"/v1/customers/{shop.product}/entitlements/runs")).json()["limit"]
@@ -134,6 +138,25 @@ async def test_a_version_is_changed_in_place_only_when_that_is_said_and_whom_it_
     assert "raise the version, so that running subscriptions keep what they have, or say --in-place" in refused
     assert would == [*outlook, "Stripe has all of it already.", f"would be changed in place: {shop.product}_v1"]
     assert done == [*outlook, "Stripe has all of it already.", f"changed in place: {shop.product}_v1"]
+
+
+async def test_an_add_on_that_is_changed_in_place_tells_of_those_who_have_it(shop: Shop, stack: Stack) -> None:
+    with_add_on = ("plans:\n", "add_ons:\n  more: {name: More, prices: {month: 5}, adds: {runs: 10}}\nplans:\n")
+    shop.says(with_add_on)
+    await shop.types("push")
+    async with customer_of(stack, shop, add_ons={"more": 2}) as runs:
+        shop.says(with_add_on, ("adds: {runs: 10}", "adds: {runs: 30}"))
+        told = await shop.types("diff")
+        assert await runs() == 100 + 2 * 10
+        await shop.types("push", "--in-place")
+        assert await runs() == 100 + 2 * 30
+
+    assert told[1:] == [
+        "add-on more",
+        "adds to Runs: 30, was 10",
+        "whom it touches",
+        "add-on more: 1 live subscription, at once",
+    ]
 
 
 async def test_who_has_subscribed_keeps_what_they_have_when_a_new_version_is_pushed(shop: Shop, stack: Stack) -> None:
@@ -221,14 +244,73 @@ async def test_the_schema_is_printed_as_it_is_published(terminal: Terminal) -> N
     assert said.out == catalog_schema()
 
 
-async def test_the_doctor_says_when_the_file_is_not_what_is_published(
+async def test_who_follows_a_catalog_that_is_not_published_is_told_and_it_is_published_for_them(
     shop: Shop, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    first, second = f"{shop.product}_v1", f"{shop.product}_v2"
+    await shop.types("push")
+    async with customer_of(stack, shop), stack.engine.begin() as connection:
+        # As of a release that published none.
+        await connection.execute(text("delete from catalog_versions where name = :name"), {"name": first})
+    shop.says(SECOND, ("  pro: {", "  team: {"))
+    settings = settings_of_doctor(shop, stack, monkeypatch)
+    pushed = await shop.types("push")
+    with pytest.raises(Rejected) as ill:
+        await doctor._catalog(settings)
+    async with (
+        stack.under(load_policy(POLICY), load_catalog(shop.file)) as addresses,
+        Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
+    ):
+        path = f"/v1/customers/{shop.product}/entitlements/runs"
+        assert (await caller.get(path)).json()["limit"] == 0
+
+        shop.says()
+        done = await shop.types("push")
+
+        assert (await caller.get(path)).json()["limit"] == 100
+    well = await doctor._catalog(settings.model_copy(update={"catalog": shop.file}))
+
+    told = [
+        f"1 live subscription of {first}, which is not published: they have what {second} gives (pro: 1)",
+        f"{second} lacks pro: 1 live subscription has nothing",
+        f"push the file of {first} as it was, and they have what they chose",
+    ]
+    assert [line for line in pushed if line in told] == told
+    assert ill.value.message == "; ".join(told)
+    assert done == [
+        f"{first} is older than {second}, which is published: for those who chose from it",
+        "whom it touches",
+        "1 live subscription that chose from it, and had what the catalog of the day gives (pro: 1)",
+        "Stripe is left as it is.",
+        f"published: {first}",
+    ]
+    assert well == f"{shop.product}, version 1: free, pro"
+
+
+def test_who_is_of_no_catalog_needs_a_plan_of_todays() -> None:
+    today = Catalog("shop", 2, "usd", {"pro": Plan("pro", "Pro", {})})
+
+    assert list(follow({"": {"pro": 2}}, today)) == [
+        "2 live subscriptions of no catalog that is known: they have what shop_v2 gives (pro: 2)"
+    ]
+    assert list(follow({"": {"pro": 1, "team": 3}}, today))[1:] == [
+        "  shop_v2 lacks team: 3 live subscriptions have nothing",
+        "  keep team in the file, or change them to another plan",
+    ]
+
+
+def settings_of_doctor(shop: Shop, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> EverySetting:
     monkeypatch.chdir(shop.file.parent)
     places = {"TENURE_DATABASE_URL": stack.addresses.database_url, "TENURE_POLICY": str(POLICY)}
     for name, value in (GOOD | places).items():
         monkeypatch.setenv(name, value)
-    settings = load_settings(Process.DOCTOR, NO_FILE)
+    return load_settings(Process.DOCTOR, NO_FILE)
+
+
+async def test_the_doctor_says_when_the_file_is_not_what_is_published(
+    shop: Shop, stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of_doctor(shop, stack, monkeypatch)
 
     before = await doctor._catalog(settings)
     await Catalogs(stack.engine).publish(load_catalog(shop.file))

@@ -103,8 +103,11 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
         account = await terminal.run("doctor", "--stripe")
         moved = await terminal.run("policy", "migrate", str(POLICY))
         compared = await terminal.run("reconcile")
-    unheard, uncompared = await asyncio.gather(
-        terminal.run("policy", "migrate", str(POLICY)), terminal.run("reconcile")
+    unheard, *not_done = await asyncio.gather(
+        terminal.run("policy", "migrate", str(POLICY)),
+        terminal.run("reconcile"),
+        terminal.run("usage", "rollup"),
+        terminal.run("usage", "report"),
     )
 
     assert (made.status_code, made.json()["status"]) == (201, "active")
@@ -117,9 +120,11 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     assert (moved.status, unheard.status) == (0, 1)
     assert moved.out.endswith("1 moved to policy default, 0 failed\n")
     assert "FAILED: no worker answers" in unheard.out
-    assert (compared.status, uncompared.status) == (0, 1), compared.out + compared.err
+    assert compared.status == 0, compared.out + compared.err
     assert compared.out.startswith("1 agreements and 1 subscriptions compared: 0 listed, 0 healed, 0 failed")
-    assert "tenure: no worker answers: start `tenure worker`" in uncompared.err
+    assert [said.status for said in not_done] == [1, 1, 1]
+    for said, what in zip(not_done, ("the reconciliation", "the roll-up", "the report"), strict=True):
+        assert f"tenure: no worker answers: start `tenure worker`; {what} begins as soon as" in said.err
     assert "Your Tenure receipt" in " ".join(mail["subject"] for mail in mailbox.messages("ada@example.com"))
 
 

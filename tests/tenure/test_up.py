@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox.product import Product
 from sandbox.stack import Addresses
+from tests.harness.lives import CATALOGS
 from tests.tenure.conftest import Terminal, processes_on
 
 READY_WITHIN = 60
@@ -31,10 +32,13 @@ async def up(terminal: Terminal) -> AsyncIterator[Addresses]:
     assert (process.returncode, err) == (0, b"")
 
 
-async def test_a_life_goes_on_where_it_was_when_the_stack_is_started_again(terminal: Terminal) -> None:
+async def test_a_life_goes_on_where_it_was_when_the_stack_is_started_again_and_never_on_two(terminal: Terminal) -> None:
     async with up(terminal) as addresses, Product(addresses) as product:
         made: dict[str, Any] = await product.sign_up("returning", payment_method="pm_card_visa")
         before = await product.travel(made["id"], timedelta(days=8))
+        second = await terminal.run("up", "--data", "stack", "--port", "0")
+    assert second.status == 1
+    assert "stop the stack that runs on this data, or choose another folder" in second.err
     assert processes_on(terminal.folder) == []
     assert not (terminal.folder / "stack" / "stack.json").exists()
 
@@ -43,17 +47,15 @@ async def test_a_life_goes_on_where_it_was_when_the_stack_is_started_again(termi
         after = await product.subscription(made["id"])
         mails = await product.mails("returning")
     assert processes_on(terminal.folder) == []
+    of_another = await terminal.run("up", "--data", "stack", "--port", "0", "--catalog", str(CATALOGS / "social.yaml"))
+    assert of_another.status == 1
+    assert (
+        "is of another product, manufacturing, and the catalog's is social: name a folder of its own" in of_another.err
+    )
+    assert processes_on(terminal.folder) == []
 
     assert travelled.err == ""
     assert datetime.fromisoformat(travelled.out.strip()) - before >= timedelta(days=38)
     assert (after["status"], after["access"]) == ("active", "full")
     occasions = [mail["headers"]["X-Tenure-Occasion"] for mail in mails]
     assert sorted(occasions) == sorted(["trial_started", *["trial_ending"] * 3, "converted", *["receipt"] * 2])
-
-
-async def test_a_second_stack_on_the_same_data_says_that_there_is_one(terminal: Terminal) -> None:
-    async with up(terminal):
-        said = await terminal.run("up", "--data", "stack", "--port", "0")
-
-    assert said.status == 1
-    assert "stop the stack that runs on this data, or choose another folder" in said.err

@@ -14,6 +14,7 @@ from sandbox.stack import Options, Stack, running
 from storage.reconciling import Reconciliations
 from tenure.cli.reconcile import run_now
 from tests.harness.lives import CATALOG, POLICY, Life
+from tests.harness.replaying import every_life_replays
 
 Begin = Callable[..., Awaitable[Life]]
 PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
@@ -29,6 +30,7 @@ async def stack(folder: Path) -> AsyncIterator[Stack]:
     """A stack of its own: a reconciliation looks at all that live on it."""
     async with running(Options(folder, CATALOG, POLICY, durable=False, ui=False)) as stack:
         yield stack
+        await every_life_replays(stack)
 
 
 @pytest.fixture(scope="session")

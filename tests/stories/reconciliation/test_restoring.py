@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowUpdateStage
-from temporalio.worker import Replayer
 
 from domain.names import LIFECYCLE_QUEUE
 from domain.policy import DEFAULT_POLICY
@@ -17,7 +16,6 @@ from tenure.cli.reconcile import run_now
 from tests.harness.lives import CONVERTED, Life
 from tests.stories.reconciliation.conftest import Reconciler
 from tests.stories.reconciliation.parts import handle_of, terminate, terminate_in_mid_charge
-from worker.build import WORKFLOWS, workflow_runner
 from workflows.messages import Command, ExtendTrial
 from workflows.reconcile import ReconcileWorkflow, Reconciliation
 from workflows.subscription import SubscriptionWorkflow
@@ -141,10 +139,3 @@ async def test_no_more_workflows_are_restored_without_a_word_than_is_decent(begi
     assert hourly.tally.found == {"workflow_missing": {"healed": 1, "listed": 1}}
     by_hand = await run_now(stack.client, fix=True)
     assert by_hand.tally.found == {"workflow_missing": {"healed": 1}}
-
-
-async def test_all_histories_of_reconciled_lives_replay(stack: Stack) -> None:
-    replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner())
-    runs = stack.client.list_workflows("WorkflowType IN ('SubscriptionWorkflow', 'ReconcileWorkflow')")
-    results = await replayer.replay_workflows(runs.map_histories(), raise_on_replay_failure=False)
-    assert not results.replay_failures, results.replay_failures
