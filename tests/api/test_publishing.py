@@ -6,14 +6,18 @@ from dataclasses import replace
 
 import pytest
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import publishing
 from api.publishing import Publication
-from sandbox.stack import Stack
+from domain.plans import Catalog
 from storage.catalogs import Catalogs
 from tests.harness.shop import CATALOG
+from tests.storage.conftest import database_url, databases, engine
 
-OURS = replace(CATALOG, product="latecomer")
+__all__ = ["database_url", "databases", "engine"]
+
+OURS = CATALOG
 OTHER = replace(OURS, add_ons={})
 
 
@@ -24,28 +28,27 @@ async def until(is_so: Callable[[], object]) -> None:
 
 
 async def test_a_catalog_that_differs_is_tried_again_until_it_was_pushed_in_place(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publishing, "AGAIN_AFTER", 0.01)
-    catalogs = Catalogs(stack.engine)
-    await catalogs.publish(OTHER, in_place=True)
-    publication = Publication(catalogs, OURS)
+    await Catalogs(engine).publish(OTHER, in_place=True)
     tries = 0
-    publish = catalogs.publish
+    publish = Catalogs.publish
 
-    async def counted(*given: object, **named: object) -> bool:
+    async def counted(self: Catalogs, catalog: Catalog, *, in_place: bool = False) -> bool:
         nonlocal tries
         tries += 1
-        return await publish(*given, **named)  # type: ignore[arg-type]
+        return await publish(self, catalog, in_place=in_place)
 
-    monkeypatch.setattr(catalogs, "publish", counted)
+    monkeypatch.setattr(Catalogs, "publish", counted)
+    publication = Publication(engine, OURS)
 
     with structlog.testing.capture_logs() as lines:
         async with publication.at_work():
             await until(lambda: tries > 2)
             assert "raise its version" in publication.why_not
 
-            await Catalogs(stack.engine).publish(OURS, in_place=True)
+            await Catalogs(engine).publish(OURS, in_place=True)
             await until(lambda: not publication.why_not)
 
     assert [line["event"] for line in lines] == ["catalog refused"]
