@@ -9,6 +9,7 @@ from api.fit import FittingPreviewView, MisfitsProblem, MisfitView, check_fit, u
 from api.idempotency import IdempotentRoute
 from api.requests import ChangePlanWish, EmptyWish, PauseWish
 from api.signup import within_bounds
+from api.use_first import tell_use_first
 from api.views import PreviewView, SubscriptionView
 from domain.plans import Catalog, Selection
 from domain.policy import ChangeAt
@@ -48,6 +49,7 @@ async def resume(
 async def change_plan(subscription_id: SubscriptionId, desk: ServiceDesk, wish: ChangePlanWish) -> SubscriptionView:
     command = await _change(desk, subscription_id, wish)
     await check_fit(desk, subscription_id, command, accepted=wish.accept_misfits)
+    await tell_use_first(desk, subscription_id)
     return await desk.carry_out(subscription_id, SubscriptionWorkflow.change_plan, command)
 
 
@@ -56,6 +58,7 @@ async def preview_change(
     subscription_id: SubscriptionId, desk: ServiceDesk, wish: ChangePlanWish
 ) -> FittingPreviewView:
     command = await _change(desk, subscription_id, wish)
+    await tell_use_first(desk, subscription_id)
     preview = await desk.ask(subscription_id, SubscriptionWorkflow.preview_change, command)
     found = await unfit(desk, subscription_id, preview.to, at_once=preview.at is ChangeAt.NOW)
     shown = PreviewView.of(preview)

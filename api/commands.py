@@ -7,7 +7,9 @@ from api.docs import COMMANDING
 from api.fields import SubscriptionId
 from api.idempotency import IdempotentRoute
 from api.requests import CancelWish, ConvertWish, EmptyWish, ExtendTrialWish, PaymentMethodWish, ReasonWish
+from api.use_first import tell_use_first
 from api.views import SubscriptionView
+from domain.steering import CancelAt
 from workflows.messages import Cancel, Command, Convert, ExtendTrial, PutPaymentMethod, Reactivate, Suspend
 from workflows.subscription import SubscriptionWorkflow
 
@@ -49,6 +51,8 @@ async def cancel(
     subscription_id: SubscriptionId, desk: ServiceDesk, wish: CancelWish | None = None
 ) -> SubscriptionView:
     wish = wish or CancelWish()
+    if wish.at is CancelAt.NOW:
+        await tell_use_first(desk, subscription_id)
     command = Cancel(desk.key, desk.caller.actor, wish.at, wish.reason)
     return await desk.carry_out(subscription_id, SubscriptionWorkflow.cancel, command)
 

@@ -28,6 +28,7 @@ from storage.trials import Trials
 from storage.usage import Ground, Usage
 from storage.usage_history import UsageHistory
 from storage.usage_notices import UsageNotices
+from storage.usage_reports import UsageReports
 from workflows.post import TemporalPost
 from workflows.telling import Telling
 
@@ -75,6 +76,7 @@ class Stores:
     publication: Publication
     usage: Usage
     usage_history: UsageHistory
+    usage_reports: UsageReports
     teller: Teller
 
     @classmethod
@@ -94,6 +96,7 @@ class Stores:
             Publication(engine, parts.catalog),
             Usage(engine),
             UsageHistory(engine),
+            UsageReports(engine),
             Teller(Telling(UsageNotices(engine), TemporalPost(parts.client)).tell),
         )
 

@@ -48,6 +48,14 @@ class UsageReports:
         self._engine = engine
         self._at_once = single(engine)
 
+    async def waits(self, customer: str, *, tenant: str = DEFAULT_TENANT) -> bool:
+        """Whether anything that a customer has used is still to be told, and not left to an operator."""
+        it = usage_events.c
+        its = (it.tenant == tenant, it.customer == customer)
+        wanted = select(it.key).where(*its, it.overage > 0, it.reported_at.is_(None), it.report_trouble.is_(None))
+        async with statement(self._at_once) as connection:
+            return (await connection.execute(wanted.limit(1))).first() is not None
+
     async def claim(self, limit: int) -> list[Claimed]:
         """The next uses to be told, marked as begun, what was never tried first; none that another is just claiming."""
         async with transaction(self._engine) as connection:

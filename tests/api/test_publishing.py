@@ -6,31 +6,32 @@ from dataclasses import replace
 
 import pytest
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import publishing
 from api.publishing import Publication
 from domain.plans import Catalog
-from sandbox.stack import Stack
 from storage.catalogs import Catalogs
 from tests.harness.shop import CATALOG
+from tests.storage.conftest import database_url, databases, engine
 
-OURS = replace(CATALOG, product="latecomer")
+__all__ = ["database_url", "databases", "engine"]
+
+OURS = CATALOG
 OTHER = replace(OURS, add_ons={})
 
 
 async def until(is_so: Callable[[], object]) -> None:
     async with asyncio.timeout(20):
-        while not is_so():  # noqa: ASYNC110 - another task's deed is waited for
+        while not is_so():  # noqa: ASYNC110 - it is told nowhere
             await asyncio.sleep(0.01)
 
 
 async def test_a_catalog_that_differs_is_tried_again_until_it_was_pushed_in_place(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publishing, "AGAIN_AFTER", 0.01)
-    catalogs = Catalogs(stack.engine)
-    await catalogs.publish(OTHER, in_place=True)
-    publication = Publication(stack.engine, OURS)
+    await Catalogs(engine).publish(OTHER, in_place=True)
     tries = 0
     publish = Catalogs.publish
 
@@ -40,13 +41,14 @@ async def test_a_catalog_that_differs_is_tried_again_until_it_was_pushed_in_plac
         return await publish(self, catalog, in_place=in_place)
 
     monkeypatch.setattr(Catalogs, "publish", counted)
+    publication = Publication(engine, OURS)
 
     with structlog.testing.capture_logs() as lines:
         async with publication.at_work():
             await until(lambda: tries > 2)
             assert "raise its version" in publication.why_not
 
-            await Catalogs(stack.engine).publish(OURS, in_place=True)
+            await Catalogs(engine).publish(OURS, in_place=True)
             await until(lambda: not publication.why_not)
 
     assert [line["event"] for line in lines] == ["catalog refused"]

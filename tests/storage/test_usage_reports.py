@@ -42,6 +42,26 @@ async def test_what_went_beyond_a_limit_is_claimed_with_all_that_is_told(ledger:
     assert await reports.claim(10) == []
 
 
+async def test_whether_a_customers_use_waits_is_told_until_it_was_reported_or_left_to_an_operator(
+    ledger: Ledger, reports: UsageReports
+) -> None:
+    await known(ledger)
+    await a_use(ledger, "within", overage=0)
+    assert not await reports.waits("ada")
+
+    await a_use(ledger, "one")
+    await a_use(ledger, "two")
+    assert await reports.waits("ada")
+    assert not await reports.waits("grace")
+    assert not await reports.waits("ada", tenant="acme")
+
+    one, two = await reports.claim(10)
+    await reports.mark_reported(one.use)
+    assert await reports.waits("ada")
+    await reports.set_aside(two.use, Trouble.REFUSED, "a reason")
+    assert not await reports.waits("ada")
+
+
 async def test_use_by_who_is_not_known_to_the_provider_waits(ledger: Ledger, reports: UsageReports) -> None:
     await ledger.customer("ada")
     await a_use(ledger, "early")

@@ -66,6 +66,14 @@ async def use(stack: Stack, life: Life, quantity: int, key: str) -> Outcome:
     return (await Usage(stack.engine).use(asked, GROUND)).outcome
 
 
+async def use_before(stack: Stack, life: Life, quantity: int) -> None:
+    """Use a minute ago, and not in the very second of what comes next."""
+    assert await use(stack, life, quantity, "before") is Outcome.COUNTED
+    earlier = text("update usage_events set at = at - interval '1 minute' where customer = :who")
+    async with stack.engine.begin() as connection:
+        await connection.execute(earlier, {"who": life.external_id})
+
+
 async def waiting(stack: Stack, life: Life) -> int:
     """How many uses of a customer are still to be told."""
     wanted = text("select count(*) from usage_events where customer = :who and overage > 0 and reported_at is null")
@@ -78,6 +86,13 @@ def told(stack: Stack, life: Life) -> list[int]:
     (reference,) = stack.simulator._clocks.stripe_ids(life.external_id)
     events = stack.simulator._store.find("billing.meter_event", customer=reference, newest_first=False)
     return [event["_value"] for event in events]
+
+
+def paid(stack: Stack, life: Life) -> list[int]:
+    """What Stripe has taken, also when the subscription was over."""
+    (reference,) = stack.simulator._clocks.stripe_ids(life.external_id)
+    bills = stack.simulator._store.find("invoice", customer=reference, newest_first=False)
+    return [bill["amount_paid"] for bill in bills]
 
 
 async def renew(life: Life) -> None:
@@ -123,10 +138,10 @@ async def test_use_whose_report_got_no_answer_is_billed_once(shop: Product, stac
 
 async def test_an_upgrade_away_from_it_bills_what_was_used_as_its_preview_says(shop: Product, stack: Stack) -> None:
     life = await subscribed(shop, "overage-changed")
-    await use(stack, life, RUNS + 4, "over")
-    await run_now(stack.client)
     await life.live(10 * A_DAY)
+    await use_before(stack, life, RUNS + 4)
 
+    # Nobody has told it yet.
     preview = await life.command("preview-change", plan="pro", when="now")
     await life.command("change-plan", plan="pro", when="now")
 
@@ -134,6 +149,29 @@ async def test_an_upgrade_away_from_it_bills_what_was_used_as_its_preview_says(s
     assert [line["amount"] for line in lines if "Runs beyond the plan" in line["text"]] == [4 * A_RUN]
     assert (await bills_of(life))[-1]["amount"] == preview["due_now"]
     assert await use(stack, life, RUNS, "refused") is Outcome.LIMIT_REACHED
+
+
+async def test_what_was_used_just_before_an_end_at_once_is_on_the_last_bill(shop: Product, stack: Stack) -> None:
+    life = await subscribed(shop, "overage-just-ended")
+    await life.live(A_DAY)
+    await use_before(stack, life, RUNS + 4)
+
+    await life.command("cancel", at="now")
+
+    assert (told(stack, life), await life.status()) == ([4], ("canceled", "none"))
+    assert paid(stack, life) == [SCALE, 4 * A_RUN]
+
+
+async def test_a_change_goes_on_though_use_cannot_be_told(shop: Product, stack: Stack) -> None:
+    life = await subscribed(shop, "overage-untold")
+    await use(stack, life, RUNS + 4, "over")
+    held = text("select key from usage_events where customer = :who for update")
+
+    async with stack.engine.connect() as another:
+        await another.execute(held, {"who": life.external_id})
+        await life.command("cancel", at="now")
+
+    assert (told(stack, life), await life.status()) == ([], ("canceled", "none"))
 
 
 async def test_what_is_used_until_a_planned_downgrade_is_billed_after_it(shop: Product, stack: Stack) -> None:
@@ -168,6 +206,4 @@ async def test_at_the_end_of_a_canceled_subscription_what_was_used_is_billed(sho
     await life.live(timedelta(hours=2))
 
     assert await life.status() == ("canceled", "none")
-    (reference,) = stack.simulator._clocks.stripe_ids(life.external_id)
-    bills = stack.simulator._store.find("invoice", customer=reference, newest_first=False)
-    assert [bill["amount_paid"] for bill in bills] == [SCALE, 4 * A_RUN]
+    assert paid(stack, life) == [SCALE, 4 * A_RUN]
