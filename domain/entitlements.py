@@ -57,8 +57,14 @@ class Standing:
     period_end: datetime | None = None
     is_billed: bool = False
     """Whether use beyond a limit can be billed: paid for by an agreement, and neither suspended nor over."""
+    by_use: tuple[str, ...] = ()
+    """Names of the prices that the agreement bills by use."""
     billed_every: Interval | None = None
     """None: nothing is paid for."""
+
+    def bills(self, price: str) -> bool:
+        """Whether the agreement bills by the use price of this name, of any version: who has an old one keeps it."""
+        return self.is_billed and any(name.startswith(f"{price}_{self.billed_every}_v") for name in self.by_use)
 
 
 @dataclass(frozen=True)

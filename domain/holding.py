@@ -68,8 +68,15 @@ class Holding:
         return found or Granted(feature, NOTHING_OF[feature.kind])
 
     def overage(self, feature: Feature) -> Overage | None:
-        """What use beyond the limit costs; None: it is not let pass for money."""
-        return self.plan.overage.get(feature.code) if self.plan is not None and self.standing.is_billed else None
+        """What use beyond the limit costs; None: it is not let pass for money.
+
+        The plan alone does not tell: an agreement that was made before the plan had overage bills nothing of the kind.
+        """
+        plan = self.plan
+        overage = plan.overage.get(feature.code) if plan is not None else None
+        if plan is None or overage is None:
+            return None
+        return overage if self.standing.bills(self.catalog.overage_price(plan.code, feature.code)) else None
 
     def counter(self, feature: Feature) -> Counter:
         """How much of a counted feature was used in the period that goes on, and how much may be."""

@@ -126,6 +126,10 @@ class Catalog:
         """The name under which the provider knows the price of use beyond a plan's limit."""
         return self.lookup_key(f"{plan}_{feature}_overage", interval)
 
+    def overage_price(self, plan: str, feature: str) -> str:
+        """What these names begin with, whatever the interval and the version."""
+        return f"{self.product}_{plan}_{feature}_overage"
+
     def lookup_key(self, code: str, interval: Interval) -> str:
         """The name under which the provider knows a price: one per product, code, interval and version."""
         return f"{self.product}_{code}_{interval}_v{self.version}"

@@ -117,7 +117,6 @@ class Tally:
     used: int
     starts: datetime
     """Of a gauge the epoch."""
-    ends: datetime | None
     over_since: datetime | None
 
 

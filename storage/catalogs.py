@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import Rejected
+from domain.features import features_of
 from domain.lifecycle import Status
 from domain.plans import Catalog, Plan
 from storage.engine import transaction
@@ -57,7 +58,7 @@ class Catalogs:
                 to be changed *in_place*, for all whose plan is of it.
         """
         content = catalog_to_json(catalog)
-        table = catalog_versions
+        table, revision = catalog_versions, 1
         async with transaction(self._engine) as connection:
             made = insert(table).values(name=catalog.name, content=content).on_conflict_do_nothing()
             if (await connection.execute(made.returning(table.c.name))).first() is None:
@@ -73,8 +74,8 @@ class Catalogs:
                         code="catalog_differs",
                     )
                 changed = table.update().where(where).values(content=content, revision=table.c.revision + 1)
-                await connection.execute(changed)
-            await _put_limits(connection, catalog)
+                revision = (await connection.execute(changed.returning(table.c.revision))).scalar_one()
+            await _put_limits(connection, catalog, revision)
         return True
 
     async def get(self, name: str, *, revision: int | None = None) -> Catalog | None:
@@ -137,11 +138,11 @@ class Catalogs:
         return Holders({name: plans for name, plans in live.items() if name}, live.get(None, {}), without, add_ons)
 
 
-async def _put_limits(connection: AsyncConnection, catalog: Catalog) -> None:
+async def _put_limits(connection: AsyncConnection, catalog: Catalog, revision: int) -> None:
     it = plan_limits.c
     await connection.execute(delete(plan_limits).where(it.catalog == catalog.name))
     rows = [
-        {"catalog": catalog.name, "plan": plan.code, **limit}
+        {"catalog": catalog.name, "plan": plan.code, "revision": revision, **limit}
         for plan in catalog.plans.values()
         for limit in _limits(plan, catalog)
     ]
@@ -164,6 +165,7 @@ def _limits(plan: Plan, catalog: Catalog) -> Iterator[dict[str, Any]]:
             "mails": list(feature.limit.mails),
             "hard": feature.limit.hard,
             "grace_days": feature.limit.grace_days,
-            "has_overage": overage is not None,
+            "overage_price": catalog.overage_price(plan.code, code) if overage is not None else None,
             "overage_at_most": overage.at_most if overage is not None else None,
+            "is_one_of_several": len(features_of(feature.meter, catalog.features)) > 1,
         }

@@ -84,11 +84,12 @@ class Page:
 
 
 _MOMENT = "%Y-%m-%dT%H:%M:%S.%f%z"
+_NOT_SHOWN = ("tenant", "customer", "seen_at_provider", "by_use")
 _CUSTOMER = ("external_id", "email", "name", "timezone", "locale", "metadata")
 
 
 def _select() -> Select[Any]:
-    shown = [column for column in subscriptions.c if column.name not in ("tenant", "customer", "seen_at_provider")]
+    shown = [column for column in subscriptions.c if column.name not in _NOT_SHOWN]
     of_customer = [customers.c[name] for name in _CUSTOMER]
     return select(*shown, *of_customer, customers.c.id.label("customer_id")).join(
         customers, customers.c.id == subscriptions.c.customer

@@ -108,6 +108,14 @@ subscriptions = Table(
         nullable=False,
         doc="whose entitlements it keeps",
     ),
+    Column(
+        "by_use",
+        JSONB,
+        Computed(
+            "nullif(jsonb_path_query_array(state, '$.items[*] ? (@.quantity == 0).lookup_key'), '[]')", persisted=True
+        ),
+        doc="prices of what is billed by use; none: nothing is",
+    ),
     Column("seen_at_provider", _MOMENT, doc="when reconciliation last met its agreement there"),
     _json("next_actions", "[]"),
     Column("state", JSONB, nullable=False, doc="the whole of it, from which a lost workflow can be restored"),
@@ -123,7 +131,8 @@ subscriptions = Table(
     ),
     Index("ix_subscriptions_tenant_created_at_id", "tenant", "created_at", "id"),
     Index("ix_subscriptions_tenant_status", "tenant", "status"),
-    Index("ix_subscriptions_customer_created_at", "customer", "created_at"),
+    # The live one of a customer first, else the last there was.
+    Index("ix_subscriptions_customer_latest", "customer", text("(status = 'canceled')"), text("created_at DESC")),
     Index("ix_subscriptions_agreement_ref", "agreement_ref", postgresql_where=text("agreement_ref <> ''")),
 )
 

@@ -1,78 +1,67 @@
--- Where a customer stands: what entitles them, to which plan of which catalog, and in which billing period.
+-- Where a customer stands: what entitles them, to which plan of which catalog, and in which billing period. One query,
+-- which becomes part of the one that asks it.
 CREATE FUNCTION tenure_standing(
-    p_tenant text, p_customer text, p_catalog text, p_free_plan text, p_limited text, p_suspended text,
-    OUT moment timestamptz, OUT customer_id uuid, OUT subscription uuid, OUT status text, OUT access text,
-    OUT own_plan text, OUT own_catalog text, OUT basis text, OUT plan text, OUT catalog text, OUT revision bigint,
-    OUT add_ons jsonb, OUT quantity int, OUT is_billed boolean, OUT billed_since timestamptz,
-    OUT billed_every text, OUT period_start timestamptz, OUT period_end timestamptz,
-    OUT counted_by_plan text, OUT counted_by_catalog text
-) LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    s record;
-    own_add_ons jsonb;
-    own_quantity int;
-    is_paid boolean := false;
-BEGIN
-    moment := clock_timestamp();
-    add_ons := '{}';
-    quantity := 1;
-    is_billed := false;
-    SELECT c.id INTO customer_id FROM customers c WHERE c.tenant = p_tenant AND c.external_id = p_customer;
-    IF customer_id IS NOT NULL THEN
-        -- The live one, of which there is at most one, or else the last there was.
-        SELECT u.id, u.status, u.access, u.plan, u.catalog, u.add_ons, u.quantity, u.amount, u.interval,
-               u.agreement_ref, u.created_at, u.trial_ends_at, u.period_start, u.period_end
-            INTO s FROM subscriptions u
-            WHERE u.customer = customer_id ORDER BY u.status = 'canceled', u.created_at DESC LIMIT 1;
-        IF FOUND THEN
-            subscription := s.id;
-            status := s.status;
-            access := s.access;
-            own_plan := s.plan;
-            own_catalog := s.catalog;
-            own_add_ons := s.add_ons;
-            own_quantity := s.quantity;
-            is_paid := s.amount > 0;
-        END IF;
-    END IF;
-    basis := CASE
-        WHEN subscription IS NULL OR status = 'canceled' THEN 'free_plan'
-        WHEN access = 'full' THEN 'plan'
-        WHEN access = 'limited' THEN p_limited
-        ELSE p_suspended
-    END;
-    IF basis IN ('plan', 'no_new_use') THEN
-        plan := own_plan;
-        catalog := own_catalog;
-        add_ons := own_add_ons;
-        quantity := own_quantity;
-        is_billed := is_paid AND s.agreement_ref <> '' AND status IN ('active', 'past_due');
-        billed_since := coalesce(s.trial_ends_at, s.created_at);
-    ELSIF basis = 'free_plan' AND p_free_plan <> '' THEN
-        plan := p_free_plan;
-        catalog := p_catalog;
-    ELSE
-        basis := 'nothing';
-    END IF;
-    IF is_paid AND status <> 'canceled' THEN
-        billed_every := s.interval;
-        period_start := coalesce(s.period_start, s.created_at);
-        period_end := coalesce(s.period_end, s.trial_ends_at);
-        -- A renewal that is not decided yet: what is used now is of the period that has begun.
-        IF period_end <= moment THEN
-            SELECT p.starts, p.ends INTO period_start, period_end
-                FROM tenure_period('billing_period', moment, period_start, period_end, billed_every) p;
-        END IF;
-    END IF;
-    -- What there is is counted by the plan that was chosen, also while it entitles to nothing.
-    counted_by_plan := coalesce(plan, own_plan);
-    counted_by_catalog := coalesce(catalog, own_catalog, p_catalog);
-    SELECT v.revision INTO revision FROM catalog_versions v WHERE v.name = counted_by_catalog;
-    IF NOT FOUND THEN
+    p_tenant text, p_customer text, p_catalog text, p_free_plan text, p_limited text, p_suspended text
+) RETURNS TABLE (
+    moment timestamptz, customer_id text, subscription text, status text, access text, own_plan text, basis text,
+    plan text, catalog text, revision bigint, add_ons jsonb, quantity int, period_start timestamptz,
+    period_end timestamptz, is_billed boolean, by_use jsonb, billed_every text, billed_since timestamptz,
+    counted_by_plan text
+) LANGUAGE sql STABLE ROWS 1 AS $$
+    SELECT b.moment, b.customer_id, b.subscription, b.status, b.access, b.own_plan, b.basis,
+        CASE WHEN b.basis = 'free_plan' THEN p_free_plan WHEN b.basis <> 'nothing' THEN b.own_plan END,
         -- Chosen before catalogs were noted: it has what the plan of this name has today.
-        counted_by_catalog := p_catalog;
-        SELECT v.revision INTO revision FROM catalog_versions v WHERE v.name = p_catalog;
-    END IF;
-    catalog := counted_by_catalog;
-END
+        CASE WHEN v.name IS NULL THEN p_catalog ELSE v.name END,
+        CASE WHEN v.name IS NULL THEN tenure_revision(p_catalog) ELSE v.revision END,
+        CASE WHEN b.is_own THEN b.add_ons END,
+        CASE WHEN b.is_own THEN b.quantity ELSE 1 END,
+        -- A renewal that is not decided yet: what is used now is of the period that has begun.
+        CASE WHEN b.period_end <= b.moment
+            THEN (tenure_period('billing_period', b.moment, b.period_start, b.period_end, b.billed_every)).starts
+            ELSE b.period_start END,
+        CASE WHEN b.period_end <= b.moment
+            THEN (tenure_period('billing_period', b.moment, b.period_start, b.period_end, b.billed_every)).ends
+            ELSE b.period_end END,
+        b.is_own AND b.billed_every IS NOT NULL AND b.has_agreement AND b.status IN ('active', 'past_due'),
+        CASE WHEN b.is_own THEN b.by_use END,
+        b.billed_every, b.billed_since,
+        -- What there is is counted by the plan that was chosen, also while it entitles to nothing.
+        CASE WHEN b.basis = 'free_plan' THEN p_free_plan ELSE b.own_plan END
+    FROM (
+        SELECT a.*, a.basis IN ('plan', 'no_new_use') AS is_own FROM (
+            SELECT statement_timestamp() AS moment, c.id::text AS customer_id, u.*,
+                CASE
+                    WHEN p_free_plan = '' AND g.said = 'free_plan' THEN 'nothing'
+                    ELSE g.said
+                END AS basis
+            FROM (SELECT) one
+            LEFT JOIN customers c ON c.tenant = p_tenant AND c.external_id = p_customer
+            LEFT JOIN LATERAL (
+                -- The live one, of which there is at most one, or else the last there was.
+                SELECT s.id::text AS subscription, s.status, s.access, s.plan AS own_plan, s.catalog AS own_catalog,
+                    nullif(s.add_ons, '{}') AS add_ons, s.quantity, s.by_use, s.agreement_ref <> '' AS has_agreement,
+                    CASE WHEN s.amount > 0 AND s.status <> 'canceled' THEN s.interval END AS billed_every,
+                    CASE WHEN s.amount > 0 AND s.status <> 'canceled'
+                        THEN coalesce(s.period_start, s.created_at) END AS period_start,
+                    CASE WHEN s.amount > 0 AND s.status <> 'canceled'
+                        THEN coalesce(s.period_end, s.trial_ends_at) END AS period_end,
+                    coalesce(s.trial_ends_at, s.created_at) AS billed_since
+                FROM subscriptions s WHERE s.customer = c.id
+                ORDER BY s.status = 'canceled', s.created_at DESC LIMIT 1
+            ) u ON true
+            CROSS JOIN LATERAL (
+                SELECT CASE
+                    WHEN u.status IS NULL OR u.status = 'canceled' THEN 'free_plan'
+                    WHEN u.access = 'full' THEN 'plan'
+                    WHEN u.access = 'limited' THEN p_limited
+                    ELSE p_suspended
+                END AS said
+            ) g
+            OFFSET 0
+        ) a
+    ) b
+    LEFT JOIN catalog_versions v
+        ON v.name = CASE WHEN b.basis = 'free_plan' OR b.own_catalog IS NULL THEN p_catalog ELSE b.own_catalog END
+    -- Worked out once, however often it is asked for by what this becomes part of.
+    OFFSET 0
 $$

@@ -4,9 +4,9 @@ CREATE FUNCTION tenure_use(
     p_tenant text, p_customer text, p_meter text, p_action text, p_quantity bigint, p_key text, p_at timestamptz,
     p_reason text, p_actor text, p_catalog text, p_free_plan text, p_limited text, p_suspended text
 ) RETURNS TABLE (
-    outcome text, moment timestamptz, customer_id uuid, subscription uuid, status text, access text, own_plan text,
+    outcome text, moment timestamptz, customer_id text, subscription text, status text, access text, own_plan text,
     basis text, plan text, catalog text, revision bigint, add_ons jsonb, quantity int, period_start timestamptz,
-    period_end timestamptz, is_billed boolean, billed_every text, noticed boolean,
+    period_end timestamptz, is_billed boolean, by_use jsonb, billed_every text, noticed boolean,
     feature text, included bigint, ceiling bigint, before bigint, used bigint, starts timestamptz, ends timestamptz,
     over_since timestamptz
 ) LANGUAGE plpgsql AS $$
@@ -18,7 +18,7 @@ DECLARE
     counter record;
     v_known text;
     v_verdict text;
-    v_bills boolean;
+    v_may_bill boolean;
     v_is_there boolean;
     v_starts timestamptz;
     v_ends timestamptz;
@@ -41,7 +41,7 @@ DECLARE
     a_grace interval[] := '{}';
     a_is_new boolean[] := '{}';
 BEGIN
-    who := tenure_standing(p_tenant, p_customer, p_catalog, p_free_plan, p_limited, p_suspended);
+    SELECT * INTO who FROM tenure_standing(p_tenant, p_customer, p_catalog, p_free_plan, p_limited, p_suspended);
     moment := who.moment;
     customer_id := who.customer_id;
     subscription := who.subscription;
@@ -57,6 +57,7 @@ BEGIN
     period_start := who.period_start;
     period_end := who.period_end;
     is_billed := who.is_billed;
+    by_use := who.by_use;
     billed_every := who.billed_every;
     noticed := false;
 
@@ -69,18 +70,20 @@ BEGIN
         WHEN p_action = 'consume' AND basis = 'no_new_use' THEN 'no_new_use'
         ELSE 'counted'
     END;
-    v_bills := who.is_billed AND (p_at IS NULL OR p_at >= who.billed_since);
+    v_may_bill := is_billed AND by_use IS NOT NULL AND (p_at IS NULL OR p_at >= who.billed_since);
 
     -- One counter after the other by their names: whoever waits for one holds none that comes later.
     FOR l IN
-        SELECT p.feature, p.per, p.mails, p.hard, p.grace_days, p.has_overage AND v_bills AS bills,
-            p.overage_at_most,
+        SELECT p.feature, p.per, p.mails, p.hard, p.grace_days, p.overage_at_most,
+            -- Beyond the limit only what the subscription itself has an item for is billed.
+            v_may_bill AND p.overage_price IS NOT NULL AND tenure_bills(by_use, p.overage_price, who.billed_every)
+                AS bills,
             CASE WHEN p.included IS NOT NULL THEN least(
                 p.included::numeric * CASE WHEN p.per_unit THEN quantity ELSE 1 END + coalesce((
                     SELECT sum(o.value::numeric * (p.adds ->> o.key)::numeric)
                     FROM jsonb_each_text(add_ons) o WHERE p.adds ? o.key), 0), most)::bigint END AS has
         FROM plan_limits p
-        WHERE p.catalog = who.counted_by_catalog AND p.plan = who.counted_by_plan AND p.meter = p_meter
+        WHERE p.catalog = who.catalog AND p.plan = who.counted_by_plan AND p.meter = p_meter
         ORDER BY p.feature
     LOOP
         n := n + 1;
@@ -178,7 +181,7 @@ BEGIN
         INSERT INTO usage_events (tenant, key, customer, meter, action, quantity, at, catalog, overage_of, overage,
                                   reason, actor)
             VALUES (p_tenant, p_key, p_customer, p_meter, p_action, p_quantity, coalesce(p_at, moment),
-                    who.counted_by_catalog, v_overage_of, v_overage, p_reason, p_actor)
+                    who.catalog, v_overage_of, v_overage, p_reason, p_actor)
             ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             outcome := 'twin';
@@ -202,7 +205,7 @@ BEGIN
                                            catalog, resets_at, is_billed, grace_ends_at, at)
                     VALUES (p_tenant, p_customer, a_feature[i],
                             CASE WHEN a_ends[i] IS NULL THEN date_trunc('month', moment, 'UTC') ELSE a_starts[i] END,
-                            a_share[i], a_included[i], a_used[i], who.counted_by_plan, who.counted_by_catalog,
+                            a_share[i], a_included[i], a_used[i], who.counted_by_plan, who.catalog,
                             a_ends[i], a_bills[i], a_over[i] + a_grace[i], moment)
                     ON CONFLICT DO NOTHING;
                 noticed := noticed OR FOUND;

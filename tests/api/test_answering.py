@@ -36,7 +36,7 @@ def holding(standing: Standing = FREE, today: Catalog = CATALOG, **used: int) ->
         window = CATALOG.features[feature].window
         assert window is not None
         now = period(window, standing)
-        tallies.append(Tally(feature, much, now.starts, now.ends, None))
+        tallies.append(Tally(feature, much, now.starts, None))
     return Holding(standing, CATALOG, today, tuple(tallies))
 
 

@@ -128,8 +128,8 @@ def test_the_cheapest_is_by_the_month_and_may_be_a_plan_with_add_ons() -> None:
 def test_the_cheapest_fits_what_is_used_now() -> None:
     """A change that current use does not fit would be refused; what is used of a period is over before a downgrade."""
     on_scale = replace(ON_PRO, plan="scale", own_plan="scale")
-    seats = Tally("seats", 5, EPOCH, None, None)
-    runs = Tally("runs", 500, datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), None)
+    seats = Tally("seats", 5, EPOCH, None)
+    runs = Tally("runs", 500, datetime(2026, 3, 1, tzinfo=UTC), None)
 
     def found(standing: Standing, *used: Tally) -> tuple[str, dict[str, int]]:
         best = cheapest(replace(holding(standing), tallies=used), wanted("export"))

@@ -13,7 +13,7 @@ from domain.features import HARD, Feature, Kind, LimitRule, Overage, Value, Wind
 from domain.lifecycle import Status
 from domain.money import Money
 from domain.names import DEFAULT_TENANT
-from domain.plans import AddOn, Catalog, Interval, Plan
+from domain.plans import AddOn, Catalog, Interval, Item, Plan
 from domain.subscription import Subscription
 from domain.usage import Action, Counted, Tally, Use
 from storage.catalogs import Catalogs
@@ -76,6 +76,11 @@ SHOP = Catalog(
 GROUND = Ground(SHOP.name, "free")
 
 
+def billed_for(plan: str) -> tuple[Item, ...]:
+    """What an agreement about a plan is about."""
+    return SHOP.select(plan).items if SHOP.plans[plan].prices else ()
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 
@@ -111,6 +116,7 @@ class Counting:
             "id": str(uuid4()),
             "customer": id_,
             "plan": plan,
+            "items": billed_for(plan),
             "catalog": SHOP.name,
             "created_at": began,
             "trial_ends_at": began + timedelta(days=14 if status is Status.TRIALING else 0),
@@ -122,6 +128,8 @@ class Counting:
 
     async def change(self, subscription: Subscription | None, **changes: Any) -> Subscription:
         assert subscription is not None
+        if "plan" in changes:
+            changes = {"items": billed_for(changes["plan"])} | changes
         after = later(subscription, **changes)
         await self.ledger.save(a_step(after))
         return after

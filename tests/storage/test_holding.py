@@ -52,6 +52,7 @@ class Till:
             "id": str(uuid4()),
             "customer": await self.ledger.customer(name),
             "plan": "pro",
+            "items": CATALOG.select(changes.get("plan", "pro")).items,
             "catalog": CATALOG.name,
             "created_at": began,
             "trial_ends_at": began + timedelta(days=14),

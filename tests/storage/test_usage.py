@@ -293,8 +293,9 @@ class TestOverage:
         starter = {
             code: replace(one, entitlements={"a_runs": 0, **one.entitlements}) for code, one in SHOP.plans.items()
         }
-        await shop.publish(selling(pro, features=shown, plans={**starter, "pro": pro}))
-        await shop.customer("grace", "pro")
+        both_billed = selling(pro, features=shown, plans={**starter, "pro": pro})
+        await shop.publish(both_billed)
+        await shop.customer("grace", "pro", items=both_billed.select("pro").items)
         await shop.use("runs", 15, customer="grace")
         rows = await shop.ledger.rows("select overage_of, overage from usage_events")
         assert [tuple(row.values()) for row in rows] == [("a_runs", 5)]

@@ -8,7 +8,6 @@ import pytest_asyncio
 
 from domain.lifecycle import Status
 from domain.mails import Occasion
-from domain.plans import Item
 from domain.subscription import Subscription
 from domain.usage import Action
 from domain.usage_books import Told
@@ -20,7 +19,7 @@ from tests.builders import NOW, PERIOD_END
 from tests.storage.ledger import Ledger, a_step, later
 from tests.storage.shop import SHOP, Shop
 
-ITEMS = (Item("shop_starter_month_v1", 1),)
+ITEMS = SHOP.select("starter").items
 WAITING = "select threshold, included, told_at is not null as is_told from usage_notices order by threshold"
 MAILS = "select key, occasion, facts, subscription::text from mails order by created_at, key"
 
