@@ -8,13 +8,16 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from domain.errors import GatewayUnavailable
 from storage.engine import async_url, transaction
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 ONE_AT_A_TIME = 7_314_420_190
 """The advisory lock that keeps two processes from migrating at once."""
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -42,7 +45,11 @@ def head() -> str:
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the database up to a version; safe when several processes do it at once."""
+    """Bring the database up to a version; safe when several processes do it at once.
+
+    Raises:
+        GatewayUnavailable: it is out of reach, or so much in use that a table could not be had; nothing was changed.
+    """
     await _migrate(url, lambda config: command.upgrade(config, revision))
 
 
@@ -69,5 +76,13 @@ async def _migrate(url: str, step: Callable[[Config], None]) -> None:
     try:
         async with transaction(engine) as connection:
             await connection.run_sync(run)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        raise GatewayUnavailable(
+            "a transaction that has been open for long keeps a table that is to be changed, and nobody was to wait "
+            "behind us for it; nothing was changed: run it again when that has ended",
+            code="database_unavailable",
+        ) from error
     finally:
         await engine.dispose()

@@ -11,7 +11,7 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-WAITS = "5s"
+WAITS = "2s"
 FUNCTIONS = Path(__file__).parents[1] / "functions"
 WRITTEN = (
     "tenure_calendar",

@@ -26,6 +26,7 @@ def on(plan: str, **more: Any) -> Standing:
     """Where somebody stands who has subscribed and pays."""
     told: dict[str, Any] = {"basis": Basis.PLAN, "subscription": "s", "status": "active", "access": "full"}
     told |= {"own_plan": plan, "plan": plan, "is_billed": True, "billed_every": Interval.MONTH}
+    told["by_use"] = tuple(CATALOG.overage_key(plan, code, Interval.MONTH) for code in CATALOG.plans[plan].overage)
     return replace(FREE, **(told | more))
 
 

@@ -12,6 +12,7 @@ from domain.entitlements import Basis
 from domain.features import Feature, Window
 from domain.holding import Holding, denial_of
 from domain.lifecycle import Status
+from domain.plans import Item
 from domain.policy import Access
 from domain.usage import Action, Counted, Counter, Outcome, Use
 from domain.windows import EPOCH, period
@@ -31,6 +32,17 @@ CUSTOMERS: dict[str, tuple[Status, dict[str, Any]] | None] = {
     "with seats and add-ons": (Status.ACTIVE, {"quantity": 2, "add_ons": {"seats": 2}}),
     "limited": (Status.PAST_DUE, {"access": Access.LIMITED, "plan": "scale"}),
     "paying late": (Status.PAST_DUE, {"plan": "scale"}),
+    "paying for more since before it had overage": (
+        Status.ACTIVE,
+        {"plan": "scale", "items": (Item("gadgets_scale_month_v1", 1),)},
+    ),
+    "paying overage at the price of before": (
+        Status.ACTIVE,
+        {
+            "plan": "scale",
+            "items": (Item("gadgets_scale_month_v1", 1), Item("gadgets_scale_calls_overage_month_v0", 0)),
+        },
+    ),
     "suspended": (Status.SUSPENDED, {}),
     "paused": (Status.PAUSED, {}),
     "gone": (Status.CANCELED, {}),

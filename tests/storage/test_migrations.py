@@ -134,15 +134,77 @@ BEFORE_TRIALS_WERE_COUNTED = """
 """
 
 
-async def test_who_had_a_trial_before_trials_were_counted_is_known_by_the_first(empty_url: str) -> None:
-    await upgrade(empty_url, "0001")
-    engine = create_engine_from_url(empty_url)
+BEFORE_CATALOGS_WERE_NOTED = """
+    insert into customers (id, tenant, external_id, email, timezone, locale)
+        select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'default', n, '', 'UTC', 'en'
+        from generate_series(1, 6) n;
+    insert into subscriptions (id, tenant, customer, plan, plan_name, interval, quantity, amount, currency, status,
+                               status_reason, access, sequence, state, created_at)
+        select ('10000000-0000-4000-8000-00000000000' || n)::uuid, 'default',
+               ('00000000-0000-4000-8000-00000000000' || n)::uuid, plan, '', 'month', 1, 0, 'usd', 'active', '', 'full',
+               1, jsonb_build_object('plan', plan, 'interval', 'month', 'items', items::jsonb), '2026-01-01'
+        from (values
+            (1, 'pro', '[{"lookup_key": "shop_pro_month_v2", "quantity": 1}]'),
+            (2, 'a_pro', '[{"lookup_key": "my_shop_a_pro_month_v10", "quantity": 3},
+                           {"lookup_key": "my_shop_seats_month_v10", "quantity": 2}]'),
+            (3, 'free', '[]'),
+            (4, 'pro', '[{"lookup_key": "price_1ABC", "quantity": 1}]'),
+            (5, 'pro', '[{"lookup_key": "shop_pro_month_v2", "quantity": 1},
+                         {"lookup_key": "shop_pro_runs_overage_month_v2", "quantity": 0}]'))
+            as subscription (n, plan, items);
+    insert into subscriptions (id, tenant, customer, plan, plan_name, interval, quantity, amount, currency, status,
+                               status_reason, access, sequence, state, created_at)
+        values ('10000000-0000-4000-8000-000000000006', 'default', '00000000-0000-4000-8000-000000000006', 'pro', '',
+                'month', 1, 0, 'usd', 'active', '', 'full', 1, '{}', '2026-01-01')
+"""
+
+
+async def fill(url: str, statements: str) -> None:
+    engine = create_engine_from_url(url)
     async with engine.begin() as connection:
-        for statement in filter(str.strip, BEFORE_TRIALS_WERE_COUNTED.split(";")):
+        for statement in filter(str.strip, statements.split(";")):
             await connection.exec_driver_sql(statement)
+    await engine.dispose()
+
+
+async def test_what_was_chosen_before_catalogs_were_noted_is_told_by_its_price(empty_url: str) -> None:
+    await upgrade(empty_url, "0005")
+    await fill(empty_url, BEFORE_CATALOGS_WERE_NOTED)
 
     await upgrade(empty_url)
 
+    engine = create_engine_from_url(empty_url)
+    async with engine.connect() as connection:
+        found = await connection.exec_driver_sql("select catalog, by_use from subscriptions order by id")
+        rows = [tuple(row) for row in found]
+    await engine.dispose()
+    # A price that is no catalog's names none that is known: such a subscription has what the catalog of today gives.
+    assert [catalog for catalog, _ in rows] == ["shop_v2", "my_shop_v10", "", "price_1ABC", "shop_v2", ""]
+    assert [by_use for _, by_use in rows] == [None] * 4 + [["shop_pro_runs_overage_month_v2"], None]
+
+
+async def test_a_migration_holds_nobody_up_behind_a_transaction_that_has_been_open_for_long(empty_url: str) -> None:
+    await upgrade(empty_url, "0005")
+    before = await schema_of(empty_url)
+    engine = create_engine_from_url(empty_url)
+    async with engine.begin() as connection:
+        await connection.execute(text("select 1 from subscriptions"))
+        with pytest.raises(GatewayUnavailable, match="run it again"):
+            await upgrade(empty_url)
+    await engine.dispose()
+    assert (await current(empty_url), await schema_of(empty_url)) == ("0005", before)
+
+    await upgrade(empty_url)
+    assert await current(empty_url) == head()
+
+
+async def test_who_had_a_trial_before_trials_were_counted_is_known_by_the_first(empty_url: str) -> None:
+    await upgrade(empty_url, "0001")
+    await fill(empty_url, BEFORE_TRIALS_WERE_COUNTED)
+
+    await upgrade(empty_url)
+
+    engine = create_engine_from_url(empty_url)
     async with engine.connect() as connection:
         found = await connection.exec_driver_sql(
             "select kind, right(subscription::text, 1) as n, to_char(at at time zone 'UTC', 'MM-DD') as at"

@@ -8,6 +8,7 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.features import Window
+from domain.plans import Item
 from domain.policy import Access
 from domain.usage import MAX_QUANTITY, Action, Outcome, Use
 from tests.storage.counting import PRO, SHOP, STARTER, Counting, counted, now, selling
@@ -269,6 +270,31 @@ class TestOverage:
     async def test_who_is_not_billed_yet_has_the_limit_s_own_rule(self, shop: Counting) -> None:
         await shop.customer("grace", "pro", agreement_ref="")
         assert (await shop.use("runs", 105, customer="grace")).counters[0].ceiling == 110
+        assert await shop.ledger.rows("select sum(overage)::int as beyond from usage_events") == [{"beyond": 0}]
+
+    async def test_it_is_let_pass_only_once_the_agreement_has_an_item_for_it(self, shop: Counting) -> None:
+        """As after the first catalog with overage was published: those who subscribed before have no such item."""
+        plan_alone = (Item("shop_pro_month_v1", 1),)
+        grace = await shop.customer("grace", "pro", items=plan_alone)
+        assert (await shop.use("runs", 105, customer="grace")).counters[0].ceiling == 110
+        assert await shop.outcome("runs", 6, customer="grace") == "limit_reached"
+
+        changed = await shop.change(grace, items=(*plan_alone, Item("shop_pro_runs_overage_month_v1", 0)))
+        assert (await shop.use("runs", 6, customer="grace")).counters[0].ceiling == 150
+
+        # By another interval, or of another feature, it is another item.
+        others = (Item("shop_pro_runs_overage_year_v1", 0), Item("shop_pro_images_overage_month_v1", 0))
+        await shop.change(changed, items=(*plan_alone, *others))
+        assert await shop.outcome("runs", customer="grace") == "limit_reached"
+        rows = await shop.ledger.rows("select overage_of, overage from usage_events order by recorded_at")
+        assert [tuple(row.values()) for row in rows] == [("", 0), ("runs", 6)]
+
+    async def test_who_follows_todays_catalog_without_its_item_has_the_limit_s_own_rule(self, shop: Counting) -> None:
+        """The version they subscribed to was never published; what is published today has overage."""
+        await shop.customer("grace", "pro", catalog="", items=(Item("shop_pro_month_v7", 1),))
+        answer = await shop.use("runs", 105, customer="grace")
+        assert (answer.standing.catalog, answer.counters[0].ceiling) == (SHOP.name, 110)
+        assert await shop.outcome("runs", 6, customer="grace") == "limit_reached"
         assert await shop.ledger.rows("select sum(overage)::int as beyond from usage_events") == [{"beyond": 0}]
 
     async def test_use_of_the_trial_that_is_told_late_is_not_billed(self, shop: Counting) -> None:
