@@ -107,6 +107,8 @@ def _read(event: Any) -> EventWish | ResultView:
         wish = EventWish.model_validate(event)
         if wish.quantity == 0 and wish.action is not EventAction.SET:
             return _refused(event, "malformed", "quantity: at least 1, unless a gauge is set")
+        if wish.at is not None and wish.action is EventAction.SET:
+            return _refused(event, "malformed", "at: how much there is is set as of now; leave it out")
         if wish.at is not None and not 2000 <= wish.at.year <= 2200:
             return _refused(event, "malformed", "at: the year must lie between 2000 and 2200")
     except ValidationError as error:

@@ -85,7 +85,7 @@ async def set_usage(
 @router.post(
     "/v1/customers/{external_id:path}/usage/{feature}/reset",
     operation_id="resetUsage",
-    summary="Have a feature, and all that is used up with it, count from 0",
+    summary="Have a feature count from 0; of a meter's name, all that it uses up",
     response_model=ConsumedView,
 )
 async def reset_usage(
@@ -100,5 +100,5 @@ async def reset_usage(
     meant = await known_feature(feature, external_id, caller.tenant, holdings)
     if meant.window is None:
         raise Malformed(f"use of {meant.code} is not counted", field="feature", code="not_counted")
-    use = Use(external_id, meant.meter, 0, key, Action.RESET, reason=wish.reason, actor=caller.actor)
+    use = Use(external_id, feature, 0, key, Action.RESET, reason=wish.reason, actor=caller.actor)
     return await carried_out(use, feature, caller.tenant, holdings)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from math import inf
 
 from domain.entitlements import NOTHING_OF, Basis, Granted, Standing, granted
@@ -54,7 +55,7 @@ class Holding:
         """Whether what entitles is what is sold today, and not an older version of it."""
         return self.catalog.name == self.today.name
 
-    @property
+    @cached_property
     def features(self) -> dict[str, Feature]:
         """All that plans differ in, today's and what only older plans have; as the customer's own catalog has it."""
         return {**self.today.features, **self.catalog.features}
@@ -95,10 +96,14 @@ class Holding:
         return level(counter, feature.limit, is_billed=self.overage(feature) is not None)
 
     def seen(self, counted: Counted) -> Counted:
-        """What came of a use, as it is held: who is entitled to nothing has none of it, whatever it was counted by."""
-        if self.standing.basis is not Basis.NOTHING:
-            return counted
-        return replace(counted, counters=tuple(replace(one, included=0, ceiling=0) for one in counted.counters))
+        """What came of a use, as it is held: who is entitled to nothing has none of it, whatever it was counted by.
+
+        A feature that came or went with a change of the catalog in the same moment is left out.
+        """
+        known = tuple(one for one in counted.counters if one.feature in self.features)
+        if self.standing.basis is Basis.NOTHING:
+            known = tuple(replace(one, included=0, ceiling=0) for one in known)
+        return counted if known == counted.counters else replace(counted, counters=known)
 
     def nearest(self, counters: Sequence[Counter]) -> Counter | None:
         """The one that is nearest to its limit."""

@@ -1,5 +1,7 @@
 """Counting use, and telling where a customer stands: one round trip each."""
 
+import asyncio
+import random
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from storage.usage_statements import STANDING, USE, USE_ALL
 TRIES = 3
 """Of what was rolled back because another waited for it as it waited for that. Counters are taken in one order, but
 keys that are sent for several customers crosswise are in none."""
+LONGEST_PAUSE = 0.1
+"""Seconds between tries."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -67,6 +71,8 @@ class Usage:
         for _ in range(TRIES - 1):
             with suppress(Deadlock):
                 return await fetch(self._engine, query, *values)
+            # Not at the same moment as the other.
+            await asyncio.sleep(random.random() * LONGEST_PAUSE)  # noqa: S311 - nobody is to be kept from guessing it
         return await fetch(self._engine, query, *values)
 
 

@@ -38,12 +38,13 @@ USE = (
     " FROM (SELECT) one LEFT JOIN customers c ON c.tenant = $1 AND c.external_id = $6"
     " LEFT JOIN LATERAL ("
     "  SELECT s.id::text AS subscription, s.status, s.access, s.plan AS own_plan, s.catalog, s.add_ons, s.quantity,"
-    "  s.by_use, s.agreement_ref <> '' AS has_agreement, s.status <> 'canceled' AS is_live,"
-    "  CASE WHEN s.amount > 0 AND s.status <> 'canceled' THEN s.interval END AS billed_every,"
-    "  CASE WHEN s.amount > 0 AND s.status <> 'canceled' THEN coalesce(s.period_start, s.created_at) END"
-    "  AS period_start,"
-    "  CASE WHEN s.amount > 0 AND s.status <> 'canceled' THEN coalesce(s.period_end, s.trial_ends_at) END AS period_end"
-    "  FROM subscriptions s WHERE s.customer = c.id ORDER BY (s.status = 'canceled'), s.created_at DESC LIMIT 1"
+    "  s.by_use, s.agreement_ref <> '' AS has_agreement, f.is_live,"
+    "  CASE WHEN s.amount > 0 AND f.is_live THEN s.interval END AS billed_every,"
+    "  CASE WHEN s.amount > 0 AND f.is_live THEN coalesce(s.period_start, s.created_at) END AS period_start,"
+    "  CASE WHEN s.amount > 0 AND f.is_live THEN coalesce(s.period_end, s.trial_ends_at) END AS period_end"
+    "  FROM subscriptions s CROSS JOIN LATERAL (SELECT s.status <> 'canceled' AND (s.status <> 'trialing'"
+    "   OR s.trial_ends_at IS NOT NULL OR s.agreement_ref <> '') AS is_live) f"
+    "  WHERE s.customer = c.id ORDER BY (s.status = 'canceled'), s.created_at DESC LIMIT 1"
     " ) b ON true"
     " JOIN plan_limits p ON p.meter = $7 AND p.catalog = CASE WHEN b.is_live THEN b.catalog ELSE $2 END"
     "  AND p.plan = CASE WHEN b.is_live THEN b.own_plan ELSE $3 END"
@@ -77,7 +78,7 @@ USE = (
 )
 """One use: customer, meter, action, quantity, key, moment, reason and actor are `$6` to `$13`."""
 
-# One after the other by customer and meter, so that two batches never wait for each other.
+# One after the other by customer, meter and moment, so that two batches hardly ever wait for each other.
 USE_ALL = (
     "SELECT number, (counted).* FROM ("
     " SELECT e.number, tenure_use($1, e.customer, e.meter, e.action, e.quantity, e.key, e.at, e.reason, e.actor,"
@@ -85,7 +86,7 @@ USE_ALL = (
     " FROM (SELECT * FROM unnest($6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::timestamptz[],"
     " $12::text[], $13::text[])"
     " WITH ORDINALITY AS given (customer, meter, action, quantity, key, at, reason, actor, number)"
-    " ORDER BY customer, meter, number) e"
+    " ORDER BY customer, meter, coalesce(at, statement_timestamp()), number) e"
     ") each"
 )
 """Many uses: the same as arrays."""

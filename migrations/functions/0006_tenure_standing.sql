@@ -40,18 +40,25 @@ CREATE FUNCTION tenure_standing(
                 -- The live one, of which there is at most one, or else the last there was.
                 SELECT s.id::text AS subscription, s.status, s.access, s.plan AS own_plan, s.catalog AS own_catalog,
                     nullif(s.add_ons, '{}') AS add_ons, s.quantity, s.by_use, s.agreement_ref <> '' AS has_agreement,
-                    CASE WHEN s.amount > 0 AND s.status <> 'canceled' THEN s.interval END AS billed_every,
-                    CASE WHEN s.amount > 0 AND s.status <> 'canceled'
+                    f.is_begun, CASE WHEN s.amount > 0 AND f.is_begun THEN s.interval END AS billed_every,
+                    CASE WHEN s.amount > 0 AND f.is_begun
                         THEN coalesce(s.period_start, s.created_at) END AS period_start,
-                    CASE WHEN s.amount > 0 AND s.status <> 'canceled'
+                    CASE WHEN s.amount > 0 AND f.is_begun
                         THEN coalesce(s.period_end, s.trial_ends_at) END AS period_end,
                     coalesce(s.trial_ends_at, s.created_at) AS billed_since
-                FROM subscriptions s WHERE s.customer = c.id
+                FROM subscriptions s
+                -- A start without a trial is trialing without an end until it is paid, and gives nothing until then.
+                CROSS JOIN LATERAL (
+                    SELECT s.status <> 'canceled' AND (
+                        s.status <> 'trialing' OR s.trial_ends_at IS NOT NULL OR s.agreement_ref <> ''
+                    ) AS is_begun
+                ) f
+                WHERE s.customer = c.id
                 ORDER BY s.status = 'canceled', s.created_at DESC LIMIT 1
             ) u ON true
             CROSS JOIN LATERAL (
                 SELECT CASE
-                    WHEN u.status IS NULL OR u.status = 'canceled' THEN 'free_plan'
+                    WHEN u.is_begun IS NOT TRUE THEN 'free_plan'
                     WHEN u.access = 'full' THEN 'plan'
                     WHEN u.access = 'limited' THEN p_limited
                     ELSE p_suspended

@@ -83,7 +83,9 @@ BEGIN
                     SELECT sum(o.value::numeric * (p.adds ->> o.key)::numeric)
                     FROM jsonb_each_text(add_ons) o WHERE p.adds ? o.key), 0), most)::bigint END AS has
         FROM plan_limits p
-        WHERE p.catalog = who.catalog AND p.plan = who.counted_by_plan AND p.meter = p_meter
+        WHERE p.catalog = who.catalog AND p.plan = who.counted_by_plan
+            -- A reset may name one of several features that a meter uses up.
+            AND (p.meter = p_meter OR p_action = 'reset' AND p.feature = p_meter)
         ORDER BY p.feature
     LOOP
         n := n + 1;
@@ -165,7 +167,8 @@ BEGIN
             END IF;
         END IF;
         v_share := 0;
-        IF l.has > 0 AND (v_ends IS NULL OR v_ends > moment) THEN
+        -- Whoever is entitled to nothing is not written to about a limit that does not hold for them.
+        IF l.has > 0 AND basis <> 'nothing' AND (v_ends IS NULL OR v_ends > moment) THEN
             SELECT coalesce(max(t), 0) INTO v_share FROM unnest(l.mails) t
                 WHERE a_used[n] * 100::numeric >= t * l.has::numeric;
         END IF;

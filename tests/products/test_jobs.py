@@ -232,7 +232,9 @@ async def test_admins_clear_rate_limits(shop: Shop, stack: Stack) -> None:
     cleared = await shop.post(path, why)
 
     assert (cleared.status_code, cleared.json()["used"]) == (200, 0)
-    assert (await shop.used("jobs-cleared", "api_calls"))["remaining"] == 99
+    assert (await shop.used("jobs-cleared", "api_calls_per_day"))["remaining"] == 99
+    month = (await shop.told("/v1/customers/jobs-cleared/usage"))["usage"]["api_calls_per_month"]
+    assert month["used"] == 101, "what was used in the month is told all the same"
 
 
 async def test_admins_statistics(shop: Shop, stack: Stack) -> None:

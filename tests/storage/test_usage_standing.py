@@ -57,6 +57,30 @@ async def test_entitlements_follow_status_and_access(
     assert (answer.outcome, answer.standing) == (outcome, replace(standing, moment=answer.standing.moment))
 
 
+async def test_a_start_without_a_trial_gives_nothing_of_its_plan_before_it_is_paid(shop: Counting) -> None:
+    unpaid = await shop.customer("ada", status=Status.TRIALING, trial_ends_at=None, agreement_ref="")
+
+    for _ in range(2):  # the second use finds a counter
+        answer = await shop.use("images")
+        assert (answer.standing.basis, answer.standing.plan, answer.outcome) == (FREE_PLAN, "free", "counted")
+        assert answer.standing.period_start is None
+    standing, _ = await shop.usage.standing("ada", shop.ground)
+    assert (standing.basis, standing.plan) == (FREE_PLAN, "free")
+
+    await shop.change(unpaid, status=Status.ACTIVE, agreement_ref="sub_1")
+    assert (await shop.use("images")).standing.plan == "starter"
+
+
+async def test_who_is_entitled_to_nothing_is_not_written_to_about_limits(shop: Counting) -> None:
+    suspended = await shop.customer("ada", status=Status.SUSPENDED, access=NONE)
+
+    counted = await shop.use("profiles", 5, action=Action.RECORD)
+    assert (counted.outcome, counted.noticed, await shop.notices()) == ("counted", False, [])
+
+    await shop.change(suspended, status=Status.ACTIVE, access=FULL)
+    assert (await shop.use("profiles", 1, action=Action.RECORD)).noticed
+
+
 @pytest.mark.parametrize(
     ("said", "entitles", "outcome"),
     [(PLAN, "starter", "counted"), (NO_NEW_USE, "starter", "no_new_use"), (FREE_PLAN, "free", "counted")],
