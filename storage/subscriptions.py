@@ -88,7 +88,8 @@ _CUSTOMER = ("external_id", "email", "name", "timezone", "locale", "metadata")
 
 
 def _select() -> Select[Any]:
-    shown = [column for column in subscriptions.c if column.name not in ("tenant", "customer", "seen_at_provider")]
+    hidden = ("tenant", "customer", "seen_at_provider", "by_use")
+    shown = [column for column in subscriptions.c if column.name not in hidden]
     of_customer = [customers.c[name] for name in _CUSTOMER]
     return select(*shown, *of_customer, customers.c.id.label("customer_id")).join(
         customers, customers.c.id == subscriptions.c.customer
