@@ -29,6 +29,7 @@ from api.docs import add_description
 from api.entitlement_views import RefusalProblem
 from api.errors import add_error_handlers
 from api.fit import MisfitsProblem
+from api.lean import ShortWays
 from api.limits import BodyLimit
 from api.observability import Observability
 from api.parts import Parts, Stores
@@ -70,6 +71,7 @@ def create_app(parts: Parts) -> FastAPI:
         app.include_router(router)
     add_error_handlers(app)
     add_description(app, RefusalProblem, MisfitsProblem)
+    app.add_middleware(ShortWays, ways=(*consuming.SHORT_WAYS, *entitlements.SHORT_WAYS))
     app.add_middleware(BodyLimit)
     app.add_middleware(Observability, registry=registry)
     return app

@@ -15,7 +15,7 @@ from api.errors import Problem, answer_to
 from api.fields import Code, UsageKey
 from api.holdings import HasHoldings, Holdings, check_quantity, check_value, metered, unknown_feature
 from api.idempotency import HEADER, given_key
-from api.lean import Read, about_customer, body_as, caller_of, lean_route
+from api.lean import Read, ShortWay, about_customer, body_as, caller_of
 from api.limit_headers import limit_headers
 from api.requests import Wish
 from domain.entitlements import is_gauge
@@ -59,6 +59,12 @@ class ConsumeWish(UseWish):
     value: Code | None = Field(default=None, description="of a level or a set: this one", examples=["dalle3"])
 
 
+@router.post(
+    "/consume",
+    operation_id="consume",
+    summary="Use something up, if the customer may",
+    response_model=ConsumedView,
+)
 async def consume(
     external_id: CustomerId, wish: ConsumeWish, request: Request, caller: Service, holdings: HasHoldings
 ) -> Response:
@@ -71,6 +77,12 @@ async def consume(
     return await carried_out(use, wish.feature, caller.tenant, holdings)
 
 
+@router.post(
+    "/release",
+    operation_id="release",
+    summary="Give back what is no longer in use",
+    response_model=ConsumedView,
+)
 async def release(
     external_id: CustomerId, wish: UseWish, request: Request, caller: Service, holdings: HasHoldings
 ) -> Response:
@@ -98,23 +110,9 @@ def _read_as(kind: type[UseWish]) -> Read:
     return read
 
 
-router.add_api_route(
-    "/consume",
-    consume,
-    methods=["POST"],
-    operation_id="consume",
-    summary="Use something up, if the customer may",
-    response_model=ConsumedView,
-    route_class_override=lean_route(_read_as(ConsumeWish)),
-)
-router.add_api_route(
-    "/release",
-    release,
-    methods=["POST"],
-    operation_id="release",
-    summary="Give back what is no longer in use",
-    response_model=ConsumedView,
-    route_class_override=lean_route(_read_as(UseWish)),
+SHORT_WAYS: Final = (
+    ShortWay("POST", f"{router.prefix}/consume", _read_as(ConsumeWish), consume),
+    ShortWay("POST", f"{router.prefix}/release", _read_as(UseWish), release),
 )
 
 

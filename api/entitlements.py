@@ -1,6 +1,6 @@
 """What customers are entitled to, and what they have used: questions that change nothing."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
@@ -18,7 +18,7 @@ from api.entitlement_views import (
 )
 from api.fields import Code, ExternalId
 from api.holdings import HasHoldings, check_quantity, check_value, feature_named
-from api.lean import about_customer, caller_of, lean_route
+from api.lean import ShortWay, about_customer, caller_of
 from api.parts import parts_of
 from domain.holding import Holding
 from domain.usage import MAX_QUANTITY
@@ -47,6 +47,12 @@ async def entitlements(external_id: CustomerId, caller: Reader, holdings: HasHol
     return as_json(EntitlementsView(**whose(external_id, holding), entitlements=found))
 
 
+@router.get(
+    "/entitlements/{feature}",
+    operation_id="checkEntitlement",
+    summary="May this customer use this?",
+    response_model=EntitlementAnswer,
+)
 async def entitlement(
     external_id: CustomerId,
     feature: FeatureCode,
@@ -72,15 +78,7 @@ async def _read_check(request: Request) -> dict[str, Any] | None:
     return about | {"feature": feature, "caller": caller}
 
 
-router.add_api_route(
-    "/entitlements/{feature}",
-    entitlement,
-    methods=["GET"],
-    operation_id="checkEntitlement",
-    summary="May this customer use this?",
-    response_model=EntitlementAnswer,
-    route_class_override=lean_route(_read_check),
-)
+SHORT_WAYS: Final = (ShortWay("GET", f"{router.prefix}/entitlements/{{feature}}", _read_check, entitlement),)
 
 
 @router.get(
