@@ -56,9 +56,8 @@ usage = Table(
     *_key("tenant", "customer", "feature"),
     Column("period_start", _MOMENT, primary_key=True, doc="of a gauge the epoch"),
     Column("period_end", _MOMENT),
-    # No checks here and at the events: each is read anew with every statement that writes, and all of it goes through
-    # `tenure_use`, which lets nothing else pass.
-    Column("used", BigInteger, nullable=False, server_default="0"),
+    # The one check: each is read anew with every statement that writes, and all else goes through `tenure_use`.
+    Column("used", BigInteger, CheckConstraint("used >= 0", name="used"), nullable=False, server_default="0"),
     Column("over_since", _MOMENT, doc="since when it has been at its limit or beyond: grace counts from here"),
     Column(
         "noticed",

@@ -114,6 +114,7 @@ def _count() -> None:
         _number("noticed_of", null=True),
         _moment("updated_at", null=False, now=True),
         sa.PrimaryKeyConstraint("tenant", "customer", "feature", "period_start", name=op.f("pk_usage")),
+        sa.CheckConstraint("used >= 0", name=op.f("ck_usage_used")),
     )
     # Room for the next version of a row on its own page: no index is touched when it is counted on.
     op.execute("ALTER TABLE usage SET (fillfactor = 70)")
