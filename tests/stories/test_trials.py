@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.product import Product, RefusedError
 from sandbox.stack import Stack
-from tests.harness.lives import CONVERTED, TRIAL, Life
+from tests.harness.lives import A_MINUTE, CONVERTED, TRIAL, Life
 
 Begin = Callable[..., Awaitable[Life]]
 
