@@ -1,6 +1,5 @@
 """Use of what is counted: used up if the limit lets it, and released again."""
 
-from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -146,14 +145,8 @@ async def known_feature(name: str, customer: str, tenant: str, holdings: Holding
 
 async def carried_out(use: Use, name: str, tenant: str, holdings: Holdings) -> Response:
     """Have a use counted, and tell what came of it."""
-    counted = await holdings.stores.usage.use(use, holdings.parts.ground, tenant=tenant)
-    if counted.noticed:
-        holdings.stores.teller.nudge()
-    holding = await holdings.at(counted.standing)
-    own = metered(name, holding.catalog)
-    if not counted.counters and own is not None and own.window is not None and own.meter != use.meter:
-        # In the catalog that the customer keeps it is counted by another meter.
-        return await carried_out(replace(use, meter=own.meter), name, tenant, holdings)
+    first = await holdings.stores.usage.use(use, holdings.parts.ground, tenant=tenant)
+    counted, holding = await holdings.settled(use, name, first, tenant)
     counted = holding.seen(counted)
     if counted.outcome in (Outcome.COUNTED, Outcome.REPEATED):
         question = Question(use.customer, holding, _asked(name, counted, holding), use.quantity)

@@ -1,6 +1,6 @@
 """What a customer holds, looked up for one request; and what is asked of it by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -13,7 +13,7 @@ from domain.features import Feature, Kind, features_of
 from domain.holding import Holding
 from domain.plans import Catalog
 from domain.spelling import near
-from domain.usage import Tally
+from domain.usage import Counted, Tally, Use
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,20 @@ class Holdings:
             raise GatewayUnavailable(self.stores.publication.why_not, code="catalog_unpublished")
         own = await self.catalog_named(standing.catalog, revision=standing.revision)
         return Holding(standing, own, self.parts.catalog, tallies)
+
+    async def settled(self, use: Use, name: str, counted: Counted, tenant: str) -> tuple[Counted, Holding]:
+        """What came of a use in the end, and what the customer holds; whoever crossed a threshold is told of it.
+
+        What is counted of *name* by another meter in the catalog that the customer keeps is counted by that.
+        """
+        holding = await self.at(counted.standing)
+        own = metered(name, holding.catalog)
+        if not counted.counters and own is not None and own.window is not None and own.meter != use.meter:
+            use = replace(use, meter=own.meter)
+            counted = await self.stores.usage.use(use, self.parts.ground, tenant=tenant)
+        if counted.noticed:
+            self.stores.teller.nudge()
+        return counted, holding
 
     async def catalog_named(self, name: str | None, *, revision: int | None = None) -> Catalog:
         """The catalog of this name, today's if none was published."""

@@ -1,7 +1,6 @@
 """Events of use, many in one request: each looked at, counted and answered by itself."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -141,14 +140,7 @@ def _use(wish: EventWish, today: Catalog) -> Use:
 
 
 async def _result(wish: EventWish, use: Use, counted: Counted, tenant: str, holdings: Holdings) -> ResultView:
-    holding = await holdings.at(counted.standing)
-    own = metered(wish.meter, holding.catalog)
-    if not counted.counters and own is not None and own.window is not None and own.meter != use.meter:
-        # In the catalog that the customer keeps it is counted by another meter.
-        use = replace(use, meter=own.meter)
-        counted = await holdings.stores.usage.use(use, holdings.parts.ground, tenant=tenant)
-    if counted.noticed:
-        holdings.stores.teller.nudge()
+    counted, holding = await holdings.settled(use, wish.meter, counted, tenant)
     known: dict[str, Any] = {
         "key": wish.key,
         "customer": wish.customer,
