@@ -17,6 +17,7 @@ from domain.reconciling import Outcome
 from storage.reconciling import KeptFinding, Reconciliations
 from tenure.cli.by_hand import outcome, started
 from tenure.cli.connections import database, temporal
+from tenure.cli.tables import aligned
 from workflows.reconcile import Reconciled, ReconcileWorkflow, Reconciliation
 
 
@@ -104,5 +105,4 @@ def table(found: Sequence[KeptFinding]) -> list[str]:
         )
         for each in found
     ]
-    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(3)]
-    return ["  ".join([*(row[n].ljust(widths[n]) for n in range(3)), row[3]]) for row in (heads, *rows)]
+    return aligned(heads, rows)

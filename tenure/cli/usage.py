@@ -16,6 +16,7 @@ from domain.names import roll_up_workflow_id
 from storage.usage_history import Statistic, UsageHistory
 from tenure.cli.by_hand import outcome, started
 from tenure.cli.connections import database, temporal
+from tenure.cli.tables import aligned
 from workflows.roll_up import RolledUp, RollUpUsageWorkflow
 
 HEADS = ("PLAN", "FEATURE", "CUSTOMERS", "USED", "HIGHEST", "NEAR LIMIT", "AT LIMIT")
@@ -36,8 +37,7 @@ def stats(*, as_json: AsJson = False) -> None:
     """Show the latest statistics: how much is used by plan and feature, and how many customers are near their limit."""
     rows = asyncio.run(_stats())
     if as_json:
-        told = [asdict(row) | {"taken_at": moment(row.taken_at)} for row in rows]
-        print(json.dumps(told, indent=2))
+        print(json.dumps([asdict(row) | {"taken_at": moment(row.taken_at)} for row in rows], indent=2))
         return
     for line in table(rows):
         print(line)
@@ -73,11 +73,7 @@ def table(rows: Sequence[Statistic]) -> list[str]:
     if not rows:
         return ["no statistics yet: they are taken every six hours, or now by `tenure usage rollup`"]
     cells = [(row.plan or "(none)", row.feature, *(f"{number:,}" for number in _numbers(row))) for row in rows]
-    widths = [max(len(line[column]) for line in (HEADS, *cells)) for column in range(len(HEADS))]
-    lines = [
-        "  ".join([*(line[n].ljust(widths[n]) for n in range(2)), *(line[n].rjust(widths[n]) for n in range(2, 7))])
-        for line in (HEADS, *cells)
-    ]
+    lines = aligned(HEADS, cells, to_the_right=HEADS[2:])
     return [*lines, f"taken at {moment(rows[0].taken_at)}; near is from 80 % of the limit on, the limit included"]
 
 

@@ -17,6 +17,7 @@ from domain.names import report_usage_workflow_id
 from storage.usage_reports import UsageReports
 from tenure.cli.by_hand import outcome, started
 from tenure.cli.connections import database, temporal
+from tenure.cli.tables import aligned
 from workflows.report_usage import ReportUsageWorkflow
 
 SHOWN = 100
@@ -96,5 +97,4 @@ def table(left: Sequence[Troubled]) -> list[str]:
         )
         for each in left
     ]
-    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads) - 1)]
-    return ["  ".join([*(row[n].ljust(width) for n, width in enumerate(widths)), row[-1]]) for row in (heads, *rows)]
+    return aligned(heads, rows)

@@ -1,0 +1,19 @@
+"""Tables as commands print them."""
+
+from collections.abc import Collection, Sequence
+
+
+def aligned(heads: Sequence[str], rows: Sequence[Sequence[str]], *, to_the_right: Collection[str] = ()) -> list[str]:
+    """A line for the heads and one for each row; columns of the heads *to_the_right* stand there, as numbers do.
+
+    What stands to the left in the last column is not filled up: it may be long, and nothing follows.
+    """
+    lines, last = (heads, *rows), len(heads) - 1
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+
+    def cell(line: Sequence[str], column: int) -> str:
+        if heads[column] in to_the_right:
+            return line[column].rjust(widths[column])
+        return line[column] if column == last else line[column].ljust(widths[column])
+
+    return ["  ".join(cell(line, column) for column in range(len(heads))) for line in lines]
