@@ -62,39 +62,37 @@ async def _renew(client: Client, schedule_id: str, wanted: Schedule) -> None:
 
 
 def _sweep() -> Schedule:
-    return Schedule(
-        action=ScheduleActionStartWorkflow(
+    # After an outage one sweep does the work of all that were missed.
+    return _schedule(
+        ScheduleActionStartWorkflow(
             SweepWebhooksWorkflow.run,
             id=sweep_schedule_id(),
             task_queue=LIFECYCLE_QUEUE,
             execution_timeout=timedelta(minutes=10),
             static_summary="Deliver webhooks that could not be delivered when they came",
         ),
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=SWEEP_EVERY)]),
-        # After an outage one sweep does the work of all that were missed.
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=SWEEP_EVERY),
-        state=ScheduleState(note="Run it by hand with Trigger; nothing is delivered twice."),
+        every=SWEEP_EVERY,
+        note="Run it by hand with Trigger; nothing is delivered twice.",
     )
 
 
 def _report_usage() -> Schedule:
-    return Schedule(
-        action=ScheduleActionStartWorkflow(
+    return _schedule(
+        ScheduleActionStartWorkflow(
             ReportUsageWorkflow.run,
             id=report_usage_schedule_id(),
             task_queue=LIFECYCLE_QUEUE,
             execution_timeout=timedelta(hours=3),
             static_summary="Tell the payment provider what was used beyond plans' limits",
         ),
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=REPORT_USAGE_EVERY)]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=REPORT_USAGE_EVERY),
-        state=ScheduleState(note="Run it by hand with Trigger, or `tenure usage report`; nothing is billed twice."),
+        every=REPORT_USAGE_EVERY,
+        note="Run it by hand with Trigger, or `tenure usage report`; nothing is billed twice.",
     )
 
 
 def _reconcile() -> Schedule:
-    return Schedule(
-        action=ScheduleActionStartWorkflow(
+    return _schedule(
+        ScheduleActionStartWorkflow(
             ReconcileWorkflow.run,
             Reconciliation(heals=True, restores_at_most=RESTORED_WITHOUT_A_WORD),
             id=reconcile_schedule_id(),
@@ -102,24 +100,36 @@ def _reconcile() -> Schedule:
             execution_timeout=timedelta(hours=12),
             static_summary="Compare the payment provider, the database and the workflows, and heal what differs",
         ),
+        every=RECONCILE_EVERY,
         # Not at the full hour, when renewals and much else fall due.
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILE_EVERY, offset=timedelta(minutes=37))]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=RECONCILE_EVERY),
-        state=ScheduleState(note="Run it by hand with Trigger, or `tenure reconcile --fix`."),
+        offset=timedelta(minutes=37),
+        note="Run it by hand with Trigger, or `tenure reconcile --fix`.",
     )
 
 
 def _roll_up() -> Schedule:
-    return Schedule(
-        action=ScheduleActionStartWorkflow(
+    return _schedule(
+        ScheduleActionStartWorkflow(
             RollUpUsageWorkflow.run,
             id=roll_up_schedule_id(),
             task_queue=LIFECYCLE_QUEUE,
             execution_timeout=timedelta(hours=5),
             static_summary="Roll usage up: late notices, samples of gauges, statistics, and forgetting what is old",
         ),
+        every=ROLL_UP_EVERY,
         # The last of a day's is shortly before its end, by UTC, so that what there was in the evening is seen.
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=ROLL_UP_EVERY, offset=timedelta(hours=5, minutes=47))]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=ROLL_UP_EVERY),
-        state=ScheduleState(note="Run it by hand with Trigger, or `tenure usage rollup`; nothing is counted twice."),
+        offset=timedelta(hours=5, minutes=47),
+        note="Run it by hand with Trigger, or `tenure usage rollup`; nothing is counted twice.",
+    )
+
+
+def _schedule(
+    action: ScheduleActionStartWorkflow, *, every: timedelta, note: str, offset: timedelta | None = None
+) -> Schedule:
+    """One run at a time, and of those that an outage kept from beginning only what one interval holds."""
+    return Schedule(
+        action=action,
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every, offset=offset)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=every),
+        state=ScheduleState(note=note),
     )
