@@ -35,7 +35,6 @@ from api.observability import Observability
 from api.parts import Parts, Stores
 
 ROUTERS = (
-    # Looked through in this order: first what is asked thousands of times a second.
     consuming.router,
     entitlements.router,
     subscriptions.router,

@@ -122,11 +122,6 @@ def all_granted(catalog: Catalog, plan: str, add_ons: Mapping[str, int], quantit
     return {code: one for code, one in found.items() if one is not None}
 
 
-def is_counted(feature: Feature) -> bool:
-    """Whether use of it is counted here."""
-    return feature.window is not None
-
-
 def is_gauge(feature: Feature) -> bool:
     """Whether it is how much there is now, and not how much was used over a time."""
     return feature.window is Window.GAUGE

@@ -10,10 +10,6 @@ from domain.features import LimitRule, Overage
 MAX_QUANTITY = 10**12
 """Of one use; far beyond any limit, and far below what the database can add up."""
 MAX_KEY_LENGTH = 255
-LATEST = timedelta(days=35)
-"""How late use may be reported: the period it belongs to is looked back upon by then."""
-AHEAD = timedelta(minutes=5)
-"""How far another's clock may be ahead of the database's."""
 KEYS_KEPT = timedelta(days=75)
 """How long a key is remembered: longer than use of any moment is taken."""
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from domain.entitlements import Standing
-from domain.features import Feature, Kind, Window
+from domain.features import Feature, Window
 from domain.holding import Denial, Holding
 from domain.letters import moment
 from domain.suggesting import Wanted, plans_with
@@ -99,8 +99,3 @@ def _why_limited(standing: Standing) -> str:
     if standing.status == "active":
         return "a payment is disputed: it goes on once the bank has decided"
     return f"the subscription is {standing.status}"
-
-
-def is_plain(feature: Feature) -> bool:
-    """Whether use of it is a matter of having it or not: nothing is counted, nor compared with a number."""
-    return feature.kind is not Kind.NUMBER

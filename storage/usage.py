@@ -5,7 +5,6 @@ import random
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,6 +13,7 @@ from domain.entitlements import Basis, Standing
 from domain.names import DEFAULT_TENANT
 from domain.plans import Interval
 from domain.usage import Counted, Counter, Outcome, Tally, Use
+from domain.windows import EPOCH
 from storage.engine import Deadlock, fetch
 from storage.usage_statements import STANDING, USE, USE_ALL
 
@@ -22,7 +22,6 @@ TRIES = 3
 keys that are sent for several customers crosswise are in none."""
 LONGEST_PAUSE = 0.1
 """Seconds between tries."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def _counted(rows: Sequence[asyncpg.Record]) -> Counted:
             ceiling=row["ceiling"],
             used=row["used"],
             before=row["before"],
-            starts=None if row["starts"] == _EPOCH else row["starts"],
+            starts=None if row["starts"] == EPOCH else row["starts"],
             ends=row["ends"],
             over_since=row["over_since"],
         )
