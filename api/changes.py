@@ -11,6 +11,8 @@ from api.requests import ChangePlanWish, EmptyWish, PauseWish
 from api.signup import within_bounds
 from api.use_first import tell_use_first
 from api.views import PreviewView, SubscriptionView
+from domain import changing
+from domain.errors import Malformed
 from domain.plans import Catalog, Selection
 from domain.policy import ChangeAt
 from storage.codec import state_from_json
@@ -74,18 +76,31 @@ async def withdraw_change(
 
 
 async def _change(desk: Desk, subscription_id: str, wish: ChangePlanWish) -> ChangePlan:
-    """The wish, with its price worked out; what it leaves out is as it is."""
+    """The wish, with its price worked out; what it leaves out is as planned, or else as it is."""
     row = await desk.row(subscription_id)
-    had, today = state_from_json(dict(row.state)).selection, desk.parts.catalog
-    # Who names no plan keeps theirs, of the version it was chosen from.
+    subscription, today = state_from_json(dict(row.state)), desk.parts.catalog
+    had, base = subscription.selection, changing.basis(subscription)
     own = await desk.stores.catalogs.get(row.catalog) or today
-    to = _select(own if wish.plan is None else today, had, wish)
-    return ChangePlan(desk.key, desk.caller.actor, to, own.is_upgrade(had, to), wish.when)
+    # Without a plan named, that of the base stays, of the version it was chosen from.
+    of_base = own if base.catalog == row.catalog else await desk.stores.catalogs.get(base.catalog) or today
+    to = _select(of_base if wish.plan is None else today, base, wish)
+    worked_out_from = "" if wish.is_complete else changing.basis_name(subscription)
+    return ChangePlan(desk.key, desk.caller.actor, to, own.is_upgrade(had, to), wish.when, worked_out_from)
 
 
-def _select(catalog: Catalog, had: Selection, wish: ChangePlanWish) -> Selection:
-    plan = wish.plan or had.plan
-    if catalog.free_plan is not None and plan == catalog.free_plan.plan:
-        return catalog.free_plan
-    add_ons = had.add_ons if wish.add_ons is None else wish.add_ons
-    return within_bounds(catalog.select(plan, wish.interval or had.interval, wish.quantity or had.quantity, add_ons))
+def _select(catalog: Catalog, base: Selection, wish: ChangePlanWish) -> Selection:
+    plan, free = wish.plan or base.plan, catalog.free_plan
+    if free is not None and plan == free.plan:
+        _check_nothing_is_added(free, wish)
+        return free
+    add_ons = base.add_ons if wish.add_ons is None else wish.add_ons
+    return within_bounds(catalog.select(plan, wish.interval or base.interval, wish.quantity or base.quantity, add_ons))
+
+
+def _check_nothing_is_added(free: Selection, wish: ChangePlanWish) -> None:
+    """Nothing that was asked for is passed over: what costs nothing comes once, and alone."""
+    named = "" if wish.plan is not None else ", which is planned or in force: name the plan to have"
+    if any((wish.add_ons or {}).values()):
+        raise Malformed(f"there are no add-ons on {free.plan_name}{named}", field="add_ons", code="free_plan")
+    if (wish.quantity or 1) != 1:
+        raise Malformed(f"{free.plan_name} is had once{named}", field="quantity", code="free_plan")

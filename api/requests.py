@@ -102,7 +102,7 @@ class PauseWish(Wish):
 
 
 class ChangePlanWish(Wish):
-    """Have something else; what is left out stays as it is."""
+    """Have something else; what is left out is as in the planned change where one is planned, else as it is."""
 
     plan: Code | None = Field(default=None, examples=["professional"])
     interval: Interval | None = None
@@ -121,9 +121,18 @@ class ChangePlanWish(Wish):
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
-        if all(part is None for part in (self.plan, self.interval, self.quantity, self.add_ons)):
+        if all(part is None for part in self._parts):
             raise ValueError("say what is to change: plan, interval, quantity or add_ons")
         return self
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing has to be taken from what the subscription is to, or will be."""
+        return self.when is not None and all(part is not None for part in self._parts)
+
+    @property
+    def _parts(self) -> tuple[object, ...]:
+        return self.plan, self.interval, self.quantity, self.add_ons
 
 
 class ReasonWish(Wish):

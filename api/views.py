@@ -138,10 +138,14 @@ class PreviewView(BaseModel):
     exact_until: datetime | None = Field(
         description="until when the same change bills just that at once; null: nothing is prorated"
     )
+    replaces: PendingChangeView | None = Field(
+        default=None,
+        description="the planned change that would no longer take place; null: none is planned, or it is this one",
+    )
 
     @classmethod
     def of(cls, preview: Preview) -> "PreviewView":
-        at = preview.next_at if preview.at is ChangeAt.PERIOD_END else None
+        at, replaced = preview.next_at if preview.at is ChangeAt.PERIOD_END else None, preview.replaces
         return cls(
             change=PendingChangeView.of(preview.to, at),
             when=preview.at,
@@ -151,6 +155,7 @@ class PreviewView(BaseModel):
             next_amount=preview.next_amount,
             next_at=preview.next_at,
             exact_until=preview.exact_until,
+            replaces=PendingChangeView.of(replaced.to, replaced.at) if replaced is not None else None,
         )
 
 

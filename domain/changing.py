@@ -24,6 +24,29 @@ def takes_effect(subscription: Subscription, policy: Policy, wished: ChangeAt | 
     return wished or (policy.upgrade if is_upgrade else policy.downgrade)
 
 
+def basis(subscription: Subscription) -> Selection:
+    """What a request's left-out parts are taken from: the planned change where there is one, else what there is."""
+    planned = subscription.pending_change
+    return planned.to if planned is not None else subscription.selection
+
+
+def basis_name(subscription: Subscription) -> str:
+    """Names what a request was worked out from, so that one that was overtaken by another change is noticed."""
+    planned = subscription.pending_change
+    parts = [_fully(subscription.selection), *([_fully(planned.to)] if planned is not None else [])]
+    return "; then ".join(parts)
+
+
+def _fully(selection: Selection) -> str:
+    return f"{selection.catalog}/{selection.plan}: {words(selection)}"
+
+
+def replaced(subscription: Subscription, to: Selection) -> PendingChange | None:
+    """The planned change that a change to *to* takes the place of; None: none is planned, or it is the same one."""
+    planned = subscription.pending_change
+    return None if planned is None or planned.to.is_just(to) else planned
+
+
 def counted_from(subscription: Subscription, now: datetime) -> datetime:
     """The moment from which a change is prorated: the full hour, so that a quote holds until the next."""
     hour = _full_hour(now)
@@ -68,13 +91,17 @@ def changed_at_cost(
 def _told(
     before: Subscription, after: Subscription, to: Selection, now: datetime, cause: Cause, charge: Charge | None = None
 ) -> Step:
-    details, facts = _details(before, to), _choice(to) | {"old_plan_name": before.plan_name}
+    details, facts = (
+        _details(before, to),
+        _choice(to) | {"old_plan_name": before.plan_name} | _replaced_facts(before, to),
+    )
     bill = charge.invoice if charge is not None else None
     if charge is not None and bill is not None:
         details |= bill_facts(bill, charge.period_end) | provider_key(charge)
         facts |= {"due_now": str(bill.amount)} if bill.amount else {}
     letter = mail(after, Occasion.PLAN_CHANGED, now, **facts)
-    entry = Entry("plan_changed", now, f"Changed from {words(before.selection)} to {words(to)}", cause, details)
+    summary = f"Changed from {words(before.selection)} to {words(to)}{_instead(before, to)}"
+    entry = Entry("plan_changed", now, summary, cause, details)
     return Step(after, (entry,), (letter,), withdraws=STALE)
 
 
@@ -83,9 +110,12 @@ def change_scheduled(subscription: Subscription, to: Selection, now: datetime, c
     at = subscription.period_end or now
     pending = PendingChange(to, at, now)
     after = subscription.after(Event.CHANGE_SCHEDULED, pending_change=pending)
-    summary = f"Will change from {words(subscription.selection)} to {words(to)} at {moment(at)}"
+    summary = (
+        f"Will change from {words(subscription.selection)} to {words(to)} at {moment(at)}{_instead(subscription, to)}"
+    )
     entry = Entry("change_scheduled", now, summary, cause, _details(subscription, to) | {"change_at": moment(at)})
     facts = _choice(to) | {"change_at": moment(at), "old_plan_name": subscription.plan_name}
+    facts |= _replaced_facts(subscription, to)
     return Step(after, (entry,), (mail(after, Occasion.PLAN_CHANGE_SCHEDULED, now, **facts),), withdraws=STALE)
 
 
@@ -145,7 +175,23 @@ def _choice(to: Selection) -> dict[str, str]:
 
 
 def _details(subscription: Subscription, to: Selection) -> dict[str, str]:
-    return {"from": words(subscription.selection), "to": words(to), "plan": to.plan}
+    details, planned = (
+        {"from": words(subscription.selection), "to": words(to), "plan": to.plan},
+        replaced(subscription, to),
+    )
+    return details | ({"replaces": words(planned.to)} if planned is not None else {})
+
+
+def _instead(subscription: Subscription, to: Selection) -> str:
+    planned = replaced(subscription, to)
+    return f", in place of the planned change to {words(planned.to)}" if planned is not None else ""
+
+
+def _replaced_facts(subscription: Subscription, to: Selection) -> dict[str, str]:
+    planned = replaced(subscription, to)
+    if planned is None:
+        return {}
+    return {"replaced_plan_name": planned.to.plan_name, "replaced_at": moment(planned.at)}
 
 
 def words(selection: Selection) -> str:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from domain.changing import basis_name
 from domain.errors import Malformed, Rejected
 from domain.lifecycle import Event, Status
 from domain.plans import Selection
@@ -168,6 +169,15 @@ def check_change(subscription: Subscription, to: Selection, at: ChangeAt, now: d
             _check_first_payment(subscription, now)
     elif subscription.agreement_ref:
         _check_paid_change(subscription, to, at, now)
+
+
+def check_basis(subscription: Subscription, basis: str) -> None:
+    """Refuse a change that was worked out from what has been replaced since; an empty *basis* depends on nothing."""
+    if basis and basis != basis_name(subscription):
+        raise Rejected(
+            "the subscription was changed while this request was worked out: look at it and ask again",
+            code="changed_meanwhile",
+        )
 
 
 def _check_first_payment(subscription: Subscription, now: datetime) -> None:

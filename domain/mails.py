@@ -90,6 +90,8 @@ FACTS: Final[Mapping[str, str]] = {
     "quantity": "how many of the plan, '3'",
     "due_now": "minor units that a change has cost at once; negative: a credit for later bills; missing: nothing",
     "change_at": "instant at which a change takes effect",
+    "replaced_plan_name": "the plan of a planned change whose place this one takes; missing: none was planned",
+    "replaced_at": "instant at which that one would have taken effect",
     "renews_at": "instant of the next bill",
     "card_exp": "the card's last month, '04/2027'",
     "resumes_at": "instant at which a pause ends by itself; missing: only when the customer says so",

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from domain import changing
 from domain.journal import Cause, Entry, Step
 from domain.letters import mail, moment
 from domain.lifecycle import Event, Status
@@ -104,8 +105,12 @@ def paid_until(subscription: Subscription) -> datetime | None:
 def cancel_scheduled(subscription: Subscription, at: datetime, reason: str, now: datetime, cause: Cause) -> Step:
     """The subscription ends by itself at *at*; until then it stays usable."""
     after = subscription.after(Event.CANCEL_SCHEDULED, cancel_at=at, cancel_reason=reason, pending_change=None)
-    details = {"cancel_at": moment(at), "reason": reason}
-    entry = Entry("cancel_scheduled", now, f"Will be canceled at {moment(at)}{_because(reason)}", cause, details)
+    details, planned = {"cancel_at": moment(at), "reason": reason}, subscription.pending_change
+    summary = f"Will be canceled at {moment(at)}{_because(reason)}"
+    if planned is not None:
+        details["replaces"] = changing.words(planned.to)
+        summary += f"; the planned change to {details['replaces']} is dropped"
+    entry = Entry("cancel_scheduled", now, summary, cause, details)
     letter = mail(after, Occasion.CANCELLATION_SCHEDULED, now, cancel_at=moment(at))
     stale = (Occasion.TRIAL_ENDING, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING, Occasion.PLAN_CHANGE_SCHEDULED)
     return Step(after, (entry,), (letter,), withdraws=stale)

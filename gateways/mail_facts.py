@@ -13,7 +13,7 @@ from gateways.mail_formats import Formats, one_line
 
 INSTANTS = (
     *("trial_ends_at", "period_end", "next_attempt_at", "cancel_at", "keep_data_until"),
-    *("change_at", "renews_at", "resumes_at", "resets_at", "grace_ends_at"),
+    *("change_at", "replaced_at", "renews_at", "resumes_at", "resets_at", "grace_ends_at"),
 )
 COUNTS = ("days_left", "attempt", "attempts", "quantity", "grace_days")
 AMOUNTS = ("amount", "refund_amount", "due_now", "overage_amount")

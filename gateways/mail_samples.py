@@ -114,6 +114,8 @@ def _changes() -> Iterator[Told]:
         "seats",
         {**CHANGE, "old_plan_name": "Professional", "quantity": "3", "due_now": "1000"},
     )
+    replaced = {"replaced_plan_name": "Starter", "replaced_at": "2027-01-05T17:30:00Z"}
+    yield Occasion.PLAN_CHANGED, "replacing", {**CHANGE, **BILL, "due_now": "7500", **replaced}
     yield Occasion.PLAN_CHANGED, "at-renewal", {**CHANGE, "old_plan_name": "Enterprise"}
     planned = {"change_at": "2027-01-05T17:30:00Z"}
     yield Occasion.PLAN_CHANGE_SCHEDULED, "", {**CHANGE, "old_plan_name": "Enterprise", **planned}
@@ -121,6 +123,11 @@ def _changes() -> Iterator[Told]:
         Occasion.PLAN_CHANGE_SCHEDULED,
         "seats",
         {**CHANGE, "old_plan_name": "Professional", "quantity": "3", **planned},
+    )
+    yield (
+        Occasion.PLAN_CHANGE_SCHEDULED,
+        "replacing",
+        {**CHANGE, "old_plan_name": "Enterprise", **planned, **replaced},
     )
     free = {"plan_name": "Free", "plan": "free", "amount": "0"}
     yield Occasion.MOVED_TO_FREE, "after-trial", {**free, "old_plan_name": "Professional", "reason": "trial_expired"}

@@ -138,7 +138,14 @@ class Changes(Looks):
         subscription, now = self.subscription, workflow.now()
         has_period = bool(subscription.agreement_ref) and bool(to.items)
         next_at = subscription.period_end or subscription.trial_ends_at
-        shown = Preview(to, at, to.total.currency, next_amount=to.total.amount, next_at=next_at)
+        shown = Preview(
+            to,
+            at,
+            to.total.currency,
+            next_amount=to.total.amount,
+            next_at=next_at,
+            replaces=changing.replaced(subscription, to),
+        )
         if subscription.is_free:
             return replace(shown, due_now=to.total.amount, next_at=None)
         if at is ChangeAt.PERIOD_END or not has_period:

@@ -8,7 +8,7 @@ from domain.payments import QuoteLine
 from domain.plans import Selection
 from domain.policy import ChangeAt, Policy
 from domain.steering import CancelAt, When
-from domain.subscription import Subscription
+from domain.subscription import PendingChange, Subscription
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,8 @@ class ChangePlan(Command):
     is_upgrade: bool
     at: ChangeAt | None = None
     """None: as the policy says."""
+    basis: str = ""
+    """Names what it was worked out from (`changing.basis_name`); empty: it depends on nothing."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ class Preview:
     """When that is billed next; None: a period after the change."""
     exact_until: datetime | None = None
     """Until when the same change bills just that at once; None: nothing is prorated."""
+    replaces: PendingChange | None = None
+    """The planned change that this one takes the place of."""
 
 
 @dataclass(frozen=True)

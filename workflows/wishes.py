@@ -62,7 +62,7 @@ class TakesWishes(TakesTurns):
     @workflow.update
     async def change_plan(self, command: ChangePlan) -> Answer:
         """Have another plan, interval, quantity or other add-ons, at once or when the paid period ends."""
-        async with self._turn(command, lambda: self._check_change(command)) as is_first:
+        async with self._turn(command, lambda: self._check_change_in_turn(command)) as is_first:
             if is_first:
                 await self._change_plan(command)
         return self._answer()
@@ -74,12 +74,17 @@ class TakesWishes(TakesTurns):
     def _check_change(self, command: ChangePlan) -> None:
         checks.check_change(self._now, command.to, self._takes_effect(command), workflow.now())
 
+    def _check_change_in_turn(self, command: ChangePlan) -> None:
+        """Only now that no step is under way: a validator may see what is about to be replaced."""
+        checks.check_basis(self._now, command.basis)
+        self._check_change(command)
+
     def _takes_effect(self, command: ChangePlan) -> ChangeAt:
         return changing.takes_effect(self._now, self._course.policy, command.at, is_upgrade=command.is_upgrade)
 
     async def _change_plan(self, command: ChangePlan) -> None:
         cause = self._cause(command)
-        await self._have_renewal_decided(cause, lambda: self._check_change(command))
+        await self._have_renewal_decided(cause, lambda: self._check_change_in_turn(command))
         await self._course.change_plan(command.to, self._takes_effect(command), command.key, cause)
 
     @workflow.update
@@ -87,7 +92,7 @@ class TakesWishes(TakesTurns):
         """What the same change would bill, and when; nothing is changed."""
         async with self._lock:
             try:
-                self._check_change(command)
+                self._check_change_in_turn(command)
                 checks.check_renewal_is_decided(self._now, workflow.now())
                 return await self._course.preview(command.to, self._takes_effect(command))
             except TenureError as error:

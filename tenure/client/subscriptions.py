@@ -143,6 +143,8 @@ class Preview:
     exact_until: datetime | None = None
     misfits: tuple[Misfit, ...] = ()
     """What of current use would not fit; with any, the change is refused."""
+    replaces: Change | None = None
+    """The planned change that would no longer take place."""
 
 
 @dataclass(frozen=True)

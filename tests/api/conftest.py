@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -9,7 +10,9 @@ import pytest
 
 from configuration.policy_file import load_policy
 from gateways.stripe import StripePayments
+from gateways.stripe_catalog import push
 from gateways.stripe_http import connected
+from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from storage.keys import Role
 from tests.api.messages import an_api
@@ -53,6 +56,14 @@ async def shop(stack: Stack) -> AsyncIterator[Caller]:
         Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
     ):
         yield caller
+
+
+@pytest.fixture(scope="module")
+async def paid_shop(stack: Stack, stack_folder: Path, shop: Caller) -> Caller:
+    """The shop, with its prices at the provider."""
+    async with connected(Secrets.of(stack_folder).stripe_key, stack.addresses.stripe_url) as client:
+        await push(client, SHOP)
+    return shop
 
 
 @pytest.fixture

@@ -1,28 +1,14 @@
 """Changes that current use does not fit: refused with what is to be done, unless an operator accepts it."""
 
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
-from gateways.stripe_catalog import push
-from gateways.stripe_http import connected
-from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from storage.keys import Role
 from tests.harness.callers import Caller, fields_of, problem_of
-from tests.harness.shop import CATALOG
 
 PAID = {"trial_days": 0, "payment_method": "pm_card_visa"}
-
-
-@pytest.fixture(scope="module")
-async def paid_shop(stack: Stack, stack_folder: Path, shop: Caller) -> Caller:
-    """The shop, with its prices at the provider."""
-    async with connected(Secrets.of(stack_folder).stripe_key, stack.addresses.stripe_url) as client:
-        await push(client, CATALOG)
-    return shop
 
 
 async def use(caller: Caller, customer: str, feature: str, quantity: int) -> None:

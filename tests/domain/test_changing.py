@@ -13,7 +13,7 @@ from domain.journal import Step
 from domain.lifecycle import Status
 from domain.mails import REQUIRED_FACTS, Occasion
 from domain.payments import Charge, ChargeOutcome
-from domain.plans import Selection
+from domain.plans import Interval, Selection
 from domain.policy import DEFAULT_POLICY, Access, ChangeAt, TrialEnd
 from domain.subscription import PendingChange, Subscription, SuspensionKind
 from tests.builders import (
@@ -86,6 +86,55 @@ def test_a_planned_change_leaves_what_is_paid_for_until_its_end_and_holds_billin
 def test_a_later_plan_replaces_the_one_before() -> None:
     after = planned(FREE, planned(PRO))
     assert after.pending_change == PendingChange(FREE, PERIOD_END, NOW)
+
+
+def test_a_request_that_follows_builds_on_what_is_planned_else_on_what_there_is() -> None:
+    assert changing.basis(a_paid_subscription()).plan == "starter"
+    assert changing.basis(planned(PRO)) == PRO
+
+
+def test_the_name_of_a_basis_changes_with_everything_a_request_could_leave_out() -> None:
+    two, at_work = replace(PRO, quantity=2), replace(PRO, add_ons={"users": 2})
+    standings = [
+        a_paid_subscription(),
+        planned(PRO),
+        planned(two),
+        planned(at_work),
+        planned(replace(PRO, interval=Interval.YEAR)),
+        planned(replace(PRO, catalog="manufacturing_v2")),
+        a_paid_subscription().choosing(PRO),
+    ]
+    assert len({changing.basis_name(one) for one in standings}) == len(standings)
+    assert changing.basis_name(planned(PRO)) == changing.basis_name(replace(planned(PRO), sequence=99))
+
+
+def test_a_later_plan_says_which_one_it_replaces_and_by_mail_too() -> None:
+    step = changing.change_scheduled(planned(PRO), FREE, NOW + DAY, CAUSE)
+    (letter,) = step.mails
+    assert step.entries[0].details["replaces"] == "Professional by the month"
+    assert step.entries[0].summary.endswith(", in place of the planned change to Professional by the month")
+    assert letter.facts["replaced_plan_name"] == "Professional"
+    assert letter.facts["replaced_at"] == letter.facts["change_at"]
+
+
+def test_a_change_at_once_says_which_planned_one_it_replaces() -> None:
+    step = changing.changed_at_cost(planned(FREE), PRO, a_paid_charge("in_7"), POLICY, NOW, CAUSE)
+    assert step.mails[0].facts["replaced_plan_name"] == "Free"
+    assert step.entries[0].details["replaces"] == "Free by the month"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        changing.change_begins(planned(), PRO, PERIOD_END, CAUSE),
+        changing.changed_at_cost(planned(), PRO, a_paid_charge("in_7"), POLICY, NOW, CAUSE),
+        changing.change_scheduled(a_paid_subscription(), PRO, NOW, CAUSE),
+    ],
+    ids=["it-begins", "it-is-brought-forward", "nothing-was-planned"],
+)
+def test_what_was_planned_is_not_replaced_by_itself(step: Step) -> None:
+    assert "replaces" not in step.entries[0].details
+    assert "replaced_plan_name" not in step.mails[0].facts
 
 
 def test_a_change_withdrawn_is_as_if_it_had_never_been_planned() -> None:
@@ -201,6 +250,7 @@ def test_a_cancellation_replaces_what_was_planned_for_good() -> None:
     ending = steering.cancel_scheduled(planned(), PERIOD_END, "", NOW, CAUSE)
     assert actions(ending.subscription) == [Action.CANCEL]
     assert Occasion.PLAN_CHANGE_SCHEDULED in ending.withdraws
+    assert ending.entries[0].details["replaces"] == "Professional by the month"
     undone = steering.cancel_withdrawn(ending.subscription, NOW + DAY, CAUSE).subscription
     assert (undone.pending_change, undone.wants_hold) == (None, False)
     assert Action.RENEW in actions(undone)
