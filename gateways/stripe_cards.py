@@ -1,7 +1,9 @@
 """Cards at Stripe: who a customer is there, which card is charged, and the page on which it is given."""
 
 from datetime import datetime
-from typing import Any
+
+from stripe.params import CustomerCreateParams
+from stripe.params.checkout import SessionCreateParams
 
 from domain.errors import GatewayRefused
 from domain.payments import Card, Wallet
@@ -22,7 +24,7 @@ class StripeCards(StripeAccount):
             if payment_method is None:
                 return Wallet(contact.customer_ref, await self._card_of(contact.customer_ref))
             return Wallet(contact.customer_ref, await self.put_card(contact.customer_ref, "", payment_method, key=key))
-        params: dict[str, Any] = {
+        params: CustomerCreateParams = {
             "email": contact.email,
             "metadata": {CUSTOMER: contact.customer, "external_id": contact.external_id},
             "expand": ["invoice_settings.default_payment_method"],
@@ -39,7 +41,7 @@ class StripeCards(StripeAccount):
                 return before
             return Wallet(before.customer_ref, await self.put_card(before.customer_ref, "", payment_method, key=key))
         with translated():
-            made = await self._api.customers.create_async(params, {"idempotency_key": key})  # type: ignore[arg-type]
+            made = await self._api.customers.create_async(params, {"idempotency_key": key})
         found = made.to_dict()
         return Wallet(found["id"], shapes.card(found["invoice_settings"].get("default_payment_method")))
 
@@ -117,17 +119,17 @@ class StripeCards(StripeAccount):
     async def open_checkout(
         self, customer_ref: str, subscription: str, success_url: str, cancel_url: str, *, key: str
     ) -> str:
-        params: dict[str, Any] = {
+        params: SessionCreateParams = {
             "mode": "setup",
             "customer": customer_ref,
-            "payment_method_types": ["card"],
+            "allowed_payment_method_types": ["card"],
             "success_url": success_url,
             "cancel_url": cancel_url,
             "client_reference_id": subscription,
             "metadata": {SUBSCRIPTION: subscription},
         }
         with translated():
-            session = await self._api.checkout.sessions.create_async(params, {"idempotency_key": key})  # type: ignore[arg-type]
+            session = await self._api.checkout.sessions.create_async(params, {"idempotency_key": key})
         if not session.url:
             raise GatewayRefused("Stripe opened a checkout session without an address")
         return session.url

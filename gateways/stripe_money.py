@@ -96,7 +96,7 @@ class StripeMoney(StripeCarriedUse):
     async def restart(self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str) -> Charge:
         params: dict[str, Any] = {
             "pause_collection": "",
-            "billing_cycle_anchor": "now",
+            "billing_cycle_anchor": {"type": "now"},
             "proration_behavior": "none",
             "payment_behavior": "error_if_incomplete",
             "off_session": True,

@@ -20,7 +20,7 @@ CREATE = Shape(
         "expires_at": WHOLE,
         "locale": TEXT,
         "metadata": METADATA,
-        "payment_method_types": Many(Text("card")),
+        "allowed_payment_method_types": Many(Text("card")),
         "setup_intent_data": Shape({"metadata": METADATA, "description": TEXT}),
         "ui_mode": Text("hosted_page"),
     },
@@ -29,9 +29,9 @@ CREATE = Shape(
 
 
 def create(world: World, _ids: Params, params: Params) -> Object:
-    if not params.keys() & {"currency", "payment_method_types"}:
+    if not params.keys() & {"currency", "allowed_payment_method_types"}:
         raise invalid(
-            "Missing required param: currency. In setup mode give `currency` or `payment_method_types`.",
+            "Missing required param: currency. In setup mode give `currency` or `allowed_payment_method_types`.",
             param="currency",
             code="parameter_missing",
         )
@@ -78,6 +78,7 @@ def _blank(world: World, customer: Object, params: Params) -> Object:
         "id": reference,
         "object": "checkout.session",
         **dict.fromkeys(nothing),
+        "allowed_payment_method_types": params.get("allowed_payment_method_types"),
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "cancel_url": params.get("cancel_url"),
         "client_reference_id": params.get("client_reference_id"),
@@ -102,7 +103,7 @@ def _blank(world: World, customer: Object, params: Params) -> Object:
         "mode": "setup",
         "payment_method_collection": "always",
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": params.get("payment_method_types", ["card"]),
+        "payment_method_types": params.get("allowed_payment_method_types", ["card"]),
         "payment_status": "no_payment_required",
         "phone_number_collection": {"enabled": False},
         "redirect_on_completion": "always",

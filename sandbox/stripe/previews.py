@@ -6,7 +6,7 @@ from sandbox.stripe import invoices, lines
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.params import TEXT, WHOLE, Many, Params, Shape, Text
 from sandbox.stripe.store import Object
-from sandbox.stripe.subscription_changes import ITEM, apply_plan
+from sandbox.stripe.subscription_changes import ANCHOR, ITEM, apply_plan
 from sandbox.stripe.subscriptions import end_of_period, items_list, period_of, with_period
 from sandbox.stripe.world import World
 
@@ -17,7 +17,7 @@ PREVIEW = Shape(
         "subscription_details": Shape(
             {
                 "items": Many(ITEM),
-                "billing_cycle_anchor": Text("now", "unchanged"),
+                "billing_cycle_anchor": ANCHOR,
                 "proration_behavior": Text("create_prorations", "always_invoice", "none"),
                 "proration_date": WHOLE,
             }

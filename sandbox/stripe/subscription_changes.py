@@ -47,6 +47,7 @@ ITEM = Shape({"id": TEXT, "price": TEXT, "quantity": WHOLE, "deleted": FLAG, "me
 _PAUSE = Shape(
     {"behavior": Text("void", "keep_as_draft", "mark_uncollectible"), "resumes_at": WHOLE}, required=["behavior"]
 )
+ANCHOR = Shape({"type": Text("now", "unchanged")}, required=["type"])
 UPDATE = Shape(
     {
         "metadata": METADATA,
@@ -57,7 +58,7 @@ UPDATE = Shape(
         "cancellation_details": DETAILS,
         "pause_collection": Clearable(_PAUSE),
         "items": Many(ITEM),
-        "billing_cycle_anchor": Text("now", "unchanged"),
+        "billing_cycle_anchor": ANCHOR,
         "trial_end": Either(Text("now"), WHOLE),
         "proration_behavior": Text("create_prorations", "always_invoice", "none"),
         "proration_date": WHOLE,
@@ -160,7 +161,7 @@ def apply_plan(world: World, subscription: Object, params: Params) -> Change:
     free = old["status"] == "trialing"
     restarts = _interval(new) != _interval(old["items"]["data"]) and not free
     moment = _proration_date(old, params, now)
-    if trial_over or restarts or params.get("billing_cycle_anchor") == "now":
+    if trial_over or restarts or _begins_now(params):
         return _restart(world, old, subscription, new, now, credit_from=moment if prorates and not free else None)
     subscription["items"] = items_list(subscription["id"], with_period(new, *_period(subscription, new)))
     if free or not prorates or subscription["status"] not in RUNNING:
@@ -169,6 +170,10 @@ def apply_plan(world: World, subscription: Object, params: Params) -> Change:
     if params.get("proration_behavior") == "always_invoice" and parts:
         return Change(now=parts, bills=True)
     return Change(later=parts)
+
+
+def _begins_now(params: Params) -> bool:
+    return params.get("billing_cycle_anchor") == {"type": "now"}
 
 
 def _proration_date(subscription: Object, params: Params, now: int) -> int:

@@ -196,7 +196,7 @@ async def test_without_proration_what_was_used_of_an_item_that_goes_is_not_bille
         made["id"],
         items=[{"id": item, "deleted": True}],
         proration_behavior="none",
-        billing_cycle_anchor="now",
+        billing_cycle_anchor={"type": "now"},
     )
 
     assert billed((await shop.invoices(ada))[-1]) == [(4900, 1)]
@@ -207,7 +207,7 @@ async def test_a_new_period_begun_early_bills_what_was_used_in_the_old_one(shop:
     await use(shop, ada, 4)
     await shop.simulator.advance("ada", shop.simulator.now("ada") + DAY)
 
-    await shop.change(made["id"], proration_behavior="none", billing_cycle_anchor="now")
+    await shop.change(made["id"], proration_behavior="none", billing_cycle_anchor={"type": "now"})
     await shop.renew()
 
     at_once, renewal = (await shop.invoices(ada))[1:]

@@ -16,7 +16,7 @@ async def _checkout(shop: Shop, customer: str) -> dict[str, Any]:
         "mode": "setup",
         "customer": customer,
         "currency": "usd",
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "success_url": "http://127.0.0.1/done?session={CHECKOUT_SESSION_ID}",
         "cancel_url": "http://127.0.0.1/back",
         "metadata": {"tenure_subscription": "1"},

@@ -79,7 +79,7 @@ async def test_a_new_period_starts_now_and_is_charged_when_the_anchor_is_moved(s
 
     restarted = await shop.change(
         subscription["id"],
-        billing_cycle_anchor="now",
+        billing_cycle_anchor={"type": "now"},
         proration_behavior="none",
         payment_behavior="error_if_incomplete",
         off_session=True,
