@@ -88,15 +88,14 @@ class Life(Protocol):
 
 @dataclass(frozen=True)
 class Sight:
-    """How a subscription stands at one moment, in all the places that take part."""
+    """How a subscription stands at a moment at which nothing is going on in any of the places that take part."""
 
     now: datetime
-    over: bool
+    standing: Standing
     due_at: datetime | None
+    """When the next thing happens in the workflow by itself: what it plans, or the next attempt of what has failed."""
     version: tuple[str, int]
     """Differs whenever anything was added to the workflow's history."""
-    going_on: tuple[str, ...]
-    """What has begun and is not done, in words."""
 
 
 Watch = Callable[[datetime], Awaitable[None]]
@@ -150,16 +149,19 @@ class Traveller:
 
         """
         deadline = asyncio.get_running_loop().time() + self._settled_within
-        quiet_at: tuple[str, int] | None = None
+        quiet: Sight | None = None
         pause = FIRST_LOOK
         while True:
-            sight = await self._look(life)
-            if not sight.going_on and sight.version == quiet_at:
-                return sight
-            quiet_at = None if sight.going_on else sight.version
+            sight = await self._look(life, quiet)
+            if isinstance(sight, Sight):
+                if quiet is not None and quiet.version == sight.version:
+                    return sight
+                quiet = sight
+            else:
+                quiet = None
             if asyncio.get_running_loop().time() > deadline:
-                raise self._not_settled(life, "; ".join(sight.going_on) or "its history keeps growing")
-            if sight.going_on:
+                raise self._not_settled(life, sight if isinstance(sight, str) else "its history keeps growing")
+            if quiet is None:
                 await asyncio.sleep(pause)
                 pause = min(pause * 1.5, LAST_LOOK)
 
@@ -218,32 +220,28 @@ class Traveller:
             if error.status is not RPCStatusCode.NOT_FOUND:  # NOT_FOUND: it has ended meanwhile
                 raise
 
-    async def _look(self, life: Life) -> Sight:
-        """See how things stand, in the order in which news travels: Stripe, the inbox, the workflow."""
-        going_on = []
+    async def _look(self, life: Life, before: Sight | None) -> Sight | str:
+        """See how things stand, in the order in which news travels: Stripe, the inbox, the workflow.
+
+        Returns how the subscription stands, or in words what has begun and is not done. Whatever is found going on
+        ends the look: each place costs a call, and it will be looked at again.
+        """
         if not await self._simulator.webhooks_settled(life.customer, WEBHOOKS_PATIENCE):
-            going_on.append("webhooks are being delivered")
+            return "webhooks are being delivered"
         if not await life.outside_settled():
-            going_on.append("webhooks are being handled or mails sent")
+            return "webhooks are being handled or mails sent"
         description = await self._latest_run(life).describe()
         now, version = _now(description), (description.run_id, description.history_length)
-        going_on += _under_way(description)
+        if under_way := "; ".join(_under_way(description)):
+            return under_way
         standing = OVER
         if description.status is WorkflowExecutionStatus.RUNNING:
-            standing = await life.standing()
+            # What a workflow says of itself follows from its history alone.
+            is_as_before = before is not None and before.version == version
+            standing = before.standing if before is not None and is_as_before else await life.standing()
         if standing.over:
-            return Sight(self._simulator.now(life.customer), True, None, version, tuple(going_on))
-        next_attempt_at = min(_next_attempts(description), default=None)
-        if standing.busy and next_attempt_at is None:
-            going_on.append("the workflow has news to deal with")
-        due_at = standing.due_at
-        if due_at is not None and due_at <= now:
-            # What was due may be what is being tried again.
-            due_at = None
-            if next_attempt_at is None:
-                going_on.append(f"the workflow is about to do what was due at {standing.due_at}")
-        due_at = min(filter(None, (due_at, next_attempt_at)), default=None)
-        return Sight(now, False, due_at, version, tuple(going_on))
+            return Sight(self._simulator.now(life.customer), standing, None, version)
+        return _at_rest(description, standing, now, version)
 
     def _latest_run(self, life: Life) -> WorkflowHandle[Any, Any]:
         """Return a handle that follows the subscription from run to run, whichever run *life* holds one of."""
@@ -259,6 +257,22 @@ def _now(description: WorkflowExecutionDescription) -> datetime:
     if not extended.HasField("time_skipping_info"):
         return datetime.now(UTC)
     return extended.time_skipping_info.current_time.ToDatetime(tzinfo=UTC)
+
+
+def _at_rest(
+    description: WorkflowExecutionDescription, standing: Standing, now: datetime, version: tuple[str, int]
+) -> Sight | str:
+    """Return how a workflow stands, or in words what it is about to do."""
+    next_attempt_at = min(_next_attempts(description), default=None)
+    if standing.busy and next_attempt_at is None:
+        return "the workflow has news to deal with"
+    due_at = standing.due_at
+    if due_at is not None and due_at <= now:
+        if next_attempt_at is None:
+            return f"the workflow is about to do what was due at {due_at}"
+        # What was due may be what is being tried again.
+        due_at = None
+    return Sight(now, standing, min(filter(None, (due_at, next_attempt_at)), default=None), version)
 
 
 def _next_attempts(description: WorkflowExecutionDescription) -> Iterator[datetime]:
