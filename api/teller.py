@@ -17,7 +17,7 @@ Tell = Callable[[], Awaitable[int]]
 
 
 class Teller:
-    """One in each API process. Whatever it leaves undone is written down, and the roll-up of usage takes care of it."""
+    """One in each API process. Whatever it leaves undone is written down, and the next sweep takes care of it."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
@@ -55,6 +55,6 @@ class Teller:
         try:
             await self._tell()
         except GatewayUnavailable as error:
-            log.warning("usage mails wait for the roll-up", why=error.message)
+            log.warning("usage mails wait for the next sweep", why=error.message)
         except Exception:
-            log.exception("usage mails wait for the roll-up")
+            log.exception("usage mails wait for the next sweep")

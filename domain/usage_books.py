@@ -35,8 +35,12 @@ class Notices(Protocol):
         """
         ...
 
-    async def unsent(self, after: str | None, *, limit: int) -> Sequence[QueuedMail]:
-        """The next mails of notices, by id, that were written down some minutes ago and are not sent yet."""
+    async def left_behind(self, *, limit: int) -> Sequence[QueuedMail]:
+        """The next mails, of any occasion, that were queued a while ago and neither sent nor noted as handed over."""
+        ...
+
+    async def handed_over(self, mails: Sequence[QueuedMail]) -> None:
+        """Note that these mails were handed to those who send them."""
         ...
 
 

@@ -174,7 +174,9 @@ mails = Table(
     Column("why_not", Text),
     Column("sent_at", _MOMENT),
     _made_at(),
+    Column("handed_over_at", _MOMENT, doc="null while it is queued: it may have been left behind"),
     UniqueConstraint("subscription", "key"),
+    Index("ix_mails_left_behind", "id", postgresql_where=text("status = 'queued' AND handed_over_at IS NULL")),
 )
 
 invoices = Table(

@@ -15,7 +15,7 @@ from domain.mails import Mail, Occasion
 from domain.plans import Catalog
 from domain.ports import QueuedMail
 from domain.usage_books import Told
-from domain.usage_mails import USAGE_OCCASIONS, Crossing, usage_mail
+from domain.usage_mails import Crossing, usage_mail
 from storage.catalog_in_force import in_force
 from storage.catalogs import catalog_from_json
 from storage.engine import transaction
@@ -23,7 +23,7 @@ from storage.records import mail_id
 from storage.tables import customers, mails, subscriptions
 from storage.usage_tables import catalog_versions, usage_notices
 
-ON_ITS_WAY = timedelta(minutes=5)
+ON_ITS_WAY = timedelta(minutes=1)
 """So long a mail that was written down is on its way to those who send it."""
 LAST_USEFUL_MOMENT = timedelta(days=3)
 
@@ -58,17 +58,16 @@ class UsageNotices:
             await connection.execute(update(usage_notices).where(told).values(told_at=func.now()))
         return Told(len(waiting), tuple(queued))
 
-    async def unsent(self, after: str | None, *, limit: int) -> Sequence[QueuedMail]:
+    async def left_behind(self, *, limit: int) -> Sequence[QueuedMail]:
         age = func.now() - mails.c.created_at
-        wanted = _queued_ones().where(
-            mails.c.occasion.in_([each.value for each in USAGE_OCCASIONS]),
-            age > ON_ITS_WAY,
-            age < LAST_USEFUL_MOMENT,
-        )
-        if after is not None:
-            wanted = wanted.where(mails.c.id > UUID(after))
+        wanted = _queued_ones().where(mails.c.handed_over_at.is_(None), age > ON_ITS_WAY, age < LAST_USEFUL_MOMENT)
         async with transaction(self._engine) as connection:
-            return [_queued(row) for row in await connection.execute(wanted.order_by(mails.c.id).limit(limit))]
+            return [_queued(row) for row in await connection.execute(wanted.limit(limit))]
+
+    async def handed_over(self, handed: Sequence[QueuedMail]) -> None:
+        ids = [UUID(mail.id) for mail in handed]
+        async with transaction(self._engine) as connection:
+            await connection.execute(update(mails).where(mails.c.id.in_(ids)).values(handed_over_at=func.now()))
 
 
 async def _taken_with_catalogs(

@@ -1,28 +1,57 @@
-"""The sweep of webhooks that could not be delivered when they came, every minute by a Temporal Schedule."""
+"""The sweep of what waits, every minute by a Temporal Schedule.
+
+It takes up webhooks that could not be delivered when they came, and mails that were queued while Temporal was down.
+"""
 
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.inbox import InboxActivities
+    from activities.rolling_up import LateTold, RollUpActivities
     from domain.names import RECORDS_QUEUE
+
+MAILS_LEFT_BEHIND = "mails-left-behind"
+"""A change to the order of commands: until then queued mails waited for the roll-up, up to six hours."""
+UP_TO_NEXT_SWEEP = RetryPolicy(maximum_attempts=3)
+"""What fails three times is left to the next sweep."""
 
 
 @workflow.defn
 class SweepWebhooksWorkflow:
-    """Delivers the webhooks that wait. Started every minute, ended when it has looked through the inbox once."""
+    """Takes up what waits. Started every minute, ended when it has looked through inbox and mails once."""
 
     @workflow.run
     async def run(self) -> int:
-        delivered = await workflow.execute_activity_method(
-            InboxActivities.sweep,
+        """How many webhooks were delivered late. A failure of either part keeps the other from nothing."""
+        told = None
+        try:
+            delivered = await workflow.execute_activity_method(
+                InboxActivities.sweep,
+                task_queue=RECORDS_QUEUE,
+                start_to_close_timeout=timedelta(minutes=2),
+                retry_policy=UP_TO_NEXT_SWEEP,
+                summary="Deliver the webhooks that wait",
+            )
+        except ActivityError:
+            if workflow.patched(MAILS_LEFT_BEHIND):
+                await self._send_mails_left_behind()
+            raise
+        if workflow.patched(MAILS_LEFT_BEHIND):
+            told = await self._send_mails_left_behind()
+        late = f"; {told.notices} thresholds told late, {told.mails} mails handed over again" if told else ""
+        workflow.set_current_details(f"{delivered} webhooks delivered late{late}")
+        return delivered
+
+    @staticmethod
+    async def _send_mails_left_behind() -> LateTold:
+        return await workflow.execute_activity_method(
+            RollUpActivities.tell_usage_notices,
             task_queue=RECORDS_QUEUE,
             start_to_close_timeout=timedelta(minutes=2),
-            # What fails three times is left to the next sweep.
-            retry_policy=RetryPolicy(maximum_attempts=3),
-            summary="Deliver the webhooks that wait",
+            retry_policy=UP_TO_NEXT_SWEEP,
+            summary="Send the mails that were left behind",
         )
-        workflow.set_current_details(f"{delivered} webhooks delivered late")
-        return delivered

@@ -1,6 +1,8 @@
 """Telling customers of thresholds that their use has crossed: notices become mails, and these are sent, each once."""
 
-from domain.ports import Post
+from collections.abc import Sequence
+
+from domain.ports import Post, QueuedMail
 from domain.usage_books import Notices
 
 BATCH = 100
@@ -22,13 +24,22 @@ class Telling:
         count = 0
         while (told := await self._notices.write(limit=BATCH)).notices:
             count += told.notices
-            await self._post.dispatch(told.mails)
+            await self._hand_over(told.mails)
         return count
 
     async def send_what_was_left(self) -> int:
-        """Hand over again what was written down and is not sent yet; what is on its way is started no second time."""
-        count, last = 0, None
-        while left := await self._notices.unsent(last, limit=BATCH):
-            await self._post.dispatch(left)
-            count, last = count + len(left), left[-1].id
+        """Hand over every mail that was queued and left behind; what is on its way is started no second time.
+
+        Raises:
+            GatewayUnavailable: the database or Temporal does not answer; the rest stays queued.
+        """
+        count = 0
+        while left := await self._notices.left_behind(limit=BATCH):
+            await self._hand_over(left)
+            count += len(left)
         return count
+
+    async def _hand_over(self, mails: Sequence[QueuedMail]) -> None:
+        if mails:
+            await self._post.dispatch(mails)
+            await self._notices.handed_over(mails)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from domain.names import subscription_workflow_id
+from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id, sweep_schedule_id
 from domain.policy import DEFAULT_POLICY, TrialPolicy
 from sandbox.product import Product, RefusedError
 from tenure.cli.policies import move_to
@@ -16,6 +16,7 @@ from tenure.cli.usage import roll_up_now
 from tenure.cli.usage_report import run_now as report_now
 from tests.harness.elsewhere import Elsewhere
 from tests.harness.lives import A_MINUTE, Life
+from workflows.sweep import SweepWebhooksWorkflow
 
 Play = Callable[[Product], Awaitable[None]]
 PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
@@ -281,6 +282,13 @@ async def used(product: Product) -> None:
     await report_now(await Client.connect(product.addresses.temporal_address))
 
 
+async def swept(product: Product) -> None:
+    """What waits is taken up: webhooks, and mails that were left behind."""
+    client = await Client.connect(product.addresses.temporal_address)
+    sweep = f"{sweep_schedule_id()}-by-hand"
+    await client.execute_workflow(SweepWebhooksWorkflow.run, id=sweep, task_queue=LIFECYCLE_QUEUE)
+
+
 LIVES: tuple[Play, ...] = (
     checkout,
     recovery,
@@ -303,4 +311,5 @@ LIVES: tuple[Play, ...] = (
     restored,
     rolled_up,
     used,
+    swept,
 )

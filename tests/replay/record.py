@@ -36,7 +36,7 @@ KEPT = (
 )
 OF_LIVES = (
     "WorkflowType IN ('SubscriptionWorkflow', 'ReconcileWorkflow', 'RollUpUsageWorkflow') "
-    f"OR WorkflowId = '{report_usage_workflow_id()}'"
+    f"OR WorkflowId IN ('{report_usage_workflow_id()}', '{sweep_schedule_id()}-by-hand')"
 )
 
 

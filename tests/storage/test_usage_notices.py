@@ -272,19 +272,43 @@ async def test_customers_of_the_same_name_of_two_tenants_are_told_apart(
     assert [mail.subscription for mail in (await notices.write(limit=100)).mails] == [other.id]
 
 
-async def test_a_mail_that_was_written_down_and_not_sent_is_handed_over_again_after_a_while(
+A_WHILE_AGO = "update mails set created_at = now() - interval '2 minutes'"
+
+
+async def test_a_mail_that_was_queued_a_while_ago_counts_as_left_behind_until_it_is_handed_over(
     ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
 ) -> None:
     await shop.use("storage_gb", 90)
     [mail] = (await notices.write(limit=100)).mails
-    assert await notices.unsent(None, limit=10) == []
+    assert await notices.left_behind(limit=10) == [], "it is still on its way"
 
-    await ledger.run("update mails set created_at = now() - interval '6 minutes'")
-    assert await notices.unsent(None, limit=10) == [mail]
-    assert await notices.unsent(mail.id, limit=10) == []
+    await ledger.run(A_WHILE_AGO)
+    assert await notices.left_behind(limit=10) == [mail]
 
-    await ledger.run("update mails set status = 'sent'")
-    assert await notices.unsent(None, limit=10) == []
+    await notices.handed_over([mail])
+    assert await notices.left_behind(limit=10) == []
+
+
+async def test_a_mail_that_was_sent_is_not_left_behind_although_nobody_noted_the_handing_over(
+    ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
+) -> None:
+    await shop.use("storage_gb", 90)
+    await notices.write(limit=100)
+    await ledger.run(f"{A_WHILE_AGO}, status = 'sent'")
+
+    assert await notices.left_behind(limit=10) == []
+
+
+async def test_mails_of_every_occasion_are_taken_up(ledger: Ledger, notices: UsageNotices, ada: Subscription) -> None:
+    await ledger.run(
+        "insert into mails (id, tenant, subscription, key, occasion, at, facts) select gen_random_uuid(), tenant,"
+        " id, key, key, now(), '{}' from subscriptions, unnest(array['receipt', 'suspended', 'usage_limit']) key"
+    )
+    await ledger.run(A_WHILE_AGO)
+
+    left = await notices.left_behind(limit=10)
+
+    assert {mail.occasion for mail in left} >= {Occasion.RECEIPT, Occasion.SUSPENDED, Occasion.USAGE_LIMIT}
 
 
 async def test_a_feature_that_is_in_no_catalog_any_more_is_told_to_nobody(

@@ -3,16 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from google.protobuf.duration_pb2 import Duration
 from temporalio import activity
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from activities.rolling_up import LateTold
 from domain.names import LIFECYCLE_QUEUE, RECORDS_QUEUE
 from sandbox.stack import Stack
+from tests.workflows.namespaces import elsewhere
 from worker.build import workflow_runner
 from workflows.roll_up import RollUpUsageWorkflow
 
@@ -41,17 +40,8 @@ async def forget_old_usage() -> dict[str, int]:
     return {}
 
 
-async def elsewhere(stack: Stack) -> Client:
-    """A namespace on the same server in which nobody works yet."""
-    request = RegisterNamespaceRequest(
-        namespace="rolling-up", workflow_execution_retention_period=Duration(seconds=86400)
-    )
-    await stack.client.workflow_service.register_namespace(request)
-    return await Client.connect(stack.addresses.temporal_address, namespace="rolling-up")
-
-
 async def test_a_step_that_fails_holds_up_no_other_and_fails_the_run_at_its_end(stack: Stack) -> None:
-    client = await elsewhere(stack)
+    client = await elsewhere(stack, "rolling-up")
     done.clear()
     handle = await client.start_workflow(
         RollUpUsageWorkflow.run, id="rolled-up", task_queue=LIFECYCLE_QUEUE, execution_timeout=timedelta(minutes=1)
