@@ -98,7 +98,7 @@ def _of_paid(subscription: Subscription) -> list[Due]:
         for notice in subscription.notices
     ]
     if subscription.owes_new_period and period_end is not None:
-        why = "the days that the pause had left are over" if subscription.begins_own_period else _AFTER_HOLD
+        why = _ON_OUR_DAY if subscription.begins_own_period else _AFTER_HOLD
         return [*ahead, Due(period_end, Action.BEGIN_PERIOD, why)]
     if period_end is not None:
         ahead.append(Due(period_end, Action.RENEW, "the paid period ends"))
@@ -108,6 +108,7 @@ def _of_paid(subscription: Subscription) -> list[Due]:
     return ahead
 
 
+_ON_OUR_DAY = "the paid period ends, and the next one begins on the billing day"
 _AFTER_HOLD = "a new period begins after the hold"
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from domain import recovery
+from domain import billing_day, recovery
 from domain.journal import Cause, Entry, Step
 from domain.letters import bill_facts, mail, provider_key, receipt
 from domain.lifecycle import Event, Status
@@ -21,6 +21,7 @@ def paid(subscription: Subscription, charge: Charge, policy: Policy, now: dateti
     event = _event_of_payment(subscription)
     was = subscription.status
     after = subscription.after(event, **_paid_up(subscription, charge, policy, now))
+    charge = billing_day.as_placed(charge, after)
     bill = charge.invoice
     details = bill_facts(bill, charge.period_end) if bill else {}
     summary = _PAID_SUMMARY[event].format(plan=after.plan_name, amount=_amount(after, charge))
@@ -53,8 +54,7 @@ def _settled_while_held(subscription: Subscription, charge: Charge) -> dict[str,
     return {
         "settled_invoice": charge.invoice.ref if charge.invoice else subscription.settled_invoice,
         "agreement_ref": charge.agreement_ref or subscription.agreement_ref,
-        "period_start": charge.period_start or subscription.period_start,
-        "period_end": charge.period_end or subscription.period_end,
+        **billing_day.placed(subscription, charge).changes,
         "recovery": None,
         "suspension": replace(suspension, returns_to=_to_come_back_to(suspension)) if suspension else None,
         "dispute": _dispute_apart(subscription),
@@ -90,20 +90,24 @@ def _amount(subscription: Subscription, charge: Charge) -> str:
 
 
 def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: datetime) -> dict[str, Any]:
-    period_end = charge.period_end or subscription.period_end
+    place = billing_day.placed(subscription, charge)
+    period_end = place.end
     # A payment ends neither a pause nor a dispute.
     is_paused, dispute = subscription.status is Status.PAUSED, _dispute_apart(subscription)
     access = Access.FULL if dispute is None else policy.disputed_access
     # Not paid by a try of ours: the agreement is still about what there was before. The next period puts it right.
     stays_stale = subscription.agreement_is_stale and not charge.key
+    begins_next = stays_stale or place.begins_next
+    ask_at = max(period_end, now) + policy.ask_after if period_end else now + policy.ask_every
     return {
         "status_reason": subscription.status_reason if is_paused else "disputed" if dispute is not None else "",
         "access": subscription.access if is_paused else access,
         "dispute": dispute,
         "agreement_ref": charge.agreement_ref or subscription.agreement_ref,
-        "period_start": charge.period_start or subscription.period_start,
-        "period_end": period_end,
-        "ask_at": max(period_end, now) + policy.ask_after if period_end else now + policy.ask_every,
+        **place.changes,
+        "ask_at": None if place.begins_next else ask_at,
+        # To begin a period is to end a hold; that the next one is ours too must be told again.
+        "is_held": subscription.is_held and not place.begins_next,
         "settled_invoice": charge.invoice.ref if charge.invoice else subscription.settled_invoice,
         "trial_ends_at": subscription.trial_ends_at
         if subscription.agreement_ref
@@ -111,8 +115,8 @@ def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: da
         "reminders": (),
         "suspension": None,
         "recovery": None,
-        "owes_new_period": stays_stale,
-        "begins_own_period": stays_stale,
+        "owes_new_period": begins_next,
+        "begins_own_period": begins_next,
         "agreement_is_stale": stays_stale,
         "barred_card": "",
     }

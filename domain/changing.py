@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.billing_day import Placement
 from domain.journal import Cause, Entry, Step
 from domain.letters import bill_facts, mail, moment, provider_key, receipt
 from domain.lifecycle import Event, Status
@@ -72,20 +73,30 @@ def changed_at_cost(
     subscription: Subscription, to: Selection, charge: Charge, policy: Policy, now: datetime, cause: Cause
 ) -> Step:
     """The subscription is to something else from now on, and the difference was billed or credited."""
-    period_end, bill = charge.period_end or subscription.period_end, charge.invoice
+    place, bill = _place_after_change(subscription, charge), charge.invoice
+    period_end = place.end
     after = subscription.after(
         Event.PLAN_CHANGED,
         pending_change=None,
         is_held=False,  # billing goes on with the change
         settled_invoice=bill.ref if bill else subscription.settled_invoice,
-        period_start=charge.period_start or subscription.period_start,
-        period_end=period_end,
+        **place.changes,
         ask_at=period_end + policy.ask_after if period_end else subscription.ask_at,
         barred_card="",
     ).choosing(to)
     step = _told(subscription, after, to, now, cause, charge)
     receipts = receipt(after, charge, now) if bill is not None and bill.amount > 0 else []
     return replace(step, mails=(*step.mails, *receipts), invoice=bill)
+
+
+def _place_after_change(subscription: Subscription, charge: Charge) -> Placement:
+    """The period goes on as it was, but for another interval, which begins one and with it a billing day."""
+    is_as_known = charge.anchor is not None and charge.anchor == subscription.agreement_anchor
+    if is_as_known and subscription.period_end is not None:
+        return Placement(subscription.period_start, subscription.period_end)
+    start, end = charge.period_start or subscription.period_start, charge.period_end or subscription.period_end
+    anchors = {"billing_anchor": charge.anchor, "agreement_anchor": charge.anchor}
+    return Placement(start, end, days=anchors if charge.anchor is not None else None)
 
 
 def _told(
@@ -160,6 +171,10 @@ _NOTHING_PAID: dict[str, Any] = {
     "owes_new_period": False,
     "begins_own_period": False,
     "agreement_is_stale": False,
+    "billing_anchor": None,
+    "agreement_anchor": None,
+    "sets_billing_day": False,
+    "paused_seconds": 0,
 }
 
 

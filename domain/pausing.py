@@ -1,13 +1,14 @@
 """A pause by the customer's wish: nothing is billed, nothing can be used, and no paid day is lost."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from domain import billing_day
 from domain.journal import Cause, Entry, Step
 from domain.letters import mail, moment
 from domain.lifecycle import Event
 from domain.mails import Occasion
-from domain.policy import Access
+from domain.policy import DEFAULT_POLICY, Access
 from domain.subscription import Pause, Subscription
 
 
@@ -23,17 +24,24 @@ def paused(subscription: Subscription, resumes_at: datetime | None, now: datetim
     return Step(after, (entry,), (mail(after, Occasion.PAUSED, now, **facts),), withdraws=stale)
 
 
-def resumed(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """Go on: the paid days that the pause took are given back, and a new period begins after them."""
-    paid_until, change = now + _days_left(subscription), subscription.pending_change
+def resumed(
+    subscription: Subscription, now: datetime, cause: Cause, ask_after: timedelta = DEFAULT_POLICY.ask_after
+) -> Step:
+    """Go on: the paid days that the pause took are given back; the provider is asked *ask_after* their end."""
+    given, change = _given_back(subscription, now), subscription.pending_change
+    paid_until = given.until
+    goes_on_by_itself = not given.begins_next and not subscription.owes_new_period
     after = subscription.after(
         Event.RESUMED,
         pause=None,
         access=Access.FULL,
         status_reason="",
         period_end=paid_until,
-        owes_new_period=True,
-        begins_own_period=True,
+        owes_new_period=not goes_on_by_itself,
+        begins_own_period=given.begins_next or subscription.begins_own_period,
+        ask_at=paid_until + ask_after if goes_on_by_itself else subscription.ask_at,
+        billing_anchor=given.anchor,
+        paused_seconds=given.seconds_kept,
         pending_change=replace(change, at=paid_until) if change is not None else None,
     )
     entry = Entry(
@@ -41,6 +49,37 @@ def resumed(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     )
     letter = mail(after, Occasion.RESUMED, now, period_end=moment(paid_until))
     return Step(after, (entry,), (letter,), withdraws=(Occasion.PAUSED,))
+
+
+@dataclass(frozen=True)
+class _GivenBack:
+    """What a pause gives back."""
+
+    until: datetime
+    begins_next: bool
+    """The provider's own date is another one."""
+    anchor: datetime | None
+    seconds_kept: int = 0
+    """Of days that are not whole, for the next pause."""
+
+
+def paid_until(subscription: Subscription, now: datetime) -> datetime:
+    """Until when it would be paid for, were the pause over at *now*."""
+    return _given_back(subscription, now).until
+
+
+def _given_back(subscription: Subscription, now: datetime) -> _GivenBack:
+    pause, period_end, anchor = subscription.pause, subscription.period_end, subscription.billing_anchor
+    if pause is None or period_end is None or anchor is None or period_end <= pause.since:
+        return _GivenBack(now + _days_left(subscription), begins_next=True, anchor=None)
+    length = now - pause.since + timedelta(seconds=subscription.paused_seconds)
+    days = billing_day.whole_days(length)
+    kept = int((length - timedelta(days=days)).total_seconds())
+    until = period_end + timedelta(days=days)
+    # The billing day moves by the days of the pause. While its renewal may be under way at the provider, and was kept
+    # from being billed, the period is begun by us.
+    is_near = until <= now + billing_day.NEAR
+    return _GivenBack(until, bool(days) or is_near, until if days else anchor, kept)
 
 
 def _days_left(subscription: Subscription) -> timedelta:

@@ -113,6 +113,8 @@ class Charge:
     period_end: datetime | None = None
     key: str = ""
     """The idempotency key under which it was asked for; empty when it was only looked at."""
+    anchor: datetime | None = field(default=None, compare=False)
+    """From where the provider counts the agreement's periods; None: not told, as no provider has to. Not compared."""
 
 
 @dataclass(frozen=True)

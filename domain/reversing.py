@@ -158,7 +158,7 @@ def _thawed(subscription: Subscription, now: datetime) -> dict[str, Any]:
         thawed["ask_at"] = now
         # The bill for it was voided by our own hold.
         if period_end is not None and period_end <= now:
-            thawed["owes_new_period"] = True
+            thawed |= {"owes_new_period": True, "sets_billing_day": True}
     return thawed
 
 

@@ -166,6 +166,14 @@ class Subscription:
     """The next period is begun by us, at `period_end`: the provider's own periods run otherwise since a pause."""
     agreement_is_stale: bool = False
     """The agreement is still about what there was before a change of plan; the next period puts it right."""
+    billing_anchor: datetime | None = None
+    """From where its periods are counted; None: not noted yet, the provider's periods tell."""
+    agreement_anchor: datetime | None = None
+    """From where the provider counts, as last heard; None: not noted yet."""
+    sets_billing_day: bool = False
+    """The next period sets the billing day: access was off when it was due."""
+    paused_seconds: int = 0
+    """What pauses took beyond whole days and have not given back yet."""
     catalog: str = ""
     """The catalog its plan is of, whose entitlements it keeps; empty: begun before that was noted."""
 

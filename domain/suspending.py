@@ -66,6 +66,7 @@ def returned(
         reminders=reminders,
         ask_at=ask_at,
         owes_new_period=is_paid_up and (period_is_over or subscription.begins_own_period),
+        sets_billing_day=subscription.sets_billing_day or (is_paid_up and period_is_over),
     )
     entry = Entry("reactivated", now, f"Reactivated by an operator: {reason}", cause, {"reason": reason})
     facts = {"reason": reason}

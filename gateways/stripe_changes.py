@@ -74,7 +74,13 @@ class StripeChanges(StripeItems):
         bill = listed.data[0].to_dict() if listed.data else {}
         if bill.get("billing_reason") != "subscription_update":
             start, end = shapes.period(agreement)
-            return Charge(ChargeOutcome.PAID, agreement_ref=agreement["id"], period_start=start, period_end=end)
+            return Charge(
+                ChargeOutcome.PAID,
+                agreement_ref=agreement["id"],
+                period_start=start,
+                period_end=end,
+                anchor=shapes.anchor(agreement),
+            )
         if bill.get("status") == "open":
             bill = await self._bill(bill["id"])
         return shapes.charge_of(agreement, bill) or Charge(ChargeOutcome.PENDING, agreement_ref=agreement["id"])

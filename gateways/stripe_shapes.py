@@ -86,6 +86,11 @@ def period(subscription: dict[str, Any]) -> tuple[datetime | None, datetime | No
     return instant(items[0].get("current_period_start")), instant(items[0].get("current_period_end"))
 
 
+def anchor(subscription: dict[str, Any]) -> datetime | None:
+    """From where its periods are counted."""
+    return instant(subscription.get("billing_cycle_anchor"))
+
+
 def charge_of(subscription: dict[str, Any], bill: dict[str, Any] | None) -> Charge | None:
     """What has come of an agreement's bill."""
     if not isinstance(bill, dict):
@@ -93,7 +98,7 @@ def charge_of(subscription: dict[str, Any], bill: dict[str, Any] | None) -> Char
     start, end = period(subscription)
     told = invoice(bill)
     outcome, decline = _outcome(bill)
-    return Charge(outcome, told, decline, subscription["id"], start, end)
+    return Charge(outcome, told, decline, subscription["id"], start, end, anchor=anchor(subscription))
 
 
 def _outcome(bill: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 from activities.failures import STEP_FAILED
-from domain import changing, pausing, recovery, steering
+from domain import billing_day, changing, pausing, recovery, steering
 from domain.errors import GatewayUnavailable, Rejected
 from domain.journal import Cause
 from domain.lifecycle import Status
@@ -19,6 +19,8 @@ from workflows.looking import Looks
 from workflows.messages import Preview
 
 DECLINED = "payment_declined"
+KEEPS_BILLING_DAY = "keeps-billing-day"
+"""A change to the order of commands: until then every pause moved the billing day, also one of a minute."""
 UNDECIDED_WAIT = timedelta(hours=1)
 """How long to wait before asking for money again when the provider has not decided on it."""
 
@@ -165,5 +167,8 @@ class Changes(Looks):
         await self.commit(pausing.paused(self.subscription, resumes_at, workflow.now(), cause))
 
     async def resume(self, cause: Cause) -> None:
-        """Go on; billing stays on hold until the days that were left are over."""
-        await self.commit(pausing.resumed(self.subscription, workflow.now(), cause))
+        """Go on; where the pause has moved the billing day, billing stays on hold until the days left are over."""
+        subscription = self.subscription
+        if subscription.billing_anchor is None and workflow.patched(KEEPS_BILLING_DAY):
+            subscription = replace(subscription, billing_anchor=billing_day.anchor_of(subscription))
+        await self.commit(pausing.resumed(subscription, workflow.now(), cause, self.policy.ask_after))

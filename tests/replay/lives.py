@@ -14,6 +14,7 @@ from tenure.cli.policies import move_to
 from tenure.cli.reconcile import run_now
 from tenure.cli.usage import roll_up_now
 from tenure.cli.usage_report import run_now as report_now
+from tests.harness.calendar_days import converted_on_a_31st
 from tests.harness.elsewhere import Elsewhere
 from tests.harness.lives import A_MINUTE, Life
 from workflows.sweep import SweepWebhooksWorkflow
@@ -151,6 +152,18 @@ async def paused(product: Product) -> None:
     await life.command("resume")
     await life.command("cancel")
     await life.live_until("cancel")
+
+
+async def billing_day(product: Product) -> None:
+    """Anchored on a 31st: a pause of a moment, then a planned change into a short month and the period after it."""
+    life = await converted_on_a_31st(product, "kept-billing-day")
+    await life.command("pause")
+    await life.command("resume")
+    await life.command("change-plan", plan="professional", when="period_end")
+    await life.live_until("change_plan")
+    await life.live_until("begin_period")
+    await life.live_until("renew")
+    await life.live(timedelta(hours=2))
 
 
 async def disputed(product: Product) -> None:
@@ -302,6 +315,7 @@ LIVES: tuple[Play, ...] = (
     unheard,
     changed,
     paused,
+    billing_day,
     disputed,
     expiring,
     looked,
