@@ -25,10 +25,12 @@ from api import (
     usage_history,
     webhooks,
 )
+from api.bodies import JsonBodies
 from api.docs import add_description
 from api.entitlement_views import RefusalProblem
 from api.errors import add_error_handlers
 from api.fit import MisfitsProblem
+from api.heads import Heads
 from api.lean import ShortWays
 from api.limits import BodyLimit
 from api.observability import Observability
@@ -63,7 +65,16 @@ def create_app(parts: Parts) -> FastAPI:
         async with stores.courier.at_work(), stores.publication.at_work(), stores.teller.at_work():
             yield
 
-    app = FastAPI(title="Tenure", version=version("tenure"), redoc_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title="Tenure",
+        version=version("tenure"),
+        redoc_url=None,
+        lifespan=lifespan,
+        # A redirect would lead to whatever host the request named, and a webhook's sender counts it as a failure.
+        redirect_slashes=False,
+        # `JsonBodies` has looked at the type: one that is left out means JSON.
+        strict_content_type=False,
+    )
     app.state.parts, app.state.stores = parts, stores
     app.state.registry = registry = CollectorRegistry()
     for router in ROUTERS:
@@ -71,6 +82,8 @@ def create_app(parts: Parts) -> FastAPI:
     add_error_handlers(app)
     add_description(app, RefusalProblem, MisfitsProblem)
     app.add_middleware(ShortWays, ways=(*consuming.SHORT_WAYS, *entitlements.SHORT_WAYS))
+    app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Heads)
     app.add_middleware(Observability, registry=registry)
     return app

@@ -101,7 +101,7 @@ def no_gauge(feature: Feature, why: str) -> Malformed:
 def _read_as(kind: type[UseWish]) -> Read:
     async def read(request: Request) -> dict[str, Any] | None:
         caller = await caller_of(request, *SERVING)
-        about, wish = about_customer(request), await body_as(request, kind)
+        about, wish = about_customer(request), body_as(request, kind)
         if about is None or wish is None:
             return None
         return about | {"wish": wish, "request": request, "caller": caller}

@@ -17,6 +17,8 @@ Runs the life of every subscription: sign-up, trial, conversion, renewals, recov
 - **Errors** are problem details (RFC 9457) with a stable `code`. A 409 means that the command is impossible as things
   stand, a 422 that the request is malformed and names the field; neither changes anything. After a 503 a repeat under
   the same key is safe.
+- **Bodies** are JSON, also where no `Content-Type` says so; another one is 415. `null` means that nothing is said, as
+  if the field were left out. A name that stands twice in one object is refused, as are unknown fields.
 - **Times** are RFC 3339 in UTC, **money** is integer minor units with a currency.
 """
 
@@ -39,6 +41,7 @@ _WORDS: Final = {
     404: "There is no such thing",
     409: "The command is impossible as things stand, or the idempotency key is in use",
     413: "The body is too large",
+    415: "The body is not sent as JSON",
     429: "A limit is reached; it starts anew after `Retry-After` seconds",
     422: "The request is malformed; `errors` names the fields",
     503: "Something needed is out of reach; repeat under the same idempotency key after `Retry-After` seconds",
@@ -55,8 +58,8 @@ def problems(*statuses: int, kinds: Sequence[type[Problem]] = (Problem,)) -> Res
 
 
 READING: Final = problems(401, 403, 404, 422, 503)
-COMMANDING: Final = problems(401, 402, 403, 404, 409, 413, 422, 503)
-USING: Final = problems(401, 403, 404, 409, 413, 422, 503)
+COMMANDING: Final = problems(401, 402, 403, 404, 409, 413, 415, 422, 503)
+USING: Final = problems(401, 403, 404, 409, 413, 415, 422, 503)
 
 
 SCHEME: Final = {

@@ -34,6 +34,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "card_declined": 402,
     "feature_not_in_plan": 403,
     "forbidden": 403,
+    "future_signature": 400,
     "limit_reached": 429,
     "no_plan": 403,
     "payment_declined": 402,
@@ -56,6 +57,7 @@ CODE_OF_STATUS: Final[Mapping[int, str]] = {
     404: "not_found",
     405: "method_not_allowed",
     413: "too_large",
+    415: "unsupported_media_type",
 }
 
 RETRY_AFTER_SECONDS: Final[Mapping[str, int]] = {"request_in_progress": 1, "still_working": 2}
@@ -171,7 +173,7 @@ def _of_framework(error: HTTPException) -> Response:
     if status == 400:
         # Raised for one cause alone: not UTF-8, nested too deeply, a number of thousands of digits.
         return _of_ours(Malformed("the body cannot be read as JSON", field="body"))
-    errors = [FieldProblem(field="body", detail=detail)] if status == 413 else []
+    errors = [FieldProblem(field="body", detail=detail)] if status in (413, 415) else []
     code = CODE_OF_STATUS.get(status, "refused")
     return problem(status, code, detail, errors=errors, headers=error.headers)
 
@@ -199,7 +201,10 @@ def _field_problem(where: Sequence[str | int], kind: str, message: str) -> Field
     return FieldProblem(field=".".join(steps) or str(place), detail=said[:1].lower() + said[1:])
 
 
-async def _on_expected(_request: Request, error: Exception) -> Response:
+async def _on_expected(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code in (404, 405) and request.url.path[1:].endswith("/"):
+        # A path that takes other methods may be another one's, which holds anything.
+        error = HTTPException(404, "there is nothing at this path; without the slash at its end there may be")
     answer = answer_to(error)
     if answer is None:
         raise error

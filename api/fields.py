@@ -4,19 +4,37 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from functools import cache
+from importlib.resources import files
 from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from email_validator import EmailNotValidError, validate_email
 from fastapi import Path
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
 from domain.errors import Rejected
 from domain.usage import MAX_KEY_LENGTH
 
-LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_PLAIN_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_LANGUAGE = re.compile(
+    r"""
+    (?P<language>[a-z]{2,3}(?:-[a-z]{3}){0,3} | [a-z]{4,8})
+    (?:-(?P<script>[a-z]{4}))?
+    (?:-(?P<region>[a-z]{2} | [0-9]{3}))?
+    (?P<rest>
+        (?:-(?:[a-z0-9]{5,8} | [0-9][a-z0-9]{3}))*  # variants
+        (?:-[a-wy-z0-9](?:-[a-z0-9]{2,8})+)*        # extensions, such as -u-hc-h23
+        (?:-x(?:-[a-z0-9]{1,8})+)?                  # private use
+    )
+    """,
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+"""A language tag as of BCP 47 (RFC 5646)."""
+_POSIX_ENCODING = re.compile(r"[.@].*")
+_NO_REAL_ZONES = frozenset({"Factory", "localtime", "posixrules"})
+"""Names for "not set" and for whatever a machine is set to."""
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 METADATA_KEYS, METADATA_KEY_LENGTH, METADATA_VALUE_LENGTH = 50, 40, 500
 
 
@@ -42,19 +60,47 @@ def _email(address: str) -> str:
 
 @cache
 def _timezones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    """Those of the IANA database as we ship it: what a machine has beside may be missing on the next one."""
+    return frozenset((files("tzdata") / "zones").read_text("ascii").split()) - _NO_REAL_ZONES
+
+
+def is_timezone(name: str) -> bool:
+    """Whether this is a zone's name in the IANA database, and not one that means whatever a machine is set to."""
+    return name in _timezones()
 
 
 def _timezone(name: str) -> str:
-    if name not in _timezones():
+    if not is_timezone(name):
         raise ValueError(f"{name!r} is no time zone; use a name of the IANA database as 'Europe/Berlin'")
     return name
 
 
+def language_tag(text: str) -> str | None:
+    """The tag of BCP 47 that is meant, also by a locale's name on Unix, as `pt_BR` or `de_DE.UTF-8`; None: it is none.
+
+    What is a plain tag already stays as it is written.
+    """
+    if _PLAIN_LANGUAGE.fullmatch(text):
+        return text
+    found = _LANGUAGE.fullmatch(_POSIX_ENCODING.sub("", text).replace("_", "-"))
+    if found is None:
+        return None
+    script, region = found["script"], found["region"]
+    parts = (found["language"].lower(), script and script.capitalize(), region and region.upper())
+    return "-".join(part for part in parts if part) + found["rest"].lower()
+
+
 def _locale(tag: str) -> str:
-    if not LOCALE.fullmatch(tag):
+    found = language_tag(tag)
+    if found is None:
         raise ValueError(f"{tag!r} is no language tag; write it as 'de' or 'pt-BR'")
-    return tag
+    return found
+
+
+def _rfc_3339(given: object) -> object:
+    if isinstance(given, datetime) or (isinstance(given, str) and _RFC_3339.fullmatch(given)):
+        return given
+    raise ValueError("this is no time as of RFC 3339, with seconds and an offset: write it as '2027-01-15T09:00:00Z'")
 
 
 def _metadata(pairs: dict[str, str]) -> dict[str, str]:
@@ -121,7 +167,7 @@ ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=
 NewExternalId = Annotated[ExternalId, AfterValidator(_in_a_path)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), _line, AfterValidator(_email)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), _line, AfterValidator(_timezone)]
-Locale = Annotated[str, StringConstraints(max_length=35), _line, AfterValidator(_locale)]
+Locale = Annotated[str, StringConstraints(max_length=100), _line, AfterValidator(_locale)]
 PaymentMethod = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S+$"), _line]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_printable)]
 WebAddress = Annotated[str, StringConstraints(max_length=2000), _line, AfterValidator(_web_address)]
@@ -130,7 +176,9 @@ UsageKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_LEN
 Quantity = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 Units = Annotated[int, Field(strict=True, ge=0, le=10_000)]
 
-Moment = Annotated[AwareDatetime, AfterValidator(_within_calendars)]
+Timestamp = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
+"""A time as of RFC 3339: a number of seconds is none, nor is a day."""
+Moment = Annotated[Timestamp, AfterValidator(_within_calendars)]
 
 Metadata = Annotated[
     dict[

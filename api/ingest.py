@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from api.entitlement_views import PlanRef
 from api.errors import said_of
-from api.fields import Code, ExternalId, UsageKey
+from api.fields import Code, ExternalId, Timestamp, UsageKey
 from api.holdings import Holdings, metered, unknown_feature
 from api.requests import Wish
 from domain.entitlements import Basis
@@ -45,7 +45,7 @@ class EventWish(Wish):
     meter: Code
     quantity: Annotated[int, Field(strict=True, ge=0, le=MAX_QUANTITY)]
     key: UsageKey
-    at: AwareDatetime | None = None
+    at: Timestamp | None = None
     action: EventAction = EventAction.RECORD
 
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.auth import Caller, authenticate, demand
+from api.bodies import NOTHING, parsed_body, path_of
 from api.errors import answer_to
 from api.fields import ExternalId
 from api.holdings import Holdings
@@ -60,31 +60,17 @@ class ShortWays:
             if answer is None:
                 raise
         if answer is None:
-            await self._app(scope, _from_the_beginning(request), send)
+            await self._app(scope, receive, send)
         else:
             await answer(scope, receive, send)
 
     def _way_of(self, scope: Scope) -> ShortWay | None:
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = path_of(scope)
         for method, pattern, way in self._ways:
             if scope["method"] == method and (found := pattern.match(path)):
                 scope["path_params"] = found.groupdict()
                 return way
         return None
-
-
-def _from_the_beginning(request: Request) -> Receive:
-    """What is received of a request, for whoever reads it after us."""
-    body: bytes | None = getattr(request, "_body", None)
-
-    async def receive() -> Message:
-        nonlocal body
-        if body is None:
-            return await request.receive()
-        whole, body = body, None
-        return {"type": "http.request", "body": whole, "more_body": False}
-
-    return receive
 
 
 async def caller_of(request: Request, *roles: Role) -> Caller:
@@ -107,11 +93,10 @@ def about_customer(request: Request) -> dict[str, Any] | None:
     return {"external_id": external_id, "holdings": Holdings(parts_of(request), stores_of(request))}
 
 
-async def body_as(request: Request, kind: type[BaseModel]) -> BaseModel | None:
-    """A request's body; None: it is not such JSON, or does not say that it is."""
-    if request.headers.get("Content-Type", "").partition(";")[0].strip() != "application/json":
-        return None
+def body_as(request: Request, kind: type[BaseModel]) -> BaseModel | None:
+    """A request's body; None: it is not such JSON."""
+    parsed = parsed_body(request)
     try:
-        return kind.model_validate_json(await request.body())
-    except (ValidationError, ClientDisconnect):
+        return None if parsed is NOTHING else kind.model_validate(parsed)
+    except ValidationError:
         return None

@@ -21,11 +21,13 @@ class Taken(BaseModel):
     received: bool = True
 
 
+@router.post("/stripe/", include_in_schema=False)  # as it is often typed in where endpoints are set up
 @router.post(
     "/stripe",
     operation_id="receiveStripeWebhook",
     summary="Take in a signed event",
-    responses=problems(413, 503) | {400: {"description": "Not signed by the provider, too long ago, or not for us"}},
+    responses=problems(413, 503)
+    | {400: {"description": "Not signed by the provider, too long ago, ahead of our clock, or not for us"}},
 )
 async def receive(request: Request, parts: HasParts, stores: HasStores) -> Taken:
     body = await request.body()

@@ -1,6 +1,7 @@
 """Reading Stripe's webhooks: believed only when signed and meant for us, and then only as hints."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -106,8 +107,18 @@ class StripeEvents:
                 if "tolerance" in str(error):
                     raise Rejected("the signature is too old: a replay?", code="stale_signature") from error
             else:
+                _check_is_not_ahead(signature)
                 return
         raise Rejected("the signature matches no webhook secret", code="bad_signature")
+
+
+def _check_is_not_ahead(signature: str) -> None:
+    """Refuse what is dated in the future: it would pass as new for as long; the SDK looks into the past alone."""
+    dated = max(int(part[2:]) for part in signature.split(",") if part.startswith("t="))
+    if dated > time.time() + TOLERANCE_SECONDS:
+        raise Rejected(
+            "the signature is dated ahead of our clock: is the clock of this machine right?", code="future_signature"
+        )
 
 
 def event_of(event: Mapping[str, Any]) -> ProviderEvent:

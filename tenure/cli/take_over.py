@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID, uuid5
-from zoneinfo import available_timezones
 
 from temporalio.client import Client
 
 from api import lifecycle
-from api.fields import LOCALE
+from api.fields import is_timezone, language_tag
 from domain.agreements import Agreement, AgreementState, KnownCustomer
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.letters import moment
@@ -229,7 +228,7 @@ class TakeOver:
             email=known.email,
             name=known.name,
             timezone=_timezone(known),
-            locale=known.locale if LOCALE.fullmatch(known.locale) else None,
+            locale=language_tag(known.locale),
             signing_up=subscription_id,
         )
         owner = Owner(DEFAULT_TENANT, subscription_id, customer)
@@ -278,4 +277,4 @@ class TakeOver:
 def _timezone(customer: KnownCustomer) -> str | None:
     """As the metadata says, if it is one; None: not known."""
     zone = customer.metadata.get("timezone") or ""
-    return zone if zone in available_timezones() else None
+    return zone if is_timezone(zone) else None

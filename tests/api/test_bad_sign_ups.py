@@ -172,7 +172,7 @@ async def test_a_body_that_is_not_called_json_is_refused(stack: Stack, admin: Ca
         "/v1/subscriptions", content=json.dumps(a_sign_up(name)), headers={"Content-Type": "text/plain"}
     )
 
-    assert fields_of(problem_of(answer, 422, "malformed")) == {"body"}
+    assert fields_of(problem_of(answer, 415, "unsupported_media_type")) == {"body"}
     assert await written(stack.engine, "customers") == before
 
 

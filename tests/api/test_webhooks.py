@@ -33,6 +33,7 @@ def logged() -> Iterator[list[Any]]:
         ("{forged}", "bad_signature"),
         ("t=1,v1=é", "bad_signature"),
         ("{stale}", "stale_signature"),
+        ("{early}", "future_signature"),
     ],
 )
 async def test_what_is_not_signed_now_and_by_the_provider_is_not_believed(
@@ -41,13 +42,26 @@ async def test_what_is_not_signed_now_and_by_the_provider_is_not_believed(
     event = an_event()
     body = json.dumps(event).encode()
     secret = stack.addresses.webhook_secret
-    told = (signature or "").format(forged=signed(body, "whsec_other"), stale=signed(body, secret, time.time() - 301))
+    dated = {"stale": signed(body, secret, time.time() - 301), "early": signed(body, secret, time.time() + 86_400)}
+    told = (signature or "").format(forged=signed(body, "whsec_other"), **dated)
     headers = [] if signature is None else [(b"Stripe-Signature", told.encode("latin-1"))]
 
     answer = await stranger.http.post(PATH, content=body, headers=headers)
 
     problem_of(answer, 400, code)
     assert await kept(stack, event["id"]) == []
+
+
+async def test_a_clock_that_is_a_little_ahead_does_no_harm(stack: Stack, stranger: Caller) -> None:
+    event = an_event()
+    body = json.dumps(event).encode()
+
+    answer = await stranger.send(
+        PATH, body, **{"Stripe-Signature": signed(body, stack.addresses.webhook_secret, time.time() + 60)}
+    )
+
+    assert answer.status_code == 200
+    assert await kept(stack, event["id"]) == [None]
 
 
 async def test_a_body_changed_on_its_way_is_not_believed(stack: Stack, stranger: Caller) -> None:
