@@ -10,7 +10,7 @@ from api import lifecycle
 from api.auth import OVERRULING, demand
 from api.desk import Desk
 from api.requests import SignUpWish
-from domain.currencies import MAX_AMOUNT
+from domain.currencies import max_amount
 from domain.errors import Malformed, Rejected
 from domain.plans import Selection
 from domain.steering import FIRST_PAYMENT_DECLINED
@@ -96,7 +96,7 @@ def within_bounds(selection: Selection) -> Selection:
     Raises:
         Malformed: one period of it costs more than can be billed.
     """
-    if selection.total.amount > MAX_AMOUNT:
+    if selection.total.amount > max_amount(selection.total.currency):
         raise Malformed(
             f"one period would cost {selection.total.amount} (minor units), more than can be billed at once",
             field="quantity",

@@ -203,14 +203,23 @@ class InvoiceView(BaseModel):
     subscription: str
     number: str
     status: str = Field(examples=["paid"])
-    amount: int = Field(examples=[4900])
+    amount: int = Field(description="`total` if that is a credit, else `amount_due`", examples=[4900])
     currency: str = Field(examples=["usd"])
+    total: int = Field(
+        description="minor units billed, taxes and discounts included; negative: a credit", examples=[4900]
+    )
+    amount_due: int = Field(description="minor units to be paid, after the customer's balance", examples=[3900])
+    amount_paid: int = Field(description="minor units that were paid", examples=[3900])
+    credit_applied: int = Field(description="minor units of the total taken off the credit balance", examples=[1000])
+    amount_refunded: int = Field(description="minor units given back since, by all refunds together", examples=[0])
+    issued_at: datetime | None = Field(description="when it was finalised; null: a draft, or not known")
+    paid_at: datetime | None = Field(description="when it was paid; null: it was not, or not known")
     url: str
     pdf: str
     attempts: int
     period_start: datetime | None
     period_end: datetime | None
-    at: datetime
+    at: datetime = Field(description="when we last learned how it stands, in the subscription's own time")
 
     @classmethod
     def of(cls, row: InvoiceRow) -> "InvoiceView":
@@ -221,6 +230,13 @@ class InvoiceView(BaseModel):
             status=row.status,
             amount=row.amount,
             currency=row.currency,
+            total=row.total,
+            amount_due=row.amount_due,
+            amount_paid=row.amount_paid,
+            credit_applied=row.credit_applied,
+            amount_refunded=row.amount_refunded,
+            issued_at=row.issued_at,
+            paid_at=row.paid_at,
             url=row.url,
             pdf=row.pdf,
             attempts=row.attempts,

@@ -8,7 +8,7 @@ from configuration.catalog_kinds import Declared
 from configuration.features import declared, value_of
 from configuration.validation import check
 from configuration.yaml_source import Problem, read
-from domain.currencies import DECIMALS, MAX_AMOUNT
+from domain.currencies import DECIMALS, max_amount
 from domain.features import Overage
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Plan
@@ -36,7 +36,7 @@ def _dear_years(entry: CatalogEntry) -> list[Problem]:
     return [
         Problem((part, code, "prices"), "makes a year dearer than the payment provider takes")
         for part, code, prices in sold
-        if prices and any(price.amount > MAX_AMOUNT for price in _prices(prices, entry).values())
+        if prices and any(price.amount > max_amount(price.currency) for price in _prices(prices, entry).values())
     ]
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from domain.currencies import DECIMALS, MAX_AMOUNT
+from domain.currencies import DECIMALS, max_amount, shown_decimals, step
 from domain.money import Money
 
 _PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
@@ -30,31 +30,33 @@ class Discount:
         return cls(Decimal(found[1]))
 
     def year(self, month: Money) -> Money:
-        """Twelve months less the discount, rounded half up to the minor unit."""
+        """Twelve months less the discount, rounded half up to what the currency can be charged in."""
         exact = 12 * month.amount * (100 - self.percent) / 100
-        return Money(int(exact.quantize(Decimal(1), ROUND_HALF_UP)), month.currency)
+        chargeable = step(month.currency)
+        return Money(int((exact / chargeable).quantize(Decimal(1), ROUND_HALF_UP)) * chargeable, month.currency)
 
 
 def amount_of(written: object, currency: str) -> int:
     """Read a price of *currency* into minor units.
 
     Raises:
-        ValueError: it is no price, or has more decimals than the currency.
+        ValueError: it is no price, has more decimals than the currency, or no provider charges so much or so little.
     """
     text = str(written) if isinstance(written, int | Decimal | str) and not isinstance(written, bool) else ""
     if not _PRICE.fullmatch(text):
         raise ValueError("must be a price, written as 49 or 49.00")
     price, decimals = Decimal(text), DECIMALS[currency]
     amount = price.scaleb(decimals)
-    if amount != amount.to_integral_value():
-        raise ValueError(f"must have {f'at most {decimals}' if decimals else 'no'} decimals in {currency}, not {text}")
-    if not 0 < amount <= MAX_AMOUNT:
-        most = Decimal(MAX_AMOUNT).scaleb(-decimals)
+    if amount % step(currency):
+        usable = decimals - len(str(step(currency))) + 1
+        raise ValueError(f"must have {f'at most {usable}' if usable else 'no'} decimals in {currency}, not {text}")
+    if not 0 < amount <= max_amount(currency):
+        most = Decimal(max_amount(currency)).scaleb(-decimals)
         raise ValueError(f"must be above 0 and at most {most}; what is free has no prices at all")
     return int(amount)
 
 
 def written(money: Money) -> str:
     """An amount for people: "49.00 USD"."""
-    decimals = DECIMALS[money.currency]
-    return f"{Decimal(money.amount).scaleb(-decimals):,.{decimals}f} {money.currency.upper()}"
+    amount = Decimal(money.amount).scaleb(-DECIMALS[money.currency])
+    return f"{amount:,.{shown_decimals(money.currency)}f} {money.currency.upper()}"

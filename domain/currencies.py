@@ -1,20 +1,41 @@
-"""The currencies that can be charged in, and how much at once."""
+"""The currencies that can be charged in, how amounts are counted, and how much at once (docs.stripe.com/currencies).
+
+Amounts are counted as the provider counts them, which is not ISO 4217 everywhere: 500 Icelandic kronur are 50000.
+"""
 
 _WITHOUT_DECIMALS = (
-    *("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"),
+    *("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"),
 )
 _WITH_TWO = (
-    *("aed", "all", "amd", "ang", "aud", "awg", "azn", "bam", "bbd", "bdt", "bgn", "bmd", "bnd", "bob"),
-    *("brl", "bsd", "bwp", "byn", "bzd", "cad", "cdf", "chf", "cny", "cop", "crc", "cve", "czk", "dkk"),
-    *("dop", "dzd", "egp", "etb", "eur", "fjd", "fkp", "gbp", "gel", "gip", "gmd", "gtq", "gyd", "hkd"),
-    *("hnl", "htg", "huf", "idr", "ils", "inr", "jmd", "kes", "kgs", "khr", "kyd", "kzt", "lak", "lbp"),
-    *("lkr", "lrd", "lsl", "mad", "mdl", "mkd", "mmk", "mnt", "mop", "mur", "mvr", "mwk", "mxn", "myr"),
-    *("mzn", "nad", "ngn", "nio", "nok", "npr", "nzd", "pab", "pen", "pgk", "php", "pkr", "pln", "qar"),
-    *("ron", "rsd", "sar", "sbd", "scr", "sek", "sgd", "shp", "sos", "srd", "szl", "thb", "tjs", "top"),
-    *("try", "ttd", "twd", "tzs", "uah", "usd", "uyu", "uzs", "wst", "xcd", "yer", "zar", "zmw"),
+    *("aed", "afn", "all", "amd", "ang", "aoa", "ars", "aud", "awg", "azn", "bam", "bbd", "bdt", "bgn", "bmd", "bnd"),
+    *("bob", "brl", "bsd", "bwp", "byn", "bzd", "cad", "cdf", "chf", "cny", "cop", "crc", "cve", "czk", "dkk", "dop"),
+    *("dzd", "egp", "etb", "eur", "fjd", "fkp", "gbp", "gel", "gip", "gmd", "gtq", "gyd", "hkd", "hnl", "htg", "huf"),
+    *("idr", "ils", "inr", "isk", "jmd", "kes", "kgs", "khr", "kyd", "kzt", "lak", "lbp", "lkr", "lrd", "lsl", "mad"),
+    *("mdl", "mkd", "mmk", "mnt", "mop", "mur", "mvr", "mwk", "mxn", "myr", "mzn", "nad", "ngn", "nio", "nok", "npr"),
+    *("nzd", "pab", "pen", "pgk", "php", "pkr", "pln", "qar", "ron", "rsd", "rub", "sar", "sbd", "scr", "sek", "sgd"),
+    *("shp", "sle", "sos", "srd", "std", "szl", "thb", "tjs", "top", "try", "ttd", "twd", "tzs", "uah", "ugx", "usd"),
+    *("uyu", "uzs", "wst", "xcd", "xcg", "yer", "zar", "zmw"),
 )
-DECIMALS = dict.fromkeys(_WITHOUT_DECIMALS, 0) | dict.fromkeys(_WITH_TWO, 2)
-"""Digits after the point. Left out are currencies that payment providers count in other units than ISO 4217 does."""
+_WITH_THREE = ("bhd", "jod", "kwd", "omr", "tnd")
+DECIMALS = dict.fromkeys(_WITHOUT_DECIMALS, 0) | dict.fromkeys(_WITH_TWO, 2) | dict.fromkeys(_WITH_THREE, 3)
+"""Digits after the point in which the provider counts, for each currency in which it charges."""
 
-MAX_AMOUNT = 99_999_999
-"""Eight digits of minor units: the most that payment providers take."""
+_STEPS = dict.fromkeys(_WITH_THREE, 10) | dict.fromkeys(("isk", "ugx"), 100)
+_MAX_AMOUNTS = {"idr": 999_999_999_999}
+_MAX_AMOUNT = 99_999_999
+"""Eight digits of minor units: the most that payment providers take of all other currencies."""
+
+
+def max_amount(currency: str) -> int:
+    """The most that can be charged at once, in minor units: 99999999 usd, 999999999999 idr."""
+    return _MAX_AMOUNTS.get(currency, _MAX_AMOUNT)
+
+
+def step(currency: str) -> int:
+    """What every amount must be a multiple of, in minor units: 1 usd; 10 kwd; 100 isk, as there is no half a krona."""
+    return _STEPS.get(currency, 1)
+
+
+def shown_decimals(currency: str) -> int:
+    """Digits after the point that a person is shown: none of isk, although it is counted in hundredths."""
+    return 0 if step(currency) == 100 else DECIMALS.get(currency, 2)

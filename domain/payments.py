@@ -99,6 +99,16 @@ class Invoice:
     attempts: int = 0
     period_start: datetime | None = None
     period_end: datetime | None = None
+    total: int | None = None
+    """What was billed, taxes and discounts included; negative: a credit. None: looked at before this was noted."""
+    amount_due: int | None = None
+    """What is or was to be paid, after the customer's balance."""
+    amount_paid: int | None = None
+    credit_applied: int | None = None
+    """How much of the total came off the customer's credit balance."""
+    issued_at: datetime | None = None
+    """When it was finalised; None: it is a draft."""
+    paid_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from domain import overage
 from domain.agreements import AgreedItem, Agreement, AgreementState, KnownCustomer
-from domain.currencies import MAX_AMOUNT
+from domain.currencies import max_amount
 from domain.errors import Rejected
 from domain.journal import Cause, Entry, Step, TrialClaim
 from domain.letters import moment
@@ -162,7 +162,7 @@ def _of_amount(agreement: Agreement) -> Iterator[str]:
     amount = _amount(agreement)
     if amount == 0:
         yield "it costs nothing"
-    if amount > MAX_AMOUNT:
+    if any(amount > max_amount(item.currency) for item in agreement.items):
         yield f"a period costs {amount} (minor units), more than can be billed at once"
 
 

@@ -12,17 +12,9 @@ from babel.core import UnknownLocaleError
 from babel.dates import format_date, format_time, get_timezone_name
 from babel.numbers import format_decimal, format_percent, parse_pattern
 
+from domain.currencies import DECIMALS, shown_decimals
+
 NAME_LIMIT = 60
-DEFAULT_EXPONENT = 2
-WITHOUT_DECIMALS = frozenset(
-    {
-        *("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"),
-        *("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"),
-    }
-)
-WITH_THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
-EXPONENTS = dict.fromkeys(WITHOUT_DECIMALS, 0) | dict.fromkeys(WITH_THREE_DECIMALS, 3)
-"""Digits after the point, by ISO 4217; every currency that is not named has two."""
 WITHOUT_A_COUNTRY = {"en": Locale("en", "GB")}
 """English of no country puts the day first and has 24 hours: most readers of it are not American."""
 
@@ -79,12 +71,11 @@ class Formats:
 
     def money(self, amount: int, currency: str) -> str:
         """Format minor units: 4900, "usd" is "$49.00", or "49,00 $" in German."""
-        code = currency.upper()
-        digits = EXPONENTS.get(code, DEFAULT_EXPONENT)
+        code, digits = currency.upper(), shown_decimals(currency.lower())
         pattern = parse_pattern(self.locale.currency_formats["standard"])
-        # Our own decimals, not the library's: it counts those in use, the provider those of ISO 4217.
+        # Our own decimals, not the library's: the provider counts some currencies in other units than people do.
         pattern.frac_prec = (digits, digits)
-        units = Decimal(amount).scaleb(-digits)
+        units = Decimal(amount).scaleb(-DECIMALS.get(currency.lower(), digits))
         written = one_line(pattern.apply(units, self.locale, currency=code, currency_digits=False))
         return re.sub(r"([A-Z]{3})(?=\d)", r"\1 ", written)  # "KWD 4.900", where locales put no space
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from domain.billed_use import event_name
-from domain.currencies import DECIMALS, MAX_AMOUNT
+from domain.currencies import DECIMALS, max_amount, step
 from domain.money import Money
 from domain.plans import AddOn, Catalog, Interval, Plan, TaxBehavior
 
@@ -80,6 +80,8 @@ def unrepresentable(offer: Offer) -> Iterator[str]:
         yield f"the meter {offer.event_name[:40]}… has a name longer than {LONGEST_EVENT_NAME} characters"
     amount, currency = offer.price.amount, offer.price.currency
     if currency not in DECIMALS:
-        yield f"{offer.lookup_key} is in {currency!r}, which is no currency of none or two decimals that Stripe charges"
-    if not 0 < amount <= MAX_AMOUNT:
-        yield f"{offer.lookup_key} costs {amount} (minor units); Stripe takes 1 to {MAX_AMOUNT}"
+        yield f"{offer.lookup_key} is in {currency!r}, which is no currency that Stripe charges"
+    if not 0 < amount <= max_amount(currency):
+        yield f"{offer.lookup_key} costs {amount} (minor units); Stripe takes 1 to {max_amount(currency)}"
+    elif amount % step(currency):
+        yield f"{offer.lookup_key} costs {amount} (minor units); Stripe takes multiples of {step(currency)} {currency}"

@@ -46,7 +46,7 @@ def card(payment_method: Any) -> Card | None:
 
 def invoice(found: dict[str, Any]) -> Invoice:
     period = _period_billed((found.get("lines") or {}).get("data") or [])
-    total = found.get("total") or 0
+    total, moments = found.get("total") or 0, found.get("status_transitions") or {}
     return Invoice(
         ref=found["id"],
         number=found.get("number") or "",
@@ -59,6 +59,13 @@ def invoice(found: dict[str, Any]) -> Invoice:
         attempts=found.get("attempt_count") or 0,
         period_start=instant(period.get("start")),
         period_end=instant(period.get("end")),
+        total=total,
+        amount_due=found.get("amount_due") or 0,
+        amount_paid=found.get("amount_paid") or 0,
+        # A balance below zero is the customer's credit (docs.stripe.com/billing/customer/balance).
+        credit_applied=max(0, min(total, -(found.get("starting_balance") or 0))),
+        issued_at=instant(moments.get("finalized_at")),
+        paid_at=instant(moments.get("paid_at")),
     )
 
 

@@ -231,6 +231,12 @@ async def _save_invoice(connection: AsyncConnection, step: Step) -> None:
         "attempts": bill.attempts,
         "period_start": bill.period_start,
         "period_end": bill.period_end,
+        "total": bill.total,
+        "amount_due": bill.amount_due,
+        "amount_paid": bill.amount_paid,
+        "credit_applied": bill.credit_applied,
+        "issued_at": bill.issued_at,
+        "paid_at": bill.paid_at,
         "at": at,
     }
     await connection.execute(

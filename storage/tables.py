@@ -195,6 +195,12 @@ invoices = Table(
     Column("period_start", _MOMENT),
     Column("period_end", _MOMENT),
     Column("at", _MOMENT, nullable=False, doc="when we learned of its latest standing, in the subscription's time"),
+    Column("total", BigInteger, doc="null, as the next ones: last looked at before this was noted"),
+    Column("amount_due", BigInteger),
+    Column("amount_paid", BigInteger),
+    Column("credit_applied", BigInteger),
+    Column("issued_at", _MOMENT),
+    Column("paid_at", _MOMENT),
     UniqueConstraint("tenant", "ref"),
     Index("ix_invoices_subscription", "subscription"),
 )
@@ -227,6 +233,7 @@ reversals = Table(
     Column("at", _MOMENT, nullable=False, doc="when we learned of its latest standing, in the subscription's time"),
     UniqueConstraint("tenant", "ref"),
     Index("ix_reversals_subscription", "subscription"),
+    Index("ix_reversals_invoice", "tenant", "invoice"),
 )
 
 webhook_inbox = Table(

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import BigInteger, Row, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.payments import ReversalKind
 from domain.usage_mails import USAGE_OCCASIONS, feature_of, threshold_of
 from storage.engine import transaction
-from storage.tables import customers, invoices, journal, mails, subscriptions
+from storage.tables import customers, invoices, journal, mails, reversals, subscriptions
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,14 @@ class InvoiceRow:
     period_start: datetime | None
     period_end: datetime | None
     at: datetime
+    total: int
+    amount_due: int
+    amount_paid: int
+    credit_applied: int
+    amount_refunded: int
+    """Of all refunds together; what a dispute has taken back is none."""
+    issued_at: datetime | None
+    paid_at: datetime | None
 
 
 class Timeline:
@@ -75,8 +84,17 @@ class Timeline:
 
     async def invoices(self, tenant: str, *, external_id: str | None, limit: int = 100) -> list[InvoiceRow]:
         """Bills, newest first, of one customer or of all."""
+        refunded = (
+            select(func.coalesce(func.sum(reversals.c.amount), 0))
+            .where(
+                reversals.c.tenant == invoices.c.tenant,
+                reversals.c.invoice == invoices.c.ref,
+                reversals.c.kind == ReversalKind.REFUND.value,
+            )
+            .scalar_subquery()
+        )
         wanted = (
-            select(invoices)
+            select(invoices, cast(refunded, BigInteger).label("amount_refunded"))
             .join(subscriptions, subscriptions.c.id == invoices.c.subscription)
             .join(customers, customers.c.id == subscriptions.c.customer)
             .where(invoices.c.tenant == tenant)
@@ -87,9 +105,7 @@ class Timeline:
             wanted = wanted.where(customers.c.external_id == external_id)
         async with transaction(self._engine) as connection:
             rows = [dict(row._mapping) for row in await connection.execute(wanted)]  # noqa: SLF001
-        for row in rows:
-            del row["tenant"]
-        return [InvoiceRow(**row | {"subscription": str(row["subscription"])}) for row in rows]
+        return [_invoice_row(row) for row in rows]
 
     async def open_bill(self, subscription: str) -> str | None:
         """The address of the page on which the newest unpaid bill can be paid."""
@@ -108,6 +124,18 @@ class Timeline:
         async with transaction(self._engine) as connection:
             url: str | None = (await connection.execute(wanted)).scalar()
         return url
+
+
+def _invoice_row(row: dict[str, Any]) -> InvoiceRow:
+    """An invoice; of one that was last looked at before its amounts were noted, what its amount tells of them."""
+    del row["tenant"]
+    amount, is_paid = row["amount"], row["status"] == "paid"
+    due = max(0, amount)
+    known = {"total": amount, "amount_due": due, "amount_paid": due if is_paid else 0, "credit_applied": 0}
+    for name, value in known.items():
+        if row[name] is None:
+            row[name] = value
+    return InvoiceRow(**row | {"subscription": str(row["subscription"])})
 
 
 def _mailed(row: Row[Any]) -> list[PastEntry]:

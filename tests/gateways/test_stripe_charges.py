@@ -266,3 +266,17 @@ async def test_an_ended_agreement_is_not_restarted(till: Till) -> None:
         await till.payments.restart(begun.agreement_ref, "", key="again/1")
 
     assert await till.statuses(wallet) == ["paid"]
+
+
+async def test_a_bill_tells_its_total_beside_what_a_credit_has_left_to_pay(till: Till) -> None:
+    wallet = await till.wallet("ada-with-credit")
+    await till.client.v1.customers.update_async(wallet.customer_ref, {"balance": -1000})
+
+    charge = await till.begin(wallet)
+
+    bill = charge.invoice
+    assert bill is not None
+    assert (bill.total, bill.credit_applied, bill.amount_due, bill.amount_paid) == (4900, 1000, 3900, 3900)
+    assert bill.issued_at is not None
+    assert bill.paid_at is not None
+    assert bill.issued_at <= bill.paid_at

@@ -4,12 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.journal import Cause, CauseKind, Entry
 from domain.mails import Occasion
+from domain.payments import DisputeStatus, Reversal, ReversalKind
 from storage.mails import PostgresMails
 from storage.records import mail_id
 from storage.timeline import PastEntry, Timeline
@@ -113,3 +115,49 @@ async def test_bills_are_told_newest_first_of_one_customer_or_of_all(ledger: Led
     assert (bills[1].amount, bills[1].currency, bills[1].attempts) == (4900, "usd", 1)
     assert (bills[1].period_start, bills[1].period_end) == (NOW, PERIOD_END)
     assert bills[1].at == NOW + timedelta(hours=1)
+
+
+async def test_an_invoice_tells_what_was_billed_credited_paid_and_given_back(
+    ledger: Ledger, timeline: Timeline
+) -> None:
+    ada = await ledger.newcomer("ada-with-credit")
+    bill = an_invoice(
+        ref="in_credited",
+        amount=3900,
+        total=4900,
+        amount_due=3900,
+        amount_paid=3900,
+        credit_applied=1000,
+        issued_at=NOW,
+        paid_at=NOW + timedelta(hours=1),
+    )
+    await ledger.save(a_step(ada, invoice=bill))
+    for reversal in (
+        Reversal(ReversalKind.REFUND, "ch_1", bill.ref, 500, "usd"),
+        Reversal(ReversalKind.REFUND, "ch_2", bill.ref, 700, "usd"),
+        Reversal(ReversalKind.DISPUTE, "dp_1", bill.ref, 3900, "usd", status=DisputeStatus.OPEN),
+    ):
+        ada = later(ada)
+        await ledger.save(a_step(ada, reversal=reversal))
+
+    [told] = await timeline.invoices("default", external_id="ada-with-credit")
+
+    assert (told.total, told.credit_applied, told.amount_due, told.amount_paid) == (4900, 1000, 3900, 3900)
+    assert told.amount_refunded == 1200, "a dispute is not a refund"
+    assert (told.issued_at, told.paid_at) == (NOW, NOW + timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("amount", "status", "amounts"),
+    [(4900, "paid", (4900, 4900, 4900)), (4900, "open", (4900, 4900, 0)), (-1000, "paid", (-1000, 0, 0))],
+)
+async def test_an_invoice_of_before_its_amounts_were_noted_tells_them_as_far_as_they_are_known(
+    ledger: Ledger, timeline: Timeline, amount: int, status: str, amounts: tuple[int, int, int]
+) -> None:
+    ada = await ledger.newcomer("ada-of-before")
+    await ledger.save(a_step(ada, invoice=an_invoice(amount=amount, status=status)))
+
+    [told] = await timeline.invoices("default", external_id="ada-of-before")
+
+    assert (told.total, told.amount_due, told.amount_paid) == amounts
+    assert (told.credit_applied, told.amount_refunded, told.paid_at) == (0, 0, None)

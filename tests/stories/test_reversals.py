@@ -52,6 +52,9 @@ async def test_refunds_in_part_are_written_down_and_told_each_once(payer: Life) 
     assert [entry["details"]["amount"] for entry in told] == ["1000", "1500"]
     assert [entry["cause"]["kind"] for entry in told] == ["webhook", "webhook"]
     assert all("in part" in entry["summary"] for entry in told)
+    [bill] = (await payer.product.get("/v1/invoices", customer=payer.external_id))["data"]
+    assert (bill["total"], bill["amount_paid"], bill["amount_refunded"]) == (4900, 4900, 1500)
+    assert bill["paid_at"] >= bill["issued_at"]
 
 
 async def test_a_refund_in_full_keeps_the_subscription_by_the_default_policy(payer: Life) -> None:
