@@ -21,8 +21,10 @@ from sandbox.processes import POLL, Server, StartFailed, SystemUser, free_port, 
 DATABASE = "tenure"
 SUPERUSER = "postgres"
 SYSTEM_USER = "tenure-sandbox"
-READY_WITHIN = 30.0
+READY_WITHIN = 120.0
 STOPPED_WITHIN = 10.0
+NOT_YET = (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError)
+"""What a server says that is coming up: nothing, that it starts, or it hangs up on whom it has let in."""
 PREDECESSOR_GONE_WITHIN = 5.0
 
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
@@ -166,15 +168,15 @@ class Postgres:
     async def _database_is_there(self) -> bool | None:
         try:
             connection = await asyncpg.connect(self._url("postgres"), ssl=False)
-        except (OSError, asyncpg.CannotConnectNowError):
+            try:
+                if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+                    await connection.execute(f'CREATE DATABASE "{DATABASE}"')
+            finally:
+                await connection.close()
+        except NOT_YET:
             return None
         except asyncpg.InvalidPasswordError as error:
             raise StartFailed(f"the password in {self._password} does not open {self._cluster}") from error
-        try:
-            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
-                await connection.execute(f'CREATE DATABASE "{DATABASE}"')
-        finally:
-            await connection.close()
         return True
 
 

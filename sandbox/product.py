@@ -9,7 +9,11 @@ import httpx
 
 from sandbox.stack import Addresses
 
-PATIENCE = 120.0
+PATIENCE = 600.0
+"""Seconds; a long way through time has many steps."""
+UNFINISHED = "still_working"
+REPEATS = 20
+"""Of a request whose answer is that it is still being worked on; each has waited half a minute by then."""
 
 
 class RefusedError(Exception):
@@ -125,8 +129,16 @@ class Product:
         return _answer(await self._api.get(path, params=params))
 
     async def post(self, path: str, body: dict[str, Any], *, key: str | None = None) -> dict[str, Any]:
+        """Ask for something once; what takes longer than an answer is waited for is asked for again under its key."""
         headers = {"Idempotency-Key": key or str(uuid4())}
-        return _answer(await self._api.post(path, json=body, headers=headers))
+        for _ in range(REPEATS):
+            try:
+                return _answer(await self._api.post(path, json=body, headers=headers))
+            except RefusedError as error:
+                if error.problem.get("code") != UNFINISHED:
+                    raise
+                unfinished = error
+        raise unfinished
 
 
 def _answer(response: httpx.Response) -> dict[str, Any]:

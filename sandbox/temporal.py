@@ -16,7 +16,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from sandbox.processes import Server, StartFailed, free_port, is_free
 
 NAMESPACE = "default"
-READY_WITHIN = 30.0
+READY_WITHIN = 120.0
+NOT_YET = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
+"""What a server says that is coming up."""
 STOPPED_WITHIN = 5.0
 
 DYNAMIC_CONFIG = {
@@ -112,7 +114,7 @@ class TemporalDevServer:
         self._server.start(list(self._command()))
         try:
             client = await self._server.until_ready(self._connected, READY_WITHIN)
-            await self._add_missing_attributes(client)
+            await self._server.until_ready(lambda: self._has_attributes(client), READY_WITHIN)
             await self._server.until_ready(lambda: self._usable(client), READY_WITHIN)
         except BaseException:
             await self.stop()
@@ -161,8 +163,17 @@ class TemporalDevServer:
             return None
         return client
 
-    async def _add_missing_attributes(self, client: Client) -> None:
+    async def _has_attributes(self, client: Client) -> bool | None:
         """Register what is new since the database was made: the flag at start works on a new one only."""
+        try:
+            await self._add_missing_attributes(client)
+        except RPCError as error:
+            if error.status not in NOT_YET:
+                raise
+            return None
+        return True
+
+    async def _add_missing_attributes(self, client: Client) -> None:
         listed = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=NAMESPACE))
         missing = {
             name: KINDS[kind] for name, kind in self._search_attributes.items() if name not in listed.custom_attributes
@@ -177,9 +188,10 @@ class TemporalDevServer:
         try:
             await client.count_workflows(query or None)
         except RPCError as error:
-            if error.status is RPCStatusCode.INVALID_ARGUMENT:
-                return None
-            raise
+            # INVALID_ARGUMENT: it does not know of all attributes yet.
+            if error.status not in (*NOT_YET, RPCStatusCode.INVALID_ARGUMENT):
+                raise
+            return None
         return True
 
 

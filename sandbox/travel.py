@@ -37,7 +37,7 @@ ONE_HOP = TimeSkippingConfig(enabled=False, max_session_skip_count=1)
 """The server skips to the next timer or retry and no further; for the same reason."""
 
 HOPS = 500
-SETTLED_WITHIN = 30.0
+SETTLED_WITHIN = 120.0
 WEBHOOKS_PATIENCE = 1.0
 FIRST_LOOK, LAST_LOOK = 0.005, 0.1
 

@@ -1,7 +1,6 @@
 """The whole stack on real servers: one for the session, and all who tell of it share it."""
 
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,31 @@ import pytest
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
 from tests.harness.lives import CATALOG, POLICY, Life
+from tests.harness.names import named_after
+from tests.harness.owners import Owners
 from tests.harness.replaying import every_life_replays
 from tests.harness.typed import Forker
+from tests.harness.workers import patient_workers
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_workers() -> Iterator[None]:
+    with patient_workers():
+        yield
+
+
+@pytest.fixture(scope="session")
+def owners() -> Owners:
+    return Owners()
+
+
+@pytest.fixture(autouse=True)
+async def _names_of_its_own(request: pytest.FixtureRequest, owners: Owners) -> AsyncIterator[None]:
+    """No test signs up with the name or the address of another's: neither would know what it finds."""
+    yield
+    if "stack" in request.fixturenames:
+        stack: Stack = request.getfixturevalue("stack")
+        assert await owners.shared(stack.engine, request.node.nodeid) == {}
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +72,6 @@ def begin(product: Product, request: pytest.FixtureRequest) -> Callable[..., Awa
     """Sign a customer up who is named after the test."""
 
     async def begin(**more: object) -> Life:
-        name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
-        return await Life.begun(product, name[-60:].lstrip("_-"), **more)
+        return await Life.begun(product, named_after(request), **more)
 
     return begin

@@ -14,7 +14,7 @@ from sandbox.product import Product, RefusedError
 LONGEST_WAIT = timedelta(days=60)
 A_MINUTE = timedelta(minutes=1)
 """In which all that follows from a step has happened."""
-MAILS_COME_WITHIN = 20.0
+MAILS_COME_WITHIN = 120.0
 LOOK_EVERY = 0.05
 
 
@@ -29,15 +29,16 @@ class Teller:
     name: str
     product: Product
     tell: Callable[[str], None]
+    external_id: str = ""
+    """Theirs in the product; when not given, the name."""
     subscription: str = ""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     _last_said: datetime = field(default_factory=lambda: datetime.now(UTC))
     _mails_told: set[str] = field(default_factory=set)
     _uses: int = 0
 
-    @property
-    def external_id(self) -> str:
-        return self.name.lower()
+    def __post_init__(self) -> None:
+        self.external_id = self.external_id or self.name.lower()
 
     def say(self, text: str, at: datetime | None = None) -> None:
         self._last_said = at or self.now

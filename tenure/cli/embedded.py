@@ -26,6 +26,8 @@ from tenure.cli.defaults import DEFAULT_CATALOG, DEFAULT_POLICY
 from tenure.cli.running import for_ever, stoppable
 
 DEFAULT_PORT = 8080
+TRAVELLED_WITHIN = 900
+"""Seconds: a year has hundreds of steps, and each takes its time on a busy machine."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -112,7 +114,7 @@ def travel(subscription: str, time: str, *, data: Path = Path(".tenure")) -> Non
     url = json.loads(file.read_text())["sandbox_url"]
     body = {"subscription": subscription, "seconds": _duration(time).total_seconds()}
     try:
-        answer = httpx.post(f"{url}/travel", json=body, timeout=300)
+        answer = httpx.post(f"{url}/travel", json=body, timeout=TRAVELLED_WITHIN)
     except httpx.TransportError as error:
         raise Rejected(f"the sandbox in {data} does not answer ({error}): is `tenure up` still running?") from error
     if answer.is_error:

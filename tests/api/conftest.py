@@ -1,9 +1,7 @@
 """Callers of the running API."""
 
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -18,6 +16,7 @@ from storage.keys import Role
 from tests.api.messages import an_api
 from tests.harness.callers import Caller
 from tests.harness.lives import POLICY
+from tests.harness.names import named_after
 from tests.harness.shop import CATALOG as SHOP
 
 
@@ -69,8 +68,7 @@ async def paid_shop(stack: Stack, stack_folder: Path, shop: Caller) -> Caller:
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """Names a customer after the test."""
-    told = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())
-    return f"{told[:40].strip('-')}-{uuid4().hex[:8]}"
+    return named_after(request)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from gateways.stripe_events import StripeEvents
 from sandbox.serving import serve
 from sandbox.stack import Stack
 from tests.harness.lives import CATALOG, POLICY
+from tests.harness.patience import PATIENT
 from worker.messages import delivery_of
 
 PATH = "/webhooks/stripe"
@@ -47,7 +48,7 @@ async def kept(stack: Stack, event: str) -> list[Any]:
 
 async def dealt_with(stack: Stack, event: str) -> str:
     """What came of an event, once it was delivered."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT):
         while True:
             found = await kept(stack, event)
             if found and found[0] is not None:
@@ -68,5 +69,8 @@ async def an_api(stack: Stack, looked_up: StripePayments, client: Client) -> Asy
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
     )
-    async with serve(create_app(parts)) as address, httpx.AsyncClient(base_url=address, trust_env=False) as http:
+    async with (
+        serve(create_app(parts)) as address,
+        httpx.AsyncClient(base_url=address, trust_env=False, timeout=PATIENT) as http,
+    ):
         yield http

@@ -12,6 +12,7 @@ from api.courier import BATCH, Courier
 from domain.errors import GatewayUnavailable
 from domain.messages import Disposition, KeptEvent, ProviderEvent, Verdict
 from domain.news import News
+from tests.harness.patience import PATIENT
 from workflows.batches import Delivered
 
 DONE = Verdict(Disposition.DELIVERED, "delivered")
@@ -59,7 +60,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_what_comes_while_a_batch_is_on_its_way_goes_together_with_the_next() -> None:
     round_ = Round()
     courier = Courier(round_)
-    async with courier.at_work(), asyncio.timeout(5):
+    async with courier.at_work(), asyncio.timeout(PATIENT):
         courier.hand_over(a_message(1))
         await round_.has_begun.wait()
         for number in range(2, BATCH + 3):
@@ -75,7 +76,7 @@ async def test_what_comes_while_a_batch_is_on_its_way_goes_together_with_the_nex
 async def test_the_batch_at_hand_is_finished_when_the_process_stops_and_the_rest_is_the_sweepers() -> None:
     round_ = Round()
     courier = Courier(round_)
-    async with courier.at_work(), asyncio.timeout(5):
+    async with courier.at_work(), asyncio.timeout(PATIENT):
         courier.hand_over(a_message(1))
         await round_.has_begun.wait()
         courier.hand_over(a_message(2))
@@ -90,7 +91,7 @@ async def test_what_has_no_address_yet_is_tried_again_soon() -> None:
     round_ = Round(unaddressed=2)
     round_.may_end.set()
     courier = Courier(round_)
-    async with courier.at_work(), asyncio.timeout(5):
+    async with courier.at_work(), asyncio.timeout(PATIENT):
         courier.hand_over(a_message())
         await round_.done.wait()
 
@@ -101,7 +102,7 @@ async def test_what_fails_is_left_to_the_sweeper_and_holds_up_nothing() -> None:
     round_ = Round(failures={"evt_1": GatewayUnavailable("not now")})
     round_.may_end.set()
     courier = Courier(round_)
-    async with courier.at_work(), asyncio.timeout(5):
+    async with courier.at_work(), asyncio.timeout(PATIENT):
         courier.hand_over(a_message(1))
         await round_.done.wait()
         round_.done.clear()
@@ -116,7 +117,7 @@ async def test_the_courier_outlives_whatever_happens_to_a_batch(outage: Exceptio
     round_ = Round(outage=outage)
     round_.may_end.set()
     courier = Courier(round_)
-    async with courier.at_work(), asyncio.timeout(5):
+    async with courier.at_work(), asyncio.timeout(PATIENT):
         courier.hand_over(a_message(1))
         await round_.had_outage.wait()
         courier.hand_over(a_message(2))
@@ -129,7 +130,7 @@ async def test_no_more_wait_in_memory_than_there_is_room_for(monkeypatch: pytest
     monkeypatch.setattr(couriers, "MOST_WAITING", 2)
     round_ = Round()
     courier = Courier(round_)
-    async with courier.at_work(), asyncio.timeout(5):
+    async with courier.at_work(), asyncio.timeout(PATIENT):
         for number in (1, 2, 3):
             courier.hand_over(a_message(number))
         round_.may_end.set()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from sandbox.stack import Stack
 from storage.catalog_in_force import in_force
 from tests.harness.callers import Caller, problem_of
 from tests.harness.lives import POLICY
+from tests.harness.patience import PATIENT
 from tests.harness.shop import CATALOG
 
 VIDEOS = Feature("videos", "Videos", Kind.NUMBER, window=Window.MONTH, meter="videos", limit=HARD)
@@ -89,7 +91,8 @@ async def test_who_began_before_versions_were_noted_is_refused_what_the_plan_of_
         unnoted = text("""update subscriptions set state = state || '{"catalog": ""}' where id = :id""")
         await connection.execute(unnoted, {"id": made["id"]})
 
-    refused = await later.command(made["id"], "change-plan", plan="pro")
+    whole: dict[str, Any] = {"plan": "pro", "interval": "month", "quantity": 1, "add_ons": {}, "when": "period_end"}
+    refused = await later.command(made["id"], "change-plan", **whole)
 
     problem = problem_of(refused, 409, "usage_does_not_fit")
     assert [(one["feature"], one["used"], one["limit"]) for one in problem["misfits"]] == [("calls", 40, 7)]
@@ -98,6 +101,10 @@ async def test_who_began_before_versions_were_noted_is_refused_what_the_plan_of_
 async def test_an_api_that_begins_notes_what_it_lives_by(stack: Stack) -> None:
     catalog = replace(CATALOG, product=f"gadgets_{uuid4().hex[:8]}")
 
-    async with stack.under(load_policy(POLICY), catalog), stack.engine.connect() as connection, asyncio.timeout(10):
+    async with (
+        stack.under(load_policy(POLICY), catalog),
+        stack.engine.connect() as connection,
+        asyncio.timeout(PATIENT),
+    ):
         while await in_force(connection) != catalog:
             await connection.rollback()

@@ -21,6 +21,8 @@ from storage.engine import create_engine_from_url
 from tests.api.messages import an_event, signed
 from tests.harness.callers import Caller, a_sign_up, problem_of
 from tests.harness.lives import CATALOG, POLICY
+from tests.harness.names import a_name
+from tests.harness.patience import PATIENT
 from worker.messages import delivery_of
 
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -133,7 +135,10 @@ async def cut_off(stack: Stack, looked_up: StripePayments) -> AsyncIterator[http
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
     )
-    async with serve(create_app(parts)) as address, httpx.AsyncClient(base_url=address, trust_env=False) as http:
+    async with (
+        serve(create_app(parts)) as address,
+        httpx.AsyncClient(base_url=address, trust_env=False, timeout=PATIENT) as http,
+    ):
         yield http
     await engine.dispose()
 
@@ -162,7 +167,9 @@ async def test_without_its_database_callers_are_asked_to_come_back(
     cut_off: httpx.AsyncClient, method: str, path: str
 ) -> None:
     headers = {"Authorization": "Bearer tn_live_any", "Idempotency-Key": "k"}
-    answer = await cut_off.request(method, path, headers=headers, json=a_sign_up("ada") if method == "POST" else None)
+    answer = await cut_off.request(
+        method, path, headers=headers, json=a_sign_up(a_name("cut-off")) if method == "POST" else None
+    )
 
     problem = problem_of(answer, 503, "database_unavailable")
     assert int(answer.headers["Retry-After"]) > 0

@@ -10,11 +10,12 @@ from sandbox.product import Product
 from sandbox.stack import Stack
 from tests.harness.callers import Caller
 from tests.harness.lives import Life
+from tests.harness.patience import PATIENT
 
 
 @pytest.fixture(scope="module")
 async def browser(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=stack.addresses.api_url, timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=stack.addresses.api_url, timeout=PATIENT, trust_env=False) as http:
         yield http
 
 

@@ -10,12 +10,13 @@ import pytest
 from sandbox.stack import Stack
 from storage.keys import Role
 from tests.harness.callers import Caller, fields_of, problem_of
+from tests.harness.patience import PATIENT
 
 PATH = "/v1/portal-sessions"
 
 
 async def page_at(url: str) -> str:
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as browser:
+    async with httpx.AsyncClient(timeout=PATIENT, trust_env=False) as browser:
         answer = await browser.get(url)
     answer.raise_for_status()
     return answer.text

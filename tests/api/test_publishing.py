@@ -1,7 +1,5 @@
 """The API makes its catalog known, however late that becomes possible."""
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,6 +10,7 @@ from api import publishing
 from api.publishing import Publication
 from domain.plans import Catalog
 from storage.catalogs import Catalogs
+from tests.harness.patience import until
 from tests.harness.shop import CATALOG
 from tests.storage.conftest import database_url, databases, engine
 
@@ -19,12 +18,6 @@ __all__ = ["database_url", "databases", "engine"]
 
 OURS = CATALOG
 OTHER = replace(OURS, add_ons={})
-
-
-async def until(is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not is_so():  # noqa: ASYNC110 - it is told nowhere
-            await asyncio.sleep(0.01)
 
 
 async def test_a_catalog_that_differs_is_tried_again_until_it_was_pushed_in_place(

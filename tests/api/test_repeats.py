@@ -10,11 +10,12 @@ from sqlalchemy import text
 from domain.names import DEFAULT_TENANT
 from sandbox.stack import Stack
 from tests.harness.callers import Caller, a_sign_up, problem_of, workflows_of, written
+from tests.harness.patience import PATIENT
 
 
 async def stripe_customers(stack: Stack, external_id: str) -> int:
     """How many customers of that external id the payment provider has."""
-    async with httpx.AsyncClient(base_url=stack.addresses.stripe_url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=stack.addresses.stripe_url, trust_env=False, timeout=PATIENT) as http:
         answer = await http.get("/v1/customers", params={"limit": 100}, auth=(stack.simulator._api._api_key, ""))
     answer.raise_for_status()
     found = [one["metadata"].get("external_id") for one in answer.json()["data"]]
@@ -42,7 +43,7 @@ async def settled(stack: Stack) -> Counter[str]:
     """The states of all workflows, once the list shows every subscription that is not over as running."""
     query = text("SELECT count(*) FROM subscriptions WHERE status <> 'canceled'")
     found: Counter[str] = Counter()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENT):
         while True:
             async with stack.engine.connect() as connection:
                 live = (await connection.execute(query)).scalar_one()
@@ -56,7 +57,7 @@ async def until(stack: Stack, wanted: Counter[str], *, besides: str = "") -> Non
     """Return when the workflows are of these states; what Temporal lists lags behind a little."""
     found: Counter[str] = Counter()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENT):
             while found != wanted:
                 await asyncio.sleep(0.05)
                 found = await all_workflows(stack)

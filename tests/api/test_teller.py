@@ -7,6 +7,7 @@ import pytest
 
 from api.teller import Teller
 from domain.errors import GatewayUnavailable
+from tests.harness.patience import PATIENT
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Round:
 
 async def test_what_a_process_before_has_left_is_told_at_the_start() -> None:
     round_ = Round()
-    async with Teller(round_).at_work(), asyncio.timeout(5):
+    async with Teller(round_).at_work(), asyncio.timeout(PATIENT):
         await round_.until_begun()
         round_.may_end.set()
 
@@ -46,7 +47,7 @@ async def test_what_a_process_before_has_left_is_told_at_the_start() -> None:
 async def test_nudges_that_come_while_it_is_told_are_one_more_round_also_when_the_process_stops() -> None:
     round_ = Round()
     teller = Teller(round_)
-    async with teller.at_work(), asyncio.timeout(5):
+    async with teller.at_work(), asyncio.timeout(PATIENT):
         await round_.until_begun()
         for _ in range(10):
             teller.nudge()
@@ -60,7 +61,7 @@ async def test_the_teller_outlives_whatever_fails(outage: Exception) -> None:
     round_ = Round(outage=outage)
     round_.may_end.set()
     teller = Teller(round_)
-    async with teller.at_work(), asyncio.timeout(5):
+    async with teller.at_work(), asyncio.timeout(PATIENT):
         await round_.until_begun()
         teller.nudge()
         await round_.until_begun()

@@ -18,6 +18,7 @@ import structlog
 from sandbox.product import Product, RefusedError
 from tests.chaos.invariants import Inspector, inspected
 from tests.harness.lives import Life
+from tests.harness.names import a_name
 
 CARDS = ("pm_card_visa", "pm_card_mastercard", "pm_card_chargeCustomerFail")
 ANSWERS = ("insufficient_funds", "lost_card", "authentication_required", "do_not_honor", "expired_card", "ok", "ok")
@@ -33,6 +34,8 @@ FAULTS: tuple[dict[str, Any], ...] = (
 AT_ONCE = 6
 TO_REST = timedelta(hours=14)
 """After which everything undecided has been asked for again."""
+TRIES = 12
+"""Of a request that is answered with 503, under the same key."""
 KNOWN_REFUSALS = (402, 409, 422)
 
 
@@ -70,7 +73,7 @@ class RandomLife:
         if dice.random() < 0.2:
             more["add_ons"] = {"users": dice.randint(1, 5)}
         self.log.append(f"signs up {more}")
-        return await Life.begun(self.product, f"random-{self.seed}-{uuid4().hex[:6]}", **more)
+        return await Life.begun(self.product, a_name(f"random-{self.seed}"), **more)
 
     async def _time(self, life: Life) -> None:
         days = self._dice.choice((1, 3, 7, 14, 16, 33))
@@ -89,7 +92,7 @@ class RandomLife:
     async def _command(self, life: Life, name: str, **body: Any) -> None:
         self.log.append(f"{name} {body}")
         key = uuid4().hex
-        for _ in range(4):
+        for _ in range(TRIES):
             try:
                 await life.product.command(life.id, name, key=key, **body)
             except RefusedError as error:

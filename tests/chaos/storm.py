@@ -16,6 +16,7 @@ from sandbox.stack import Stack
 from tenure.cli.reconcile import run_now
 from tests.chaos.invariants import Accounts, Inspector
 from tests.harness.lives import A_MINUTE, Life
+from tests.harness.names import a_name
 from workflows.reconcile import Reconciled
 
 AT_ONCE = 24
@@ -84,7 +85,7 @@ async def _live(stack: Stack, product: Product, number: int) -> Storm:
 
 async def _one(stack: Stack, product: Product, nth: int) -> Life:
     """A trial, its conversion, a month with something special, and a renewal of which nobody was told in time."""
-    external_id = f"storm-{nth}"
+    external_id = a_name(f"storm-{nth}")
     signing_up: dict[str, Any] = {
         "customer": {"timezone": ZONES[nth % len(ZONES)]},
         "payment_method": "pm_card_visa",

@@ -12,6 +12,7 @@ from sandbox.product import RefusedError
 from sandbox.stack import Stack
 from tests.chaos.invariants import Inspector
 from tests.harness.lives import A_MINUTE, Life
+from tests.harness.patience import PATIENT
 
 Begin = Callable[..., Awaitable[Life]]
 A_DAY = timedelta(days=1)
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("healed")
 async def until_taken(stack: Stack, life: Life, update: str) -> None:
     """Wait until the workflow has accepted an update of this name: it waits for its turn from then on."""
     handle = stack.client.get_workflow_handle(subscription_workflow_id(life.id))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT):
         while True:
             async for event in handle.fetch_history_events():
                 accepted = event.workflow_execution_update_accepted_event_attributes

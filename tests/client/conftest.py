@@ -1,6 +1,5 @@
 """The client beside a real Tenure."""
 
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,7 +7,8 @@ import pytest
 
 from sandbox.stack import Addresses, Stack
 from tenure.client import AsyncTenure, Options
-from tests.harness.social import social_suite
+from tests.harness.names import named_after
+from tests.harness.social import UNHURRIED, social_suite
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +20,12 @@ async def social(stack: Stack, stack_folder: Path) -> AsyncIterator[Addresses]:
 @pytest.fixture(scope="module")
 async def tenure(social: Addresses) -> AsyncIterator[AsyncTenure]:
     """Asks each time: tests see what is, not what was."""
-    async with AsyncTenure(social.api_url, social.admin_key, Options(staleness=0, stale_if_unavailable=0)) as tenure:
+    options = Options(staleness=0, stale_if_unavailable=0, quick=UNHURRIED)
+    async with AsyncTenure(social.api_url, social.admin_key, options) as tenure:
         yield tenure
 
 
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """A customer of the test's own."""
-    return re.sub(r"\W+", "-", request.node.name.removeprefix("test_"))[-60:].strip("-_")
+    return named_after(request)

@@ -13,6 +13,8 @@ import tenure.client
 from sandbox.serving import serve
 from sandbox.stack import Addresses
 from tests.client.test_package import methods_of
+from tests.harness.names import a_name
+from tests.harness.patience import PATIENT
 
 PAGE = (Path(tenure.client.__file__).parents[2] / "docs" / "client.md").read_text()
 START, GATES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -37,6 +39,8 @@ def test_the_tree_of_errors_has_them_all() -> None:
 
 async def test_the_first_five_minutes_go_as_told(social: Addresses) -> None:
     code = START.replace('"https://tenure.example.com"', repr(social.api_url)).replace(", key)", ", KEY)", 1)
+    name = a_name("user")
+    code = code.replace("user-1815", name).replace("ada@example.com", f"{name}@example.com")
     printed: list[object] = []
     given: dict[str, Any] = {"KEY": social.admin_key, "print": lambda *some: printed.extend(some)}
 
@@ -47,12 +51,12 @@ async def test_the_first_five_minutes_go_as_told(social: Addresses) -> None:
 
 
 async def test_the_gates_shown_are_gates(social: Addresses) -> None:
-    app = FastAPI()
+    app, name = FastAPI(), a_name("user")
     given: dict[str, Any] = {"app": app, "Wish": Wish, "Annotated": Annotated}
-    given |= {"url": social.api_url, "key": social.admin_key, "current_user_id": lambda: "user-of-the-docs"}
+    given |= {"url": social.api_url, "key": social.admin_key, "current_user_id": lambda: name}
     exec(compile(GATES, "docs/client.md", "exec"), given)  # noqa: S102
 
-    home = httpx.AsyncClient(trust_env=False)
+    home = httpx.AsyncClient(trust_env=False, timeout=PATIENT)
     async with given["gate"]._tenure, serve(app) as url, home as user:
         answers = [
             await user.get(f"{url}/inbox"),

@@ -18,6 +18,8 @@ from sandbox.stack import Addresses, Stack
 from tenure.client import AsyncTenure, Entitlement, Options, Patience, Person, Standing, Used
 from tenure.client.fastapi import Gate, answer_refusals, idempotency_key
 from tests.harness.callers import problem_of
+from tests.harness.patience import PATIENT
+from tests.harness.social import UNHURRIED
 
 AWAY = f"http://127.0.0.1:{free_port()}"
 AT_ONCE = Options(quick=Patience(tries=1))
@@ -116,7 +118,7 @@ def _perhaps(fails: str) -> object:
 
 @asynccontextmanager
 async def asked_by(name: str, product: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=product, headers={"X-User": name}, timeout=60, trust_env=False) as user:
+    async with httpx.AsyncClient(base_url=product, headers={"X-User": name}, timeout=PATIENT, trust_env=False) as user:
         yield user
 
 
@@ -199,7 +201,9 @@ async def test_what_a_user_filled_in_wrong_is_told_to_the_user(user: httpx.Async
 async def test_who_has_no_plan_is_not_let_in_where_there_is_a_choice_of_plans(stack: Stack, name: str) -> None:
     """Of a catalog without a free plan: before anything, and while a subscription is paused and canceled."""
     async with (
-        AsyncTenure(stack.addresses.api_url, stack.addresses.admin_key, Options(staleness=0)) as tenure,
+        AsyncTenure(
+            stack.addresses.api_url, stack.addresses.admin_key, Options(staleness=0, quick=UNHURRIED)
+        ) as tenure,
         serve(a_product(Gate(tenure, customer=who))) as product,
         asked_by(name, product) as user,
     ):
@@ -344,7 +348,7 @@ async def test_gates_are_open_while_tenure_is_away_if_the_product_wants_it_so() 
 
 
 async def test_gates_go_by_what_was_known_a_moment_ago(social: Addresses, name: str) -> None:
-    known = AsyncTenure(social.api_url, social.admin_key)
+    known = AsyncTenure(social.api_url, social.admin_key, Options(staleness=PATIENT, quick=UNHURRIED))
     async with known, serve(a_product(Gate(known, customer=who))) as product, asked_by(name, product) as user:
         problem_of(await user.get("/bulk"), 403, "feature_not_in_plan")
         async with AsyncTenure(social.api_url, social.admin_key) as elsewhere:
@@ -363,7 +367,10 @@ async def test_who_asks_is_told_by_any_dependency_of_the_products(tenure: AsyncT
     async def user_of(session: Annotated[dict[str, str], Depends(session)]) -> str:
         return session["user"]
 
-    async with serve(a_product(Gate(tenure, customer=user_of))) as product, httpx.AsyncClient(trust_env=False) as user:
+    async with (
+        serve(a_product(Gate(tenure, customer=user_of))) as product,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENT) as user,
+    ):
         assert (await user.post(f"{product}/images", json={})).status_code == 422
 
         answer = await user.post(f"{product}/images", json={}, headers={"X-Session": f"session-of-{name}"})

@@ -15,8 +15,10 @@ from sandbox.processes import free_port
 from sandbox.serving import serve
 from tenure.client import AsyncTenure, LimitReached, Malformed, Options, Patience, Tenure, Unavailable
 from tests.client.steps import entitlement
+from tests.harness.patience import PATIENT
 
-OPTIONS = Options(quick=Patience(first_pause=0.001))
+UNHURRIED = Patience(total=PATIENT, one_try=PATIENT, first_pause=0.001)
+OPTIONS = Options(staleness=PATIENT, quick=UNHURRIED)
 COUNTED = {"feature": "images", "customer": "ada", "used": 1, "limit": 5}
 Ask = Callable[..., Any]
 
@@ -100,7 +102,7 @@ async def test_a_refusal_comes_back_as_an_error_with_its_members(client: Ask) ->
 
 async def test_nobody_there_is_unavailable_and_the_last_answer_does_for_a_while(client: Ask) -> None:
     elsewhere, port = Elsewhere([JSONResponse(entitlement())]), free_port()
-    options = Options(staleness=0, stale_if_unavailable=60, quick=Patience(first_pause=0.001))
+    options = Options(staleness=0, stale_if_unavailable=PATIENT, quick=UNHURRIED)
     async with client(f"http://127.0.0.1:{port}", options) as call:
         async with serve(elsewhere, port=port):
             assert not (await call("check", "ada", "ai_inbox")).stale
@@ -127,7 +129,7 @@ async def test_silence_is_borne_for_the_time_of_one_try(client: Ask) -> None:
 
 async def test_an_answer_is_remembered_by_either_client_until_it_is_invalidated() -> None:
     elsewhere = Elsewhere([JSONResponse(entitlement()), JSONResponse(entitlement(allowed=False))])
-    async with serve(elsewhere) as url, AsyncTenure(url, "key-1") as tenure:
+    async with serve(elsewhere) as url, AsyncTenure(url, "key-1", OPTIONS) as tenure:
         assert (await tenure.check("ada", "ai_inbox")).allowed
         assert (await tenure.check("ada", "ai_inbox")).allowed
         tenure.invalidate("ada")
@@ -159,7 +161,7 @@ async def test_a_request_that_is_broken_off_leaves_its_question_to_who_waits_for
             return
         await elsewhere(scope, receive, send)
 
-    async with serve(silent_at_first) as url, AsyncTenure(url, "key-1") as tenure:
+    async with serve(silent_at_first) as url, AsyncTenure(url, "key-1", OPTIONS) as tenure:
         first, *others = [asyncio.create_task(tenure.check("ada", "ai_inbox")) for _ in range(4)]
         await heard.wait()
         others.pop().cancel()  # who only waits takes nothing from the others

@@ -16,12 +16,14 @@ from tenure.client import (
     LimitReached,
     Malformed,
     NotFound,
+    Options,
     PaymentDeclined,
     Person,
     Tenure,
     Unauthorized,
     UsageDoesNotFit,
 )
+from tests.harness.social import UNHURRIED
 
 
 def person(name: str) -> Person:
@@ -238,18 +240,18 @@ async def test_plans_are_listed_compared_and_suggested(tenure: AsyncTenure, name
 
 async def test_a_key_that_only_reads_counts_nothing(social: Addresses, stack: Stack, name: str) -> None:
     key = await ApiKeys(stack.engine).create(Role.READ_ONLY, "looks")
-    async with AsyncTenure(social.api_url, key) as looking:
+    async with AsyncTenure(social.api_url, key, Options(quick=UNHURRIED)) as looking:
         assert (await looking.check(name, "images_per_month")).allowed
         with pytest.raises(Unauthorized, match="role"):
             await looking.consume(name, "images_per_month")
-    async with AsyncTenure(social.api_url, "no-key") as stranger:
+    async with AsyncTenure(social.api_url, "no-key", Options(quick=UNHURRIED)) as stranger:
         with pytest.raises(Unauthorized):
             await stranger.check(name, "images_per_month")
 
 
 async def test_the_blocking_client_says_the_same(social: Addresses, name: str) -> None:
     def all_of_it() -> tuple[int | None, int | None, bool]:
-        with Tenure(social.api_url, social.admin_key) as tenure:
+        with Tenure(social.api_url, social.admin_key, Options(quick=UNHURRIED)) as tenure:
             used = tenure.consume(name, "images_per_month", 5)
             with pytest.raises(LimitReached) as refusal:
                 tenure.consume(name, "images_per_month")
@@ -265,7 +267,7 @@ async def test_threads_may_share_a_client(social: Addresses, name: str) -> None:
         except LimitReached:
             return False
 
-    with Tenure(social.api_url, social.admin_key) as tenure:
+    with Tenure(social.api_url, social.admin_key, Options(quick=UNHURRIED)) as tenure:
         drawn = await asyncio.gather(*(asyncio.to_thread(draw, tenure) for _ in range(16)))
 
     assert sorted(drawn) == [False] * 11 + [True] * 5

@@ -7,6 +7,7 @@ import httpx
 
 from tests.contracts.provider import Adapter
 from tests.gateways.till import Till
+from tests.harness.patience import PATIENT
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class StripeProvider:
         await self._submit(str(bill.hosted_invoice_url), "")
 
     async def _submit(self, url: str, card: str) -> None:
-        async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as browser:
+        async with httpx.AsyncClient(trust_env=False, follow_redirects=True, timeout=PATIENT) as browser:
             (await browser.post(url, data={"payment_method": card})).raise_for_status()
 
     async def refund(self, name: str, amount: int | None = None) -> str:

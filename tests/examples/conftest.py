@@ -1,6 +1,5 @@
 """The example product before a real Tenure, and its users."""
 
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +11,9 @@ from examples.social_suite.studio import Studio
 from sandbox.serving import serve
 from sandbox.stack import Addresses, Stack
 from tenure.client import AsyncTenure, Options
-from tests.harness.social import social_suite
+from tests.harness.names import named_after
+from tests.harness.patience import PATIENT
+from tests.harness.social import UNHURRIED, social_suite
 
 
 class Painter:
@@ -42,18 +43,18 @@ def painter() -> Painter:
 @pytest.fixture(scope="module")
 async def suite(social: Addresses, painter: Painter) -> AsyncIterator[str]:
     """Where the product is."""
-    tenure = AsyncTenure(social.api_url, social.admin_key, Options(staleness=0))
+    tenure = AsyncTenure(social.api_url, social.admin_key, Options(staleness=0, quick=UNHURRIED))
     async with serve(create_app(tenure, Studio(painter))) as url:
         yield url
 
 
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
-    return re.sub(r"\W+", "-", request.node.name.removeprefix("test_"))[-60:].strip("-_")
+    return named_after(request)
 
 
 @pytest.fixture
 async def user(suite: str, name: str) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who uses the product, and has the free plan."""
-    async with httpx.AsyncClient(base_url=suite, headers={"X-User": name}, timeout=60, trust_env=False) as user:
+    async with httpx.AsyncClient(base_url=suite, headers={"X-User": name}, timeout=PATIENT, trust_env=False) as user:
         yield user

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
-from uuid import uuid4
 
 import stripe
 from sqlalchemy import text
@@ -32,6 +31,7 @@ from storage.records import PostgresRecords
 from tenure.cli.pacing import Pace
 from tenure.cli.take_over import Offer, TakeOver, Verdict, subscription_id_of
 from tests.harness.lives import CATALOG, POLICY, Life
+from tests.harness.patience import PATIENT
 from workflows.messages import Life as TakenOver
 
 _WAITING = text("select count(*) from webhook_inbox where customer_ref = :customer and handled_at is null")
@@ -151,7 +151,7 @@ class Elsewhere:
     async def _sweep(self, agreement: str) -> None:
         """Have what Stripe told of the customer before be dealt with."""
         customer = (await self.found(agreement))["customer"]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENT):
             while await self._waiting(customer):
                 await self._client.get_schedule_handle(sweep_schedule_id()).trigger()
                 await asyncio.sleep(0.1)
@@ -159,7 +159,3 @@ class Elsewhere:
     async def _waiting(self, customer: str) -> int:
         async with self._engine.connect() as connection:
             return int((await connection.execute(_WAITING, {"customer": customer})).scalar_one())
-
-
-def a_name(of: str) -> str:
-    return f"{of}-{uuid4().hex[:8]}"

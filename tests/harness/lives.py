@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from sandbox.product import Product, RefusedError
+from tests.harness.patience import PATIENT
 
 CATALOGS = Path(__file__).parents[2] / "catalogs"
 CATALOG, POLICY = CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml"
@@ -120,13 +121,13 @@ class Life:
 
     async def pay_at(self, url: str, payment_method: str) -> None:
         """Pay a bill with a card on the provider's own page."""
-        async with httpx.AsyncClient(timeout=30) as browser:
+        async with httpx.AsyncClient(timeout=PATIENT) as browser:
             paid = await browser.post(url, data={"payment_method": payment_method})
         assert paid.status_code < 400, paid.text
 
     async def confirm_at(self, url: str) -> None:
         """Open a bill's page at the provider and confirm there, to the bank, the payment with the card on file."""
-        async with httpx.AsyncClient(timeout=30) as browser:
+        async with httpx.AsyncClient(timeout=PATIENT) as browser:
             (await browser.get(url)).raise_for_status()
             confirmed = await browser.post(url)
         assert confirmed.status_code < 400, confirmed.text
@@ -134,7 +135,7 @@ class Life:
     async def take_card_away(self) -> None:
         """Open the portal and remove the card there, as is possible while no agreement runs."""
         url = await self.product.open_portal(self.external_id)
-        async with httpx.AsyncClient(follow_redirects=True, timeout=30) as browser:
+        async with httpx.AsyncClient(follow_redirects=True, timeout=PATIENT) as browser:
             shown = (await browser.get(url)).text
             found = re.search(r'name="act" value="remove"><input type="hidden" name="subject" value="(\w+)"', shown)
             assert found is not None, "there is no card that may be removed"
@@ -144,5 +145,5 @@ class Life:
         """Follow the link of the last mail as a browser does."""
         text = (await self.last_mail())["text"]
         url = next(word for word in text.split() if "/pay/" in word)
-        async with httpx.AsyncClient(follow_redirects=True, timeout=30) as browser:
+        async with httpx.AsyncClient(follow_redirects=True, timeout=PATIENT) as browser:
             return await browser.get(url)

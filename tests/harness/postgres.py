@@ -3,7 +3,6 @@
 Import the fixtures into a `conftest.py` by name: `from tests.harness.postgres import database_url, databases`.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -16,6 +15,7 @@ import pytest_asyncio
 from sandbox.postgres import Postgres
 from storage.migrating import upgrade
 from storage.schema import METADATA
+from tests.harness.patience import until
 
 END_ALL_OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -83,10 +83,8 @@ async def waiting(url: str) -> list[int]:
 
 async def until_one_waits(url: str) -> int:
     """The process that waits for a lock, as soon as there is one."""
-    async with asyncio.timeout(10):
-        while not (pids := await waiting(url)):
-            pass
-    return pids[0]
+    await until(lambda: waiting(url))
+    return (await waiting(url))[0]
 
 
 @asynccontextmanager

@@ -10,7 +10,12 @@ from gateways.stripe_catalog import push
 from gateways.stripe_http import connected
 from sandbox.secrets import Secrets
 from sandbox.stack import Addresses, Stack
+from tenure.client.patience import Patience
 from tests.harness.lives import CATALOGS
+from tests.harness.patience import PATIENT
+
+UNHURRIED = Patience(total=PATIENT, one_try=PATIENT)
+"""The client waits as long as a busy machine needs."""
 
 
 @asynccontextmanager

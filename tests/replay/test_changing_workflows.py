@@ -18,11 +18,11 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Replayer, Worker, WorkerDeploymentConfig
 
 from sandbox.temporal import NAMESPACE, TemporalDevServer
+from tests.harness.patience import PATIENT
 from tests.replay import changing
 from tests.replay.changing import Careless, First, GatedByData, OldOrder, Order, PatchDeprecated, Patched, Served
 
 QUEUE = "changing"
-WITHIN = 20
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ class _Release:
         request = SetWorkerDeploymentCurrentVersionRequest(
             namespace=NAMESPACE, deployment_name=self._name, build_id=version
         )
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(PATIENT):
             while not await self._is_made_current(request):  # noqa: ASYNC110 - the server tells nobody
                 await asyncio.sleep(0.02)
 
@@ -148,7 +148,7 @@ class _Release:
 
     async def start_on(self, kind: str, version: str) -> WorkflowHandle[Any, str]:
         """Start some until one is on *version*: a new current version takes a moment to be known everywhere."""
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(PATIENT):
             while True:
                 handle = await self.start(kind)
                 if await handle.execute_update(Served.served_by) == version:
@@ -165,7 +165,7 @@ async def _two_versions(client: Client) -> AsyncIterator[_Release]:
 
 
 async def _until_served_by(handle: WorkflowHandle[Any, str], version: str) -> None:
-    async with asyncio.timeout(WITHIN):
+    async with asyncio.timeout(PATIENT):
         while await handle.execute_update(Served.served_by) != version:  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.02)
 

@@ -1,6 +1,5 @@
 """The sandbox's controls over HTTP, as a newcomer speaks to them."""
 
-import asyncio
 from typing import Any
 
 import httpx
@@ -9,10 +8,10 @@ from sqlalchemy import text
 
 from sandbox.product import Product
 from sandbox.stack import Stack
+from tests.harness.patience import PATIENT, until
 
 pytestmark = pytest.mark.usefixtures("healed")
 
-SETTLE_WITHIN = 20.0
 WRONG: list[tuple[str, dict[str, Any], int, str]] = [
     ("/travel", {"subscription": "5c1f2f0e-0000-4000-8000-000000000001", "seconds": 60}, 404, "no subscription"),
     ("/travel", {"subscription": "no id at all", "seconds": 60}, 404, "no subscription"),
@@ -42,7 +41,7 @@ async def controlled(product: Product) -> dict[str, Any]:
 async def test_what_makes_no_sense_is_refused_with_the_reason(
     stack: Stack, controlled: dict[str, Any], path: str, body: dict[str, Any], status: int, words: str
 ) -> None:
-    async with httpx.AsyncClient(base_url=stack.addresses.sandbox_url) as client:
+    async with httpx.AsyncClient(base_url=stack.addresses.sandbox_url, timeout=PATIENT) as client:
         answer = await client.post(path, json=body)
 
     assert answer.status_code == status
@@ -52,7 +51,7 @@ async def test_what_makes_no_sense_is_refused_with_the_reason(
 async def test_mails_are_listed_by_whom_they_went_to_and_stand_in_the_mailbox(
     stack: Stack, product: Product, controlled: dict[str, Any]
 ) -> None:
-    async with httpx.AsyncClient(base_url=stack.addresses.sandbox_url) as client:
+    async with httpx.AsyncClient(base_url=stack.addresses.sandbox_url, timeout=PATIENT) as client:
         await client.post("/travel", json={"subscription": controlled["id"], "seconds": 60})
         mails = (await client.get("/messages", params={"to": "controlled@example.com"})).json()
         page = await client.get("/mailbox", params={"to": "controlled@example.com"})
@@ -68,7 +67,7 @@ async def test_mails_are_listed_by_whom_they_went_to_and_stand_in_the_mailbox(
 async def test_travelling_answers_with_the_time_that_the_subscription_then_has(
     stack: Stack, controlled: dict[str, Any]
 ) -> None:
-    async with httpx.AsyncClient(base_url=stack.addresses.sandbox_url, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=stack.addresses.sandbox_url, timeout=PATIENT) as client:
         first = (await client.post("/travel", json={"subscription": controlled["id"], "seconds": 60})).json()["now"]
         again = (await client.post("/travel", json={"subscription": controlled["id"], "seconds": 86400})).json()["now"]
 
@@ -85,10 +84,8 @@ async def test_a_charge_can_go_back_in_parts_and_be_disputed(stack: Stack, produ
     await product.dispute("going-back", "lost")
 
     kinds = ["charge.refunded", "charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed"]
-    assert await stack.simulator.webhooks_settled("going-back", SETTLE_WITHIN)
-    async with asyncio.timeout(SETTLE_WITHIN):
-        while await heard(stack, "going-back", kinds) != kinds:
-            continue
+    assert await stack.simulator.webhooks_settled("going-back", PATIENT)
+    await until_heard(stack, "going-back", kinds)
 
 
 async def test_a_card_can_be_renewed_by_its_bank_with_a_word_or_without(stack: Stack, product: Product) -> None:
@@ -99,10 +96,15 @@ async def test_a_card_can_be_renewed_by_its_bank_with_a_word_or_without(stack: S
     assert await heard(stack, "renewing", [kind]) == []
     await product.card_expires("renewing", 5, 2035, announced=True)
 
-    assert await stack.simulator.webhooks_settled("renewing", SETTLE_WITHIN)
-    async with asyncio.timeout(SETTLE_WITHIN):
-        while await heard(stack, "renewing", [kind]) != [kind]:
-            continue
+    assert await stack.simulator.webhooks_settled("renewing", PATIENT)
+    await until_heard(stack, "renewing", [kind])
+
+
+async def until_heard(stack: Stack, customer: str, kinds: list[str]) -> None:
+    async def are_heard() -> bool:
+        return await heard(stack, customer, kinds) == kinds
+
+    await until(are_heard)
 
 
 async def heard(stack: Stack, customer: str, kinds: list[str]) -> list[str]:

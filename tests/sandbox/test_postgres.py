@@ -13,6 +13,9 @@ from sandbox import postgres
 from sandbox.postgres import Postgres
 from sandbox.processes import StartFailed
 
+LET_IN = b"R\0\0\0\x08\0\0\0\0" + b"S\0\0\0\x18server_version\x0018.6\0" + b"Z\0\0\0\x05I"
+"""What a server says to whom it lets in: that it does so without a password, its version, and that it is ready."""
+
 
 async def run(url: str, statement: str) -> object:
     connection = await asyncpg.connect(url)
@@ -80,6 +83,28 @@ async def test_it_says_what_to_do_when_the_port_is_taken_or_the_password_lost(da
     (data / "postgres.password").unlink()
     with pytest.raises(StartFailed, match=r"postgres\.password is missing.*remove both to begin anew"):
         await Postgres(data).start()
+
+
+STARTUP, QUERY = 1, 2
+"""How often a server has read from whom it lets in: at their start, and at their first query."""
+
+
+@pytest.mark.parametrize("reads", [0, STARTUP, QUERY], ids=["at once", "at the start", "at the first query"])
+async def test_a_server_that_hangs_up_on_whom_it_let_in_is_still_coming_up(data: Path, reads: int) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for number in range(reads):
+            await reader.read(4096)
+            if (reads, number) == (QUERY, 0):
+                writer.write(LET_IN)
+        writer.close()
+
+    listener = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    (data / "postgres.password").write_text("secret")
+    try:
+        server = Postgres(data, port=listener.sockets[0].getsockname()[1])
+        assert await server._database_is_there() is None
+    finally:
+        listener.close()
 
 
 async def test_the_log_is_quoted_when_the_cluster_is_broken(data: Path) -> None:

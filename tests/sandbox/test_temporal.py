@@ -11,6 +11,7 @@ from temporalio.client import Client
 
 from sandbox.processes import StartFailed
 from sandbox.temporal import TemporalDevServer
+from tests.harness.patience import PATIENT
 
 
 async def test_it_can_be_used_when_it_has_started(data: Path) -> None:
@@ -20,7 +21,7 @@ async def test_it_can_be_used_when_it_has_started(data: Path) -> None:
         assert (await handle.describe()).id == "waiting"
         assert (await client.count_workflows('ToyStatus = "none"')).count == 0
 
-        async with httpx.AsyncClient() as browser:
+        async with httpx.AsyncClient(timeout=PATIENT) as browser:
             assert (await browser.get(server.ui_url)).status_code == 200
 
 

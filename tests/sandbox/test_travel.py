@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,7 +20,9 @@ from sandbox.travel import NotSettledError, Traveller
 from tests.sandbox.toy import MONTH, Toy, ToyActivities, ToyLife, ToyStripe, ToyWorkflow
 
 DAY = timedelta(days=1)
-HARDLY = timedelta(seconds=2)
+HARDLY = timedelta(minutes=1)
+"""By which things may be late that are days apart: the clock goes on while a machine is busy."""
+A_TICK = timedelta(milliseconds=50)
 """What a step may take on a busy machine; the clocks go on meanwhile."""
 
 
@@ -102,16 +103,14 @@ async def test_a_year_of_months_agrees_on_both_clocks_when_runs_follow_each_othe
     life = await world.live("year", Toy(entries_per_run=2))
     world.stripe.due["year"] = list(renewals)
 
-    began = time.monotonic()
     await world.traveller.travel(life, (MONTH * 12.5).total_seconds())
-    took = time.monotonic() - began
 
     diary = await life.diary()
     assert [entry.what for entry in diary] == [f"news of {renewal.isoformat()}" for renewal in renewals]
     assert all(timedelta() <= entry.at - due < HARDLY for entry, due in zip(diary, renewals, strict=True))
-    apart = world.stripe.now("year") - await world.skipper.get_current_time(life.handle)
-    assert abs(apart) < timedelta(milliseconds=50)
-    assert took < 10  # about 1 s on a machine that has nothing else to do
+    at_stripe = world.stripe.now("year")
+    in_workflow = await world.skipper.get_current_time(life.handle)
+    assert at_stripe - A_TICK < in_workflow < world.stripe.now("year") + A_TICK
 
 
 async def test_news_of_stripe_come_first_when_a_deadline_falls_on_the_same_moment(world: World) -> None:
@@ -201,7 +200,7 @@ async def test_a_life_keeps_its_time_when_the_server_is_killed_and_started_again
         await world.server.start()
 
         after = (await world.traveller.settle(life)).now
-        assert timedelta() <= after - before < timedelta(seconds=20)
+        assert timedelta() <= after - before < timedelta(minutes=5)
         await world.traveller.travel(life, (DAY * 2).total_seconds())
         [entry] = await life.diary()
         assert timedelta() <= entry.at - (start + DAY * 40) < HARDLY

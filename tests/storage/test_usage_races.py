@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from domain.usage import Action, Counted, Outcome, Use
 from storage.engine import async_url
+from tests.harness.patience import PATIENT, until
 from tests.harness.postgres import until_one_waits
 from tests.storage.counting import GROUND, Counting
 
@@ -139,7 +140,7 @@ async def test_batches_of_the_same_counters_in_any_order_do_not_stand_in_each_ot
         ]
         return await patient.usage.use_all(uses, patient.ground)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENT):
         answers = await asyncio.gather(*(batch(number) for number in range(16)))
 
     assert tally([one for some in answers for one in some]) == {"counted": 16 * 16}
@@ -168,9 +169,11 @@ async def test_two_batches_that_wait_for_each_others_keys_both_end_well(crowd: C
         # Both have their first key and come no further, until both are let go.
         await holder.execute("SELECT 1 FROM usage WHERE customer IN ('y', 'z') FOR UPDATE")
         batches = [asyncio.create_task(crowd.usage.use_all(uses, crowd.ground)) for uses in (one, other)]
-        async with asyncio.timeout(10):
-            while await holder.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") < 2:
-                pass
+
+        async def both_wait() -> bool:
+            return bool(await holder.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") >= 2)
+
+        await until(both_wait)
     answers = [await batch for batch in batches]
     assert sorted(sum((tally(some) for some in answers), Counter()).items()) == [("counted", 2), ("key_reused", 2)]
     await holder.close()

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from domain.billed_use import BilledUse, Claimed, Trouble
 from storage.usage_reports import OVERDUE_SHARE, UsageReports
+from tests.harness.patience import PATIENT
 from tests.storage.ledger import Ledger
 from tests.storage.uses import a_use, began
 
@@ -124,7 +125,7 @@ async def test_no_use_is_claimed_by_two_at_once(ledger: Ledger, reports: UsageRe
 
     async with ledger.engine.connect() as connection:
         held = (await connection.execute(others)).scalars().all()
-        claimed = keys(await asyncio.wait_for(reports.claim(20), 10))
+        claimed = keys(await asyncio.wait_for(reports.claim(20), PATIENT))
 
     assert len(held) == 5
     assert sorted([*held, *claimed]) == [f"use-{number:02}" for number in range(20)]

@@ -11,6 +11,7 @@ from sandbox.product import Product
 from sandbox.stack import Stack
 from storage.usage import Usage
 from tests.harness.lives import Life
+from tests.harness.names import a_name
 from tests.stories.test_plan_changes import A_DAY, PAID_START, STARTER, bills_of
 
 Begin = Callable[..., Awaitable[Life]]
@@ -85,7 +86,7 @@ async def test_where_the_policy_takes_an_add_on_away_at_once_its_rest_is_credite
     policy = stack.api_parts.policy
     at_once = replace(policy, version="at once", downgrade=ChangeAt.NOW)
     async with stack.under(at_once) as addresses, Product(addresses) as product:
-        life = await Life.begun(product, "add-on-at-once", add_ons={"users": 4}, **PAID_START)
+        life = await Life.begun(product, a_name("add-on-at-once"), add_ons={"users": 4}, **PAID_START)
 
         stands = await life.command("change-plan", add_ons={})
 

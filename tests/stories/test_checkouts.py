@@ -11,6 +11,7 @@ from domain.names import subscription_workflow_id
 from domain.news import Hint, News
 from sandbox.stack import Stack
 from tests.harness.lives import A_MINUTE, Life
+from tests.harness.patience import PATIENT
 from workflows.subscription import SubscriptionWorkflow
 
 Begin = Callable[..., Awaitable[Life]]
@@ -18,7 +19,7 @@ Begin = Callable[..., Awaitable[Life]]
 
 @pytest.fixture
 async def browser() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=PATIENT, trust_env=False) as http:
         yield http
 
 

@@ -1,6 +1,5 @@
 """The free plan: what a trial falls to, what can be left for money, and what can be come back to."""
 
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -16,6 +15,7 @@ from domain.policy import DEFAULT_POLICY, TrialEnd
 from sandbox.product import Product, RefusedError
 from sandbox.stack import Stack
 from tests.harness.lives import CATALOG, TRIAL, Life
+from tests.harness.names import a_name, named_after
 from workflows.subscription import SubscriptionWorkflow
 
 Begin = Callable[..., Awaitable[Life]]
@@ -50,7 +50,7 @@ async def shop(stack: Stack, catalog: Catalog) -> AsyncIterator[Product]:
 @pytest.fixture
 def begin(shop: Product, request: pytest.FixtureRequest) -> Begin:
     async def begin(**more: object) -> Life:
-        return await Life.begun(shop, re.sub(r"\W+", "-", request.node.name)[-60:].strip("-_"), **more)
+        return await Life.begun(shop, named_after(request), **more)
 
     return begin
 
@@ -218,7 +218,7 @@ async def test_an_operators_hold_on_the_free_plan_comes_back_to_it_and_asks_nobo
 
 async def test_nobody_signs_up_for_the_free_plan(shop: Product) -> None:
     with pytest.raises(RefusedError) as refusal:
-        await shop.sign_up("wants-nothing", plan="free")
+        await shop.sign_up(a_name("wants-nothing"), plan="free")
 
     assert refusal.value.status == 422
     assert "is free: a customer without a subscription has it already" in str(refusal.value.problem)

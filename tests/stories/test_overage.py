@@ -21,6 +21,7 @@ from sandbox.stack import Stack
 from storage.usage import Ground, Usage
 from tenure.cli.usage_report import run_now
 from tests.harness.lives import Life
+from tests.harness.names import a_name
 from tests.stories.test_plan_changes import A_DAY, PAID_START, bills_of
 
 Begin = Callable[..., Awaitable[Life]]
@@ -58,7 +59,7 @@ async def shop(stack: Stack, stack_folder: Path) -> AsyncIterator[Product]:
 
 
 async def subscribed(shop: Product, name: str, plan: str = "scale") -> Life:
-    return await Life.begun(shop, name, plan=plan, **PAID_START)
+    return await Life.begun(shop, a_name(name), plan=plan, **PAID_START)
 
 
 async def use(stack: Stack, life: Life, quantity: int, key: str) -> Outcome:
@@ -190,7 +191,7 @@ async def test_what_is_used_until_a_planned_downgrade_is_billed_after_it(shop: P
 async def test_who_is_not_billed_for_it_is_refused_at_the_limit_and_nothing_is_told(
     shop: Product, stack: Stack
 ) -> None:
-    trial = await Life.begun(shop, "overage-in-trial", plan="scale")
+    trial = await Life.begun(shop, a_name("overage-in-trial"), plan="scale")
 
     assert await use(stack, trial, RUNS * 2, "over") is Outcome.LIMIT_REACHED
     assert await waiting(stack, trial) == 0

@@ -17,6 +17,7 @@ from gateways.stripe_http import connected
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tests.harness.lives import A_MINUTE, CONVERTED, TRIAL, Life
+from tests.harness.patience import PATIENT
 from workflows.subscription import SubscriptionWorkflow
 
 Begin = Callable[..., Awaitable[Life]]
@@ -235,5 +236,5 @@ async def test_a_subscription_canceled_in_the_portal_all_the_same_ends_with_its_
 
 
 async def page_of(life: Life) -> str:
-    async with httpx.AsyncClient(timeout=30) as browser:
+    async with httpx.AsyncClient(timeout=PATIENT) as browser:
         return (await browser.get(await life.product.open_portal(life.external_id))).text

@@ -1,17 +1,17 @@
 """A renewal rehearsed with a test clock, as docs/stripe.md says: Stripe's time is moved, Tenure's own stays real."""
 
-import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sandbox.product import Product
 from sandbox.stack import Stack
-from tests.harness.elsewhere import Elsewhere, a_name
+from tests.harness.elsewhere import Elsewhere
 from tests.harness.lives import A_MINUTE
+from tests.harness.names import a_name
+from tests.harness.patience import until
 
 STARTER = "manufacturing_starter_month_v1"
-READY_WITHIN, LOOK = 20, 0.02
 
 
 async def test_a_renewal_on_a_test_clock_goes_as_any_other_and_ends_with_its_clock(
@@ -24,12 +24,14 @@ async def test_a_renewal_on_a_test_clock_goes_as_any_other_and_ends_with_its_clo
         customer = await elsewhere.customer(name, test_clock=clock)
         agreement = await elsewhere.subscribes(customer, await elsewhere.price_of_ours(STARTER))
         life = await elsewhere.adopted(product, name, agreement)
+
+        async def is_ready() -> bool:
+            return (await clocks.retrieve_async(clock)).status == "ready"
+
         period_end = (await elsewhere.found(agreement))["items"]["data"][0]["current_period_end"]
 
         await clocks.advance_async(clock, {"frozen_time": period_end + int(timedelta(hours=2).total_seconds())})
-        async with asyncio.timeout(READY_WITHIN):
-            while (await clocks.retrieve_async(clock)).status != "ready":  # noqa: ASYNC110 - as a person does
-                await asyncio.sleep(LOOK)
+        await until(is_ready)
         await life.live(A_MINUTE)
 
         assert await elsewhere.bills(agreement) == [("paid", 4900)] * 2

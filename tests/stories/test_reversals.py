@@ -15,6 +15,7 @@ from sandbox.stack import Stack
 from storage.records import PostgresRecords
 from storage.subscriptions import Subscriptions
 from tests.harness.lives import Life
+from tests.harness.patience import until
 from workflows.afterwards import Afterwards
 from workflows.post import TemporalPost
 from workflows.subscription import SubscriptionWorkflow
@@ -251,15 +252,18 @@ async def reversals_of(life: Life, stack: Stack) -> list[tuple[str, str, int]]:
 async def test_a_refund_that_is_told_while_the_subscription_ends_is_not_lost(payer: Life, stack: Stack) -> None:
     await payer.product.faults(stripe={"error_rate": 1})
     workflow = stack.client.get_workflow_handle(subscription_workflow_id(payer.id))
+
+    async def is_tried() -> bool:
+        return bool((await workflow.describe()).raw_description.pending_activities)
+
+    async def is_told() -> bool:
+        return await outcome_of_refund(payer, stack) == f"delivered to subscription {payer.id}"
+
     canceling = asyncio.create_task(payer.command("cancel", at="now"))
-    async with asyncio.timeout(20):
-        while not (await workflow.describe()).raw_description.pending_activities:
-            continue
+    await until(is_tried)
 
     await payer.product.refund(payer.external_id, 1000)
-    async with asyncio.timeout(20):
-        while await outcome_of_refund(payer, stack) != f"delivered to subscription {payer.id}":
-            continue
+    await until(is_told)
     assert (await payer.status())[0] == "active", "the cancellation is still on its way"
     await payer.product.faults()
     await canceling

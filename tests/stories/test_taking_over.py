@@ -11,8 +11,9 @@ import pytest
 from domain.errors import Rejected
 from sandbox.product import Product
 from sandbox.stack import Stack
-from tests.harness.elsewhere import Elsewhere, a_name
+from tests.harness.elsewhere import Elsewhere
 from tests.harness.lives import A_MINUTE, Life
+from tests.harness.names import a_name
 
 STARTER = "manufacturing_starter_month_v1"
 

@@ -7,6 +7,7 @@ import pytest
 from sandbox.product import Product
 from sandbox.story.lives import LIVES
 from sandbox.story.teller import Teller
+from tests.harness.names import a_name
 
 
 @pytest.mark.parametrize(("name", "life"), LIVES, ids=[name for name, _ in LIVES])
@@ -15,7 +16,7 @@ async def test_the_life_goes_as_the_demo_tells_it(
 ) -> None:
     told: list[str] = []
 
-    await life(Teller(name, product, told.append))
+    await life(Teller(name, product, told.append, external_id=a_name(name.lower())))
 
     assert len(told) > 5
     assert told == sorted(told, key=lambda line: line[:16]), "a later line carries an earlier date"

@@ -10,6 +10,7 @@ import pytest
 from sandbox.product import Product, RefusedError
 from sandbox.stack import Stack
 from tests.harness.lives import A_MINUTE, CONVERTED, TRIAL, Life
+from tests.harness.names import a_name
 
 Begin = Callable[..., Awaitable[Life]]
 
@@ -143,11 +144,12 @@ async def test_an_operator_opens_an_expired_trial_again(begin: Begin) -> None:
 
 
 async def test_a_sign_up_repeated_with_the_same_key_is_one_subscription(product: Product, stack: Stack) -> None:
-    first = await product.sign_up("repeater", key="sign-up-repeater")
-    second = await product.sign_up("repeater", key="sign-up-repeater")
+    name = a_name("repeater")
+    first = await product.sign_up(name, key=name)
+    second = await product.sign_up(name, key=name)
 
     assert first["id"] == second["id"]
-    life = Life(product, "repeater", first)
+    life = Life(product, name, first)
     await life.live(timedelta(minutes=1))
     assert await life.mails() == Counter(trial_started=1)
     found = [one async for one in stack.client.list_workflows(f'WorkflowId = "subscription/{first["id"]}"')]
@@ -173,19 +175,21 @@ async def test_a_paid_start_charges_at_once(begin: Begin) -> None:
 
 
 async def test_a_paid_start_with_a_card_that_declines_leaves_no_subscription(product: Product) -> None:
+    name = a_name("declined-at-start")
     with pytest.raises(RefusedError) as refusal:
-        await product.sign_up("declined-at-start", trial_days=0, payment_method="pm_card_chargeCustomerFail")
+        await product.sign_up(name, trial_days=0, payment_method="pm_card_chargeCustomerFail")
 
     assert (refusal.value.status, refusal.value.problem["code"]) == (402, "payment_declined")
-    again = await product.sign_up("declined-at-start", trial_days=0, payment_method="pm_card_visa")
+    again = await product.sign_up(name, trial_days=0, payment_method="pm_card_visa")
     assert again["status"] == "active"
 
 
 async def test_an_unknown_payment_method_at_sign_up_writes_nothing(product: Product) -> None:
+    name = a_name("bad-card")
     with pytest.raises(RefusedError) as refusal:
-        await product.sign_up("bad-card", payment_method="pm_card_nonsense")
+        await product.sign_up(name, payment_method="pm_card_nonsense")
 
     assert refusal.value.status == 422
     assert refusal.value.problem["errors"][0]["field"] == "payment_method"
-    assert (await product.get("/v1/subscriptions", customer="bad-card"))["data"] == []
+    assert (await product.get("/v1/subscriptions", customer=name))["data"] == []
     assert await product.mails("bad-card") == []

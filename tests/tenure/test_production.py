@@ -15,10 +15,10 @@ from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer
 from tests.harness.lives import CATALOG, POLICY
+from tests.harness.patience import PATIENT
 from tests.tenure.conftest import Terminal
 
 STRIPE_KEY, WEBHOOK_SECRET = "sk_test_of_the_production_tests", "whsec_of_the_production_tests"
-READY_WITHIN = 60
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def at_work(terminal: Terminal, process: str) -> AsyncIterator[None]:
 
 
 async def _until(url: str, status: int) -> httpx.Response:
-    async with httpx.AsyncClient() as client, asyncio.timeout(READY_WITHIN):
+    async with httpx.AsyncClient(timeout=PATIENT) as client, asyncio.timeout(PATIENT):
         while True:
             try:
                 answer = await client.get(url)
@@ -131,7 +131,7 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
 async def _sign_up(url: str, key: str) -> httpx.Response:
     customer = {"external_id": "ada", "email": "ada@example.com"}
     body = {"customer": customer, "plan": "starter", "trial_days": 0, "payment_method": "pm_card_visa"}
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=PATIENT) as client:
         return await client.post(f"{url}/v1/subscriptions", json=body, headers={"Authorization": f"Bearer {key}"})
 
 

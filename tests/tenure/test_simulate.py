@@ -1,6 +1,5 @@
 """`tenure simulate`: lives played as a command, alone and side by side, with nothing left behind."""
 
-import asyncio
 import json
 import signal
 from collections.abc import Iterator
@@ -9,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.harness.patience import until
 from tests.tenure.conftest import Terminal, processes_on
 
-STARTED_WITHIN = 30
 STRICT = """
 version: strict
 trial: {reminders: [3]}
@@ -113,9 +112,7 @@ async def test_a_sign_up_that_is_refused_is_told(terminal: Terminal, scratch: Pa
 
 async def test_an_interrupted_life_leaves_nothing_behind(terminal: Terminal, scratch: Path) -> None:
     process = await terminal.start("simulate", "--plan", "starter")
-    async with asyncio.timeout(STARTED_WITHIN):
-        while not _servers_are_up(scratch):  # noqa: ASYNC110 - another process makes the file
-            await asyncio.sleep(0.02)
+    await until(lambda: _servers_are_up(scratch))
     process.send_signal(signal.SIGINT)
     out, err = await process.communicate()
 

@@ -10,9 +10,8 @@ from typing import Any
 
 from sandbox.product import Product
 from sandbox.stack import Addresses
+from tests.harness.patience import PATIENT
 from tests.tenure.conftest import Terminal, processes_on
-
-READY_WITHIN = 60
 
 
 @asynccontextmanager
@@ -20,7 +19,7 @@ async def up(terminal: Terminal) -> AsyncIterator[Addresses]:
     process = await terminal.start("up", "--data", "stack", "--port", "0")
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(READY_WITHIN):
+        async with asyncio.timeout(PATIENT):
             async for line in process.stdout:
                 if line.strip() == b"ready":
                     break

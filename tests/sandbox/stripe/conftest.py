@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from sandbox.stripe.params import decode
+from tests.harness.patience import PATIENT
 from tests.sandbox.stripe.published import answer_problems, event_problems, parameter_problems
 from tests.sandbox.stripe.shop import API_KEY, WEBHOOK_SECRET, Inbox, Shop
 
@@ -55,7 +56,7 @@ async def wire() -> Watched:
 async def http(wire: Watched) -> AsyncIterator[stripe.HTTPXClient]:
     client = stripe.HTTPXClient()
     await client.close_async()  # type: ignore[no-untyped-call]
-    client._client_async = httpx.AsyncClient(transport=wire)
+    client._client_async = httpx.AsyncClient(transport=wire, timeout=PATIENT)
     yield client
     await client.close_async()  # type: ignore[no-untyped-call]
 

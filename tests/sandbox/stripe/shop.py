@@ -13,10 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.stripe import StripeSimulator
+from tests.harness.patience import PATIENT
 
 API_KEY = "sk_test_sandbox"
 WEBHOOK_SECRET = "whsec_sandbox"
-SETTLE_WITHIN = 10.0
+SETTLE_WITHIN = PATIENT
 
 
 PLANS = {

@@ -8,6 +8,7 @@ import pytest
 import stripe
 
 from sandbox.stripe import StripeSimulator
+from tests.harness.patience import PATIENT
 from tests.sandbox.stripe.published import answer_problems, parameter_problems
 from tests.sandbox.stripe.shop import API_KEY, Shop, plain
 
@@ -20,7 +21,7 @@ class Wire:
 
     async def post(self, path: str, key: str | None = None, api_key: str = API_KEY, **form: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {api_key}"} | ({"Idempotency-Key": key} if key else {})
-        async with httpx.AsyncClient(base_url=self._url, headers=headers, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=self._url, headers=headers, trust_env=False, timeout=PATIENT) as http:
             return await http.post(path, data=form)
 
 

@@ -1,13 +1,13 @@
 """Test clocks as Stripe has them; each request and answer is held to Stripe's description."""
 
-import asyncio
 from typing import Any
 
 import pytest
 import stripe
 
 from sandbox.stripe import StripeSimulator
-from tests.sandbox.stripe.shop import SETTLE_WITHIN, Inbox, Shop, period_of, plain
+from tests.harness.patience import until
+from tests.sandbox.stripe.shop import Inbox, Shop, period_of, plain
 
 BEGIN = 1_767_225_600
 """2026-01-01."""
@@ -37,13 +37,11 @@ class Rehearsal:
         return plain(await self.calls.advance_async(self.id, {"frozen_time": to}))
 
     async def ready(self) -> None:
-        clock = await self.now()
-        for _ in range(int(SETTLE_WITHIN / LOOK)):
-            if clock["status"] != "advancing":
-                break
-            await asyncio.sleep(LOOK)
-            clock = await self.now()
-        assert clock["status"] == "ready"
+        await until(self._is_at_rest)
+        assert (await self.now())["status"] == "ready"
+
+    async def _is_at_rest(self) -> bool:
+        return bool((await self.now())["status"] != "advancing")
 
 
 @pytest.fixture

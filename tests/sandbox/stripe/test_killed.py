@@ -9,12 +9,12 @@ from pathlib import Path
 
 import httpx
 
+from tests.harness.patience import PATIENT
 from tests.sandbox.stripe.alone import AHEAD
 from tests.sandbox.stripe.conftest import Stage
 from tests.sandbox.stripe.shop import API_KEY, Inbox, moment
 
 ROOT = Path(__file__).parents[3]
-READY_WITHIN = 30.0
 CARD = {"payment_method": "pm_card_visa", "invoice_settings[default_payment_method]": "pm_card_visa"}
 ADA = {"email": "ada@example.com", "metadata[external_id]": "ada", **CARD}
 
@@ -27,9 +27,9 @@ async def _killed_in_the_end(store: Path, hook: str) -> AsyncIterator[httpx.Asyn
     )
     try:
         assert process.stdout is not None
-        url = (await asyncio.wait_for(process.stdout.readline(), READY_WITHIN)).decode().strip()
+        url = (await asyncio.wait_for(process.stdout.readline(), PATIENT)).decode().strip()
         headers = {"Authorization": f"Bearer {API_KEY}"}
-        async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=PATIENT) as http:
             yield http
     finally:
         process.kill()

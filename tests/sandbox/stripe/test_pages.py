@@ -8,6 +8,7 @@ import pytest
 import stripe
 
 from sandbox.stripe.errors import StripeFailure
+from tests.harness.patience import PATIENT
 from tests.sandbox.stripe.shop import SETTLE_WITHIN, Inbox, Shop, plain
 
 
@@ -25,7 +26,7 @@ async def _checkout(shop: Shop, customer: str) -> dict[str, Any]:
 
 
 async def _browser(url: str, **form: str) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=PATIENT) as http:
         return await (http.post(url, data=form) if form else http.get(url))
 
 

@@ -9,6 +9,7 @@ import pytest
 import stripe
 
 from sandbox.own_account import open_portal
+from tests.harness.patience import PATIENT
 from tests.sandbox.stripe.shop import SETTLE_WITHIN, Inbox, Shop, plain
 
 RETURN = "http://127.0.0.1/billing"
@@ -21,11 +22,11 @@ class Visit:
         self.url = url
 
     async def look(self) -> httpx.Response:
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENT) as http:
             return await http.get(self.url)
 
     async def submit(self, **form: str) -> httpx.Response:
-        async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as http:
+        async with httpx.AsyncClient(trust_env=False, follow_redirects=True, timeout=PATIENT) as http:
             return await http.post(self.url, data=form)
 
     async def press(self, word: str) -> httpx.Response:

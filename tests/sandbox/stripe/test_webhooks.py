@@ -116,7 +116,7 @@ async def test_everything_is_there_again_and_delivered_after_a_restart(
     assert await second.webhooks_settled("ada", SETTLE_WITHIN)
     assert len(inbox.events) == 8
     assert second.next_boundary("ada") == boundary
-    assert abs((second.now("ada") - second.now("nobody")) - ahead) < timedelta(seconds=1)
+    assert abs((second.now("ada") - second.now("nobody")) - ahead) < timedelta(minutes=1)
     again = Shop(second, shop.client)
     await again.renew()
     assert (await again.subscription(subscription["id"]))["status"] == "past_due"

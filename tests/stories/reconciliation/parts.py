@@ -1,6 +1,5 @@
 """What the stories of reconciliation do behind Tenure's back."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +10,8 @@ from domain.names import subscription_workflow_id
 from domain.steering import When
 from sandbox.stack import Stack
 from tests.harness.lives import Life
+from tests.harness.names import a_name
+from tests.harness.patience import until
 from workflows.messages import Convert
 from workflows.subscription import SubscriptionWorkflow
 
@@ -34,7 +35,7 @@ async def bill(api: stripe.StripeClient, like: dict[str, Any], metadata: dict[st
 
 
 async def a_stranger(api: stripe.StripeClient) -> str:
-    made: Any = {"email": "stranger@example.com", "payment_method": "pm_card_visa"}
+    made: Any = {"email": f"{a_name('stranger')}@example.com", "payment_method": "pm_card_visa"}
     made["invoice_settings"] = {"default_payment_method": "pm_card_visa"}
     return (await api.v1.customers.create_async(made)).id
 
@@ -65,7 +66,5 @@ async def terminate_in_mid_charge(stack: Stack, life: Life, *, is_done: bool) ->
 
 async def until_begun(stack: Stack, life: Life) -> None:
     """Wait until the charge that was under way has come about at Stripe."""
-    async with asyncio.timeout(20):
-        # Nobody tells when a call is done whose caller is gone.
-        while stack.simulator.next_boundary(life.external_id) is None:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    # Nobody tells when a call is done whose caller is gone.
+    await until(lambda: stack.simulator.next_boundary(life.external_id) is not None)

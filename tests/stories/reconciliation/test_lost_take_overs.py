@@ -11,8 +11,9 @@ from domain.subscription import Subscription
 from gateways.stripe import StripePayments
 from sandbox.product import Product
 from sandbox.stack import Stack
-from tests.harness.elsewhere import Elsewhere, a_name
+from tests.harness.elsewhere import Elsewhere
 from tests.harness.lives import Life
+from tests.harness.names import a_name
 from tests.stories.reconciliation.conftest import Reconciler
 
 

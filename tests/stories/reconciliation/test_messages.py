@@ -1,6 +1,5 @@
 """What the provider told in vain is heard in the end."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -13,6 +12,7 @@ from temporalio.client import WorkflowUpdateStage
 from domain.names import LIFECYCLE_QUEUE
 from sandbox.stack import Stack
 from tests.harness.lives import A_MINUTE, Life
+from tests.harness.patience import PATIENT, until
 from tests.stories.reconciliation.conftest import Reconciler
 from tests.stories.reconciliation.parts import handle_of, terminate
 from workflows.messages import Command
@@ -54,13 +54,11 @@ async def test_a_card_given_while_the_workflow_was_lost_is_on_file_when_it_is_re
     life = await begin()
     session = await life.product.post("/v1/checkout-sessions", {"subscription": life.id})
     await terminate(stack, life)
-    async with httpx.AsyncClient(timeout=30) as browser:
+    async with httpx.AsyncClient(timeout=PATIENT) as browser:
         given = await browser.post(session["url"], data={"payment_method": "pm_card_visa"})
     assert given.status_code < 400, given.text
-    async with asyncio.timeout(20):
-        # Kept, and nobody there to tell it to.
-        while not await _waiting(life, stack):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    # Kept, and nobody there to tell it to.
+    await until(lambda: _waiting(life, stack))
 
     assert await reconcile() == Counter({("workflow_missing", life.id, "healed"): 1})
 
@@ -81,10 +79,8 @@ async def test_what_a_lost_workflow_was_told_and_had_not_looked_into_is_heard_wh
         )
         await gate.reached()
         await life.product.dispute(life.external_id)
-        async with asyncio.timeout(20):
-            # Told to the workflow, which is busy.
-            while not await _told_of_dispute(life, stack):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        # Told to the workflow, which is busy.
+        await until(lambda: _told_of_dispute(life, stack))
         await terminate(stack, life)
         gate.open()
 

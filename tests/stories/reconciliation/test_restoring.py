@@ -14,6 +14,7 @@ from sandbox.stack import Stack
 from tenure.cli.policies import move_to, version_of
 from tenure.cli.reconcile import run_now
 from tests.harness.lives import CONVERTED, Life
+from tests.harness.names import a_name
 from tests.stories.reconciliation.conftest import Reconciler
 from tests.stories.reconciliation.parts import handle_of, terminate, terminate_in_mid_charge
 from workflows.messages import Command, ExtendTrial
@@ -125,7 +126,7 @@ async def test_a_retry_under_way_when_its_workflow_was_terminated_is_made_once(
 
 
 async def test_no_more_workflows_are_restored_without_a_word_than_is_decent(begin: Begin, stack: Stack) -> None:
-    lost = [one := await begin(), await Life.begun(one.product, "another-that-is-lost")]
+    lost = [one := await begin(), await Life.begun(one.product, a_name("another-that-is-lost"))]
     for life in lost:
         await terminate(stack, life)
 
