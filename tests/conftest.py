@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
@@ -13,6 +14,10 @@ from tests.harness.owners import Owners
 from tests.harness.replaying import every_life_replays
 from tests.harness.typed import Forker
 from tests.harness.workers import patient_workers
+
+# By the clock nothing is judged: a machine may be slow, or busy with something else.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", autouse=True)

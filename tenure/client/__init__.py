@@ -28,6 +28,7 @@ from tenure.client.entitlements import (
 )
 from tenure.client.errors import (
     AccessLimited,
+    CannotSend,
     Conflict,
     Denied,
     FeatureNotInPlan,
@@ -53,6 +54,7 @@ __all__ = [
     "AddOn",
     "AsyncTenure",
     "Batch",
+    "CannotSend",
     "Checkout",
     "Comparison",
     "Conflict",

@@ -81,8 +81,23 @@ class Call(Generic[T]):
             if "headers" not in said:
                 said["headers"] = {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
             return read(self.kind, said)
-        except (ValueError, TypeError, Unreadable) as error:
+        except (ValueError, TypeError, Unreadable, RecursionError) as error:
             raise Unavailable(f"what was answered is not Tenure's: {error}", code="unreadable_answer") from error
+
+    @property
+    def content(self) -> bytes | None:
+        """The body as it is sent; None: there is none.
+
+        Raises:
+            Malformed: it holds what JSON has no way to say.
+        """
+        if self.body is None:
+            return None
+        try:
+            # In ASCII alone: so anything can be sent that a string may hold, and Tenure says what it cannot be.
+            return json.dumps(self.body, allow_nan=False).encode()
+        except (ValueError, TypeError, RecursionError) as error:
+            raise malformed("body", f"this cannot be sent as JSON: {error}") from error
 
 
 def body_of(**members: Any) -> dict[str, Any]:
@@ -133,6 +148,6 @@ def _plain(value: Any) -> Any:
 def _problem(content: bytes) -> Mapping[str, Any]:
     try:
         said = json.loads(content)
-    except ValueError:  # a proxy's page
+    except (ValueError, RecursionError):  # a proxy's page
         return {}
     return said if isinstance(said, dict) else {}

@@ -1,7 +1,6 @@
 """The two clients: one to await, one that blocks. All they do is carry out steps (`tenure.client.core`)."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import wait
@@ -16,26 +15,35 @@ import httpx
 from tenure.client import gating, operations, subscribing
 from tenure.client.calls import Answer, Lost, Reply
 from tenure.client.core import Core, Done, Join, Options, Send, Steps, Wait, advance
+from tenure.client.deadlines import Deadline
+from tenure.client.errors import CannotSend
 
 P = ParamSpec("P")
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+LONGEST_LABEL, LARGEST_PORT = 64, 65_535
 CONNECTIONS = 100
 """At once; all of them stay open, as they are wanted again the next moment."""
+
+
+MISTAKES = (
+    *(httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.CookieConflict),
+    *(RuntimeError, ValueError, TypeError),  # of a client that is closed, a loop that is gone, a host no resolver takes
+)
+"""What httpx raises before anything is sent; some of it calls itself an error of transport."""
+LOST = (httpx.TransportError, httpx.DecodingError, OSError)
 
 
 class _Client:
     """What both have in common."""
 
     def __init__(self, url: str, key: str, options: Options) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError(f"{url!r} is no address of an API: it begins with https:// or http://")
         self._at: Mapping[str, Any] = {
-            "base_url": url.rstrip("/"),
+            "base_url": _checked_url(url),
             "limits": httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-            "headers": {"Authorization": f"Bearer {key}", "Accept": "application/json"},
+            "headers": {"Authorization": f"Bearer {_checked_key(key)}", "Accept": "application/json"},
         }
         self._core = Core(options)
 
@@ -44,12 +52,10 @@ class _Client:
         self._core.memory.forget(customer)
 
     def _how(self, send: Send) -> dict[str, Any]:
-        call = send.call
+        call, content = send.call, send.call.content
         headers = {"Idempotency-Key": call.key} if call.key else {}
-        content = None
-        if call.body is not None:
-            # In ASCII alone: so anything can be sent that a string may hold, and Tenure says what it cannot be.
-            content, headers["Content-Type"] = json.dumps(call.body, allow_nan=False).encode(), "application/json"
+        if content is not None:
+            headers["Content-Type"] = "application/json"
         return {
             "method": call.method,
             "url": call.path,
@@ -58,6 +64,42 @@ class _Client:
             "headers": headers,
             "timeout": send.within,
         }
+
+
+def _checked_key(key: object) -> str:
+    """The key, if a header can hold it; it never stands in an error, which is logged."""
+    if not isinstance(key, str) or not key:
+        raise ValueError("there is no API key: is the setting that should hold it there?")
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ValueError(
+            "the API key cannot be sent: it holds blanks, line breaks or letters that no key of Tenure has"
+        )
+    return key
+
+
+def _checked_url(url: object) -> str:
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url!r} is no address of an API: it begins with https:// or http://")
+    try:
+        found = httpx.URL(url)
+        names = found.raw_host.split(b".")
+        is_known = found.host and " " not in url and all(len(one) < LONGEST_LABEL for one in names)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"this is no address of an API: {error}") from None
+    if not is_known or (found.port or 0) > LARGEST_PORT or found.query or found.fragment:
+        raise ValueError("this is no address of an API: it is a host, and perhaps a path, without ? and #")
+    return url.rstrip("/")
+
+
+def _no_answer(error: Exception) -> Reply:
+    """What did not come back, for whoever decides whether to try again.
+
+    Raises:
+        CannotSend: it is no use, as nothing went out.
+    """
+    if isinstance(error, MISTAKES) and not isinstance(error, OSError):
+        raise CannotSend(f"nothing was sent: {type(error).__name__} {error}", code="cannot_send") from error
+    return Lost(error)
 
 
 def _awaited(
@@ -92,7 +134,9 @@ class AsyncTenure(_Client):
     def __init__(self, url: str, key: str, options: Options | None = None) -> None:
         """*url* of the API and an API key of role `service`; *options* say how patient and how forgetful to be."""
         super().__init__(url, key, options or Options())
-        self._http = httpx.AsyncClient(**self._at)
+        self._tls = httpx.create_ssl_context()
+        self._by_loop: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
+        self._is_closed = False
 
     standing = _awaited(operations.standing)
     entitlements = _awaited(operations.entitlements)
@@ -130,8 +174,11 @@ class AsyncTenure(_Client):
     suggest = _awaited(subscribing.suggest)
 
     async def aclose(self) -> None:
-        """Close its connections."""
-        await self._http.aclose()
+        """Close its connections: those of the running loop, which are all there are unless there were other loops."""
+        self._is_closed = True
+        mine = self._by_loop.pop(asyncio.get_running_loop(), None)
+        if mine is not None:
+            await mine.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -160,11 +207,26 @@ class AsyncTenure(_Client):
         return None
 
     async def _send(self, step: Send) -> Reply:
+        how = self._how(step)
         try:
-            answer = await self._http.request(**self._how(step))
-        except httpx.TransportError as error:
-            return Lost(error)
-        return _answer(answer)
+            async with asyncio.timeout(step.at_most):
+                return _answer(await self._http().request(**how))
+        except TimeoutError:
+            return Lost(httpx.ReadTimeout(f"no whole answer within {step.at_most:.3g} s"))
+        except (*MISTAKES, *LOST) as error:
+            return _no_answer(error)
+
+    def _http(self) -> httpx.AsyncClient:
+        """That of the running loop: connections are of the loop they were made in, as where each task has its own."""
+        loop = asyncio.get_running_loop()
+        found = self._by_loop.get(loop)
+        if found is None:
+            if self._is_closed:
+                raise RuntimeError("the client has been closed")
+            for gone in [one for one in self._by_loop if one.is_closed()]:
+                del self._by_loop[gone]
+            found = self._by_loop[loop] = httpx.AsyncClient(**self._at, verify=self._tls)
+        return found
 
 
 class Tenure(_Client):
@@ -174,6 +236,8 @@ class Tenure(_Client):
         """*url* of the API and an API key of role `service`; *options* say how patient and how forgetful to be."""
         super().__init__(url, key, options or Options())
         self._http = httpx.Client(**self._at)
+        self._deadline = Deadline()
+        self._deadline.hold(self._http)
 
     standing = _blocking(operations.standing)
     entitlements = _blocking(operations.entitlements)
@@ -240,11 +304,12 @@ class Tenure(_Client):
         return None
 
     def _send(self, step: Send) -> Reply:
+        how = self._how(step)
         try:
-            answer = self._http.request(**self._how(step))
-        except httpx.TransportError as error:
-            return Lost(error)
-        return _answer(answer)
+            with self._deadline.within(step.at_most):
+                return _answer(self._http.request(**how))
+        except (*MISTAKES, *LOST) as error:
+            return _no_answer(error)
 
 
 def _answer(answer: httpx.Response) -> Answer:

@@ -29,6 +29,8 @@ class Send:
     call: Call[Any]
     within: float
     """Seconds that the other side may be silent."""
+    at_most: float
+    """Seconds until the whole answer must be there, however busily it comes in."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ class Core:
         ends, tries = self._clock() + patience.total, 0
         while True:
             tries += 1
-            reply = yield Send(call, max(0.01, min(patience.one_try, ends - self._clock())))
+            left = max(0.01, ends - self._clock())
+            reply = yield Send(call, min(patience.one_try, left), left)
             try:
                 return _result(call, reply)
             except TenureError as error:

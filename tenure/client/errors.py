@@ -15,17 +15,21 @@ TenureError
 │   │   └── UsageDoesNotFit
 │   ├── Malformed
 │   └── Unauthorized
+├── CannotSend           nothing was sent: the client is set up or used wrongly, and your code is to be mended
 └── Unavailable          no answer that can be relied on; later there will be one
 """
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from tenure.client.entitlements import PlanRef, Suggestion
 from tenure.client.reading import Unreadable, read
 from tenure.client.subscriptions import Misfit
 
+_SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 MAY_PASS_SOON: Final = frozenset({"request_in_progress"})
 """Refusals that say of themselves that the same request is to be repeated in a moment."""
 
@@ -54,9 +58,15 @@ class TenureError(Exception):
 
     @property
     def retry_after(self) -> float | None:
-        """In how many seconds to ask again, if Tenure said so."""
-        said = self.headers.get("retry-after", "")
-        return float(said) if said.isdigit() else None
+        """In how many seconds to ask again, if Tenure, or a proxy before it, said so in a way that can be read."""
+        said = self.headers.get("retry-after", "").strip()
+        if _SECONDS.fullmatch(said):
+            return float(said)
+        try:
+            at = parsedate_to_datetime(said)
+            return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+        except (ValueError, OverflowError):
+            return None
 
     def _member(self, name: str, kind: Any) -> Any:
         """A member of the problem, read as *kind*; None when it is not there or not as it should be."""
@@ -196,6 +206,13 @@ class Malformed(Refused):
 
 class Unauthorized(Refused):
     """The API key is unknown, revoked, or of a role that may not do this."""
+
+
+class CannotSend(TenureError):
+    """Nothing was sent, nor will be: an address that is none, a client that is closed, a header that HTTP has not.
+
+    That is for you to mend, and no outage: gates let nobody in for it, and nothing known from before stands in.
+    """
 
 
 class Unavailable(TenureError):
