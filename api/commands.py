@@ -71,6 +71,16 @@ async def extend_trial(subscription_id: SubscriptionId, desk: OperatorDesk, wish
     return await desk.carry_out(subscription_id, SubscriptionWorkflow.extend_trial, command)
 
 
+@router.post("/renew-links", operation_id="renewLinks", summary="Have links that were mailed open nothing (operators)")
+async def renew_links(
+    subscription_id: SubscriptionId, desk: OperatorDesk, _wish: EmptyWish | None = None
+) -> SubscriptionView:
+    """For a mail that came into wrong hands. Mails sent from now on carry links that work."""
+    row = await desk.row(subscription_id)
+    await desk.stores.pay_pages.renew_links(row.id)
+    return SubscriptionView.of(row)
+
+
 @router.post("/suspend", operation_id="suspendSubscription", summary="Turn access off (operators)")
 async def suspend(subscription_id: SubscriptionId, desk: OperatorDesk, wish: ReasonWish) -> SubscriptionView:
     command = Suspend(desk.key, desk.caller.actor, wish.reason)

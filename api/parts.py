@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
+from api.buckets import Openings
 from api.courier import Courier, Deliver
 from api.publishing import Publication
 from api.teller import Teller
@@ -21,6 +22,7 @@ from storage.idempotency import IdempotencyKeys
 from storage.inbox import Inbox
 from storage.keys import ApiKeys
 from storage.known_keys import KnownKeys
+from storage.pay_pages import PayPages
 from storage.records import PostgresRecords
 from storage.subscriptions import Subscriptions
 from storage.timeline import Timeline
@@ -78,6 +80,8 @@ class Stores:
     usage_history: UsageHistory
     usage_reports: UsageReports
     teller: Teller
+    pay_pages: PayPages
+    openings: Openings
 
     @classmethod
     def on(cls, parts: Parts) -> Self:
@@ -98,6 +102,8 @@ class Stores:
             UsageHistory(engine),
             UsageReports(engine),
             Teller(Telling(UsageNotices(engine), TemporalPost(parts.client)).tell),
+            PayPages(engine),
+            Openings(),
         )
 
 

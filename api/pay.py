@@ -1,24 +1,24 @@
 """The link in mails: it opens the page on which a customer pays or puts a card on file."""
 
+import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
 from typing import Final
-from uuid import uuid4
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from api import lifecycle
-from api.lifecycle import NotRunning
+from activities.wallets import customer_ref
+from api.heads import is_head
 from api.pages import HEADERS, page
 from api.parts import HasParts, HasStores, Parts, Stores
+from domain.checks import check_checkout
 from domain.errors import GatewayUnavailable, Rejected, TenureError
-from domain.links import read_pay_token
-from workflows.messages import OpenCheckout
-from workflows.subscription import SubscriptionWorkflow
+from domain.links import PayLink
+from storage.pay_pages import PayPage
 
 router = APIRouter(prefix="/pay", include_in_schema=False)
-
-ACTOR = "pay link"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,12 @@ WORDS: Final = {
     "bad_link": _Words(
         "This link is not complete", "Please open it from the mail again: it must not be cut short.", 404
     ),
-    "not_running": OVER,
+    "link_expired": _Words(
+        "This link has expired", "Please open the link in our latest mail, or ask our support for a new one.", 410
+    ),
+    "link_replaced": _Words(
+        "This link was replaced", "Please open the link in our latest mail, or ask our support for a new one.", 410
+    ),
     "subscription_canceled": OVER,
     "suspended_by_operator": _Words(
         "Please get in touch", "Your subscription was suspended by our team. Our support will help you.", 409
@@ -73,30 +78,67 @@ async def closed(parts: HasParts) -> HTMLResponse:
 
 
 @router.get("/{token}")
-async def pay(token: str, parts: HasParts, stores: HasStores) -> Response:
+async def pay(token: str, request: Request, parts: HasParts, stores: HasStores) -> Response:
+    """Lead to where the customer pays. Asked for again it leads to the same page, and nothing is used up by it."""
     try:
-        url = await _way_to_pay(read_pay_token(token, parts.secret_key), parts, stores)
+        link = PayLink.read(token, parts.secret_key)
+        if wait := stores.openings.by_link.take(link.subscription):
+            return _say(parts, LATER, retry_after=wait)
+        url = await _way_to_pay(link, parts, stores, may_open=not is_head(request.scope))
     except GatewayUnavailable:
         return _say(parts, LATER)
     except TenureError as error:
         return _say(parts, WORDS.get(error.code, AT_ANY_OTHER))
-    return RedirectResponse(url, status_code=303, headers=HEADERS)
+    return RedirectResponse(url, status_code=303, headers=HEADERS) if url else Response(headers=HEADERS)
 
 
-def _say(parts: Parts, words: _Words) -> HTMLResponse:
-    return page(parts.brand, words.title, words.text, status=words.status)
+def _say(parts: Parts, words: _Words, *, retry_after: float = 0) -> HTMLResponse:
+    said = page(parts.brand, words.title, words.text, status=429 if retry_after else words.status)
+    if retry_after:
+        said.headers["Retry-After"] = str(ceil(retry_after))
+    return said
 
 
-async def _way_to_pay(subscription_id: str, parts: Parts, stores: Stores) -> str:
-    """The open bill's own page if there is one, else a page that puts a card on file."""
-    bill = await stores.timeline.open_bill(subscription_id)
+async def _way_to_pay(link: PayLink, parts: Parts, stores: Stores, *, may_open: bool) -> str:
+    """The open bill's own page if there is one, else a page that puts a card on file.
+
+    No workflow is asked: nothing about a subscription changes by a page being opened. Empty: one would be opened.
+    """
+    known = await stores.pay_pages.of(link.subscription)
+    if known is None:
+        raise Rejected("there is no such subscription", code="subscription_canceled")
+    _check_is_good(link, known)
+    bill = await stores.timeline.open_bill(link.subscription)
     if bill is not None:
         return bill
-    here = parts.public_url.rstrip("/")
-    command = OpenCheckout(str(uuid4()), ACTOR, f"{here}/pay/done", f"{here}/pay/canceled")
-    try:
-        update = SubscriptionWorkflow.open_checkout
-        answer = await lifecycle.carry_out(parts.client, subscription_id, update, command)
-    except NotRunning:
-        raise Rejected("the subscription is over", code="subscription_canceled") from None
-    return answer.url
+    check_checkout(known.subscription)
+    if known.url or not may_open:
+        return known.url
+    return await _opened(known, parts, stores)
+
+
+def _check_is_good(link: PayLink, known: PayPage) -> None:
+    if link.generation != known.generation:
+        raise Rejected("the links of this subscription were renewed since", code="link_replaced")
+    if link.expires_at is not None and link.expires_at <= datetime.now(UTC):
+        raise Rejected("this link was good until a while ago", code="link_expired")
+
+
+async def _opened(known: PayPage, parts: Parts, stores: Stores) -> str:
+    """The subscription's next page. All who ask for it at once get the same one, as it has the same key."""
+    if stores.openings.at_provider.locked():
+        raise GatewayUnavailable("too many payment pages are being opened", code="busy")
+    async with stores.openings.at_provider:
+        it, number = known.subscription, known.number + 1
+        key = f"{it.id}/pay/{number}/{it.sequence}"
+        reference = await customer_ref(parts.wallets, stores.records, it.customer, key=key)
+        here = parts.public_url.rstrip("/")
+        urls = (f"{here}/pay/done", f"{here}/pay/canceled")
+        url = await parts.wallets.open_checkout(reference, it.id, *urls, key=f"{key}/{_digest(reference, *urls)}")
+        await stores.pay_pages.opened(it, number, url)
+    return url
+
+
+def _digest(*parts: str) -> str:
+    """Names what a page is opened with: the provider takes nothing else under the same key."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

@@ -42,6 +42,8 @@ class MailToSend:
     at: datetime
     facts: dict[str, str]
     contact: Contact
+    link_generation: int = 0
+    """Of the payment links that are good for its subscription."""
 
 
 class Records(Protocol):

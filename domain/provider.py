@@ -77,6 +77,12 @@ class Wallets(Protocol):
         """The address of a page on which the customer sees their bills and looks after their cards."""
         ...
 
+    async def open_checkout(
+        self, customer_ref: str, subscription: str, success_url: str, cancel_url: str, *, key: str
+    ) -> str:
+        """The address of a page on which the customer puts a card on file."""
+        ...
+
 
 class Payments(Quotes, Wallets, Protocol):
     """The provider that moves the money.
@@ -135,12 +141,6 @@ class Payments(Quotes, Wallets, Protocol):
 
     async def hold(self, agreement_ref: str, held: bool, *, key: str) -> None:
         """Stop billing while access is off, or bill again."""
-        ...
-
-    async def open_checkout(
-        self, customer_ref: str, subscription: str, success_url: str, cancel_url: str, *, key: str
-    ) -> str:
-        """The address of a page on which the customer puts a card on file."""
         ...
 
 

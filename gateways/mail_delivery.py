@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from domain.links import GOOD_FOR, PayLink
 from domain.mails import OutgoingMail, Recipient, message_id_for
 from domain.ports import MailToSend
 from gateways.mail_rendering import MailRenderer
@@ -12,9 +13,9 @@ class MailDelivery:
     """Renders and sends mails from one address; implements `domain.ports.Mailer`."""
 
     def __init__(
-        self, renderer: MailRenderer, mailer: SmtpMailer, from_: str, billing_url: Callable[[str], str]
+        self, renderer: MailRenderer, mailer: SmtpMailer, from_: str, billing_url: Callable[[PayLink], str]
     ) -> None:
-        """*billing_url* gives the link by which the customer of a subscription can put a card on file."""
+        """*billing_url* gives the address by which the customer of a subscription can put a card on file."""
         message_id_for("check", from_)  # An address that cannot be one is to show at start.
         self._renderer = renderer
         self._mailer = mailer
@@ -31,7 +32,8 @@ class MailDelivery:
         """
         contact = mail.contact
         recipient = Recipient(contact.email, contact.name, contact.locale, contact.timezone)
-        facts = {"billing_url": self._billing_url(mail.subscription)} | mail.facts
+        link = PayLink(mail.subscription, mail.link_generation, mail.at + GOOD_FOR)
+        facts = {"billing_url": self._billing_url(link)} | mail.facts
         written = self._renderer.render(mail.occasion, facts, recipient)
         message_id = message_id_for(mail.id, self._from)
         await self._mailer.send(

@@ -241,7 +241,7 @@ def _worker_parts(
         MailRenderer(brand),
         SmtpMailer(ground.mailbox.smtp_url),
         MAIL_FROM,
-        lambda subscription: pay_url(api_url, subscription, secrets.secret_key),
+        lambda link: pay_url(api_url, link, secrets.secret_key),
     )
     # A life that is restored has a clock of its own, like all others; nothing is in flight for long here.
     healing = reconciling(ground.client, ground.engine, payments, policy, starter=starter, between_looks=0.2)

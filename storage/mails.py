@@ -9,7 +9,7 @@ from domain.mails import Occasion
 from domain.ports import MailToSend
 from storage.engine import transaction
 from storage.records import contact_of
-from storage.tables import customers, mails, subscriptions
+from storage.tables import customers, mails, pay_pages, subscriptions
 
 
 class PostgresMails:
@@ -20,9 +20,17 @@ class PostgresMails:
 
     async def to_send(self, mail_id: str) -> MailToSend | None:
         found = (
-            select(mails.c.subscription, mails.c.occasion, mails.c.at, mails.c.facts, customers)
+            select(
+                mails.c.subscription,
+                mails.c.occasion,
+                mails.c.at,
+                mails.c.facts,
+                func.coalesce(pay_pages.c.generation, 0).label("link_generation"),
+                customers,
+            )
             .join(subscriptions, subscriptions.c.id == mails.c.subscription)
             .join(customers, customers.c.id == subscriptions.c.customer)
+            .join(pay_pages, pay_pages.c.subscription == mails.c.subscription, isouter=True)
             .where(mails.c.id == UUID(mail_id), mails.c.status == "queued")
         )
         async with transaction(self._engine) as connection:
@@ -30,7 +38,13 @@ class PostgresMails:
         if row is None:
             return None
         return MailToSend(
-            mail_id, str(row.subscription), Occasion(row.occasion), row.at, dict(row.facts), contact_of(row)
+            mail_id,
+            str(row.subscription),
+            Occasion(row.occasion),
+            row.at,
+            dict(row.facts),
+            contact_of(row),
+            row.link_generation,
         )
 
     async def mark_sent(self, mail_id: str, message_id: str) -> None:

@@ -205,6 +205,18 @@ invoices = Table(
     Index("ix_invoices_subscription", "subscription"),
 )
 
+pay_pages = Table(
+    "pay_pages",
+    METADATA,
+    _tenant(),
+    Column("subscription", Uuid, ForeignKey(subscriptions.c.id), primary_key=True),
+    Column("generation", Integer, nullable=False, server_default="0", doc="of the links that are good"),
+    Column("number", Integer, nullable=False, server_default="0", doc="of pages opened so far"),
+    Column("url", Text, nullable=False, server_default="", doc="of the last page; empty: links were renewed since"),
+    Column("sequence", BigInteger, nullable=False, server_default="0", doc="of the subscription when it was opened"),
+    Column("opened_at", _MOMENT),
+)
+
 trials = Table(
     "trials",
     METADATA,

@@ -95,5 +95,5 @@ def mail_delivery(settings: WorkerSettings) -> MailDelivery:
         MailRenderer(brand),
         SmtpMailer(settings.smtp_url.get_secret_value()),
         settings.mail_from,
-        lambda subscription: pay_url(settings.public_url, subscription, secret),
+        lambda link: pay_url(settings.public_url, link, secret),
     )

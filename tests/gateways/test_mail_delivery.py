@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from domain.links import PayLink
 from domain.mails import IncompleteMail, Occasion
 from domain.ports import Contact, Mailer, MailToSend
 from gateways.mail_delivery import MailDelivery
@@ -22,8 +23,8 @@ CONTACT = Contact(
 )
 
 
-def pay_link(subscription: str) -> str:
-    return f"https://northwind.example/pay/{subscription}"
+def pay_link(link: PayLink) -> str:
+    return f"https://northwind.example/pay/{link.subscription}"
 
 
 def a_mail(facts: dict[str, str]) -> MailToSend:
