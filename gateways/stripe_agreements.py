@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import stripe
+from stripe.params import SubscriptionListParams
 
 from domain.agreements import AgreedItem, Agreement, AgreementPage, AgreementState, KnownCustomer
 from gateways import stripe_shapes as shapes
@@ -47,11 +48,11 @@ class StripeAgreements(StripeAccount):
     """What there is of subscriptions at Stripe."""
 
     async def agreements(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
-        params: dict[str, Any] = {"limit": limit, "expand": [f"data.{LATEST}"]}
+        params: SubscriptionListParams = {"limit": limit, "expand": [f"data.{LATEST}"]}
         if cursor is not None:
             params["starting_after"] = cursor
         with translated():
-            listed = await self._api.subscriptions.list_async(params)  # type: ignore[arg-type]
+            listed = await self._api.subscriptions.list_async(params)
         found = tuple(agreement_of(each.to_dict()) for each in listed.data)
         return AgreementPage(found, found[-1].ref if listed.has_more and found else None)
 

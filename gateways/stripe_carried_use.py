@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from stripe.params import InvoiceItemCreateParams
+
 from gateways import stripe_shapes as shapes
 from gateways.stripe_items import StripeItems
 
@@ -40,7 +42,7 @@ class StripeCarriedUse(StripeItems):
                 await self._carry(agreement, line)
 
     async def _carry(self, agreement: dict[str, Any], line: dict[str, Any]) -> None:
-        params: dict[str, Any] = {
+        params: InvoiceItemCreateParams = {
             "customer": shapes.id_of(agreement["customer"]),
             "subscription": agreement["id"],
             "amount": line["amount"],
@@ -49,7 +51,7 @@ class StripeCarriedUse(StripeItems):
             "period": {"start": line["period"]["start"], "end": line["period"]["end"]},
             "metadata": {CARRIED: line["id"]},
         }
-        await self._api.invoice_items.create_async(params, {"idempotency_key": f"carried/{line['id']}"})  # type: ignore[arg-type]
+        await self._api.invoice_items.create_async(params, {"idempotency_key": f"carried/{line['id']}"})
 
 
 def _used(bills: list[dict[str, Any]], newest: str, metered: set[str]) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import stripe
+from stripe.params import PriceCreateParams, PriceCreateParamsRecurring
 
 from domain.plans import Catalog
 from gateways import stripe_meters
@@ -208,20 +209,22 @@ def _of_price(
 
 
 async def _make_price(client: stripe.StripeClient, offer: Offer, meters: Meters) -> None:
-    params: dict[str, Any] = {
+    recurring: PriceCreateParamsRecurring = {"interval": offer.interval.value}
+    params: PriceCreateParams = {
         "product": offer.product,
         "lookup_key": offer.lookup_key,
         "unit_amount": offer.price.amount,
         "currency": offer.price.currency,
-        "recurring": {"interval": offer.interval.value},
+        "recurring": recurring,
     }
     key = f"tenure/price/{offer.lookup_key}/{offer.price.amount}{offer.price.currency}"
     if offer.event_name:
-        params["recurring"] |= {"usage_type": "metered", "meter": meters[offer.event_name]["id"]}
+        recurring["usage_type"] = "metered"
+        recurring["meter"] = meters[offer.event_name]["id"]
         key += f"/use/{offer.units}"
     if offer.units > 1:
         params["transform_quantity"] = {"divide_by": offer.units, "round": "up"}
     if offer.tax_behavior is not None:
         params["tax_behavior"] = offer.tax_behavior.value
         key += f"/{offer.tax_behavior}"
-    await client.v1.prices.create_async(params, {"idempotency_key": key})  # type: ignore[arg-type]
+    await client.v1.prices.create_async(params, {"idempotency_key": key})

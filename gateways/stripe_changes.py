@@ -1,10 +1,10 @@
 """Changing what a Stripe subscription is about, and what that costs at once."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import stripe
+from stripe.params import InvoiceCreatePreviewParams, SubscriptionUpdateParams
 
 from domain.payments import Charge, ChargeOutcome, Quote, QuoteLine
 from domain.plans import Item
@@ -25,8 +25,10 @@ class StripeChanges(StripeItems):
         with translated():
             agreement = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
             if (agreement.get("metadata") or {}).get(CHANGE) != key:
-                params: dict[str, Any] = {
-                    **await self._difference(agreement, items, at),
+                params: SubscriptionUpdateParams = {
+                    "items": [each.made() for each in await self._item_changes(agreement, items)],
+                    "proration_behavior": "always_invoice",
+                    "proration_date": _within_period(agreement, at),
                     # A bill under a hold would be voided at once, and the difference lost.
                     "pause_collection": "",
                     "payment_behavior": "error_if_incomplete",
@@ -36,7 +38,7 @@ class StripeChanges(StripeItems):
                 try:
                     changed = await self._api.subscriptions.update_async(
                         agreement_ref,
-                        params,  # type: ignore[arg-type]
+                        params,
                         {"idempotency_key": key},
                     )
                 except stripe.CardError as error:
@@ -49,21 +51,19 @@ class StripeChanges(StripeItems):
     async def quote(self, agreement_ref: str, items: tuple[Item, ...], at: datetime) -> Quote:
         with translated():
             agreement = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
-            details = await self._difference(agreement, items, at)
-            preview = await self._api.invoices.create_preview_async(
-                {"subscription": agreement_ref, "subscription_details": details}  # type: ignore[arg-type]
-            )
+            params: InvoiceCreatePreviewParams = {
+                "subscription": agreement_ref,
+                "subscription_details": {
+                    "items": [each.previewed() for each in await self._item_changes(agreement, items)],
+                    "proration_behavior": "always_invoice",
+                    "proration_date": _within_period(agreement, at),
+                },
+            }
+            preview = await self._api.invoices.create_preview_async(params)
         bill = preview.to_dict()
         lines = tuple(QuoteLine(line.get("description") or "", line["amount"]) for line in bill["lines"]["data"])
         # The total, not what is due: that is never below nothing, and a credit is to be told.
         return Quote(bill["total"], bill["currency"], lines)
-
-    async def _difference(self, agreement: dict[str, Any], items: Sequence[Item], at: datetime) -> dict[str, Any]:
-        return {
-            "items": await self._item_changes(agreement, items),
-            "proration_behavior": "always_invoice",
-            "proration_date": _within_period(agreement, at),
-        }
 
     async def _charge_of_change(self, agreement: dict[str, Any]) -> Charge:
         """What came of the bill of the last change, however many were made since; paid when it needed none."""

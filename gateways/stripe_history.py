@@ -4,6 +4,8 @@ import json
 from datetime import datetime
 from typing import Any
 
+from stripe.params import EventListParams, EventListParamsCreated
+
 from domain.errors import Rejected
 from domain.messages import PastEvent, PastEvents
 from gateways.stripe_account import StripeAccount
@@ -19,16 +21,16 @@ class StripeHistory(StripeAccount):
     async def events(
         self, since: datetime, until: datetime | None, cursor: str | None, *, undelivered: bool
     ) -> PastEvents:
-        created: dict[str, int] = {"gte": int(since.timestamp())}
+        created: EventListParamsCreated = {"gte": int(since.timestamp())}
         if until is not None:
             created["lt"] = int(until.timestamp())
-        params: dict[str, Any] = {"limit": PAGE, "created": created, "types": sorted((*NEWS, CUSTOMER))}
+        params: EventListParams = {"limit": PAGE, "created": created, "types": sorted((*NEWS, CUSTOMER))}
         if undelivered:
             params["delivery_success"] = False
         if cursor is not None:
             params["starting_after"] = cursor
         with translated():
-            listed = await self._api.events.list_async(params)  # type: ignore[arg-type]
+            listed = await self._api.events.list_async(params)
         found = [each.to_dict() for each in listed.data]
         told = tuple(past for past in map(_past, found) if past is not None)
         return PastEvents(told, found[-1]["id"] if listed.has_more and found else None)

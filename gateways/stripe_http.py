@@ -90,4 +90,4 @@ async def connected(api_key: str, api_base: str | None = None) -> AsyncIterator[
             max_network_retries=0,
         )
     finally:
-        await http.close_async()  # type: ignore[no-untyped-call]
+        await http.close_async()  # type: ignore[no-untyped-call] # the SDK has no types there

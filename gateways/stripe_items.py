@@ -1,17 +1,61 @@
 """From what an agreement is to be about to the items of a Stripe subscription."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from stripe.params import (
+    InvoiceCreatePreviewParamsSubscriptionDetailsItem as PreviewedItem,
+)
+from stripe.params import (
+    SubscriptionCreateParamsItem,
+    SubscriptionUpdateParamsItem,
+)
 
 from domain.plans import Item
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import StripeAccount
 
 
+@dataclass(frozen=True)
+class ItemChange:
+    """What becomes of one item of a subscription; Stripe takes it in a change and in a preview of one alike."""
+
+    ref: str = ""
+    """Of an item that is there; empty for a new one."""
+    price: str = ""
+    quantity: int = 0
+    deleted: bool = False
+
+    def made(self) -> SubscriptionUpdateParamsItem:
+        change: SubscriptionUpdateParamsItem = {}
+        if self.ref:
+            change["id"] = self.ref
+        if self.price:
+            change["price"] = self.price
+        if self.quantity:
+            change["quantity"] = self.quantity
+        if self.deleted:
+            change["deleted"] = True
+        return change
+
+    def previewed(self) -> PreviewedItem:
+        change: PreviewedItem = {}
+        if self.ref:
+            change["id"] = self.ref
+        if self.price:
+            change["price"] = self.price
+        if self.quantity:
+            change["quantity"] = self.quantity
+        if self.deleted:
+            change["deleted"] = True
+        return change
+
+
 class StripeItems(StripeAccount):
     """Items: which stay, which get another price, which come and which go."""
 
-    async def _item_changes(self, agreement: dict[str, Any], wanted: Sequence[Item]) -> list[dict[str, Any]]:
+    async def _item_changes(self, agreement: dict[str, Any], wanted: Sequence[Item]) -> list[ItemChange]:
         """What makes the agreement one about *wanted*.
 
         What is there already keeps its price, even one that is not sold any more.
@@ -21,23 +65,23 @@ class StripeItems(StripeAccount):
         gone = [each for key, each in held.items() if key not in keys]
         # What is billed by use is never made another: what was used of it is billed as it goes.
         spare = [each["id"] for each in gone if not shapes.is_by_use(each["price"])]
-        changes: list[dict[str, Any]] = []
+        changes: list[ItemChange] = []
         for item in wanted:
             if item.lookup_key not in held:
-                change = _terms(await self._price(item.lookup_key), item)
                 # The old plan's item becomes the new plan's: one item lives as long as the agreement.
-                changes.append({"id": spare.pop(0), **change} if spare and item.quantity else change)
+                ref = spare.pop(0) if spare and item.quantity else ""
+                changes.append(ItemChange(ref, await self._price(item.lookup_key), item.quantity))
             elif item.quantity:
-                changes.append({"id": held[item.lookup_key]["id"], "quantity": item.quantity})
-        kept = {change.get("id") for change in changes}
-        return [*changes, *({"id": each["id"], "deleted": True} for each in gone if each["id"] not in kept)]
+                changes.append(ItemChange(held[item.lookup_key]["id"], quantity=item.quantity))
+        kept = {change.ref for change in changes}
+        return [*changes, *(ItemChange(each["id"], deleted=True) for each in gone if each["id"] not in kept)]
 
-    async def _items(self, wanted: Sequence[Item]) -> list[dict[str, Any]]:
+    async def _items(self, wanted: Sequence[Item]) -> list[SubscriptionCreateParamsItem]:
         """The items of an agreement that is to come about."""
         return [_terms(await self._price(item.lookup_key), item) for item in wanted]
 
 
-def _terms(price: str, item: Item) -> dict[str, Any]:
+def _terms(price: str, item: Item) -> SubscriptionCreateParamsItem:
     """Of what is billed by use Stripe takes no quantity."""
     return {"price": price, "quantity": item.quantity} if item.quantity else {"price": price}
 

@@ -1,9 +1,11 @@
 """Stripe's meters: what counts use beyond the plans' limits. A meter is never changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import stripe
+from stripe.params.billing import MeterCreateParams, MeterListParams
 
 from gateways.stripe_offers import Offer
 from gateways.stripe_pushing import Deed, Problem
@@ -15,6 +17,7 @@ _SETTINGS: Mapping[str, Any] = {
     "customer_mapping": {"type": "by_id", "event_payload_key": CUSTOMER},
     "value_settings": {"event_payload_key": VALUE},
 }
+"""What is never changed of a meter, as `_make` asks for it."""
 
 Meters = dict[str, dict[str, Any]]
 """By the name of their events."""
@@ -24,16 +27,16 @@ async def found(client: stripe.StripeClient, wanted: Sequence[Offer]) -> Meters:
     """The meters of these offers that there are: the one that counts, else one that was switched off."""
     names = {offer.event_name for offer in wanted if offer.event_name}
     there: Meters = {}
-    cursor: dict[str, Any] = {}
+    asked: MeterListParams = {"limit": 100}
     while names:
-        listed = await client.v1.billing.meters.list_async({"limit": 100, **cursor})  # type: ignore[arg-type]
+        listed = await client.v1.billing.meters.list_async(asked)
         for meter in listed.data:
             known = there.get(meter.event_name)
             if meter.event_name in names and (known is None or known["status"] != "active"):
                 there[meter.event_name] = meter.to_dict()
         if not listed.has_more:
             break
-        cursor = {"starting_after": listed.data[-1].id}
+        asked["starting_after"] = listed.data[-1].id
     return there
 
 
@@ -67,11 +70,17 @@ def deeds(client: stripe.StripeClient, wanted: Sequence[Offer], meters: Meters) 
     """Make the meters that are missing; each is put among *meters* once it is made."""
     missing = {offer.event_name: offer for offer in wanted if offer.event_name and offer.event_name not in meters}
     for name, offer in missing.items():
-        yield Deed(f"meter {name} ({offer.counted})", lambda offer=offer: _make(client, offer, meters))  # type: ignore[misc]
+        yield Deed(f"meter {name} ({offer.counted})", partial(_make, client, offer, meters))
 
 
 async def _make(client: stripe.StripeClient, offer: Offer, meters: Meters) -> None:
-    params = {"event_name": offer.event_name, "display_name": offer.counted, **_SETTINGS}
-    key = {"idempotency_key": f"tenure/meter/{offer.event_name}"}
-    made = await client.v1.billing.meters.create_async(params, key)  # type: ignore[arg-type]
+    params: MeterCreateParams = {
+        "event_name": offer.event_name,
+        "display_name": offer.counted,
+        "default_aggregation": {"formula": "sum"},
+        "customer_mapping": {"type": "by_id", "event_payload_key": CUSTOMER},
+        "value_settings": {"event_payload_key": VALUE},
+    }
+    key = f"tenure/meter/{offer.event_name}"
+    made = await client.v1.billing.meters.create_async(params, {"idempotency_key": key})
     meters[offer.event_name] = made.to_dict()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import stripe
+from stripe.params import SubscriptionCreateParams, SubscriptionUpdateParams
 
 from domain.payments import Charge, ChargeOutcome, Decline
 from domain.plans import Item
@@ -24,7 +25,7 @@ class StripeMoney(StripeCarriedUse):
     """The business tries that take money."""
 
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
-        params: dict[str, Any] = {
+        params: SubscriptionCreateParams = {
             "customer": order.customer_ref,
             "items": await self._items(order.items),
             "default_payment_method": order.card_ref,
@@ -35,7 +36,7 @@ class StripeMoney(StripeCarriedUse):
         }
         with translated():
             try:
-                made = await self._api.subscriptions.create_async(params, {"idempotency_key": key})  # type: ignore[arg-type]
+                made = await self._api.subscriptions.create_async(params, {"idempotency_key": key})
             except stripe.CardError as error:
                 return declined(error)
             return await self._charge_of_latest(made.to_dict())
@@ -94,13 +95,14 @@ class StripeMoney(StripeCarriedUse):
         return Charge(charge.outcome, bill, Decline("authentication_required", action_url=bill.url))
 
     async def restart(self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str) -> Charge:
-        params: dict[str, Any] = {
+        metadata = {"tenure_restart": key}
+        params: SubscriptionUpdateParams = {
             "pause_collection": "",
             "billing_cycle_anchor": {"type": "now"},
             "proration_behavior": "none",
             "payment_behavior": "error_if_incomplete",
             "off_session": True,
-            "metadata": {"tenure_restart": key},
+            "metadata": metadata,
             "expand": [LATEST],
         }
         with translated():
@@ -111,13 +113,13 @@ class StripeMoney(StripeCarriedUse):
             # Stripe forgets keys after a day; the agreement itself remembers the try that was paid.
             if (had.get("metadata") or {}).get("tenure_restart") != key:
                 if metered := self._metered(had):
-                    params["metadata"][METERED] = " ".join(dict.fromkeys(metered))[:LONGEST_NOTE]
+                    metadata[METERED] = " ".join(dict.fromkeys(metered))[:LONGEST_NOTE]
                 if items:
-                    params["items"] = await self._item_changes(had, items)
+                    params["items"] = [each.made() for each in await self._item_changes(had, items)]
                 try:
                     agreement = await self._api.subscriptions.update_async(
                         agreement_ref,
-                        params,  # type: ignore[arg-type]
+                        params,
                         {"idempotency_key": key},
                     )
                 except stripe.CardError as error:

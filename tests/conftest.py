@@ -12,8 +12,17 @@ from tests.harness.lives import CATALOG, POLICY, Life
 from tests.harness.names import named_after
 from tests.harness.owners import Owners
 from tests.harness.replaying import every_life_replays
+from tests.harness.stripe_coverage import (
+    pytest_sessionfinish,
+    pytest_sessionstart,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+)
+from tests.harness.stripe_watch import StripeWatch, watching
 from tests.harness.typed import Forker
 from tests.harness.workers import patient_workers
+
+__all__ = ["pytest_sessionfinish", "pytest_sessionstart", "pytest_terminal_summary", "pytest_testnodedown"]
 
 # By the clock nothing is judged: a machine may be slow, or busy with something else.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,6 +47,19 @@ async def _names_of_its_own(request: pytest.FixtureRequest, owners: Owners) -> A
     if "stack" in request.fixturenames:
         stack: Stack = request.getfixturevalue("stack")
         assert await owners.shared(stack.engine, request.node.nodeid) == {}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stripe_watch() -> Iterator[StripeWatch]:
+    with watching() as watch:
+        yield watch
+
+
+@pytest.fixture(autouse=True)
+def as_the_sdk_says(stripe_watch: StripeWatch) -> Iterator[None]:
+    """No test asks Stripe for anything, or is answered anything, that the pinned SDK does not know."""
+    yield
+    assert stripe_watch.taken() == []
 
 
 @pytest.fixture(scope="session")

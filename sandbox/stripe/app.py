@@ -87,7 +87,7 @@ class Api:
 
     async def _answer(self, request: Request, key: str | None) -> Answer:
         path = request.url.path
-        params = await _params(request)
+        params = await params_of(request)
         fingerprint = fingerprint_of(request.method, path, params)
         if key is None:
             return await self._run(request.method, path, params, None, fingerprint)
@@ -220,7 +220,8 @@ def _key_of(authorization: str) -> str:
     return ""
 
 
-async def _params(request: Request) -> Params:
+async def params_of(request: Request) -> Params:
+    """What was asked, of the address and of the form, as nested values."""
     query = decode(request.url.query)
     body = decode((await request.body()).decode()) if request.method == "POST" else {}
     return {**query, **body}

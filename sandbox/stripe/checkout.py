@@ -3,7 +3,7 @@
 from sandbox.stripe.cards import TEST_CARDS
 from sandbox.stripe.errors import StripeFailure, invalid
 from sandbox.stripe.ids import new_id
-from sandbox.stripe.params import METADATA, TEXT, WHOLE, Many, Params, Shape, Text
+from sandbox.stripe.params import LANGUAGES, METADATA, TEXT, WHOLE, Many, Params, Shape, Text
 from sandbox.stripe.payment_methods import attach_to
 from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
@@ -18,7 +18,7 @@ CREATE = Shape(
         "client_reference_id": TEXT,
         "currency": TEXT,
         "expires_at": WHOLE,
-        "locale": TEXT,
+        "locale": Text(*LANGUAGES, "hi-IN"),
         "metadata": METADATA,
         "allowed_payment_method_types": Many(Text("card")),
         "setup_intent_data": Shape({"metadata": METADATA, "description": TEXT}),

@@ -112,6 +112,7 @@ def _open(world: World, charge: Object, *, inquiry: bool) -> Object:
             "has_evidence": False,
             "past_due": False,
             "submission_count": 0,
+            "submission_method": "not_submitted",
         },
         "is_charge_refundable": inquiry,
         "livemode": False,

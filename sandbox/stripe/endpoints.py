@@ -4,6 +4,10 @@ The simulator sends its events to `webhook_url`, whatever is registered; here is
 """
 
 import secrets
+from collections.abc import Sequence
+from typing import get_args
+
+from stripe.params import WebhookEndpointCreateParams
 
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.lists import page
@@ -16,22 +20,26 @@ from sandbox.stripe.params import (
     Many,
     Params,
     Shape,
+    Text,
     merged_metadata,
 )
 from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
+VERSIONS: Sequence[str] = get_args(get_args(WebhookEndpointCreateParams.__annotations__["api_version"])[0])
+EVENTS: Sequence[str] = get_args(get_args(WebhookEndpointCreateParams.__annotations__["enabled_events"])[0])
+"""Of which an endpoint can be told, and in which versions: long lists, so the SDK's own."""
 ENDPOINT_CREATE = Shape(
     {
         "url": TEXT,
-        "enabled_events": Many(TEXT),
-        "api_version": TEXT,
+        "enabled_events": Many(Text(*EVENTS)),
+        "api_version": Text(*VERSIONS),
         "description": Clearable(TEXT),
         "metadata": METADATA,
     },
     required=["url", "enabled_events"],
 )
-ENDPOINT_UPDATE = Shape({"enabled_events": Many(TEXT), "url": TEXT, "disabled": FLAG, "metadata": METADATA})
+ENDPOINT_UPDATE = Shape({"enabled_events": Many(Text(*EVENTS)), "url": TEXT, "disabled": FLAG, "metadata": METADATA})
 ENDPOINT_LIST = Shape({**PAGING})
 
 

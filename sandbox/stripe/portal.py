@@ -5,7 +5,7 @@ from sandbox.stripe.customers import make_default
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.events import shown
 from sandbox.stripe.ids import new_id
-from sandbox.stripe.params import TEXT, Params, Shape
+from sandbox.stripe.params import LANGUAGES, TEXT, Params, Shape, Text
 from sandbox.stripe.payment_methods import attach_to, default_of, detach, owned
 from sandbox.stripe.store import Object
 from sandbox.stripe.subscriptions import RUNNING, save, set_cancel_at_period_end, updated
@@ -14,7 +14,11 @@ from sandbox.stripe.world import World
 OPEN_FOR = 3600
 """Seconds for which a portal's address is good."""
 
-CREATE = Shape({"customer": TEXT, "return_url": TEXT, "locale": TEXT, "configuration": TEXT}, required=["customer"])
+ENGLISHES = ("en-AU", "en-CA", "en-IE", "en-IN", "en-NZ", "en-SG")
+CREATE = Shape(
+    {"customer": TEXT, "return_url": TEXT, "locale": Text(*LANGUAGES, *ENGLISHES), "configuration": TEXT},
+    required=["customer"],
+)
 
 
 def create(world: World, _ids: Params, params: Params) -> Object:

@@ -6,10 +6,12 @@ from sandbox.stripe.errors import invalid
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.lists import page
 from sandbox.stripe.params import (
+    CLEAR,
     FLAG,
     METADATA,
     PAGING,
     TEXT,
+    WHOLE,
     Clearable,
     Many,
     Params,
@@ -21,15 +23,31 @@ from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
 _SWITCH = {"enabled": FLAG}
+ONE_MONTH = {"interval_options": [{"interval": "month", "interval_count": 1}], "type": "interval_options"}
+"""For how long a customer may pause, unless it is said otherwise."""
+_OPTION = Shape({"interval": Text("day", "week", "month", "year"), "interval_count": WHOLE}, required=["interval"])
+_DURATION = Shape(
+    {"type": Text("indefinite", "interval_options"), "interval_options": Clearable(Many(_OPTION))}, required=["type"]
+)
 _FEATURES: dict[str, Any] = {
-    "customer_update": Shape({**_SWITCH, "allowed_updates": Many(TEXT)}, required=["enabled"]),
+    "customer_update": Shape(
+        {
+            **_SWITCH,
+            "allowed_updates": Clearable(Many(Text("address", "email", "name", "phone", "shipping", "tax_id"))),
+        },
+        required=["enabled"],
+    ),
     "invoice_history": Shape(_SWITCH, required=["enabled"]),
     "payment_method_update": Shape(_SWITCH, required=["enabled"]),
     "subscription_cancel": Shape(
         {**_SWITCH, "mode": Text("at_period_end", "immediately")},
         required=["enabled"],
     ),
-    "subscription_update": Shape({**_SWITCH, "default_allowed_updates": Many(TEXT)}, required=["enabled"]),
+    "subscription_pause": Shape({**_SWITCH, "duration": _DURATION}),
+    "subscription_update": Shape(
+        {**_SWITCH, "default_allowed_updates": Clearable(Many(Text("price", "promotion_code", "quantity")))},
+        required=["enabled"],
+    ),
 }
 CREATE = Shape(
     {"features": Shape(_FEATURES), "default_return_url": Clearable(TEXT), "metadata": METADATA}, required=["features"]
@@ -71,6 +89,7 @@ def _blank_features() -> Object:
             "mode": "at_period_end",
             "proration_behavior": "none",
         },
+        "subscription_pause": {"duration": ONE_MONTH, "enabled": False},
         "subscription_update": {
             "billing_cycle_anchor": None,
             "default_allowed_updates": [],
@@ -83,7 +102,11 @@ def _blank_features() -> Object:
 
 
 def _all_features(before: Object, given: Params) -> Object:
-    return {name: {**feature, **given.get(name, {})} for name, feature in before.items()}
+    return {name: {**feature, **_unset(given.get(name, {}))} for name, feature in before.items()}
+
+
+def _unset(given: Params) -> Params:
+    return {name: [] if value == CLEAR else value for name, value in given.items()}
 
 
 def retrieve(world: World, ids: Params, _params: Params) -> Object:

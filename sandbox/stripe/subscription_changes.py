@@ -33,6 +33,7 @@ from sandbox.stripe.subscriptions import (
     items_list,
     new_item,
     period_of,
+    priced,
     quantity_of,
     save,
     set_cancel_at_period_end,
@@ -226,7 +227,7 @@ def _change_item(world: World, item: Object, change: Params, param: str, now: in
                 "This simulator makes no item one of a metered price, nor of another: delete it and add one.",
                 param=f"{param}[price]",
             )
-        item["price"] = new_item(world, item["subscription"], change, param, now)["price"]
+        item.update(priced(new_item(world, item["subscription"], change, param, now)["price"]))
     if "quantity" in change:
         if is_metered(item):
             raise invalid(

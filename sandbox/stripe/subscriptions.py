@@ -48,7 +48,7 @@ def new_item(world: World, subscription: str, given: Mapping[str, Any], param: s
         "current_period_start": 0,
         "discounts": [],
         "metadata": merged_metadata({}, given.get("metadata", {})),
-        "price": price,
+        **priced(price),
         "subscription": subscription,
         "tax_rates": [],
     }
@@ -60,6 +60,25 @@ def new_item(world: World, subscription: str, given: Mapping[str, Any], param: s
             param=f"{param}[quantity]",
         )
     return item
+
+
+def priced(price: Object) -> Object:
+    """A price as an item shows it: with the plan, of the older kind, that it still is as well."""
+    recurring, rule = price["recurring"], price["transform_quantity"]
+    plan = {
+        **{name: price[name] for name in ("id", "active", "billing_scheme", "created", "currency", "livemode")},
+        **{name: price[name] for name in ("metadata", "nickname", "product", "tiers_mode")},
+        "object": "plan",
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "interval": recurring["interval"],
+        "interval_count": recurring["interval_count"],
+        "meter": recurring["meter"],
+        "transform_usage": rule,
+        "trial_period_days": None,
+        "usage_type": recurring["usage_type"],
+    }
+    return {"price": price, "plan": plan}
 
 
 def quantity_of(given: Mapping[str, Any], param: str) -> int:

@@ -59,6 +59,8 @@ FULL_FACTS = {
     "due_now": "7500",
     "change_at": "2027-01-05T09:00:00Z",
     "renews_at": "2027-01-05T09:00:00Z",
+    "replaced_plan_name": "Starter",
+    "replaced_at": "2027-01-05T09:00:00Z",
     "card_exp": "12/2026",
     "resumes_at": "2027-02-01T09:00:00Z",
     "refund_amount": "5000",

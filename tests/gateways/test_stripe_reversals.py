@@ -8,6 +8,7 @@ from domain.errors import GatewayRefused
 from domain.payments import DisputeStatus, Reversal, ReversalKind
 from gateways.stripe_reversals import STATUSES
 from tests.gateways.till import Till
+from tests.harness.stripe_watch import StripeWatch
 from tests.sandbox.stripe.published import choices
 
 
@@ -78,7 +79,7 @@ def test_every_status_that_stripe_publishes_is_known() -> None:
     assert set(choices("dispute", "status")) == set(STATUSES)
 
 
-async def test_a_status_of_later_is_taken_for_an_open_dispute(till: Till) -> None:
+async def test_a_status_of_later_is_taken_for_an_open_dispute(till: Till, stripe_watch: StripeWatch) -> None:
     await the_charge(till)
     dispute = till.simulator.dispute("ada")
     stored = till.simulator._store.get(dispute["id"], "dispute")
@@ -86,6 +87,8 @@ async def test_a_status_of_later_is_taken_for_an_open_dispute(till: Till) -> Non
     till.simulator._store.save(stored | {"status": "thought_of_later"})
 
     assert (await till.payments.reversal(ReversalKind.DISPUTE, dispute["id"])).status is DisputeStatus.OPEN
+    # Which is why the SDK, as it is pinned, does not know it.
+    assert all("thought_of_later" in told for told in stripe_watch.taken())
 
 
 async def test_what_is_unknown_is_refused(till: Till) -> None:

@@ -13,6 +13,8 @@ Schema = dict[str, Any]
 NEWER_PARAMETERS = {
     ("post", "/v1/checkout/sessions"): {"[allowed_payment_method_types]"},
     ("post", "/v1/subscriptions/{subscription_exposed_id}"): {"[billing_cycle_anchor]"},
+    ("post", "/v1/billing_portal/configurations"): {"[features][subscription_pause]"},
+    ("post", "/v1/billing_portal/configurations/{configuration}"): {"[features][subscription_pause]"},
     ("post", "/v1/invoices/create_preview"): {"[subscription_details][billing_cycle_anchor]"},
 }
 """What our API version takes otherwise than this description of an earlier one: here the SDK's types count."""

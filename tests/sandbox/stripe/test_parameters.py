@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from sandbox.stripe.errors import StripeFailure
-from sandbox.stripe.params import METADATA, Clearable, Either, Field, Many, Shape, decode
+from sandbox.stripe.params import CLEAR, FLAG, METADATA, Clearable, Either, Field, Many, Shape, Text, decode
 from sandbox.stripe.routes import Call, all_calls
-from tests.sandbox.stripe.published import parameter_problems
+from tests.harness.stripe_checks import parameter_problems, required_at
+from tests.sandbox.stripe import published
 
 CALLS = {f"{call.method} {call.path.pattern}": call for call in all_calls()}
 UNKNOWN = "not_of_stripes"
@@ -30,21 +31,24 @@ def objects_in(field: Field, name: str) -> Iterator[tuple[str, Shape]]:
                 yield from objects_in(each, name)
 
 
-def names_in(field: Field, name: str) -> Iterator[str]:
-    """Every parameter that holds a value, as a form names it."""
+def values_in(field: Field, name: str) -> Iterator[tuple[str, str]]:
+    """Every parameter that holds a value, as a form names it, with each kind of value that is taken there."""
     match field:
         case Shape():
             for key, each in field.fields.items():
-                yield from names_in(each, f"{name}[{key}]" if name else key)
+                yield from values_in(each, f"{name}[{key}]" if name else key)
         case Many():
-            yield from names_in(field._field, f"{name}[0]")
+            yield from values_in(field._field, f"{name}[0]")
         case Clearable():
-            yield from names_in(field._field, name)
+            yield name, CLEAR
+            yield from values_in(field._field, name)
         case Either():
             for each in field._fields:
-                yield from names_in(each, name)
+                yield from values_in(each, name)
+        case Text():
+            yield from ((name, choice) for choice in field._choices or ("whatever",))
         case _:
-            yield f"{name}[any]" if field is METADATA else name
+            yield f"{name}[any]" if field is METADATA else name, "true" if field is FLAG else "1"
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
@@ -61,8 +65,27 @@ def test_an_unknown_parameter_is_refused_wherever_it_stands(call: Call, monkeypa
         assert (error.get("code"), error.get("param")) == ("parameter_unknown", unknown)
 
 
+def path_of(call: Call) -> str:
+    return call.path.pattern.replace("(?P<", "{").replace(">[^/]+)", "}")
+
+
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
-def test_no_parameter_is_taken_that_stripe_does_not_know(call: Call) -> None:
-    path = call.path.pattern.replace("(?P<", "{").replace(">[^/]+)", "}")
-    for name in names_in(call.shape, ""):
-        assert parameter_problems(call.method.lower(), path, decode(f"{name}=1")) == [], name
+def test_nothing_is_taken_that_the_pinned_sdk_does_not_know(call: Call) -> None:
+    """A parameter, or a value of one; where the SDK has words to choose from, any other string is none of them."""
+    for name, value in values_in(call.shape, ""):
+        found = parameter_problems(call.method.lower(), path_of(call), decode(f"{name}={value}"))
+        assert [told for told in found if "is missing" not in told] == [], name
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_what_the_pinned_sdk_asks_for_is_asked_for(call: Call) -> None:
+    for place, shape in objects_in(call.shape, ""):
+        assert required_at(call.method.lower(), path_of(call), place) <= set(shape._required), place
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_the_published_description_differs_only_where_it_is_said(call: Call) -> None:
+    """It is of an older version than the one pinned: `NEWER_PARAMETERS` names what has changed since."""
+    for name, value in values_in(call.shape, ""):
+        found = published.parameter_problems(call.method.lower(), path_of(call), decode(f"{name}={value}"))
+        assert found == [], name
