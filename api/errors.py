@@ -60,7 +60,7 @@ CODE_OF_STATUS: Final[Mapping[int, str]] = {
     415: "unsupported_media_type",
 }
 
-RETRY_AFTER_SECONDS: Final[Mapping[str, int]] = {"request_in_progress": 1, "still_working": 2}
+RETRY_AFTER_SECONDS: Final[Mapping[str, int]] = {"request_in_progress": 1, "still_working": 2, "subscription_busy": 2}
 RETRY_AFTER_OUTAGE: Final = 5
 
 SAID_INSTEAD: Final[Mapping[str, str]] = {

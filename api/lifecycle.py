@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from temporalio.client import (
     Client,
@@ -17,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.failures import as_tenure_error
+from api.updates import asking_once, persistently
 from domain.agenda import agenda
 from domain.errors import GatewayUnavailable, Rejected
 from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
@@ -50,15 +52,19 @@ async def sign_up(client: Client, life: Life, *, anew: bool = False) -> Answer:
         HasEnded: an earlier call started it and it is over, and it was not to be started anew.
         TenureError: the sign-up was refused and nothing was kept, or no answer came in time.
     """
-    start = _start(life, anew=anew)
     try:
         async with _answered():
-            # Without an id of its own: asked under the same one, a run that is over would give its old refusal again.
-            return await client.execute_update_with_start_workflow(
-                SubscriptionWorkflow.sign_up, start_workflow_operation=start
-            )
+            return await persistently(lambda: _sign_up_once(client, life, anew=anew))
     except WorkflowAlreadyStartedError as error:
         raise HasEnded from error
+
+
+async def _sign_up_once(client: Client, life: Life, *, anew: bool) -> Answer:
+    # Without an id of its own: asked under the same one, a run that is over would give its old refusal again. Who asks
+    # a second time finds the workflow that the first has started, and only waits.
+    return await client.execute_update_with_start_workflow(
+        SubscriptionWorkflow.sign_up, start_workflow_operation=_start(life, anew=anew)
+    )
 
 
 def _start(life: Life, *, anew: bool) -> WithStartWorkflowOperation[SubscriptionWorkflow, str]:
@@ -95,13 +101,15 @@ async def carry_out(client: Client, subscription_id: str, update: UpdateMethodMu
 
     Raises:
         NotRunning: there is no such workflow any more; the projection tells why.
+        SubscriptionBusy: it has as much to do as it takes at once.
         TenureError: the command was refused, or no answer came in time.
     """
-    handle = client.get_workflow_handle(subscription_workflow_id(subscription_id))
+    handle = asking_once(client).get_workflow_handle(subscription_workflow_id(subscription_id))
+    # An id of this call's own: under that of an earlier one a run would give its old refusal again. The workflow
+    # itself carries out a command once by its key.
+    asked = str(uuid4())
     async with _answered():
-        # Without an id of its own: under the same one a run would give its old refusal again. The workflow itself
-        # carries out a command once by its key.
-        return await handle.execute_update(update, command)
+        return await persistently(lambda: handle.execute_update(update, command, id=asked))
 
 
 @asynccontextmanager

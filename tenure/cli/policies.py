@@ -14,6 +14,7 @@ from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowQueryF
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.lifecycle import NotRunning, carry_out
+from api.updates import SubscriptionBusy
 from configuration.loading import Process, load_settings
 from configuration.policy_file import load_policy
 from domain.errors import GatewayUnavailable, Rejected, TenureError
@@ -146,6 +147,8 @@ async def move_to(client: Client, subscription: str, policy: Policy) -> None:
     command = AdoptPolicy(f"policy/{policy.version}/{digest(policy)}", ACTOR, policy)
     try:
         await carry_out(client, subscription, SubscriptionWorkflow.adopt_policy, command)
+    except SubscriptionBusy as error:
+        raise GatewayUnavailable("it has too much to do just now: run the command again") from error
     except GatewayUnavailable as error:
         if error.code == "still_working":
             raise GatewayUnavailable("no answer in time: run the command again") from error

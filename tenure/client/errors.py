@@ -30,7 +30,7 @@ from tenure.client.reading import Unreadable, read
 from tenure.client.subscriptions import Misfit
 
 _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
-MAY_PASS_SOON: Final = frozenset({"request_in_progress"})
+MAY_PASS_SOON: Final = frozenset({"request_in_progress", "subscription_busy"})
 """Refusals that say of themselves that the same request is to be repeated in a moment."""
 
 

@@ -88,11 +88,12 @@ def test_a_limit_is_no_reason_to_ask_again_and_a_rate_limit_is() -> None:
     assert len(other.waited) == 1
 
 
-def test_who_is_told_that_the_first_try_is_still_under_way_waits_for_it() -> None:
+@pytest.mark.parametrize("code", ["request_in_progress", "subscription_busy"])
+def test_who_is_told_that_the_first_try_is_still_under_way_or_others_are_waits_for_it(code: str) -> None:
     other = Other()
 
     steps = change_plan(other.core, "s1", plan="pro")
-    after = other.carry_out(steps, GONE, problem(409, "request_in_progress", retry_after=1), answer(SUBSCRIPTION))
+    after = other.carry_out(steps, GONE, problem(409, code, retry_after=1), answer(SUBSCRIPTION))
 
     assert after.plan == "pro"
     assert other.waited[1] >= 1
