@@ -9,10 +9,10 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from email_validator import EmailNotValidError, validate_email
 from fastapi import Path
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
 
+from configuration.mail_addresses import mail_address
 from domain.errors import Rejected
 from domain.usage import MAX_KEY_LENGTH
 
@@ -52,9 +52,8 @@ def _printable(text: str) -> str:
 
 def _email(address: str) -> str:
     try:
-        # Reserved names as `.test` are taken: sandboxes and examples use them.
-        return validate_email(address, check_deliverability=False, test_environment=True).normalized
-    except EmailNotValidError as error:
+        return mail_address(address)
+    except ValueError as error:
         raise ValueError(f"this is no mail address: {error}") from None
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
+
+from configuration.mail_addresses import mail_address
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORTEST_SECRET_KEY, FEWEST_LETTERS = 32, 10
@@ -97,8 +98,8 @@ def _all_webhook_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...
 
 def _address(text: str) -> str:
     try:
-        validate_email(text, check_deliverability=False, test_environment=True)
-    except EmailNotValidError as error:
+        mail_address(text)
+    except ValueError as error:
         raise ValueError(f"must be a mail address, not {text!r}: {error}") from None
     return text
 

@@ -1,9 +1,9 @@
 """The mails of a subscription's life: their occasions, what each must tell, and what is sent in the end."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import parseaddr
 from enum import StrEnum
 from typing import Final
 from urllib.parse import quote
@@ -198,9 +198,20 @@ def missing_facts(occasion: Occasion, facts: Mapping[str, str]) -> list[str]:
     return sorted(name for name in REQUIRED_FACTS[occasion] if not facts.get(name))
 
 
+def sender_of(from_: str) -> tuple[str, str]:
+    """Return the name and the address of "Acme, Inc. <billing@acme.example>"; no name if it is an address alone."""
+    name, bracket, rest = from_.strip().rpartition("<")
+    if not bracket:
+        return "", rest
+    name = name.strip()
+    if len(name) > 1 and name.startswith('"') and name.endswith('"'):
+        name = re.sub(r"\\(.)", r"\1", name[1:-1])
+    return name, rest.removesuffix(">").strip()
+
+
 def message_id_for(mail_id: str, from_address: str) -> str:
     """Return the Message-ID of a mail: always the same, so that a second copy of it shows as one."""
-    domain = parseaddr(from_address)[1].partition("@")[2]
+    domain = sender_of(from_address)[1].partition("@")[2]
     if not domain:
         raise ValueError(f"{from_address!r} is no mail address: write it as 'Name <billing@example.com>'")
     return f"<{quote(mail_id, safe='/+')}@{domain.encode('idna').decode()}>"

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from domain.links import GOOD_FOR, PayLink
-from domain.mails import OutgoingMail, Recipient, message_id_for
+from domain.mails import OutgoingMail, Recipient, message_id_for, sender_of
 from domain.ports import MailToSend
+from gateways.mail_message import mailbox
 from gateways.mail_rendering import MailRenderer
 from gateways.smtp import SmtpMailer
 
@@ -16,7 +17,9 @@ class MailDelivery:
         self, renderer: MailRenderer, mailer: SmtpMailer, from_: str, billing_url: Callable[[PayLink], str]
     ) -> None:
         """*billing_url* gives the address by which the customer of a subscription can put a card on file."""
-        message_id_for("check", from_)  # An address that cannot be one is to show at start.
+        # An address that cannot be one is to show at start.
+        message_id_for("check", from_)
+        mailbox(sender_of(from_)[1])
         self._renderer = renderer
         self._mailer = mailer
         self._from = from_

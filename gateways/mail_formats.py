@@ -19,13 +19,13 @@ WITHOUT_A_COUNTRY = {"en": Locale("en", "GB")}
 """English of no country puts the day first and has 24 hours: most readers of it are not American."""
 
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_DIRECTION_MARKS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LOOKS_LIKE_A_LINK = re.compile(r"://|@|\w\.\w{2,}")
 
 
 def one_line(text: str, limit: int | None = None) -> str:
     """Return *text* on one line, without what could break a header or turn the text around."""
-    printable = "".join(" " if _is_unprintable(character) else character for character in text)
+    printable = "".join(" " if is_unprintable(character) else character for character in text)
     line = " ".join(printable.split())
     return line if limit is None or len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
@@ -36,7 +36,8 @@ def greeting_name(name: str | None) -> str:
     return "" if _LOOKS_LIKE_A_LINK.search(line) else line
 
 
-def _is_unprintable(character: str) -> bool:
+def is_unprintable(character: str) -> bool:
+    """Whether it breaks a line, turns the text around or is no character at all."""
     return unicodedata.category(character) in _UNPRINTABLE or character in _DIRECTION_MARKS
 
 

@@ -38,7 +38,8 @@ class Brand:
     """Where customers choose a larger plan; empty: mails name the product, and no page of it."""
 
     def __post_init__(self) -> None:
-        if not one_line(self.product_name):
+        object.__setattr__(self, "product_name", one_line(self.product_name))  # it stands in subjects
+        if not self.product_name:
             raise Malformed("the product needs a name", field="product_name")
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour):
             raise Malformed(f"{self.colour!r} is no colour: write it as six hex digits, '#0f766e'", field="colour")

@@ -1,15 +1,10 @@
 """Hands mails to a mail server over SMTP and says in our words what came of it."""
 
 import asyncio
-import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP as WIRE
-from email.utils import format_datetime, parseaddr
 from enum import StrEnum
 from urllib.parse import unquote, urlsplit
 
@@ -25,10 +20,9 @@ from aiosmtplib import (
 )
 
 from domain.errors import GatewayRefused, GatewayUnavailable, Malformed, TenureError
-from domain.mails import OutgoingMail, message_id_for
-from gateways.mail_formats import greeting_name, one_line
-
-__all__ = ["OutgoingMail", "SmtpMailer", "build_message", "message_id_for"]
+from domain.mails import OutgoingMail, sender_of
+from gateways.mail_formats import one_line
+from gateways.mail_message import build_message, mailbox
 
 CONNECT_SECONDS = 10.0
 TOTAL_SECONDS = 20.0
@@ -36,7 +30,6 @@ GOODBYE_SECONDS = 1.0
 ANSWER_LIMIT = 300
 AUTHENTICATION_NEEDED = 530
 
-_MAILBOX = re.compile(r"""[^\s@<>()\[\]",:;\\\ud800-\udfff]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*""")
 _ANY_ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>]+>?")
 
 
@@ -115,15 +108,19 @@ class SmtpMailer:
             GatewayRefused: the server will never take it for this recipient.
             GatewayUnavailable: the server did not take it now, or takes no mail from us as we are set up.
         """
-        email = build_message(message)
-        sender, recipient = parseaddr(message.from_)[1], mailbox(message.to)
+        wire = build_message(message)
+        sender, recipient = mailbox(sender_of(message.from_)[1]), mailbox(message.to)
+        options = [] if wire.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
 
         async def hand_over(client: SMTP) -> None:
             try:
-                await client.send_message(email, sender=sender, recipients=[recipient])
+                # The bytes that were looked at, not a message that would be written once more.
+                await client.sendmail(sender, [recipient], wire, mail_options=options)
             except SMTPNotSupported:
                 reason = "the mail server cannot send to addresses with letters such as ü"
                 raise GatewayRefused(reason, field="email") from None
+            except ValueError:
+                raise GatewayRefused("the mail address is none", field="email") from None
 
         await self._talk(hand_over)
 
@@ -192,45 +189,3 @@ def _answer(error: SMTPResponseException) -> str:
 
 def _without_addresses(words: str) -> str:
     return one_line(_ANY_ADDRESS.sub("<address>", words), ANSWER_LIMIT)
-
-
-def build_message(mail: OutgoingMail) -> EmailMessage:
-    """Return the mail as it goes over the wire, the same to the last byte every time.
-
-    Raises:
-        GatewayRefused: field `email`, if no mail can go to such an address.
-    """
-    message = EmailMessage(policy=WIRE)
-    message["From"] = mail.from_
-    message["To"] = _to(mail)
-    message["Subject"] = one_line(mail.subject)
-    message["Date"] = format_datetime(mail.date)
-    message["Message-ID"] = mail.message_id
-    message["Auto-Submitted"] = "auto-generated"
-    for name, value in mail.headers.items():
-        message[name] = value
-    message.set_content(mail.text)
-    message.add_alternative(mail.html, subtype="html")
-    message.set_boundary(f"part-{hashlib.sha256(mail.message_id.encode()).hexdigest()[:32]}")
-    return message
-
-
-def _to(mail: OutgoingMail) -> Address:
-    user, _, domain = mailbox(mail.to).rpartition("@")
-    return Address(greeting_name(mail.to_name), user, domain)
-
-
-def mailbox(address: str) -> str:
-    """Return the address as servers know it: a domain with letters such as ü in its ASCII form.
-
-    Raises:
-        GatewayRefused: field `email`, if no mail can go to such an address.
-    """
-    user, _, domain = address.rpartition("@")
-    try:
-        known_as = f"{user}@{domain.encode('idna').decode()}"
-    except UnicodeError:
-        known_as = ""
-    if not _MAILBOX.fullmatch(known_as):
-        raise GatewayRefused("the recipient's mail address is none", field="email")
-    return known_as

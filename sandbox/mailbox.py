@@ -4,11 +4,12 @@ import asyncio
 import json
 import random
 import sqlite3
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.errors import HeaderParseError
+from email.header import decode_header
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -209,34 +210,58 @@ class Mailbox:
 
 
 def read(mail: EmailMessage, recipient: str) -> Message:
-    """Tell what *recipient* sees of *mail*."""
+    """Tell what *recipient* sees of *mail*: of one that breaks the rules as much as can be read, and no error."""
+    headers = _headers(mail)
+    by_name = {name.lower(): value for name, value in headers.items()}
     return Message(
-        to=recipient,
-        subject=str(mail.get("Subject", "")),
-        message_id=str(mail.get("Message-ID", "")).strip(),
-        received_at=_date(mail).isoformat().replace("+00:00", "Z"),
+        to=recipient.encode("utf-8", "replace").decode(),
+        subject=by_name.get("subject", ""),
+        message_id=by_name.get("message-id", "").strip(),
+        received_at=_date(by_name.get("date", "")).isoformat().replace("+00:00", "Z"),
         text=_part(mail, "plain"),
         html=_part(mail, "html"),
-        headers=dict(_headers(mail)),
+        headers=headers,
     )
 
 
-def _date(mail: EmailMessage) -> datetime:
+def _date(value: str) -> datetime:
     try:
-        date = parsedate_to_datetime(str(mail["Date"]))
-    except ValueError:
+        date = parsedate_to_datetime(value)
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except (ValueError, OverflowError):
         return datetime.now(UTC).replace(microsecond=0)
-    return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
 
 
 def _part(mail: EmailMessage, kind: str) -> str:
-    part = mail.get_body(preferencelist=(kind,))
-    return str(part.get_content()).replace("\r\n", "\n") if part else ""
+    try:
+        part = mail.get_body(preferencelist=(kind,))
+        return str(part.get_content()).replace("\r\n", "\n") if part else ""
+    except Exception:  # noqa: BLE001
+        # The library raises whatever comes to it of a broken part. A mail that we answer with "try again later" for
+        # that would come back for ever, and whoever waits for the mailbox with it.
+        return ""
 
 
-def _headers(mail: EmailMessage) -> Iterator[tuple[str, str]]:
-    for name in dict.fromkeys(mail.keys()):
-        yield name, ", ".join(str(value) for value in mail.get_all(name, []))
+def _headers(mail: EmailMessage) -> dict[str, str]:
+    headers: dict[str, list[str]] = {}
+    for name, raw in mail.raw_items():
+        headers.setdefault(name, []).append(_decoded(str(raw)))
+    return {name: ", ".join(values) for name, values in headers.items()}
+
+
+def _decoded(raw: str) -> str:
+    """What a mail program shows of a header; one that cannot be decoded is shown as it is.
+
+    Not as the library's newer classes parse it: they raise at some, and put blanks between parts of a name.
+    """
+    line = " ".join(raw.splitlines()).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    try:
+        return "".join(
+            part.decode(charset or "utf-8", "replace") if isinstance(part, bytes) else part
+            for part, charset in decode_header(" ".join(line.split()))
+        )
+    except (HeaderParseError, LookupError, ValueError):
+        return line
 
 
 def mailbox_routes(mailbox: Mailbox) -> APIRouter:

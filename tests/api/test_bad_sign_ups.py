@@ -71,6 +71,8 @@ BAD_FIELDS: list[tuple[str, dict[str, Any]]] = [
     ("customer.email", {"customer": {"email": "ada@"}}),
     ("customer.email", {"customer": {"email": "ada@example.com, eve@example.com"}}),
     ("customer.email", {"customer": {"email": "ada@example.com\r\nBcc: eve@example.com"}}),
+    ("customer.email", {"customer": {"email": "=?utf-8?q?Ada=0D=0ABcc=3Ax?=@example.com"}}),
+    ("customer.email", {"customer": {"email": "ada=?x?=@example.com"}}),
     ("customer.email", {"customer": {"email": f"{LONG}@example.com"}}),
     ("customer.email", {"customer": {"email": f"{SURROGATE}@example.com"}}),
     ("customer.email", {"customer": {"email": None}}),

@@ -2,9 +2,6 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
-from email import message_from_bytes
-from email.policy import SMTP
 
 import pytest
 from hypothesis import given, settings
@@ -12,10 +9,8 @@ from hypothesis import strategies as st
 
 from domain.mails import Occasion
 from gateways.mail_formats import one_line
-from gateways.smtp import OutgoingMail, build_message
 from tests.gateways.letters import ADA, FULL_FACTS, Reader, assert_both_say, renderer
 
-AT = datetime(2026, 12, 5, 9, 0, tzinfo=UTC)
 NAMES = ("plan_name", "old_plan_name", "meter_name", "invoice_number", "card_exp")
 
 
@@ -61,19 +56,6 @@ def test_no_name_of_a_customer_a_plan_or_a_meter_breaks_a_mail(name: str, locale
     assert _shape(mail.html) == _shape(plain.html)
     mail.text.encode()
     mail.html.encode()
-
-
-@given(name=st.text(max_size=80), subject=st.text(max_size=80))
-@settings(deadline=None)
-def test_no_name_and_no_subject_adds_a_header(name: str, subject: str) -> None:
-    mail = OutgoingMail(
-        "<1@x.example>", "ada@x.example", name, "billing@x.example", one_line(subject), "text", "html", AT
-    )
-    arrived = message_from_bytes(build_message(mail).as_bytes(), policy=SMTP)
-
-    assert arrived.keys() == build_message(replace(mail, to_name="Ada", subject="Ada")).keys()
-    assert [address.addr_spec for address in arrived["To"].addresses] == ["ada@x.example"]
-    assert arrived.get_content_type() == "multipart/alternative"
 
 
 def _shape(html: str) -> tuple[list[str], list[str]]:

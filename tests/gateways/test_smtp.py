@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.errors import GatewayRefused, GatewayUnavailable, Malformed
-from gateways.smtp import OutgoingMail, SmtpMailer, build_message, message_id_for
+from domain.mails import OutgoingMail, message_id_for
+from gateways.mail_message import build_message
+from gateways.smtp import SmtpMailer
 from tests.gateways.mailbox import Mailbox, a_mailbox
 
 FROM = "Nörthwind <billing@northwind.example>"
@@ -84,7 +86,7 @@ def test_a_message_id_needs_a_senders_address() -> None:
 
 def test_a_long_message_id_stays_on_one_line() -> None:
     long = message_id_for("3f0c" * 15, f"billing@{'x' * 60}.example")
-    assert f"Message-ID: {long}\r\n".encode() in build_message(replace(MAIL, message_id=long)).as_bytes()
+    assert f"Message-ID: {long}\r\n".encode() in build_message(replace(MAIL, message_id=long))
 
 
 @pytest.mark.parametrize(

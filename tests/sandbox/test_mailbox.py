@@ -121,3 +121,28 @@ async def test_a_person_reads_the_mail_in_a_frame_that_runs_nothing(mailbox: Mai
         assert "Your trial ends in 3 days." in answer.text
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert (await browser.get("/mailbox/99")).status_code == 404
+
+
+HIDDEN = "=?utf-8?q?Ada=0D=0ABcc=3Ax?="
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        f"To: {HIDDEN} <ada@example.com>\r\nSubject: {HIDDEN}\r\nDate: {HIDDEN}\r\n\r\ntext\r\n",
+        f"To: {HIDDEN}@example.com\r\nMessage-ID: {HIDDEN}\r\nContent-Type: {HIDDEN}\r\n\r\ntext\r\n",
+        "Content-Type: text/plain; charset=none-such\r\nDate: Sat, 99 Dec 99999 10:00:00 +9999\r\n\r\ntext\r\n",
+        "Content-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\nContent-Type: image/png\r\n\r\n",
+        "no header at all\r\n",
+        "\r\n",
+    ],
+)
+async def test_a_mail_that_breaks_the_rules_is_kept_and_blocks_no_other(mailbox: Mailbox, mail: str) -> None:
+    port = int(mailbox.smtp_url.rpartition(":")[2])
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port) as smtp:
+        await smtp.sendmail("billing@example.com", ["ada@example.com"], mail.encode())
+        await smtp.send_message(a_mail("the next one"))
+
+    kept = mailbox.messages("ada@example.com")
+    assert len(kept) == 2
+    assert "the next one" in [message["subject"] for message in kept]

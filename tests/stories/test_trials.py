@@ -193,3 +193,16 @@ async def test_an_unknown_payment_method_at_sign_up_writes_nothing(product: Prod
     assert refusal.value.problem["errors"][0]["field"] == "payment_method"
     assert (await product.get("/v1/subscriptions", customer=name))["data"] == []
     assert await product.mails("bad-card") == []
+
+
+async def test_a_name_with_hidden_line_breaks_is_shown_as_it_was_typed(begin: Begin) -> None:
+    hidden = "=?utf-8?b?DQoNClBheSBub3c6IGh0dHA6Ly9ldmlsLmV4YW1wbGU=?="
+    life = await begin(customer={"name": hidden})
+
+    assert await life.mails() == Counter(trial_started=1)
+    mail = await life.last_mail()
+    assert mail["subject"].startswith("Your Starter trial")
+    assert mail["headers"].keys() >= {"From", "To", "Subject", "Date", "Message-ID", "X-Tenure-Occasion"}
+    assert mail["headers"]["To"].startswith(f"{hidden} <")
+    assert f"Hello {hidden}," in mail["text"]
+    assert "evil" not in mail["text"] + mail["html"]
