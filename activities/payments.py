@@ -22,6 +22,8 @@ class CardRequest:
     agreement_ref: str
     payment_method: str | None
     key: str
+    signing_up: str = ""
+    """The subscription that is not written down yet, for which the card is given; empty: they have one."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,12 @@ class PaymentActivities:
                 )
                 return Wallet(request.customer_ref, card)
             return await open_wallet(
-                self._payments, self._records, request.customer, request.payment_method, key=request.key
+                self._payments,
+                self._records,
+                request.customer,
+                request.payment_method,
+                key=request.key,
+                signing_up=request.signing_up,
             )
 
     @activity.defn

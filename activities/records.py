@@ -23,6 +23,8 @@ class AnchorRequest:
     ends_at: datetime
     trial: TrialPolicy
     now: datetime
+    signing_up: str = ""
+    """The subscription that is not written down yet, whose sign-up may bring another zone; empty: there is none."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class RecordActivities:
         An activity because time zone rules change: what was once decided must read the same on replay.
         """
         with as_temporal_failures():
-            contact = await self._records.contact(request.customer)
+            contact = await self._records.contact(request.customer, request.signing_up)
             return reminders_for(request.ends_at, request.trial, contact.timezone, now=request.now)
 
     @activity.defn
@@ -93,6 +95,6 @@ class RecordActivities:
 
     @activity.defn
     async def forget_sign_up(self, request: ForgetRequest) -> None:
-        """Remove the customer of a refused sign-up. Idempotent; one with a subscription, or about to, stays."""
+        """Remove what a refused sign-up has left. Idempotent; a customer with a subscription, or about to, stays."""
         with as_temporal_failures():
             await self._records.forget_sign_up(request.customer, request.subscription)

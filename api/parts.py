@@ -24,6 +24,7 @@ from storage.keys import ApiKeys
 from storage.known_keys import KnownKeys
 from storage.pay_pages import PayPages
 from storage.records import PostgresRecords
+from storage.sign_ups import SignUps
 from storage.subscriptions import Subscriptions
 from storage.timeline import Timeline
 from storage.trials import Trials
@@ -66,6 +67,7 @@ class Stores:
     """What the API reads and keeps in PostgreSQL, and who brings its inbox to the workflows."""
 
     customers: Customers
+    sign_ups: SignUps
     subscriptions: Subscriptions
     timeline: Timeline
     inbox: Inbox
@@ -88,6 +90,7 @@ class Stores:
         engine = parts.engine
         return cls(
             Customers(engine),
+            SignUps(engine),
             Subscriptions(engine),
             Timeline(engine),
             Inbox(engine),

@@ -1,8 +1,10 @@
 """Signing a customer up: everything is checked before anything is written."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -37,7 +39,14 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
     trial_days = _trial_days(desk, wish)
     subscription_id = _id_of(desk, wish)
     await _check_is_new(desk, wish, trial_days, subscription_id)
-    customer = await desk.stores.customers.upsert(
+    await _start(desk, wish, subscription_id, partial(_life, desk, wish, selection, trial_days, subscription_id))
+    return subscription_id
+
+
+async def _customer_of(desk: Desk, wish: SignUpWish, subscription_id: str) -> str:
+    """Their id; what the sign-up says of them waits until its first step is written."""
+    return await desk.stores.sign_ups.wait(
+        subscription=subscription_id,
         tenant=desk.caller.tenant,
         external_id=wish.customer.external_id,
         email=wish.customer.email,
@@ -45,10 +54,7 @@ async def sign_up(desk: Desk, wish: SignUpWish) -> str:
         timezone=wish.customer.timezone,
         locale=wish.customer.locale,
         metadata=wish.metadata,
-        signing_up=subscription_id,
     )
-    await _start(desk, _life(desk, wish, selection, trial_days, subscription_id, customer))
-    return subscription_id
 
 
 def _life(
@@ -78,14 +84,16 @@ def _id_of(desk: Desk, wish: SignUpWish) -> str:
     return str(uuid5(NAMESPACE, f"{desk.caller.tenant}/{desk.key}/{wished}"))
 
 
-async def _start(desk: Desk, life: Life) -> None:
-    """Start the life once; one that was refused left nothing behind and is started anew."""
+async def _start(desk: Desk, wish: SignUpWish, subscription_id: str, life_of: Callable[[str], Life]) -> None:
+    """Start the life once; one that was refused left nothing behind and is started again."""
     try:
-        await lifecycle.sign_up(desk.parts.client, life)
+        await lifecycle.sign_up(desk.parts.client, life_of(await _customer_of(desk, wish, subscription_id)))
     except lifecycle.HasEnded:
-        row = await desk.stores.subscriptions.get(life.subscription.tenant, life.subscription.id)
+        row = await desk.stores.subscriptions.get(desk.caller.tenant, subscription_id)
         if row is None:
-            await lifecycle.sign_up(desk.parts.client, life, anew=True)
+            # The one that was refused may have taken away just now what the sign-up says of the customer.
+            again = life_of(await _customer_of(desk, wish, subscription_id))
+            await lifecycle.sign_up(desk.parts.client, again, anew=True)
         elif row.status_reason.startswith(FIRST_PAYMENT_DECLINED):
             raise Rejected(row.status_reason, code="payment_declined") from None
 

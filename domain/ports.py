@@ -56,16 +56,30 @@ class Records(Protocol):
         """
         ...
 
-    async def contact(self, customer: str) -> Contact:
-        """Who the customer is.
+    async def contact(self, customer: str, signing_up: str = "") -> Contact:
+        """Who the customer is; with *signing_up*, who they are once that sign-up was accepted.
 
         Raises:
             Rejected: code `unknown_customer`.
         """
         ...
 
-    async def remember_wallet(self, customer: str, customer_ref: str) -> str:
+    async def take_turn(self, customer: str, signing_up: str) -> Contact:
+        """Who the customer is today, for a sign-up that puts a card on file before it is decided on.
+
+        Of several for one customer, one at a time has the turn, until its first step is written or it was refused.
+
+        Raises:
+            Rejected: code `already_subscribed`; or `sign_up_expired`, what it was to say of the customer was
+                forgotten after a day.
+            GatewayUnavailable: another one has the turn.
+        """
+        ...
+
+    async def remember_wallet(self, customer: str, customer_ref: str, signing_up: str = "") -> str:
         """Keep the customer's id at the provider and return it: the one that was kept first, should there be another.
+
+        That of a customer who is known only by *signing_up* becomes theirs along with the first step.
 
         Raises:
             Rejected: code `unknown_customer`.
@@ -73,7 +87,7 @@ class Records(Protocol):
         ...
 
     async def forget_sign_up(self, customer: str, subscription: str) -> None:
-        """Remove a customer for whom no subscription came about, unless another sign-up of theirs is under way."""
+        """Remove what a refused sign-up said of its customer, and the customer should nothing else be of them."""
         ...
 
 

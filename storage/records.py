@@ -15,6 +15,7 @@ from domain.journal import Step
 from domain.mails import Mail, Occasion
 from domain.ports import Contact, QueuedMail
 from domain.subscription import Subscription
+from storage import sign_ups
 from storage.codec import due_to_json, state_to_json
 from storage.engine import transaction
 from storage.reversals import save_reversal
@@ -51,6 +52,7 @@ class PostgresRecords:
     async def save(self, step: Step) -> Sequence[QueuedMail]:
         try:
             async with transaction(self._engine) as connection:
+                await sign_ups.settle(connection, step)
                 await _wait_for_turn(connection, step.subscription.customer)
                 if await _save_projection(connection, step):
                     await keep_marks(connection, step)
@@ -65,14 +67,29 @@ class PostgresRecords:
                 raise Rejected("the customer has a live subscription already", code="already_subscribed") from error
             raise
 
-    async def contact(self, customer: str) -> Contact:
+    async def contact(self, customer: str, signing_up: str = "") -> Contact:
         async with transaction(self._engine) as connection:
-            row = (await connection.execute(select(customers).where(customers.c.id == UUID(customer)))).one_or_none()
-        if row is None:
-            raise Rejected(f"there is no customer {customer}", code="unknown_customer")
-        return contact_of(row)
+            known = await _known(connection, customer)
+            said = await sign_ups.said_by(connection, signing_up) if signing_up else None
+        if said is not None:
+            return sign_ups.contact_said(said, known)
+        if known is None:
+            raise _unknown(customer)
+        return known
 
-    async def remember_wallet(self, customer: str, customer_ref: str) -> str:
+    async def take_turn(self, customer: str, signing_up: str) -> Contact:
+        async with transaction(self._engine) as connection:
+            known = await _known(connection, customer)
+            said = await sign_ups.said_by(connection, signing_up)
+            if said is not None:
+                await sign_ups.take_turn(connection, said)
+                # What is at the provider already is changed only once the sign-up was accepted.
+                return known or sign_ups.contact_said(said, None)
+            if known is not None and await _was_asked_for_before(connection, customer, signing_up):
+                return known
+        raise Rejected("the sign-up waited for more than a day and was forgotten: ask again", code="sign_up_expired")
+
+    async def remember_wallet(self, customer: str, customer_ref: str, signing_up: str = "") -> str:
         kept = (
             update(customers)
             .where(customers.c.id == UUID(customer))
@@ -81,8 +98,10 @@ class PostgresRecords:
         )
         async with transaction(self._engine) as connection:
             ref: str | None = (await connection.execute(kept)).scalar()
+            if ref is None and signing_up:
+                ref = await sign_ups.remember_wallet(connection, signing_up, customer_ref)
         if ref is None:
-            raise Rejected(f"there is no customer {customer}", code="unknown_customer")
+            raise _unknown(customer)
         return ref
 
     async def forget_sign_up(self, customer: str, subscription: str) -> None:
@@ -90,11 +109,28 @@ class PostgresRecords:
         has_subscription = exists().where(subscriptions.c.customer == id_)
         others = func.array_remove(customers.c.signing_up, UUID(subscription))
         async with transaction(self._engine) as connection:
+            await sign_ups.forget(connection, subscription)
             # Waits for a sign-up of the same customer that is being written, so that the next statement sees it.
             await connection.execute(select(customers.c.id).where(customers.c.id == id_).with_for_update())
             await connection.execute(update(customers).where(customers.c.id == id_).values(signing_up=others))
             is_last = func.cardinality(customers.c.signing_up) == 0
             await connection.execute(delete(customers).where(customers.c.id == id_, is_last, ~has_subscription))
+
+
+async def _known(connection: AsyncConnection, customer: str) -> Contact | None:
+    row = (await connection.execute(select(customers).where(customers.c.id == UUID(customer)))).one_or_none()
+    return None if row is None else contact_of(row)
+
+
+def _unknown(customer: str) -> Rejected:
+    return Rejected(f"there is no customer {customer}", code="unknown_customer")
+
+
+async def _was_asked_for_before(connection: AsyncConnection, customer: str, subscription: str) -> bool:
+    """Whether the sign-up was begun by an earlier release, which wrote the customer down at once."""
+    asked = customers.c.signing_up.contains([UUID(subscription)])
+    wanted = select(customers.c.id).where(customers.c.id == UUID(customer), asked)
+    return (await connection.execute(wanted)).first() is not None
 
 
 async def _wait_for_turn(connection: AsyncConnection, customer: str) -> None:
@@ -105,7 +141,7 @@ async def _wait_for_turn(connection: AsyncConnection, customer: str) -> None:
     """
     locked = select(customers.c.id).where(customers.c.id == UUID(customer)).with_for_update(key_share=True)
     if (await connection.execute(locked)).first() is None:
-        raise Rejected(f"there is no customer {customer}", code="unknown_customer")
+        raise _unknown(customer)
 
 
 async def _save_projection(connection: AsyncConnection, step: Step) -> bool:

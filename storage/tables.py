@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Computed,
@@ -134,6 +135,29 @@ subscriptions = Table(
     # The live one of a customer first, else the last there was.
     Index("ix_subscriptions_customer_latest", "customer", text("(status = 'canceled')"), text("created_at DESC")),
     Index("ix_subscriptions_agreement_ref", "agreement_ref", postgresql_where=text("agreement_ref <> ''")),
+)
+
+sign_up_contacts = Table(
+    "sign_up_contacts",
+    METADATA,
+    Column("subscription", Uuid, primary_key=True, doc="which was asked for; it may never come about"),
+    _tenant(),
+    Column("external_id", Text, nullable=False),
+    Column("customer", Uuid, nullable=False, doc="their id once they are known; shared by sign-ups at the same time"),
+    Column("email", Text, nullable=False),
+    Column("name", Text, doc="null, here and below: not said, stays as it is"),
+    Column("timezone", Text),
+    Column("locale", Text),
+    Column("metadata", JSONB),
+    Column("customer_ref", Text, doc="their id at the payment provider, made before the first step was written"),
+    Column(
+        "has_turn", Boolean, nullable=False, server_default=text("false"), doc="puts the customer's card on file now"
+    ),
+    _made_at(),
+    Index("ix_sign_up_contacts_tenant_external_id", "tenant", "external_id"),
+    # One at a time puts a card on file: a refused one must not leave its card on the other's customer.
+    Index("uq_sign_up_contacts_turn", "tenant", "external_id", unique=True, postgresql_where=text("has_turn")),
+    Index("ix_sign_up_contacts_created_at", "created_at"),
 )
 
 journal = Table(

@@ -23,6 +23,7 @@ LOOKED_BACK = timedelta(days=400)
 """A year and a month: so long samples, statistics, and counters of days and weeks are kept."""
 NOTICES_KEPT = timedelta(days=800)
 """Longer than the longest period, within which nobody is told the same twice."""
+SIGN_UPS_KEPT = timedelta(days=1)
 NEAR = 80
 """In percent of the limit."""
 ONE_AT_A_TIME = 7_314_420_191
@@ -97,6 +98,13 @@ _FORGET = {
     "samples": _forget("usage_samples", "day", f"day < ({_OLD})::date"),
     "statistics": _forget("usage_statistics", "taken_at", f"taken_at < {_OLD}"),
     "notices": _forget("usage_notices", "at", f"told_at IS NOT NULL AND at < {_OLD}"),
+    # Of sign-ups that were not answered; one whose first payment is still to be decided on stays.
+    "sign_ups": _forget(
+        "sign_up_contacts",
+        "created_at",
+        f"created_at < {_OLD} AND NOT EXISTS"
+        " (SELECT FROM subscriptions s WHERE s.id = sign_up_contacts.subscription AND s.status <> 'canceled')",
+    ),
 }
 _AGES = {
     "events": KEYS_KEPT,
@@ -104,6 +112,7 @@ _AGES = {
     "samples": LOOKED_BACK,
     "statistics": LOOKED_BACK,
     "notices": NOTICES_KEPT,
+    "sign_ups": SIGN_UPS_KEPT,
 }
 
 _Cursor = tuple[str, str, str]

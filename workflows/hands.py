@@ -81,10 +81,12 @@ async def record(step: Step) -> None:
     )
 
 
-async def anchor_reminders(customer: str, ends_at: datetime, trial: TrialPolicy) -> tuple[Reminder, ...]:
+async def anchor_reminders(
+    customer: str, ends_at: datetime, trial: TrialPolicy, *, signing_up: str = ""
+) -> tuple[Reminder, ...]:
     return await workflow.execute_local_activity_method(
         RecordActivities.anchor_reminders,
-        AnchorRequest(customer, ends_at, trial, workflow.now()),
+        AnchorRequest(customer, ends_at, trial, workflow.now(), signing_up),
         **DATABASE,
         summary=f"Reminders before {ends_at:%Y-%m-%d}",
     )
@@ -121,7 +123,12 @@ async def forget_sign_up(subscription: Subscription) -> None:
 
 async def put_card(subscription: Subscription, payment_method: str | None, key: str) -> Wallet:
     request = CardRequest(
-        subscription.customer, subscription.customer_ref, subscription.agreement_ref, payment_method, key
+        subscription.customer,
+        subscription.customer_ref,
+        subscription.agreement_ref,
+        payment_method,
+        key,
+        signing_up="" if subscription.sequence else subscription.id,
     )
     return await workflow.execute_activity_method(
         PaymentActivities.put_card,

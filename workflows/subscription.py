@@ -109,7 +109,9 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
         if ends_at is None:
             await self._start_paid(cause)
             return
-        reminders = await hands.anchor_reminders(self._now.customer, ends_at, life.policy.trial)
+        reminders = await hands.anchor_reminders(
+            self._now.customer, ends_at, life.policy.trial, signing_up=self._now.id
+        )
         self._course.subscription = replace(self._now, reminders=reminders)
         another = life.allow_another_trial
         step = trial.started(self._now, life.policy, workflow.now(), cause, another_allowed=another)

@@ -21,6 +21,7 @@ from tests.builders import CAUSE, NOW, TRIAL_END, a_trial
 
 TABLES = (
     "customers",
+    "sign_up_contacts",
     "subscriptions",
     "journal",
     "mails",

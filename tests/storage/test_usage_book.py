@@ -238,7 +238,7 @@ async def test_it_is_forgotten_batch_by_batch_with_a_sign_of_life_after_each(
 
     assert await book.forget(alive=lambda: left.append(1)) == {"samples": 5}
     # Two batches of two and one of one; of each other kind one that is empty.
-    assert len(left) == 3 + 4
+    assert len(left) == 3 + 5
     assert await forget_all(book) == {}
 
 
@@ -279,6 +279,24 @@ async def test_samples_and_statistics_are_kept_for_a_year_and_notices_for_two(
     assert await forget_all(book) == {"samples": 3, "statistics": 1, "notices": 1}
     assert await ledger.count("usage_samples") == 2
     assert await ledger.count("usage_notices") == 2, "what nobody was told of yet stays"
+
+
+async def test_what_a_sign_up_said_is_forgotten_after_a_day_unless_its_first_payment_is_awaited(
+    ledger: Ledger, book: PostgresUsageBook
+) -> None:
+    awaited = await ledger.sign_up("awaited", trial_ends_at=None)
+    over = await ledger.sign_up("over", status=Status.CANCELED)
+    await ledger.run(
+        "insert into sign_up_contacts (subscription, tenant, external_id, customer, email, created_at)"  # noqa: S608
+        " select id::uuid, 'default', name, gen_random_uuid(), 'x@example.com', now() - age::interval from (values"
+        f" ('{awaited.id}', 'awaited', '2 days'), ('{over.id}', 'over', '25 hours'),"
+        " (gen_random_uuid()::text, 'lost', '25 hours'), (gen_random_uuid()::text, 'young', '23 hours'))"
+        " as s (id, name, age)"
+    )
+
+    assert await forget_all(book) == {"sign_ups": 2}
+    left = await ledger.rows("select external_id from sign_up_contacts order by 1")
+    assert [row["external_id"] for row in left] == ["awaited", "young"]
 
 
 async def test_history_tells_the_latest_periods_oldest_first(ledger: Ledger, shop: Shop, history: UsageHistory) -> None:
