@@ -14,6 +14,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Stri
 
 from configuration.mail_addresses import mail_address
 from domain.errors import Rejected
+from domain.provider import is_provider_id
 from domain.usage import MAX_KEY_LENGTH
 
 _PLAIN_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -114,6 +115,12 @@ def _within_calendars(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
+def _payment_method(reference: str) -> str:
+    if not is_provider_id(reference):
+        raise ValueError("this is no id of a payment method: it has letters, digits, _ and - only, as 'pm_card_visa'")
+    return reference
+
+
 _IN_NO_ADDRESS = frozenset('"<>\\^`|')
 
 
@@ -167,7 +174,7 @@ NewExternalId = Annotated[ExternalId, AfterValidator(_in_a_path)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), _line, AfterValidator(_email)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), _line, AfterValidator(_timezone)]
 Locale = Annotated[str, StringConstraints(max_length=100), _line, AfterValidator(_locale)]
-PaymentMethod = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S+$"), _line]
+PaymentMethod = Annotated[str, StringConstraints(max_length=200), AfterValidator(_payment_method)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_printable)]
 WebAddress = Annotated[str, StringConstraints(max_length=2000), _line, AfterValidator(_web_address)]
 Search = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), _line]

@@ -1,5 +1,6 @@
 """What we ask of the provider that moves the money, in our words."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -10,6 +11,13 @@ from domain.news import News
 from domain.payments import Card, Charge, Quote, Reversal, ReversalKind, Standing, Wallet
 from domain.plans import Item
 from domain.ports import Contact
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def is_provider_id(reference: str) -> bool:
+    """Whether this can be an id of a provider's. It becomes part of a path there, where `..` would be another call."""
+    return _ID.fullmatch(reference) is not None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import stripe
 from domain.errors import Rejected
 from domain.messages import ProviderEvent
 from domain.news import News
+from domain.provider import is_provider_id
 from gateways.stripe_keys import is_live
 from gateways.stripe_shapes import agreement_of_bill, id_of
 
@@ -128,9 +129,19 @@ def event_of(event: Mapping[str, Any]) -> ProviderEvent:
         Rejected: code `bad_event`; it is none, or cannot be kept.
     """
     try:
-        return _thin(event) if event.get("object") == THIN else _snapshot(event)
+        told = _thin(event) if event.get("object") == THIN else _snapshot(event)
+        if told.news is not None:
+            _check_ids(told)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _no_event(error) from error
+    return told
+
+
+def _check_ids(told: ProviderEvent) -> None:
+    """Of what is asked about later, by its id in a path."""
+    for reference in (told.object_id, told.customer_ref, told.charge_ref, told.agreement_ref):
+        if reference and not is_provider_id(reference):
+            raise ValueError("an id in it cannot be Stripe's")
 
 
 def _snapshot(event: Mapping[str, Any]) -> ProviderEvent:

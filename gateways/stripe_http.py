@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import stripe
 
@@ -12,6 +13,7 @@ MOST_FAULTS = 50
 """Under one key; then Stripe is left alone until the next try."""
 
 KEY = "Idempotency-Key"
+STEPS_UP = frozenset({".", ".."})
 FIRST_ERROR = 400
 LOWEST_FAULT = 500
 MOST_TRIES = 10_000
@@ -35,6 +37,7 @@ class _Client(stripe.HTTPXClient):
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
+        _refuse_other_paths(url)
         key = headers.get(KEY)
         burnt = self._burnt.get(key, 0) if key is not None else 0
         sent = {**headers, KEY: f"{key}/{burnt}"} if burnt else headers
@@ -51,6 +54,14 @@ class _Client(stripe.HTTPXClient):
             if len(self._burnt) >= MOST_TRIES:
                 self._burnt.clear()
             self._burnt[key] = burnt
+
+
+def _refuse_other_paths(url: str) -> None:
+    """An id that is empty, or a step up, would make another call of this one; the SDK leaves both in the path."""
+    steps = urlsplit(url).path.split("/")[1:]
+    if not all(steps) or not STEPS_UP.isdisjoint(steps):
+        told = "No such object: that is no id of Stripe's"
+        raise stripe.InvalidRequestError(told, "id", code="resource_missing")  # type: ignore[no-untyped-call] # untyped
 
 
 def _refuse_what_is_not_stripes(body: bytes | str, status: int) -> None:

@@ -3,7 +3,7 @@
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -68,6 +68,24 @@ async def test_every_call_may_be_tried_again_when_stripe_fails(stage: Stage, cal
 
     assert isinstance(error, GatewayUnavailable)
     assert error.code == "gateway_unavailable"
+
+
+@pytest.mark.parametrize("reference", ["..", ".", ""])
+async def test_an_id_that_leads_elsewhere_never_leaves_the_house(till: Till, reference: str) -> None:
+    """`POST /v1/payment_methods/../attach` is a call of another path, and so is one with nothing in between."""
+    async with connected(API_KEY, till.simulator.base_url) as client:
+        payments = StripePayments(client)
+        before = len(till.simulator.call_log())
+        for call in (
+            payments.put_card("cus_1", "", reference, key="k"),
+            payments.known_customer(reference),
+            payments.agreement(reference),
+            payments.hold(reference, True, key="k"),
+        ):
+            with suppress(GatewayRefused):
+                assert await call is None
+
+    assert len(till.simulator.call_log()) == before
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
