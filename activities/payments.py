@@ -10,6 +10,7 @@ from activities.wallets import customer_ref, open_wallet
 from domain.payments import Charge, Quote, Reversal, ReversalKind, Standing, Wallet
 from domain.plans import Item
 from domain.ports import Records
+from domain.proration import OwnPeriod
 from domain.provider import NewAgreement, Payments
 
 
@@ -58,6 +59,8 @@ class ChangeRequest:
     items: tuple[Item, ...]
     at: datetime
     key: str = ""
+    own: OwnPeriod | None = None
+    """The period that is paid for, if it is not the provider's."""
 
 
 @dataclass(frozen=True)
@@ -171,13 +174,15 @@ class PaymentActivities:
     async def change(self, request: ChangeRequest) -> Charge:
         """Change what an agreement is about and bill the difference. Idempotent by ``request.key``, however late."""
         with as_temporal_failures():
-            return await self._payments.change(request.agreement_ref, request.items, request.at, key=request.key)
+            return await self._payments.change(
+                request.agreement_ref, request.items, request.at, request.own, key=request.key
+            )
 
     @activity.defn
     async def quote(self, request: ChangeRequest) -> Quote:
         """What the same change would bill at once. Changes nothing."""
         with as_temporal_failures():
-            return await self._payments.quote(request.agreement_ref, request.items, request.at)
+            return await self._payments.quote(request.agreement_ref, request.items, request.at, request.own)
 
     @activity.defn
     async def reversal(self, request: ReversalRequest) -> Reversal:

@@ -116,7 +116,7 @@ def _compared(before: Subscription, ours: datetime, theirs: datetime, start: dat
 
 
 def _days(ours: datetime, theirs: datetime) -> dict[str, Any]:
-    return {"billing_anchor": ours, "agreement_anchor": theirs, "sets_billing_day": False}
+    return {"billing_anchor": ours, "agreement_anchor": theirs, "sets_billing_day": False, "given_back_seconds": 0}
 
 
 def as_placed(charge: Charge, after: Subscription) -> Charge:

@@ -73,29 +73,45 @@ def changed_at_cost(
     subscription: Subscription, to: Selection, charge: Charge, policy: Policy, now: datetime, cause: Cause
 ) -> Step:
     """The subscription is to something else from now on, and the difference was billed or credited."""
-    place, bill = _place_after_change(subscription, charge), charge.invoice
+    place, bill = _place_after_change(subscription, to, charge), charge.invoice
     period_end = place.end
+    begins_next = charge.is_apart and subscription.begins_own_period and not _begins_period(subscription, to)
+    ask_at = period_end + policy.ask_after if period_end else subscription.ask_at
     after = subscription.after(
         Event.PLAN_CHANGED,
         pending_change=None,
-        is_held=False,  # billing goes on with the change
-        settled_invoice=bill.ref if bill else subscription.settled_invoice,
+        is_held=_is_held_after(subscription, to, charge),
+        # A bill apart is not the agreement's newest, which stays what is known of it.
+        settled_invoice=bill.ref if bill and not charge.is_apart else subscription.settled_invoice,
         **place.changes,
-        ask_at=period_end + policy.ask_after if period_end else subscription.ask_at,
+        ask_at=None if begins_next else ask_at,
+        owes_new_period=begins_next if charge.is_apart else subscription.owes_new_period,
+        begins_own_period=begins_next if charge.is_apart else subscription.begins_own_period,
         barred_card="",
     ).choosing(to)
+    charge = replace(charge, period_start=after.period_start, period_end=after.period_end)
     step = _told(subscription, after, to, now, cause, charge)
     receipts = receipt(after, charge, now) if bill is not None and bill.amount > 0 else []
     return replace(step, mails=(*step.mails, *receipts), invoice=bill)
 
 
-def _place_after_change(subscription: Subscription, charge: Charge) -> Placement:
+def _begins_period(subscription: Subscription, to: Selection) -> bool:
+    return to.interval is not subscription.interval
+
+
+def _is_held_after(subscription: Subscription, to: Selection, charge: Charge) -> bool:
+    """Billing goes on with a change, but where it was billed apart: another interval has begun under a hold."""
+    return charge.is_apart and (subscription.is_held or _begins_period(subscription, to))
+
+
+def _place_after_change(subscription: Subscription, to: Selection, charge: Charge) -> Placement:
     """The period goes on as it was, but for another interval, which begins one and with it a billing day."""
     is_as_known = charge.anchor is not None and charge.anchor == subscription.agreement_anchor
-    if is_as_known and subscription.period_end is not None:
+    goes_on = is_as_known or (charge.is_apart and subscription.begins_own_period)
+    if goes_on and not _begins_period(subscription, to) and subscription.period_end is not None:
         return Placement(subscription.period_start, subscription.period_end)
     start, end = charge.period_start or subscription.period_start, charge.period_end or subscription.period_end
-    anchors = {"billing_anchor": charge.anchor, "agreement_anchor": charge.anchor}
+    anchors = {"billing_anchor": charge.anchor, "agreement_anchor": charge.anchor, "given_back_seconds": 0}
     return Placement(start, end, days=anchors if charge.anchor is not None else None)
 
 
@@ -174,6 +190,7 @@ _NOTHING_PAID: dict[str, Any] = {
     "billing_anchor": None,
     "agreement_anchor": None,
     "sets_billing_day": False,
+    "given_back_seconds": 0,
     "paused_seconds": 0,
 }
 

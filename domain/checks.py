@@ -193,12 +193,6 @@ def _check_first_payment(subscription: Subscription, now: datetime) -> None:
 def _check_paid_change(subscription: Subscription, to: Selection, at: ChangeAt, now: datetime) -> None:
     if at is ChangeAt.PERIOD_END:
         return
-    if subscription.begins_own_period and to.items:
-        raise Rejected(
-            f"since the pause no bill can be prorated before {subscription.period_end:%Y-%m-%d}:"
-            " ask for the change at the period's end",
-            code="resumed_period",
-        )
     if to.items:
         _check_card(subscription)
         _check_cap(subscription, now)

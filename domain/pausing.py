@@ -42,6 +42,7 @@ def resumed(
         ask_at=paid_until + ask_after if goes_on_by_itself else subscription.ask_at,
         billing_anchor=given.anchor,
         paused_seconds=given.seconds_kept,
+        given_back_seconds=subscription.given_back_seconds + _moved_by(subscription, paid_until),
         pending_change=replace(change, at=paid_until) if change is not None else None,
     )
     entry = Entry(
@@ -80,6 +81,12 @@ def _given_back(subscription: Subscription, now: datetime) -> _GivenBack:
     # from being billed, the period is begun by us.
     is_near = until <= now + billing_day.NEAR
     return _GivenBack(until, bool(days) or is_near, until if days else anchor, kept)
+
+
+def _moved_by(subscription: Subscription, paid_until: datetime) -> int:
+    if subscription.period_end is None:
+        return 0
+    return max(int((paid_until - subscription.period_end).total_seconds()), 0)
 
 
 def _days_left(subscription: Subscription) -> timedelta:

@@ -125,6 +125,8 @@ class Charge:
     """The idempotency key under which it was asked for; empty when it was only looked at."""
     anchor: datetime | None = field(default=None, compare=False)
     """From where the provider counts the agreement's periods; None: not told, as no provider has to. Not compared."""
+    is_apart: bool = False
+    """Its bill was made by us, apart from the agreement's own: the newest of those is what it was."""
 
 
 @dataclass(frozen=True)

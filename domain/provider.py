@@ -11,6 +11,7 @@ from domain.news import News
 from domain.payments import Card, Charge, Quote, Reversal, ReversalKind, Standing, Wallet
 from domain.plans import Item
 from domain.ports import Contact
+from domain.proration import OwnPeriod
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -46,8 +47,10 @@ class Quotes(Protocol):
     Raises GatewayRefused (never will) and GatewayUnavailable (may later).
     """
 
-    async def quote(self, agreement_ref: str, items: tuple[Item, ...], at: datetime) -> Quote:
-        """What `change` with the same *items* and *at* would bill at once."""
+    async def quote(
+        self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
+    ) -> Quote:
+        """What `change` with the same *items*, *at* and *own* would bill at once."""
         ...
 
     async def belonging(self, news: News, object_ref: str) -> Belonging:
@@ -127,11 +130,16 @@ class Payments(Quotes, Wallets, Protocol):
         """
         ...
 
-    async def change(self, agreement_ref: str, items: tuple[Item, ...], at: datetime, *, key: str) -> Charge:
+    async def change(
+        self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None, *, key: str
+    ) -> Charge:
         """Make the agreement one about *items* now and bill the difference at once, counted from *at*.
 
         Another interval begins a new period. A credit is kept for later bills (the charge is paid, its bill negative
         or nothing). When declined, the agreement stays as it is.
+
+        Of a period that is not the provider's (*own*), and of one of whose payments some has gone back, it is prorated
+        by the rule of `domain.proration` and billed apart, a hold staying as it is: no more is credited than was kept.
         """
         ...
 

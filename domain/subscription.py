@@ -172,6 +172,8 @@ class Subscription:
     """From where the provider counts, as last heard; None: not noted yet."""
     sets_billing_day: bool = False
     """The next period sets the billing day: access was off when it was due."""
+    given_back_seconds: int = 0
+    """By how much pauses have moved the end of the period that is paid for."""
     paused_seconds: int = 0
     """What pauses took beyond whole days and have not given back yet."""
     catalog: str = ""

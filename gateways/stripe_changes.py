@@ -8,49 +8,56 @@ from stripe.params import InvoiceCreatePreviewParams, SubscriptionUpdateParams
 
 from domain.payments import Charge, ChargeOutcome, Quote, QuoteLine
 from domain.plans import Item
+from domain.proration import OwnPeriod
 from gateways import stripe_shapes as shapes
 from gateways.stripe_errors import declined, translated, without_card
-from gateways.stripe_items import StripeItems
+from gateways.stripe_own_proration import CHANGE, CHANGE_BILL, StripeOwnProration
 
-CHANGE = "tenure_change"
-"""In the subscription's metadata: the key of the last change that was made. Stripe forgets keys after a day."""
 CHANGED_AFTER = "tenure_changed_after"
 """The newest bill before that change: the one that follows is the change's, if it made any."""
 
 
-class StripeChanges(StripeItems):
+class StripeChanges(StripeOwnProration):
     """Changes of plan, quantity, interval and add-ons, billed at once."""
 
-    async def change(self, agreement_ref: str, items: tuple[Item, ...], at: datetime, *, key: str) -> Charge:
+    async def change(
+        self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None, *, key: str
+    ) -> Charge:
         with translated():
             agreement = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
-            if (agreement.get("metadata") or {}).get(CHANGE) != key:
-                params: SubscriptionUpdateParams = {
-                    "items": [each.made() for each in await self._item_changes(agreement, items)],
-                    "proration_behavior": "always_invoice",
-                    "proration_date": _within_period(agreement, at),
-                    # A bill under a hold would be voided at once, and the difference lost.
-                    "pause_collection": "",
-                    "payment_behavior": "error_if_incomplete",
-                    "off_session": True,
-                    "metadata": {CHANGE: key, CHANGED_AFTER: agreement.get("latest_invoice") or ""},
-                }
-                try:
-                    changed = await self._api.subscriptions.update_async(
-                        agreement_ref,
-                        params,
-                        {"idempotency_key": key},
-                    )
-                except stripe.CardError as error:
-                    return declined(error)
-                except stripe.InvalidRequestError as error:
-                    return without_card(error)
-                agreement = changed.to_dict()
-            return await self._charge_of_change(agreement)
+            noted = agreement.get("metadata") or {}
+            if noted.get(CHANGE) == key:
+                is_apart = bool(noted.get(CHANGE_BILL))
+                return await (self._charge_apart(agreement) if is_apart else self._charge_of_change(agreement))
+            apart = await self._apart(agreement, at, own)
+            if apart is not None:
+                return await self._change_apart(agreement, items, apart, key)
+            params: SubscriptionUpdateParams = {
+                "items": [each.made() for each in await self._item_changes(agreement, items)],
+                "proration_behavior": "always_invoice",
+                "proration_date": _within_period(agreement, at),
+                # A bill under a hold would be voided at once, and the difference lost.
+                "pause_collection": "",
+                "payment_behavior": "error_if_incomplete",
+                "off_session": True,
+                "metadata": {CHANGE: key, CHANGE_BILL: "", CHANGED_AFTER: agreement.get("latest_invoice") or ""},
+            }
+            try:
+                changed = await self._api.subscriptions.update_async(agreement_ref, params, {"idempotency_key": key})
+            except stripe.CardError as error:
+                return declined(error)
+            except stripe.InvalidRequestError as error:
+                return without_card(error)
+            return await self._charge_of_change(changed.to_dict())
 
-    async def quote(self, agreement_ref: str, items: tuple[Item, ...], at: datetime) -> Quote:
+    async def quote(
+        self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
+    ) -> Quote:
         with translated():
             agreement = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
+            apart = await self._apart(agreement, at, own)
+            if apart is not None:
+                return await self._quote_apart(agreement, items, apart)
             params: InvoiceCreatePreviewParams = {
                 "subscription": agreement_ref,
                 "subscription_details": {

@@ -23,10 +23,14 @@ def id_of(thing: Any) -> str:
     return str((thing.get("id") if isinstance(thing, dict) else thing) or "")
 
 
+AGREEMENT = "tenure_agreement"
+"""In the metadata of an invoice that we made: the Stripe subscription that it is for."""
+
+
 def agreement_of_bill(bill: Mapping[str, Any]) -> str:
-    """The Stripe subscription that an invoice bills; empty when it bills none."""
+    """The Stripe subscription that an invoice bills, or was made for by us; empty when there is none."""
     details = (bill.get("parent") or {}).get("subscription_details") or {}
-    return id_of(details.get("subscription"))
+    return id_of(details.get("subscription")) or str((bill.get("metadata") or {}).get(AGREEMENT) or "")
 
 
 def card(payment_method: Any) -> Card | None:
@@ -118,6 +122,12 @@ def _outcome(bill: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:
             return _failure(bill)
         case _:
             return ChargeOutcome.PENDING, None
+
+
+def failure_of(bill: dict[str, Any]) -> Charge:
+    """What has come of trying to collect a bill that is not paid, also one that was voided since."""
+    outcome, why = _failure(bill)
+    return Charge(outcome, decline=why)
 
 
 def _failure(bill: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:

@@ -29,6 +29,7 @@ from domain.names import PAYMENTS_QUEUE
 from domain.payments import Charge, Quote, Reversal, ReversalKind, Standing, Wallet
 from domain.plans import Selection
 from domain.policy import LadderStep, TrialPolicy
+from domain.proration import own_period
 from domain.reminders import Reminder
 from domain.subscription import Notice, Subscription
 from workflows.urgency import Urgency, priority
@@ -183,7 +184,7 @@ async def change(subscription: Subscription, to: Selection, at: datetime, key: s
     """Make the agreement one about something else; the difference is billed at once."""
     return await workflow.execute_activity_method(
         PaymentActivities.change,
-        ChangeRequest(subscription.agreement_ref, to.items, at, key),
+        ChangeRequest(subscription.agreement_ref, to.items, at, key, own_period(subscription)),
         **_payments(Urgency.COLLECTION, subscription),
         summary=f"Change to {to.plan_name} and bill the difference",
     )
@@ -192,7 +193,7 @@ async def change(subscription: Subscription, to: Selection, at: datetime, key: s
 async def quote(subscription: Subscription, to: Selection, at: datetime) -> Quote:
     return await workflow.execute_activity_method(
         PaymentActivities.quote,
-        ChangeRequest(subscription.agreement_ref, to.items, at),
+        ChangeRequest(subscription.agreement_ref, to.items, at, own=own_period(subscription)),
         **_payments(Urgency.PERSON, subscription),
         schedule_to_close_timeout=ANSWERED_WITHIN,
         summary=f"Ask what a change to {to.plan_name} would bill",

@@ -7,13 +7,15 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
     from domain import changing, checks
-    from domain.errors import GatewayUnavailable, TenureError
+    from domain.errors import GatewayUnavailable, Rejected, TenureError
     from domain.journal import Cause
     from domain.policy import ChangeAt
     from workflows.messages import AdoptPolicy, Answer, ChangePlan, Command, PauseUntil, Preview
     from workflows.turns import TakesTurns
 
 
+OWN_PRORATION = "own-proration"
+"""A change to the order of commands: until then what is left of a period of our own could not be billed at once."""
 _UNANSWERED = GatewayUnavailable("the payment provider did not answer in time", code="provider_unavailable")
 
 
@@ -78,6 +80,9 @@ class TakesWishes(TakesTurns):
         """Only now that no step is under way: a validator may see what is about to be replaced."""
         checks.check_basis(self._now, command.basis)
         self._check_change(command)
+        is_billed_now = bool(command.to.items) and self._takes_effect(command) is ChangeAt.NOW
+        if is_billed_now and self._now.begins_own_period and not workflow.patched(OWN_PRORATION):
+            raise Rejected("since the pause no bill can be prorated", code="resumed_period")
 
     def _takes_effect(self, command: ChangePlan) -> ChangeAt:
         return changing.takes_effect(self._now, self._course.policy, command.at, is_upgrade=command.is_upgrade)

@@ -59,11 +59,12 @@ def assembled(
     url = f"/v1/invoices/{invoice['id']}/lines"
     invoice["lines"] = list_of([{**line, "invoice": invoice["id"]} for line in lines], url)
     invoice.update(billing_reason=reason, period_start=period[0], period_end=period[1])
-    _add_up(invoice)
+    add_up(invoice)
     return invoice
 
 
-def _add_up(invoice: Object) -> None:
+def add_up(invoice: Object) -> None:
+    """Put the sums of its lines on it."""
     total = sum(line["amount"] for line in invoice["lines"]["data"])
     invoice.update(
         subtotal=total,
@@ -81,7 +82,7 @@ def finalize(world: World, invoice: Object) -> None:
     now = world.now(customer["id"])
     # What was used and told since the draft was made is on it too.
     invoice["lines"]["data"] = [counted_anew(world, each, customer["id"]) for each in invoice["lines"]["data"]]
-    _add_up(invoice)
+    add_up(invoice)
     owed = invoice["total"] + customer["balance"]
     invoice["starting_balance"] = customer["balance"]
     invoice["ending_balance"] = min(0, owed)

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from sandbox.stripe.cards import Decline
 from sandbox.stripe.events import shown
 from sandbox.stripe.ids import new_id
-from sandbox.stripe.params import Params
+from sandbox.stripe.lists import page, within
+from sandbox.stripe.params import PAGING, RANGE, TEXT, Params, Shape
 from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
+
+CHARGE_LIST = Shape({**PAGING, "customer": TEXT, "payment_intent": TEXT, "created": RANGE})
 
 
 @dataclass(frozen=True)
@@ -221,3 +224,10 @@ def retrieve_intent(world: World, ids: Params, _params: Params) -> Object:
 
 def retrieve_charge(world: World, ids: Params, _params: Params) -> Object:
     return world.named("charge", ids["charge"])
+
+
+def list_charges(world: World, _ids: Params, params: Params) -> Object:
+    found = world.store.find("charge", customer=params.get("customer"), parent=params.get("payment_intent"))
+    if "created" in params:
+        found = [each for each in found if within(each["created"], params["created"])]
+    return page(found, params, "/v1/charges")

@@ -15,6 +15,7 @@ from sandbox.stripe import (
     invoice_calls,
     invoice_items,
     meters,
+    one_off_invoices,
     payment_methods,
     payments,
     portal,
@@ -74,6 +75,9 @@ def _billing() -> list[Call]:
         _call("GET", one, subscription_calls.retrieve),
         _call("POST", one, subscription_changes.update, subscription_changes.UPDATE),
         _call("DELETE", one, subscription_calls.cancel, subscription_calls.CANCEL),
+        _call("POST", "/v1/invoices", one_off_invoices.create, one_off_invoices.CREATE),
+        _call("POST", f"{bill}/add_lines", one_off_invoices.add_lines, one_off_invoices.ADD_LINES),
+        _call("POST", f"{bill}/finalize", one_off_invoices.finalize, one_off_invoices.FINALIZE),
         _call("GET", "/v1/invoices", invoice_calls.list_all, invoice_calls.LIST),
         _call("POST", "/v1/invoices/create_preview", previews.create_preview, previews.PREVIEW),
         _call("POST", "/v1/invoiceitems", invoice_items.create, invoice_items.CREATE),
@@ -90,6 +94,7 @@ def _billing() -> list[Call]:
 def _money() -> list[Call]:
     return [
         _call("GET", "/v1/payment_intents/{intent}", payments.retrieve_intent),
+        _call("GET", "/v1/charges", payments.list_charges, payments.CHARGE_LIST),
         _call("GET", "/v1/charges/{charge}", payments.retrieve_charge),
         _call("POST", "/v1/refunds", reversals.create_refund, reversals.REFUND_CREATE),
         _call("GET", "/v1/refunds/{refund}", reversals.retrieve_refund),

@@ -111,7 +111,6 @@ REFUSALS: list[tuple[str, Callable[[], None]]] = [
     ("too_many_tries", lambda: change(a_free_subscription(recent_tries=(NOW,) * 15), PRO)),
     ("card_cannot_be_retried", lambda: change(a_paid_subscription(barred_card=VISA.ref), PRO)),
     ("too_many_tries", lambda: change(a_paid_subscription(recent_tries=(NOW,) * 15), PRO)),
-    ("resumed_period", lambda: change(RESUMED, PRO)),
     ("renewal_under_way", lambda: checks.check_renewal_is_decided(a_paid_subscription(), PERIOD_END)),
     ("renewal_under_way", lambda: checks.check_renewal_is_decided(RESUMED, PERIOD_END + DAY)),
     ("no_change_planned", lambda: checks.check_withdraw_change(a_paid_subscription())),

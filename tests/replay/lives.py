@@ -166,6 +166,26 @@ async def billing_day(product: Product) -> None:
     await life.live(timedelta(hours=2))
 
 
+async def own_changes(product: Product) -> None:
+    """In the days that a pause gave back: a decline, an upgrade, and another interval at once."""
+    life = await Life.begun(product, "kept-own-changes", **PAID_START)
+    await life.live(timedelta(days=10))
+    await life.command("pause")
+    await life.live(timedelta(days=5))
+    await life.command("resume")
+    await life.product.card_answers(life.external_id, "insufficient_funds")
+    await life.refused_by_the_bank("change-plan", plan="professional")
+    await life.product.card_answers(life.external_id, "ok")
+    await life.command("preview-change", plan="professional")
+    await life.command("change-plan", plan="professional")
+    await life.live_until("begin_period")
+    await life.command("pause")
+    await life.live(timedelta(days=3))
+    await life.command("resume")
+    await life.command("change-plan", interval="year")
+    await life.live(A_MINUTE)
+
+
 async def disputed(product: Product) -> None:
     """A refund in part, a dispute over a renewal that is won, another in a recovery that is lost."""
     life = await Life.begun(product, "kept-disputed", **PAID_START)
@@ -316,6 +336,7 @@ LIVES: tuple[Play, ...] = (
     changed,
     paused,
     billing_day,
+    own_changes,
     disputed,
     expiring,
     looked,

@@ -108,3 +108,29 @@ async def test_trials_and_free_time_cannot_be_paused(begin: Begin) -> None:
     life = await begin()
     assert await life.refused("pause") == (409, "not_active")
     await life.live(A_MINUTE)
+
+
+async def test_after_a_pause_the_plan_changes_at_once_and_bills_what_its_preview_said(begin: Begin) -> None:
+    life = await begin(**PAID_START)
+    await life.live(10 * A_DAY)
+    await life.command("pause")
+    await life.live(5 * A_DAY)
+    stands = await life.command("resume")
+
+    preview = await life.command("preview-change", plan="professional")
+    changed = await life.command("change-plan", plan="professional")
+
+    assert (changed["plan"], changed["current_period_end"]) == ("professional", stands["current_period_end"])
+    share = preview["due_now"] / (19900 - 4900)
+    assert 19 / 31 < share < 21 / 29, "about two thirds of the month were left when it was paused"
+    assert sum(line["amount"] for line in preview["lines"]) == preview["due_now"]
+    bills = await life.product.get("/v1/invoices", customer=life.external_id)
+    assert sorted(bill["amount"] for bill in bills["data"]) == [4900, preview["due_now"]]
+    await life.live_until("begin_period")
+    assert await life.status() == ("active", "full")
+    bills = await life.product.get("/v1/invoices", customer=life.external_id)
+    assert sorted(bill["amount"] for bill in bills["data"]) == [4900, preview["due_now"], 19900]
+    await life.live_until("renew")
+    await life.live(timedelta(hours=2))
+    assert (await life.bills())["paid"] == 4
+    assert await life.mails() == Counter(converted=1, paused=1, resumed=1, plan_changed=1, receipt=4)

@@ -7,6 +7,7 @@ from domain.billed_use import BilledUse
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome
 from domain.plans import Item
+from domain.proration import OwnPeriod
 from domain.provider import NewAgreement
 from tests.contracts.in_memory.books import Bill, Deal, Use, after
 from tests.contracts.in_memory.desk import once
@@ -69,11 +70,13 @@ class InMemoryPayments(InMemoryWallets, InMemoryLooks):
         return self._latest(self.books.deals[agreement_ref])
 
     @once
-    async def change(self, agreement_ref: str, items: tuple[Item, ...], at: datetime, *, key: str) -> Charge:
+    async def change(
+        self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None, *, key: str
+    ) -> Charge:
         deal = self._running(agreement_ref)
         if key not in deal.changes:
             self._check_sold(items)
-            changed, lines = self.books.difference(deal, items, at)
+            changed, lines = self.books.difference(deal, items, at, own)
             now = self.books.people[deal.customer].now
             uses = self.books.uses_of(deal.customer, self.books.gone(deal, items), now)
             bill = self.books.write(changed, sum(line.amount for line in lines), uses) if lines else None

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from fractions import Fraction
 from itertools import count
 
 from domain.messages import PastEvent, ProviderEvent
@@ -12,6 +13,7 @@ from domain.money import Money
 from domain.news import News
 from domain.payments import NO_CARD, Card, Decline, DisputeStatus, QuoteLine
 from domain.plans import Interval, Item
+from domain.proration import OwnPeriod, Terms, kept_of, left_of
 
 OK = "ok"
 START = datetime(2031, 1, 15, 12, tzinfo=UTC)
@@ -219,20 +221,29 @@ class Books:
         keys = {item.lookup_key for item in items}
         return [item for item in deal.items if item.lookup_key not in keys]
 
-    def difference(self, deal: Deal, items: tuple[Item, ...], at: datetime) -> tuple[Deal, tuple[QuoteLine, ...]]:
+    def kept(self, deal: Deal, since: datetime) -> Fraction:
+        """The part of what was paid for the agreement since then that was not given back."""
+        paid = [bill for bill in deal.bills if bill.status == "paid" and bill.start >= since]
+        return kept_of(sum(bill.due for bill in paid), sum(bill.refunded for bill in paid))
+
+    def difference(
+        self, deal: Deal, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
+    ) -> tuple[Deal, tuple[QuoteLine, ...]]:
         """The agreement after a change, and what that bills: by the second, or a whole period of another interval."""
-        changed = replace(deal, items=items, held=False)
+        kept = self.kept(deal, own.paid_since if own is not None else deal.start)
+        same = self.interval(items) is self.interval(deal.items)
+        changed = replace(deal, items=items, held=deal.held and own is not None and same)
         if items == deal.items:
             return changed, ()
         gone = self.gone(deal, items)
         uses = self.uses_of(deal.customer, gone, self.people[deal.customer].now)
         used = QuoteLine("Use", self.cost_of_use(gone, uses))
         used_lines = (used,) if used.amount else ()
-        at = max(deal.start, min(at, deal.end))
-        left = (deal.end - at) / (deal.end - deal.start)
-        unused = QuoteLine("Unused time", -round(self.cost(deal.items) * left))
-        if self.interval(items) is self.interval(deal.items):
-            return changed, (unused, *used_lines, QuoteLine("Remaining time", round(self.cost(items) * left)))
+        start, end = (own.start, own.end) if own is not None else (deal.start, deal.end)
+        terms = Terms(left_of(start, end, at), kept)
+        unused = QuoteLine("Unused time", terms.of(-self.cost(deal.items)))
+        if same:
+            return changed, (unused, *used_lines, QuoteLine("Remaining time", terms.of(self.cost(items))))
         now = self.people[deal.customer].now
         changed.start, changed.end = now, after(now, self.interval(items), now.day)
         return changed, (unused, *used_lines, QuoteLine("A new period", self.cost(items)))

@@ -9,6 +9,7 @@ from domain.messages import PastEvents
 from domain.news import News
 from domain.payments import AgreementStatus, ChargeOutcome, Quote, Reversal, ReversalKind, Standing
 from domain.plans import Item
+from domain.proration import OwnPeriod
 from domain.provider import Belonging
 from tests.contracts.in_memory.books import Bill, Deal
 from tests.contracts.in_memory.desk import Desk
@@ -19,10 +20,12 @@ EVENTS_ON_A_PAGE = 2
 class InMemoryLooks(Desk):
     """The port `Quotes`, what stands, and what has been."""
 
-    async def quote(self, agreement_ref: str, items: tuple[Item, ...], at: datetime) -> Quote:
+    async def quote(
+        self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
+    ) -> Quote:
         deal = self._running(agreement_ref)
         self._check_sold(items)
-        _, lines = self.books.difference(deal, items, at)
+        _, lines = self.books.difference(deal, items, at, own)
         return Quote(sum(line.amount for line in lines), self.books.prices[items[0].lookup_key][0].currency, lines)
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:
