@@ -1,6 +1,5 @@
 """Who calls, and what their key's role allows."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -55,21 +54,24 @@ def demand(caller: Caller, *roles: Role, what: str = "do this") -> None:
         raise Rejected(f"a key of role {caller.role} may not {what}; it takes {' or '.join(roles)}", code="forbidden")
 
 
-def _allowing(*roles: Role) -> Callable[..., Awaitable[Caller]]:
-    async def allow(request: Request) -> Caller:
-        caller = await authenticate(request)
-        demand(caller, *roles)
-        return caller
+class _Allowing:
+    """Lets some roles pass; which ones can be asked before anything else is looked at."""
 
-    return allow
+    def __init__(self, *roles: Role) -> None:
+        self.roles = roles
+
+    async def __call__(self, request: Request) -> Caller:
+        caller = await authenticate(request)
+        demand(caller, *self.roles)
+        return caller
 
 
 OVERRULING = (Role.ADMIN, Role.OPERATOR)
 SERVING = (*OVERRULING, Role.SERVICE)
 
-Reader = Annotated[Caller, Depends(_allowing(*Role))]
+Reader = Annotated[Caller, Depends(_Allowing(*Role))]
 """May look at everything."""
-Service = Annotated[Caller, Depends(_allowing(*SERVING))]
+Service = Annotated[Caller, Depends(_Allowing(*SERVING))]
 """May sign up and steer: a product's own back end."""
-Operator = Annotated[Caller, Depends(_allowing(*OVERRULING))]
+Operator = Annotated[Caller, Depends(_Allowing(*OVERRULING))]
 """May overrule: suspend, reactivate, extend."""

@@ -27,7 +27,9 @@ class Desk:
     stores: Stores
     caller: Caller
     key: str
-    """Names the command: the same for a repeat of the same request."""
+    """Names the command: the same for a repeat of the same request. A digest of what the caller sent."""
+    sign_up_key: str
+    """The same for the id of a subscription that the request begins."""
 
     async def row(self, subscription_id: str) -> SubscriptionRow:
         """The subscription as last written.
@@ -88,7 +90,7 @@ async def refuse_ended(stores: Stores, tenant: str, subscription_id: str) -> Non
 
 
 def _desk(request: Request, parts: HasParts, stores: HasStores, caller: Caller) -> Desk:
-    return Desk(parts, stores, caller, request.state.command_key)
+    return Desk(parts, stores, caller, request.state.command_key, request.state.sign_up_key)
 
 
 def service_desk(request: Request, parts: HasParts, stores: HasStores, caller: Service) -> Desk:

@@ -2,16 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any, Final
 from uuid import uuid4
 
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from api.auth import Caller, authenticate
+from api import auth
+from api.auth import Caller, authenticate, demand
+from api.bodies import parsed_body
 from api.errors import CONTENT_TYPE, answer_to
 from api.parts import stores_of
+from domain.command_keys import hashed
 from domain.errors import Malformed, Rejected
 from storage.idempotency import Done, Running
 from storage.keys import Role
@@ -19,8 +23,14 @@ from storage.keys import Role
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 MAX_LENGTH = 255
-PASSED_ON = 100
-"""Longer keys are passed on as a digest: ours becomes part of the provider's, which has a limit of its own."""
+PLAIN_LENGTH = 100
+"""Longer keys go into the ids of subscriptions as a digest."""
+
+OVERRULING: Final[Mapping[str, tuple[str, str]]] = {
+    "createSubscription": ("allow_another_trial", "allow another trial"),
+    "changePlan": ("accept_misfits", "have a change that current use does not fit"),
+}
+"""By operation: a field that only operators may set in a body that others may send, too, and what others may not."""
 
 KEPT = frozenset({200, 201, 402})
 """Answers to what was done; a decline counts, for the card was tried. Any other changed nothing: the key stays free."""
@@ -32,17 +42,35 @@ class IdempotentRoute(APIRoute):
     """Carries out a POST once per tenant and key, and gives the answer again to whoever repeats it."""
 
     def get_route_handler(self) -> Handler:
-        handle = super().get_route_handler()
+        handle, roles = super().get_route_handler(), list(roles_of(self.dependant))
+        operation = self.operation_id
 
         async def handle_once(request: Request) -> Response:
             if request.method != "POST":
                 return await handle(request)
             caller = await authenticate(request)
             key = given_key(request)
-            request.state.command_key = str(uuid4()) if key is None else command_key(key)
+            _check_role(request, caller, roles, operation)
+            named = str(uuid4()) if key is None else key
+            request.state.command_key = named if key is None else hashed(named)
+            request.state.sign_up_key = sign_up_key(named)
             return await handle(request) if key is None else await _once(request, caller, key, handle)
 
         return handle_once
+
+
+def _check_role(request: Request, caller: Caller, roles: Sequence[Sequence[Role]], operation: str | None) -> None:
+    """Refuse who may not do this, before they are told what somebody else was answered.
+
+    Raises:
+        Rejected: code `forbidden`.
+    """
+    for allowed in roles:
+        demand(caller, *allowed)
+    field, what = OVERRULING.get(str(operation), ("", ""))
+    body = parsed_body(request)
+    if isinstance(body, dict) and body.get(field) is True:
+        demand(caller, *auth.OVERRULING, what=what)
 
 
 def given_key(request: Request) -> str | None:
@@ -57,9 +85,18 @@ def given_key(request: Request) -> str | None:
     return key
 
 
-def command_key(key: str) -> str:
-    """The key as workflow, journal and provider see it."""
-    return key if len(key) <= PASSED_ON else f"sha256:{hashlib.sha256(key.encode()).hexdigest()}"
+def sign_up_key(key: str) -> str:
+    """The key as it goes into the id of the subscription that it begins: never anything else than at the first time."""
+    return key if len(key) <= PLAIN_LENGTH else hashed(key)
+
+
+def roles_of(dependant: Dependant) -> Iterator[Sequence[Role]]:
+    """Who may call an endpoint, by whatever it depends on."""
+    for one in dependant.dependencies:
+        roles = getattr(one.call, "roles", None)
+        if roles is not None:
+            yield roles
+        yield from roles_of(one)
 
 
 def fingerprint(method: str, path: str, body: bytes) -> str:
@@ -74,9 +111,6 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
 async def _once(request: Request, caller: Caller, key: str, handle: Handler) -> Response:
     keys = stores_of(request).idempotency
     asked = fingerprint(request.method, request.url.path, await request.body())
-    if caller.role is Role.READ_ONLY:
-        # One who may only look gets no answer again that was given to somebody who may do more.
-        asked = f"{asked}/{caller.role}"
     match await keys.begin(caller.tenant, key, asked):
         case Done() as done:
             return _again(done)

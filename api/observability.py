@@ -14,6 +14,8 @@ from api.errors import problem
 REQUEST_ID = "X-Request-Id"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 REFUSAL = "refused"
+PUBLIC = frozenset({"/openapi.json", "/docs"})
+"""The same for everybody. All else may be about somebody, and is kept by no browser and no proxy."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET = frozenset(
     {
@@ -53,7 +55,11 @@ class Observability:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID] = request_id
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                if scope["path"] not in PUBLIC:
+                    headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
         began = time.perf_counter()

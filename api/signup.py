@@ -81,7 +81,7 @@ def _life(
 
 def _id_of(desk: Desk, wish: SignUpWish) -> str:
     wished = json.dumps(wish.model_dump(mode="json"), sort_keys=True)
-    return str(uuid5(NAMESPACE, f"{desk.caller.tenant}/{desk.key}/{wished}"))
+    return str(uuid5(NAMESPACE, f"{desk.caller.tenant}/{desk.sign_up_key}/{wished}"))
 
 
 async def _start(desk: Desk, wish: SignUpWish, subscription_id: str, life_of: Callable[[str], Life]) -> None:

@@ -169,7 +169,9 @@ class CauseView(BaseModel):
 
     kind: str = Field(description="command, timer, webhook, provider, step or usage", examples=["webhook"])
     ref: str = Field(
-        description="the command's key, the webhook's event id, the action that was due", examples=["evt_1Qx"]
+        description="of a command `sha256:` and the digest of its `Idempotency-Key`; else the webhook's event id or "
+        "the action that was due",
+        examples=["evt_1Qx"],
     )
     actor: str = Field(description="who gave the command", examples=["operator 7c0b"])
 

@@ -25,7 +25,10 @@ class CauseKind(StrEnum):
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a step happened: `ref` is a command's key, a webhook's event id or a due action's name."""
+    """Why a step happened.
+
+    `ref` is a command's key (hashed, see `command_keys`), a webhook's event id or a due action's name.
+    """
 
     kind: CauseKind
     ref: str = ""

@@ -8,7 +8,7 @@ from fastapi import FastAPI, HTTPException, Query
 from pydantic import Field
 
 from sandbox.control_bank import bank_routes
-from sandbox.control_parts import Body, Done, tell
+from sandbox.control_parts import Body, Done, tell, what_is_down
 from sandbox.lives import UnknownSubscriptionError
 from sandbox.mailbox import Mailbox, MailFaults, Message, mailbox_routes
 from sandbox.stripe import StripeSimulator
@@ -87,6 +87,8 @@ def control_app(
             raise HTTPException(404, str(error)) from error
         except NotSettledError as error:
             raise HTTPException(504, str(error)) from error
+        except Exception as error:
+            raise what_is_down(error) from error
 
     @app.post("/faults")
     async def faults(body: Faults) -> Done:

@@ -5,6 +5,11 @@ from typing import Literal
 
 from fastapi import HTTPException
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.service import RPCError, RPCStatusCode
+
+NO_WORKER = frozenset({RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED})
+"""Of a question to a workflow, what the server answers when nobody takes it up."""
 
 
 class Body(BaseModel):
@@ -21,3 +26,14 @@ def tell(what: Callable[[], object]) -> None:
         what()
     except (LookupError, ValueError) as error:
         raise HTTPException(422, str(error)) from error
+
+
+def what_is_down(error: Exception) -> HTTPException:
+    """An answer that names the part of the sandbox which does not work, and what it said of itself."""
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    if isinstance(error, RPCError):
+        part = "no worker takes up what Temporal hands out" if error.status in NO_WORKER else "Temporal does not answer"
+        return HTTPException(503, f"{part} ({said})")
+    if isinstance(error, SQLAlchemyError | OSError) and not isinstance(error, TimeoutError):
+        return HTTPException(503, f"PostgreSQL does not answer ({said})")
+    return HTTPException(500, f"the sandbox could not go on: {said}")

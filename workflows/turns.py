@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
+    from domain.command_keys import is_among
     from domain.errors import Rejected, TenureError
     from domain.journal import Cause, CauseKind
     from domain.subscription import Subscription
@@ -42,10 +43,10 @@ class TakesTurns:
     async def _turn(self, command: Command, check: Callable[[], None]) -> AsyncIterator[bool]:
         """Wait for our turn, check again what a validator checked, and run a command once by its key."""
         async with self._lock:
-            if command.key in self._done:
+            if is_among(command.key, self._done):
                 yield False
                 return
-            if command.key in self._declined:
+            if is_among(command.key, self._declined):
                 raise as_failure(Rejected("the card was declined", code=DECLINED))
             try:
                 check()
@@ -63,7 +64,7 @@ class TakesTurns:
 
     def _validate(self, command: Command, check: Callable[[], None]) -> None:
         """Refuse before anything is written to history, unless it is the repeat of a command that was carried out."""
-        if command.key in self._done or command.key in self._declined:
+        if is_among(command.key, (*self._done, *self._declined)):
             return
         try:
             if not self._is_born or self._refusal is not None:

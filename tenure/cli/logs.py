@@ -7,6 +7,8 @@ from typing import TextIO
 import structlog
 from structlog.types import Processor
 
+from activities.failures import as_tenure_error
+
 
 def configure(*, as_json: bool, level: str = "INFO", stream: TextIO | None = None) -> None:
     """Send our own events and those of all libraries down one way."""
@@ -33,5 +35,24 @@ def configure(*, as_json: bool, level: str = "INFO", stream: TextIO | None = Non
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=last, foreign_pre_chain=shared))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    of_activities = logging.getLogger("temporalio.activity")
+    if not any(isinstance(one, ExpectedErrors) for one in of_activities.filters):
+        of_activities.addFilter(ExpectedErrors())
     for chatty in ("httpx", "httpcore", "stripe", "uvicorn.error", "alembic", "mail.log"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class ExpectedErrors(logging.Filter):
+    """Tells of a refusal or an outage in one line, where Temporal's SDK has three tracebacks; faults keep theirs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = as_tenure_error(record.exc_info[1]) if record.exc_info else None
+        if error is None:
+            return True
+        about = record.__dict__.pop("temporal_activity", {})
+        record.__dict__.pop("__temporal_error_identifier", None)
+        record.exc_info = record.exc_text = None
+        record.msg, record.args = "step refused", ()
+        record.__dict__ |= {"code": error.code, "why": error.message}
+        record.__dict__ |= {name: about[name] for name in ("activity_type", "workflow_id", "attempt") if name in about}
+        return True

@@ -276,3 +276,29 @@ async def test_what_is_a_zone_on_one_machine_alone_is_none(stack: Stack, admin: 
     async with stack.engine.connect() as connection:
         known = text("SELECT count(*) FROM customers WHERE external_id = :name")
         assert (await connection.execute(known, {"name": name})).scalar_one() == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v1/subscriptions", "/v1/subscriptions/nonsense", "/v1/customers/kept-by-nobody/entitlements/users"),
+        *(
+            "/v1/customers/kept-by-nobody/entitlements/nonsense",
+            "/v1/customers/kept-by-nobody",
+            "/v1/nothing",
+            "/readyz",
+        ),
+    ],
+)
+async def test_what_may_be_about_somebody_is_kept_by_no_browser_and_no_proxy(
+    admin: Caller, stranger: Caller, path: str
+) -> None:
+    for answer in (await admin.get(path), await stranger.get(path), await admin.http.head(path)):
+        assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+
+
+async def test_the_description_is_everybodys(stranger: Caller) -> None:
+    answer = await stranger.get("/openapi.json")
+
+    assert "Cache-Control" not in answer.headers
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -7,8 +7,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from api.app import ROUTERS
+from api.idempotency import IdempotentRoute, roles_of
 from domain.names import DEFAULT_TENANT
 from sandbox.stack import Stack
+from storage.keys import Role
 from tests.harness.callers import Caller, a_sign_up, problem_of, workflows_of, written
 from tests.harness.patience import PATIENT
 
@@ -268,3 +271,57 @@ async def test_keys_up_to_their_largest_size_reach_the_provider_in_a_form_it_tak
 
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.content == first.content
+
+
+async def test_a_stored_answer_is_given_to_nobody_who_could_not_have_asked_for_it(
+    stack: Stack, admin: Caller, name: str
+) -> None:
+    made = await admin.signed_up(name)
+    body = {"days": 7, "reason": "holidays"}
+    assert (await admin.command(made["id"], "extend-trial", key=name, **body)).status_code == 200
+
+    async with Caller.of_role(stack, Role.SERVICE) as service:
+        refused = await service.command(made["id"], "extend-trial", key=name, **body)
+
+    problem_of(refused, 403, "forbidden")
+    assert "Idempotency-Replayed" not in refused.headers
+    again = await admin.command(made["id"], "extend-trial", key=name, **body)
+    assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
+
+
+async def test_what_only_operators_may_say_in_a_body_is_repeated_to_operators_alone(
+    stack: Stack, admin: Caller, name: str
+) -> None:
+    assert (await admin.sign_up(name, key=name, allow_another_trial=True)).status_code == 201
+
+    async with Caller.of_role(stack, Role.SERVICE) as service, Caller.of_role(stack, Role.READ_ONLY) as reader:
+        problem_of(await service.sign_up(name, key=name, allow_another_trial=True), 403, "forbidden")
+        problem_of(await reader.sign_up(name, key=name, allow_another_trial=True), 403, "forbidden")
+
+
+async def test_a_service_is_told_again_what_an_operator_had_done_that_it_may_do_too(
+    stack: Stack, admin: Caller, name: str
+) -> None:
+    made = await admin.sign_up(name, key=name)
+
+    async with Caller.of_role(stack, Role.SERVICE) as service:
+        again = await service.sign_up(name, key=name)
+
+    assert (again.status_code, again.content, again.headers["Idempotency-Replayed"]) == (201, made.content, "true")
+
+
+async def test_who_may_only_look_is_refused_before_a_request_that_is_under_way_is_told_of(
+    stack: Stack, admin: Caller, name: str
+) -> None:
+    async with Caller.of_role(stack, Role.READ_ONLY) as reader:
+        problem_of(await reader.sign_up(name, key=name), 403, "forbidden")
+
+    assert (await admin.sign_up(name, key=name)).status_code == 201
+
+
+def test_every_endpoint_that_keeps_answers_says_who_may_call_it() -> None:
+    routes = [one for router in ROUTERS for one in router.routes if isinstance(one, IdempotentRoute)]
+    commands = [one for one in routes if "POST" in (one.methods or ())]
+
+    assert len(commands) > 10
+    assert [one.path for one in commands if not list(roles_of(one.dependant))] == []
