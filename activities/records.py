@@ -6,6 +6,7 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
+from domain.excess import with_excess
 from domain.hours import Hours, rungs_for
 from domain.journal import Step
 from domain.notices import laid_out
@@ -66,8 +67,14 @@ class RecordActivities:
     async def record(self, step: Step) -> None:
         """Write a step down and hand its mails to the post. Idempotent by subscription and sequence."""
         with as_temporal_failures():
-            waiting = await self._records.save(step)
+            waiting = await self._records.save(await self._held_against_use(step))
             await self._post.dispatch(waiting)
+
+    async def _held_against_use(self, step: Step) -> Step:
+        """The step, with what of current use does not fit the change that it is about."""
+        if step.fit is None:
+            return step
+        return with_excess(step, await self._records.misfits(step.subscription, step.fit))
 
     @activity.defn
     async def anchor_reminders(self, request: AnchorRequest) -> tuple[Reminder, ...]:

@@ -1,7 +1,5 @@
 """Changes are refused when current use does not fit: nobody loses what they have without having been told."""
 
-from dataclasses import replace
-
 from pydantic import BaseModel, Field
 
 from api.auth import OVERRULING, demand
@@ -9,10 +7,10 @@ from api.desk import Desk
 from api.errors import Problem
 from api.holdings import Holdings
 from api.views import PreviewView
-from domain.entitlements import all_granted
+from domain import fitting
 from domain.errors import Rejected
 from domain.features import Window
-from domain.fitting import Misfit, misfits
+from domain.fitting import Misfit
 from domain.lifecycle import Status
 from domain.plans import Selection
 from domain.policy import ChangeAt
@@ -87,15 +85,7 @@ async def unfit(desk: Desk, subscription_id: str, to: Selection, *, at_once: boo
     had, holdings = state_from_json(dict(row.state)).selection, Holdings(desk.parts, desk.stores)
     holding = await holdings.of(desk.caller.tenant, row.external_id)
     was, will_be = await holdings.catalog_named(row.catalog), await holdings.catalog_named(to.catalog)
-    plan = will_be.plans.get(to.plan)
-    there = replace(holding, catalog=will_be)
-    return misfits(
-        all_granted(was, had.plan, had.add_ons, had.quantity),
-        all_granted(will_be, to.plan, to.add_ons, to.quantity),
-        [there.counter(one) for one in will_be.features.values() if one.window is not None],
-        at_once=at_once,
-        billed=plan.overage if plan is not None else (),
-    )
+    return fitting.unfit(holding, (had, was), (to, will_be), at_once=at_once)
 
 
 async def _is_at_once(desk: Desk, subscription_id: str, command: ChangePlan, found: tuple[Misfit, ...]) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from domain.billing_day import Placement
-from domain.journal import Cause, Entry, Step
+from domain.journal import Cause, Entry, FitCheck, Step
 from domain.letters import bill_facts, mail, moment, provider_key, receipt
 from domain.lifecycle import Event, Status
 from domain.mails import Occasion
@@ -129,7 +129,8 @@ def _told(
     letter = mail(after, Occasion.PLAN_CHANGED, now, **facts)
     summary = f"Changed from {words(before.selection)} to {words(to)}{_instead(before, to)}"
     entry = Entry("plan_changed", now, summary, cause, details)
-    return Step(after, (entry,), (letter,), withdraws=STALE)
+    fit = FitCheck(before.selection, to, begins_period=before.interval is not to.interval)
+    return Step(after, (entry,), (letter,), withdraws=STALE, fit=fit)
 
 
 def change_scheduled(subscription: Subscription, to: Selection, now: datetime, cause: Cause) -> Step:
@@ -143,7 +144,9 @@ def change_scheduled(subscription: Subscription, to: Selection, now: datetime, c
     entry = Entry("change_scheduled", now, summary, cause, _details(subscription, to) | {"change_at": moment(at)})
     facts = _choice(to) | {"change_at": moment(at), "old_plan_name": subscription.plan_name}
     facts |= _replaced_facts(subscription, to)
-    return Step(after, (entry,), (mail(after, Occasion.PLAN_CHANGE_SCHEDULED, now, **facts),), withdraws=STALE)
+    letter = mail(after, Occasion.PLAN_CHANGE_SCHEDULED, now, **facts)
+    fit = FitCheck(subscription.selection, to, is_ahead=True)
+    return Step(after, (entry,), (letter,), withdraws=STALE, fit=fit)
 
 
 def change_withdrawn(subscription: Subscription, now: datetime, cause: Cause) -> Step:
@@ -161,7 +164,7 @@ def change_begins(subscription: Subscription, to: Selection, now: datetime, caus
     """The paid period is over and with it begins what was planned: its first period is still to be paid."""
     step = changed(subscription, to, now, cause)
     owing = replace(step.subscription, owes_new_period=True, agreement_is_stale=True, ask_at=None)
-    return replace(step, subscription=owing)
+    return replace(step, subscription=owing, fit=FitCheck(subscription.selection, to, begins_period=True))
 
 
 def moved_to_free(subscription: Subscription, to: Selection, now: datetime, cause: Cause) -> Step:
@@ -173,7 +176,9 @@ def moved_to_free(subscription: Subscription, to: Selection, now: datetime, caus
     summary = f"{'The trial' if was_trial else subscription.plan_name} is over: {to.plan_name} goes on, data kept"
     entry = Entry("moved_to_free", now, summary, cause, _details(subscription, to))
     letter = mail(after, Occasion.MOVED_TO_FREE, now, old_plan_name=subscription.plan_name)
-    return Step(after, (entry,), (letter,), withdraws=(Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED, *STALE))
+    withdraws = (Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED, *STALE)
+    fit = FitCheck(subscription.selection, to, begins_period=True)
+    return Step(after, (entry,), (letter,), withdraws=withdraws, fit=fit)
 
 
 _NOTHING_PAID: dict[str, Any] = {

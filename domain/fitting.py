@@ -1,11 +1,13 @@
 """Whether what a customer uses fits what they want to change to."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from domain.entitlements import Granted, is_gauge
+from domain.entitlements import Granted, all_granted, is_gauge
 from domain.features import Feature
+from domain.holding import Holding
 from domain.letters import moment
+from domain.plans import Catalog, Selection
 from domain.usage import Counter
 from domain.windows import in_words
 
@@ -62,6 +64,21 @@ def misfits(
         and _is_less(before.get(counter.feature), now.value)
         and counter.used > now.value
         and (is_gauge(now.feature) or (at_once and counter.feature not in billed))
+    )
+
+
+def unfit(
+    holding: Holding, before: tuple[Selection, Catalog], after: tuple[Selection, Catalog], *, at_once: bool
+) -> tuple[Misfit, ...]:
+    """What of a customer's use does not fit another choice; each choice with the catalog that it is of."""
+    (had, was), (to, will_be) = before, after
+    plan, there = will_be.plans.get(to.plan), replace(holding, catalog=will_be)
+    return misfits(
+        all_granted(was, had.plan, had.add_ons, had.quantity),
+        all_granted(will_be, to.plan, to.add_ons, to.quantity),
+        [there.counter(one) for one in will_be.features.values() if one.window is not None],
+        at_once=at_once,
+        billed=plan.overage if plan is not None else (),
     )
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from domain.agenda import Due
 from domain.mails import Mail, Occasion
 from domain.payments import Invoice, Reversal
+from domain.plans import Selection
 from domain.policy import TrialMark
 from domain.subscription import Subscription
 
@@ -59,6 +60,18 @@ class TrialClaim:
 
 
 @dataclass(frozen=True)
+class FitCheck:
+    """A change of what there is, that current use is held against as its step is written down."""
+
+    before: Selection
+    after: Selection
+    is_ahead: bool = False
+    """It is planned: what is used up of a period by then does not matter."""
+    begins_period: bool = False
+    """A billing period begins with it: what was used up of the last one is over."""
+
+
+@dataclass(frozen=True)
 class Step:
     """One step, recorded in one transaction: the subscription after it and all it leaves behind."""
 
@@ -76,3 +89,5 @@ class Step:
     """The next actions after this step, for whoever reads the projection."""
     trial: TrialClaim | None = None
     """Set on the step with which a trial begins; whether it may is decided as the step is written down."""
+    fit: FitCheck | None = None
+    """Set on a step that changes what there is; what does not fit is told along with it."""

@@ -92,6 +92,7 @@ FACTS: Final[Mapping[str, str]] = {
     "change_at": "instant at which a change takes effect",
     "replaced_plan_name": "the plan of a planned change whose place this one takes; missing: none was planned",
     "replaced_at": "instant at which that one would have taken effect",
+    "excess": 'of what more is used than the plan has, as JSON: [["Users", 9, 3]]; missing: all of it fits',
     "renews_at": "instant of the next bill",
     "card_exp": "the card's last month, '04/2027'",
     "resumes_at": "instant at which a pause ends by itself; missing: only when the customer says so",

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from domain.journal import Step
+from domain.fitting import Misfit
+from domain.journal import FitCheck, Step
 from domain.mails import Occasion
+from domain.subscription import Subscription
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class Records(Protocol):
 
         Idempotent by the subscription's id and sequence; returns the step's mails that still wait to be sent.
         """
+        ...
+
+    async def misfits(self, subscription: Subscription, check: FitCheck) -> Sequence[Misfit]:
+        """What of the customer's current use does not fit a change; nothing where a catalog is not known."""
         ...
 
     async def contact(self, customer: str, signing_up: str = "") -> Contact:

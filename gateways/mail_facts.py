@@ -1,6 +1,7 @@
 """What a template sees: a mail's facts, checked and made readable for one customer."""
 
 import gettext
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +48,10 @@ class Moment:
     """18:00 CET"""
 
 
-View = dict[str, str | int | bool | Moment | None]
+Excess = list[tuple[str, str, str]]
+"""Of what more is used than there is: its name, how much is used, and how much there is."""
+
+View = dict[str, str | int | bool | Moment | Excess | None]
 
 
 def view_of(
@@ -72,6 +76,7 @@ def view_of(
     view |= {name: _link(name, told[name]) for name in LINKS}
     view |= {name: _number(name, told[name], formats) for name in NUMBERS}
     view |= {name: told[name] == "yes" for name in ANSWERS}
+    view["excess"] = _excess(told["excess"], formats)
     view |= _amounts(told, formats)
     view["price"] = _price(told["interval"], str(view["amount"]), words)
     view["card"] = _card(told, words)
@@ -116,6 +121,17 @@ def _number(name: str, value: str, formats: Formats) -> str:
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         raise _nonsense(name, value, "a number such as 9000 or 1.5")
     return formats.percent(Decimal(value)) if name == "percent" else formats.number(Decimal(value))
+
+
+def _excess(value: str, formats: Formats) -> Excess:
+    try:
+        found = json.loads(value or "[]")
+        return [
+            (one_line(str(name), TEXT_LIMIT), formats.number(Decimal(int(used))), formats.number(Decimal(int(has))))
+            for name, used, has in found
+        ]
+    except (ValueError, TypeError):
+        raise _nonsense("excess", value, 'a list such as [["Users", 9, 3]]') from None
 
 
 def _amounts(told: Mapping[str, str], formats: Formats) -> dict[str, str]:

@@ -129,7 +129,11 @@ def _changes() -> Iterator[Told]:
         "replacing",
         {**CHANGE, "old_plan_name": "Enterprise", **planned, **replaced},
     )
+    excess = {"excess": '[["Users", 9, 3], ["Storage in GB", 1200, 10]]'}
+    yield Occasion.PLAN_CHANGED, "exceeded", {**CHANGE, "old_plan_name": "Enterprise", **excess}
+    yield Occasion.PLAN_CHANGE_SCHEDULED, "exceeded", {**CHANGE, "old_plan_name": "Enterprise", **planned, **excess}
     free = {"plan_name": "Free", "plan": "free", "amount": "0"}
+    yield Occasion.MOVED_TO_FREE, "exceeded", {**free, "old_plan_name": "Professional", **excess}
     yield Occasion.MOVED_TO_FREE, "after-trial", {**free, "old_plan_name": "Professional", "reason": "trial_expired"}
     yield Occasion.MOVED_TO_FREE, "for-nonpayment", {**free, "old_plan_name": "Professional", "reason": "nonpayment"}
 

@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import Rejected
-from domain.journal import Step
+from domain.fitting import Misfit
+from domain.journal import FitCheck, Step
 from domain.mails import Mail, Occasion
 from domain.ports import Contact, QueuedMail
 from domain.subscription import Subscription
@@ -21,6 +22,7 @@ from storage.engine import transaction
 from storage.reversals import save_reversal
 from storage.tables import customers, invoices, journal, mails, subscriptions
 from storage.trials import keep_marks
+from storage.usage_fit import UsageFit
 
 _KEPT = frozenset({"id", "tenant", "customer", "created_at"})
 """Columns that a later step does not touch."""
@@ -66,6 +68,9 @@ class PostgresRecords:
             if "uq_subscriptions_live_customer" in str(error.orig):
                 raise Rejected("the customer has a live subscription already", code="already_subscribed") from error
             raise
+
+    async def misfits(self, subscription: Subscription, check: FitCheck) -> Sequence[Misfit]:
+        return await UsageFit(self._engine).misfits(subscription, check)
 
     async def contact(self, customer: str, signing_up: str = "") -> Contact:
         async with transaction(self._engine) as connection:

@@ -234,3 +234,43 @@ async def test_a_planned_change_that_falls_into_an_outage_of_stripe_is_billed_on
     stands = await life.stands()
     assert (stands["plan"], stands["status"]) == ("starter", "active")
     assert [bill["amount"] for bill in await bills_of(life) if bill["status"] == "paid"] == [PROFESSIONAL, STARTER]
+
+
+async def use(life: Life, feature: str, quantity: int) -> None:
+    await life.product.consume(life.external_id, feature, quantity, key=f"{life.id}/{feature}/{quantity}")
+
+
+async def test_a_smaller_plan_that_begins_over_used_is_told_with_what_does_not_fit(begin: Begin) -> None:
+    life = await begin(plan="professional", **PAID_START)
+    await use(life, "users", 3)
+    await life.command("change-plan", plan="starter")
+    assert "usage_exceeds_plan" not in await life.kinds(), "at that moment all of it fits"
+    await use(life, "users", 6)
+
+    await life.live_until("change_plan")
+
+    [entry] = [each for each in await life.past() if each["kind"] == "usage_exceeds_plan"]
+    assert (entry["summary"], entry["details"]) == ("Current use exceeds Starter: Users: 9 of 3", {"users": "9 of 3"})
+    assert (await life.mails())["plan_changed"] == 1
+    [told] = [
+        mail["text"] for mail in await life.product.mails(life.external_id) if "now on Starter" in mail["subject"]
+    ]
+    assert "You use more than Starter has:\n\nUsers: 9 of 3\n" in told
+
+
+async def test_a_smaller_plan_that_is_planned_over_used_is_told_in_advance_in_the_customers_language(
+    begin: Begin,
+) -> None:
+    life = await begin(plan="professional", customer={"locale": "de"}, **PAID_START)
+    await use(life, "users", 9)
+    await use(life, "storage_gb", 80)
+
+    await life.command("change-plan", plan="starter", accept_misfits=True)
+
+    [entry] = [each for each in await life.past() if each["kind"] == "usage_exceeds_plan"]
+    assert entry["summary"] == "Current use would exceed Starter: Users: 9 of 3; Storage in GB: 80 of 10"
+    assert (await life.mails())["plan_change_scheduled"] == 1
+    told = (await life.last_mail())["text"]
+    assert (
+        "Nach heutigem Stand nutzen Sie mehr, als Starter bietet:\n\nUsers: 9 von 3\nStorage in GB: 80 von 10\n" in told
+    )
