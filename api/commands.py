@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from api.auth import OVERRULING
 from api.desk import OperatorDesk, ServiceDesk
 from api.docs import COMMANDING
 from api.fields import SubscriptionId
@@ -9,6 +10,7 @@ from api.idempotency import IdempotentRoute
 from api.requests import CancelWish, ConvertWish, EmptyWish, ExtendTrialWish, PaymentMethodWish, ReasonWish
 from api.use_first import tell_use_first
 from api.views import SubscriptionView
+from domain.ends import EndKind
 from domain.steering import CancelAt
 from workflows.messages import Cancel, Command, Convert, ExtendTrial, PutPaymentMethod, Reactivate, Suspend
 from workflows.subscription import SubscriptionWorkflow
@@ -53,7 +55,9 @@ async def cancel(
     wish = wish or CancelWish()
     if wish.at is CancelAt.NOW:
         await tell_use_first(desk, subscription_id)
-    command = Cancel(desk.key, desk.caller.actor, wish.at, wish.reason)
+    by = EndKind.OPERATOR if desk.caller.role in OVERRULING else EndKind.CUSTOMER
+    code = wish.reason_code.value if wish.reason_code is not None else ""
+    command = Cancel(desk.key, desk.caller.actor, wish.at, wish.words, code, by)
     return await desk.carry_out(subscription_id, SubscriptionWorkflow.cancel, command)
 
 

@@ -176,6 +176,7 @@ TimeZone = Annotated[str, StringConstraints(max_length=64), _line, AfterValidato
 Locale = Annotated[str, StringConstraints(max_length=100), _line, AfterValidator(_locale)]
 PaymentMethod = Annotated[str, StringConstraints(max_length=200), AfterValidator(_payment_method)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_printable)]
+Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(_printable)]
 WebAddress = Annotated[str, StringConstraints(max_length=2000), _line, AfterValidator(_web_address)]
 Search = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), _line]
 UsageKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_LENGTH), _line]

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.fields import (
     Code,
+    Comment,
     Email,
     ExternalId,
     Locale,
@@ -20,6 +21,7 @@ from api.fields import (
     Units,
     WebAddress,
 )
+from domain.ends import ReasonCode
 from domain.plans import Interval
 from domain.policy import ChangeAt
 from domain.steering import CancelAt, When
@@ -106,7 +108,22 @@ class PaymentMethodWish(Wish):
 
 class CancelWish(Wish):
     at: CancelAt = CancelAt.PERIOD_END
-    reason: Reason = Field(default="", examples=["too expensive"])
+    reason_code: ReasonCode | None = Field(default=None, description="why the customer leaves", examples=["unused"])
+    comment: Comment | None = Field(default=None, description="in free words", examples=["we moved to paper"])
+    reason: Comment | None = Field(
+        default=None, description="an older name of `comment`", json_schema_extra={"deprecated": True}
+    )
+
+    @property
+    def words(self) -> str:
+        """What is said of it in free words."""
+        return self.comment or self.reason or ""
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if self.comment and self.reason and self.comment != self.reason:
+            raise ValueError("comment and reason are two names of one thing: give comment alone")
+        return self
 
 
 class ExtendTrialWish(Wish):

@@ -13,11 +13,13 @@ from api.auth import OVERRULING, demand
 from api.desk import Desk
 from api.requests import SignUpWish
 from domain.currencies import max_amount
+from domain.ends import FIRST_PAYMENT_DECLINED, EndKind
 from domain.errors import Malformed, Rejected
 from domain.plans import Selection
-from domain.steering import FIRST_PAYMENT_DECLINED
 from domain.subscription import Subscription
 from domain.trial import used
+from storage.codec import state_from_json
+from storage.subscriptions import SubscriptionRow
 from workflows.messages import Life
 
 NAMESPACE: Final = UUID("6f0b6f0c-5d0e-4c5a-9a55-1f1c9a4a7b2e")
@@ -94,8 +96,13 @@ async def _start(desk: Desk, wish: SignUpWish, subscription_id: str, life_of: Ca
             # The one that was refused may have taken away just now what the sign-up says of the customer.
             again = life_of(await _customer_of(desk, wish, subscription_id))
             await lifecycle.sign_up(desk.parts.client, again, anew=True)
-        elif row.status_reason.startswith(FIRST_PAYMENT_DECLINED):
+        elif _first_payment_was_declined(row):
             raise Rejected(row.status_reason, code="payment_declined") from None
+
+
+def _first_payment_was_declined(row: SubscriptionRow) -> bool:
+    end = state_from_json(dict(row.state)).end
+    return end is not None and end.kind is EndKind.NEVER_BEGAN and end.comment.startswith(FIRST_PAYMENT_DECLINED)
 
 
 def within_bounds(selection: Selection) -> Selection:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, Field
 
+from domain.ends import EndKind, ReasonCode
 from domain.lifecycle import Status
 from domain.plans import Interval, Selection
 from domain.policy import Access, ChangeAt
+from domain.steering import wished_end
 from storage.codec import state_from_json
 from storage.subscriptions import SubscriptionRow
 from storage.timeline import InvoiceRow, PastEntry
@@ -73,6 +76,8 @@ class SubscriptionView(BaseModel):
     currency: str = Field(examples=["usd"])
     status: Status
     status_reason: str
+    end_kind: EndKind | None = Field(default=None, description="what has ended it, or will at `cancel_at`; else null")
+    reason_code: ReasonCode | None = Field(default=None, description="why the customer leaves, if they have said")
     access: Access
     trial_ends_at: datetime | None
     current_period_start: datetime | None
@@ -105,6 +110,7 @@ class SubscriptionView(BaseModel):
             currency=row.currency,
             status=Status(row.status),
             status_reason=row.status_reason,
+            **_end(row),
             access=Access(row.access),
             trial_ends_at=row.trial_ends_at,
             current_period_start=row.period_start,
@@ -258,6 +264,15 @@ class InvoiceList(BaseModel):
 
 def actions(row: SubscriptionRow) -> list[ActionView]:
     return [ActionView.model_validate(action) for action in row.next_actions]
+
+
+def _end(row: SubscriptionRow) -> dict[str, Any]:
+    """What has ended a subscription or will, and why; of most it is known without reading their state."""
+    if row.status != Status.CANCELED and row.cancel_at is None:
+        return {}
+    it = state_from_json(dict(row.state))
+    end = it.end or wished_end(it)
+    return {"end_kind": end.kind, "reason_code": end.reason_code or None}
 
 
 def _pending_change(row: SubscriptionRow) -> PendingChangeView | None:

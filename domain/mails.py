@@ -82,7 +82,7 @@ FACTS: Final[Mapping[str, str]] = {
     "access": "full, limited or none: what the customer may use from now on",
     "action_url": "where the customer puts right what this mail is about",
     "cancel_at": "instant at which the subscription ends if nothing changes",
-    "canceled_reason": "nonpayment or trial_expired; any other word is kept from the customer",
+    "canceled_reason": "what has ended it: nonpayment, trial_expired or another end_kind",
     "keep_data_until": "instant until which the data is kept",
     "billing_url": "the customer's own billing page",
     "reason": "nonpayment; any other word is kept from the customer",

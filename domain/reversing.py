@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from domain.ends import End, EndKind
 from domain.journal import Cause, Entry, Step
 from domain.letters import mail
 from domain.lifecycle import Event, Status
@@ -55,16 +56,16 @@ def is_of(subscription: Subscription, reversal: Reversal) -> bool:
     return bool(reversal.agreement_ref) and reversal.agreement_ref == subscription.agreement_ref
 
 
-def reason_to_end(subscription: Subscription, reversal: Reversal, policy: Policy) -> str:
-    """Why the subscription ends with this reversal by the policy; empty: it does not."""
+def end_by(subscription: Subscription, reversal: Reversal, policy: Policy) -> End | None:
+    """How the subscription ends with this reversal by the policy; None: it does not."""
     if not is_of(subscription, reversal):
-        return ""
+        return None
     if reversal.status is DisputeStatus.LOST and policy.dispute_lost is Reaction.CANCEL:
-        return "dispute_lost"
+        return End(EndKind.DISPUTE_LOST, EndKind.DISPUTE_LOST)
     is_of_period = reversal.kind is ReversalKind.REFUND and reversal.invoice_ref == subscription.settled_invoice
     if is_of_period and reversal.is_full and policy.fully_refunded is Reaction.CANCEL:
-        return "refunded"
-    return ""
+        return End(EndKind.REFUNDED, EndKind.REFUNDED)
+    return None
 
 
 def after_the_end(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from domain import changing
+from domain.ends import End, EndKind
 from domain.journal import Cause, Entry, Step
 from domain.letters import mail, moment
 from domain.lifecycle import Event, Status
@@ -15,8 +16,6 @@ from domain.policy import Access, Policy
 from domain.reminders import Reminder
 from domain.subscription import Subscription
 
-FIRST_PAYMENT_DECLINED = "the first payment was declined"
-"""Begins the reason for which a sign-up without a trial has ended at once."""
 CLOCKS_DIFFER = timedelta(minutes=1)
 """How far ours may be ahead of the provider's: a checkout so shortly before a card was put on file by a command may
 have come after it."""
@@ -102,11 +101,18 @@ def paid_until(subscription: Subscription) -> datetime | None:
     return subscription.period_end if subscription.status is Status.ACTIVE else None
 
 
-def cancel_scheduled(subscription: Subscription, at: datetime, reason: str, now: datetime, cause: Cause) -> Step:
+def cancel_scheduled(subscription: Subscription, at: datetime, end: End, now: datetime, cause: Cause) -> Step:
     """The subscription ends by itself at *at*; until then it stays usable."""
-    after = subscription.after(Event.CANCEL_SCHEDULED, cancel_at=at, cancel_reason=reason, pending_change=None)
-    details, planned = {"cancel_at": moment(at), "reason": reason}, subscription.pending_change
-    summary = f"Will be canceled at {moment(at)}{_because(reason)}"
+    after = subscription.after(
+        Event.CANCEL_SCHEDULED,
+        cancel_at=at,
+        cancel_reason=end.comment,
+        end_kind=end.kind,
+        reason_code=end.reason_code,
+        pending_change=None,
+    )
+    details, planned = {"cancel_at": moment(at)} | _details(end), subscription.pending_change
+    summary = f"Will be canceled at {moment(at)}{_because(end)}"
     if planned is not None:
         details["replaces"] = changing.words(planned.to)
         summary += f"; the planned change to {details['replaces']} is dropped"
@@ -118,23 +124,40 @@ def cancel_scheduled(subscription: Subscription, at: datetime, reason: str, now:
 
 def cancel_withdrawn(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     ahead = tuple(rung for rung in subscription.reminders if rung.at > now)
-    after = subscription.after(Event.CANCEL_WITHDRAWN, cancel_at=None, cancel_reason="", reminders=ahead)
+    after = subscription.after(
+        Event.CANCEL_WITHDRAWN, cancel_at=None, cancel_reason="", end_kind=None, reason_code="", reminders=ahead
+    )
     entry = Entry("cancel_withdrawn", now, "The cancellation was undone", cause)
     return Step(after, (entry,), withdraws=(Occasion.CANCELLATION_SCHEDULED,))
 
 
-REFUSED = "the sign-up was refused"
-"""Why what was written down before it was sure has ended again."""
+def wished_end(subscription: Subscription) -> End:
+    """The end that was asked for before, now that it has come."""
+    return End(subscription.end_kind or EndKind.CUSTOMER, subscription.cancel_reason, subscription.reason_code)
 
 
-def canceled(subscription: Subscription, reason: str, now: datetime, cause: Cause) -> Step:
+def due_end(subscription: Subscription) -> End:
+    """The end for which the time has come: as it was asked for, or by what is owed or has expired."""
+    if subscription.cancel_at is not None:
+        return wished_end(subscription)
+    if subscription.recovery is not None:
+        return End(EndKind.NONPAYMENT, EndKind.NONPAYMENT)
+    if subscription.suspension is not None:
+        kind = EndKind(subscription.suspension.kind)
+        return End(kind, kind)
+    return wished_end(subscription)
+
+
+def canceled(subscription: Subscription, end: End, now: datetime, cause: Cause) -> Step:
     """The end. Every mail that still waits, but a receipt, is withdrawn."""
     after = subscription.after(
         Event.CANCELED,
         access=Access.NONE,
-        status_reason=reason or "canceled",
+        status_reason=end.status_reason,
         cancel_at=None,
-        cancel_reason=reason,
+        cancel_reason=end.comment,
+        end_kind=end.kind,
+        reason_code=end.reason_code,
         reminders=(),
         recovery=None,
         suspension=None,
@@ -143,15 +166,21 @@ def canceled(subscription: Subscription, reason: str, now: datetime, cause: Caus
         pause=None,
         dispute=None,
     )
-    entry = Entry("canceled", now, f"Canceled{_because(reason)}", cause, {"reason": reason})
-    letter = mail(after, Occasion.CANCELED, now, canceled_reason=reason)
+    entry = Entry("canceled", now, f"Canceled{_because(end)}", cause, _details(end))
+    # By the kind, which is ours: whoever cancels may say anything.
+    letter = mail(after, Occasion.CANCELED, now, canceled_reason=end.kind)
     stale = tuple(occasion for occasion in Occasion if occasion not in (Occasion.RECEIPT, Occasion.CANCELED))
     voided = subscription.recovery.invoice_ref if subscription.recovery else ""
     return Step(after, (entry,), (letter,), withdraws=stale, voided=voided)
 
 
-def _because(reason: str) -> str:
-    return f": {reason}" if reason else ""
+def _because(end: End) -> str:
+    return f": {end.comment or end.reason_code}" if end.comment or end.reason_code else ""
+
+
+def _details(end: End) -> dict[str, str]:
+    code = {"reason_code": end.reason_code} if end.reason_code else {}
+    return {"reason": end.comment, "end_kind": end.kind.value} | code
 
 
 def policy_adopted(

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
+from domain.ends import End, EndKind
 from domain.errors import Rejected
 from domain.lifecycle import TRANSITIONS, Event, Status
 from domain.money import Money
@@ -146,6 +147,11 @@ class Subscription:
     """Billing goes on after a hold that outlasted the paid period."""
     cancel_at: datetime | None = None
     cancel_reason: str = ""
+    """What whoever canceled says of it."""
+    end_kind: EndKind | None = None
+    """What will end it, or has; None: nothing yet, or from before that was kept."""
+    reason_code: str = ""
+    """One of `ReasonCode`, if the customer has said why they leave."""
     suspension: Suspension | None = None
     recovery: Recovery | None = None
     charge_tries: int = 0
@@ -237,6 +243,15 @@ class Subscription:
     @property
     def is_over(self) -> bool:
         return self.status is Status.CANCELED
+
+    @property
+    def end(self) -> End | None:
+        """How it has ended; None: it has not."""
+        if not self.is_over:
+            return None
+        if self.end_kind is None:
+            return End.of_before(self.status_reason)
+        return End(self.end_kind, self.cancel_reason, self.reason_code)
 
     @property
     def next_try_key(self) -> str:

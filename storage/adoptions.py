@@ -2,14 +2,14 @@
 
 from uuid import UUID, uuid4
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.ends import REFUSED, EndKind
 from domain.errors import Rejected
 from domain.lifecycle import Status
-from domain.steering import REFUSED
 from storage.customers import NEW_CUSTOMER
 from storage.engine import transaction
 from storage.tables import customers, subscriptions
@@ -48,6 +48,8 @@ class Adoptions:
             subscriptions.c.id == UUID(subscription),
             subscriptions.c.status == Status.CANCELED,
             subscriptions.c.status_reason == REFUSED,
+            # Not in the words of a customer who has canceled.
+            func.coalesce(subscriptions.c.state["end_kind"].astext, EndKind.NEVER_BEGAN) == EndKind.NEVER_BEGAN,
         )
         async with transaction(self._engine) as connection:
             return (await connection.execute(wanted)).first() is not None

@@ -7,6 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.failures import as_failure
     from domain import checks, steering, suspending, trial
+    from domain.ends import End
     from domain.errors import TenureError
     from domain.lifecycle import Status
     from domain.payments import ChargeOutcome
@@ -108,13 +109,14 @@ class TakesCommands(TakesTurns):
             await self._course.look(cause)
             if self._now.is_over:
                 return
+        end = End(command.by, command.reason, command.reason_code)
         until = steering.paid_until(self._now)
         if command.at is CancelAt.NOW or until is None or until <= workflow.now():
-            await self._course.end(command.reason, cause)
+            await self._course.end(end, cause)
             return
         if self._now.agreement_ref and not self._now.begins_own_period:
             await hands.end_at_period_end(self._now, on=True)
-        step = steering.cancel_scheduled(self._now, until, command.reason, workflow.now(), cause)
+        step = steering.cancel_scheduled(self._now, until, end, workflow.now(), cause)
         await self._course.commit(step)
 
     @workflow.update

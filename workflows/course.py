@@ -9,6 +9,7 @@ from temporalio.exceptions import FailureError
 from activities.failures import STEP_FAILED, refusal
 from domain import changing, notices, recovery, steering, suspending, trial
 from domain.agenda import Action, Due
+from domain.ends import End, EndKind
 from domain.journal import Cause
 from domain.lifecycle import Status
 from domain.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome
@@ -49,7 +50,7 @@ class Course(Changes, Mends):
             case Action.RECOVER:
                 return await self._climb(cause)
             case _:
-                await self.end(self.subscription.cancel_reason or self._reason_to_end(), cause)
+                await self.end(steering.due_end(self.subscription), cause)
         return None
 
     async def _expire_trial(self, cause: Cause) -> None:
@@ -59,7 +60,7 @@ class Course(Changes, Mends):
         if free is not None:
             await self.commit(changing.moved_to_free(self.subscription, free, now, cause))
         elif self.policy.trial.without_card is TrialEnd.CANCEL:
-            await self.end("trial_expired", cause)
+            await self.end(End(EndKind.TRIAL_EXPIRED, EndKind.TRIAL_EXPIRED), cause)
         else:
             await self.commit(trial.expired(self.subscription, self.policy, now, cause))
 
@@ -89,11 +90,6 @@ class Course(Changes, Mends):
         suspension = self.subscription.suspension
         has_expired = suspension is not None and suspension.kind is SuspensionKind.TRIAL_EXPIRED
         return self.subscription.recovery is not None or has_expired
-
-    def _reason_to_end(self) -> str:
-        if self.subscription.recovery is not None:
-            return "nonpayment"
-        return self.subscription.suspension.kind if self.subscription.suspension else ""
 
     async def _take_what_is_due(self, cause: Cause) -> timedelta | None:
         try:

@@ -91,9 +91,9 @@ class Healer:
 
     async def _write_end(self, run: str, kept: Projection) -> None:
         """What a workflow that is over would have written; who was to be told was told when it ended."""
-        reason = await self._inspection.end_of(kept.subscription.id)
+        end = await self._inspection.end_of(kept.subscription.id)
         cause = Cause(CauseKind.RECONCILIATION, run, ACTOR)
-        step = steering.canceled(kept.subscription, reason, datetime.now(UTC), cause)
+        step = steering.canceled(kept.subscription, end, datetime.now(UTC), cause)
         await self._records.save(replace(step, mails=()))
 
     async def _have_mended(self, subscription: str, command: Reconcile) -> None:

@@ -11,6 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.reconciling import Page
 from domain.agreements import Agreement
 from domain.comparing import Comparison
+from domain.ends import End
 from domain.errors import GatewayUnavailable
 from domain.letters import moment
 from domain.names import subscription_workflow_id
@@ -106,9 +107,12 @@ class Inspection:
         now, _ = await self._look(found[0].subscription, found[0].agreement_ref)
         return [each for each in now if each.kind in kinds]
 
-    async def end_of(self, subscription: str) -> str:
-        """The reason with which a subscription's workflow has ended."""
-        return (await self._sight(subscription)).ended_because or ""
+    async def end_of(self, subscription: str) -> End:
+        """How a subscription's workflow has ended; it tells itself, or else its result does."""
+        state = await self._state(subscription)
+        if state is not None and state.end is not None:
+            return state.end
+        return End.of_before((await self._sight(subscription)).ended_because or "")
 
     async def _strays(self, agreements: Sequence[Agreement]) -> dict[str, Discrepancy | None]:
         """What agreements are that no subscription of ours names."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from temporalio import workflow
 
 from domain import billing, recovery, reversing, steering
+from domain.ends import ENDED_AT_PROVIDER, End, EndKind
 from domain.journal import Cause, CauseKind
 from domain.lifecycle import Status
 from domain.news import MONEY_WENT_BACK, Hint, News
@@ -51,7 +52,8 @@ class Looks(Keeper):
         standing = await hands.look(self.subscription)
         if standing.agreement is AgreementStatus.ENDED:
             ends_as_wished = self.subscription.cancel_at is not None
-            await self.end(self.subscription.cancel_reason if ends_as_wished else "ended_at_provider", cause)
+            by_others = End(EndKind.PROVIDER, ENDED_AT_PROVIDER)
+            await self.end(steering.wished_end(self.subscription) if ends_as_wished else by_others, cause)
             return standing
         await self._take_over(standing, cause)
         await self._take_over_card(standing, cause)
@@ -148,12 +150,12 @@ class Looks(Keeper):
             return
         step = reversing.taken_note_of(self.subscription, reversal, self.policy, workflow.now(), cause)
         await self.commit(step)
-        reason = reversing.reason_to_end(self.subscription, reversal, self.policy)
-        if reason:
-            await self.end(reason, cause)
+        end = reversing.end_by(self.subscription, reversal, self.policy)
+        if end is not None:
+            await self.end(end, cause)
 
-    async def end(self, reason: str, cause: Cause) -> None:
+    async def end(self, end: End, cause: Cause) -> None:
         """Collect no more, then be over."""
         if self.subscription.agreement_ref:
             await hands.end_agreement(self.subscription)
-        await self.commit(steering.canceled(self.subscription, reason, workflow.now(), cause))
+        await self.commit(steering.canceled(self.subscription, end, workflow.now(), cause))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from domain.ends import EndKind
 from domain.news import Hint
 from domain.payments import QuoteLine
 from domain.plans import Selection
@@ -58,6 +59,11 @@ class PutPaymentMethod(Command):
 class Cancel(Command):
     at: CancelAt = CancelAt.PERIOD_END
     reason: str = ""
+    """Free words of whoever cancels."""
+    reason_code: str = ""
+    """One of `ReasonCode`, or empty."""
+    by: EndKind = EndKind.CUSTOMER
+    """Whose end it is: the customer's or an operator's."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
     from domain import steering, trial
     from domain.agenda import agenda, next_due
+    from domain.ends import FIRST_PAYMENT_DECLINED, REFUSED, End, EndKind
     from domain.errors import TenureError
     from domain.journal import Cause, CauseKind
     from domain.news import Hint, is_worth_a_look
@@ -122,7 +123,7 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
         if self._now.sequence == 0:
             await hands.forget_sign_up(self._now)
             return
-        ended = steering.canceled(self._now, steering.REFUSED, workflow.now(), cause)
+        ended = steering.canceled(self._now, End(EndKind.NEVER_BEGAN, REFUSED), workflow.now(), cause)
         await self._course.commit(replace(ended, mails=()))
 
     async def _start_paid(self, cause: Cause) -> None:
@@ -137,7 +138,8 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
             self._course.subscription = replace(self._now, agreement_ref=charge.agreement_ref)
             await hands.end_agreement(self._now)
         code = charge.decline.code if charge.decline else charge.outcome.value
-        canceled = steering.canceled(self._now, f"{steering.FIRST_PAYMENT_DECLINED}: {code}", workflow.now(), cause)
+        end = End(EndKind.NEVER_BEGAN, f"{FIRST_PAYMENT_DECLINED}: {code}")
+        canceled = steering.canceled(self._now, end, workflow.now(), cause)
         await self._course.commit(replace(canceled, mails=()))
         self._refusal = as_failure(declined(charge))
 

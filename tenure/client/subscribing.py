@@ -128,10 +128,21 @@ def put_payment_method(
 
 
 def cancel(
-    core: Core, subscription_id: str, *, at: str | None = None, reason: str | None = None, key: str | None = None
+    core: Core,
+    subscription_id: str,
+    *,
+    at: str | None = None,
+    reason_code: str | None = None,
+    comment: str | None = None,
+    reason: str | None = None,
+    key: str | None = None,
 ) -> Steps[Subscription]:
-    """End it at `period_end`, or `now`."""
-    return _command(core, subscription_id, "cancel", key, at=at, reason=reason)
+    """End it at `period_end`, or `now`.
+
+    *reason_code* is why the customer leaves, as `too_expensive`; *comment* says it in free words, and *reason* is an
+    older name of that.
+    """
+    return _command(core, subscription_id, "cancel", key, at=at, reason_code=reason_code, comment=comment or reason)
 
 
 def uncancel(core: Core, subscription_id: str, *, key: str | None = None) -> Steps[Subscription]:

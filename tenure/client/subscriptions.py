@@ -70,6 +70,9 @@ class Subscription:
     amount: int = 0
     currency: str = ""
     status_reason: str = ""
+    end_kind: str | None = None
+    """What has ended it, or will at `cancel_at`: `customer`, `operator`, `nonpayment`, …"""
+    reason_code: str | None = None
     trial_ends_at: datetime | None = None
     current_period_start: datetime | None = None
     current_period_end: datetime | None = None

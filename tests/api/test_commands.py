@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from sandbox.stack import Stack
+from storage.keys import Role
 from tests.harness.callers import Caller, fields_of, problem_of
 
 REASON = {"reason": "told by a test"}
@@ -70,6 +72,9 @@ MALFORMED: list[tuple[str, str, Any]] = [
     ("cancel", "at", {"at": "tomorrow"}),
     ("cancel", "because", {"because": "x"}),
     ("cancel", "reason", {"reason": "\ud800"}),
+    ("cancel", "reason_code", {"reason_code": "nonpayment"}),
+    ("cancel", "comment", {"comment": "x" * 1001}),
+    ("cancel", "body", {"comment": "too dear", "reason": "too slow"}),
     ("convert", "when", {"when": "later"}),
     ("convert", "payment_method", {"payment_method": ""}),
     ("convert", "payment_method", {"payment_method": ".."}),
@@ -211,3 +216,14 @@ async def test_a_page_for_nobody_is_not_found(admin: Caller) -> None:
     for code, answer in answers.items():
         problem_of(answer, 404, code)
     problem_of(await admin.post("/v1/checkout-sessions", {"subscription": "x"}), 404, "unknown_subscription")
+
+
+@pytest.mark.parametrize(("role", "kind"), [(Role.SERVICE, "customer"), (Role.OPERATOR, "operator")])
+async def test_an_end_says_whose_it_was_by_the_key_it_came_with(
+    stack: Stack, admin: Caller, name: str, role: Role, kind: str
+) -> None:
+    made = await admin.signed_up(name)
+    async with Caller.of_role(stack, role) as caller:
+        over = (await caller.command(made["id"], "cancel", at="now", reason="operator")).json()
+
+    assert (over["end_kind"], over["status_reason"], over["reason_code"]) == (kind, "operator", None)

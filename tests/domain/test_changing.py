@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain import billing, changing, pausing, recovery, steering, suspending, trial
 from domain.agenda import Action, agenda, next_due
+from domain.ends import End, EndKind
 from domain.journal import Step
 from domain.lifecycle import Status
 from domain.mails import REQUIRED_FACTS, Occasion
@@ -247,7 +248,7 @@ def test_an_operators_hold_on_the_free_plan_leaves_nothing_to_ask_the_provider()
 
 
 def test_a_cancellation_replaces_what_was_planned_for_good() -> None:
-    ending = steering.cancel_scheduled(planned(), PERIOD_END, "", NOW, CAUSE)
+    ending = steering.cancel_scheduled(planned(), PERIOD_END, End(EndKind.CUSTOMER), NOW, CAUSE)
     assert actions(ending.subscription) == [Action.CANCEL]
     assert Occasion.PLAN_CHANGE_SCHEDULED in ending.withdraws
     assert ending.entries[0].details["replaces"] == "Professional by the month"
@@ -274,7 +275,7 @@ def test_a_renewal_that_came_all_the_same_does_not_lose_what_was_planned() -> No
 
 def test_nothing_of_a_plan_outlives_the_end() -> None:
     stopped = pausing.paused(planned(), None, NOW, CAUSE).subscription
-    over = steering.canceled(stopped, "", NOW, CAUSE).subscription
+    over = steering.canceled(stopped, End(EndKind.CUSTOMER), NOW, CAUSE).subscription
     assert (over.pending_change, over.pause) == (None, None)
     assert not over.wants_hold
 

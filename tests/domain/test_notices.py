@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from domain import changing, notices, pausing, reversing, steering, suspending
 from domain.agenda import Action, agenda, next_due
+from domain.ends import End, EndKind
 from domain.hours import Hours
 from domain.mails import REQUIRED_FACTS
 from domain.payments import Card, DisputeStatus, Reversal, ReversalKind
@@ -98,7 +99,7 @@ DISPUTE = Reversal(ReversalKind.DISPUTE, "dp_1", "in_1", 4900, "usd", status=Dis
         pausing.paused(yearly(), None, NOW, CAUSE).subscription,
         suspending.suspended(yearly(), "fraud check", NOW, CAUSE).subscription,
         reversing.disputed(yearly(), DISPUTE, POLICY, NOW, CAUSE).subscription,
-        steering.canceled(yearly(), "", NOW, CAUSE).subscription,
+        steering.canceled(yearly(), End(EndKind.CUSTOMER), NOW, CAUSE).subscription,
     ],
     ids=["trial", "free", "owing", "ending", "changing", "paused", "held", "disputed", "over"],
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from domain import billing, changing, pausing, reversing, steering, suspending
 from domain.agenda import Action, agenda, next_due
+from domain.ends import End, EndKind
 from domain.lifecycle import Status
 from domain.mails import REQUIRED_FACTS, Occasion
 from domain.payments import DisputeStatus, Reversal, ReversalKind
@@ -233,7 +234,9 @@ def test_a_planned_change_waits_until_the_bank_has_decided() -> None:
 
 
 def test_a_cancellation_takes_the_dispute_along() -> None:
-    over = steering.canceled(disputed(a_paid_subscription()), "too dear", NOW, CAUSE).subscription
+    over = steering.canceled(
+        disputed(a_paid_subscription()), End(EndKind.CUSTOMER, "too dear"), NOW, CAUSE
+    ).subscription
     assert over.dispute is None
     assert agenda(over, POLICY) == ()
 
@@ -286,23 +289,28 @@ def test_only_the_latest_refunds_are_remembered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reversal", "policy", "reason"),
+    ("reversal", "policy", "end"),
     [
-        pytest.param(LOST, POLICY, "dispute_lost", id="lost"),
-        pytest.param(LOST, replace(POLICY, dispute_lost=Reaction.KEEP), "", id="lost-and-kept"),
-        pytest.param(WON, POLICY, "", id="won"),
-        pytest.param(OPEN, POLICY, "", id="open"),
-        pytest.param(REFUND, POLICY, "", id="refunded"),
-        pytest.param(REFUND, replace(POLICY, fully_refunded=Reaction.CANCEL), "refunded", id="refunded-and-canceled"),
+        pytest.param(LOST, POLICY, End(EndKind.DISPUTE_LOST, "dispute_lost"), id="lost"),
+        pytest.param(LOST, replace(POLICY, dispute_lost=Reaction.KEEP), None, id="lost-and-kept"),
+        pytest.param(WON, POLICY, None, id="won"),
+        pytest.param(OPEN, POLICY, None, id="open"),
+        pytest.param(REFUND, POLICY, None, id="refunded"),
         pytest.param(
-            replace(REFUND, is_full=False), replace(POLICY, fully_refunded=Reaction.CANCEL), "", id="refunded-in-part"
+            REFUND,
+            replace(POLICY, fully_refunded=Reaction.CANCEL),
+            End(EndKind.REFUNDED, "refunded"),
+            id="refunded-and-canceled",
+        ),
+        pytest.param(
+            replace(REFUND, is_full=False), replace(POLICY, fully_refunded=Reaction.CANCEL), None, id="refunded-in-part"
         ),
     ],
 )
 def test_whether_money_that_went_back_ends_the_subscription_is_the_policys(
-    reversal: Reversal, policy: Policy, reason: str
+    reversal: Reversal, policy: Policy, end: End | None
 ) -> None:
-    assert reversing.reason_to_end(a_paid_subscription(), reversal, policy) == reason
+    assert reversing.end_by(a_paid_subscription(), reversal, policy) == end
 
 
 @pytest.mark.parametrize("of", ["sub_of_an_earlier_life", ""])
@@ -311,9 +319,9 @@ def test_money_of_something_else_neither_freezes_nor_ends_what_runs_now(of: str)
     for reversal in (replace(each, agreement_ref=of) for each in (OPEN, LOST, REFUND)):
         after = reversing.taken_note_of(a_paid_subscription(), reversal, policy, NOW, CAUSE).subscription
         assert (after.dispute, after.access) == (None, Access.FULL)
-        assert reversing.reason_to_end(after, reversal, policy) == ""
+        assert reversing.end_by(after, reversal, policy) is None
 
 
 def test_a_refund_of_another_bill_than_the_latest_ends_nothing() -> None:
     policy = replace(POLICY, fully_refunded=Reaction.CANCEL)
-    assert reversing.reason_to_end(a_paid_subscription(settled_invoice="in_9"), REFUND, policy) == ""
+    assert reversing.end_by(a_paid_subscription(settled_invoice="in_9"), REFUND, policy) is None

@@ -7,6 +7,7 @@ import pytest
 
 from domain import steering
 from domain.agenda import Action, agenda
+from domain.ends import End, EndKind
 from domain.mails import Occasion
 from domain.payments import NO_CARD, Decline
 from domain.policy import Access, Policy
@@ -31,14 +32,14 @@ POLICY = Policy()
 
 
 def test_a_scheduled_cancellation_replaces_everything_that_was_ahead() -> None:
-    step = steering.cancel_scheduled(a_trial(), TRIAL_END, "too dear", NOW, CAUSE)
+    step = steering.cancel_scheduled(a_trial(), TRIAL_END, End(EndKind.CUSTOMER, "too dear"), NOW, CAUSE)
     assert [due.action for due in agenda(step.subscription, POLICY)] == [Action.CANCEL]
     undone = steering.cancel_withdrawn(step.subscription, NOW, CAUSE).subscription
     assert agenda(undone, POLICY) == agenda(a_trial(), POLICY)
 
 
 def test_a_scheduled_cancellation_withdraws_the_mails_that_say_it_goes_on() -> None:
-    step = steering.cancel_scheduled(a_paid_subscription(), PERIOD_END, "", NOW, CAUSE)
+    step = steering.cancel_scheduled(a_paid_subscription(), PERIOD_END, End(EndKind.CUSTOMER), NOW, CAUSE)
     goes_on = {
         Occasion.TRIAL_ENDING,
         Occasion.RENEWAL_AHEAD,
@@ -65,7 +66,7 @@ def test_a_cancellation_waits_for_what_can_still_be_used(subscription: Subscript
 
 
 def test_a_cancellation_withdraws_every_waiting_mail_but_a_receipt() -> None:
-    step = steering.canceled(a_past_due_subscription(), "too dear", NOW, CAUSE)
+    step = steering.canceled(a_past_due_subscription(), End(EndKind.CUSTOMER, "too dear"), NOW, CAUSE)
     assert set(step.withdraws) == set(Occasion) - {Occasion.RECEIPT, Occasion.CANCELED}
     assert agenda(step.subscription, POLICY) == ()
     assert step.subscription.access is Access.NONE

@@ -177,11 +177,18 @@ async def test_a_hold_gives_back_what_access_there_was(begin: Begin) -> None:
 async def test_the_customers_own_reason_for_leaving_is_kept(begin: Begin) -> None:
     life = await begin(payment_method="pm_card_visa")
     await life.live_until_converted()
-    await life.command("cancel", reason="too expensive")
+    ahead = await life.command("cancel", reason_code="too_expensive", comment="nonpayment")
+    assert (ahead["end_kind"], ahead["reason_code"]) == ("operator", "too_expensive"), "the key is an admin's"
 
     await life.live(timedelta(days=40))
 
-    assert (await life.stands())["status_reason"] == "too expensive"
+    over = await life.stands()
+    assert (over["status_reason"], over["end_kind"], over["reason_code"]) == (
+        "nonpayment",
+        "operator",
+        "too_expensive",
+    )
+    assert "unpaid" not in (await life.last_mail())["text"], "they had paid, whatever they call it"
 
 
 async def test_suspending_twice_and_reactivating_what_is_active_are_refused(begin: Begin) -> None:

@@ -183,7 +183,7 @@ async def test_an_end_that_an_older_backup_does_not_know_is_written_down_and_nob
         columns = "sequence, status, status_reason, access, state"
         kept = text(f"select {columns} from subscriptions where id = :id")  # noqa: S608 - columns of ours
         older = (await connection.execute(kept, {"id": life.id})).one()
-    await life.command("cancel", at="now", reason="too expensive")
+    await life.command("cancel", at="now", reason="too expensive", reason_code="unused")
     mails = await life.mails()
     async with stack.engine.begin() as connection:
         back = update(subscriptions).where(subscriptions.c.id == UUID(life.id)).values(**older._mapping)
@@ -193,7 +193,8 @@ async def test_an_end_that_an_older_backup_does_not_know_is_written_down_and_nob
 
     assert found == Counter({("end_unwritten", life.id, "healed"): 1, ("ended_at_provider", life.id, "healed"): 1})
     assert await life.status() == ("canceled", "none")
-    assert (await life.stands())["status_reason"] == "too expensive"
+    over = await life.stands()
+    assert (over["status_reason"], over["end_kind"], over["reason_code"]) == ("too expensive", "operator", "unused")
     assert await life.mails() == mails
     assert await reconcile() == Counter()
 
