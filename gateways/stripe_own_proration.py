@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any
 
 import stripe
@@ -19,14 +20,14 @@ from stripe.params import (
     SubscriptionUpdateParams,
 )
 
-from domain.payments import Charge, ChargeOutcome, Quote, QuoteLine
+from domain.payments import Charge, ChargeOutcome, DisputeStatus, Quote, QuoteLine
 from domain.plans import Item
 from domain.proration import ALL, OwnPeriod, Terms, kept_of, left_of
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import SUBSCRIPTION
 from gateways.stripe_carried_use import METERED, StripeCarriedUse
 from gateways.stripe_errors import declined, without_card
-from gateways.stripe_reversals import StripeReversals
+from gateways.stripe_reversals import STATUSES, StripeReversals
 
 CHANGE = "tenure_change"
 """In the metadata of a subscription: the key of the last change that was made, for Stripe forgets keys after a day. In
@@ -70,21 +71,27 @@ class StripeOwnProration(StripeCarriedUse, StripeReversals):
         start, end = (own.start, own.end) if own is not None else (start, end)
         return _Apart(Terms(left_of(start, end, at), kept), at, end)
 
-    async def _kept(self, agreement: dict[str, Any], since: datetime) -> Any:
-        """The part of what was paid for the agreement since then that was not given back."""
+    async def _kept(self, agreement: dict[str, Any], since: datetime) -> Fraction:
+        """The part of what was paid for the agreement since then that was neither refunded nor lost in a dispute."""
         customer = shapes.id_of(agreement["customer"])
         listed = await self._api.charges.list_async(
             {"customer": customer, "created": {"gte": int(since.timestamp())}, "limit": 100}
         )
         charges = [each.to_dict() for each in listed.data if each.paid]
-        if not any(each["amount_refunded"] for each in charges):
+        if not any(each["amount_refunded"] or each.get("disputed") for each in charges):
             return ALL
         paid = gone_back = 0
         for each in charges:
             _, belongs_to = await self._bill_of(each.get("payment_intent"))
             if belongs_to == agreement["id"]:
-                paid, gone_back = paid + each["amount"], gone_back + each["amount_refunded"]
+                lost = await self._lost(each["id"]) if each.get("disputed") else 0
+                paid, gone_back = paid + each["amount"], gone_back + min(each["amount_refunded"] + lost, each["amount"])
         return kept_of(paid, gone_back)
+
+    async def _lost(self, charge_ref: str) -> int:
+        """What the customer's bank has taken back of a charge for good."""
+        listed = await self._api.disputes.list_async({"charge": charge_ref, "limit": 100})
+        return sum(each.amount for each in listed.data if STATUSES.get(each.status) is DisputeStatus.LOST)
 
     async def _quote_apart(self, agreement: dict[str, Any], items: tuple[Item, ...], apart: _Apart) -> Quote:
         lines = await self._lines_apart(agreement, items, apart)

@@ -4,11 +4,13 @@ from enum import StrEnum
 
 from sandbox.stripe.events import changes, shown
 from sandbox.stripe.ids import new_id
-from sandbox.stripe.params import Params
+from sandbox.stripe.lists import page
+from sandbox.stripe.params import PAGING, TEXT, Params, Shape
 from sandbox.stripe.reversals import latest_paid_charge
 from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
+LIST = Shape({**PAGING, "charge": TEXT, "payment_intent": TEXT})
 ANSWER_WITHIN = 21 * 86_400
 _EVIDENCE = (
     "access_activity_log",
@@ -55,6 +57,14 @@ class Turn(StrEnum):
 
 def retrieve(world: World, ids: Params, _params: Params) -> Object:
     return world.named("dispute", ids["dispute"], param="dispute")
+
+
+def list_all(world: World, _ids: Params, params: Params) -> Object:
+    found = world.store.find("dispute")
+    for name in ("charge", "payment_intent"):
+        if name in params:
+            found = [each for each in found if each[name] == params[name]]
+    return page(found, params, "/v1/disputes")
 
 
 def take(world: World, name: str, customers: list[str], turn: Turn) -> Object:

@@ -98,6 +98,7 @@ def _money() -> list[Call]:
         _call("GET", "/v1/charges/{charge}", payments.retrieve_charge),
         _call("POST", "/v1/refunds", reversals.create_refund, reversals.REFUND_CREATE),
         _call("GET", "/v1/refunds/{refund}", reversals.retrieve_refund),
+        _call("GET", "/v1/disputes", disputes.list_all, disputes.LIST),
         _call("GET", "/v1/disputes/{dispute}", disputes.retrieve),
         _call("GET", "/v1/setup_intents/{intent}", checkout.retrieve_setup_intent),
         _call("GET", "/v1/account", account.retrieve),

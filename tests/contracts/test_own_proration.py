@@ -187,3 +187,16 @@ async def test_in_a_period_of_our_own_a_refund_counts_from_when_that_was_paid(sh
     quote = await shop.adapter.quote(sale.ref, (STARTER,), own.start + SPAN / 2, own)
 
     assert quote.amount == 2450
+
+
+@pytest.mark.parametrize(("turn", "is_credited"), [("lost", False), ("won", True)])
+async def test_money_that_the_bank_took_back_for_good_is_not_credited_either(
+    shop: Shop, turn: str, is_credited: bool
+) -> None:
+    sale = await in_mid_period(shop, PRO)
+    for each in ("opened", turn):
+        await shop.world.dispute("ada", each)
+
+    quote = await shop.adapter.quote(sale.ref, (STARTER,), shop.world.now("ada"))
+
+    assert (quote.amount < 0) is is_credited

@@ -70,6 +70,23 @@ async def test_a_refund_in_full_keeps_the_subscription_by_the_default_policy(pay
     assert await payer.mails() == PAID + Counter(refunded=1, receipt=1)
 
 
+async def test_a_downgrade_credits_no_money_that_was_refunded(begin: Begin) -> None:
+    life = await begin(plan="professional", **PAID_START)
+    await life.live(8 * A_DAY)
+    await life.product.refund(life.external_id)
+    await life.live(A_DAY)
+
+    preview = await life.command("preview-change", plan="starter", when="now")
+    await life.command("change-plan", plan="starter", when="now")
+
+    assert 0 < preview["due_now"] < 4900, "what is left of Starter, and nothing credited for Professional"
+    assert all(line["amount"] >= 0 for line in preview["lines"])
+    await life.live_until("renew")
+    await life.live(timedelta(hours=2))
+    bills = (await life.product.get("/v1/invoices", customer=life.external_id))["data"]
+    assert sorted(bill["amount"] for bill in bills) == sorted([19900, preview["due_now"], 4900]), "renewals are paid"
+
+
 async def test_a_refund_that_is_told_again_changes_nothing(payer: Life, stack: Stack) -> None:
     await payer.product.refund(payer.external_id, 1000)
     mails, stands = await payer.mails(), await payer.stands()

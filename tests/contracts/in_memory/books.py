@@ -222,9 +222,11 @@ class Books:
         return [item for item in deal.items if item.lookup_key not in keys]
 
     def kept(self, deal: Deal, since: datetime) -> Fraction:
-        """The part of what was paid for the agreement since then that was not given back."""
+        """The part of what was paid for the agreement since then that has not gone back."""
         paid = [bill for bill in deal.bills if bill.status == "paid" and bill.start >= since]
-        return kept_of(sum(bill.due for bill in paid), sum(bill.refunded for bill in paid))
+        lost = [each.bill for each in self.disputes.values() if each.status is DisputeStatus.LOST]
+        gone_back = (bill.due if any(bill is each for each in lost) else bill.refunded for bill in paid)
+        return kept_of(sum(bill.due for bill in paid), sum(gone_back))
 
     def difference(
         self, deal: Deal, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
