@@ -10,6 +10,7 @@ from api.entitlements import CustomerId
 from api.holdings import HasHoldings
 from api.parts import HasParts, HasStores, Parts, Stores
 from api.views import CustomerView, SubscriptionView
+from configuration.mail_addresses import shown_address
 from domain.entitlements import Basis
 from domain.errors import Rejected
 from domain.trial import used
@@ -49,7 +50,7 @@ async def get_customer(
     return WholeCustomerView(
         id=row.id,
         external_id=row.external_id,
-        email=row.email,
+        email=shown_address(row.email),
         name=row.name,
         timezone=row.timezone,
         locale=row.locale,

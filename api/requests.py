@@ -63,7 +63,10 @@ class CustomerWish(Wish):
         "`/usage`, `/entitlements` or `/export` do, nor have `.` or `..` between slashes",
         examples=["user-1815"],
     )
-    email: Email = Field(examples=["ada@example.com"])
+    email: Email = Field(
+        description="ASCII before the @; a domain may have other letters, `ada@straße.example` (IDNA 2008)",
+        examples=["ada@example.com"],
+    )
     name: Name | None = Field(default=None, examples=["Ada Lovelace"])
     timezone: TimeZone | None = Field(
         default=None, description="IANA name; mails go out in this zone's day", examples=["Europe/London"]

@@ -13,6 +13,7 @@ from api.parts import HasStores
 from api.requests import SignUpWish
 from api.signup import sign_up
 from api.views import EntryView, SubscriptionList, SubscriptionView, TimelineView, actions
+from configuration.mail_addresses import searched_address
 from domain.lifecycle import Status
 from storage.subscriptions import Filters
 
@@ -48,7 +49,7 @@ async def list_subscriptions(
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> SubscriptionList:
-    filters = Filters(status=status, plan=plan, customer=customer, q=q)
+    filters = Filters(status=status, plan=plan, customer=customer, q=q, q_address=searched_address(q or ""))
     page = await stores.subscriptions.find(caller.tenant, filters, cursor=cursor, limit=limit)
     return SubscriptionList(data=[SubscriptionView.of(row) for row in page.rows], next_cursor=page.next_cursor)
 

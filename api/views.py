@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from configuration.mail_addresses import shown_address
 from domain.ends import EndKind, ReasonCode
 from domain.lifecycle import Status
 from domain.plans import Interval, Selection
@@ -96,7 +97,7 @@ class SubscriptionView(BaseModel):
             customer=CustomerView(
                 id=row.customer_id,
                 external_id=row.external_id,
-                email=row.email,
+                email=shown_address(row.email),
                 name=row.name,
                 timezone=row.timezone,
                 locale=row.locale,

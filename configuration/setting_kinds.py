@@ -109,7 +109,7 @@ def _sender(text: str) -> str:
     if found is None or not text.isprintable():
         raise ValueError(f"must be a mail address, as Your Product <billing@yourproduct.com>, not {text!r}")
     _address(found["inner"] or found["bare"])
-    return text.strip()
+    return text.strip() if found["bare"] else f"{found['name']}<{mail_address(found['inner'])}>".strip()
 
 
 def _host_and_port(text: str) -> str:

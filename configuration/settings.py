@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from configuration.mail_addresses import shown_address
 from configuration.setting_kinds import (
     Address,
     DatabaseUrl,
@@ -160,7 +161,7 @@ class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSet
 
     @property
     def support_address(self) -> str:
-        return self.support_email or self.mail_from.rpartition("<")[2].rstrip(">")
+        return self.support_email or shown_address(self.mail_from.rpartition("<")[2].rstrip(">"))
 
 
 class WebhookSettings(StripeSettings, DatabaseSettings, TemporalSettings):

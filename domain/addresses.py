@@ -6,11 +6,13 @@ _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 
 
 def canonical_mail(address: str) -> str:
-    """The same for all ways to write one mailbox.
+    """The same for all ways to write one mailbox, of addresses that have their domain in ASCII.
 
     Case and what follows a plus do not count; for Gmail dots do not either, nor which of its two names is used.
     """
-    local, _, domain = _folded(address).rpartition("@")
+    written, _, host = address.strip().rpartition("@")
+    # Only the name before the @ is folded: letters in a domain have a way of their own into ASCII.
+    local, domain = _folded(written), host.lower()
     # An address that begins with the plus has nothing else to be told by.
     mailbox = local.partition("+")[0] or local
     if domain in _GMAIL:

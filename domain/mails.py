@@ -211,8 +211,12 @@ def sender_of(from_: str) -> tuple[str, str]:
 
 
 def message_id_for(mail_id: str, from_address: str) -> str:
-    """Return the Message-ID of a mail: always the same, so that a second copy of it shows as one."""
+    """Return the Message-ID of a mail: always the same, so that a second copy of it shows as one.
+
+    Raises:
+        ValueError: the sender's address is none, or has its domain not in ASCII.
+    """
     domain = sender_of(from_address)[1].partition("@")[2]
-    if not domain:
+    if not domain or not domain.isascii():
         raise ValueError(f"{from_address!r} is no mail address: write it as 'Name <billing@example.com>'")
-    return f"<{quote(mail_id, safe='/+')}@{domain.encode('idna').decode()}>"
+    return f"<{quote(mail_id, safe='/+')}@{domain}>"

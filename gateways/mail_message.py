@@ -7,6 +7,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from email_validator import EmailNotValidError, validate_email
+
 from domain.errors import GatewayRefused
 from domain.mails import OutgoingMail, sender_of
 from gateways.mail_formats import greeting_name, is_unprintable, one_line
@@ -30,15 +32,19 @@ def mailbox(address: str) -> str:
         GatewayRefused: field `email`, if no mail can go to such an address, or come from it.
     """
     user, _, domain = address.rpartition("@")
-    try:
-        known_as = f"{user}@{domain.encode('idna').decode()}"
-        known_as.encode()
-    except UnicodeError:
-        known_as = ""
+    known_as = f"{user}@{domain if domain.isascii() else _in_ascii(domain)}"
     # What looks like an encoded word would be decoded by readers of the header that it stands in.
     if not _MAILBOX.fullmatch(known_as) or "=?" in known_as or any(map(is_unprintable, known_as)):
         raise GatewayRefused("the mail address is none", field="email")
     return known_as
+
+
+def _in_ascii(domain: str) -> str:
+    """Addresses have their domain in ASCII; those that were kept before they did are sent to all the same."""
+    try:
+        return validate_email(f"x@{domain}", check_deliverability=False, test_environment=True).ascii_domain
+    except EmailNotValidError:
+        return ""
 
 
 def build_message(mail: OutgoingMail) -> bytes:

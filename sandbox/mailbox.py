@@ -23,6 +23,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import DictLoader, Environment
 from typing_extensions import TypedDict  # pydantic takes typing's only from Python 3.12 on
 
+from configuration.mail_addresses import searched_address
+
 ACCEPTED = "250 2.0.0 kept"
 REFUSED = "451 4.3.0 the mailbox was asked to refuse mail, try again later"
 CLOSED_WITHIN = 2.0
@@ -162,7 +164,7 @@ class Mailbox:
         """Return the mails as `messages` does, each with the number of its page."""
         rows = self._open().execute(
             "SELECT number, message FROM mails WHERE ?1 IS NULL OR recipient = ?1 ORDER BY received_at, number",
-            (to.strip().lower() if to else None,),
+            ((searched_address(to) or to).strip().lower() if to else None,),
         )
         return [(number, json.loads(message)) for number, message in rows]
 

@@ -75,6 +75,8 @@ class Filters:
     """An external id."""
     q: str | None = None
     """Part of an address, a name or an external id, or the beginning of a subscription's id."""
+    q_address: str | None = None
+    """The same as part of an address, where that is kept otherwise than it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,8 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     if filters.q:
         has_part = [customers.c[name].icontains(filters.q, autoescape=True) for name in _CUSTOMER[:3]]
         begins = cast(subscriptions.c.id, String).startswith(filters.q.lower(), autoescape=True)
+        if filters.q_address:
+            has_part.append(customers.c.email.icontains(filters.q_address, autoescape=True))
         conditions.append(and_(or_(*has_part, begins)))
     return conditions
 

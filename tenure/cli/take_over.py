@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
@@ -13,6 +13,7 @@ from temporalio.client import Client
 
 from api import lifecycle
 from api.fields import is_timezone, language_tag
+from configuration.mail_addresses import mail_address
 from domain.agreements import Agreement, AgreementState, KnownCustomer
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.letters import moment
@@ -88,6 +89,14 @@ class _Judged:
             f"{chosen.plan}/{chosen.interval} x{chosen.quantity}{extras}, {price}, {stand}"
             f" until {moment(until) if until else 'further notice'}"
         )
+
+
+def _reachable(customer: KnownCustomer) -> KnownCustomer:
+    """The customer with an address as we keep it."""
+    try:
+        return replace(customer, email=mail_address(customer.email))
+    except ValueError as error:
+        raise NotAdoptable([f"its customer's mail address cannot be used: {error}"]) from None
 
 
 def subscription_id_of(agreement_ref: str, begun_before: int = 0) -> str:
@@ -195,7 +204,7 @@ class TakeOver:
         selection = check(agreement, self._offer.catalog, self._offer.prices, datetime.now(UTC))
         found = await self._pace(lambda: self._agreements.known_customer(agreement.customer_ref))
         card = await self._pace(lambda: self._handover.card_of_agreement(agreement.ref))
-        customer = check_customer(agreement, found, card)
+        customer = _reachable(check_customer(agreement, found, card))
         await self._check_is_alone_on(agreement, card)
         external_id = customer.metadata.get(self._offer.external_id_key) or customer.customer_ref
         await self._check_is_free(external_id, agreement)

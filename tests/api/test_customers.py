@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
+from sandbox.stack import Stack
 from tests.harness.callers import Caller, fields_of, problem_of
+from tests.harness.patience import PATIENT
 
 
 async def customer(caller: Caller, name: str) -> dict[str, Any]:
@@ -104,3 +107,27 @@ async def test_questions_that_make_no_sense(shop: Caller) -> None:
         answer = await shop.get("/v1/plans/suggest", **params)
         assert fields_of(problem_of(answer, 422, "malformed")) == {field}
     problem_of(await shop.get("/v1/plans/suggest", feature="rums"), 404, "unknown_feature")
+
+
+async def test_a_domain_with_letters_is_shown_with_them_and_used_as_mail_servers_know_it(
+    stack: Stack, admin: Caller, name: str
+) -> None:
+    host = name.rpartition("-")[2]
+    domain, known_as = f"straße.{host}.example", f"xn--strae-oqa.{host}.example"
+    made = await admin.signed_up(name, customer={"email": f"ada@{domain}"}, payment_method="pm_card_visa")
+    other = await admin.sign_up(f"{name}-2", customer={"email": f"Ada+2@{known_as}"})
+    stranger = await admin.sign_up(f"{name}-3", customer={"email": f"ada@strasse.{host}.example"})
+
+    assert made["customer"]["email"] == f"ada@{domain}"
+    assert (await admin.get(f"/v1/customers/{name}")).json()["email"] == f"ada@{domain}"
+    for part in (f"ada@{domain}", f"@{known_as}", domain):
+        found = (await admin.get("/v1/subscriptions", q=part)).json()["data"]
+        assert [one["id"] for one in found] == [made["id"]], part
+    problem_of(other, 409, "trial_used")
+    assert stranger.status_code == 201
+    at_stripe = [each["email"] for each in stack.simulator._store.find("customer") if host in str(each["email"])]
+    assert at_stripe == [f"ada@{known_as}"]
+    async with httpx.AsyncClient(base_url=stack.addresses.sandbox_url, timeout=PATIENT) as sandbox:
+        (await sandbox.post("/travel", json={"subscription": made["id"], "seconds": 1})).raise_for_status()
+        mails = (await sandbox.get("/messages", params={"to": f"ada@{domain}"})).json()
+    assert {mail["to"] for mail in mails} == {f"ada@{known_as}"}

@@ -16,6 +16,7 @@ from domain.addresses import canonical_mail
         pytest.param("a.da@gmail.com", "ada@gmail.com", id="dots-at-gmail"),
         pytest.param("A.D.A+x.y@GoogleMail.com", "ada@gmail.com", id="all-of-it-at-gmail"),
         pytest.param("straße@example.com", "STRASSE@example.com", id="sharp-s"),
+        pytest.param("Ada@XN--Strae-OQA.example", "ada@xn--strae-oqa.example", id="case-of-a-domain-in-ascii"),
         pytest.param("\uff41da@example.com", "ada@example.com", id="wide-letters"),
     ],
 )
@@ -30,6 +31,7 @@ def test_two_ways_to_write_a_mailbox_are_one(one: str, other: str) -> None:
         pytest.param("ada@example.com", "ada@example.org", id="domain"),
         pytest.param("a.da@example.com", "ada@example.com", id="dots-elsewhere"),
         pytest.param("ada@gmail.com", "ada@mail.gmail.com", id="beneath-gmail"),
+        pytest.param("ada@xn--strae-oqa.example", "ada@strasse.example", id="sharp-s-in-a-domain"),
         pytest.param("+ada@example.com", "+grace@example.com", id="nothing-before-the-plus"),
         pytest.param("+ada@gmail.com", "+grace@gmail.com", id="nothing-before-the-plus-at-gmail"),
     ],

@@ -221,3 +221,52 @@ async def test_who_had_a_trial_before_trials_were_counted_is_known_by_the_first(
     }
     assert list(marks.values()) == [TrialMark.CUSTOMER, TrialMark.EMAIL, None]
     await engine.dispose()
+
+
+BEFORE_ADDRESSES_WERE_IN_ASCII = """
+    insert into customers (id, tenant, external_id, email, timezone, locale)
+        select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'default', n, email, 'UTC', 'en'
+        from (values (1, 'Ada+x@straße.example'), (2, 'paid@bücher.example'), (3, 'a@strasse.example'),
+                     (4, 'a@☃.example'), (5, 'jürgen@example.com')) as customer (n, email);
+    insert into subscriptions (id, tenant, customer, plan, plan_name, interval, quantity, amount, currency, status,
+                               status_reason, access, sequence, state, created_at)
+        select ('10000000-0000-4000-8000-00000000000' || n)::uuid, 'default',
+               ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'starter', 'Starter', 'month', 1, 4900, 'usd',
+               'canceled', '', 'full', 1, '{}', '2026-01-01'
+        from generate_series(1, 5) n;
+    insert into trials (tenant, kind, digest, subscription, at)
+        select 'default', 'email', 'old mark ' || n, ('10000000-0000-4000-8000-00000000000' || n)::uuid, '2026-01-01Z'
+        from (values (1), (3), (4), (5)) as had (n)
+"""
+
+
+async def test_addresses_get_the_domain_that_mail_servers_know_and_trials_a_mark_of_it(empty_url: str) -> None:
+    await upgrade(empty_url, "0010")
+    await fill(empty_url, BEFORE_ADDRESSES_WERE_IN_ASCII)
+
+    await upgrade(empty_url)
+
+    engine = create_engine_from_url(empty_url)
+    async with engine.connect() as connection:
+        emails = (await connection.exec_driver_sql("select email from customers order by id")).scalars().all()
+        marks = await connection.exec_driver_sql(
+            "select right(subscription::text, 1), count(*), count(*) filter (where digest like 'old mark%%')"
+            " from trials group by 1 order by 1"
+        )
+        rows = [tuple(row) for row in marks]
+    assert emails == [
+        "Ada+x@xn--strae-oqa.example",
+        "paid@xn--bcher-kva.example",
+        "a@strasse.example",
+        "a@☃.example",
+        "jürgen@example.com",
+    ]
+    assert rows == [("1", 2, 1), ("3", 1, 1), ("4", 1, 1), ("5", 1, 1)], "old marks stay, one is new"
+    trials, one_per = Trials(engine), (TrialMark.EMAIL,)
+    for email, mark in {
+        "ada@xn--strae-oqa.example": TrialMark.EMAIL,
+        "ada@strasse.example": None,
+        "paid@xn--bcher-kva.example": None,
+    }.items():
+        assert await trials.used(tenant="default", external_id="new", email=email, one_per=one_per) == mark
+    await engine.dispose()

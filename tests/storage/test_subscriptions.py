@@ -92,6 +92,7 @@ async def test_a_search_finds_parts_of_address_name_and_external_id_and_beginnin
     assert await found(ledger, Filters(q="ADA@EXAMPLE")) == ["ada"]
     assert await found(ledger, Filters(q="example.com")) == ["x/y", "grace_50%", "ada"]
     assert await found(ledger, Filters(q="ce hop")) == ["grace_50%"]
+    assert await found(ledger, Filters(q="as it was typed", q_address="CE_50%@example")) == ["grace_50%"]
     assert await found(ledger, Filters(q=ids["ada"][:8].upper())) == ["ada"]
     assert await found(ledger, Filters(q=ids["ada"])) == ["ada"]
     assert await found(ledger, Filters(q=ids["ada"][9:])) == []
