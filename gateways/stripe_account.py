@@ -23,6 +23,8 @@ class StripeAccount:
     def __init__(self, client: stripe.StripeClient) -> None:
         self._api = client.v1
         self._prices: dict[str, str] = {}
+        self._repriced: set[str] = set()
+        """Keys under which a price was asked for that Stripe no longer had."""
 
     async def _price(self, lookup_key: str) -> str:
         """The id of a price that is for sale; what is no name of a catalog's is such an id already."""

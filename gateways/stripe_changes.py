@@ -1,5 +1,6 @@
 """Changing what a Stripe subscription is about, and what that costs at once."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,23 +33,32 @@ class StripeChanges(StripeOwnProration):
             apart = await self._apart(agreement, at, own)
             if apart is not None:
                 return await self._change_apart(agreement, items, apart, key)
-            params: SubscriptionUpdateParams = {
-                "items": [each.made() for each in await self._item_changes(agreement, items)],
-                "proration_behavior": "always_invoice",
-                "proration_date": _within_period(agreement, at),
-                # A bill under a hold would be voided at once, and the difference lost.
-                "pause_collection": "",
-                "payment_behavior": "error_if_incomplete",
-                "off_session": True,
-                "metadata": {CHANGE: key, CHANGE_BILL: "", CHANGED_AFTER: agreement.get("latest_invoice") or ""},
-            }
+
+            async def ask(under: str) -> stripe.Subscription:
+                params = await self._difference(agreement, items, at, key)
+                return await self._api.subscriptions.update_async(agreement_ref, params, {"idempotency_key": under})
+
             try:
-                changed = await self._api.subscriptions.update_async(agreement_ref, params, {"idempotency_key": key})
+                changed = await self._at_current_prices(ask, key=key)
             except stripe.CardError as error:
                 return declined(error)
             except stripe.InvalidRequestError as error:
                 return without_card(error)
             return await self._charge_of_change(changed.to_dict())
+
+    async def _difference(
+        self, agreement: dict[str, Any], items: Sequence[Item], at: datetime, key: str
+    ) -> SubscriptionUpdateParams:
+        return {
+            "items": [each.made() for each in await self._item_changes(agreement, items)],
+            "proration_behavior": "always_invoice",
+            "proration_date": _within_period(agreement, at),
+            # A bill under a hold would be voided at once, and the difference lost.
+            "pause_collection": "",
+            "payment_behavior": "error_if_incomplete",
+            "off_session": True,
+            "metadata": {CHANGE: key, CHANGE_BILL: "", CHANGED_AFTER: agreement.get("latest_invoice") or ""},
+        }
 
     async def quote(
         self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
@@ -58,15 +68,19 @@ class StripeChanges(StripeOwnProration):
             apart = await self._apart(agreement, at, own)
             if apart is not None:
                 return await self._quote_apart(agreement, items, apart)
-            params: InvoiceCreatePreviewParams = {
-                "subscription": agreement_ref,
-                "subscription_details": {
-                    "items": [each.previewed() for each in await self._item_changes(agreement, items)],
-                    "proration_behavior": "always_invoice",
-                    "proration_date": _within_period(agreement, at),
-                },
-            }
-            preview = await self._api.invoices.create_preview_async(params)
+
+            async def ask(_: str) -> stripe.Invoice:
+                params: InvoiceCreatePreviewParams = {
+                    "subscription": agreement_ref,
+                    "subscription_details": {
+                        "items": [each.previewed() for each in await self._item_changes(agreement, items)],
+                        "proration_behavior": "always_invoice",
+                        "proration_date": _within_period(agreement, at),
+                    },
+                }
+                return await self._api.invoices.create_preview_async(params)
+
+            preview = await self._at_current_prices(ask, key="")
         bill = preview.to_dict()
         lines = tuple(QuoteLine(line.get("description") or "", line["amount"]) for line in bill["lines"]["data"])
         # The total, not what is due: that is never below nothing, and a credit is to be told.

@@ -19,10 +19,17 @@ NEEDS_CUSTOMER = frozenset(
     }
 )
 
+MISSING = "resource_missing"
+OUR_PARAMETER = "provider_parameter"
+"""What is told in place of Stripe's codes for parameters: callers of ours do not know these."""
+OF_CARDS = frozenset({"payment_method", "default_payment_method", "invoice_settings[default_payment_method]"})
+"""The parameters in which callers' payment methods are handed on."""
+
 LOCKED = frozenset({"lock_timeout", "idempotency_key_in_use"})
 """Codes that tell of another call which is at work on the same object, or under the same key."""
 
 _NO_CARD = re.compile(r"no attached payment source|no `?default[_ ]payment[_ ]method")
+_INACTIVE_PRICE = re.compile(r"price specified is inactive")
 _ADDRESS = re.compile(r"\S+@\S+")
 
 
@@ -73,15 +80,29 @@ def _busy(error: stripe.StripeError) -> GatewayBusy:
     return GatewayBusy(f"Stripe turned the call away: {_told(error)}", haste=haste, retry_after=retry_after)
 
 
+def is_about_price(error: stripe.InvalidRequestError) -> bool:
+    """Whether Stripe has no such price, or has it no longer for sale."""
+    told = str(error.user_message or error)
+    return (error.code == MISSING and "price" in (error.param or told)) or bool(_INACTIVE_PRICE.search(told))
+
+
 def _refusal(error: stripe.InvalidRequestError) -> GatewayRefused:
     param = error.param or ""
     message = _ADDRESS.sub("<address>", str(error.user_message or error))
-    about_card = "payment_method" in param or "PaymentMethod" in message or "payment method you provided" in message
+    if _is_ours(error, param):
+        told = f"Stripe does not take {param} as we send it, which is a fault of ours and nothing of the request's"
+        return GatewayRefused(f"{told}: {message}", code=OUR_PARAMETER)
+    about_card = param in OF_CARDS or "PaymentMethod" in message or "payment method you provided" in message
     return GatewayRefused(
         message,
-        code=UNKNOWN_PAYMENT_METHOD if about_card and error.code == "resource_missing" else error.code,
+        code=UNKNOWN_PAYMENT_METHOD if about_card and error.code == MISSING else error.code,
         field="payment_method" if about_card else None,
     )
+
+
+def _is_ours(error: stripe.InvalidRequestError, param: str) -> bool:
+    """Whether the way in which we ask is refused: a parameter that Stripe does not know, misses, or takes otherwise."""
+    return bool(param) and ((error.code or "").startswith("parameter_") or (not error.code and param not in OF_CARDS))
 
 
 def declined(error: stripe.CardError) -> Charge:

@@ -1,9 +1,10 @@
 """From what an agreement is to be about to the items of a Stripe subscription."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+import stripe
 from stripe.params import (
     InvoiceCreatePreviewParamsSubscriptionDetailsItem as PreviewedItem,
 )
@@ -15,6 +16,11 @@ from stripe.params import (
 from domain.plans import Item
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import StripeAccount
+from gateways.stripe_errors import is_about_price
+
+T = TypeVar("T")
+MOST_REPRICED = 1_000
+"""Keys that are remembered; one that is forgotten is refused by Stripe, and the workflow tries again under its next."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,23 @@ class StripeItems(StripeAccount):
                 changes.append(ItemChange(held[item.lookup_key]["id"], quantity=item.quantity))
         kept = {change.ref for change in changes}
         return [*changes, *(ItemChange(each["id"], deleted=True) for each in gone if each["id"] not in kept)]
+
+    async def _at_current_prices(self, ask: Callable[[str], Awaitable[T]], *, key: str) -> T:
+        """What *ask* comes to under a key; once more, under another, when Stripe has other prices by now than we know.
+
+        Under the first one Stripe keeps the refusal of what was asked then; the attempts that follow leave it alone.
+        """
+        if key not in self._repriced:
+            try:
+                return await ask(key)
+            except stripe.InvalidRequestError as error:
+                if not is_about_price(error):
+                    raise
+            if len(self._repriced) >= MOST_REPRICED:
+                self._repriced.clear()
+            self._repriced |= {key} - {""}
+            self._prices.clear()
+        return await ask(f"{key}/repriced")
 
     async def _items(self, wanted: Sequence[Item]) -> list[SubscriptionCreateParamsItem]:
         """The items of an agreement that is to come about."""

@@ -25,18 +25,21 @@ class StripeMoney(StripeCarriedUse):
     """The business tries that take money."""
 
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
-        params: SubscriptionCreateParams = {
-            "customer": order.customer_ref,
-            "items": await self._items(order.items),
-            "default_payment_method": order.card_ref,
-            "off_session": True,
-            "payment_behavior": "error_if_incomplete",
-            "metadata": {SUBSCRIPTION: order.subscription, TRY: key},
-            "expand": [LATEST],
-        }
+        async def ask(under: str) -> stripe.Subscription:
+            params: SubscriptionCreateParams = {
+                "customer": order.customer_ref,
+                "items": await self._items(order.items),
+                "default_payment_method": order.card_ref,
+                "off_session": True,
+                "payment_behavior": "error_if_incomplete",
+                "metadata": {SUBSCRIPTION: order.subscription, TRY: key},
+                "expand": [LATEST],
+            }
+            return await self._api.subscriptions.create_async(params, {"idempotency_key": under})
+
         with translated():
             try:
-                made = await self._api.subscriptions.create_async(params, {"idempotency_key": key})
+                made = await self._at_current_prices(ask, key=key)
             except stripe.CardError as error:
                 return declined(error)
             return await self._charge_of_latest(made.to_dict())
@@ -114,14 +117,14 @@ class StripeMoney(StripeCarriedUse):
             if (had.get("metadata") or {}).get("tenure_restart") != key:
                 if metered := self._metered(had):
                     metadata[METERED] = " ".join(dict.fromkeys(metered))[:LONGEST_NOTE]
-                if items:
-                    params["items"] = [each.made() for each in await self._item_changes(had, items)]
+
+                async def ask(under: str) -> stripe.Subscription:
+                    if items:
+                        params["items"] = [each.made() for each in await self._item_changes(had, items)]
+                    return await self._api.subscriptions.update_async(agreement_ref, params, {"idempotency_key": under})
+
                 try:
-                    agreement = await self._api.subscriptions.update_async(
-                        agreement_ref,
-                        params,
-                        {"idempotency_key": key},
-                    )
+                    agreement = await self._at_current_prices(ask, key=key)
                 except stripe.CardError as error:
                     return declined(error)
                 except stripe.InvalidRequestError as error:

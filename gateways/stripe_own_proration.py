@@ -102,15 +102,20 @@ class StripeOwnProration(StripeCarriedUse, StripeReversals):
         """What the change bills: Stripe's lines for the whole of its period, each cut to what is left of ours."""
         start, _ = shapes.period(agreement)
         assert start is not None  # noqa: S101 - or else nothing is prorated apart
-        params: InvoiceCreatePreviewParams = {
-            "subscription": agreement["id"],
-            "subscription_details": {
-                "items": [each.previewed() for each in await self._item_changes(agreement, items)],
-                "proration_behavior": "always_invoice",
-                "proration_date": int(start.timestamp()),
-            },
-        }
-        preview = await self._api.invoices.create_preview_async(params)
+        moment = int(start.timestamp())
+
+        async def ask(_: str) -> stripe.Invoice:
+            params: InvoiceCreatePreviewParams = {
+                "subscription": agreement["id"],
+                "subscription_details": {
+                    "items": [each.previewed() for each in await self._item_changes(agreement, items)],
+                    "proration_behavior": "always_invoice",
+                    "proration_date": moment,
+                },
+            }
+            return await self._api.invoices.create_preview_async(params)
+
+        preview = await self._at_current_prices(ask, key="")
         return list(_cut(preview.to_dict(), apart))
 
     async def _change_apart(
@@ -207,14 +212,16 @@ class StripeOwnProration(StripeCarriedUse, StripeReversals):
         metadata = {CHANGE: key, CHANGE_BILL: bill_ref}
         if metered := self._metered(agreement):
             metadata[METERED] = " ".join(dict.fromkeys(metered))[:LONGEST_NOTE]
-        params: SubscriptionUpdateParams = {
-            "items": [each.made() for each in await self._item_changes(agreement, items)],
-            "proration_behavior": "none",
-            "metadata": metadata,
-        }
-        changed = await self._api.subscriptions.update_async(
-            agreement["id"], params, {"idempotency_key": f"{key}/items"}
-        )
+
+        async def ask(under: str) -> stripe.Subscription:
+            params: SubscriptionUpdateParams = {
+                "items": [each.made() for each in await self._item_changes(agreement, items)],
+                "proration_behavior": "none",
+                "metadata": metadata,
+            }
+            return await self._api.subscriptions.update_async(agreement["id"], params, {"idempotency_key": under})
+
+        changed = await self._at_current_prices(ask, key=f"{key}/items")
         return changed.to_dict()
 
     async def _begins_period(self, agreement: dict[str, Any], items: tuple[Item, ...]) -> bool:

@@ -11,6 +11,7 @@ import stripe
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from api.errors import status_of
 from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste, TenureError
 from domain.payments import Charge, ChargeOutcome, Decline
 from domain.plans import Item
@@ -216,12 +217,46 @@ async def test_an_error_never_repeats_an_address(stage: Stage, status: int, kind
 
 
 async def test_a_refused_request_is_told_in_stripes_words_and_code(stage: Stage) -> None:
-    body = an_error("Received unknown parameter: colour", code="parameter_unknown", param="colour")
+    body = an_error("This subscription cannot be held.", code="subscription_not_holdable")
     async with payments_at(stage, answering(400, body)) as payments:
         error = await failure_of(payments.hold("sub_1", True, key="k"))
 
     assert isinstance(error, GatewayRefused)
-    assert (error.message, error.code, error.field) == ("Received unknown parameter: colour", "parameter_unknown", None)
+    told = (error.message, error.code, error.field)
+    assert told == ("This subscription cannot be held.", "subscription_not_holdable", None)
+
+
+@pytest.mark.parametrize(
+    ("param", "code"),
+    [
+        ("payment_method_types", "parameter_unknown"),
+        ("billing_cycle_anchor", None),
+        ("payment_method", "parameter_missing"),
+        ("payment_settings[payment_method_types]", "parameter_invalid_empty"),
+        ("items[0][quantity]", "parameter_invalid_integer"),
+    ],
+)
+async def test_a_parameter_that_is_refused_is_our_fault_and_never_the_callers_card(
+    stage: Stage, param: str, code: str | None
+) -> None:
+    body = an_error(f"Received unknown parameter: {param}", code=code, param=param)
+    async with payments_at(stage, answering(400, body)) as payments:
+        error = await failure_of(payments.put_card("cus_1", "sub_1", "pm_1", key="k"))
+
+    assert isinstance(error, GatewayRefused)
+    assert (error.code, error.field) == ("provider_parameter", None)
+    assert f"does not take {param} as we send it, which is a fault of ours" in error.message
+    assert status_of(error) == 502
+
+
+async def test_a_payment_method_that_is_refused_is_the_callers(stage: Stage) -> None:
+    body = an_error("No such PaymentMethod: 'pm_1'", code="resource_missing", param="payment_method")
+    async with payments_at(stage, answering(404, body)) as payments:
+        error = await failure_of(payments.put_card("cus_1", "sub_1", "pm_1", key="k"))
+
+    assert isinstance(error, GatewayRefused)
+    assert (error.code, error.field) == ("unknown_payment_method", "payment_method")
+    assert status_of(error) == 422
 
 
 async def test_a_decline_without_a_reason_is_a_decline_all_the_same(stage: Stage) -> None:
