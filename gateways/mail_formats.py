@@ -14,13 +14,11 @@ from babel.numbers import format_decimal, format_percent, parse_pattern
 
 from domain.currencies import DECIMALS, shown_decimals
 
-NAME_LIMIT = 60
 WITHOUT_A_COUNTRY = {"en": Locale("en", "GB")}
 """English of no country puts the day first and has 24 hours: most readers of it are not American."""
 
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_LOOKS_LIKE_A_LINK = re.compile(r"://|@|\w\.\w{2,}")
 
 
 def one_line(text: str, limit: int | None = None) -> str:
@@ -28,12 +26,6 @@ def one_line(text: str, limit: int | None = None) -> str:
     printable = "".join(" " if is_unprintable(character) else character for character in text)
     line = " ".join(printable.split())
     return line if limit is None or len(line) <= limit else line[: limit - 1].rstrip() + "…"
-
-
-def greeting_name(name: str | None) -> str:
-    """Return the name to greet with, or nothing if it is more of an advertisement than a name."""
-    line = one_line(name or "", NAME_LIMIT)
-    return "" if _LOOKS_LIKE_A_LINK.search(line) else line
 
 
 def is_unprintable(character: str) -> bool:

@@ -11,7 +11,8 @@ from email_validator import EmailNotValidError, validate_email
 
 from domain.errors import GatewayRefused
 from domain.mails import OutgoingMail, sender_of
-from gateways.mail_formats import greeting_name, is_unprintable, one_line
+from gateways.mail_formats import is_unprintable, one_line
+from gateways.mail_greetings import greeting_name
 from gateways.mail_headers import header, mailbox_header, unstructured
 
 LINE_LIMIT = 998

@@ -11,7 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from domain.errors import Malformed
 from domain.mails import Occasion, Recipient, Rendered
 from gateways.mail_facts import View, view_of
-from gateways.mail_formats import Formats, greeting_name, one_line
+from gateways.mail_formats import Formats, one_line
+from gateways.mail_greetings import greeting_name
 from gateways.mail_languages import Language, language_for, languages
 
 __all__ = ["Brand", "MailRenderer", "Recipient", "Rendered"]

@@ -77,11 +77,12 @@ FULL_FACTS = {
     "overage_amount": "100",
     "overage_units": "1000",
     "has_larger_plan": "yes",
+    "excess": '[["Users", 9, 3]]',
 }
 
 
-def a_reader(locale: str) -> Recipient:
-    return replace(ADA, locale=locale)
+def a_reader(locale: str, name: str = "Ada Lovelace") -> Recipient:
+    return replace(ADA, locale=locale, name=name)
 
 
 @cache
