@@ -7,11 +7,24 @@ from datetime import timedelta
 
 from temporalio import activity
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.exceptions import TimeoutError as TimedOut
 
-from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste, Malformed, Rejected, TenureError
+from domain.errors import (
+    GatewayBusy,
+    GatewayForbidden,
+    GatewayRefused,
+    GatewayUnavailable,
+    Haste,
+    Malformed,
+    Rejected,
+    TenureError,
+)
 
 PAUSES: Mapping[Haste, tuple[float, float]] = {Haste.LOCK: (0.5, 5.0), Haste.RATE: (2.0, 60.0)}
 """Seconds before the second attempt, and at most, when a call was turned away unheard."""
+FORBIDDEN_ATTEMPTS = 5
+"""So many attempts of an activity may meet a system that does not accept our key; then the workflow is told. With
+pauses of 1, 2, 4 and 8 seconds that takes a quarter of a minute: long enough for a key that is just being replaced."""
 
 
 def as_failure(error: TenureError) -> ApplicationError:
@@ -23,9 +36,15 @@ def as_failure(error: TenureError) -> ApplicationError:
         error.message,
         carried,
         type=error.code,
-        non_retryable=not isinstance(error, GatewayUnavailable),
+        non_retryable=not _is_worth_another_attempt(error),
         next_retry_delay=_pause(error),
     )
+
+
+def _is_worth_another_attempt(error: TenureError) -> bool:
+    if isinstance(error, GatewayForbidden) and activity.in_activity():
+        return activity.info().attempt < FORBIDDEN_ATTEMPTS
+    return isinstance(error, GatewayUnavailable)
 
 
 def _pause(error: TenureError) -> timedelta | None:
@@ -46,7 +65,7 @@ def pause_after(error: GatewayBusy, attempt: int, chance: float) -> timedelta:
 
 
 def _kind(error: TenureError) -> str:
-    for kind in (Malformed, Rejected, GatewayRefused, GatewayBusy, GatewayUnavailable):
+    for kind in (Malformed, Rejected, GatewayRefused, GatewayBusy, GatewayForbidden, GatewayUnavailable):
         if isinstance(error, kind):
             return kind.__name__
     return TenureError.__name__
@@ -66,6 +85,8 @@ def as_tenure_error(failure: BaseException | None) -> TenureError | None:
     while isinstance(failure, FailureError):
         if isinstance(failure, ApplicationError) and failure.details:
             return _restored(failure)
+        if isinstance(failure, TimedOut) and failure.cause is None:
+            return GatewayUnavailable("no answer came in time", code="no_answer")
         failure = failure.cause
     return None
 
@@ -82,10 +103,12 @@ def _restored(failure: ApplicationError) -> TenureError | None:
     if kind == "GatewayBusy":
         haste, retry_after = Haste(carried.get("haste", Haste.RATE)), float(carried.get("retry_after", 0))
         return GatewayBusy(failure.message, haste=haste, retry_after=retry_after, code=code)
-    if kind == "GatewayUnavailable":
-        return GatewayUnavailable(failure.message, code=code)
-    return Rejected(failure.message, code=code) if kind == "Rejected" else None
+    plain = next((each for each in _PLAIN if each.__name__ == kind), None)
+    return plain(failure.message, code=code) if plain is not None else None
 
+
+_PLAIN: tuple[type[TenureError], ...] = (GatewayForbidden, GatewayUnavailable, Rejected)
+"""Errors that have nothing but a message and a code."""
 
 STEP_FAILED = (ActivityError, ApplicationError)
 """What a workflow sees of an activity that was refused for good; a local one raises its own error as it is."""
@@ -95,3 +118,12 @@ def refusal(error: FailureError) -> ApplicationError | None:
     """The refusal inside a failed activity, fit to be raised from an update; None if it was no refusal."""
     carried = as_tenure_error(error)
     return None if carried is None else as_failure(carried)
+
+
+def can_be_had_later(error: BaseException) -> bool:
+    """Whether a failed activity met an outage, or a system that does not accept our key: the step itself is in order.
+
+    What an attempt of it has done may be unknown; the same step must be asked for again under the same key.
+    """
+    carried = as_tenure_error(error) if isinstance(error, FailureError) else error
+    return isinstance(carried, GatewayUnavailable)

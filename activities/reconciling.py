@@ -31,6 +31,8 @@ class PageRequest:
 
     cursor: str | None
     run_began: datetime
+    without_provider: bool = False
+    """The provider gives no answer: only what can be compared without it."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Inspects(Protocol):
     """What compares subscriptions in all the places where they are kept."""
 
     async def agreements(self, cursor: str | None, run_began: datetime) -> Page: ...
-    async def subscriptions(self, after: str | None, run_began: datetime) -> Page: ...
+    async def subscriptions(
+        self, after: str | None, run_began: datetime, *, without_provider: bool = False
+    ) -> Page: ...
 
 
 class InspectsMails(Protocol):
@@ -85,7 +89,9 @@ class ReconcileActivities:
     async def compare_subscriptions(self, request: PageRequest) -> Page:
         """A page of our subscriptions against their workflows. Changes nothing."""
         with as_temporal_failures():
-            return await self._inspects.subscriptions(request.cursor, request.run_began)
+            return await self._inspects.subscriptions(
+                request.cursor, request.run_began, without_provider=request.without_provider
+            )
 
     @activity.defn
     async def compare_mails(self, request: PageRequest) -> Page:

@@ -5,15 +5,16 @@ from collections.abc import Awaitable
 from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.parts import HasParts, HasStores
-from domain.errors import GatewayUnavailable
+from domain.errors import GatewayUnavailable, TenureError
 from storage.pinging import check
 
 router = APIRouter(tags=["Operations"])
@@ -83,7 +84,24 @@ async def _ask_temporal(client: Client) -> None:
 
 
 @router.get("/metrics", include_in_schema=False)
-async def metrics(request: Request) -> Response:
+async def metrics(request: Request, stores: HasStores) -> Response:
     registry = request.app.state.registry
     assert isinstance(registry, CollectorRegistry)  # noqa: S101 - set by create_app
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(registry) + await _blocked(stores), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _blocked(stores: HasStores) -> bytes:
+    """How many subscriptions wait for the outside; left out while the database does not tell."""
+    counted = CollectorRegistry()
+    words = "Subscriptions of which a step waits for the outside"
+    number = Gauge("tenure_subscriptions_blocked", words, registry=counted)
+    by_code = Gauge("tenure_subscriptions_blocked_by_code", f"{words}, by what it is", ["code"], registry=counted)
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            found = await stores.subscriptions.blocked()
+    except (TimeoutError, TenureError, PoolTimeout):
+        return b""
+    number.set(sum(found.values()))
+    for code, so_many in found.items():
+        by_code.labels(code).set(so_many)
+    return generate_latest(counted)

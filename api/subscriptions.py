@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response, status
+from fastapi import APIRouter, Depends, Query, Response, status
 
 from api.auth import Reader
 from api.desk import ServiceDesk, find
@@ -36,20 +36,30 @@ async def create(wish: SignUpWish, desk: ServiceDesk, response: Response) -> Sub
     return SubscriptionView.of(await desk.row(subscription_id))
 
 
-@router.get("", operation_id="listSubscriptions", summary="List subscriptions, newest first", responses=READING)
-async def list_subscriptions(
-    caller: Reader,
-    stores: HasStores,
+def _narrowed(
     status: Annotated[Status | None, Query()] = None,
     plan: Annotated[Code | None, Query(description="a plan's code")] = None,
     customer: Annotated[ExternalId | None, Query(description="a customer's external id")] = None,
     q: Annotated[
         Search | None, Query(description="part of an address, a name or an external id; the beginning of an id")
     ] = None,
+    blocked: Annotated[
+        bool | None, Query(description="true: those of which a step waits for an operator or for the end of an outage")
+    ] = None,
+) -> Filters:
+    return Filters(
+        status=status, plan=plan, customer=customer, q=q, q_address=searched_address(q or ""), blocked=blocked
+    )
+
+
+@router.get("", operation_id="listSubscriptions", summary="List subscriptions, newest first", responses=READING)
+async def list_subscriptions(
+    caller: Reader,
+    stores: HasStores,
+    filters: Annotated[Filters, Depends(_narrowed)],
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> SubscriptionList:
-    filters = Filters(status=status, plan=plan, customer=customer, q=q, q_address=searched_address(q or ""))
     page = await stores.subscriptions.find(caller.tenant, filters, cursor=cursor, limit=limit)
     return SubscriptionList(data=[SubscriptionView.of(row) for row in page.rows], next_cursor=page.next_cursor)
 

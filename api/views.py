@@ -63,6 +63,16 @@ class PendingChangeView(BaseModel):
         )
 
 
+class BlockedView(BaseModel):
+    """A step that the payment provider refuses or gives no answer to; it is tried again until it is taken."""
+
+    since: datetime
+    action: str = Field(description="what waits: an action of `next_actions`, `hold`, `hear` …", examples=["convert"])
+    code: str = Field(description="stable, for programs", examples=["stripe_key"])
+    why: str = Field(examples=["Stripe has no active price 'shop_pro_month_v2': run `tenure catalog push`"])
+    next_try: datetime = Field(description="`retry-payment` and `tenure reconcile` try at once")
+
+
 class SubscriptionView(BaseModel):
     """A subscription as it stands, and what happens to it next."""
 
@@ -86,6 +96,7 @@ class SubscriptionView(BaseModel):
     cancel_at: datetime | None
     resumes_at: datetime | None
     pending_change: PendingChangeView | None = None
+    blocked: BlockedView | None = Field(default=None, description="null: all goes on")
     next_actions: list[ActionView]
     metadata: dict[str, str]
     created_at: datetime
@@ -119,6 +130,7 @@ class SubscriptionView(BaseModel):
             cancel_at=row.cancel_at,
             resumes_at=row.resumes_at,
             pending_change=_pending_change(row),
+            blocked=BlockedView.model_validate(row.state["blocked"]) if row.state.get("blocked") else None,
             next_actions=actions(row),
             metadata=dict(row.metadata),
             created_at=row.created_at,

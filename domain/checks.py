@@ -62,8 +62,10 @@ def check_checkout(subscription: Subscription) -> None:
 
 
 def check_retry(subscription: Subscription, now: datetime) -> None:
-    """Refuse a retry when nothing is owed or the card must not be tried."""
+    """Refuse a retry when nothing is owed or the card must not be tried; what is blocked can always be tried."""
     check_alive(subscription)
+    if subscription.blocked is not None:
+        return
     _check_not_held(subscription)
     if subscription.recovery is None:
         raise Rejected("no payment is waiting to be recovered", code="nothing_to_retry")

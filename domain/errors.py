@@ -4,7 +4,8 @@ TenureError
 ├── Rejected            the caller asked for what cannot be; asking again will not help
 ├── GatewayRefused      an outside system said no for good (unknown payment method, bad request)
 └── GatewayUnavailable  an outside system gave no answer we can rely on; trying again may help
-    └── GatewayBusy     it turned the call away unheard: nothing was done; trying again more slowly will help
+    ├── GatewayBusy     it turned the call away unheard: nothing was done; trying again more slowly will help
+    └── GatewayForbidden  it does not accept our key, our permissions or our account: an operator must mend that
 
 A declined card is none of these: it is an outcome (`domain.payments.Charge`).
 Every error has a stable `code`; only `api/errors.py` knows what HTTP makes of it.
@@ -79,6 +80,15 @@ class GatewayUnavailable(TenureError):
     """An outside system did not answer, or not in a way that tells what happened."""
 
     code = "gateway_unavailable"
+
+
+class GatewayForbidden(GatewayUnavailable):
+    """An outside system does not accept our key, our permissions or our account.
+
+    Nothing was done. What was asked for is in order: once an operator has mended the access, it goes on.
+    """
+
+    code = "gateway_forbidden"
 
 
 class Haste(StrEnum):

@@ -21,6 +21,7 @@ class SearchAttribute(StrEnum):
     CUSTOMER = "TenureCustomer"
     NEXT_ACTION = "TenureNextAction"
     NEXT_ACTION_AT = "TenureNextActionAt"
+    BLOCKED = "TenureBlocked"
 
 
 def subscription_workflow_id(subscription_id: str) -> str:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.agreements import Agreement
+from domain.letters import moment
 from domain.lifecycle import Status
 from domain.mending import wants_end
 from domain.payments import ChargeOutcome
-from domain.subscription import Subscription
+from domain.subscription import Blocked, Subscription
 
 
 class Kind(StrEnum):
@@ -40,6 +41,8 @@ class Kind(StrEnum):
     """Queued for long, and nobody sends it."""
     MAIL_UNSENT = "mail_unsent"
     """Queued, although its workflow has come to an end."""
+    BLOCKED = "blocked"
+    """A step waits for the outside, which refuses it or gives no answer; it is tried again."""
 
 
 FOR_AN_OPERATOR = frozenset(
@@ -144,6 +147,15 @@ def of_workflow(kept: Projection, sight: Sight) -> Iterator[Discrepancy]:
         yield difference(subscription, Kind.WORKFLOW_SILENT, words)
     elif sight.state is not None:
         yield from _of_states(subscription, sight.state)
+    if subscription.blocked is not None and not sight.is_silent:
+        yield _blocked(subscription, subscription.blocked)
+
+
+def _blocked(subscription: Subscription, trouble: Blocked) -> Discrepancy:
+    words = f"{trouble.action.replace('_', ' ')} waits since {moment(trouble.since)}: {trouble.why} ({trouble.code})"
+    words += f"; next try {moment(trouble.next_try)}"
+    # Of no agreement: it must be found and tried again while the provider does not tell of any.
+    return Discrepancy(Kind.BLOCKED, words, subscription.id, tenant=subscription.tenant)
 
 
 _WRITTEN = ("status", "status_reason", "access", "plan", "amount", "period_end", "cancel_at", "trial_ends_at")

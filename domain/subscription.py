@@ -106,6 +106,19 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Blocked:
+    """A step that the outside refuses, or gives no answer to; it is tried again until it is taken."""
+
+    since: datetime
+    action: str
+    """What is due and waits (`domain.agenda.Action`), or one of `domain.blocking`."""
+    code: str
+    """Of the refusal, for programs."""
+    why: str
+    next_try: datetime
+
+
+@dataclass(frozen=True)
 class Subscription:
     """One customer's subscription and where in its life it stands. Holds ids, never a name or an address."""
 
@@ -184,6 +197,8 @@ class Subscription:
     """What pauses took beyond whole days and have not given back yet."""
     catalog: str = ""
     """The catalog its plan is of, whose entitlements it keeps; empty: begun before that was noted."""
+    blocked: Blocked | None = None
+    """The step that waits for an operator or for the end of an outage; None: all goes on."""
 
     @property
     def selection(self) -> Selection:

@@ -7,7 +7,7 @@ from typing import Any
 
 import stripe
 
-from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste
+from domain.errors import GatewayBusy, GatewayForbidden, GatewayRefused, GatewayUnavailable, Haste
 from domain.payments import NO_CARD, UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome, Decline
 
 CONFIRM_CARD_DATA = "confirm_card_data"
@@ -35,7 +35,7 @@ _ADDRESS = re.compile(r"\S+@\S+")
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the SDK raises into GatewayRefused, GatewayBusy or GatewayUnavailable.
+    """Turn what the SDK raises into GatewayRefused, GatewayForbidden, GatewayBusy or GatewayUnavailable.
 
     These travel into histories and logs, so they name no customer; nor do they bring along the SDK's own error,
     which holds the whole answer.
@@ -47,7 +47,7 @@ def translated() -> Iterator[None]:
         raise GatewayRefused(f"the card was declined: {reason}", code="card_declined", field="payment_method") from None
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         # A wrong key is mended by an operator, and then the step must go on: not a refusal of the step.
-        raise GatewayUnavailable(f"Stripe does not accept our key: {error.user_message}", code="stripe_key") from None
+        raise GatewayForbidden(f"Stripe does not accept our key: {_told(error)}", code="stripe_key") from None
     except stripe.RateLimitError as error:
         raise _busy(error) from None
     except stripe.IdempotencyError as error:

@@ -187,6 +187,7 @@ def _projection(step: Step) -> dict[str, Any]:
         "period_start": it.period_start,
         "period_end": it.period_end,
         "cancel_at": it.cancel_at,
+        "blocked_since": it.blocked.since if it.blocked is not None else None,
         "resumes_at": it.pause.resumes_at if it.pause is not None else None,
         "next_actions": [due_to_json(due) for due in step.ahead],
         "state": state_to_json(it),

@@ -77,6 +77,8 @@ class Filters:
     """Part of an address, a name or an external id, or the beginning of a subscription's id."""
     q_address: str | None = None
     """The same as part of an address, where that is kept otherwise than it was asked for."""
+    blocked: bool | None = None
+    """Whether a step waits for the outside."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Page:
 
 
 _MOMENT = "%Y-%m-%dT%H:%M:%S.%f%z"
-_NOT_SHOWN = ("tenant", "customer", "seen_at_provider", "by_use")
+_NOT_SHOWN = ("tenant", "customer", "seen_at_provider", "by_use", "blocked_since")
 _CUSTOMER = ("external_id", "email", "name", "timezone", "locale", "metadata")
 
 
@@ -137,6 +139,14 @@ class Subscriptions:
         shown = found[:limit]
         return Page(shown, _cursor(shown[-1]) if len(found) > limit else None)
 
+    async def blocked(self) -> dict[str, int]:
+        """How many subscriptions of all tenants wait for the outside, by the code of what they wait for."""
+        code = subscriptions.c.state["blocked"]["code"].astext.label("code")
+        wanted = select(code, func.count().label("number")).where(subscriptions.c.blocked_since.is_not(None))
+        async with transaction(self._engine) as connection:
+            rows = (await connection.execute(wanted.group_by(code))).all()
+        return {row.code or "": row.number for row in rows}
+
     async def ended(self, subscription: str) -> tuple[Subscription, datetime] | None:
         """A canceled subscription and when the last thing happened to it; None: it is not canceled."""
         last = select(func.max(journal.c.at)).where(journal.c.subscription == subscriptions.c.id).scalar_subquery()
@@ -172,6 +182,9 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         conditions.append(subscriptions.c.plan == filters.plan)
     if filters.customer is not None:
         conditions.append(customers.c.external_id == filters.customer)
+    if filters.blocked is not None:
+        since = subscriptions.c.blocked_since
+        conditions.append(since.is_not(None) if filters.blocked else since.is_(None))
     if filters.q:
         has_part = [customers.c[name].icontains(filters.q, autoescape=True) for name in _CUSTOMER[:3]]
         begins = cast(subscriptions.c.id, String).startswith(filters.q.lower(), autoescape=True)

@@ -117,6 +117,7 @@ subscriptions = Table(
         ),
         doc="prices of what is billed by use; none: nothing is",
     ),
+    Column("blocked_since", _MOMENT, doc="since when a step of it waits for the outside; none: all goes on"),
     Column("seen_at_provider", _MOMENT, doc="when reconciliation last met its agreement there"),
     _json("next_actions", "[]"),
     Column("state", JSONB, nullable=False, doc="the whole of it, from which a lost workflow can be restored"),
@@ -132,6 +133,13 @@ subscriptions = Table(
     ),
     Index("ix_subscriptions_tenant_created_at_id", "tenant", "created_at", "id"),
     Index("ix_subscriptions_tenant_status", "tenant", "status"),
+    Index(
+        "ix_subscriptions_blocked",
+        "tenant",
+        "created_at",
+        "id",
+        postgresql_where=text("blocked_since is not null"),
+    ),
     # The live one of a customer first, else the last there was.
     Index("ix_subscriptions_customer_latest", "customer", text("(status = 'canceled')"), text("created_at DESC")),
     Index("ix_subscriptions_agreement_ref", "agreement_ref", postgresql_where=text("agreement_ref <> ''")),

@@ -2,20 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.failures import STEP_FAILED, refusal
-from domain import taking_over
+from domain import blocking, taking_over
 from domain.journal import Cause
 from domain.lifecycle import Status
 from workflows import hands
 from workflows.course import Course
-
-TRIED_AGAIN = timedelta(hours=1)
-"""After the provider refused what it must do in the end; an operator may mend it meanwhile."""
 
 
 async def adopt(course: Course, cause: Cause) -> None:
@@ -53,7 +49,7 @@ async def take_trial_over(course: Course, cause: Cause) -> None:
         ApplicationError: it has turned paid, was canceled or changed meanwhile, and is left as it is.
     """
     try:
-        await _until_done(lambda: hands.end_trial_elsewhere(course.subscription))
+        await _until_done(course, lambda: hands.end_trial_elsewhere(course.subscription))
     except STEP_FAILED:
         # What ends here now must not end there.
         course.subscription = replace(course.subscription, agreement_ref="", settled_invoice="")
@@ -61,18 +57,19 @@ async def take_trial_over(course: Course, cause: Cause) -> None:
     await course.commit(taking_over.handed_over(course.subscription, workflow.now(), cause))
 
 
-async def _until_done(ask: Callable[[], Awaitable[None]]) -> None:
+async def _until_done(course: Course, ask: Callable[[], Awaitable[None]]) -> None:
     """What was refused otherwise than for good may have been heard before: only asking again tells."""
+    since = workflow.now()
     while True:
         try:
-            await ask()
+            with course.trying(blocking.HAND_OVER):
+                await ask()
         except STEP_FAILED as error:
             if _is_left(error):
                 raise
-            workflow.logger.error("step refused: %s", error.__cause__ or error)
-            workflow.set_current_details(f"**Blocked, tried again every hour:** {error.__cause__ or error}")
-            await workflow.sleep(TRIED_AGAIN, summary="Tried again: the provider refused it")
+            await course.block_and_rest(blocking.HAND_OVER, error, since)
         else:
+            await course.went_on(blocking.HAND_OVER)
             return
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 from activities.failures import STEP_FAILED
-from domain import billing_day, changing, pausing, recovery, steering
+from domain import billing_day, blocking, changing, pausing, recovery, steering
 from domain.errors import GatewayUnavailable, Rejected
 from domain.journal import Cause
 from domain.lifecycle import Status
@@ -91,7 +91,8 @@ class Changes(Looks):
         if charge.outcome is not ChargeOutcome.PENDING or not charge.agreement_ref:
             return
         self.subscription = self.subscription.with_try(workflow.now())
-        await hands.end_agreement(replace(self.subscription, agreement_ref=charge.agreement_ref))
+        ended = replace(self.subscription, agreement_ref=charge.agreement_ref)
+        await self.until_heard(blocking.FIRST_PAYMENT, lambda: hands.end_agreement(ended))
 
     async def _move_to_free(self, to: Selection, cause: Cause) -> None:
         if self.subscription.agreement_ref:

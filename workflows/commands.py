@@ -5,15 +5,16 @@ from dataclasses import replace
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.failures import as_failure
+    from activities.failures import STEP_FAILED, as_failure, can_be_had_later
     from domain import checks, steering, suspending, trial
     from domain.ends import End
     from domain.errors import TenureError
-    from domain.lifecycle import Status
+    from domain.lifecycle import Event, Status
     from domain.payments import ChargeOutcome
     from domain.steering import CancelAt, When
     from workflows import hands
     from workflows.changes import declined
+    from workflows.going_on import GoesOn
     from workflows.messages import (
         Answer,
         Cancel,
@@ -25,14 +26,13 @@ with workflow.unsafe.imports_passed_through():
         Reactivate,
         Suspend,
     )
-    from workflows.turns import TakesTurns
 
 
 LOOKS_BEFORE_CANCEL = "look-before-cancel"
 """Canceled lives of earlier releases did not ask the provider first; histories of theirs replay without."""
 
 
-class TakesCommands(TakesTurns):
+class TakesCommands(GoesOn):
     """The part of the subscription's workflow that customers, products and operators speak to."""
 
     @workflow.update
@@ -79,27 +79,52 @@ class TakesCommands(TakesTurns):
 
     @workflow.update
     async def retry_payment(self, command: Command) -> Answer:
-        """Try now to take what is owed."""
-        async with self._turn(command, lambda: checks.check_retry(self._now, workflow.now())) as is_first:
+        """Try now to take what is owed, or whatever is blocked."""
+        async with self._turn(command, self._check_retry) as is_first:
             if is_first:
-                await self._course.settle(await self._course.charge(), self._cause(command))
+                await self._retry(command)
         return self._answer()
 
     @retry_payment.validator
     def _validate_retry_payment(self, command: Command) -> None:
-        self._validate(command, lambda: checks.check_retry(self._now, workflow.now()))
+        self._validate(command, self._check_retry)
+
+    def _check_retry(self) -> None:
+        checks.check_retry(self._now, workflow.now())
+
+    async def _retry(self, command: Command) -> None:
+        if self._now.blocked is not None:
+            tries = self._now.charge_tries
+            await self._try_again()
+            if self._now.recovery is None or self._now.charge_tries != tries:
+                return
+            checks.check_retry(self._now, workflow.now())
+        await self._course.settle(await self._course.charge(), self._cause(command))
 
     @workflow.update
     async def cancel(self, command: Cancel) -> Answer:
         """End now, or when what is paid for (or the trial) is over."""
         async with self._turn(command, lambda: checks.check_cancel(self._now, command.at)) as is_first:
             if is_first:
-                await self._cancel(command)
+                await self._cancel_or_note(command)
         return self._answer()
 
     @cancel.validator
     def _validate_cancel(self, command: Cancel) -> None:
         self._validate(command, lambda: checks.check_cancel(self._now, command.at))
+
+    async def _cancel_or_note(self, command: Cancel) -> None:
+        """Cancel; should the provider not take that for now, it is noted, and done as soon as it does."""
+        try:
+            await self._cancel(command)
+        except STEP_FAILED as error:
+            now, until = workflow.now(), steering.paid_until(self._now)
+            if not can_be_had_later(error) or not self._now.allows(Event.CANCEL_SCHEDULED):
+                raise
+            at = now if command.at is CancelAt.NOW or until is None else max(until, now)
+            end = End(command.by, command.reason, command.reason_code)
+            step = steering.cancel_scheduled(self._now, at, end, now, self._cause(command))
+            await self._course.commit(step)
 
     async def _cancel(self, command: Cancel) -> None:
         cause = self._cause(command)

@@ -6,8 +6,8 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.failures import STEP_FAILED, refusal
-from domain import changing, notices, recovery, steering, suspending, trial
+from activities.failures import STEP_FAILED, can_be_had_later, refusal
+from domain import blocking, changing, notices, recovery, steering, suspending, trial
 from domain.agenda import Action, Due
 from domain.ends import End, EndKind
 from domain.journal import Cause
@@ -136,18 +136,25 @@ class Course(Changes, Mends):
         """Whether the provider must be told to bill no further, or to bill again."""
         return bool(self.subscription.agreement_ref) and self.subscription.wants_hold != self.subscription.is_held
 
-    async def tell_hold_or_look(self) -> None:
+    async def tell_hold_or_look(self) -> BaseException | None:
         """Tell the provider whether to bill on; look what is wrong there if it refuses.
 
         The loop comes back to it until it is done, whichever step made it necessary.
+
+        Returns:
+            Why it is refused, if a look at the provider has not settled that.
+
         """
         wanted = self.subscription.wants_hold
         try:
             await hands.hold(self.subscription, on=wanted)
-        except STEP_FAILED:
-            await self.look(Cause.timer("hold"))
-            return
+        except STEP_FAILED as error:
+            if can_be_had_later(error):
+                raise
+            await self.look(Cause.timer(blocking.HOLD))
+            return error if self.hold_is_due and not self.subscription.is_over else None
         self.subscription = replace(self.subscription, is_held=wanted)
+        return None
 
     async def reactivate(self, reason: str, cause: Cause) -> None:
         """Give access back; billing goes on, with a new period when the paid one ended meanwhile."""

@@ -32,11 +32,15 @@ from domain.policy import LadderStep, TrialPolicy
 from domain.proration import own_period
 from domain.reminders import Reminder
 from domain.subscription import Notice, Subscription
-from workflows.urgency import Urgency, priority
+from workflows.urgency import Urgency, is_tried_once, priority
 
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
 """Retried until the outside is back: to give up would leave a step half done."""
-
+ONCE = RetryPolicy(maximum_attempts=1)
+"""For a step that is blocked already: the workflow itself tries it again, and is free for commands in between."""
+OUTAGE_AFTER = timedelta(hours=1)
+"""So long the provider may give no answer before the workflow is told, and shows that it is blocked. The step is asked
+for again under the same key, so that nothing is done twice by it."""
 
 ANSWERED_WITHIN = timedelta(seconds=20)
 """For a question that somebody waits for and that changes nothing."""
@@ -45,6 +49,7 @@ ANSWERED_WITHIN = timedelta(seconds=20)
 class _Remote(TypedDict):
     task_queue: str
     start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
     retry_policy: RetryPolicy
     priority: Priority
 
@@ -63,11 +68,12 @@ DATABASE: _Local = {
 }
 
 
-def _payments(urgency: Urgency, subscription: Subscription) -> _Remote:
+def _payments(urgency: Urgency, subscription: Subscription, within: timedelta = OUTAGE_AFTER) -> _Remote:
     return {
         "task_queue": PAYMENTS_QUEUE,
         "start_to_close_timeout": timedelta(seconds=45),
-        "retry_policy": PATIENT,
+        "schedule_to_close_timeout": within,
+        "retry_policy": ONCE if is_tried_once() else PATIENT,
         "priority": priority(urgency, subscription.tenant),
     }
 
@@ -194,8 +200,7 @@ async def quote(subscription: Subscription, to: Selection, at: datetime) -> Quot
     return await workflow.execute_activity_method(
         PaymentActivities.quote,
         ChangeRequest(subscription.agreement_ref, to.items, at, own=own_period(subscription)),
-        **_payments(Urgency.PERSON, subscription),
-        schedule_to_close_timeout=ANSWERED_WITHIN,
+        **_payments(Urgency.PERSON, subscription, ANSWERED_WITHIN),
         summary=f"Ask what a change to {to.plan_name} would bill",
     )
 

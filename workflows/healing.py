@@ -86,7 +86,10 @@ class Healer:
             writes_again |= await self._restorer.restore(kept, run, unheard)
         # A later stage of the same run may find something else.
         key = f"reconcile/{run}/{'+'.join(sorted(kinds))}"
-        command = Reconcile(key, ACTOR, unheard_agreement=unheard, writes_again=writes_again)
+        only_tries = kinds == {Kind.BLOCKED}
+        command = Reconcile(
+            key, ACTOR, unheard_agreement=unheard, writes_again=writes_again, only_tries_again=only_tries
+        )
         await self._have_mended(kept.subscription.id, command)
 
     async def _write_end(self, run: str, kept: Projection) -> None:

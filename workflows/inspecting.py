@@ -87,16 +87,17 @@ class Inspection:
         found, under_way = await self._second_look(suspects)
         return Page(found, page.next_cursor, compared, not_ours, under_way + undecided)
 
-    async def subscriptions(self, after: str | None, run_began: datetime) -> Page:
+    async def subscriptions(self, after: str | None, run_began: datetime, *, without_provider: bool = False) -> Page:
         """A page of our live subscriptions against their workflows, and against agreements that were not met."""
         rows = await self._ours.live(after, run_began, limit=PAGE)
         sights = await self._sights([kept for kept, _ in rows])
         suspects = []
         for (kept, was_met), sight in zip(rows, sights, strict=True):
             differences = list(of_workflow(kept, sight))
-            if kept.subscription.agreement_ref and not was_met:
-                differences += of_agreement(kept.subscription, await self._asked(kept.subscription.agreement_ref))
-            suspects += _suspects(differences, kept.subscription.id, kept.subscription.agreement_ref)
+            agreement_ref = "" if without_provider else kept.subscription.agreement_ref
+            if agreement_ref and not was_met:
+                differences += of_agreement(kept.subscription, await self._asked(agreement_ref))
+            suspects += _suspects(differences, kept.subscription.id, agreement_ref)
         found, under_way = await self._second_look(suspects)
         cursor = rows[-1][0].subscription.id if len(rows) == PAGE else None
         return Page(found, cursor, len(rows), 0, under_way)

@@ -1,16 +1,16 @@
 """Keeping a subscription's books: every step is dated, written down and shown, every try of taking money counted."""
 
 from collections import deque
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from activities.failures import STEP_FAILED
-from domain import billing, notices, steering
-from domain.agenda import agenda, ladder_of
+from activities.failures import STEP_FAILED, can_be_had_later
+from domain import billing, blocking, notices, steering
+from domain.agenda import Due, agenda, ladder_of
 from domain.hours import Hours
 from domain.journal import Cause, Step
 from domain.letters import moment
@@ -31,11 +31,14 @@ class Keeper:
         self.policy = policy
         self.recent: deque[str] = deque(recent, maxlen=RECENT)
         self.steps_taken = 0
+        self.goes_on = False
+        """What was blocked is being tried: a step that comes of it shows that it is not blocked any more."""
 
     async def commit(self, step: Step) -> None:
         """Write a step down, then live by it."""
         step = replace(step, subscription=await self._dated(step.subscription))
         ahead = agenda(step.subscription, self.policy)
+        step = self._unblocked(step, ahead)
         await hands.record(replace(step, ahead=ahead))
         self.subscription = step.subscription
         self.steps_taken += 1
@@ -44,6 +47,14 @@ class Keeper:
         if changes:
             workflow.upsert_search_attributes(changes)
         self.show()
+
+    def _unblocked(self, step: Step, ahead: Sequence[Due]) -> Step:
+        trouble, now = step.subscription.blocked, workflow.now()
+        if trouble is None or trouble != self.subscription.blocked:
+            return step  # nothing is blocked, or this step says so
+        if self.goes_on or blocking.is_moot(step.subscription, ahead, now):
+            return blocking.unblocked(step, trouble, now)
+        return step
 
     def show(self) -> None:
         workflow.set_current_details(visible.details(self.subscription, self.policy, self.recent))
@@ -88,8 +99,10 @@ class Keeper:
         """
         try:
             charge = await asking
-        except STEP_FAILED:
-            self.subscription = replace(self.subscription, recent_tries=before.recent_tries)
+        except STEP_FAILED as error:
+            refused = replace(self.subscription, recent_tries=before.recent_tries)
+            # Without an answer it may have been done all the same: it is the same try that is made again.
+            self.subscription = before if can_be_had_later(error) else refused
             raise
         if charge.outcome is ChargeOutcome.PENDING:
             self.subscription = before

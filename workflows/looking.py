@@ -19,7 +19,7 @@ from domain.payments import (
 )
 from domain.subscription import SuspensionKind
 from workflows import hands
-from workflows.keeping import Keeper
+from workflows.blocking import Blocks
 from workflows.urgency import somebody_waits
 
 ASK_AT_PERIOD_END = "ask-at-period-end"
@@ -29,7 +29,7 @@ CARDS_OF_THE_PORTAL = "cards-of-the-portal"
 that was taken away there stayed on file here."""
 
 
-class Looks(Keeper):
+class Looks(Blocks):
     """What comes from outside, and the end that it may bring."""
 
     async def hear(self, hint: Hint) -> None:

@@ -118,6 +118,8 @@ class Reconcile(Command):
     """An agreement at the provider that was begun for the subscription, which does not know of it."""
     writes_again: bool = False
     """The database tells otherwise than the workflow: it is to be written down again."""
+    only_tries_again: bool = False
+    """Nothing differs, but a step is blocked: it is to be tried now."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ with workflow.unsafe.imports_passed_through():
 PAGES_PER_RUN = 50
 HEALED_AT_ONCE = 5
 TOO_MANY_LOST = "more workflows are lost than are restored without a word: look why, then run `tenure reconcile --fix`"
+WITHOUT_PROVIDER = "without-provider"
+"""A change to the order of commands: until then nothing was compared while the provider gave no answer."""
 LAST = Priority(priority_key=5)
 """Whatever else waits for the provider goes first."""
 
@@ -85,6 +87,8 @@ class Tally:
     """How many of each kind came to each outcome."""
     not_heard: str = ""
     """Why messages of the provider may be left that were not delivered or fetched; empty: none are."""
+    not_compared: str = ""
+    """Why the provider's agreements were not looked through; empty: they were."""
 
     def after(self, page: Page, stage: Stage, found: Sequence[Found]) -> "Tally":
         counts = {kind: dict(outcomes) for kind, outcomes in self.found.items()}
@@ -99,6 +103,7 @@ class Tally:
             self.unheard,
             counts,
             self.not_heard,
+            self.not_compared,
         )
 
     def count(self, outcome: Outcome) -> int:
@@ -111,7 +116,8 @@ class Tally:
         others = f"{self.under_way} under way, {self.not_ours} agreements are not ours"
         fetched = f", {self.unheard} messages fetched that never came" if self.unheard else ""
         left = f"; not all messages were heard: {self.not_heard}" if self.not_heard else ""
-        return f"{compared}: {counts}; {others}{fetched}{left}"
+        unseen = f"; not all agreements were compared: {self.not_compared}" if self.not_compared else ""
+        return f"{compared}: {counts}; {others}{fetched}{left}{unseen}"
 
 
 @dataclass(frozen=True)
@@ -173,7 +179,15 @@ class ReconcileWorkflow:
 
     async def _look_through_a_page(self) -> None:
         stands = self._stands
-        page = await self._compare(stands)
+        try:
+            page = await self._compare(stands)
+        except ActivityError as error:
+            if stands.stage is not Stage.AGREEMENTS or not workflow.patched(WITHOUT_PROVIDER):
+                raise
+            # What can be seen without the provider is: above all what waits because it does not let us in.
+            tally = replace(stands.tally, not_compared=str(error.cause or error))
+            self._stands = replace(stands, stage=Stage.SUBSCRIPTIONS, cursor=None, tally=tally)
+            return
         found = await self._settle(page.found)
         if found:
             await workflow.execute_activity_method(
@@ -220,7 +234,9 @@ class ReconcileWorkflow:
             Stage.SUBSCRIPTIONS: ReconcileActivities.compare_subscriptions,
             Stage.MAILS: ReconcileActivities.compare_mails,
         }
-        request = PageRequest(stands.cursor, stands.began or workflow.now())
+        request = PageRequest(
+            stands.cursor, stands.began or workflow.now(), without_provider=bool(stands.tally.not_compared)
+        )
         page: Page = await workflow.execute_activity_method(
             compare[stands.stage],
             request,
@@ -234,7 +250,7 @@ class ReconcileWorkflow:
         done: list[Found] = []
         by_subscription: dict[str, list[Discrepancy]] = {}
         for each in found:
-            if not (self._stands.heals and each.is_healable):
+            if not (self._puts_right(each.kind) and each.is_healable):
                 done.append(Found(each))
             elif each.kind is Kind.WORKFLOW_MISSING and not self._may_restore():
                 done.append(Found(each, Outcome.LISTED, TOO_MANY_LOST))
@@ -248,6 +264,10 @@ class ReconcileWorkflow:
             for healed in await asyncio.gather(*healing):
                 done += healed
         return done
+
+    def _puts_right(self, kind: Kind) -> bool:
+        """What is blocked is tried again in any case: it is due, and would be tried within the hour anyway."""
+        return self._stands.heals or kind is Kind.BLOCKED
 
     def _may_restore(self) -> bool:
         limit = self._stands.restores_at_most

@@ -5,11 +5,11 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from domain import checks
     from domain.journal import Cause, CauseKind
+    from workflows.going_on import GoesOn
     from workflows.messages import Answer, Reconcile
-    from workflows.turns import TakesTurns
 
 
-class TakesReconciliation(TakesTurns):
+class TakesReconciliation(GoesOn):
     """The part of the subscription's workflow that reconciliation speaks to."""
 
     @workflow.update
@@ -19,11 +19,13 @@ class TakesReconciliation(TakesTurns):
         if self._refusal is not None:
             return self._answer()
         async with self._turn(command, lambda: checks.check_alive(self._now)) as is_first:
-            if is_first:
+            if is_first and not command.only_tries_again:
                 cause = Cause(CauseKind.RECONCILIATION, command.key, command.actor)
                 await self._course.mend(
                     cause, unheard_agreement=command.unheard_agreement, writes_again=command.writes_again
                 )
+            if is_first and self._now.blocked is not None:
+                await self._try_again()
         return self._answer()
 
     @reconcile.validator

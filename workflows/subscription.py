@@ -1,18 +1,16 @@
 """The life of one subscription, from sign-up to its end."""
 
-from collections import deque
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
-    from domain import steering, trial
+    from domain import blocking, steering, trial
     from domain.agenda import agenda, next_due
     from domain.ends import FIRST_PAYMENT_DECLINED, REFUSED, End, EndKind
-    from domain.errors import TenureError
     from domain.journal import Cause, CauseKind
     from domain.news import Hint, is_worth_a_look
     from domain.payments import ChargeOutcome
@@ -28,8 +26,6 @@ with workflow.unsafe.imports_passed_through():
 
 STEPS_PER_RUN = 8
 """After so many steps the workflow continues as new, long before its history grows unwieldy."""
-BLOCKED_WAIT = timedelta(hours=1)
-"""How long to wait before trying again what the outside refused for good; an operator may mend it meanwhile."""
 
 
 @workflow.defn
@@ -41,11 +37,7 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
         course = Course(life.subscription, life.policy, life.recent)
         # One whose workflow was lost before the provider's own trial had ended is not born yet.
         is_born = life.is_born and not life.subscription.trial_is_elsewhere
-        super().__init__(course, life.done, life.declined, is_born=is_born)
-        self._hints: deque[Hint] = deque(life.hints)
-        self._not_before: datetime | None = None
-        """What is due next waits until then: it was refused, or the provider has not decided on it."""
-        self._hold_not_before: datetime | None = None
+        super().__init__(course, life.done, life.declined, life.hints, is_born=is_born)
 
     @workflow.run
     async def run(self, life: Life) -> str:
@@ -77,10 +69,6 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
             is_born=True,
             payment_method=None,
         )
-
-    @property
-    def _is_over(self) -> bool:
-        return self._refusal is not None or self._now.is_over
 
     @property
     def _should_continue_as_new(self) -> bool:
@@ -129,14 +117,15 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
     async def _start_paid(self, cause: Cause) -> None:
         """Begin without a trial: written down before money moves, so that no charge is ever without its record."""
         await self._course.commit(steering.signed_up(self._now, workflow.now(), cause))
-        charge = await self._course.charge()
+        # Through an outage: what was not answered may have been paid, and must not be left behind.
+        charge = await self._course.until_heard(blocking.FIRST_PAYMENT, self._course.charge)
         if charge.outcome is ChargeOutcome.PAID:
             await self._course.settle(charge, cause)
             return
         if charge.agreement_ref:
             # Not decided on: nobody waits for that at a sign-up, and nothing may be billed later.
             self._course.subscription = replace(self._now, agreement_ref=charge.agreement_ref)
-            await hands.end_agreement(self._now)
+            await self._course.until_heard(blocking.FIRST_PAYMENT, lambda: hands.end_agreement(self._now))
         code = charge.decline.code if charge.decline else charge.outcome.value
         end = End(EndKind.NEVER_BEGAN, f"{FIRST_PAYMENT_DECLINED}: {code}")
         canceled = steering.canceled(self._now, end, workflow.now(), cause)
@@ -153,70 +142,20 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
         due = next_due(self._now, self._course.policy)
         try:
             await workflow.wait_condition(
-                lambda: bool(self._hints) or self._was_commanded or self._is_over,
+                lambda: self._has_news or self._was_commanded or self._is_over,
                 timeout=wait,
                 timeout_summary=f"{due.action}: {due.why}" if due else None,
             )
         except TimeoutError:
             return
 
-    def _wakes_at(self) -> datetime | None:
-        due = next_due(self._now, self._course.policy)
-        moments = [] if due is None else [due.at if self._not_before is None else max(due.at, self._not_before)]
-        if self._course.hold_is_due:
-            moments.append(self._hold_not_before or workflow.now())
-        return min(moments, default=None)
-
-    async def _do_what_is_next(self) -> None:
-        """News first: it may settle what was about to be done."""
-        try:
-            if self._hints:
-                await self._look_into(self._hints[0])
-            elif not self._is_over and self._is_time(self._wakes_at()):
-                await self._act()
-        except (*STEP_FAILED, TenureError) as error:
-            # Refused for good, a price unknown to the provider perhaps. Failing the workflow would lose the
-            # subscription; it waits, tells the operator, and tries again.
-            why = error.__cause__ or error
-            workflow.logger.error("step refused: %s", why)
-            workflow.set_current_details(f"**Blocked, tried again every hour:** {why}")
-            self._not_before = workflow.now() + BLOCKED_WAIT
-
     async def _hear_the_rest(self) -> None:
         """Once it is over: money that went back in the meantime; nobody would tell of it again."""
         while self._now.is_over and self._hints:
+            if not self._has_news and self._hints_not_before is not None:
+                await workflow.sleep(self._hints_not_before - workflow.now(), summary="Ask again what went back")
             async with self._lock:
                 await self._do_what_is_next()
-
-    async def _look_into(self, hint: Hint) -> None:
-        """A hint is done with when it was looked into, refused or not: what it hints at is asked for in time anyway."""
-        try:
-            if is_worth_a_look(self._now, hint):
-                await self._course.hear(hint)
-        finally:
-            self._hints.remove(hint)
-
-    @staticmethod
-    def _is_time(at: datetime | None) -> bool:
-        return at is not None and at <= workflow.now()
-
-    async def _act(self) -> None:
-        now, before = workflow.now(), self._now.sequence
-        if self._course.hold_is_due and (self._hold_not_before is None or self._hold_not_before <= now):
-            # Should it be refused, everything else goes on; the look tells whether the agreement has ended.
-            self._hold_not_before = now + BLOCKED_WAIT
-            await self._course.tell_hold_or_look()
-            if not self._course.hold_is_due:
-                self._hold_not_before = None
-            return
-        due = next_due(self._now, self._course.policy)
-        if due is None:
-            return
-        wait = await self._course.act(due)
-        if wait is None and self._now.sequence == before:
-            # Nothing came of it: never spin.
-            wait = BLOCKED_WAIT
-        self._not_before = now + wait if wait is not None else None
 
     @workflow.update
     async def sign_up(self) -> Answer:
@@ -253,5 +192,8 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
     @workflow.query
     def outlook(self) -> Outlook:
         """Whether anything is going on, and when something is due next."""
-        busy = self._lock.locked() or bool(self._hints) or self._was_commanded or not self._is_born
+        busy = self._lock.locked() or self._has_news or self._was_commanded or not self._is_born
+        rests_until = self._course.rests_until
+        if rests_until is not None:
+            return Outlook(busy=False, due_at=rests_until, over=False)
         return Outlook(busy, self._wakes_at(), self._is_over)

@@ -46,6 +46,24 @@ def somebody_waits() -> Iterator[None]:
         _awaited.set(before)
 
 
+_tried_once: ContextVar[bool] = ContextVar("what is asked of the provider is asked once", default=False)
+
+
+@contextmanager
+def tried_once() -> Iterator[None]:
+    """What is asked of the provider while the block runs is not asked again by itself: the workflow does that."""
+    before = _tried_once.get()
+    _tried_once.set(True)
+    try:
+        yield
+    finally:
+        _tried_once.set(before)
+
+
+def is_tried_once() -> bool:
+    return _tried_once.get()
+
+
 def priority(urgency: Urgency, tenant: str) -> Priority:
     """Of an activity: a tenant with much to do does not keep others from their turn."""
     key = tenant.encode()[:LONGEST_KEY].decode(errors="ignore")

@@ -17,6 +17,8 @@ PLAN = SearchAttributeKey.for_keyword(SearchAttribute.PLAN)
 CUSTOMER = SearchAttributeKey.for_keyword(SearchAttribute.CUSTOMER)
 NEXT_ACTION = SearchAttributeKey.for_keyword(SearchAttribute.NEXT_ACTION)
 NEXT_ACTION_AT = SearchAttributeKey.for_datetime(SearchAttribute.NEXT_ACTION_AT)
+BLOCKED = SearchAttributeKey.for_keyword(SearchAttribute.BLOCKED)
+"""The code of what a step waits for; set only while one does."""
 
 
 def summary(subscription: Subscription) -> str:
@@ -34,6 +36,8 @@ def attributes(subscription: Subscription, ahead: Sequence[Due]) -> TypedSearchA
     if ahead:
         pairs.append(SearchAttributePair(NEXT_ACTION, ahead[0].action.value))
         pairs.append(SearchAttributePair(NEXT_ACTION_AT, ahead[0].at))
+    if subscription.blocked is not None:
+        pairs.append(SearchAttributePair(BLOCKED, subscription.blocked.code))
     return TypedSearchAttributes(pairs)
 
 
@@ -43,7 +47,7 @@ def changed_attributes(
     """What to upsert so that the attributes shown become right; empty when they are."""
     wanted = attributes(subscription, ahead)
     updates: list[SearchAttributeUpdate[Any]] = []
-    keys: tuple[SearchAttributeKey[Any], ...] = (STATUS, PLAN, CUSTOMER, NEXT_ACTION, NEXT_ACTION_AT)
+    keys: tuple[SearchAttributeKey[Any], ...] = (STATUS, PLAN, CUSTOMER, NEXT_ACTION, NEXT_ACTION_AT, BLOCKED)
     for key in keys:
         value = wanted.get(key)
         if value != shown.get(key):
@@ -56,6 +60,7 @@ def details(subscription: Subscription, policy: Policy, recent: Iterable[str] = 
     why = f" ({subscription.status_reason})" if subscription.status_reason else ""
     price = f"{subscription.amount} {subscription.currency} (minor units)"
     lines = [
+        *_blocked(subscription),
         f"**{subscription.plan_name}**, {subscription.quantity} x by the {subscription.interval}, {price}",
         "",
         f"**{subscription.status}**{why}, access {subscription.access}",
@@ -71,6 +76,14 @@ def details(subscription: Subscription, policy: Policy, recent: Iterable[str] = 
     if past:
         lines += ["", "Latest:", "", *past]
     return "\n".join(lines)
+
+
+def _blocked(subscription: Subscription) -> list[str]:
+    trouble = subscription.blocked
+    if trouble is None:
+        return []
+    tried = f"since {moment(trouble.since)}, next try {moment(trouble.next_try)}"
+    return [f"**Blocked** {tried}: {trouble.action} waits, {trouble.why} ({trouble.code})", ""]
 
 
 def _dates(subscription: Subscription) -> list[str]:

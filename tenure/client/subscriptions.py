@@ -55,6 +55,17 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Blocked:
+    """A step that waits for the payment provider, or for an operator; it is tried again."""
+
+    since: datetime
+    action: str
+    code: str = ""
+    why: str = ""
+    next_try: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Subscription:
     """A subscription as it stands, and what happens to it next."""
 
@@ -79,6 +90,8 @@ class Subscription:
     cancel_at: datetime | None = None
     resumes_at: datetime | None = None
     pending_change: Change | None = None
+    blocked: Blocked | None = None
+    """None: all goes on."""
     next_actions: tuple[NextAction, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     created_at: datetime | None = None

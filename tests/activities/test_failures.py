@@ -1,20 +1,32 @@
 """Errors of ours on their way through Temporal, and how long who was turned away stays away."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType
+from temporalio.exceptions import TimeoutError as TimedOut
 from temporalio.testing import ActivityEnvironment
 
-from activities.failures import as_failure, as_tenure_error, pause_after
-from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste, Malformed, Rejected, TenureError
+from activities.failures import FORBIDDEN_ATTEMPTS, as_failure, as_tenure_error, can_be_had_later, pause_after
+from domain.errors import (
+    GatewayBusy,
+    GatewayForbidden,
+    GatewayRefused,
+    GatewayUnavailable,
+    Haste,
+    Malformed,
+    Rejected,
+    TenureError,
+)
 
 ERRORS: list[TenureError] = [
     Rejected("no", code="not_now"),
     Malformed("no", field="plan"),
     GatewayRefused("no", field="payment_method"),
     GatewayUnavailable("silence"),
+    GatewayForbidden("whose key is that?", code="stripe_key"),
     GatewayBusy("later", haste=Haste.LOCK, retry_after=3.0),
 ]
 
@@ -60,3 +72,45 @@ def test_an_activity_that_was_turned_away_asks_for_its_own_pause() -> None:
     assert failure.next_retry_delay is not None
     assert timedelta(seconds=1) <= failure.next_retry_delay <= timedelta(seconds=2)
     assert as_failure(GatewayUnavailable("silence")).next_retry_delay is None
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "is_told"),
+    [
+        (GatewayForbidden("whose key is that?"), 1, False),
+        (GatewayForbidden("whose key is that?"), FORBIDDEN_ATTEMPTS, True),
+        (GatewayUnavailable("silence"), 10 * FORBIDDEN_ATTEMPTS, False),
+    ],
+)
+def test_the_workflow_is_told_soon_that_our_key_is_not_accepted_and_waits_for_an_answer(
+    error: TenureError, attempt: int, *, is_told: bool
+) -> None:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=attempt)
+
+    failure = environment.run(lambda: as_failure(error))
+
+    assert failure.non_retryable is is_told
+
+
+def failed(cause: BaseException) -> ActivityError:
+    error = ActivityError(
+        "failed",
+        scheduled_event_id=1,
+        started_event_id=2,
+        identity="",
+        activity_type="",
+        activity_id="",
+        retry_state=None,
+    )
+    error.__cause__ = cause
+    return error
+
+
+def test_an_attempt_that_never_came_back_is_no_refusal() -> None:
+    silence = TimedOut("activity timed out", type=TimeoutType.SCHEDULE_TO_CLOSE, last_heartbeat_details=[])
+
+    assert isinstance(as_tenure_error(failed(silence)), GatewayUnavailable)
+    assert can_be_had_later(failed(silence))
+    assert not can_be_had_later(failed(as_failure(GatewayRefused("no"))))
+    assert can_be_had_later(failed(as_failure(GatewayForbidden("no"))))

@@ -14,7 +14,7 @@ from domain.payments import Decline
 from domain.plans import Selection
 from domain.policy import Access, ChangeAt
 from domain.steering import CancelAt, When
-from domain.subscription import Dispute, PendingChange, Subscription, SuspensionKind
+from domain.subscription import Blocked, Dispute, PendingChange, Subscription, SuspensionKind
 from tests.builders import (
     FREE,
     NOW,
@@ -143,6 +143,7 @@ def test_what_can_be_asked_for_is_not_refused() -> None:
     checks.check_convert(EXPIRED, When.NOW, NOW, brings_card=True)
     checks.check_cancel(a_paid_subscription(cancel_at=PERIOD_END), CancelAt.NOW)
     checks.check_retry(a_past_due_subscription(), NOW)
+    checks.check_retry(a_trial(blocked=Blocked(NOW, "convert", "stripe_key", "no key", NOW)), NOW)
     checks.check_reactivate(HELD, "cleared")
     trial.check_extension(EXPIRED, 7, "asked nicely")
 

@@ -19,7 +19,7 @@ from domain.reconciling import (
     of_workflow,
     shows_otherwise,
 )
-from domain.subscription import PendingChange, Subscription
+from domain.subscription import Blocked, PendingChange, Subscription
 from tests.builders import (
     NOW,
     PERIOD_END,
@@ -216,3 +216,14 @@ def test_what_is_billed_by_use_is_there_or_it_is_not() -> None:
     assert kinds(subscription, an_agreement(items=(STARTER_AGREED, by_use))) == [Kind.ITEMS_DIFFER]
     none_of_it = replace(by_use, is_by_use=False)
     assert kinds(subscription, an_agreement(items=(STARTER_AGREED, none_of_it))) == []
+
+
+def test_a_step_that_waits_is_listed_of_no_agreement_and_can_be_tried_again() -> None:
+    trouble = Blocked(NOW, "convert", "unknown_price", "Stripe has no active price", NOW + timedelta(hours=1))
+    kept = Projection(a_paid_subscription(blocked=trouble))
+
+    [found] = of_workflow(kept, Sight(is_running=True))
+
+    assert (found.kind, found.agreement_ref, found.is_healable) == (Kind.BLOCKED, "", True)
+    assert "convert waits since 2026-03-02T12:00:00Z: Stripe has no active price" in found.details
+    assert not list(of_workflow(kept, Sight(is_running=True, is_silent=True)))[1:]

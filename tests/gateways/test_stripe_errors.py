@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from api.errors import status_of
-from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste, TenureError
+from domain.errors import GatewayBusy, GatewayForbidden, GatewayRefused, GatewayUnavailable, Haste, TenureError
 from domain.payments import Charge, ChargeOutcome, Decline
 from domain.plans import Item
 from domain.provider import NewAgreement
@@ -175,7 +175,7 @@ async def test_a_wrong_key_is_the_operators_to_mend_and_never_told(till: Till) -
     async with connected(wrong, till.simulator.base_url) as client:
         error = await failure_of(StripePayments(client).hold("sub_1", True, key="k"))
 
-    assert isinstance(error, GatewayUnavailable)
+    assert isinstance(error, GatewayForbidden)
     assert error.code == "stripe_key"
     assert "Stripe does not accept our key" in str(error)
     assert "secret" not in str(error)
@@ -186,7 +186,7 @@ async def test_a_missing_permission_is_the_operators_to_mend(stage: Stage) -> No
     async with payments_at(stage, answering(403, body)) as payments:
         error = await failure_of(payments.collect("in_1", key="k"))
 
-    assert isinstance(error, GatewayUnavailable)
+    assert isinstance(error, GatewayForbidden)
     assert error.code == "stripe_key"
     assert "rak_invoice_write" in str(error)
 

@@ -322,6 +322,42 @@ async def swept(product: Product) -> None:
     await client.execute_workflow(SweepWebhooksWorkflow.run, id=sweep, task_queue=LIFECYCLE_QUEUE)
 
 
+async def refused(product: Product) -> None:
+    """A conversion refused for good, under a release that did not show it; then mended."""
+    life = await Life.begun(product, "kept-refused", payment_method="pm_card_visa")
+    await life.live(timedelta(days=13))
+    await product.faults(stripe={"error_rate": 1, "status": 400})
+    await life.live_until("convert")
+    await life.live(timedelta(hours=3))
+    await product.faults()
+    await life.live(timedelta(hours=2))
+
+
+async def blocked(product: Product) -> None:
+    """A hold, a conversion and a cancellation that are blocked, by refusals and by an outage; each goes on."""
+    client = await Client.connect(product.addresses.temporal_address)
+    life = await Life.begun(product, "kept-blocked", payment_method="pm_card_visa")
+    await life.live(timedelta(days=13))
+    await product.faults(stripe={"error_rate": 1, "status": 401})
+    await life.live_until("convert")
+    await life.live(timedelta(hours=2))
+    await run_now(client, fix=False)
+    await product.faults()
+    await life.command("retry-payment")
+    await product.faults(stripe={"error_rate": 1, "status": 400})
+    await life.command("pause")
+    await life.live(timedelta(hours=2))
+    await product.faults()
+    await run_now(client, fix=False)
+    await life.command("resume")
+    await product.faults(stripe={"error_rate": 1, "status": 401})
+    await life.command("cancel", at="now")
+    await product.faults(stripe={"error_rate": 1, "status": 500})
+    await life.live(timedelta(minutes=90))
+    await product.faults()
+    await life.live(timedelta(minutes=10))
+
+
 LIVES: tuple[Play, ...] = (
     checkout,
     recovery,
@@ -347,4 +383,6 @@ LIVES: tuple[Play, ...] = (
     rolled_up,
     used,
     swept,
+    refused,
+    blocked,
 )

@@ -1,0 +1,98 @@
+"""What is blocked is told once, kept up to date, and gone as soon as it goes on or is not to be done any more."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from domain import blocking, steering, suspending
+from domain.agenda import Action, agenda
+from domain.ends import End, EndKind
+from domain.journal import Step
+from domain.policy import DEFAULT_POLICY
+from domain.subscription import Blocked, Subscription
+from tests.builders import CAUSE, NOW, TRIAL_END, VISA, a_paid_subscription, a_trial
+
+AN_HOUR = timedelta(hours=1)
+NO_KEY = Blocked(TRIAL_END, Action.CONVERT, "stripe_key", "Stripe does not accept our key", TRIAL_END + AN_HOUR)
+
+
+def a_blocked_trial() -> Subscription:
+    return blocking.blocked(a_trial(card=VISA), NO_KEY, TRIAL_END, CAUSE).subscription
+
+
+def is_moot(subscription: Subscription, action: str) -> bool:
+    trouble = replace(NO_KEY, action=action)
+    stands = replace(subscription, blocked=trouble)
+    return blocking.is_moot(stands, agenda(stands, DEFAULT_POLICY), TRIAL_END)
+
+
+def test_a_step_that_is_blocked_is_told_once_with_the_reason() -> None:
+    step = blocking.blocked(a_trial(card=VISA), NO_KEY, TRIAL_END, CAUSE)
+
+    assert [entry.kind for entry in step.entries] == ["blocked"]
+    assert "convert waits, Stripe does not accept our key" in step.entries[0].summary
+    assert step.entries[0].details["code"] == "stripe_key"
+    assert not step.mails
+    assert step.subscription.blocked == NO_KEY
+
+
+def test_the_next_try_is_kept_up_to_date_without_another_line_in_the_timeline() -> None:
+    later = replace(NO_KEY, since=TRIAL_END + AN_HOUR, next_try=TRIAL_END + 2 * AN_HOUR, code="unknown_price")
+
+    step = blocking.blocked(a_blocked_trial(), later, TRIAL_END + AN_HOUR, CAUSE)
+
+    assert step.entries == ()
+    assert step.subscription.blocked == replace(later, since=TRIAL_END)
+
+
+def test_another_step_that_is_blocked_has_a_line_of_its_own() -> None:
+    step = blocking.blocked(a_blocked_trial(), replace(NO_KEY, action=blocking.HOLD), TRIAL_END, CAUSE)
+
+    assert [entry.kind for entry in step.entries] == ["blocked"]
+
+
+def test_a_reason_without_end_is_cut_short() -> None:
+    step = blocking.blocked(a_trial(), replace(NO_KEY, why="x" * 10_000), TRIAL_END, CAUSE)
+
+    assert step.subscription.blocked is not None
+    assert len(step.subscription.blocked.why) == blocking.LONGEST_WHY
+
+
+def test_what_goes_on_says_so_once_before_what_has_come_of_it() -> None:
+    stands = a_blocked_trial()
+    converted = steering.signed_up(stands, TRIAL_END + AN_HOUR, CAUSE)
+
+    step = blocking.unblocked(converted, NO_KEY, TRIAL_END + AN_HOUR)
+
+    assert [entry.kind for entry in step.entries] == ["unblocked", "signed_up"]
+    assert step.subscription.blocked is None
+
+
+def test_what_has_ended_does_not_go_on() -> None:
+    ended: Step = steering.canceled(a_blocked_trial(), End(EndKind.CUSTOMER), TRIAL_END, CAUSE)
+
+    step = blocking.unblocked(ended, NO_KEY, TRIAL_END)
+
+    assert [entry.kind for entry in step.entries] == ["canceled"]
+    assert step.subscription.blocked is None
+
+
+def test_a_step_is_blocked_only_as_long_as_it_is_due() -> None:
+    stands = a_blocked_trial()
+    suspended = suspending.suspended(stands, "fraud check", TRIAL_END, CAUSE).subscription
+    longer = replace(stands, trial_ends_at=TRIAL_END + timedelta(days=7))
+
+    assert not is_moot(stands, Action.CONVERT)
+    assert is_moot(suspended, Action.CONVERT)
+    assert is_moot(longer, Action.CONVERT)
+
+
+def test_a_hold_is_blocked_until_it_is_told_or_not_wanted_any_more() -> None:
+    stands = a_paid_subscription(is_held=True)
+
+    assert not is_moot(stands, blocking.HOLD)
+    assert is_moot(replace(stands, is_held=False), blocking.HOLD)
+    assert is_moot(replace(stands, agreement_ref=""), blocking.HOLD)
+
+
+def test_a_message_stays_to_be_heard_whatever_is_due() -> None:
+    assert not is_moot(a_trial(created_at=NOW), blocking.HEAR)

@@ -1,0 +1,214 @@
+"""A step that the provider does not take: everybody sees it, nothing else waits for it, and it goes on once mended."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import stripe
+from temporalio.client import Client
+
+from domain.names import subscription_workflow_id
+from gateways.stripe_http import connected
+from sandbox.secrets import Secrets
+from sandbox.stack import Stack
+from tenure.cli.reconcile import run_now
+from tests.harness.lives import A_MINUTE, CONVERTED, Life
+from workflows import visible
+
+Begin = Callable[..., Awaitable[Life]]
+pytestmark = pytest.mark.usefixtures("healed")
+AN_HOUR = timedelta(hours=1)
+
+
+async def refuse(life: Life, status: int) -> None:
+    await life.product.faults(stripe={"error_rate": 1, "status": status})
+
+
+async def blocked(life: Life) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = (await life.stands())["blocked"]
+    return found
+
+
+async def shown_in_temporal(client: Client, life: Life) -> str | None:
+    described = await client.get_workflow_handle(subscription_workflow_id(life.id)).describe()
+    return described.typed_search_attributes.get(visible.BLOCKED)
+
+
+async def measured(stack: Stack, name: str) -> float:
+    """What the API tells a scraper."""
+    async with httpx.AsyncClient(timeout=30) as scraper:
+        lines = (await scraper.get(f"{stack.addresses.api_url}/metrics")).text.splitlines()
+    return float(next((line.rpartition(" ")[2] for line in lines if line.startswith(name)), "nan"))
+
+
+@pytest.fixture
+async def account(stack: Stack, stack_folder: Path) -> AsyncIterator[stripe.StripeClient]:
+    """The account at Stripe as an operator has it."""
+    async with connected(Secrets.of(stack_folder).stripe_key, stack.addresses.stripe_url) as client:
+        yield client
+
+
+async def test_a_conversion_with_a_key_that_is_not_accepted_is_blocked_within_a_minute_and_goes_on_once_mended(
+    begin: Begin, stack: Stack
+) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await life.live(timedelta(days=13))
+    await refuse(life, 401)
+    await life.live_until("convert")
+
+    shown = await blocked(life)
+    assert shown is not None
+    assert (shown["action"], shown["code"]) == ("convert", "stripe_key")
+    assert "does not accept our key" in shown["why"]
+    next_try, since = datetime.fromisoformat(shown["next_try"]), datetime.fromisoformat(shown["since"])
+    assert AN_HOUR <= next_try - since <= AN_HOUR + A_MINUTE
+    assert await shown_in_temporal(stack.client, life) == "stripe_key"
+    await life.live(timedelta(hours=3))
+    assert (await life.kinds())["blocked"] == 1
+    listed = [each["id"] for each in (await life.product.get("/v1/subscriptions", blocked="true"))["data"]]
+    others = [each["id"] for each in (await life.product.get("/v1/subscriptions", blocked="false"))["data"]]
+    assert life.id in listed
+    assert life.id not in others
+    assert await measured(stack, 'tenure_subscriptions_blocked_by_code{code="stripe_key"}') >= 1
+
+    await life.product.faults()
+    assert (await life.command("retry-payment"))["status"] == "active"
+
+    assert await blocked(life) is None
+    assert await shown_in_temporal(stack.client, life) is None
+    assert (await life.kinds())["unblocked"] == 1
+    assert await life.bills() == Counter(paid=1)
+    assert await life.mails() == CONVERTED
+
+
+async def test_an_outage_blocks_after_an_hour_and_is_over_soon_after_its_end(begin: Begin) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await life.live(timedelta(days=13))
+    await refuse(life, 500)
+    await life.live_until("convert")
+    await life.live(timedelta(minutes=50))
+    assert await blocked(life) is None
+
+    await life.live(timedelta(minutes=20))
+    shown = await blocked(life)
+    assert shown is not None
+    assert shown["action"] == "convert"
+    suspended = await life.command("suspend", reason="asked for by phone")
+    assert (suspended["status"], suspended["blocked"]) == ("suspended", None)
+
+    await life.command("reactivate", reason="and taken back")
+    await life.product.faults()
+    await life.live(timedelta(minutes=10))
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=1)
+
+
+async def test_reconciliation_lists_what_is_blocked_also_without_the_provider_and_tries_it_once_mended(
+    begin: Begin, stack: Stack
+) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await life.live(timedelta(days=13))
+    await refuse(life, 403)
+    await life.live_until("convert")
+
+    in_vain = await run_now(stack.client, fix=False)
+
+    assert "does not accept our key" in in_vain.tally.not_compared
+    assert in_vain.tally.found["blocked"]["failed"] >= 1
+    assert await life.status() == ("trialing", "full")
+    await life.product.faults()
+    mended = await run_now(stack.client, fix=False)
+    assert mended.tally.not_compared == ""
+    assert mended.tally.found["blocked"]["healed"] >= 1
+    assert await life.status() == ("active", "full")
+    assert await blocked(life) is None
+    assert await life.bills() == Counter(paid=1)
+
+
+async def test_an_archived_price_blocks_at_once_while_a_new_card_and_a_cancellation_are_taken(
+    begin: Begin, account: stripe.StripeClient
+) -> None:
+    life = await begin(payment_method="pm_card_visa", plan="enterprise", interval="year")
+    lookup_key = "manufacturing_enterprise_year_v1"
+    [price] = (await account.v1.prices.list_async({"lookup_keys": [lookup_key]})).data
+    await account.v1.prices.update_async(price.id, {"active": False})
+    try:
+        await life.live_until("convert")
+        shown = await blocked(life)
+        assert shown is not None
+        assert shown["action"] == "convert"
+        assert "price" in shown["why"]
+
+        await life.command("payment-method", payment_method="pm_card_mastercard")
+        assert await blocked(life) == shown
+        over = await life.command("cancel", reason="it took too long")
+    finally:
+        await account.v1.prices.update_async(price.id, {"active": True})
+
+    assert (over["status"], over["blocked"]) == ("canceled", None)
+    assert await life.bills() == Counter()
+
+
+async def test_a_cancellation_is_taken_while_the_provider_does_not_let_us_in_and_done_once_it_does(
+    begin: Begin,
+) -> None:
+    life = await begin(trial_days=0, payment_method="pm_card_visa")
+    await refuse(life, 401)
+
+    noted = await life.command("cancel", at="now", reason="closing down")
+
+    assert (noted["status"], noted["cancel_at"] is not None) == ("active", True)
+    await life.live(A_MINUTE)
+    shown = await blocked(life)
+    assert shown is not None
+    assert shown["action"] == "cancel"
+    await life.product.faults()
+    await life.live(timedelta(hours=1))
+    assert await life.status() == ("canceled", "none")
+
+
+async def test_a_hold_that_is_refused_is_seen_until_it_is_taken(begin: Begin) -> None:
+    life = await begin(trial_days=0, payment_method="pm_card_visa")
+    await refuse(life, 403)
+
+    paused = await life.command("pause")
+    await life.live(A_MINUTE)
+
+    shown = await blocked(life)
+    assert shown is not None
+    assert (paused["status"], shown["action"]) == ("paused", "hold")
+    await life.product.faults()
+    tried = await life.command("retry-payment")
+    assert (tried["status"], tried["blocked"]) == ("paused", None)
+
+
+async def test_a_card_given_on_a_page_during_an_outage_of_our_access_is_put_on_file_once_mended(begin: Begin) -> None:
+    life = await begin()
+    url = await life.product.open_checkout(life.id)
+    await refuse(life, 401)
+
+    await life.pay_at(url, "pm_card_visa")
+    await life.live(A_MINUTE)
+
+    shown = await blocked(life)
+    assert shown is not None
+    assert shown["action"] == "hear"
+    assert "convert" not in await life.ahead()
+    await life.product.faults()
+    await life.live(timedelta(hours=1))
+    assert "convert" in await life.ahead()
+    assert await blocked(life) is None
+
+
+async def test_a_command_that_our_access_does_not_allow_is_answered_and_leaves_nothing_waiting(begin: Begin) -> None:
+    life = await begin()
+    await refuse(life, 401)
+
+    refused = await life.refused("payment-method", payment_method="pm_card_visa")
+
+    assert refused == (503, "stripe_key")
+    assert (await life.command("cancel"))["cancel_at"] is not None
