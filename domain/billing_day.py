@@ -33,7 +33,7 @@ class Placement:
     begins_next: bool = False
     """The provider's own date is another one: the next period must be begun by us."""
     days: dict[str, Any] | None = None
-    """What the subscription notes of its billing day; None: nothing, for the provider told no anchor."""
+    """What the subscription notes of its billing day and its pauses; None: all stays as it is."""
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def placed(before: Subscription, charge: Charge) -> Placement:
     start, end = charge.period_start or before.period_start, charge.period_end or before.period_end
     theirs = charge.anchor
     if theirs is None or start is None or end is None:
-        return Placement(start, end)
+        return Placement(start, end, days={"given_back_seconds": 0})
     if not before.agreement_ref:
         return Placement(start, end, days=_days(theirs, theirs))
     was_begun_by_us = bool(charge.key) and theirs == start

@@ -51,9 +51,14 @@ def left_of(start: datetime, end: datetime, at: datetime) -> Fraction:
     return min(max(Fraction(left, whole), Fraction(0)), ALL) if whole > 0 else Fraction(0)
 
 
-def kept_of(paid: int, gone_back: int) -> Fraction:
-    """The part of *paid* that was kept; all of it where nothing was paid, as from a credit."""
-    return max(Fraction(paid - gone_back, paid), Fraction(0)) if paid > 0 else ALL
+def kept_of(paid: int, gone_back: int, settled: int = 0) -> Fraction:
+    """The part of *paid* that was kept; all of it where nothing was paid, as from a credit.
+
+    What had gone back when the period was last prorated is *settled*: it was taken off then, and is not again.
+    """
+    if gone_back <= settled:
+        return ALL
+    return max(Fraction(paid - gone_back, paid - settled), Fraction(0)) if paid > settled else Fraction(0)
 
 
 def own_period(subscription: Subscription) -> OwnPeriod | None:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fractions import Fraction
 from typing import Any
 
 import stripe
@@ -35,6 +34,8 @@ that of an invoice: the change that it is for."""
 CHANGE_BILL = "tenure_change_bill"
 """In the subscription's metadata: the invoice by which the last change was billed apart, or NO_BILL."""
 NO_BILL = "none"
+SETTLED = "tenure_change_settled"
+"""In the subscription's metadata: since when (epoch seconds), and how much had gone back, as it was prorated apart."""
 NEWEST_BILLS = 50
 LONGEST_NOTE = 500
 _AFTER_DAY = re.compile(r" after \d{1,2} \w{3} \d{4}$")
@@ -55,6 +56,8 @@ class _Apart:
     terms: Terms
     at: datetime
     end: datetime
+    settles: str
+    """What is noted as settled by it."""
 
 
 class StripeOwnProration(StripeCarriedUse, StripeReversals):
@@ -65,28 +68,31 @@ class StripeOwnProration(StripeCarriedUse, StripeReversals):
         start, end = shapes.period(agreement)
         if start is None or end is None:
             return None
-        kept = await self._kept(agreement, own.paid_since if own is not None else start)
+        since = own.paid_since if own is not None else start
+        paid, gone_back = await self._paid_and_gone_back(agreement, since)
+        kept = kept_of(paid, gone_back, _settled(agreement, since))
         if own is None and kept == ALL:
             return None
         start, end = (own.start, own.end) if own is not None else (start, end)
-        return _Apart(Terms(left_of(start, end, at), kept), at, end)
+        settles = f"{int(since.timestamp())}/{gone_back}"
+        return _Apart(Terms(left_of(start, end, at), kept), at, end, settles)
 
-    async def _kept(self, agreement: dict[str, Any], since: datetime) -> Fraction:
-        """The part of what was paid for the agreement since then that was neither refunded nor lost in a dispute."""
+    async def _paid_and_gone_back(self, agreement: dict[str, Any], since: datetime) -> tuple[int, int]:
+        """What was paid for the agreement since then, and how much of it was refunded or lost in a dispute."""
         customer = shapes.id_of(agreement["customer"])
         listed = await self._api.charges.list_async(
             {"customer": customer, "created": {"gte": int(since.timestamp())}, "limit": 100}
         )
         charges = [each.to_dict() for each in listed.data if each.paid]
-        if not any(each["amount_refunded"] or each.get("disputed") for each in charges):
-            return ALL
         paid = gone_back = 0
+        if not any(each["amount_refunded"] or each.get("disputed") for each in charges):
+            return paid, gone_back
         for each in charges:
             _, belongs_to = await self._bill_of(each.get("payment_intent"))
             if belongs_to == agreement["id"]:
                 lost = await self._lost(each["id"]) if each.get("disputed") else 0
                 paid, gone_back = paid + each["amount"], gone_back + min(each["amount_refunded"] + lost, each["amount"])
-        return kept_of(paid, gone_back)
+        return paid, gone_back
 
     async def _lost(self, charge_ref: str) -> int:
         """What the customer's bank has taken back of a charge for good."""
@@ -126,7 +132,8 @@ class StripeOwnProration(StripeCarriedUse, StripeReversals):
             refused = await self._collect_apart(bill, key)
             if refused is not None:
                 return refused
-        changed = await self._put_items(agreement, items, key, bill["id"] if bill is not None else NO_BILL)
+        noted = {CHANGE: key, CHANGE_BILL: bill["id"] if bill is not None else NO_BILL, SETTLED: apart.settles}
+        changed = await self._put_items(agreement, items, key, noted)
         return await self._charge_apart(changed)
 
     async def _charge_apart(self, agreement: dict[str, Any]) -> Charge:
@@ -201,7 +208,7 @@ class StripeOwnProration(StripeCarriedUse, StripeReversals):
         return refused
 
     async def _put_items(
-        self, agreement: dict[str, Any], items: tuple[Item, ...], key: str, bill_ref: str
+        self, agreement: dict[str, Any], items: tuple[Item, ...], key: str, metadata: dict[str, str]
     ) -> dict[str, Any]:
         """Make the agreement one about *items*; Stripe bills nothing for it."""
         if await self._begins_period(agreement, items) and not agreement.get("pause_collection"):
@@ -209,7 +216,6 @@ class StripeOwnProration(StripeCarriedUse, StripeReversals):
             await self._api.subscriptions.update_async(
                 agreement["id"], {"pause_collection": {"behavior": "void"}}, {"idempotency_key": f"{key}/hold"}
             )
-        metadata = {CHANGE: key, CHANGE_BILL: bill_ref}
         if metered := self._metered(agreement):
             metadata[METERED] = " ".join(dict.fromkeys(metered))[:LONGEST_NOTE]
 
@@ -248,6 +254,12 @@ def _cut(preview: dict[str, Any], apart: _Apart) -> Iterator[_Line]:
 def _details(line: dict[str, Any]) -> dict[str, Any]:
     """What a line of the subscription's own tells of itself; empty: it waits for the next bill, whichever that is."""
     return (line.get("parent") or {}).get("subscription_item_details") or {}
+
+
+def _settled(agreement: dict[str, Any], since: datetime) -> int:
+    """What had gone back when the same period was last prorated apart."""
+    noted_since, _, gone_back = str((agreement.get("metadata") or {}).get(SETTLED) or "").partition("/")
+    return int(gone_back) if noted_since == str(int(since.timestamp())) else 0
 
 
 def _new_bill(agreement: dict[str, Any], card: str, key: str) -> InvoiceCreateParams:

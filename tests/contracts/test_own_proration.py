@@ -200,3 +200,19 @@ async def test_money_that_the_bank_took_back_for_good_is_not_credited_either(
     quote = await shop.adapter.quote(sale.ref, (STARTER,), shop.world.now("ada"))
 
     assert (quote.amount < 0) is is_credited
+
+
+async def test_what_went_back_is_taken_off_once_however_often_the_plan_changes(shop: Shop) -> None:
+    """After the first change the new plan is paid for and kept, until more goes back."""
+    sale = await in_mid_period(shop, STARTER)
+    await shop.world.refund("ada")
+    at = shop.world.now("ada")
+    up = await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/1")
+    paid = bill_of(up).amount
+
+    back = await shop.adapter.quote(sale.ref, (STARTER,), at)
+    await shop.world.refund("ada")
+    after_another = await shop.adapter.quote(sale.ref, (STARTER,), at)
+
+    assert abs(back.amount + paid - 4900 * share_left(sale, at)) <= 2, "all that was paid for Pro, for Starter's part"
+    assert after_another.amount >= 4900 * share_left(sale, at) - 1, "nothing is left to be credited"

@@ -48,6 +48,17 @@ def test_a_refund_in_part_leaves_the_unused_share_of_what_was_kept() -> None:
     assert Terms(Fraction(1, 2), kept_of(19900, 5000)).of(-19900) == -7450
 
 
+@pytest.mark.parametrize(
+    ("paid", "gone_back", "settled", "kept"),
+    [(23300, 19900, 19900, ALL), (19900, 19900, 1000, Fraction(0)), (23300, 21600, 19900, Fraction(1, 2))],
+    ids=["settled", "the-rest-went-back-too", "half-of-what-came-since"],
+)
+def test_what_was_taken_off_before_is_not_taken_off_again(
+    paid: int, gone_back: int, settled: int, kept: Fraction
+) -> None:
+    assert kept_of(paid, gone_back, settled) == kept
+
+
 def test_where_nothing_was_taken_from_a_card_nothing_went_back() -> None:
     assert kept_of(0, 0) == ALL
 

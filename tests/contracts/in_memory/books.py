@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from fractions import Fraction
 from itertools import count
 
 from domain.messages import PastEvent, ProviderEvent
@@ -80,6 +79,8 @@ class Deal:
     restarted: str = ""
     carried: int = 0
     """What was used before a new beginning, for the next bill."""
+    settled: dict[datetime, int] = field(default_factory=dict)
+    """By the beginning of a period, what had gone back when it was last prorated."""
     changes: dict[str, Bill | None] = field(default_factory=dict)
     """By its key, the bill that a change made; None: it made none."""
 
@@ -221,20 +222,21 @@ class Books:
         keys = {item.lookup_key for item in items}
         return [item for item in deal.items if item.lookup_key not in keys]
 
-    def kept(self, deal: Deal, since: datetime) -> Fraction:
-        """The part of what was paid for the agreement since then that has not gone back."""
-        paid = [bill for bill in deal.bills if bill.status == "paid" and bill.start >= since]
+    def gone_back(self, paid: Sequence[Bill]) -> int:
+        """What was refunded of these bills, or lost in a dispute."""
         lost = [each.bill for each in self.disputes.values() if each.status is DisputeStatus.LOST]
-        gone_back = (bill.due if any(bill is each for each in lost) else bill.refunded for bill in paid)
-        return kept_of(sum(bill.due for bill in paid), sum(gone_back))
+        return sum(bill.due if any(bill is each for each in lost) else bill.refunded for bill in paid)
 
     def difference(
         self, deal: Deal, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
     ) -> tuple[Deal, tuple[QuoteLine, ...]]:
         """The agreement after a change, and what that bills: by the second, or a whole period of another interval."""
-        kept = self.kept(deal, own.paid_since if own is not None else deal.start)
+        since = own.paid_since if own is not None else deal.start
+        paid = [bill for bill in deal.bills if bill.status == "paid" and bill.start >= since]
+        gone_back = self.gone_back(paid)
+        kept = kept_of(sum(bill.due for bill in paid), gone_back, deal.settled.get(since, 0))
         same = self.interval(items) is self.interval(deal.items)
-        changed = replace(deal, items=items, held=deal.held and own is not None and same)
+        changed = replace(deal, items=items, held=deal.held and own is not None and same, settled={since: gone_back})
         if items == deal.items:
             return changed, ()
         gone = self.gone(deal, items)
