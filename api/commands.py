@@ -7,12 +7,29 @@ from api.desk import OperatorDesk, ServiceDesk
 from api.docs import COMMANDING
 from api.fields import SubscriptionId
 from api.idempotency import IdempotentRoute
-from api.requests import CancelWish, ConvertWish, EmptyWish, ExtendTrialWish, PaymentMethodWish, ReasonWish
+from api.requests import (
+    CancelWish,
+    ConvertWish,
+    EmptyWish,
+    ExtendTrialWish,
+    PaymentMethodWish,
+    PreviewCancelWish,
+    ReasonWish,
+)
 from api.use_first import tell_use_first
-from api.views import SubscriptionView
+from api.views import CancelPreviewView, SubscriptionView
 from domain.ends import EndKind
 from domain.steering import CancelAt
-from workflows.messages import Cancel, Command, Convert, ExtendTrial, PutPaymentMethod, Reactivate, Suspend
+from workflows.messages import (
+    Cancel,
+    Command,
+    Convert,
+    ExtendTrial,
+    PreviewCancel,
+    PutPaymentMethod,
+    Reactivate,
+    Suspend,
+)
 from workflows.subscription import SubscriptionWorkflow
 
 router = APIRouter(
@@ -59,6 +76,15 @@ async def cancel(
     code = wish.reason_code.value if wish.reason_code is not None else ""
     command = Cancel(desk.key, desk.caller.actor, wish.at, wish.words, code, by)
     return await desk.carry_out(subscription_id, SubscriptionWorkflow.cancel, command)
+
+
+@router.post("/preview-cancel", operation_id="previewCancel", summary="What a cancellation would bring")
+async def preview_cancel(
+    subscription_id: SubscriptionId, desk: ServiceDesk, wish: PreviewCancelWish | None = None
+) -> CancelPreviewView:
+    """Nothing is changed. What is owed, suspended or on the free plan ends at once, whenever it is asked to."""
+    command = PreviewCancel(desk.key, desk.caller.actor, (wish or PreviewCancelWish()).at)
+    return CancelPreviewView.of(await desk.ask(subscription_id, SubscriptionWorkflow.preview_cancel, command))
 
 
 @router.post("/uncancel", operation_id="uncancelSubscription", summary="Go on after all")

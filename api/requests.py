@@ -129,6 +129,10 @@ class CancelWish(Wish):
         return self
 
 
+class PreviewCancelWish(Wish):
+    at: CancelAt = CancelAt.PERIOD_END
+
+
 class ExtendTrialWish(Wish):
     days: Annotated[int, Field(strict=True, ge=1, le=MAX_EXTENSION_DAYS)] = Field(examples=[7])
     reason: Annotated[Reason, Field(min_length=1)] = Field(examples=["evaluation delayed by holidays"])

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from configuration.mail_addresses import shown_address
+from domain.cancellation import CancelPreview
 from domain.ends import EndKind, ReasonCode
 from domain.lifecycle import Status
 from domain.plans import Interval, Selection
@@ -175,6 +176,27 @@ class PreviewView(BaseModel):
             next_at=preview.next_at,
             exact_until=preview.exact_until,
             replaces=PendingChangeView.of(replaced.to, replaced.at) if replaced is not None else None,
+        )
+
+
+class CancelPreviewView(BaseModel):
+    """What a cancellation would bring; nothing has changed."""
+
+    ends_at: datetime = Field(description="when access ends")
+    loses_paid_days: int = Field(description="whole days that were paid for and could not be used any more")
+    voids_invoice: str | None = Field(
+        description="the id of the open invoice that would not be owed any more; null: there is none",
+        examples=["in_1Qx"],
+    )
+    undo_until: datetime | None = Field(description="until when `uncancel` undoes it; null: it takes effect at once")
+
+    @classmethod
+    def of(cls, preview: CancelPreview) -> "CancelPreviewView":
+        return cls(
+            ends_at=preview.ends_at,
+            loses_paid_days=preview.loses_paid_days,
+            voids_invoice=preview.voids_invoice or None,
+            undo_until=preview.undo_until,
         )
 
 

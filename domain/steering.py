@@ -9,7 +9,7 @@ from domain import changing
 from domain.ends import End, EndKind
 from domain.journal import Cause, Entry, Step
 from domain.letters import mail, moment
-from domain.lifecycle import Event, Status
+from domain.lifecycle import Event
 from domain.mails import Occasion
 from domain.payments import Card, Decline
 from domain.policy import Access, Policy
@@ -92,13 +92,6 @@ def declined_at_hand(subscription: Subscription, decline: Decline, now: datetime
     details = {"decline_code": decline.code}
     words = decline.words[0].upper() + decline.words[1:]
     return Step(after, (Entry("charge_declined", now, words, cause, details),))
-
-
-def paid_until(subscription: Subscription) -> datetime | None:
-    """Until when a canceling customer may go on: the trial's or the paid period's end; None: no longer."""
-    if subscription.status is Status.TRIALING:
-        return subscription.trial_ends_at
-    return subscription.period_end if subscription.status is Status.ACTIVE else None
 
 
 def cancel_scheduled(subscription: Subscription, at: datetime, end: End, now: datetime, cause: Cause) -> Step:

@@ -6,12 +6,13 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, can_be_had_later
-    from domain import checks, steering, suspending, trial
+    from domain import cancellation, checks, pausing, steering, suspending, trial
+    from domain.cancellation import CancelPreview
     from domain.ends import End
     from domain.errors import TenureError
     from domain.lifecycle import Event, Status
     from domain.payments import ChargeOutcome
-    from domain.steering import CancelAt, When
+    from domain.steering import When
     from workflows import hands
     from workflows.changes import declined
     from workflows.going_on import GoesOn
@@ -22,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         Convert,
         ExtendTrial,
         OpenCheckout,
+        PreviewCancel,
         PutPaymentMethod,
         Reactivate,
         Suspend,
@@ -30,6 +32,8 @@ with workflow.unsafe.imports_passed_through():
 
 LOOKS_BEFORE_CANCEL = "look-before-cancel"
 """Canceled lives of earlier releases did not ask the provider first; histories of theirs replay without."""
+USES_UP_PAUSED_DAYS = "cancel-uses-up-paused-days"
+"""A change to the order of commands: until then a paused subscription that was canceled ended at once."""
 
 
 class TakesCommands(GoesOn):
@@ -118,10 +122,10 @@ class TakesCommands(GoesOn):
         try:
             await self._cancel(command)
         except STEP_FAILED as error:
-            now, until = workflow.now(), steering.paid_until(self._now)
+            now = workflow.now()
             if not can_be_had_later(error) or not self._now.allows(Event.CANCEL_SCHEDULED):
                 raise
-            at = now if command.at is CancelAt.NOW or until is None else max(until, now)
+            at = cancellation.ends_at(self._now, command.at, now) or now
             end = End(command.by, command.reason, command.reason_code)
             step = steering.cancel_scheduled(self._now, at, end, now, self._cause(command))
             await self._course.commit(step)
@@ -135,14 +139,35 @@ class TakesCommands(GoesOn):
             if self._now.is_over:
                 return
         end = End(command.by, command.reason, command.reason_code)
-        until = steering.paid_until(self._now)
-        if command.at is CancelAt.NOW or until is None or until <= workflow.now():
+        until = cancellation.ends_at(self._now, command.at, workflow.now())
+        is_paused = self._now.status is Status.PAUSED
+        if until is None or (is_paused and not workflow.patched(USES_UP_PAUSED_DAYS)):
             await self._course.end(end, cause)
             return
-        if self._now.agreement_ref and not self._now.begins_own_period:
-            await hands.end_at_period_end(self._now, on=True)
+        back = pausing.resumed(self._now, workflow.now(), cause) if is_paused else None
+        goes_on = back.subscription if back is not None else self._now
+        if goes_on.agreement_ref and not goes_on.begins_own_period:
+            await hands.end_at_period_end(goes_on, on=True)
+        if back is not None:
+            # What the pause has kept is used up first; the mail about the end says until when.
+            await self._course.commit(replace(back, mails=()))
         step = steering.cancel_scheduled(self._now, until, end, workflow.now(), cause)
         await self._course.commit(step)
+
+    @workflow.update
+    async def preview_cancel(self, command: PreviewCancel) -> CancelPreview:
+        """What a cancellation would bring; nothing is changed."""
+        async with self._lock:
+            try:
+                checks.check_cancel(self._now, command.at)
+            except TenureError as error:
+                raise as_failure(error) from error
+            self._was_commanded = True
+            return cancellation.previewed(self._now, command.at, workflow.now())
+
+    @preview_cancel.validator
+    def _validate_preview_cancel(self, command: PreviewCancel) -> None:
+        self._validate(command, lambda: checks.check_cancel(self._now, command.at))
 
     @workflow.update
     async def uncancel(self, command: Command) -> Answer:

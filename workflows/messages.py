@@ -67,6 +67,13 @@ class Cancel(Command):
 
 
 @dataclass(frozen=True)
+class PreviewCancel(Command):
+    """Ask what a cancellation would bring."""
+
+    at: CancelAt
+
+
+@dataclass(frozen=True)
 class ExtendTrial(Command):
     days: int
     reason: str

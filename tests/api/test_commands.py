@@ -17,6 +17,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "payment-method": CARD,
     "retry-payment": {},
     "cancel": {},
+    "preview-cancel": {},
     "uncancel": {},
     "extend-trial": {"days": 7} | REASON,
     "suspend": REASON,
@@ -46,6 +47,7 @@ IMPOSSIBLE = {
     "ending": {
         "convert": "cancellation_scheduled",
         "cancel": "cancellation_scheduled",
+        "preview-cancel": "cancellation_scheduled",
         "extend-trial": "cancellation_scheduled",
     },
     "canceled": dict.fromkeys(BODIES, "subscription_canceled"),

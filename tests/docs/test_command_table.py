@@ -7,9 +7,9 @@ from itertools import product
 import pytest
 
 from domain import suspending
+from domain.cancellation import usable_until
 from domain.lifecycle import Event, Status
 from domain.plans import Selection
-from domain.steering import paid_until
 from domain.subscription import Subscription
 from tests.builders import FREE, NOW, PRO
 from tests.docs.command_table import COMMANDS, SITUATIONS, answer
@@ -26,6 +26,12 @@ def _change(subscription: Subscription, to: Selection) -> Event:
     return Event.PLAN_CHANGED if to.items else Event.MOVED_TO_FREE
 
 
+def _cancel_later(subscription: Subscription) -> Event:
+    if subscription.status is Status.PAUSED:
+        return Event.RESUMED  # what the pause has kept is used up first
+    return Event.CANCEL_SCHEDULED if usable_until(subscription, NOW) else Event.CANCELED
+
+
 def event_of(command: str, subscription: Subscription) -> Event:
     """What happens to a subscription when a command is carried out."""
     paid = bool(subscription.agreement_ref)
@@ -34,7 +40,7 @@ def event_of(command: str, subscription: Subscription) -> Event:
         "`convert` with a card": Event.CONVERTED,
         "`payment-method`": Event.CARD_REPLACED,
         "`retry-payment`": Event.RECOVERED if paid else Event.CONVERTED,
-        "`cancel` at period_end": Event.CANCEL_SCHEDULED if paid_until(subscription) else Event.CANCELED,
+        "`cancel` at period_end": _cancel_later(subscription),
         "`cancel` now": Event.CANCELED,
         "`uncancel`": Event.CANCEL_WITHDRAWN,
         "`pause`": Event.PAUSED,

@@ -1,7 +1,7 @@
 """What customers and operators may ask for, and what comes of it."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -11,7 +11,6 @@ from domain.ends import End, EndKind
 from domain.mails import Occasion
 from domain.payments import NO_CARD, Decline
 from domain.policy import Access, Policy
-from domain.subscription import Subscription
 from tests.builders import (
     CAUSE,
     MASTERCARD,
@@ -19,12 +18,9 @@ from tests.builders import (
     PERIOD_END,
     TRIAL_END,
     VISA,
-    a_free_subscription,
     a_paid_subscription,
     a_past_due_subscription,
-    a_paused_subscription,
     a_recovery,
-    a_suspended_subscription,
     a_trial,
 )
 
@@ -48,21 +44,6 @@ def test_a_scheduled_cancellation_withdraws_the_mails_that_say_it_goes_on() -> N
     }
     assert set(step.withdraws) == goes_on
     assert [letter.occasion for letter in step.mails] == [Occasion.CANCELLATION_SCHEDULED]
-
-
-@pytest.mark.parametrize(
-    ("subscription", "until"),
-    [
-        pytest.param(a_trial(), TRIAL_END, id="trial"),
-        pytest.param(a_paid_subscription(), PERIOD_END, id="paid"),
-        pytest.param(a_free_subscription(), None, id="free-plan"),
-        pytest.param(a_paused_subscription(), None, id="paused"),
-        pytest.param(a_past_due_subscription(), None, id="owing"),
-        pytest.param(a_suspended_subscription(), None, id="suspended"),
-    ],
-)
-def test_a_cancellation_waits_for_what_can_still_be_used(subscription: Subscription, until: datetime | None) -> None:
-    assert steering.paid_until(subscription) == until
 
 
 def test_a_cancellation_withdraws_every_waiting_mail_but_a_receipt() -> None:

@@ -154,6 +154,17 @@ async def paused(product: Product) -> None:
     await life.live_until("cancel")
 
 
+async def canceled_in_a_pause(product: Product) -> None:
+    """A preview in a pause, the cancellation that uses up what it has kept, and its end."""
+    life = await Life.begun(product, "kept-canceled-in-a-pause", **PAID_START)
+    await life.live(timedelta(days=10))
+    await life.command("pause")
+    await life.live(timedelta(days=20))
+    await life.command("preview-cancel")
+    await life.command("cancel", reason_code="unused", comment="back next year")
+    await life.live_until("cancel")
+
+
 async def billing_day(product: Product) -> None:
     """Anchored on a 31st: a pause of a moment, then a planned change into a short month and the period after it."""
     life = await converted_on_a_31st(product, "kept-billing-day")
@@ -371,6 +382,7 @@ LIVES: tuple[Play, ...] = (
     unheard,
     changed,
     paused,
+    canceled_in_a_pause,
     billing_day,
     own_changes,
     disputed,

@@ -47,6 +47,7 @@ def test_the_kept_histories_go_down_every_path() -> None:
 
     commands = {"sign_up", "convert", "put_payment_method", "retry_payment", "cancel", "uncancel", "extend_trial"}
     commands |= {"suspend", "reactivate", "open_checkout", "pause", "resume", "change_plan", "preview_change"}
+    commands |= {"preview_cancel"}
     commands |= {"withdraw_change", "adopt_policy", "reconcile"}
     steps = {"put_card", "adopt_checkout", "begin", "collect", "restart", "standing", "end", "end_at_period_end"}
     steps |= {"change", "quote", "reversal", "report_usage"}

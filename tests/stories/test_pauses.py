@@ -54,6 +54,47 @@ async def test_a_pause_without_a_date_ends_when_the_customer_says_so(begin: Begi
     assert await life.refused("resume") == (409, "not_paused")
 
 
+async def test_a_paused_customer_who_cancels_uses_up_what_was_kept_and_is_billed_no_more(
+    begin: Begin,
+) -> None:
+    life = await begin(**PAID_START)
+    await life.live(10 * A_DAY)
+    left = await paid_until(life) - life.now
+    await life.command("pause")
+    await life.live(30 * A_DAY)
+
+    preview = await life.command("preview-cancel")
+    stands = await life.command("cancel", reason_code="unused")
+
+    assert (stands["status"], stands["access"]) == ("active", "full")
+    assert preview["ends_at"] == preview["undo_until"]
+    for told in (preview["ends_at"], stands["cancel_at"]):
+        assert abs(datetime.fromisoformat(told) - (life.now + left)) < timedelta(minutes=2)
+    assert (preview["loses_paid_days"], preview["voids_invoice"]) == (0, None)
+    await life.live_until("cancel")
+    assert await life.status() == ("canceled", "none")
+    assert await life.bills() == Counter(paid=1)
+    assert await life.mails() == Counter(converted=1, receipt=1, paused=1, cancellation_scheduled=1, canceled=1)
+
+
+async def test_a_paused_customer_who_cancels_now_is_told_what_they_lose_and_can_still_change_their_mind(
+    begin: Begin,
+) -> None:
+    life = await begin(**PAID_START)
+    await life.live(10 * A_DAY)
+    await life.command("pause")
+    await life.live(2 * A_DAY)
+
+    assert (await life.command("preview-cancel", at="now"))["loses_paid_days"] in (18, 19, 20, 21)
+    assert await life.status() == ("paused", "none"), "a preview changes nothing"
+    await life.command("cancel")
+    undone = await life.command("uncancel")
+
+    assert (undone["status"], undone["cancel_at"], undone["end_kind"]) == ("active", None, None)
+    await life.live_until("begin_period")
+    assert await life.bills() == Counter(paid=2)
+
+
 async def test_a_pause_can_be_moved_and_a_date_in_the_past_is_none(begin: Begin) -> None:
     life = await begin(**PAID_START)
     later, latest = life.now + 10 * A_DAY, life.now + 20 * A_DAY
@@ -73,7 +114,7 @@ async def test_a_paused_subscription_can_be_canceled_at_once(begin: Begin) -> No
     life = await begin(**PAID_START)
     await life.command("pause")
 
-    await life.command("cancel")
+    await life.command("cancel", at="now")
 
     assert await life.status() == ("canceled", "none")
 
