@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
+from tests.harness.folders import data_folder
 from tests.harness.lives import CATALOG, POLICY, Life
 from tests.harness.names import named_after
 from tests.harness.owners import Owners
@@ -63,8 +64,9 @@ def as_the_sdk_says(stripe_watch: StripeWatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def stack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("stack")
+def stack_folder() -> Iterator[Path]:
+    with data_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,6 @@ Import the fixtures into a `conftest.py` by name: `from tests.harness.postgres i
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import asyncpg
 import pytest_asyncio
@@ -15,6 +13,7 @@ import pytest_asyncio
 from sandbox.postgres import Postgres
 from storage.migrating import upgrade
 from storage.schema import METADATA
+from tests.harness.folders import data_folder
 from tests.harness.patience import until
 
 END_ALL_OTHERS = (
@@ -89,12 +88,9 @@ async def until_one_waits(url: str) -> int:
 
 @asynccontextmanager
 async def serve_databases() -> AsyncIterator[Databases]:
-    """A server of its own in a folder of its own; both are gone afterwards.
-
-    Not in pytest's `tmp_path`: as root, PostgreSQL runs as another user, for whom the folders above are opened.
-    """
-    with TemporaryDirectory(prefix="tenure-test-") as folder:
-        async with Postgres(Path(folder), durable=False) as server:
+    """A server of its own in a folder of its own; both are gone afterwards."""
+    with data_folder() as folder:
+        async with Postgres(folder, durable=False) as server:
             yield Databases(server)
 
 

@@ -1,17 +1,20 @@
 """The `tenure` command as a person types it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.harness.folders import data_folder
 from tests.harness.typed import Forker, Said, Terminal
 
 __all__ = ["Said", "Terminal"]
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, forker: Forker) -> Terminal:
-    return Terminal(tmp_path, forker)
+def terminal(forker: Forker) -> Iterator[Terminal]:
+    with data_folder() as folder:
+        yield Terminal(folder, forker)
 
 
 def processes_on(folder: Path) -> list[str]:

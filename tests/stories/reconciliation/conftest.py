@@ -1,7 +1,7 @@
 """A stack of its own for reconciliations: each looks at all that live there."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from sandbox.secrets import Secrets
 from sandbox.stack import Options, Stack, running
 from storage.reconciling import Reconciliations
 from tenure.cli.reconcile import run_now
+from tests.harness.folders import data_folder
 from tests.harness.lives import CATALOG, POLICY, Life
 from tests.harness.replaying import every_life_replays
 
@@ -21,8 +22,9 @@ PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
 
 
 @pytest.fixture(scope="session")
-async def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("reconciled")
+def folder() -> Iterator[Path]:
+    with data_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
