@@ -110,6 +110,11 @@ class Invoice:
     """When it was finalised; None: it is a draft."""
     paid_at: datetime | None = None
 
+    @property
+    def to_pay(self) -> int:
+        """What the customer is to pay with it, after credits."""
+        return self.amount if self.amount_due is None else self.amount_due
+
 
 @dataclass(frozen=True)
 class Charge:
@@ -210,3 +215,9 @@ class Reversal:
     reason: str = ""
     agreement_ref: str = ""
     """The agreement whose bill it was; empty when it was for none."""
+    amount_paid: int | None = field(default=None, compare=False)
+    """What was paid with that bill; None: not told, as no provider has to. Not compared, as what follows is not."""
+    invoice_number: str = field(default="", compare=False)
+    card_brand: str = field(default="", compare=False)
+    card_last4: str = field(default="", compare=False)
+    """The card that was charged, to which the money goes back."""

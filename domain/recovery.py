@@ -37,6 +37,7 @@ def failed(
         invoice_ref=charge.invoice.ref if charge.invoice and subscription.agreement_ref else "",
         period_end=charge.period_end,
         rungs=rungs,
+        **_due(charge),
     )
     after = subscription.after(
         Event.PAYMENT_FAILED,
@@ -138,12 +139,19 @@ def failed_again(subscription: Subscription, charge: Charge, now: datetime, caus
         tries=recovery.tries + 1,
         decline=decline,
         card_ref=subscription.card.ref if subscription.card else recovery.card_ref,
+        **_due(charge),
     )
     reason = decline.code if subscription.status is Status.PAST_DUE else subscription.status_reason
     after = subscription.after(Event.RECOVERY_ADVANCED, recovery=tried, status_reason=reason)
     details = _decline_details(charge, decline, tried.tries)
     entry = Entry("retry_failed", now, f"Retry failed: {decline.code}", cause, details)
     return Step(after, (entry,))
+
+
+def _due(charge: Charge) -> dict[str, Any]:
+    """What the bill of a try asks for; nothing is known anew where a try has none."""
+    bill = charge.invoice
+    return {} if bill is None else {"amount_due": bill.to_pay, "currency": bill.currency}
 
 
 def _decline_details(charge: Charge, decline: Decline, tries: int) -> dict[str, str]:
@@ -162,6 +170,8 @@ def _recovery_mails(subscription: Subscription, rung: LadderStep, policy: Policy
         "cancel_at": ends,
         **_next_try(subscription, recovery, ladder),
     }
+    if recovery.amount_due is not None:
+        facts |= {"amount_due": str(recovery.amount_due), "currency": recovery.currency}
     key = f"{moment(recovery.since)}/{rung.day}" + (f"+{rung.hours}h" if rung.hours else "")
     occasion = Occasion.PAYMENT_FAILED
     if rung.suspend:

@@ -74,7 +74,7 @@ def after_the_end(subscription: Subscription, reversal: Reversal, now: datetime,
     known = _with(subscription, reversal)
     after = replace(subscription, sequence=subscription.sequence + 1, known_reversals=known)
     if reversal.kind is ReversalKind.REFUND:
-        return _given_back(after, reversal, now, cause)
+        return _given_back(after, reversal, _given_before(subscription, reversal), now, cause)
     entry = Entry("dispute_noted", now, f"Dispute after the end: {reversal.status}", cause, _details(reversal))
     return Step(after, (entry,), reversal=reversal)
 
@@ -82,17 +82,35 @@ def after_the_end(subscription: Subscription, reversal: Reversal, now: datetime,
 def refunded(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
     """A payment was given back, whole or in part."""
     after = subscription.after(Event.NOTED, known_reversals=_with(subscription, reversal))
-    return _given_back(after, reversal, now, cause)
+    return _given_back(after, reversal, _given_before(subscription, reversal), now, cause)
 
 
-def _given_back(after: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
+def _given_before(subscription: Subscription, reversal: Reversal) -> int:
+    """What the refunds of the charge added up to when they were last taken note of."""
+    keys = (key.rpartition("/") for key in subscription.known_reversals)
+    return next((int(amount) for ref, _, amount in reversed([*keys]) if ref == reversal.ref and amount.isdigit()), 0)
+
+
+def _given_back(after: Subscription, reversal: Reversal, before: int, now: datetime, cause: Cause) -> Step:
+    fresh = reversal.amount - before
+    if fresh <= 0:
+        summary = f"A refund did not go through: {reversal.amount} {reversal.currency} (minor units) given back in all"
+        return Step(after, (Entry("refunded", now, summary, cause, _details(reversal)),), reversal=reversal)
     how_much = "in full" if reversal.is_full else "in part"
-    summary = f"Refunded {how_much}: {reversal.amount} {reversal.currency} (minor units)"
+    in_all = f", {reversal.amount} in all" if before else ""
+    summary = f"Refunded {how_much}: {fresh} {reversal.currency} (minor units){in_all}"
     entry = Entry("refunded", now, summary, cause, _details(reversal))
+    paid = reversal.amount_paid
     facts = {
-        "refund_amount": str(reversal.amount),
+        "refund_amount": str(fresh),
+        "refunded_in_all": str(reversal.amount) if before else "",
+        "amount_paid": "" if paid is None else str(paid),
+        "invoice_number": reversal.invoice_number,
         "currency": reversal.currency,
-        "is_full_refund": "yes" if reversal.is_full else "no",
+        # A bill may have been paid by several charges: all of one is not all that was paid.
+        "is_full_refund": "yes" if reversal.is_full and (paid is None or reversal.amount >= paid) else "no",
+        "card_brand": reversal.card_brand,
+        "card_last4": reversal.card_last4,
     }
     # One mail for each amount that the charge's refunds add up to: told twice, it is the same one.
     letter = mail(after, Occasion.REFUNDED, now, occasion_key=_key(reversal), **facts)

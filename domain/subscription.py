@@ -58,6 +58,9 @@ class Recovery:
     """When each step of the ladder is due, at a decent hour of the customer's day; empty: counted from `since`."""
     ladder: tuple[LadderStep, ...] = ()
     """The ladder it began with, should the policy have changed since; empty: the policy's."""
+    amount_due: int | None = None
+    """What is to be paid with the latest bill that was tried, in minor units of `currency`; None: there is no bill."""
+    currency: str = ""
 
 
 @dataclass(frozen=True)

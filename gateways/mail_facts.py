@@ -17,7 +17,7 @@ INSTANTS = (
     *("change_at", "replaced_at", "renews_at", "resumes_at", "resets_at", "grace_ends_at"),
 )
 COUNTS = ("days_left", "attempt", "attempts", "quantity", "grace_days")
-AMOUNTS = ("amount", "refund_amount", "due_now", "overage_amount")
+AMOUNTS = ("amount", "amount_due", "amount_paid", "refund_amount", "refunded_in_all", "due_now", "overage_amount")
 NUMBERS = ("used", "limit", "percent", "ceiling", "overage_units")
 ANSWERS = ("has_card", "is_full_refund", "has_larger_plan")
 LINKS = ("invoice_url", "invoice_pdf", "action_url", "billing_url")
@@ -78,6 +78,7 @@ def view_of(
     view |= {name: told[name] == "yes" for name in ANSWERS}
     view["excess"] = _excess(told["excess"], formats)
     view |= _amounts(told, formats)
+    view["nothing_due"] = told["amount_due"] == "0"
     view["price"] = _price(told["interval"], str(view["amount"]), words)
     view["card"] = _card(told, words)
     view["your_card"] = view["card"] or words.gettext("card")

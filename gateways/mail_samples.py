@@ -24,8 +24,9 @@ BILL = {
 }
 PDF = {"invoice_pdf": "https://pay.example.com/invoices/3.pdf"}
 TRIAL = {"trial_ends_at": "2026-12-05T17:30:00Z"}
-DECLINE = {"attempts": "6", "decline_code": "insufficient_funds"}
+DECLINE = {"attempts": "6", "decline_code": "insufficient_funds", "amount_due": "18900"}
 NONE_ON_FILE = {"decline_code": NO_CARD}
+CONFIRM = {"action_url": "https://pay.example.com/confirm/1", "amount_due": "18900"}
 NEXT_TRY = {"next_attempt_at": "2026-12-08T09:00:00Z"}
 END = {"cancel_at": "2027-01-18T09:00:00Z"}
 KEPT = {"keep_data_until": "2027-01-18T09:00:00Z"}
@@ -79,15 +80,26 @@ def _money() -> Iterator[Told]:
         "no-clear-reason",
         {**CARD, **DECLINE, "attempt": "2", "decline_code": "", **NEXT_TRY},
     )
+    yield Occasion.PAYMENT_FAILED, "no-invoice", {**CARD, **DECLINE, "amount_due": "", "attempt": "1", **NEXT_TRY}
     yield Occasion.PAYMENT_FAILED, "no-card", {**DECLINE, **NONE_ON_FILE, "attempt": "1", **END}
     limited = {**CARD, **DECLINE, "attempt": "4", "access": "limited", **NEXT_TRY, **END}
     yield Occasion.PAYMENT_FAILED, "access-limited", limited
     yield Occasion.PAYMENT_FAILED, "last-try", {**CARD, **DECLINE, "attempt": "6", "access": "limited", **END}
-    yield Occasion.ACTION_REQUIRED, "", {**CARD, "action_url": "https://pay.example.com/confirm/1", **NEXT_TRY}
-    yield Occasion.CARD_EXPIRING, "", {**CARD, **RENEWAL}
-    yield Occasion.RENEWAL_AHEAD, "", {**CARD, **RENEWAL, "interval": "year", "amount": "214920"}
-    yield Occasion.REFUNDED, "in-full", {**CARD, **BILL, "refund_amount": "19900", "is_full_refund": "yes"}
-    yield Occasion.REFUNDED, "in-part", {**CARD, **BILL, "refund_amount": "5000", "is_full_refund": "no"}
+    yield Occasion.ACTION_REQUIRED, "", {**CARD, **CONFIRM, **NEXT_TRY}
+    yield Occasion.ACTION_REQUIRED, "no-invoice", {**CARD, **CONFIRM, "amount_due": "", **NEXT_TRY}
+    yield Occasion.CARD_EXPIRING, "", {**CARD, **RENEWAL, "amount_due": "18900"}
+    yield Occasion.CARD_EXPIRING, "amount-unknown", {**CARD, **RENEWAL}
+    yearly = {**CARD, **RENEWAL, "interval": "year", "amount": "214920"}
+    yield Occasion.RENEWAL_AHEAD, "", {**yearly, "amount_due": "204920"}
+    yield Occasion.RENEWAL_AHEAD, "covered-by-credit", {**yearly, "amount_due": "0"}
+    yield Occasion.RENEWAL_AHEAD, "amount-unknown", yearly
+    back = {**CARD, **BILL, "amount_paid": "12503"}
+    yield Occasion.REFUNDED, "in-full", {**back, "refund_amount": "12503", "is_full_refund": "yes"}
+    yield Occasion.REFUNDED, "in-part", {**back, "refund_amount": "5000", "is_full_refund": "no"}
+    again = {**back, "is_full_refund": "no", "refund_amount": "2000", "refunded_in_all": "7000"}
+    yield Occasion.REFUNDED, "in-part-again", again
+    rest = {**back, "is_full_refund": "yes", "refund_amount": "7503", "refunded_in_all": "12503"}
+    yield Occasion.REFUNDED, "the-rest", rest
 
 
 def _access() -> Iterator[Told]:

@@ -33,12 +33,17 @@ class StripeReversals(StripeAccount):
     async def _refunds(self, charge_ref: str) -> Reversal:
         charge = (await self._api.charges.retrieve_async(charge_ref, {"expand": ["refunds"]})).to_dict()
         refunds = (charge.get("refunds") or {}).get("data") or [{}]
-        bill, agreement = await self._bill_of(charge.get("payment_intent"))
+        bill = await self._paid_bill(charge.get("payment_intent"))
+        card = (charge.get("payment_method_details") or {}).get("card") or {}
         return Reversal(
             kind=ReversalKind.REFUND,
             ref=charge["id"],
-            invoice_ref=bill,
-            agreement_ref=agreement,
+            invoice_ref=bill.get("id") or "",
+            agreement_ref=agreement_of_bill(bill),
+            amount_paid=bill["amount_paid"] if bill else charge.get("amount"),
+            invoice_number=bill.get("number") or "",
+            card_brand=card.get("brand") or "",
+            card_last4=card.get("last4") or "",
             amount=charge.get("amount_refunded") or 0,
             currency=charge.get("currency") or "",
             is_full=bool(charge.get("refunded")),
@@ -62,14 +67,19 @@ class StripeReversals(StripeAccount):
         )
 
     async def _bill_of(self, intent: Any) -> tuple[str, str]:
-        """The bill that a payment was for and the agreement that this is of; a charge itself does not tell."""
+        """The bill that a payment was for and the agreement that this is of; empty where there is none."""
+        bill = await self._paid_bill(intent)
+        return bill.get("id") or "", agreement_of_bill(bill)
+
+    async def _paid_bill(self, intent: Any) -> dict[str, Any]:
+        """The bill that a payment was for; empty if it was for none. A charge itself does not tell."""
         if not intent:
-            return "", ""
+            return {}
         listed = await self._api.invoice_payments.list_async(
             {"payment": {"type": "payment_intent", "payment_intent": str(intent)}, "limit": 1}
         )
         ref = next((str(payment.to_dict().get("invoice") or "") for payment in listed.data), "")
         if not ref:
-            return "", ""
-        bill = (await self._api.invoices.retrieve_async(ref)).to_dict()
-        return ref, agreement_of_bill(bill)
+            return {}
+        bill: dict[str, Any] = (await self._api.invoices.retrieve_async(ref)).to_dict()
+        return bill

@@ -1,5 +1,6 @@
 """The recovery ladder, rung by rung."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from domain.journal import Step
 from domain.letters import moment
 from domain.lifecycle import Status
 from domain.mails import Occasion
-from domain.payments import NO_CARD, Card, ChargeOutcome, Decline
+from domain.payments import NO_CARD, Card, Charge, ChargeOutcome, Decline
 from domain.policy import Access, LadderStep, Policy
 from domain.subscription import Subscription
 from tests.builders import (
@@ -24,6 +25,7 @@ from tests.builders import (
     a_past_due_subscription,
     a_recovery,
     a_suspended_subscription,
+    a_trial,
 )
 
 POLICY = Policy()
@@ -70,6 +72,34 @@ def test_a_hard_decline_climbs_without_any_retry() -> None:
     hard = recovery.failed(a_paid_subscription(), a_declined_charge("stolen_card"), POLICY, NOW, CAUSE).subscription
     assert not recovery.retry_is_due(hard, POLICY, NOW + timedelta(days=1))
     assert [rung[1] for rung in climb(hard, "stolen_card")][-1] is Status.SUSPENDED
+
+
+def due(charge: Charge, amount_due: int) -> Charge:
+    assert charge.invoice is not None
+    return replace(charge, invoice=replace(charge.invoice, amount_due=amount_due))
+
+
+def test_mails_of_a_recovery_tell_what_the_bill_asks_for_not_what_the_plan_costs() -> None:
+    first = recovery.failed(a_paid_subscription(), due(a_declined_charge(), 3900), POLICY, NOW, CAUSE)
+    assert first.mails[0].facts["amount_due"] == "3900"
+    assert first.subscription.recovery is not None
+
+    at = NOW + timedelta(days=3)
+    retried = recovery.climbed(
+        replace(first.subscription, recovery=replace(first.subscription.recovery, step=2)),
+        due(a_declined_charge(), 3500),
+        POLICY,
+        at,
+        CAUSE,
+    )
+    assert [mail.facts["amount_due"] for mail in retried.mails] == ["3500"]
+
+
+def test_no_sum_is_told_where_there_is_no_bill_or_none_was_noted() -> None:
+    converting = recovery.failed(a_trial(), a_declined_charge(invoice=None), POLICY, NOW, CAUSE)
+    older = recovery.climbed(a_past_due_subscription(), None, POLICY, NOW + timedelta(days=3), CAUSE)
+
+    assert all("amount_due" not in mail.facts for mail in (*converting.mails, *older.mails))
 
 
 def test_authentication_required_sends_the_link_instead_of_retrying() -> None:

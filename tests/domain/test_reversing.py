@@ -280,6 +280,34 @@ def test_a_refund_is_told_once_for_each_amount_it_adds_up_to() -> None:
     assert (step.subscription.status, step.subscription.access) == (Status.ACTIVE, Access.FULL)
 
 
+def test_a_second_refund_tells_its_own_amount_and_what_was_paid() -> None:
+    whose = replace(REFUND, amount_paid=12503, invoice_number="T-0001", card_brand="mastercard", card_last4="5454")
+    first = replace(whose, amount=1000, is_full=False)
+    before = reversing.taken_note_of(a_paid_subscription(), first, POLICY, NOW, CAUSE).subscription
+
+    step = reversing.taken_note_of(before, replace(first, amount=1500), POLICY, NOW + DAY, CAUSE)
+
+    (letter,) = step.mails
+    told = {"refund_amount": "500", "refunded_in_all": "1500", "amount_paid": "12503", "invoice_number": "T-0001"}
+    assert letter.facts.items() >= (told | {"is_full_refund": "no", "card_last4": "5454"}).items()
+    assert step.entries[0].summary == "Refunded in part: 500 usd (minor units), 1500 in all"
+
+
+def test_a_charge_that_went_back_whole_is_no_full_refund_of_a_bill_that_was_paid_by_more() -> None:
+    whole = replace(REFUND, amount=4900, is_full=True, amount_paid=9800)
+    (letter,) = reversing.refunded(a_paid_subscription(), whole, NOW, CAUSE).mails
+    assert letter.facts["is_full_refund"] == "no"
+
+
+def test_a_refund_that_did_not_go_through_is_written_down_and_no_money_is_said_to_come() -> None:
+    before = reversing.refunded(a_paid_subscription(), replace(REFUND, amount=1500), NOW, CAUSE).subscription
+
+    step = reversing.refunded(before, replace(REFUND, amount=1000, is_full=False), NOW + DAY, CAUSE)
+
+    assert step.mails == ()
+    assert step.entries[0].summary.startswith("A refund did not go through: 1000 usd")
+
+
 def test_only_the_latest_refunds_are_remembered() -> None:
     subscription = a_paid_subscription()
     for amount in range(20):

@@ -36,6 +36,7 @@ TRY = {
     "attempt": "2",
     "attempts": "6",
     "decline_code": "insufficient_funds",
+    "amount_due": "18900",
     "next_attempt_at": "2026-12-08T09:00:00Z",
 }
 SUSPENSION = {"keep_data_until": "2027-01-18T09:00:00Z", "cancel_at": "2027-01-18T09:00:00Z"}
@@ -77,6 +78,8 @@ FULL_FACTS = {
     "overage_amount": "100",
     "overage_units": "1000",
     "has_larger_plan": "yes",
+    "amount_paid": "12503",
+    "refunded_in_all": "7000",
     "excess": '[["Users", 9, 3]]',
 }
 

@@ -15,9 +15,9 @@ USAGE = {"meter_name": "API calls", "limit": "10000"}
 
 
 def test_a_card_about_to_expire_says_which_when_and_what_for() -> None:
-    mail = write(Occasion.CARD_EXPIRING, **CARD, **RENEWAL, card_exp="12/2026")
+    mail = write(Occasion.CARD_EXPIRING, **CARD, **RENEWAL, card_exp="12/2026", amount_due="18900")
 
-    assert mail.subject == "Your card expires before your next payment of $199.00"
+    assert mail.subject == "Your card expires before your next payment of $189.00"
     assert_both_say(
         mail,
         "Your Visa ending in 4242 is good to the end of 12/2026.",
@@ -27,10 +27,30 @@ def test_a_card_about_to_expire_says_which_when_and_what_for() -> None:
 
 
 def test_a_yearly_renewal_is_told_ahead_with_its_price_and_a_way_out() -> None:
-    mail = write(Occasion.RENEWAL_AHEAD, **CARD, **RENEWAL, interval="year", amount="214920")
+    mail = write(Occasion.RENEWAL_AHEAD, **CARD, **RENEWAL, interval="year", amount="214920", amount_due="204920")
 
-    assert mail.subject == "Your Professional subscription renews on 5 January 2027 for $2,149.20"
+    assert mail.subject == "Your Professional subscription renews on 5 January 2027 for $2,049.20"
     assert_both_say(mail, "$2,149.20 a year", "an end of the subscription is yours to choose before that day")
+    assert_both_say(mail, "as things stand today, we will charge $2,049.20 on Tuesday, 5 January 2027.")
+
+
+@pytest.mark.parametrize(
+    ("amount_due", "sentence"),
+    [
+        ("0", "your credit covers it and nothing is charged on Tuesday, 5 January 2027."),
+        ("", "it renews by itself on Tuesday, 5 January 2027, and the invoice tells what was charged."),
+    ],
+)
+def test_a_renewal_of_which_nothing_is_due_or_nothing_is_known_promises_no_charge(
+    amount_due: str, sentence: str
+) -> None:
+    yearly = {**CARD, **RENEWAL, "interval": "year", "amount": "214920", "amount_due": amount_due}
+    ahead, expiring = write(Occasion.RENEWAL_AHEAD, **yearly), write(Occasion.CARD_EXPIRING, **yearly, card_exp="12/26")
+
+    assert ahead.subject == "Your Professional subscription renews on 5 January 2027"
+    assert_both_say(ahead, sentence)
+    assert "we will charge" not in ahead.text
+    assert expiring.subject == "Your card expires before your next payment"
 
 
 def test_an_upgrade_says_what_was_charged_now() -> None:
@@ -120,15 +140,19 @@ def test_a_fall_to_the_free_plan_says_what_goes_on(reason: str, sentence: str) -
             "$50.00: all that you paid with invoice NW-0003 for Professional.",
         ),
         (
-            {**BILL, "is_full_refund": "no"},
-            "$50.00 of the $199.00 that you paid with invoice NW-0003 for Professional.",
+            {**BILL, "is_full_refund": "no", "amount_paid": "12503"},
+            "$50.00 of the $125.03 that you paid with invoice NW-0003 for Professional.",
         ),
         (
-            {**BILL, "is_full_refund": "no", "amount": ""},
+            {**BILL, "is_full_refund": "no"},
             "$50.00 of what you paid with invoice NW-0003 for Professional.",
         ),
         ({"is_full_refund": "no"}, "$50.00 of what you paid for Professional."),
         ({"is_full_refund": "yes"}, "$50.00: all that you paid with your bill for Professional."),
+        (
+            {**BILL, "is_full_refund": "yes", "refunded_in_all": "12503"},
+            "$50.00: the rest of what you paid with invoice NW-0003 for Professional.",
+        ),
     ],
 )
 def test_a_refund_says_how_much_of_which_bill(facts: dict[str, str], sentence: str) -> None:
@@ -224,7 +248,9 @@ LEVELS = {
 }
 LEVEL_OF = {
     "action_required": "warning",
+    "action_required-no-invoice": "warning",
     "card_expiring": "warning",
+    "card_expiring-amount-unknown": "warning",
     "moved_to_free-exceeded": "warning",
     "moved_to_free-for-nonpayment": "warning",
     "payment_failed-access-limited": "urgent",
@@ -232,6 +258,7 @@ LEVEL_OF = {
     "payment_failed-last-try": "urgent",
     "payment_failed-no-card": "urgent",
     "payment_failed-no-clear-reason": "warning",
+    "payment_failed-no-invoice": "warning",
     "plan_change_scheduled-exceeded": "warning",
     "plan_changed-exceeded": "warning",
     "suspended-by-operator": "urgent",

@@ -107,7 +107,7 @@ def test_a_receipt_has_amount_period_and_invoice() -> None:
 def test_a_failed_payment_says_which_try_why_and_when_the_next_is() -> None:
     mail = write(Occasion.PAYMENT_FAILED, **CARD, **TRY)
 
-    assert mail.subject == "Your payment of $199.00 did not go through (try 2 of 6)"
+    assert mail.subject == "Your payment of $189.00 did not go through (try 2 of 6)"
     assert_both_say(
         mail,
         "This was try 2 of 6.",
@@ -115,7 +115,35 @@ def test_a_failed_payment_says_which_try_why_and_when_the_next_is() -> None:
         "We will try this card again on Tuesday, 8 December 2026.",
         BRAND.billing_url,
     )
+    assert "199" not in mail.text, "what the plan costs is not what was to be paid"
     assert 'class="card warning"' in mail.html
+
+
+@pytest.mark.parametrize(
+    ("occasion", "subject", "sentence"),
+    [
+        (
+            Occasion.PAYMENT_FAILED,
+            "Your payment for Professional did not go through (try 2 of 6)",
+            "We tried to charge your Visa ending in 4242 for Professional ($199.00 a month), but",
+        ),
+        (
+            Occasion.ACTION_REQUIRED,
+            "Please confirm your payment for Professional",
+            "To pay for Professional ($199.00 a month) with your Visa ending in 4242, your bank",
+        ),
+        (
+            Occasion.SUSPENDED,
+            "Your Professional subscription is suspended. Your data is safe",
+            "We could not collect your payment for Professional after 2 tries",
+        ),
+    ],
+)
+def test_without_a_bill_no_sum_is_said_to_be_due(occasion: Occasion, subject: str, sentence: str) -> None:
+    mail = write(occasion, **(CARD | TRY | {"amount_due": "", "reason": "nonpayment"}))
+
+    assert mail.subject == subject
+    assert_both_say(mail, sentence)
 
 
 def test_a_failed_payment_promises_no_try_when_there_is_none() -> None:
@@ -171,9 +199,9 @@ def test_where_no_card_is_on_file_none_is_said_to_be_declined(occasion: Occasion
 
 
 def test_a_payment_to_confirm_leads_to_the_bank() -> None:
-    mail = write(Occasion.ACTION_REQUIRED, **CARD, action_url="https://pay.example.com/confirm/1")
+    mail = write(Occasion.ACTION_REQUIRED, **CARD, action_url="https://pay.example.com/confirm/1", amount_due="18900")
 
-    assert mail.subject == "Please confirm your payment of $199.00"
+    assert mail.subject == "Please confirm your payment of $189.00"
     assert_both_say(mail, "Once you have confirmed it, the payment goes through")
     assert "Confirm the payment: https://pay.example.com/confirm/1" in mail.text
 
@@ -190,9 +218,9 @@ def test_a_suspension_for_nonpayment_says_how_to_come_back_and_until_when() -> N
 
     assert_both_say(
         mail,
-        "We could not collect $199.00 for Professional after 2 tries, so your access is off for now.",
+        "We could not collect $189.00 for Professional after 2 tries, so your access is off for now.",
         "Your data is safe: we keep all of it until Monday, 18 January 2027.",
-        "To come back, add a card. We charge $199.00 at once, and your access is back.",
+        "To come back, add a card. We charge what is open at once, and your access is back.",
         "If you do nothing, your subscription ends on Monday, 18 January 2027.",
     )
 

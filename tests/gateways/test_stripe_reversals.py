@@ -39,6 +39,8 @@ async def test_refunds_of_a_charge_are_told_together(till: Till) -> None:
     told = ReversalKind.REFUND, charge["ref"], charge["bill"]
     of = {"agreement_ref": charge["agreement"]}
     assert part == Reversal(*told, 1000, "usd", **of)
+    assert (part.amount_paid, part.card_brand, part.card_last4) == (4900, "visa", "4242")
+    assert part.invoice_number
     assert whole == Reversal(*told, 4900, "usd", is_full=True, reason="requested_by_customer", **of)
 
 

@@ -49,6 +49,10 @@ async def test_refunds_in_part_are_written_down_and_told_each_once(payer: Life) 
     await payer.product.refund(payer.external_id, 500)
 
     assert await payer.mails() == PAID + Counter(refunded=2)
+    mail = await payer.last_mail()
+    assert mail["subject"] == "We gave you back $5.00"
+    assert "We gave you back $5.00 of the $49.00 that you paid with invoice" in mail["text"]
+    assert "Refunded in all: $15.00" in mail["text"]
     told = [entry for entry in await payer.past() if entry["kind"] == "refunded"]
     assert [entry["details"]["amount"] for entry in told] == ["1000", "1500"]
     assert [entry["cause"]["kind"] for entry in told] == ["webhook", "webhook"]
