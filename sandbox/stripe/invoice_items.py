@@ -52,10 +52,11 @@ def create(world: World, _ids: Params, params: Params) -> Object:
         "test_clock": customer["test_clock"],
         "_subscription": subscription["id"],
     }
-    return world.store.save({**item, "_line": _line(item)})
+    return world.store.save({**item, "_line": line_of(item)})
 
 
-def _line(item: Object) -> Object:
+def line_of(item: Object) -> Object:
+    """The line that shows an invoice item on its invoice."""
     return {
         "id": new_id("il"),
         "object": "line_item",

@@ -4,6 +4,7 @@ from sandbox.stripe import invoices
 from sandbox.stripe.blank_invoice import blank
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.ids import new_id
+from sandbox.stripe.invoice_items import line_of
 from sandbox.stripe.lists import list_of
 from sandbox.stripe.params import FLAG, METADATA, TEXT, WHOLE, Many, Params, Shape, Text, merged_metadata
 from sandbox.stripe.payment_methods import owned
@@ -61,42 +62,25 @@ def create(world: World, _ids: Params, params: Params) -> Object:
 
 def add_lines(world: World, ids: Params, params: Params) -> Object:
     invoice = _draft(world, ids)
-    start = invoice["created"]
-    added = [
-        {
-            "id": new_id("il"),
-            "object": "line_item",
-            "amount": given["amount"],
-            "currency": invoice["currency"],
-            "description": given.get("description"),
-            "discount_amounts": [],
-            "discountable": given.get("discountable", given["amount"] > 0),
-            "discounts": [],
-            "invoice": invoice["id"],
-            "livemode": False,
-            "metadata": {},
-            "parent": {
-                "invoice_item_details": {
-                    "invoice_item": new_id("ii"),
-                    "proration": False,
-                    "proration_details": {"credited_items": None},
-                    "subscription": None,
-                },
-                "subscription_item_details": None,
-                "type": "invoice_item_details",
-            },
-            "period": given.get("period", {"start": start, "end": start}),
-            "pretax_credit_amounts": [],
-            "pricing": None,
-            "quantity": 1,
-            "subtotal": given["amount"],
-            "taxes": [],
-        }
-        for given in params["lines"]
-    ]
+    added = [_line(invoice, given) for given in params["lines"]]
     invoice["lines"]["data"] = [*invoice["lines"]["data"], *added]
     invoices.add_up(invoice)
     return invoices.save(world, invoice)
+
+
+def _line(invoice: Object, given: Params) -> Object:
+    start = invoice["created"]
+    item: Object = {
+        "id": new_id("ii"),
+        "amount": given["amount"],
+        "currency": invoice["currency"],
+        "description": given.get("description"),
+        "metadata": {},
+        "period": given.get("period", {"start": start, "end": start}),
+        "_subscription": None,
+    }
+    discountable = given.get("discountable", given["amount"] > 0)
+    return {**line_of(item), "invoice": invoice["id"], "discountable": discountable}
 
 
 def finalize(world: World, ids: Params, _params: Params) -> Object:
