@@ -1,6 +1,6 @@
 """Calls about invoices."""
 
-from sandbox.stripe import invoices
+from sandbox.stripe import invoices, pending_updates
 from sandbox.stripe.errors import StripeFailure, invalid
 from sandbox.stripe.events import changes, shown
 from sandbox.stripe.lists import page
@@ -79,6 +79,7 @@ def pay_invoice(world: World, invoice: Object, payment_method: str | None = None
     if invoice["status"] == "draft":
         invoices.finalize(world, invoice)
     refusal = invoices.collect(world, invoice, subscription, method=method, present=present)
+    pending_updates.follow(world, invoice)
     status_follows(world, invoice)
     if refusal is not None:
         intent = invoices.intent_of(world, invoice)
@@ -112,6 +113,7 @@ def _close(world: World, invoice: Object, status: str, allowed: tuple[str, ...])
             param="invoice",
         )
     invoices.close(world, invoice, status)
+    pending_updates.follow(world, invoice)
     status_follows(world, invoice)
     return invoice
 

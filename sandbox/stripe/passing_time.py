@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from sandbox.stripe import checkout, invoices, lines, subscriptions
+from sandbox.stripe import checkout, invoices, lines, pending_updates, subscriptions
 from sandbox.stripe.events import shown
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.store import Object
@@ -26,6 +26,8 @@ def _subscription_due(world: World, subscription: Object) -> None:
     pause = subscription["pause_collection"] or {}
     if subscription["status"] == "incomplete":
         _expire(world, subscription)
+    elif pending_updates.is_over(subscription, now):
+        pending_updates.discard(world, subscription)
     elif subscription["cancel_at"] is not None and subscription["cancel_at"] <= now:
         _end_of_itself(world, subscription)
     elif pause.get("resumes_at") is not None and pause["resumes_at"] <= now:

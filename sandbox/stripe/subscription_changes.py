@@ -4,7 +4,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sandbox.stripe import invoices, lines
+from sandbox.stripe import invoices, lines, pending_updates
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.events import shown
 from sandbox.stripe.meters import is_metered
@@ -32,6 +32,7 @@ from sandbox.stripe.subscriptions import (
     end_of_period,
     items_list,
     new_item,
+    owed,
     period_of,
     priced,
     quantity_of,
@@ -63,7 +64,7 @@ UPDATE = Shape(
         "trial_end": Either(Text("now"), WHOLE),
         "proration_behavior": Text("create_prorations", "always_invoice", "none"),
         "proration_date": WHOLE,
-        "payment_behavior": Text("allow_incomplete", "error_if_incomplete"),
+        "payment_behavior": Text("allow_incomplete", "error_if_incomplete", pending_updates.BEHAVIOR),
         "off_session": FLAG,
     }
 )
@@ -83,11 +84,15 @@ def update(world: World, ids: Params, params: Params) -> Object:
     subscription = retrieve(world, ids, params)
     if subscription["status"] in ("canceled", "incomplete_expired") and params.keys() - _AFTER_END:
         raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
-    before = shown(subscription)
+    if params.get("payment_behavior") == pending_updates.BEHAVIOR:
+        pending_updates.check_supported(params)
+    if params.keys() & pending_updates.REPLACING:
+        pending_updates.discard(world, subscription)
+    before, was = shown(subscription), copy.deepcopy(subscription)
     _apply_plain(world, subscription, params)
     change = apply_plan(world, subscription, params)
     if change.bills:
-        _bill(world, subscription, change, params, before)
+        _bill(world, subscription, change, params, was)
     else:
         lines.keep_for_next_invoice(world, subscription, change.later)
         save(world, subscription)
@@ -95,7 +100,7 @@ def update(world: World, ids: Params, params: Params) -> Object:
     return world.named("subscription", subscription["id"])
 
 
-def _bill(world: World, subscription: Object, change: Change, params: Params, before: Object) -> None:
+def _bill(world: World, subscription: Object, change: Change, params: Params, was: Object) -> None:
     strict = params.get("payment_behavior") == "error_if_incomplete"
     customer = world.named("customer", subscription["customer"])
     if subscription["pause_collection"]:
@@ -106,8 +111,14 @@ def _bill(world: World, subscription: Object, change: Change, params: Params, be
             raise unpayable(world, subscription, change.now, method, refusal)
     else:
         method, refusal = None, None
+    is_unpaid = refusal or (method is None and owed(world, customer, subscription, change.now) > 0)
+    waits = params.get("payment_behavior") == pending_updates.BEHAVIOR and is_unpaid
+    if waits and not subscription["pause_collection"]:
+        pending_updates.hold_back(world, subscription, was, params)
     invoice = bill(world, subscription, change.now, world.now(customer["id"]))
-    updated(world, subscription, before)
+    if subscription["pending_update"]:
+        pending_updates.belongs_to(world, subscription, invoice)
+    updated(world, subscription, shown(was))
     if invoice["status"] == "open":
         invoices.record_attempt(world, invoice, method, refusal)
     status_follows(world, invoice)

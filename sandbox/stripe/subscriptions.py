@@ -166,7 +166,13 @@ def save(world: World, subscription: Object) -> Object:
     moments: list[int | None] = []
     if subscription["status"] in RUNNING:
         pause = subscription["pause_collection"] or {}
-        moments = [period_of(subscription)[1], subscription["cancel_at"], pause.get("resumes_at")]
+        waits = subscription["pending_update"] or {}
+        moments = [
+            period_of(subscription)[1],
+            subscription["cancel_at"],
+            pause.get("resumes_at"),
+            waits.get("expires_at"),
+        ]
     elif subscription["status"] == "incomplete":
         moments = [subscription["created"] + INCOMPLETE_FOR]
     return world.store.save(subscription, due=min((m for m in moments if m is not None), default=None))
@@ -200,8 +206,13 @@ def status_follows(world: World, invoice: Object) -> None:
     subscription = world.store.get(invoice["_subscription"], "subscription")
     if subscription is None:
         return
-    final = (each for each in world.store.find("invoice", parent=subscription["id"]) if each["number"] is not None)
-    newest = next(final, invoice)
+    # The invoice of an update that waits for it is not the subscription's to pay.
+    its_own = (each for each in world.store.find("invoice", parent=subscription["id"]) if "_pending_update" not in each)
+    newest = next((each for each in its_own if each["number"] is not None), invoice)
+    if subscription["status"] == "incomplete" and newest["status"] == "void":
+        subscription["ended_at"] = world.now(subscription["customer"])
+        set_status(world, subscription, "incomplete_expired")
+        return
     is_behind = newest["status"] == "open" and newest["attempted"]
     if is_behind and subscription["status"] == "active":
         set_status(world, subscription, "past_due")
@@ -214,6 +225,8 @@ def end(world: World, subscription: Object) -> None:
     now = world.now(subscription["customer"])
     subscription.update(status="canceled", ended_at=now, canceled_at=subscription["canceled_at"] or now)
     subscription["cancellation_details"]["reason"] = "cancellation_requested"
+    subscription["pending_update"] = None
+    subscription.pop("_pending", None)
     save(world, subscription)
     for invoice in world.store.find("invoice", parent=subscription["id"]):
         if invoice["status"] in ("draft", "open"):
