@@ -30,6 +30,8 @@ pauses of 1, 2, 4 and 8 seconds that takes a quarter of a minute: long enough fo
 def as_failure(error: TenureError) -> ApplicationError:
     """The failure that carries an error's code, message and field through Temporal; retried only when that may help."""
     carried: dict[str, object] = {"kind": _kind(error), "field": getattr(error, "field", None)}
+    if error.details:
+        carried["details"] = error.details
     if isinstance(error, GatewayBusy):
         carried |= {"haste": error.haste.value, "retry_after": error.retry_after}
     return ApplicationError(
@@ -103,11 +105,13 @@ def _restored(failure: ApplicationError) -> TenureError | None:
     if kind == "GatewayBusy":
         haste, retry_after = Haste(carried.get("haste", Haste.RATE)), float(carried.get("retry_after", 0))
         return GatewayBusy(failure.message, haste=haste, retry_after=retry_after, code=code)
+    if kind == "Rejected":
+        return Rejected(failure.message, code=code, details=carried.get("details"))
     plain = next((each for each in _PLAIN if each.__name__ == kind), None)
     return plain(failure.message, code=code) if plain is not None else None
 
 
-_PLAIN: tuple[type[TenureError], ...] = (GatewayForbidden, GatewayUnavailable, Rejected)
+_PLAIN: tuple[type[TenureError], ...] = (GatewayForbidden, GatewayUnavailable)
 """Errors that have nothing but a message and a code."""
 
 STEP_FAILED = (ActivityError, ApplicationError)

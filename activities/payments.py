@@ -61,6 +61,9 @@ class ChangeRequest:
     key: str = ""
     own: OwnPeriod | None = None
     """The period that is paid for, if it is not the provider's."""
+    present: bool = False
+    """Whether the customer is there and could confirm the payment."""
+    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,13 @@ class PaymentActivities:
         """Change what an agreement is about and bill the difference. Idempotent by ``request.key``, however late."""
         with as_temporal_failures():
             return await self._payments.change(
-                request.agreement_ref, request.items, request.at, request.own, key=request.key
+                request.agreement_ref,
+                request.items,
+                request.at,
+                request.own,
+                key=request.key,
+                present=request.present,
+                held=request.held,
             )
 
     @activity.defn

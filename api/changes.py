@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from api.confirmations import CONFIRMING
 from api.desk import Desk, ServiceDesk
 from api.docs import COMMANDING, problems
 from api.fields import SubscriptionId
@@ -46,7 +47,7 @@ async def resume(
     "/change-plan",
     operation_id="changePlan",
     summary="Have another plan, interval, quantity or add-ons",
-    responses=problems(409, kinds=[MisfitsProblem]),
+    responses=problems(409, kinds=[MisfitsProblem]) | CONFIRMING,
 )
 async def change_plan(subscription_id: SubscriptionId, desk: ServiceDesk, wish: ChangePlanWish) -> SubscriptionView:
     command = await _change(desk, subscription_id, wish)

@@ -13,7 +13,8 @@ Runs the life of every subscription: sign-up, trial, conversion, renewals, recov
 
 - **Keys**: `Authorization: Bearer <key>`. A key's role says what it may do.
 - **Repeats**: send an `Idempotency-Key` with every POST. A repeat of the same request under the same key is answered as
-  the first was, marked `Idempotency-Replayed: true`, and changes nothing more.
+  the first was, marked `Idempotency-Replayed: true`, and changes nothing more. Where a payment was to be confirmed (402
+  `authentication_required`) it is answered as things stand by then.
 - **Errors** are problem details (RFC 9457) with a stable `code`. A 409 means that the command is impossible as things
   stand, a 422 that the request is malformed and names the field; neither changes anything. After a 503 a repeat under
   the same key is safe.

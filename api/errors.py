@@ -28,6 +28,7 @@ CONTENT_TYPE: Final = "application/problem+json"
 
 STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "access_limited": 403,
+    "authentication_required": 402,
     "bad_event": 400,
     "bad_link": 404,
     "bad_signature": 400,
@@ -38,6 +39,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "limit_reached": 429,
     "no_plan": 403,
     "payment_declined": 402,
+    "payment_not_confirmed": 402,
     "quota_used_up": 402,
     "stale_signature": 400,
     "unauthorized": 401,

@@ -35,6 +35,9 @@ OVERRULING: Final[Mapping[str, tuple[str, str]]] = {
 KEPT = frozenset({200, 201, 402})
 """Answers to what was done; a decline counts, for the card was tried. Any other changed nothing: the key stays free."""
 
+PASSING = frozenset({"authentication_required"})
+"""Codes of answers that hold only for now: a repeat is answered as things stand then, and does nothing twice."""
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -124,12 +127,16 @@ async def _once(request: Request, caller: Caller, key: str, handle: Handler) -> 
     except Exception:
         await keys.abandon(caller.tenant, key)
         raise
-    if answer.status_code in KEPT:
+    if answer.status_code in KEPT and not _is_passing(answer):
         location = answer.headers.get("Location")
         await keys.complete(caller.tenant, key, answer.status_code, bytes(answer.body), location)
     else:
         await keys.abandon(caller.tenant, key)
     return answer
+
+
+def _is_passing(answer: Response) -> bool:
+    return answer.status_code == 402 and json.loads(bytes(answer.body)).get("code") in PASSING
 
 
 async def _answered(request: Request, handle: Handler) -> Response:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from api.confirmations import PendingConfirmationView
 from configuration.mail_addresses import shown_address
 from domain.cancellation import CancelPreview
 from domain.ends import EndKind, ReasonCode
@@ -98,6 +99,9 @@ class SubscriptionView(BaseModel):
     resumes_at: datetime | None
     pending_change: PendingChangeView | None = None
     blocked: BlockedView | None = Field(default=None, description="null: all goes on")
+    pending_confirmation: PendingConfirmationView | None = Field(
+        default=None, description="a payment that the customer has to confirm to their bank; null: none waits"
+    )
     next_actions: list[ActionView]
     metadata: dict[str, str]
     created_at: datetime
@@ -132,6 +136,7 @@ class SubscriptionView(BaseModel):
             resumes_at=row.resumes_at,
             pending_change=_pending_change(row),
             blocked=BlockedView.model_validate(row.state["blocked"]) if row.state.get("blocked") else None,
+            pending_confirmation=PendingConfirmationView.of(row),
             next_actions=actions(row),
             metadata=dict(row.metadata),
             created_at=row.created_at,

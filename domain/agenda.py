@@ -25,6 +25,8 @@ class Action(StrEnum):
     RESUME = "resume"
     NOTIFY = "notify"
     """Tell the customer of a renewal ahead, or of a card that will have expired by then."""
+    END_CONFIRMATION = "end_confirmation"
+    """Withdraw a payment that was not confirmed in time."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ def agenda(subscription: Subscription, policy: Policy) -> tuple[Due, ...]:
             ahead = _of_pause(subscription)
         case _:
             ahead = []
+    if subscription.confirmation is not None:
+        why = "unless the customer has confirmed the payment to their bank by then"
+        # First, so that of two at the same moment it goes before what would take money as well.
+        ahead.insert(0, Due(subscription.confirmation.expires_at, Action.END_CONFIRMATION, why))
     return tuple(sorted(ahead, key=lambda due: due.at))
 
 

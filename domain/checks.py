@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from domain.changing import basis_name
+from domain.confirmation import ConfirmedAction
 from domain.errors import Malformed, Rejected
 from domain.lifecycle import Event, Status
 from domain.plans import Selection
@@ -208,6 +209,9 @@ def check_renewal_is_decided(subscription: Subscription, now: datetime) -> None:
 
 def check_withdraw_change(subscription: Subscription) -> None:
     check_alive(subscription)
+    waits = subscription.confirmation
+    if waits is not None and waits.action is ConfirmedAction.CHANGE_PLAN:
+        return
     if subscription.pending_change is None:
         raise Rejected("no change of plan is planned", code="no_change_planned")
     _check_not_held(subscription)

@@ -10,9 +10,12 @@ NO_CARD = "no_card"
 UNKNOWN_PAYMENT_METHOD = "unknown_payment_method"
 """The code of a refusal when a payment method is not the customer's, or not any more."""
 
+AUTHENTICATE = "authentication_required"
+"""The decline of a charge that the customer must confirm to their bank."""
+
 HARD_DECLINES = frozenset(
     {
-        "authentication_required",
+        AUTHENTICATE,
         "highest_risk_level",
         "incorrect_number",
         "lost_card",
@@ -132,6 +135,8 @@ class Charge:
     """From where the provider counts the agreement's periods; None: not told, as no provider has to. Not compared."""
     is_apart: bool = False
     """Its bill was made by us, apart from the agreement's own: the newest of those is what it was."""
+    waits_until: datetime | None = field(default=None, compare=False)
+    """Until when the customer can confirm the payment, on the bill's page; None: nothing waits to be confirmed."""
 
 
 @dataclass(frozen=True)

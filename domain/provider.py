@@ -95,7 +95,27 @@ class Wallets(Protocol):
         ...
 
 
-class Payments(Quotes, Wallets, Protocol):
+class Confirmations(Protocol):
+    """Payments that wait until their customer has confirmed them to the bank.
+
+    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    """
+
+    async def confirmation(self, agreement_ref: str, invoice_ref: str) -> Charge:
+        """What has come of a bill that waited; the charge is paid once what was asked for is so at the provider."""
+        ...
+
+    async def withdraw_confirmation(
+        self, agreement_ref: str, invoice_ref: str, *, ends_agreement: bool, key: str
+    ) -> Charge:
+        """Void the bill, so that nothing waits any more: gone, or paid when the customer was faster.
+
+        With *ends_agreement* an agreement goes with it that had come about for this payment alone.
+        """
+        ...
+
+
+class Payments(Quotes, Wallets, Confirmations, Protocol):
     """The provider that moves the money.
 
     Every method that changes something takes a `key` naming the business try: called again with the same key it
@@ -131,7 +151,15 @@ class Payments(Quotes, Wallets, Protocol):
         ...
 
     async def change(
-        self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None, *, key: str
+        self,
+        agreement_ref: str,
+        items: tuple[Item, ...],
+        at: datetime,
+        own: OwnPeriod | None = None,
+        *,
+        key: str,
+        present: bool = False,
+        held: bool = False,
     ) -> Charge:
         """Make the agreement one about *items* now and bill the difference at once, counted from *at*.
 
@@ -140,6 +168,10 @@ class Payments(Quotes, Wallets, Protocol):
 
         Of a period that is not the provider's (*own*), and of one of whose payments some has gone back, it is prorated
         by the rule of `domain.proration` and billed apart, a hold staying as it is: no more is credited than was kept.
+
+        When *present*, the customer can confirm the payment to their bank: if that is asked for, the charge waits
+        (`waits_until`), and the agreement is as it was till then; what is billed apart is not left to be confirmed.
+        *held* tells that we had billing held; it stays so unless the change is made.
         """
         ...
 

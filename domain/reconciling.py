@@ -198,6 +198,9 @@ def _of_bills(subscription: Subscription, agreement: Agreement) -> Iterator[Disc
     latest = agreement.latest
     if latest is None or latest.invoice is None or latest.invoice.ref == subscription.settled_invoice:
         return
+    waits = subscription.confirmation
+    if waits is not None and waits.invoice_ref == latest.invoice.ref and latest.outcome is not ChargeOutcome.PAID:
+        return
     bill = latest.invoice
     amount = f"{bill.amount} {bill.currency} (minor units)"
     if latest.outcome is ChargeOutcome.PAID:

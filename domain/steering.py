@@ -11,7 +11,7 @@ from domain.journal import Cause, Entry, Step
 from domain.letters import mail, moment
 from domain.lifecycle import Event
 from domain.mails import Occasion
-from domain.payments import Card, Decline
+from domain.payments import AUTHENTICATE, Card, Decline
 from domain.policy import Access, Policy
 from domain.reminders import Reminder
 from domain.subscription import Subscription
@@ -84,7 +84,8 @@ def conversion_planned(subscription: Subscription, now: datetime, cause: Cause) 
 
 def declined_at_hand(subscription: Subscription, decline: Decline, now: datetime, cause: Cause) -> Step:
     """A charge that the customer asked for just now was declined; nothing else changes."""
-    is_for_good = decline.is_hard and subscription.card is not None
+    # An authentication that was not given bars no card: its owner may give it next time.
+    is_for_good = decline.is_hard and decline.code != AUTHENTICATE and subscription.card is not None
     after = subscription.after(
         Event.NOTED,
         barred_card=subscription.card.ref if is_for_good and subscription.card else subscription.barred_card,

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
+from domain.confirmation import Confirmation
 from domain.ends import End, EndKind
 from domain.errors import Rejected
 from domain.lifecycle import TRANSITIONS, Event, Status
@@ -202,6 +203,12 @@ class Subscription:
     """The catalog its plan is of, whose entitlements it keeps; empty: begun before that was noted."""
     blocked: Blocked | None = None
     """The step that waits for an operator or for the end of an outage; None: all goes on."""
+    confirmation: Confirmation | None = None
+    """The payment that waits until the customer has confirmed it to their bank."""
+    confirmed: tuple[str, ...] = ()
+    """The latest commands whose payment had waited and was confirmed."""
+    unconfirmed: tuple[str, ...] = ()
+    """The latest commands whose payment had waited and was not."""
 
     @property
     def selection(self) -> Selection:

@@ -11,6 +11,8 @@ from domain.payments import Charge, ChargeOutcome, Quote, QuoteLine
 from domain.plans import Item
 from domain.proration import OwnPeriod
 from gateways import stripe_shapes as shapes
+from gateways.stripe_account import LATEST
+from gateways.stripe_confirmations import StripeConfirmations
 from gateways.stripe_errors import declined, translated, without_card
 from gateways.stripe_own_proration import CHANGE, CHANGE_BILL, StripeOwnProration
 
@@ -18,47 +20,61 @@ CHANGED_AFTER = "tenure_changed_after"
 """The newest bill before that change: the one that follows is the change's, if it made any."""
 
 
-class StripeChanges(StripeOwnProration):
+class StripeChanges(StripeOwnProration, StripeConfirmations):
     """Changes of plan, quantity, interval and add-ons, billed at once."""
 
     async def change(
-        self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None, *, key: str
+        self,
+        agreement_ref: str,
+        items: tuple[Item, ...],
+        at: datetime,
+        own: OwnPeriod | None = None,
+        *,
+        key: str,
+        present: bool = False,
+        held: bool = False,
     ) -> Charge:
         with translated():
-            agreement = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
+            found = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
+            agreement = found.to_dict()
             noted = agreement.get("metadata") or {}
             if noted.get(CHANGE) == key:
                 is_apart = bool(noted.get(CHANGE_BILL))
                 return await (self._charge_apart(agreement) if is_apart else self._charge_of_change(agreement))
+            if present and self._has_asked(agreement, key):
+                return await self._as_left(agreement, held=held, key=key)
             apart = await self._apart(agreement, at, own)
             if apart is not None:
                 return await self._change_apart(agreement, items, apart, key)
 
             async def ask(under: str) -> stripe.Subscription:
-                params = await self._difference(agreement, items, at, key)
+                params = await self._difference(agreement, items, at, key, present=present)
                 return await self._api.subscriptions.update_async(agreement_ref, params, {"idempotency_key": under})
 
-            try:
-                changed = await self._at_current_prices(ask, key=key)
-            except stripe.CardError as error:
-                return declined(error)
-            except stripe.InvalidRequestError as error:
-                return without_card(error)
-            return await self._charge_of_change(changed.to_dict())
+            async def change() -> Charge | dict[str, Any]:
+                try:
+                    return (await self._at_current_prices(ask, key=key)).to_dict()
+                except stripe.CardError as error:
+                    return declined(error)
+                except stripe.InvalidRequestError as error:
+                    return without_card(error)
+
+            changed = await (self._present(agreement, change, held=held, key=key) if present else change())
+            return changed if isinstance(changed, Charge) else await self._charge_of_change(changed)
 
     async def _difference(
-        self, agreement: dict[str, Any], items: Sequence[Item], at: datetime, key: str
+        self, agreement: dict[str, Any], items: Sequence[Item], at: datetime, key: str, *, present: bool
     ) -> SubscriptionUpdateParams:
-        return {
+        params: SubscriptionUpdateParams = {
             "items": [each.made() for each in await self._item_changes(agreement, items)],
             "proration_behavior": "always_invoice",
             "proration_date": _within_period(agreement, at),
-            # A bill under a hold would be voided at once, and the difference lost.
-            "pause_collection": "",
-            "payment_behavior": "error_if_incomplete",
-            "off_session": True,
-            "metadata": {CHANGE: key, CHANGE_BILL: "", CHANGED_AFTER: agreement.get("latest_invoice") or ""},
+            "metadata": {CHANGE: key, CHANGE_BILL: "", CHANGED_AFTER: shapes.id_of(agreement.get(LATEST))},
         }
+        if present:
+            return {**params, "payment_behavior": "pending_if_incomplete"}
+        # A bill under a hold would be voided at once, and the difference lost.
+        return {**params, "pause_collection": "", "payment_behavior": "error_if_incomplete", "off_session": True}
 
     async def quote(
         self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None

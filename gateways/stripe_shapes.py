@@ -130,6 +130,12 @@ def failure_of(bill: dict[str, Any]) -> Charge:
     return Charge(outcome, decline=why)
 
 
+def was_tried(bill: dict[str, Any]) -> bool:
+    """Whether a card was asked for it."""
+    intent = _latest_intent(bill)
+    return bool(intent.get("last_payment_error") or intent.get("latest_charge"))
+
+
 def _failure(bill: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:
     intent = _latest_intent(bill)
     error = intent.get("last_payment_error") or {}

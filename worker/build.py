@@ -11,6 +11,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.adopting import AdoptionActivities
+from activities.confirming import ConfirmationActivities
 from activities.inbox import InboxActivities
 from activities.mail import MailActivities
 from activities.metering import MeteringActivities
@@ -81,7 +82,7 @@ def build_workers(
     When told to stop, each takes nothing new and lets its activities finish within *finish_within*.
     """
     records = RecordActivities(parts.records, TemporalPost(client))
-    payments = PaymentActivities(parts.payments, parts.records)
+    payments, confirming = PaymentActivities(parts.payments, parts.records), ConfirmationActivities(parts.payments)
     mail = MailActivities(parts.mails, parts.mailer)
     return [
         Worker(
@@ -105,6 +106,8 @@ def build_workers(
             client,
             task_queue=PAYMENTS_QUEUE,
             activities=[
+                confirming.confirmation,
+                confirming.withdraw_confirmation,
                 payments.put_card,
                 payments.adopt_checkout,
                 payments.begin,

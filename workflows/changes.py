@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 from activities.failures import STEP_FAILED
-from domain import billing_day, blocking, changing, pausing, recovery, steering
+from domain import billing_day, blocking, changing, confirming, pausing, recovery, steering
+from domain.confirmation import ConfirmedAction
 from domain.errors import GatewayUnavailable, Rejected
 from domain.journal import Cause
 from domain.lifecycle import Status
@@ -38,7 +39,8 @@ class Changes(Looks):
         """Have something else, now or when the paid period ends.
 
         Raises:
-            Rejected: code `payment_declined`; nothing has changed.
+            Rejected: code `payment_declined`; nothing has changed. Code `authentication_required`: nothing has changed
+                yet, the customer has to confirm the payment.
             GatewayUnavailable: the provider has not decided; the same command again finds out.
         """
         subscription = self.subscription
@@ -51,13 +53,17 @@ class Changes(Looks):
         elif at is ChangeAt.PERIOD_END:
             await self.commit(changing.change_scheduled(subscription, to, workflow.now(), cause))
         else:
-            await self._change_at_cost(to, f"{subscription.id}/change/{key}", cause)
+            await self._change_at_cost(to, f"{subscription.id}/change/{key}", cause, present=True)
 
-    async def _change_at_cost(self, to: Selection, key: str, cause: Cause, *, at: datetime | None = None) -> None:
+    async def _change_at_cost(
+        self, to: Selection, key: str, cause: Cause, *, at: datetime | None = None, present: bool = False
+    ) -> None:
         before, now = self.subscription, workflow.now()
         self.subscription = before.with_try(now)
-        asking = hands.change(before, to, at or changing.counted_from(before, now), key)
+        asking = hands.change(before, to, at or changing.counted_from(before, now), key, present=present)
         charge = await self._counted(before, asking, key)
+        if confirming.waits(charge):
+            await self.wait_for_confirmation(charge, ConfirmedAction.CHANGE_PLAN, to, cause)
         if charge.outcome is ChargeOutcome.PENDING:
             raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
         await self._refuse_if_declined(charge, cause)

@@ -62,6 +62,7 @@ class TakesCommands(GoesOn):
         if command.when is When.TRIAL_END and self._now.status is Status.TRIALING:
             await self._course.commit(steering.conversion_planned(self._now, workflow.now(), cause))
             return
+        await self._course.have_confirmation_settled(cause, lambda: self._check_convert(command))
         charge = await self._course.charge()
         await self._course.settle(charge, cause)
         if charge.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED):
@@ -103,7 +104,9 @@ class TakesCommands(GoesOn):
             if self._now.recovery is None or self._now.charge_tries != tries:
                 return
             checks.check_retry(self._now, workflow.now())
-        await self._course.settle(await self._course.charge(), self._cause(command))
+        cause = self._cause(command)
+        await self._course.have_confirmation_settled(cause, lambda: checks.check_retry(self._now, workflow.now()))
+        await self._course.settle(await self._course.charge(), cause)
 
     @workflow.update
     async def cancel(self, command: Cancel) -> Answer:
@@ -132,6 +135,7 @@ class TakesCommands(GoesOn):
 
     async def _cancel(self, command: Cancel) -> None:
         cause = self._cause(command)
+        await self._course.withdraw_confirmation(cause)
         is_unsettled = self._now.recovery is not None or self._now.is_due_for_renewal(workflow.now())
         if is_unsettled and self._now.agreement_ref and workflow.patched(LOOKS_BEFORE_CANCEL):
             # What is owed may have been paid unheard of: then there is a period to use up, and a payment to receipt.
@@ -207,8 +211,10 @@ class TakesCommands(GoesOn):
         """Turn access off by an operator's word; the data is kept."""
         async with self._turn(command, lambda: checks.check_suspend(self._now, command.reason)) as is_first:
             if is_first:
-                now, cause = workflow.now(), self._cause(command)
-                await self._course.commit(suspending.suspended(self._now, command.reason, now, cause))
+                cause = self._cause(command)
+                await self._course.withdraw_confirmation(cause)
+                step = suspending.suspended(self._now, command.reason, workflow.now(), cause)
+                await self._course.commit(step)
         return self._answer()
 
     @suspend.validator

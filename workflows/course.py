@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.failures import STEP_FAILED, can_be_had_later, refusal
-from domain import blocking, changing, notices, recovery, steering, suspending, trial
+from domain import blocking, changing, confirming, notices, recovery, steering, suspending, trial
 from domain.agenda import Action, Due
 from domain.ends import End, EndKind
 from domain.journal import Cause
@@ -29,6 +29,13 @@ class Course(Changes, Mends):
     async def act(self, due: Due) -> timedelta | None:
         """Do what is due; how long to wait before anything else if the outside could not decide."""
         cause = Cause.timer(due.action)
+        if self.subscription.confirmation is not None and due.action in confirming.GIVES_WAY_TO:
+            # What was due comes next, should it still be.
+            await self.withdraw_confirmation(cause)
+            return None
+        return await self._act(due, cause)
+
+    async def _act(self, due: Due, cause: Cause) -> timedelta | None:
         now = workflow.now()
         match due.action:
             case Action.SEND_REMINDER:

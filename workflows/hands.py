@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 
 from activities.adopting import AdoptionActivities, TrialRequest
+from activities.confirming import ConfirmationActivities, ConfirmationRequest
 from activities.payments import (
     AdoptRequest,
     BeginRequest,
@@ -23,6 +24,7 @@ from activities.payments import (
     SwitchRequest,
 )
 from activities.records import AnchorRequest, ForgetRequest, LadderRequest, NoticesRequest, RecordActivities
+from domain.confirmation import Confirmation, ConfirmedAction
 from domain.hours import Hours
 from domain.journal import Step
 from domain.names import PAYMENTS_QUEUE
@@ -186,11 +188,17 @@ async def charge(subscription: Subscription, key: str) -> Charge:
     )
 
 
-async def change(subscription: Subscription, to: Selection, at: datetime, key: str) -> Charge:
-    """Make the agreement one about something else; the difference is billed at once."""
+async def change(subscription: Subscription, to: Selection, at: datetime, key: str, *, present: bool = False) -> Charge:
+    """Make the agreement one about something else; the difference is billed at once.
+
+    Of a customer who is *present* the bank may want a confirmation.
+    """
+    held = present and subscription.is_held
     return await workflow.execute_activity_method(
         PaymentActivities.change,
-        ChangeRequest(subscription.agreement_ref, to.items, at, key, own_period(subscription)),
+        ChangeRequest(
+            subscription.agreement_ref, to.items, at, key, own_period(subscription), present=present, held=held
+        ),
         **_payments(Urgency.COLLECTION, subscription),
         summary=f"Change to {to.plan_name} and bill the difference",
     )
@@ -310,4 +318,33 @@ async def open_checkout(subscription: Subscription, urls: Mapping[str, str], key
         ),
         **_payments(Urgency.PERSON, subscription),
         summary="Open a checkout page",
+    )
+
+
+async def confirmation(subscription: Subscription, waiting: Confirmation) -> Charge:
+    """What has come of a payment that waits for the customer's bank."""
+    return await workflow.execute_activity_method(
+        ConfirmationActivities.confirmation,
+        _confirmation(subscription, waiting),
+        **_payments(Urgency.LOOK, subscription),
+        summary="See whether the customer has confirmed the payment",
+    )
+
+
+async def withdraw_confirmation(subscription: Subscription, waiting: Confirmation) -> Charge:
+    """Have a payment wait no longer: gone, or paid when the customer was faster."""
+    return await workflow.execute_activity_method(
+        ConfirmationActivities.withdraw_confirmation,
+        _confirmation(subscription, waiting),
+        **_payments(Urgency.COLLECTION, subscription),
+        summary="Withdraw the payment that waits for the customer's bank",
+    )
+
+
+def _confirmation(subscription: Subscription, waiting: Confirmation) -> ConfirmationRequest:
+    return ConfirmationRequest(
+        waiting.agreement_ref,
+        waiting.invoice_ref,
+        f"{subscription.id}/confirmation/{waiting.invoice_ref}",
+        ends_agreement=waiting.action is not ConfirmedAction.CHANGE_PLAN,
     )

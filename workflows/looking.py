@@ -4,7 +4,7 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from domain import billing, recovery, reversing, steering
+from domain import billing, confirming, recovery, reversing, steering
 from domain.ends import ENDED_AT_PROVIDER, End, EndKind
 from domain.journal import Cause, CauseKind
 from domain.lifecycle import Status
@@ -20,6 +20,7 @@ from domain.payments import (
 from domain.subscription import SuspensionKind
 from workflows import hands
 from workflows.blocking import Blocks
+from workflows.confirming import Confirms
 from workflows.urgency import somebody_waits
 
 ASK_AT_PERIOD_END = "ask-at-period-end"
@@ -29,7 +30,7 @@ CARDS_OF_THE_PORTAL = "cards-of-the-portal"
 that was taken away there stayed on file here."""
 
 
-class Looks(Blocks):
+class Looks(Blocks, Confirms):
     """What comes from outside, and the end that it may bring."""
 
     async def hear(self, hint: Hint) -> None:
@@ -49,6 +50,7 @@ class Looks(Blocks):
 
     async def look(self, cause: Cause) -> Standing:
         """Ask the provider how things stand, take over what is new, and return what it said."""
+        await self.look_at_confirmation(cause)
         standing = await hands.look(self.subscription)
         if standing.agreement is AgreementStatus.ENDED:
             ends_as_wished = self.subscription.cancel_at is not None
@@ -85,6 +87,8 @@ class Looks(Blocks):
 
     async def _take_over(self, standing: Standing, cause: Cause) -> None:
         subscription, latest, now = self.subscription, standing.latest, workflow.now()
+        if confirming.is_waiting_for(subscription, latest):
+            return  # no renewal, and looked at by itself
         bill = latest.invoice if latest is not None else None
         if latest is not None and bill is not None and bill.ref != subscription.settled_invoice:
             is_gone = latest.outcome is ChargeOutcome.GONE and billing.is_waiver(subscription, bill)
@@ -128,6 +132,8 @@ class Looks(Blocks):
 
     async def try_card_now(self, cause: Cause) -> None:
         """Use a new card at once for what is owed, or to bring an expired trial back; otherwise do nothing."""
+        if self.subscription.recovery is not None:
+            await self.withdraw_confirmation(cause)
         subscription = self.subscription
         suspension = subscription.suspension
         if suspension is not None and suspension.kind is SuspensionKind.OPERATOR:
@@ -156,6 +162,7 @@ class Looks(Blocks):
 
     async def end(self, end: End, cause: Cause) -> None:
         """Collect no more, then be over."""
+        await self.withdraw_confirmation(cause)
         if self.subscription.agreement_ref:
             await hands.end_agreement(self.subscription)
         await self.commit(steering.canceled(self.subscription, end, workflow.now(), cause))

@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
+    from domain import confirming
     from domain.command_keys import is_among
     from domain.errors import Rejected, TenureError
     from domain.journal import Cause, CauseKind
@@ -43,11 +44,14 @@ class TakesTurns:
     async def _turn(self, command: Command, check: Callable[[], None]) -> AsyncIterator[bool]:
         """Wait for our turn, check again what a validator checked, and run a command once by its key."""
         async with self._lock:
-            if is_among(command.key, self._done):
+            if is_among(command.key, self._done) or command.key in self._now.confirmed:
                 yield False
                 return
             if is_among(command.key, self._declined):
                 raise as_failure(Rejected("the card was declined", code=DECLINED))
+            refused = confirming.answer_to_repeat(self._now, command.key)
+            if refused is not None:
+                raise as_failure(refused)
             try:
                 check()
                 with somebody_waits():
@@ -64,7 +68,8 @@ class TakesTurns:
 
     def _validate(self, command: Command, check: Callable[[], None]) -> None:
         """Refuse before anything is written to history, unless it is the repeat of a command that was carried out."""
-        if is_among(command.key, (*self._done, *self._declined)):
+        is_repeat = is_among(command.key, (*self._done, *self._declined))
+        if is_repeat or confirming.is_known(self._now, command.key):
             return
         try:
             if not self._is_born or self._refusal is not None:

@@ -7,6 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
     from domain import changing, checks
+    from domain.confirmation import ConfirmedAction
     from domain.errors import GatewayUnavailable, Rejected, TenureError
     from domain.journal import Cause
     from domain.policy import ChangeAt
@@ -39,6 +40,7 @@ class TakesWishes(TakesTurns):
 
     async def _pause(self, command: PauseUntil) -> None:
         cause = self._cause(command)
+        await self._course.have_confirmation_settled(cause, lambda: self._check_pause(command))
         await self._have_renewal_decided(cause, lambda: self._check_pause(command))
         await self._course.pause(command.resumes_at, cause)
 
@@ -89,6 +91,7 @@ class TakesWishes(TakesTurns):
 
     async def _change_plan(self, command: ChangePlan) -> None:
         cause = self._cause(command)
+        await self._course.have_confirmation_settled(cause, lambda: self._check_change_in_turn(command))
         await self._have_renewal_decided(cause, lambda: self._check_change_in_turn(command))
         await self._course.change_plan(command.to, self._takes_effect(command), command.key, cause)
 
@@ -117,9 +120,16 @@ class TakesWishes(TakesTurns):
         """Keep what there is after all."""
         async with self._turn(command, lambda: checks.check_withdraw_change(self._now)) as is_first:
             if is_first:
-                step = changing.change_withdrawn(self._now, workflow.now(), self._cause(command))
-                await self._course.commit(step)
+                await self._withdraw_change(self._cause(command))
         return self._answer()
+
+    async def _withdraw_change(self, cause: Cause) -> None:
+        """Of two that wait, the one asked for last: the one for the bank."""
+        waits = self._now.confirmation
+        if waits is not None and waits.action is ConfirmedAction.CHANGE_PLAN:
+            await self._course.withdraw_confirmation(cause)
+        else:
+            await self._course.commit(changing.change_withdrawn(self._now, workflow.now(), cause))
 
     @withdraw_change.validator
     def _validate_withdraw_change(self, command: Command) -> None:

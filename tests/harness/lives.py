@@ -56,6 +56,13 @@ class Life:
         assert refusal.value.status == 402
         return str(refusal.value.problem["code"])
 
+    async def to_be_confirmed(self, name: str, *, key: str | None = None, **body: Any) -> str:
+        """The page on which the customer confirms the payment that a command asked for."""
+        with pytest.raises(RefusedError) as refusal:
+            await self.product.command(self.id, name, key=key, **body)
+        assert (refusal.value.status, refusal.value.problem["code"]) == (402, "authentication_required")
+        return str(refusal.value.problem["confirmation_url"])
+
     async def live(self, time: timedelta) -> None:
         self.now = await self.product.travel(self.id, time)
 

@@ -138,6 +138,18 @@ async def changed(product: Product) -> None:
     await life.live_until("notify")
 
 
+async def confirmed(product: Product) -> None:
+    """Changes of plan that the bank wants confirmed: one that is, one withdrawn by the next, one that runs out."""
+    life = await Life.begun(product, "kept-confirmed", **PAID_START)
+    await product.card_answers(life.external_id, "authentication_required", "ok", "authentication_required")
+    url = await life.to_be_confirmed("change-plan", plan="professional")
+    await life.confirm_at(url)
+    await life.live(A_MINUTE)
+    await life.to_be_confirmed("change-plan", plan="enterprise")
+    await life.to_be_confirmed("change-plan", quantity=2)
+    await life.live_until("end_confirmation")
+
+
 async def paused(product: Product) -> None:
     """A pause whose end moves, resumed on its date and early, under an operator's hold; a period of our own."""
     life = await Life.begun(product, "kept-paused", **PAID_START)
@@ -381,6 +393,7 @@ LIVES: tuple[Play, ...] = (
     declined_at_start,
     unheard,
     changed,
+    confirmed,
     paused,
     canceled_in_a_pause,
     billing_day,

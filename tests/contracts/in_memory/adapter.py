@@ -1,7 +1,7 @@
 """Money in memory, and with what customers have and what can be asked the whole adapter."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.billed_use import BilledUse
 from domain.errors import GatewayRefused, GatewayUnavailable
@@ -71,16 +71,27 @@ class InMemoryPayments(InMemoryWallets, InMemoryLooks):
 
     @once
     async def change(
-        self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None, *, key: str
+        self,
+        agreement_ref: str,
+        items: tuple[Item, ...],
+        at: datetime,
+        own: OwnPeriod | None = None,
+        *,
+        key: str,
+        present: bool = False,
+        held: bool = False,
     ) -> Charge:
         deal = self._running(agreement_ref)
+        waiting = next((ref for ref, (waits_as, _) in self.books.waiting.items() if waits_as == key), None)
+        if waiting is not None:
+            return self._waits(self._bill(waiting))
         if key not in deal.changes:
             self._check_sold(items)
             changed, lines = self.books.difference(deal, items, at, own)
             now = self.books.people[deal.customer].now
             uses = self.books.uses_of(deal.customer, self.books.gone(deal, items), now)
             bill = self.books.write(changed, sum(line.amount for line in lines), uses) if lines else None
-            charge = self._strictly(changed, bill) if bill is not None else None
+            charge = self._strictly(changed, bill, key if present else "") if bill is not None else None
             if charge is not None and charge.outcome is not ChargeOutcome.PAID:
                 return charge
             changed.changes[key] = bill
@@ -91,15 +102,37 @@ class InMemoryPayments(InMemoryWallets, InMemoryLooks):
             return self.told(deal, bill)
         return Charge(ChargeOutcome.PAID, None, None, deal.ref, deal.start, deal.end)
 
-    def _strictly(self, deal: Deal, bill: Bill) -> Charge:
-        """Take the money, and only then let the agreement be as wished."""
+    def _strictly(self, deal: Deal, bill: Bill, waits_as: str = "") -> Charge:
+        """Take the money, and only then let the agreement be as wished; if it may, a change waits under its key."""
         decline = self.books.take(deal, bill)
         if decline is not None:
             needs_customer = decline.code == "authentication_required"
+            if needs_customer and waits_as:
+                self.books.keep(deal, bill)
+                self.books.waiting[bill.ref] = (waits_as, deal)
+                return self._waits(bill)
             return Charge(ChargeOutcome.ACTION_REQUIRED if needs_customer else ChargeOutcome.DECLINED, None, decline)
         self.books.keep(deal, bill)
         self.books.deals[deal.ref] = deal
         return self.told(deal, bill)
+
+    def _waits(self, bill: Bill) -> Charge:
+        until = self.books.people[bill.customer].now + timedelta(hours=23)
+        return replace(self.told(self.books.deals[bill.agreement], bill), waits_until=until)
+
+    async def confirmation(self, agreement_ref: str, invoice_ref: str) -> Charge:
+        return self.told(self._deal(agreement_ref), self._bill(invoice_ref))
+
+    @once
+    async def withdraw_confirmation(
+        self, agreement_ref: str, invoice_ref: str, *, ends_agreement: bool, key: str
+    ) -> Charge:
+        bill = self._bill(invoice_ref)
+        if bill.status == "open":
+            bill.status = "void"
+            self.books.settle(bill)
+            self._deal(agreement_ref).ended |= ends_agreement
+        return self.told(self._deal(agreement_ref), bill)
 
     @once
     async def hold(self, agreement_ref: str, held: bool, *, key: str) -> None:

@@ -126,6 +126,8 @@ class Books:
         self.bills: dict[str, Bill] = {}
         self.disputes: dict[str, Dispute] = {}
         self.uses: list[Use] = []
+        self.waiting: dict[str, tuple[str, Deal]] = {}
+        """By the bill that the customer has to confirm: the key of the change, and the agreement after it."""
         self.past: list[tuple[datetime, PastEvent]] = []
         self._numbers = count(1)
 
@@ -188,6 +190,15 @@ class Books:
         elif bill.ref in self.bills:
             self.tell(News.BILL_FAILED, bill.ref, bill)
         return decline
+
+    def settle(self, bill: Bill) -> None:
+        """Make the change that waited for a bill, now that it is paid; forget it when the bill is void."""
+        if bill.status == "open" or bill.ref not in self.waiting:
+            return
+        key, changed = self.waiting.pop(bill.ref)
+        if bill.status == "paid":
+            changed.changes[key] = bill
+            self.deals[changed.ref] = changed
 
     def advance(self, person: Person, to: datetime) -> None:
         """Renew or end what comes to the end of its period by then."""

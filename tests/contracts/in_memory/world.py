@@ -98,6 +98,7 @@ class InMemoryProvider:
     async def pay_by_hand(self, invoice_ref: str) -> None:
         bill = self._payments.books.bills[invoice_ref]
         self._payments.books.take(self._payments.books.deals[bill.agreement], bill)
+        self._payments.books.settle(bill)
 
     def _charged(self, name: str) -> Bill:
         person = self._person(name)

@@ -1,0 +1,42 @@
+"""Payments that wait for the customer's bank, as callers are told of them."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from api.docs import problems
+from api.errors import Problem
+from domain.confirmation import ConfirmedAction
+from storage.codec import state_from_json
+from storage.subscriptions import SubscriptionRow
+
+
+class PendingConfirmationView(BaseModel):
+    """A payment that the customer still has to confirm to their bank."""
+
+    action: ConfirmedAction = Field(description="what is done once it is confirmed")
+    confirmation_url: str = Field(description="the page on which the customer confirms")
+    expires_at: datetime = Field(description="until when; then it is as if it had not been asked for")
+
+    @classmethod
+    def of(cls, row: SubscriptionRow) -> "PendingConfirmationView | None":
+        if not row.state.get("confirmation"):
+            return None  # as with nearly all: a list need not read every state
+        waiting = state_from_json(dict(row.state)).confirmation
+        return (
+            None
+            if waiting is None
+            else cls(action=waiting.action, confirmation_url=waiting.url, expires_at=waiting.expires_at)
+        )
+
+
+class ConfirmationProblem(Problem):
+    """`authentication_required`: the bank wants its customer to confirm the payment. Other 402s lack these members."""
+
+    confirmation_url: str | None = Field(default=None, description="where to send the customer")
+    expires_at: datetime | None = Field(default=None, description="until when it can be confirmed")
+    subscription: str | None = Field(default=None, description="the subscription that waits")
+
+
+CONFIRMING = problems(402, kinds=[ConfirmationProblem])
+"""An endpoint whose charge may have to be confirmed. That answer is not kept: a repeat is told how things stand."""

@@ -1,0 +1,149 @@
+"""Payments that wait for the customer's bank: what is said of them, and what comes of them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from domain import billing, changing
+from domain.agenda import Action, agenda
+from domain.confirmation import Confirmation, ConfirmedAction
+from domain.errors import Rejected
+from domain.journal import Cause, CauseKind, Entry, Step
+from domain.letters import moment, provider_key
+from domain.lifecycle import Event
+from domain.payments import Charge, ChargeOutcome
+from domain.plans import Selection
+from domain.policy import Policy
+from domain.subscription import Subscription
+
+NEEDED = "authentication_required"
+"""The code of a refusal that tells where the payment is confirmed; it holds only as things stand."""
+NOT_CONFIRMED = "payment_not_confirmed"
+KEYS_KEPT = 8
+"""So many commands that have waited are remembered with what came of them."""
+GIVES_WAY_TO = frozenset(
+    {
+        Action.END_CONFIRMATION,
+        Action.CONVERT,
+        Action.EXPIRE_TRIAL,
+        Action.BEGIN_PERIOD,
+        Action.CHANGE_PLAN,
+        Action.RECOVER,
+        Action.CANCEL,
+    }
+)
+"""What moves money or ends something: nothing may wait beside it that could be paid as well."""
+
+_WHAT: Mapping[ConfirmedAction, str] = {
+    ConfirmedAction.CHANGE_PLAN: "the change of plan",
+    ConfirmedAction.CONVERT: "the first period",
+    ConfirmedAction.SIGN_UP: "the first period",
+}
+
+
+def waits(charge: Charge) -> bool:
+    """Whether the provider keeps the payment for the customer to confirm."""
+    return charge.outcome is ChargeOutcome.ACTION_REQUIRED and charge.waits_until is not None
+
+
+def is_waiting_for(subscription: Subscription, charge: Charge | None) -> bool:
+    """Whether it is that of the bill which waits, and not one of the subscription's own course."""
+    bill = charge.invoice if charge is not None else None
+    waiting_for = subscription.confirmation
+    return waiting_for is not None and bill is not None and bill.ref == waiting_for.invoice_ref
+
+
+def waiting(
+    subscription: Subscription,
+    charge: Charge,
+    action: ConfirmedAction,
+    to: Selection | None,
+    policy: Policy,
+    now: datetime,
+    cause: Cause,
+) -> Step:
+    """The bank wants the customer to confirm the payment; until then everything stays as it is."""
+    bill = charge.invoice
+    assert bill is not None, "what waits has a bill"  # noqa: S101
+    assert charge.waits_until is not None, "what waits has an end"  # noqa: S101
+    due = (one.at for one in agenda(subscription, policy) if one.action in GIVES_WAY_TO and one.at > now)
+    confirmation = Confirmation(
+        action,
+        bill.url,
+        min((charge.waits_until, *due)),
+        bill.ref,
+        charge.agreement_ref,
+        cause.ref if cause.kind is CauseKind.COMMAND else "",
+        charge.key,
+        to,
+    )
+    after = subscription.after(Event.NOTED, confirmation=confirmation)
+    until = moment(confirmation.expires_at)
+    summary = f"The bank wants the customer to confirm the payment for {_WHAT[action]}, until {until}"
+    details = {"action": action.value, "expires_at": until} | provider_key(charge)
+    return Step(after, (Entry("confirmation_needed", now, summary, cause, details),), invoice=bill)
+
+
+def confirmed(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
+    """The customer has confirmed and it is paid: what waited is done."""
+    confirmation = subscription.confirmation
+    assert confirmation is not None, "something waits"  # noqa: S101
+    charge = replace(charge, key=confirmation.key)
+    settled = replace(subscription, confirmation=None, confirmed=_kept(subscription.confirmed, confirmation))
+    if confirmation.action is ConfirmedAction.CHANGE_PLAN and confirmation.to is not None:
+        step = changing.changed_at_cost(settled, confirmation.to, charge, policy, now, cause)
+        # A hold that stood while it waited still stands; that it is over must be told.
+        return replace(step, subscription=replace(step.subscription, is_held=subscription.is_held))
+    if confirmation.to is not None:
+        settled = settled.choosing(confirmation.to)
+    return billing.paid(settled, charge, policy, now, cause)
+
+
+def undone(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    """It was withdrawn, or not confirmed in time: its bill is void, and everything is as it was before."""
+    confirmation = subscription.confirmation
+    assert confirmation is not None, "something waits"  # noqa: S101
+    kept = _kept(subscription.unconfirmed, confirmation)
+    after = subscription.after(Event.NOTED, confirmation=None, unconfirmed=kept)
+    is_withdrawn = cause.kind is CauseKind.COMMAND
+    kind = "confirmation_withdrawn" if is_withdrawn else "confirmation_expired"
+    why = "withdrawn" if is_withdrawn else "not confirmed in time"
+    summary = f"The payment for {_WHAT[confirmation.action]} was {why}: nothing was charged"
+    entry = Entry(kind, now, summary, cause, {"action": confirmation.action.value})
+    return Step(after, (entry,), voided=confirmation.invoice_ref)
+
+
+def _kept(keys: tuple[str, ...], confirmation: Confirmation) -> tuple[str, ...]:
+    return (*keys, confirmation.command)[-KEYS_KEPT:] if confirmation.command else keys
+
+
+def needed(subscription: Subscription) -> Rejected:
+    """Tells the caller where the customer confirms, and until when."""
+    confirmation = subscription.confirmation
+    assert confirmation is not None, "something waits"  # noqa: S101
+    return Rejected(
+        "the customer's bank wants them to confirm the payment: send them to confirmation_url",
+        code=NEEDED,
+        details={
+            "confirmation_url": confirmation.url,
+            "expires_at": moment(confirmation.expires_at),
+            "subscription": subscription.id,
+        },
+    )
+
+
+def is_known(subscription: Subscription, command: str) -> bool:
+    """Whether a command has asked for a payment that waits, or has waited."""
+    waiting_for = subscription.confirmation
+    is_waiting = waiting_for is not None and waiting_for.command == command
+    return is_waiting or command in subscription.confirmed or command in subscription.unconfirmed
+
+
+def answer_to_repeat(subscription: Subscription, command: str) -> Rejected | None:
+    """How a command is refused that comes again; None: it was not refused, or never asked."""
+    if subscription.confirmation is not None and subscription.confirmation.command == command:
+        return needed(subscription)
+    if command in subscription.unconfirmed:
+        words = "the payment was not confirmed and nothing was charged: ask again under another Idempotency-Key"
+        return Rejected(words, code=NOT_CONFIRMED)
+    return None

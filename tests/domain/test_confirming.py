@@ -1,0 +1,183 @@
+"""A payment that waits for the customer's bank: until when, what comes of it, and how a repeat is answered."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from domain import billing, checks, confirming, reconciling, steering
+from domain.agenda import Action, next_due
+from domain.confirmation import ConfirmedAction
+from domain.errors import Rejected
+from domain.journal import Cause, CauseKind
+from domain.payments import Charge, ChargeOutcome, Decline, Invoice
+from domain.policy import DEFAULT_POLICY
+from domain.steering import CancelAt
+from domain.subscription import Subscription
+from tests.builders import CAUSE, NOW, PERIOD_END, PRO, TRIAL_END, VISA, a_paid_subscription, a_trial, an_agreement
+
+ASKED = Cause(CauseKind.COMMAND, "key-1", "service 1")
+PAGE = "https://pay.example/in_2"
+A_DAY = timedelta(hours=23)
+
+
+def a_waiting_charge(**changes: object) -> Charge:
+    bill = Invoice("in_2", "T-0002", "open", 15000, "usd", PAGE)
+    charge = Charge(
+        ChargeOutcome.ACTION_REQUIRED,
+        bill,
+        Decline("authentication_required", action_url=PAGE),
+        "sub_1",
+        NOW,
+        PERIOD_END,
+        "s/change/key-1",
+        waits_until=NOW + A_DAY,
+    )
+    return replace(charge, **changes)  # type: ignore[arg-type]  # a test names what it likes
+
+
+def waiting(
+    subscription: Subscription | None = None, action: ConfirmedAction = ConfirmedAction.CHANGE_PLAN
+) -> Subscription:
+    to = PRO if action is ConfirmedAction.CHANGE_PLAN else None
+    before = subscription or a_paid_subscription()
+    return confirming.waiting(before, a_waiting_charge(), action, to, DEFAULT_POLICY, NOW, ASKED).subscription
+
+
+def paid() -> Charge:
+    charge = a_waiting_charge(outcome=ChargeOutcome.PAID, decline=None, waits_until=None, key="")
+    assert charge.invoice is not None
+    return replace(charge, invoice=replace(charge.invoice, status="paid"))
+
+
+def test_while_it_waits_everything_is_as_it_was_and_its_end_is_ahead() -> None:
+    before = a_paid_subscription()
+
+    after = waiting(before)
+
+    assert replace(after, confirmation=None, sequence=before.sequence) == before
+    due = next_due(after, DEFAULT_POLICY)
+    assert due is not None
+    assert (due.action, due.at) == (Action.END_CONFIRMATION, NOW + A_DAY)
+
+
+@pytest.mark.parametrize("hours", [1, 22, 30])
+def test_it_ends_before_anything_else_is_due_that_takes_money(hours: int) -> None:
+    trial_end = NOW + timedelta(hours=hours)
+    trial = a_trial(card=VISA, customer_ref="cus_1", trial_ends_at=trial_end, reminders=())
+
+    after = waiting(trial, ConfirmedAction.CONVERT)
+
+    assert after.confirmation is not None
+    assert after.confirmation.expires_at == min(NOW + A_DAY, trial_end)
+    due = next_due(after, DEFAULT_POLICY)
+    assert due is not None
+    assert due.action is Action.END_CONFIRMATION, "also of two at the same moment it comes first"
+
+
+def test_a_reminder_does_not_end_it() -> None:
+    assert Action.SEND_REMINDER not in confirming.GIVES_WAY_TO
+    after = waiting(a_trial(card=VISA, trial_ends_at=TRIAL_END), ConfirmedAction.CONVERT)
+    assert after.confirmation is not None
+    assert after.confirmation.expires_at == NOW + A_DAY
+
+
+def test_confirmed_the_change_is_made_under_the_key_of_its_try_and_a_hold_is_still_to_be_lifted() -> None:
+    held = replace(waiting(), is_held=True)
+
+    step = confirming.confirmed(held, paid(), DEFAULT_POLICY, NOW, CAUSE)
+
+    after = step.subscription
+    assert (after.plan, after.confirmation, after.confirmed) == (PRO.plan, None, ("key-1",))
+    assert (after.settled_invoice, after.is_held, after.wants_hold) == ("in_2", True, False)
+    assert step.entries[0].kind == "plan_changed"
+    assert step.entries[0].details["provider_key"] == "s/change/key-1"
+
+
+def test_confirmed_a_first_period_converts() -> None:
+    trial = a_trial(card=VISA, customer_ref="cus_1")
+    before = waiting(trial, ConfirmedAction.CONVERT)
+
+    after = confirming.confirmed(before, paid(), DEFAULT_POLICY, NOW, CAUSE).subscription
+
+    assert (after.status, after.agreement_ref, after.confirmation) == ("active", "sub_1", None)
+
+
+@pytest.mark.parametrize(("cause", "kind"), [(ASKED, "confirmation_withdrawn"), (CAUSE, "confirmation_expired")])
+def test_undone_nothing_stays_but_what_became_of_it(cause: Cause, kind: str) -> None:
+    before = a_paid_subscription()
+
+    step = confirming.undone(waiting(before), NOW, cause)
+
+    after = step.subscription
+    assert replace(after, sequence=before.sequence, unconfirmed=()) == before
+    assert (step.voided, step.entries[0].kind) == ("in_2", kind)
+
+
+def test_a_repeat_is_answered_as_things_stand() -> None:
+    before = waiting()
+    refused = confirming.answer_to_repeat(before, "key-1")
+    assert refused is not None
+    assert refused.code == "authentication_required"
+    assert refused.details == {
+        "confirmation_url": PAGE,
+        "expires_at": "2026-03-03T11:00:00Z",
+        "subscription": before.id,
+    }
+
+    undone = confirming.undone(before, NOW, CAUSE).subscription
+    refused = confirming.answer_to_repeat(undone, "key-1")
+    assert refused is not None
+    assert refused.code == "payment_not_confirmed"
+
+    done = confirming.confirmed(before, paid(), DEFAULT_POLICY, NOW, CAUSE).subscription
+    assert confirming.answer_to_repeat(done, "key-1") is None
+    for known in (before, undone, done):
+        assert confirming.is_known(known, "key-1")
+        assert not confirming.is_known(known, "key-2")
+
+
+def test_only_so_many_keys_are_kept() -> None:
+    subscription = a_paid_subscription(unconfirmed=tuple(f"key-{n}" for n in range(20, 28)))
+
+    kept = confirming.undone(waiting(subscription), NOW, CAUSE).subscription.unconfirmed
+
+    assert kept == (*(f"key-{n}" for n in range(21, 28)), "key-1")
+
+
+def test_what_waits_can_be_withdrawn_like_a_planned_change() -> None:
+    checks.check_withdraw_change(waiting())
+    with pytest.raises(Rejected, match="no change of plan is planned"):
+        checks.check_withdraw_change(waiting(a_trial(card=VISA), ConfirmedAction.CONVERT))
+    checks.check_cancel(waiting(), CancelAt.PERIOD_END)
+
+
+def test_an_authentication_that_was_not_given_bars_no_card() -> None:
+    declined = Decline("authentication_required")
+    after = steering.declined_at_hand(a_paid_subscription(), declined, NOW, CAUSE).subscription
+    assert not after.card_is_barred
+
+    barred = steering.declined_at_hand(a_paid_subscription(), Decline("stolen_card"), NOW, CAUSE).subscription
+    assert barred.card_is_barred
+
+
+def test_the_bill_that_waits_is_no_failed_renewal() -> None:
+    charge = a_waiting_charge()
+    assert confirming.is_waiting_for(waiting(), charge)
+    assert not confirming.is_waiting_for(a_paid_subscription(), charge)
+    assert not confirming.is_waiting_for(waiting(), replace(charge, invoice=None))
+
+
+def test_once_it_is_void_it_is_no_waiver_of_a_renewal() -> None:
+    bill = Invoice("in_2", "T-0002", "void", 15000, "usd", period_start=NOW + A_DAY, period_end=PERIOD_END)
+    assert not billing.is_waiver(a_paid_subscription(), bill)
+
+
+def test_reconciliation_finds_no_fault_with_what_waits() -> None:
+    latest = a_waiting_charge()
+    found = list(reconciling.of_agreement(waiting(), an_agreement(latest=latest)))
+
+    assert [each.kind for each in found] == []
+    assert [each.kind for each in reconciling.of_agreement(a_paid_subscription(), an_agreement(latest=latest))] == [
+        reconciling.Kind.FAILURE_UNHEARD
+    ]

@@ -1,0 +1,140 @@
+"""Banks that want their customer to confirm a payment, while the customer is there."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from sandbox.product import RefusedError
+from tests.harness.lives import A_MINUTE, Life
+
+Begin = Callable[..., Awaitable[Life]]
+
+PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
+AUTHENTICATE = "authentication_required"
+STARTER, PROFESSIONAL = 4900, 19900
+
+
+async def asked(life: Life, name: str, *, key: str | None = None, **body: Any) -> dict[str, Any]:
+    """The answer to a command whose payment the bank wants confirmed."""
+    with pytest.raises(RefusedError) as refusal:
+        await life.product.command(life.id, name, key=key, **body)
+    problem = refusal.value.problem
+    assert (refusal.value.status, problem["code"]) == (402, AUTHENTICATE), problem
+    assert problem["subscription"] == life.id
+    return problem
+
+
+async def waiting(begin: Begin, key: str | None = None) -> tuple[Life, dict[str, Any]]:
+    """A subscription to Starter whose change to Professional waits, and what was told of it."""
+    life = await begin(**PAID_START)
+    await life.product.card_answers(life.external_id, AUTHENTICATE, "ok")
+    return life, await asked(life, "change-plan", key=key, plan="professional")
+
+
+async def test_an_upgrade_is_made_once_the_customer_has_confirmed_it(begin: Begin) -> None:
+    key = str(uuid4())
+    life, told = await waiting(begin, key)
+    stands = await life.stands()
+    assert (stands["plan"], stands["status"], stands["access"]) == ("starter", "active", "full")
+    assert stands["pending_confirmation"] == {
+        "action": "change_plan",
+        "confirmation_url": told["confirmation_url"],
+        "expires_at": told["expires_at"],
+    }
+    assert {"end_confirmation", "renew"} <= set(await life.ahead())
+    assert await asked(life, "change-plan", key=key, plan="professional") == told
+    assert await life.bills() == Counter(paid=1, open=1)
+    assert (await life.kinds())["payment_failed"] == 0
+
+    await life.confirm_at(told["confirmation_url"])
+    await life.live(A_MINUTE)
+
+    stands = await life.stands()
+    assert (stands["plan"], stands["status"], stands["pending_confirmation"]) == ("professional", "active", None)
+    assert await life.bills() == Counter(paid=2)
+    repeated = await life.product.command(life.id, "change-plan", key=key, plan="professional")
+    assert repeated["plan"] == "professional"
+    assert await life.bills() == Counter(paid=2)
+    assert (await life.kinds())["plan_changed"] == 1
+    assert await life.mails() == Counter(converted=1, receipt=2, plan_changed=1)
+
+
+async def test_an_upgrade_that_nobody_confirms_is_as_if_it_had_not_been_asked_for(begin: Begin) -> None:
+    key = str(uuid4())
+    life, told = await waiting(begin, key)
+
+    await life.live(datetime.fromisoformat(told["expires_at"]) - life.now + A_MINUTE)
+
+    stands = await life.stands()
+    assert (stands["plan"], stands["status"], stands["pending_confirmation"]) == ("starter", "active", None)
+    assert await life.bills() == Counter(paid=1, void=1)
+    assert (await life.kinds())["confirmation_expired"] == 1
+    assert await life.refused_by_the_bank("change-plan", key=key, plan="professional") == "payment_not_confirmed"
+    # The card is as good as it was: nobody has said that it is not.
+    stands = await life.command("change-plan", plan="professional")
+    assert stands["plan"] == "professional"
+    assert await life.bills() == Counter(paid=2, void=1)
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True])
+async def test_a_cancellation_withdraws_what_waits_or_finds_it_done(begin: Begin, is_confirmed: bool) -> None:
+    life, told = await waiting(begin)
+    if is_confirmed:
+        await life.product.faults(webhooks={"drop": 1.0})
+        await life.confirm_at(told["confirmation_url"])
+
+    stands = await life.command("cancel")
+    await life.product.faults()
+
+    assert (stands["plan"], stands["pending_confirmation"]) == ("professional" if is_confirmed else "starter", None)
+    assert stands["cancel_at"] == stands["current_period_end"]
+    assert await life.bills() == (Counter(paid=2) if is_confirmed else Counter(paid=1, void=1))
+    await life.live_until("cancel")
+    assert await life.status() == ("canceled", "none")
+
+
+async def test_another_change_takes_the_place_of_one_that_waits(begin: Begin) -> None:
+    life, told = await waiting(begin)
+    await life.product.card_answers(life.external_id, AUTHENTICATE)
+
+    other = await asked(life, "change-plan", quantity=2)
+
+    assert other["confirmation_url"] != told["confirmation_url"]
+    assert await life.bills() == Counter(paid=1, void=1, open=1)
+    stands = await life.command("withdraw-change")
+    assert (stands["plan"], stands["quantity"], stands["pending_confirmation"]) == ("starter", 1, None)
+    assert await life.bills() == Counter(paid=1, void=2)
+    assert (await life.kinds())["confirmation_withdrawn"] == 2
+
+
+async def test_a_decline_on_the_spot_leaves_nothing_open(begin: Begin) -> None:
+    life = await begin(**PAID_START)
+    await life.product.card_answers(life.external_id, "insufficient_funds", "ok")
+
+    assert await life.refused_by_the_bank("change-plan", plan="professional") == "payment_declined"
+
+    await life.live(A_MINUTE)
+    stands = await life.stands()
+    assert (stands["plan"], stands["status"], stands["pending_confirmation"]) == ("starter", "active", None)
+    assert (await life.command("change-plan", plan="professional"))["plan"] == "professional"
+    assert await life.bills() == Counter(paid=2)
+
+
+async def test_a_planned_change_still_begins_when_the_one_in_its_place_was_not_confirmed(begin: Begin) -> None:
+    life = await begin(plan="professional", **PAID_START)
+    await life.command("change-plan", plan="starter")
+    await life.live(A_MINUTE)
+    await life.product.card_answers(life.external_id, AUTHENTICATE, "ok")
+    told = await asked(life, "change-plan", plan="enterprise")
+    assert (await life.stands())["pending_change"]["plan"] == "starter"
+
+    await life.live(datetime.fromisoformat(told["expires_at"]) - life.now + A_MINUTE)
+    await life.live_until("change_plan")
+    await life.live(timedelta(hours=2))
+
+    assert (await life.stands())["plan"] == "starter"
+    assert await life.bills() == Counter(paid=2, void=1)

@@ -1,0 +1,57 @@
+"""A payment that waits for the customer's bank: looked at, withdrawn, and taken once it is paid."""
+
+from collections.abc import Callable
+from typing import NoReturn
+
+from temporalio import workflow
+
+from domain import confirming
+from domain.confirmation import ConfirmedAction
+from domain.journal import Cause
+from domain.payments import Charge, ChargeOutcome
+from domain.plans import Selection
+from workflows import hands
+from workflows.keeping import Keeper
+
+
+class Confirms(Keeper):
+    """What a subscription does about the one payment that may wait."""
+
+    async def wait_for_confirmation(
+        self, charge: Charge, action: ConfirmedAction, to: Selection | None, cause: Cause
+    ) -> NoReturn:
+        """Note that a payment waits.
+
+        Raises:
+            Rejected: always, code `authentication_required`; it tells where the customer confirms.
+        """
+        step = confirming.waiting(self.subscription, charge, action, to, self.policy, workflow.now(), cause)
+        await self.commit(step)
+        raise confirming.needed(self.subscription)
+
+    async def look_at_confirmation(self, cause: Cause) -> None:
+        """Take the step if it is paid, forget it if it is gone; otherwise it goes on waiting."""
+        confirmation = self.subscription.confirmation
+        if confirmation is None:
+            return
+        await self._conclude(await hands.confirmation(self.subscription, confirmation), cause)
+
+    async def withdraw_confirmation(self, cause: Cause) -> None:
+        """Have nothing wait any more: dropped, or done if the customer has confirmed it meanwhile."""
+        confirmation = self.subscription.confirmation
+        if confirmation is None:
+            return
+        await self._conclude(await hands.withdraw_confirmation(self.subscription, confirmation), cause)
+
+    async def have_confirmation_settled(self, cause: Cause, check: Callable[[], None]) -> None:
+        """Before something else: nothing waits any more, and it is judged by what there is then."""
+        if self.subscription.confirmation is not None:
+            await self.withdraw_confirmation(cause)
+            check()
+
+    async def _conclude(self, charge: Charge, cause: Cause) -> None:
+        now = workflow.now()
+        if charge.outcome is ChargeOutcome.PAID:
+            await self.commit(confirming.confirmed(self.subscription, charge, self.policy, now, cause))
+        elif charge.outcome is ChargeOutcome.GONE:
+            await self.commit(confirming.undone(self.subscription, now, cause))
