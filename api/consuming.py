@@ -8,7 +8,7 @@ from pydantic import Field
 from api.answering import Question
 from api.auth import SERVING, Service
 from api.docs import USING, problems
-from api.entitlement_views import ConsumedView, PlanRef, RefusalProblem
+from api.entitlement_views import ConsumedView, PlanRef, RefusalProblem, ReleasedView
 from api.entitlements import CustomerId, as_json
 from api.errors import Problem, answer_to
 from api.fields import Code, UsageKey
@@ -21,7 +21,7 @@ from domain.entitlements import is_gauge
 from domain.errors import Malformed, Rejected, TenureError
 from domain.features import Feature, Kind, features_of
 from domain.holding import Holding, denial_of, refusing
-from domain.usage import MAX_QUANTITY, Action, Counted, Outcome, Use
+from domain.usage import MAX_QUANTITY, Action, Counted, GivenBack, Outcome, Use, Verdict
 
 COUNTED: Final = {
     200: {
@@ -41,13 +41,27 @@ Amount = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
 
 
 class UseWish(Wish):
-    """Something used, or released."""
+    """Something used, or no longer in use."""
 
     feature: Code = Field(description="a feature's code, or a meter's", examples=["images_per_month"])
     quantity: Amount = 1
     key: UsageKey | None = Field(
         default=None,
         description="names this use: the same key is counted once; left out, the header `Idempotency-Key` is taken",
+        examples=["image-4711"],
+    )
+
+
+class ReleaseWish(UseWish):
+    """Something no longer in use, or a use to be given back."""
+
+    quantity: Amount = Field(
+        default=1, description="of a gauge: so much is taken off; a use of a counter is given back whole, leave it out"
+    )
+    key: UsageKey | None = Field(
+        default=None,
+        description="of a gauge it names this release, else the header `Idempotency-Key` does; of a counter it is the "
+        "key of the use that is given back, and must be here",
         examples=["image-4711"],
     )
 
@@ -79,18 +93,59 @@ async def consume(
 @router.post(
     "/release",
     operation_id="release",
-    summary="Give back what is no longer in use",
-    response_model=ConsumedView,
+    summary="Give back: of a gauge what is no longer in use, of a counter a use by its key",
+    response_model=ConsumedView | ReleasedView,
 )
 async def release(
-    external_id: CustomerId, wish: UseWish, request: Request, caller: Service, holdings: HasHoldings
+    external_id: CustomerId, wish: ReleaseWish, request: Request, caller: Service, holdings: HasHoldings
 ) -> Response:
+    """Of a gauge `quantity` is taken off, under a key of the release's own.
+
+    Of what is counted over a time one use is given back as a whole, by the `key` under which it was counted, while its
+    period runs: work that failed need not cost quota. Asked again, the answer is the same. 404 `unknown_use`: this
+    customer has used nothing of it under the key; 409 `period_over`.
+    """
     key = wish.key or key_in_header(request)
     feature = await known_feature(wish.feature, external_id, caller.tenant, holdings)
+    if feature.window is None:
+        raise no_gauge(feature, "use of it is not counted, so there is nothing to give back")
     if not is_gauge(feature):
-        raise no_gauge(feature, "what was used of it over a time is not given back")
+        return await _given_back(external_id, wish, feature, caller.tenant, holdings)
     use = Use(external_id, feature.meter, wish.quantity, key, Action.RELEASE)
     return await carried_out(use, wish.feature, caller.tenant, holdings)
+
+
+async def _given_back(customer: str, wish: ReleaseWish, feature: Feature, tenant: str, holdings: Holdings) -> Response:
+    """A use of a counter, taken off again."""
+    if wish.key is None:
+        raise Malformed("name the use that is given back: the key under which it was counted", field="key")
+    said = wish.quantity if "quantity" in wish.model_fields_set else None
+    own = metered(wish.feature, (await holdings.of(tenant, customer)).catalog)
+    meters = {feature.meter} | ({own.meter} if own is not None else set())
+    back = await holdings.stores.usage.give_back(
+        customer, sorted(meters), wish.key, said, holdings.parts.ground, tenant=tenant
+    )
+    if back.verdict is Verdict.GIVEN_BACK:
+        # Of a meter's name, or of a feature whose own period is over: what is nearest to being used up by it.
+        used = back.used.get(wish.feature)
+        return as_json(ReleasedView(released=back.released, used=max(back.used.values()) if used is None else used))
+    raise _no_way_back(back, wish.key, feature)
+
+
+def _no_way_back(back: GivenBack, key: str, feature: Feature) -> TenureError:
+    """Why a use is not given back."""
+    match back.verdict:
+        case Verdict.ANOTHER_QUANTITY:
+            return Malformed(
+                f"the use under this key was of {back.quantity:,}, and it is given back as a whole: leave it out",
+                field="quantity",
+            )
+        case Verdict.PERIOD_OVER:
+            return Rejected(
+                f"the period of {feature.name} in which this was used is over, so it cannot be given back any more",
+                code="period_over",
+            )
+    return Rejected(f"this customer has used nothing of {feature.code} under the key {key!r}", code="unknown_use")
 
 
 def no_gauge(feature: Feature, why: str) -> Malformed:
@@ -111,7 +166,7 @@ def _read_as(kind: type[UseWish]) -> Read:
 
 SHORT_WAYS: Final = (
     ShortWay("POST", f"{router.prefix}/consume", _read_as(ConsumeWish), consume),
-    ShortWay("POST", f"{router.prefix}/release", _read_as(UseWish), release),
+    ShortWay("POST", f"{router.prefix}/release", _read_as(ReleaseWish), release),
 )
 
 
@@ -173,7 +228,7 @@ def _refusal(use: Use, name: str, counted: Counted, holding: Holding) -> TenureE
         return no_gauge(feature, "in the catalog that the customer keeps, it is counted by time")
     if outcome is Outcome.KEY_REUSED:
         return Rejected(
-            f"the key {use.key!r} named another use before: give each use a key of its own",
+            f"the key {use.key!r} named another use before, or one that was given back: give each use a key of its own",
             code="key_reused",
             details=_about(use, feature, holding),
         )

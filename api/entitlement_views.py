@@ -194,6 +194,15 @@ class UsageView(WhoseView):
     usage: dict[str, UsageOfFeature] = Field(description="by feature, of those that are counted")
 
 
+class ReleasedView(BaseModel):
+    """A use of a counter that was given back; the same whenever it is asked for again."""
+
+    released: int = Field(
+        description="so much was taken off: the use's quantity, or 0 where an operator has had it count from 0 since"
+    )
+    used: int = Field(description="in the period, when it was given back")
+
+
 class ConsumedView(CountView, WhoseView):
     """What was used up, and where that leaves the customer."""
 

@@ -47,6 +47,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "unknown_feature": 404,
     "unknown_plan": 404,
     "unknown_subscription": 404,
+    "unknown_use": 404,
     "wrong_account": 400,
     "wrong_mode": 400,
 }

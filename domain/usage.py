@@ -1,6 +1,7 @@
 """Use of what is counted: what was asked, what came of it, and how near its limit it is."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -126,6 +127,32 @@ class Counted:
     """Of every feature that the meter uses up."""
     noticed: bool = False
     """Whether a threshold was crossed of which the customer is to be told."""
+
+
+class Verdict(StrEnum):
+    """What came of giving a use back."""
+
+    GIVEN_BACK = "given_back"
+    """Now, or when it was asked for first."""
+    UNKNOWN = "unknown_use"
+    """Nothing was used by this customer under the key, or so long ago that it is forgotten."""
+    ANOTHER_QUANTITY = "another_quantity"
+    """A use is given back as a whole."""
+    PERIOD_OVER = "period_over"
+    """All the periods it counted in are over."""
+
+
+@dataclass(frozen=True)
+class GivenBack:
+    """What came of giving a use back: the same whenever it is asked for again."""
+
+    verdict: Verdict
+    quantity: int = 0
+    """Of the use."""
+    released: int = 0
+    """So much was taken off; less than the use where an operator has had it count from 0 since."""
+    used: Mapping[str, int] = field(default_factory=dict)
+    """How much is used after it, of each feature whose period still ran."""
 
 
 def share(used: int, included: int | None) -> int | None:

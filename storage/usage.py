@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.entitlements import Basis, Standing
 from domain.names import DEFAULT_TENANT
 from domain.plans import Interval
-from domain.usage import Counted, Counter, Outcome, Tally, Use
+from domain.usage import Counted, Counter, GivenBack, Outcome, Tally, Use, Verdict
 from domain.windows import EPOCH
 from storage.engine import Deadlock, fetch
-from storage.usage_statements import STANDING, USE, USE_ALL
+from storage.usage_statements import GIVE_BACK, STANDING, USE, USE_ALL
 
 TRIES = 3
 """Of what was rolled back because another waited for it as it waited for that. Counters are taken in one order, but
@@ -58,6 +58,16 @@ class Usage:
         for row in await self._rows(USE_ALL, *_given(ground, tenant), *map(list, parts)):
             by_number.setdefault(row["number"], []).append(row)
         return tuple(_counted(by_number[number]) for number in sorted(by_number))
+
+    async def give_back(
+        self, customer: str, meters: Sequence[str], key: str, quantity: int | None, ground: Ground, *, tenant: str
+    ) -> GivenBack:
+        """Take a use off again, by the key under which it was counted, while its period runs; atomic, and once.
+
+        *meters* are the names that it may have been counted under; *quantity*, if it is said, must be the use's.
+        """
+        [row] = await self._rows(GIVE_BACK, *_given(ground, tenant), customer, list(meters), key, quantity)
+        return GivenBack(Verdict(row["outcome"]), row["quantity"] or 0, row["released"] or 0, row["used"] or {})
 
     async def standing(
         self, customer: str, ground: Ground, *, tenant: str = DEFAULT_TENANT

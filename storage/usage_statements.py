@@ -61,8 +61,9 @@ USE = (
     " AND (p.included IS NULL"
     "  OR (u.used + $9::bigint) * 100::numeric < least(p.mails[1], p.hard, 100) * p.included::numeric)"
     "), e AS ("
-    " INSERT INTO usage_events (tenant, key, customer, meter, action, quantity, at, catalog, reason, actor)"
-    " SELECT $1, $10, $6, $7, $8, $9, s.moment, s.catalog, $12, $13 FROM s ON CONFLICT DO NOTHING RETURNING key"
+    " INSERT INTO usage_events (tenant, key, customer, meter, action, quantity, at, catalog, reason, actor, features,"
+    " starts) SELECT $1, $10, $6, $7, $8, $9, s.moment, s.catalog, $12, $13, ARRAY[s.feature], ARRAY[s.starts] FROM s"
+    " ON CONFLICT DO NOTHING RETURNING key"
     "), counted AS ("
     " UPDATE usage c SET used = s.used + $9, over_since = NULL, period_end = s.ends, updated_at = s.moment,"
     " noticed = 0, noticed_of = s.included FROM s WHERE c.tenant = $1 AND c.customer = $6"
@@ -90,3 +91,6 @@ USE_ALL = (
     ") each"
 )
 """Many uses: the same as arrays."""
+
+GIVE_BACK = "SELECT * FROM tenure_give_back($1, $6, $7, $8, $9, $2, $3, $4, $5)"
+"""A use given back: customer, names of the meter, key, and quantity if it was said are `$6` to `$9`."""

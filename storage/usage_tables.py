@@ -68,6 +68,15 @@ usage = Table(
     ),
     Column("noticed_of", BigInteger, doc="the limit that share was of"),
     _now("updated_at"),
+    Column("overage", BigInteger, nullable=False, server_default="0", doc="units beyond the limit that are billed"),
+    Column(
+        "overage_back",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        doc="so many of these were given back when a bill had them: not billed again",
+    ),
+    Column("reset_at", _MOMENT, doc="when an operator last had it count from 0"),
     Index("ix_usage_gauges", "tenant", "customer", "feature", postgresql_where=sql("period_end is null")),
     # Days and weeks, by their age: the only counters that are forgotten.
     Index("ix_usage_short", "period_end", postgresql_where=sql("period_end - period_start <= interval '7 days'")),
@@ -93,6 +102,9 @@ usage_events = Table(
     Column("actor", Text, nullable=False, server_default="", doc="who it was"),
     Column("report_trouble", Text, doc="why it is not reported and waits for an operator"),
     Column("report_why", Text, nullable=False, server_default=""),
+    Column("features", ARRAY(Text), doc="the counters it went to; none: of an earlier release"),
+    Column("starts", ARRAY(_MOMENT), doc="the beginning of each one's period"),
+    Column("given_back", JSONB, doc="what was taken off again, and how much was used then"),
     Index("ix_usage_events_recorded_at", "recorded_at"),
     Index("ix_usage_events_to_report", "recorded_at", postgresql_where=sql("overage > 0 and reported_at is null")),
     Index(

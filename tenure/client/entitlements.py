@@ -202,6 +202,16 @@ class Used:
 
 
 @dataclass(frozen=True)
+class Released:
+    """A use of a counter that was given back."""
+
+    released: int
+    """So much was taken off; 0 where an operator has had it count from 0 since."""
+    used: int
+    """In the period, when it was given back."""
+
+
+@dataclass(frozen=True)
 class Event:
     """Something that was used, released or set; `key` names it once and for all."""
 

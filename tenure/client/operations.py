@@ -15,6 +15,7 @@ from tenure.client.entitlements import (
     Event,
     History,
     Recorded,
+    Released,
     Standing,
     Usage,
     Used,
@@ -83,6 +84,20 @@ def release(core: Core, customer: str, feature: str, quantity: int = 1, *, key: 
     """
     body = body_of(feature=feature, quantity=quantity, key=key or new_key())
     return core.ask(Call("POST", of_customer(customer, "release"), Used, body=body))
+
+
+def give_back(core: Core, customer: str, feature: str, key: str) -> Steps[Released]:
+    """Give back a use of what is counted over a time, by the *key* under which it was consumed or recorded.
+
+    For work that failed: it costs no quota then. Safe to repeat; the answer is the same. The key is used up then: the
+    next try is a use of its own, under another one. (`Used.key` is the key, also where `consume` was given none.)
+
+    Raises:
+        NotFound: code `unknown_use`; nothing was used by the customer under the key.
+        Conflict: code `period_over`; the period that it counted in has ended.
+    """
+    body = body_of(feature=feature, key=key)
+    return core.ask(Call("POST", of_customer(customer, "release"), Released, body=body))
 
 
 def set_usage(core: Core, customer: str, feature: str, quantity: int, *, key: str | None = None) -> Steps[Used]:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from sqlalchemy import text
 
 from sandbox.stack import Stack
 from storage.keys import ApiKeys, Role
@@ -275,6 +276,67 @@ async def test_each_tenant_counts_its_own(stack: Stack, shop: Caller, name: str)
             assert (await consume(caller, name, "calls", quantity=3, key=name)).json()["used"] == 3
 
 
+async def test_a_use_of_a_counter_is_given_back_by_its_key(shop: Caller, name: str) -> None:
+    path, body = f"/v1/customers/{name}/release", {"feature": "calls", "key": f"{name}-job"}
+    assert (await consume(shop, name, "calls", quantity=2, key=f"{name}-job")).json()["used"] == 2
+    assert (await consume(shop, name, "calls", key=f"{name}-other")).json()["used"] == 3
+
+    first = await shop.post(path, body)
+    again = await shop.post(path, body)
+
+    assert (first.status_code, first.json()) == (200, {"released": 2, "used": 1})
+    assert again.json() == first.json()
+    assert (await shop.get(f"/v1/customers/{name}/usage")).json()["usage"]["calls"]["used"] == 1
+    reused = await consume(shop, name, "calls", quantity=2, key=f"{name}-job")
+    assert "given back" in problem_of(reused, 409, "key_reused")["detail"]
+    assert (await consume(shop, name, "calls", quantity=2, key=f"{name}-job-2")).status_code == 200
+
+
+async def test_what_is_given_back_of_a_meter_is_given_back_of_all_its_features(shop: Caller, name: str) -> None:
+    assert (await consume(shop, name, "posts", key=name)).status_code == 200
+
+    given = await shop.post(f"/v1/customers/{name}/release", {"feature": "posts", "key": name})
+
+    assert given.json() == {"released": 1, "used": 0}
+    usage = (await shop.get(f"/v1/customers/{name}/usage")).json()["usage"]
+    assert {one["used"] for one in usage.values() if one["meter"] == "posts"} == {0}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "field"),
+    [
+        ({"feature": "calls", "key": "nobody-has-used-this"}, 404, "unknown_use", None),
+        ({"feature": "posts", "key": "{name}"}, 404, "unknown_use", None),
+        ({"feature": "callz", "key": "{name}"}, 404, "unknown_feature", None),
+        ({"feature": "calls"}, 422, "malformed", "key"),
+        ({"feature": "calls", "key": "{name}", "quantity": 1}, 422, "malformed", "quantity"),
+        ({"feature": "calls", "key": "{name}", "quantity": 0}, 422, "malformed", "quantity"),
+    ],
+)
+async def test_what_cannot_be_given_back_is_refused_and_stays_counted(
+    shop: Caller, name: str, body: dict[str, Any], status: int, code: str, field: str | None
+) -> None:
+    await consume(shop, name, "calls", quantity=2, key=name)
+    told = {part: value.format(name=name) if isinstance(value, str) else value for part, value in body.items()}
+
+    refused = await shop.post(f"/v1/customers/{name}/release", told)
+
+    assert fields_of(problem_of(refused, status, code)) == ({field} if field else set())
+    assert (await shop.get(f"/v1/customers/{name}/usage")).json()["usage"]["calls"]["used"] == 2
+
+
+async def test_a_use_is_not_given_back_once_its_period_is_over(stack: Stack, shop: Caller, name: str) -> None:
+    await consume(shop, name, "calls", quantity=2, key=name)
+    async with stack.engine.begin() as connection:
+        await connection.execute(
+            text("update usage set period_end = now() - interval '1 second' where customer = :name"), {"name": name}
+        )
+
+    refused = await shop.post(f"/v1/customers/{name}/release", {"feature": "calls", "key": name})
+
+    problem_of(refused, 409, "period_over")
+
+
 async def test_a_gauge_is_released_and_never_below_nothing(shop: Caller, name: str) -> None:
     assert (await consume(shop, name, "seats", key=f"{name}-in")).status_code == 200
     path, out = f"/v1/customers/{name}/release", {"feature": "seats", "key": f"{name}-out"}
@@ -286,4 +348,4 @@ async def test_a_gauge_is_released_and_never_below_nothing(shop: Caller, name: s
     assert (again.json()["used"], again.json()["repeated"]) == (0, True)
     problem = problem_of(await shop.post(path, out | {"key": f"{name}-more"}), 409, "nothing_to_release")
     assert (problem["used"], problem["plan"], problem["basis"]) == (0, PLAN, "free_plan")
-    assert fields_of(problem_of(await shop.post(path, out | {"feature": "calls"}), 422, "not_a_gauge")) == {"feature"}
+    problem_of(await shop.post(path, out | {"feature": "calls"}), 404, "unknown_use")

@@ -19,6 +19,7 @@ from tenure.client import (
     Options,
     PaymentDeclined,
     Person,
+    Released,
     Tenure,
     Unauthorized,
     UsageDoesNotFit,
@@ -49,6 +50,19 @@ async def test_a_name_may_hold_whatever_the_products_own_ids_hold(tenure: AsyncT
     used = await tenure.consume(odd, "images_per_month")
 
     assert (used.customer, (await tenure.check(odd, "images_per_month")).used) == (odd, 1)
+
+
+async def test_a_failed_job_costs_no_quota(tenure: AsyncTenure, name: str) -> None:
+    used = await tenure.consume(name, "images_per_month", 2)
+    await tenure.consume(name, "images_per_month")
+
+    first = await tenure.give_back(name, "images_per_month", used.key)
+    again = await tenure.give_back(name, "images_per_month", used.key)
+
+    assert first == again == Released(released=2, used=1)
+    with pytest.raises(NotFound) as unknown:
+        await tenure.give_back(name, "images_per_month", "never-used")
+    assert unknown.value.code == "unknown_use"
 
 
 async def test_a_check_says_whether_and_why_not(tenure: AsyncTenure, name: str) -> None:
@@ -121,7 +135,7 @@ async def test_gauges_are_set_and_counters_reset(tenure: AsyncTenure, name: str)
     await tenure.reset_usage(name, "posts_per_day", "a mistake of ours", key=f"reset-{name}")
 
     assert (await tenure.check(name, "posts_per_day")).remaining == 3
-    with pytest.raises(Malformed, match="images_per_month"):
+    with pytest.raises(NotFound, match="images_per_month"):
         await tenure.release(name, "images_per_month")
 
 
