@@ -28,7 +28,7 @@ def pay_link(link: PayLink) -> str:
 
 
 def a_mail(facts: dict[str, str]) -> MailToSend:
-    return MailToSend("m-1", "sub-1", Occasion.CANCELED, datetime(2026, 12, 5, 9, 0, tzinfo=UTC), facts, CONTACT)
+    return MailToSend("m-1", "sub-1", Occasion.RESUMED, datetime(2026, 12, 5, 9, 0, tzinfo=UTC), facts, CONTACT)
 
 
 def delivery(url: str) -> Mailer:
@@ -43,10 +43,10 @@ async def test_a_written_down_mail_arrives_as_its_customers_own() -> None:
         arrived = mailbox.only()
         assert arrived["Message-ID"] == message_id == "<m-1@northwind.example>"
         assert arrived["To"] == "Ada Lovelace <ada@example.com>"
-        assert arrived["Subject"] == "Your Professional subscription has ended"
+        assert arrived["Subject"] == "Your Professional subscription goes on"
         assert arrived["Date"] == "Sat, 05 Dec 2026 09:00:00 +0000"
         assert arrived["X-Tenure-Subscription"] == "sub-1"
-        assert arrived["X-Tenure-Occasion"] == "canceled"
+        assert arrived["X-Tenure-Occasion"] == "resumed"
         assert b"https://northwind.example/pay/sub-1" in mailbox.only().as_bytes()
 
 
