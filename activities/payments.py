@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.failures import as_temporal_failures
 from activities.wallets import customer_ref, open_wallet
-from domain.payments import Charge, Quote, Reversal, ReversalKind, Standing, Wallet
+from domain.payments import Charge, ChargeOutcome, Quote, Reversal, ReversalKind, Standing, Wallet
 from domain.plans import Item
 from domain.ports import Records
 from domain.proration import OwnPeriod
@@ -34,6 +34,8 @@ class BeginRequest:
     card_ref: str
     items: tuple[Item, ...]
     key: str
+    present: bool = False
+    """Whether the customer is there and could confirm the payment."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +157,21 @@ class PaymentActivities:
         with as_temporal_failures():
             begun = await self._payments.begun(request.customer_ref, key=request.key)
             if begun is not None:
-                return begun
-            order = NewAgreement(request.subscription, request.customer_ref, request.card_ref, request.items)
+                return begun if request.present else await self._as_nobody_is_there(begun, request.key)
+            order = NewAgreement(
+                request.subscription, request.customer_ref, request.card_ref, request.items, request.present
+            )
             return await self._payments.begin(order, key=request.key)
+
+    async def _as_nobody_is_there(self, begun: Charge, key: str) -> Charge:
+        """A try that was made while the customer was there and not heard of: nothing waits for them any more."""
+        if begun.waits_until is None or begun.invoice is None:
+            return begun
+        withdrawn = await self._payments.withdraw_confirmation(
+            begun.agreement_ref, begun.invoice.ref, ends_agreement=True, key=f"{key}/unheard"
+        )
+        is_paid = withdrawn.outcome is ChargeOutcome.PAID
+        return withdrawn if is_paid else Charge(ChargeOutcome.ACTION_REQUIRED, decline=begun.decline)
 
     @activity.defn
     async def collect(self, request: CollectRequest) -> Charge:

@@ -6,6 +6,7 @@ from domain.changing import basis_name
 from domain.confirmation import ConfirmedAction
 from domain.errors import Malformed, Rejected
 from domain.lifecycle import Event, Status
+from domain.payments import AUTHENTICATE
 from domain.plans import Selection
 from domain.policy import ChangeAt
 from domain.steering import CancelAt, When
@@ -30,7 +31,7 @@ def check_convert(subscription: Subscription, when: When, now: datetime, *, brin
     _check_stays(subscription)
     if not brings_card:
         _check_has_card(subscription)
-        _check_card(subscription)
+        _check_card_of_present(subscription)
     if when is When.NOW or subscription.status is not Status.TRIALING:
         _check_cap(subscription, now)
 
@@ -46,6 +47,13 @@ def _check_has_card(subscription: Subscription) -> None:
 def _check_card(subscription: Subscription) -> None:
     if subscription.card_is_barred:
         raise Rejected("the card on file was declined for good: a new card is needed", code="card_cannot_be_retried")
+
+
+def _check_card_of_present(subscription: Subscription) -> None:
+    """Of a customer who is there: an authentication that was not given before can be given now."""
+    recovery = subscription.recovery
+    if recovery is None or recovery.decline.code != AUTHENTICATE:
+        _check_card(subscription)
 
 
 def _check_cap(subscription: Subscription, now: datetime) -> None:
@@ -189,7 +197,7 @@ def _check_first_payment(subscription: Subscription, now: datetime) -> None:
             "there is no card on file: give one first, by payment-method or a checkout session",
             code="payment_method_required",
         )
-    _check_card(subscription)
+    _check_card_of_present(subscription)
     _check_cap(subscription, now)
 
 

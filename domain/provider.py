@@ -29,6 +29,8 @@ class NewAgreement:
     customer_ref: str
     card_ref: str
     items: tuple[Item, ...]
+    present: bool = False
+    """Whether the customer is there and could confirm the payment to their bank."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,10 @@ class Payments(Quotes, Wallets, Confirmations, Protocol):
         ...
 
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
-        """Charge the first period and bill every later one; when declined, no agreement comes about."""
+        """Charge the first period and bill every later one; when declined, no agreement comes about.
+
+        Of a customer who is present it may come about and wait for them (`waits_until`); nothing is paid then.
+        """
         ...
 
     async def begun(self, customer_ref: str, *, key: str) -> Charge | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Literal
 
 import stripe
@@ -16,6 +17,8 @@ from gateways.stripe_errors import translated
 from gateways.stripe_items import StripeItems
 from gateways.stripe_own_proration import CHANGE
 
+FIRST_PAYMENT_WITHIN = timedelta(hours=23)
+"""So long Stripe keeps a subscription whose first bill is not paid."""
 HOLD: SubscriptionUpdateParamsPauseCollection = {"behavior": "void"}
 
 
@@ -52,6 +55,23 @@ class StripeConfirmations(StripeItems):
             found = await self._api.subscriptions.retrieve_async(agreement_ref)
             if found.status not in shapes.ENDED:
                 raise
+
+    # A first period
+
+    async def _charge_of_begun(self, agreement: dict[str, Any], *, key: str) -> Charge:
+        """What came of the first bill: paid, left to be confirmed, or declined, and then nothing is left of either."""
+        charge = await self._charge_of_latest(agreement)
+        if charge.outcome is ChargeOutcome.ACTION_REQUIRED and agreement.get("status") == "incomplete":
+            return replace(charge, waits_until=shapes.moment(agreement["created"]) + FIRST_PAYMENT_WITHIN)
+        bill = shapes.id_of(agreement.get(LATEST))
+        is_undone = charge.outcome is ChargeOutcome.GONE and agreement.get("status") in shapes.ENDED
+        if charge.outcome is not ChargeOutcome.DECLINED and not is_undone:
+            return charge
+        why = _why(await self._bill(bill))
+        await self._void(bill, f"{key}/void")
+        if agreement.get("status") not in shapes.ENDED:
+            await self._cancel_unbegun(agreement["id"], f"{key}/end")
+        return why
 
     # A change
 

@@ -11,6 +11,7 @@ from domain.provider import NewAgreement
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST, SUBSCRIPTION
 from gateways.stripe_carried_use import METERED, StripeCarriedUse
+from gateways.stripe_confirmations import StripeConfirmations
 from gateways.stripe_errors import declined, translated, without_card
 
 TRY = "tenure_try"
@@ -21,7 +22,7 @@ LONGEST_NOTE = 500
 PAYABLE = frozenset({"draft", "open"})
 
 
-class StripeMoney(StripeCarriedUse):
+class StripeMoney(StripeCarriedUse, StripeConfirmations):
     """The business tries that take money."""
 
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
@@ -30,11 +31,13 @@ class StripeMoney(StripeCarriedUse):
                 "customer": order.customer_ref,
                 "items": await self._items(order.items),
                 "default_payment_method": order.card_ref,
-                "off_session": True,
-                "payment_behavior": "error_if_incomplete",
                 "metadata": {SUBSCRIPTION: order.subscription, TRY: key},
                 "expand": [LATEST],
             }
+            if order.present:
+                params["payment_behavior"] = "allow_incomplete"
+            else:
+                params["payment_behavior"], params["off_session"] = "error_if_incomplete", True
             return await self._api.subscriptions.create_async(params, {"idempotency_key": under})
 
         with translated():
@@ -42,7 +45,7 @@ class StripeMoney(StripeCarriedUse):
                 made = await self._at_current_prices(ask, key=key)
             except stripe.CardError as error:
                 return declined(error)
-            return await self._charge_of_latest(made.to_dict())
+            return await self._charge_of_begun(made.to_dict(), key=key)
 
     async def begun(self, customer_ref: str, *, key: str) -> Charge | None:
         with translated():
@@ -52,7 +55,7 @@ class StripeMoney(StripeCarriedUse):
             for subscription in listed.data:
                 found = subscription.to_dict()
                 if (found.get("metadata") or {}).get(TRY) == key:
-                    return await self._charge_of_latest(found)
+                    return await self._charge_of_begun(found, key=key)
         return None
 
     async def collect(self, invoice_ref: str, *, key: str) -> Charge:

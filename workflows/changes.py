@@ -82,10 +82,13 @@ class Changes(Looks):
         had = self.subscription.selection
         self.subscription = self.subscription.choosing(to)
         try:
-            charge = await self.charge()
+            charge = await self.charge(present=True)
         except STEP_FAILED:
             self.subscription = self.subscription.choosing(had)
             raise
+        if confirming.waits(charge):
+            self.subscription = self.subscription.choosing(had)
+            await self.wait_for_confirmation(charge, ConfirmedAction.CONVERT, to, cause)
         if charge.outcome is not ChargeOutcome.PAID:
             self.subscription = self.subscription.choosing(had)
             await self._forget_undecided(charge)

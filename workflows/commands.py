@@ -6,8 +6,9 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, can_be_had_later
-    from domain import cancellation, checks, pausing, steering, suspending, trial
+    from domain import cancellation, checks, confirming, pausing, steering, suspending, trial
     from domain.cancellation import CancelPreview
+    from domain.confirmation import ConfirmedAction
     from domain.ends import End
     from domain.errors import TenureError
     from domain.lifecycle import Event, Status
@@ -63,7 +64,9 @@ class TakesCommands(GoesOn):
             await self._course.commit(steering.conversion_planned(self._now, workflow.now(), cause))
             return
         await self._course.have_confirmation_settled(cause, lambda: self._check_convert(command))
-        charge = await self._course.charge()
+        charge = await self._course.charge(present=True)
+        if confirming.waits(charge):
+            await self._course.wait_for_confirmation(charge, ConfirmedAction.CONVERT, None, cause)
         await self._course.settle(charge, cause)
         if charge.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED):
             raise declined(charge)

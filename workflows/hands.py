@@ -156,15 +156,20 @@ async def adopt_checkout(subscription: Subscription, session_ref: str) -> Wallet
     )
 
 
-async def charge(subscription: Subscription, key: str) -> Charge:
-    """Take what is due now: the first period, an open bill, or a new period when the old bill's time is over."""
+async def charge(subscription: Subscription, key: str, *, present: bool = False) -> Charge:
+    """Take what is due now: the first period, an open bill, or a new period when the old bill's time is over.
+
+    Of a customer who is *present* the bank may want a confirmation for the first period.
+    """
     recovery = subscription.recovery
     words = f"Charge {subscription.amount} {subscription.currency} (minor units), try {subscription.charge_tries}"
     if not subscription.agreement_ref:
         card_ref = subscription.card.ref if subscription.card else ""
         return await workflow.execute_activity_method(
             PaymentActivities.begin,
-            BeginRequest(subscription.id, subscription.customer_ref, card_ref, subscription.items, key),
+            BeginRequest(
+                subscription.id, subscription.customer_ref, card_ref, subscription.items, key, present=present
+            ),
             **_payments(Urgency.CONVERSION, subscription),
             summary=words,
         )

@@ -84,11 +84,13 @@ class Keeper:
 
     # Money
 
-    async def charge(self) -> Charge:
-        """Make one business try of taking what is owed."""
+    async def charge(self, *, present: bool = False) -> Charge:
+        """Make one business try of taking what is owed; of a customer who is *present* it may have to be confirmed."""
         before = self.subscription
         self.subscription = before.with_try(workflow.now())
-        return await self._counted(before, hands.charge(self.subscription, before.next_try_key), before.next_try_key)
+        return await self._counted(
+            before, hands.charge(self.subscription, before.next_try_key, present=present), before.next_try_key
+        )
 
     async def _counted(self, before: Subscription, asking: Awaitable[Charge], key: str) -> Charge:
         """Ask for money, the try being counted already.

@@ -132,8 +132,6 @@ class Looks(Blocks, Confirms):
 
     async def try_card_now(self, cause: Cause) -> None:
         """Use a new card at once for what is owed, or to bring an expired trial back; otherwise do nothing."""
-        if self.subscription.recovery is not None:
-            await self.withdraw_confirmation(cause)
         subscription = self.subscription
         suspension = subscription.suspension
         if suspension is not None and suspension.kind is SuspensionKind.OPERATOR:
@@ -141,6 +139,10 @@ class Looks(Blocks, Confirms):
         if subscription.dispute is not None:
             return
         owes = subscription.recovery is not None or subscription.status is Status.SUSPENDED
+        if owes and subscription.confirmation is not None:
+            await self.withdraw_confirmation(cause)
+            await self.try_card_now(cause)  # by what there is then
+            return
         if owes and not subscription.card_is_barred and subscription.may_try(workflow.now()):
             await self.settle(await self.charge(), cause)
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from domain.payments import Charge, ChargeOutcome
+from domain.payments import Charge, ChargeOutcome, Wallet
+from domain.provider import NewAgreement
 from tests.contracts.provider import PRO, STARTER, YEARLY
 from tests.contracts.shop import Sale, Shop, bill_of
 from tests.contracts.test_changes import in_mid_period, lookup_keys
@@ -120,3 +121,49 @@ async def test_a_hold_ends_with_the_change_alone(shop: Shop, answer: str, stays:
     found = await shop.adapter.agreement(sale.ref)
     assert found is not None
     assert found.is_held is stays
+
+
+async def begun(shop: Shop, wallet: Wallet, *answers: str) -> Charge:
+    shop.world.bank_says("ada", *answers)
+    assert wallet.card is not None
+    order = NewAgreement("s", wallet.customer_ref, wallet.card.ref, (STARTER,), present=True)
+    return await shop.adapter.begin(order, key="s/charge/1")
+
+
+async def test_a_first_period_waits_for_the_customer_and_is_found_by_its_key(shop: Shop) -> None:
+    wallet = await shop.wallet()
+
+    waiting = await begun(shop, wallet, AUTHENTICATE, "ok")
+
+    assert waiting.outcome is ChargeOutcome.ACTION_REQUIRED
+    assert waiting.waits_until is not None
+    found = await shop.adapter.begun(wallet.customer_ref, key="s/charge/1")
+    assert found is not None
+    assert (found.outcome, bill_of(found).ref) == (ChargeOutcome.ACTION_REQUIRED, bill_of(waiting).ref)
+    assert found.waits_until is not None
+
+    await shop.world.pay_by_hand(bill_of(waiting).ref)
+
+    paid = await shop.adapter.confirmation(waiting.agreement_ref, bill_of(waiting).ref)
+    assert (paid.outcome, paid.agreement_ref) == (ChargeOutcome.PAID, waiting.agreement_ref)
+    assert await shop.world.paid(wallet.customer_ref) == [4900]
+
+
+async def test_a_first_period_that_is_withdrawn_or_declined_leaves_no_agreement(shop: Shop) -> None:
+    wallet = await shop.wallet()
+    waiting = await begun(shop, wallet, AUTHENTICATE, "ok")
+
+    gone = await shop.adapter.withdraw_confirmation(
+        waiting.agreement_ref, bill_of(waiting).ref, ends_agreement=True, key="withdraw"
+    )
+
+    assert gone.outcome is ChargeOutcome.GONE
+    shop.world.bank_says("ada", "insufficient_funds", "ok")
+    assert wallet.card is not None
+    order = NewAgreement("s", wallet.customer_ref, wallet.card.ref, (STARTER,), present=True)
+    declined = await shop.adapter.begin(order, key="s/charge/2")
+    assert declined.decline is not None
+    assert (declined.outcome, declined.decline.code) == (ChargeOutcome.DECLINED, "insufficient_funds")
+    assert (await shop.adapter.agreements(None)).agreements == ()
+    assert (await shop.adapter.begin(order, key="s/charge/3")).outcome is ChargeOutcome.PAID
+    assert await shop.world.paid(wallet.customer_ref) == [4900]

@@ -5,16 +5,27 @@ from datetime import timedelta
 
 import pytest
 
-from domain import billing, checks, confirming, reconciling, steering
+from domain import billing, checks, confirming, reconciling, recovery, steering
 from domain.agenda import Action, next_due
 from domain.confirmation import ConfirmedAction
 from domain.errors import Rejected
 from domain.journal import Cause, CauseKind
 from domain.payments import Charge, ChargeOutcome, Decline, Invoice
 from domain.policy import DEFAULT_POLICY
-from domain.steering import CancelAt
+from domain.steering import CancelAt, When
 from domain.subscription import Subscription
-from tests.builders import CAUSE, NOW, PERIOD_END, PRO, TRIAL_END, VISA, a_paid_subscription, a_trial, an_agreement
+from tests.builders import (
+    CAUSE,
+    NOW,
+    PERIOD_END,
+    PRO,
+    TRIAL_END,
+    VISA,
+    a_declined_charge,
+    a_paid_subscription,
+    a_trial,
+    an_agreement,
+)
 
 ASKED = Cause(CauseKind.COMMAND, "key-1", "service 1")
 PAGE = "https://pay.example/in_2"
@@ -181,3 +192,16 @@ def test_reconciliation_finds_no_fault_with_what_waits() -> None:
     assert [each.kind for each in reconciling.of_agreement(a_paid_subscription(), an_agreement(latest=latest))] == [
         reconciling.Kind.FAILURE_UNHEARD
     ]
+
+
+def test_a_card_that_lacked_its_owners_authentication_can_be_tried_while_they_are_there() -> None:
+    for code, refused in (("authentication_required", False), ("stolen_card", True)):
+        owing = recovery.failed(
+            a_trial(card=VISA, customer_ref="cus_1"), a_declined_charge(code), DEFAULT_POLICY, NOW, CAUSE
+        ).subscription
+        assert owing.card_is_barred, "the ladder leaves it alone"
+        if refused:
+            with pytest.raises(Rejected, match="declined for good"):
+                checks.check_convert(owing, When.NOW, NOW, brings_card=False)
+        else:
+            checks.check_convert(owing, When.NOW, NOW, brings_card=False)

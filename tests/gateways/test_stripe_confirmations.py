@@ -4,6 +4,7 @@ import pytest
 
 from domain.errors import GatewayUnavailable
 from domain.payments import Charge, ChargeOutcome
+from domain.provider import NewAgreement
 from tests.contracts.shop import bill_of
 from tests.gateways.changing import PRO, Deal, till
 from tests.gateways.till import STARTER, Till
@@ -107,3 +108,22 @@ async def test_an_agreement_that_came_about_for_a_payment_goes_with_it(till: Til
     assert [each["status"] for each in await till.agreements(wallet)] == [
         "canceled" if is_over else "incomplete_expired"
     ]
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+async def test_a_declined_first_period_is_found_declined_whichever_answer_got_lost(till: Till, lost: int) -> None:
+    """Of the subscription's making, its bill's voiding, its own end."""
+    wallet = await till.wallet()
+    till.simulator.set_card_answers("ada", ["insufficient_funds", "ok"])
+    assert wallet.card is not None
+    order = NewAgreement("s", wallet.customer_ref, wallet.card.ref, (STARTER,), present=True)
+    till.wire.lose(lost)
+    with pytest.raises(GatewayUnavailable):
+        await till.payments.begin(order, key="s/charge/1")
+
+    found = await till.payments.begun(wallet.customer_ref, key="s/charge/1")
+
+    assert found is not None
+    assert found.decline is not None
+    assert (found.outcome, found.decline.code) == (ChargeOutcome.DECLINED, "insufficient_funds")
+    assert await till.statuses(wallet) == ["void"]

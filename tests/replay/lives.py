@@ -150,6 +150,17 @@ async def confirmed(product: Product) -> None:
     await life.live_until("end_confirmation")
 
 
+async def confirmed_first(product: Product) -> None:
+    """Conversions that the bank wants confirmed: one that runs out, one withdrawn by the next, one that is."""
+    life = await Life.begun(product, "kept-confirmed-first", payment_method="pm_card_visa")
+    await product.card_answers(life.external_id, *["authentication_required"] * 3, "ok")
+    await life.to_be_confirmed("convert", when="now")
+    await life.live_until("end_confirmation")
+    await life.to_be_confirmed("convert", when="now")
+    await life.confirm_at(await life.to_be_confirmed("convert", when="now"))
+    await life.live(A_MINUTE)
+
+
 async def paused(product: Product) -> None:
     """A pause whose end moves, resumed on its date and early, under an operator's hold; a period of our own."""
     life = await Life.begun(product, "kept-paused", **PAID_START)
@@ -394,6 +405,7 @@ LIVES: tuple[Play, ...] = (
     unheard,
     changed,
     confirmed,
+    confirmed_first,
     paused,
     canceled_in_a_pause,
     billing_day,

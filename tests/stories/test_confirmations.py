@@ -138,3 +138,62 @@ async def test_a_planned_change_still_begins_when_the_one_in_its_place_was_not_c
 
     assert (await life.stands())["plan"] == "starter"
     assert await life.bills() == Counter(paid=2, void=1)
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+async def test_a_conversion_happens_once_it_is_confirmed_or_the_trial_goes_on(begin: Begin, is_confirmed: bool) -> None:
+    key = str(uuid4())
+    life = await begin(payment_method="pm_card_visa")
+    await life.product.card_answers(life.external_id, AUTHENTICATE, "ok")
+
+    told = await asked(life, "convert", key=key, when="now")
+    stands = await life.stands()
+    assert (stands["status"], stands["access"]) == ("trialing", "full")
+    assert stands["pending_confirmation"]["action"] == "convert"
+
+    if is_confirmed:
+        await life.confirm_at(told["confirmation_url"])
+        await life.live(A_MINUTE)
+        assert await life.status() == ("active", "full")
+        assert (await life.product.command(life.id, "convert", key=key, when="now"))["status"] == "active"
+    else:
+        await life.live(datetime.fromisoformat(told["expires_at"]) - life.now + A_MINUTE)
+        assert await life.status() == ("trialing", "full")
+        assert await life.refused_by_the_bank("convert", key=key, when="now") == "payment_not_confirmed"
+        await life.live_until_converted()
+    assert (await life.stands())["pending_confirmation"] is None
+    assert (await life.kinds())["converted"] == 1
+    await life.live_until("renew")
+    await life.live(timedelta(hours=2))
+    assert (await life.bills())["paid"] == 2
+
+
+async def test_a_new_card_withdraws_what_waits_where_it_is_tried_itself(begin: Begin) -> None:
+    life = await begin()
+    await life.live_until("expire_trial")
+    await life.command("payment-method", payment_method="pm_card_chargeCustomerFail")
+    assert await life.status() == ("suspended", "none")
+    await life.product.card_answers(life.external_id, AUTHENTICATE)
+    await asked(life, "convert", when="now")
+
+    stands = await life.command("payment-method", payment_method="pm_card_visa")
+
+    assert (stands["status"], stands["access"], stands["pending_confirmation"]) == ("active", "full", None)
+    assert (await life.bills())["open"] == 0
+    assert (await life.bills())["paid"] == 1
+
+
+async def test_a_conversion_that_the_bank_wanted_confirmed_at_the_trials_end_can_be_confirmed_on_the_spot(
+    begin: Begin,
+) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await life.product.card_answers(life.external_id, AUTHENTICATE)
+    await life.live_until("convert")
+    assert (await life.status())[0] == "past_due"
+
+    told = await asked(life, "convert")
+    await life.confirm_at(told["confirmation_url"])
+    await life.live(A_MINUTE)
+
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=1)

@@ -159,6 +159,19 @@ async def test_a_declined_card_leaves_the_customer_on_the_free_plan(fallen: Life
     assert await amounts_paid(fallen) == [STARTER]
 
 
+async def test_the_free_plan_is_left_once_the_bank_has_the_payment_confirmed(fallen: Life) -> None:
+    await fallen.command("payment-method", payment_method="pm_card_visa")
+    await fallen.product.card_answers(fallen.external_id, "authentication_required", "ok")
+
+    url = await fallen.to_be_confirmed("change-plan", plan="starter")
+
+    assert await stands_on(fallen) == ("free", "active", "full")
+    await fallen.confirm_at(url)
+    await fallen.live(timedelta(minutes=1))
+    assert await stands_on(fallen) == ("starter", "active", "full")
+    assert await amounts_paid(fallen) == [STARTER]
+
+
 async def test_going_to_the_free_plan_waits_for_the_end_of_what_is_paid_for(begin: Begin, stack: Stack) -> None:
     life = await begin(plan="professional", **PAID_START)
     at_stripe = await agreement(stack, life)

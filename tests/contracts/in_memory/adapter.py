@@ -36,11 +36,22 @@ class InMemoryPayments(InMemoryWallets, InMemoryLooks):
             end,
             key,
         )
-        return self._strictly(deal, self.books.write(deal, self.books.cost(order.items)))
+        if order.present:
+            self.books.deals[deal.ref] = deal
+        charge = self._strictly(
+            deal, self.books.write(deal, self.books.cost(order.items)), key if order.present else ""
+        )
+        if charge.outcome is ChargeOutcome.DECLINED:
+            self.books.deals.pop(deal.ref, None)
+        return charge
 
     async def begun(self, customer_ref: str, *, key: str) -> Charge | None:
         found = (deal for deal in self.books.deals.values() if (deal.customer, deal.key) == (customer_ref, key))
-        return next((self._latest(deal) for deal in found), None)
+        return next((self._begun(deal) for deal in found), None)
+
+    def _begun(self, deal: Deal) -> Charge:
+        bill = deal.bills[-1]
+        return self._waits(bill) if bill.ref in self.books.waiting else self.told(deal, bill)
 
     @once
     async def collect(self, invoice_ref: str, *, key: str) -> Charge:
