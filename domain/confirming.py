@@ -6,6 +6,7 @@ from datetime import datetime
 
 from domain import billing, changing
 from domain.agenda import Action, agenda
+from domain.command_keys import is_among
 from domain.confirmation import Confirmation, ConfirmedAction
 from domain.errors import Rejected
 from domain.journal import Cause, CauseKind, Entry, Step
@@ -134,16 +135,19 @@ def needed(subscription: Subscription) -> Rejected:
 
 def is_known(subscription: Subscription, command: str) -> bool:
     """Whether a command has asked for a payment that waits, or has waited."""
-    waiting_for = subscription.confirmation
-    is_waiting = waiting_for is not None and waiting_for.command == command
-    return is_waiting or command in subscription.confirmed or command in subscription.unconfirmed
+    return _waits(subscription, command) or is_among(command, (*subscription.confirmed, *subscription.unconfirmed))
+
+
+def _waits(subscription: Subscription, command: str) -> bool:
+    waiting = subscription.confirmation
+    return waiting is not None and bool(waiting.command) and is_among(command, (waiting.command,))
 
 
 def answer_to_repeat(subscription: Subscription, command: str) -> Rejected | None:
     """How a command is refused that comes again; None: it was not refused, or never asked."""
-    if subscription.confirmation is not None and subscription.confirmation.command == command:
+    if _waits(subscription, command):
         return needed(subscription)
-    if command in subscription.unconfirmed:
+    if is_among(command, subscription.unconfirmed):
         words = "the payment was not confirmed and nothing was charged: ask again under another Idempotency-Key"
         return Rejected(words, code=NOT_CONFIRMED)
     return None

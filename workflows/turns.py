@@ -44,7 +44,7 @@ class TakesTurns:
     async def _turn(self, command: Command, check: Callable[[], None]) -> AsyncIterator[bool]:
         """Wait for our turn, check again what a validator checked, and run a command once by its key."""
         async with self._lock:
-            if is_among(command.key, self._done) or command.key in self._now.confirmed:
+            if is_among(command.key, (*self._done, *self._now.confirmed)):
                 yield False
                 return
             if is_among(command.key, self._declined):

@@ -7,6 +7,7 @@ import pytest
 
 from domain import billing, checks, confirming, reconciling, recovery, steering
 from domain.agenda import Action, next_due
+from domain.command_keys import hashed
 from domain.confirmation import ConfirmedAction
 from domain.errors import Rejected
 from domain.journal import Cause, CauseKind
@@ -146,6 +147,18 @@ def test_a_repeat_is_answered_as_things_stand() -> None:
     for known in (before, undone, done):
         assert confirming.is_known(known, "key-1")
         assert not confirming.is_known(known, "key-2")
+
+
+def test_a_command_that_came_before_keys_were_hashed_is_known_by_its_hash() -> None:
+    before = waiting()
+    undone = confirming.undone(before, NOW, CAUSE).subscription
+
+    for known, code in ((before, "authentication_required"), (undone, "payment_not_confirmed")):
+        refused = confirming.answer_to_repeat(known, hashed("key-1"))
+        assert refused is not None
+        assert refused.code == code
+        assert confirming.is_known(known, hashed("key-1"))
+        assert not confirming.is_known(known, hashed("key-2"))
 
 
 def test_only_so_many_keys_are_kept() -> None:
