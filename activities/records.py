@@ -11,9 +11,12 @@ from domain.hours import Hours, rungs_for
 from domain.journal import Step
 from domain.notices import laid_out
 from domain.policy import LadderStep, TrialPolicy
-from domain.ports import Post, Records
+from domain.ports import Messenger, Records
 from domain.reminders import Reminder, reminders_for
 from domain.subscription import Notice
+
+FIRST_STEPS = 3
+"""With one of these a sign-up is accepted, which may say who the customer is now; a later one waits for the sweep."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class ForgetRequest:
 class RecordActivities:
     """The database activities; one per worker."""
 
-    def __init__(self, records: Records, post: Post) -> None:
+    def __init__(self, records: Records, post: Messenger) -> None:
         self._records = records
         self._post = post
 
@@ -69,6 +72,9 @@ class RecordActivities:
         with as_temporal_failures():
             waiting = await self._records.save(await self._held_against_use(step))
             await self._post.dispatch(waiting)
+            it, may_be_accepted = step.subscription, step.trial is not None or step.invoice is not None
+            if it.sequence <= FIRST_STEPS and may_be_accepted and await self._records.is_changing(it.customer):
+                await self._post.tell_of_customer(it.customer)
 
     async def _held_against_use(self, step: Step) -> Step:
         """The step, with what of current use does not fit the change that it is about."""

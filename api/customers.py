@@ -1,20 +1,36 @@
 """Customers by the product's own id for them."""
 
-from fastapi import APIRouter
+import logging
+from datetime import datetime
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from api.auth import Reader
-from api.docs import READING
+from api.auth import Caller, Reader, Service
+from api.docs import COMMANDING, READING
 from api.entitlement_views import PlanRef
 from api.entitlements import CustomerId
-from api.holdings import HasHoldings
+from api.fields import Search
+from api.holdings import HasHoldings, Holdings
+from api.idempotency import given_key
 from api.parts import HasParts, HasStores, Parts, Stores
+from api.requests import CustomerChangeWish
+from api.subscriptions import Cursor, Limit
 from api.views import CustomerView, SubscriptionView
-from configuration.mail_addresses import shown_address
+from configuration.mail_addresses import searched_address, shown_address
+from domain.command_keys import hashed
 from domain.entitlements import Basis
-from domain.errors import Rejected
+from domain.errors import GatewayUnavailable, Rejected
+from domain.journal import Cause, CauseKind
+from domain.lifecycle import Status
 from domain.trial import used
+from storage.customer_list import ListedCustomer
 from storage.customers import CustomerRow
+from workflows.errands import tell_of_customer
+
+_log = logging.getLogger("tenure.api")
 
 router = APIRouter(prefix="/v1/customers", tags=["Customers"], responses=READING)
 
@@ -24,6 +40,44 @@ class TrialView(BaseModel):
 
     eligible: bool
     reason: str | None = Field(description="why not; null: it may")
+
+
+class LatestSubscriptionView(BaseModel):
+    """The live subscription, else the last."""
+
+    id: str
+    status: Status
+    plan: str = Field(examples=["starter"])
+
+
+class ListedCustomerView(CustomerView):
+    """A customer in a list."""
+
+    metadata: dict[str, str]
+    created_at: datetime
+    subscription: LatestSubscriptionView | None
+
+    @classmethod
+    def of(cls, row: ListedCustomer) -> "ListedCustomerView":
+        has = row.subscription
+        return cls(
+            id=row.id,
+            external_id=row.external_id,
+            email=shown_address(row.email),
+            name=row.name,
+            timezone=row.timezone,
+            locale=row.locale,
+            metadata=dict(row.metadata),
+            created_at=row.created_at,
+            subscription=LatestSubscriptionView(id=has, status=Status(row.status), plan=row.plan) if has else None,
+        )
+
+
+class CustomerListView(BaseModel):
+    """One page of customers."""
+
+    data: list[ListedCustomerView]
+    next_cursor: str | None = Field(description="ask for the next page with it; null: this was the last")
 
 
 class WholeCustomerView(CustomerView):
@@ -36,9 +90,52 @@ class WholeCustomerView(CustomerView):
     trial: TrialView
 
 
+@router.get("", operation_id="listCustomers", summary="List customers, newest first")
+async def list_customers(
+    caller: Reader,
+    stores: HasStores,
+    q: Annotated[Search | None, Query(description="part of an address, a name or an external id")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 20,
+) -> CustomerListView:
+    as_kept = searched_address(q or "")
+    page = await stores.customer_list.find(caller.tenant, q, as_kept, cursor=cursor, limit=limit)
+    return CustomerListView(data=[ListedCustomerView.of(row) for row in page.rows], next_cursor=page.next_cursor)
+
+
+@router.patch("/{external_id:path}", operation_id="updateCustomer", summary="Change a customer", responses=COMMANDING)
+async def update_customer(
+    external_id: CustomerId,
+    wish: CustomerChangeWish,
+    request: Request,
+    caller: Service,
+    parts: HasParts,
+    stores: HasStores,
+    holdings: HasHoldings,
+) -> WholeCustomerView:
+    key = given_key(request)
+    cause = Cause(CauseKind.COMMAND, str(uuid4()) if key is None else hashed(key), caller.actor)
+    changed = await stores.customer_changes.change(
+        tenant=caller.tenant, external_id=external_id, given=wish.given, cause=cause
+    )
+    if changed is not None and changed.is_news:
+        try:
+            await tell_of_customer(parts.client, changed.customer)
+        except GatewayUnavailable as error:
+            # It is changed; the next sweep has the others told.
+            _log.warning("told later of the change of customer %s: %s", changed.customer, error)
+    return await _shown(external_id, caller, parts, stores, holdings)
+
+
 @router.get("/{external_id:path}", operation_id="getCustomer", summary="Get a customer")
 async def get_customer(
     external_id: CustomerId, caller: Reader, parts: HasParts, stores: HasStores, holdings: HasHoldings
+) -> WholeCustomerView:
+    return await _shown(external_id, caller, parts, stores, holdings)
+
+
+async def _shown(
+    external_id: str, caller: Caller, parts: Parts, stores: Stores, holdings: Holdings
 ) -> WholeCustomerView:
     row = await stores.customers.get(tenant=caller.tenant, external_id=external_id)
     if row is None:

@@ -17,6 +17,8 @@ from domain.policy import Policy
 from domain.ports import Records
 from domain.provider import Wallets
 from storage.catalogs import Catalogs
+from storage.customer_changes import CustomerChanges
+from storage.customer_list import CustomerList
 from storage.customers import Customers
 from storage.idempotency import IdempotencyKeys
 from storage.inbox import Inbox
@@ -68,6 +70,8 @@ class Stores:
 
     customers: Customers
     sign_ups: SignUps
+    customer_changes: CustomerChanges
+    customer_list: CustomerList
     subscriptions: Subscriptions
     timeline: Timeline
     inbox: Inbox
@@ -91,6 +95,8 @@ class Stores:
         return cls(
             Customers(engine),
             SignUps(engine),
+            CustomerChanges(engine),
+            CustomerList(engine),
             Subscriptions(engine),
             Timeline(engine),
             Inbox(engine),

@@ -74,6 +74,31 @@ class CustomerWish(Wish):
     locale: Locale | None = Field(default=None, examples=["en-GB"])
 
 
+class CustomerChangeWish(Wish):
+    """What is to be different about a customer; what is left out stays."""
+
+    email: Email | None = Field(default=None, examples=["ada@new.example"])
+    name: Name | None = Field(default=None, examples=["Ada King"])
+    timezone: TimeZone | None = Field(
+        default=None, description="IANA name; mails that are still ahead move to its day", examples=["Asia/Tokyo"]
+    )
+    locale: Locale | None = Field(default=None, examples=["en-GB"])
+    metadata: Metadata | None = Field(
+        default=None, description="merged into what there is; an empty value takes its key away"
+    )
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.given:
+            raise ValueError("say what is to change: email, name, timezone, locale or metadata")
+        return self
+
+    @property
+    def given(self) -> dict[str, object]:
+        """What was said, by name."""
+        return self.model_dump(exclude_none=True)
+
+
 class SignUpWish(Wish):
     """A new subscription."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from domain.contacts import Trouble
 from domain.ports import QueuedMail
 from domain.reconciling import Discrepancy, Outcome, Projection
 
@@ -50,6 +51,10 @@ class Comparison(Protocol):
 
     async def stuck_mails(self, after: str | None, *, waiting_for: timedelta, limit: int) -> Sequence[StuckMails]:
         """Mails that were queued so long ago, by subscription."""
+        ...
+
+    async def customer_troubles(self) -> Sequence[Trouble]:
+        """What an operator must see to about customers."""
         ...
 
     async def queued(self, mail_ids: Sequence[str]) -> Sequence[QueuedMail]:

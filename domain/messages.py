@@ -105,6 +105,8 @@ class Address:
     subscription: str
     agreement_ref: str = ""
     """Empty while it has no agreement."""
+    customer: str = ""
+    """Our id for its customer."""
 
 
 @dataclass(frozen=True)

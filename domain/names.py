@@ -28,6 +28,11 @@ def subscription_workflow_id(subscription_id: str) -> str:
     return f"subscription/{subscription_id}"
 
 
+def customer_workflow_id(customer: str) -> str:
+    """Of what is to be told of a customer; *customer* is our id."""
+    return f"customer/{customer}"
+
+
 def mail_workflow_id(mail_id: str) -> str:
     return f"mail/{mail_id}"
 

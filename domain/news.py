@@ -19,12 +19,19 @@ class News(StrEnum):
     CARD_CHANGED = "card_changed"
     CARD_CHOSEN = "card_chosen"
     """Another card was made the one to be charged, by the customer or by somebody at the provider's dashboard."""
+    CONTACT_CHANGED = "contact_changed"
+    """The customer's address or name was changed; no subscription is told of it, for it is about the customer."""
+    CARD_AND_CONTACT = "card_and_contact"
+    """Another card was chosen and the address or name was changed, or it does not tell which of them."""
     REFUNDED = "refunded"
     DISPUTED = "disputed"
     """A dispute was opened, has moved on, or was closed."""
     LIFE_RESTORED = "life_restored"
     """Not the provider's: a lost workflow was started again, and must look before it does anything."""
 
+
+ABOUT_CUSTOMERS = (News.CONTACT_CHANGED, News.CARD_AND_CONTACT)
+"""After these it is looked at the provider for who the customer is."""
 
 MONEY_WENT_BACK = (News.REFUNDED, News.DISPUTED)
 """What is taken note of even when the subscription is over."""
@@ -46,14 +53,14 @@ class Hint:
 
         What they cannot read they would drop unheard; a field that they do not know they pass over.
         """
-        if news is News.CARD_CHOSEN:
+        if news in (News.CARD_CHOSEN, News.CARD_AND_CONTACT):
             return cls(event, News.CARD_CHANGED, object_id, is_choice=True)
         return cls(event, news, object_id)
 
 
 def is_worth_a_look(subscription: Subscription, hint: Hint) -> bool:
     """False when the subscription knows already what the hint can tell: an echo of its own doing."""
-    if subscription.is_over:
+    if subscription.is_over or hint.news is News.CONTACT_CHANGED:
         return hint.news in MONEY_WENT_BACK
     recovery = subscription.recovery
     match hint.news:
@@ -63,8 +70,8 @@ def is_worth_a_look(subscription: Subscription, hint: Hint) -> bool:
             return bool(subscription.agreement_ref) and (recovery is None or recovery.invoice_ref != hint.object_id)
         case News.AGREEMENT_ENDED:
             return hint.object_id == subscription.agreement_ref
-        case News.CARD_CHOSEN | News.CARD_CHANGED:
-            is_choice = hint.is_choice or hint.news is News.CARD_CHOSEN
+        case News.CARD_CHOSEN | News.CARD_AND_CONTACT | News.CARD_CHANGED:
+            is_choice = hint.is_choice or hint.news is not News.CARD_CHANGED
             return not is_choice or subscription.card is None or hint.object_id != subscription.card.ref
         case News.CARD_GIVEN | News.REFUNDED | News.DISPUTED | News.LIFE_RESTORED:
             return True

@@ -92,6 +92,10 @@ class Records(Protocol):
         """
         ...
 
+    async def is_changing(self, customer: str) -> bool:
+        """Whether there is a change of the customer of which somebody is still to be told."""
+        ...
+
     async def forget_sign_up(self, customer: str, subscription: str) -> None:
         """Remove what a refused sign-up said of its customer, and the customer should nothing else be of them."""
         ...
@@ -121,3 +125,9 @@ class Post(Protocol):
     """What sees to it that queued mails are sent, each once."""
 
     async def dispatch(self, mails: Sequence[QueuedMail]) -> None: ...
+
+
+class Messenger(Post, Protocol):
+    """A post that also sees to it that all hear of a customer who was changed."""
+
+    async def tell_of_customer(self, customer: str) -> None: ...

@@ -117,7 +117,22 @@ class Confirmations(Protocol):
         ...
 
 
-class Payments(Quotes, Wallets, Confirmations, Protocol):
+class KnowsCustomers(Protocol):
+    """Who customers are at the provider.
+
+    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    """
+
+    async def known_customer(self, customer_ref: str) -> KnownCustomer | None:
+        """Who a customer is at the provider; None: nobody, or somebody who was deleted there."""
+        ...
+
+    async def change_customer(self, customer_ref: str, email: str, name: str | None, locale: str, *, key: str) -> None:
+        """Have the customer be known there by this address, name (None: none) and language. Safe to repeat."""
+        ...
+
+
+class Payments(Quotes, Wallets, KnowsCustomers, Confirmations, Protocol):
     """The provider that moves the money.
 
     Every method that changes something takes a `key` naming the business try: called again with the same key it
@@ -211,7 +226,7 @@ class Metering(Protocol):
         ...
 
 
-class Agreements(Protocol):
+class Agreements(KnowsCustomers, Protocol):
     """All agreements at the provider, ours and others'.
 
     Raises GatewayRefused (never will) and GatewayUnavailable (may later).
@@ -223,10 +238,6 @@ class Agreements(Protocol):
 
     async def agreement(self, agreement_ref: str) -> Agreement | None:
         """One agreement, also when it is over; None: the provider knows none of that id."""
-        ...
-
-    async def known_customer(self, customer_ref: str) -> KnownCustomer | None:
-        """Who a customer is at the provider; None: nobody, or somebody who was deleted there."""
         ...
 
     async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:

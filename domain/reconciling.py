@@ -43,6 +43,10 @@ class Kind(StrEnum):
     """Queued, although its workflow has come to an end."""
     BLOCKED = "blocked"
     """A step waits for the outside, which refuses it or gives no answer; it is tried again."""
+    ADDRESS_UNUSABLE = "address_unusable"
+    """The provider has an address for the customer to which no mail could be sent; ours is as it was."""
+    CUSTOMER_NOT_TOLD = "customer_not_told"
+    """The provider refuses to be told who the customer is now."""
 
 
 FOR_AN_OPERATOR = frozenset(
@@ -58,6 +62,9 @@ FOR_AN_OPERATOR = frozenset(
         Kind.UNKNOWN_AGREEMENT,
         # It may have been sent, or be at fault itself.
         Kind.MAIL_UNSENT,
+        # Only the customer knows their address, and only the provider why it refuses one.
+        Kind.ADDRESS_UNUSABLE,
+        Kind.CUSTOMER_NOT_TOLD,
     }
 )
 """What no rule can decide."""

@@ -24,6 +24,8 @@ class StripeBelongings(StripeReversals):
             News.CARD_GIVEN: self._of_checkout,
             News.CARD_CHANGED: self._of_card,
             News.CARD_CHOSEN: self._of_card,
+            News.CONTACT_CHANGED: self._of_person,
+            News.CARD_AND_CONTACT: self._of_card,
             News.REFUNDED: self._of_charge,
             News.DISPUTED: self._of_dispute,
         }
@@ -48,6 +50,9 @@ class StripeBelongings(StripeReversals):
 
     async def _of_card(self, ref: str) -> Belonging:
         return _of_customer((await self._api.payment_methods.retrieve_async(ref)).to_dict())
+
+    async def _of_person(self, ref: str) -> Belonging:
+        return Belonging((await self._api.customers.retrieve_async(ref)).id)
 
     async def _of_charge(self, ref: str) -> Belonging:
         charge = (await self._api.charges.retrieve_async(ref)).to_dict()

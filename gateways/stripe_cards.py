@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from stripe.params import CustomerCreateParams
+from stripe.params import CustomerCreateParams, CustomerUpdateParams
 from stripe.params.checkout import SessionCreateParams
 
 from domain.errors import GatewayRefused
@@ -82,6 +82,11 @@ class StripeCards(StripeAccount):
             await self._api.subscriptions.update_async(
                 agreement_ref, {"default_payment_method": card_ref}, {"idempotency_key": f"{key}/agreement"}
             )
+
+    async def change_customer(self, customer_ref: str, email: str, name: str | None, locale: str, *, key: str) -> None:
+        params: CustomerUpdateParams = {"email": email, "name": name or "", "preferred_locales": [locale]}
+        with translated():
+            await self._api.customers.update_async(customer_ref, params, {"idempotency_key": key})
 
     async def adopt_checkout(
         self, session_ref: str, agreement_ref: str, newer_than: datetime | None, *, key: str

@@ -36,7 +36,15 @@ NEWS: Mapping[str, News] = {
 """The events that can tell a subscription something new; all others but those of CUSTOMER are kept and passed over."""
 
 CUSTOMER = "customer.updated"
-"""Tells something new only when the card to be charged is another."""
+"""Tells something new only when the card to be charged, the address or the name is another."""
+CONTACT = frozenset({"email", "name"})
+_NEWS_OF_CUSTOMERS = {
+    (True, True): News.CARD_AND_CONTACT,
+    (True, False): News.CARD_CHOSEN,
+    (False, True): News.CONTACT_CHANGED,
+    (False, False): None,
+}
+"""By whether another card was chosen, and whether the address or the name was changed."""
 
 THIN, THIN_PREFIX = "v2.core.event", "v1."
 """Events that name what happened to what, and leave it to us to look; `v1.` goes before the type of a snapshot."""
@@ -149,8 +157,10 @@ def _snapshot(event: Mapping[str, Any]) -> ProviderEvent:
     found = data["object"]
     kind, object_id = _named(event["type"]), _text(found.get("id"))
     news = NEWS.get(kind)
-    if kind == CUSTOMER and (chosen := _chosen_card(data)):
-        news, object_id = News.CARD_CHOSEN, _text(chosen)
+    if kind == CUSTOMER:
+        chosen, is_contact = _chosen_card(data), not CONTACT.isdisjoint(data.get("previous_attributes") or {})
+        news = _NEWS_OF_CUSTOMERS[bool(chosen), is_contact]
+        object_id = _text(chosen) or object_id
     return ProviderEvent(
         id=_named(event["id"]),
         type=kind,
@@ -168,14 +178,14 @@ def _thin(event: Mapping[str, Any]) -> ProviderEvent:
     related = event.get("related_object") or {}
     object_id = _text(related.get("id"))
     news = NEWS.get(of_snapshot) if of_snapshot != kind and object_id else None
-    # It does not tell what has changed of a customer, so each may have chosen another card.
+    # It does not tell what has changed of a customer, so it may be anything.
     is_customer = of_snapshot == CUSTOMER and of_snapshot != kind
     return ProviderEvent(
         id=_named(event["id"]),
         type=kind,
         object_id=object_id,
         customer_ref=object_id if is_customer else "",
-        news=News.CARD_CHOSEN if is_customer and object_id else news,
+        news=News.CARD_AND_CONTACT if is_customer and object_id else news,
     )
 
 

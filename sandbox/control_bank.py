@@ -21,6 +21,14 @@ class CardExpiry(Body):
     exp_year: Annotated[int, Field(ge=2000, le=2200)]
 
 
+class CustomerEdit(Body):
+    """What is left out stays."""
+
+    customer: str
+    email: str | None = None
+    name: str | None = None
+
+
 class Dispute(Body):
     """What the bank does; `won` and `lost` close what is open."""
 
@@ -56,6 +64,13 @@ def bank_routes(simulator: StripeSimulator, is_customer: Callable[[str], Awaitab
     async def card_update(body: CardExpiry) -> Done:
         """The bank renews the card on file, and Stripe says so."""
         tell(lambda: simulator.set_card_expiry(body.customer, body.exp_month, body.exp_year, announced=True))
+        return Done()
+
+    @routes.post("/customer")
+    async def customer(body: CustomerEdit) -> Done:
+        """Somebody edits the customer in Stripe's dashboard."""
+        told = {name: value for name, value in (("email", body.email), ("name", body.name)) if value is not None}
+        tell(lambda: simulator.edit_customer(body.customer, told))
         return Done()
 
     @routes.post("/dispute")

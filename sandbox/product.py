@@ -106,6 +106,10 @@ class Product:
         body = {"customer": external_id, "exp_month": month, "exp_year": year}
         _answer(await self._sandbox.post(path, json=body))
 
+    async def edited_at_stripe(self, external_id: str, **told: str) -> None:
+        """Let somebody edit the customer in Stripe's dashboard: `email`, `name`."""
+        _answer(await self._sandbox.post("/customer", json={"customer": external_id} | told))
+
     async def dispute(self, external_id: str, status: str = "opened") -> None:
         """Let the customer's bank dispute the latest charge (`opened`, `inquiry`), or decide (`won`, `lost`)."""
         _answer(await self._sandbox.post("/dispute", json={"customer": external_id, "status": status}))
@@ -124,6 +128,10 @@ class Product:
         found.raise_for_status()
         mails: list[dict[str, Any]] = found.json()
         return mails
+
+    async def change_customer(self, external_id: str, **given: Any) -> dict[str, Any]:
+        """Have the customer be as given, and return them."""
+        return _answer(await self._api.patch(f"/v1/customers/{external_id}", json=given))
 
     async def get(self, path: str, **params: str) -> dict[str, Any]:
         return _answer(await self._api.get(path, params=params))

@@ -21,7 +21,7 @@ class PostgresAddresses:
     async def look_up(self, customer_refs: Iterable[str], agreement_refs: Iterable[str]) -> Directory:
         """All subscriptions of these customers and agreements, whatever their status, in one query."""
         it = subscriptions.c
-        shown = (it.id, it.agreement_ref, it.created_at)
+        shown = (it.id, it.agreement_ref, it.created_at, it.customer)
         joined = subscriptions.join(customers, customers.c.id == it.customer)
         of_customers = (
             select(*shown, customers.c.customer_ref)
@@ -42,7 +42,7 @@ def _directory(rows: Sequence[Any]) -> Directory:
     by_customer: dict[str, list[Address]] = {}
     by_agreement: dict[str, str] = {}
     for row in rows:
-        address = Address(str(row.id), row.agreement_ref)
+        address = Address(str(row.id), row.agreement_ref, str(row.customer))
         if row.customer_ref:
             by_customer.setdefault(row.customer_ref, []).append(address)
         if row.agreement_ref:

@@ -11,12 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.comparing import Found, StuckMails
+from domain.contacts import Trouble
 from domain.lifecycle import Status
 from domain.mails import Occasion
 from domain.names import DEFAULT_TENANT
 from domain.ports import QueuedMail
 from domain.reconciling import Discrepancy, Projection
 from storage.codec import state_from_json
+from storage.customer_changes import CustomerChanges
 from storage.engine import transaction
 from storage.tables import customers, discrepancies, mails, subscriptions
 
@@ -97,6 +99,10 @@ class Reconciliations:
         async with transaction(self._engine) as connection:
             rows = (await connection.execute(wanted)).all()
         return [StuckMails(str(row.subscription), row.tenant, tuple(str(each) for each in row.ids)) for row in rows]
+
+    async def customer_troubles(self) -> Sequence[Trouble]:
+        """What an operator must see to about customers."""
+        return await CustomerChanges(self._engine).troubles()
 
     async def queued(self, mail_ids: Sequence[str]) -> list[QueuedMail]:
         """Those of these mails that still wait to be sent."""

@@ -16,7 +16,7 @@ from domain.journal import FitCheck, Step
 from domain.mails import Mail, Occasion
 from domain.ports import Contact, QueuedMail
 from domain.subscription import Subscription
-from storage import sign_ups
+from storage import customer_changes, sign_ups
 from storage.codec import due_to_json, state_to_json
 from storage.engine import transaction
 from storage.reversals import save_reversal
@@ -108,6 +108,10 @@ class PostgresRecords:
         if ref is None:
             raise _unknown(customer)
         return ref
+
+    async def is_changing(self, customer: str) -> bool:
+        async with transaction(self._engine) as connection:
+            return await customer_changes.is_changing(connection, UUID(customer))
 
     async def forget_sign_up(self, customer: str, subscription: str) -> None:
         id_ = UUID(customer)

@@ -1,6 +1,6 @@
 """All tables there are."""
 
-from storage import usage_tables
+from storage import customer_tables, usage_tables
 from storage.tables import METADATA
 
-__all__ = ["METADATA", "usage_tables"]
+__all__ = ["METADATA", "customer_tables", "usage_tables"]

@@ -10,10 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import GatewayUnavailable, Rejected
-from domain.journal import Step
+from domain.journal import Cause, CauseKind, Step
 from domain.lifecycle import Status
 from domain.ports import Contact
 from domain.subscription import Subscription
+from storage import customer_changes
 from storage.customers import NEW_CUSTOMER
 from storage.engine import transaction
 from storage.tables import customers, sign_up_contacts, subscriptions
@@ -170,7 +171,10 @@ async def settle(connection: AsyncConnection, step: Step) -> None:
         await connection.execute(update(sign_up_contacts).where(mine).values(has_turn=False))
         return
     told = {name: getattr(said, name) for name in _SAID if getattr(said, name) is not None}
-    await connection.execute(update(customers).where(customers.c.id == said.customer).values(told))
+    known = (await connection.execute(select(customers).where(customers.c.id == said.customer))).one()
+    cause = step.entries[0].cause if step.entries else Cause(CauseKind.COMMAND, it.id)
+    # The provider may know them from before; the subscription begins with it and need not be told.
+    await customer_changes.apply(connection, known, told, cause, is_told=True)
     await connection.execute(delete(sign_up_contacts).where(mine))
 
 

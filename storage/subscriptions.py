@@ -1,10 +1,8 @@
 """The read side: subscriptions as the API shows them."""
 
-import base64
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.errors import Malformed
 from domain.lifecycle import Status
 from domain.subscription import Subscription
+from storage import cursors
 from storage.codec import state_from_json
 from storage.engine import transaction
 from storage.tables import customers, journal, subscriptions
@@ -87,7 +86,6 @@ class Page:
     next_cursor: str | None = None
 
 
-_MOMENT = "%Y-%m-%dT%H:%M:%S.%f%z"
 _NOT_SHOWN = ("tenant", "customer", "seen_at_provider", "by_use", "blocked_since")
 _CUSTOMER = ("external_id", "email", "name", "timezone", "locale", "metadata")
 
@@ -131,13 +129,13 @@ class Subscriptions:
             raise Malformed("a page holds at least 1 row", field="limit")
         wanted = _select().where(subscriptions.c.tenant == tenant, *_conditions(filters))
         if cursor is not None:
-            created_at, id_ = _read_cursor(cursor)
+            created_at, id_ = cursors.read(cursor)
             wanted = wanted.where(tuple_(subscriptions.c.created_at, subscriptions.c.id) < tuple_(created_at, id_))
         wanted = wanted.order_by(subscriptions.c.created_at.desc(), subscriptions.c.id.desc()).limit(limit + 1)
         async with transaction(self._engine) as connection:
             found = [_row(row) for row in await connection.execute(wanted)]
         shown = found[:limit]
-        return Page(shown, _cursor(shown[-1]) if len(found) > limit else None)
+        return Page(shown, cursors.after(shown[-1].created_at, shown[-1].id) if len(found) > limit else None)
 
     async def blocked(self) -> dict[str, int]:
         """How many subscriptions of all tenants wait for the outside, by the code of what they wait for."""
@@ -192,16 +190,3 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
             has_part.append(customers.c.email.icontains(filters.q_address, autoescape=True))
         conditions.append(and_(or_(*has_part, begins)))
     return conditions
-
-
-def _cursor(row: SubscriptionRow) -> str:
-    return base64.urlsafe_b64encode(json.dumps([row.created_at.strftime(_MOMENT), row.id]).encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        created_at, id_ = json.loads(base64.urlsafe_b64decode(cursor))
-        # Without its offset a moment could be any; near the ends of the calendar there is none in UTC.
-        return datetime.strptime(created_at, _MOMENT).astimezone(UTC), UUID(id_)
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise Malformed("this cursor is none that a list has answered with", field="cursor") from None

@@ -72,6 +72,7 @@ customers = Table(
     UniqueConstraint("tenant", "customer_ref"),
     # Messages of the provider name a customer of theirs, and no tenant.
     Index("ix_customers_customer_ref", "customer_ref"),
+    Index("ix_customers_tenant_created_at_id", "tenant", "created_at", "id"),
 )
 
 subscriptions = Table(

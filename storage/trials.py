@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -76,6 +76,24 @@ async def keep_marks(connection: AsyncConnection, step: Step) -> None:
     refused = next((mark for mark in step.trial.one_per if mark in taken), None) if step.trial else None
     if refused is not None:
         raise used(refused)
+
+
+async def keep_mark_of_address(connection: AsyncConnection, tenant: str, external_id: str, email: str) -> None:
+    """Have a trial that the customer had be known by another address of theirs too."""
+    marks = marks_of_customer(tenant, external_id, email)
+    had = select(
+        literal(tenant),
+        literal(TrialMark.EMAIL.value),
+        literal(marks[TrialMark.EMAIL]),
+        trials.c.subscription,
+        func.now(),
+    ).where(
+        trials.c.tenant == tenant,
+        trials.c.kind == TrialMark.CUSTOMER.value,
+        trials.c.digest == marks[TrialMark.CUSTOMER],
+    )
+    columns = ["tenant", "kind", "digest", "subscription", "at"]
+    await connection.execute(insert(trials).from_select(columns, had).on_conflict_do_nothing())
 
 
 async def _marks_of_customer(connection: AsyncConnection, step: Step) -> dict[TrialMark, str]:

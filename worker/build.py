@@ -12,6 +12,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.adopting import AdoptionActivities
 from activities.confirming import ConfirmationActivities
+from activities.customers import CustomerActivities
 from activities.inbox import InboxActivities
 from activities.mail import MailActivities
 from activities.metering import MeteringActivities
@@ -22,6 +23,7 @@ from activities.rolling_up import RollUpActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
 from domain.ports import Mailer, Mails, Records
 from domain.provider import Payments
+from workflows.customer import CustomerWorkflow
 from workflows.mail import MailWorkflow
 from workflows.post import TemporalPost
 from workflows.reconcile import ReconcileWorkflow
@@ -33,6 +35,7 @@ from workflows.sweep import SweepWebhooksWorkflow
 WORKFLOWS = (
     SubscriptionWorkflow,
     MailWorkflow,
+    CustomerWorkflow,
     SweepWebhooksWorkflow,
     ReconcileWorkflow,
     ReportUsageWorkflow,
@@ -62,6 +65,7 @@ class Parts:
     adopting: AdoptionActivities
     rolling_up: RollUpActivities
     metering: MeteringActivities
+    customers: CustomerActivities
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -129,6 +133,8 @@ def build_workers(
                 parts.reconciling.heal_subscription,
                 parts.inbox.fetch_unheard,
                 parts.metering.report_usage,
+                parts.customers.carry_customer,
+                parts.customers.hear_customer,
             ],
             max_concurrent_activities=50,
             graceful_shutdown_timeout=finish_within,
@@ -147,6 +153,8 @@ def build_workers(
             task_queue=RECORDS_QUEUE,
             activities=[
                 parts.inbox.sweep,
+                parts.customers.tell_subscription,
+                parts.customers.take_up_customers,
                 parts.reconciling.note_findings,
                 parts.reconciling.forget_old_findings,
                 parts.rolling_up.tell_usage_notices,

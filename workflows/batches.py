@@ -20,6 +20,8 @@ class Batch:
     """Who may be at work at the same time."""
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     failures: dict[str, Exception] = field(default_factory=dict)
+    customers: dict[str, str] = field(default_factory=dict)
+    """Whom messages are about that tell of customers: our ids, by the messages'."""
     lost: set[str] = field(default_factory=set)
     """Those that were told to nobody, since the workflow of their subscription is gone."""
 

@@ -11,11 +11,12 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import GatewayUnavailable
-from domain.messages import Directory, Disposition, KeptEvent, ProviderEvent, Verdict
+from domain.messages import NOTHING_NEW, Directory, Disposition, KeptEvent, ProviderEvent, Verdict
 from domain.names import subscription_workflow_id
-from domain.news import Hint
+from domain.news import ABOUT_CUSTOMERS, Hint, News
 from workflows.afterwards import Afterwards
 from workflows.batches import Batch, Delivered
+from workflows.errands import tell_of_customer
 from workflows.routing import Route, Whose, needs_asking, route, with_owner
 from workflows.subscription import SubscriptionWorkflow
 
@@ -151,6 +152,9 @@ class Delivery:
         further = await self._look_up(found) if found else Directory()
         routes: dict[str, Route] = {}
         for message in messages:
+            known = directory.by_customer.get(message.event.customer_ref)
+            if known and message.event.news in ABOUT_CUSTOMERS:
+                batch.customers[message.event.id] = known[-1].customer
             event = asked.get(message.event.id, message.event)
             if isinstance(event, ProviderEvent):
                 where = further if message.event.id in asked else directory
@@ -179,10 +183,8 @@ class Delivery:
                 if batch.temporal_failures >= FAILURES_BORNE:
                     return
                 verdict = None
-                assert event.news is not None  # noqa: S101 - else it would have no address
                 with batch.noting(event):
-                    hint = Hint.of(event.id, event.news, event.object_id)
-                    verdict = await self._signal(subscription, hint)
+                    verdict = await self._hand_over(subscription, event, batch.customers.get(event.id, ""))
                     if verdict is None:
                         batch.lost.add(event.id)
                     else:
@@ -190,6 +192,14 @@ class Delivery:
                 if event.id in batch.failures:
                     # What ails one workflow ails all that it is told: they wait, and count as one failure.
                     return
+
+    async def _hand_over(self, subscription: str, event: ProviderEvent, customer: str) -> Verdict | None:
+        assert event.news is not None  # noqa: S101 - else it would have no address
+        if customer:
+            await tell_of_customer(self._client, customer, event=event.id)
+        if event.news is News.CONTACT_CHANGED:
+            return Verdict(Disposition.DELIVERED, f"delivered to customer {customer}") if customer else NOTHING_NEW
+        return await self._signal(subscription, Hint.of(event.id, event.news, event.object_id))
 
     async def _signal(self, subscription: str, hint: Hint) -> Verdict | None:
         """What came of telling it; None when its workflow was lost."""

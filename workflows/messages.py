@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.ends import EndKind
+from domain.journal import Cause
 from domain.news import Hint
 from domain.payments import QuoteLine
 from domain.plans import Selection
@@ -115,6 +116,15 @@ class PauseUntil(Command):
 @dataclass(frozen=True)
 class AdoptPolicy(Command):
     policy: Policy
+
+
+@dataclass(frozen=True)
+class ContactChanged(Command):
+    """Who the customer is has changed: names of what, never to what."""
+
+    fields: tuple[str, ...] = ()
+    cause: Cause | None = None
+    """Why; None: by the command itself."""
 
 
 @dataclass(frozen=True)

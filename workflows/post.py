@@ -10,12 +10,13 @@ from temporalio.service import RPCError
 from domain.errors import GatewayUnavailable
 from domain.names import LIFECYCLE_QUEUE, mail_workflow_id
 from domain.ports import QueuedMail
+from workflows.errands import tell_of_customer
 from workflows.mail import MailWorkflow
 from workflows.urgency import priority_of_mail
 
 
 class TemporalPost:
-    """Implements `domain.ports.Post`; dispatching a mail again starts nothing new."""
+    """Implements `domain.ports.Messenger`; what is on its way already is not started again."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -38,3 +39,6 @@ class TemporalPost:
                 continue
             except RPCError as error:
                 raise GatewayUnavailable(f"the mail could not be handed to Temporal: {error.message}") from error
+
+    async def tell_of_customer(self, customer: str) -> None:
+        await tell_of_customer(self._client, customer)

@@ -7,6 +7,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.reconciling import Page
 from domain.comparing import Comparison, StuckMails
+from domain.contacts import UNUSABLE_ADDRESS, Trouble
 from domain.errors import GatewayUnavailable
 from domain.names import mail_workflow_id
 from domain.reconciling import Discrepancy, Kind
@@ -24,13 +25,15 @@ class StuckMailsInspection:
         self._ours = ours
 
     async def mails(self, after: str | None) -> Page:
-        """The stuck mails of the next subscriptions.
+        """The stuck mails of the next subscriptions; with the first page, what there is to see to about customers.
 
         Raises:
             GatewayUnavailable: Temporal or the database did not answer.
         """
         waiting = await self._ours.stuck_mails(after, waiting_for=STUCK_AFTER, limit=PAGE)
         found = [each for one in waiting for each in await self._stuck(one)]
+        if after is None:
+            found += [_of_customer(each) for each in await self._ours.customer_troubles()]
         return Page(tuple(found), waiting[-1].subscription if len(waiting) == PAGE else None)
 
     async def _stuck(self, waiting: StuckMails) -> list[Discrepancy]:
@@ -61,3 +64,18 @@ class StuckMailsInspection:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
             raise GatewayUnavailable(f"Temporal does not answer: {error.message}") from error
+
+
+def _of_customer(trouble: Trouble) -> Discrepancy:
+    if trouble.code == UNUSABLE_ADDRESS:
+        kind, words = (
+            Kind.ADDRESS_UNUSABLE,
+            "has an address at the provider that no mail could be sent to: change it there",
+        )
+    else:
+        kind, words = (
+            Kind.CUSTOMER_NOT_TOLD,
+            f"cannot be changed at the provider ({trouble.code}): tried again every hour",
+        )
+    told = f"customer {trouble.customer} {words}"
+    return Discrepancy(kind, told, trouble.subscription, trouble.customer_ref, trouble.tenant)

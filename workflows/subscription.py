@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import adopting, hands
     from workflows.changes import declined
     from workflows.commands import TakesCommands
+    from workflows.contacting import TakesContactChanges
     from workflows.course import Course
     from workflows.messages import Answer, Life, Outlook
     from workflows.reconciled import TakesReconciliation
@@ -29,7 +30,7 @@ STEPS_PER_RUN = 8
 
 
 @workflow.defn
-class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesReconciliation):
+class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, TakesReconciliation):
     """Runs one subscription. Starts at sign-up and ends when the subscription is canceled."""
 
     @workflow.init

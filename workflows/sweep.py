@@ -1,6 +1,7 @@
 """The sweep of what waits, every minute by a Temporal Schedule.
 
-It takes up webhooks that could not be delivered when they came, and mails that were queued while Temporal was down.
+It takes up webhooks that could not be delivered when they came, and mails and changes of customers that were written
+down while Temporal was down.
 """
 
 from datetime import timedelta
@@ -10,12 +11,15 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.customers import CustomerActivities
     from activities.inbox import InboxActivities
     from activities.rolling_up import LateTold, RollUpActivities
     from domain.names import RECORDS_QUEUE
 
 MAILS_LEFT_BEHIND = "mails-left-behind"
 """A change to the order of commands: until then queued mails waited for the roll-up, up to six hours."""
+CUSTOMERS_LEFT_BEHIND = "customers-left-behind"
+"""A change to the order of commands: before, nobody could change a customer."""
 UP_TO_NEXT_SWEEP = RetryPolicy(maximum_attempts=3)
 """What fails three times is left to the next sweep."""
 
@@ -46,8 +50,21 @@ class SweepWebhooksWorkflow:
         workflow.set_current_details(f"{delivered} webhooks delivered late{late}")
         return delivered
 
+    async def _send_mails_left_behind(self) -> LateTold:
+        try:
+            return await self._told_late()
+        finally:
+            if workflow.patched(CUSTOMERS_LEFT_BEHIND):
+                await workflow.execute_activity_method(
+                    CustomerActivities.take_up_customers,
+                    task_queue=RECORDS_QUEUE,
+                    start_to_close_timeout=timedelta(minutes=2),
+                    retry_policy=UP_TO_NEXT_SWEEP,
+                    summary="Tell of changes of customers that were left behind",
+                )
+
     @staticmethod
-    async def _send_mails_left_behind() -> LateTold:
+    async def _told_late() -> LateTold:
         return await workflow.execute_activity_method(
             RollUpActivities.tell_usage_notices,
             task_queue=RECORDS_QUEUE,

@@ -1,8 +1,8 @@
 """What banks, customers and the people at Stripe's dashboard do, as the sandbox and the tests bid them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sandbox.stripe import checkout, disputes, reversals
+from sandbox.stripe import checkout, customers, disputes, reversals
 from sandbox.stripe.clock import Clocks
 from sandbox.stripe.disputes import Turn
 from sandbox.stripe.errors import StripeFailure
@@ -55,6 +55,25 @@ class Dashboard:
             if method is not None:
                 return str(method["id"])
         return None
+
+    def edit_customer(self, customer: str, told: Mapping[str, str]) -> Object:
+        """Somebody edits the customer in Stripe's dashboard.
+
+        Raises:
+            LookupError: Stripe knows no such customer.
+
+        """
+        with self._store.transaction():
+            return shown(customers.update(self._world, {"customer": self._known(customer)[-1]}, dict(told)))
+
+    def customer(self, customer: str) -> Object:
+        """The customer as Stripe shows them.
+
+        Raises:
+            LookupError: Stripe knows no such customer.
+
+        """
+        return shown(self._world.named("customer", self._known(customer)[-1]))
 
     def dispute(self, customer: str, turn: str = Turn.OPENED) -> Object:
         """The customer's bank disputes the latest paid charge, or goes on with what it has begun (see `Turn`).

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from sandbox.stack import Stack
+from storage.keys import Role
 from tests.harness.callers import Caller, fields_of, problem_of
 from tests.harness.patience import PATIENT
 
@@ -64,6 +65,95 @@ async def test_who_began_without_a_trial_may_still_have_one(admin: Caller, name:
 @pytest.mark.parametrize("path", ["", "/nothing"])
 async def test_an_unknown_customer_is_not_found(admin: Caller, name: str, path: str) -> None:
     problem_of(await admin.get(f"/v1/customers/{name}{path}"), 404, "unknown_customer")
+
+
+async def changed(caller: Caller, who: str, /, **given: Any) -> httpx.Response:
+    return await caller.http.patch(f"/v1/customers/{who}", json=given)
+
+
+async def test_a_customer_is_changed_in_what_is_given(admin: Caller, name: str) -> None:
+    await admin.signed_up(name, customer={"name": "Ada"}, metadata={"from": "fair"})
+
+    answer = await changed(admin, name, email=f"{name}@new.example", name=None, locale="pt_BR", metadata={"to": "moon"})
+
+    assert answer.status_code == 200, answer.text
+    told = await customer(admin, name)
+    assert told == answer.json()
+    assert (told["email"], told["name"], told["locale"]) == (f"{name}@new.example", "Ada", "pt-BR")
+    assert told["metadata"] == {"from": "fair", "to": "moon"}
+    assert (await changed(admin, name, email=f"{name}@new.example")).status_code == 200, "again changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({}, "body"),
+        ({"email": None}, "body"),
+        ({"email": "ada"}, "email"),
+        ({"email": ""}, "email"),
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"locale": "english!"}, "locale"),
+        ({"name": ""}, "name"),
+        ({"name": "Ada\nBcc: x"}, "name"),
+        ({"metadata": {"note": 1}}, "metadata.note"),
+        ({"metadata": {f"key-{number}": "x" for number in range(51)}}, "metadata"),
+        ({"external_id": "another"}, "external_id"),
+        ({"nmae": "Ada"}, "nmae"),
+    ],
+)
+async def test_a_change_that_makes_no_sense_is_refused_by_its_field(
+    admin: Caller, name: str, given: dict[str, Any], field: str
+) -> None:
+    await admin.signed_up(name)
+    before = await customer(admin, name)
+
+    answer = await changed(admin, name, **given)
+
+    assert fields_of(problem_of(answer, 422, answer.json()["code"])) == {field}, answer.text
+    assert await customer(admin, name) == before
+
+
+async def test_nobody_changes_who_is_not_theirs(stack: Stack, admin: Caller, alone: Caller, name: str) -> None:
+    problem_of(await changed(admin, name, name="Ada"), 404, "unknown_customer")
+    await admin.signed_up(name)
+
+    problem_of(await changed(alone, name, name="Eve"), 404, "unknown_customer")
+    async with Caller.of_role(stack, Role.READ_ONLY) as reader:
+        problem_of(await changed(reader, name, name="Eve"), 403, "forbidden")
+    async with Caller.of_role(stack, Role.SERVICE) as service:
+        assert (await changed(service, name, name="Ada")).json()["name"] == "Ada"
+
+
+async def test_customers_are_listed_newest_first_page_by_page(alone: Caller, name: str) -> None:
+    names = [f"{name}-{number}" for number in range(3)]
+    for each in names:
+        await alone.signed_up(each)
+
+    first = (await alone.get("/v1/customers", limit=2)).json()
+    rest = (await alone.get("/v1/customers", limit=2, cursor=first["next_cursor"])).json()
+
+    assert [each["external_id"] for each in first["data"] + rest["data"]] == names[::-1]
+    assert rest["next_cursor"] is None
+    assert {(each["subscription"]["status"], each["subscription"]["plan"]) for each in first["data"]} == {
+        ("trialing", "starter")
+    }
+
+
+async def test_customers_are_found_by_part_of_address_name_or_id(alone: Caller, name: str) -> None:
+    await alone.signed_up(f"{name}-100%_", customer={"name": "Zoë Quill", "email": f"{name}-1@straße.new.example"})
+    await alone.signed_up(f"{name}-100xx", customer={"name": "Grace"})
+
+    for q in ("Quill", "zoë q", "NEW.example", "straße.new", "100%_"):
+        found = (await alone.get("/v1/customers", q=q)).json()["data"]
+        assert found[0]["email"] == f"{name}-1@straße.new.example"
+        assert [each["external_id"] for each in found] == [f"{name}-100%_"], q
+    assert (await alone.get("/v1/customers", q="nobody")).json() == {"data": [], "next_cursor": None}
+
+
+async def test_a_cursor_of_no_list_is_refused(admin: Caller) -> None:
+    answer = await admin.get("/v1/customers", cursor="bm90aGluZw==")
+
+    assert fields_of(problem_of(answer, 422, "malformed")) == {"cursor"}
 
 
 async def test_the_cheapest_plan_for_a_use_is_suggested(shop: Caller) -> None:

@@ -29,6 +29,8 @@ async def test_everything_that_there_is_news_of_is_found_to_be_somebodys(shop: S
         News.CARD_GIVEN: (await shop.world.give_at_checkout(url, shop.cards.another), of_customer),
         News.CARD_CHANGED: (card, of_customer),
         News.CARD_CHOSEN: (card, of_customer),
+        News.CONTACT_CHANGED: (sale.customer, of_customer),
+        News.CARD_AND_CONTACT: (card, of_customer),
         News.REFUNDED: (await shop.world.refund("ada", 100), of_agreement),
         News.DISPUTED: (await shop.world.dispute("ada", "opened"), of_agreement),
     }

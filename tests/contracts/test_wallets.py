@@ -48,6 +48,27 @@ async def test_nobody_is_kept_whose_card_is_refused_or_unknown(shop: Shop) -> No
     assert await shop.world.wallets() == 0
 
 
+async def test_a_customer_is_known_by_what_they_were_changed_to(shop: Shop) -> None:
+    ref = (await shop.wallet()).customer_ref
+
+    for _ in range(2):
+        await shop.adapter.change_customer(ref, "ada@new.example", "Ada King", "de-AT", key="customer/1")
+
+    known = await shop.adapter.known_customer(ref)
+    assert known is not None
+    assert (known.email, known.name, known.locale) == ("ada@new.example", "Ada King", "de-AT")
+
+    await shop.adapter.change_customer(ref, "ada@new.example", None, "de-AT", key="customer/2")
+    known = await shop.adapter.known_customer(ref)
+    assert known is not None
+    assert known.name is None
+
+
+async def test_a_customer_who_is_not_there_cannot_be_changed(shop: Shop) -> None:
+    with pytest.raises(GatewayRefused):
+        await shop.adapter.change_customer("cus_nobody", "ada@new.example", None, "en", key="customer/3")
+
+
 async def test_a_card_put_on_file_is_the_one_that_is_charged_for_the_agreement_too(shop: Shop) -> None:
     sale = await shop.sale()
     shop.world.bank_says("ada", "ok")

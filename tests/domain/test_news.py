@@ -29,6 +29,9 @@ from tests.builders import (
         (Hint("evt", News.CARD_CHOSEN, MASTERCARD.ref), True),
         (Hint("evt", News.CARD_CHOSEN, VISA.ref), False),
         (Hint("evt", News.CARD_CHOSEN, "cus_1"), True),
+        (Hint.of("evt", News.CARD_AND_CONTACT, MASTERCARD.ref), True),
+        (Hint.of("evt", News.CARD_AND_CONTACT, VISA.ref), False),
+        (Hint("evt", News.CONTACT_CHANGED, "cus_1"), False),
         (Hint("evt", News.BILL_FAILED, "in_7"), True),
     ],
 )
@@ -53,6 +56,6 @@ OF_THE_RELEASE_BEFORE = {
 }
 
 
-@pytest.mark.parametrize("news", [news for news in News if news is not News.LIFE_RESTORED])
+@pytest.mark.parametrize("news", [news for news in News if news not in (News.LIFE_RESTORED, News.CONTACT_CHANGED)])
 def test_workers_of_the_release_before_can_read_what_workflows_are_told(news: News) -> None:
     assert Hint.of("evt", news, "id_1").news.value in OF_THE_RELEASE_BEFORE

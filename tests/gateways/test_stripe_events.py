@@ -94,11 +94,14 @@ def test_an_agreement_is_named_by_its_bills_and_by_itself() -> None:
         ({"invoice_settings": {"default_payment_method": "pm_1"}}, {"id": "pm_2"}, News.CARD_CHOSEN, "pm_2"),
         ({"invoice_settings": {"default_payment_method": "pm_1"}}, None, None, "cus_1"),
         ({"invoice_settings": {"footer": None}}, "pm_2", None, "cus_1"),
-        ({"email": "old@example.com"}, "pm_2", None, "cus_1"),
+        ({"email": "old@example.com"}, "pm_2", News.CONTACT_CHANGED, "cus_1"),
+        ({"name": None}, "pm_2", News.CONTACT_CHANGED, "cus_1"),
+        ({"name": "Ada", "invoice_settings": {"default_payment_method": None}}, "pm_2", News.CARD_AND_CONTACT, "pm_2"),
+        ({"phone": None, "metadata": {"a": "b"}}, "pm_2", None, "cus_1"),
         (None, "pm_2", None, "cus_1"),
     ],
 )
-def test_a_customer_tells_something_only_when_another_card_is_to_be_charged(
+def test_a_customer_tells_something_only_when_the_card_to_be_charged_the_address_or_the_name_is_another(
     before: Any, now: Any, news: News | None, object_id: str
 ) -> None:
     customer = {"id": "cus_1", "object": "customer", "invoice_settings": {"default_payment_method": now}}
@@ -124,10 +127,10 @@ def test_a_thin_event_says_the_same_and_leaves_whose_it_is_to_be_asked(kind: str
     assert event == ProviderEvent("evt_1", f"v1.{kind}", "in_1", "", news)
 
 
-def test_a_thin_event_of_a_customer_may_tell_of_another_card() -> None:
+def test_a_thin_event_of_a_customer_may_tell_of_another_card_or_address() -> None:
     event = read(json.dumps(a_thin_event("v1.customer.updated", id="cus_1", type="customer")).encode())
 
-    assert event == ProviderEvent("evt_1", "v1.customer.updated", "cus_1", "cus_1", News.CARD_CHOSEN)
+    assert event == ProviderEvent("evt_1", "v1.customer.updated", "cus_1", "cus_1", News.CARD_AND_CONTACT)
 
 
 @pytest.mark.parametrize("kind", ["v2.core.account.updated", "invoice.paid", "v1.thought.of.later"])

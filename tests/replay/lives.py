@@ -7,7 +7,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id, sweep_schedule_id
+from domain.names import LIFECYCLE_QUEUE, customer_workflow_id, subscription_workflow_id, sweep_schedule_id
 from domain.policy import DEFAULT_POLICY, TrialPolicy
 from sandbox.product import Product, RefusedError
 from tenure.cli.policies import move_to
@@ -17,6 +17,7 @@ from tenure.cli.usage_report import run_now as report_now
 from tests.harness.calendar_days import converted_on_a_31st
 from tests.harness.elsewhere import Elsewhere
 from tests.harness.lives import A_MINUTE, Life
+from tests.harness.patience import until
 from workflows.sweep import SweepWebhooksWorkflow
 
 Play = Callable[[Product], Awaitable[None]]
@@ -351,6 +352,10 @@ async def used(product: Product) -> None:
 
 async def swept(product: Product) -> None:
     """What waits is taken up: webhooks, and mails that were left behind."""
+    await _sweep(product)
+
+
+async def _sweep(product: Product) -> None:
     client = await Client.connect(product.addresses.temporal_address)
     sweep = f"{sweep_schedule_id()}-by-hand"
     await client.execute_workflow(SweepWebhooksWorkflow.run, id=sweep, task_queue=LIFECYCLE_QUEUE)
@@ -392,6 +397,37 @@ async def blocked(product: Product) -> None:
     await life.live(timedelta(minutes=10))
 
 
+async def customer_changed(product: Product) -> None:
+    """A zone changed in a trial and before a yearly renewal, an address changed here and at the provider; a sweep."""
+    life = await Life.begun(product, "kept-customer", payment_method="pm_card_visa", interval="year")
+    await product.change_customer(life.external_id, timezone="Asia/Tokyo", email="kept-customer@new.example")
+    await _noted(product, life, 1)
+    await _told(product, life)
+    await product.edited_at_stripe(life.external_id, name="Ada King")
+    await _noted(product, life, 2)
+    await life.live_until_converted()
+    await product.change_customer(life.external_id, timezone="America/Los_Angeles")
+    await _noted(product, life, 3)
+    await _sweep(product)
+
+
+async def _told(product: Product, life: Life) -> None:
+    """Wait until all know the customer as they are."""
+    client = await Client.connect(product.addresses.temporal_address)
+    customer = (await product.get(f"/v1/customers/{life.external_id}"))["id"]
+    await client.get_workflow_handle(customer_workflow_id(customer)).result()
+
+
+async def _noted(product: Product, life: Life, times: int) -> None:
+    """Wait until the timeline tells so often that the customer was changed."""
+
+    async def is_told() -> bool:
+        past = (await product.timeline(life.id))["past"]
+        return len([entry for entry in past if entry["kind"] == "customer_changed"]) >= times
+
+    await until(is_told)
+
+
 LIVES: tuple[Play, ...] = (
     checkout,
     recovery,
@@ -422,4 +458,5 @@ LIVES: tuple[Play, ...] = (
     swept,
     refused,
     blocked,
+    customer_changed,
 )

@@ -48,9 +48,10 @@ def test_the_kept_histories_go_down_every_path() -> None:
     commands = {"sign_up", "convert", "put_payment_method", "retry_payment", "cancel", "uncancel", "extend_trial"}
     commands |= {"suspend", "reactivate", "open_checkout", "pause", "resume", "change_plan", "preview_change"}
     commands |= {"preview_cancel"}
-    commands |= {"withdraw_change", "adopt_policy", "reconcile"}
+    commands |= {"withdraw_change", "adopt_policy", "reconcile", "contact_changed"}
     steps = {"put_card", "adopt_checkout", "begin", "collect", "restart", "standing", "end", "end_at_period_end"}
     steps |= {"change", "quote", "reversal", "report_usage", "confirmation", "withdraw_confirmation"}
+    steps |= {"tell_subscription", "carry_customer", "hear_customer", "take_up_customers"}
     steps |= {"compare_agreements", "compare_subscriptions", "compare_mails", "heal_subscription", "note_findings"}
     steps |= {"tell_usage_notices", "sample_gauges", "take_usage_statistics", "forget_old_usage"}
     assert seen >= commands | steps | {"hold", "open_checkout", "deliver", "sweep_webhooks", "forget_old_findings"}

@@ -22,6 +22,7 @@ from tests.builders import CAUSE, NOW, TRIAL_END, a_trial
 TABLES = (
     "customers",
     "sign_up_contacts",
+    "customer_changes",
     "subscriptions",
     "journal",
     "mails",

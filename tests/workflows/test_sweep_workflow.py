@@ -1,4 +1,4 @@
-"""The minutely sweep: webhooks and mails are two parts, and a failure of one keeps the other from nothing."""
+"""The minutely sweep: webhooks, mails and customers are parts, and a failure of one keeps the others from nothing."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,7 +33,12 @@ def parts(done: list[str], *, inbox_fails: bool) -> list[Sweep]:
         done.append("mails")
         return LateTold(notices=1, mails=2)
 
-    return [sweep_webhooks, tell_usage_notices]
+    @activity.defn(name="take_up_customers")
+    async def take_up_customers() -> int:
+        done.append("customers")
+        return 0
+
+    return [sweep_webhooks, tell_usage_notices, take_up_customers]
 
 
 async def swept(client: Client, steps: list[Sweep]) -> int:
@@ -47,19 +52,19 @@ async def swept(client: Client, steps: list[Sweep]) -> int:
         return await handle.result()
 
 
-async def test_each_sweep_takes_up_webhooks_and_mails(stack: Stack) -> None:
+async def test_each_sweep_takes_up_webhooks_mails_and_changes_of_customers(stack: Stack) -> None:
     done: list[str] = []
     client = await elsewhere(stack, "sweeping")
 
     assert await swept(client, parts(done, inbox_fails=False)) == 4
-    assert done == ["webhooks", "mails"]
+    assert done == ["webhooks", "mails", "customers"]
 
 
-async def test_an_inbox_that_cannot_be_swept_keeps_no_mail_back_and_is_seen(stack: Stack) -> None:
+async def test_an_inbox_that_cannot_be_swept_keeps_nothing_else_back_and_is_seen(stack: Stack) -> None:
     done: list[str] = []
     client = await elsewhere(stack, "sweeping-torn")
 
     with pytest.raises(WorkflowFailureError):
         await swept(client, parts(done, inbox_fails=True))
 
-    assert done == ["mails"]
+    assert done == ["mails", "customers"]

@@ -93,6 +93,7 @@ class Person:
     email: str
     name: str | None
     metadata: dict[str, str]
+    locale: str = ""
     now: datetime = START
     cards: list[Card] = field(default_factory=list)
     given_at: dict[str, datetime] = field(default_factory=dict)

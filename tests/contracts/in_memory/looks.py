@@ -67,7 +67,8 @@ class InMemoryLooks(Desk):
                 return Belonging(self.checkouts.get(object_ref, ("", None))[0])
             case _:
                 people = self.books.people.values()
-                return Belonging(next((person.ref for person in people if person.has(object_ref)), ""))
+                theirs = (person.ref for person in people if object_ref == person.ref or person.has(object_ref))
+                return Belonging(next(theirs, ""))
 
     async def events(
         self, since: datetime, until: datetime | None, cursor: str | None, *, undelivered: bool
@@ -93,7 +94,9 @@ class InMemoryLooks(Desk):
 
     async def known_customer(self, customer_ref: str) -> KnownCustomer | None:
         person = self.books.people.get(customer_ref)
-        return None if person is None else KnownCustomer(person.ref, person.email, person.name, "", person.metadata)
+        if person is None:
+            return None
+        return KnownCustomer(person.ref, person.email, person.name, person.locale, person.metadata)
 
     def _agreement(self, deal: Deal) -> Agreement:
         latest = self._latest(deal)

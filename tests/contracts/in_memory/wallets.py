@@ -28,6 +28,11 @@ class InMemoryWallets(Desk):
         return Wallet(person.ref, card)
 
     @once
+    async def change_customer(self, customer_ref: str, email: str, name: str | None, locale: str, *, key: str) -> None:
+        person = self.person(customer_ref)
+        person.email, person.name, person.locale = email, name, locale
+
+    @once
     async def put_card(self, customer_ref: str, agreement_ref: str, payment_method: str, *, key: str) -> Card:
         card = self.attach(self.person(customer_ref), payment_method)
         if agreement_ref:

@@ -1,0 +1,53 @@
+"""What a subscription does when its customer is somebody else now, or lives by another clock."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from domain import checks, contacts, notices
+    from domain.hours import Hours
+    from domain.lifecycle import Status
+    from domain.reminders import Reminder
+    from domain.subscription import Notice
+    from workflows import hands
+    from workflows.messages import Answer, ContactChanged
+    from workflows.turns import TakesTurns
+
+
+class TakesContactChanges(TakesTurns):
+    """The part of the subscription's workflow that is told of its customer."""
+
+    @workflow.update
+    async def contact_changed(self, command: ContactChanged) -> Answer:
+        """Note that the customer was changed; in another time zone, what is due by their own day moves with it."""
+        async with self._turn(command, lambda: checks.check_alive(self._now)) as is_first:
+            if is_first:
+                await self._contact_changed(command)
+        return self._answer()
+
+    @contact_changed.validator
+    def _validate_contact_changed(self, command: ContactChanged) -> None:
+        if self._is_born:
+            self._validate(command, lambda: checks.check_alive(self._now))
+
+    async def _contact_changed(self, command: ContactChanged) -> None:
+        reminders, ahead = self._now.reminders, self._now.notices
+        if "timezone" in command.fields:
+            reminders, ahead = await self._reminders_moved(), await self._notices_moved()
+        cause = command.cause or self._cause(command)
+        step = contacts.customer_changed(self._now, command.fields, reminders, ahead, workflow.now(), cause)
+        await self._course.commit(step)
+
+    async def _reminders_moved(self) -> tuple[Reminder, ...]:
+        had, ends_at = self._now.reminders, self._now.trial_ends_at
+        if not had or ends_at is None or self._now.status is not Status.TRIALING:
+            return had
+        anchored = await hands.anchor_reminders(self._now.customer, ends_at, self._course.policy.trial)
+        return contacts.reminders_moved(had, anchored)
+
+    async def _notices_moved(self) -> tuple[Notice, ...]:
+        had, policy = self._now.notices, self._course.policy
+        wanted = notices.wanted(self._now, policy) if had else ()
+        if not wanted:
+            return had
+        hours = Hours(policy.trial.earliest, policy.trial.latest)
+        return contacts.notices_moved(had, await hands.lay_out_notices(self._now.customer, wanted, hours))
