@@ -100,6 +100,7 @@ class Invoice:
     url: str = ""
     pdf: str = ""
     attempts: int = 0
+    """As the provider counts them: the first, and those that it makes by itself, which are off; none of ours after."""
     period_start: datetime | None = None
     period_end: datetime | None = None
     total: int | None = None
@@ -152,6 +153,8 @@ class Standing:
     """Whether billing is on hold; None: not told, as no provider has to. So it is not compared."""
     ends: bool | None = field(default=None, compare=False)
     """Whether the agreement will end by itself; likewise."""
+    paused_for: str = field(default="", compare=False)
+    """Why the provider itself has paused the agreement, by a customer's or the account's word; empty: it has not."""
     customer_ref: str = ""
     """Whose card it is, at the provider."""
 

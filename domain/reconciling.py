@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.agreements import Agreement
+from domain.agreements import Agreement, AgreementState
 from domain.letters import moment
 from domain.lifecycle import Status
 from domain.mending import wants_end
@@ -33,6 +33,8 @@ class Kind(StrEnum):
     BILLING_HELD = "billing_held"
     CANCELLATION_NOT_TOLD = "cancellation_not_told"
     ENDS_AT_PROVIDER = "ends_at_provider"
+    STOPPED_AT_PROVIDER = "stopped_at_provider"
+    """Paused there, or given up as unpaid: nothing is billed any more, and not by our word."""
     ITEMS_DIFFER = "items_differ"
     BILLED_AFTER_END = "billed_after_end"
     TWO_AGREEMENTS = "two_agreements"
@@ -56,6 +58,7 @@ FOR_AN_OPERATOR = frozenset(
         Kind.AGREEMENT_MISSING,
         # Whoever wished it, it was not us: a customer's cancellation is never undone.
         Kind.ENDS_AT_PROVIDER,
+        Kind.STOPPED_AT_PROVIDER,
         # Which side is right is a question of money.
         Kind.ITEMS_DIFFER,
         Kind.TWO_AGREEMENTS,
@@ -218,6 +221,9 @@ def _of_bills(subscription: Subscription, agreement: Agreement) -> Iterator[Disc
 
 
 def _of_billing(subscription: Subscription, agreement: Agreement) -> Iterator[Discrepancy]:
+    if agreement.state is AgreementState.STOPPED:
+        words = f"{subscription.status} here, paused or unpaid at the provider, which bills nothing: resume it there"
+        yield difference(subscription, Kind.STOPPED_AT_PROVIDER, words)
     if subscription.wants_hold and not agreement.is_held:
         yield difference(subscription, Kind.BILLING_NOT_HELD, f"{subscription.status} here, and the provider bills on")
     elif agreement.is_held and not subscription.wants_hold:

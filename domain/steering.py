@@ -75,6 +75,17 @@ def card_removed(subscription: Subscription, now: datetime, cause: Cause) -> Ste
     return Step(after, (Entry("card_removed", now, summary, cause, {"card": gone.ref} if gone else {}),))
 
 
+def provider_pause_noted(subscription: Subscription, paused_for: str, now: datetime, cause: Cause) -> Step:
+    """The provider has paused its side by somebody else's word, or goes on; what is billed is not ours to say then."""
+    after = subscription.after(Event.NOTED, paused_at_provider=paused_for)
+    if not paused_for:
+        return Step(after, (Entry("provider_resumed", now, "The payment provider bills again", cause),))
+    words = (
+        f"Paused at the payment provider ({paused_for.replace('_', ' ')}): nothing is billed until it is resumed there"
+    )
+    return Step(after, (Entry("provider_paused", now, words, cause, {"paused_for": paused_for}),))
+
+
 def conversion_planned(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     """The customer agreed to convert when the trial ends; the card on file is what makes it happen."""
     after = subscription.after(Event.NOTED)

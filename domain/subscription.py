@@ -160,6 +160,8 @@ class Subscription:
     settled_invoice: str = ""
     is_held: bool = False
     """Whether the provider was told to bill no further for now."""
+    paused_at_provider: str = ""
+    """Why the provider has paused its side, by somebody else's word; empty: it has not, or not told."""
     owes_new_period: bool = False
     """Billing goes on after a hold that outlasted the paid period."""
     cancel_at: datetime | None = None

@@ -44,6 +44,7 @@ class StripePayments(
             latest,
             is_held=bool(subscription.get("pause_collection")),
             ends=bool(subscription.get("cancel_at_period_end") or subscription.get("cancel_at")),
+            paused_for=shapes.paused_for(subscription),
         )
 
     async def end(self, agreement_ref: str, open_invoice: str, *, key: str) -> None:

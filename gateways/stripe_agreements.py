@@ -139,6 +139,8 @@ def _hindrances(found: dict[str, Any]) -> Iterator[str]:
     prices = [each["price"] for each in items["data"]]
     if items.get("has_more"):
         yield "it has more items than a page shows"
+    if (found.get("billing_mode") or {}).get("type") == "classic" and any(map(shapes.is_by_use, prices)):
+        yield "its billing mode is classic, in which use is not billed when its item goes: migrate it to flexible first"
     if any(price.get("unit_amount") is None for price in prices):
         yield "an item has no fixed price"
     total = sum((each["price"].get("unit_amount") or 0) * (each.get("quantity") or 0) for each in items["data"])

@@ -26,6 +26,9 @@ NEWS: Mapping[str, News] = {
     "invoice.voided": News.BILL_CLOSED,
     "invoice.marked_uncollectible": News.BILL_CLOSED,
     "customer.subscription.deleted": News.AGREEMENT_ENDED,
+    # Hints at where to look: what has become of the agreement is seen there.
+    "customer.subscription.paused": News.AGREEMENT_ENDED,
+    "customer.subscription.resumed": News.AGREEMENT_ENDED,
     "checkout.session.completed": News.CARD_GIVEN,
     "payment_method.automatically_updated": News.CARD_CHANGED,
     "charge.refunded": News.REFUNDED,

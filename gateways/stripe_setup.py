@@ -23,6 +23,7 @@ ALL_EVENTS = "*"
 BY_HAND = (
     ("retries", "no Smart Retries and no schedule of them: Billing > Revenue recovery > Retries"),
     ("failures", "when retries fail, leave subscription and invoice past due: Settings > Billing > Subscriptions"),
+    ("pauses", "no pause on a first or final payment failure: Settings > Billing > Subscriptions"),
     ("mails", "no mails to customers of renewals, failures, cards or invoices: Settings > Billing > Subscriptions"),
     ("receipts", "no mails of successful payments and refunds: Settings > Customer emails"),
     ("disputes", "a dispute leaves the subscription as it is: Settings > Billing > Subscriptions"),
@@ -176,7 +177,12 @@ def _wrong_with_portal(features: dict[str, Any]) -> Iterator[str]:
     for name, words in allowed.items():
         if not features[name]["enabled"]:
             yield f"customers cannot {words}: switch {name} on"
-    ours = {"subscription_cancel": "cancel", "subscription_update": "change their plan"}
+    ours = {
+        "subscription_cancel": "cancel",
+        "subscription_update": "change their plan",
+        "subscription_pause": "pause",
+    }
     for name, words in ours.items():
-        if features[name]["enabled"]:
+        # A portal that was settled before a feature came about does not tell of it.
+        if (features.get(name) or {}).get("enabled"):
             yield f"customers can {words} there, past Tenure: switch {name} off"

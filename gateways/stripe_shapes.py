@@ -89,6 +89,14 @@ def agreement_status(subscription: dict[str, Any]) -> AgreementStatus:
     return AgreementStatus.ENDED if subscription.get("status") in ENDED else AgreementStatus.LIVE
 
 
+def paused_for(subscription: dict[str, Any]) -> str:
+    """Why Stripe has paused a subscription, as `pause_requested` in the portal; empty: it has not."""
+    if subscription.get("status") != "paused":
+        return ""
+    paused = (subscription.get("status_details") or {}).get("paused") or {}
+    return str((paused.get("subscription") or {}).get("type") or "unknown")
+
+
 def period(subscription: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
     """The current period, which lives on the items."""
     items = (subscription.get("items") or {}).get("data") or []

@@ -59,6 +59,9 @@ class Looks(Blocks, Confirms):
             return standing
         await self._take_over(standing, cause)
         await self._take_over_card(standing, cause)
+        if standing.agreement is not None and standing.paused_for != self.subscription.paused_at_provider:
+            now = workflow.now()
+            await self.commit(steering.provider_pause_noted(self.subscription, standing.paused_for, now, cause))
         return standing
 
     async def _take_over_card(self, standing: Standing, cause: Cause) -> None:

@@ -152,8 +152,9 @@ def record_attempt(world: World, invoice: Object, method: Object | None, refusal
         return True
     payment = _open_payment(world, invoice, method)
     intent = world.named("payment_intent", payment["payment"]["payment_intent"])
+    # By Stripe's own retries alone it would grow further, and these are off.
+    invoice["attempt_count"] = 1
     invoice["attempted"] = True
-    invoice["attempt_count"] += 1
     if method is not None:
         settle(world, intent, method, refusal)
     if method is not None and refusal is None:

@@ -77,7 +77,7 @@ def unused(world: World, subscription: Object, items: Sequence[Object], now: int
         _line(
             subscription,
             item,
-            amount=-share_left(item["current_period_start"], item["current_period_end"], now, amount_of(item)),
+            amount=share_left(item["current_period_start"], item["current_period_end"], now, -amount_of(item)),
             text=f"Unused time on {_counted(world, item)} after {_day(now)}",
             period=(now, item["current_period_end"]),
             proration=True,

@@ -30,6 +30,6 @@ def end_after(anchor: int, interval: str, count: int, moment: int) -> int:
 
 
 def share_left(start: int, end: int, moment: int, amount: int) -> int:
-    """The part of *amount* that falls to the rest of a period, by the second, rounded half up."""
+    """The part of *amount* that falls to the rest of a period, by the second: of a credit, too, the floor."""
     left, whole = max(0, end - moment), end - start
-    return (2 * amount * left + whole) // (2 * whole) if whole > 0 else 0
+    return amount * left // whole if whole > 0 else 0

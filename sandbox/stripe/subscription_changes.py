@@ -83,7 +83,10 @@ class Change:
 def update(world: World, ids: Params, params: Params) -> Object:
     subscription = retrieve(world, ids, params)
     if subscription["status"] in ("canceled", "incomplete_expired") and params.keys() - _AFTER_END:
-        raise invalid("A canceled subscription can only update its cancellation_details and metadata.")
+        raise invalid(
+            "A canceled subscription can only update its cancellation_details and metadata.",
+            code="invalid_canceled_subscription_fields",
+        )
     if params.get("payment_behavior") == pending_updates.BEHAVIOR:
         pending_updates.check_supported(params)
     if params.keys() & pending_updates.REPLACING:

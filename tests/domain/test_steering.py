@@ -110,3 +110,13 @@ def test_a_card_counts_from_when_it_was_given_and_one_put_on_file_by_hand_a_minu
 
     assert given.subscription.card_since == NOW - timedelta(hours=3)
     assert put.subscription.card_since == NOW - steering.CLOCKS_DIFFER
+
+
+def test_a_pause_at_the_provider_is_noted_with_its_reason_and_so_is_its_end() -> None:
+    paused = steering.provider_pause_noted(a_paid_subscription(), "pause_requested", NOW, CAUSE)
+    back = steering.provider_pause_noted(paused.subscription, "", NOW, CAUSE)
+
+    assert "pause requested" in paused.entries[0].summary
+    assert "nothing is billed" in paused.entries[0].summary
+    assert paused.subscription.status is a_paid_subscription().status
+    assert (paused.subscription.paused_at_provider, back.subscription.paused_at_provider) == ("pause_requested", "")

@@ -38,8 +38,8 @@ def users(quantity: int) -> Item:
 
 
 def left_of(amount: int) -> int:
-    """The part of a monthly amount that falls to the 21 days left, to the nearest cent."""
-    return (2 * amount * 21 + 31) // 62
+    """The part of a monthly amount, or of a credit below nothing, that falls to the 21 days left: its floor."""
+    return amount * 21 // 31
 
 
 class Deal:

@@ -72,6 +72,26 @@ async def test_one_that_never_was_is_none_and_one_that_is_over_is_told(till: Til
     assert await till.payments.agreement("sub_of_nobody") is None
 
 
+@pytest.mark.parametrize("status", ["paused", "unpaid", "of_a_later_version"])
+def test_one_that_bills_nothing_by_somebody_elses_word_has_been_stopped(status: str) -> None:
+    assert agreement_of(a_subscription({}, status=status)).state is AgreementState.STOPPED
+
+
+BY_USE = {"price": {"id": "price_2", "currency": "usd", "unit_amount": 50, "recurring": {"usage_type": "metered"}}}
+
+
+@pytest.mark.parametrize(
+    ("item", "mode", "is_hindered"),
+    [(BY_USE, "classic", True), (BY_USE, "flexible", False), ({}, "classic", False)],
+)
+def test_use_that_classic_billing_would_not_bill_is_in_the_way(
+    item: dict[str, Any], mode: str, is_hindered: bool
+) -> None:
+    hindrances = agreement_of(a_subscription(item, billing_mode={"type": mode})).hindrances
+
+    assert any("classic" in each for each in hindrances) is is_hindered
+
+
 ITEM = {"id": "si_1", "quantity": 1, "price": {"id": "price_1", "unit_amount": 3900, "currency": "usd"}}
 
 

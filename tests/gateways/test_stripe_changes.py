@@ -14,19 +14,19 @@ __all__ = ["till"]
 
 
 CHANGES = [
-    pytest.param((STARTER,), (PRO,), left_of(19900) - left_of(4900), id="a dearer plan"),
-    pytest.param((PRO,), (STARTER,), left_of(4900) - left_of(19900), id="a cheaper plan"),
-    pytest.param((STARTER,), (Item(STARTER.lookup_key, 3),), left_of(3 * 4900) - left_of(4900), id="more seats"),
+    pytest.param((STARTER,), (PRO,), left_of(19900) + left_of(-4900), id="a dearer plan"),
+    pytest.param((PRO,), (STARTER,), left_of(4900) + left_of(-19900), id="a cheaper plan"),
+    pytest.param((STARTER,), (Item(STARTER.lookup_key, 3),), left_of(3 * 4900) + left_of(-4900), id="more seats"),
     pytest.param((STARTER,), (STARTER, users(3)), left_of(1500), id="an add-on comes"),
-    pytest.param((STARTER, users(3)), (STARTER,), -left_of(1500), id="an add-on goes"),
-    pytest.param((STARTER, users(3)), (STARTER, users(1)), left_of(500) - left_of(1500), id="fewer of an add-on"),
+    pytest.param((STARTER, users(3)), (STARTER,), left_of(-1500), id="an add-on goes"),
+    pytest.param((STARTER, users(3)), (STARTER, users(1)), left_of(500) + left_of(-1500), id="fewer of an add-on"),
     pytest.param(
         (STARTER, users(3)),
         (PRO, PLANTS),
-        left_of(19900) + left_of(5000) - left_of(4900) - left_of(1500),
+        left_of(19900) + left_of(5000) + left_of(-4900) + left_of(-1500),
         id="everything",
     ),
-    pytest.param((PRO, PLANTS), (STARTER,), left_of(4900) - left_of(19900) - left_of(5000), id="one instead of two"),
+    pytest.param((PRO, PLANTS), (STARTER,), left_of(4900) + left_of(-19900) + left_of(-5000), id="one instead of two"),
 ]
 
 
@@ -61,7 +61,7 @@ PRICES = {
 
 async def test_a_credit_lowers_the_next_bill(till: Till) -> None:
     deal = await Deal.of(till, STARTER, users(3))
-    credit = left_of(1500) - left_of(500)
+    credit = -left_of(-1500) - left_of(500)
 
     assert bill_of(await deal.change(STARTER, users(1))).amount == -credit
     assert await deal.balance() == -credit
@@ -76,7 +76,7 @@ async def test_a_credit_lowers_the_next_bill(till: Till) -> None:
 
 async def test_a_bill_that_a_credit_covers_costs_nothing(till: Till) -> None:
     deal = await Deal.of(till, PRO)
-    credit = left_of(19900) - left_of(4900)
+    credit = -left_of(-19900) - left_of(4900)
     await deal.change(STARTER)
 
     await till.renew()
@@ -130,7 +130,7 @@ async def test_the_plans_item_stays_and_what_is_not_sold_any_more_keeps_its_pric
     ("moment", "difference"),
     [
         pytest.param(STARTS - timedelta(days=3), 19900 - 4900, id="before the period: all of it"),
-        pytest.param(STARTS + timedelta(days=40), 0, id="after the period: nothing of it"),
+        pytest.param(STARTS + timedelta(days=40), -1, id="after the period: nothing of it but the floor of a credit"),
     ],
 )
 async def test_a_moment_outside_of_the_period_is_taken_for_its_nearest_end(

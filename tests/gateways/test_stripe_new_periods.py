@@ -17,7 +17,7 @@ async def test_another_interval_begins_a_new_period(till: Till) -> None:
     quote = await till.payments.quote(deal.ref, (YEARLY, yearly_users), deal.at)
     charge = await deal.change(YEARLY, yearly_users)
 
-    assert bill_of(charge).amount == quote.amount == 49900 + 3 * 5000 - left_of(4900) - left_of(1500)
+    assert bill_of(charge).amount == quote.amount == 49900 + 3 * 5000 + left_of(-4900) + left_of(-1500)
     assert charge.period_start is not None
     assert charge.period_end is not None
     assert timedelta() <= charge.period_start - deal.at < timedelta(minutes=1)

@@ -117,6 +117,7 @@ async def test_a_rolled_secret_is_not_forgotten(client: stripe.StripeClient) -> 
     [
         ({"subscription_cancel": {"enabled": True}}, "customers can cancel there, past Tenure"),
         ({"subscription_update": {"enabled": True}}, "customers can change their plan there, past Tenure"),
+        ({"subscription_pause": {"enabled": True}}, "customers can pause there, past Tenure"),
         ({"payment_method_update": {"enabled": False}}, "customers cannot change their card"),
         ({"invoice_history": {"enabled": False}}, "customers cannot see their invoices"),
     ],

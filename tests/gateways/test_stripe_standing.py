@@ -216,3 +216,28 @@ async def test_an_ended_agreement_is_neither_held_nor_told_when_to_end(till: Til
         await till.payments.hold(begun.agreement_ref, True, key="hold/on/1")
     with pytest.raises(GatewayRefused, match="canceled"):
         await till.payments.end_at_period_end(begun.agreement_ref, True, key="ends/on/1")
+
+
+def a_pause(reason: str) -> dict[str, object]:
+    return {"paused": {"type": "subscription", "transitioned_at": 1_900_000_000, "subscription": {"type": reason}}}
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        (a_pause("pause_requested"), "pause_requested"),
+        (a_pause("final_payment_failure"), "final_payment_failure"),
+        (None, "unknown"),
+    ],
+)
+async def test_a_pause_by_somebody_elses_word_is_told_with_its_reason(
+    till: Till, details: dict[str, object] | None, told: str
+) -> None:
+    wallet, begun = await till.sold()
+    found = till.simulator._store.get(begun.agreement_ref, "subscription")
+    assert found is not None
+    till.simulator._store.save({**found, "status": "paused", "status_details": details})
+
+    standing = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+
+    assert (standing.agreement, standing.paused_for) == (AgreementStatus.LIVE, told)

@@ -50,3 +50,8 @@ def test_what_is_left_of_a_period_shrinks_from_all_to_nothing(
 
     assert (left[0], left[-1]) == (amount, 0)
     assert all(later <= earlier for earlier, later in pairwise(left))
+
+
+@pytest.mark.parametrize(("amount", "half"), [(5, 2), (9, 4), (-5, -3), (-9, -5), (4, 2), (-4, -2)])
+def test_each_line_is_the_floor_of_what_is_left_a_credit_too(amount: int, half: int) -> None:
+    assert share_left(0, 10, 5, amount) == half
