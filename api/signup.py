@@ -12,15 +12,20 @@ from api import lifecycle
 from api.auth import OVERRULING, demand
 from api.desk import Desk
 from api.requests import SignUpWish
+from domain.command_keys import hashed
+from domain.confirmation import ConfirmedAction
+from domain.confirming import NOT_CONFIRMED
 from domain.currencies import max_amount
-from domain.ends import FIRST_PAYMENT_DECLINED, EndKind
+from domain.ends import FIRST_PAYMENT_DECLINED, FIRST_PAYMENT_NOT_CONFIRMED, EndKind
 from domain.errors import Malformed, Rejected
 from domain.plans import Selection
+from domain.steering import CancelAt
 from domain.subscription import Subscription
 from domain.trial import used
 from storage.codec import state_from_json
 from storage.subscriptions import SubscriptionRow
-from workflows.messages import Life
+from workflows.messages import Cancel, Life
+from workflows.subscription import SubscriptionWorkflow
 
 NAMESPACE: Final = UUID("6f0b6f0c-5d0e-4c5a-9a55-1f1c9a4a7b2e")
 """Ids of subscriptions are derived in it from tenant, key and wish, so that a repeated sign-up finds the first.
@@ -96,13 +101,19 @@ async def _start(desk: Desk, wish: SignUpWish, subscription_id: str, life_of: Ca
             # The one that was refused may have taken away just now what the sign-up says of the customer.
             again = life_of(await _customer_of(desk, wish, subscription_id))
             await lifecycle.sign_up(desk.parts.client, again, anew=True)
-        elif _first_payment_was_declined(row):
-            raise Rejected(row.status_reason, code="payment_declined") from None
+        else:
+            _refuse_if_unpaid(row)
 
 
-def _first_payment_was_declined(row: SubscriptionRow) -> bool:
+def _refuse_if_unpaid(row: SubscriptionRow) -> None:
+    """Raise for a sign-up that was refused once it was written down, because of its first payment."""
     end = state_from_json(dict(row.state)).end
-    return end is not None and end.kind is EndKind.NEVER_BEGAN and end.comment.startswith(FIRST_PAYMENT_DECLINED)
+    if end is None or end.kind is not EndKind.NEVER_BEGAN:
+        return
+    if end.comment.startswith(FIRST_PAYMENT_DECLINED):
+        raise Rejected(row.status_reason, code="payment_declined") from None
+    if end.comment == FIRST_PAYMENT_NOT_CONFIRMED:
+        raise Rejected(f"{end.comment}: sign up under another Idempotency-Key", code=NOT_CONFIRMED) from None
 
 
 def within_bounds(selection: Selection) -> Selection:
@@ -148,9 +159,27 @@ async def _check_is_new(desk: Desk, wish: SignUpWish, trial_days: int, subscript
             besides=subscription_id,
         )
     live = await desk.stores.customers.live_subscription(tenant=tenant, external_id=customer.external_id)
-    if live is not None and live != subscription_id:
+    if live is not None and live != subscription_id and not await _is_replaced(desk, live, subscription_id):
         raise Rejected(
             f"customer {customer.external_id!r} has a subscription already: {live}", code="already_subscribed"
         )
     if mark is not None:
         raise used(mark)
+
+
+async def _is_replaced(desk: Desk, live: str, by: str) -> bool:
+    """Whether the customer's subscription was one whose first payment was still to be confirmed, and is gone now.
+
+    Raises:
+        Rejected: code `already_subscribed`; they have confirmed it meanwhile.
+    """
+    row = await desk.stores.subscriptions.get(desk.caller.tenant, live)
+    waits = state_from_json(dict(row.state)).confirmation if row is not None else None
+    if waits is None or waits.action is not ConfirmedAction.SIGN_UP:
+        return False
+    command = Cancel(hashed(f"replaced/{by}"), desk.caller.actor, CancelAt.NOW, unless_begun=True)
+    try:
+        await lifecycle.carry_out(desk.parts.client, live, SubscriptionWorkflow.cancel, command)
+    except lifecycle.NotRunning:
+        return True  # it has come to its end just now
+    return True

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response, status
 
 from api.auth import Reader
+from api.confirmations import CONFIRMING
 from api.desk import ServiceDesk, find
 from api.docs import COMMANDING, READING
 from api.fields import Code, ExternalId, Search, SubscriptionId
@@ -28,7 +29,7 @@ Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` 
     operation_id="createSubscription",
     summary="Sign a customer up",
     status_code=status.HTTP_201_CREATED,
-    responses=COMMANDING,
+    responses=COMMANDING | CONFIRMING,
 )
 async def create(wish: SignUpWish, desk: ServiceDesk, response: Response) -> SubscriptionView:
     subscription_id = await sign_up(desk, wish)

@@ -61,8 +61,19 @@ def _check_cap(subscription: Subscription, now: datetime) -> None:
         raise Rejected("the card networks' cap on tries within 30 days is reached", code="too_many_tries")
 
 
+def _check_has_begun(subscription: Subscription) -> None:
+    suspension = subscription.suspension
+    if suspension is not None and suspension.kind is SuspensionKind.AWAITING_CONFIRMATION:
+        raise Rejected(
+            "the first payment is still to be confirmed by the customer: until then the sign-up can only be canceled,"
+            " or made again",
+            code="awaiting_confirmation",
+        )
+
+
 def check_payment_method(subscription: Subscription) -> None:
     check_alive(subscription)
+    _check_has_begun(subscription)
 
 
 def check_checkout(subscription: Subscription) -> None:
@@ -109,6 +120,7 @@ def check_suspend(subscription: Subscription, reason: str) -> None:
 def check_reactivate(subscription: Subscription, reason: str) -> None:
     check_alive(subscription)
     _check_reason(reason)
+    _check_has_begun(subscription)
     if subscription.status is not Status.SUSPENDED:
         raise Rejected(
             f"only a suspended subscription can be reactivated; this one is {subscription.status}",
@@ -122,6 +134,7 @@ def _check_reason(reason: str) -> None:
 
 
 def _check_not_held(subscription: Subscription) -> None:
+    _check_has_begun(subscription)
     suspension = subscription.suspension
     if suspension is not None and suspension.kind is SuspensionKind.OPERATOR:
         raise Rejected(f"an operator suspended the subscription: {suspension.reason}", code="suspended_by_operator")

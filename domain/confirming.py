@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from domain import billing, changing
+from domain import billing, changing, steering
 from domain.agenda import Action, agenda
 from domain.command_keys import is_among
 from domain.confirmation import Confirmation, ConfirmedAction
+from domain.ends import FIRST_PAYMENT_NOT_CONFIRMED, End, EndKind
 from domain.errors import Rejected
 from domain.journal import Cause, CauseKind, Entry, Step
 from domain.letters import moment, provider_key
-from domain.lifecycle import Event
+from domain.lifecycle import Event, Status
 from domain.payments import Charge, ChargeOutcome
 from domain.plans import Selection
-from domain.policy import Policy
-from domain.subscription import Subscription
+from domain.policy import Access, Policy
+from domain.subscription import Subscription, Suspension, SuspensionKind
 
 NEEDED = "authentication_required"
 """The code of a refusal that tells where the payment is confirmed; it holds only as things stand."""
@@ -78,11 +79,21 @@ def waiting(
         charge.key,
         to,
     )
-    after = subscription.after(Event.NOTED, confirmation=confirmation)
+    after = _unbegun(subscription, now) if action is ConfirmedAction.SIGN_UP else subscription.after(Event.NOTED)
+    after = replace(after, confirmation=confirmation)
     until = moment(confirmation.expires_at)
     summary = f"The bank wants the customer to confirm the payment for {_WHAT[action]}, until {until}"
     details = {"action": action.value, "expires_at": until} | provider_key(charge)
     return Step(after, (Entry("confirmation_needed", now, summary, cause, details),), invoice=bill)
+
+
+def _unbegun(subscription: Subscription, now: datetime) -> Subscription:
+    """Without access until it is paid: nothing has begun yet."""
+    kind = SuspensionKind.AWAITING_CONFIRMATION
+    suspension = Suspension(kind, now, "the first payment is to be confirmed", Status.ACTIVE)
+    return subscription.after(
+        Event.AWAITS_CONFIRMATION, access=Access.NONE, status_reason=kind.value, suspension=suspension
+    )
 
 
 def confirmed(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
@@ -104,14 +115,17 @@ def undone(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     """It was withdrawn, or not confirmed in time: its bill is void, and everything is as it was before."""
     confirmation = subscription.confirmation
     assert confirmation is not None, "something waits"  # noqa: S101
-    kept = _kept(subscription.unconfirmed, confirmation)
-    after = subscription.after(Event.NOTED, confirmation=None, unconfirmed=kept)
+    forgotten = replace(subscription, confirmation=None, unconfirmed=_kept(subscription.unconfirmed, confirmation))
     is_withdrawn = cause.kind is CauseKind.COMMAND
     kind = "confirmation_withdrawn" if is_withdrawn else "confirmation_expired"
     why = "withdrawn" if is_withdrawn else "not confirmed in time"
     summary = f"The payment for {_WHAT[confirmation.action]} was {why}: nothing was charged"
     entry = Entry(kind, now, summary, cause, {"action": confirmation.action.value})
-    return Step(after, (entry,), voided=confirmation.invoice_ref)
+    if confirmation.action is ConfirmedAction.SIGN_UP:
+        # Whoever asked for it was answered, and knows.
+        end = steering.canceled(forgotten, End(EndKind.NEVER_BEGAN, FIRST_PAYMENT_NOT_CONFIRMED), now, cause)
+        return replace(end, entries=(entry, *end.entries), mails=(), voided=confirmation.invoice_ref)
+    return Step(forgotten.after(Event.NOTED), (entry,), voided=confirmation.invoice_ref)
 
 
 def _kept(keys: tuple[str, ...], confirmation: Confirmation) -> tuple[str, ...]:

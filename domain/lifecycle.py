@@ -29,6 +29,8 @@ class Event(StrEnum):
     REMINDED = "reminded"
     TRIAL_EXTENDED = "trial_extended"
     TRIAL_EXPIRED = "trial_expired"
+    AWAITS_CONFIRMATION = "awaits_confirmation"
+    """Signed up without a trial, and the customer's bank wants the first payment confirmed."""
     CONVERTED = "converted"
     RENEWED = "renewed"
     PAYMENT_FAILED = "payment_failed"
@@ -69,6 +71,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_T, Event.REMINDED): _T,
     (_T, Event.TRIAL_EXTENDED): _T,
     (_T, Event.TRIAL_EXPIRED): _S,
+    (_T, Event.AWAITS_CONFIRMATION): _S,
     (_T, Event.CONVERTED): _A,
     (_T, Event.PAYMENT_FAILED): _D,
     (_T, Event.SUSPENDED_BY_OPERATOR): _S,

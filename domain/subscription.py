@@ -22,6 +22,8 @@ class SuspensionKind(StrEnum):
     TRIAL_EXPIRED = "trial_expired"
     NONPAYMENT = "nonpayment"
     OPERATOR = "operator"
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    """Its first payment is still to be confirmed: it has not begun."""
 
 
 @dataclass(frozen=True)

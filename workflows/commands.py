@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.cancellation import CancelPreview
     from domain.confirmation import ConfirmedAction
     from domain.ends import End
-    from domain.errors import TenureError
+    from domain.errors import Rejected, TenureError
     from domain.lifecycle import Event, Status
     from domain.payments import ChargeOutcome
     from domain.steering import When
@@ -139,6 +139,12 @@ class TakesCommands(GoesOn):
     async def _cancel(self, command: Cancel) -> None:
         cause = self._cause(command)
         await self._course.withdraw_confirmation(cause)
+        if self._now.is_over:
+            return  # it had not begun
+        if command.unless_begun:
+            raise Rejected(
+                "the customer has confirmed the payment meanwhile, and has a subscription", code="already_subscribed"
+            )
         is_unsettled = self._now.recovery is not None or self._now.is_due_for_renewal(workflow.now())
         if is_unsettled and self._now.agreement_ref and workflow.patched(LOOKS_BEFORE_CANCEL):
             # What is owed may have been paid unheard of: then there is a period to use up, and a payment to receipt.

@@ -51,6 +51,8 @@ class Looks(Blocks, Confirms):
     async def look(self, cause: Cause) -> Standing:
         """Ask the provider how things stand, take over what is new, and return what it said."""
         await self.look_at_confirmation(cause)
+        if self.subscription.is_over:
+            return Standing(None, None)
         standing = await hands.look(self.subscription)
         if standing.agreement is AgreementStatus.ENDED:
             ends_as_wished = self.subscription.cancel_at is not None
@@ -137,7 +139,10 @@ class Looks(Blocks, Confirms):
         """Use a new card at once for what is owed, or to bring an expired trial back; otherwise do nothing."""
         subscription = self.subscription
         suspension = subscription.suspension
-        if suspension is not None and suspension.kind is SuspensionKind.OPERATOR:
+        if suspension is not None and suspension.kind in (
+            SuspensionKind.OPERATOR,
+            SuspensionKind.AWAITING_CONFIRMATION,
+        ):
             return
         if subscription.dispute is not None:
             return
@@ -168,6 +173,8 @@ class Looks(Blocks, Confirms):
     async def end(self, end: End, cause: Cause) -> None:
         """Collect no more, then be over."""
         await self.withdraw_confirmation(cause)
+        if self.subscription.is_over:
+            return  # it had not begun
         if self.subscription.agreement_ref:
             await hands.end_agreement(self.subscription)
         await self.commit(steering.canceled(self.subscription, end, workflow.now(), cause))

@@ -34,7 +34,12 @@ class Mends(Looks):
             await self.commit(mending.written_again(self.subscription, workflow.now(), cause))
         # It may be what waited to be confirmed.
         await self.look_at_confirmation(cause)
-        if unheard_agreement and not self.subscription.agreement_ref and not self.subscription.is_free:
+        if (
+            unheard_agreement
+            and not self.subscription.is_over
+            and not self.subscription.agreement_ref
+            and not self.subscription.is_free
+        ):
             await self._take_over_agreement(unheard_agreement, cause)
         if not self.subscription.customer_ref:
             return

@@ -65,6 +65,8 @@ class Cancel(Command):
     """One of `ReasonCode`, or empty."""
     by: EndKind = EndKind.CUSTOMER
     """Whose end it is: the customer's or an operator's."""
+    unless_begun: bool = False
+    """Only if its first payment is still to be confirmed, by then too."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
-    from domain import blocking, steering, trial
+    from domain import blocking, confirming, steering, trial
     from domain.agenda import agenda, next_due
+    from domain.confirmation import ConfirmedAction
     from domain.ends import FIRST_PAYMENT_DECLINED, REFUSED, End, EndKind
     from domain.journal import Cause, CauseKind
     from domain.news import Hint, is_worth_a_look
@@ -119,7 +120,13 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
         """Begin without a trial: written down before money moves, so that no charge is ever without its record."""
         await self._course.commit(steering.signed_up(self._now, workflow.now(), cause))
         # Through an outage: what was not answered may have been paid, and must not be left behind.
-        charge = await self._course.until_heard(blocking.FIRST_PAYMENT, self._course.charge)
+        charge = await self._course.until_heard(blocking.FIRST_PAYMENT, lambda: self._course.charge(present=True))
+        if confirming.waits(charge):
+            action, now = ConfirmedAction.SIGN_UP, workflow.now()
+            await self._course.commit(
+                confirming.waiting(self._now, charge, action, None, self._course.policy, now, cause)
+            )
+            return
         if charge.outcome is ChargeOutcome.PAID:
             await self._course.settle(charge, cause)
             return
@@ -168,6 +175,9 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
         await workflow.wait_condition(lambda: self._is_born)
         if self._refusal is not None:
             raise self._refusal
+        waits = self._now.confirmation
+        if waits is not None and waits.action is ConfirmedAction.SIGN_UP:
+            raise as_failure(confirming.needed(self._now))
         return self._answer()
 
     # News and looks

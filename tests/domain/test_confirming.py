@@ -12,7 +12,7 @@ from domain.confirmation import ConfirmedAction
 from domain.errors import Rejected
 from domain.journal import Cause, CauseKind
 from domain.payments import Charge, ChargeOutcome, Decline, Invoice
-from domain.policy import DEFAULT_POLICY
+from domain.policy import DEFAULT_POLICY, ChangeAt
 from domain.steering import CancelAt, When
 from domain.subscription import Subscription
 from tests.builders import (
@@ -218,3 +218,43 @@ def test_a_card_that_lacked_its_owners_authentication_can_be_tried_while_they_ar
                 checks.check_convert(owing, When.NOW, NOW, brings_card=False)
         else:
             checks.check_convert(owing, When.NOW, NOW, brings_card=False)
+
+
+def a_sign_up_that_waits() -> Subscription:
+    return waiting(a_trial(card=VISA, customer_ref="cus_1", trial_ends_at=None, reminders=()), ConfirmedAction.SIGN_UP)
+
+
+def test_a_sign_up_that_waits_has_not_begun_and_takes_no_command_but_its_end() -> None:
+    unbegun = a_sign_up_that_waits()
+
+    assert (unbegun.status, unbegun.status_reason, unbegun.access) == ("suspended", "awaiting_confirmation", "none")
+
+    def convert() -> None:
+        checks.check_convert(unbegun, When.NOW, NOW, brings_card=True)
+
+    def change() -> None:
+        checks.check_change(unbegun, PRO, ChangeAt.NOW, NOW)
+
+    def reactivate() -> None:
+        checks.check_reactivate(unbegun, "please")
+
+    def give_card() -> None:
+        checks.check_payment_method(unbegun)
+
+    for refused in (convert, change, reactivate, give_card):
+        with pytest.raises(Rejected, match="still to be confirmed"):
+            refused()
+    checks.check_cancel(unbegun, CancelAt.PERIOD_END)
+
+
+def test_confirmed_a_sign_up_begins_and_undone_it_never_began() -> None:
+    unbegun = a_sign_up_that_waits()
+
+    begun = confirming.confirmed(unbegun, paid(), DEFAULT_POLICY, NOW, CAUSE).subscription
+    assert (begun.status, begun.access, begun.suspension, begun.agreement_ref) == ("active", "full", None, "sub_1")
+
+    end = confirming.undone(unbegun, NOW, CAUSE)
+    gone = end.subscription
+    assert (gone.status, gone.end_kind, gone.confirmation) == ("canceled", "never_began", None)
+    assert (end.voided, end.mails) == ("in_2", ())
+    assert [entry.kind for entry in end.entries] == ["confirmation_expired", "canceled"]

@@ -162,6 +162,19 @@ async def confirmed_first(product: Product) -> None:
     await life.live(A_MINUTE)
 
 
+async def confirmed_sign_up(product: Product) -> None:
+    """Sign-ups without a trial that the bank wants confirmed: one replaced by the next, which is, one that runs out."""
+    for name, is_confirmed in (("kept-sign-up", False), ("kept-sign-up", True), ("kept-sign-up-late", False)):
+        try:
+            await product.sign_up(name, trial_days=0, payment_method="pm_card_authenticationRequired")
+        except RefusedError as error:
+            life = Life(product, name, {"id": error.problem["subscription"]})
+            if is_confirmed:
+                await life.confirm_at(str(error.problem["confirmation_url"]))
+                await life.live(A_MINUTE)
+    await life.live_until("end_confirmation")
+
+
 async def paused(product: Product) -> None:
     """A pause whose end moves, resumed on its date and early, under an operator's hold; a period of our own."""
     life = await Life.begun(product, "kept-paused", **PAID_START)
@@ -442,6 +455,7 @@ LIVES: tuple[Play, ...] = (
     changed,
     confirmed,
     confirmed_first,
+    confirmed_sign_up,
     paused,
     canceled_in_a_pause,
     billing_day,

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from sandbox.product import RefusedError
+from sandbox.product import Product, RefusedError
 from tests.harness.lives import A_MINUTE, Life
+from tests.harness.names import a_name
 
 Begin = Callable[..., Awaitable[Life]]
 
@@ -197,3 +198,87 @@ async def test_a_conversion_that_the_bank_wanted_confirmed_at_the_trials_end_can
 
     assert await life.status() == ("active", "full")
     assert await life.bills() == Counter(paid=1)
+
+
+async def signed_up(product: Product, name: str, key: str) -> tuple[Life, dict[str, Any]]:
+    """A sign-up without a trial whose first payment waits, and what was told of it."""
+    with pytest.raises(RefusedError) as refusal:
+        await product.sign_up(name, key=key, trial_days=0, payment_method="pm_card_authenticationRequired")
+    problem = refusal.value.problem
+    assert (refusal.value.status, problem["code"]) == (402, AUTHENTICATE), problem
+    return Life(product, name, {"id": problem["subscription"]}), problem
+
+
+async def test_a_paid_sign_up_begins_once_it_is_confirmed(product: Product) -> None:
+    key, name = str(uuid4()), a_name("to-confirm")
+    life, told = await signed_up(product, name, key)
+    stands = await life.stands()
+    assert (stands["status"], stands["status_reason"], stands["access"]) == (
+        "suspended",
+        "awaiting_confirmation",
+        "none",
+    )
+    assert stands["pending_confirmation"]["action"] == "sign_up"
+    for command in ("convert", "pause", "reactivate", "retry-payment"):
+        reason = {"reason": "please"} if command == "reactivate" else {}
+        assert await life.refused(command, **reason) == (409, "awaiting_confirmation")
+    assert (await signed_up(product, name, key))[1] == told
+
+    await life.confirm_at(told["confirmation_url"])
+    await life.live(A_MINUTE)
+
+    assert await life.status() == ("active", "full")
+    again = await product.sign_up(name, key=key, trial_days=0, payment_method="pm_card_authenticationRequired")
+    assert again["id"] == life.id
+    assert await life.bills() == Counter(paid=1)
+    assert await life.mails() == Counter(converted=1, receipt=1)
+
+
+async def test_a_paid_sign_up_that_nobody_confirms_never_began(product: Product) -> None:
+    key, name = str(uuid4()), a_name("to-confirm")
+    life, told = await signed_up(product, name, key)
+
+    await life.live(datetime.fromisoformat(told["expires_at"]) - life.now + A_MINUTE)
+
+    stands = await life.stands()
+    assert (stands["status"], stands["end_kind"], stands["pending_confirmation"]) == ("canceled", "never_began", None)
+    assert (await product.get("/v1/invoices", customer=name))["data"][0]["status"] == "void"
+    with pytest.raises(RefusedError) as refusal:
+        await product.sign_up(name, key=key, trial_days=0, payment_method="pm_card_authenticationRequired")
+    assert (refusal.value.status, refusal.value.problem["code"]) == (402, "payment_not_confirmed")
+    assert await product.mails(name) == []
+
+
+async def test_a_new_sign_up_replaces_one_that_waits_and_its_trial_is_not_used_up(product: Product) -> None:
+    name = a_name("to-confirm")
+    life, _ = await signed_up(product, name, str(uuid4()))
+
+    made = await product.sign_up(name)
+
+    assert (made["status"], made["id"] == life.id) == ("trialing", False)
+    replaced = await life.stands()
+    assert (replaced["status"], replaced["end_kind"]) == ("canceled", "never_began")
+    assert (await product.get("/v1/invoices", customer=name))["data"][0]["status"] == "void"
+
+
+async def test_a_new_sign_up_finds_one_that_was_confirmed_meanwhile(product: Product) -> None:
+    name = a_name("to-confirm")
+    life, told = await signed_up(product, name, str(uuid4()))
+    await product.faults(webhooks={"drop": 1.0})
+    await life.confirm_at(told["confirmation_url"])
+
+    with pytest.raises(RefusedError) as refusal:
+        await product.sign_up(name, trial_days=0, payment_method="pm_card_visa")
+    await product.faults()
+
+    assert (refusal.value.status, refusal.value.problem["code"]) == (409, "already_subscribed")
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=1)
+
+
+async def test_a_sign_up_that_waits_can_be_canceled(product: Product) -> None:
+    life, _ = await signed_up(product, a_name("to-confirm"), str(uuid4()))
+
+    stands = await life.command("cancel")
+
+    assert (stands["status"], stands["end_kind"]) == ("canceled", "never_began")
