@@ -26,7 +26,7 @@ def blocked(subscription: Subscription, trouble: Blocked, now: datetime, cause: 
     trouble = replace(trouble, why=trouble.why[:LONGEST_WHY])
     before = subscription.blocked
     if before is not None and before.action == trouble.action:
-        trouble = replace(trouble, since=before.since)
+        trouble = replace(trouble, since=before.since, refusals=before.refusals + trouble.refusals)
         return Step(subscription.after(Event.NOTED, blocked=trouble))
     summary = f"Blocked: {trouble.action.replace('_', ' ')} waits, {trouble.why}"
     details = {"action": trouble.action, "code": trouble.code, "since": moment(trouble.since)}

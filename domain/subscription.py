@@ -122,6 +122,8 @@ class Blocked:
     """Of the refusal, for programs."""
     why: str
     next_try: datetime
+    refusals: int = 0
+    """How often it was refused; what was not answered is not counted. The next try has the number in its key."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from stripe.params import InvoiceCreatePreviewParams, SubscriptionUpdateParams
 from domain.payments import Charge, ChargeOutcome, Quote, QuoteLine
 from domain.plans import Item
 from domain.proration import OwnPeriod
+from domain.tries import business_try
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST
 from gateways.stripe_confirmations import StripeConfirmations
@@ -38,7 +39,7 @@ class StripeChanges(StripeOwnProration, StripeConfirmations):
             found = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
             agreement = found.to_dict()
             noted = agreement.get("metadata") or {}
-            if noted.get(CHANGE) == key:
+            if noted.get(CHANGE) == business_try(key):
                 is_apart = bool(noted.get(CHANGE_BILL))
                 return await (self._charge_apart(agreement) if is_apart else self._charge_of_change(agreement))
             if present and self._has_asked(agreement, key):
@@ -69,7 +70,11 @@ class StripeChanges(StripeOwnProration, StripeConfirmations):
             "items": [each.made() for each in await self._item_changes(agreement, items)],
             "proration_behavior": "always_invoice",
             "proration_date": _within_period(agreement, at),
-            "metadata": {CHANGE: key, CHANGE_BILL: "", CHANGED_AFTER: shapes.id_of(agreement.get(LATEST))},
+            "metadata": {
+                CHANGE: business_try(key),
+                CHANGE_BILL: "",
+                CHANGED_AFTER: shapes.id_of(agreement.get(LATEST)),
+            },
         }
         if present:
             return {**params, "payment_behavior": "pending_if_incomplete"}

@@ -11,6 +11,7 @@ from stripe.params import (
 )
 
 from domain.payments import NO_CARD, Charge, ChargeOutcome, Decline
+from domain.tries import business_try
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST
 from gateways.stripe_errors import translated
@@ -77,7 +78,7 @@ class StripeConfirmations(StripeItems):
 
     def _has_asked(self, agreement: dict[str, Any], key: str) -> bool:
         """Whether the change of this key was asked for before, and waits or was declined."""
-        return key in (_waiting_for(agreement), _undone(agreement))
+        return business_try(key) in (_waiting_for(agreement), _undone(agreement))
 
     async def _as_left(self, agreement: dict[str, Any], *, held: bool, key: str) -> Charge:
         """What came of a change that was not made at once; a hold that stood before it stands again."""
@@ -109,7 +110,7 @@ class StripeConfirmations(StripeItems):
                 await self._pause(ref, HOLD, f"{key}/refused")
             raise
         if isinstance(changed, dict):
-            if (changed.get("metadata") or {}).get(CHANGE) == key:
+            if (changed.get("metadata") or {}).get(CHANGE) == business_try(key):
                 return changed
             return await self._as_left(changed, held=held, key=key)
         if held:
@@ -131,7 +132,7 @@ class StripeConfirmations(StripeItems):
         if charge.outcome is ChargeOutcome.DECLINED:
             # Noted first, for a bill that is void looks like any other.
             await self._api.invoices.update_async(
-                bill["id"], {"metadata": {CHANGE: key}}, {"idempotency_key": f"{key}/note"}
+                bill["id"], {"metadata": {CHANGE: business_try(key)}}, {"idempotency_key": f"{key}/note"}
             )
             await self._void(bill["id"], f"{key}/void")
         if charge.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.GONE):

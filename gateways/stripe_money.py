@@ -8,6 +8,7 @@ from stripe.params import SubscriptionCreateParams, SubscriptionUpdateParams
 from domain.payments import Charge, ChargeOutcome, Decline
 from domain.plans import Item
 from domain.provider import NewAgreement
+from domain.tries import business_try
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST, SUBSCRIPTION
 from gateways.stripe_carried_use import METERED, StripeCarriedUse
@@ -31,7 +32,7 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
                 "customer": order.customer_ref,
                 "items": await self._items(order.items),
                 "default_payment_method": order.card_ref,
-                "metadata": {SUBSCRIPTION: order.subscription, TRY: key},
+                "metadata": {SUBSCRIPTION: order.subscription, TRY: business_try(key)},
                 "expand": [LATEST],
             }
             if order.present:
@@ -54,7 +55,7 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
             )
             for subscription in listed.data:
                 found = subscription.to_dict()
-                if (found.get("metadata") or {}).get(TRY) == key:
+                if (found.get("metadata") or {}).get(TRY) == business_try(key):
                     return await self._charge_of_begun(found, key=key)
         return None
 
@@ -84,13 +85,13 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
 
         The key itself does not tell: Stripe forgets it after a day, and keeps under it what was a fault of its own.
         """
-        noted, latest = bill.get("metadata") or {}, shapes.latest_charge(bill)
-        if noted.get(TRY) == key:
+        noted, latest, tried = bill.get("metadata") or {}, shapes.latest_charge(bill), business_try(key)
+        if noted.get(TRY) == tried:
             return latest != (noted.get(TRIED_AFTER) or "")
         if bill.get("status") not in PAYABLE:
             return True
         await self._api.invoices.update_async(
-            bill["id"], {"metadata": {TRY: key, TRIED_AFTER: latest}}, {"idempotency_key": f"{key}/note/{latest}"}
+            bill["id"], {"metadata": {TRY: tried, TRIED_AFTER: latest}}, {"idempotency_key": f"{key}/note/{latest}"}
         )
         return False
 
@@ -101,7 +102,7 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
         return Charge(charge.outcome, bill, Decline("authentication_required", action_url=bill.url))
 
     async def restart(self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str) -> Charge:
-        metadata = {"tenure_restart": key}
+        metadata = {"tenure_restart": business_try(key)}
         params: SubscriptionUpdateParams = {
             "pause_collection": "",
             "billing_cycle_anchor": {"type": "now"},
@@ -117,7 +118,7 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
             agreement = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
             had = agreement.to_dict()
             # Stripe forgets keys after a day; the agreement itself remembers the try that was paid.
-            if (had.get("metadata") or {}).get("tenure_restart") != key:
+            if (had.get("metadata") or {}).get("tenure_restart") != business_try(key):
                 if metered := self._metered(had):
                     metadata[METERED] = " ".join(dict.fromkeys(metered))[:LONGEST_NOTE]
 

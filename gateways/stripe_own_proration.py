@@ -22,6 +22,7 @@ from stripe.params import (
 from domain.payments import Charge, ChargeOutcome, DisputeStatus, Quote, QuoteLine
 from domain.plans import Item
 from domain.proration import ALL, OwnPeriod, Terms, kept_of, left_of
+from domain.tries import business_try
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import SUBSCRIPTION
 from gateways.stripe_carried_use import METERED, StripeCarriedUse
@@ -132,7 +133,11 @@ class StripeOwnProration(StripeCarriedUse, StripeReversals):
             refused = await self._collect_apart(bill, key)
             if refused is not None:
                 return refused
-        noted = {CHANGE: key, CHANGE_BILL: bill["id"] if bill is not None else NO_BILL, SETTLED: apart.settles}
+        noted = {
+            CHANGE: business_try(key),
+            CHANGE_BILL: bill["id"] if bill is not None else NO_BILL,
+            SETTLED: apart.settles,
+        }
         changed = await self._put_items(agreement, items, key, noted)
         return await self._charge_apart(changed)
 
@@ -157,7 +162,7 @@ class StripeOwnProration(StripeCarriedUse, StripeReversals):
         customer = shapes.id_of(agreement["customer"])
         listed = await self._api.invoices.list_async({"customer": customer, "limit": NEWEST_BILLS})
         known = (each.to_dict() for each in listed.data)
-        bill = next((each for each in known if (each.get("metadata") or {}).get(CHANGE) == key), None)
+        bill = next((each for each in known if (each.get("metadata") or {}).get(CHANGE) == business_try(key)), None)
         if bill is not None and (bill["status"] != "draft" or bill["lines"]["data"]):
             return bill
         lines = [line for line in await self._lines_apart(agreement, items, apart) if line.amount]
@@ -271,7 +276,7 @@ def _new_bill(agreement: dict[str, Any], card: str, key: str) -> InvoiceCreatePa
         "collection_method": "charge_automatically",
         "auto_advance": False,
         "pending_invoice_items_behavior": "exclude",
-        "metadata": {SUBSCRIPTION: noted, shapes.AGREEMENT: agreement["id"], CHANGE: key},
+        "metadata": {SUBSCRIPTION: noted, shapes.AGREEMENT: agreement["id"], CHANGE: business_try(key)},
     }
     if card:
         params["default_payment_method"] = card

@@ -10,7 +10,7 @@ from temporalio.exceptions import FailureError
 
 from activities.failures import STEP_FAILED, as_tenure_error, can_be_had_later
 from domain import blocking
-from domain.errors import GatewayForbidden, TenureError
+from domain.errors import GatewayForbidden, GatewayRefused, TenureError
 from domain.journal import Cause, CauseKind, Step
 from domain.subscription import Blocked
 from workflows.keeping import Keeper
@@ -26,6 +26,11 @@ the number of the refusal in its run, for the answer to one patch stays the same
 that waited under an earlier release must not do so in silence until its run ends."""
 
 R = TypeVar("R")
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether the provider has refused it, so that nothing was done; anything else may have been done all the same."""
+    return isinstance(_carried(error), GatewayRefused | GatewayForbidden)
 
 
 def wait_after(error: BaseException) -> timedelta:
@@ -63,7 +68,7 @@ class Blocks(Keeper):
             return
         self.goes_on = True
         try:
-            with tried_once():
+            with tried_once(trouble.refusals):
                 yield
         finally:
             self.goes_on = False
@@ -94,7 +99,7 @@ class Blocks(Keeper):
             workflow.set_current_details(f"**Blocked, tried again every hour:** {why}")
             return False
         if shown is None or shown.action in (action, blocking.HOLD, blocking.HEAR):
-            trouble = Blocked(since, action, code, why, next_try)
+            trouble = Blocked(since, action, code, why, next_try, refusals=int(_is_refusal(error)))
             await self._write(blocking.blocked(self.subscription, trouble, workflow.now(), Cause.timer(action)))
         return True
 

@@ -34,7 +34,7 @@ from domain.policy import LadderStep, TrialPolicy
 from domain.proration import own_period
 from domain.reminders import Reminder
 from domain.subscription import Notice, Subscription
-from workflows.urgency import Urgency, is_tried_once, priority
+from workflows.urgency import Urgency, is_tried_once, key_of_this_try, priority
 
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
 """Retried until the outside is back: to give up would leave a step half done."""
@@ -136,7 +136,7 @@ async def put_card(subscription: Subscription, payment_method: str | None, key: 
         subscription.customer_ref,
         subscription.agreement_ref,
         payment_method,
-        key,
+        key_of_this_try(key),
         signing_up="" if subscription.sequence else subscription.id,
     )
     return await workflow.execute_activity_method(
@@ -168,7 +168,12 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
         return await workflow.execute_activity_method(
             PaymentActivities.begin,
             BeginRequest(
-                subscription.id, subscription.customer_ref, card_ref, subscription.items, key, present=present
+                subscription.id,
+                subscription.customer_ref,
+                card_ref,
+                subscription.items,
+                key_of_this_try(key),
+                present=present,
             ),
             **_payments(Urgency.CONVERSION, subscription),
             summary=words,
@@ -176,7 +181,7 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
     if recovery is not None and recovery.period_end is not None and recovery.period_end > workflow.now():
         return await workflow.execute_activity_method(
             PaymentActivities.collect,
-            CollectRequest(recovery.invoice_ref, key),
+            CollectRequest(recovery.invoice_ref, key_of_this_try(key)),
             **_payments(Urgency.COLLECTION, subscription),
             summary=words,
         )
@@ -185,7 +190,7 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
         RestartRequest(
             subscription.agreement_ref,
             recovery.invoice_ref if recovery else "",
-            key,
+            key_of_this_try(key),
             subscription.items if subscription.agreement_is_stale else (),
         ),
         **_payments(Urgency.COLLECTION, subscription),
@@ -202,7 +207,13 @@ async def change(subscription: Subscription, to: Selection, at: datetime, key: s
     return await workflow.execute_activity_method(
         PaymentActivities.change,
         ChangeRequest(
-            subscription.agreement_ref, to.items, at, key, own_period(subscription), present=present, held=held
+            subscription.agreement_ref,
+            to.items,
+            at,
+            key_of_this_try(key),
+            own_period(subscription),
+            present=present,
+            held=held,
         ),
         **_payments(Urgency.COLLECTION, subscription),
         summary=f"Change to {to.plan_name} and bill the difference",
@@ -238,11 +249,15 @@ async def look(subscription: Subscription) -> Standing:
     )
 
 
+def _end_key(subscription: Subscription) -> str:
+    return key_of_this_try(f"{subscription.id}/end/{subscription.agreement_ref}")
+
+
 async def end_agreement(subscription: Subscription) -> None:
     invoice = subscription.recovery.invoice_ref if subscription.recovery else ""
     await workflow.execute_activity_method(
         PaymentActivities.end,
-        EndRequest(subscription.agreement_ref, invoice, f"{subscription.id}/end/{subscription.agreement_ref}"),
+        EndRequest(subscription.agreement_ref, invoice, _end_key(subscription)),
         **_payments(Urgency.COLLECTION, subscription),
         summary="End the agreement with the payment provider",
     )
@@ -255,7 +270,7 @@ def _trial(subscription: Subscription) -> TrialRequest:
         subscription.items,
         subscription.trial_ends_at,
         subscription.cancel_at,
-        f"{subscription.id}/end/{subscription.agreement_ref}",
+        _end_key(subscription),
     )
 
 
@@ -280,7 +295,11 @@ async def end_trial_elsewhere(subscription: Subscription) -> None:
 async def make_default(subscription: Subscription, card_ref: str) -> None:
     """Have the card on file be the customer's, which is where looks find it; the agreement's own stays as it is."""
     request = CardRequest(
-        subscription.customer, subscription.customer_ref, "", card_ref, f"{subscription.id}/adopted/{card_ref}"
+        subscription.customer,
+        subscription.customer_ref,
+        "",
+        card_ref,
+        key_of_this_try(f"{subscription.id}/adopted/{card_ref}"),
     )
     await workflow.execute_activity_method(
         PaymentActivities.put_card,
@@ -292,7 +311,7 @@ async def make_default(subscription: Subscription, card_ref: str) -> None:
 
 def _switch_key(subscription: Subscription, name: str, *, on: bool) -> str:
     """On and off can be asked for at the same sequence: what is on was written down before, what is off is after."""
-    return f"{subscription.id}/{name}/{'on' if on else 'off'}/{subscription.sequence}"
+    return key_of_this_try(f"{subscription.id}/{name}/{'on' if on else 'off'}/{subscription.sequence}")
 
 
 async def end_at_period_end(subscription: Subscription, *, on: bool, again: str = "") -> None:

@@ -11,6 +11,7 @@ from enum import IntEnum
 from temporalio.common import Priority
 
 from domain.mails import Occasion
+from domain.tries import asked_again
 
 
 class Urgency(IntEnum):
@@ -46,14 +47,17 @@ def somebody_waits() -> Iterator[None]:
         _awaited.set(before)
 
 
-_tried_once: ContextVar[bool] = ContextVar("what is asked of the provider is asked once", default=False)
+_tried_once: ContextVar[int | None] = ContextVar("after how many refusals the provider is asked once", default=None)
 
 
 @contextmanager
-def tried_once() -> Iterator[None]:
-    """What is asked of the provider while the block runs is not asked again by itself: the workflow does that."""
+def tried_once(refusals: int) -> Iterator[None]:
+    """What is asked of the provider while the block runs is not asked again by itself: the workflow does that.
+
+    After *refusals* it is asked under a key of its own (`domain.tries`).
+    """
     before = _tried_once.get()
-    _tried_once.set(True)
+    _tried_once.set(refusals)
     try:
         yield
     finally:
@@ -61,7 +65,11 @@ def tried_once() -> Iterator[None]:
 
 
 def is_tried_once() -> bool:
-    return _tried_once.get()
+    return _tried_once.get() is not None
+
+
+def key_of_this_try(key: str) -> str:
+    return asked_again(key, _tried_once.get() or 0)
 
 
 def priority(urgency: Urgency, tenant: str) -> Priority:

@@ -28,6 +28,8 @@ from sandbox.stripe.world import World
 SILENT_FOR = 1.0
 """Seconds before a connection whose answer is swallowed is cut: a caller learns as little as from a timeout, sooner."""
 
+KEPT_REFUSALS = frozenset({400, 403, 404})
+"""Besides declines; a wrong key or too many calls are turned away before execution begins."""
 BROKEN = "The simulator itself failed; its log says how."
 
 _log = logging.getLogger(__name__)
@@ -122,7 +124,7 @@ class Api:
         try:
             answer = self._perform(call, ids, params, key, fingerprint)
         except StripeFailure as failure:
-            if not failure.ran or not fails:
+            if not fails or not failure.ran:
                 raise
         else:
             if not fails:
@@ -135,11 +137,11 @@ class Api:
             raise self._kept_fault(faults.status, "An injected fault: nothing was done.", key, fingerprint)
 
     def _kept_fault(self, status: int, told: str, key: str | None, fingerprint: str) -> StripeFailure:
-        """As at Stripe, a fault of the server's own is kept under the key and given again for a day."""
+        """As at Stripe, a fault of the server's own and a refusal are kept under the key, and given again for a day."""
         kind = "api_error" if status >= 500 else "invalid_request_error"
         code = "rate_limit" if status == 429 else None
         failure = StripeFailure(status, kind, told, code=code)
-        if key is not None and status >= 500:
+        if key is not None and (status >= 500 or status in KEPT_REFUSALS):
             self._keys.keep(key, fingerprint, Answer(status, json.dumps(failure.body)))
         return failure
 
@@ -172,7 +174,8 @@ class Api:
                 if key is not None:
                     self._keys.keep(key, fingerprint, answer)
         except StripeFailure as failure:
-            if key is not None and failure.ran:
+            # As at Stripe: parameters were read before, so execution had begun, and what it came to is kept.
+            if key is not None:
                 self._keys.keep(key, fingerprint, Answer(failure.status, json.dumps(failure.body)))
             raise
         except Exception:  # noqa: BLE001 - whatever went wrong, Stripe answers 500

@@ -12,7 +12,7 @@ class StripeFailure(Exception):
         status: of HTTP.
         kind: `error.type` on the wire.
         message: for people.
-        ran: whether execution had begun: then the answer is kept for its idempotency key.
+        ran: whether it went as far as asking a bank, or found what was asked done already.
         keeps: whether what was done before the refusal stays: a charge that failed has still been tried.
         fields: further fields of the envelope; those that are None are left out.
 

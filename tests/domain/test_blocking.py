@@ -44,6 +44,19 @@ def test_the_next_try_is_kept_up_to_date_without_another_line_in_the_timeline() 
     assert step.subscription.blocked == replace(later, since=TRIAL_END)
 
 
+def test_refusals_are_counted_and_what_was_not_answered_is_not() -> None:
+    refused = replace(NO_KEY, refusals=1)
+    stands = blocking.blocked(a_trial(card=VISA), refused, TRIAL_END, CAUSE).subscription
+
+    for trouble in (refused, NO_KEY):
+        stands = blocking.blocked(stands, trouble, TRIAL_END, CAUSE).subscription
+    elsewhere = blocking.blocked(stands, replace(refused, action=blocking.HOLD), TRIAL_END, CAUSE).subscription
+
+    assert stands.blocked is not None
+    assert elsewhere.blocked is not None
+    assert (stands.blocked.refusals, elsewhere.blocked.refusals) == (2, 1)
+
+
 def test_another_step_that_is_blocked_has_a_line_of_its_own() -> None:
     step = blocking.blocked(a_blocked_trial(), replace(NO_KEY, action=blocking.HOLD), TRIAL_END, CAUSE)
 

@@ -171,7 +171,7 @@ async def test_a_cancellation_is_taken_while_the_provider_does_not_let_us_in_and
     assert await life.status() == ("canceled", "none")
 
 
-async def test_a_hold_that_is_refused_is_seen_until_it_is_taken(begin: Begin) -> None:
+async def test_a_hold_that_is_refused_is_seen_until_it_is_taken(begin: Begin, stack: Stack) -> None:
     life = await begin(trial_days=0, payment_method="pm_card_visa")
     await refuse(life, 403)
 
@@ -184,6 +184,11 @@ async def test_a_hold_that_is_refused_is_seen_until_it_is_taken(begin: Begin) ->
     await life.product.faults()
     tried = await life.command("retry-payment")
     assert (tried["status"], tried["blocked"]) == ("paused", None)
+    holds = [(key, status) for _, _, key, status in stack.simulator.call_log() if f"{life.id}/hold/" in str(key)]
+    # Under the key of what it has refused Stripe would refuse it for a day.
+    assert {status for _, status in holds[:-1]} == {403}
+    assert holds[-1][1] == 200
+    assert str(holds[-1][0]).endswith("/again/2")
 
 
 async def test_a_card_given_on_a_page_during_an_outage_of_our_access_is_put_on_file_once_mended(begin: Begin) -> None:

@@ -106,7 +106,37 @@ async def test_a_key_serves_one_request_only(wire_to: Wire) -> None:
         assert (answer.status_code, answer.json()["error"]["type"]) == (400, "idempotency_error")
 
 
-async def test_a_refused_request_frees_its_key(wire_to: Wire) -> None:
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/v1/subscriptions/sub_none", 404), ("/v1/payment_methods/pm_none/attach", 400), ("/v1/subscriptions", 400)],
+)
+async def test_a_refusal_is_given_again_once_execution_had_begun(wire_to: Wire, path: str, status: int) -> None:
+    """What is mended meanwhile goes through under another key only, for a day."""
+    form = {"items[0][price]": "price_none"} if path == "/v1/subscriptions" else {}
+    form |= {"customer": "cus_none"} if path != "/v1/subscriptions/sub_none" else {}
+
+    first, again = [await wire_to.post(path, "try-1", **form) for _ in range(2)]
+
+    assert first.status_code == again.status_code == status
+    assert again.content == first.content
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in first.headers
+    assert "Idempotent-Replayed" not in (await wire_to.post(path, "try-2", **form)).headers
+
+
+async def test_what_was_mended_goes_through_under_another_key(shop: Shop, wire_to: Wire) -> None:
+    ada = await shop.customer()
+    price = await shop.price("starter")
+    await shop.client.v1.prices.update_async(price, {"active": False})
+    form = {"customer": ada, "items[0][price]": price}
+    assert (await wire_to.post("/v1/subscriptions", "begin/1", **form)).status_code == 400
+    await shop.client.v1.prices.update_async(price, {"active": True})
+
+    assert (await wire_to.post("/v1/subscriptions", "begin/1", **form)).status_code == 400
+    assert (await wire_to.post("/v1/subscriptions", "begin/1/2", **form)).status_code == 200
+
+
+async def test_a_request_refused_for_its_parameters_frees_its_key(wire_to: Wire) -> None:
     assert (await wire_to.post("/v1/customers", "try-1", balance="much")).status_code == 400
     assert (await wire_to.post("/v1/customers", "try-1", balance="1")).status_code == 200
 
