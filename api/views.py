@@ -155,7 +155,13 @@ class PreviewView(BaseModel):
 
     change: PendingChangeView = Field(description="what there would be; `at` is null when it takes effect at once")
     when: ChangeAt
-    due_now: int = Field(description="minor units billed at once; negative: a credit for later bills", examples=[7500])
+    due_now: int = Field(description="minor units taken now; negative: a credit for later bills", examples=[7500])
+    credit_applied: int = Field(default=0, description="of what is billed at once, what earlier credit pays")
+    carried_to_next: int = Field(
+        default=0,
+        description="of what is billed at once, what is left to the next bill, as it is too little to be charged; "
+        "negative: a credit for it",
+    )
     currency: str = Field(examples=["usd"])
     lines: list[QuoteLineView]
     next_amount: int = Field(description="what one period costs then", examples=[19900])
@@ -175,6 +181,8 @@ class PreviewView(BaseModel):
             change=PendingChangeView.of(preview.to, at),
             when=preview.at,
             due_now=preview.due_now,
+            credit_applied=preview.credit_applied,
+            carried_to_next=preview.carried_to_next,
             currency=preview.currency,
             lines=[QuoteLineView(text=line.text, amount=line.amount) for line in preview.lines],
             next_amount=preview.next_amount,

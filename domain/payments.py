@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from domain.settling import Settled
+
 NO_CARD = "no_card"
 """The decline of a charge for which no card is on file: the customer has taken it away at the provider."""
 
@@ -184,6 +186,8 @@ class Quote:
     amount: int
     currency: str
     lines: tuple[QuoteLine, ...] = ()
+    settled: Settled | None = None
+    """How that would be settled; None: all of it is taken at once."""
 
 
 class ReversalKind(StrEnum):

@@ -10,6 +10,7 @@ from domain.agreements import AgreedItem, Agreement, AgreementPage, AgreementSta
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST, SUBSCRIPTION, StripeAccount
 from gateways.stripe_errors import translated
+from gateways.stripe_smallest import SMALLEST_CHARGES
 
 GOES_ON = "It goes on in Tenure as subscription "
 """In the comment of a cancellation, before that subscription's id: said in the same call, so that none lacks it."""
@@ -23,25 +24,6 @@ STATES: Mapping[str, AgreementState] = {
     "incomplete_expired": AgreementState.ENDED,
 }
 """Any other (`unpaid`, `paused`, what may come) has been stopped."""
-
-SMALLEST_CHARGES: Mapping[str, int] = {
-    **dict.fromkeys(("usd", "aud", "brl", "cad", "chf", "eur", "inr", "jpy", "nzd", "sgd"), 50),
-    "aed": 200,
-    "bgn": 100,
-    "czk": 1500,
-    "dkk": 250,
-    "gbp": 30,
-    "hkd": 400,
-    "huf": 17500,
-    "mxn": 1000,
-    "myr": 200,
-    "nok": 300,
-    "pln": 200,
-    "ron": 200,
-    "sek": 300,
-    "thb": 1000,
-}
-"""In minor units (docs.stripe.com/currencies); less is kept for later bills, and no period would ever be paid."""
 
 
 class StripeAgreements(StripeAccount):

@@ -105,7 +105,7 @@ class StripeChanges(StripeOwnProration, StripeConfirmations):
         bill = preview.to_dict()
         lines = tuple(QuoteLine(line.get("description") or "", line["amount"]) for line in bill["lines"]["data"])
         # The total, not what is due: that is never below nothing, and a credit is to be told.
-        return Quote(bill["total"], bill["currency"], lines)
+        return Quote(bill["total"], bill["currency"], lines, shapes.settled_as(bill))
 
     async def _charge_of_change(self, agreement: dict[str, Any]) -> Charge:
         """What came of the bill of the last change, however many were made since; paid when it needed none."""

@@ -22,12 +22,14 @@ from stripe.params import (
 from domain.payments import Charge, ChargeOutcome, DisputeStatus, Quote, QuoteLine
 from domain.plans import Item
 from domain.proration import ALL, OwnPeriod, Terms, kept_of, left_of
+from domain.settling import settled
 from domain.tries import business_try
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import SUBSCRIPTION
 from gateways.stripe_carried_use import METERED, StripeCarriedUse
 from gateways.stripe_errors import declined, without_card
 from gateways.stripe_reversals import STATUSES, StripeReversals
+from gateways.stripe_smallest import SMALLEST_CHARGES
 
 CHANGE = "tenure_change"
 """In the metadata of a subscription: the key of the last change that was made, for Stripe forgets keys after a day. In
@@ -103,7 +105,10 @@ class StripeOwnProration(StripeCarriedUse, StripeReversals):
     async def _quote_apart(self, agreement: dict[str, Any], items: tuple[Item, ...], apart: _Apart) -> Quote:
         lines = await self._lines_apart(agreement, items, apart)
         told = tuple(QuoteLine(line.text, line.amount) for line in lines)
-        return Quote(sum(line.amount for line in lines), agreement["currency"], told)
+        total, currency = sum(line.amount for line in lines), agreement["currency"]
+        owner = (await self._api.customers.retrieve_async(shapes.id_of(agreement["customer"]))).to_dict()
+        how = settled(total, owner.get("balance") or 0, SMALLEST_CHARGES.get(currency, 0))
+        return Quote(total, currency, told, how)
 
     async def _lines_apart(self, agreement: dict[str, Any], items: tuple[Item, ...], apart: _Apart) -> list[_Line]:
         """What the change bills: Stripe's lines for the whole of its period, each cut to what is left of ours."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.payments import AgreementStatus, Card, Charge, ChargeOutcome, Decline, Invoice
+from domain.settling import Settled
 from gateways.stripe_errors import NEEDS_CUSTOMER, decline
 
 ENDED = frozenset({"canceled", "incomplete_expired"})
@@ -71,6 +72,15 @@ def invoice(found: dict[str, Any]) -> Invoice:
         issued_at=instant(moments.get("finalized_at")),
         paid_at=instant(moments.get("paid_at")),
     )
+
+
+def settled_as(preview: Mapping[str, Any]) -> Settled:
+    """How Stripe would settle a bill: what it would take, and what it leaves to the customer's balance."""
+    total, balance = preview["total"], preview.get("starting_balance") or 0
+    if total < 0:
+        return Settled(total, carried_to_next=total)
+    left_over = max(0, preview.get("ending_balance") or 0) - max(0, balance)
+    return Settled(preview["amount_due"], min(total, max(0, -balance)), max(0, left_over))
 
 
 def _period_billed(lines: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

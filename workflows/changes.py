@@ -14,6 +14,7 @@ from domain.lifecycle import Status
 from domain.payments import Charge, ChargeOutcome, Decline
 from domain.plans import Selection
 from domain.policy import ChangeAt
+from domain.settling import settled
 from domain.subscription import PendingChange
 from workflows import hands
 from workflows.looking import Looks
@@ -164,9 +165,12 @@ class Changes(Looks):
             return shown
         quote = await hands.quote(subscription, to, changing.counted_from(subscription, now))
         same_period = to.interval is subscription.interval
+        told = quote.settled or settled(quote.amount, 0, 0)
         return replace(
             shown,
-            due_now=quote.amount,
+            due_now=told.due_now,
+            credit_applied=told.credit_applied,
+            carried_to_next=told.carried_to_next,
             lines=quote.lines,
             next_at=next_at if same_period else None,
             exact_until=changing.quote_holds_until(now),

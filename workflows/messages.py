@@ -149,7 +149,7 @@ class Preview:
     at: ChangeAt
     currency: str
     due_now: int = 0
-    """Minor units; negative: a credit for later bills."""
+    """Minor units that are taken now; negative: a credit for later bills."""
     lines: tuple[QuoteLine, ...] = ()
     next_amount: int = 0
     """What one period costs then."""
@@ -159,6 +159,10 @@ class Preview:
     """Until when the same change bills just that at once; None: nothing is prorated."""
     replaces: PendingChange | None = None
     """The planned change that this one takes the place of."""
+    credit_applied: int = 0
+    """Of what is billed at once, what earlier credit pays."""
+    carried_to_next: int = 0
+    """Of what is billed at once, what is left to the next bill; negative: a credit for it."""
 
 
 @dataclass(frozen=True)

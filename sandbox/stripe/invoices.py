@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gateways.stripe_smallest import SMALLEST_CHARGES
 from sandbox.stripe.blank_invoice import blank
 from sandbox.stripe.cards import Decline
 from sandbox.stripe.ids import new_id
@@ -76,6 +77,11 @@ def add_up(invoice: Object) -> None:
     )
 
 
+def shared(owed: int, currency: str) -> tuple[int, int]:
+    """What is due of what a customer owes, and the balance that is left: less than Stripe charges stays on it."""
+    return (0, owed) if owed < SMALLEST_CHARGES.get(currency, 0) else (owed, 0)
+
+
 def finalize(world: World, invoice: Object) -> None:
     """Give it its number and its final amount; open from now on."""
     customer = world.named("customer", invoice["customer"])
@@ -83,19 +89,19 @@ def finalize(world: World, invoice: Object) -> None:
     # What was used and told since the draft was made is on it too.
     invoice["lines"]["data"] = [counted_anew(world, each, customer["id"]) for each in invoice["lines"]["data"]]
     add_up(invoice)
-    owed = invoice["total"] + customer["balance"]
+    due, left = shared(invoice["total"] + customer["balance"], invoice["currency"])
     invoice["starting_balance"] = customer["balance"]
-    invoice["ending_balance"] = min(0, owed)
+    invoice["ending_balance"] = left
     invoice["number"] = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04}"
     customer["next_invoice_sequence"] += 1
-    customer["balance"] = min(0, owed)
+    customer["balance"] = left
     customer["currency"] = invoice["currency"]
     world.store.save(customer)
     invoice.update(
         status="open",
         effective_at=now,
-        amount_due=max(0, owed),
-        amount_remaining=max(0, owed),
+        amount_due=due,
+        amount_remaining=due,
         automatically_finalizes_at=None,
         hosted_invoice_url=f"{world.base_url}/i/{invoice['id']}",
         invoice_pdf=f"{world.base_url}/i/{invoice['id']}/pdf",

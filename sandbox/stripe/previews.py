@@ -43,8 +43,8 @@ def create_preview(world: World, _ids: Params, params: Params) -> Object:
     subscription["latest_invoice"] = f"upcoming_{new_id('in')}"
     waiting = invoices.waiting_lines(world, subscription)
     invoice = invoices.assembled(world, subscription, [*waiting, *its_lines], "upcoming", period)
-    owed = invoice["total"] + invoice["starting_balance"]
-    invoice.update(amount_due=max(0, owed), amount_remaining=max(0, owed), ending_balance=min(0, owed))
+    due, left = invoices.shared(invoice["total"] + invoice["starting_balance"], invoice["currency"])
+    invoice.update(amount_due=due, amount_remaining=due, ending_balance=left)
     return invoice
 
 

@@ -117,7 +117,8 @@ def ask_bank(world: World, subscription: Object, bill: Sequence[Object]) -> tupl
     """
     customer = world.named("customer", subscription["customer"])
     method = default_of(world, customer, subscription)
-    if owed(world, customer, subscription, bill) <= 0:
+    due, _ = invoices.shared(owed(world, customer, subscription, bill), subscription["currency"])
+    if not due:
         return method, None
     if method is None:
         raise invalid(invoices.NO_CARD, code="resource_missing")

@@ -161,6 +161,10 @@ class Preview:
     """What of current use would not fit; with any, the change is refused."""
     replaces: Change | None = None
     """The planned change that would no longer take place."""
+    credit_applied: int = 0
+    """Minor units of what is billed at once that earlier credit pays."""
+    carried_to_next: int = 0
+    """Minor units of it that are left to the next bill; negative: a credit for it."""
 
 
 @dataclass(frozen=True)
