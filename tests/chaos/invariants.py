@@ -12,6 +12,7 @@ from typing import Any
 import stripe
 from sqlalchemy import text
 
+from domain.confirmation import ConfirmedAction
 from domain.lifecycle import Status
 from domain.names import subscription_workflow_id
 from domain.subscription import Subscription
@@ -50,7 +51,12 @@ class Accounts:
 
     @property
     def live(self) -> list[dict[str, Any]]:
-        return [each for each in self.subscriptions if each["status"] not in ENDED]
+        return [each for each in self.subscriptions if each["status"] not in (*ENDED, "incomplete")]
+
+    @property
+    def unbegun(self) -> list[str]:
+        """Those that wait for their first payment to be confirmed."""
+        return [each["id"] for each in self.subscriptions if each["status"] == "incomplete"]
 
     @property
     def paid(self) -> list[dict[str, Any]]:
@@ -97,6 +103,7 @@ class Inspector:
             *await self._disagreements(state, life),
             *_money(accounts, ours, mails),
             *_billing(state, accounts, life.now),
+            *_waiting(state, accounts),
             *_access(stands),
         ]
 
@@ -186,6 +193,19 @@ def _billing(state: Subscription, accounts: Accounts, now: datetime) -> Iterable
     is_behind = state.period_end is not None and state.period_end < now and state.dispute is None
     if state.status is Status.ACTIVE and pays and is_behind:
         yield f"active although paid until {state.period_end} only"
+
+
+def _waiting(state: Subscription, accounts: Accounts) -> Iterable[str]:
+    """At Stripe just that waits for the customer's bank which waits here, and no other bill is open beside it."""
+    waits = state.confirmation
+    is_first = waits is not None and waits.action is not ConfirmedAction.CHANGE_PLAN
+    expected = [waits.agreement_ref] if waits is not None and is_first else []
+    if accounts.unbegun != expected:
+        yield f"{accounts.unbegun} wait for a first payment at Stripe, {expected} here"
+    pending = [one["latest_invoice"] for one in accounts.live if one["pending_update"]]
+    expected = [waits.invoice_ref] if waits is not None and not is_first else []
+    if pending != expected:
+        yield f"{pending} wait for a change at Stripe, {expected} here"
 
 
 def _access(stands: dict[str, Any]) -> Iterable[str]:
