@@ -166,7 +166,8 @@ def _recovery_mails(subscription: Subscription, rung: LadderStep, policy: Policy
     facts = {
         "attempt": str(recovery.tries),
         "attempts": str(1 + sum(step.retry for step in ladder)),
-        "decline_code": recovery.decline.code,
+        # One that has been taken away since is not said to have been declined, nor to be tried again.
+        "decline_code": NO_CARD if subscription.card is None else recovery.decline.code,
         "cancel_at": ends,
         **_next_try(subscription, recovery, ladder),
     }

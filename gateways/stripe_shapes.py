@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from domain.payments import AgreementStatus, Card, Charge, ChargeOutcome, Decline, Invoice
+from domain.payments import NO_CARD, AgreementStatus, Card, Charge, ChargeOutcome, Decline, Invoice
 from domain.settling import Settled
 from gateways.stripe_errors import NEEDS_CUSTOMER, decline
 
@@ -157,6 +157,9 @@ def was_tried(bill: dict[str, Any]) -> bool:
 def _failure(bill: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:
     intent = _latest_intent(bill)
     error = intent.get("last_payment_error") or {}
+    if intent.get("status") == "requires_payment_method" and not error and not intent.get("latest_charge"):
+        # No bank was asked: Stripe found nothing to charge, neither of the agreement nor of the customer.
+        return ChargeOutcome.DECLINED, Decline(NO_CARD)
     code = error.get("decline_code") or error.get("code") or "generic_decline"
     if intent.get("status") == "requires_action" or code in NEEDS_CUSTOMER:
         link = bill.get("hosted_invoice_url") or ""

@@ -95,6 +95,14 @@ def test_mails_of_a_recovery_tell_what_the_bill_asks_for_not_what_the_plan_costs
     assert [mail.facts["amount_due"] for mail in retried.mails] == ["3500"]
 
 
+def test_a_card_that_was_taken_away_since_is_not_said_to_have_been_declined_again() -> None:
+    at = NOW + timedelta(days=3)
+    step = recovery.climbed(a_past_due_subscription(card=None, recovery=a_recovery(step=2)), None, POLICY, at, CAUSE)
+
+    (letter,) = step.mails
+    assert (letter.facts["decline_code"], letter.facts["has_card"]) == (NO_CARD, "no")
+
+
 def test_no_sum_is_told_where_there_is_no_bill_or_none_was_noted() -> None:
     converting = recovery.failed(a_trial(), a_declined_charge(invoice=None), POLICY, NOW, CAUSE)
     older = recovery.climbed(a_past_due_subscription(), None, POLICY, NOW + timedelta(days=3), CAUSE)

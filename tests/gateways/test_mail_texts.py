@@ -192,8 +192,31 @@ def test_where_no_card_is_on_file_none_is_said_to_be_declined(occasion: Occasion
     mail = renderer().render(occasion, {**PLAN, **none}, a_reader(locale))
 
     assert_both_say(mail, sentence)
-    for untrue in ("declined", "try this card", "Your bank", "abgelehnt", "dieser Karte", "Ihre Bank"):
-        assert untrue not in mail.text + words(mail.html)
+    for untrue in (
+        "declined",
+        "try ",
+        "tried",
+        "Your bank",
+        "abgelehnt",
+        "dieser Karte",
+        "Ihre Bank",
+        "Versuch",
+        "versucht",
+    ):
+        assert untrue not in mail.subject + mail.text + words(mail.html)
+
+
+def test_a_payment_without_a_card_is_due_and_none_is_said_to_have_been_tried() -> None:
+    none = {**CARD, **TRY, "decline_code": NO_CARD}
+    known, unknown = (write(Occasion.PAYMENT_FAILED, **none | more) for more in ({}, {"amount_due": ""}))
+
+    assert known.subject == "Your payment of $189.00 is due, and no card is on file"
+    assert_both_say(known, "$189.00 for Professional is due, but there is no card on file that we could charge.")
+    assert unknown.subject == "Your payment for Professional is due, and no card is on file"
+    assert_both_say(unknown, "Your payment for Professional is due, but there is no card on file")
+    for mail in (known, unknown):
+        assert "Visa" not in mail.text
+        assert "We will" not in mail.text, "no retry is promised"
 
 
 def test_a_payment_to_confirm_leads_to_the_bank() -> None:

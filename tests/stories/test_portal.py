@@ -213,6 +213,13 @@ async def test_a_renewal_without_a_card_begins_a_recovery_that_asks_for_one(
     assert await life.refused("retry-payment") == (409, "payment_method_required")
     await life.live_until("recover")
     assert (await life.kinds())["retry_skipped"] == 1
+    await life.live_until("recover")
+    assert (await life.mails())["payment_failed"] == 2
+    for mail in (await life.product.mails(life.external_id))[-2:]:
+        assert mail["subject"] == "Your payment of $49.00 is due, and no card is on file"
+        assert "Please add a card: we charge it at once and all is settled." in mail["text"]
+        for untrue in ("tried", "try", "Visa", "declined"):
+            assert untrue not in mail["text"].partition("\n--\n")[0], untrue
 
     await life.command("payment-method", payment_method="pm_card_mastercard")
     assert await life.status() == ("active", "full")
