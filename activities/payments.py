@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.failures import as_temporal_failures
 from activities.wallets import customer_ref, open_wallet
-from domain.payments import Charge, ChargeOutcome, Quote, Reversal, ReversalKind, Standing, Wallet
+from domain.payments import Charge, ChargeOutcome, Quote, Reversal, ReversalKind, Standing, UpcomingBill, Wallet
 from domain.plans import Item
 from domain.ports import Records
 from domain.proration import OwnPeriod
@@ -66,6 +66,13 @@ class ChangeRequest:
     present: bool = False
     """Whether the customer is there and could confirm the payment."""
     held: bool = False
+
+
+@dataclass(frozen=True)
+class UpcomingRequest:
+    """Whose next renewal is asked about."""
+
+    agreement_ref: str
 
 
 @dataclass(frozen=True)
@@ -206,6 +213,12 @@ class PaymentActivities:
         """What the same change would bill at once. Changes nothing."""
         with as_temporal_failures():
             return await self._payments.quote(request.agreement_ref, request.items, request.at, request.own)
+
+    @activity.defn
+    async def upcoming_bill(self, request: UpcomingRequest) -> UpcomingBill:
+        """What the next renewal would bill as things stand. Changes nothing."""
+        with as_temporal_failures():
+            return await self._payments.upcoming(request.agreement_ref)
 
     @activity.defn
     async def reversal(self, request: ReversalRequest) -> Reversal:

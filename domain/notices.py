@@ -9,7 +9,7 @@ from domain.journal import Cause, Entry, Step
 from domain.letters import mail, moment
 from domain.lifecycle import Event, Status
 from domain.mails import Occasion
-from domain.payments import Card
+from domain.payments import Card, UpcomingBill
 from domain.plans import Interval
 from domain.policy import Policy
 from domain.subscription import Notice, NoticeKind, Subscription
@@ -55,8 +55,18 @@ def key_of(subscription: Subscription, policy: Policy) -> str:
     return ",".join(f"{each.kind}/{each.days}/{moment(each.at)}" for each in wanted(subscription, policy))
 
 
-def notified(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """Tell what is due; of several of a kind only the latest, and nothing of a renewal that has passed."""
+def can_be_quoted(subscription: Subscription, now: datetime) -> bool:
+    """Whether the provider can tell what the renewal will bill: it is its own, still ahead and not ours to begin."""
+    is_ahead = subscription.period_end is not None and subscription.period_end > now
+    is_ours = subscription.begins_own_period or subscription.owes_new_period or subscription.agreement_is_stale
+    return is_ahead and not is_ours and bool(subscription.agreement_ref)
+
+
+def notified(subscription: Subscription, now: datetime, cause: Cause, upcoming: UpcomingBill | None = None) -> Step:
+    """Tell what is due; of several of a kind only the latest, and nothing of a renewal that has passed.
+
+    *upcoming* is what the renewal will bill, as the provider has just said; None: not known, so no sum is told.
+    """
     latest = {notice.kind: notice for notice in subscription.notices if notice.at <= now}
     ahead = tuple(notice for notice in subscription.notices if notice.at > now)
     after = subscription.after(Event.NOTIFIED, notices=ahead)
@@ -69,6 +79,8 @@ def notified(subscription: Subscription, now: datetime, cause: Cause) -> Step:
             continue
         entries.append(Entry(str(kind), now, f"{_TOLD[kind]} at {renews_at}", cause, {"days": str(notice.days)}))
         facts = {"renews_at": renews_at} | _card_facts(subscription, kind)
+        if upcoming is not None:
+            facts |= {"amount_due": str(upcoming.amount_due), "currency": upcoming.currency}
         key = f"{renews_at}/{notice.days}"
         letters.append(mail(after, Occasion(str(kind)), now, occasion_key=key, **facts))
     return Step(after, tuple(entries), tuple(letters))

@@ -190,6 +190,14 @@ class Quote:
     """How that would be settled; None: all of it is taken at once."""
 
 
+@dataclass(frozen=True)
+class UpcomingBill:
+    """What the next renewal of an agreement would ask for, as things stand now: after credits, with use so far."""
+
+    amount_due: int
+    currency: str
+
+
 class ReversalKind(StrEnum):
     """How money that was taken goes back."""
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from domain.agreements import Agreement, AgreementPage, KnownCustomer
 from domain.billed_use import BilledUse
 from domain.news import News
-from domain.payments import Card, Charge, Quote, Reversal, ReversalKind, Standing, Wallet
+from domain.payments import Card, Charge, Quote, Reversal, ReversalKind, Standing, UpcomingBill, Wallet
 from domain.plans import Item
 from domain.ports import Contact
 from domain.proration import OwnPeriod
@@ -53,6 +53,10 @@ class Quotes(Protocol):
         self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
     ) -> Quote:
         """What `change` with the same *items*, *at* and *own* would bill at once."""
+        ...
+
+    async def upcoming(self, agreement_ref: str) -> UpcomingBill:
+        """What the agreement's next renewal would bill, as things stand now."""
         ...
 
     async def belonging(self, news: News, object_ref: str) -> Belonging:

@@ -7,7 +7,7 @@ from typing import Any
 import stripe
 from stripe.params import InvoiceCreatePreviewParams, SubscriptionUpdateParams
 
-from domain.payments import Charge, ChargeOutcome, Quote, QuoteLine
+from domain.payments import Charge, ChargeOutcome, Quote, QuoteLine, UpcomingBill
 from domain.plans import Item
 from domain.proration import OwnPeriod
 from domain.tries import business_try
@@ -80,6 +80,11 @@ class StripeChanges(StripeOwnProration, StripeConfirmations):
             return {**params, "payment_behavior": "pending_if_incomplete"}
         # A bill under a hold would be voided at once, and the difference lost.
         return {**params, "pause_collection": "", "payment_behavior": "error_if_incomplete", "off_session": True}
+
+    async def upcoming(self, agreement_ref: str) -> UpcomingBill:
+        with translated():
+            bill = (await self._api.invoices.create_preview_async({"subscription": agreement_ref})).to_dict()
+        return UpcomingBill(bill["amount_due"], bill["currency"])
 
     async def quote(
         self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None

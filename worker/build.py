@@ -119,6 +119,7 @@ def build_workers(
                 payments.restart,
                 payments.change,
                 payments.quote,
+                payments.upcoming_bill,
                 payments.reversal,
                 payments.standing,
                 payments.end,

@@ -12,13 +12,16 @@ from domain.agenda import Action, Due
 from domain.ends import End, EndKind
 from domain.journal import Cause
 from domain.lifecycle import Status
-from domain.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome
+from domain.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome, UpcomingBill
 from domain.policy import Policy, TrialEnd
 from domain.subscription import SuspensionKind
 from workflows import hands
 from workflows.changes import UNDECIDED_WAIT, Changes
 from workflows.looking import CARDS_OF_THE_PORTAL
 from workflows.mending import Mends
+
+QUOTED_RENEWALS = "quoted-renewals"
+"""A change to the order of commands: until then a notice ahead of a renewal did not ask what it will bill."""
 
 
 class Course(Changes, Mends):
@@ -47,7 +50,8 @@ class Course(Changes, Mends):
             case Action.ASK_PROVIDER:
                 await self.look(cause)
             case Action.NOTIFY:
-                await self.commit(notices.notified(self.subscription, now, cause))
+                upcoming = await self._upcoming_bill()
+                await self.commit(notices.notified(self.subscription, now, cause, upcoming))
             case Action.CHANGE_PLAN:
                 return await self.begin_planned_change(cause)
             case Action.RESUME:
@@ -59,6 +63,15 @@ class Course(Changes, Mends):
             case _:
                 await self.end(steering.due_end(self.subscription), cause)
         return None
+
+    async def _upcoming_bill(self) -> UpcomingBill | None:
+        """What the renewal will bill; None: nobody can tell now, and the notice does without."""
+        if not notices.can_be_quoted(self.subscription, workflow.now()) or not workflow.patched(QUOTED_RENEWALS):
+            return None
+        try:
+            return await hands.upcoming_bill(self.subscription)
+        except STEP_FAILED:
+            return None
 
     async def _expire_trial(self, cause: Cause) -> None:
         if await self._has_card_unheard_of(cause):

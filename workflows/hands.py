@@ -22,13 +22,14 @@ from activities.payments import (
     ReversalRequest,
     StandingRequest,
     SwitchRequest,
+    UpcomingRequest,
 )
 from activities.records import AnchorRequest, ForgetRequest, LadderRequest, NoticesRequest, RecordActivities
 from domain.confirmation import Confirmation, ConfirmedAction
 from domain.hours import Hours
 from domain.journal import Step
 from domain.names import PAYMENTS_QUEUE
-from domain.payments import Charge, Quote, Reversal, ReversalKind, Standing, Wallet
+from domain.payments import Charge, Quote, Reversal, ReversalKind, Standing, UpcomingBill, Wallet
 from domain.plans import Selection
 from domain.policy import LadderStep, TrialPolicy
 from domain.proration import own_period
@@ -226,6 +227,15 @@ async def quote(subscription: Subscription, to: Selection, at: datetime) -> Quot
         ChangeRequest(subscription.agreement_ref, to.items, at, own=own_period(subscription)),
         **_payments(Urgency.PERSON, subscription, ANSWERED_WITHIN),
         summary=f"Ask what a change to {to.plan_name} would bill",
+    )
+
+
+async def upcoming_bill(subscription: Subscription) -> UpcomingBill:
+    return await workflow.execute_activity_method(
+        PaymentActivities.upcoming_bill,
+        UpcomingRequest(subscription.agreement_ref),
+        **_payments(Urgency.LOOK, subscription, ANSWERED_WITHIN),
+        summary="Ask what the next renewal will bill",
     )
 
 

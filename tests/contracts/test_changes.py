@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.payments import ChargeOutcome
+from domain.payments import ChargeOutcome, UpcomingBill
 from domain.plans import Item
 from tests.contracts.provider import PRO, STARTER, USERS, YEARLY
 from tests.contracts.shop import Sale, Shop, bill_of
@@ -56,11 +56,22 @@ async def test_a_credit_lowers_the_next_bill(shop: Shop) -> None:
     sale = await in_mid_period(shop, PRO)
     credit = bill_of(await shop.adapter.change(sale.ref, (STARTER,), shop.world.now("ada"), key="s/change/1")).amount
     assert credit < -4900
+    assert await shop.adapter.upcoming(sale.ref) == UpcomingBill(0, "usd")
 
     latest = await shop.renew(sale)
 
     assert (latest.outcome, bill_of(latest).amount) == (ChargeOutcome.PAID, 0)
     assert await shop.world.paid(sale.customer) == [19900]
+
+
+async def test_the_next_renewal_is_told_before_it_is_billed(shop: Shop) -> None:
+    sale = await in_mid_period(shop, STARTER, USERS)
+
+    upcoming = await shop.adapter.upcoming(sale.ref)
+
+    latest = await shop.renew(sale)
+    assert (upcoming.amount_due, upcoming.currency) == (bill_of(latest).amount, "usd")
+    assert upcoming.amount_due > 4900
 
 
 @pytest.mark.parametrize("forgets", [False, True])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,7 +14,7 @@ from domain.agenda import Action, agenda, next_due
 from domain.ends import End, EndKind
 from domain.hours import Hours
 from domain.mails import REQUIRED_FACTS
-from domain.payments import Card, DisputeStatus, Reversal, ReversalKind
+from domain.payments import Card, DisputeStatus, Reversal, ReversalKind, UpcomingBill
 from domain.plans import Interval
 from domain.policy import DEFAULT_POLICY, Policy
 from domain.subscription import Notice, NoticeKind, Subscription
@@ -83,6 +84,24 @@ def test_a_card_that_will_have_expired_by_the_renewal_is_told_of_whatever_the_in
 
 def test_a_policy_kept_from_before_there_were_notices_tells_nothing() -> None:
     assert told(yearly(card=EXPIRES_BEFORE), Policy()) == []
+
+
+def test_a_notice_tells_what_the_renewal_will_bill_where_that_is_known() -> None:
+    due = Notice(NoticeKind.RENEWAL_AHEAD, 30, NOW)
+    subscription = a_paid_subscription(notices=(due,))
+
+    (quoted,) = notices.notified(subscription, NOW, CAUSE, UpcomingBill(0, "usd")).mails
+    (unknown,) = notices.notified(subscription, NOW, CAUSE).mails
+
+    assert (quoted.facts["amount_due"], quoted.facts["currency"]) == ("0", "usd")
+    assert "amount_due" not in unknown.facts
+    assert quoted.key == unknown.key
+
+
+@pytest.mark.parametrize("changes", [{"begins_own_period": True}, {"agreement_is_stale": True}, {"period_end": NOW}])
+def test_a_renewal_that_the_provider_does_not_bill_as_it_stands_is_not_asked_about(changes: dict[str, Any]) -> None:
+    assert notices.can_be_quoted(a_paid_subscription(), NOW)
+    assert not notices.can_be_quoted(a_paid_subscription(**changes), NOW)
 
 
 DISPUTE = Reversal(ReversalKind.DISPUTE, "dp_1", "in_1", 4900, "usd", status=DisputeStatus.OPEN)

@@ -441,6 +441,17 @@ async def _noted(product: Product, life: Life, times: int) -> None:
     await until(is_told)
 
 
+async def announced(product: Product) -> None:
+    """A yearly renewal announced with what it will bill, and without a figure while the provider does not answer."""
+    life = await Life.begun(product, "kept-announced", interval="year", **PAID_START)
+    await life.live_until("notify")
+    await life.live_until("renew")
+    await life.live(timedelta(hours=4))
+    await product.faults(stripe={"error_rate": 1.0, "status": 503})
+    await life.live_until("notify")
+    await product.faults()
+
+
 LIVES: tuple[Play, ...] = (
     checkout,
     recovery,
@@ -473,4 +484,5 @@ LIVES: tuple[Play, ...] = (
     refused,
     blocked,
     customer_changed,
+    announced,
 )

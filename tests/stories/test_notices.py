@@ -115,6 +115,26 @@ async def test_a_yearly_renewal_is_announced_thirty_days_before_it_every_year(be
     assert len(await came(life, "renewal_ahead")) == 1
 
 
+async def test_a_renewal_is_announced_with_what_will_be_taken_not_with_what_the_plan_costs(begin: Begin) -> None:
+    life = await begin(plan="professional", **A_YEAR)
+    await life.command("change-plan", plan="starter", when="now")
+
+    await life.live_until("notify")
+    await life.mails()
+
+    mail = next(
+        mail
+        for mail in await life.product.mails(life.external_id)
+        if mail["headers"]["X-Tenure-Occasion"] == "renewal_ahead"
+    )
+    assert "your credit covers it and nothing is charged on" in mail["text"]
+    assert "we will charge" not in mail["text"]
+    await life.live_until("renew")
+    await life.live(timedelta(hours=4))
+    newest = (await life.product.get("/v1/invoices", customer=life.external_id))["data"][0]
+    assert newest["amount_paid"] == 0
+
+
 async def test_a_renewal_that_will_not_come_is_not_announced_until_the_cancellation_is_undone(begin: Begin) -> None:
     life = await begin(**A_YEAR)
 

@@ -7,7 +7,7 @@ from domain.agreements import AgreedItem, Agreement, AgreementPage, AgreementSta
 from domain.errors import GatewayRefused
 from domain.messages import PastEvents
 from domain.news import News
-from domain.payments import AgreementStatus, ChargeOutcome, Quote, Reversal, ReversalKind, Standing
+from domain.payments import AgreementStatus, ChargeOutcome, Quote, Reversal, ReversalKind, Standing, UpcomingBill
 from domain.plans import Item
 from domain.proration import OwnPeriod
 from domain.provider import Belonging
@@ -27,6 +27,12 @@ class InMemoryLooks(Desk):
         self._check_sold(items)
         _, lines = self.books.difference(deal, items, at, own)
         return Quote(sum(line.amount for line in lines), self.books.prices[items[0].lookup_key][0].currency, lines)
+
+    async def upcoming(self, agreement_ref: str) -> UpcomingBill:
+        deal = self._running(agreement_ref)
+        prices = [(self.books.prices[item.lookup_key][0], item.quantity) for item in deal.items]
+        total = sum(price.amount * quantity for price, quantity in prices)
+        return UpcomingBill(max(0, total - self.books.people[deal.customer].credit), prices[0][0].currency)
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:
         person = self.books.people.get(customer_ref)
