@@ -1,7 +1,7 @@
 """A run of all tests fails when one of the gateway's calls was made by none of them.
 
 The processes of a run tell theirs to the one that they belong to. A run of some tests proves nothing about the others:
-only one that has the whole of `tests/gateways` is judged.
+only one of all of them is judged.
 """
 
 from contextlib import ExitStack
@@ -47,7 +47,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def _is_whole(config: pytest.Config) -> bool:
     option = config.option
     chosen = option.keyword or option.markexpr or getattr(option, "lf", False) or option.collectonly or option.deselect
-    wanted = config.rootpath / "tests" / "gateways"
+    wanted = config.rootpath / "tests"
     named = [(config.invocation_params.dir / each).resolve() for each in config.args]
     return not chosen and any(wanted == each or each in wanted.parents for each in named)
 
