@@ -6,8 +6,18 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from activities.wallets import customer_ref, open_wallet
-from domain.payments import Charge, ChargeOutcome, Quote, Reversal, ReversalKind, Standing, UpcomingBill, Wallet
+from activities.wallets import at_wallet, customer_ref, known_again, open_wallet
+from domain.payments import (
+    Card,
+    Charge,
+    ChargeOutcome,
+    Quote,
+    Reversal,
+    ReversalKind,
+    Standing,
+    UpcomingBill,
+    Wallet,
+)
 from domain.plans import Item
 from domain.ports import Records
 from domain.proration import OwnPeriod
@@ -25,6 +35,14 @@ class CardRequest:
     key: str
     signing_up: str = ""
     """The subscription that is not written down yet, for which the card is given; empty: they have one."""
+
+
+@dataclass(frozen=True)
+class DeletedRequest:
+    """A customer whom the provider has deleted."""
+
+    customer: str
+    customer_ref: str
 
 
 @dataclass(frozen=True)
@@ -136,10 +154,8 @@ class PaymentActivities:
         """The customer's wallet with the card in it. Idempotent by ``request.key`` at the provider."""
         with as_temporal_failures():
             if request.customer_ref and request.payment_method:
-                card = await self._payments.put_card(
-                    request.customer_ref, request.agreement_ref, request.payment_method, key=request.key
-                )
-                return Wallet(request.customer_ref, card)
+                reference, card = await self._put_card(request, request.payment_method)
+                return Wallet(reference, card)
             return await open_wallet(
                 self._payments,
                 self._records,
@@ -148,6 +164,21 @@ class PaymentActivities:
                 key=request.key,
                 signing_up=request.signing_up,
             )
+
+    async def _put_card(self, request: CardRequest, payment_method: str) -> tuple[str, Card]:
+        async def put(reference: str, key: str) -> Card:
+            # Along with the customer the provider has ended the agreement.
+            agreement_ref = request.agreement_ref if reference == request.customer_ref else ""
+            return await self._payments.put_card(reference, agreement_ref, payment_method, key=key)
+
+        return await at_wallet(self._payments, self._records, request.customer, request.customer_ref, put, request.key)
+
+    @activity.defn
+    async def know_again(self, request: DeletedRequest) -> str:
+        """The id that a customer has at the provider after it deleted the one known. Idempotent by the deleted id."""
+        with as_temporal_failures():
+            again = await known_again(self._payments, self._records, request.customer, request.customer_ref)
+            return again or request.customer_ref
 
     @activity.defn
     async def adopt_checkout(self, request: AdoptRequest) -> Wallet | None:
@@ -262,7 +293,9 @@ class PaymentActivities:
             reference = request.customer_ref or await customer_ref(
                 self._payments, self._records, request.customer, key=request.key
             )
-            url = await self._payments.open_checkout(
-                reference, request.subscription, request.success_url, request.cancel_url, key=request.key
-            )
-            return reference, url
+
+            async def opened(known: str, key: str) -> str:
+                urls = request.success_url, request.cancel_url
+                return await self._payments.open_checkout(known, request.subscription, *urls, key=key)
+
+            return await at_wallet(self._payments, self._records, request.customer, reference, opened, request.key)

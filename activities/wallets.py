@@ -1,10 +1,16 @@
 """One wallet per customer, whoever opens it."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
 
-from domain.payments import Wallet
+from domain.errors import GatewayRefused
+from domain.payments import NO_SUCH_THING, Wallet
 from domain.ports import Records
 from domain.provider import Wallets
+
+R = TypeVar("R")
 
 
 async def open_wallet(
@@ -29,7 +35,14 @@ async def open_wallet(
     contact = await (records.take_turn(customer, signing_up) if signing_up else records.contact(customer))
     opening = f"{contact.email}\n{contact.name}\n{payment_method}".encode()
     new_key = f"{customer}/wallet/{hashlib.sha256(opening).hexdigest()[:16]}"
-    wallet = await wallets.open_wallet(contact, payment_method, key=key if contact.customer_ref else new_key)
+
+    async def opened(known: str, key: str) -> Wallet:
+        return await wallets.open_wallet(replace(contact, customer_ref=known), payment_method, key=key)
+
+    if contact.customer_ref:
+        _, wallet = await at_wallet(wallets, records, customer, contact.customer_ref, opened, key)
+    else:
+        wallet = await opened("", new_key)
     kept = await records.remember_wallet(customer, wallet.customer_ref, signing_up)
     if kept == wallet.customer_ref:
         return wallet
@@ -41,3 +54,40 @@ async def customer_ref(wallets: Wallets, records: Records, customer: str, *, key
     """The customer's id at the provider, who gets a wallet without a card if they have none; raises as it does."""
     known = (await records.contact(customer)).customer_ref
     return known or (await open_wallet(wallets, records, customer, None, key=key)).customer_ref
+
+
+async def known_again(wallets: Wallets, records: Records, customer: str, deleted_ref: str) -> str | None:
+    """The id of a customer whom the provider has deleted: they are made known there again, once, without a card.
+
+    None when the provider does not say that it deleted them. Whoever asks, also at the same time, gets the same one.
+
+    Raises:
+        GatewayRefused: the provider knows nobody of that id: it may be another account's.
+        GatewayUnavailable: the provider does not answer.
+    """
+    if not await wallets.is_deleted(deleted_ref):
+        return None
+    contact = await records.contact(customer)
+    known = contact.customer_ref
+    if known and known != deleted_ref:
+        # Somebody has been here before; that one may be deleted as well by now.
+        return await known_again(wallets, records, customer, known) or known
+    again = await wallets.open_wallet(replace(contact, customer_ref=""), None, key=f"{customer}/again/{deleted_ref}")
+    return await records.replace_wallet(customer, deleted_ref, again.customer_ref)
+
+
+async def at_wallet(
+    wallets: Wallets, records: Records, customer: str, reference: str, use: Callable[[str, str], Awaitable[R]], key: str
+) -> tuple[str, R]:
+    """Do something with a customer's wallet (its id and a key are handed to *use*); with a new one if it was deleted.
+
+    Raises:
+        GatewayRefused: as *use* does, the customer not being deleted.
+    """
+    try:
+        return reference, await use(reference, key)
+    except GatewayRefused as error:
+        again = await known_again(wallets, records, customer, reference) if error.code == NO_SUCH_THING else None
+        if again is None:
+            raise
+    return again, await use(again, f"{key}/again")

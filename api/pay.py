@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from activities.wallets import customer_ref
+from activities.wallets import at_wallet, customer_ref
 from api.heads import is_head
 from api.pages import HEADERS, page
 from api.parts import HasParts, HasStores, Parts, Stores
@@ -134,7 +134,11 @@ async def _opened(known: PayPage, parts: Parts, stores: Stores) -> str:
         reference = await customer_ref(parts.wallets, stores.records, it.customer, key=key)
         here = parts.public_url.rstrip("/")
         urls = (f"{here}/pay/done", f"{here}/pay/canceled")
-        url = await parts.wallets.open_checkout(reference, it.id, *urls, key=f"{key}/{_digest(reference, *urls)}")
+
+        async def opened(at: str, key: str) -> str:
+            return await parts.wallets.open_checkout(at, it.id, *urls, key=f"{key}/{_digest(at, *urls)}")
+
+        _, url = await at_wallet(parts.wallets, stores.records, it.customer, reference, opened, key)
         await stores.pay_pages.opened(it, number, url)
     return url
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from activities.wallets import customer_ref
+from activities.wallets import at_wallet, customer_ref
 from api.desk import Desk, ServiceDesk
 from api.docs import COMMANDING
 from api.fields import subscription_id_of
@@ -35,7 +35,11 @@ async def create(wish: PortalWish, desk: ServiceDesk) -> PortalView:
     wallets, key = desk.parts.wallets, f"{customer_id}/portal/{desk.key}"
     reference = await customer_ref(wallets, desk.stores.records, customer_id, key=key)
     return_url = wish.return_url or f"{desk.parts.public_url.rstrip('/')}/pay/closed"
-    url = await wallets.open_portal(reference, return_url, key=key)
+
+    async def opened(known: str, key: str) -> str:
+        return await wallets.open_portal(known, return_url, key=key)
+
+    _, url = await at_wallet(wallets, desk.stores.records, customer_id, reference, opened, key)
     if not url:
         raise GatewayUnavailable("the payment provider gave no page; try again")
     return PortalView(url=url, customer=external_id)

@@ -105,6 +105,7 @@ def _of_paid(subscription: Subscription) -> list[Due]:
     ]
     if subscription.owes_new_period and period_end is not None:
         why = _ON_OUR_DAY if subscription.begins_own_period else _AFTER_HOLD
+        why = _AFTER_LOSS if subscription.lost_agreement else why
         return [*ahead, Due(period_end, Action.BEGIN_PERIOD, why)]
     if period_end is not None:
         ahead.append(Due(period_end, Action.RENEW, "the paid period ends"))
@@ -116,6 +117,7 @@ def _of_paid(subscription: Subscription) -> list[Due]:
 
 _ON_OUR_DAY = "the paid period ends, and the next one begins on the billing day"
 _AFTER_HOLD = "a new period begins after the hold"
+_AFTER_LOSS = "the paid period ends, and the payment provider has deleted the agreement"
 
 
 def ladder_of(subscription: Subscription, policy: Policy) -> tuple[LadderStep, ...]:

@@ -54,6 +54,7 @@ def _settled_while_held(subscription: Subscription, charge: Charge) -> dict[str,
     return {
         "settled_invoice": charge.invoice.ref if charge.invoice else subscription.settled_invoice,
         "agreement_ref": charge.agreement_ref or subscription.agreement_ref,
+        "lost_agreement": "" if charge.agreement_ref else subscription.lost_agreement,
         **billing_day.placed(subscription, charge).changes,
         "recovery": None,
         "suspension": replace(suspension, returns_to=_to_come_back_to(suspension)) if suspension else None,
@@ -78,7 +79,7 @@ _PAID_SUMMARY = {
 
 
 def _event_of_payment(subscription: Subscription) -> Event:
-    if not subscription.agreement_ref:
+    if not subscription.agreement_ref and not subscription.lost_agreement:
         return Event.CONVERTED
     return Event.RENEWED if subscription.status in (Status.ACTIVE, Status.PAUSED) else Event.RECOVERED
 
@@ -104,6 +105,7 @@ def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: da
         "access": subscription.access if is_paused else access,
         "dispute": dispute,
         "agreement_ref": charge.agreement_ref or subscription.agreement_ref,
+        "lost_agreement": "" if charge.agreement_ref else subscription.lost_agreement,
         **place.changes,
         "ask_at": None if place.begins_next else ask_at,
         # To begin a period is to end a hold; that the next one is ours too must be told again.

@@ -20,6 +20,8 @@ STALE = (Occasion.PLAN_CHANGE_SCHEDULED, Occasion.RENEWAL_AHEAD, Occasion.CARD_E
 
 def takes_effect(subscription: Subscription, policy: Policy, wished: ChangeAt | None, *, is_upgrade: bool) -> ChangeAt:
     """When a change takes effect: as wished, else as the policy says; at once where no period is paid for."""
+    if subscription.lost_agreement:
+        return wished or ChangeAt.PERIOD_END
     if not subscription.agreement_ref:
         return ChangeAt.NOW
     return wished or (policy.upgrade if is_upgrade else policy.downgrade)
@@ -169,7 +171,7 @@ def change_begins(subscription: Subscription, to: Selection, now: datetime, caus
 
 def moved_to_free(subscription: Subscription, to: Selection, now: datetime, cause: Cause) -> Step:
     """What was tried or paid for is over, and what costs nothing goes on. The agreement, if any, has been ended."""
-    was_trial = not subscription.agreement_ref
+    was_trial = not (subscription.agreement_ref or subscription.lost_agreement)
     after = subscription.after(
         Event.MOVED_TO_FREE, access=Access.FULL, status_reason="free_plan", reminders=(), **_NOTHING_PAID
     ).choosing(to)
@@ -185,6 +187,7 @@ _NOTHING_PAID: dict[str, Any] = {
     "pending_change": None,
     "suspension": None,
     "agreement_ref": "",
+    "lost_agreement": "",
     "is_held": False,
     "period_start": None,
     "period_end": None,

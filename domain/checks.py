@@ -23,7 +23,7 @@ def check_alive(subscription: Subscription) -> None:
 def check_convert(subscription: Subscription, when: When, now: datetime, *, brings_card: bool) -> None:
     """Refuse a conversion that cannot be."""
     check_alive(subscription)
-    if subscription.agreement_ref:
+    if subscription.agreement_ref or subscription.lost_agreement:
         raise Rejected("the subscription is converted already", code="already_converted")
     if subscription.is_free:
         raise Rejected("the free plan costs nothing: choose another by change-plan", code="on_free_plan")
@@ -191,6 +191,8 @@ def check_change(subscription: Subscription, to: Selection, at: ChangeAt, now: d
     if subscription.is_free:
         if to.items:
             _check_first_payment(subscription, now)
+    elif subscription.lost_agreement:
+        _check_waits(to, at)
     elif subscription.agreement_ref:
         _check_paid_change(subscription, to, at, now)
 
@@ -201,6 +203,15 @@ def check_basis(subscription: Subscription, basis: str) -> None:
         raise Rejected(
             "the subscription was changed while this request was worked out: look at it and ask again",
             code="changed_meanwhile",
+        )
+
+
+def _check_waits(to: Selection, at: ChangeAt) -> None:
+    if at is ChangeAt.NOW and to.items:
+        raise Rejected(
+            "the payment provider has deleted the customer and with them the agreement, so nothing can be prorated:"
+            " ask for the change at the period's end",
+            code="agreement_lost",
         )
 
 

@@ -15,6 +15,9 @@ UNKNOWN_PAYMENT_METHOD = "unknown_payment_method"
 AUTHENTICATE = "authentication_required"
 """The decline of a charge that the customer must confirm to their bank."""
 
+NO_SUCH_THING = "resource_missing"
+"""The code of a refusal when the provider does not know what it was asked about."""
+
 HARD_DECLINES = frozenset(
     {
         AUTHENTICATE,
@@ -159,6 +162,8 @@ class Standing:
     """Why the provider itself has paused the agreement, by a customer's or the account's word; empty: it has not."""
     customer_ref: str = ""
     """Whose card it is, at the provider."""
+    customer_is_deleted: bool = field(default=False, compare=False)
+    """The provider says of itself that it deleted the customer, and with them their cards and agreements."""
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,16 @@ class Records(Protocol):
         """Whether there is a change of the customer of which somebody is still to be told."""
         ...
 
+    async def replace_wallet(self, customer: str, deleted_ref: str, customer_ref: str) -> str:
+        """Keep *customer_ref* instead of *deleted_ref*, which stays known for messages that come late.
+
+        Returns the one that is kept: another, should somebody else have replaced it before.
+
+        Raises:
+            Rejected: code `unknown_customer`.
+        """
+        ...
+
     async def forget_sign_up(self, customer: str, subscription: str) -> None:
         """Remove what a refused sign-up said of its customer, and the customer should nothing else be of them."""
         ...

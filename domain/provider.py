@@ -90,6 +90,14 @@ class Wallets(Protocol):
         """
         ...
 
+    async def is_deleted(self, customer_ref: str) -> bool:
+        """Whether the provider says that it had the customer and deleted them, for good.
+
+        Raises:
+            GatewayRefused: it knows nobody of that id; another account may.
+        """
+        ...
+
     async def open_portal(self, customer_ref: str, return_url: str, *, key: str) -> str:
         """The address of a page on which the customer sees their bills and looks after their cards."""
         ...

@@ -207,6 +207,8 @@ class Subscription:
     """What pauses took beyond whole days and have not given back yet."""
     catalog: str = ""
     """The catalog its plan is of, whose entitlements it keeps; empty: begun before that was noted."""
+    lost_agreement: str = ""
+    """The agreement that ended when the provider deleted the customer; what it was paid for goes on until its end."""
     blocked: Blocked | None = None
     """The step that waits for an operator or for the end of an outage; None: all goes on."""
     confirmation: Confirmation | None = None

@@ -65,7 +65,8 @@ def returned(
         cancel_at=back.trial_ends_at if subscription.cancel_at and back.trial_ends_at else subscription.cancel_at,
         reminders=reminders,
         ask_at=ask_at,
-        owes_new_period=is_paid_up and (period_is_over or subscription.begins_own_period),
+        owes_new_period=is_paid_up
+        and (period_is_over or subscription.begins_own_period or bool(subscription.lost_agreement)),
         sets_billing_day=subscription.sets_billing_day or (is_paid_up and period_is_over),
     )
     entry = Entry("reactivated", now, f"Reactivated by an operator: {reason}", cause, {"reason": reason})

@@ -30,7 +30,8 @@ class StripePayments(
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:
         if not agreement_ref:
-            return Standing(await self._card_of(customer_ref) if customer_ref else None, None)
+            card, is_deleted = await self._holder(customer_ref) if customer_ref else (None, False)
+            return Standing(card, None, customer_is_deleted=is_deleted)
         with translated():
             subscription = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
             bill_ref = invoice_ref or subscription.get(LATEST)
@@ -38,6 +39,7 @@ class StripePayments(
         status, latest = shapes.agreement_status(subscription), shapes.charge_of(subscription, bill)
         # Of what has ended no card is asked for: its customer may be deleted.
         has_card = customer_ref and status is AgreementStatus.LIVE
+        has_ended = status is AgreementStatus.ENDED
         return Standing(
             await self._card_of(customer_ref) if has_card else None,
             status,
@@ -45,6 +47,8 @@ class StripePayments(
             is_held=bool(subscription.get("pause_collection")),
             ends=bool(subscription.get("cancel_at_period_end") or subscription.get("cancel_at")),
             paused_for=shapes.paused_for(subscription),
+            # The agreement's own: the customer may have been made known again already.
+            customer_is_deleted=has_ended and await self.is_deleted(str(subscription["customer"])),
         )
 
     async def end(self, agreement_ref: str, open_invoice: str, *, key: str) -> None:

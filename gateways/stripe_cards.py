@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import stripe
 from stripe.params import CustomerCreateParams, CustomerUpdateParams
 from stripe.params.checkout import SessionCreateParams
 
@@ -107,19 +108,33 @@ class StripeCards(StripeAccount):
             await self._make_default(found["customer"], agreement_ref, card.ref, key)
         return Wallet(found["customer"], card, given_at)
 
-    async def _card_of(self, customer_ref: str) -> Card | None:
+    async def is_deleted(self, customer_ref: str) -> bool:
         with translated():
-            found = await self._api.customers.retrieve_async(
-                customer_ref, {"expand": ["invoice_settings.default_payment_method"]}
-            )
+            return bool((await self._api.customers.retrieve_async(customer_ref)).to_dict().get("deleted"))
+
+    async def _card_of(self, customer_ref: str) -> Card | None:
+        return (await self._holder(customer_ref))[0]
+
+    async def _holder(self, customer_ref: str) -> tuple[Card | None, bool]:
+        """The card on file, and whether the customer is deleted."""
+        with translated():
+            try:
+                found = await self._api.customers.retrieve_async(
+                    customer_ref, {"expand": ["invoice_settings.default_payment_method"]}
+                )
+            except stripe.InvalidRequestError:
+                # Of who was deleted nothing is left that could be expanded.
+                if (await self._api.customers.retrieve_async(customer_ref)).to_dict().get("deleted"):
+                    return None, True
+                raise
             if found.to_dict().get("deleted"):
-                return None
+                return None, True
             card = shapes.card((found.to_dict().get("invoice_settings") or {}).get("default_payment_method"))
             if card is not None:
-                return card
+                return card, False
             # Put on file by a checkout of which we were not told.
             newest = await self._api.customers.payment_methods.list_async(customer_ref, {"limit": 1})
-            return next((shapes.card(method.to_dict()) for method in newest.data), None)
+            return next((shapes.card(method.to_dict()) for method in newest.data), None), False
 
     async def open_checkout(
         self, customer_ref: str, subscription: str, success_url: str, cancel_url: str, *, key: str

@@ -28,11 +28,20 @@ class PostgresAddresses:
             .select_from(joined)
             .where(customers.c.customer_ref == func.any(texts(sorted(customer_refs))))
         )
+        former = func.unnest(customers.c.former_refs).table_valued("ref").render_derived("former")
+        of_deleted = (
+            select(*shown, former.c.ref.label("customer_ref"))
+            .select_from(joined.join(former, literal(True)))
+            .where(
+                customers.c.former_refs.overlap(texts(sorted(customer_refs))),
+                former.c.ref == func.any(texts(sorted(customer_refs))),
+            )
+        )
         # Not empty is said again, so that the index, which has only those, can be used.
         of_agreements = select(*shown, literal("").label("customer_ref")).where(
             it.agreement_ref == func.any(texts(sorted(agreement_refs))), it.agreement_ref != ""
         )
-        found = union_all(of_customers, of_agreements).subquery()
+        found = union_all(of_customers, of_deleted, of_agreements).subquery()
         async with statement(self._at_once) as connection:
             rows = (await connection.execute(select(found).order_by(found.c.created_at))).all()
         return _directory(rows)

@@ -113,6 +113,20 @@ class PostgresRecords:
         async with transaction(self._engine) as connection:
             return await customer_changes.is_changing(connection, UUID(customer))
 
+    async def replace_wallet(self, customer: str, deleted_ref: str, customer_ref: str) -> str:
+        it = customers.c
+        replaced = (
+            update(customers)
+            .where(it.id == UUID(customer), it.customer_ref == deleted_ref)
+            .values(customer_ref=customer_ref, former_refs=func.array_append(it.former_refs, deleted_ref))
+        )
+        async with transaction(self._engine) as connection:
+            await connection.execute(replaced)
+            kept = (await connection.execute(select(it.customer_ref).where(it.id == UUID(customer)))).scalar()
+        if kept is None:
+            raise _unknown(customer)
+        return str(kept)
+
     async def forget_sign_up(self, customer: str, subscription: str) -> None:
         id_ = UUID(customer)
         has_subscription = exists().where(subscriptions.c.customer == id_)

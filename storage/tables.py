@@ -59,6 +59,13 @@ customers = Table(
     Column("timezone", Text, nullable=False),
     Column("locale", Text, nullable=False),
     Column("customer_ref", Text, doc="their id at the payment provider"),
+    Column(
+        "former_refs",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'::text[]"),
+        doc="ids that they had there until the provider deleted them; messages that come late name these",
+    ),
     _json("metadata"),
     Column(
         "signing_up",
@@ -73,6 +80,7 @@ customers = Table(
     # Messages of the provider name a customer of theirs, and no tenant.
     Index("ix_customers_customer_ref", "customer_ref"),
     Index("ix_customers_tenant_created_at_id", "tenant", "created_at", "id"),
+    Index("ix_customers_former_refs", "former_refs", postgresql_using="gin"),
 )
 
 subscriptions = Table(

@@ -113,6 +113,7 @@ def build_workers(
                 confirming.confirmation,
                 confirming.withdraw_confirmation,
                 payments.put_card,
+                payments.know_again,
                 payments.adopt_checkout,
                 payments.begin,
                 payments.collect,

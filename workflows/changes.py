@@ -49,7 +49,7 @@ class Changes(Looks):
             await self._leave_free_plan(to, cause)
         elif not subscription.is_free and not to.items and at is ChangeAt.NOW:
             await self._move_to_free(to, cause)
-        elif not subscription.agreement_ref:
+        elif not subscription.agreement_ref and not subscription.lost_agreement:
             await self.commit(changing.changed(subscription, to, workflow.now(), cause))
         elif at is ChangeAt.PERIOD_END:
             await self.commit(changing.change_scheduled(subscription, to, workflow.now(), cause))

@@ -11,8 +11,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.confirmation import ConfirmedAction
     from domain.ends import End
     from domain.errors import Rejected, TenureError
+    from domain.journal import Cause
     from domain.lifecycle import Event, Status
-    from domain.payments import ChargeOutcome
+    from domain.payments import Charge, ChargeOutcome
     from domain.steering import When
     from workflows import hands
     from workflows.changes import declined
@@ -64,12 +65,21 @@ class TakesCommands(GoesOn):
             await self._course.commit(steering.conversion_planned(self._now, workflow.now(), cause))
             return
         await self._course.have_confirmation_settled(cause, lambda: self._check_convert(command))
-        charge = await self._course.charge(present=True)
+        charge = await self._charged(command, cause)
         if confirming.waits(charge):
             await self._course.wait_for_confirmation(charge, ConfirmedAction.CONVERT, None, cause)
         await self._course.settle(charge, cause)
         if charge.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED):
             raise declined(charge)
+
+    async def _charged(self, command: Convert, cause: Cause) -> Charge:
+        """Take the first payment; of a customer who turns out to be deleted, say that a card is needed."""
+        try:
+            return await self._course.charge(present=True)
+        except STEP_FAILED as error:
+            if await self._course.found_deleted(error, cause):
+                checks.check_convert(self._now, command.when, workflow.now(), brings_card=False)
+            raise
 
     @workflow.update
     async def put_payment_method(self, command: PutPaymentMethod) -> Answer:

@@ -6,13 +6,21 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.failures import STEP_FAILED, can_be_had_later, refusal
+from activities.failures import STEP_FAILED, as_tenure_error, can_be_had_later, refusal
 from domain import blocking, changing, confirming, notices, recovery, steering, suspending, trial
 from domain.agenda import Action, Due
 from domain.ends import End, EndKind
 from domain.journal import Cause
 from domain.lifecycle import Status
-from domain.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome, UpcomingBill
+from domain.payments import (
+    NO_CARD,
+    NO_SUCH_THING,
+    UNKNOWN_PAYMENT_METHOD,
+    Charge,
+    ChargeOutcome,
+    Decline,
+    UpcomingBill,
+)
 from domain.policy import Policy, TrialEnd
 from domain.subscription import SuspensionKind
 from workflows import hands
@@ -22,6 +30,8 @@ from workflows.mending import Mends
 
 QUOTED_RENEWALS = "quoted-renewals"
 """A change to the order of commands: until then a notice ahead of a renewal did not ask what it will bill."""
+FINDS_DELETED = "finds-deleted"
+"""A change to the order of commands: until then nobody looked whether a customer was deleted."""
 
 
 class Course(Changes, Mends):
@@ -112,12 +122,15 @@ class Course(Changes, Mends):
         return self.subscription.recovery is not None or has_expired
 
     async def _take_what_is_due(self, cause: Cause) -> timedelta | None:
-        try:
-            charge = await self.charge()
-        except STEP_FAILED as error:
-            if not await self._card_was_taken_away(error, cause):
-                raise
-            return None
+        if self.subscription.lost_agreement and not await self._has_card_unheard_of(cause):
+            charge = Charge(ChargeOutcome.DECLINED, decline=Decline(NO_CARD))
+        else:
+            try:
+                charge = await self.charge()
+            except STEP_FAILED as error:
+                if not await self._card_was_taken_away(error, cause):
+                    raise
+                return None
         if charge.outcome is ChargeOutcome.PENDING:
             return UNDECIDED_WAIT
         if charge.outcome is ChargeOutcome.PAID:
@@ -148,6 +161,23 @@ class Course(Changes, Mends):
                 return None
         await self.commit(recovery.climbed(self.subscription, charge, self.policy, workflow.now(), cause))
         return None
+
+    async def put_card(self, payment_method: str | None, key: str, cause: Cause) -> None:
+        """Make a payment method the card on file; of a customer who was deleted, look what else that has ended."""
+        known = self.subscription.customer_ref
+        await super().put_card(payment_method, key, cause)
+        if known and self.subscription.customer_ref != known:
+            await self.look(cause)
+
+    async def found_deleted(self, error: BaseException, cause: Cause) -> bool:
+        """After a step was refused as about nothing that the provider knows: whether it has deleted the customer."""
+        refused, before = as_tenure_error(error), self.subscription.sequence
+        if refused is None or refused.code != NO_SUCH_THING or not self.subscription.customer_ref:
+            return False
+        if not workflow.patched(FINDS_DELETED):
+            return False
+        await self.look(cause)
+        return self.subscription.sequence != before
 
     # Holds and ways back
 

@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from domain import blocking
     from domain.agenda import next_due
     from domain.errors import TenureError
+    from domain.journal import Cause
     from domain.news import Hint, is_worth_a_look
     from workflows.blocking import BLOCKED_WAIT, wait_after
     from workflows.course import Course
@@ -71,7 +72,8 @@ class GoesOn(TakesTurns):
             await self._try_what_is_next()
         except (*STEP_FAILED, TenureError) as error:
             # Failing the workflow would lose the subscription; it waits, tells the operator, and tries again.
-            await self._wait_because_of(error, began)
+            if not await self._is_explained(error):
+                await self._wait_because_of(error, began)
 
     async def _try_what_is_next(self) -> None:
         self._doing = ""
@@ -83,6 +85,15 @@ class GoesOn(TakesTurns):
             await self._act()
         if self._doing and not self._is_over:
             await self._course.went_on(self._doing)
+
+    async def _is_explained(self, error: BaseException) -> bool:
+        """Whether a look has shown that there is nothing left to wait for: a customer who was deleted."""
+        if self._is_over or self._doing == blocking.HEAR:
+            return False
+        try:
+            return await self._course.found_deleted(error, Cause.timer(self._doing))
+        except STEP_FAILED:
+            return False  # the first refusal tells more
 
     async def _wait_because_of(self, error: BaseException, began: datetime) -> None:
         wait = wait_after(error)

@@ -16,6 +16,7 @@ from activities.payments import (
     ChangeRequest,
     CheckoutRequest,
     CollectRequest,
+    DeletedRequest,
     EndRequest,
     PaymentActivities,
     RestartRequest,
@@ -145,6 +146,15 @@ async def put_card(subscription: Subscription, payment_method: str | None, key: 
         request,
         **_payments(Urgency.PERSON, subscription),
         summary="Put a card on file",
+    )
+
+
+async def know_again(subscription: Subscription) -> str:
+    return await workflow.execute_activity_method(
+        PaymentActivities.know_again,
+        DeletedRequest(subscription.customer, subscription.customer_ref),
+        **_payments(Urgency.COLLECTION, subscription),
+        summary="Make a deleted customer known to the payment provider again",
     )
 
 

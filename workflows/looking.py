@@ -4,7 +4,7 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from domain import billing, confirming, recovery, reversing, steering
+from domain import billing, confirming, deleting, recovery, reversing, steering
 from domain.ends import ENDED_AT_PROVIDER, End, EndKind
 from domain.journal import Cause, CauseKind
 from domain.lifecycle import Status
@@ -54,6 +54,10 @@ class Looks(Blocks, Confirms):
         if self.subscription.is_over:
             return Standing(None, None)
         standing = await hands.look(self.subscription)
+        if standing.customer_is_deleted:
+            customer_ref = await hands.know_again(self.subscription)
+            await self.commit(deleting.known_again(self.subscription, customer_ref, workflow.now(), cause))
+            return await self.look(cause)
         if standing.agreement is AgreementStatus.ENDED:
             ends_as_wished = self.subscription.cancel_at is not None
             by_others = End(EndKind.PROVIDER, ENDED_AT_PROVIDER)

@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from sandbox.stripe.events import changes, shown
-from sandbox.stripe.frozen_clocks import put_on
+from sandbox.stripe.frozen_clocks import delete_customer, put_on
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.lists import page
 from sandbox.stripe.params import (
@@ -38,6 +38,7 @@ _FIELDS: dict[str, Any] = {
 }
 CREATE = Shape({**_FIELDS, "payment_method": TEXT, "test_clock": TEXT})
 UPDATE = Shape(_FIELDS)
+DELETE = Shape({})
 LIST = Shape({**PAGING, "email": TEXT, "test_clock": TEXT, "created": RANGE})
 
 
@@ -136,6 +137,13 @@ def update(world: World, ids: Params, params: Params) -> Object:
     if changed:
         world.events.emit("customer.updated", customer, customer=customer["id"], before=changed)
     return customer
+
+
+def delete(world: World, ids: Params, _params: Params) -> Object:
+    """For good: their subscriptions end at once, nothing more is billed, and nobody can be charged by this id."""
+    customer = world.named("customer", ids["customer"])
+    delete_customer(world, customer)
+    return {"id": customer["id"], "object": "customer", "deleted": True}
 
 
 def list_all(world: World, _ids: Params, params: Params) -> Object:

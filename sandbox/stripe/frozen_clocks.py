@@ -169,16 +169,17 @@ def delete(world: World, ids: Params, _params: Params) -> Object:
     clock = retrieve(world, ids, {})
     refuse_if_advancing(clock)
     for customer in world.clocks.standing_on(clock["id"]):
-        for subscription in _running(world, customer):
-            subscriptions.end(world, subscription)
-        _delete_customer(world, world.named("customer", customer))
+        delete_customer(world, world.named("customer", customer))
     world.clocks.release(clock["id"])
     world.store.forget(clock["id"])
     world.events.emit(f"{KIND}.deleted", clock, customer=None)
     return {"id": clock["id"], "object": KIND, "deleted": True}
 
 
-def _delete_customer(world: World, customer: Object) -> None:
+def delete_customer(world: World, customer: Object) -> None:
+    """Take a customer away for good: their subscriptions end, and all that is left is that they were."""
+    for subscription in _running(world, customer["id"]):
+        subscriptions.end(world, subscription)
     world.events.emit("customer.deleted", customer, customer=customer["id"])
     world.store.forget(customer["id"])
     world.store.save({"id": customer["id"], "object": "deleted_customer"})

@@ -60,6 +60,7 @@ def _people() -> list[Call]:
         _call("GET", "/v1/customers", customers.list_all, customers.LIST),
         _call("GET", one, customers.retrieve),
         _call("POST", one, customers.update, customers.UPDATE),
+        _call("DELETE", one, customers.delete, customers.DELETE, expands=False),
         _call("GET", f"{one}/payment_methods", payment_methods.list_of_customer, list_cards),
         _call("GET", cards, payment_methods.retrieve),
         _call("POST", f"{cards}/attach", payment_methods.attach, attach),

@@ -107,6 +107,10 @@ class Provider(Protocol):
         """Have the customer remove every card there is."""
         ...
 
+    async def delete_customer(self, customer_ref: str) -> None:
+        """Somebody deletes a customer at the provider, for good."""
+        ...
+
     async def pay_by_hand(self, invoice_ref: str) -> None:
         """Have the customer pay an open bill on its own page."""
         ...

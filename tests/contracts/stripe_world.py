@@ -62,6 +62,9 @@ class StripeProvider:
         for card in listed.data:
             await self._till.client.v1.payment_methods.detach_async(card.id)
 
+    async def delete_customer(self, customer_ref: str) -> None:
+        await self._till.client.v1.customers.delete_async(customer_ref)
+
     async def pay_by_hand(self, invoice_ref: str) -> None:
         bill = await self._till.client.v1.invoices.retrieve_async(invoice_ref)
         await self._submit(str(bill.hosted_invoice_url), "")

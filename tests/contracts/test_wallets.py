@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.payments import NO_SUCH_THING, AgreementStatus
 from tests.contracts.provider import contact
 from tests.contracts.shop import Shop, bill_of
 
@@ -205,3 +206,20 @@ async def test_no_card_stands_once_the_customer_has_taken_it_away(shop: Shop) ->
 
     assert (await shop.adapter.standing(sale.customer, sale.ref, "")).card is None
     assert (await shop.adapter.standing(sale.customer, "", "")).card is None
+
+
+async def test_a_customer_who_was_deleted_is_told_from_one_who_never_was(shop: Shop) -> None:
+    sale = await shop.sale()
+    assert not await shop.adapter.is_deleted(sale.customer)
+
+    await shop.world.delete_customer(sale.customer)
+
+    assert await shop.adapter.is_deleted(sale.customer)
+    standing = await shop.adapter.standing(sale.customer, sale.ref, "")
+    assert (standing.agreement, standing.customer_is_deleted) == (AgreementStatus.ENDED, True)
+    assert (await shop.adapter.standing(sale.customer, "", "")).customer_is_deleted
+    with pytest.raises(GatewayRefused) as refused:
+        await shop.adapter.put_card(sale.customer, "", shop.cards.another, key="card/1")
+    assert refused.value.code == NO_SUCH_THING
+    with pytest.raises(GatewayRefused):
+        await shop.adapter.is_deleted("cus_nobody")

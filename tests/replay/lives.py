@@ -305,8 +305,25 @@ async def handed_over(product: Product, folder: Path) -> None:
         await run_now(client, fix=True)
 
 
+async def deleted(product: Product, folder: Path) -> None:
+    """Customers deleted at the provider, in a trial with a card and in a paid period; both give a card again."""
+    async with Elsewhere.at(product.addresses, folder) as elsewhere:
+        trial = await Life.begun(product, "kept-deleted-trial", payment_method="pm_card_visa")
+        paid = await Life.begun(product, "kept-deleted-paid", **PAID_START)
+        for life in (trial, paid):
+            await life.live(A_MINUTE)
+            found = await elsewhere.api.v1.customers.list_async({"email": f"{life.external_id}@example.com"})
+            await elsewhere.api.v1.customers.delete_async(found.data[0].id)
+        await trial.live_until("convert")
+        await product.checkout(trial.id)
+        await trial.live(A_MINUTE)
+        await paid.live(A_MINUTE)
+        await paid.live_until("begin_period")
+        await paid.command("payment-method", payment_method="pm_card_mastercard")
+
+
 PlayElsewhere = Callable[[Product, Path], Awaitable[None]]
-TAKEN_OVER: tuple[PlayElsewhere, ...] = (taken_over, handed_over)
+TAKEN_OVER: tuple[PlayElsewhere, ...] = (taken_over, handed_over, deleted)
 """These begin at the provider, beside a stack that keeps its secrets in a folder."""
 
 

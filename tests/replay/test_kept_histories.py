@@ -52,6 +52,7 @@ def test_the_kept_histories_go_down_every_path() -> None:
     steps = {"put_card", "adopt_checkout", "begin", "collect", "restart", "standing", "end", "end_at_period_end"}
     steps |= {"change", "quote", "reversal", "report_usage", "confirmation", "withdraw_confirmation"}
     steps |= {"tell_subscription", "carry_customer", "hear_customer", "take_up_customers"}
+    steps |= {"know_again"}
     steps |= {"compare_agreements", "compare_subscriptions", "compare_mails", "heal_subscription", "note_findings"}
     steps |= {"tell_usage_notices", "sample_gauges", "take_usage_statistics", "forget_old_usage"}
     assert seen >= commands | steps | {"hold", "open_checkout", "deliver", "sweep_webhooks", "forget_old_findings"}

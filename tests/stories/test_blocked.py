@@ -217,3 +217,19 @@ async def test_a_command_that_our_access_does_not_allow_is_answered_and_leaves_n
 
     assert refused == (503, "stripe_key")
     assert (await life.command("cancel"))["cancel_at"] is not None
+
+
+async def test_a_customer_whom_the_provider_does_not_know_may_be_anothers_and_is_left_to_an_operator(
+    begin: Begin, stack: Stack
+) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await life.live(A_MINUTE)
+    [customer] = stack.simulator._known(life.external_id)
+    stack.simulator._store.forget(customer)
+
+    await life.live_until("convert")
+
+    shown = await blocked(life)
+    assert shown is not None
+    assert (shown["action"], shown["code"]) == ("convert", "resource_missing")
+    assert await life.status() == ("trialing", "full")

@@ -123,6 +123,7 @@ class Books:
     def __init__(self, prices: PriceList) -> None:
         self.prices = prices
         self.people: dict[str, Person] = {}
+        self.deleted: set[str] = set()
         self.deals: dict[str, Deal] = {}
         self.bills: dict[str, Bill] = {}
         self.disputes: dict[str, Dispute] = {}

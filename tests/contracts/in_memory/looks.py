@@ -38,11 +38,12 @@ class InMemoryLooks(Desk):
         person = self.books.people.get(customer_ref)
         card = person.card if person else None
         if not agreement_ref:
-            return Standing(card, None)
+            return Standing(card, None, customer_is_deleted=customer_ref in self.books.deleted)
         deal = self._deal(agreement_ref)
         status = AgreementStatus.ENDED if deal.ended else AgreementStatus.LIVE
         bill = self._bill(invoice_ref) if invoice_ref else deal.bills[-1]
-        return Standing(None if deal.ended else card, status, self.told(deal, bill))
+        is_deleted = deal.customer in self.books.deleted
+        return Standing(None if deal.ended else card, status, self.told(deal, bill), customer_is_deleted=is_deleted)
 
     async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
         if kind is ReversalKind.DISPUTE:

@@ -39,6 +39,9 @@ class InMemoryWallets(Desk):
             self._running(agreement_ref).card = card.ref
         return card
 
+    async def is_deleted(self, customer_ref: str) -> bool:
+        return customer_ref in self.books.deleted or self.person(customer_ref).ref != customer_ref
+
     def attach(self, person: Person, payment_method: str) -> Card:
         """Put a card on file as the default, by the name of a test card or the id of one that is there."""
         card = next((each for each in person.cards if each.ref == payment_method), None)

@@ -95,6 +95,14 @@ class InMemoryProvider:
     async def take_cards_away(self, customer_ref: str) -> None:
         self._payments.books.people[customer_ref].cards.clear()
 
+    async def delete_customer(self, customer_ref: str) -> None:
+        books = self._payments.books
+        books.deleted.add(customer_ref)
+        del books.people[customer_ref]
+        for deal in books.deals.values():
+            if deal.customer == customer_ref:
+                deal.ended = True
+
     async def pay_by_hand(self, invoice_ref: str) -> None:
         bill = self._payments.books.bills[invoice_ref]
         self._payments.books.take(self._payments.books.deals[bill.agreement], bill)

@@ -1,0 +1,107 @@
+"""A customer whom the provider has deleted: what is paid for goes on, what comes next needs a card."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain import billing, changing, checks, deleting, recovery
+from domain.agenda import Action, next_due
+from domain.errors import Rejected
+from domain.lifecycle import Event, Status
+from domain.payments import NO_CARD, Charge, ChargeOutcome, Decline
+from domain.plans import Interval
+from domain.policy import DEFAULT_POLICY, ChangeAt
+from domain.steering import CancelAt, When
+from domain.subscription import Subscription
+from tests.builders import (
+    CAUSE,
+    NOW,
+    PERIOD_END,
+    PRO,
+    VISA,
+    a_paid_charge,
+    a_paid_subscription,
+    a_past_due_subscription,
+    a_recovery,
+    a_trial,
+)
+
+
+def known_again(subscription: Subscription, customer_ref: str = "cus_again") -> Subscription:
+    return deleting.known_again(subscription, customer_ref, NOW, CAUSE).subscription
+
+
+def test_a_trial_goes_on_without_a_card() -> None:
+    step = deleting.known_again(a_trial(card=VISA, customer_ref="cus_1"), "cus_again", NOW, CAUSE)
+
+    after = step.subscription
+    assert (after.status, after.card, after.customer_ref, after.lost_agreement) == (
+        Status.TRIALING,
+        None,
+        "cus_again",
+        "",
+    )
+    assert "a card is needed" in step.entries[0].summary
+    assert step.entries[0].details["deleted"] == "cus_1"
+
+
+def test_what_is_paid_for_goes_on_until_its_end_and_then_begins_anew() -> None:
+    after = known_again(a_paid_subscription())
+
+    assert (after.status, after.period_end, after.agreement_ref, after.lost_agreement) == (
+        Status.ACTIVE,
+        PERIOD_END,
+        "",
+        "sub_1",
+    )
+    due = next_due(after, DEFAULT_POLICY)
+    assert due is not None
+    assert (due.action, due.at) == (Action.BEGIN_PERIOD, PERIOD_END)
+
+
+def test_a_card_that_was_given_to_the_new_customer_already_stays() -> None:
+    given = a_paid_subscription(customer_ref="cus_again")
+
+    assert known_again(given).card == VISA
+
+
+def test_what_is_owed_stays_owed_and_no_bill_of_the_deleted_customer_is_collected() -> None:
+    owing = a_past_due_subscription(recovery=a_recovery(invoice_ref="in_2", period_end=PERIOD_END))
+
+    after = known_again(owing)
+
+    assert after.status is Status.PAST_DUE
+    assert after.recovery is not None
+    assert (after.recovery.invoice_ref, after.recovery.period_end) == ("", None)
+
+
+@pytest.mark.parametrize(("status", "event"), [(Status.ACTIVE, Event.RENEWED), (Status.PAST_DUE, Event.RECOVERED)])
+def test_the_next_payment_is_no_conversion_and_puts_everything_right(status: Status, event: Event) -> None:
+    stands = known_again(a_paid_subscription() if status is Status.ACTIVE else a_past_due_subscription())
+
+    step = billing.paid(replace(stands, card=VISA), a_paid_charge(), DEFAULT_POLICY, NOW, CAUSE)
+
+    assert step.entries[0].kind == event
+    assert (step.subscription.lost_agreement, bool(step.subscription.agreement_ref)) == ("", True)
+
+
+def test_without_a_card_the_next_period_is_owed() -> None:
+    charge = Charge(ChargeOutcome.DECLINED, decline=Decline(NO_CARD))
+
+    after = recovery.failed(known_again(a_paid_subscription()), charge, DEFAULT_POLICY, NOW, CAUSE).subscription
+
+    assert (after.status, after.status_reason) == (Status.PAST_DUE, NO_CARD)
+
+
+def test_nothing_is_had_for_nothing_meanwhile() -> None:
+    stands = known_again(a_paid_subscription())
+    year = replace(PRO, interval=Interval.YEAR)
+
+    assert changing.takes_effect(stands, DEFAULT_POLICY, None, is_upgrade=True) is ChangeAt.PERIOD_END
+    with pytest.raises(Rejected, match="at the period's end") as refused:
+        checks.check_change(stands, year, ChangeAt.NOW, NOW)
+    assert refused.value.code == "agreement_lost"
+    with pytest.raises(Rejected, match="converted already"):
+        checks.check_convert(stands, When.NOW, NOW, brings_card=True)
+    checks.check_change(stands, year, ChangeAt.PERIOD_END, NOW)
+    checks.check_cancel(stands, CancelAt.PERIOD_END)
