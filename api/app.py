@@ -26,6 +26,7 @@ from api import (
     webhooks,
 )
 from api.bodies import JsonBodies
+from api.confirmations import ConfirmationProblem
 from api.docs import add_description
 from api.entitlement_views import RefusalProblem
 from api.errors import add_error_handlers
@@ -80,7 +81,7 @@ def create_app(parts: Parts) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     add_error_handlers(app)
-    add_description(app, RefusalProblem, MisfitsProblem)
+    add_description(app, RefusalProblem, MisfitsProblem, ConfirmationProblem)
     app.add_middleware(ShortWays, ways=(*consuming.SHORT_WAYS, *entitlements.SHORT_WAYS))
     app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)

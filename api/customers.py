@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, Field
 
 from api.auth import Caller, Reader, Service
@@ -101,6 +101,12 @@ async def list_customers(
     as_kept = searched_address(q or "")
     page = await stores.customer_list.find(caller.tenant, q, as_kept, cursor=cursor, limit=limit)
     return CustomerListView(data=[ListedCustomerView.of(row) for row in page.rows], next_cursor=page.next_cursor)
+
+
+@router.api_route("/", methods=["GET", "PATCH"], include_in_schema=False)
+async def nobody() -> None:
+    """A slash too many is a path like any other that there is not, and no customer without a name."""
+    raise HTTPException(404)
 
 
 @router.patch("/{external_id:path}", operation_id="updateCustomer", summary="Change a customer", responses=COMMANDING)

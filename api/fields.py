@@ -20,7 +20,7 @@ from domain.usage import MAX_KEY_LENGTH
 _PLAIN_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _LANGUAGE = re.compile(
     r"""
-    (?P<language>[a-z]{2,3}(?:-[a-z]{3}){0,3} | [a-z]{4,8})
+    (?P<language>[a-z]{2,3}(?:-[a-z]{3}){0,3})
     (?:-(?P<script>[a-z]{4}))?
     (?:-(?P<region>[a-z]{2} | [0-9]{3}))?
     (?P<rest>

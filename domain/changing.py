@@ -169,6 +169,12 @@ def change_begins(subscription: Subscription, to: Selection, now: datetime, caus
     return replace(step, subscription=owing, fit=FitCheck(subscription.selection, to, begins_period=True))
 
 
+def free_plan_due(subscription: Subscription, now: datetime) -> Selection | None:
+    """The free plan, if a planned change to it is due: then the agreement is ended by us."""
+    pending = subscription.pending_change
+    return pending.to if pending is not None and not pending.to.items and pending.at <= now else None
+
+
 def moved_to_free(subscription: Subscription, to: Selection, now: datetime, cause: Cause) -> Step:
     """What was tried or paid for is over, and what costs nothing goes on. The agreement, if any, has been ended."""
     was_trial = not (subscription.agreement_ref or subscription.lost_agreement)

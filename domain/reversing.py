@@ -53,7 +53,11 @@ def taken_note_of(subscription: Subscription, reversal: Reversal, policy: Policy
 
 def is_of(subscription: Subscription, reversal: Reversal) -> bool:
     """Whether the money was for what runs now, not for an earlier subscription of the customer or anything else."""
-    return bool(reversal.agreement_ref) and reversal.agreement_ref == subscription.agreement_ref
+    # What was paid for may be of an agreement that went with its customer at the provider.
+    return bool(reversal.agreement_ref) and reversal.agreement_ref in (
+        subscription.agreement_ref,
+        subscription.lost_agreement,
+    )
 
 
 def end_by(subscription: Subscription, reversal: Reversal, policy: Policy) -> End | None:

@@ -18,6 +18,8 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 ONE_AT_A_TIME = 7_314_420_190
 """The advisory lock that keeps two processes from migrating at once."""
 LOCK_NOT_AVAILABLE = "55P03"
+DEADLOCK = "40P01"
+"""Like the other: nothing was changed, and it goes better when less is written at once."""
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -77,7 +79,7 @@ async def _migrate(url: str, step: Callable[[Config], None]) -> None:
         async with transaction(engine) as connection:
             await connection.run_sync(run)
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+        if getattr(error.orig, "sqlstate", None) not in (LOCK_NOT_AVAILABLE, DEADLOCK):
             raise
         raise GatewayUnavailable(
             "a transaction that has been open for long keeps a table that is to be changed, and nobody was to wait "

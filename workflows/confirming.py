@@ -7,6 +7,7 @@ from temporalio import workflow
 
 from domain import confirming
 from domain.confirmation import ConfirmedAction
+from domain.errors import GatewayUnavailable
 from domain.journal import Cause
 from domain.payments import Charge, ChargeOutcome
 from domain.plans import Selection
@@ -47,6 +48,9 @@ class Confirms(Keeper):
         """Before something else: nothing waits any more, and it is judged by what there is then."""
         if self.subscription.confirmation is not None:
             await self.withdraw_confirmation(cause)
+            if self.subscription.confirmation is not None:
+                # Paid, and the provider has not done yet what it was for.
+                raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
             check()
 
     async def _conclude(self, charge: Charge, cause: Cause) -> None:

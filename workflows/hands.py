@@ -389,6 +389,6 @@ def _confirmation(subscription: Subscription, waiting: Confirmation) -> Confirma
     return ConfirmationRequest(
         waiting.agreement_ref,
         waiting.invoice_ref,
-        f"{subscription.id}/confirmation/{waiting.invoice_ref}",
+        key_of_this_try(f"{subscription.id}/confirmation/{waiting.invoice_ref}"),
         ends_agreement=waiting.action is not ConfirmedAction.CHANGE_PLAN,
     )

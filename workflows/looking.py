@@ -4,7 +4,7 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from domain import billing, confirming, deleting, recovery, reversing, steering
+from domain import billing, changing, confirming, deleting, recovery, reversing, steering
 from domain.ends import ENDED_AT_PROVIDER, End, EndKind
 from domain.journal import Cause, CauseKind
 from domain.lifecycle import Status
@@ -28,6 +28,10 @@ ASK_AT_PERIOD_END = "ask-at-period-end"
 CARDS_OF_THE_PORTAL = "cards-of-the-portal"
 """A change to the order of commands: until then a card chosen at the provider stayed the customer's alone, and one
 that was taken away there stayed on file here."""
+
+ENDED_FOR_THE_FREE_PLAN = "ended-for-the-free-plan"
+"""A change to the order of commands: until then an agreement that we had ended for the free plan, without hearing of
+it, counted as ended by others."""
 
 
 class Looks(Blocks, Confirms):
@@ -59,6 +63,10 @@ class Looks(Blocks, Confirms):
             await self.commit(deleting.known_again(self.subscription, customer_ref, workflow.now(), cause))
             return await self.look(cause)
         if standing.agreement is AgreementStatus.ENDED:
+            free = changing.free_plan_due(self.subscription, workflow.now())
+            if free is not None and workflow.patched(ENDED_FOR_THE_FREE_PLAN):
+                await self.commit(changing.moved_to_free(self.subscription, free, workflow.now(), cause))
+                return standing
             ends_as_wished = self.subscription.cancel_at is not None
             by_others = End(EndKind.PROVIDER, ENDED_AT_PROVIDER)
             await self.end(steering.wished_end(self.subscription) if ends_as_wished else by_others, cause)

@@ -55,6 +55,16 @@ class Change:
 
 
 @dataclass(frozen=True)
+class PendingConfirmation:
+    """A payment that the customer still has to confirm to their bank."""
+
+    action: str
+    confirmation_url: str
+    """The page on which the customer confirms."""
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
 class Blocked:
     """A step that waits for the payment provider, or for an operator; it is tried again."""
 
@@ -92,6 +102,8 @@ class Subscription:
     pending_change: Change | None = None
     blocked: Blocked | None = None
     """None: all goes on."""
+    pending_confirmation: PendingConfirmation | None = None
+    """None: nothing waits for the customer's bank."""
     next_actions: tuple[NextAction, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     created_at: datetime | None = None

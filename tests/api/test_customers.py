@@ -221,3 +221,10 @@ async def test_a_domain_with_letters_is_shown_with_them_and_used_as_mail_servers
         (await sandbox.post("/travel", json={"subscription": made["id"], "seconds": 1})).raise_for_status()
         mails = (await sandbox.get("/messages", params={"to": f"ada@{domain}"})).json()
     assert {mail["to"] for mail in mails} == {f"ada@{known_as}"}
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+async def test_a_slash_too_many_is_no_customer_without_a_name(admin: Caller, method: str) -> None:
+    answer = await admin.http.request(method, "/v1/customers/", json={} if method == "PATCH" else None)
+
+    assert answer.status_code == 404

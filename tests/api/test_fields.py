@@ -31,7 +31,10 @@ def test_a_language_is_kept_as_a_tag_and_read_as_the_nearest_that_is_known(
     assert (str(known) if known is not None else None) == read_as
 
 
-@pytest.mark.parametrize("text", ["", "C", "d", "de-", "de--DE", "de-u", "german!", "12", "-de", "dé", "x" * 9])
+@pytest.mark.parametrize(
+    "text",
+    ["", "C", "d", "de-", "de--DE", "de-u", "german!", "english", "Deutsch", "POSIX", "12", "-de", "dé", "x" * 9],
+)
 def test_what_is_no_language_is_told_so(text: str) -> None:
     assert language_tag(text) is None
 

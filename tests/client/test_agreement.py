@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from api import (
     checkout,
+    confirmations,
     customers,
     entitlement_views,
     fit,
@@ -40,6 +41,8 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (views.SubscriptionView, subscriptions.Subscription),
     (views.CustomerView, subscriptions.Subscriber),
     (views.PendingChangeView, subscriptions.Change),
+    (views.BlockedView, subscriptions.Blocked),
+    (confirmations.PendingConfirmationView, subscriptions.PendingConfirmation),
     (views.ActionView, subscriptions.NextAction),
     (views.QuoteLineView, subscriptions.QuoteLine),
     (fit.FittingPreviewView, subscriptions.Preview),

@@ -307,3 +307,14 @@ def test_every_mail_of_a_change_tells_what_its_occasion_requires(step: Step) -> 
 )
 def test_a_choice_in_words(selection: Selection, expected: str) -> None:
     assert changing.words(selection) == expected
+
+
+def test_an_agreement_that_ends_once_the_free_plan_is_due_was_ended_for_it() -> None:
+    ahead = planned(FREE)
+    assert ahead.pending_change is not None
+    due = ahead.pending_change.at
+
+    assert changing.free_plan_due(ahead, due - timedelta(seconds=1)) is None
+    assert changing.free_plan_due(ahead, due) == FREE
+    assert changing.free_plan_due(planned(PRO), due) is None
+    assert changing.free_plan_due(a_paid_subscription(), due) is None

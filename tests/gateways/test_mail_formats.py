@@ -53,7 +53,7 @@ def test_a_clock_change_is_told_by_the_zones_name() -> None:
     ],
 )
 def test_money_is_told_with_its_currencys_own_decimals(amount: str, currency: str, said: str) -> None:
-    mail = write(Occasion.ACTION_REQUIRED, amount=amount, currency=currency)
+    mail = write(Occasion.ACTION_REQUIRED, amount_due=amount, currency=currency)
     assert mail.subject == f"Please confirm your payment of {said}"
 
 

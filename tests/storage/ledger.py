@@ -27,6 +27,7 @@ TABLES = (
     "journal",
     "mails",
     "invoices",
+    "pay_pages",
     "reversals",
     "trials",
     "webhook_inbox",

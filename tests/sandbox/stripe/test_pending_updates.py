@@ -124,7 +124,7 @@ async def test_it_never_outlasts_the_period_which_is_renewed_as_it_was(shop: Sho
     customer = await shop.customer()
     before = await shop.subscribe(customer)
     end = period_of(before)[1]
-    await shop.simulator.advance("ada", moment(end - 3600))
+    await shop.simulator.advance("ada", moment(end - 12 * 3600))
     shop.simulator.set_card_answers("ada", [AUTHENTICATE, "ok"])
     waiting = Waiting(shop, customer, before, await ask(shop, before, "pro"))
     assert waiting.after["pending_update"]["expires_at"] == end
