@@ -149,8 +149,8 @@ class Life:
             (await browser.post(url, data={"act": "remove", "subject": found[1]})).raise_for_status()
 
     async def open_pay_link(self) -> httpx.Response:
-        """Follow the link of the last mail as a browser does."""
-        text = (await self.last_mail())["text"]
-        url = next(word for word in text.split() if "/pay/" in word)
+        """Follow the link of the last mail that has one as a browser does."""
+        texts = [mail["text"] for mail in await self.product.mails(self.external_id)]
+        url = [word for text in texts for word in text.split() if "/pay/" in word][-1]
         async with httpx.AsyncClient(follow_redirects=True, timeout=PATIENT) as browser:
             return await browser.get(url)
