@@ -14,7 +14,7 @@ from tests.harness.patience import until
 STARTER = "manufacturing_starter_month_v1"
 
 
-async def test_a_renewal_on_a_test_clock_goes_as_any_other_and_ends_with_its_clock(
+async def test_a_renewal_on_a_test_clock_goes_as_any_other_and_its_customer_goes_with_the_clock(
     stack: Stack, stack_folder: Path, product: Product
 ) -> None:
     name, now = a_name("rehearsed"), int(datetime.now(UTC).timestamp())
@@ -40,4 +40,5 @@ async def test_a_renewal_on_a_test_clock_goes_as_any_other_and_ends_with_its_clo
 
         await clocks.delete_async(clock)
         await life.live(A_MINUTE)
-        assert (await life.status())[0] == "canceled"
+        assert (await life.kinds())["customer_deleted"] == 1
+        assert await life.status() == ("active", "full"), "what was paid for goes on"
