@@ -37,6 +37,9 @@ ONE_HOP = TimeSkippingConfig(enabled=False, max_session_skip_count=1)
 """The server skips to the next timer or retry and no further; for the same reason."""
 
 HOPS = 500
+OVERDUE = "the workflow is about to do what was due at"
+NUDGED_AFTER, NUDGE = 10.0, timedelta(seconds=1)
+"""So many seconds something is overdue before the clock is moved on a little, and by how much."""
 SETTLED_WITHIN = 120.0
 WEBHOOKS_PATIENCE = 1.0
 FIRST_LOOK, LAST_LOOK = 0.005, 0.1
@@ -150,9 +153,14 @@ class Traveller:
         """
         deadline = asyncio.get_running_loop().time() + self._settled_within
         quiet: Sight | None = None
-        pause = FIRST_LOOK
+        pause, nudged_at = FIRST_LOOK, asyncio.get_running_loop().time()
         while True:
             sight = await self._look(life, quiet)
+            if not (isinstance(sight, str) and sight.startswith(OVERDUE)):
+                nudged_at = asyncio.get_running_loop().time()
+            elif asyncio.get_running_loop().time() > nudged_at + NUDGED_AFTER:
+                nudged_at = asyncio.get_running_loop().time()
+                await self._nudge(life)
             if isinstance(sight, Sight):
                 if quiet is not None and quiet.version == sight.version:
                     return sight
@@ -207,6 +215,12 @@ class Traveller:
             await self._hop(life, description, way - AT_HAND)
             way = moment - _now(await handle.describe())
         await asyncio.sleep(max(min(way, AT_HAND).total_seconds(), 0))
+
+    async def _nudge(self, life: Life) -> None:
+        """Move the clock a little on: a server that was started again may have passed over a timer."""
+        description = await self._latest_run(life).describe()
+        if description.status is WorkflowExecutionStatus.RUNNING:
+            await self._hop(life, description, NUDGE)
 
     async def _hop(self, life: Life, description: WorkflowExecutionDescription, way: timedelta) -> None:
         handle = self._latest_run(life)
@@ -269,7 +283,7 @@ def _at_rest(
     due_at = standing.due_at
     if due_at is not None and due_at <= now:
         if next_attempt_at is None:
-            return f"the workflow is about to do what was due at {due_at}"
+            return f"{OVERDUE} {due_at}"
         # What was due may be what is being tried again.
         due_at = None
     return Sight(now, standing, min(filter(None, (due_at, next_attempt_at)), default=None), version)
