@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from api.auth import OVERRULING
+from api.confirmations import CONFIRMING
 from api.desk import OperatorDesk, ServiceDesk
 from api.docs import COMMANDING
 from api.fields import SubscriptionId
@@ -40,7 +41,12 @@ router = APIRouter(
 )
 
 
-@router.post("/convert", operation_id="convertSubscription", summary="Become a paid subscription")
+@router.post(
+    "/convert",
+    operation_id="convertSubscription",
+    summary="Become a paid subscription",
+    responses=CONFIRMING,
+)
 async def convert(
     subscription_id: SubscriptionId, desk: ServiceDesk, wish: ConvertWish | None = None
 ) -> SubscriptionView:
@@ -57,7 +63,12 @@ async def put_payment_method(
     return await desk.carry_out(subscription_id, SubscriptionWorkflow.put_payment_method, command)
 
 
-@router.post("/retry-payment", operation_id="retryPayment", summary="Try now to take what is owed")
+@router.post(
+    "/retry-payment",
+    operation_id="retryPayment",
+    summary="Try now to take what is owed",
+    responses=CONFIRMING,
+)
 async def retry_payment(
     subscription_id: SubscriptionId, desk: ServiceDesk, _wish: EmptyWish | None = None
 ) -> SubscriptionView:

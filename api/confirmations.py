@@ -6,7 +6,9 @@ from pydantic import BaseModel, Field
 
 from api.docs import problems
 from api.errors import Problem
+from domain.agenda import Action
 from domain.confirmation import ConfirmedAction
+from domain.confirming import page_of_open_bill
 from storage.codec import state_from_json
 from storage.subscriptions import SubscriptionRow
 
@@ -20,14 +22,22 @@ class PendingConfirmationView(BaseModel):
 
     @classmethod
     def of(cls, row: SubscriptionRow) -> "PendingConfirmationView | None":
-        if not row.state.get("confirmation"):
+        if not row.state.get("confirmation") and not row.state.get("recovery"):
             return None  # as with nearly all: a list need not read every state
-        waiting = state_from_json(dict(row.state)).confirmation
-        return (
-            None
-            if waiting is None
-            else cls(action=waiting.action, confirmation_url=waiting.url, expires_at=waiting.expires_at)
-        )
+        subscription = state_from_json(dict(row.state))
+        waiting = subscription.confirmation
+        if waiting is not None:
+            return cls(action=waiting.action, confirmation_url=waiting.url, expires_at=waiting.expires_at)
+        page, end = page_of_open_bill(subscription), _end_of_ladder(row)
+        if not page or end is None:
+            return None
+        return cls(action=ConfirmedAction.RETRY_PAYMENT, confirmation_url=page, expires_at=end)
+
+
+def _end_of_ladder(row: SubscriptionRow) -> datetime | None:
+    """When the open bill is voided; None: the ladder stands still, as in a dispute, and nothing is asked for."""
+    ends = (due["at"] for due in row.next_actions if due["action"] == Action.CANCEL)
+    return next((datetime.fromisoformat(at) for at in ends), None)
 
 
 class ConfirmationProblem(Problem):

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from domain import billing_day, recovery
+from domain.confirmation import KEYS_KEPT
 from domain.journal import Cause, Entry, Step
 from domain.letters import bill_facts, mail, provider_key, receipt
 from domain.lifecycle import Event, Status
@@ -57,9 +58,17 @@ def _settled_while_held(subscription: Subscription, charge: Charge) -> dict[str,
         "lost_agreement": "" if charge.agreement_ref else subscription.lost_agreement,
         **billing_day.placed(subscription, charge).changes,
         "recovery": None,
+        "confirmed": _confirmed(subscription),
         "suspension": replace(suspension, returns_to=_to_come_back_to(suspension)) if suspension else None,
         "dispute": _dispute_apart(subscription),
     }
+
+
+def _confirmed(subscription: Subscription) -> tuple[str, ...]:
+    """With the tries of what was owed which the customer was to confirm: it is settled now."""
+    recovery = subscription.recovery
+    asked = recovery.asked if recovery is not None else ()
+    return (*subscription.confirmed, *asked)[-KEYS_KEPT:] if asked else subscription.confirmed
 
 
 def _dispute_apart(subscription: Subscription) -> Dispute | None:
@@ -117,6 +126,7 @@ def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: da
         "reminders": (),
         "suspension": None,
         "recovery": None,
+        "confirmed": _confirmed(subscription),
         "owes_new_period": begins_next,
         "begins_own_period": begins_next,
         "agreement_is_stale": stays_stale,

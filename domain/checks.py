@@ -91,7 +91,7 @@ def check_retry(subscription: Subscription, now: datetime) -> None:
         raise Rejected("no payment is waiting to be recovered", code="nothing_to_retry")
     _check_not_disputed(subscription)
     _check_has_card(subscription)
-    _check_card(subscription)
+    _check_card_of_present(subscription)
     _check_cap(subscription, now)
 
 

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from domain.plans import Selection
 
+KEYS_KEPT = 8
+"""So many commands that have waited are remembered with what came of them."""
+
 
 class ConfirmedAction(StrEnum):
     """What the payment is for."""
@@ -13,6 +16,8 @@ class ConfirmedAction(StrEnum):
     CHANGE_PLAN = "change_plan"
     CONVERT = "convert"
     SIGN_UP = "sign_up"
+    RETRY_PAYMENT = "retry_payment"
+    """Of what is owed: the bill is open anyway, so nothing has to be withdrawn, and the ladder goes on."""
 
 
 @dataclass(frozen=True)

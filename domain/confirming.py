@@ -5,15 +5,15 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain import billing, changing, steering
-from domain.agenda import Action, agenda
+from domain.agenda import Action, agenda, ladder_of, rung_at
 from domain.command_keys import is_among
-from domain.confirmation import Confirmation, ConfirmedAction
+from domain.confirmation import KEYS_KEPT, Confirmation, ConfirmedAction
 from domain.ends import FIRST_PAYMENT_NOT_CONFIRMED, End, EndKind
 from domain.errors import Rejected
 from domain.journal import Cause, CauseKind, Entry, Step
 from domain.letters import moment, provider_key
 from domain.lifecycle import Event, Status
-from domain.payments import Charge, ChargeOutcome
+from domain.payments import AUTHENTICATE, Charge, ChargeOutcome
 from domain.plans import Selection
 from domain.policy import Access, Policy
 from domain.subscription import Subscription, Suspension, SuspensionKind
@@ -21,8 +21,6 @@ from domain.subscription import Subscription, Suspension, SuspensionKind
 NEEDED = "authentication_required"
 """The code of a refusal that tells where the payment is confirmed; it holds only as things stand."""
 NOT_CONFIRMED = "payment_not_confirmed"
-KEYS_KEPT = 8
-"""So many commands that have waited are remembered with what came of them."""
 GIVES_WAY_TO = frozenset(
     {
         Action.END_CONFIRMATION,
@@ -40,6 +38,7 @@ _WHAT: Mapping[ConfirmedAction, str] = {
     ConfirmedAction.CHANGE_PLAN: "the change of plan",
     ConfirmedAction.CONVERT: "the first period",
     ConfirmedAction.SIGN_UP: "the first period",
+    ConfirmedAction.RETRY_PAYMENT: "what is owed",
 }
 
 
@@ -136,20 +135,46 @@ def needed(subscription: Subscription) -> Rejected:
     """Tells the caller where the customer confirms, and until when."""
     confirmation = subscription.confirmation
     assert confirmation is not None, "something waits"  # noqa: S101
+    return _needed(subscription, confirmation.url, confirmation.expires_at)
+
+
+def _needed(subscription: Subscription, url: str, until: datetime) -> Rejected:
     return Rejected(
         "the customer's bank wants them to confirm the payment: send them to confirmation_url",
         code=NEEDED,
-        details={
-            "confirmation_url": confirmation.url,
-            "expires_at": moment(confirmation.expires_at),
-            "subscription": subscription.id,
-        },
+        details={"confirmation_url": url, "expires_at": moment(until), "subscription": subscription.id},
     )
+
+
+def page_of_open_bill(subscription: Subscription) -> str:
+    """Where the customer confirms the payment of what is owed; empty: it is not that which the bank wants."""
+    recovery = subscription.recovery
+    return recovery.decline.action_url if recovery is not None and recovery.decline.code == AUTHENTICATE else ""
+
+
+def needed_for_open_bill(subscription: Subscription, policy: Policy) -> Rejected | None:
+    """The same of what is owed: its page is good until the ladder ends; None: nothing can be confirmed there."""
+    recovery, page = subscription.recovery, page_of_open_bill(subscription)
+    if recovery is None or not page:
+        return None
+    ladder = ladder_of(subscription, policy)
+    return _needed(subscription, page, rung_at(recovery, ladder, len(ladder) - 1))
 
 
 def is_known(subscription: Subscription, command: str) -> bool:
     """Whether a command has asked for a payment that waits, or has waited."""
-    return _waits(subscription, command) or is_among(command, (*subscription.confirmed, *subscription.unconfirmed))
+    have_waited = (*subscription.confirmed, *subscription.unconfirmed, *_asked(subscription))
+    return _waits(subscription, command) or is_among(command, have_waited)
+
+
+def is_done(subscription: Subscription, command: str) -> bool:
+    """Whether nothing is left to be done or told of a command: confirmed, or its bill was declined otherwise since."""
+    asked = () if page_of_open_bill(subscription) else _asked(subscription)
+    return is_among(command, (*subscription.confirmed, *asked))
+
+
+def _asked(subscription: Subscription) -> tuple[str, ...]:
+    return subscription.recovery.asked if subscription.recovery is not None else ()
 
 
 def _waits(subscription: Subscription, command: str) -> bool:
@@ -157,10 +182,12 @@ def _waits(subscription: Subscription, command: str) -> bool:
     return waiting is not None and bool(waiting.command) and is_among(command, (waiting.command,))
 
 
-def answer_to_repeat(subscription: Subscription, command: str) -> Rejected | None:
+def answer_to_repeat(subscription: Subscription, command: str, policy: Policy) -> Rejected | None:
     """How a command is refused that comes again; None: it was not refused, or never asked."""
     if _waits(subscription, command):
         return needed(subscription)
+    if is_among(command, _asked(subscription)):
+        return needed_for_open_bill(subscription, policy)
     if is_among(command, subscription.unconfirmed):
         words = "the payment was not confirmed and nothing was charged: ask again under another Idempotency-Key"
         return Rejected(words, code=NOT_CONFIRMED)

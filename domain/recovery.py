@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from domain.agenda import describe, ladder_of, rung_at
-from domain.journal import Cause, Entry, Step
+from domain.confirmation import KEYS_KEPT
+from domain.journal import Cause, CauseKind, Entry, Step
 from domain.letters import mail, moment, provider_key
 from domain.lifecycle import Event, Status
 from domain.mails import Mail, Occasion
-from domain.payments import NO_CARD, Charge, Decline
+from domain.payments import AUTHENTICATE, NO_CARD, Charge, Decline
 from domain.policy import Access, LadderStep, Policy
 from domain.subscription import Recovery, Subscription, Suspension, SuspensionKind
 
@@ -139,6 +140,7 @@ def failed_again(subscription: Subscription, charge: Charge, now: datetime, caus
         tries=recovery.tries + 1,
         decline=decline,
         card_ref=subscription.card.ref if subscription.card else recovery.card_ref,
+        asked=_asked(recovery, decline, cause),
         **_due(charge),
     )
     reason = decline.code if subscription.status is Status.PAST_DUE else subscription.status_reason
@@ -146,6 +148,12 @@ def failed_again(subscription: Subscription, charge: Charge, now: datetime, caus
     details = _decline_details(charge, decline, tried.tries)
     entry = Entry("retry_failed", now, f"Retry failed: {decline.code}", cause, details)
     return Step(after, (entry,))
+
+
+def _asked(recovery: Recovery, decline: Decline, cause: Cause) -> tuple[str, ...]:
+    """The commands to remember: what the bank wants confirmed by its customer is not asked for twice by a repeat."""
+    is_asked = cause.kind is CauseKind.COMMAND and decline.code == AUTHENTICATE
+    return (*recovery.asked, cause.ref)[-KEYS_KEPT:] if is_asked else recovery.asked
 
 
 def _due(charge: Charge) -> dict[str, Any]:

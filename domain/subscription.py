@@ -64,6 +64,8 @@ class Recovery:
     amount_due: int | None = None
     """What is to be paid with the latest bill that was tried, in minor units of `currency`; None: there is no bill."""
     currency: str = ""
+    asked: tuple[str, ...] = ()
+    """The latest commands whose try the bank wanted the customer to confirm, on the open bill's page."""
 
 
 @dataclass(frozen=True)

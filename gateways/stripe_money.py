@@ -96,7 +96,7 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
         return False
 
     async def _with_action_link(self, charge: Charge, invoice_ref: str) -> Charge:
-        if charge.outcome is not ChargeOutcome.ACTION_REQUIRED:
+        if charge.outcome is not ChargeOutcome.ACTION_REQUIRED or not invoice_ref:
             return charge
         bill = shapes.invoice((await self._api.invoices.retrieve_async(invoice_ref)).to_dict())
         return Charge(charge.outcome, bill, Decline("authentication_required", action_url=bill.url))
@@ -130,7 +130,8 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
                 try:
                     agreement = await self._at_current_prices(ask, key=key)
                 except stripe.CardError as error:
-                    return declined(error)
+                    # What can be confirmed is the bill that is owed: of the new period nothing is left.
+                    return await self._with_action_link(declined(error), void_invoice)
                 except stripe.InvalidRequestError as error:
                     return without_card(error)
             if void_invoice:

@@ -119,7 +119,18 @@ class TakesCommands(GoesOn):
             checks.check_retry(self._now, workflow.now())
         cause = self._cause(command)
         await self._course.have_confirmation_settled(cause, lambda: checks.check_retry(self._now, workflow.now()))
-        await self._course.settle(await self._course.charge(), cause)
+        await self._retry_owed(cause)
+
+    async def _retry_owed(self, cause: Cause) -> None:
+        """Try what is owed; where the bank wants the customer to confirm it, say where."""
+        charge = await self._course.charge(present=True)
+        if confirming.waits(charge):
+            await self._course.wait_for_confirmation(charge, ConfirmedAction.CONVERT, None, cause)
+        await self._course.settle(charge, cause)
+        if charge.outcome is ChargeOutcome.ACTION_REQUIRED:
+            needed = confirming.needed_for_open_bill(self._now, self._course.policy)
+            if needed is not None:
+                raise needed
 
     @workflow.update
     async def cancel(self, command: Cancel) -> Answer:

@@ -44,12 +44,12 @@ class TakesTurns:
     async def _turn(self, command: Command, check: Callable[[], None]) -> AsyncIterator[bool]:
         """Wait for our turn, check again what a validator checked, and run a command once by its key."""
         async with self._lock:
-            if is_among(command.key, (*self._done, *self._now.confirmed)):
+            if is_among(command.key, self._done) or confirming.is_done(self._now, command.key):
                 yield False
                 return
             if is_among(command.key, self._declined):
                 raise as_failure(Rejected("the card was declined", code=DECLINED))
-            refused = confirming.answer_to_repeat(self._now, command.key)
+            refused = confirming.answer_to_repeat(self._now, command.key, self._course.policy)
             if refused is not None:
                 raise as_failure(refused)
             try:

@@ -144,6 +144,8 @@ def test_what_can_be_asked_for_is_not_refused() -> None:
     checks.check_cancel(a_paid_subscription(cancel_at=PERIOD_END), CancelAt.NOW)
     checks.check_retry(a_past_due_subscription(), NOW)
     checks.check_retry(a_trial(blocked=Blocked(NOW, "convert", "stripe_key", "no key", NOW)), NOW)
+    lacking = a_recovery(decline=Decline("authentication_required"))
+    checks.check_retry(a_past_due_subscription(recovery=lacking), NOW)  # the card is good: its owner is wanted
     checks.check_reactivate(HELD, "cleared")
     trial.check_extension(EXPIRED, 7, "asked nicely")
 

@@ -23,7 +23,9 @@ from tests.builders import (
     TRIAL_END,
     VISA,
     a_declined_charge,
+    a_paid_charge,
     a_paid_subscription,
+    a_past_due_subscription,
     a_trial,
     an_agreement,
 )
@@ -128,7 +130,7 @@ def test_undone_nothing_stays_but_what_became_of_it(cause: Cause, kind: str) -> 
 
 def test_a_repeat_is_answered_as_things_stand() -> None:
     before = waiting()
-    refused = confirming.answer_to_repeat(before, "key-1")
+    refused = confirming.answer_to_repeat(before, "key-1", DEFAULT_POLICY)
     assert refused is not None
     assert refused.code == "authentication_required"
     assert refused.details == {
@@ -138,12 +140,12 @@ def test_a_repeat_is_answered_as_things_stand() -> None:
     }
 
     undone = confirming.undone(before, NOW, CAUSE).subscription
-    refused = confirming.answer_to_repeat(undone, "key-1")
+    refused = confirming.answer_to_repeat(undone, "key-1", DEFAULT_POLICY)
     assert refused is not None
     assert refused.code == "payment_not_confirmed"
 
     done = confirming.confirmed(before, paid(), DEFAULT_POLICY, NOW, CAUSE).subscription
-    assert confirming.answer_to_repeat(done, "key-1") is None
+    assert confirming.answer_to_repeat(done, "key-1", DEFAULT_POLICY) is None
     for known in (before, undone, done):
         assert confirming.is_known(known, "key-1")
         assert not confirming.is_known(known, "key-2")
@@ -154,7 +156,7 @@ def test_a_command_that_came_before_keys_were_hashed_is_known_by_its_hash() -> N
     undone = confirming.undone(before, NOW, CAUSE).subscription
 
     for known, code in ((before, "authentication_required"), (undone, "payment_not_confirmed")):
-        refused = confirming.answer_to_repeat(known, hashed("key-1"))
+        refused = confirming.answer_to_repeat(known, hashed("key-1"), DEFAULT_POLICY)
         assert refused is not None
         assert refused.code == code
         assert confirming.is_known(known, hashed("key-1"))
@@ -258,3 +260,49 @@ def test_confirmed_a_sign_up_begins_and_undone_it_never_began() -> None:
     assert (gone.status, gone.end_kind, gone.confirmation) == ("canceled", "never_began", None)
     assert (end.voided, end.mails) == ("in_2", ())
     assert [entry.kind for entry in end.entries] == ["confirmation_expired", "canceled"]
+
+
+def tried_at_hand(code: str, page: str = "") -> Subscription:
+    """It owes a bill, and what the command `key-1` tried came to that."""
+    charge = replace(a_waiting_charge(waits_until=None), decline=Decline(code, action_url=page))
+    return recovery.failed_again(a_past_due_subscription(), charge, NOW, ASKED).subscription
+
+
+def test_a_retry_of_what_is_owed_that_is_to_be_confirmed_tells_the_open_bills_page_until_the_ladder_ends() -> None:
+    owing = tried_at_hand("authentication_required", PAGE)
+
+    for told in (
+        confirming.needed_for_open_bill(owing, DEFAULT_POLICY),
+        confirming.answer_to_repeat(owing, hashed("key-1"), DEFAULT_POLICY),
+    ):
+        assert told is not None
+        assert told.code == "authentication_required"
+        assert told.details["confirmation_url"] == PAGE
+        assert told.details["expires_at"] == "2026-04-15T12:00:00Z"
+    assert confirming.is_known(owing, "key-1")
+    assert not confirming.is_done(owing, "key-1")
+    before, after = a_past_due_subscription().recovery, owing.recovery
+    assert before is not None
+    assert after is not None
+    assert (after.step, after.invoice_ref) == (before.step, before.invoice_ref), "the ladder goes on as it is"
+
+
+def test_once_what_was_owed_is_paid_a_repeat_of_its_retry_asks_for_nothing() -> None:
+    owing = tried_at_hand("authentication_required", PAGE)
+
+    paid_up = billing.paid(owing, a_paid_charge(), DEFAULT_POLICY, NOW, CAUSE).subscription
+
+    assert confirming.is_done(paid_up, "key-1")
+    assert confirming.is_known(paid_up, "key-1")
+
+
+def test_a_retry_whose_bill_was_declined_otherwise_since_is_repeated_without_asking_for_money() -> None:
+    owing = tried_at_hand("authentication_required", PAGE)
+
+    since = recovery.failed_again(owing, a_declined_charge(), NOW, CAUSE).subscription
+
+    assert confirming.is_done(since, "key-1")
+    assert confirming.needed_for_open_bill(since, DEFAULT_POLICY) is None
+    assert not confirming.is_known(tried_at_hand("insufficient_funds"), "key-1"), (
+        "that it was declined otherwise was its answer"
+    )

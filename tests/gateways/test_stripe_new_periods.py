@@ -49,6 +49,19 @@ async def test_a_new_beginning_can_be_about_something_else(till: Till) -> None:
     assert len(await deal.bills()) == 2
 
 
+async def test_a_new_beginning_that_is_to_be_confirmed_leaves_the_bill_that_is_owed_to_be_paid(till: Till) -> None:
+    wallet, agreement, owed = await till.owing()
+    till.simulator.set_card_answers("ada", ["authentication_required"])
+
+    charge = await till.payments.restart(agreement, owed, key="s/charge/2")
+
+    assert charge.outcome is ChargeOutcome.ACTION_REQUIRED
+    assert charge.decline is not None
+    bill = (await till.client.v1.invoices.retrieve_async(owed)).to_dict()
+    assert charge.decline.action_url == bill["hosted_invoice_url"]
+    assert await till.statuses(wallet) == ["paid", "open"]
+
+
 async def test_a_declined_new_beginning_leaves_the_old_terms(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
     before = await deal.agreement()

@@ -162,6 +162,19 @@ async def confirmed_first(product: Product) -> None:
     await life.live(A_MINUTE)
 
 
+async def confirmed_retry(product: Product) -> None:
+    """Retries that the bank wants confirmed: of a conversion, withdrawn by the next and then paid; of an open bill."""
+    life = await Life.begun(product, "kept-confirmed-retry", payment_method="pm_card_visa")
+    await product.card_answers(life.external_id, "authentication_required")
+    await life.live_until("convert")
+    await life.to_be_confirmed("retry-payment")
+    await life.confirm_at(await life.to_be_confirmed("retry-payment"))
+    await life.live(A_MINUTE)
+    await life.live_until_declined("authentication_required")
+    await life.confirm_at(await life.to_be_confirmed("retry-payment"))
+    await life.live(A_MINUTE)
+
+
 async def confirmed_sign_up(product: Product) -> None:
     """Sign-ups without a trial that the bank wants confirmed: one replaced by the next, which is, one that runs out."""
     for name, is_confirmed in (("kept-sign-up", False), ("kept-sign-up", True), ("kept-sign-up-late", False)):
@@ -483,6 +496,7 @@ LIVES: tuple[Play, ...] = (
     changed,
     confirmed,
     confirmed_first,
+    confirmed_retry,
     confirmed_sign_up,
     paused,
     canceled_in_a_pause,

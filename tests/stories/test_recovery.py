@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from sandbox.stack import Stack
-from tests.harness.lives import CONVERTED, Life
+from tests.harness.lives import A_MINUTE, CONVERTED, Life
 
 Begin = Callable[..., Awaitable[Life]]
 
@@ -91,6 +92,25 @@ async def test_authentication_required_sends_the_customer_a_link_and_no_retry(de
     assert "http" in mail["text"]
     await life.live(timedelta(days=2))
     assert (await life.kinds())["payment_failed"] == 1
+
+    # Tried by hand, it says where the customer confirms; a repeat asks for nothing again.
+    key, ahead = str(uuid4()), (await life.stands())["next_actions"]
+    url = await life.to_be_confirmed("retry-payment", key=key)
+    stands = await life.stands()
+    assert (stands["status"], stands["next_actions"]) == ("past_due", ahead)
+    assert stands["pending_confirmation"] == {
+        "action": "retry_payment",
+        "confirmation_url": url,
+        "expires_at": next(due["at"] for due in ahead if due["action"] == "cancel"),
+    }
+    assert await life.to_be_confirmed("retry-payment", key=key) == url
+    assert (await life.kinds())["retry_failed"] == 1
+    await life.product.card_answers(life.external_id, "ok")
+    await life.confirm_at(url)
+    await life.live(A_MINUTE)
+    assert (await life.product.command(life.id, "retry-payment", key=key))["pending_confirmation"] is None
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=2)
 
 
 async def test_a_customer_who_confirms_the_payment_on_the_banks_page_is_recovered_at_once(declined: Declined) -> None:
