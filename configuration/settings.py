@@ -119,6 +119,9 @@ class SiteSettings(Settings):
 class MigrateSettings(DatabaseSettings, TemporalSettings):
     """What `tenure migrate`, `tenure policy migrate` and `tenure reconcile` need."""
 
+    migration_lock_timeout: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    """Seconds that a migration waits for what others have locked, before it is tried again."""
+
 
 class OfferSettings(Settings):
     """What is for sale, and how subscriptions to it are dealt with."""
@@ -168,7 +171,7 @@ class WebhookSettings(StripeSettings, DatabaseSettings, TemporalSettings):
     """What `tenure webhooks replay` and `backfill` need."""
 
 
-class EverySetting(ApiSettings, WorkerSettings):
+class EverySetting(ApiSettings, WorkerSettings, MigrateSettings):
     """All there are."""
 
     policy: ExistingFile = Field(description=_POLICY)

@@ -1,8 +1,6 @@
-"""Runs a migration on the connection it is handed; who calls it decides on transaction and locks."""
+"""Runs migrations on the connection it is handed, each in a transaction of its own unless that is in one already."""
 
 from alembic import context
 
-from storage.schema import METADATA
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA)
+context.configure(connection=context.config.attributes["connection"], transaction_per_migration=True)
 context.run_migrations()

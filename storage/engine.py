@@ -98,6 +98,17 @@ def single(engine: AsyncEngine) -> AsyncEngine:
 
 
 @asynccontextmanager
+async def session(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection whose transactions are the caller's to begin and end.
+
+    Raises:
+        GatewayUnavailable: as of `transaction`.
+    """
+    async with _reached(), engine.connect() as connection:
+        yield connection
+
+
+@asynccontextmanager
 async def statement(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection of a `single` engine: each statement is a transaction, and nothing else goes over the wire.
 

@@ -15,7 +15,7 @@ from api.app import create_app
 from configuration.loading import Process, load_settings
 from configuration.settings import Settings
 from domain.errors import GatewayUnavailable
-from storage.migrating import current, head, upgrade
+from storage.migrating import Patience, current, head, upgrade
 from storage.pinging import check
 from tenure.cli import logs
 from tenure.cli.composition import api_parts, payments_a_second, worker_parts
@@ -45,12 +45,15 @@ def migrate() -> None:
 async def _migrate() -> None:
     settings = load_settings(Process.MIGRATE)
     url = settings.database_url.get_secret_value()
+    patience = Patience(lock_timeout=settings.migration_lock_timeout)
     try:
         before = await current(url)
-        await upgrade(url)
+        await upgrade(url, patience=patience, tell=lambda words: print(f"database: {words}", flush=True))
+        after = await current(url)
     except OSError as error:
         raise GatewayUnavailable(f"the database is out of reach: check TENURE_DATABASE_URL ({error})") from error
-    print(f"database: {'at' if before == head() else 'brought to'} version {head()}")
+    newer = "" if after == head() else f", of a newer release than this one, which has {head()}"
+    print(f"database: {'at' if before == after else 'brought to'} version {after}{newer}")
     made = await register_with_temporal(await temporal(settings))
     for line in made or ["everything was registered already"]:
         print(f"temporal: {line}")

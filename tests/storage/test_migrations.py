@@ -3,20 +3,25 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import GatewayUnavailable
 from domain.policy import TrialMark
 from sandbox.processes import free_port
 from storage.engine import create_engine_from_url
-from storage.migrating import current, downgrade, head, upgrade
+from storage.migrating import Patience, current, downgrade, head, upgrade
 from storage.schema import METADATA
 from storage.trials import Trials
+from tests.harness.postgres import until_one_waits, waiting
 
 ROOT = Path(__file__).parents[2]
 NOBODYS = "20000000-0000-4000-8000-000000000000"
@@ -186,16 +191,131 @@ async def test_what_was_chosen_before_catalogs_were_noted_is_told_by_its_price(e
 async def test_a_migration_holds_nobody_up_behind_a_transaction_that_has_been_open_for_long(empty_url: str) -> None:
     await upgrade(empty_url, "0005")
     before = await schema_of(empty_url)
-    engine = create_engine_from_url(empty_url)
-    async with engine.begin() as connection:
-        await connection.execute(text("select 1 from subscriptions"))
-        with pytest.raises(GatewayUnavailable, match="run it again"):
-            await upgrade(empty_url)
-    await engine.dispose()
+    async with holding(empty_url, "subscriptions"):
+        with pytest.raises(GatewayUnavailable, match=r"version 0005 did not get .* run `tenure migrate` again"):
+            await upgrade(empty_url, patience=Patience(tries=1))
     assert (await current(empty_url), await schema_of(empty_url)) == ("0005", before)
 
     await upgrade(empty_url)
     assert await current(empty_url) == head()
+
+
+@asynccontextmanager
+async def holding(url: str, table: str, mode: str = "access share") -> AsyncIterator[AsyncConnection]:
+    """A transaction that stays open, and has a table locked until then."""
+    engine = create_engine_from_url(url)
+    async with engine.begin() as connection:
+        await connection.execute(text(f"lock table {table} in {mode} mode"))
+        yield connection
+    await engine.dispose()
+
+
+async def test_what_a_migration_fails_on_is_mended_while_those_before_it_are_kept(
+    empty_url: str, database_url: str
+) -> None:
+    await upgrade(empty_url, "0006")
+    await fill(empty_url, "create table pay_pages ()")
+
+    with pytest.raises(ProgrammingError, match='"pay_pages" already exists') as failed:
+        await upgrade(empty_url)
+
+    assert "`tenure migrate` goes on" in failed.value.__notes__[0]
+    assert await current(empty_url) == "0008"
+    assert any("handed_over_at" in entry for entry in await schema_of(empty_url))
+    await fill(empty_url, "drop table pay_pages")
+    await upgrade(empty_url)
+    assert await schema_of(empty_url) == await schema_of(database_url)
+
+
+async def test_a_table_that_others_have_for_a_moment_is_waited_for_again(empty_url: str) -> None:
+    await upgrade(empty_url, "0006")
+    told: asyncio.Queue[str] = asyncio.Queue()
+    patience = Patience(lock_timeout=0.05, tries=1000, pause=0.01)
+
+    async with holding(empty_url, "invoices"):
+        migrating = asyncio.create_task(upgrade(empty_url, patience=patience, tell=told.put_nowait))
+        assert "from version 0007 did not get a table that others use: trying again" in await told.get()
+        assert await current(empty_url) == "0007", "what needs not the table is done"
+    await migrating
+
+    assert await current(empty_url) == head()
+
+
+async def test_each_migration_has_its_own_tries(empty_url: str) -> None:
+    await upgrade(empty_url, "0006")
+    told: list[str] = []
+    async with AsyncExitStack() as both:
+        first = await both.enter_async_context(holding(empty_url, "mails"))
+        await both.enter_async_context(holding(empty_url, "invoices"))
+
+        def let_the_first_go(words: str) -> None:
+            told.append(words)
+            if "0006" in words and not ending:
+                ending.append(asyncio.create_task(first.commit()))
+
+        ending: list[asyncio.Task[None]] = []
+        with pytest.raises(GatewayUnavailable, match=r"from version 0007 .* in 10 tries of 0\.1 s at most"):
+            await upgrade(empty_url, patience=Patience(lock_timeout=0.1, tries=10, pause=0.1), tell=let_the_first_go)
+    assert sum("0007" in words for words in told) == 9
+
+
+async def test_a_migration_that_is_rolled_back_for_another_is_tried_again(empty_url: str) -> None:
+    await upgrade(empty_url, "0007")
+    told: list[str] = []
+
+    async with holding(empty_url, "reversals", "row exclusive") as other:
+        await other.execute(text("set local deadlock_timeout = '1min'"))
+        migrating = asyncio.create_task(
+            upgrade(empty_url, patience=Patience(lock_timeout=60, pause=0), tell=told.append)
+        )
+        await until_one_waits(empty_url)  # for reversals, with invoices in hand
+        await other.execute(text("select from invoices"))
+    await migrating
+
+    assert await current(empty_url) == head()
+    assert "from version 0007 did not get" in told[0]
+
+
+async def test_one_process_migrates_at_a_time_however_many_transactions_it_has(empty_url: str) -> None:
+    await upgrade(empty_url, "0006")
+    told: asyncio.Queue[str] = asyncio.Queue()
+    async with holding(empty_url, "invoices"):
+        first = asyncio.create_task(upgrade(empty_url, patience=Patience(lock_timeout=60)))
+        await until_one_waits(empty_url)
+        assert await current(empty_url) == "0007"
+
+        second = asyncio.create_task(upgrade(empty_url, tell=told.put_nowait))
+        assert "another process migrates" in await told.get()
+        assert len(await waiting(empty_url)) == 1
+    await asyncio.gather(first, second)
+
+    assert await current(empty_url) == head()
+
+
+async def test_a_process_that_dies_between_two_migrations_leaves_the_rest_to_the_next(
+    empty_url: str, database_url: str
+) -> None:
+    await upgrade(empty_url, "0006")
+    async with holding(empty_url, "invoices") as other:
+        migrating = asyncio.create_task(upgrade(empty_url, patience=Patience(lock_timeout=60)))
+        await other.execute(text(f"select pg_terminate_backend({await until_one_waits(empty_url)})"))
+        with pytest.raises(GatewayUnavailable, match="database is out of reach"):
+            await migrating
+    assert await current(empty_url) == "0007"
+
+    await upgrade(empty_url)
+
+    assert await schema_of(empty_url) == await schema_of(database_url)
+
+
+async def test_a_database_of_a_newer_release_stays_as_it_is(empty_url: str) -> None:
+    await upgrade(empty_url)
+    await fill(empty_url, "update alembic_version set version_num = '9999'")
+    before = await schema_of(empty_url)
+
+    await upgrade(empty_url)
+
+    assert (await current(empty_url), await schema_of(empty_url)) == ("9999", before)
 
 
 async def test_who_had_a_trial_before_trials_were_counted_is_known_by_the_first(empty_url: str) -> None:

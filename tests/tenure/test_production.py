@@ -14,6 +14,7 @@ from sandbox.processes import free_port
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer
+from storage.migrating import head
 from tests.harness.lives import CATALOG, POLICY
 from tests.harness.patience import PATIENT
 from tests.tenure.conftest import Terminal
@@ -90,7 +91,8 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     assert "run `tenure migrate`" in ill.out
     assert "run `tenure catalog push" in ill.out
 
-    assert (await terminal.run("migrate")).status == 0
+    migrated = await terminal.run("migrate")
+    assert (migrated.status, migrated.out.splitlines()[0]) == (0, f"database: brought to version {head()}")
     assert "everything was registered already" in (await terminal.run("migrate")).out
     assert (await terminal.run("catalog", "push", str(CATALOG))).status == 0
     assert "Stripe has all of it already" in (await terminal.run("catalog", "push", str(CATALOG))).out
