@@ -131,3 +131,9 @@ def can_be_had_later(error: BaseException) -> bool:
     """
     carried = as_tenure_error(error) if isinstance(error, FailureError) else error
     return isinstance(carried, GatewayUnavailable)
+
+
+def may_have_been_done(error: BaseException) -> bool:
+    """Whether a failed activity was given no answer; a system that does not accept our key has done nothing."""
+    carried = as_tenure_error(error) if isinstance(error, FailureError) else error
+    return isinstance(carried, GatewayUnavailable) and not isinstance(carried, GatewayForbidden)

@@ -54,6 +54,8 @@ class BeginRequest:
     key: str
     present: bool = False
     """Whether the customer is there and could confirm the payment."""
+    earlier: tuple[str, ...] = ()
+    """The keys of tries for something else that were not answered: what one of them has paid for is taken as it is."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class RestartRequest:
     key: str
     items: tuple[Item, ...] = ()
     """What the agreement is to be about from then on; empty: what it is about."""
+    settled_invoice: str = ""
+    """The bill that is settled already: it is not what this try has made."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,8 @@ class StandingRequest:
     """The bill to look at; empty: the newest."""
     customer: str = ""
     """Whose wallet it is, should the subscription not know of one that was opened elsewhere."""
+    tries: tuple[str, ...] = ()
+    """The keys of tries that were not answered, of which one may have brought the agreement about."""
 
 
 @dataclass(frozen=True)
@@ -191,11 +197,19 @@ class PaymentActivities:
 
     @activity.defn
     async def begin(self, request: BeginRequest) -> Charge:
-        """Charge the first period. Idempotent by ``request.key``, however late: first it looks for what that left."""
+        """Charge the first period. Idempotent by ``request.key``, however late: first it looks for what that left.
+
+        What an earlier try has paid for is not paid for again, and its charge has that try's key.
+        """
         with as_temporal_failures():
             begun = await self._payments.begun(request.customer_ref, key=request.key)
             if begun is not None:
                 return begun if request.present else await self._as_nobody_is_there(begun, request.key)
+            for key in request.earlier:
+                earlier = await self._payments.begun(request.customer_ref, key=key)
+                left = earlier and await self._as_nobody_is_there(earlier, key)
+                if left is not None and left.outcome in (ChargeOutcome.PAID, ChargeOutcome.PENDING):
+                    return replace(left, key=key)
             order = NewAgreement(
                 request.subscription, request.customer_ref, request.card_ref, request.items, request.present
             )
@@ -222,7 +236,11 @@ class PaymentActivities:
         """Charge a new period from now. Idempotent by ``request.key``."""
         with as_temporal_failures():
             return await self._payments.restart(
-                request.agreement_ref, request.void_invoice, request.items, key=request.key
+                request.agreement_ref,
+                request.void_invoice,
+                request.items,
+                key=request.key,
+                settled=request.settled_invoice,
             )
 
     @activity.defn
@@ -266,7 +284,16 @@ class PaymentActivities:
                 # A customer who was at the portal before ever giving a card has a wallet of which nobody was told.
                 reference = (await self._records.contact(request.customer)).customer_ref
             standing = await self._payments.standing(reference, request.agreement_ref, request.invoice_ref)
-            return replace(standing, customer_ref=reference)
+            begun = await self._begun(reference, request.tries) if request.tries else None
+            return replace(standing, customer_ref=reference, begun=begun)
+
+    async def _begun(self, customer_ref: str, tries: tuple[str, ...]) -> Charge:
+        """What came of tries to begin an agreement; gone when none of them has left anything."""
+        for key in tries if customer_ref else ():
+            begun = await self._payments.begun(customer_ref, key=key)
+            if begun is not None and begun.outcome is not ChargeOutcome.DECLINED:
+                return replace(begun, key=key)
+        return Charge(ChargeOutcome.GONE)
 
     @activity.defn
     async def end(self, request: EndRequest) -> None:

@@ -1,12 +1,15 @@
 """What happens next to a subscription, when, and why."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.lifecycle import Status
 from domain.policy import LadderStep, Policy, TrialEnd
 from domain.subscription import Recovery, Subscription, SuspensionKind
+
+ASKED_AGAIN_AFTER = timedelta(minutes=5)
+"""So long after a payment was not answered it is asked what came of it, where nothing else asks."""
 
 
 class Action(StrEnum):
@@ -53,6 +56,8 @@ def agenda(subscription: Subscription, policy: Policy) -> tuple[Due, ...]:
             ahead = _of_pause(subscription)
         case _:
             ahead = []
+    if subscription.status is Status.ACTIVE:
+        ahead += _of_lost_answers(subscription)
     if subscription.confirmation is not None:
         why = "unless the customer has confirmed the payment to their bank by then"
         # First, so that of two at the same moment it goes before what would take money as well.
@@ -113,6 +118,14 @@ def _of_paid(subscription: Subscription) -> list[Due]:
         why = "unless the provider has reported the renewal by then"
         ahead.append(Due(subscription.ask_at, Action.ASK_PROVIDER, why))
     return ahead
+
+
+def _of_lost_answers(subscription: Subscription) -> list[Due]:
+    """What is asked of tries that nobody makes again by themselves."""
+    if not subscription.is_free or not subscription.unheard_tries:
+        return []
+    at = subscription.unheard_tries[-1].since + ASKED_AGAIN_AFTER
+    return [Due(at, Action.ASK_PROVIDER, "the payment provider has not answered whether a payment was made")]
 
 
 _ON_OUR_DAY = "the paid period ends, and the next one begins on the billing day"

@@ -164,6 +164,8 @@ class Standing:
     """Whose card it is, at the provider."""
     customer_is_deleted: bool = field(default=False, compare=False)
     """The provider says of itself that it deleted the customer, and with them their cards and agreements."""
+    begun: Charge | None = None
+    """What came of the tries without an answer, under the key of one of them; gone: nothing. None: it was not asked."""
 
 
 @dataclass(frozen=True)

@@ -175,10 +175,13 @@ class Payments(Quotes, Wallets, KnowsCustomers, Confirmations, Protocol):
         """Try to take the money for an open bill with the card on file."""
         ...
 
-    async def restart(self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str) -> Charge:
+    async def restart(
+        self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str, settled: str = ""
+    ) -> Charge:
         """Begin a new period now and charge it, forgetting a bill for time that is over (may be empty).
 
-        With *items*, the agreement is about these from then on; when declined, it stays as it is.
+        With *items*, the agreement is about these from then on; when declined, it stays as it is. The bill *settled*
+        is known already: if the newest is that one, this try has begun nothing yet.
         """
         ...
 

@@ -14,6 +14,7 @@ from domain.payments import Card, Decline
 from domain.plans import Interval, Item, Selection
 from domain.policy import MAX_TRIES_IN_30_DAYS, Access, LadderStep
 from domain.reminders import Reminder
+from domain.unheard import UnheardTry
 
 
 class SuspensionKind(StrEnum):
@@ -219,6 +220,8 @@ class Subscription:
     """The latest commands whose payment had waited and was confirmed."""
     unconfirmed: tuple[str, ...] = ()
     """The latest commands whose payment had waited and was not."""
+    unheard_tries: tuple[UnheardTry, ...] = ()
+    """Tries of taking money that the provider has not answered, and of which nobody knows yet what came."""
 
     @property
     def selection(self) -> Selection:

@@ -101,7 +101,9 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
         bill = shapes.invoice((await self._api.invoices.retrieve_async(invoice_ref)).to_dict())
         return Charge(charge.outcome, bill, Decline("authentication_required", action_url=bill.url))
 
-    async def restart(self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str) -> Charge:
+    async def restart(
+        self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str, settled: str = ""
+    ) -> Charge:
         metadata = {"tenure_restart": business_try(key)}
         params: SubscriptionUpdateParams = {
             "pause_collection": "",
@@ -118,7 +120,10 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
             agreement = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
             had = agreement.to_dict()
             # Stripe forgets keys after a day; the agreement itself remembers the try that was paid.
-            if (had.get("metadata") or {}).get("tenure_restart") != business_try(key):
+            is_marked = (had.get("metadata") or {}).get("tenure_restart") == business_try(key)
+            is_known = is_marked and bool(settled) and shapes.id_of(had.get(LATEST)) == settled
+            if not is_marked or is_known:
+                under_key = f"{key}/after/{settled}" if is_known else key
                 if metered := self._metered(had):
                     metadata[METERED] = " ".join(dict.fromkeys(metered))[:LONGEST_NOTE]
 
@@ -128,7 +133,7 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
                     return await self._api.subscriptions.update_async(agreement_ref, params, {"idempotency_key": under})
 
                 try:
-                    agreement = await self._at_current_prices(ask, key=key)
+                    agreement = await self._at_current_prices(ask, key=under_key)
                 except stripe.CardError as error:
                     # What can be confirmed is the bill that is owed: of the new period nothing is left.
                     return await self._with_action_link(declined(error), void_invoice)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 from activities.failures import STEP_FAILED
-from domain import billing_day, blocking, changing, confirming, pausing, recovery, steering
+from domain import billing_day, blocking, changing, confirming, late_news, pausing, recovery, steering
 from domain.confirmation import ConfirmedAction
 from domain.errors import GatewayUnavailable, Rejected
 from domain.journal import Cause
@@ -82,10 +82,14 @@ class Changes(Looks):
         """Pay for the first time: the agreement comes about with the charge, or not at all."""
         had = self.subscription.selection
         self.subscription = self.subscription.choosing(to)
+        known = self.subscription.unheard_tries
         try:
             charge = await self.charge(present=True)
         except STEP_FAILED:
             self.subscription = self.subscription.choosing(had)
+            if self.subscription.unheard_tries != known:
+                # Nobody may ask again.
+                await self.commit(late_news.noted(self.subscription, to.plan_name, workflow.now(), cause))
             raise
         if confirming.waits(charge):
             self.subscription = self.subscription.choosing(had)

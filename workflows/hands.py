@@ -26,6 +26,7 @@ from activities.payments import (
     UpcomingRequest,
 )
 from activities.records import AnchorRequest, ForgetRequest, LadderRequest, NoticesRequest, RecordActivities
+from domain import late_news
 from domain.confirmation import Confirmation, ConfirmedAction
 from domain.hours import Hours
 from domain.journal import Step
@@ -185,6 +186,7 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
                 subscription.items,
                 key_of_this_try(key),
                 present=present,
+                earlier=late_news.earlier_tries(subscription, key),
             ),
             **_payments(Urgency.CONVERSION, subscription),
             summary=words,
@@ -203,6 +205,7 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
             recovery.invoice_ref if recovery else "",
             key_of_this_try(key),
             subscription.items if subscription.agreement_is_stale else (),
+            subscription.settled_invoice,
         ),
         **_payments(Urgency.COLLECTION, subscription),
         summary=f"{words}, new period",
@@ -263,7 +266,13 @@ async def look(subscription: Subscription) -> Standing:
     invoice = subscription.recovery.invoice_ref if subscription.recovery else ""
     return await workflow.execute_activity_method(
         PaymentActivities.standing,
-        StandingRequest(subscription.customer_ref, subscription.agreement_ref, invoice, subscription.customer),
+        StandingRequest(
+            subscription.customer_ref,
+            subscription.agreement_ref,
+            invoice,
+            subscription.customer,
+            () if subscription.agreement_ref else late_news.earlier_tries(subscription, ""),
+        ),
         **_payments(Urgency.LOOK, subscription),
         summary="Ask the payment provider how things stand",
     )

@@ -8,8 +8,8 @@ from datetime import datetime
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from activities.failures import STEP_FAILED, can_be_had_later
-from domain import billing, blocking, notices, steering
+from activities.failures import STEP_FAILED, can_be_had_later, may_have_been_done
+from domain import billing, blocking, late_news, notices, steering
 from domain.agenda import Due, agenda, ladder_of
 from domain.hours import Hours
 from domain.journal import Cause, Step
@@ -19,6 +19,9 @@ from domain.policy import Policy
 from domain.subscription import Subscription
 from workflows import hands, visible
 
+UNHEARD = "unheard"
+"""A change to the order of commands: until then a payment or a change that was not answered was forgotten, unless the
+same step was taken again."""
 RECENT = 6
 """So many of the latest entries stand in the workflow's details."""
 
@@ -86,11 +89,18 @@ class Keeper:
 
     async def charge(self, *, present: bool = False) -> Charge:
         """Make one business try of taking what is owed; of a customer who is *present* it may have to be confirmed."""
-        before = self.subscription
+        before = late_news.next_try(self.subscription)
+        key = before.next_try_key
         self.subscription = before.with_try(workflow.now())
-        return await self._counted(
-            before, hands.charge(self.subscription, before.next_try_key, present=present), before.next_try_key
-        )
+        try:
+            charge = await self._counted(before, hands.charge(self.subscription, key, present=present), key)
+        except STEP_FAILED as error:
+            if may_have_been_done(error) and workflow.patched(UNHEARD):
+                self.subscription = late_news.unanswered(self.subscription, key, workflow.now())
+            raise
+        if charge.outcome is not ChargeOutcome.PENDING:
+            self.subscription = late_news.answered(self.subscription, charge, workflow.now())
+        return charge
 
     async def _counted(self, before: Subscription, asking: Awaitable[Charge], key: str) -> Charge:
         """Ask for money, the try being counted already.
@@ -108,7 +118,8 @@ class Keeper:
             raise
         if charge.outcome is ChargeOutcome.PENDING:
             self.subscription = before
-        return replace(charge, key=key)
+        # It may be an earlier try that has been found.
+        return replace(charge, key=charge.key or key)
 
     def paid(self, charge: Charge, cause: Cause) -> Step:
         return billing.paid(self.subscription, charge, self.policy, workflow.now(), cause)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from domain import billing, changing, confirming, deleting, recovery, reversing, steering
+from domain import billing, changing, confirming, deleting, late_news, recovery, reversing, steering
 from domain.ends import ENDED_AT_PROVIDER, End, EndKind
 from domain.journal import Cause, CauseKind
 from domain.lifecycle import Status
@@ -71,6 +71,7 @@ class Looks(Blocks, Confirms):
             by_others = End(EndKind.PROVIDER, ENDED_AT_PROVIDER)
             await self.end(steering.wished_end(self.subscription) if ends_as_wished else by_others, cause)
             return standing
+        await self._take_over_begun(standing, cause)
         await self._take_over(standing, cause)
         await self._take_over_card(standing, cause)
         if standing.agreement is not None and standing.paused_for != self.subscription.paused_at_provider:
@@ -102,6 +103,17 @@ class Looks(Blocks, Confirms):
         await self.commit(step)
         await self.try_card_now(cause)
 
+    async def _take_over_begun(self, standing: Standing, cause: Cause) -> None:
+        """The agreement that a try has brought about of which we had no answer, or that none came of it."""
+        charge = standing.begun
+        if charge is None or not self.subscription.unheard_tries or self.subscription.agreement_ref:
+            return
+        if charge.outcome is ChargeOutcome.PAID:
+            self.subscription = late_news.begun(self.subscription, charge, workflow.now())
+            await self.settle(charge, cause)
+        elif charge.outcome is ChargeOutcome.GONE:
+            await self.commit(late_news.not_begun(self.subscription, workflow.now(), cause))
+
     async def _take_over(self, standing: Standing, cause: Cause) -> None:
         subscription, latest, now = self.subscription, standing.latest, workflow.now()
         if confirming.is_waiting_for(subscription, latest):
@@ -110,6 +122,7 @@ class Looks(Blocks, Confirms):
         if latest is not None and bill is not None and bill.ref != subscription.settled_invoice:
             is_gone = latest.outcome is ChargeOutcome.GONE and billing.is_waiver(subscription, bill)
             if latest.outcome is ChargeOutcome.PAID or is_gone:
+                self.subscription, latest = late_news.settled(subscription, latest, now)
                 await self.settle(latest, cause)
                 return
             if latest.decline is not None and subscription.status is Status.ACTIVE:

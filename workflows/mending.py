@@ -39,6 +39,7 @@ class Mends(Looks):
             and not self.subscription.is_over
             and not self.subscription.agreement_ref
             and not self.subscription.is_free
+            and not self.subscription.unheard_tries  # the look finds what they have paid for
         ):
             await self._take_over_agreement(unheard_agreement, cause)
         if not self.subscription.customer_ref:

@@ -1,12 +1,15 @@
 """A first payment that was asked for while the customer was there, and is asked for again when nobody is."""
 
+from dataclasses import replace
+
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.payments import BeginRequest, PaymentActivities
+from activities.payments import BeginRequest, PaymentActivities, StandingRequest
 from domain.payments import Charge, ChargeOutcome
+from domain.plans import Item
 from tests.contracts.in_memory.world import InMemoryProvider
-from tests.contracts.provider import STARTER, contact
+from tests.contracts.provider import PRO, STARTER, contact
 
 KEY = "s/charge/1"
 
@@ -21,16 +24,33 @@ class Asking:
         self._activities = PaymentActivities(world.adapter, None)  # type: ignore[arg-type]
 
     @classmethod
-    async def to_be_confirmed(cls) -> tuple["Asking", Charge]:
+    async def first(cls, bank_says: str = "ok") -> tuple["Asking", Charge]:
         world = InMemoryProvider()
         wallet = await world.adapter.open_wallet(contact(), world.cards.good, key="sign-up")
         assert wallet.card is not None
-        world.bank_says("ada", "authentication_required", "ok")
+        world.bank_says("ada", bank_says, "ok")
         asking = cls(world, wallet.customer_ref, wallet.card.ref)
         return asking, await asking.begin(present=True)
 
+    @classmethod
+    async def to_be_confirmed(cls) -> tuple["Asking", Charge]:
+        return await cls.first("authentication_required")
+
     async def begin(self, *, present: bool) -> Charge:
         return await ActivityEnvironment().run(self._activities.begin, BeginRequest(*self._order, present=present))
+
+    async def begin_pro_instead(self) -> Charge:
+        """Something else is chosen, and nobody has heard what came of the first try."""
+        order = replace(BeginRequest(*self._order), items=(PRO,), key="s/charge/2", present=True, earlier=(KEY,))
+        return await ActivityEnvironment().run(self._activities.begin, order)
+
+    async def stands(self, *tries: str) -> Charge | None:
+        request = StandingRequest(self._order[1], "", "", "c", tries)
+        return (await ActivityEnvironment().run(self._activities.standing, request)).begun
+
+    async def sold(self) -> list[tuple[Item, ...]]:
+        found = (await self.world.adapter.agreements(None)).agreements
+        return [tuple(Item(item.lookup_key, item.quantity) for item in each.items) for each in found]
 
     async def left(self) -> int:
         return len((await self.world.adapter.agreements(None)).agreements)
@@ -57,3 +77,31 @@ async def test_asked_again_when_nobody_is_it_waits_no_more(is_confirmed: bool) -
     assert again.outcome is (ChargeOutcome.PAID if is_confirmed else ChargeOutcome.ACTION_REQUIRED)
     assert again.waits_until is None
     assert await asking.left() == (1 if is_confirmed else 0)
+
+
+async def test_what_an_unheard_try_has_paid_for_is_told_with_its_key_when_something_else_is_asked_for() -> None:
+    asking, paid = await Asking.first()
+
+    found = await asking.begin_pro_instead()
+
+    assert found == replace(paid, key=KEY)
+    assert await asking.sold() == [(STARTER,)], "nothing is paid twice"
+
+
+async def test_an_unheard_try_that_waits_for_the_bank_is_withdrawn_when_something_else_is_asked_for() -> None:
+    asking, _ = await Asking.to_be_confirmed()
+
+    found = await asking.begin_pro_instead()
+
+    assert (found.outcome, found.key) == (ChargeOutcome.PAID, "")
+    assert await asking.sold() == [(PRO,)]
+
+
+async def test_a_look_tells_what_an_unheard_try_has_begun_or_that_it_came_to_nothing() -> None:
+    asking, paid = await Asking.first()
+
+    assert await asking.stands("s/charge/0", KEY) == replace(paid, key=KEY)
+    nothing = await asking.stands("s/charge/0")
+    assert nothing is not None
+    assert nothing.outcome is ChargeOutcome.GONE
+    assert await asking.stands() is None, "it was not asked"

@@ -71,3 +71,17 @@ async def test_a_declined_new_beginning_leaves_the_old_terms(till: Till) -> None
 
     assert charge.outcome is ChargeOutcome.DECLINED
     assert await deal.agreement() == before
+
+
+async def test_a_new_beginning_that_was_settled_before_is_not_taken_for_the_next_one(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    first = await till.payments.restart(deal.ref, "", key="s/charge/2")
+    till.simulator._store.tell("DELETE FROM calls")
+    await till.simulator.advance("ada", deal.at + timedelta(days=20))
+
+    again = await till.payments.restart(deal.ref, "", key="s/charge/2", settled=bill_of(first).ref)
+
+    assert bill_of(again).ref != bill_of(first).ref
+    assert await till.statuses(deal.wallet) == ["paid", "paid", "paid"], "no period is for nothing"
+    settled = bill_of(first).ref
+    assert await till.payments.restart(deal.ref, "", key="s/charge/2", settled=settled) == again, "asked once more"

@@ -62,11 +62,13 @@ class InMemoryPayments(InMemoryWallets, InMemoryLooks):
         return self.told(deal, bill)
 
     @once
-    async def restart(self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str) -> Charge:
+    async def restart(
+        self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str, settled: str = ""
+    ) -> Charge:
         deal, owed = self._running(agreement_ref), self._bill(void_invoice) if void_invoice else None
         if owed is not None and owed.status == "paid":
             return self.told(deal, owed)
-        if deal.restarted != key:
+        if deal.restarted != key or deal.bills[-1].ref == settled:
             now = self.books.people[deal.customer].now
             items = items or deal.items
             anew = replace(deal, items=items, start=now, held=False, restarted=key)

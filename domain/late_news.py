@@ -1,0 +1,81 @@
+"""What becomes of a charge or a change whose answer was lost, once a look or the next try tells what came of it."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from domain.journal import Cause, Entry, Step
+from domain.lifecycle import Event
+from domain.payments import Charge, ChargeOutcome
+from domain.subscription import PendingChange, Subscription
+from domain.unheard import UnheardTry
+
+
+def next_try(subscription: Subscription) -> Subscription:
+    """The subscription as it makes its next try: one for something else that was not answered keeps its own key."""
+    if subscription.agreement_ref or not subscription.unheard_tries:
+        return subscription
+    latest = subscription.unheard_tries[-1]
+    if latest.key != subscription.next_try_key or latest.to.items == subscription.items:
+        return subscription
+    return replace(subscription, charge_tries=subscription.charge_tries + 1)
+
+
+def earlier_tries(subscription: Subscription, key: str) -> tuple[str, ...]:
+    """The keys of tries before that of *key* which may have brought an agreement about."""
+    return tuple(each.key for each in subscription.unheard_tries if each.key != key)
+
+
+def unanswered(subscription: Subscription, key: str, now: datetime) -> Subscription:
+    """The subscription with a try to which there was no answer; the same one asked again is no other."""
+    if any(each.key == key for each in subscription.unheard_tries):
+        return subscription
+    tries = (*subscription.unheard_tries, UnheardTry(key, subscription.selection, now))
+    return replace(subscription, unheard_tries=tries)
+
+
+def noted(subscription: Subscription, what: str, now: datetime, cause: Cause) -> Step:
+    """Nobody knows whether it was done; that is asked for later, whatever becomes of who is told so now."""
+    summary = f"No answer from the payment provider: whether {what} was paid is asked for later"
+    return Step(subscription.after(Event.NOTED), (Entry("answer_missing", now, summary, cause),))
+
+
+def answered(subscription: Subscription, charge: Charge, now: datetime) -> Subscription:
+    """No try is without an answer any more.
+
+    What an earlier one has paid for is what there is then, and what was wanted since follows at once.
+    """
+    paid_for = next((each.to for each in subscription.unheard_tries if each.key == charge.key), None)
+    after = replace(subscription, unheard_tries=())
+    begins = charge.outcome is ChargeOutcome.PAID and not subscription.agreement_ref
+    if not begins or paid_for is None or paid_for.items == subscription.items:
+        return after
+    wanted = None if subscription.is_free else PendingChange(subscription.selection, now, now)
+    return replace(after.choosing(paid_for), pending_change=wanted)
+
+
+def settled(subscription: Subscription, charge: Charge, now: datetime) -> tuple[Subscription, Charge]:
+    """A look has found a bill settled: the try without an answer was that one, and the next has another key.
+
+    The provider counts from another moment than was known only when a try of ours has begun the period there.
+    """
+    tries = subscription.unheard_tries
+    if not tries:
+        return subscription, charge
+    has_begun = charge.anchor is not None and charge.anchor != subscription.agreement_anchor
+    counted = subscription.with_try(now) if tries[-1].key == subscription.next_try_key else subscription
+    return replace(counted, unheard_tries=()), replace(charge, key=tries[-1].key) if has_begun else charge
+
+
+def begun(subscription: Subscription, charge: Charge, now: datetime) -> Subscription:
+    """A look has found the agreement that a try without an answer has paid for."""
+    is_last = subscription.unheard_tries[-1].key == subscription.next_try_key
+    return answered(subscription.with_try(now) if is_last else subscription, charge, now)
+
+
+def not_begun(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    """A look has found that no try without an answer came to anything; the next one has another key."""
+    is_last = subscription.unheard_tries[-1].key == subscription.next_try_key
+    tries = subscription.charge_tries + is_last
+    after = subscription.after(Event.NOTED, charge_tries=tries, unheard_tries=())
+    summary = "The payment that the payment provider had not answered was not made: nothing was charged"
+    return Step(after, (Entry("payment_not_made", now, summary, cause),))
