@@ -21,26 +21,55 @@ FIRST_PAYMENT = "first_payment"
 LONGEST_WHY = 500
 
 
-def blocked(subscription: Subscription, trouble: Blocked, now: datetime, cause: Cause) -> Step:
+def troubles(subscription: Subscription) -> tuple[Blocked, ...]:
+    """All steps that wait; first the one that is shown, which has waited longest."""
+    shown = subscription.blocked
+    return () if shown is None else (shown, *subscription.also_blocked)
+
+
+def trouble_of(subscription: Subscription, action: str) -> Blocked | None:
+    """What is known of a step that waits; None: it does not wait."""
+    return next((one for one in troubles(subscription) if one.action == action), None)
+
+
+def blocked(
+    subscription: Subscription, trouble: Blocked, now: datetime, cause: Cause, *, keeps_others: bool = True
+) -> Step:
     """A step waits for the outside, or still does: then only its next try is written down, and no line is added."""
     trouble = replace(trouble, why=trouble.why[:LONGEST_WHY])
-    before = subscription.blocked
-    if before is not None and before.action == trouble.action:
+    before = trouble_of(subscription, trouble.action)
+    others = [one for one in troubles(subscription) if one.action != trouble.action] if keeps_others else []
+    if before is not None:
         trouble = replace(trouble, since=before.since, refusals=before.refusals + trouble.refusals)
-        return Step(subscription.after(Event.NOTED, blocked=trouble))
+        return Step(_showing(subscription.after(Event.NOTED), [*others, trouble]))
     summary = f"Blocked: {trouble.action.replace('_', ' ')} waits, {trouble.why}"
     details = {"action": trouble.action, "code": trouble.code, "since": moment(trouble.since)}
-    return Step(subscription.after(Event.NOTED, blocked=trouble), (Entry("blocked", now, summary, cause, details),))
+    after = _showing(subscription.after(Event.NOTED), [*others, trouble])
+    return Step(after, (Entry("blocked", now, summary, cause, details),))
 
 
-def unblocked(step: Step, trouble: Blocked, now: datetime) -> Step:
-    """The same step; with it the subscription is not blocked any more."""
-    step = replace(step, subscription=replace(step.subscription, blocked=None))
+def _showing(subscription: Subscription, waiting: Sequence[Blocked]) -> Subscription:
+    oldest_first = sorted(waiting, key=lambda one: one.since)
+    return replace(subscription, blocked=next(iter(oldest_first), None), also_blocked=tuple(oldest_first[1:]))
+
+
+def unblocked(step: Step, gone: Sequence[Blocked], now: datetime) -> Step:
+    """The same step; with it these do not wait any more."""
+    left = [one for one in troubles(step.subscription) if one not in gone]
+    step = replace(step, subscription=_showing(step.subscription, left))
     if step.subscription.is_over:
         return step  # it does not go on
-    cause = step.entries[0].cause if step.entries else Cause.timer(trouble.action)
-    entry = Entry("unblocked", now, f"Goes on, after it was blocked since {moment(trouble.since)}", cause)
-    return replace(step, entries=(entry, *step.entries))
+    entries = [
+        Entry(
+            "unblocked",
+            now,
+            f"Goes on, after it was blocked since {moment(trouble.since)}",
+            step.entries[0].cause if step.entries else Cause.timer(trouble.action),
+            {"action": trouble.action},
+        )
+        for trouble in gone
+    ]
+    return replace(step, entries=(*entries, *step.entries))
 
 
 def went_on(subscription: Subscription) -> Step:
@@ -54,10 +83,9 @@ def news_refused(subscription: Subscription, why: str, now: datetime, cause: Cau
     return Step(subscription.after(Event.NOTED), (entry,))
 
 
-def is_moot(subscription: Subscription, ahead: Sequence[Due], now: datetime) -> bool:
+def is_moot(subscription: Subscription, trouble: Blocked, ahead: Sequence[Due], now: datetime) -> bool:
     """Whether what is blocked is not to be done any more as things stand: a command has changed what is due."""
-    trouble = subscription.blocked
-    if trouble is None or subscription.is_over:
+    if subscription.is_over:
         return True
     if trouble.action == HOLD:
         return not subscription.agreement_ref or subscription.wants_hold == subscription.is_held

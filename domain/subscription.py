@@ -213,7 +213,9 @@ class Subscription:
     lost_agreement: str = ""
     """The agreement that ended when the provider deleted the customer; what it was paid for goes on until its end."""
     blocked: Blocked | None = None
-    """The step that waits for an operator or for the end of an outage; None: all goes on."""
+    """The step that has waited longest for an operator or for the end of an outage; None: all goes on."""
+    also_blocked: tuple[Blocked, ...] = ()
+    """Other steps that wait as well, each with its own `since` and count."""
     confirmation: Confirmation | None = None
     """The payment that waits until the customer has confirmed it to their bank."""
     confirmed: tuple[str, ...] = ()

@@ -24,6 +24,9 @@ SHOWS_BLOCKED = "shows-blocked"
 """A change to the order of commands: until then a step that was refused waited without being written down. Followed by
 the number of the refusal in its run, for the answer to one patch stays the same for the whole run, and a subscription
 that waited under an earlier release must not do so in silence until its run ends."""
+KEEPS_BLOCKED = "keeps-blocked"
+"""A change to the order of commands: until then a second step that was refused took the place of a hold or a message
+that waited, or was not written down. Followed by the number of the refusal in its run, as above."""
 
 R = TypeVar("R")
 
@@ -61,28 +64,27 @@ class Blocks(Keeper):
 
     @contextmanager
     def trying(self, action: str) -> Iterator[None]:
-        """If it is *action* that is blocked: whatever is written down while the block runs shows that it goes on."""
-        trouble = self.subscription.blocked
-        if trouble is None or trouble.action != action:
+        """If *action* is blocked: whatever is written down while the block runs shows that it goes on."""
+        trouble = blocking.trouble_of(self.subscription, action)
+        if trouble is None:
             yield
             return
-        self.goes_on = True
+        self.goes_on = action
         try:
             with tried_once(trouble.refusals):
                 yield
         finally:
-            self.goes_on = False
+            self.goes_on = ""
 
     async def went_on(self, action: str) -> None:
         """The step has been taken, whether or not anything was written down of it."""
-        trouble = self.subscription.blocked
-        if trouble is None or trouble.action != action:
+        if blocking.trouble_of(self.subscription, action) is None:
             return
-        self.goes_on = True
+        self.goes_on = action
         try:
             await self.commit(blocking.went_on(self.subscription))
         finally:
-            self.goes_on = False
+            self.goes_on = ""
 
     async def block(self, action: str, error: BaseException, since: datetime, next_try: datetime) -> bool:
         """Show that a step waits, and why.
@@ -94,13 +96,17 @@ class Blocks(Keeper):
         code, why = _words(error)
         workflow.logger.error("step refused: %s", why)
         self._refusals += 1
-        shown = self.subscription.blocked
-        if shown is None and not workflow.patched(f"{SHOWS_BLOCKED}/{self._refusals}"):
+        waiting = blocking.troubles(self.subscription)
+        if not waiting and not workflow.patched(f"{SHOWS_BLOCKED}/{self._refusals}"):
             workflow.set_current_details(f"**Blocked, tried again every hour:** {why}")
             return False
-        if shown is None or shown.action in (action, blocking.HOLD, blocking.HEAR):
-            trouble = Blocked(since, action, code, why, next_try, refusals=int(_is_refusal(error)))
-            await self._write(blocking.blocked(self.subscription, trouble, workflow.now(), Cause.timer(action)))
+        is_another = bool(waiting) and blocking.trouble_of(self.subscription, action) is None
+        keeps_others = not is_another or workflow.patched(f"{KEEPS_BLOCKED}/{self._refusals}")
+        if keeps_others or waiting[0].action in (blocking.HOLD, blocking.HEAR):
+            now, refusals = workflow.now(), int(_is_refusal(error))
+            trouble = Blocked(since, action, code, why, next_try, refusals=refusals)
+            cause = Cause.timer(action)
+            await self._write(blocking.blocked(self.subscription, trouble, now, cause, keeps_others=keeps_others))
         return True
 
     async def refuse_news(self, error: BaseException, event: str) -> bool:

@@ -36,8 +36,7 @@ class GoesOn(TakesTurns):
         """What is being tried, as `Blocked.action` names it."""
         self._heard = ""
         """The message that was looked into last."""
-        trouble = course.subscription.blocked
-        if trouble is not None:
+        for trouble in blocking.troubles(course.subscription):
             self._put_off(trouble.action, trouble.next_try)
 
     @property
@@ -51,8 +50,7 @@ class GoesOn(TakesTurns):
 
     @property
     def _due_not_before(self) -> datetime | None:
-        trouble = self._now.blocked
-        is_moot = self._put_off_for and (trouble is None or trouble.action != self._put_off_for)
+        is_moot = self._put_off_for and blocking.trouble_of(self._now, self._put_off_for) is None
         return None if is_moot else self._not_before
 
     def _wakes_at(self) -> datetime | None:
@@ -115,9 +113,8 @@ class GoesOn(TakesTurns):
         elif action == blocking.HOLD:
             self._hold_not_before = until
         else:
-            trouble = self._now.blocked
             self._not_before = until
-            self._put_off_for = action if trouble is not None and trouble.action == action else ""
+            self._put_off_for = action if blocking.trouble_of(self._now, action) is not None else ""
 
     async def _look_into(self, hint: Hint) -> None:
         """A hint is done with when it was looked into, refused or not: what it hints at is asked for in time anyway.

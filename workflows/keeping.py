@@ -34,8 +34,8 @@ class Keeper:
         self.policy = policy
         self.recent: deque[str] = deque(recent, maxlen=RECENT)
         self.steps_taken = 0
-        self.goes_on = False
-        """What was blocked is being tried: a step that comes of it shows that it is not blocked any more."""
+        self.goes_on = ""
+        """The blocked step that is being tried: what comes of it shows that it is not blocked any more."""
 
     async def commit(self, step: Step) -> None:
         """Write a step down, then live by it."""
@@ -52,12 +52,15 @@ class Keeper:
         self.show()
 
     def _unblocked(self, step: Step, ahead: Sequence[Due]) -> Step:
-        trouble, now = step.subscription.blocked, workflow.now()
-        if trouble is None or trouble != self.subscription.blocked:
-            return step  # nothing is blocked, or this step says so
-        if self.goes_on or blocking.is_moot(step.subscription, ahead, now):
-            return blocking.unblocked(step, trouble, now)
-        return step
+        waiting, now = blocking.troubles(step.subscription), workflow.now()
+        if waiting != blocking.troubles(self.subscription):
+            return step  # this step says what is blocked
+        gone = [
+            each
+            for each in waiting
+            if each.action == self.goes_on or blocking.is_moot(step.subscription, each, ahead, now)
+        ]
+        return blocking.unblocked(step, gone, now) if gone else step
 
     def show(self) -> None:
         workflow.set_current_details(visible.details(self.subscription, self.policy, self.recent))

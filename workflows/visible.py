@@ -6,6 +6,7 @@ from typing import Any
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from domain.agenda import Due, agenda
+from domain.blocking import troubles
 from domain.changing import words
 from domain.letters import moment
 from domain.names import SearchAttribute
@@ -79,11 +80,11 @@ def details(subscription: Subscription, policy: Policy, recent: Iterable[str] = 
 
 
 def _blocked(subscription: Subscription) -> list[str]:
-    trouble = subscription.blocked
-    if trouble is None:
-        return []
-    tried = f"since {moment(trouble.since)}, next try {moment(trouble.next_try)}"
-    return [f"**Blocked** {tried}: {trouble.action} waits, {trouble.why} ({trouble.code})", ""]
+    lines = []
+    for trouble in troubles(subscription):
+        tried = f"since {moment(trouble.since)}, next try {moment(trouble.next_try)}"
+        lines += [f"**Blocked** {tried}: {trouble.action} waits, {trouble.why} ({trouble.code})", ""]
+    return lines
 
 
 def _dates(subscription: Subscription) -> list[str]:

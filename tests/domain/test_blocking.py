@@ -6,7 +6,7 @@ from datetime import timedelta
 from domain import blocking, steering, suspending
 from domain.agenda import Action, agenda
 from domain.ends import End, EndKind
-from domain.journal import Step
+from domain.journal import Entry, Step
 from domain.policy import DEFAULT_POLICY
 from domain.subscription import Blocked, Subscription
 from tests.builders import CAUSE, NOW, TRIAL_END, VISA, a_paid_subscription, a_trial
@@ -22,7 +22,7 @@ def a_blocked_trial() -> Subscription:
 def is_moot(subscription: Subscription, action: str) -> bool:
     trouble = replace(NO_KEY, action=action)
     stands = replace(subscription, blocked=trouble)
-    return blocking.is_moot(stands, agenda(stands, DEFAULT_POLICY), TRIAL_END)
+    return blocking.is_moot(stands, trouble, agenda(stands, DEFAULT_POLICY), TRIAL_END)
 
 
 def test_a_step_that_is_blocked_is_told_once_with_the_reason() -> None:
@@ -50,17 +50,44 @@ def test_refusals_are_counted_and_what_was_not_answered_is_not() -> None:
 
     for trouble in (refused, NO_KEY):
         stands = blocking.blocked(stands, trouble, TRIAL_END, CAUSE).subscription
-    elsewhere = blocking.blocked(stands, replace(refused, action=blocking.HOLD), TRIAL_END, CAUSE).subscription
 
     assert stands.blocked is not None
-    assert elsewhere.blocked is not None
-    assert (stands.blocked.refusals, elsewhere.blocked.refusals) == (2, 1)
+    assert stands.blocked.refusals == 2
 
 
-def test_another_step_that_is_blocked_has_a_line_of_its_own() -> None:
-    step = blocking.blocked(a_blocked_trial(), replace(NO_KEY, action=blocking.HOLD), TRIAL_END, CAUSE)
+def test_steps_that_are_refused_in_turns_are_told_once_each_and_keep_their_own_since_and_count() -> None:
+    stands, first = a_paid_subscription(), replace(NO_KEY, refusals=1)
+    told: list[Entry] = []
+    for hour in range(6):
+        now = TRIAL_END + hour * AN_HOUR
+        action = (blocking.HOLD, blocking.HEAR)[hour % 2]
+        step = blocking.blocked(stands, replace(first, action=action, since=now), now, CAUSE)
+        stands, told = step.subscription, [*told, *step.entries]
+
+    assert [entry.details["action"] for entry in told] == [blocking.HOLD, blocking.HEAR]
+    hold, hear = blocking.troubles(stands)
+    assert stands.blocked == hold, "the oldest is shown"
+    assert (hold.action, hold.since, hold.refusals) == (blocking.HOLD, TRIAL_END, 3)
+    assert (hear.action, hear.since, hear.refusals) == (blocking.HEAR, TRIAL_END + AN_HOUR, 3)
+
+
+def test_when_one_of_two_steps_goes_on_the_other_is_still_shown() -> None:
+    hold = replace(NO_KEY, action=blocking.HOLD, since=TRIAL_END + AN_HOUR)
+    stands = blocking.blocked(a_blocked_trial(), hold, TRIAL_END + AN_HOUR, CAUSE).subscription
+
+    step = blocking.unblocked(blocking.went_on(stands), [NO_KEY], TRIAL_END + AN_HOUR)
+
+    assert [(entry.kind, entry.details["action"]) for entry in step.entries] == [("unblocked", Action.CONVERT)]
+    assert blocking.troubles(step.subscription) == (hold,)
+
+
+def test_a_run_of_an_earlier_release_shows_the_latest_refusal_alone() -> None:
+    hold = replace(NO_KEY, action=blocking.HOLD)
+
+    step = blocking.blocked(a_blocked_trial(), hold, TRIAL_END, CAUSE, keeps_others=False)
 
     assert [entry.kind for entry in step.entries] == ["blocked"]
+    assert blocking.troubles(step.subscription) == (hold,)
 
 
 def test_a_reason_without_end_is_cut_short() -> None:
@@ -74,7 +101,7 @@ def test_what_goes_on_says_so_once_before_what_has_come_of_it() -> None:
     stands = a_blocked_trial()
     converted = steering.signed_up(stands, TRIAL_END + AN_HOUR, CAUSE)
 
-    step = blocking.unblocked(converted, NO_KEY, TRIAL_END + AN_HOUR)
+    step = blocking.unblocked(converted, [NO_KEY], TRIAL_END + AN_HOUR)
 
     assert [entry.kind for entry in step.entries] == ["unblocked", "signed_up"]
     assert step.subscription.blocked is None
@@ -83,7 +110,7 @@ def test_what_goes_on_says_so_once_before_what_has_come_of_it() -> None:
 def test_what_has_ended_does_not_go_on() -> None:
     ended: Step = steering.canceled(a_blocked_trial(), End(EndKind.CUSTOMER), TRIAL_END, CAUSE)
 
-    step = blocking.unblocked(ended, NO_KEY, TRIAL_END)
+    step = blocking.unblocked(ended, [NO_KEY], TRIAL_END)
 
     assert [entry.kind for entry in step.entries] == ["canceled"]
     assert step.subscription.blocked is None

@@ -440,6 +440,18 @@ async def blocked(product: Product) -> None:
     await life.live(timedelta(minutes=10))
 
 
+async def blocked_in_turns(product: Product) -> None:
+    """A hold and a message that are refused in turns; each waits by itself, and goes on."""
+    life = await Life.begun(product, "kept-blocked-in-turns", **PAID_START)
+    await product.faults(stripe={"error_rate": 1, "status": 401})
+    await life.command("pause")
+    await life.live(A_MINUTE)
+    await product.refund(life.external_id, 100)
+    await life.live(timedelta(hours=3))
+    await product.faults()
+    await life.live(timedelta(hours=2))
+
+
 async def customer_changed(product: Product) -> None:
     """A zone changed in a trial and before a yearly renewal, an address changed here and at the provider; a sweep."""
     life = await Life.begun(product, "kept-customer", payment_method="pm_card_visa", interval="year")
@@ -514,6 +526,7 @@ LIVES: tuple[Play, ...] = (
     swept,
     refused,
     blocked,
+    blocked_in_turns,
     customer_changed,
     announced,
 )
