@@ -91,6 +91,12 @@ class ChangeRequest:
 
 
 @dataclass(frozen=True)
+class FirstQuoteRequest:
+    customer_ref: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
 class UpcomingRequest:
     """Whose next renewal is asked about."""
 
@@ -262,6 +268,12 @@ class PaymentActivities:
         """What the same change would bill at once. Changes nothing."""
         with as_temporal_failures():
             return await self._payments.quote(request.agreement_ref, request.items, request.at, request.own)
+
+    @activity.defn
+    async def first_quote(self, request: FirstQuoteRequest) -> Quote:
+        """What a first period would bill at once. Changes nothing."""
+        with as_temporal_failures():
+            return await self._payments.first_quote(request.customer_ref, request.items)
 
     @activity.defn
     async def upcoming_bill(self, request: UpcomingRequest) -> UpcomingBill:

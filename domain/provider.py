@@ -55,6 +55,10 @@ class Quotes(Protocol):
         """What `change` with the same *items*, *at* and *own* would bill at once."""
         ...
 
+    async def first_quote(self, customer_ref: str, items: tuple[Item, ...]) -> Quote:
+        """What `begin` with the same *items* would bill that customer at once."""
+        ...
+
     async def upcoming(self, agreement_ref: str) -> UpcomingBill:
         """What the agreement's next renewal would bill, as things stand now."""
         ...

@@ -106,11 +106,18 @@ class StripeChanges(StripeOwnProration, StripeConfirmations):
                 }
                 return await self._api.invoices.create_preview_async(params)
 
-            preview = await self._at_current_prices(ask, key="")
-        bill = preview.to_dict()
-        lines = tuple(QuoteLine(line.get("description") or "", line["amount"]) for line in bill["lines"]["data"])
-        # The total, not what is due: that is never below nothing, and a credit is to be told.
-        return Quote(bill["total"], bill["currency"], lines, shapes.settled_as(bill))
+            return _quoted(await self._at_current_prices(ask, key=""))
+
+    async def first_quote(self, customer_ref: str, items: tuple[Item, ...]) -> Quote:
+        async def ask(_: str) -> stripe.Invoice:
+            params: InvoiceCreatePreviewParams = {
+                "customer": customer_ref,
+                "subscription_details": {"items": [each.previewed() for each in await self._new_items(items)]},
+            }
+            return await self._api.invoices.create_preview_async(params)
+
+        with translated():
+            return _quoted(await self._at_current_prices(ask, key=""))
 
     async def _charge_of_change(self, agreement: dict[str, Any]) -> Charge:
         """What came of the bill of the last change, however many were made since; paid when it needed none."""
@@ -131,6 +138,13 @@ class StripeChanges(StripeOwnProration, StripeConfirmations):
         if bill.get("status") == "open":
             bill = await self._bill(bill["id"])
         return shapes.charge_of(agreement, bill) or Charge(ChargeOutcome.PENDING, agreement_ref=agreement["id"])
+
+
+def _quoted(preview: stripe.Invoice) -> Quote:
+    bill = preview.to_dict()
+    lines = tuple(QuoteLine(line.get("description") or "", line["amount"]) for line in bill["lines"]["data"])
+    # The total, not what is due: that is never below nothing, and a credit is to be told.
+    return Quote(bill["total"], bill["currency"], lines, shapes.settled_as(bill))
 
 
 def _within_period(agreement: dict[str, Any], at: datetime) -> int:

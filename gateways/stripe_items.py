@@ -103,6 +103,10 @@ class StripeItems(StripeAccount):
         """The items of an agreement that is to come about."""
         return [_terms(await self._price(item.lookup_key), item) for item in wanted]
 
+    async def _new_items(self, wanted: Sequence[Item]) -> list[ItemChange]:
+        """The same of a preview of one."""
+        return [ItemChange(price=await self._price(item.lookup_key), quantity=item.quantity) for item in wanted]
+
 
 def _terms(price: str, item: Item) -> SubscriptionCreateParamsItem:
     """Of what is billed by use Stripe takes no quantity."""

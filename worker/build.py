@@ -121,6 +121,7 @@ def build_workers(
                 payments.change,
                 payments.quote,
                 payments.upcoming_bill,
+                payments.first_quote,
                 payments.reversal,
                 payments.standing,
                 payments.end,

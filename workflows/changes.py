@@ -11,7 +11,7 @@ from domain.confirmation import ConfirmedAction
 from domain.errors import GatewayUnavailable, Rejected
 from domain.journal import Cause
 from domain.lifecycle import Status
-from domain.payments import Charge, ChargeOutcome, Decline
+from domain.payments import Charge, ChargeOutcome, Decline, Quote
 from domain.plans import Selection
 from domain.policy import ChangeAt
 from domain.settling import settled
@@ -21,6 +21,9 @@ from workflows.looking import Looks
 from workflows.messages import Preview
 
 DECLINED = "payment_declined"
+QUOTED_FIRST_PERIODS = "quoted-first-periods"
+"""A change to the order of commands: until then a preview of leaving the free plan told the price, whatever the
+customer's balance."""
 KEEPS_BILLING_DAY = "keeps-billing-day"
 """A change to the order of commands: until then every pause moved the billing day, also one of a minute."""
 UNDECIDED_WAIT = timedelta(hours=1)
@@ -31,6 +34,18 @@ def declined(charge: Charge) -> Rejected:
     """What a command is answered when its charge was not paid."""
     decline = charge.decline or Decline(charge.outcome.value)
     return Rejected(decline.words, code=DECLINED)
+
+
+def _told(shown: Preview, quote: Quote) -> Preview:
+    """With what the provider says is billed at once, and how that is settled."""
+    how = quote.settled or settled(quote.amount, 0, 0)
+    return replace(
+        shown,
+        due_now=how.due_now,
+        credit_applied=how.credit_applied,
+        carried_to_next=how.carried_to_next,
+        lines=quote.lines,
+    )
 
 
 class Changes(Looks):
@@ -164,21 +179,16 @@ class Changes(Looks):
             replaces=changing.replaced(subscription, to),
         )
         if subscription.is_free:
-            return replace(shown, due_now=to.total.amount, next_at=None)
+            shown = replace(shown, due_now=to.total.amount, next_at=None)
+            if not subscription.customer_ref or not workflow.patched(QUOTED_FIRST_PERIODS):
+                return shown
+            return _told(shown, await hands.first_quote(subscription, to))
         if at is ChangeAt.PERIOD_END or not has_period:
             return shown
         quote = await hands.quote(subscription, to, changing.counted_from(subscription, now))
         same_period = to.interval is subscription.interval
-        told = quote.settled or settled(quote.amount, 0, 0)
-        return replace(
-            shown,
-            due_now=told.due_now,
-            credit_applied=told.credit_applied,
-            carried_to_next=told.carried_to_next,
-            lines=quote.lines,
-            next_at=next_at if same_period else None,
-            exact_until=changing.quote_holds_until(now),
-        )
+        until = changing.quote_holds_until(now)
+        return _told(replace(shown, next_at=next_at if same_period else None, exact_until=until), quote)
 
     async def pause(self, resumes_at: datetime | None, cause: Cause) -> None:
         """Stop, or move the end of a pause."""

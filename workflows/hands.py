@@ -18,6 +18,7 @@ from activities.payments import (
     CollectRequest,
     DeletedRequest,
     EndRequest,
+    FirstQuoteRequest,
     PaymentActivities,
     RestartRequest,
     ReversalRequest,
@@ -240,6 +241,15 @@ async def quote(subscription: Subscription, to: Selection, at: datetime) -> Quot
         ChangeRequest(subscription.agreement_ref, to.items, at, own=own_period(subscription)),
         **_payments(Urgency.PERSON, subscription, ANSWERED_WITHIN),
         summary=f"Ask what a change to {to.plan_name} would bill",
+    )
+
+
+async def first_quote(subscription: Subscription, to: Selection) -> Quote:
+    return await workflow.execute_activity_method(
+        PaymentActivities.first_quote,
+        FirstQuoteRequest(subscription.customer_ref, to.items),
+        **_payments(Urgency.PERSON, subscription, ANSWERED_WITHIN),
+        summary=f"Ask what a first period of {to.plan_name} would bill",
     )
 
 

@@ -3,9 +3,11 @@
 import copy
 
 from sandbox.stripe import invoices, lines
+from sandbox.stripe.errors import invalid
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.params import TEXT, WHOLE, Many, Params, Shape, Text
 from sandbox.stripe.store import Object
+from sandbox.stripe.subscription_calls import first_lines, new
 from sandbox.stripe.subscription_changes import ANCHOR, ITEM, apply_plan
 from sandbox.stripe.subscriptions import end_of_period, items_list, period_of, with_period
 from sandbox.stripe.world import World
@@ -22,13 +24,17 @@ PREVIEW = Shape(
                 "proration_date": WHOLE,
             }
         ),
-    },
-    required=["subscription"],
+    }
 )
 
 
 def create_preview(world: World, _ids: Params, params: Params) -> Object:
-    """The invoice that the change brings at once; the next renewal's, with what waits for it, when it brings none."""
+    """The invoice that the change brings at once; the next renewal's, with what waits for it, when it brings none.
+
+    Without a subscription, the first one of a new one.
+    """
+    if "subscription" not in params:
+        return _first(world, params)
     subscription = copy.deepcopy(world.given("subscription", params["subscription"], "subscription"))
     change = apply_plan(world, subscription, params.get("subscription_details", {}))
     now = world.now(subscription["customer"])
@@ -42,7 +48,21 @@ def create_preview(world: World, _ids: Params, params: Params) -> Object:
         its_lines += _next_period(world, subscription)
     subscription["latest_invoice"] = f"upcoming_{new_id('in')}"
     waiting = invoices.waiting_lines(world, subscription)
-    invoice = invoices.assembled(world, subscription, [*waiting, *its_lines], "upcoming", period)
+    return _settled(invoices.assembled(world, subscription, [*waiting, *its_lines], "upcoming", period))
+
+
+def _first(world: World, params: Params) -> Object:
+    if "customer" not in params:
+        raise invalid("You must provide a customer or a subscription.", param="customer", code="parameter_missing")
+    customer = world.given("customer", params["customer"], "customer")
+    terms = params.get("subscription_details", {})
+    subscription = new(world, customer["id"], {"items": terms.get("items", [])})
+    subscription["latest_invoice"] = f"upcoming_{new_id('in')}"
+    its_lines, now = first_lines(world, subscription, terms), subscription["start_date"]
+    return _settled(invoices.assembled(world, subscription, its_lines, "upcoming", (now, now)))
+
+
+def _settled(invoice: Object) -> Object:
     due, left = invoices.shared(invoice["total"] + invoice["starting_balance"], invoice["currency"])
     invoice.update(amount_due=due, amount_remaining=due, ending_balance=left)
     return invoice

@@ -100,12 +100,12 @@ LIST = Shape(
 def create(world: World, _ids: Params, params: Params) -> Object:
     customer = world.given("customer", params["customer"], "customer")
     refuse_more_subscriptions(world, customer)
-    subscription = _new(world, customer["id"], params)
+    subscription = new(world, customer["id"], params)
     if "default_payment_method" in params:
         card = owned(world, params["default_payment_method"], customer["id"], "default_payment_method")
         subscription["default_payment_method"] = card["id"]
         world.bank.card_came_on_file(customer["id"], card["id"])
-    first = _first_lines(world, subscription, params)
+    first = first_lines(world, subscription, params)
     method, refusal = ask_bank(world, subscription, first)
     if refusal and params.get("payment_behavior") == "error_if_incomplete":
         raise unpayable(world, subscription, first, method, refusal)
@@ -122,7 +122,7 @@ def create(world: World, _ids: Params, params: Params) -> Object:
     return subscription
 
 
-def _new(world: World, customer: str, params: Params) -> Object:
+def new(world: World, customer: str, params: Params) -> Object:
     now = world.now(customer)
     reference = new_id("sub")
     trial_end = params.get("trial_end", "now")
@@ -201,7 +201,7 @@ def _first_end(item: Object, now: int, anchor: int) -> int:
     return anchor if anchor > now else end_of_period(item, anchor, now)
 
 
-def _first_lines(world: World, subscription: Object, params: Params) -> list[Object]:
+def first_lines(world: World, subscription: Object, params: Params) -> list[Object]:
     if subscription["status"] == "trialing":
         return lines.whole_period(world, subscription, free=True)
     start, end = period_of(subscription)

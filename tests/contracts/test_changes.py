@@ -7,6 +7,7 @@ import pytest
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.payments import ChargeOutcome, UpcomingBill
 from domain.plans import Item
+from domain.settling import Settled
 from tests.contracts.provider import PRO, STARTER, USERS, YEARLY
 from tests.contracts.shop import Sale, Shop, bill_of
 
@@ -50,6 +51,20 @@ async def test_a_change_bills_what_was_quoted(shop: Shop, had: tuple[Item, ...],
     assert await lookup_keys(shop, sale) == {item.lookup_key: item.quantity for item in wanted}
     taken = [quote.amount] if quote.amount > 0 else []
     assert await shop.world.paid(sale.customer) == [*before, *taken]
+
+
+async def test_a_first_period_bills_what_was_quoted_after_the_credit_that_there_was(shop: Shop) -> None:
+    sale = await in_mid_period(shop, PRO)
+    credit = -bill_of(await shop.adapter.change(sale.ref, (STARTER,), shop.world.now("ada"), key="s/change/1")).amount
+    await shop.adapter.end(sale.ref, "", key="s/end")
+
+    quote = await shop.adapter.first_quote(sale.customer, (PRO, USERS))
+    charge = await shop.begin(sale.wallet, PRO, USERS, key="s/charge/2")
+
+    assert quote.amount == sum(line.amount for line in quote.lines) == 19900 + 3 * 500
+    assert quote.settled == Settled(quote.amount - credit, credit_applied=credit)
+    assert bill_of(charge).amount == quote.settled.due_now
+    assert await shop.world.paid(sale.customer) == [19900, quote.settled.due_now]
 
 
 async def test_a_credit_lowers_the_next_bill(shop: Shop) -> None:
@@ -138,6 +153,7 @@ async def test_what_is_not_sold_or_has_ended_is_neither_quoted_nor_changed(shop:
     at, nothing = shop.world.now("ada"), (Item("shop_nothing_month_v1", 1),)
     for asking in (
         shop.adapter.quote(sale.ref, nothing, at),
+        shop.adapter.first_quote(sale.customer, nothing),
         shop.adapter.change(sale.ref, nothing, at, key="s/change/1"),
     ):
         with pytest.raises(GatewayRefused):

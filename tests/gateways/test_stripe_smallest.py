@@ -34,6 +34,18 @@ async def test_less_than_stripe_charges_is_told_and_billed_as_nothing_now_and_is
     assert await deal.balance() == 0
 
 
+async def test_a_first_period_of_less_than_stripe_charges_is_told_and_billed_as_nothing_now(till: Till) -> None:
+    wallet = await till.wallet("ada")
+    await till.client.v1.customers.update_async(wallet.customer_ref, {"balance": -4880})
+
+    quote = await till.payments.first_quote(wallet.customer_ref, (STARTER,))
+    charge = await till.begin(wallet)
+
+    assert quote.settled == Settled(0, credit_applied=4880, carried_to_next=20)
+    assert (charge.outcome, bill_of(charge).amount, bill_of(charge).status) == (ChargeOutcome.PAID, 0, "paid")
+    assert await Deal(till, wallet, charge).balance() == 20
+
+
 @pytest.mark.parametrize("credit", [3000, 500_000])
 async def test_what_earlier_credit_pays_is_told_and_not_charged(till: Till, credit: int) -> None:
     deal = await Deal.of(till, STARTER)

@@ -10,12 +10,14 @@ from temporalio.client import Client
 from domain.names import LIFECYCLE_QUEUE, customer_workflow_id, subscription_workflow_id, sweep_schedule_id
 from domain.policy import DEFAULT_POLICY, TrialPolicy
 from sandbox.product import Product, RefusedError
+from sandbox.stack import Stack
 from tenure.cli.policies import move_to
 from tenure.cli.reconcile import run_now
 from tenure.cli.usage import roll_up_now
 from tenure.cli.usage_report import run_now as report_now
 from tests.harness.calendar_days import converted_on_a_31st
 from tests.harness.elsewhere import Elsewhere
+from tests.harness.free_plan import FALLS_TO_FREE, with_free_plan
 from tests.harness.lives import A_MINUTE, Life
 from tests.harness.patience import until
 from workflows.sweep import SweepWebhooksWorkflow
@@ -493,6 +495,20 @@ async def announced(product: Product) -> None:
     await life.live_until("notify")
     await product.faults()
 
+
+async def left_free(stack: Stack, folder: Path) -> None:
+    """A trial that falls to the free plan, which is left as it was previewed."""
+    async with stack.under(FALLS_TO_FREE, with_free_plan(folder)) as addresses, Product(addresses) as product:
+        life = await Life.begun(product, "kept-left-free")
+        await life.live_until("expire_trial")
+        await life.command("payment-method", payment_method="pm_card_visa")
+        await life.command("preview-change", plan="professional")
+        await life.command("change-plan", plan="professional")
+
+
+PlayUnder = Callable[[Stack, Path], Awaitable[None]]
+OF_ANOTHER_CATALOG: tuple[PlayUnder, ...] = (left_free,)
+"""These live by a catalog and a policy of their own."""
 
 LIVES: tuple[Play, ...] = (
     checkout,

@@ -19,13 +19,14 @@ from temporalio.client import Client, WorkflowExecution
 
 from domain.names import report_usage_workflow_id, sweep_schedule_id
 from sandbox.product import Product
-from sandbox.stack import Options, running
+from sandbox.stack import Options, Stack, running
 from tests.harness.lives import CATALOG, POLICY
-from tests.replay.lives import LIVES, TAKEN_OVER, Play, PlayElsewhere
+from tests.replay.lives import LIVES, OF_ANOTHER_CATALOG, TAKEN_OVER, Play, PlayElsewhere, PlayUnder
 
 HISTORIES = Path(__file__).parent / "histories"
 NAMES_OF_MACHINES = frozenset({"identity", "stackTrace", "binaryChecksum", "deploymentName"})
-ALL: list[Play | PlayElsewhere] = [*LIVES, *TAKEN_OVER]
+AnyPlay = Play | PlayElsewhere | PlayUnder
+ALL: list[AnyPlay] = [*LIVES, *TAKEN_OVER, *OF_ANOTHER_CATALOG]
 KEPT = (
     "SubscriptionWorkflow",
     "MailWorkflow",
@@ -41,7 +42,7 @@ OF_LIVES = (
 )
 
 
-async def record(lives: Sequence[Play | PlayElsewhere]) -> list[Path]:
+async def record(lives: Sequence[AnyPlay]) -> list[Path]:
     """Play each life and write down the history of every run that it made, and one of each other workflow."""
     written: list[Path] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -49,7 +50,7 @@ async def record(lives: Sequence[Play | PlayElsewhere]) -> list[Path]:
         async with running(options) as stack, Product(stack.addresses) as product:
             seen: set[str] = set()
             for life in lives:
-                await _play(life, product, Path(folder))
+                await _play(life, stack, product, Path(folder))
                 found = stack.client.list_workflows(OF_LIVES)
                 fresh = sorted([run async for run in found if run.run_id not in seen], key=lambda run: run.start_time)
                 seen |= {run.run_id for run in fresh}
@@ -59,7 +60,11 @@ async def record(lives: Sequence[Play | PlayElsewhere]) -> list[Path]:
     return written
 
 
-async def _play(life: Play | PlayElsewhere, product: Product, folder: Path) -> None:
+async def _play(life: AnyPlay, stack: Stack, product: Product, folder: Path) -> None:
+    for under in OF_ANOTHER_CATALOG:
+        if life is under:
+            await under(stack, folder)
+            return
     for one in TAKEN_OVER:
         if life is one:
             await one(product, folder)

@@ -2,19 +2,20 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from configuration.catalog_file import load_catalog
 from domain.names import subscription_workflow_id
 from domain.plans import Catalog
-from domain.policy import DEFAULT_POLICY, TrialEnd
+from gateways.stripe_http import connected
 from sandbox.product import Product, RefusedError
+from sandbox.secrets import Secrets
 from sandbox.stack import Stack
-from tests.harness.lives import CATALOG, TRIAL, Life
+from tests.harness.free_plan import FALLS_TO_FREE, with_free_plan
+from tests.harness.lives import TRIAL, Life
 from tests.harness.names import a_name, named_after
 from workflows.subscription import SubscriptionWorkflow
 
@@ -23,27 +24,19 @@ Begin = Callable[..., Awaitable[Life]]
 A_DAY = timedelta(days=1)
 PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
 STARTER, PROFESSIONAL = 4900, 19900
-FREE_PLAN = """plans:
-  free:
-    name: Free
-    prices: free
-    entitlements: {users: 1, plants: 1, storage_gb: 1, custom_fields: false, workflows: false, white_label: false}
-"""
-POLICY = replace(DEFAULT_POLICY, version="free", trial=replace(DEFAULT_POLICY.trial, without_card=TrialEnd.FREE_PLAN))
+CREDIT = 1000
 
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """The stack's own catalog and a free plan."""
-    file: Path = tmp_path_factory.mktemp("catalog") / "with-free.yaml"
-    file.write_text(CATALOG.read_text().replace("plans:\n", FREE_PLAN, 1))
-    return load_catalog(file)
+    return with_free_plan(tmp_path_factory.mktemp("catalog"))
 
 
 @pytest.fixture(scope="module")
 async def shop(stack: Stack, catalog: Catalog) -> AsyncIterator[Product]:
     """A product that has a free plan, and whose trials fall to it."""
-    async with stack.under(POLICY, catalog) as addresses, Product(addresses) as product:
+    async with stack.under(FALLS_TO_FREE, catalog) as addresses, Product(addresses) as product:
         yield product
 
 
@@ -116,20 +109,27 @@ async def test_a_trial_with_a_card_converts_as_ever(begin: Begin) -> None:
     assert await amounts_paid(life) == [STARTER]
 
 
-async def test_leaving_the_free_plan_is_paid_at_once(fallen: Life) -> None:
+async def test_leaving_the_free_plan_is_paid_at_once_as_previewed(
+    fallen: Life, stack: Stack, stack_folder: Path
+) -> None:
     await fallen.command("payment-method", payment_method="pm_card_visa")
     assert await amounts_paid(fallen) == []
+    async with connected(Secrets.of(stack_folder).stripe_key, stack.addresses.stripe_url) as account:
+        of_email: Any = {"email": f"{fallen.external_id}@example.com"}
+        [customer] = (await account.v1.customers.list_async(of_email)).data
+        await account.v1.customers.update_async(customer.id, {"balance": -CREDIT})
 
     preview = await fallen.command("preview-change", plan="professional")
     stands = await fallen.command("change-plan", plan="professional")
 
-    assert (preview["when"], preview["due_now"]) == ("now", PROFESSIONAL)
+    assert (preview["when"], preview["due_now"]) == ("now", PROFESSIONAL - CREDIT)
+    assert (preview["credit_applied"], preview["carried_to_next"], len(preview["lines"])) == (CREDIT, 0, 1)
     assert (stands["plan"], stands["status"], stands["amount"]) == ("professional", "active", PROFESSIONAL)
     assert await fallen.mails() == TRIAL + Counter(moved_to_free=1, converted=1, receipt=1)
     assert (await fallen.kinds())["converted"] == 1
     await fallen.live_until("renew")
     await fallen.live(timedelta(hours=4))
-    assert await amounts_paid(fallen) == [PROFESSIONAL, PROFESSIONAL]
+    assert await amounts_paid(fallen) == [preview["due_now"], PROFESSIONAL]
 
 
 async def test_a_card_given_at_the_checkout_is_kept_and_charged_when_a_plan_is_chosen(fallen: Life) -> None:

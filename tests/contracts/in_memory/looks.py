@@ -7,10 +7,20 @@ from domain.agreements import AgreedItem, Agreement, AgreementPage, AgreementSta
 from domain.errors import GatewayRefused
 from domain.messages import PastEvents
 from domain.news import News
-from domain.payments import AgreementStatus, ChargeOutcome, Quote, Reversal, ReversalKind, Standing, UpcomingBill
+from domain.payments import (
+    AgreementStatus,
+    ChargeOutcome,
+    Quote,
+    QuoteLine,
+    Reversal,
+    ReversalKind,
+    Standing,
+    UpcomingBill,
+)
 from domain.plans import Item
 from domain.proration import OwnPeriod
 from domain.provider import Belonging
+from domain.settling import settled
 from tests.contracts.in_memory.books import Bill, Deal
 from tests.contracts.in_memory.desk import Desk
 
@@ -27,6 +37,12 @@ class InMemoryLooks(Desk):
         self._check_sold(items)
         _, lines = self.books.difference(deal, items, at, own)
         return Quote(sum(line.amount for line in lines), self.books.prices[items[0].lookup_key][0].currency, lines)
+
+    async def first_quote(self, customer_ref: str, items: tuple[Item, ...]) -> Quote:
+        self._check_sold(items)
+        lines = tuple(QuoteLine(item.lookup_key, self.books.cost((item,))) for item in items)
+        total, credit = self.books.cost(items), self.person(customer_ref).credit
+        return Quote(total, self.books.prices[items[0].lookup_key][0].currency, lines, settled(total, -credit, 0))
 
     async def upcoming(self, agreement_ref: str) -> UpcomingBill:
         deal = self._running(agreement_ref)
