@@ -5,14 +5,27 @@ from datetime import datetime
 from typing import Any
 
 from domain.journal import Cause, Entry, Step
-from domain.lifecycle import Event
-from domain.subscription import Subscription
+from domain.lifecycle import Event, Status
+from domain.payments import ChargeOutcome, Invoice, Standing
+from domain.subscription import Recovery, Subscription
 
 
-def known_again(subscription: Subscription, customer_ref: str, now: datetime, cause: Cause) -> Step:
+def last_bill(subscription: Subscription, standing: Standing) -> Invoice | None:
+    """The bill of a deleted customer that counts still: paid unheard of, or open and to be voided; None: none does."""
+    latest = standing.latest
+    if latest is None or latest.invoice is None or subscription.status is Status.TRIALING:
+        return None
+    is_known = latest.outcome is ChargeOutcome.GONE or latest.invoice.ref == subscription.settled_invoice
+    return None if is_known else latest.invoice
+
+
+def known_again(
+    subscription: Subscription, customer_ref: str, now: datetime, cause: Cause, *, voided: str = ""
+) -> Step:
     """What was paid for goes on until its period ends; then the next one needs a card. Nothing is charged for it again.
 
-    A trial ends as one without a card. What is owed stays owed, to be paid by a new period.
+    A trial ends as one without a card. What is owed stays owed, to be paid by a new period; the bill for it was
+    *voided*.
     """
     changes: dict[str, Any] = {"customer_ref": customer_ref}
     if customer_ref != subscription.customer_ref:
@@ -22,9 +35,10 @@ def known_again(subscription: Subscription, customer_ref: str, now: datetime, ca
     needs = "" if subscription.card is not None and "card" not in changes else ": a card is needed"
     summary = f"The payment provider has deleted the customer, who is known there again{needs}"
     details = {"deleted": subscription.customer_ref, "customer_ref": customer_ref}
-    return Step(
-        subscription.after(Event.CARD_REPLACED, **changes), (Entry("customer_deleted", now, summary, cause, details),)
-    )
+    if voided:
+        details["voided_invoice"] = voided
+    entry = Entry("customer_deleted", now, summary, cause, details)
+    return Step(subscription.after(Event.CARD_REPLACED, **changes), (entry,), voided=voided)
 
 
 def _without_agreement(subscription: Subscription) -> dict[str, Any]:
@@ -37,5 +51,10 @@ def _without_agreement(subscription: Subscription) -> dict[str, Any]:
         "owes_new_period": True,
         "begins_own_period": False,
         "agreement_is_stale": False,
-        "recovery": replace(recovery, invoice_ref="", period_end=None) if recovery is not None else None,
+        "recovery": _without_bill(recovery) if recovery is not None else None,
     }
+
+
+def _without_bill(recovery: Recovery) -> Recovery:
+    """Nor is there a page on which that could be confirmed."""
+    return replace(recovery, invoice_ref="", period_end=None, decline=replace(recovery.decline, action_url=""))

@@ -404,6 +404,21 @@ async def withdraw_confirmation(subscription: Subscription, waiting: Confirmatio
     )
 
 
+async def void_bill(subscription: Subscription, invoice_ref: str) -> Charge:
+    """Void an open bill of the agreement: gone, or paid when the customer was faster."""
+    return await workflow.execute_activity_method(
+        ConfirmationActivities.withdraw_confirmation,
+        ConfirmationRequest(
+            subscription.agreement_ref,
+            invoice_ref,
+            key_of_this_try(f"{subscription.id}/deleted/{invoice_ref}"),
+            ends_agreement=False,
+        ),
+        **_payments(Urgency.COLLECTION, subscription),
+        summary="Void the open bill of a customer who was deleted",
+    )
+
+
 def _confirmation(subscription: Subscription, waiting: Confirmation) -> ConfirmationRequest:
     return ConfirmationRequest(
         waiting.agreement_ref,

@@ -33,6 +33,10 @@ ENDED_FOR_THE_FREE_PLAN = "ended-for-the-free-plan"
 """A change to the order of commands: until then an agreement that we had ended for the free plan, without hearing of
 it, counted as ended by others."""
 
+SETTLES_OF_DELETED = "settles-of-deleted"
+"""A change to the order of commands: until then what the agreement of a deleted customer had come to was not looked
+at, and an open bill of it stayed open."""
+
 
 class Looks(Blocks, Confirms):
     """What comes from outside, and the end that it may bring."""
@@ -59,9 +63,11 @@ class Looks(Blocks, Confirms):
             return Standing(None, None)
         standing = await hands.look(self.subscription)
         if standing.customer_is_deleted:
-            customer_ref = await hands.know_again(self.subscription)
-            await self.commit(deleting.known_again(self.subscription, customer_ref, workflow.now(), cause))
-            return await self.look(cause)
+            if not workflow.patched(SETTLES_OF_DELETED):
+                customer_ref = await hands.know_again(self.subscription)
+                await self.commit(deleting.known_again(self.subscription, customer_ref, workflow.now(), cause))
+                return await self.look(cause)
+            return await self._know_again(standing, cause)
         if standing.agreement is AgreementStatus.ENDED:
             free = changing.free_plan_due(self.subscription, workflow.now())
             if free is not None and workflow.patched(ENDED_FOR_THE_FREE_PLAN):
@@ -78,6 +84,31 @@ class Looks(Blocks, Confirms):
             now = workflow.now()
             await self.commit(steering.provider_pause_noted(self.subscription, standing.paused_for, now, cause))
         return standing
+
+    async def _know_again(self, standing: Standing, cause: Cause) -> Standing:
+        """Make a deleted customer known again; before that nothing is left of theirs that could be paid as well."""
+        if self.subscription.confirmation is not None:
+            await self.withdraw_confirmation(cause)
+            if self.subscription.confirmation is None:
+                return await self.look(cause)  # by what there is then
+        voided = await self._settle_of_deleted(standing, cause)
+        customer_ref = await hands.know_again(self.subscription)
+        step = deleting.known_again(self.subscription, customer_ref, workflow.now(), cause, voided=voided)
+        await self.commit(step)
+        return await self.look(cause)
+
+    async def _settle_of_deleted(self, standing: Standing, cause: Cause) -> str:
+        """Take over the agreement's last bill if it was paid unheard of; void it if it is open. The one voided."""
+        bill = deleting.last_bill(self.subscription, standing)
+        if bill is None:
+            return ""
+        charge = standing.latest
+        if charge is not None and charge.outcome is not ChargeOutcome.PAID:
+            charge = await hands.void_bill(self.subscription, bill.ref)
+        if charge is None or charge.outcome is not ChargeOutcome.PAID:
+            return bill.ref
+        await self.settle(charge, cause)
+        return ""
 
     async def _take_over_card(self, standing: Standing, cause: Cause) -> None:
         """The card that the customer chose at the provider themselves, on its portal perhaps, or that none is left."""

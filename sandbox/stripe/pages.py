@@ -133,7 +133,9 @@ class Pages:
         return page(f"Invoice {invoice['number']}", told, problem=problem, status=status)
 
     def _pay_form(self, invoice: Object) -> str:
-        customer = self._world.named("customer", invoice["customer"])
+        customer = self._world.store.get(invoice["customer"], "customer")
+        if customer is None:
+            return "<p>The customer of this invoice was deleted: it cannot be paid here.</p>"
         subscription = self._world.store.get(invoice["_subscription"], "subscription")
         method = default_of(self._world, customer, subscription)
         first = f'<option value="">{card(method)}, on file</option>' if method else ""

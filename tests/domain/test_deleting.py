@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from domain import billing, changing, checks, deleting, recovery
+from domain import billing, changing, checks, confirming, deleting, recovery
 from domain.agenda import Action, next_due
 from domain.errors import Rejected
 from domain.lifecycle import Event, Status
-from domain.payments import NO_CARD, Charge, ChargeOutcome, Decline
+from domain.payments import NO_CARD, AgreementStatus, Charge, ChargeOutcome, Decline, Invoice, Standing
 from domain.plans import Interval
 from domain.policy import DEFAULT_POLICY, ChangeAt
 from domain.steering import CancelAt, When
@@ -19,6 +19,7 @@ from tests.builders import (
     PERIOD_END,
     PRO,
     VISA,
+    a_declined_charge,
     a_paid_charge,
     a_paid_subscription,
     a_past_due_subscription,
@@ -73,6 +74,30 @@ def test_what_is_owed_stays_owed_and_no_bill_of_the_deleted_customer_is_collecte
     assert after.status is Status.PAST_DUE
     assert after.recovery is not None
     assert (after.recovery.invoice_ref, after.recovery.period_end) == ("", None)
+
+
+def test_a_bill_of_the_deleted_customer_that_could_be_paid_still_is_voided_and_told() -> None:
+    declined = Decline("authentication_required", action_url="https://pay.example/in_2")
+    owing = a_past_due_subscription(recovery=a_recovery(decline=declined))
+    bill = deleting.last_bill(owing, Standing(None, AgreementStatus.ENDED, a_declined_charge()))
+    assert bill is not None
+
+    step = deleting.known_again(owing, "cus_again", NOW, CAUSE, voided=bill.ref)
+
+    assert (step.voided, step.entries[0].details["voided_invoice"]) == ("in_2", "in_2")
+    assert confirming.page_of_open_bill(step.subscription) == ""
+
+
+def test_a_bill_that_is_settled_or_void_or_of_a_trial_elsewhere_is_none_to_look_at() -> None:
+    def last(subscription: Subscription, charge: Charge | None) -> Invoice | None:
+        return deleting.last_bill(subscription, Standing(None, AgreementStatus.ENDED, charge))
+
+    unheard, settled = a_paid_charge("in_9"), a_paid_subscription().settled_invoice
+    assert last(a_paid_subscription(), unheard) == unheard.invoice
+    assert last(a_paid_subscription(), a_paid_charge(settled)) is None
+    assert last(a_paid_subscription(), replace(a_declined_charge(), outcome=ChargeOutcome.GONE)) is None
+    assert last(a_trial(agreement_ref="sub_1"), unheard) is None
+    assert last(a_paid_subscription(), None) is None
 
 
 @pytest.mark.parametrize(("status", "event"), [(Status.ACTIVE, Event.RENEWED), (Status.PAST_DUE, Event.RECOVERED)])

@@ -337,8 +337,35 @@ async def deleted(product: Product, folder: Path) -> None:
         await paid.command("payment-method", payment_method="pm_card_mastercard")
 
 
+async def deleted_owing(product: Product, folder: Path) -> None:
+    """Customers deleted at the provider who owe a bill, have paid one unheard of, or have one to be confirmed."""
+    async with Elsewhere.at(product.addresses, folder) as elsewhere:
+
+        async def delete(life: Life) -> None:
+            found = await elsewhere.api.v1.customers.list_async({"email": f"{life.external_id}@example.com"})
+            await elsewhere.api.v1.customers.delete_async(found.data[0].id)
+
+        owing = await Life.begun(product, "kept-deleted-owing", **PAID_START)
+        await owing.live_until_declined("insufficient_funds")
+        await delete(owing)
+        await owing.live(A_MINUTE)
+        await owing.command("payment-method", payment_method="pm_card_mastercard")
+        waiting = await Life.begun(product, "kept-deleted-waiting", **PAID_START)
+        await product.card_answers(waiting.external_id, "authentication_required")
+        await waiting.to_be_confirmed("change-plan", plan="professional")
+        await delete(waiting)
+        await waiting.live(A_MINUTE)
+        unheard = await Life.begun(product, "kept-deleted-unheard", **PAID_START)
+        await product.faults(webhooks={"drop": True})
+        await unheard.live_until("renew")
+        await unheard.live(timedelta(minutes=90))
+        await delete(unheard)
+        await unheard.live_until("ask_provider")
+        await product.faults()
+
+
 PlayElsewhere = Callable[[Product, Path], Awaitable[None]]
-TAKEN_OVER: tuple[PlayElsewhere, ...] = (taken_over, handed_over, deleted)
+TAKEN_OVER: tuple[PlayElsewhere, ...] = (taken_over, handed_over, deleted, deleted_owing)
 """These begin at the provider, beside a stack that keeps its secrets in a folder."""
 
 

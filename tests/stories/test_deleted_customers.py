@@ -35,6 +35,12 @@ async def delete(account: stripe.StripeClient, life: Life) -> str:
     return customer.id
 
 
+async def bills_at_stripe(account: stripe.StripeClient, life: Life) -> list[stripe.Invoice]:
+    """Newest first, whoever is customer by now."""
+    listed = await account.v1.invoices.list_async({"limit": 100})
+    return [bill for bill in listed.data if bill.customer_email == f"{life.external_id}@example.com"]
+
+
 async def test_a_trial_of_a_deleted_customer_ends_as_one_without_a_card_and_has_its_way_back(
     begin: Begin, account: stripe.StripeClient
 ) -> None:
@@ -128,3 +134,39 @@ async def test_who_comes_back_after_being_deleted_can_sign_up_with_a_card(
     back = await life.product.sign_up(life.external_id, trial_days=0, payment_method="pm_card_visa")
 
     assert (back["status"], back["access"]) == ("active", "full")
+
+
+async def test_what_a_deleted_customer_owed_or_had_paid_unheard_of_is_paid_once(
+    begin: Begin, account: stripe.StripeClient
+) -> None:
+    life = await begin(**PAID_START)
+    await life.live_until_declined("insufficient_funds")
+    await delete(account, life)
+    await life.live(A_MINUTE)
+
+    assert (await life.status())[0] == "past_due"
+    assert await life.bills() == Counter(paid=1, void=1)
+    assert [bill.status for bill in await bills_at_stripe(account, life)] == ["void", "paid"]
+    await life.command("payment-method", payment_method="pm_card_mastercard")
+    assert await life.status() == ("active", "full")
+    assert await life.bills() == Counter(paid=2, void=1)
+
+
+async def test_a_renewal_that_was_paid_unheard_of_before_the_customer_was_deleted_is_not_charged_again(
+    begin: Begin, account: stripe.StripeClient
+) -> None:
+    life = await begin(**PAID_START)
+    await life.live(A_MINUTE)
+    paid_until = (await life.stands())["current_period_end"]
+    await life.product.faults(webhooks={"drop": True})
+    await life.live_until("renew")
+    await life.live(timedelta(hours=1, minutes=30))
+    await delete(account, life)
+
+    await life.live_until("ask_provider")
+
+    stands = await life.stands()
+    assert (stands["status"], stands["blocked"]) == ("active", None)
+    assert stands["current_period_end"] > paid_until
+    assert await life.bills() == Counter(paid=2)
+    assert (await life.kinds())["payment_failed"] == 0

@@ -127,3 +127,19 @@ async def test_the_page_says_so_when_the_card_is_declined_again(shop: Shop) -> N
     assert declined.status_code == 402
     assert "insufficient funds" in declined.text
     assert (await shop.invoices(ada))[-1]["attempt_count"] == 1, "tries by hand are not counted"
+
+
+async def test_an_invoice_of_a_deleted_customer_stays_open_and_cannot_be_paid_on_its_page(shop: Shop) -> None:
+    ada = await shop.customer()
+    await shop.subscribe(ada)
+    shop.simulator.set_card_answers("ada", ["insufficient_funds"])
+    await shop.renew()
+    bill = (await shop.invoices(ada))[-1]
+    await shop.client.v1.customers.delete_async(ada)
+
+    assert "cannot be paid" in (await _browser(bill["hosted_invoice_url"])).text
+    assert (await _browser(bill["hosted_invoice_url"], payment_method="pm_card_visa")).status_code == 404
+    stands = plain(await shop.client.v1.invoices.retrieve_async(bill["id"]))
+    assert (stands["status"], stands["auto_advance"]) == ("open", False)
+    voided = await shop.client.v1.invoices.void_invoice_async(bill["id"])
+    assert voided.status == "void"
