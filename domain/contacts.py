@@ -9,7 +9,7 @@ from unicodedata import category
 from domain.journal import Cause, Entry, Step
 from domain.lifecycle import Event
 from domain.reminders import Reminder
-from domain.subscription import Notice, Subscription
+from domain.subscription import Notice, Recovery, Subscription
 
 CHANGEABLE = ("email", "name", "timezone", "locale", "metadata")
 CARRIED = frozenset({"email", "name", "locale"})
@@ -115,16 +115,35 @@ def notices_moved(had: Sequence[Notice], anchored: Sequence[Notice]) -> tuple[No
     return tuple(sorted(kept, key=lambda each: (each.at, each.kind)))
 
 
+def rungs_moved(recovery: Recovery, anchored: Sequence[datetime], now: datetime) -> tuple[datetime, ...]:
+    """The steps of a recovery that are still ahead as *anchored* in another zone; where that is past, as it was.
+
+    Each stays after the one before. Those that were taken stay where they were.
+    """
+    had = recovery.rungs
+    if len(anchored) != len(had):
+        return had  # the policy knows no decent hours any more
+    moved = list(had[: recovery.step])
+    for was, at in zip(had[recovery.step :], anchored[recovery.step :], strict=True):
+        last = moved[-1] if moved else now
+        moved.append(next((each for each in (at, was) if each > max(now, last)), max(was, at)))
+    return tuple(moved)
+
+
 def customer_changed(
     subscription: Subscription,
     fields: Sequence[str],
     reminders: tuple[Reminder, ...],
     notices: tuple[Notice, ...],
+    rungs: tuple[datetime, ...],
     now: datetime,
     cause: Cause,
 ) -> Step:
     """Who the customer is has changed; what is due by their own day moves with it."""
-    after = replace(subscription.after(Event.NOTED), reminders=reminders, notices=notices)
+    recovery = subscription.recovery
+    if recovery is not None and rungs:
+        recovery = replace(recovery, rungs=rungs)
+    after = replace(subscription.after(Event.NOTED), reminders=reminders, notices=notices, recovery=recovery)
     words = ", ".join("address" if name == "email" else name for name in fields)
     entry = Entry("customer_changed", now, f"The customer was changed: {words}", cause, {"fields": ",".join(fields)})
     return Step(after, (entry,))

@@ -1,5 +1,7 @@
 """What a subscription does when its customer is somebody else now, or lives by another clock."""
 
+from datetime import datetime
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -11,6 +13,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows import hands
     from workflows.messages import Answer, ContactChanged
     from workflows.turns import TakesTurns
+
+RUNGS_MOVE = "rungs-move"
+"""A change to the order of commands: until then the steps of a recovery stayed where another time zone had put them."""
 
 
 class TakesContactChanges(TakesTurns):
@@ -31,10 +36,12 @@ class TakesContactChanges(TakesTurns):
 
     async def _contact_changed(self, command: ContactChanged) -> None:
         reminders, ahead = self._now.reminders, self._now.notices
+        rungs: tuple[datetime, ...] = ()
         if "timezone" in command.fields:
             reminders, ahead = await self._reminders_moved(), await self._notices_moved()
+            rungs = await self._rungs_moved()
         cause = command.cause or self._cause(command)
-        step = contacts.customer_changed(self._now, command.fields, reminders, ahead, workflow.now(), cause)
+        step = contacts.customer_changed(self._now, command.fields, reminders, ahead, rungs, workflow.now(), cause)
         await self._course.commit(step)
 
     async def _reminders_moved(self) -> tuple[Reminder, ...]:
@@ -43,6 +50,14 @@ class TakesContactChanges(TakesTurns):
             return had
         anchored = await hands.anchor_reminders(self._now.customer, ends_at, self._course.policy.trial)
         return contacts.reminders_moved(had, anchored)
+
+    async def _rungs_moved(self) -> tuple[datetime, ...]:
+        """When the steps of a recovery are due by now; empty: none runs, or they are not laid out by a day."""
+        recovery = self._now.recovery
+        if recovery is None or not recovery.rungs or not workflow.patched(RUNGS_MOVE):
+            return ()
+        anchored = await self._course.rungs(self._now, recovery.since)
+        return contacts.rungs_moved(recovery, anchored, workflow.now())
 
     async def _notices_moved(self) -> tuple[Notice, ...]:
         had, policy = self._now.notices, self._course.policy

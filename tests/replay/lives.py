@@ -495,6 +495,15 @@ async def customer_changed(product: Product) -> None:
     await _sweep(product)
 
 
+async def moved_owing(product: Product) -> None:
+    """A zone changed in a recovery."""
+    life = await Life.begun(product, "kept-moved-owing", payment_method="pm_card_chargeCustomerFail")
+    await life.live_until("convert")
+    await product.change_customer(life.external_id, timezone="Asia/Tokyo")
+    await _noted(product, life, 1)
+    await life.live_until("recover")
+
+
 async def _told(product: Product, life: Life) -> None:
     """Wait until all know the customer as they are."""
     client = await Client.connect(product.addresses.temporal_address)
@@ -571,5 +580,6 @@ LIVES: tuple[Play, ...] = (
     blocked,
     blocked_in_turns,
     customer_changed,
+    moved_owing,
     announced,
 )

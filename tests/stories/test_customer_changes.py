@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -113,6 +113,27 @@ async def test_reminders_move_to_the_day_of_another_zone_and_each_is_sent_once(b
     assert all(9 <= moment.hour < 18 or (moment.hour, moment.minute) == (18, 0) for moment in at), at
     await life.live_until("expire_trial")
     assert (await life.mails())["trial_ending"] == TRIAL["trial_ending"]
+
+
+async def test_the_steps_of_a_recovery_move_to_the_day_of_another_zone(begin: Begin) -> None:
+    life = await begin(customer={"timezone": "Europe/London"}, payment_method="pm_card_chargeCustomerFail")
+    await life.live_until("convert")
+    before = [each["why"] for each in (await life.stands())["next_actions"]]
+    zone = "Pacific/Auckland"
+    await life.product.change_customer(life.external_id, timezone=zone)
+
+    async def is_told() -> bool:
+        return await changes_told(life) == [("timezone", "command")]
+
+    await until(is_told)
+    due = (await life.stands())["next_actions"]
+    assert [each["why"] for each in due] == before
+    at = [datetime.fromisoformat(each["at"]) for each in due]
+    local = [moment.astimezone(ZoneInfo(zone)).time() for moment in at]
+    assert all(time(9) <= moment <= time(17, 30) for moment in local), local
+    await life.live_until("recover")
+    retried = next(entry for entry in await life.past() if entry["kind"] == "retry_failed")
+    assert datetime.fromisoformat(retried["at"]) - at[0] < A_MINUTE
 
 
 async def test_a_change_without_a_wallet_is_known_at_stripe_once_there_is_one(begin: Begin, stack: Stack) -> None:
