@@ -69,7 +69,9 @@ class BlockedView(BaseModel):
     """A step that the payment provider refuses or gives no answer to; it is tried again until it is taken."""
 
     since: datetime
-    action: str = Field(description="what waits: an action of `next_actions`, `hold`, `hear` …", examples=["convert"])
+    action: str = Field(
+        description="what waits: an action of `next_actions`, `hold`, `end`, `hear` …", examples=["convert"]
+    )
     code: str = Field(description="stable, for programs", examples=["stripe_key"])
     why: str = Field(examples=["Stripe has no active price 'shop_pro_month_v2': run `tenure catalog push`"])
     next_try: datetime = Field(description="`retry-payment` and `tenure reconcile` try at once")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain.agenda import Due
+from domain.ending import is_to_be_told
 from domain.journal import Cause, Entry, Step
 from domain.letters import moment
 from domain.lifecycle import Event
@@ -12,6 +13,8 @@ from domain.subscription import Blocked, Subscription
 
 HOLD = "hold"
 """The provider is to be told to bill no further for now, or to bill again."""
+END = "end"
+"""The provider is to be told that it ends, at once or with the paid period."""
 HEAR = "hear"
 """A message of the provider is to be looked into."""
 HAND_OVER = "hand_over"
@@ -41,11 +44,16 @@ def blocked(
     others = [one for one in troubles(subscription) if one.action != trouble.action] if keeps_others else []
     if before is not None:
         trouble = replace(trouble, since=before.since, refusals=before.refusals + trouble.refusals)
-        return Step(_showing(subscription.after(Event.NOTED), [*others, trouble]))
+        return Step(_showing(_noted(subscription), [*others, trouble]))
     summary = f"Blocked: {trouble.action.replace('_', ' ')} waits, {trouble.why}"
     details = {"action": trouble.action, "code": trouble.code, "since": moment(trouble.since)}
-    after = _showing(subscription.after(Event.NOTED), [*others, trouble])
+    after = _showing(_noted(subscription), [*others, trouble])
     return Step(after, (Entry("blocked", now, summary, cause, details),))
+
+
+def _noted(subscription: Subscription) -> Subscription:
+    """One step on; also when it is over, and no event can happen to it any more."""
+    return replace(subscription, sequence=subscription.sequence + 1)
 
 
 def _showing(subscription: Subscription, waiting: Sequence[Blocked]) -> Subscription:
@@ -85,6 +93,8 @@ def news_refused(subscription: Subscription, why: str, now: datetime, cause: Cau
 
 def is_moot(subscription: Subscription, trouble: Blocked, ahead: Sequence[Due], now: datetime) -> bool:
     """Whether what is blocked is not to be done any more as things stand: a command has changed what is due."""
+    if trouble.action == END:
+        return not is_to_be_told(subscription)
     if subscription.is_over:
         return True
     if trouble.action == HOLD:

@@ -20,6 +20,12 @@ def check_alive(subscription: Subscription) -> None:
         raise Rejected("the subscription is canceled; sign the customer up again", code="subscription_canceled")
 
 
+def check_can_be_mended(subscription: Subscription) -> None:
+    """Refuse when it is over and the provider knows."""
+    if subscription.untold_end is None:
+        check_alive(subscription)
+
+
 def check_convert(subscription: Subscription, when: When, now: datetime, *, brings_card: bool) -> None:
     """Refuse a conversion that cannot be."""
     check_alive(subscription)
@@ -83,9 +89,9 @@ def check_checkout(subscription: Subscription) -> None:
 
 def check_retry(subscription: Subscription, now: datetime) -> None:
     """Refuse a retry when nothing is owed or the card must not be tried; what is blocked can always be tried."""
-    check_alive(subscription)
     if subscription.blocked is not None:
         return
+    check_alive(subscription)
     _check_not_held(subscription)
     if subscription.recovery is None:
         raise Rejected("no payment is waiting to be recovered", code="nothing_to_retry")

@@ -143,7 +143,7 @@ def shows_otherwise(kept: Projection, sight: Sight) -> bool:
 def of_workflow(kept: Projection, sight: Sight) -> Iterator[Discrepancy]:
     """Where the database and the workflow differ."""
     subscription = kept.subscription
-    if subscription.is_over:
+    if subscription.is_over and (subscription.untold_end is None or sight.ended_because is not None):
         return
     if not sight.is_running:
         if sight.ended_because is not None:

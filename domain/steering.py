@@ -130,7 +130,13 @@ def cancel_scheduled(subscription: Subscription, at: datetime, end: End, now: da
 def cancel_withdrawn(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     ahead = tuple(rung for rung in subscription.reminders if rung.at > now)
     after = subscription.after(
-        Event.CANCEL_WITHDRAWN, cancel_at=None, cancel_reason="", end_kind=None, reason_code="", reminders=ahead
+        Event.CANCEL_WITHDRAWN,
+        cancel_at=None,
+        cancel_reason="",
+        end_kind=None,
+        reason_code="",
+        reminders=ahead,
+        untold_end=None,
     )
     entry = Entry("cancel_withdrawn", now, "The cancellation was undone", cause)
     return Step(after, (entry,), withdraws=(Occasion.CANCELLATION_SCHEDULED,))
@@ -170,6 +176,7 @@ def canceled(subscription: Subscription, end: End, now: datetime, cause: Cause) 
         pending_change=None,
         pause=None,
         dispute=None,
+        untold_end=None,
     )
     entry = Entry("canceled", now, f"Canceled{_because(end)}", cause, _details(end))
     # By the kind, which is ours: whoever cancels may say anything.

@@ -130,6 +130,17 @@ class Blocked:
 
 
 @dataclass(frozen=True)
+class UntoldEnd:
+    """An end that was decided while the provider did not take it; it is told again and again until it does."""
+
+    since: datetime
+    invoice_ref: str = ""
+    """The open bill that is not owed any more."""
+    confirmation: Confirmation | None = None
+    """A payment that waited for the customer's bank, and is not to be taken any more."""
+
+
+@dataclass(frozen=True)
 class Subscription:
     """One customer's subscription and where in its life it stands. Holds ids, never a name or an address."""
 
@@ -216,6 +227,8 @@ class Subscription:
     """The step that has waited longest for an operator or for the end of an outage; None: all goes on."""
     also_blocked: tuple[Blocked, ...] = ()
     """Other steps that wait as well, each with its own `since` and count."""
+    untold_end: UntoldEnd | None = None
+    """Set while the provider is still to be told of the end: at once if it is over, else with the paid period."""
     confirmation: Confirmation | None = None
     """The payment that waits until the customer has confirmed it to their bank."""
     confirmed: tuple[str, ...] = ()

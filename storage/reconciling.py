@@ -75,14 +75,19 @@ class Reconciliations:
             )
 
     async def live(self, after: str | None, run_began: datetime, *, limit: int) -> Sequence[tuple[Projection, bool]]:
-        """The next that are not over, by id, each with whether its agreement was met in this run."""
-        seen = func.coalesce(subscriptions.c.seen_at_provider >= run_began, False)
-        wanted = _select().add_columns(seen.label("seen")).where(subscriptions.c.status != Status.CANCELED.value)
+        """The next that are not over, or not yet at the provider, by id; each with whether its agreement was met."""
+        it = subscriptions.c
+        seen = func.coalesce(it.seen_at_provider >= run_began, False)
+        wanted = _select().add_columns(seen.label("seen")).order_by(it.id).limit(limit)
         if after is not None:
-            wanted = wanted.where(subscriptions.c.id > UUID(after))
+            wanted = wanted.where(it.id > UUID(after))
+        is_over = it.status == Status.CANCELED.value
+        # Two queries: each has an index of its own.
         async with transaction(self._engine) as connection:
-            rows = (await connection.execute(wanted.order_by(subscriptions.c.id).limit(limit))).all()
-        return [(_projection(row), bool(row.seen)) for row in rows]
+            alive = (await connection.execute(wanted.where(it.status != Status.CANCELED.value))).all()
+            untold = (await connection.execute(wanted.where(is_over, it.blocked_since.is_not(None)))).all()
+        found = [(_projection(row), bool(row.seen)) for row in (*alive, *untold)]
+        return sorted(found, key=lambda each: UUID(each[0].subscription.id))[:limit]
 
     async def stuck_mails(self, after: str | None, *, waiting_for: timedelta, limit: int) -> Sequence[StuckMails]:
         """Mails that were queued long ago, by subscription."""

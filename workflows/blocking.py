@@ -10,7 +10,7 @@ from temporalio.exceptions import FailureError
 
 from activities.failures import STEP_FAILED, as_tenure_error, can_be_had_later
 from domain import blocking
-from domain.errors import GatewayForbidden, GatewayRefused, TenureError
+from domain.errors import GatewayForbidden, GatewayRefused, GatewayUnavailable, TenureError
 from domain.journal import Cause, CauseKind, Step
 from domain.subscription import Blocked
 from workflows.keeping import Keeper
@@ -34,6 +34,11 @@ R = TypeVar("R")
 def _is_refusal(error: BaseException) -> bool:
     """Whether the provider has refused it, so that nothing was done; anything else may have been done all the same."""
     return isinstance(_carried(error), GatewayRefused | GatewayForbidden)
+
+
+def is_not_taken(error: BaseException) -> bool:
+    """Whether the provider has refused it or given no answer; else it is our own no, or a fault of ours."""
+    return isinstance(_carried(error), GatewayRefused | GatewayUnavailable)
 
 
 def wait_after(error: BaseException) -> timedelta:

@@ -1,12 +1,13 @@
 """The commands that take a subscription through its life; those to what it is about are in `wishes`."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, can_be_had_later
-    from domain import cancellation, checks, confirming, pausing, steering, suspending, trial
+    from domain import cancellation, checks, confirming, ending, pausing, steering, suspending, trial
     from domain.cancellation import CancelPreview
     from domain.confirmation import ConfirmedAction
     from domain.ends import End
@@ -16,8 +17,10 @@ with workflow.unsafe.imports_passed_through():
     from domain.payments import Charge, ChargeOutcome
     from domain.steering import When
     from workflows import hands
+    from workflows.blocking import is_not_taken
     from workflows.changes import declined
     from workflows.going_on import GoesOn
+    from workflows.looking import ENDS_UNTOLD
     from workflows.messages import (
         Answer,
         Cancel,
@@ -145,17 +148,31 @@ class TakesCommands(GoesOn):
         self._validate(command, lambda: checks.check_cancel(self._now, command.at))
 
     async def _cancel_or_note(self, command: Cancel) -> None:
-        """Cancel; should the provider not take that for now, it is noted, and done as soon as it does."""
+        """Cancel; should the provider not take that for now, it is decided, and told as soon as it does."""
         try:
             await self._cancel(command)
         except STEP_FAILED as error:
             now = workflow.now()
+            # Whether one that waits for the bank has begun only the provider can tell.
+            if not command.unless_begun and is_not_taken(error) and workflow.patched(ENDS_UNTOLD):
+                await self._cancel_untold(command, now)
+                return
             if not can_be_had_later(error) or not self._now.allows(Event.CANCEL_SCHEDULED):
                 raise
             at = cancellation.ends_at(self._now, command.at, now) or now
             end = End(command.by, command.reason, command.reason_code)
             step = steering.cancel_scheduled(self._now, at, end, now, self._cause(command))
             await self._course.commit(step)
+
+    async def _cancel_untold(self, command: Cancel, now: datetime) -> None:
+        cause, end = self._cause(command), End(command.by, command.reason, command.reason_code)
+        until = cancellation.ends_at(self._now, command.at, now)
+        if until is None:
+            await self._course.commit(ending.ended_untold(self._now, end, now, cause))
+            return
+        if self._now.status is Status.PAUSED:
+            await self._course.commit(replace(pausing.resumed(self._now, now, cause), mails=()))
+        await self._course.commit(ending.scheduled_untold(self._now, until, end, now, cause))
 
     async def _cancel(self, command: Cancel) -> None:
         cause = self._cause(command)
@@ -242,10 +259,19 @@ class TakesCommands(GoesOn):
         async with self._turn(command, lambda: checks.check_suspend(self._now, command.reason)) as is_first:
             if is_first:
                 cause = self._cause(command)
-                await self._course.withdraw_confirmation(cause)
+                await self._withdraw_now_or_soon(cause)
                 step = suspending.suspended(self._now, command.reason, workflow.now(), cause)
                 await self._course.commit(step)
         return self._answer()
+
+    async def _withdraw_now_or_soon(self, cause: Cause) -> None:
+        """What cannot be withdrawn for now does not keep access on: its time is over, so it is tried until it can."""
+        try:
+            await self._course.withdraw_confirmation(cause)
+        except STEP_FAILED as error:
+            if not is_not_taken(error) or not workflow.patched(ENDS_UNTOLD):
+                raise
+            self._course.subscription = ending.withdrawn_soon(self._now, workflow.now())
 
     @suspend.validator
     def _validate_suspend(self, command: Suspend) -> None:

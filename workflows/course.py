@@ -25,6 +25,7 @@ from domain.policy import Policy, TrialEnd
 from domain.subscription import SuspensionKind
 from workflows import hands
 from workflows.changes import UNDECIDED_WAIT, Changes
+from workflows.ending import Ends
 from workflows.looking import CARDS_OF_THE_PORTAL
 from workflows.mending import Mends
 
@@ -34,7 +35,7 @@ FINDS_DELETED = "finds-deleted"
 """A change to the order of commands: until then nobody looked whether a customer was deleted."""
 
 
-class Course(Changes, Mends):
+class Course(Changes, Mends, Ends):
     """One subscription on its way. Only one caller at a time may use it: the workflow's lock sees to that."""
 
     # What falls due
@@ -184,6 +185,8 @@ class Course(Changes, Mends):
     @property
     def hold_is_due(self) -> bool:
         """Whether the provider must be told to bill no further, or to bill again."""
+        if self.subscription.is_over:
+            return False
         return bool(self.subscription.agreement_ref) and self.subscription.wants_hold != self.subscription.is_held
 
     async def tell_hold_or_look(self) -> BaseException | None:

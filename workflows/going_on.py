@@ -31,6 +31,7 @@ class GoesOn(TakesTurns):
         self._put_off_for = ""
         """The blocked action for which it waits: when that is not blocked any more, nothing waits for it."""
         self._hold_not_before: datetime | None = None
+        self._end_not_before: datetime | None = None
         self._hints_not_before: datetime | None = None
         self._doing = ""
         """What is being tried, as `Blocked.action` names it."""
@@ -42,6 +43,11 @@ class GoesOn(TakesTurns):
     @property
     def _is_over(self) -> bool:
         return self._refusal is not None or self._now.is_over
+
+    @property
+    def _is_done(self) -> bool:
+        """Whether it is over, and the provider knows."""
+        return self._refusal is not None or (self._now.is_over and not self._course.end_is_due)
 
     @property
     def _has_news(self) -> bool:
@@ -59,6 +65,8 @@ class GoesOn(TakesTurns):
         moments = [] if due is None else [due.at if not_before is None else max(due.at, not_before)]
         if self._course.hold_is_due:
             moments.append(self._hold_not_before or workflow.now())
+        if self._course.end_is_due:
+            moments.append(self._end_not_before or workflow.now())
         if self._hints and self._hints_not_before is not None:
             moments.append(self._hints_not_before)
         return min(moments, default=None)
@@ -79,7 +87,7 @@ class GoesOn(TakesTurns):
             self._doing, self._heard = blocking.HEAR, self._hints[0].event
             with self._course.trying(self._doing):
                 await self._look_into(self._hints[0])
-        elif not self._is_over and self._is_time(self._wakes_at()):
+        elif not self._is_done and self._is_time(self._wakes_at()):
             await self._act()
         if self._doing and not self._is_over:
             await self._course.went_on(self._doing)
@@ -96,8 +104,8 @@ class GoesOn(TakesTurns):
     async def _wait_because_of(self, error: BaseException, began: datetime) -> None:
         wait = wait_after(error)
         next_try = workflow.now() + wait
-        if self._is_over:
-            # Of money that went back in the end; nothing else is left to be done.
+        if self._is_over and self._doing != blocking.END:
+            # Of money that went back in the end.
             self._put_off(self._doing, next_try)
         elif self._doing == blocking.HEAR and not can_be_had_later(error):
             if not await self._course.refuse_news(error, self._heard):
@@ -112,6 +120,8 @@ class GoesOn(TakesTurns):
             self._hints_not_before = until
         elif action == blocking.HOLD:
             self._hold_not_before = until
+        elif action == blocking.END:
+            self._end_not_before = until
         else:
             self._not_before = until
             self._put_off_for = action if blocking.trouble_of(self._now, action) is not None else ""
@@ -140,6 +150,12 @@ class GoesOn(TakesTurns):
 
     async def _act(self) -> None:
         now, before = workflow.now(), self._now.sequence
+        if self._course.end_is_due and (self._end_not_before is None or self._end_not_before <= now):
+            self._doing = blocking.END
+            with self._course.trying(self._doing):
+                await self._course.tell_end()
+            self._end_not_before = None
+            return
         if self._course.hold_is_due and (self._hold_not_before is None or self._hold_not_before <= now):
             await self._tell_hold(now)
             return
@@ -172,9 +188,9 @@ class GoesOn(TakesTurns):
         Raises:
             TenureError, or what a step raises: it was not taken this time either; that is written down.
         """
-        self._not_before = self._hold_not_before = self._hints_not_before = None
+        self._not_before = self._hold_not_before = self._end_not_before = self._hints_not_before = None
         began, tried = workflow.now(), -1
-        while not self._is_over and (self._has_news or self._is_time(self._wakes_at())) and tried != self._now.sequence:
+        while not self._is_done and (self._has_news or self._is_time(self._wakes_at())) and tried != self._now.sequence:
             tried = self._now.sequence
             try:
                 await self._try_what_is_next()

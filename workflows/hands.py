@@ -38,12 +38,14 @@ from domain.policy import LadderStep, TrialPolicy
 from domain.proration import own_period
 from domain.reminders import Reminder
 from domain.subscription import Notice, Subscription
-from workflows.urgency import Urgency, is_tried_once, key_of_this_try, priority
+from workflows.urgency import Urgency, is_tried_briefly, is_tried_once, key_of_this_try, priority
 
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
 """Retried until the outside is back: to give up would leave a step half done."""
 ONCE = RetryPolicy(maximum_attempts=1)
 """For a step that is blocked already: the workflow itself tries it again, and is free for commands in between."""
+BRIEFLY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3)
+"""For what a command asks while a step is blocked: the next one is not to wait for an outage to end."""
 OUTAGE_AFTER = timedelta(hours=1)
 """So long the provider may give no answer before the workflow is told, and shows that it is blocked. The step is asked
 for again under the same key, so that nothing is done twice by it."""
@@ -79,7 +81,7 @@ def _payments(urgency: Urgency, subscription: Subscription, within: timedelta = 
         "task_queue": PAYMENTS_QUEUE,
         "start_to_close_timeout": timedelta(seconds=45),
         "schedule_to_close_timeout": within,
-        "retry_policy": ONCE if is_tried_once() else PATIENT,
+        "retry_policy": ONCE if is_tried_once() else BRIEFLY if is_tried_briefly() else PATIENT,
         "priority": priority(urgency, subscription.tenant),
     }
 
@@ -299,6 +301,27 @@ async def end_agreement(subscription: Subscription) -> None:
         EndRequest(subscription.agreement_ref, invoice, _end_key(subscription)),
         **_payments(Urgency.COLLECTION, subscription),
         summary="End the agreement with the payment provider",
+    )
+
+
+async def end_late(subscription: Subscription, open_bill: str) -> None:
+    """End the agreement of a subscription that is over already, and void a bill that is open."""
+    key = key_of_this_try(f"{subscription.id}/end/{subscription.agreement_ref}/late/{open_bill}")
+    await workflow.execute_activity_method(
+        PaymentActivities.end,
+        EndRequest(subscription.agreement_ref, open_bill, key),
+        **_payments(Urgency.COLLECTION, subscription),
+        summary="End the agreement of what is over already",
+    )
+
+
+async def look_at_bill(subscription: Subscription, invoice: str) -> Standing:
+    """How a bill stands, or the agreement's latest one."""
+    return await workflow.execute_activity_method(
+        PaymentActivities.standing,
+        StandingRequest(subscription.customer_ref, subscription.agreement_ref, invoice, subscription.customer),
+        **_payments(Urgency.LOOK, subscription),
+        summary="See what was billed after the end",
     )
 
 

@@ -75,7 +75,7 @@ class Healer:
                 await self._payments.end(each.agreement_ref, each.bill_ref, key=key)
         kinds = {each.kind for each in found} - {Kind.MAIL_STUCK, Kind.BILLED_AFTER_END}
         kept = await self._ours.one(found[0].subscription) if kinds else None
-        if kept is None or kept.subscription.is_over:
+        if kept is None or (kept.subscription.is_over and kept.subscription.untold_end is None):
             return
         if Kind.END_UNWRITTEN in kinds:
             await self._write_end(run, kept)

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from domain import billing, changing, confirming, deleting, late_news, recovery, reversing, steering
+from activities.failures import STEP_FAILED
+from domain import billing, changing, confirming, deleting, ending, late_news, recovery, reversing, steering
 from domain.ends import ENDED_AT_PROVIDER, End, EndKind
 from domain.journal import Cause, CauseKind
 from domain.lifecycle import Status
@@ -19,7 +20,7 @@ from domain.payments import (
 )
 from domain.subscription import SuspensionKind
 from workflows import hands
-from workflows.blocking import Blocks
+from workflows.blocking import Blocks, is_not_taken
 from workflows.confirming import Confirms
 from workflows.urgency import somebody_waits
 
@@ -29,6 +30,9 @@ CARDS_OF_THE_PORTAL = "cards-of-the-portal"
 """A change to the order of commands: until then a card chosen at the provider stayed the customer's alone, and one
 that was taken away there stayed on file here."""
 
+ENDS_UNTOLD = "ends-untold"
+"""A change to the order of commands: until then nothing ended, and no cancellation but a noted one was accepted, while
+the provider did not take it."""
 ENDED_FOR_THE_FREE_PLAN = "ended-for-the-free-plan"
 """A change to the order of commands: until then an agreement that we had ended for the free plan, without hearing of
 it, counted as ended by others."""
@@ -227,10 +231,16 @@ class Looks(Blocks, Confirms):
             await self.end(end, cause)
 
     async def end(self, end: End, cause: Cause) -> None:
-        """Collect no more, then be over."""
-        await self.withdraw_confirmation(cause)
-        if self.subscription.is_over:
-            return  # it had not begun
-        if self.subscription.agreement_ref:
-            await hands.end_agreement(self.subscription)
+        """Collect no more, then be over; what the provider does not take for now it is told later."""
+        try:
+            await self.withdraw_confirmation(cause)
+            if self.subscription.is_over:
+                return  # it had not begun
+            if self.subscription.agreement_ref:
+                await hands.end_agreement(self.subscription)
+        except STEP_FAILED as error:
+            if not is_not_taken(error) or not workflow.patched(ENDS_UNTOLD):
+                raise
+            await self.commit(ending.ended_untold(self.subscription, end, workflow.now(), cause))
+            return
         await self.commit(steering.canceled(self.subscription, end, workflow.now(), cause))

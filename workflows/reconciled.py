@@ -18,8 +18,8 @@ class TakesReconciliation(GoesOn):
         await workflow.wait_condition(lambda: self._is_born)
         if self._refusal is not None:
             return self._answer()
-        async with self._turn(command, lambda: checks.check_alive(self._now)) as is_first:
-            if is_first and not command.only_tries_again:
+        async with self._turn(command, lambda: checks.check_can_be_mended(self._now)) as is_first:
+            if is_first and not command.only_tries_again and not self._now.is_over:
                 cause = Cause(CauseKind.RECONCILIATION, command.key, command.actor)
                 await self._course.mend(
                     cause, unheard_agreement=command.unheard_agreement, writes_again=command.writes_again
@@ -32,4 +32,4 @@ class TakesReconciliation(GoesOn):
     def _validate_reconcile(self, command: Reconcile) -> None:
         if self._now.trial_is_elsewhere and not self._is_born:
             return  # first of all the provider's trial is ended, and that puts right what differs
-        self._validate(command, lambda: checks.check_alive(self._now))
+        self._validate(command, lambda: checks.check_can_be_mended(self._now))

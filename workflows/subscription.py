@@ -48,13 +48,14 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
                 with somebody_waits():
                     await self._be_born(life)
         self._course.show()
-        while not self._is_over and not self._should_continue_as_new:
+        while not self._is_done and not self._should_continue_as_new:
             await self._wait_for_something()
             async with self._lock:
                 await self._do_what_is_next()
         await workflow.wait_condition(workflow.all_handlers_finished)
-        await self._hear_the_rest()
-        if not self._is_over:
+        if self._is_done:
+            await self._hear_the_rest()
+        else:
             # In the same step as the decision: nothing may be accepted in between.
             workflow.continue_as_new(self._life_so_far(life))
         return "refused" if self._refusal else self._now.status_reason
@@ -150,7 +151,7 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
         due = next_due(self._now, self._course.policy)
         try:
             await workflow.wait_condition(
-                lambda: self._has_news or self._was_commanded or self._is_over,
+                lambda: self._has_news or self._was_commanded or self._is_done,
                 timeout=wait,
                 timeout_summary=f"{due.action}: {due.why}" if due else None,
             )
@@ -207,4 +208,4 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
         rests_until = self._course.rests_until
         if rests_until is not None:
             return Outlook(busy=False, due_at=rests_until, over=False)
-        return Outlook(busy, self._wakes_at(), self._is_over)
+        return Outlook(busy, self._wakes_at(), self._is_done)

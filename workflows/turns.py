@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.changes import DECLINED
     from workflows.course import Course
     from workflows.messages import Answer, Command
-    from workflows.urgency import somebody_waits
+    from workflows.urgency import somebody_waits, tried_briefly
 
 KEYS_KEPT = 32
 
@@ -54,7 +54,7 @@ class TakesTurns:
                 raise as_failure(refused)
             try:
                 check()
-                with somebody_waits():
+                with somebody_waits(), tried_briefly(on=self._now.blocked is not None):
                     yield True
             except TenureError as error:
                 if error.code == DECLINED:

@@ -64,6 +64,24 @@ def tried_once(refusals: int) -> Iterator[None]:
         _tried_once.set(before)
 
 
+_tried_briefly: ContextVar[bool] = ContextVar("the provider does not answer anyway", default=False)
+
+
+@contextmanager
+def tried_briefly(*, on: bool = True) -> Iterator[None]:
+    """What is asked of the provider while the block runs is given up soon: a step of the subscription waits already."""
+    before = _tried_briefly.get()
+    _tried_briefly.set(on)
+    try:
+        yield
+    finally:
+        _tried_briefly.set(before)
+
+
+def is_tried_briefly() -> bool:
+    return _tried_briefly.get()
+
+
 def is_tried_once() -> bool:
     return _tried_once.get() is not None
 

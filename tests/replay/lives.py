@@ -481,6 +481,21 @@ async def blocked_in_turns(product: Product) -> None:
     await life.live(timedelta(hours=2))
 
 
+async def ended_untold(product: Product) -> None:
+    """A cancellation with the paid period and one at once, neither taken by the provider; told once it does."""
+    life = await Life.begun(product, "kept-ended-untold", **PAID_START)
+    await product.faults(stripe={"error_rate": 1, "status": 401})
+    await life.command("cancel")
+    await life.live(A_MINUTE)
+    await product.faults()
+    await life.command("retry-payment")
+    await product.faults(stripe={"error_rate": 1, "status": 401})
+    await life.command("cancel", at="now")
+    await life.live(timedelta(hours=2))
+    await product.faults()
+    await life.live(timedelta(hours=2))
+
+
 async def customer_changed(product: Product) -> None:
     """A zone changed in a trial and before a yearly renewal, an address changed here and at the provider; a sweep."""
     life = await Life.begun(product, "kept-customer", payment_method="pm_card_visa", interval="year")
@@ -579,6 +594,7 @@ LIVES: tuple[Play, ...] = (
     refused,
     blocked,
     blocked_in_turns,
+    ended_untold,
     customer_changed,
     moved_owing,
     announced,

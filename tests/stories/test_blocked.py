@@ -11,8 +11,10 @@ import pytest
 import stripe
 from temporalio.client import Client
 
+from activities import failures
 from domain.names import subscription_workflow_id
 from gateways.stripe_http import connected
+from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tenure.cli.reconcile import run_now
@@ -43,6 +45,12 @@ async def measured(stack: Stack, name: str) -> float:
     async with httpx.AsyncClient(timeout=30) as scraper:
         lines = (await scraper.get(f"{stack.addresses.api_url}/metrics")).text.splitlines()
     return float(next((line.rpartition(" ")[2] for line in lines if line.startswith(name)), "nan"))
+
+
+@pytest.fixture(autouse=True)
+def _told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is not accepted is asked with once: how often it is, and how long that takes, others prove."""
+    monkeypatch.setattr(failures, "FORBIDDEN_ATTEMPTS", 1)
 
 
 @pytest.fixture
@@ -153,22 +161,115 @@ async def test_an_archived_price_blocks_at_once_while_a_new_card_and_a_cancellat
     assert await life.bills() == Counter()
 
 
-async def test_a_cancellation_is_taken_while_the_provider_does_not_let_us_in_and_done_once_it_does(
-    begin: Begin,
+TAKEN: dict[str, tuple[tuple[str, dict[str, Any], str], ...]] = {
+    "trialing": (
+        ("extend-trial", {"days": 3, "reason": "asked nicely"}, "trialing"),
+        ("suspend", {"reason": "fraud check"}, "suspended"),
+        ("reactivate", {"reason": "all is well"}, "trialing"),
+        ("cancel", {}, "trialing"),
+    ),
+    "active": (
+        ("change-plan", {"plan": "professional", "when": "period_end"}, "active"),
+        ("withdraw-change", {}, "active"),
+        ("pause", {}, "paused"),
+        ("resume", {}, "active"),
+        ("suspend", {"reason": "fraud check"}, "suspended"),
+        ("reactivate", {"reason": "all is well"}, "active"),
+        ("cancel", {}, "active"),
+        ("cancel", {"at": "now"}, "canceled"),
+    ),
+    "past_due": (
+        ("suspend", {"reason": "fraud check"}, "suspended"),
+        ("reactivate", {"reason": "all is well"}, "past_due"),
+        ("cancel", {"at": "period_end"}, "canceled"),
+    ),
+    "suspended": (
+        ("reactivate", {"reason": "all is well"}, "active"),
+        ("suspend", {"reason": "fraud check"}, "suspended"),
+        ("cancel", {"at": "now"}, "canceled"),
+    ),
+    "paused": (
+        ("suspend", {"reason": "fraud check"}, "suspended"),
+        ("reactivate", {"reason": "all is well"}, "paused"),
+        ("cancel", {"at": "now"}, "canceled"),
+    ),
+}
+"""What is carried out in each status while our key is not accepted, in turn, and the status after it."""
+REFUSED: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    "trialing": (("convert", {"when": "now"}), ("payment-method", {"payment_method": "pm_card_visa"})),
+    "active": (("change-plan", {"plan": "professional", "when": "now"}),),
+    "past_due": (("retry-payment", {}), ("payment-method", {"payment_method": "pm_card_mastercard"})),
+    "suspended": (("payment-method", {"payment_method": "pm_card_mastercard"}),),
+    "paused": (),
+}
+"""What asks something of Stripe itself, and is 503."""
+
+
+async def in_each_status(begin: Begin) -> dict[str, Life]:
+    """A life in each status but the last one."""
+    lives = {"trialing": await begin(payment_method="pm_card_visa")} | {
+        status: await begin(trial_days=0, payment_method="pm_card_visa")
+        for status in ("active", "past_due", "suspended", "paused")
+    }
+    await lives["past_due"].live_until_declined("insufficient_funds")
+    await lives["suspended"].command("suspend", reason="fraud check")
+    await lives["paused"].command("pause")
+    for life in lives.values():
+        await life.live(A_MINUTE)
+    return lives
+
+
+async def agreements_of(account: stripe.StripeClient, stack: Stack, life: Life) -> list[str]:
+    """The states of a customer's agreements at Stripe."""
+    [customer] = stack.simulator._known(life.external_id)
+    found = await account.v1.subscriptions.list_async({"customer": customer, "status": "all"})
+    return [each.status for each in found.data]
+
+
+async def test_what_is_decided_here_is_taken_in_each_status_while_our_key_is_refused_and_told_once_mended(
+    begin: Begin, product: Product, stack: Stack, account: stripe.StripeClient
+) -> None:
+    lives = await in_each_status(begin)
+    await refuse(lives["active"], 401)
+
+    for status, life in lives.items():
+        for command, body in REFUSED[status]:
+            assert await life.refused(command, **body) == (503, "stripe_key")
+        for command, body, after in TAKEN[status]:
+            stands = await life.command(command, **body)
+            assert stands["status"] == after, command
+        if after == "canceled":
+            await life.live(A_MINUTE)
+            stands = await life.stands()
+            assert (stands["access"], stands["blocked"]["action"]) == ("none", "end")
+            assert (await life.kinds())["canceled"] == 1
+
+    await product.faults()
+    await run_now(stack.client, fix=False)
+    for status, life in lives.items():
+        assert await blocked(life) is None
+        assert status == "trialing" or await agreements_of(account, stack, life) == ["canceled"]
+        assert (await life.bills())["open"] == 0
+
+
+async def test_what_stripe_takes_after_a_cancellation_that_it_was_not_told_is_shown_and_the_agreement_ends(
+    begin: Begin, stack: Stack, account: stripe.StripeClient
 ) -> None:
     life = await begin(trial_days=0, payment_method="pm_card_visa")
+    renews_at = datetime.fromisoformat((await life.stands())["current_period_end"])
+    await life.live(renews_at - life.now - AN_HOUR)
     await refuse(life, 401)
 
-    noted = await life.command("cancel", at="now", reason="closing down")
+    over = await life.command("cancel", at="now", reason="closing down")
+    await life.live(3 * AN_HOUR)
 
-    assert (noted["status"], noted["cancel_at"] is not None) == ("active", True)
-    await life.live(A_MINUTE)
-    shown = await blocked(life)
-    assert shown is not None
-    assert shown["action"] == "cancel"
+    assert (over["status"], over["access"], over["end_kind"]) == ("canceled", "none", "operator")
+    assert (await life.kinds())["blocked"] == 1
     await life.product.faults()
-    await life.live(timedelta(hours=1))
-    assert await life.status() == ("canceled", "none")
+    assert (await life.command("retry-payment"))["blocked"] is None
+    assert await agreements_of(account, stack, life) == ["canceled"]
+    assert (await life.kinds())["charged_after_end"] == 1
+    assert await life.bills() == Counter(paid=2), "the one that an operator may have to refund is listed"
 
 
 async def test_a_hold_that_is_refused_is_seen_until_it_is_taken(begin: Begin, stack: Stack) -> None:
