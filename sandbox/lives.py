@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle
 
 from domain.names import subscription_workflow_id
+from domain.news import Hint, News
 from sandbox.travel import Standing
 from workflows.subscription import SubscriptionWorkflow
 
@@ -72,3 +74,7 @@ class SubscriptionLife:
             whose = {"subscription": self.subscription, "customer": self.customer}
             unsent = (await connection.execute(_UNSENT, whose)).scalar()
         return not unhandled and (not unsent or not self.mails_get_through())
+
+    async def wake(self) -> None:
+        """Have the workflow look at the provider, which changes nothing by itself; then it does what is due."""
+        await self.handle.signal(SubscriptionWorkflow.hear, Hint(f"woken/{uuid4()}", News.BILL_PAID, ""))

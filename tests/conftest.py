@@ -1,7 +1,10 @@
 """The whole stack on real servers: one for the session, and all who tell of it share it."""
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +31,23 @@ __all__ = ["pytest_sessionfinish", "pytest_sessionstart", "pytest_terminal_summa
 # By the clock nothing is judged: a machine may be slow, or busy with something else.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_read_once() -> Iterator[None]:
+    """Each HTTP client reads the certificates of all authorities when it is made, which takes longer than most tests.
+
+    No test changes a context that was made of a file.
+    """
+    made = ssl.create_default_context
+    read_once = cache(lambda cafile: made(cafile=cafile))
+
+    def create(*args: Any, cafile: Any = None, **more: Any) -> ssl.SSLContext:
+        return read_once(cafile) if cafile and not args and not more else made(*args, cafile=cafile, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", create)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,7 +6,7 @@ from sandbox.product import Product
 from tests.chaos.invariants import Inspector
 from tests.chaos.random_lives import FAULTS, play_batch
 
-BATCH = 18
+BATCH = 12
 WORST = {25: FAULTS[1], 75: FAULTS[3]}
 """By the first seed; `python -m tests.chaos.random_lives FIRST LAST` plays as many as one likes."""
 

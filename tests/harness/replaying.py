@@ -6,7 +6,7 @@ from sandbox.stack import Stack
 from worker.build import WORKFLOWS, workflow_runner
 
 LATEST = "WorkflowType IN ('SubscriptionWorkflow', 'ReconcileWorkflow')"
-REPLAYED = 50
+REPLAYED = 25
 
 
 async def every_life_replays(stack: Stack) -> None:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from sandbox.lives import SubscriptionLife
 from sandbox.product import Product
 from sandbox.stack import Stack
 from tests.harness.patience import PATIENT, until
@@ -116,3 +117,18 @@ async def heard(stack: Stack, customer: str, kinds: list[str]) -> list[str]:
     async with stack.engine.connect() as connection:
         found = [row.type for row in await connection.execute(query, {"customer": customer})]
     return [kind for kind in found if kind in kinds]
+
+
+async def test_a_subscription_that_is_woken_lives_on_as_if_nothing_had_been(
+    stack: Stack, product: Product, controlled: dict[str, Any]
+) -> None:
+    await stack.travel(controlled["id"], 1.0)
+    before = await product.timeline(controlled["id"])
+    life = await SubscriptionLife.of(controlled["id"], stack.client, stack.engine, lambda: True)
+    history = (await life.handle.describe()).history_length
+
+    await life.wake()
+    await stack.travel(controlled["id"], 1.0)
+
+    assert (await life.handle.describe()).history_length > history
+    assert (await product.timeline(controlled["id"]))["past"] == before["past"]

@@ -79,6 +79,15 @@ async def test_each_deadline_is_met_at_its_own_date_when_time_goes_by(world: Wor
     assert all(timedelta() <= entry.at - due < HARDLY for entry, due in zip(diary, deadlines, strict=True))
 
 
+async def test_what_is_due_is_done_though_the_server_has_passed_over_its_timer(world: World) -> None:
+    due = datetime.now(UTC) + DAY
+    life = await world.live("passed-over", Toy(deadlines=(due,), has_no_timer=True))
+
+    await Traveller(world.skipper, world.stripe, woken_after=0.0).travel(life, 2 * DAY.total_seconds())
+
+    assert {"wake up", "deadline"} == {entry.what for entry in await life.diary()}
+
+
 async def test_nothing_happens_when_its_date_is_not_reached(world: World) -> None:
     life = await world.live("patience", Toy(deadlines=(datetime.now(UTC) + DAY,)))
 

@@ -35,6 +35,8 @@ class Toy:
     """So many times the activity of each entry fails, a day apart."""
     entries_per_run: int = 1000
     ends_at: datetime | None = None
+    has_no_timer: bool = False
+    """It is told that something is due, or misses it."""
 
     @property
     def due_at(self) -> datetime | None:
@@ -92,6 +94,8 @@ class ToyWorkflow:
         wait = None
         if self._toy.due_at:
             wait = max(self._toy.due_at - workflow.now(), timedelta())
+            if wait and self._toy.has_no_timer:
+                wait = None
         try:
             await workflow.wait_condition(lambda: bool(self._toy.inbox), timeout=wait)
         except TimeoutError:
@@ -128,6 +132,9 @@ class ToyLife:
 
     async def outside_settled(self) -> bool:
         return True
+
+    async def wake(self) -> None:
+        await self.handle.signal(ToyWorkflow.told, "wake up")
 
     async def diary(self) -> list[Entry]:
         return await self.handle.query(ToyWorkflow.diary)

