@@ -30,13 +30,13 @@ class AdoptionActivities:
         self._agreements = agreements
         self._handover = handover
 
-    @activity.defn
+    @activity.defn(name="check_trial_elsewhere")
     async def check_trial_elsewhere(self, request: TrialRequest) -> None:
         """Refuse a trial that is no longer as it was judged. Changes nothing."""
         with as_temporal_failures():
             await self._check(request, TRIAL_MARGIN)
 
-    @activity.defn
+    @activity.defn(name="end_trial_elsewhere")
     async def end_trial_elsewhere(self, request: TrialRequest) -> None:
         """End the provider's trial, or refuse: then it was not ended by us, and is as others have left it.
 

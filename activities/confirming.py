@@ -26,13 +26,13 @@ class ConfirmationActivities:
     def __init__(self, payments: Confirmations) -> None:
         self._payments = payments
 
-    @activity.defn
+    @activity.defn(name="confirmation")
     async def confirmation(self, request: ConfirmationRequest) -> Charge:
         """What has come of it so far. Changes nothing."""
         with as_temporal_failures():
             return await self._payments.confirmation(request.agreement_ref, request.invoice_ref)
 
-    @activity.defn
+    @activity.defn(name="withdraw_confirmation")
     async def withdraw_confirmation(self, request: ConfirmationRequest) -> Charge:
         """Have it wait no longer: gone, or paid when the customer was faster. Idempotent: what is gone stays gone."""
         with as_temporal_failures():

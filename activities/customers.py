@@ -62,7 +62,7 @@ class CustomerActivities:
         self._left = left
         self._normalized = normalized
 
-    @activity.defn
+    @activity.defn(name="tell_subscription")
     async def tell_subscription(self, customer: str) -> None:
         """Tell the customer's subscription what has changed. Idempotent by the change's id."""
         with as_temporal_failures():
@@ -71,7 +71,7 @@ class CustomerActivities:
                     await self._subscriptions.tell(change)
                 await self._changes.mark_told(change.id)
 
-    @activity.defn
+    @activity.defn(name="carry_customer")
     async def carry_customer(self, customer: str) -> None:
         """Tell the provider who the customer is now. Idempotent by the change's id, and it sets a state."""
         with as_temporal_failures():
@@ -91,7 +91,7 @@ class CustomerActivities:
                 return
             await self._changes.mark_carried(customer, change.id)
 
-    @activity.defn
+    @activity.defn(name="hear_customer")
     async def hear_customer(self, request: HeardRequest) -> None:
         """Take over who the customer is at the provider, if that is news. Idempotent."""
         with as_temporal_failures():
@@ -114,7 +114,7 @@ class CustomerActivities:
         except ValueError:
             return replace(was, name=name), UNUSABLE_ADDRESS
 
-    @activity.defn
+    @activity.defn(name="take_up_customers")
     async def take_up_customers(self) -> int:
         """Start what tells of customers' changes that were left behind; for how many. Idempotent."""
         with as_temporal_failures():

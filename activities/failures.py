@@ -20,6 +20,17 @@ from domain.errors import (
     TenureError,
 )
 
+KINDS: Mapping[str, type[TenureError]] = {
+    "Malformed": Malformed,
+    "Rejected": Rejected,
+    "GatewayRefused": GatewayRefused,
+    "GatewayBusy": GatewayBusy,
+    "GatewayForbidden": GatewayForbidden,
+    "GatewayUnavailable": GatewayUnavailable,
+    "TenureError": TenureError,
+}
+"""What a failure calls each error, the narrower before the wider. It is in histories of workflows that still run: a
+class may get another name, its kind may not."""
 PAUSES: Mapping[Haste, tuple[float, float]] = {Haste.LOCK: (0.5, 5.0), Haste.RATE: (2.0, 60.0)}
 """Seconds before the second attempt, and at most, when a call was turned away unheard."""
 FORBIDDEN_ATTEMPTS = 5
@@ -67,10 +78,7 @@ def pause_after(error: GatewayBusy, attempt: int, chance: float) -> timedelta:
 
 
 def _kind(error: TenureError) -> str:
-    for kind in (Malformed, Rejected, GatewayRefused, GatewayBusy, GatewayForbidden, GatewayUnavailable):
-        if isinstance(error, kind):
-            return kind.__name__
-    return TenureError.__name__
+    return next(kind for kind, known in KINDS.items() if isinstance(error, known))
 
 
 @contextmanager
@@ -97,18 +105,17 @@ def _restored(failure: ApplicationError) -> TenureError | None:
     carried = failure.details[0]
     if not isinstance(carried, dict):
         return None
-    kind, field, code = carried.get("kind"), carried.get("field"), failure.type
-    if kind == "Malformed":
+    kind, field, code = KINDS.get(carried.get("kind", "")), carried.get("field"), failure.type
+    if kind is Malformed:
         return Malformed(failure.message, field=field or "", code=code)
-    if kind == "GatewayRefused":
+    if kind is GatewayRefused:
         return GatewayRefused(failure.message, code=code, field=field)
-    if kind == "GatewayBusy":
+    if kind is GatewayBusy:
         haste, retry_after = Haste(carried.get("haste", Haste.RATE)), float(carried.get("retry_after", 0))
         return GatewayBusy(failure.message, haste=haste, retry_after=retry_after, code=code)
-    if kind == "Rejected":
+    if kind is Rejected:
         return Rejected(failure.message, code=code, details=carried.get("details"))
-    plain = next((each for each in _PLAIN if each.__name__ == kind), None)
-    return plain(failure.message, code=code) if plain is not None else None
+    return kind(failure.message, code=code) if kind in _PLAIN else None
 
 
 _PLAIN: tuple[type[TenureError], ...] = (GatewayForbidden, GatewayUnavailable)

@@ -14,7 +14,7 @@ class MailActivities:
         self._mails = mails
         self._mailer = mailer
 
-    @activity.defn
+    @activity.defn(name="deliver")
     async def deliver(self, mail_id: str) -> str:
         """Send one mail unless it was sent or withdrawn meanwhile; what came of it in one word.
 
@@ -33,7 +33,7 @@ class MailActivities:
             await self._mails.mark_sent(mail_id, message_id)
             return "sent"
 
-    @activity.defn
+    @activity.defn(name="give_up")
     async def give_up(self, mail_id: str) -> str:
         """Mark a mail that no server would take in time. Idempotent; one that was sent after all stays sent."""
         with as_temporal_failures():

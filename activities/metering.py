@@ -66,7 +66,7 @@ class MeteringActivities:
         self._metering = metering
         self._at_once = at_once
 
-    @activity.defn
+    @activity.defn(name="report_usage")
     async def report_usage(self) -> Reported:
         """Tell the next uses, many at once. Idempotent: each has an identifier under which it is counted once."""
         with as_temporal_failures():

@@ -161,7 +161,7 @@ class PaymentActivities:
         self._payments = payments
         self._records = records
 
-    @activity.defn
+    @activity.defn(name="put_card")
     async def put_card(self, request: CardRequest) -> Wallet:
         """The customer's wallet with the card in it. Idempotent by ``request.key`` at the provider."""
         with as_temporal_failures():
@@ -185,14 +185,14 @@ class PaymentActivities:
 
         return await at_wallet(self._payments, self._records, request.customer, request.customer_ref, put, request.key)
 
-    @activity.defn
+    @activity.defn(name="know_again")
     async def know_again(self, request: DeletedRequest) -> str:
         """The id that a customer has at the provider after it deleted the one known. Idempotent by the deleted id."""
         with as_temporal_failures():
             again = await known_again(self._payments, self._records, request.customer, request.customer_ref)
             return again or request.customer_ref
 
-    @activity.defn
+    @activity.defn(name="adopt_checkout")
     async def adopt_checkout(self, request: AdoptRequest) -> Wallet | None:
         """Put the card of a completed checkout on file. Idempotent by the checkout's own id."""
         with as_temporal_failures():
@@ -201,7 +201,7 @@ class PaymentActivities:
                 request.session_ref, request.agreement_ref, request.newer_than, key=key
             )
 
-    @activity.defn
+    @activity.defn(name="begin")
     async def begin(self, request: BeginRequest) -> Charge:
         """Charge the first period. Idempotent by ``request.key``, however late: first it looks for what that left.
 
@@ -231,13 +231,13 @@ class PaymentActivities:
         is_paid = withdrawn.outcome is ChargeOutcome.PAID
         return withdrawn if is_paid else Charge(ChargeOutcome.ACTION_REQUIRED, decline=begun.decline)
 
-    @activity.defn
+    @activity.defn(name="collect")
     async def collect(self, request: CollectRequest) -> Charge:
         """Try an open bill once more. Idempotent by ``request.key``; a bill paid meanwhile answers as paid."""
         with as_temporal_failures():
             return await self._payments.collect(request.invoice_ref, key=request.key)
 
-    @activity.defn
+    @activity.defn(name="restart")
     async def restart(self, request: RestartRequest) -> Charge:
         """Charge a new period from now. Idempotent by ``request.key``."""
         with as_temporal_failures():
@@ -249,7 +249,7 @@ class PaymentActivities:
                 settled=request.settled_invoice,
             )
 
-    @activity.defn
+    @activity.defn(name="change")
     async def change(self, request: ChangeRequest) -> Charge:
         """Change what an agreement is about and bill the difference. Idempotent by ``request.key``, however late."""
         with as_temporal_failures():
@@ -263,31 +263,31 @@ class PaymentActivities:
                 held=request.held,
             )
 
-    @activity.defn
+    @activity.defn(name="quote")
     async def quote(self, request: ChangeRequest) -> Quote:
         """What the same change would bill at once. Changes nothing."""
         with as_temporal_failures():
             return await self._payments.quote(request.agreement_ref, request.items, request.at, request.own)
 
-    @activity.defn
+    @activity.defn(name="first_quote")
     async def first_quote(self, request: FirstQuoteRequest) -> Quote:
         """What a first period would bill at once. Changes nothing."""
         with as_temporal_failures():
             return await self._payments.first_quote(request.customer_ref, request.items)
 
-    @activity.defn
+    @activity.defn(name="upcoming_bill")
     async def upcoming_bill(self, request: UpcomingRequest) -> UpcomingBill:
         """What the next renewal would bill as things stand. Changes nothing."""
         with as_temporal_failures():
             return await self._payments.upcoming(request.agreement_ref)
 
-    @activity.defn
+    @activity.defn(name="reversal")
     async def reversal(self, request: ReversalRequest) -> Reversal:
         """How money that went back stands now. Changes nothing."""
         with as_temporal_failures():
             return await self._payments.reversal(request.kind, request.object_ref)
 
-    @activity.defn
+    @activity.defn(name="standing")
     async def standing(self, request: StandingRequest) -> Standing:
         """What the provider knows now. Changes nothing."""
         with as_temporal_failures():
@@ -307,25 +307,25 @@ class PaymentActivities:
                 return replace(begun, key=key)
         return Charge(ChargeOutcome.GONE)
 
-    @activity.defn
+    @activity.defn(name="end")
     async def end(self, request: EndRequest) -> None:
         """End the agreement. Idempotent: an ended one stays ended."""
         with as_temporal_failures():
             await self._payments.end(request.agreement_ref, request.open_invoice, key=request.key)
 
-    @activity.defn
+    @activity.defn(name="end_at_period_end")
     async def end_at_period_end(self, request: SwitchRequest) -> None:
         """Bill no further period, or bill on. Idempotent: it sets a state."""
         with as_temporal_failures():
             await self._payments.end_at_period_end(request.agreement_ref, request.on, key=request.key)
 
-    @activity.defn
+    @activity.defn(name="hold")
     async def hold(self, request: SwitchRequest) -> None:
         """Stop billing while a payment is owed or access is off, or bill again. Idempotent: it sets a state."""
         with as_temporal_failures():
             await self._payments.hold(request.agreement_ref, request.on, key=request.key)
 
-    @activity.defn
+    @activity.defn(name="open_checkout")
     async def open_checkout(self, request: CheckoutRequest) -> tuple[str, str]:
         """The customer's id at the provider and the address of their checkout page. Idempotent by ``request.key``."""
         with as_temporal_failures():

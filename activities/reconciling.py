@@ -79,13 +79,13 @@ class ReconcileActivities:
         self._heals = heals
         self._ours = ours
 
-    @activity.defn
+    @activity.defn(name="compare_agreements")
     async def compare_agreements(self, request: PageRequest) -> Page:
         """A page of the provider's agreements against ours. Changes nothing but when they were seen."""
         with as_temporal_failures():
             return await self._inspects.agreements(request.cursor, request.run_began)
 
-    @activity.defn
+    @activity.defn(name="compare_subscriptions")
     async def compare_subscriptions(self, request: PageRequest) -> Page:
         """A page of our subscriptions against their workflows. Changes nothing."""
         with as_temporal_failures():
@@ -93,25 +93,25 @@ class ReconcileActivities:
                 request.cursor, request.run_began, without_provider=request.without_provider
             )
 
-    @activity.defn
+    @activity.defn(name="compare_mails")
     async def compare_mails(self, request: PageRequest) -> Page:
         """A page of mails that wait for long against the workflows that are to send them. Changes nothing."""
         with as_temporal_failures():
             return await self._mails.mails(request.cursor)
 
-    @activity.defn
+    @activity.defn(name="heal_subscription")
     async def heal_subscription(self, request: HealRequest) -> tuple[Found, ...]:
         """Heal what can be, and tell what came of it. Idempotent: what is right is left as it is."""
         with as_temporal_failures():
             return tuple(await self._heals.heal(request.run, request.found))
 
-    @activity.defn
+    @activity.defn(name="note_findings")
     async def note_findings(self, request: NoteRequest) -> None:
         """Write down what was found. Idempotent by run, kind, subscription and agreement."""
         with as_temporal_failures():
             await self._ours.keep(request.run, request.found)
 
-    @activity.defn
+    @activity.defn(name="forget_old_findings")
     async def forget_old_findings(self) -> None:
         """Remove what was found a month ago."""
         with as_temporal_failures():

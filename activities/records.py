@@ -66,7 +66,7 @@ class RecordActivities:
         self._records = records
         self._post = post
 
-    @activity.defn
+    @activity.defn(name="record")
     async def record(self, step: Step) -> None:
         """Write a step down and hand its mails to the post. Idempotent by subscription and sequence."""
         with as_temporal_failures():
@@ -82,7 +82,7 @@ class RecordActivities:
             return step
         return with_excess(step, await self._records.misfits(step.subscription, step.fit))
 
-    @activity.defn
+    @activity.defn(name="anchor_reminders")
     async def anchor_reminders(self, request: AnchorRequest) -> tuple[Reminder, ...]:
         """The reminders still ahead in the customer's own day. Changes nothing.
 
@@ -92,21 +92,21 @@ class RecordActivities:
             contact = await self._records.contact(request.customer, request.signing_up)
             return reminders_for(request.ends_at, request.trial, contact.timezone, now=request.now)
 
-    @activity.defn
+    @activity.defn(name="anchor_ladder")
     async def anchor_ladder(self, request: LadderRequest) -> tuple[datetime, ...]:
         """When each step of a recovery is due, at decent hours of the customer's own day. Changes nothing."""
         with as_temporal_failures():
             contact = await self._records.contact(request.customer)
             return rungs_for(request.since, request.ladder, request.hours, contact.timezone)
 
-    @activity.defn
+    @activity.defn(name="lay_out_notices")
     async def lay_out_notices(self, request: NoticesRequest) -> tuple[Notice, ...]:
         """The notices still ahead, at decent hours of the customer's own day. Changes nothing."""
         with as_temporal_failures():
             contact = await self._records.contact(request.customer)
             return laid_out(request.notices, request.hours, contact.timezone, request.now)
 
-    @activity.defn
+    @activity.defn(name="forget_sign_up")
     async def forget_sign_up(self, request: ForgetRequest) -> None:
         """Remove what a refused sign-up has left. Idempotent; a customer with a subscription, or about to, stays."""
         with as_temporal_failures():

@@ -32,14 +32,14 @@ class RollUpActivities:
         self._tells = tells
         self._book = book
 
-    @activity.defn
+    @activity.defn(name="tell_usage_notices")
     async def tell_usage_notices(self) -> LateTold:
         """Tell of thresholds of which nobody was told when they were crossed. Idempotent by notice and mail."""
         with as_temporal_failures():
             notices = await self._tells.tell()
             return LateTold(notices, await self._tells.send_what_was_left())
 
-    @activity.defn
+    @activity.defn(name="sample_gauges")
     async def sample_gauges(self) -> int:
         """Note how much there is of what is counted as it stands. Idempotent by customer, feature and day."""
         with as_temporal_failures():
@@ -51,13 +51,13 @@ class RollUpActivities:
                     return count
                 activity.heartbeat(count, cursor)
 
-    @activity.defn
+    @activity.defn(name="take_usage_statistics")
     async def take_usage_statistics(self) -> int:
         """Sum up how much is used by plan and feature. Idempotent: what these six hours have already is replaced."""
         with as_temporal_failures():
             return await self._book.take_statistics(alive=activity.heartbeat)
 
-    @activity.defn
+    @activity.defn(name="forget_old_usage")
     async def forget_old_usage(self) -> dict[str, int]:
         """Remove what is too old to be asked for, batch by batch. Idempotent."""
         with as_temporal_failures():

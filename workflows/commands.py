@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.blocking import is_not_taken
     from workflows.changes import declined
     from workflows.going_on import GoesOn
+    from workflows.handlers import update
     from workflows.looking import ENDS_UNTOLD
     from workflows.messages import (
         Answer,
@@ -44,7 +45,7 @@ USES_UP_PAUSED_DAYS = "cancel-uses-up-paused-days"
 class TakesCommands(GoesOn):
     """The part of the subscription's workflow that customers, products and operators speak to."""
 
-    @workflow.update
+    @update(name="convert")
     async def convert(self, command: Convert) -> Answer:
         """Become a paid subscription, now or when the trial ends."""
         async with self._turn(command, lambda: self._check_convert(command)) as is_first:
@@ -84,7 +85,7 @@ class TakesCommands(GoesOn):
                 checks.check_convert(self._now, command.when, workflow.now(), brings_card=False)
             raise
 
-    @workflow.update
+    @update(name="put_payment_method")
     async def put_payment_method(self, command: PutPaymentMethod) -> Answer:
         """Put a card on file; what is owed is tried with it at once."""
         async with self._turn(command, lambda: checks.check_payment_method(self._now)) as is_first:
@@ -98,7 +99,7 @@ class TakesCommands(GoesOn):
     def _validate_put_payment_method(self, command: PutPaymentMethod) -> None:
         self._validate(command, lambda: checks.check_payment_method(self._now))
 
-    @workflow.update
+    @update(name="retry_payment")
     async def retry_payment(self, command: Command) -> Answer:
         """Try now to take what is owed, or whatever is blocked."""
         async with self._turn(command, self._check_retry) as is_first:
@@ -135,7 +136,7 @@ class TakesCommands(GoesOn):
             if needed is not None:
                 raise needed
 
-    @workflow.update
+    @update(name="cancel")
     async def cancel(self, command: Cancel) -> Answer:
         """End now, or when what is paid for (or the trial) is over."""
         async with self._turn(command, lambda: checks.check_cancel(self._now, command.at)) as is_first:
@@ -205,7 +206,7 @@ class TakesCommands(GoesOn):
         step = steering.cancel_scheduled(self._now, until, end, workflow.now(), cause)
         await self._course.commit(step)
 
-    @workflow.update
+    @update(name="preview_cancel")
     async def preview_cancel(self, command: PreviewCancel) -> CancelPreview:
         """What a cancellation would bring; nothing is changed."""
         async with self._lock:
@@ -220,7 +221,7 @@ class TakesCommands(GoesOn):
     def _validate_preview_cancel(self, command: PreviewCancel) -> None:
         self._validate(command, lambda: checks.check_cancel(self._now, command.at))
 
-    @workflow.update
+    @update(name="uncancel")
     async def uncancel(self, command: Command) -> Answer:
         """Go on after all."""
         async with self._turn(command, lambda: checks.check_uncancel(self._now)) as is_first:
@@ -234,7 +235,7 @@ class TakesCommands(GoesOn):
     def _validate_uncancel(self, command: Command) -> None:
         self._validate(command, lambda: checks.check_uncancel(self._now))
 
-    @workflow.update
+    @update(name="extend_trial")
     async def extend_trial(self, command: ExtendTrial) -> Answer:
         """Move the trial's end; its reminders move with it."""
         async with self._turn(command, lambda: self._check_extension(command)) as is_first:
@@ -253,7 +254,7 @@ class TakesCommands(GoesOn):
     def _check_extension(self, command: ExtendTrial) -> None:
         trial.check_extension(self._now, command.days, command.reason)
 
-    @workflow.update
+    @update(name="suspend")
     async def suspend(self, command: Suspend) -> Answer:
         """Turn access off by an operator's word; the data is kept."""
         async with self._turn(command, lambda: checks.check_suspend(self._now, command.reason)) as is_first:
@@ -277,7 +278,7 @@ class TakesCommands(GoesOn):
     def _validate_suspend(self, command: Suspend) -> None:
         self._validate(command, lambda: checks.check_suspend(self._now, command.reason))
 
-    @workflow.update
+    @update(name="reactivate")
     async def reactivate(self, command: Reactivate) -> Answer:
         """Give access back by an operator's word."""
         async with self._turn(command, lambda: checks.check_reactivate(self._now, command.reason)) as is_first:
@@ -289,7 +290,7 @@ class TakesCommands(GoesOn):
     def _validate_reactivate(self, command: Reactivate) -> None:
         self._validate(command, lambda: checks.check_reactivate(self._now, command.reason))
 
-    @workflow.update
+    @update(name="open_checkout")
     async def open_checkout(self, command: OpenCheckout) -> Answer:
         """Open a page on which the customer puts a card on file; the answer carries its address."""
         async with self._lock:

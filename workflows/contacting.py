@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.reminders import Reminder
     from domain.subscription import Notice
     from workflows import hands
+    from workflows.handlers import update
     from workflows.messages import Answer, ContactChanged
     from workflows.turns import TakesTurns
 
@@ -21,7 +22,7 @@ RUNGS_MOVE = "rungs-move"
 class TakesContactChanges(TakesTurns):
     """The part of the subscription's workflow that is told of its customer."""
 
-    @workflow.update
+    @update(name="contact_changed")
     async def contact_changed(self, command: ContactChanged) -> Answer:
         """Note that the customer was changed; in another time zone, what is due by their own day moves with it."""
         async with self._turn(command, lambda: checks.check_alive(self._now)) as is_first:

@@ -15,7 +15,7 @@ A_FEW_TIMES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempt
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
 
 
-@workflow.defn
+@workflow.defn(name="CustomerWorkflow")
 class CustomerWorkflow:
     """Tells a customer's subscription and the payment provider, and hears the latter. Carries ids alone."""
 
@@ -72,12 +72,12 @@ class CustomerWorkflow:
             summary="Look at the provider for who they are",
         )
 
-    @workflow.signal
+    @workflow.signal(name="changed")
     def changed(self) -> None:
         """There is a change to tell of."""
         self._is_changed = True
 
-    @workflow.signal
+    @workflow.signal(name="heard")
     def heard(self, event: str) -> None:
         """The provider says that it was changed there; *event* names its message."""
         self._heard = event

@@ -14,7 +14,7 @@ LAST_USEFUL_MOMENT = timedelta(days=3)
 PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10))
 
 
-@workflow.defn
+@workflow.defn(name="MailWorkflow")
 class MailWorkflow:
     """Delivers one mail, however long the mail server takes to come back."""
 

@@ -142,7 +142,7 @@ class Reconciled:
     tally: Tally
 
 
-@workflow.defn
+@workflow.defn(name="ReconcileWorkflow")
 class ReconcileWorkflow:
     """Looks once through everything; what differs is healed, or listed for an operator."""
 
@@ -167,7 +167,7 @@ class ReconcileWorkflow:
         )
         return Reconciled(self._run_id, self._stands.tally)
 
-    @workflow.query
+    @workflow.query(name="so_far")
     def so_far(self) -> Reconciled:
         """What it has come to so far."""
         return Reconciled(self._run_id, self._stands.tally)

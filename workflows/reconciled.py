@@ -6,13 +6,14 @@ with workflow.unsafe.imports_passed_through():
     from domain import checks
     from domain.journal import Cause, CauseKind
     from workflows.going_on import GoesOn
+    from workflows.handlers import update
     from workflows.messages import Answer, Reconcile
 
 
 class TakesReconciliation(GoesOn):
     """The part of the subscription's workflow that reconciliation speaks to."""
 
-    @workflow.update
+    @update(name="reconcile")
     async def reconcile(self, command: Reconcile) -> Answer:
         """Look at the provider, take over what is new there, tell it again what it does not know."""
         await workflow.wait_condition(lambda: self._is_born)

@@ -15,7 +15,7 @@ AT_MOST = 100
 """Activities of one run; what is left then is the next one's."""
 
 
-@workflow.defn
+@workflow.defn(name="ReportUsageWorkflow")
 class ReportUsageWorkflow:
     """Tells what waits. Started every five minutes, ended when nothing waits that can be told at once."""
 
@@ -41,7 +41,7 @@ class ReportUsageWorkflow:
                 break
         return self._done
 
-    @workflow.query
+    @workflow.query(name="so_far")
     def so_far(self) -> Reported:
         """What it has come to so far."""
         return self._done

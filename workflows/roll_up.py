@@ -54,7 +54,7 @@ class RolledUp:
         return f"{summed_up}; {late}; {forgotten} forgotten"
 
 
-@workflow.defn
+@workflow.defn(name="RollUpUsageWorkflow")
 class RollUpUsageWorkflow:
     """Looks once through all use. Each step stands for itself: one that fails holds up no other."""
 
@@ -89,7 +89,7 @@ class RollUpUsageWorkflow:
             raise ApplicationError("; ".join(self._failures), non_retryable=True)
         return self._stands
 
-    @workflow.query
+    @workflow.query(name="so_far")
     def so_far(self) -> RolledUp:
         """What it has come to so far."""
         return self._stands

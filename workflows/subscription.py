@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.commands import TakesCommands
     from workflows.contacting import TakesContactChanges
     from workflows.course import Course
+    from workflows.handlers import update
     from workflows.messages import Answer, Life, Outlook
     from workflows.reconciled import TakesReconciliation
     from workflows.urgency import somebody_waits
@@ -30,7 +31,7 @@ STEPS_PER_RUN = 8
 """After so many steps the workflow continues as new, long before its history grows unwieldy."""
 
 
-@workflow.defn
+@workflow.defn(name="SubscriptionWorkflow")
 class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, TakesReconciliation):
     """Runs one subscription. Starts at sign-up and ends when the subscription is canceled."""
 
@@ -166,7 +167,7 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
             async with self._lock:
                 await self._do_what_is_next()
 
-    @workflow.update
+    @update(name="sign_up")
     async def sign_up(self) -> Answer:
         """Answer once the subscription is written down.
 
@@ -183,7 +184,7 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
 
     # News and looks
 
-    @workflow.signal
+    @workflow.signal(name="hear")
     def hear(self, hint: Hint) -> None:
         """Take note of a message of the provider; what it is worth is seen when it is looked into."""
         if self._is_born and not is_worth_a_look(self._now, hint):
@@ -191,17 +192,17 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
         if all(known.event != hint.event for known in self._hints):
             self._hints.append(hint)
 
-    @workflow.query
+    @workflow.query(name="current")
     def current(self) -> Subscription:
         """The subscription as it stands."""
         return self._now
 
-    @workflow.query
+    @workflow.query(name="next_actions")
     def next_actions(self) -> list[str]:
         """What happens next, soonest first, in words."""
         return [f"{due.at.isoformat()} {due.action}: {due.why}" for due in agenda(self._now, self._course.policy)]
 
-    @workflow.query
+    @workflow.query(name="outlook")
     def outlook(self) -> Outlook:
         """Whether anything is going on, and when something is due next."""
         busy = self._lock.locked() or self._has_news or self._was_commanded or not self._is_born

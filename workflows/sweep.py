@@ -24,7 +24,7 @@ UP_TO_NEXT_SWEEP = RetryPolicy(maximum_attempts=3)
 """What fails three times is left to the next sweep."""
 
 
-@workflow.defn
+@workflow.defn(name="SweepWebhooksWorkflow")
 class SweepWebhooksWorkflow:
     """Takes up what waits. Started every minute, ended when it has looked through inbox and mails once."""
 

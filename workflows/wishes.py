@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import GatewayUnavailable, Rejected, TenureError
     from domain.journal import Cause
     from domain.policy import ChangeAt
+    from workflows.handlers import update
     from workflows.messages import AdoptPolicy, Answer, ChangePlan, Command, PauseUntil, Preview
     from workflows.turns import TakesTurns
 
@@ -23,7 +24,7 @@ _UNANSWERED = GatewayUnavailable("the payment provider did not answer in time", 
 class TakesWishes(TakesTurns):
     """The part of the subscription's workflow that takes wishes for something else."""
 
-    @workflow.update
+    @update(name="pause")
     async def pause(self, command: PauseUntil) -> Answer:
         """Stop billing and access until a date, or until resumed; of a pause that runs, move the end."""
         async with self._turn(command, lambda: self._check_pause(command)) as is_first:
@@ -51,7 +52,7 @@ class TakesWishes(TakesTurns):
             check()
             checks.check_renewal_is_decided(self._now, workflow.now())
 
-    @workflow.update
+    @update(name="resume")
     async def resume(self, command: Command) -> Answer:
         """Go on before the pause is over."""
         async with self._turn(command, lambda: checks.check_resume(self._now)) as is_first:
@@ -63,7 +64,7 @@ class TakesWishes(TakesTurns):
     def _validate_resume(self, command: Command) -> None:
         self._validate(command, lambda: checks.check_resume(self._now))
 
-    @workflow.update
+    @update(name="change_plan")
     async def change_plan(self, command: ChangePlan) -> Answer:
         """Have another plan, interval, quantity or other add-ons, at once or when the paid period ends."""
         async with self._turn(command, lambda: self._check_change_in_turn(command)) as is_first:
@@ -95,7 +96,7 @@ class TakesWishes(TakesTurns):
         await self._have_renewal_decided(cause, lambda: self._check_change_in_turn(command))
         await self._course.change_plan(command.to, self._takes_effect(command), command.key, cause)
 
-    @workflow.update
+    @update(name="preview_change")
     async def preview_change(self, command: ChangePlan) -> Preview:
         """What the same change would bill, and when; nothing is changed."""
         async with self._lock:
@@ -115,7 +116,7 @@ class TakesWishes(TakesTurns):
     def _validate_preview_change(self, command: ChangePlan) -> None:
         self._validate(command, lambda: self._check_change(command))
 
-    @workflow.update
+    @update(name="withdraw_change")
     async def withdraw_change(self, command: Command) -> Answer:
         """Keep what there is after all."""
         async with self._turn(command, lambda: checks.check_withdraw_change(self._now)) as is_first:
@@ -135,7 +136,7 @@ class TakesWishes(TakesTurns):
     def _validate_withdraw_change(self, command: Command) -> None:
         self._validate(command, lambda: checks.check_withdraw_change(self._now))
 
-    @workflow.update
+    @update(name="adopt_policy")
     async def adopt_policy(self, command: AdoptPolicy) -> Answer:
         """Live by another policy from now on; a recovery that has begun stays on its ladder."""
         async with self._turn(command, lambda: checks.check_alive(self._now)) as is_first:
@@ -147,7 +148,7 @@ class TakesWishes(TakesTurns):
     def _validate_adopt_policy(self, command: AdoptPolicy) -> None:
         self._validate(command, lambda: checks.check_alive(self._now))
 
-    @workflow.query
+    @workflow.query(name="policy_version")
     def policy_version(self) -> str:
         """The version of the policy that the subscription lives by."""
         return self._course.policy.version

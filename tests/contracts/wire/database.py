@@ -1,0 +1,82 @@
+"""What stands in PostgreSQL: tables, functions, and the words and keys that are in them."""
+
+import re
+from typing import Any
+
+from domain.agenda import Action, Due
+from domain.billed_use import Trouble
+from domain.features import Window
+from domain.journal import CauseKind
+from domain.lifecycle import Status
+from domain.mails import FACTS, Occasion
+from domain.messages import Disposition
+from domain.news import News
+from domain.payments import DisputeStatus, ReversalKind
+from domain.plans import Catalog, Interval
+from domain.policy import Access, TrialMark
+from domain.reconciling import Kind, Outcome
+from domain.subscription import Subscription
+from domain.usage import Action as UsageAction
+from storage.codec import due_to_json
+from storage.keys import Role
+from storage.schema import METADATA
+from tests.builders import NOW
+from tests.contracts.wire import source
+from tests.contracts.wire.shapes import shape
+
+WORDS: dict[str, Any] = {
+    "api_keys.role": Role,
+    "discrepancies.kind": Kind,
+    "discrepancies.outcome": Outcome,
+    "journal.cause_kind": CauseKind,
+    "mails.occasion": Occasion,
+    "plan_limits.per": Window,
+    "reversals.kind": ReversalKind,
+    "reversals.status": DisputeStatus,
+    "subscriptions.access": Access,
+    "subscriptions.interval": Interval,
+    "subscriptions.next_actions": Action,
+    "subscriptions.status": Status,
+    "trials.kind": TrialMark,
+    "usage_events.action": UsageAction,
+    "usage_events.report_trouble": Trouble,
+    "webhook_inbox.disposition": Disposition,
+    "webhook_inbox.news": News,
+}
+"""Whose values stand in which column."""
+_FUNCTION = re.compile(
+    r"create (?:or replace )?function (\w+)\((.*?)\)\s+returns (.*?)\s+language", re.IGNORECASE | re.DOTALL
+)
+
+
+def found() -> dict[str, Any]:
+    return {
+        "tables": {
+            table.name: {column.name: str(column.type).lower() for column in table.columns}
+            for table in METADATA.sorted_tables
+        },
+        "functions": _functions(),
+        "words": {column: sorted(each.value for each in kind) for column, kind in WORDS.items()},
+        "journal kinds": sorted(source.journal_kinds()),
+        "mail facts": sorted(FACTS),
+        "JSON in subscriptions.state": shape(Subscription),
+        "JSON in subscriptions.next_actions": sorted(due_to_json(_due())),
+        "JSON in catalog_versions.content": shape(Catalog),
+    }
+
+
+def _due() -> Due:
+    return Due(NOW, Action.CONVERT, "why")
+
+
+def _functions() -> dict[str, Any]:
+    """By the newest migration that has each; names of arguments are none of a caller's, their types are."""
+    found: dict[str, Any] = {}
+    for path in sorted((source.ROOT / "migrations").rglob("[0-9]*.*"), key=lambda path: path.name):
+        for name, takes, returns in _FUNCTION.findall(path.read_text()):
+            found[name.lower()] = {"takes": _typed(takes), "returns": " ".join(returns.split())}
+    return found
+
+
+def _typed(parameters: str) -> str:
+    return ", ".join(" ".join(each.split()[1:]) for each in parameters.split(",") if each.strip())
