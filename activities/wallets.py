@@ -25,7 +25,8 @@ async def open_wallet(
     """The customer's one wallet, also when several ask for it at the same time: sign-ups, a checkout, a portal.
 
     All make it under the same key at the provider, and the database keeps whichever is written down first.
-    With *signing_up*, a subscription that is not written down yet, the sign-up takes its turn first.
+    With *signing_up*, a subscription that is not written down yet, the sign-up takes its turn first, and a card that
+    the customer has stays the one that is charged.
 
     Raises:
         Rejected: code `unknown_customer`.
@@ -37,7 +38,8 @@ async def open_wallet(
     new_key = f"{customer}/wallet/{hashlib.sha256(opening).hexdigest()[:16]}"
 
     async def opened(known: str, key: str) -> Wallet:
-        return await wallets.open_wallet(replace(contact, customer_ref=known), payment_method, key=key)
+        asked = replace(contact, customer_ref=known)
+        return await wallets.open_wallet(asked, payment_method, key=key, keeps_default=bool(signing_up))
 
     if contact.customer_ref:
         _, wallet = await at_wallet(wallets, records, customer, contact.customer_ref, opened, key)

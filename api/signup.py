@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -159,27 +160,30 @@ async def _check_is_new(desk: Desk, wish: SignUpWish, trial_days: int, subscript
             besides=subscription_id,
         )
     live = await desk.stores.customers.live_subscription(tenant=tenant, external_id=customer.external_id)
-    if live is not None and live != subscription_id and not await _is_replaced(desk, live, subscription_id):
+    replaces = live if live is not None and live != subscription_id else None
+    if replaces is not None and not await _has_not_begun(desk, replaces):
         raise Rejected(
-            f"customer {customer.external_id!r} has a subscription already: {live}", code="already_subscribed"
+            f"customer {customer.external_id!r} has a subscription already: {replaces}", code="already_subscribed"
         )
     if mark is not None:
         raise used(mark)
+    if replaces is not None:
+        await _replace(desk, replaces, subscription_id)
 
 
-async def _is_replaced(desk: Desk, live: str, by: str) -> bool:
-    """Whether the customer's subscription was one whose first payment was still to be confirmed, and is gone now.
-
-    Raises:
-        Rejected: code `already_subscribed`; they have confirmed it meanwhile.
-    """
+async def _has_not_begun(desk: Desk, live: str) -> bool:
+    """Whether the customer's subscription is one whose first payment is still to be confirmed."""
     row = await desk.stores.subscriptions.get(desk.caller.tenant, live)
     waits = state_from_json(dict(row.state)).confirmation if row is not None else None
-    if waits is None or waits.action is not ConfirmedAction.SIGN_UP:
-        return False
+    return waits is not None and waits.action is ConfirmedAction.SIGN_UP
+
+
+async def _replace(desk: Desk, live: str, by: str) -> None:
+    """Have a sign-up that has not begun give way.
+
+    Raises:
+        Rejected: code `already_subscribed`; the customer has confirmed it meanwhile.
+    """
     command = Cancel(hashed(f"replaced/{by}"), desk.caller.actor, CancelAt.NOW, unless_begun=True)
-    try:
+    with suppress(lifecycle.NotRunning):  # it has come to its end just now
         await lifecycle.carry_out(desk.parts.client, live, SubscriptionWorkflow.cancel, command)
-    except lifecycle.NotRunning:
-        return True  # it has come to its end just now
-    return True

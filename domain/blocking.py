@@ -21,6 +21,8 @@ HAND_OVER = "hand_over"
 """The provider is to end a trial that goes on here."""
 FIRST_PAYMENT = "first_payment"
 """The payment with which a subscription without a trial begins."""
+CARD = "card"
+"""The card of a sign-up is to be the one on which its customer is charged."""
 LONGEST_WHY = 500
 
 

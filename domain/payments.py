@@ -176,6 +176,8 @@ class Wallet:
     card: Card | None
     given_at: datetime | None = None
     """When the customer gave the card, by the provider's clock; None: that was not asked."""
+    is_default: bool = field(default=True, compare=False)
+    """Whether the card is the one that the customer is charged on; else it is only kept there so far. Not compared."""
 
 
 @dataclass(frozen=True)

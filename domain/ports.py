@@ -85,7 +85,7 @@ class Records(Protocol):
     async def remember_wallet(self, customer: str, customer_ref: str, signing_up: str = "") -> str:
         """Keep the customer's id at the provider and return it: the one that was kept first, should there be another.
 
-        That of a customer who is known only by *signing_up* becomes theirs along with the first step.
+        That of a customer who has none before *signing_up* becomes theirs along with the first step.
 
         Raises:
             Rejected: code `unknown_customer`.

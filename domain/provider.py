@@ -79,8 +79,13 @@ class Wallets(Protocol):
     as before. Raises GatewayRefused (never will) and GatewayUnavailable (may later).
     """
 
-    async def open_wallet(self, contact: Contact, payment_method: str | None, *, key: str) -> Wallet:
+    async def open_wallet(
+        self, contact: Contact, payment_method: str | None, *, key: str, keeps_default: bool = False
+    ) -> Wallet:
         """The customer at the provider, made if there is none, with *payment_method* as the card charged.
+
+        With *keeps_default* a customer who is there already is charged on the card that they have, until `put_card`
+        with the one that the wallet tells.
 
         Raises:
             GatewayRefused: the payment method is unknown or its bank declines it; nothing is changed then.

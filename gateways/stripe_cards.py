@@ -20,11 +20,13 @@ CUSTOMER = "tenure_customer"
 class StripeCards(StripeAccount):
     """Customers and the cards they are charged on."""
 
-    async def open_wallet(self, contact: Contact, payment_method: str | None, *, key: str) -> Wallet:
+    async def open_wallet(
+        self, contact: Contact, payment_method: str | None, *, key: str, keeps_default: bool = False
+    ) -> Wallet:
         if contact.customer_ref:
             if payment_method is None:
                 return Wallet(contact.customer_ref, await self._card_of(contact.customer_ref))
-            return Wallet(contact.customer_ref, await self.put_card(contact.customer_ref, "", payment_method, key=key))
+            return await self._with_card(contact.customer_ref, payment_method, key, keeps_default=keeps_default)
         params: CustomerCreateParams = {
             "email": contact.email,
             "metadata": {CUSTOMER: contact.customer, "external_id": contact.external_id},
@@ -40,7 +42,7 @@ class StripeCards(StripeAccount):
         if before is not None:
             if payment_method is None or (before.card is not None and before.card.ref == payment_method):
                 return before
-            return Wallet(before.customer_ref, await self.put_card(before.customer_ref, "", payment_method, key=key))
+            return await self._with_card(before.customer_ref, payment_method, key, keeps_default=keeps_default)
         with translated():
             made = await self._api.customers.create_async(params, {"idempotency_key": key})
         found = made.to_dict()
@@ -62,15 +64,25 @@ class StripeCards(StripeAccount):
                 return Wallet(found["id"], shapes.card(found["invoice_settings"].get("default_payment_method")))
         return None
 
+    async def _with_card(self, customer_ref: str, payment_method: str, key: str, *, keeps_default: bool) -> Wallet:
+        if not keeps_default:
+            return Wallet(customer_ref, await self.put_card(customer_ref, "", payment_method, key=key))
+        with translated():
+            return Wallet(customer_ref, await self._attached(customer_ref, payment_method, key), is_default=False)
+
     async def put_card(self, customer_ref: str, agreement_ref: str, payment_method: str, *, key: str) -> Card:
         with translated():
-            attached = await self._api.payment_methods.attach_async(
-                payment_method, {"customer": customer_ref}, {"idempotency_key": f"{key}/attach"}
-            )
-            card = shapes.card(attached.to_dict())
-            if card is None:
-                raise GatewayRefused("Stripe kept no card", field="payment_method")
+            card = await self._attached(customer_ref, payment_method, key)
             await self._make_default(customer_ref, agreement_ref, card.ref, key)
+        return card
+
+    async def _attached(self, customer_ref: str, payment_method: str, key: str) -> Card:
+        attached = await self._api.payment_methods.attach_async(
+            payment_method, {"customer": customer_ref}, {"idempotency_key": f"{key}/attach"}
+        )
+        card = shapes.card(attached.to_dict())
+        if card is None:
+            raise GatewayRefused("Stripe kept no card", field="payment_method")
         return card
 
     async def _make_default(self, customer_ref: str, agreement_ref: str, card_ref: str, key: str) -> None:

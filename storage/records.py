@@ -101,10 +101,14 @@ class PostgresRecords:
             .values(customer_ref=func.coalesce(customers.c.customer_ref, customer_ref))
             .returning(customers.c.customer_ref)
         )
+        has = select(customers.c.customer_ref).where(customers.c.id == UUID(customer))
         async with transaction(self._engine) as connection:
-            ref: str | None = (await connection.execute(kept)).scalar()
+            ref: str | None = (await connection.execute(has)).scalar() if signing_up else None
             if ref is None and signing_up:
+                # The customer's only along with the first step: a refused sign-up leaves them without a card.
                 ref = await sign_ups.remember_wallet(connection, signing_up, customer_ref)
+            if ref is None:
+                ref = (await connection.execute(kept)).scalar()
         if ref is None:
             raise _unknown(customer)
         return ref

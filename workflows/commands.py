@@ -36,6 +36,9 @@ with workflow.unsafe.imports_passed_through():
     )
 
 
+SETTLES_BEFORE_CARD = "settles-before-card"
+"""A change to the order of commands: until then a conversion that brought a card put it on file before it was seen
+that the customer had confirmed an earlier one."""
 LOOKS_BEFORE_CANCEL = "look-before-cancel"
 """Canceled lives of earlier releases did not ask the provider first; histories of theirs replay without."""
 USES_UP_PAUSED_DAYS = "cancel-uses-up-paused-days"
@@ -63,6 +66,8 @@ class TakesCommands(GoesOn):
 
     async def _convert(self, command: Convert) -> None:
         cause = self._cause(command)
+        if self._settles_first(command):
+            await self._course.have_confirmation_settled(cause, lambda: self._check_convert(command))
         if command.payment_method is not None:
             await self._course.put_card(command.payment_method, f"{self._now.id}/card/{command.key}", cause)
         if command.when is When.TRIAL_END and self._now.status is Status.TRIALING:
@@ -75,6 +80,12 @@ class TakesCommands(GoesOn):
         await self._course.settle(charge, cause)
         if charge.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED):
             raise declined(charge)
+
+    def _settles_first(self, command: Convert) -> bool:
+        """Whether a payment that waits has to be settled before the card is taken: the customer may have confirmed."""
+        is_at_once = command.when is When.NOW or self._now.status is not Status.TRIALING
+        settles = is_at_once and command.payment_method is not None and self._now.confirmation is not None
+        return settles and workflow.patched(SETTLES_BEFORE_CARD)
 
     async def _charged(self, command: Convert, cause: Cause) -> Charge:
         """Take the first payment; of a customer who turns out to be deleted, say that a card is needed."""

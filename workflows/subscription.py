@@ -95,9 +95,23 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
 
     async def _sign_up(self, life: Life, cause: Cause) -> None:
         """The card first, so that a refused one leaves nothing behind; then the first step is written."""
+        wallet = None
         if life.payment_method is not None:
             wallet = await hands.put_card(self._now, life.payment_method, f"{self._now.id}/sign-up")
             self._course.subscription = replace(self._now, customer_ref=wallet.customer_ref, card=wallet.card)
+        await self._take_first_step(life, cause)
+        if wallet is not None and wallet.card is not None and not wallet.is_default and self._refusal is None:
+            await self._make_default(wallet.card.ref)
+
+    async def _make_default(self, card_ref: str) -> None:
+        """Have a customer who was here before be charged on the new card; what is refused leaves them the old one."""
+        try:
+            await self._course.until_heard(blocking.CARD, lambda: hands.make_default(self._now, card_ref))
+        except STEP_FAILED as error:
+            # Taken away since, perhaps. The next look finds what there is now.
+            workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
+
+    async def _take_first_step(self, life: Life, cause: Cause) -> None:
         ends_at = self._now.trial_ends_at
         if ends_at is None:
             await self._start_paid(cause)

@@ -40,6 +40,19 @@ async def test_a_customer_who_is_known_keeps_the_wallet(shop: Shop) -> None:
     assert await shop.world.wallets() == 1
 
 
+async def test_a_card_can_be_kept_beside_the_one_that_is_charged_until_it_is_decided_on(shop: Shop) -> None:
+    known = await shop.wallet()
+    again = contact(customer_ref=known.customer_ref)
+
+    kept = await shop.adapter.open_wallet(again, shop.cards.another, key="k/1", keeps_default=True)
+
+    assert (kept.customer_ref, kept.is_default, kept.card == known.card) == (known.customer_ref, False, False)
+    assert (await shop.adapter.standing(known.customer_ref, "", "")).card == known.card
+    assert kept.card is not None
+    assert await shop.adapter.put_card(known.customer_ref, "", kept.card.ref, key="k/2") == kept.card
+    assert (await shop.adapter.standing(known.customer_ref, "", "")).card == kept.card
+
+
 async def test_nobody_is_kept_whose_card_is_refused_or_unknown(shop: Shop) -> None:
     for card, code in ((shop.cards.refused, "card_declined"), (shop.cards.unknown, "unknown_payment_method")):
         with pytest.raises(GatewayRefused) as refused:

@@ -1,6 +1,7 @@
 """Lives whose histories are kept: between them they go down every path of the workflow."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -114,6 +115,22 @@ async def declined_at_start(product: Product) -> None:
         except RefusedError:
             continue
         raise AssertionError(f"{method} was taken")
+
+
+async def signed_up_again(product: Product) -> None:
+    """A customer who was here before signs up with another card; one who has confirmed brings a card in vain."""
+    first = await Life.begun(product, "kept-again", **PAID_START)
+    await first.command("cancel", at="now")
+    again = await Life.begun(product, "kept-again", trial_days=0, payment_method="pm_card_mastercard")
+    await again.live(A_MINUTE)
+    waiting = await Life.begun(product, "kept-confirmed-unheard", payment_method="pm_card_visa")
+    await product.card_answers(waiting.external_id, "authentication_required", "ok")
+    url = await waiting.to_be_confirmed("convert", when="now")
+    await product.faults(webhooks={"drop": True})
+    await waiting.confirm_at(url)
+    with suppress(RefusedError):
+        await waiting.command("convert", when="now", payment_method="pm_card_mastercard")
+    await product.faults()
 
 
 async def unheard(product: Product) -> None:
@@ -571,6 +588,7 @@ LIVES: tuple[Play, ...] = (
     canceled,
     held,
     declined_at_start,
+    signed_up_again,
     unheard,
     changed,
     confirmed,

@@ -212,6 +212,21 @@ async def test_a_wallet_made_before_the_first_step_becomes_the_customers_with_it
     assert (await ledger.records.contact(it.customer)).customer_ref == "cus_1"
 
 
+async def test_a_refused_sign_up_leaves_a_known_customer_without_its_wallet(ledger: Ledger, sign_ups: SignUps) -> None:
+    customer = await ledger.customer("ada")
+    await ledger.save(a_step(a_trial(id=str(uuid4()), customer=customer, status=Status.CANCELED)))
+    refused, taken = await asked(sign_ups), await asked(sign_ups)
+    assert await ledger.records.remember_wallet(customer, "cus_refused", refused.id) == "cus_refused"
+
+    await ledger.records.forget_sign_up(customer, refused.id)
+
+    assert (await ledger.records.contact(customer)).customer_ref == ""
+    assert await ledger.records.remember_wallet(customer, "cus_1", taken.id) == "cus_1"
+    await ledger.save(a_step(taken))
+    assert (await ledger.records.contact(customer)).customer_ref == "cus_1"
+    assert await ledger.records.remember_wallet(customer, "cus_2", str(uuid4())) == "cus_1"
+
+
 async def test_a_known_customer_is_opened_at_the_provider_as_they_are_today(ledger: Ledger, sign_ups: SignUps) -> None:
     await ledger.customer("ada")
     it = await asked(sign_ups)

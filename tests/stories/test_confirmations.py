@@ -169,6 +169,22 @@ async def test_a_conversion_happens_once_it_is_confirmed_or_the_trial_goes_on(be
     assert (await life.bills())["paid"] == 2
 
 
+async def test_a_conversion_that_was_confirmed_meanwhile_takes_no_other_card(begin: Begin) -> None:
+    life = await begin(payment_method="pm_card_visa")
+    await life.product.card_answers(life.external_id, AUTHENTICATE, "ok")
+    told = await asked(life, "convert", when="now")
+    await life.product.faults(webhooks={"drop": 1.0})
+    await life.confirm_at(told["confirmation_url"])
+
+    with pytest.raises(RefusedError) as refusal:
+        await life.command("convert", when="now", payment_method="pm_card_mastercard")
+    await life.product.faults()
+
+    assert (refusal.value.status, refusal.value.problem["code"]) == (409, "already_converted")
+    assert await life.status() == ("active", "full")
+    assert (await life.kinds())["card_replaced"] == 0
+
+
 async def test_a_new_card_withdraws_what_waits_where_it_is_tried_itself(begin: Begin) -> None:
     life = await begin()
     await life.live_until("expire_trial")
@@ -259,6 +275,14 @@ async def test_a_new_sign_up_replaces_one_that_waits_and_its_trial_is_not_used_u
     replaced = await life.stands()
     assert (replaced["status"], replaced["end_kind"]) == ("canceled", "never_began")
     assert (await product.get("/v1/invoices", customer=name))["data"][0]["status"] == "void"
+
+    # One that is refused itself withdraws nothing: the trial is used up now.
+    await Life(product, name, made).command("cancel", at="now")
+    waits, _ = await signed_up(product, name, str(uuid4()))
+    with pytest.raises(RefusedError) as refusal:
+        await product.sign_up(name)
+    assert refusal.value.problem["code"] == "trial_used"
+    assert (await waits.stands())["status_reason"] == "awaiting_confirmation"
 
 
 async def test_a_new_sign_up_finds_one_that_was_confirmed_meanwhile(product: Product) -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from sandbox.product import RefusedError
 from sandbox.stack import Stack
 from storage.reconciling import Reconciliations
 from tenure.cli.reconcile import run_now
@@ -152,6 +153,18 @@ async def test_who_signs_up_again_is_at_stripe_as_they_say_now(begin: Begin, sta
     await first.command("cancel", at="now")
     address = f"{first.external_id}@again.example"
 
-    await first.product.sign_up(first.external_id, customer={"email": address}, **PAID_START)
+    def default_card() -> Any:
+        return stack.simulator.customer(first.external_id)["invoice_settings"]["default_payment_method"]
+
+    had = default_card()
+    with pytest.raises(RefusedError, match="payment_declined"):
+        await first.product.sign_up(first.external_id, trial_days=0, payment_method="pm_card_chargeCustomerFail")
+    assert default_card() == had, "a refused sign-up leaves the card as it was"
+
+    again: Any = {"customer": {"email": address}, "trial_days": 0, "payment_method": "pm_card_mastercard"}
+    back = Life(first.product, first.external_id, await first.product.sign_up(first.external_id, **again))
 
     await until(lambda: at_stripe(stack, first)[0] == address)
+    assert default_card() != had
+    await back.live(A_MINUTE)
+    assert (await back.kinds())["card_replaced"] == 0, "the card is what the provider has as the customer's"

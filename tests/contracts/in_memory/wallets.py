@@ -16,11 +16,16 @@ class InMemoryWallets(Desk):
     """The port `Wallets`, and checkouts."""
 
     @once
-    async def open_wallet(self, contact: Contact, payment_method: str | None, *, key: str) -> Wallet:
+    async def open_wallet(
+        self, contact: Contact, payment_method: str | None, *, key: str, keeps_default: bool = False
+    ) -> Wallet:
         if contact.customer_ref:
             person = self.person(contact.customer_ref)
+            had = person.default
             card = self.attach(person, payment_method) if payment_method else person.card
-            return Wallet(person.ref, card)
+            if keeps_default and payment_method:
+                person.default = had
+            return Wallet(person.ref, card, is_default=not (keeps_default and payment_method))
         metadata = {"customer": contact.customer, "external_id": contact.external_id}
         person = Person(self.books.ref("customer"), contact.email, contact.name, metadata)
         card = self.attach(person, payment_method) if payment_method else None
