@@ -152,6 +152,8 @@ class AdoptRequest:
     session_ref: str
     agreement_ref: str
     newer_than: datetime | None = None
+    key: str = ""
+    """Empty: that of the checkout alone, as of workflows of an earlier release."""
 
 
 class PaymentActivities:
@@ -194,9 +196,9 @@ class PaymentActivities:
 
     @activity.defn(name="adopt_checkout")
     async def adopt_checkout(self, request: AdoptRequest) -> Wallet | None:
-        """Put the card of a completed checkout on file. Idempotent by the checkout's own id."""
+        """Put the card of a completed checkout on file. Idempotent by `request.key`, else by the checkout's id."""
         with as_temporal_failures():
-            key = f"adopt/{request.session_ref}"
+            key = request.key or f"adopt/{request.session_ref}"
             return await self._payments.adopt_checkout(
                 request.session_ref, request.agreement_ref, request.newer_than, key=key
             )

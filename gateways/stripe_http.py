@@ -16,17 +16,20 @@ KEY = "Idempotency-Key"
 STEPS_UP = frozenset({".", ".."})
 FIRST_ERROR = 400
 LOWEST_FAULT = 500
+ANSWERS = frozenset({402})
+"""A decline is what came of the try: the bank was asked, and is not asked again."""
 MOST_TRIES = 10_000
 """So many that met a kept fault are remembered; one that is forgotten is told again."""
 
 
 class _Client(stripe.HTTPXClient):
-    """Goes on under `key/1`, `key/2`, ... when Stripe has failed under `key` before.
+    """Goes on under `key/1`, `key/2`, ... when Stripe has failed under `key`, or refused what was asked, before.
 
     Stripe keeps the first answer to a key for a day, its own faults included (docs.stripe.com/api/idempotent_requests):
     what was answered with a fault once is so every time, marked as replayed. The first time that we are told so, it
     stays a fault: the call it was kept from may have had no answer until now. The next attempt asks first what came of
-    that, as all callers do, and may then go on under a key that is not burnt.
+    that, as all callers do, and may then go on under a key that is not burnt. A refusal that is replayed tells that
+    nothing was done: the same is asked anew at once, for what was in its way may be mended.
     """
 
     def __init__(self, *, timeout: float) -> None:
@@ -42,6 +45,9 @@ class _Client(stripe.HTTPXClient):
         burnt = self._burnt.get(key, 0) if key is not None else 0
         sent = {**headers, KEY: f"{key}/{burnt}"} if burnt else headers
         answer = await super().request_async(method, url, sent, post_data)
+        while key is not None and _is_replayed_refusal(answer[1], answer[2]) and burnt < MOST_FAULTS:
+            burnt += 1
+            answer = await super().request_async(method, url, {**headers, KEY: f"{key}/{burnt}"}, post_data)
         if key is not None:
             self._note(key, burnt + 1 if _is_replayed_fault(answer[1], answer[2]) else burnt, answer[1])
         _refuse_what_is_not_stripes(answer[0], answer[1])
@@ -83,9 +89,15 @@ def _refuse_what_is_not_stripes(body: bytes | str, status: int) -> None:
 
 
 def _is_replayed_fault(status: int, headers: Mapping[str, str]) -> bool:
-    return status >= LOWEST_FAULT and any(
-        name.lower() == "idempotent-replayed" and value == "true" for name, value in headers.items()
-    )
+    return status >= LOWEST_FAULT and _is_replayed(headers)
+
+
+def _is_replayed_refusal(status: int, headers: Mapping[str, str]) -> bool:
+    return FIRST_ERROR <= status < LOWEST_FAULT and status not in ANSWERS and _is_replayed(headers)
+
+
+def _is_replayed(headers: Mapping[str, str]) -> bool:
+    return any(name.lower() == "idempotent-replayed" and value == "true" for name, value in headers.items())
 
 
 @asynccontextmanager

@@ -165,7 +165,12 @@ async def know_again(subscription: Subscription) -> str:
 async def adopt_checkout(subscription: Subscription, session_ref: str) -> Wallet | None:
     return await workflow.execute_activity_method(
         PaymentActivities.adopt_checkout,
-        AdoptRequest(session_ref, subscription.agreement_ref, subscription.card_since),
+        AdoptRequest(
+            session_ref,
+            subscription.agreement_ref,
+            subscription.card_since,
+            key_of_this_try(f"adopt/{session_ref}"),
+        ),
         **_payments(Urgency.PERSON, subscription),
         summary="Put the card given at checkout on file",
     )

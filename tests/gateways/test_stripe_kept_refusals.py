@@ -86,6 +86,25 @@ async def test_a_step_that_was_refused_goes_on_under_the_next_try_once_it_is_men
     assert len(await till.agreements(sale.wallet)) <= 2
 
 
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize("does", [does for does in STEPS if does != "end"])
+async def test_what_was_refused_is_done_under_its_own_key_too_once_it_is_mended(
+    till: Till, does: str, status: int
+) -> None:
+    """A command that comes again has no other key: the wish is the same."""
+    sale, (path, do) = await a_sale(till), STEPS[does]
+    for _ in range(2):
+        async with connected(API_KEY, till.simulator.base_url) as client:
+            await refused(till, path, do(StripePayments(client), sale, KEY), status)
+    paid = (await till.statuses(sale.wallet)).count("paid")
+
+    async with connected(API_KEY, till.simulator.base_url) as client:
+        first, again = [await do(StripePayments(client), sale, KEY) for _ in range(2)]
+
+    assert first == again
+    assert (await till.statuses(sale.wallet)).count("paid") <= paid + 1
+
+
 async def test_what_the_first_try_had_done_is_found_by_the_next_one(till: Till) -> None:
     sale = await a_sale(till)
     key = asked_again(KEY, 1)
