@@ -10,12 +10,15 @@ from stripe.params import InvoiceCreatePreviewParams, SubscriptionUpdateParams
 from domain.payments import Charge, ChargeOutcome, Quote, QuoteLine, UpcomingBill
 from domain.plans import Item
 from domain.proration import OwnPeriod
+from domain.settling import settled
 from domain.tries import business_try
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST
+from gateways.stripe_bills_apart import BEGUN, CHANGE, CHANGE_BILL, is_of
 from gateways.stripe_confirmations import StripeConfirmations
 from gateways.stripe_errors import declined, translated, without_card
-from gateways.stripe_own_proration import CHANGE, CHANGE_BILL, StripeOwnProration
+from gateways.stripe_own_proration import StripeOwnProration
+from gateways.stripe_smallest import SMALLEST_CHARGES
 
 CHANGED_AFTER = "tenure_changed_after"
 """The newest bill before that change: the one that follows is the change's, if it made any."""
@@ -44,9 +47,12 @@ class StripeChanges(StripeOwnProration, StripeConfirmations):
                 return await (self._charge_apart(agreement) if is_apart else self._charge_of_change(agreement))
             if present and self._has_asked(agreement, key):
                 return await self._as_left(agreement, held=held, key=key)
-            apart = await self._apart(agreement, at, own)
-            if apart is not None:
-                return await self._change_apart(agreement, items, apart, key)
+            begun = await self._begun_bill(agreement)
+            apart = await self._apart(agreement, at, own, begun)
+            if apart is not None or (begun is not None and begun["status"] != "draft" and is_of(begun, key)):
+                return await self._change_apart(agreement, items, apart, begun, key=key, present=present)
+            if not await self._give_way(begun, key):
+                return Charge(ChargeOutcome.PENDING, agreement_ref=agreement_ref)
 
             async def ask(under: str) -> stripe.Subscription:
                 params = await self._difference(agreement, items, at, key, present=present)
@@ -74,6 +80,7 @@ class StripeChanges(StripeOwnProration, StripeConfirmations):
                 CHANGE: business_try(key),
                 CHANGE_BILL: "",
                 CHANGED_AFTER: shapes.id_of(agreement.get(LATEST)),
+                **({BEGUN: ""} if (agreement.get("metadata") or {}).get(BEGUN) else {}),
             },
         }
         if present:
@@ -91,9 +98,10 @@ class StripeChanges(StripeOwnProration, StripeConfirmations):
     ) -> Quote:
         with translated():
             agreement = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
-            apart = await self._apart(agreement, at, own)
+            begun = await self._begun_bill(agreement)
+            apart = await self._apart(agreement, at, own, begun)
             if apart is not None:
-                return await self._quote_apart(agreement, items, apart)
+                return await self._quote_apart(agreement, items, apart, begun)
 
             async def ask(_: str) -> stripe.Invoice:
                 params: InvoiceCreatePreviewParams = {
@@ -106,7 +114,8 @@ class StripeChanges(StripeOwnProration, StripeConfirmations):
                 }
                 return await self._api.invoices.create_preview_async(params)
 
-            return _quoted(await self._at_current_prices(ask, key=""))
+            preview = await self._at_current_prices(ask, key="")
+            return _quoted(preview, await self._left_on_balance(begun))
 
     async def first_quote(self, customer_ref: str, items: tuple[Item, ...]) -> Quote:
         async def ask(_: str) -> stripe.Invoice:
@@ -140,11 +149,17 @@ class StripeChanges(StripeOwnProration, StripeConfirmations):
         return shapes.charge_of(agreement, bill) or Charge(ChargeOutcome.PENDING, agreement_ref=agreement["id"])
 
 
-def _quoted(preview: stripe.Invoice) -> Quote:
+def _quoted(preview: stripe.Invoice, left: int = 0) -> Quote:
+    """What a preview tells; *left* comes to the customer's balance before it is billed."""
     bill = preview.to_dict()
+    how = shapes.settled_as(bill)
+    if left:
+        how = settled(
+            bill["total"], (bill.get("starting_balance") or 0) + left, SMALLEST_CHARGES.get(bill["currency"], 0)
+        )
     lines = tuple(QuoteLine(line.get("description") or "", line["amount"]) for line in bill["lines"]["data"])
     # The total, not what is due: that is never below nothing, and a credit is to be told.
-    return Quote(bill["total"], bill["currency"], lines, shapes.settled_as(bill))
+    return Quote(bill["total"], bill["currency"], lines, how)
 
 
 def _within_period(agreement: dict[str, Any], at: datetime) -> int:

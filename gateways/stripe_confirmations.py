@@ -14,9 +14,9 @@ from domain.payments import NO_CARD, Charge, ChargeOutcome, Decline
 from domain.tries import business_try
 from gateways import stripe_shapes as shapes
 from gateways.stripe_account import LATEST
+from gateways.stripe_bills_apart import CHANGE
 from gateways.stripe_errors import translated
 from gateways.stripe_items import StripeItems
-from gateways.stripe_own_proration import CHANGE
 
 FIRST_PAYMENT_WITHIN = timedelta(hours=23)
 """So long Stripe keeps a subscription whose first bill is not paid."""

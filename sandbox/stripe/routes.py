@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sandbox.stripe import (
     account,
+    balance_transactions,
     catalog,
     checkout,
     customers,
@@ -62,6 +63,8 @@ def _people() -> list[Call]:
         _call("POST", one, customers.update, customers.UPDATE),
         _call("DELETE", one, customers.delete, customers.DELETE, expands=False),
         _call("GET", f"{one}/payment_methods", payment_methods.list_of_customer, list_cards),
+        _call("POST", f"{one}/balance_transactions", balance_transactions.create, balance_transactions.CREATE),
+        _call("GET", f"{one}/balance_transactions", balance_transactions.list_all, balance_transactions.LIST),
         _call("GET", cards, payment_methods.retrieve),
         _call("POST", f"{cards}/attach", payment_methods.attach, attach),
         _call("POST", f"{cards}/detach", payment_methods.detach),

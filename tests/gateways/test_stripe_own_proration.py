@@ -9,18 +9,19 @@ from domain.errors import GatewayUnavailable
 from domain.payments import Charge, ChargeOutcome
 from domain.plans import Item
 from domain.proration import OwnPeriod
+from gateways.stripe_bills_apart import CHANGE, CHANGE_BILL
 from gateways.stripe_catalog import push
-from gateways.stripe_own_proration import CHANGE, CHANGE_BILL
 from tests.contracts.provider import CATALOG, COUNTED_AS, RUNS, SCALE
 from tests.contracts.provider import PRO as SHOP_PRO
+from tests.contracts.stripe_world import StripeProvider
 from tests.gateways.changing import PRO, STARTS, YEARLY, Deal, bill_of, till, users
 from tests.gateways.till import STARTER, Till
 
 __all__ = ["till"]
 
 HALF = timedelta(days=10)
-CALLS = 5
-"""Make the bill, fill it, finalise it, pay it, change the items."""
+CALLS = 6
+"""Make the bill, name it with the agreement, fill it, finalise it, pay it, change the items."""
 
 
 class OwnDeal(Deal):
@@ -70,7 +71,7 @@ async def test_whichever_answer_is_lost_the_change_is_billed_and_made_once(
 
 
 @pytest.mark.parametrize("forgets", [False, True], ids=["at-once", "after-a-day"])
-@pytest.mark.parametrize("lost", [4, 5], ids=["the-refusal", "that-the-bill-is-void"])
+@pytest.mark.parametrize("lost", [5, 6], ids=["the-refusal", "that-the-bill-is-void"])
 async def test_a_declined_change_asks_the_card_once_and_leaves_no_bill_open(
     till: Till, lost: int, forgets: bool
 ) -> None:
@@ -111,6 +112,88 @@ async def test_a_card_that_wants_its_owner_is_told_as_such_and_leaves_nothing_op
     charge = await deal.change_apart(PRO)
 
     assert charge.outcome is ChargeOutcome.ACTION_REQUIRED
+    assert await till.statuses(deal.wallet) == ["paid", "void"]
+
+
+async def asked(deal: OwnDeal, *items: Item, key: str = "s/change/1") -> Charge:
+    """Ask for a change, or again, while the customer is there."""
+    return await deal.till.payments.change(deal.ref, items or (PRO,), deal.at, deal.own, key=key, present=True)
+
+
+async def waiting(till: Till) -> tuple[OwnDeal, Charge]:
+    deal = await OwnDeal.held(till, STARTER)
+    till.simulator.set_card_answers("ada", ["authentication_required", "ok"])
+    return deal, await asked(deal)
+
+
+async def test_while_its_customer_is_there_a_bill_apart_waits_for_them_and_the_old_plan_stays(till: Till) -> None:
+    deal, charge = await waiting(till)
+    again = await asked(deal)
+
+    assert (charge.outcome, charge.is_apart, again) == (ChargeOutcome.ACTION_REQUIRED, True, charge)
+    assert charge.invoice is not None
+    assert charge.decline is not None
+    assert charge.invoice.url == charge.decline.action_url
+    assert charge.waits_until is not None
+    assert charge.waits_until == again.waits_until
+    assert timedelta() < charge.waits_until - till.simulator.now("ada") <= timedelta(hours=23)
+    assert await till.statuses(deal.wallet) == ["paid", "open"]
+    assert await deal.items() == {STARTER.lookup_key: 1}
+
+
+@pytest.mark.parametrize("forgets", [False, True], ids=["at-once", "after-a-day"])
+async def test_once_it_is_confirmed_the_change_is_made_under_its_key(till: Till, forgets: bool) -> None:
+    deal, charge = await waiting(till)
+    assert charge.invoice is not None
+    await StripeProvider(till).pay_by_hand(charge.invoice.ref)
+    if forgets:
+        forget_keys(till)
+
+    seen = await till.payments.confirmation(deal.ref, charge.invoice.ref)
+    before = await deal.items()
+    made, again = [await asked(deal) for _ in range(2)]
+
+    assert (seen.outcome, before) == (ChargeOutcome.PAID, {STARTER.lookup_key: 1})
+    assert bill_of(made).ref == charge.invoice.ref
+    assert made.is_apart
+    assert again == made
+    assert await till.statuses(deal.wallet) == ["paid", "paid"]
+    assert await deal.items() == {PRO.lookup_key: 1}
+
+
+async def test_withdrawn_the_bill_is_void_and_too_late_it_is_paid(till: Till) -> None:
+    deal, charge = await waiting(till)
+    assert charge.invoice is not None
+    gone = await till.payments.withdraw_confirmation(deal.ref, charge.invoice.ref, ends_agreement=False, key="w/1")
+
+    till.simulator.set_card_answers("ada", ["authentication_required", "ok"])
+    second = await asked(deal, key="s/change/2")
+    assert second.invoice is not None
+    await StripeProvider(till).pay_by_hand(second.invoice.ref)
+    paid = await till.payments.withdraw_confirmation(deal.ref, second.invoice.ref, ends_agreement=False, key="w/2")
+
+    assert (gone.outcome, paid.outcome) == (ChargeOutcome.GONE, ChargeOutcome.PAID)
+    assert await till.statuses(deal.wallet) == ["paid", "void", "paid"]
+
+
+async def test_a_bill_that_waits_gives_way_to_the_next_change(till: Till) -> None:
+    """One that nobody has heard of, for its answer got lost."""
+    deal, _ = await waiting(till)
+
+    charge = await asked(deal, STARTER, users(2), key="s/change/2")
+
+    assert bill_of(charge).amount == 500
+    assert await till.statuses(deal.wallet) == ["paid", "void", "paid"]
+
+
+async def test_a_plain_decline_voids_the_bill_at_once_though_the_customer_is_there(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    till.simulator.set_card_answers("ada", ["insufficient_funds", "ok"])
+
+    charge, again = [await asked(deal) for _ in range(2)]
+
+    assert (charge.outcome, charge.waits_until) == (ChargeOutcome.DECLINED, None)
+    assert again.outcome is ChargeOutcome.DECLINED
     assert await till.statuses(deal.wallet) == ["paid", "void"]
 
 
