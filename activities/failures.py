@@ -33,6 +33,8 @@ KINDS: Mapping[str, type[TenureError]] = {
 class may get another name, its kind may not."""
 PAUSES: Mapping[Haste, tuple[float, float]] = {Haste.LOCK: (0.5, 5.0), Haste.RATE: (2.0, 60.0)}
 """Seconds before the second attempt, and at most, when a call was turned away unheard."""
+UNKNOWN_ACTIVITY = "NotFoundError"
+"""How a worker of an earlier release refuses an activity that it does not know: one of ours will take it."""
 FORBIDDEN_ATTEMPTS = 5
 """So many attempts of an activity may meet a system that does not accept our key; then the workflow is told. With
 pauses of 1, 2, 4 and 8 seconds that takes a quarter of a minute: long enough for a key that is just being replaced."""
@@ -95,6 +97,8 @@ def as_tenure_error(failure: BaseException | None) -> TenureError | None:
     while isinstance(failure, FailureError):
         if isinstance(failure, ApplicationError) and failure.details:
             return _restored(failure)
+        if isinstance(failure, ApplicationError) and failure.type == UNKNOWN_ACTIVITY:
+            return GatewayUnavailable("no worker that was asked knows this step yet", code="no_answer")
         if isinstance(failure, TimedOut) and failure.cause is None:
             return GatewayUnavailable("no answer came in time", code="no_answer")
         failure = failure.cause

@@ -6,6 +6,7 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
+from activities.rewording import in_any_words
 from activities.wallets import at_wallet, customer_ref, known_again, open_wallet
 from domain.payments import (
     Card,
@@ -20,7 +21,6 @@ from domain.payments import (
 )
 from domain.plans import Item
 from domain.ports import Records
-from domain.proration import OwnPeriod
 from domain.provider import NewAgreement, Payments
 
 
@@ -73,21 +73,6 @@ class RestartRequest:
     """What the agreement is to be about from then on; empty: what it is about."""
     settled_invoice: str = ""
     """The bill that is settled already: it is not what this try has made."""
-
-
-@dataclass(frozen=True)
-class ChangeRequest:
-    """Make an agreement one about other items; the difference is counted from `at`."""
-
-    agreement_ref: str
-    items: tuple[Item, ...]
-    at: datetime
-    key: str = ""
-    own: OwnPeriod | None = None
-    """The period that is paid for, if it is not the provider's."""
-    present: bool = False
-    """Whether the customer is there and could confirm the payment."""
-    held: bool = False
 
 
 @dataclass(frozen=True)
@@ -209,10 +194,11 @@ class PaymentActivities:
 
         What an earlier try has paid for is not paid for again, and its charge has that try's key.
         """
-        with as_temporal_failures():
-            begun = await self._payments.begun(request.customer_ref, key=request.key)
+
+        async def ask(under: str) -> Charge:
+            begun = await self._payments.begun(request.customer_ref, key=under)
             if begun is not None:
-                return begun if request.present else await self._as_nobody_is_there(begun, request.key)
+                return begun if request.present else await self._as_nobody_is_there(begun, under)
             for key in request.earlier:
                 earlier = await self._payments.begun(request.customer_ref, key=key)
                 left = earlier and await self._as_nobody_is_there(earlier, key)
@@ -221,7 +207,10 @@ class PaymentActivities:
             order = NewAgreement(
                 request.subscription, request.customer_ref, request.card_ref, request.items, request.present
             )
-            return await self._payments.begin(order, key=request.key)
+            return await self._payments.begin(order, key=under)
+
+        with as_temporal_failures():
+            return await in_any_words(ask, request.key)
 
     async def _as_nobody_is_there(self, begun: Charge, key: str) -> Charge:
         """A try that was made while the customer was there and not heard of: nothing waits for them any more."""
@@ -237,39 +226,22 @@ class PaymentActivities:
     async def collect(self, request: CollectRequest) -> Charge:
         """Try an open bill once more. Idempotent by ``request.key``; a bill paid meanwhile answers as paid."""
         with as_temporal_failures():
-            return await self._payments.collect(request.invoice_ref, key=request.key)
+            return await in_any_words(lambda key: self._payments.collect(request.invoice_ref, key=key), request.key)
 
     @activity.defn(name="restart")
     async def restart(self, request: RestartRequest) -> Charge:
         """Charge a new period from now. Idempotent by ``request.key``."""
         with as_temporal_failures():
-            return await self._payments.restart(
-                request.agreement_ref,
-                request.void_invoice,
-                request.items,
-                key=request.key,
-                settled=request.settled_invoice,
+            return await in_any_words(
+                lambda key: self._payments.restart(
+                    request.agreement_ref,
+                    request.void_invoice,
+                    request.items,
+                    key=key,
+                    settled=request.settled_invoice,
+                ),
+                request.key,
             )
-
-    @activity.defn(name="change")
-    async def change(self, request: ChangeRequest) -> Charge:
-        """Change what an agreement is about and bill the difference. Idempotent by ``request.key``, however late."""
-        with as_temporal_failures():
-            return await self._payments.change(
-                request.agreement_ref,
-                request.items,
-                request.at,
-                request.own,
-                key=request.key,
-                present=request.present,
-                held=request.held,
-            )
-
-    @activity.defn(name="quote")
-    async def quote(self, request: ChangeRequest) -> Quote:
-        """What the same change would bill at once. Changes nothing."""
-        with as_temporal_failures():
-            return await self._payments.quote(request.agreement_ref, request.items, request.at, request.own)
 
     @activity.defn(name="first_quote")
     async def first_quote(self, request: FirstQuoteRequest) -> Quote:

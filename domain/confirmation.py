@@ -38,3 +38,5 @@ class Confirmation:
     """Under which the provider was asked for the money."""
     to: Selection | None = None
     """What the subscription is to from then on; None: what it is to already."""
+    is_apart: bool = False
+    """Its bill is apart from the agreement's own: once it is paid the change is still to be made."""

@@ -77,6 +77,7 @@ def waiting(
         cause.ref if cause.kind is CauseKind.COMMAND else "",
         charge.key,
         to,
+        charge.is_apart,
     )
     after = _unbegun(subscription, now) if action is ConfirmedAction.SIGN_UP else subscription.after(Event.NOTED)
     after = replace(after, confirmation=confirmation)
@@ -103,6 +104,8 @@ def confirmed(subscription: Subscription, charge: Charge, policy: Policy, now: d
     settled = replace(subscription, confirmation=None, confirmed=_kept(subscription.confirmed, confirmation))
     if confirmation.action is ConfirmedAction.CHANGE_PLAN and confirmation.to is not None:
         step = changing.changed_at_cost(settled, confirmation.to, charge, policy, now, cause)
+        if charge.is_apart:
+            return step  # which leaves a hold as it is
         # A hold that stood while it waited still stands; that it is over must be told.
         return replace(step, subscription=replace(step.subscription, is_held=subscription.is_held))
     if confirmation.to is not None:

@@ -18,6 +18,9 @@ AUTHENTICATE = "authentication_required"
 NO_SUCH_THING = "resource_missing"
 """The code of a refusal when the provider does not know what it was asked about."""
 
+KEY_IS_TAKEN = "idempotency"
+"""The code of a refusal when a try was begun in other words under the same key."""
+
 HARD_DECLINES = frozenset(
     {
         AUTHENTICATE,

@@ -125,7 +125,10 @@ class Confirmations(Protocol):
     """
 
     async def confirmation(self, agreement_ref: str, invoice_ref: str) -> Charge:
-        """What has come of a bill that waited; the charge is paid once what was asked for is so at the provider."""
+        """What has come of a bill that waited; the charge is paid once what was asked for is so at the provider.
+
+        For a change that was billed apart, once `change` can make it.
+        """
         ...
 
     async def withdraw_confirmation(
@@ -214,7 +217,8 @@ class Payments(Quotes, Wallets, KnowsCustomers, Confirmations, Protocol):
         by the rule of `domain.proration` and billed apart, a hold staying as it is: no more is credited than was kept.
 
         When *present*, the customer can confirm the payment to their bank: if that is asked for, the charge waits
-        (`waits_until`), and the agreement is as it was till then; what is billed apart is not left to be confirmed.
+        (`waits_until`), and the agreement is as it was till then. What is billed apart (`is_apart`) is made by the same
+        call under the same key, once its bill is paid.
         *held* tells that we had billing held; it stays so unless the change is made.
         """
         ...

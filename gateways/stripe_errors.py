@@ -8,7 +8,7 @@ from typing import Any
 import stripe
 
 from domain.errors import GatewayBusy, GatewayForbidden, GatewayRefused, GatewayUnavailable, Haste
-from domain.payments import NO_CARD, UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome, Decline
+from domain.payments import KEY_IS_TAKEN, NO_CARD, UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome, Decline
 
 CONFIRM_CARD_DATA = "confirm_card_data"
 NEEDS_CUSTOMER = frozenset(
@@ -51,7 +51,7 @@ def translated() -> Iterator[None]:
     except stripe.RateLimitError as error:
         raise _busy(error) from None
     except stripe.IdempotencyError as error:
-        raise GatewayRefused(f"Stripe knows this key for another request: {_told(error)}", code="idempotency") from None
+        raise GatewayRefused(f"Stripe knows this key for another request: {_told(error)}", code=KEY_IS_TAKEN) from None
     except stripe.InvalidRequestError as error:
         raise (_busy(error) if _code(error) in LOCKED else _refusal(error)) from None
     except stripe.APIConnectionError as error:

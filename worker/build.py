@@ -11,6 +11,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.adopting import AdoptionActivities
+from activities.changing import ChangeActivities
 from activities.confirming import ConfirmationActivities
 from activities.customers import CustomerActivities
 from activities.inbox import InboxActivities
@@ -87,6 +88,7 @@ def build_workers(
     """
     records = RecordActivities(parts.records, TemporalPost(client))
     payments, confirming = PaymentActivities(parts.payments, parts.records), ConfirmationActivities(parts.payments)
+    changes = ChangeActivities(parts.payments)
     mail = MailActivities(parts.mails, parts.mailer)
     return [
         Worker(
@@ -118,8 +120,9 @@ def build_workers(
                 payments.begin,
                 payments.collect,
                 payments.restart,
-                payments.change,
-                payments.quote,
+                changes.change,
+                changes.change_on_terms,
+                changes.quote,
                 payments.upcoming_bill,
                 payments.first_quote,
                 payments.reversal,

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from temporalio import workflow
 
-from domain import confirming
+from domain import changing, confirming
 from domain.confirmation import ConfirmedAction
 from domain.errors import GatewayUnavailable
 from domain.journal import Cause
@@ -53,7 +53,16 @@ class Confirms(Keeper):
                 raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
             check()
 
+    async def _made(self, charge: Charge) -> Charge:
+        """With the bill paid, the change that was billed apart: until then it is not done."""
+        waiting = self.subscription.confirmation
+        if charge.outcome is not ChargeOutcome.PAID or waiting is None or not waiting.is_apart or waiting.to is None:
+            return charge
+        at = changing.counted_from(self.subscription, workflow.now())
+        return await hands.change(self.subscription, waiting.to, at, waiting.key, present=True)
+
     async def _conclude(self, charge: Charge, cause: Cause) -> None:
+        charge = await self._made(charge)
         now = workflow.now()
         if charge.outcome is ChargeOutcome.PAID:
             await self.commit(confirming.confirmed(self.subscription, charge, self.policy, now, cause))

@@ -8,12 +8,12 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 
 from activities.adopting import AdoptionActivities, TrialRequest
+from activities.changing import ChangeActivities, ChangeRequest
 from activities.confirming import ConfirmationActivities, ConfirmationRequest
 from activities.payments import (
     AdoptRequest,
     BeginRequest,
     CardRequest,
-    ChangeRequest,
     CheckoutRequest,
     CollectRequest,
     DeletedRequest,
@@ -50,6 +50,9 @@ OUTAGE_AFTER = timedelta(hours=1)
 """So long the provider may give no answer before the workflow is told, and shows that it is blocked. The step is asked
 for again under the same key, so that nothing is done twice by it."""
 
+CHANGES_ON_TERMS = "change-on-terms"
+"""A change to the order of commands: until then all changes were one activity, of which earlier releases knew neither
+whose period it is nor whether the customer is there. What needs these is not given to their workers any more."""
 ANSWERED_WITHIN = timedelta(seconds=20)
 """For a question that somebody waits for and that changes nothing."""
 
@@ -225,15 +228,18 @@ async def change(subscription: Subscription, to: Selection, at: datetime, key: s
 
     Of a customer who is *present* the bank may want a confirmation.
     """
-    held = present and subscription.is_held
+    held, own = present and subscription.is_held, own_period(subscription)
+    has_terms = present or own is not None
     return await workflow.execute_activity_method(
-        PaymentActivities.change,
+        ChangeActivities.change_on_terms
+        if has_terms and workflow.patched(CHANGES_ON_TERMS)
+        else ChangeActivities.change,
         ChangeRequest(
             subscription.agreement_ref,
             to.items,
             at,
             key_of_this_try(key),
-            own_period(subscription),
+            own,
             present=present,
             held=held,
         ),
@@ -244,7 +250,7 @@ async def change(subscription: Subscription, to: Selection, at: datetime, key: s
 
 async def quote(subscription: Subscription, to: Selection, at: datetime) -> Quote:
     return await workflow.execute_activity_method(
-        PaymentActivities.quote,
+        ChangeActivities.quote,
         ChangeRequest(subscription.agreement_ref, to.items, at, own=own_period(subscription)),
         **_payments(Urgency.PERSON, subscription, ANSWERED_WITHIN),
         summary=f"Ask what a change to {to.plan_name} would bill",

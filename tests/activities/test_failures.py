@@ -114,3 +114,15 @@ def test_an_attempt_that_never_came_back_is_no_refusal() -> None:
     assert can_be_had_later(failed(silence))
     assert not can_be_had_later(failed(as_failure(GatewayRefused("no"))))
     assert can_be_had_later(failed(as_failure(GatewayForbidden("no"))))
+
+
+def test_a_step_that_an_older_worker_does_not_know_waits_for_one_that_does() -> None:
+    """As the SDK words it, which leaves it to be tried again."""
+    unknown = ApplicationError("Activity function change_on_terms is not registered", type="NotFoundError")
+
+    failure = TimedOut("late", type=TimeoutType.SCHEDULE_TO_CLOSE, last_heartbeat_details=[])
+    failure.__cause__ = unknown
+
+    assert not unknown.non_retryable
+    assert can_be_had_later(unknown)
+    assert can_be_had_later(failure)

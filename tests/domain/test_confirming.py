@@ -12,6 +12,7 @@ from domain.confirmation import ConfirmedAction
 from domain.errors import Rejected
 from domain.journal import Cause, CauseKind
 from domain.payments import Charge, ChargeOutcome, Decline, Invoice
+from domain.plans import Interval
 from domain.policy import DEFAULT_POLICY, ChangeAt
 from domain.steering import CancelAt, When
 from domain.subscription import Subscription
@@ -73,6 +74,20 @@ def test_while_it_waits_everything_is_as_it_was_and_its_end_is_ahead() -> None:
     due = next_due(after, DEFAULT_POLICY)
     assert due is not None
     assert (due.action, due.at) == (Action.END_CONFIRMATION, NOW + A_DAY)
+
+
+@pytest.mark.parametrize("is_apart", [False, True])
+def test_a_hold_that_stood_stays_known_and_one_of_a_change_apart_is_to_be_taken_back(is_apart: bool) -> None:
+    before = replace(a_paid_subscription(), is_held=not is_apart)
+    charge = a_waiting_charge(is_apart=is_apart)
+    to = replace(PRO, interval=Interval.YEAR) if is_apart else PRO
+
+    kept = confirming.waiting(before, charge, ConfirmedAction.CHANGE_PLAN, to, DEFAULT_POLICY, NOW, ASKED).subscription
+    after = confirming.confirmed(kept, replace(paid(), is_apart=is_apart), DEFAULT_POLICY, NOW, CAUSE).subscription
+
+    assert kept.confirmation is not None
+    assert kept.confirmation.is_apart is is_apart
+    assert after.is_held, "another interval was begun under a hold" if is_apart else "it is still to be lifted"
 
 
 @pytest.mark.parametrize("hours", [1, 22, 30])

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
+from activities.changing import ChangeActivities, ChangeRequest
 from domain.billed_use import BilledUse
 from domain.errors import GatewayUnavailable
 from domain.payments import Charge, ChargeOutcome
@@ -184,6 +186,24 @@ async def test_a_bill_that_waits_gives_way_to_the_next_change(till: Till) -> Non
 
     assert bill_of(charge).amount == 500
     assert await till.statuses(deal.wallet) == ["paid", "void", "paid"]
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True])
+async def test_for_a_workflow_of_an_earlier_release_nothing_is_left_to_be_confirmed(
+    till: Till, is_confirmed: bool
+) -> None:
+    deal, charge = await waiting(till)
+    assert charge.invoice is not None
+    if is_confirmed:
+        await StripeProvider(till).pay_by_hand(charge.invoice.ref)
+    request = ChangeRequest(deal.ref, (PRO,), deal.at, "s/change/1", deal.own, present=True)
+
+    told = await ActivityEnvironment().run(ChangeActivities(till.payments).change, request)
+
+    assert told.waits_until is None
+    assert told.outcome is (ChargeOutcome.PAID if is_confirmed else ChargeOutcome.ACTION_REQUIRED)
+    assert await till.statuses(deal.wallet) == ["paid", "paid" if is_confirmed else "void"]
+    assert await deal.items() == {(PRO if is_confirmed else STARTER).lookup_key: 1}
 
 
 async def test_a_plain_decline_voids_the_bill_at_once_though_the_customer_is_there(till: Till) -> None:

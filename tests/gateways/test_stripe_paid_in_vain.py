@@ -7,7 +7,7 @@ import pytest
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.plans import Item
 from domain.proration import OwnPeriod
-from gateways.stripe_bills_apart import BEGUN, CHANGE_BILL, FOR, GIVEN_BACK, SETTLED
+from gateways.stripe_bills_apart import BEGUN, CHANGE_BILL, GIVEN_BACK
 from tests.gateways.changing import PRO, YEARLY, Deal, bill_of, till, users
 from tests.gateways.test_stripe_own_proration import OwnDeal, forget_keys
 from tests.gateways.till import STARTER, Till
@@ -64,7 +64,7 @@ async def test_the_same_wish_under_another_key_uses_what_was_paid_and_bills_noth
 async def test_for_another_wish_what_was_paid_is_given_back_once_before_it_is_billed(
     till: Till, lost: int | None
 ) -> None:
-    """Whichever answer gets lost: to the entry in the balance, to the note on the bill, or to the new bill; a day later."""
+    """Whichever answer is lost for a day: to the entry in the balance, to the note on the bill, or to the new bill."""
     deal = await OwnDeal.held(till, STARTER)
     bill = await paid_in_vain(till, deal, PRO)
     quote = await till.payments.quote(deal.ref, (STARTER, users(2)), deal.at, deal.own)

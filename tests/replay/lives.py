@@ -266,6 +266,24 @@ async def own_changes(product: Product) -> None:
     await life.live(A_MINUTE)
 
 
+async def confirmed_apart(product: Product) -> None:
+    """In the days that a pause gave back, changes that the bank wants confirmed: withdrawn, run out, confirmed."""
+    life = await Life.begun(product, "kept-confirmed-apart", **PAID_START)
+    await life.live(timedelta(days=10))
+    await life.command("pause")
+    await life.live(timedelta(days=5))
+    await life.command("resume")
+    await product.card_answers(life.external_id, *["authentication_required"] * 4, "ok")
+    await life.to_be_confirmed("change-plan", plan="enterprise")
+    await life.to_be_confirmed("change-plan", plan="professional")
+    await life.live_until("end_confirmation")
+    await life.confirm_at(await life.to_be_confirmed("change-plan", plan="professional"))
+    await life.live(A_MINUTE)
+    await product.card_answers(life.external_id, "ok")
+    await life.command("change-plan", quantity=2)
+    await life.live_until("begin_period")
+
+
 async def disputed(product: Product) -> None:
     """A refund in part, a dispute over a renewal that is won, another in a recovery that is lost."""
     life = await Life.begun(product, "kept-disputed", **PAID_START)
@@ -599,6 +617,7 @@ LIVES: tuple[Play, ...] = (
     canceled_in_a_pause,
     billing_day,
     own_changes,
+    confirmed_apart,
     disputed,
     expiring,
     looked,

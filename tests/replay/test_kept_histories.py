@@ -50,7 +50,8 @@ def test_the_kept_histories_go_down_every_path() -> None:
     commands |= {"preview_cancel"}
     commands |= {"withdraw_change", "adopt_policy", "reconcile", "contact_changed"}
     steps = {"put_card", "adopt_checkout", "begin", "collect", "restart", "standing", "end", "end_at_period_end"}
-    steps |= {"change", "quote", "first_quote", "reversal", "report_usage", "confirmation", "withdraw_confirmation"}
+    steps |= {"change", "change_on_terms", "quote", "first_quote", "reversal", "report_usage"}
+    steps |= {"confirmation", "withdraw_confirmation"}
     steps |= {"tell_subscription", "carry_customer", "hear_customer", "take_up_customers"}
     steps |= {"know_again"}
     steps |= {"compare_agreements", "compare_subscriptions", "compare_mails", "heal_subscription", "note_findings"}

@@ -167,11 +167,24 @@ async def test_after_a_pause_the_plan_changes_at_once_and_bills_what_its_preview
     assert sum(line["amount"] for line in preview["lines"]) == preview["due_now"]
     bills = await life.product.get("/v1/invoices", customer=life.external_id)
     assert sorted(bill["amount"] for bill in bills["data"]) == [4900, preview["due_now"]]
+
+    again = await life.command("preview-change", quantity=2)
+    await life.product.card_answers(life.external_id, "authentication_required", "ok")
+    url = await life.to_be_confirmed("change-plan", quantity=2)
+    assert (await life.stands())["quantity"] == 1, "until the customer's bank has their word"
+    await life.confirm_at(url)
+    await life.live(A_MINUTE)
+    stands = await life.stands()
+    assert (stands["quantity"], stands["pending_confirmation"]) == (2, None)
+    assert stands["current_period_end"] == changed["current_period_end"]
+
     await life.live_until("begin_period")
     assert await life.status() == ("active", "full")
     bills = await life.product.get("/v1/invoices", customer=life.external_id)
-    assert sorted(bill["amount"] for bill in bills["data"]) == [4900, preview["due_now"], 19900]
+    assert sorted(bill["amount"] for bill in bills["data"]) == sorted(
+        [4900, preview["due_now"], again["due_now"], 2 * 19900]
+    )
     await life.live_until("renew")
     await life.live(timedelta(hours=2))
-    assert (await life.bills())["paid"] == 4
-    assert await life.mails() == Counter(converted=1, paused=1, resumed=1, plan_changed=1, receipt=4)
+    assert (await life.bills())["paid"] == 5
+    assert await life.mails() == Counter(converted=1, paused=1, resumed=1, plan_changed=2, receipt=5)

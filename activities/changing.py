@@ -1,0 +1,79 @@
+"""Changing what an agreement is about: the activities on the payments queue."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio import activity
+
+from activities.failures import as_temporal_failures
+from activities.rewording import in_any_words
+from domain.payments import Charge, ChargeOutcome, Quote
+from domain.plans import Item
+from domain.proration import OwnPeriod
+from domain.provider import Payments
+
+
+@dataclass(frozen=True)
+class ChangeRequest:
+    """Make an agreement one about other items; the difference is counted from `at`."""
+
+    agreement_ref: str
+    items: tuple[Item, ...]
+    at: datetime
+    key: str = ""
+    own: OwnPeriod | None = None
+    """The period that is paid for, if it is not the provider's."""
+    present: bool = False
+    """Whether the customer is there and could confirm the payment."""
+    held: bool = False
+
+
+class ChangeActivities:
+    """The activities about changes; one per worker."""
+
+    def __init__(self, payments: Payments) -> None:
+        self._payments = payments
+
+    @activity.defn(name="change")
+    async def change(self, request: ChangeRequest) -> Charge:
+        """Change what an agreement is about and bill the difference. Idempotent by ``request.key``, however late.
+
+        Workflows of an earlier release ask for every change here, and would not make one that was billed apart and
+        waits: nothing is left waiting of it.
+        """
+        with as_temporal_failures():
+            charge = await self._change(request)
+            if not charge.is_apart or charge.waits_until is None or charge.invoice is None:
+                return charge
+            withdrawn = await self._payments.withdraw_confirmation(
+                request.agreement_ref, charge.invoice.ref, ends_agreement=False, key=f"{request.key}/unheard"
+            )
+            if withdrawn.outcome is ChargeOutcome.PAID:
+                return await self._change(request)
+            return Charge(ChargeOutcome.ACTION_REQUIRED, decline=charge.decline)
+
+    @activity.defn(name="change_on_terms")
+    async def change_on_terms(self, request: ChangeRequest) -> Charge:
+        """Change on terms of its own: in a period of ours, or of a customer who is there. Idempotent as `change`."""
+        with as_temporal_failures():
+            return await self._change(request)
+
+    async def _change(self, request: ChangeRequest) -> Charge:
+        async def ask(key: str) -> Charge:
+            return await self._payments.change(
+                request.agreement_ref,
+                request.items,
+                request.at,
+                request.own,
+                key=key,
+                present=request.present,
+                held=request.held,
+            )
+
+        return await in_any_words(ask, request.key)
+
+    @activity.defn(name="quote")
+    async def quote(self, request: ChangeRequest) -> Quote:
+        """What the same change would bill at once. Changes nothing."""
+        with as_temporal_failures():
+            return await self._payments.quote(request.agreement_ref, request.items, request.at, request.own)
