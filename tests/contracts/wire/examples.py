@@ -71,7 +71,7 @@ async def _wallet_key() -> str:
     """Under which key a customer is made known to the provider, whoever asks for it."""
     used: list[str] = []
 
-    async def open_(_contact: Contact, _card: str | None, *, key: str) -> Wallet:
+    async def open_(_contact: Contact, _card: str | None, *, key: str, **_: object) -> Wallet:
         used.append(key)
         return Wallet("cus_1", None)
 
