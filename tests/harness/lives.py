@@ -67,9 +67,13 @@ class Life:
         self.now = await self.product.travel(self.id, time)
 
     async def live_until(self, action: str) -> datetime:
-        """Let time go by until the next *action* has been taken; returns when it was due."""
+        """Let time go by until the next *action* has been taken; returns when it was due.
+
+        Next to a short month's end it may be Tenure that begins the next period, which is a renewal as well.
+        """
+        wanted = ("renew", "begin_period") if action == "renew" else (action,)
         ahead = (await self.stands())["next_actions"]
-        due = next((one for one in ahead if one["action"] == action), None)
+        due = next((one for one in ahead if one["action"] in wanted), None)
         assert due is not None, f"no {action} is ahead, only {[one['action'] for one in ahead]}"
         at = datetime.fromisoformat(due["at"])
         await self.live(max(at - self.now, timedelta()) + A_MINUTE)
