@@ -9,6 +9,7 @@ from activities.failures import as_temporal_failures
 from activities.rewording import in_any_words
 from activities.wallets import at_wallet, customer_ref, known_again, open_wallet
 from domain.payments import (
+    AgreementStatus,
     Card,
     Charge,
     ChargeOutcome,
@@ -104,6 +105,8 @@ class StandingRequest:
     """Whose wallet it is, should the subscription not know of one that was opened elsewhere."""
     tries: tuple[str, ...] = ()
     """The keys of tries that were not answered, of which one may have brought the agreement about."""
+    change_key: str = ""
+    """The key of the change that was not answered; empty: there is none."""
 
 
 @dataclass(frozen=True)
@@ -271,7 +274,10 @@ class PaymentActivities:
                 reference = (await self._records.contact(request.customer)).customer_ref
             standing = await self._payments.standing(reference, request.agreement_ref, request.invoice_ref)
             begun = await self._begun(reference, request.tries) if request.tries else None
-            return replace(standing, customer_ref=reference, begun=begun)
+            change = None
+            if request.change_key and standing.agreement is AgreementStatus.LIVE:
+                change = await self._payments.asked_change(request.agreement_ref, key=request.change_key)
+            return replace(standing, customer_ref=reference, begun=begun, change=change)
 
     async def _begun(self, customer_ref: str, tries: tuple[str, ...]) -> Charge:
         """What came of tries to begin an agreement; gone when none of them has left anything."""

@@ -121,11 +121,16 @@ def _of_paid(subscription: Subscription) -> list[Due]:
 
 
 def _of_lost_answers(subscription: Subscription) -> list[Due]:
-    """What is asked of tries that nobody makes again by themselves."""
-    if not subscription.is_free or not subscription.unheard_tries:
-        return []
-    at = subscription.unheard_tries[-1].since + ASKED_AGAIN_AFTER
-    return [Due(at, Action.ASK_PROVIDER, "the payment provider has not answered whether a payment was made")]
+    """What is asked of what nobody asks for again by themselves."""
+    why = "the payment provider has not answered whether {} was made"
+    ahead: list[Due] = []
+    if subscription.is_free and subscription.unheard_tries:
+        at = subscription.unheard_tries[-1].since + ASKED_AGAIN_AFTER
+        ahead.append(Due(at, Action.ASK_PROVIDER, why.format("a payment")))
+    if subscription.unheard_change is not None:
+        at = subscription.unheard_change.since + ASKED_AGAIN_AFTER
+        ahead.append(Due(at, Action.ASK_PROVIDER, why.format("a change of plan")))
+    return ahead
 
 
 _ON_OUR_DAY = "the paid period ends, and the next one begins on the billing day"

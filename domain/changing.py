@@ -191,6 +191,7 @@ def moved_to_free(subscription: Subscription, to: Selection, now: datetime, caus
 
 _NOTHING_PAID: dict[str, Any] = {
     "pending_change": None,
+    "unheard_change": None,
     "suspension": None,
     "agreement_ref": "",
     "lost_agreement": "",

@@ -101,7 +101,7 @@ def confirmed(subscription: Subscription, charge: Charge, policy: Policy, now: d
     confirmation = subscription.confirmation
     assert confirmation is not None, "something waits"  # noqa: S101
     charge = replace(charge, key=confirmation.key)
-    settled = replace(subscription, confirmation=None, confirmed=_kept(subscription.confirmed, confirmation))
+    settled = replace(subscription, confirmation=None, confirmed=kept(subscription.confirmed, confirmation.command))
     if confirmation.action is ConfirmedAction.CHANGE_PLAN and confirmation.to is not None:
         step = changing.changed_at_cost(settled, confirmation.to, charge, policy, now, cause)
         if charge.is_apart:
@@ -117,7 +117,8 @@ def undone(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     """It was withdrawn, or not confirmed in time: its bill is void, and everything is as it was before."""
     confirmation = subscription.confirmation
     assert confirmation is not None, "something waits"  # noqa: S101
-    forgotten = replace(subscription, confirmation=None, unconfirmed=_kept(subscription.unconfirmed, confirmation))
+    unconfirmed = kept(subscription.unconfirmed, confirmation.command)
+    forgotten = replace(subscription, confirmation=None, unconfirmed=unconfirmed)
     is_withdrawn = cause.kind is CauseKind.COMMAND
     kind = "confirmation_withdrawn" if is_withdrawn else "confirmation_expired"
     why = "withdrawn" if is_withdrawn else "not confirmed in time"
@@ -130,8 +131,9 @@ def undone(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     return Step(forgotten.after(Event.NOTED), (entry,), voided=confirmation.invoice_ref)
 
 
-def _kept(keys: tuple[str, ...], confirmation: Confirmation) -> tuple[str, ...]:
-    return (*keys, confirmation.command)[-KEYS_KEPT:] if confirmation.command else keys
+def kept(keys: tuple[str, ...], command: str) -> tuple[str, ...]:
+    """The latest commands of a kind, with one more."""
+    return (*keys, command)[-KEYS_KEPT:] if command else keys
 
 
 def needed(subscription: Subscription) -> Rejected:

@@ -3,11 +3,14 @@
 from dataclasses import replace
 from datetime import datetime
 
+from domain import changing, confirming
+from domain.confirmation import ConfirmedAction
 from domain.journal import Cause, Entry, Step
 from domain.lifecycle import Event
 from domain.payments import Charge, ChargeOutcome
+from domain.policy import Policy
 from domain.subscription import PendingChange, Subscription
-from domain.unheard import UnheardTry
+from domain.unheard import UnheardChange, UnheardTry
 
 
 def next_try(subscription: Subscription) -> Subscription:
@@ -79,3 +82,47 @@ def not_begun(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     after = subscription.after(Event.NOTED, charge_tries=tries, unheard_tries=())
     summary = "The payment that the payment provider had not answered was not made: nothing was charged"
     return Step(after, (Entry("payment_not_made", now, summary, cause),))
+
+
+# Changes
+
+
+def change_noted(subscription: Subscription, asked: UnheardChange, now: datetime, cause: Cause) -> Step:
+    """Nobody knows whether a change was made; it is kept until that is known."""
+    return noted(replace(subscription, unheard_change=asked), f"the change to {asked.to.plan_name}", now, cause)
+
+
+def change_found(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
+    """The change was made and is paid: it is taken over as if it had been answered, once."""
+    asked = _asked(subscription)
+    told = replace(subscription, unheard_change=None, confirmed=confirming.kept(subscription.confirmed, asked.command))
+    return changing.changed_at_cost(told, asked.to, replace(charge, key=asked.key), policy, now, cause)
+
+
+def change_waits(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
+    """The customer's bank wants the change's payment confirmed; until then everything stays as it is."""
+    asked, action = _asked(subscription), ConfirmedAction.CHANGE_PLAN
+    told = replace(subscription, unheard_change=None)
+    step = confirming.waiting(told, replace(charge, key=asked.key), action, asked.to, policy, now, cause)
+    waits = step.subscription.confirmation
+    if waits is None:
+        return step
+    return replace(step, subscription=replace(step.subscription, confirmation=replace(waits, command=asked.command)))
+
+
+def change_not_made(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    """Nothing was paid for the change, and nothing can be any more: all is as it was before.
+
+    A hold that is to stand was lifted for it, perhaps: it is told again.
+    """
+    asked = _asked(subscription)
+    is_held = subscription.is_held and not (asked.present and subscription.wants_hold)
+    after = subscription.after(Event.NOTED, unheard_change=None, is_held=is_held)
+    summary = f"The change to {asked.to.plan_name} that was not answered was not made: nothing was charged"
+    return Step(after, (Entry("change_not_made", now, summary, cause),))
+
+
+def _asked(subscription: Subscription) -> UnheardChange:
+    asked = subscription.unheard_change
+    assert asked is not None, "a change was not answered"  # noqa: S101
+    return asked

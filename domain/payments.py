@@ -146,6 +146,8 @@ class Charge:
     """Its bill was made by us, apart from the agreement's own: the newest of those is what it was."""
     waits_until: datetime | None = field(default=None, compare=False)
     """Until when the customer can confirm the payment, on the bill's page; None: nothing waits to be confirmed."""
+    is_of_change: bool = field(default=False, compare=False)
+    """Its bill is that of a change, in the middle of a period: it renews nothing, and nothing is owed when it fails."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,8 @@ class Standing:
     """The provider says of itself that it deleted the customer, and with them their cards and agreements."""
     begun: Charge | None = None
     """What came of the tries without an answer, under the key of one of them; gone: nothing. None: it was not asked."""
+    change: Charge | None = None
+    """What came of the change without an answer; gone: nothing. None: it was not asked."""
 
 
 @dataclass(frozen=True)

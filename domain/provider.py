@@ -223,6 +223,13 @@ class Payments(Quotes, Wallets, KnowsCustomers, Confirmations, Protocol):
         """
         ...
 
+    async def asked_change(self, agreement_ref: str, *, key: str) -> Charge:
+        """What has come of a `change` that was asked for under this key; gone when nothing has.
+
+        Pending when its bill is paid and the agreement is still as it was: asked for again, the change is made.
+        """
+        ...
+
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:
         """What the provider knows now of the card, the agreement (may be empty) and one bill (empty: the newest)."""
         ...

@@ -208,6 +208,8 @@ def _of_bills(subscription: Subscription, agreement: Agreement) -> Iterator[Disc
     latest = agreement.latest
     if latest is None or latest.invoice is None or latest.invoice.ref == subscription.settled_invoice:
         return
+    if latest.is_of_change and subscription.unheard_change is None:
+        return  # somebody else's: what it has changed is told by the items
     waits = subscription.confirmation
     if waits is not None and waits.invoice_ref == latest.invoice.ref and latest.outcome is not ChargeOutcome.PAID:
         return

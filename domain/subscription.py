@@ -14,7 +14,7 @@ from domain.payments import Card, Decline
 from domain.plans import Interval, Item, Selection
 from domain.policy import MAX_TRIES_IN_30_DAYS, Access, LadderStep
 from domain.reminders import Reminder
-from domain.unheard import UnheardTry
+from domain.unheard import UnheardChange, UnheardTry
 
 
 class SuspensionKind(StrEnum):
@@ -237,6 +237,8 @@ class Subscription:
     """The latest commands whose payment had waited and was not."""
     unheard_tries: tuple[UnheardTry, ...] = ()
     """Tries of taking money that the provider has not answered, and of which nobody knows yet what came."""
+    unheard_change: UnheardChange | None = None
+    """The change of plan that the provider has not answered, or its bank not decided on; None: all were answered."""
 
     @property
     def selection(self) -> Selection:

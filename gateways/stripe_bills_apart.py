@@ -21,9 +21,7 @@ from gateways.stripe_account import SUBSCRIPTION
 from gateways.stripe_errors import MISSING, NEEDS_CUSTOMER, declined, without_card
 from gateways.stripe_reversals import STATUSES, StripeReversals
 
-CHANGE = "tenure_change"
-"""In the metadata of a subscription: the key of the last change that was made, for Stripe forgets keys after a day. In
-that of an invoice: the change that it is for."""
+CHANGE = shapes.CHANGE
 CHANGE_BILL = "tenure_change_bill"
 """In the subscription's metadata: the invoice by which the last change was billed apart, or NO_BILL."""
 NO_BILL = "none"
@@ -94,6 +92,21 @@ class StripeBillsApart(StripeReversals):
         made = [each.to_dict() for each in listed.data if is_of(each.to_dict(), key)]
         gone = next((each["id"] for each in made if _note(each, GIVEN_BACK)), "")
         return next((each for each in made if not _note(each, GIVEN_BACK)), None), f"{key}/{gone}" if gone else key
+
+    async def _stands_apart(self, agreement: dict[str, Any], key: str) -> Charge:
+        """What has come of a change that is not made by the bill that was made under its key; gone: there is none."""
+        bill, _ = await self._bill_of_key(agreement, await self._begun_bill(agreement), key)
+        if bill is None:
+            return Charge(ChargeOutcome.GONE)
+        bill = await self._bill(bill["id"])
+        charge = shapes.charge_of(agreement, bill) or Charge(ChargeOutcome.PENDING, agreement_ref=agreement["id"])
+        if charge.outcome is ChargeOutcome.ACTION_REQUIRED:
+            return replace(_waiting(agreement, bill), is_of_change=True)
+        if charge.outcome is ChargeOutcome.PAID:
+            return replace(charge, outcome=ChargeOutcome.PENDING)
+        # One that no card was asked for is not collected by Stripe either.
+        is_left = charge.outcome is ChargeOutcome.PENDING and not bill.get("attempted")
+        return replace(charge, outcome=ChargeOutcome.DECLINED) if is_left else charge
 
     async def _make_bill(
         self, agreement: dict[str, Any], draft: dict[str, Any] | None, order: Order, key: str, under: str

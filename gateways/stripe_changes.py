@@ -69,6 +69,18 @@ class StripeChanges(StripeOwnProration, StripeConfirmations):
             changed = await (self._present(agreement, change, held=held, key=key) if present else change())
             return changed if isinstance(changed, Charge) else await self._charge_of_change(changed)
 
+    async def asked_change(self, agreement_ref: str, *, key: str) -> Charge:
+        with translated():
+            found = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
+            agreement = found.to_dict()
+            noted = agreement.get("metadata") or {}
+            if noted.get(CHANGE) == business_try(key):
+                is_apart = bool(noted.get(CHANGE_BILL))
+                return await (self._charge_apart(agreement) if is_apart else self._charge_of_change(agreement))
+            if self._waits_as(agreement, key):
+                return await self._waiting_change(agreement)
+            return await self._stands_apart(agreement, key)
+
     async def _difference(
         self, agreement: dict[str, Any], items: Sequence[Item], at: datetime, key: str, *, present: bool
     ) -> SubscriptionUpdateParams:

@@ -80,6 +80,10 @@ class StripeConfirmations(StripeItems):
         """Whether the change of this key was asked for before, and waits or was declined."""
         return business_try(key) in (_waiting_for(agreement), _undone(agreement))
 
+    def _waits_as(self, agreement: dict[str, Any], key: str) -> bool:
+        """Whether the change of this key waits at Stripe for its payment."""
+        return _waiting_for(agreement) == business_try(key)
+
     async def _as_left(self, agreement: dict[str, Any], *, held: bool, key: str) -> Charge:
         """What came of a change that was not made at once; a hold that stood before it stands again."""
         charge = await self._unpaid_change(agreement, key)
@@ -120,15 +124,21 @@ class StripeConfirmations(StripeItems):
     async def _pause(self, ref: str, how: SubscriptionUpdateParamsPauseCollection | Literal[""], key: str) -> None:
         await self._api.subscriptions.update_async(ref, {"pause_collection": how}, {"idempotency_key": key})
 
-    async def _unpaid_change(self, agreement: dict[str, Any], key: str) -> Charge:
-        """Of a change that was not made at once: it waits for the customer, or is undone."""
+    async def _waiting_change(self, agreement: dict[str, Any]) -> Charge:
+        """How a change stands that was not made at once; nothing is changed by it."""
         bill = await self._bill(shapes.id_of(agreement.get(LATEST)))
         if bill.get("status") == "paid":
             return await self._stands(agreement["id"], bill)
         charge = shapes.charge_of(agreement, bill) or Charge(ChargeOutcome.PENDING, agreement_ref=agreement["id"])
-        if charge.outcome is ChargeOutcome.ACTION_REQUIRED:
-            until = shapes.instant((agreement.get("pending_update") or {}).get("expires_at"))
-            return replace(charge, waits_until=until)
+        if charge.outcome is not ChargeOutcome.ACTION_REQUIRED:
+            return charge
+        until = shapes.instant((agreement.get("pending_update") or {}).get("expires_at"))
+        return replace(charge, waits_until=until)
+
+    async def _unpaid_change(self, agreement: dict[str, Any], key: str) -> Charge:
+        """Of a change that was not made at once: it waits for the customer, or is undone."""
+        charge = await self._waiting_change(agreement)
+        bill = await self._bill(shapes.id_of(agreement.get(LATEST)))
         if charge.outcome is ChargeOutcome.DECLINED:
             # Noted first, for a bill that is void looks like any other.
             await self._api.invoices.update_async(

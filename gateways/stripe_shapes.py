@@ -24,6 +24,9 @@ def id_of(thing: Any) -> str:
     return str((thing.get("id") if isinstance(thing, dict) else thing) or "")
 
 
+CHANGE = "tenure_change"
+"""In the metadata of a subscription: the key of the last change that was made, for Stripe forgets keys after a day. In
+that of an invoice: the change that it is for."""
 AGREEMENT = "tenure_agreement"
 """In the metadata of an invoice that we made: the Stripe subscription that it is for."""
 
@@ -127,7 +130,25 @@ def charge_of(subscription: dict[str, Any], bill: dict[str, Any] | None) -> Char
     start, end = period(subscription)
     told = invoice(bill)
     outcome, decline = _outcome(bill)
-    return Charge(outcome, told, decline, subscription["id"], start, end, anchor=anchor(subscription))
+    return Charge(
+        outcome,
+        told,
+        decline,
+        subscription["id"],
+        start,
+        end,
+        anchor=anchor(subscription),
+        is_of_change=_is_of_change(bill),
+    )
+
+
+def _is_of_change(bill: Mapping[str, Any]) -> bool:
+    """Whether it bills a change of what is left of a period; a new beginning has the same reason, and no such line."""
+    lines = (bill.get("lines") or {}).get("data") or []
+    parts = [((line.get("parent") or {}).get("subscription_item_details") or {}) for line in lines]
+    is_prorated = any(part.get("proration") for part in parts)
+    is_ours = bool((bill.get("metadata") or {}).get(CHANGE))
+    return is_ours or (bill.get("billing_reason") == "subscription_update" and is_prorated)
 
 
 def _outcome(bill: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:

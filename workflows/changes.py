@@ -5,17 +5,18 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from activities.failures import STEP_FAILED
+from activities.failures import STEP_FAILED, may_have_been_done
 from domain import billing_day, blocking, changing, confirming, late_news, pausing, recovery, steering
 from domain.confirmation import ConfirmedAction
 from domain.errors import GatewayUnavailable, Rejected
-from domain.journal import Cause
+from domain.journal import Cause, CauseKind
 from domain.lifecycle import Status
 from domain.payments import Charge, ChargeOutcome, Decline, Quote
 from domain.plans import Selection
 from domain.policy import ChangeAt
 from domain.settling import settled
 from domain.subscription import PendingChange
+from domain.unheard import UnheardChange
 from workflows import hands
 from workflows.looking import Looks
 from workflows.messages import Preview
@@ -76,11 +77,21 @@ class Changes(Looks):
     ) -> None:
         before, now = self.subscription, workflow.now()
         self.subscription = before.with_try(now)
-        asking = hands.change(before, to, at or changing.counted_from(before, now), key, present=present)
-        charge = await self._counted(before, asking, key)
+        at = at or changing.counted_from(before, now)
+        command = cause.ref if cause.kind is CauseKind.COMMAND else ""
+        asked = UnheardChange(key, to, at, now, command, present)
+        try:
+            charge = await self._counted(before, hands.change(before, to, at, key, present=present), key)
+        except STEP_FAILED as error:
+            if may_have_been_done(error):
+                await self.note_unheard_change(before, asked, cause)
+            raise
+        if charge.outcome is not ChargeOutcome.PENDING:
+            self.subscription = replace(self.subscription, unheard_change=None)
         if confirming.waits(charge):
             await self.wait_for_confirmation(charge, ConfirmedAction.CHANGE_PLAN, to, cause)
         if charge.outcome is ChargeOutcome.PENDING:
+            await self.note_unheard_change(before, asked, cause)
             raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
         await self._refuse_if_declined(charge, cause)
         step = changing.changed_at_cost(self.subscription, to, charge, self.policy, workflow.now(), cause)

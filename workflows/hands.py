@@ -295,6 +295,7 @@ async def look(subscription: Subscription) -> Standing:
             invoice,
             subscription.customer,
             () if subscription.agreement_ref else late_news.earlier_tries(subscription, ""),
+            subscription.unheard_change.key if subscription.unheard_change else "",
         ),
         **_payments(Urgency.LOOK, subscription),
         summary="Ask the payment provider how things stand",

@@ -22,6 +22,7 @@ from domain.subscription import SuspensionKind
 from workflows import hands
 from workflows.blocking import Blocks, is_not_taken
 from workflows.confirming import Confirms
+from workflows.late_news import HearsLate
 from workflows.urgency import somebody_waits
 
 ASK_AT_PERIOD_END = "ask-at-period-end"
@@ -33,6 +34,9 @@ that was taken away there stayed on file here."""
 ENDS_UNTOLD = "ends-untold"
 """A change to the order of commands: until then nothing ended, and no cancellation but a noted one was accepted, while
 the provider did not take it."""
+BILLS_OF_CHANGES = "bills-of-changes"
+"""A change to the order of commands: until then the bill of a change whose answer was lost counted as a renewal, or
+began a recovery."""
 ENDED_FOR_THE_FREE_PLAN = "ended-for-the-free-plan"
 """A change to the order of commands: until then an agreement that we had ended for the free plan, without hearing of
 it, counted as ended by others."""
@@ -42,7 +46,7 @@ SETTLES_OF_DELETED = "settles-of-deleted"
 at, and an open bill of it stayed open."""
 
 
-class Looks(Blocks, Confirms):
+class Looks(Blocks, Confirms, HearsLate):
     """What comes from outside, and the end that it may bring."""
 
     async def hear(self, hint: Hint) -> None:
@@ -81,7 +85,8 @@ class Looks(Blocks, Confirms):
             by_others = End(EndKind.PROVIDER, ENDED_AT_PROVIDER)
             await self.end(steering.wished_end(self.subscription) if ends_as_wished else by_others, cause)
             return standing
-        await self._take_over_begun(standing, cause)
+        await self.take_over_begun(standing, cause)
+        await self.take_over_change(standing, cause)
         await self._take_over(standing, cause)
         await self._take_over_card(standing, cause)
         if standing.agreement is not None and standing.paused_for != self.subscription.paused_at_provider:
@@ -138,23 +143,13 @@ class Looks(Blocks, Confirms):
         await self.commit(step)
         await self.try_card_now(cause)
 
-    async def _take_over_begun(self, standing: Standing, cause: Cause) -> None:
-        """The agreement that a try has brought about of which we had no answer, or that none came of it."""
-        charge = standing.begun
-        if charge is None or not self.subscription.unheard_tries or self.subscription.agreement_ref:
-            return
-        if charge.outcome is ChargeOutcome.PAID:
-            self.subscription = late_news.begun(self.subscription, charge, workflow.now())
-            await self.settle(charge, cause)
-        elif charge.outcome is ChargeOutcome.GONE:
-            await self.commit(late_news.not_begun(self.subscription, workflow.now(), cause))
-
     async def _take_over(self, standing: Standing, cause: Cause) -> None:
         subscription, latest, now = self.subscription, standing.latest, workflow.now()
         if confirming.is_waiting_for(subscription, latest):
             return  # no renewal, and looked at by itself
         bill = latest.invoice if latest is not None else None
-        if latest is not None and bill is not None and bill.ref != subscription.settled_invoice:
+        is_news = bill is not None and bill.ref != subscription.settled_invoice
+        if is_news and latest is not None and bill is not None and not self._is_of_change(latest):
             is_gone = latest.outcome is ChargeOutcome.GONE and billing.is_waiver(subscription, bill)
             if latest.outcome is ChargeOutcome.PAID or is_gone:
                 self.subscription, latest = late_news.settled(subscription, latest, now)
@@ -167,6 +162,12 @@ class Looks(Blocks, Confirms):
                 return
         if subscription.status is Status.ACTIVE and subscription.ask_at is not None and subscription.ask_at <= now:
             await self._ask_again_later(cause)
+
+    def _is_of_change(self, latest: Charge) -> bool:
+        """Whether it is the bill of a change, which is neither a renewal nor owed, but for a recovery that is of it."""
+        recovery, bill = self.subscription.recovery, latest.invoice
+        is_owed = recovery is not None and bill is not None and recovery.invoice_ref == bill.ref
+        return latest.is_of_change and not is_owed and workflow.patched(BILLS_OF_CHANGES)
 
     async def _ask_again_later(self, cause: Cause) -> None:
         """Nothing came of asking; when to ask next depends on whether the paid period is over."""

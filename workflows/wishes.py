@@ -7,6 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
     from domain import changing, checks
+    from domain.command_keys import is_among
     from domain.confirmation import ConfirmedAction
     from domain.errors import GatewayUnavailable, Rejected, TenureError
     from domain.journal import Cause
@@ -43,6 +44,7 @@ class TakesWishes(TakesTurns):
         cause = self._cause(command)
         await self._course.have_confirmation_settled(cause, lambda: self._check_pause(command))
         await self._have_renewal_decided(cause, lambda: self._check_pause(command))
+        await self._have_change_answered(command, cause, lambda: self._check_pause(command))
         await self._course.pause(command.resumes_at, cause)
 
     async def _have_renewal_decided(self, cause: Cause, check: Callable[[], None]) -> None:
@@ -51,6 +53,19 @@ class TakesWishes(TakesTurns):
             await self._course.look(cause)
             check()
             checks.check_renewal_is_decided(self._now, workflow.now())
+
+    async def _have_change_answered(self, command: Command, cause: Cause, check: Callable[[], None]) -> None:
+        """What has come of a change that was not answered decides what there is to pause or to change.
+
+        The command that asked for it finds that out by itself.
+        """
+        asked = self._now.unheard_change
+        if asked is None or is_among(command.key, (asked.command,)):
+            return
+        await self._course.look(cause)
+        check()
+        if self._now.unheard_change is not None:
+            raise GatewayUnavailable("the bank has not decided on the change before", code="payment_pending")
 
     @update(name="resume")
     async def resume(self, command: Command) -> Answer:
@@ -94,6 +109,7 @@ class TakesWishes(TakesTurns):
         cause = self._cause(command)
         await self._course.have_confirmation_settled(cause, lambda: self._check_change_in_turn(command))
         await self._have_renewal_decided(cause, lambda: self._check_change_in_turn(command))
+        await self._have_change_answered(command, cause, lambda: self._check_change_in_turn(command))
         await self._course.change_plan(command.to, self._takes_effect(command), command.key, cause)
 
     @update(name="preview_change")

@@ -162,3 +162,30 @@ async def test_what_is_not_sold_or_has_ended_is_neither_quoted_nor_changed(shop:
     await shop.adapter.end(sale.ref, "", key="end")
     with pytest.raises(GatewayRefused):
         await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/2")
+
+
+async def test_what_came_of_a_change_is_told_by_its_key(shop: Shop) -> None:
+    sale = await in_mid_period(shop, STARTER)
+    at = shop.world.now("ada")
+    assert (await shop.adapter.asked_change(sale.ref, key="s/change/1")).outcome is ChargeOutcome.GONE
+    shop.world.lose_answer()
+    with pytest.raises(GatewayUnavailable):
+        await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/1")
+
+    found = await shop.adapter.asked_change(sale.ref, key="s/change/1")
+
+    assert found == await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/1")
+    assert (found.outcome, found.invoice is not None) == (ChargeOutcome.PAID, True)
+    assert (await shop.adapter.asked_change(sale.ref, key="s/change/2")).outcome is ChargeOutcome.GONE
+
+
+async def test_the_bill_of_a_change_is_told_from_that_of_a_period(shop: Shop) -> None:
+    sale = await in_mid_period(shop, STARTER)
+    await shop.adapter.change(sale.ref, (PRO,), shop.world.now("ada"), key="s/change/1")
+    changed = await shop.adapter.standing(sale.customer, sale.ref, "")
+
+    begun_anew = await shop.adapter.restart(sale.ref, "", key="s/charge/2")
+
+    assert changed.latest is not None
+    assert changed.latest.is_of_change
+    assert not begun_anew.is_of_change

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from domain import billing, late_news
+from domain import billing, confirming, late_news
 from domain.agenda import ASKED_AGAIN_AFTER, Action, Due, agenda
 from domain.lifecycle import Status
-from domain.payments import Charge, ChargeOutcome, Invoice
+from domain.payments import Charge, ChargeOutcome, Decline, Invoice
 from domain.policy import DEFAULT_POLICY
+from domain.reconciling import Kind, of_agreement
 from domain.subscription import Subscription
+from domain.unheard import UnheardChange
 from tests.builders import (
     CAUSE,
     FREE,
@@ -19,6 +21,7 @@ from tests.builders import (
     a_free_subscription,
     a_paid_subscription,
     a_trial,
+    an_agreement,
 )
 
 LATER = NOW + timedelta(hours=2)
@@ -127,3 +130,75 @@ def test_on_the_free_plan_it_is_soon_asked_what_came_of_a_payment_that_was_not_a
     assert agenda(a_free_subscription(), DEFAULT_POLICY) == ()
     why = "the payment provider has not answered whether a payment was made"
     assert agenda(asked, DEFAULT_POLICY) == (Due(NOW + ASKED_AGAIN_AFTER, Action.ASK_PROVIDER, why),)
+
+
+ASKED = UnheardChange("s/change/key-1", PRO, NOW, NOW, "key-1", present=True)
+
+
+def changing_in_vain(**changes: object) -> Subscription:
+    return a_paid_subscription(unheard_change=ASKED, **changes)
+
+
+def of_change(outcome: ChargeOutcome = ChargeOutcome.PAID, **changes: object) -> Charge:
+    bill = Invoice("in_2", "T-0002", "paid" if outcome is ChargeOutcome.PAID else "open", 15000, "usd")
+    charge = Charge(outcome, bill, None, "sub_1", NOW, PERIOD_END, is_of_change=True)
+    return replace(charge, **changes)  # type: ignore[arg-type]  # a test names what it likes
+
+
+def test_a_change_that_was_not_answered_is_kept_and_soon_asked_for_while_all_stays_as_it_was() -> None:
+    before = a_paid_subscription()
+
+    step = late_news.change_noted(before, ASKED, NOW, CAUSE)
+
+    assert [entry.kind for entry in step.entries] == ["answer_missing"]
+    assert replace(step.subscription, unheard_change=None, sequence=before.sequence) == before
+    due = agenda(step.subscription, DEFAULT_POLICY)[0]
+    assert (due.action, due.at) == (Action.ASK_PROVIDER, NOW + ASKED_AGAIN_AFTER)
+
+
+def test_found_paid_the_change_is_taken_over_as_if_it_had_been_answered_and_a_repeat_is_done() -> None:
+    step = late_news.change_found(changing_in_vain(), of_change(), DEFAULT_POLICY, LATER, CAUSE)
+
+    after = step.subscription
+    assert (after.plan, after.settled_invoice, after.period_end) == (PRO.plan, "in_2", PERIOD_END)
+    assert (after.unheard_change, after.confirmed) == (None, ("key-1",))
+    assert [entry.kind for entry in step.entries] == ["plan_changed"]
+    assert step.entries[0].details["provider_key"] == ASKED.key
+    assert [mail.occasion for mail in step.mails] == ["plan_changed", "receipt"]
+
+
+def test_found_waiting_for_the_bank_it_waits_as_one_that_was_answered() -> None:
+    waits = of_change(
+        ChargeOutcome.ACTION_REQUIRED,
+        decline=Decline("authentication_required"),
+        waits_until=NOW + timedelta(hours=23),
+    )
+
+    after = late_news.change_waits(changing_in_vain(), waits, DEFAULT_POLICY, LATER, CAUSE).subscription
+
+    assert after.confirmation is not None
+    assert (after.confirmation.to, after.confirmation.key, after.unheard_change) == (PRO, ASKED.key, None)
+    assert confirming.answer_to_repeat(after, "key-1") is not None
+
+
+def test_found_not_paid_the_old_plan_goes_on_and_nothing_is_owed() -> None:
+    step = late_news.change_not_made(changing_in_vain(), LATER, CAUSE)
+
+    after = step.subscription
+    assert (after.plan, after.status, after.recovery, after.unheard_change) == ("starter", "active", None, None)
+    assert [entry.kind for entry in step.entries] == ["change_not_made"]
+
+
+def test_a_hold_that_a_change_has_lifted_in_vain_is_told_again() -> None:
+    held = changing_in_vain(is_held=True, begins_own_period=True, owes_new_period=True)
+
+    after = late_news.change_not_made(held, LATER, CAUSE).subscription
+
+    assert (after.is_held, after.wants_hold) == (False, True)
+
+
+def test_the_bill_of_a_change_is_a_difference_only_while_the_change_is_not_answered() -> None:
+    changed = an_agreement(latest=of_change())
+
+    assert [each.kind for each in of_agreement(changing_in_vain(), changed)] == [Kind.PAYMENT_UNHEARD]
+    assert list(of_agreement(a_paid_subscription(), changed)) == [], "no step would take it over"

@@ -127,3 +127,29 @@ async def test_a_declined_first_period_is_found_declined_whichever_answer_got_lo
     assert found.decline is not None
     assert (found.outcome, found.decline.code) == (ChargeOutcome.DECLINED, "insufficient_funds")
     assert await till.statuses(wallet) == ["void"]
+
+
+async def test_what_waits_or_was_declined_is_told_by_its_key_and_nothing_is_changed_by_it(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    waiting = await asked(till, deal, "authentication_required", "ok")
+
+    found = await till.payments.asked_change(deal.ref, key=KEY)
+
+    assert (found, found.waits_until) == (waiting, waiting.waits_until)
+    assert await statuses(deal) == ["paid", "open"]
+
+
+async def test_a_change_that_was_declined_unheard_is_told_with_its_open_bill(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    till.wire.lose(1)
+    with pytest.raises(GatewayUnavailable):
+        await asked(till, deal, "insufficient_funds", "ok")
+
+    found = await till.payments.asked_change(deal.ref, key=KEY)
+
+    assert (found.outcome, bill_of(found).status) == (ChargeOutcome.DECLINED, "open")
+    latest = (await till.payments.standing(deal.wallet.customer_ref, deal.ref, "")).latest
+    assert latest is not None
+    assert latest.is_of_change, "it is no renewal that is owed"
+    await asked(till, deal)
+    assert (await till.payments.asked_change(deal.ref, key=KEY)).outcome is ChargeOutcome.GONE

@@ -295,3 +295,27 @@ async def test_what_was_used_of_a_plan_that_goes_is_billed_apart_once(till: Till
     assert charge.invoice.amount == quote.amount
     assert restarted.invoice is not None
     assert restarted.invoice.amount == 19900 + quote.amount, "the credit, and no use a second time"
+
+
+@pytest.mark.parametrize(
+    ("lost", "outcome"),
+    [
+        pytest.param(2, ChargeOutcome.DECLINED, id="not billed yet"),
+        pytest.param(4, ChargeOutcome.DECLINED, id="not asked of the card"),
+        pytest.param(5, ChargeOutcome.PENDING, id="paid and not made"),
+        pytest.param(6, ChargeOutcome.PAID, id="made"),
+    ],
+)
+async def test_a_change_apart_that_was_not_answered_is_told_as_far_as_it_has_come(
+    till: Till, lost: int, outcome: ChargeOutcome
+) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    till.wire.lose(lost)
+    with pytest.raises(GatewayUnavailable):
+        await deal.change_apart(PRO)
+    bills = await deal.bills()
+
+    found = await till.payments.asked_change(deal.ref, key="s/change/1")
+
+    assert found.outcome is outcome
+    assert await deal.bills() == bills, "a look changes nothing"

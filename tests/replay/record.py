@@ -22,11 +22,12 @@ from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
 from tests.harness.lives import CATALOG, POLICY
 from tests.replay.lives import LIVES, OF_ANOTHER_CATALOG, TAKEN_OVER, Play, PlayElsewhere, PlayUnder
+from tests.replay.unheard_lives import UNHEARD
 
 HISTORIES = Path(__file__).parent / "histories"
 NAMES_OF_MACHINES = frozenset({"identity", "stackTrace", "binaryChecksum", "deploymentName"})
 AnyPlay = Play | PlayElsewhere | PlayUnder
-ALL: list[AnyPlay] = [*LIVES, *TAKEN_OVER, *OF_ANOTHER_CATALOG]
+ALL: list[AnyPlay] = [*LIVES, *TAKEN_OVER, *OF_ANOTHER_CATALOG, *UNHEARD]
 KEPT = (
     "SubscriptionWorkflow",
     "MailWorkflow",
@@ -61,7 +62,7 @@ async def record(lives: Sequence[AnyPlay]) -> list[Path]:
 
 
 async def _play(life: AnyPlay, stack: Stack, product: Product, folder: Path) -> None:
-    for under in OF_ANOTHER_CATALOG:
+    for under in (*OF_ANOTHER_CATALOG, *UNHEARD):
         if life is under:
             await under(stack, folder)
             return

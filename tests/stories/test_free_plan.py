@@ -16,6 +16,7 @@ from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tests.harness.free_plan import FALLS_TO_FREE, with_free_plan
 from tests.harness.lives import TRIAL, Life
+from tests.harness.lost_answers import ABOUT_SUBSCRIPTION, SUBSCRIBE, unheard
 from tests.harness.names import a_name, named_after
 from workflows.subscription import SubscriptionWorkflow
 
@@ -132,6 +133,20 @@ async def test_leaving_the_free_plan_is_paid_at_once_as_previewed(
     assert await amounts_paid(fallen) == [preview["due_now"], PROFESSIONAL]
 
 
+async def test_a_first_payment_after_the_free_plan_that_was_not_answered_is_found_by_asking(
+    fallen: Life, stack: Stack
+) -> None:
+    await fallen.command("payment-method", payment_method="pm_card_visa")
+
+    leaving = fallen.command("change-plan", plan="professional")
+    await unheard(stack.simulator, fallen, SUBSCRIBE, leaving)
+
+    assert await stands_on(fallen) == ("professional", "active", "full")
+    assert await amounts_paid(fallen) == [PROFESSIONAL]
+    assert (await fallen.kinds())["converted"] == 1
+    assert await fallen.mails() == TRIAL + Counter(moved_to_free=1, converted=1, receipt=1)
+
+
 async def test_a_card_given_at_the_checkout_is_kept_and_charged_when_a_plan_is_chosen(fallen: Life) -> None:
     await fallen.product.checkout(fallen.id)
     await fallen.mails()
@@ -189,6 +204,21 @@ async def test_going_to_the_free_plan_waits_for_the_end_of_what_is_paid_for(begi
     assert await life.mails() == Counter(converted=1, receipt=1, plan_change_scheduled=1, moved_to_free=1)
     await life.command("change-plan", plan="starter")
     assert await amounts_paid(life) == [PROFESSIONAL, STARTER]
+
+
+async def test_an_agreement_whose_end_for_the_free_plan_was_not_answered_is_not_taken_for_ended_by_others(
+    begin: Begin, stack: Stack
+) -> None:
+    life = await begin(plan="professional", **PAID_START)
+    await life.command("change-plan", plan="free")
+    # Billing is held by then: what follows is the end.
+    await life.live(timedelta(minutes=1))
+
+    await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.live_until("change_plan"))
+
+    assert await stands_on(life) == ("free", "active", "full")
+    assert (await life.kinds())["moved_to_free"] == 1
+    assert await life.mails() == Counter(converted=1, receipt=1, plan_change_scheduled=1, moved_to_free=1)
 
 
 async def test_in_a_trial_the_customer_can_go_to_the_free_plan_at_once(begin: Begin) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.stack import Stack
 from tests.harness.lives import A_MINUTE, CONVERTED, Life
+from tests.harness.lost_answers import ABOUT_SUBSCRIPTION, unheard
 
 Begin = Callable[..., Awaitable[Life]]
 
@@ -38,6 +40,23 @@ async def test_an_upgrade_takes_effect_at_once_and_bills_what_its_preview_said(b
     assert [bill["amount"] for bill in paid] == [STARTER, preview["due_now"]]
     assert await life.mails() == Counter(converted=1, plan_changed=1, receipt=2)
     assert preview["next_at"] == stands["current_period_end"]
+
+
+async def test_an_upgrade_that_was_not_answered_is_found_by_asking_and_is_no_renewal(
+    begin: Begin, stack: Stack
+) -> None:
+    life = await begin(**PAID_START)
+    period_end = (await life.stands())["current_period_end"]
+
+    await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.command("change-plan", plan="professional"))
+
+    stands = await life.stands()
+    assert (stands["plan"], stands["status"], stands["amount"]) == ("professional", "active", PROFESSIONAL)
+    assert stands["current_period_end"] == period_end
+    kinds = await life.kinds()
+    assert (kinds["plan_changed"], kinds["renewed"], kinds["payment_failed"]) == (1, 0, 0)
+    assert await life.mails() == Counter(converted=1, plan_changed=1, receipt=2)
+    assert await life.bills() == Counter(paid=2)
 
 
 async def test_after_an_upgrade_the_renewal_bills_the_new_price(begin: Begin) -> None:

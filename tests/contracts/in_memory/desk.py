@@ -58,7 +58,8 @@ class Desk:
             outcome, decline = ChargeOutcome.DECLINED, bill.decline
             if decline.code == "authentication_required":
                 outcome, decline = ChargeOutcome.ACTION_REQUIRED, Decline(decline.code, action_url=url)
-        return Charge(outcome, made, decline, deal.ref, deal.start, deal.end)
+        is_of_change = any(bill is each for each in deal.changes.values())
+        return Charge(outcome, made, decline, deal.ref, deal.start, deal.end, is_of_change=is_of_change)
 
     def _latest(self, deal: Deal) -> Charge:
         return self.told(deal, deal.bills[-1])

@@ -1,7 +1,7 @@
 """What can be asked of the provider in memory; nothing is changed by it."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.agreements import AgreedItem, Agreement, AgreementPage, AgreementState, KnownCustomer
 from domain.errors import GatewayRefused
@@ -9,6 +9,7 @@ from domain.messages import PastEvents
 from domain.news import News
 from domain.payments import (
     AgreementStatus,
+    Charge,
     ChargeOutcome,
     Quote,
     QuoteLine,
@@ -60,6 +61,18 @@ class InMemoryLooks(Desk):
         bill = self._bill(invoice_ref) if invoice_ref else deal.bills[-1]
         is_deleted = deal.customer in self.books.deleted
         return Standing(None if deal.ended else card, status, self.told(deal, bill), customer_is_deleted=is_deleted)
+
+    async def asked_change(self, agreement_ref: str, *, key: str) -> Charge:
+        deal = self._deal(agreement_ref)
+        if key in deal.changes:
+            bill = deal.changes[key]
+            made = Charge(ChargeOutcome.PAID, None, None, deal.ref, deal.start, deal.end)
+            return self.told(deal, bill) if bill is not None else made
+        waiting = next((ref for ref, (waits_as, _) in self.books.waiting.items() if waits_as == key), None)
+        if waiting is None:
+            return Charge(ChargeOutcome.GONE)
+        until = self.books.people[deal.customer].now + timedelta(hours=23)
+        return replace(self.told(deal, self._bill(waiting)), waits_until=until)
 
     async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
         if kind is ReversalKind.DISPUTE:

@@ -1,0 +1,68 @@
+"""Lives in which Stripe does what it is asked for and its answers get lost; there is a free plan, to which trials fall.
+
+Their histories are kept as those of `lives.py` are.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import wraps
+from pathlib import Path
+
+from sandbox.product import Product
+from sandbox.stack import Stack
+from tests.harness.free_plan import FALLS_TO_FREE, with_free_plan
+from tests.harness.lives import A_MINUTE, Life
+from tests.harness.lost_answers import ABOUT_SUBSCRIPTION, SUBSCRIBE, unheard
+from tests.replay.lives import PAID_START, PlayUnder
+
+
+def _with_free_plan(play: Callable[[Stack, Product], Awaitable[None]]) -> PlayUnder:
+    @wraps(play)
+    async def played(stack: Stack, folder: Path) -> None:
+        async with stack.under(FALLS_TO_FREE, with_free_plan(folder)) as addresses, Product(addresses) as product:
+            await play(stack, product)
+
+    return played
+
+
+@_with_free_plan
+async def unheard_change(stack: Stack, product: Product) -> None:
+    """An upgrade that was made and not answered, found by asking; one that the bank declined unheard of."""
+    life = await Life.begun(product, "kept-unheard-change", **PAID_START)
+    await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.command("change-plan", plan="professional"))
+    await product.card_answers(life.external_id, "insufficient_funds", "ok")
+    await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.command("change-plan", plan="enterprise"))
+
+
+@_with_free_plan
+async def unheard_period(stack: Stack, product: Product) -> None:
+    """A period that we began and were not answered, told by a webhook; the next one is begun all the same."""
+    life = await Life.begun(product, "kept-unheard-period", **PAID_START)
+    await life.live(timedelta(days=10))
+    await life.command("pause")
+    await life.live(timedelta(days=5))
+    await life.command("resume")
+    begins = life.live_until("begin_period")
+    await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, begins, is_told=True)
+    await life.live(timedelta(days=32))
+
+
+@_with_free_plan
+async def unheard_first(stack: Stack, product: Product) -> None:
+    """From a trial to the free plan, and from there to a paid one by a payment that was not answered."""
+    life = await Life.begun(product, "kept-unheard-first")
+    await life.live_until("expire_trial")
+    await life.command("payment-method", payment_method="pm_card_visa")
+    await unheard(stack.simulator, life, SUBSCRIBE, life.command("change-plan", plan="professional"))
+
+
+@_with_free_plan
+async def ended_unheard(stack: Stack, product: Product) -> None:
+    """A change to the free plan that was planned; the agreement's end was not answered."""
+    life = await Life.begun(product, "kept-ended-unheard", plan="professional", **PAID_START)
+    await life.command("change-plan", plan="free")
+    await life.live(A_MINUTE)
+    await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.live_until("change_plan"))
+
+
+UNHEARD: tuple[PlayUnder, ...] = (unheard_change, unheard_period, unheard_first, ended_unheard)
