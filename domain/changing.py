@@ -170,8 +170,10 @@ def change_begins(subscription: Subscription, to: Selection, now: datetime, caus
 
 
 def free_plan_due(subscription: Subscription, now: datetime) -> Selection | None:
-    """The free plan, if a planned change to it is due: then the agreement is ended by us."""
-    pending = subscription.pending_change
+    """The free plan, if a planned change to it is due, or one was not answered: then the agreement is ended by us."""
+    pending, unheard = subscription.pending_change, subscription.unheard_change
+    if unheard is not None and not unheard.to.items:
+        return unheard.to
     return pending.to if pending is not None and not pending.to.items and pending.at <= now else None
 
 

@@ -8,6 +8,7 @@ from domain.confirmation import ConfirmedAction
 from domain.journal import Cause, Entry, Step
 from domain.lifecycle import Event
 from domain.payments import Charge, ChargeOutcome
+from domain.plans import Selection
 from domain.policy import Policy
 from domain.subscription import PendingChange, Subscription
 from domain.unheard import UnheardChange, UnheardTry
@@ -38,7 +39,7 @@ def unanswered(subscription: Subscription, key: str, now: datetime) -> Subscript
 
 def noted(subscription: Subscription, what: str, now: datetime, cause: Cause) -> Step:
     """Nobody knows whether it was done; that is asked for later, whatever becomes of who is told so now."""
-    summary = f"No answer from the payment provider: whether {what} was paid is asked for later"
+    summary = f"No answer from the payment provider: whether {what} was made is asked for later"
     return Step(subscription.after(Event.NOTED), (Entry("answer_missing", now, summary, cause),))
 
 
@@ -97,6 +98,13 @@ def change_found(subscription: Subscription, charge: Charge, policy: Policy, now
     asked = _asked(subscription)
     told = replace(subscription, unheard_change=None, confirmed=confirming.kept(subscription.confirmed, asked.command))
     return changing.changed_at_cost(told, asked.to, replace(charge, key=asked.key), policy, now, cause)
+
+
+def free_plan_found(subscription: Subscription, to: Selection, now: datetime, cause: Cause) -> Step:
+    """The agreement was ended by us for the free plan, whether that was planned or was not answered."""
+    asked = subscription.unheard_change
+    done = confirming.kept(subscription.confirmed, asked.command) if asked is not None else subscription.confirmed
+    return changing.moved_to_free(replace(subscription, confirmed=done), to, now, cause)
 
 
 def change_waits(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:

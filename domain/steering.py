@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from domain import changing
-from domain.ends import End, EndKind
+from domain.agenda import Action, next_due
+from domain.ends import ENDED_AT_PROVIDER, End, EndKind
 from domain.journal import Cause, Entry, Step
 from domain.letters import mail, moment
 from domain.lifecycle import Event
@@ -157,6 +158,14 @@ def due_end(subscription: Subscription) -> End:
         kind = EndKind(subscription.suspension.kind)
         return End(kind, kind)
     return wished_end(subscription)
+
+
+def found_ended(subscription: Subscription, policy: Policy, now: datetime) -> End:
+    """The end of what has ended at the provider: ours if one was asked for or is due, of which no answer came."""
+    due = next_due(subscription, policy)
+    is_due = due is not None and due.action is Action.CANCEL and due.at <= now
+    is_ours = is_due or subscription.cancel_at is not None
+    return due_end(subscription) if is_ours else End(EndKind.PROVIDER, ENDED_AT_PROVIDER)
 
 
 def canceled(subscription: Subscription, end: End, now: datetime, cause: Cause) -> Step:

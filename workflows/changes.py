@@ -64,7 +64,7 @@ class Changes(Looks):
         if subscription.is_free and to.items:
             await self._leave_free_plan(to, cause)
         elif not subscription.is_free and not to.items and at is ChangeAt.NOW:
-            await self._move_to_free(to, cause)
+            await self._move_to_free_now(to, key, cause)
         elif not subscription.agreement_ref and not subscription.lost_agreement:
             await self.commit(changing.changed(subscription, to, workflow.now(), cause))
         elif at is ChangeAt.PERIOD_END:
@@ -115,7 +115,8 @@ class Changes(Looks):
             self.subscription = self.subscription.choosing(had)
             if self.subscription.unheard_tries != known:
                 # Nobody may ask again.
-                await self.commit(late_news.noted(self.subscription, to.plan_name, workflow.now(), cause))
+                what = f"the payment for {to.plan_name}"
+                await self.commit(late_news.noted(self.subscription, what, workflow.now(), cause))
             raise
         if confirming.waits(charge):
             self.subscription = self.subscription.choosing(had)
@@ -133,6 +134,16 @@ class Changes(Looks):
         self.subscription = self.subscription.with_try(workflow.now())
         ended = replace(self.subscription, agreement_ref=charge.agreement_ref)
         await self.until_heard(blocking.FIRST_PAYMENT, lambda: hands.end_agreement(ended))
+
+    async def _move_to_free_now(self, to: Selection, key: str, cause: Cause) -> None:
+        before, now = self.subscription, workflow.now()
+        try:
+            await self._move_to_free(to, cause)
+        except STEP_FAILED as error:
+            if may_have_been_done(error):
+                asked = UnheardChange(f"{before.id}/change/{key}", to, now, now, cause.ref)
+                await self.note_unheard_change(before, asked, cause)
+            raise
 
     async def _move_to_free(self, to: Selection, cause: Cause) -> None:
         if self.subscription.agreement_ref:

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 from activities.failures import STEP_FAILED
 from domain import billing, changing, confirming, deleting, ending, late_news, recovery, reversing, steering
-from domain.ends import ENDED_AT_PROVIDER, End, EndKind
+from domain.ends import End
 from domain.journal import Cause, CauseKind
 from domain.lifecycle import Status
 from domain.news import MONEY_WENT_BACK, Hint, News
@@ -79,11 +79,9 @@ class Looks(Blocks, Confirms, HearsLate):
         if standing.agreement is AgreementStatus.ENDED:
             free = changing.free_plan_due(self.subscription, workflow.now())
             if free is not None and workflow.patched(ENDED_FOR_THE_FREE_PLAN):
-                await self.commit(changing.moved_to_free(self.subscription, free, workflow.now(), cause))
+                await self.commit(late_news.free_plan_found(self.subscription, free, workflow.now(), cause))
                 return standing
-            ends_as_wished = self.subscription.cancel_at is not None
-            by_others = End(EndKind.PROVIDER, ENDED_AT_PROVIDER)
-            await self.end(steering.wished_end(self.subscription) if ends_as_wished else by_others, cause)
+            await self.end(steering.found_ended(self.subscription, self.policy, workflow.now()), cause)
             return standing
         await self.take_over_begun(standing, cause)
         await self.take_over_change(standing, cause)

@@ -17,6 +17,7 @@ from domain.payments import Charge, ChargeOutcome
 from domain.plans import Interval, Selection
 from domain.policy import DEFAULT_POLICY, Access, ChangeAt, TrialEnd
 from domain.subscription import PendingChange, Subscription, SuspensionKind
+from domain.unheard import UnheardChange
 from tests.builders import (
     CAUSE,
     FREE,
@@ -318,3 +319,6 @@ def test_an_agreement_that_ends_once_the_free_plan_is_due_was_ended_for_it() -> 
     assert changing.free_plan_due(ahead, due) == FREE
     assert changing.free_plan_due(planned(PRO), due) is None
     assert changing.free_plan_due(a_paid_subscription(), due) is None
+    asked = UnheardChange("s/change/1", FREE, NOW, NOW, "1")
+    assert changing.free_plan_due(a_paid_subscription(unheard_change=asked), NOW) == FREE
+    assert changing.free_plan_due(a_paid_subscription(unheard_change=replace(asked, to=PRO)), NOW) is None

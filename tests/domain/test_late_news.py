@@ -3,11 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from domain import billing, confirming, late_news
+import pytest
+
+from domain import billing, confirming, late_news, steering
 from domain.agenda import ASKED_AGAIN_AFTER, Action, Due, agenda
+from domain.ends import EndKind
 from domain.lifecycle import Status
 from domain.payments import Charge, ChargeOutcome, Decline, Invoice
-from domain.policy import DEFAULT_POLICY
+from domain.policy import DEFAULT_LADDER, DEFAULT_POLICY
 from domain.reconciling import Kind, of_agreement
 from domain.subscription import Subscription
 from domain.unheard import UnheardChange
@@ -20,6 +23,8 @@ from tests.builders import (
     VISA,
     a_free_subscription,
     a_paid_subscription,
+    a_past_due_subscription,
+    a_recovery,
     a_trial,
     an_agreement,
 )
@@ -178,7 +183,7 @@ def test_found_waiting_for_the_bank_it_waits_as_one_that_was_answered() -> None:
 
     assert after.confirmation is not None
     assert (after.confirmation.to, after.confirmation.key, after.unheard_change) == (PRO, ASKED.key, None)
-    assert confirming.answer_to_repeat(after, "key-1") is not None
+    assert confirming.answer_to_repeat(after, "key-1", DEFAULT_POLICY) is not None
 
 
 def test_found_not_paid_the_old_plan_goes_on_and_nothing_is_owed() -> None:
@@ -187,6 +192,30 @@ def test_found_not_paid_the_old_plan_goes_on_and_nothing_is_owed() -> None:
     after = step.subscription
     assert (after.plan, after.status, after.recovery, after.unheard_change) == ("starter", "active", None, None)
     assert [entry.kind for entry in step.entries] == ["change_not_made"]
+
+
+def test_the_free_plan_that_was_asked_for_and_not_answered_is_taken_over_and_a_repeat_is_done() -> None:
+    asked = a_paid_subscription(unheard_change=replace(ASKED, to=FREE, present=False))
+
+    after = late_news.free_plan_found(asked, FREE, LATER, CAUSE).subscription
+
+    assert (after.plan, after.status, after.agreement_ref) == ("free", "active", "")
+    assert (after.unheard_change, after.confirmed) == (None, ("key-1",))
+
+
+@pytest.mark.parametrize(
+    ("before", "kind"),
+    [
+        (a_paid_subscription(), EndKind.PROVIDER),
+        (a_paid_subscription(cancel_at=PERIOD_END, end_kind=EndKind.CUSTOMER), EndKind.CUSTOMER),
+        (a_past_due_subscription(), EndKind.PROVIDER),
+        (a_past_due_subscription(recovery=a_recovery(step=len(DEFAULT_LADDER) - 1)), EndKind.NONPAYMENT),
+    ],
+)
+def test_an_agreement_found_ended_was_ended_by_us_if_that_was_asked_for_or_is_due(
+    before: Subscription, kind: EndKind
+) -> None:
+    assert steering.found_ended(before, DEFAULT_POLICY, NOW + timedelta(days=90)).kind is kind
 
 
 def test_a_hold_that_a_change_has_lifted_in_vain_is_told_again() -> None:

@@ -65,4 +65,17 @@ async def ended_unheard(stack: Stack, product: Product) -> None:
     await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.live_until("change_plan"))
 
 
-UNHEARD: tuple[PlayUnder, ...] = (unheard_change, unheard_period, unheard_first, ended_unheard)
+@_with_free_plan
+async def ended_at_once_unheard(stack: Stack, product: Product) -> None:
+    """A change to the free plan at once; the agreement's end was not answered."""
+    life = await Life.begun(product, "kept-ended-at-once", plan="professional", **PAID_START)
+    await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.command("change-plan", plan="free", when="now"))
+
+
+UNHEARD: tuple[PlayUnder, ...] = (
+    unheard_change,
+    unheard_period,
+    unheard_first,
+    ended_unheard,
+    ended_at_once_unheard,
+)

@@ -206,19 +206,24 @@ async def test_going_to_the_free_plan_waits_for_the_end_of_what_is_paid_for(begi
     assert await amounts_paid(life) == [PROFESSIONAL, STARTER]
 
 
+@pytest.mark.parametrize("when", ["period_end", "now"])
 async def test_an_agreement_whose_end_for_the_free_plan_was_not_answered_is_not_taken_for_ended_by_others(
-    begin: Begin, stack: Stack
+    begin: Begin, stack: Stack, when: str
 ) -> None:
     life = await begin(plan="professional", **PAID_START)
-    await life.command("change-plan", plan="free")
-    # Billing is held by then: what follows is the end.
-    await life.live(timedelta(minutes=1))
+    ending: Awaitable[Any] = life.command("change-plan", plan="free", when=when)
+    if when == "period_end":
+        await ending
+        # Billing is held by then: what follows is the end.
+        await life.live(timedelta(minutes=1))
+        ending = life.live_until("change_plan")
 
-    await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.live_until("change_plan"))
+    await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, ending)
 
     assert await stands_on(life) == ("free", "active", "full")
     assert (await life.kinds())["moved_to_free"] == 1
-    assert await life.mails() == Counter(converted=1, receipt=1, plan_change_scheduled=1, moved_to_free=1)
+    planned = {"plan_change_scheduled": 1} if when == "period_end" else {}
+    assert await life.mails() == Counter(converted=1, receipt=1, moved_to_free=1, **planned)
 
 
 async def test_in_a_trial_the_customer_can_go_to_the_free_plan_at_once(begin: Begin) -> None:
