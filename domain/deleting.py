@@ -16,7 +16,8 @@ def last_bill(subscription: Subscription, standing: Standing) -> Invoice | None:
     if latest is None or latest.invoice is None or subscription.status is Status.TRIALING:
         return None
     is_known = latest.outcome is ChargeOutcome.GONE or latest.invoice.ref == subscription.settled_invoice
-    return None if is_known else latest.invoice
+    renews_nothing = latest.is_of_change and latest.outcome is ChargeOutcome.PAID
+    return None if is_known or renews_nothing else latest.invoice
 
 
 def known_again(
@@ -47,6 +48,7 @@ def _without_agreement(subscription: Subscription) -> dict[str, Any]:
         "lost_agreement": subscription.agreement_ref,
         "agreement_ref": "",
         "is_held": False,
+        "unheard_change": None,
         "ask_at": None,
         "owes_new_period": True,
         "begins_own_period": False,

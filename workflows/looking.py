@@ -114,6 +114,7 @@ class Looks(Blocks, Confirms, HearsLate):
             charge = await hands.void_bill(self.subscription, bill.ref)
         if charge is None or charge.outcome is not ChargeOutcome.PAID:
             return bill.ref
+        self.subscription, charge = late_news.settled(self.subscription, charge, workflow.now())
         await self.settle(charge, cause)
         return ""
 

@@ -95,6 +95,7 @@ def test_a_bill_that_is_settled_or_void_or_of_a_trial_elsewhere_is_none_to_look_
     unheard, settled = a_paid_charge("in_9"), a_paid_subscription().settled_invoice
     assert last(a_paid_subscription(), unheard) == unheard.invoice
     assert last(a_paid_subscription(), a_paid_charge(settled)) is None
+    assert last(a_paid_subscription(), replace(unheard, is_of_change=True)) is None
     assert last(a_paid_subscription(), replace(a_declined_charge(), outcome=ChargeOutcome.GONE)) is None
     assert last(a_trial(agreement_ref="sub_1"), unheard) is None
     assert last(a_paid_subscription(), None) is None

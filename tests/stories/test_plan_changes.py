@@ -42,7 +42,7 @@ async def test_an_upgrade_takes_effect_at_once_and_bills_what_its_preview_said(b
     assert preview["next_at"] == stands["current_period_end"]
 
 
-async def test_an_upgrade_that_was_not_answered_is_found_by_asking_and_is_no_renewal(
+async def test_an_upgrade_that_was_not_answered_is_found_by_asking_and_is_neither_a_renewal_nor_owed(
     begin: Begin, stack: Stack
 ) -> None:
     life = await begin(**PAID_START)
@@ -56,6 +56,15 @@ async def test_an_upgrade_that_was_not_answered_is_found_by_asking_and_is_no_ren
     kinds = await life.kinds()
     assert (kinds["plan_changed"], kinds["renewed"], kinds["payment_failed"]) == (1, 0, 0)
     assert await life.mails() == Counter(converted=1, plan_changed=1, receipt=2)
+    assert await life.bills() == Counter(paid=2)
+
+    await life.product.card_answers(life.external_id, "insufficient_funds", "ok")
+    await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.command("change-plan", plan="enterprise"))
+
+    kinds = await life.kinds()
+    assert (kinds["change_not_made"], kinds["payment_failed"]) == (1, 0), "nothing is owed for it"
+    assert await life.status() == ("active", "full")
+    assert (await life.stands())["plan"] == "professional"
     assert await life.bills() == Counter(paid=2)
 
 
