@@ -181,7 +181,13 @@ def moved_to_free(subscription: Subscription, to: Selection, now: datetime, caus
     """What was tried or paid for is over, and what costs nothing goes on. The agreement, if any, has been ended."""
     was_trial = not (subscription.agreement_ref or subscription.lost_agreement)
     after = subscription.after(
-        Event.MOVED_TO_FREE, access=Access.FULL, status_reason="free_plan", reminders=(), **_NOTHING_PAID
+        Event.MOVED_TO_FREE,
+        access=Access.FULL,
+        status_reason="free_plan",
+        reminders=(),
+        # What was asked of an agreement that has ended is nothing to ask about any more.
+        unheard_tries=subscription.unheard_tries if was_trial else (),
+        **_NOTHING_PAID,
     ).choosing(to)
     summary = f"{'The trial' if was_trial else subscription.plan_name} is over: {to.plan_name} goes on, data kept"
     entry = Entry("moved_to_free", now, summary, cause, _details(subscription, to))

@@ -101,7 +101,7 @@ class StripeBillsApart(StripeReversals):
         bill = await self._bill(bill["id"])
         charge = shapes.charge_of(agreement, bill) or Charge(ChargeOutcome.PENDING, agreement_ref=agreement["id"])
         if charge.outcome is ChargeOutcome.ACTION_REQUIRED:
-            return replace(_waiting(agreement, bill), is_of_change=True)
+            return _waiting(agreement, bill)
         if charge.outcome is ChargeOutcome.PAID:
             return replace(charge, outcome=ChargeOutcome.PENDING)
         # One that no card was asked for is not collected by Stripe either.

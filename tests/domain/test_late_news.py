@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain import billing, confirming, late_news, steering
+from domain import billing, changing, confirming, late_news, steering
 from domain.agenda import ASKED_AGAIN_AFTER, Action, Due, agenda
 from domain.ends import EndKind
 from domain.lifecycle import Status
@@ -127,6 +127,12 @@ def test_a_look_that_finds_nothing_begun_says_so_and_the_next_try_is_another() -
     assert [entry.kind for entry in step.entries] == ["payment_not_made"]
     assert (step.subscription.plan, step.subscription.unheard_tries) == ("free", ())
     assert step.subscription.next_try_key != asked.next_try_key
+
+
+def test_what_was_asked_of_an_agreement_that_has_ended_for_the_free_plan_is_not_asked_about() -> None:
+    owing = asked_in_vain(a_paid_subscription())
+
+    assert changing.moved_to_free(owing, FREE, LATER, CAUSE).subscription.unheard_tries == ()
 
 
 def test_on_the_free_plan_it_is_soon_asked_what_came_of_a_payment_that_was_not_answered() -> None:
