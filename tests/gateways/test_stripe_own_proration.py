@@ -301,9 +301,9 @@ async def test_what_was_used_of_a_plan_that_goes_is_billed_apart_once(till: Till
     ("lost", "outcome"),
     [
         pytest.param(2, ChargeOutcome.DECLINED, id="not billed yet"),
-        pytest.param(4, ChargeOutcome.DECLINED, id="not asked of the card"),
-        pytest.param(5, ChargeOutcome.PENDING, id="paid and not made"),
-        pytest.param(6, ChargeOutcome.PAID, id="made"),
+        pytest.param(5, ChargeOutcome.DECLINED, id="not asked of the card"),
+        pytest.param(6, ChargeOutcome.PENDING, id="paid and not made"),
+        pytest.param(7, ChargeOutcome.PAID, id="made"),
     ],
 )
 async def test_a_change_apart_that_was_not_answered_is_told_as_far_as_it_has_come(
