@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 
 from domain.names import subscription_workflow_id
 from domain.news import Hint, News
@@ -65,7 +65,11 @@ class SubscriptionLife:
         return cls(subscription, customer, handle, engine, mails_get_through)
 
     async def standing(self) -> Standing:
-        outlook = await self.handle.query(SubscriptionWorkflow.outlook)
+        try:
+            outlook = await self.handle.query(SubscriptionWorkflow.outlook)
+        except WorkflowQueryFailedError:
+            # It was asked just as a timer had fired, which a worker that does not know it yet takes for no answer.
+            return Standing(busy=True, due_at=None, over=False)
         return Standing(outlook.busy, outlook.due_at, outlook.over)
 
     async def outside_settled(self) -> bool:

@@ -18,11 +18,19 @@ def _history(file: Path) -> WorkflowHistory:
     return WorkflowHistory.from_json(f"kept/{file.stem}", file.read_text())
 
 
+def broken_off(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The names of the errors that workflow code has ended with in a replay, which tells of no other than nondeterminism by itself."""
+    ends = [record.exc_info for record in caplog.records if record.msg.startswith("Failed activation on workflow")]
+    return [error[0].__name__ for error in ends if error and error[0]]
+
+
 @pytest.mark.parametrize("file", KEPT_FILES, ids=lambda file: file.stem)
-async def test_a_kept_history_replays(file: Path) -> None:
+async def test_a_kept_history_replays(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     replayer = Replayer(workflows=WORKFLOWS, workflow_runner=workflow_runner())
 
     await replayer.replay_workflow(_history(file))
+
+    assert broken_off(caplog) == []
 
 
 def test_every_kind_of_workflow_has_a_kept_history() -> None:
