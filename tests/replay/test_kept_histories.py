@@ -19,7 +19,7 @@ def _history(file: Path) -> WorkflowHistory:
 
 
 def broken_off(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The names of the errors that workflow code has ended with in a replay, which tells of no other than nondeterminism by itself."""
+    """The errors that have ended workflow code in a replay, by name; it tells of none but nondeterminism by itself."""
     ends = [record.exc_info for record in caplog.records if record.msg.startswith("Failed activation on workflow")]
     return [error[0].__name__ for error in ends if error and error[0]]
 

@@ -1,4 +1,4 @@
-"""What is kept of a world: its database as a dump, the other servers' files, and what is needed to bring it up again."""
+"""What is kept of a world: its database as a dump, the other servers' files, and what it takes to bring it up again."""
 
 import asyncio
 import json
@@ -64,7 +64,6 @@ class World:
 
 async def keep(data: Path, kept: Path) -> None:
     """Write down in *kept* the servers of a stack that has stopped, whose data are in *data*."""
-    kept.mkdir(parents=True)
     _compress((data / SECRETS).read_bytes(), kept / SECRETS)
     for name in FILES:
         _compress(_at_its_smallest(data / name), kept / name)
@@ -114,6 +113,7 @@ def _at_its_smallest(file: Path) -> bytes:
 
 
 def _compress(content: bytes, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     _compressed(path).write_bytes(lzma.compress(content, preset=9 | lzma.PRESET_EXTREME))
 
 
