@@ -18,6 +18,7 @@ from domain.subscription import Subscription
 NEAR = timedelta(hours=1)
 """So far apart two dates are the same one: what we begin is begun some moments after it was due."""
 A_DAY = timedelta(days=1)
+_INSTANT = timedelta(microseconds=1)
 ON_TIME = timedelta(minutes=5)
 """By so much a pause may miss whole days: it begins and ends some moments after it was asked for."""
 
@@ -95,7 +96,7 @@ def placed(before: Subscription, charge: Charge) -> Placement:
     ours = before.billing_anchor if is_as_known and before.billing_anchor is not None else theirs
     if ours == theirs:
         return Placement(start, end, days=_days(ours, theirs))
-    on_our_day = boundary_after(ours, before.interval, start - NEAR)
+    on_our_day = boundary_after(ours, before.interval, start - NEAR - _INSTANT)
     return _compared(before, ours, theirs, on_our_day if on_our_day <= start + NEAR else start, end)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain import billing, billing_day, changing, pausing, recovery, suspending
@@ -195,6 +195,7 @@ def test_pauses_of_less_than_a_day_add_up_to_days() -> None:
         max_size=12,
     ),
 )
+@example(anchor=at(2027, 1, 1), interval=Interval.MONTH, turns=[("plan", 60), ("pause", 0)])
 def test_whatever_happens_no_paid_day_is_lost_and_the_day_and_second_are_kept(
     anchor: datetime, interval: Interval, turns: list[tuple[str, int]]
 ) -> None:
