@@ -119,7 +119,7 @@ def _restored(failure: ApplicationError) -> TenureError | None:
         return GatewayBusy(failure.message, haste=haste, retry_after=retry_after, code=code)
     if kind is Rejected:
         return Rejected(failure.message, code=code, details=carried.get("details"))
-    return kind(failure.message, code=code) if kind in _PLAIN else None
+    return kind(failure.message, code=code, details=carried.get("details")) if kind in _PLAIN else None
 
 
 _PLAIN: tuple[type[TenureError], ...] = (GatewayForbidden, GatewayUnavailable)

@@ -13,11 +13,11 @@ from api import lifecycle
 from api.auth import OVERRULING, demand
 from api.desk import Desk
 from api.requests import SignUpWish
+from domain.beginning import is_unbegun
 from domain.command_keys import hashed
-from domain.confirmation import ConfirmedAction
 from domain.confirming import NOT_CONFIRMED
 from domain.currencies import max_amount
-from domain.ends import FIRST_PAYMENT_DECLINED, FIRST_PAYMENT_NOT_CONFIRMED, EndKind
+from domain.ends import FIRST_PAYMENT_DECLINED, FIRST_PAYMENT_NOT_CONFIRMED, FIRST_PAYMENT_NOT_TAKEN, EndKind
 from domain.errors import Malformed, Rejected
 from domain.plans import Selection
 from domain.steering import CancelAt
@@ -28,6 +28,8 @@ from storage.subscriptions import SubscriptionRow
 from workflows.messages import Cancel, Life
 from workflows.subscription import SubscriptionWorkflow
 
+NOT_TAKEN: Final = "payment_not_taken"
+"""The code of a sign-up that was canceled, or replaced, before the provider took its first payment."""
 NAMESPACE: Final = UUID("6f0b6f0c-5d0e-4c5a-9a55-1f1c9a4a7b2e")
 """Ids of subscriptions are derived in it from tenant, key and wish, so that a repeated sign-up finds the first.
 
@@ -115,6 +117,8 @@ def _refuse_if_unpaid(row: SubscriptionRow) -> None:
         raise Rejected(row.status_reason, code="payment_declined") from None
     if end.comment == FIRST_PAYMENT_NOT_CONFIRMED:
         raise Rejected(f"{end.comment}: sign up under another Idempotency-Key", code=NOT_CONFIRMED) from None
+    if end.comment == FIRST_PAYMENT_NOT_TAKEN:
+        raise Rejected(f"{end.comment}: sign up under another Idempotency-Key", code=NOT_TAKEN) from None
 
 
 def within_bounds(selection: Selection) -> Selection:
@@ -172,17 +176,17 @@ async def _check_is_new(desk: Desk, wish: SignUpWish, trial_days: int, subscript
 
 
 async def _has_not_begun(desk: Desk, live: str) -> bool:
-    """Whether the customer's subscription is one whose first payment is still to be confirmed."""
+    """Whether the customer's subscription is one whose first payment is still to be made."""
     row = await desk.stores.subscriptions.get(desk.caller.tenant, live)
-    waits = state_from_json(dict(row.state)).confirmation if row is not None else None
-    return waits is not None and waits.action is ConfirmedAction.SIGN_UP
+    return row is not None and is_unbegun(state_from_json(dict(row.state)))
 
 
 async def _replace(desk: Desk, live: str, by: str) -> None:
     """Have a sign-up that has not begun give way.
 
     Raises:
-        Rejected: code `already_subscribed`; the customer has confirmed it meanwhile.
+        Rejected: code `already_subscribed`; its first payment was made meanwhile.
+        GatewayUnavailable: whether it was made only the provider can tell, and does not.
     """
     command = Cancel(hashed(f"replaced/{by}"), desk.caller.actor, CancelAt.NOW, unless_begun=True)
     with suppress(lifecycle.NotRunning):  # it has come to its end just now

@@ -15,6 +15,8 @@ ASKED_AGAIN_AFTER = timedelta(minutes=5)
 class Action(StrEnum):
     """What can be due."""
 
+    FIRST_PAYMENT = "first_payment"
+    """That of a sign-up without a trial, which the provider did not take at once."""
     SEND_REMINDER = "send_reminder"
     CONVERT = "convert"
     EXPIRE_TRIAL = "expire_trial"
@@ -179,6 +181,8 @@ def _of_suspension(subscription: Subscription, policy: Policy) -> list[Due]:
         return []
     if suspension.kind is SuspensionKind.NONPAYMENT:
         return _of_recovery(subscription, policy)
+    if suspension.kind is SuspensionKind.AWAITING_PAYMENT:
+        return [Due(suspension.since, Action.FIRST_PAYMENT, "it begins with its first payment")]
     if suspension.cancel_at is not None:
         return [
             Due(

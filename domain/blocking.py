@@ -8,7 +8,7 @@ from domain.agenda import Due
 from domain.ending import is_to_be_told
 from domain.journal import Cause, Entry, Step
 from domain.letters import moment
-from domain.lifecycle import Event
+from domain.lifecycle import Event, Status
 from domain.subscription import Blocked, Subscription
 
 HOLD = "hold"
@@ -101,6 +101,8 @@ def is_moot(subscription: Subscription, trouble: Blocked, ahead: Sequence[Due], 
         return True
     if trouble.action == HOLD:
         return not subscription.agreement_ref or subscription.wants_hold == subscription.is_held
-    if trouble.action in (HEAR, HAND_OVER, FIRST_PAYMENT):
+    if trouble.action == FIRST_PAYMENT:
+        return subscription.status is Status.ACTIVE and bool(subscription.agreement_ref)
+    if trouble.action in (HEAR, HAND_OVER):
         return False
     return not any(due.action == trouble.action and due.at <= now for due in ahead)

@@ -69,6 +69,12 @@ def _check_cap(subscription: Subscription, now: datetime) -> None:
 
 def _check_has_begun(subscription: Subscription) -> None:
     suspension = subscription.suspension
+    if suspension is not None and suspension.kind is SuspensionKind.AWAITING_PAYMENT:
+        raise Rejected(
+            "the payment provider has not taken the first payment yet: until then the sign-up can only be canceled,"
+            " made again, or tried again by retry-payment",
+            code="awaiting_payment",
+        )
     if suspension is not None and suspension.kind is SuspensionKind.AWAITING_CONFIRMATION:
         raise Rejected(
             "the first payment is still to be confirmed by the customer: until then the sign-up can only be canceled,"

@@ -36,6 +36,8 @@ class ReasonCode(StrEnum):
 
 FIRST_PAYMENT_DECLINED = "the first payment was declined"
 """Begins the reason for which a sign-up without a trial has ended at once."""
+FIRST_PAYMENT_NOT_TAKEN = "the first payment was not taken"
+"""It was canceled, or signed up for anew, before the provider took it."""
 FIRST_PAYMENT_NOT_CONFIRMED = "the first payment was not confirmed"
 REFUSED = "the sign-up was refused"
 """Why what was written down before it was sure has ended again."""

@@ -31,6 +31,8 @@ class Event(StrEnum):
     TRIAL_EXPIRED = "trial_expired"
     AWAITS_CONFIRMATION = "awaits_confirmation"
     """Signed up without a trial, and the customer's bank wants the first payment confirmed."""
+    AWAITS_PAYMENT = "awaits_payment"
+    """Signed up without a trial, and the provider does not take the first payment for now."""
     CONVERTED = "converted"
     RENEWED = "renewed"
     PAYMENT_FAILED = "payment_failed"
@@ -72,6 +74,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_T, Event.TRIAL_EXTENDED): _T,
     (_T, Event.TRIAL_EXPIRED): _S,
     (_T, Event.AWAITS_CONFIRMATION): _S,
+    (_T, Event.AWAITS_PAYMENT): _S,
     (_T, Event.CONVERTED): _A,
     (_T, Event.PAYMENT_FAILED): _D,
     (_T, Event.SUSPENDED_BY_OPERATOR): _S,
@@ -113,6 +116,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_D, Event.DISPUTE_CLOSED): _D,
     # Expired trials, failed recoveries and operators' holds are all suspensions; `Suspension.kind` tells which.
     (_S, Event.TRIAL_EXTENDED): _T,
+    (_S, Event.AWAITS_CONFIRMATION): _S,
     (_S, Event.CONVERTED): _A,
     (_S, Event.RECOVERY_ADVANCED): _S,
     (_S, Event.RECOVERED): _A,

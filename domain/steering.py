@@ -37,8 +37,8 @@ class CancelAt(StrEnum):
 
 
 def signed_up(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """The first step of a life without a trial; the first payment follows."""
-    after = subscription.after(Event.NOTED)
+    """The first step of a life without a trial; the first payment follows, and access with it."""
+    after = subscription.after(Event.NOTED, access=Access.NONE)
     return Step(after, (Entry("signed_up", now, f"Signed up for {after.plan_name} without a trial", cause),))
 
 

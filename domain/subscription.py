@@ -25,6 +25,8 @@ class SuspensionKind(StrEnum):
     OPERATOR = "operator"
     AWAITING_CONFIRMATION = "awaiting_confirmation"
     """Its first payment is still to be confirmed: it has not begun."""
+    AWAITING_PAYMENT = "awaiting_payment"
+    """Its first payment is still to be taken, which the provider refuses for now: it has not begun."""
 
 
 @dataclass(frozen=True)

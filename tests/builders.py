@@ -126,6 +126,7 @@ def a_suspended_subscription(kind: SuspensionKind = SuspensionKind.NONPAYMENT, *
         SuspensionKind.NONPAYMENT: (a_past_due_subscription(), Status.PAST_DUE, None),
         SuspensionKind.OPERATOR: (a_paid_subscription(), Status.ACTIVE, None),
         SuspensionKind.AWAITING_CONFIRMATION: (a_trial(reminders=(), trial_ends_at=None), Status.ACTIVE, None),
+        SuspensionKind.AWAITING_PAYMENT: (a_trial(reminders=(), trial_ends_at=None), Status.ACTIVE, None),
         SuspensionKind.TRIAL_EXPIRED: (a_trial(reminders=()), Status.TRIALING, TRIAL_END + timedelta(days=30)),
     }[kind]
     suspension = Suspension(kind, NOW, "for a reason", returns_to, cancel_at)

@@ -7,7 +7,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, can_be_had_later
-    from domain import cancellation, checks, confirming, ending, pausing, steering, suspending, trial
+    from domain import beginning, cancellation, checks, confirming, ending, pausing, steering, suspending, trial
     from domain.cancellation import CancelPreview
     from domain.confirmation import ConfirmedAction
     from domain.ends import End
@@ -188,6 +188,9 @@ class TakesCommands(GoesOn):
 
     async def _cancel(self, command: Cancel) -> None:
         cause = self._cause(command)
+        if beginning.waits_for_payment(self._now):
+            await self._withdraw_sign_up(command, cause)
+            return
         await self._course.withdraw_confirmation(cause)
         if self._now.is_over:
             return  # it had not begun
@@ -216,6 +219,16 @@ class TakesCommands(GoesOn):
             await self._course.commit(replace(back, mails=()))
         step = steering.cancel_scheduled(self._now, until, end, workflow.now(), cause)
         await self._course.commit(step)
+
+    async def _withdraw_sign_up(self, command: Cancel, cause: Cause) -> None:
+        """It never began. Before it is replaced it is tried once more if it may be paid: nobody is to pay twice."""
+        if command.unless_begun and self._now.unheard_tries:
+            await self._try_again()
+        if self._now.is_over:
+            return
+        if not beginning.waits_for_payment(self._now):
+            raise Rejected("the first payment was taken meanwhile: they have a subscription", code="already_subscribed")
+        await self._course.commit(beginning.withdrawn(self._now, workflow.now(), cause))
 
     @update(name="preview_cancel")
     async def preview_cancel(self, command: PreviewCancel) -> CancelPreview:

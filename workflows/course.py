@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 from activities.failures import STEP_FAILED, as_tenure_error, can_be_had_later, refusal
-from domain import blocking, changing, confirming, notices, recovery, steering, suspending, trial
+from domain import beginning, blocking, changing, confirming, notices, recovery, steering, suspending, trial
 from domain.agenda import Action, Due
 from domain.ends import End, EndKind
 from domain.journal import Cause
@@ -24,6 +24,7 @@ from domain.payments import (
 from domain.policy import Policy, TrialEnd
 from domain.subscription import SuspensionKind
 from workflows import hands
+from workflows.beginning import Begins
 from workflows.changes import UNDECIDED_WAIT, Changes
 from workflows.ending import Ends
 from workflows.looking import CARDS_OF_THE_PORTAL
@@ -35,7 +36,7 @@ FINDS_DELETED = "finds-deleted"
 """A change to the order of commands: until then nobody looked whether a customer was deleted."""
 
 
-class Course(Changes, Mends, Ends):
+class Course(Changes, Mends, Begins, Ends):
     """One subscription on its way. Only one caller at a time may use it: the workflow's lock sees to that."""
 
     # What falls due
@@ -56,7 +57,7 @@ class Course(Changes, Mends, Ends):
                 await self.commit(trial.reminded(self.subscription, self.policy, now, cause))
             case Action.EXPIRE_TRIAL:
                 await self._expire_trial(cause)
-            case Action.CONVERT | Action.BEGIN_PERIOD:
+            case Action.CONVERT | Action.BEGIN_PERIOD | Action.FIRST_PAYMENT:
                 return await self._take_what_is_due(cause)
             case Action.ASK_PROVIDER:
                 await self.look(cause)
@@ -123,6 +124,8 @@ class Course(Changes, Mends, Ends):
         return self.subscription.recovery is not None or has_expired
 
     async def _take_what_is_due(self, cause: Cause) -> timedelta | None:
+        if beginning.waits_for_payment(self.subscription):
+            return await self.take_first_payment(cause)
         if self.subscription.lost_agreement and not await self._has_card_unheard_of(cause):
             charge = Charge(ChargeOutcome.DECLINED, decline=Decline(NO_CARD))
         else:

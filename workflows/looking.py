@@ -202,6 +202,7 @@ class Looks(Blocks, Confirms, HearsLate):
         if suspension is not None and suspension.kind in (
             SuspensionKind.OPERATOR,
             SuspensionKind.AWAITING_CONFIRMATION,
+            SuspensionKind.AWAITING_PAYMENT,
         ):
             return
         if subscription.dispute is not None:

@@ -7,14 +7,14 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.failures import STEP_FAILED, as_failure, refusal
-    from domain import blocking, confirming, steering, trial
+    from activities.failures import STEP_FAILED, as_failure, can_be_had_later, refusal
+    from domain import beginning, blocking, confirming, steering, trial
     from domain.agenda import agenda, next_due
     from domain.confirmation import ConfirmedAction
-    from domain.ends import FIRST_PAYMENT_DECLINED, REFUSED, End, EndKind
+    from domain.ends import REFUSED, End, EndKind
     from domain.journal import Cause, CauseKind
     from domain.news import Hint, is_worth_a_look
-    from domain.payments import ChargeOutcome
+    from domain.payments import Charge
     from domain.subscription import Subscription
     from workflows import adopting, hands
     from workflows.changes import declined
@@ -27,6 +27,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.urgency import somebody_waits
     from workflows.wishes import TakesWishes
 
+WAITS_TO_BEGIN = "waits-to-begin"
+"""A change to the order of commands: until then a first payment that was not taken held everything else up."""
 STEPS_PER_RUN = 8
 """After so many steps the workflow continues as new, long before its history grows unwieldy."""
 AS_GOOD_AS_DUE = timedelta(seconds=1)
@@ -150,26 +152,32 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
     async def _start_paid(self, cause: Cause) -> None:
         """Begin without a trial: written down before money moves, so that no charge is ever without its record."""
         await self._course.commit(steering.signed_up(self._now, workflow.now(), cause))
-        # Through an outage: what was not answered may have been paid, and must not be left behind.
-        charge = await self._course.until_heard(blocking.FIRST_PAYMENT, lambda: self._course.charge(present=True))
-        if confirming.waits(charge):
-            action, now = ConfirmedAction.SIGN_UP, workflow.now()
-            await self._course.commit(
-                confirming.waiting(self._now, charge, action, None, self._course.policy, now, cause)
-            )
-            return
-        if charge.outcome is ChargeOutcome.PAID:
-            await self._course.settle(charge, cause)
+        charge = await self._first_charge()
+        if charge is None or await self._course.begin_with(charge, cause):
             return
         if charge.agreement_ref:
             # Not decided on: nobody waits for that at a sign-up, and nothing may be billed later.
             self._course.subscription = replace(self._now, agreement_ref=charge.agreement_ref)
             await self._course.until_heard(blocking.FIRST_PAYMENT, lambda: hands.end_agreement(self._now))
-        code = charge.decline.code if charge.decline else charge.outcome.value
-        end = End(EndKind.NEVER_BEGAN, f"{FIRST_PAYMENT_DECLINED}: {code}")
-        canceled = steering.canceled(self._now, end, workflow.now(), cause)
-        await self._course.commit(replace(canceled, mails=()))
+        await self._course.commit(beginning.declined(self._now, charge, workflow.now(), cause))
         self._refusal = as_failure(declined(charge))
+
+    async def _first_charge(self) -> Charge | None:
+        """What came of the first payment; None: the provider does not take it for now, and it is tried again."""
+        began = workflow.now()
+        try:
+            return await self._course.charge(present=True)
+        except STEP_FAILED as error:
+            if not can_be_had_later(error):
+                raise
+            if not workflow.patched(WAITS_TO_BEGIN):
+                await self._course.block_and_rest(blocking.FIRST_PAYMENT, error, began)
+                return await self._course.until_heard(blocking.FIRST_PAYMENT, lambda: self._course.charge(present=True))
+            # What was not answered may have been paid, and must not be left behind.
+            await self._course.commit(beginning.put_off(self._now, workflow.now()))
+            self._doing = blocking.FIRST_PAYMENT
+            await self._wait_because_of(error, began)
+            return None
 
     async def _wait_for_something(self) -> None:
         """Return when a timer is due, news has come, or a command may have changed what is due."""
@@ -202,7 +210,8 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
         """Answer once the subscription is written down.
 
         Raises:
-            ApplicationError: the payment method was refused; nothing was kept.
+            ApplicationError: the payment method was refused; nothing was kept. Code `authentication_required` or
+                `first_payment_blocked`: it is written down, and has not begun.
         """
         await workflow.wait_condition(lambda: self._is_born)
         if self._refusal is not None:
@@ -210,6 +219,8 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
         waits = self._now.confirmation
         if waits is not None and waits.action is ConfirmedAction.SIGN_UP:
             raise as_failure(confirming.needed(self._now))
+        if beginning.waits_for_payment(self._now):
+            raise as_failure(beginning.not_taken(self._now))
         return self._answer()
 
     # News and looks

@@ -21,6 +21,7 @@ from tests.harness.elsewhere import Elsewhere
 from tests.harness.free_plan import FALLS_TO_FREE, with_free_plan
 from tests.harness.lives import A_MINUTE, Life
 from tests.harness.patience import until
+from tests.harness.permissions import withheld
 from workflows.sweep import SweepWebhooksWorkflow
 
 Play = Callable[[Product], Awaitable[None]]
@@ -531,6 +532,18 @@ async def ended_untold(product: Product) -> None:
     await life.live(timedelta(hours=2))
 
 
+async def not_begun(product: Product) -> None:
+    """A paid sign-up whose first payment is not taken, made anew; the second one begins once that is mended."""
+    with withheld("POST", "/v1/subscriptions"):
+        for _ in range(2):
+            try:
+                await Life.begun(product, "kept-not-begun", **PAID_START)
+            except RefusedError as error:
+                life = Life(product, "kept-not-begun", {"id": error.problem["subscription"]})
+        await life.live(timedelta(hours=2))
+    await life.command("retry-payment")
+
+
 async def customer_changed(product: Product) -> None:
     """A zone changed in a trial and before a yearly renewal, an address changed here and at the provider; a sweep."""
     life = await Life.begun(product, "kept-customer", payment_method="pm_card_visa", interval="year")
@@ -632,6 +645,7 @@ LIVES: tuple[Play, ...] = (
     blocked,
     blocked_in_turns,
     ended_untold,
+    not_begun,
     customer_changed,
     moved_owing,
     announced,

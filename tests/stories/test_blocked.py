@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -14,11 +15,13 @@ from temporalio.client import Client
 from activities import failures
 from domain.names import subscription_workflow_id
 from gateways.stripe_http import connected
-from sandbox.product import Product
+from sandbox.product import Product, RefusedError
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tenure.cli.reconcile import run_now
 from tests.harness.lives import A_MINUTE, CONVERTED, Life
+from tests.harness.names import a_name
+from tests.harness.permissions import withheld
 from workflows import visible
 
 Begin = Callable[..., Awaitable[Life]]
@@ -290,6 +293,54 @@ async def test_a_hold_that_is_refused_is_seen_until_it_is_taken(begin: Begin, st
     assert {status for _, status in holds[:-1]} == {403}
     assert holds[-1][1] == 200
     assert str(holds[-1][0]).endswith("/again/2")
+
+
+async def not_begun(product: Product, name: str, key: str) -> Life:
+    """A paid sign-up whose first payment Stripe does not let us take."""
+    with pytest.raises(RefusedError) as refusal:
+        await product.sign_up(name, key=key, trial_days=0, payment_method="pm_card_visa")
+    problem = refusal.value.problem
+    assert (refusal.value.status, problem["code"]) == (503, "first_payment_blocked"), problem
+    return Life(product, name, {"id": problem["subscription"]})
+
+
+async def test_a_paid_sign_up_that_is_blocked_has_not_begun_and_begins_once_when_it_is_mended(
+    product: Product,
+) -> None:
+    key, name = str(uuid4()), a_name("not-begun")
+    with withheld("POST", "/v1/subscriptions"):
+        life = await not_begun(product, name, key)
+        stands = await life.stands()
+        assert (stands["status"], stands["status_reason"], stands["access"]) == (
+            "suspended",
+            "awaiting_payment",
+            "none",
+        )
+        assert stands["blocked"]["action"] == "first_payment"
+        assert await life.refused("payment-method", payment_method="pm_card_visa") == (409, "awaiting_payment")
+        await life.live(2 * AN_HOUR)
+        assert (await not_begun(product, name, key)).id == life.id
+        assert (await life.kinds())["blocked"] == 1
+
+    assert (await life.command("retry-payment"))["status"] == "active"
+
+    assert (await product.sign_up(name, key=key, trial_days=0, payment_method="pm_card_visa"))["id"] == life.id
+    assert await life.bills() == Counter(paid=1)
+    assert await life.mails() == Counter(converted=1, receipt=1)
+
+
+async def test_a_paid_sign_up_that_is_blocked_can_be_canceled_or_made_anew(product: Product) -> None:
+    key, name = str(uuid4()), a_name("not-begun")
+    with withheld("POST", "/v1/subscriptions"):
+        first = await not_begun(product, name, key)
+        second = await not_begun(product, name, str(uuid4()))
+        over = [await first.stands(), await second.command("cancel")]
+
+    assert [(one["status"], one["end_kind"], one["blocked"]) for one in over] == [("canceled", "never_began", None)] * 2
+    with pytest.raises(RefusedError) as refusal:
+        await product.sign_up(name, key=key, trial_days=0, payment_method="pm_card_visa")
+    assert (refusal.value.status, refusal.value.problem["code"]) == (409, "payment_not_taken")
+    assert await second.bills() == Counter()
 
 
 async def test_a_card_given_on_a_page_during_an_outage_of_our_access_is_put_on_file_once_mended(begin: Begin) -> None:

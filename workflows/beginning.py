@@ -1,0 +1,39 @@
+"""Beginning without a trial: the first payment, also when the provider does not take it at once."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+from domain import beginning, confirming
+from domain.confirmation import ConfirmedAction
+from domain.journal import Cause
+from domain.payments import Charge, ChargeOutcome
+from workflows.changes import UNDECIDED_WAIT
+from workflows.looking import Looks
+
+
+class Begins(Looks):
+    """The first payment of what was signed up for without a trial."""
+
+    async def take_first_payment(self, cause: Cause) -> timedelta | None:
+        """Make the same try again; how long to wait if the bank has not decided.
+
+        Nobody is answered by it: whoever signed up asks again.
+        """
+        charge = await self.charge(present=True)
+        if charge.outcome is ChargeOutcome.PENDING:
+            return UNDECIDED_WAIT
+        if not await self.begin_with(charge, cause):
+            await self.commit(beginning.declined(self.subscription, charge, workflow.now(), cause))
+        return None
+
+    async def begin_with(self, charge: Charge, cause: Cause) -> bool:
+        """Begin if it is paid, or wait for the customer's bank; returns False when neither."""
+        if confirming.waits(charge):
+            action, now = ConfirmedAction.SIGN_UP, workflow.now()
+            await self.commit(confirming.waiting(self.subscription, charge, action, None, self.policy, now, cause))
+            return True
+        if charge.outcome is not ChargeOutcome.PAID:
+            return False
+        await self.settle(charge, cause)
+        return True
