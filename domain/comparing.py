@@ -46,7 +46,10 @@ class Comparison(Protocol):
         ...
 
     async def live(self, after: str | None, run_began: datetime, *, limit: int) -> Sequence[tuple[Projection, bool]]:
-        """The next that are not over, by id, each with whether its agreement was met in this run."""
+        """The next that are not over, or whose end is still to be told, by id.
+
+        Each with whether its agreement was met in this run.
+        """
         ...
 
     async def stuck_mails(self, after: str | None, *, waiting_for: timedelta, limit: int) -> Sequence[StuckMails]:
