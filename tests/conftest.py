@@ -24,9 +24,17 @@ from tests.harness.stripe_coverage import (
 )
 from tests.harness.stripe_watch import StripeWatch, watching
 from tests.harness.typed import Forker
+from tests.harness.wire_record import SEEN, pytest_addoption, pytest_configure
 from tests.harness.workers import patient_workers
 
-__all__ = ["pytest_sessionfinish", "pytest_sessionstart", "pytest_terminal_summary", "pytest_testnodedown"]
+__all__ = [
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_sessionfinish",
+    "pytest_sessionstart",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+]
 
 # By the clock nothing is judged: a machine may be slow, or busy with something else.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -90,9 +98,10 @@ def stack_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-async def stack(stack_folder: Path) -> AsyncIterator[Stack]:
+async def stack(stack_folder: Path, pytestconfig: pytest.Config) -> AsyncIterator[Stack]:
     async with running(Options(stack_folder, CATALOG, POLICY, durable=False, ui=False)) as running_stack:
         yield running_stack
+        await pytestconfig.stash[SEEN].read(running_stack)
         await every_life_replays(running_stack)
 
 

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tests.contracts.wire import source
-from tests.contracts.wire_names import COMMAND, FILE, current, differences, written
+from tests.contracts.wire.kept import FILE, differences, written
+from tests.contracts.wire_names import COMMAND, current
 
 A_BREAK = (
     "A BREAK: what was started, written or sent before is not known again by it. Give it its old name; if nothing "
@@ -14,7 +15,8 @@ A_BREAK = (
 
 
 def test_what_is_on_the_wire_is_what_was_reviewed() -> None:
-    kept, now = FILE.read_text(), current()
+    kept = FILE.read_text()
+    now = current(json.loads(kept))
 
     found = differences(json.loads(kept), now)
 

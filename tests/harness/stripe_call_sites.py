@@ -20,6 +20,8 @@ NOT_OF_THE_API = frozenset({"request_async", "close_async"})
 CLIENT = ("_api", "v1")
 
 Line = tuple[str, int]
+Hear = Callable[[tuple[str, ...], tuple[Any, ...]], None]
+"""Is told of a call: which it is, and what it was given."""
 
 
 @dataclass(frozen=True)
@@ -56,21 +58,26 @@ def _steps(called: ast.expr) -> tuple[str, ...]:
 
 
 @contextmanager
-def noted(lines: set[Line]) -> Iterator[None]:
-    """Note from which lines the gateway calls Stripe while the block runs."""
+def noted(lines: set[Line], hear: Hear | None = None) -> Iterator[None]:
+    """Note from which lines Stripe is called while the block runs; *hear* is told of the gateway's calls."""
     api = stripe.StripeClient("sk_test_of_nobody").v1
     with pytest.MonkeyPatch.context() as patched:
         for steps in {site.steps for site in all_sites() if site.steps}:
             service = type(reduce(getattr, steps[:-1], api))
-            patched.setattr(service, steps[-1], _noting(getattr(service, steps[-1]), lines))
+            patched.setattr(service, steps[-1], _noting(getattr(service, steps[-1]), steps, lines, hear))
         yield
 
 
-def _noting(method: Callable[..., Any], lines: set[Line]) -> Callable[..., Any]:
+def _noting(
+    method: Callable[..., Any], steps: tuple[str, ...], lines: set[Line], hear: Hear | None
+) -> Callable[..., Any]:
     @wraps(method)
     def call(*args: Any, **more: Any) -> Any:
         caller = sys._getframe(1)
-        lines.add((Path(caller.f_code.co_filename).name, caller.f_lineno))
+        path = Path(caller.f_code.co_filename)
+        lines.add((path.name, caller.f_lineno))
+        if hear is not None and HOME in path.parents:
+            hear(steps, (*args, *more.values()))
         return method(*args, **more)
 
     return call

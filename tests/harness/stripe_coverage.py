@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.harness.stripe_call_sites import Line, never_called, noted
+from tests.harness.whole_run import is_whole
+from tests.harness.wire_record import SEEN
 
 TOLD = "lines that call Stripe"
 LINES = pytest.StashKey[set[Line]]()
@@ -21,7 +23,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     lines: set[Line] = set()
     session.config.stash[LINES] = lines
     until_the_end = ExitStack()
-    until_the_end.enter_context(noted(lines))
+    until_the_end.enter_context(noted(lines, session.config.stash[SEEN].called))
     session.config.add_cleanup(until_the_end.close)
 
 
@@ -37,19 +39,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if hasattr(config, "workeroutput"):
         lines = config.stash[LINES]
         config.workeroutput[TOLD] = sorted(lines)
-    elif exitstatus == pytest.ExitCode.OK and _is_whole(config):
+    elif exitstatus == pytest.ExitCode.OK and is_whole(config):
         lines = config.stash[LINES]
         config.stash[MISSING] = [str(site) for site in never_called(lines)]
         if config.stash[MISSING]:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def _is_whole(config: pytest.Config) -> bool:
-    option = config.option
-    chosen = option.keyword or option.markexpr or getattr(option, "lf", False) or option.collectonly or option.deselect
-    wanted = config.rootpath / "tests"
-    named = [(config.invocation_params.dir / each).resolve() for each in config.args]
-    return not chosen and any(wanted == each or each in wanted.parents for each in named)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

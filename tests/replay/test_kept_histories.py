@@ -37,7 +37,7 @@ def test_every_kind_of_workflow_has_a_kept_history() -> None:
     kinds = {file.stem.rsplit("-", 1)[1] for file in KEPT_FILES}
 
     assert kinds == {kind.removesuffix("Workflow").lower() for kind in KEPT}
-    assert {kind.__name__ for kind in WORKFLOWS} == set(KEPT)
+    assert {workflow._Definition.must_from_class(kind).name for kind in WORKFLOWS} == set(KEPT)
 
 
 def test_the_kept_histories_go_down_every_path() -> None:
