@@ -4,10 +4,12 @@ from datetime import timedelta
 
 from temporalio import workflow
 
+from activities.failures import STEP_FAILED
 from domain import beginning, confirming
 from domain.confirmation import ConfirmedAction
 from domain.journal import Cause
 from domain.payments import Charge, ChargeOutcome
+from workflows import hands
 from workflows.changes import UNDECIDED_WAIT
 from workflows.looking import Looks
 
@@ -23,9 +25,22 @@ class Begins(Looks):
         charge = await self.charge(present=True)
         if charge.outcome is ChargeOutcome.PENDING:
             return UNDECIDED_WAIT
-        if not await self.begin_with(charge, cause):
+        if await self.begin_with(charge, cause):
+            await self._make_default()
+        else:
             await self.commit(beginning.declined(self.subscription, charge, workflow.now(), cause))
         return None
+
+    async def _make_default(self) -> None:
+        """Have a customer who was here before be charged on the card they signed up with."""
+        card = self.subscription.card
+        if card is None:
+            return
+        try:
+            await hands.make_default(self.subscription, card.ref)
+        except STEP_FAILED as error:
+            # Taken away since, perhaps. The next look finds what there is now.
+            workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
 
     async def begin_with(self, charge: Charge, cause: Cause) -> bool:
         """Begin if it is paid, or wait for the customer's bank; returns False when neither."""

@@ -117,7 +117,9 @@ class SubscriptionWorkflow(TakesCommands, TakesWishes, TakesContactChanges, Take
             wallet = await hands.put_card(self._now, life.payment_method, f"{self._now.id}/sign-up")
             self._course.subscription = replace(self._now, customer_ref=wallet.customer_ref, card=wallet.card)
         await self._take_first_step(life, cause)
-        if wallet is not None and wallet.card is not None and not wallet.is_default and self._refusal is None:
+        if wallet is None or wallet.card is None or wallet.is_default or self._refusal is not None:
+            return
+        if not beginning.waits_for_payment(self._now):  # else once it has begun
             await self._make_default(wallet.card.ref)
 
     async def _make_default(self, card_ref: str) -> None:

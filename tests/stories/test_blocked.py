@@ -295,10 +295,10 @@ async def test_a_hold_that_is_refused_is_seen_until_it_is_taken(begin: Begin, st
     assert str(holds[-1][0]).endswith("/again/2")
 
 
-async def not_begun(product: Product, name: str, key: str) -> Life:
+async def not_begun(product: Product, name: str, key: str, card: str = "pm_card_visa") -> Life:
     """A paid sign-up whose first payment Stripe does not let us take."""
     with pytest.raises(RefusedError) as refusal:
-        await product.sign_up(name, key=key, trial_days=0, payment_method="pm_card_visa")
+        await product.sign_up(name, key=key, trial_days=0, payment_method=card)
     problem = refusal.value.problem
     assert (refusal.value.status, problem["code"]) == (503, "first_payment_blocked"), problem
     return Life(product, name, {"id": problem["subscription"]})
@@ -341,6 +341,25 @@ async def test_a_paid_sign_up_that_is_blocked_can_be_canceled_or_made_anew(produ
         await product.sign_up(name, key=key, trial_days=0, payment_method="pm_card_visa")
     assert (refusal.value.status, refusal.value.problem["code"]) == (409, "payment_not_taken")
     assert await second.bills() == Counter()
+
+
+async def test_who_was_here_before_is_charged_on_the_card_of_a_sign_up_that_was_blocked(
+    product: Product, stack: Stack
+) -> None:
+    def default_card() -> Any:
+        return stack.simulator.customer(name)["invoice_settings"]["default_payment_method"]
+
+    name = a_name("returning")
+    former = await product.sign_up(name, trial_days=0, payment_method="pm_card_visa")
+    await product.command(former["id"], "cancel", at="now")
+    card = default_card()
+    with withheld("POST", "/v1/subscriptions"):
+        life = await not_begun(product, name, str(uuid4()), "pm_card_mastercard")
+        assert default_card() == card
+
+    assert (await life.command("retry-payment"))["status"] == "active"
+
+    assert default_card() != card
 
 
 async def test_a_card_given_on_a_page_during_an_outage_of_our_access_is_put_on_file_once_mended(begin: Begin) -> None:
