@@ -158,7 +158,7 @@ async def upgrade_not_confirmed(product: Product, name: str) -> Life:
 
 
 async def with_add_ons(product: Product, name: str) -> Life:
-    """Has four more users than Starter has, and a part of that is to go."""
+    """Has four more users than Starter has."""
     return await paying(product, name, add_ons={"users": 4})
 
 
