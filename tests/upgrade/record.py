@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections import Counter
 from pathlib import Path
+from unittest.mock import patch
 
 import structlog
 
@@ -71,7 +72,10 @@ async def _told(life: Life) -> KeptLife:
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    recorded = asyncio.run(record(sys.argv[1]))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    # What is left in disorder at the end is told of there, with all its traces.
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)
+    with patch("socket.gethostname", return_value="host"):
+        recorded = asyncio.run(record(sys.argv[1]))
     for file, size in sizes(recorded):
         print(f"{file} {size:,} bytes")  # noqa: T201 - it is a command
