@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from domain.plans import Item
-from domain.provider import Agreements, Handover
-from domain.taking_over import TRIAL_MARGIN, check_as_judged
+from domain.catalog.plans import Item
+from domain.imports.adoption import TRIAL_MARGIN, check_as_judged
+from domain.provider.ports import Agreements, Handover
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from temporalio import activity
 
 from activities.failures import as_temporal_failures
 from activities.rewording import in_any_words
-from domain.payments import Charge, ChargeOutcome, Quote
-from domain.plans import Item
-from domain.proration import OwnPeriod
-from domain.provider import Payments
+from domain.catalog.plans import Item
+from domain.provider.payments import Charge, ChargeOutcome, Quote
+from domain.provider.ports import Payments
+from domain.provider.proration import OwnPeriod
 
 
 @dataclass(frozen=True)

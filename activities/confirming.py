@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from domain.payments import Charge
-from domain.provider import Confirmations
+from domain.provider.payments import Charge
+from domain.provider.ports import Confirmations
 
 
 @dataclass(frozen=True)

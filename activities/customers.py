@@ -7,11 +7,11 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from domain.agreements import KnownCustomer
-from domain.contacts import UNUSABLE_ADDRESS, ContactChanges, KnownContact, Untold, fit_name
 from domain.errors import GatewayRefused
-from domain.journal import Cause, CauseKind
-from domain.provider import KnowsCustomers
+from domain.provider.agreements import KnownCustomer
+from domain.provider.ports import KnowsCustomers
+from domain.subscription.contact_changes import UNUSABLE_ADDRESS, ContactChanges, KnownContact, Untold, fit_name
+from domain.subscription.journal import Cause, CauseKind
 
 
 @dataclass(frozen=True)

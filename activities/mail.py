@@ -4,7 +4,7 @@ from temporalio import activity
 
 from activities.failures import as_temporal_failures
 from domain.errors import GatewayRefused
-from domain.ports import Mailer, Mails
+from domain.notifications.ports import Mailer, Mails
 
 
 class MailActivities:

@@ -9,9 +9,9 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from domain.billed_use import BilledUse, Claimed, Trouble
 from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste
-from domain.provider import Metering
+from domain.provider.overage_use import BilledUse, Claimed, Trouble
+from domain.provider.ports import Metering
 
 TOGETHER = 300
 AT_ONCE = 20

@@ -8,21 +8,21 @@ from temporalio import activity
 from activities.failures import as_temporal_failures
 from activities.rewording import in_any_words
 from activities.wallets import at_wallet, customer_ref, known_again, open_wallet
-from domain.payments import (
+from domain.catalog.plans import Item
+from domain.provider.payments import (
     AgreementStatus,
     Card,
     Charge,
     ChargeOutcome,
+    ProviderState,
     Quote,
     Reversal,
     ReversalKind,
-    Standing,
     UpcomingBill,
     Wallet,
 )
-from domain.plans import Item
-from domain.ports import Records
-from domain.provider import NewAgreement, Payments
+from domain.provider.ports import NewAgreement, Payments
+from domain.subscription.ports import Records
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ class PaymentActivities:
             return await self._payments.reversal(request.kind, request.object_ref)
 
     @activity.defn(name="standing")
-    async def standing(self, request: StandingRequest) -> Standing:
+    async def standing(self, request: StandingRequest) -> ProviderState:
         """What the provider knows now. Changes nothing."""
         with as_temporal_failures():
             reference = request.customer_ref

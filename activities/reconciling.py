@@ -8,8 +8,8 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from domain.comparing import Comparison, Found
-from domain.reconciling import Discrepancy
+from domain.reconciliation.differences import Discrepancy
+from domain.reconciliation.ports import Comparison, Found
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from domain.excess import with_excess
-from domain.hours import Hours, rungs_for
-from domain.journal import Step
-from domain.notices import laid_out
-from domain.policy import LadderStep, TrialPolicy
-from domain.ports import Messenger, Records
-from domain.reminders import Reminder, reminders_for
-from domain.subscription import Notice
+from domain.subscription.contact_hours import Hours, rungs_for
+from domain.subscription.excess_use import with_excess
+from domain.subscription.journal import Step
+from domain.subscription.policy import LadderStep, TrialPolicy
+from domain.subscription.ports import Messenger, Records
+from domain.subscription.reminders import Reminder, reminders_for
+from domain.subscription.renewal_notices import laid_out
+from domain.subscription.state import Notice
 
 FIRST_STEPS = 3
 """With one of these a sign-up is accepted, which may say who the customer is now; a later one waits for the sweep."""

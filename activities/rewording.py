@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from domain.errors import GatewayRefused
-from domain.payments import KEY_IS_TAKEN, Charge
-from domain.tries import asked_otherwise
+from domain.provider.attempt_keys import asked_otherwise
+from domain.provider.payments import KEY_IS_TAKEN, Charge
 
 
 async def in_any_words(ask: Callable[[str], Awaitable[Charge]], key: str) -> Charge:

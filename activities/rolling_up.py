@@ -6,7 +6,7 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from domain.usage_books import UsageBook
+from domain.entitlements.ports import UsageRollUp
 
 
 class Tells(Protocol):
@@ -28,7 +28,7 @@ class LateTold:
 class RollUpActivities:
     """The activities of the roll-up; one per worker. Each may be run again at any time."""
 
-    def __init__(self, tells: Tells, book: UsageBook) -> None:
+    def __init__(self, tells: Tells, book: UsageRollUp) -> None:
         self._tells = tells
         self._book = book
 

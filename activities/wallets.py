@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 from domain.errors import GatewayRefused
-from domain.payments import NO_SUCH_THING, Wallet
-from domain.ports import Records
-from domain.provider import Wallets
+from domain.provider.payments import NO_SUCH_THING, Wallet
+from domain.provider.ports import Wallets
+from domain.subscription.ports import Records
 
 R = TypeVar("R")
 

@@ -7,59 +7,53 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from api import (
-    changes,
-    checkout,
-    commands,
-    consuming,
-    customers,
-    entitlements,
-    health,
-    invoices,
-    pay,
-    plans,
-    portal,
-    subscriptions,
-    suggesting,
-    usage,
-    usage_history,
-    webhooks,
-)
-from api.bodies import JsonBodies
-from api.confirmations import ConfirmationProblem
-from api.docs import add_description
-from api.entitlement_views import RefusalProblem
-from api.errors import add_error_handlers
-from api.fit import MisfitsProblem
-from api.heads import Heads
-from api.lean import ShortWays
-from api.limits import BodyLimit
-from api.observability import Observability
-from api.parts import Parts, Stores
+from api import health
+from api.catalog import routes as catalog_routes
+from api.catalog import suggest
+from api.customers import routes as customers_routes
+from api.entitlements import consume
+from api.entitlements import routes as entitlements_routes
+from api.entitlements.views import RefusalProblem
+from api.http.bodies import JsonBodies
+from api.http.body_limit import BodyLimit
+from api.http.dependencies import AppDependencies, Repositories
+from api.http.errors import add_error_handlers
+from api.http.fast_path import FastPaths
+from api.http.head_requests import Heads
+from api.http.observability import Observability
+from api.http.openapi import add_description
+from api.payment_pages import checkout, invoices, pay_link, portal
+from api.subscriptions import lifecycle_commands, plan_commands
+from api.subscriptions import routes as subscriptions_routes
+from api.subscriptions.confirmations import ConfirmationProblem
+from api.subscriptions.downgrade_guard import MisfitsProblem
+from api.usage import history
+from api.usage import routes as usage_routes
+from api.webhooks import routes as webhooks_routes
 
 ROUTERS = (
-    consuming.router,
-    entitlements.router,
-    subscriptions.router,
-    commands.router,
-    changes.router,
+    consume.router,
+    entitlements_routes.router,
+    subscriptions_routes.router,
+    lifecycle_commands.router,
+    plan_commands.router,
     checkout.router,
     portal.router,
     invoices.router,
-    suggesting.router,
-    plans.router,
-    usage.router,
-    usage_history.router,
-    webhooks.router,
-    pay.router,
+    suggest.router,
+    catalog_routes.router,
+    usage_routes.router,
+    history.router,
+    webhooks_routes.router,
+    pay_link.router,
     health.router,
-    customers.router,  # the last of its prefix: an external id may hold anything
+    customers_routes.router,  # the last of its prefix: an external id may hold anything
 )
 
 
-def create_app(parts: Parts) -> FastAPI:
+def create_app(parts: AppDependencies) -> FastAPI:
     """The application; it owns nothing, whoever hands over the parts closes them."""
-    stores = Stores.on(parts)
+    stores = Repositories.on(parts)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -82,7 +76,7 @@ def create_app(parts: Parts) -> FastAPI:
         app.include_router(router)
     add_error_handlers(app)
     add_description(app, RefusalProblem, MisfitsProblem, ConfirmationProblem)
-    app.add_middleware(ShortWays, ways=(*consuming.SHORT_WAYS, *entitlements.SHORT_WAYS))
+    app.add_middleware(FastPaths, ways=(*consume.SHORT_WAYS, *entitlements_routes.SHORT_WAYS))
     app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)
     app.add_middleware(Heads)

@@ -13,13 +13,13 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from api.parts import HasParts, HasStores
+from api.http.dependencies import WithDependencies, WithRepositories
 from domain.errors import GatewayUnavailable, TenureError
-from storage.pinging import check
+from storage.db.health import check
 
 router = APIRouter(tags=["Operations"])
 
-ANSWER_WITHIN = 3.0
+ANSWER_TIMEOUT = 3.0
 
 
 class Health(BaseModel):
@@ -44,7 +44,7 @@ async def health() -> Health:
     summary="Whether the database and Temporal answer, and the catalog is published",
     responses={503: {"model": Readiness}},
 )
-async def readiness(parts: HasParts, stores: HasStores, response: Response) -> Readiness:
+async def readiness(parts: WithDependencies, stores: WithRepositories, response: Response) -> Readiness:
     database, temporal = await asyncio.gather(
         _checked(_ask_database(parts.engine)), _checked(_ask_temporal(parts.client))
     )
@@ -57,10 +57,10 @@ async def readiness(parts: HasParts, stores: HasStores, response: Response) -> R
 async def _checked(check: Awaitable[object]) -> str:
     """`ok`, or in a few words what is wrong; never an address or a password, as a driver's message may hold."""
     try:
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(ANSWER_TIMEOUT):
             await check
     except TimeoutError:
-        return f"no answer within {ANSWER_WITHIN:g} s"
+        return f"no answer within {ANSWER_TIMEOUT:g} s"
     except GatewayUnavailable as error:
         return error.message
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what is wrong
@@ -78,26 +78,26 @@ async def _ask_database(engine: AsyncEngine) -> None:
 async def _ask_temporal(client: Client) -> None:
     request = DescribeNamespaceRequest(namespace=client.namespace)
     try:
-        await client.workflow_service.describe_namespace(request, timeout=timedelta(seconds=ANSWER_WITHIN))
+        await client.workflow_service.describe_namespace(request, timeout=timedelta(seconds=ANSWER_TIMEOUT))
     except (RPCError, RuntimeError) as error:  # the latter of a client that could not connect yet
         raise GatewayUnavailable(f"Temporal does not answer for namespace {client.namespace!r}") from error
 
 
 @router.get("/metrics", include_in_schema=False)
-async def metrics(request: Request, stores: HasStores) -> Response:
+async def metrics(request: Request, stores: WithRepositories) -> Response:
     registry = request.app.state.registry
     assert isinstance(registry, CollectorRegistry)  # noqa: S101 - set by create_app
     return Response(generate_latest(registry) + await _blocked(stores), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _blocked(stores: HasStores) -> bytes:
+async def _blocked(stores: WithRepositories) -> bytes:
     """How many subscriptions wait for the outside; left out while the database does not tell."""
     counted = CollectorRegistry()
     words = "Subscriptions of which a step waits for the outside"
     number = Gauge("tenure_subscriptions_blocked", words, registry=counted)
     by_code = Gauge("tenure_subscriptions_blocked_by_code", f"{words}, by what it is", ["code"], registry=counted)
     try:
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(ANSWER_TIMEOUT):
             found = await stores.subscriptions.blocked()
     except (TimeoutError, TenureError, PoolTimeout):
         return b""

@@ -11,7 +11,7 @@ from sqlalchemy import Column, LargeBinary, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from storage.engine import create_engine_from_url
+from storage.db.engine import create_engine_from_url
 
 EVENTS = Table(
     "bare_events", MetaData(), Column("event_id", Text, primary_key=True), Column("body", LargeBinary, nullable=False)

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from gateways.stripe import StripePayments
-from gateways.stripe_http import connected
-from gateways.stripe_rates import LIVE_A_SECOND, ONE_ENDPOINT_A_SECOND, steps_a_second
+from gateways.stripe.http_client import connected
+from gateways.stripe.provider import StripePayments
+from gateways.stripe.rate_limits import LIVE_A_SECOND, ONE_ENDPOINT_A_SECOND, steps_a_second
 from sandbox.crowd import Crowd, gathered
 from sandbox.product import Product, RefusedError
 from sandbox.secrets import Secrets

@@ -12,8 +12,8 @@ from configuration.catalog_words import (
     value_in_words,
 )
 from configuration.prices import written
-from domain.features import Feature
-from domain.plans import AddOn, Catalog, Interval, Plan
+from domain.catalog.features import Feature
+from domain.catalog.plans import AddOn, Catalog, Interval, Plan
 
 T = TypeVar("T")
 Lines = Mapping[str, tuple[str, ...]]

@@ -7,8 +7,8 @@ from configuration.catalog_entries import CatalogEntry, PlanEntry
 from configuration.catalog_kinds import FREE
 from configuration.features import Feature
 from configuration.yaml_source import Problem, Tree
-from domain.features import Kind
-from domain.spelling import did_you_mean
+from domain.catalog.features import FeatureKind
+from domain.did_you_mean import did_you_mean
 
 PAGES = ("compare", "suggest")
 """What is answered under `/v1/plans/` besides plans."""
@@ -126,7 +126,7 @@ def _overage(code: str, plan: PlanEntry, entry: CatalogEntry) -> Iterator[Proble
 def _why_not_counted(name: str, feature: Feature | None, counted: list[str]) -> str:
     if feature is not None and feature.gauge:
         return "is a gauge: sell more of it as an add-on, overage is of what is counted per time"
-    if feature is not None and feature.kind is Kind.NUMBER:
+    if feature is not None and feature.kind is FeatureKind.NUMBER:
         return "is not counted: say `per: month` (or another time) where it is declared"
     return f"is not counted; {did_you_mean(name, counted)}"
 

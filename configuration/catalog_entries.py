@@ -16,9 +16,9 @@ from configuration.catalog_kinds import FREE, Code, Currency, Declared, Discount
 from configuration.features import ENTITLEMENTS_SCHEMA, Entitlements, Feature, check_entitlements
 from configuration.limit_rules import LimitEntry
 from configuration.validation import Faults, Strict, shown
-from domain.features import Kind
-from domain.plans import TaxBehavior
-from domain.spelling import did_you_mean
+from domain.catalog.features import FeatureKind
+from domain.catalog.plans import TaxBehavior
+from domain.did_you_mean import did_you_mean
 
 MAX_TRIAL_DAYS = 90
 
@@ -126,7 +126,7 @@ class AddOnEntry(Strict):
     @classmethod
     def _adds_to_numbers(cls, adds: dict[str, int], info: ValidationInfo) -> dict[str, int]:
         features = Declared.of(info).features
-        numbers = [code for code, one in features.items() if one is None or one.kind is Kind.NUMBER]
+        numbers = [code for code, one in features.items() if one is None or one.kind is FeatureKind.NUMBER]
         if faults := [
             ((code,), f"no number to add to; {did_you_mean(code, numbers)}") for code in adds if code not in numbers
         ]:

@@ -8,10 +8,10 @@ from configuration.catalog_kinds import Declared
 from configuration.features import declared, value_of
 from configuration.validation import check
 from configuration.yaml_source import Problem, read
+from domain.catalog.features import Overage
+from domain.catalog.plans import AddOn, Catalog, Interval, Plan
 from domain.currencies import DECIMALS, max_amount
-from domain.features import Overage
 from domain.money import Money
-from domain.plans import AddOn, Catalog, Interval, Plan
 
 
 def load_catalog(path: Path) -> Catalog:

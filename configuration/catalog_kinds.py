@@ -7,8 +7,8 @@ from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints, 
 
 from configuration.prices import Discount, amount_of
 from domain.currencies import DECIMALS
-from domain.spelling import did_you_mean
-from domain.usage import MAX_QUANTITY
+from domain.did_you_mean import did_you_mean
+from domain.entitlements.usage import MAX_QUANTITY
 
 FREE = "free"
 """Said outright, so that no plan is given away because its prices were forgotten."""

@@ -11,8 +11,8 @@ from configuration.catalog_words import (
     prices_in_words,
     rule_in_words,
 )
-from domain.features import LimitRule
-from domain.plans import Catalog, Plan
+from domain.catalog.features import LimitRule
+from domain.catalog.plans import Catalog, Plan
 
 
 def check_catalog(path: Path) -> str:

@@ -3,15 +3,15 @@
 from configuration.catalog_kinds import UNLIMITED
 from configuration.limit_rules import status_of
 from configuration.prices import written
-from domain.features import Feature, Kind, LimitRule, Overage, Value, Window
-from domain.plans import AddOn, Plan
+from domain.catalog.features import Feature, FeatureKind, LimitRule, Overage, UsageWindow, Value
+from domain.catalog.plans import AddOn, Plan
 
 _WINDOWS = {
-    Window.DAY: "counted by the day",
-    Window.WEEK: "counted by the week",
-    Window.MONTH: "counted by the month of the calendar",
-    Window.BILLING_PERIOD: "counted by the billing period",
-    Window.GAUGE: "so many at a time",
+    UsageWindow.DAY: "counted by the day",
+    UsageWindow.WEEK: "counted by the week",
+    UsageWindow.MONTH: "counted by the month of the calendar",
+    UsageWindow.BILLING_PERIOD: "counted by the billing period",
+    UsageWindow.GAUGE: "so many at a time",
 }
 
 
@@ -29,7 +29,7 @@ def value_in_words(value: Value, feature: Feature) -> str:
         case tuple():
             return ", ".join(value) or "none"
         case int():
-            return f"x{value}" if feature.kind is Kind.RATE else f"{value:,}"
+            return f"x{value}" if feature.kind is FeatureKind.RATE else f"{value:,}"
     return value
 
 
@@ -44,13 +44,13 @@ def entitlement_in_words(value: Value, feature: Feature) -> str:
 def feature_in_words(feature: Feature) -> str:
     """What a feature is, and how it is counted."""
     match feature.kind:
-        case Kind.SWITCH:
+        case FeatureKind.SWITCH:
             return "yes or no"
-        case Kind.RATE:
+        case FeatureKind.RATE:
             return "a multiplier of the product's own rate limits"
-        case Kind.LEVEL:
+        case FeatureKind.LEVEL:
             return f"a level, from the least to the most {', '.join(feature.values)}"
-        case Kind.SET:
+        case FeatureKind.SET:
             return f"some of {', '.join(feature.values)}"
     if feature.window is None:
         return "a number, not counted here"

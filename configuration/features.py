@@ -9,9 +9,9 @@ from pydantic import ConfigDict, Field, ValidationError, WithJsonSchema, model_v
 from configuration.catalog_kinds import MAX_NUMBER, UNLIMITED, Code, Name
 from configuration.validation import Faults, Strict, shown
 from configuration.yaml_source import Place
-from domain import features as domain
-from domain.features import Kind, LimitRule, Value, Window
-from domain.spelling import did_you_mean
+from domain.catalog import features as domain
+from domain.catalog.features import FeatureKind, LimitRule, UsageWindow, Value
+from domain.did_you_mean import did_you_mean
 
 DEFAULT_RULE = "default"
 _MULTIPLIER = re.compile(r"x([1-9][0-9]{0,5})")
@@ -46,9 +46,9 @@ _KINDS_SCHEMA: list[Any] = [
 ]
 """What `_fits_its_kind` sees to, as far as a schema can tell."""
 _Per = Annotated[
-    Window,
+    UsageWindow,
     Field(strict=False),
-    WithJsonSchema({"enum": [window.value for window in Window if window is not Window.GAUGE]}),
+    WithJsonSchema({"enum": [window.value for window in UsageWindow if window is not UsageWindow.GAUGE]}),
 ]
 
 
@@ -57,7 +57,7 @@ class Feature(Strict):
 
     model_config = ConfigDict(json_schema_extra={"allOf": _KINDS_SCHEMA})
     name: Name = Field(description="as customers read it")
-    kind: Annotated[Kind, Field(strict=False)] = Field(description="what can be said of it")
+    kind: Annotated[FeatureKind, Field(strict=False)] = Field(description="what can be said of it")
     values: list[Name] | None = Field(None, description="of a level from the least to the most, or of a set")
     per: _Per | None = Field(
         None, description="use is counted, by UTC, and begins anew each day, week, month or billing period"
@@ -76,7 +76,7 @@ class Feature(Strict):
         return self
 
     def _faults_of_values(self) -> Iterator[tuple[Place, str]]:
-        chooses = self.kind in (Kind.LEVEL, Kind.SET)
+        chooses = self.kind in (FeatureKind.LEVEL, FeatureKind.SET)
         if chooses and not self.values:
             yield ("values",), f"is missing: a {self.kind} needs the list of what there is to choose from"
         if not chooses and self.values is not None:
@@ -86,12 +86,12 @@ class Feature(Strict):
 
     def _faults_of_counting(self) -> Iterator[tuple[Place, str]]:
         given = {"per": self.per, "gauge": self.gauge or None, "per_unit": self.per_unit or None}
-        if self.kind is not Kind.NUMBER:
+        if self.kind is not FeatureKind.NUMBER:
             for key, value in (given | {"meter": self.meter, "limit": self.limit}).items():
                 if value is not None:
                     yield (key,), f"a {self.kind} is not counted: this belongs to a number"
             return
-        if self.per is Window.GAUGE:
+        if self.per is UsageWindow.GAUGE:
             yield ("per",), "is a time; of what there is now, say `gauge: true`"
         if self.per is not None and self.gauge:
             yield ("gauge",), "is either counted per time or a gauge of what there is now, not both"
@@ -101,8 +101,8 @@ class Feature(Strict):
                     yield (key,), "use is not counted here: say `per: month` (or another time), or `gauge: true`"
 
     @property
-    def window(self) -> Window | None:
-        return Window.GAUGE if self.gauge else self.per
+    def window(self) -> UsageWindow | None:
+        return UsageWindow.GAUGE if self.gauge else self.per
 
     def built(self, code: str, rules: Mapping[str, LimitRule]) -> domain.Feature:
         """What the rest of us knows of it."""
@@ -141,9 +141,9 @@ def check_entitlements(given: Mapping[str, object], features: Mapping[str, Featu
 
 def value_of(given: object, feature: Feature) -> Value:
     """What a plan gives of a feature, after it was checked."""
-    if feature.kind is Kind.NUMBER and given == UNLIMITED:
+    if feature.kind is FeatureKind.NUMBER and given == UNLIMITED:
         return None
-    if feature.kind is Kind.RATE:
+    if feature.kind is FeatureKind.RATE:
         return _multiplier(given)
     if isinstance(given, list):
         # In the order of the declaration, however a plan lists them.
@@ -164,13 +164,13 @@ def _faults(given: Mapping[str, object], features: Mapping[str, Feature | None])
 
 def _fault(value: object, feature: Feature) -> str | None:
     match feature.kind:
-        case Kind.SWITCH:
+        case FeatureKind.SWITCH:
             return None if isinstance(value, bool) else f"must be true or false, not {shown(value)}"
-        case Kind.NUMBER:
+        case FeatureKind.NUMBER:
             return _fault_of_number(value)
-        case Kind.RATE:
+        case FeatureKind.RATE:
             return None if _multiplier(value) else f"must be a multiplier, written as x5, not {shown(value)}"
-        case Kind.LEVEL:
+        case FeatureKind.LEVEL:
             known = feature.values or []
             return (
                 None if value in known else f"{shown(value)} is none of its values; {did_you_mean(str(value), known)}"

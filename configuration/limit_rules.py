@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from configuration.validation import Faults, Strict, shown
-from domain.features import LimitRule
+from domain.catalog.features import LimitRule
 
 NEVER = "never"
 FOR_SALE: Final = 402

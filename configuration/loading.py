@@ -23,8 +23,8 @@ from configuration.settings import (
     WebhookSettings,
     WorkerSettings,
 )
+from domain.did_you_mean import nearest
 from domain.errors import TenureError
-from domain.spelling import nearest
 
 ENV_FILE = Path(".env")
 

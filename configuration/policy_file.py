@@ -18,12 +18,11 @@ from pydantic import (
 
 from configuration.validation import Faults, Strict, check, shown
 from configuration.yaml_source import read
-from domain.entitlements import Basis
+from domain.access import Access, Basis
 from domain.errors import Malformed
-from domain.hours import CLOSING_MARGIN
-from domain.policy import (
+from domain.subscription.contact_hours import CLOSING_MARGIN
+from domain.subscription.policy import (
     DEFAULT_POLICY,
-    Access,
     ChangeAt,
     LadderStep,
     Policy,

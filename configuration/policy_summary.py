@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from configuration.policy_file import load_policy
-from domain.agenda import describe
-from domain.entitlements import Basis
-from domain.policy import ChangeAt, Policy, Reaction, TrialEnd, TrialMark, TrialPolicy
+from domain.access import Basis
+from domain.subscription.agenda import describe
+from domain.subscription.policy import ChangeAt, Policy, Reaction, TrialEnd, TrialMark, TrialPolicy
 
 _MARKS = {TrialMark.CUSTOMER: "customer", TrialMark.EMAIL: "mail address", TrialMark.CARD: "card"}
 _ENTITLED = {

@@ -7,9 +7,9 @@ from pydantic import Field, model_validator
 
 from configuration.validation import Strict, check
 from configuration.yaml_source import Problem, read
-from domain.plans import Catalog, is_lookup_key
-from domain.spelling import did_you_mean
-from domain.taking_over import PriceMap
+from domain.catalog.plans import Catalog, is_lookup_key
+from domain.did_you_mean import did_you_mean
+from domain.imports.adoption import PriceMap
 
 
 class _Entry(Strict):

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from configuration.yaml_source import Place, Problem, Source
-from domain.spelling import did_you_mean
+from domain.did_you_mean import did_you_mean
 
 _COMPLAINTS = {
     "missing": "is missing",

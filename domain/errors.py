@@ -7,8 +7,8 @@ TenureError
     ├── GatewayBusy     it turned the call away unheard: nothing was done; trying again more slowly will help
     └── GatewayForbidden  it does not accept our key, our permissions or our account: an operator must mend that
 
-A declined card is none of these: it is an outcome (`domain.payments.Charge`).
-Every error has a stable `code`; only `api/errors.py` knows what HTTP makes of it.
+A declined card is none of these: it is an outcome (`domain.provider.payments.Charge`).
+Every error has a stable `code`; only `api/http/errors.py` knows what HTTP makes of it.
 """
 
 from collections.abc import Mapping

@@ -8,17 +8,17 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from api import lifecycle
+from domain.catalog.plans import Interval, Selection
+from domain.customers import Contact
 from domain.errors import GatewayUnavailable
 from domain.names import DEFAULT_TENANT
-from domain.payments import Wallet
-from domain.plans import Interval, Selection
-from domain.ports import Contact
-from domain.subscription import Subscription
+from domain.provider.payments import Wallet
+from domain.subscription.state import Subscription
 from sandbox.stack import Stack
-from storage.customers import Customers
-from storage.records import PostgresRecords
-from workflows.messages import Life
+from services import subscription_client
+from storage.subscriptions.customers import Customers
+from storage.subscriptions.write_model import PostgresRecords
+from workflows.subscription.messages import SubscriptionInput
 
 AT_ONCE = 20
 TRIES = 5
@@ -80,10 +80,10 @@ async def _signed_up(stack: Stack, open_wallet: OpenWallet, name: str, ends_at: 
     await PostgresRecords(stack.engine).remember_wallet(customer, wallet.customer_ref)
     selection = parts.catalog.select("starter", Interval.MONTH, 1, {})
     subscription = _on_trial(subscription_id, customer, selection, wallet, ends_at)
-    life = Life(subscription, parts.policy, None, "crowd", name)
+    life = SubscriptionInput(subscription, parts.policy, None, "crowd", name)
     for _ in range(TRIES):
         try:
-            await lifecycle.sign_up(stack.client, life)
+            await subscription_client.sign_up(stack.client, life)
         except GatewayUnavailable as error:
             # A machine with too much to do; a repeat finds the same sign-up.
             unanswered = error

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 
 from domain.names import subscription_workflow_id
-from domain.news import Hint, News
+from domain.provider.hints import EventHint, EventKind
 from sandbox.travel import Standing
-from workflows.subscription import SubscriptionWorkflow
+from workflows.subscription.workflow import SubscriptionWorkflow
 
 _WHO = text(
     "select customers.external_id from subscriptions join customers on customers.id = subscriptions.customer"
@@ -81,4 +81,4 @@ class SubscriptionLife:
 
     async def wake(self) -> None:
         """Have the workflow look at the provider, which changes nothing by itself; then it does what is due."""
-        await self.handle.signal(SubscriptionWorkflow.hear, Hint(f"woken/{uuid4()}", News.BILL_PAID, ""))
+        await self.handle.signal(SubscriptionWorkflow.hear, EventHint(f"woken/{uuid4()}", EventKind.BILL_PAID, ""))

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from domain.billed_use import BilledUse
-from domain.provider import Metering
+from domain.provider.overage_use import BilledUse
+from domain.provider.ports import Metering
 from sandbox.stripe import StripeSimulator
 
 

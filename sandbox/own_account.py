@@ -4,7 +4,7 @@ from typing import Any
 
 import stripe
 
-from gateways.stripe_setup import EVENTS
+from gateways.stripe.setup_check import EVENTS
 
 
 async def register_endpoint(client: stripe.StripeClient, url: str) -> None:

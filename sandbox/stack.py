@@ -14,20 +14,20 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.metering import MeteringActivities
 from api.app import create_app
-from api.parts import Parts as ApiParts
+from api.http.dependencies import AppDependencies as ApiParts
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
-from domain.links import pay_url
+from domain.catalog.plans import Catalog
 from domain.names import reconcile_schedule_id
-from domain.plans import Catalog
-from domain.policy import Policy
-from gateways.mail_delivery import MailDelivery
-from gateways.mail_rendering import Brand, MailRenderer
-from gateways.smtp import SmtpMailer
-from gateways.stripe import StripePayments
-from gateways.stripe_catalog import push
-from gateways.stripe_events import Recipient, StripeEvents
-from gateways.stripe_http import connected
+from domain.notifications.pay_links import pay_url
+from domain.subscription.policy import Policy
+from gateways.mail.mailer import MailDelivery
+from gateways.mail.renderer import Brand, MailRenderer
+from gateways.mail.smtp import SmtpMailer
+from gateways.stripe.catalog_push import push
+from gateways.stripe.http_client import connected
+from gateways.stripe.provider import StripePayments
+from gateways.stripe.webhooks import Recipient, StripeEvents
 from sandbox.control import control_app
 from sandbox.lives import SubscriptionLife, is_customer
 from sandbox.mailbox import Mailbox
@@ -40,17 +40,17 @@ from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer
 from sandbox.travel import Traveller, Watch, nobody_watches
-from storage.catalogs import Catalogs
-from storage.engine import create_engine_from_url
-from storage.keys import ApiKeys, Role
-from storage.migrating import upgrade
-from storage.usage_reports import UsageReports
+from storage.access.api_keys import ApiKeys, Role
+from storage.catalog.catalogs import Catalogs
+from storage.db.engine import create_engine_from_url
+from storage.db.migrations import upgrade
+from storage.usage.overage_reports import UsageReports
 from worker.build import Parts as WorkerParts
 from worker.build import at_work, build_workers
-from worker.messages import delivery_of
-from worker.parts import parts_on
-from worker.reconciling import reconciling
+from worker.composition import parts_on
+from worker.reconciliation import reconciling
 from worker.registry import KINDS, keep_schedules
+from worker.webhooks import delivery_of
 
 FINISH_WITHIN = timedelta(seconds=3)
 WEBHOOKS = "/webhooks/stripe"

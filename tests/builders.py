@@ -4,15 +4,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.agreements import AgreedItem, Agreement, AgreementState
-from domain.journal import Cause, CauseKind
-from domain.lifecycle import Status
+from domain.access import Access
+from domain.catalog.plans import Interval, Item, Selection
 from domain.money import Money
-from domain.payments import Card, Charge, ChargeOutcome, Decline, Invoice
-from domain.plans import Interval, Item, Selection
-from domain.policy import Access
-from domain.reminders import Reminder
-from domain.subscription import Pause, Recovery, Subscription, Suspension, SuspensionKind
+from domain.provider.agreements import AgreedItem, Agreement, AgreementState
+from domain.provider.payments import Card, Charge, ChargeOutcome, Decline, Invoice
+from domain.subscription.journal import Cause, CauseKind
+from domain.subscription.lifecycle import Status
+from domain.subscription.reminders import Reminder
+from domain.subscription.state import Pause, Recovery, Subscription, Suspension, SuspensionKind
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TRIAL_END = NOW + timedelta(days=14)

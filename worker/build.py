@@ -22,16 +22,17 @@ from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
 from activities.rolling_up import RollUpActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
-from domain.ports import Mailer, Mails, Records
-from domain.provider import Payments
+from domain.notifications.ports import Mailer, Mails
+from domain.provider.ports import Payments
+from domain.subscription.ports import Records
+from services.mail_dispatcher import TemporalMailDispatcher
 from workflows.customer import CustomerWorkflow
 from workflows.mail import MailWorkflow
-from workflows.post import TemporalPost
 from workflows.reconcile import ReconcileWorkflow
-from workflows.report_usage import ReportUsageWorkflow
-from workflows.roll_up import RollUpUsageWorkflow
-from workflows.subscription import SubscriptionWorkflow
-from workflows.sweep import SweepWebhooksWorkflow
+from workflows.subscription.workflow import SubscriptionWorkflow
+from workflows.sweep_webhooks import SweepWebhooksWorkflow
+from workflows.usage_report import ReportUsageWorkflow
+from workflows.usage_roll_up import RollUpUsageWorkflow
 
 WORKFLOWS = (
     SubscriptionWorkflow,
@@ -86,7 +87,7 @@ def build_workers(
     *payments_a_second* is for the whole fleet, and what the worker that polled last says goes for all; None: no limit.
     When told to stop, each takes nothing new and lets its activities finish within *finish_within*.
     """
-    records = RecordActivities(parts.records, TemporalPost(client))
+    records = RecordActivities(parts.records, TemporalMailDispatcher(client))
     payments, confirming = PaymentActivities(parts.payments, parts.records), ConfirmationActivities(parts.payments)
     changes = ChangeActivities(parts.payments)
     mail = MailActivities(parts.mails, parts.mailer)

@@ -10,7 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.names import SearchAttribute
-from workflows.schedules import ensure_schedules
+from worker.schedules import ensure_schedules
 
 KINDS: Final[Mapping[str, str]] = {
     name.value: "Datetime" if name is SearchAttribute.NEXT_ACTION_AT else "Keyword" for name in SearchAttribute

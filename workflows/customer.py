@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
 
 A_FEW_TIMES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5)
 """What fails so often is left to the next sweep, so that nothing that comes meanwhile waits behind it."""
-PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
+RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
 
 
 @workflow.defn(name="CustomerWorkflow")
@@ -68,7 +68,7 @@ class CustomerWorkflow:
             HeardRequest(customer, self._heard),
             task_queue=PAYMENTS_QUEUE,
             start_to_close_timeout=timedelta(seconds=45),
-            retry_policy=PATIENT,
+            retry_policy=RETRY_FOREVER,
             summary="Look at the provider for who they are",
         )
 

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.names import MAIL_QUEUE
 
 LAST_USEFUL_MOMENT = timedelta(days=3)
-PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10))
+RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10))
 
 
 @workflow.defn(name="MailWorkflow")
@@ -27,7 +27,7 @@ class MailWorkflow:
                 task_queue=MAIL_QUEUE,
                 start_to_close_timeout=timedelta(seconds=60),
                 schedule_to_close_timeout=LAST_USEFUL_MOMENT,
-                retry_policy=PATIENT,
+                retry_policy=RETRY_FOREVER,
                 summary="Hand the mail to the mail server",
             )
         except ActivityError as error:
@@ -38,6 +38,6 @@ class MailWorkflow:
                 mail_id,
                 task_queue=MAIL_QUEUE,
                 start_to_close_timeout=timedelta(seconds=60),
-                retry_policy=PATIENT,
+                retry_policy=RETRY_FOREVER,
                 summary="Write down that the mail was given up",
             )

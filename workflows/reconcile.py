@@ -14,9 +14,9 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.inbox import InboxActivities
     from activities.reconciling import HealRequest, NoteRequest, Page, PageRequest, ReconcileActivities
-    from domain.comparing import Found
     from domain.names import PAYMENTS_QUEUE, RECORDS_QUEUE
-    from domain.reconciling import Discrepancy, Kind, Outcome
+    from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome
+    from domain.reconciliation.ports import Found
 
 PAGES_PER_RUN = 50
 HEALED_AT_ONCE = 5
@@ -35,14 +35,14 @@ class _Options(TypedDict):
     priority: Priority
 
 
-PATIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2))
+RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2))
 COMPARING: _Options = {
     "task_queue": PAYMENTS_QUEUE,
     # A page on which many workflows do not answer takes minutes.
     "start_to_close_timeout": timedelta(minutes=10),
     # Then the next hour's run begins anew.
     "schedule_to_close_timeout": timedelta(minutes=45),
-    "retry_policy": PATIENT,
+    "retry_policy": RETRY_FOREVER,
     "priority": LAST,
 }
 HEALING: _Options = COMPARING | {
@@ -252,7 +252,7 @@ class ReconcileWorkflow:
         for each in found:
             if not (self._puts_right(each.kind) and each.is_healable):
                 done.append(Found(each))
-            elif each.kind is Kind.WORKFLOW_MISSING and not self._may_restore():
+            elif each.kind is DifferenceKind.WORKFLOW_MISSING and not self._may_restore():
                 done.append(Found(each, Outcome.LISTED, TOO_MANY_LOST))
             else:
                 by_subscription.setdefault(each.subscription, []).append(each)
@@ -265,9 +265,9 @@ class ReconcileWorkflow:
                 done += healed
         return done
 
-    def _puts_right(self, kind: Kind) -> bool:
+    def _puts_right(self, kind: DifferenceKind) -> bool:
         """What is blocked is tried again in any case: it is due, and would be tried within the hour anyway."""
-        return self._stands.heals or kind is Kind.BLOCKED
+        return self._stands.heals or kind is DifferenceKind.BLOCKED
 
     def _may_restore(self) -> bool:
         limit = self._stands.restores_at_most

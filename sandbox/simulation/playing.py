@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.money import Money
-from domain.policy import Policy
+from domain.subscription.policy import Policy
 from sandbox.product import Product, RefusedError
 from sandbox.simulation.lines import Line, Records, Seen, lines
 from sandbox.simulation.scenario import Scenario, address_of

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from api.requests import SignUpWish
+from api.subscriptions.requests import CreateSubscriptionRequest
+from domain.catalog.plans import Catalog, Interval
 from domain.errors import Malformed
-from domain.plans import Catalog, Interval
-from domain.policy import Policy
+from domain.subscription.policy import Policy
 from sandbox.stripe.cards import OK, check_answers
 
 MAX_MONTHS = 60
@@ -82,7 +82,7 @@ class Scenario:
 
     def _check_sign_up(self) -> None:
         try:
-            SignUpWish.model_validate(self.sign_up("nobody"))
+            CreateSubscriptionRequest.model_validate(self.sign_up("nobody"))
         except ValidationError as error:
             first = error.errors()[0]
             name = _OPTIONS.get(str(first["loc"][0]), str(first["loc"][-1]).replace("_", "-"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateways.stripe_smallest import SMALLEST_CHARGES
+from gateways.stripe.minimum_charges import SMALLEST_CHARGES
 from sandbox.stripe.blank_invoice import blank
 from sandbox.stripe.cards import Decline
 from sandbox.stripe.ids import new_id

@@ -14,14 +14,14 @@ from configuration.catalog_schema import catalog_schema
 from configuration.catalog_summary import check_catalog
 from configuration.loading import Process, load_settings
 from configuration.settings import PushSettings
+from domain.catalog.plans import Catalog
 from domain.errors import Rejected
-from domain.plans import Catalog
-from gateways.stripe_catalog import push as push_to_stripe
-from gateways.stripe_http import connected
-from storage.catalogs import Catalogs
-from storage.engine import create_engine_from_url
+from gateways.stripe.catalog_push import push as push_to_stripe
+from gateways.stripe.http_client import connected
+from storage.catalog.catalogs import Catalogs
+from storage.db.engine import create_engine_from_url
+from tenure.cli.catalog_impact import Outlook, Step, outlook, refuse_in_place
 from tenure.cli.connections import database
-from tenure.cli.touching import Outlook, Step, outlook, refuse_in_place
 
 
 def check(file: Path) -> None:

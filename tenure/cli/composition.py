@@ -7,23 +7,23 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from api.parts import Parts as ApiParts
+from api.http.dependencies import AppDependencies as ApiParts
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
 from configuration.settings import ApiSettings, WorkerSettings
 from domain.errors import GatewayUnavailable
-from domain.links import pay_url
-from gateways.mail_delivery import MailDelivery
-from gateways.mail_rendering import Brand, MailRenderer
-from gateways.smtp import SmtpMailer
-from gateways.stripe_events import Recipient, StripeEvents
-from gateways.stripe_rates import reports_at_once, steps_a_second
-from storage.catalogs import Catalogs
+from domain.notifications.pay_links import pay_url
+from gateways.mail.mailer import MailDelivery
+from gateways.mail.renderer import Brand, MailRenderer
+from gateways.mail.smtp import SmtpMailer
+from gateways.stripe.rate_limits import reports_at_once, steps_a_second
+from gateways.stripe.webhooks import Recipient, StripeEvents
+from storage.catalog.catalogs import Catalogs
 from tenure.cli.connections import stripe_payments
 from worker.build import Parts as WorkerParts
-from worker.messages import delivery_of
-from worker.parts import parts_on
-from worker.reconciling import reconciling
+from worker.composition import parts_on
+from worker.reconciliation import reconciling
+from worker.webhooks import delivery_of
 
 
 def payments_a_second(settings: WorkerSettings) -> float:

@@ -10,9 +10,9 @@ from temporalio.service import TLSConfig
 
 from configuration.settings import DatabaseSettings, StripeSettings, TemporalSettings
 from domain.errors import GatewayUnavailable
-from gateways.stripe import StripePayments
-from gateways.stripe_http import connected
-from storage.engine import create_engine_from_url
+from gateways.stripe.http_client import connected
+from gateways.stripe.provider import StripePayments
+from storage.db.engine import create_engine_from_url
 
 
 def plain(secret: SecretStr | None) -> str | None:

@@ -22,18 +22,18 @@ from domain.names import (
     roll_up_schedule_id,
     sweep_schedule_id,
 )
-from gateways.smtp import SmtpMailer
-from gateways.stripe_catalog import push
-from gateways.stripe_http import connected
-from storage.catalogs import Catalogs
-from storage.followers import followers
-from storage.pinging import check
+from gateways.mail.smtp import SmtpMailer
+from gateways.stripe.catalog_push import push
+from gateways.stripe.http_client import connected
+from storage.catalog.catalogs import Catalogs
+from storage.catalog.unpublished import followers
+from storage.db.health import check
+from tenure.cli.catalog_warnings import follow, lack
 from tenure.cli.composition import mail_delivery
 from tenure.cli.connections import database, temporal
-from tenure.cli.following import follow, lack
 from worker.registry import missing_attributes
 
-ANSWER_WITHIN = 15.0
+ANSWER_TIMEOUT = 15.0
 
 
 async def examine() -> list[Finding]:
@@ -56,10 +56,10 @@ async def examine() -> list[Finding]:
 
 async def _find(subject: str, looking: Awaitable[str]) -> Finding:
     try:
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(ANSWER_TIMEOUT):
             return Finding(subject, True, await looking)
     except TimeoutError:
-        return Finding(subject, False, f"no answer within {ANSWER_WITHIN:g} s")
+        return Finding(subject, False, f"no answer within {ANSWER_TIMEOUT:g} s")
     except TenureError as error:
         return Finding(subject, False, error.message)
 

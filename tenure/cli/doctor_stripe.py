@@ -3,8 +3,8 @@
 from configuration.catalog_file import load_catalog
 from configuration.loading import Process, SettingsError, load_settings
 from domain.findings import Finding
-from gateways.stripe_http import connected
-from gateways.stripe_setup import BY_HAND, Wanted, examined
+from gateways.stripe.http_client import connected
+from gateways.stripe.setup_check import BY_HAND, Wanted, examined
 
 
 async def examine_stripe() -> list[Finding]:

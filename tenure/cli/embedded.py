@@ -23,7 +23,7 @@ from sandbox.story.lives import LIVES
 from sandbox.story.teller import StoryBroken, Teller
 from tenure.cli import logs
 from tenure.cli.defaults import DEFAULT_CATALOG, DEFAULT_POLICY
-from tenure.cli.running import for_ever, stoppable
+from tenure.cli.signals import for_ever, stoppable
 
 DEFAULT_PORT = 8080
 TRAVELLED_WITHIN = 900

@@ -17,10 +17,10 @@ from configuration.policy_file import load_policy
 from configuration.price_map import load_price_map
 from configuration.settings import ImportSettings
 from domain.errors import Malformed
+from domain.imports.adoption import PriceMap
 from domain.names import DEFAULT_TENANT
-from domain.taking_over import PriceMap
-from storage.adoptions import Adoptions
-from storage.customers import Customers
+from storage.subscriptions.adoptions import Adoptions
+from storage.subscriptions.customers import Customers
 from tenure.cli.connections import database, stripe_payments, temporal
 from tenure.cli.pacing import Pace
 from tenure.cli.take_over import Offer, Result, TakeOver
@@ -57,13 +57,13 @@ def import_(
     """
     if not 0 < rate <= MOST_RATE:
         raise Malformed(f"--rate must be above 0 and at most {MOST_RATE:g} calls a second", field="rate")
-    wish = Wish(map_, dry_run, rate, tuple(only or ()), _key_of(external_id))
+    wish = ImportOptions(map_, dry_run, rate, tuple(only or ()), _key_of(external_id))
     if not asyncio.run(_import(wish)):
         sys.exit(1)
 
 
 @dataclass(frozen=True)
-class Wish:
+class ImportOptions:
     """What the command line asks for."""
 
     map_file: Path | None
@@ -83,7 +83,7 @@ def _key_of(external_id: str) -> str:
     return key
 
 
-async def _import(wish: Wish) -> bool:
+async def _import(wish: ImportOptions) -> bool:
     """Whether nothing failed."""
     told: Counter[Result] = Counter()
     async with _take_over(wish, load_settings(Process.IMPORT)) as take_over:
@@ -96,7 +96,7 @@ async def _import(wish: Wish) -> bool:
 
 
 @asynccontextmanager
-async def _take_over(wish: Wish, settings: ImportSettings) -> AsyncIterator[TakeOver]:
+async def _take_over(wish: ImportOptions, settings: ImportSettings) -> AsyncIterator[TakeOver]:
     catalog = load_catalog(settings.catalog)
     prices = load_price_map(wish.map_file, catalog) if wish.map_file is not None else PriceMap()
     offer = Offer(catalog, load_policy(settings.policy), prices, wish.external_id_key)

@@ -3,7 +3,7 @@
 import asyncio
 
 from configuration.loading import Process, load_settings
-from storage.keys import ApiKeys, Role
+from storage.access.api_keys import ApiKeys, Role
 from tenure.cli.connections import database
 
 

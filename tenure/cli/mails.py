@@ -9,10 +9,10 @@ from cyclopts import Parameter
 from jinja2 import Environment, PackageLoader
 
 from domain.errors import Malformed
-from domain.mails import Recipient, Rendered
-from gateways.mail_languages import languages
-from gateways.mail_rendering import Brand, MailRenderer
-from gateways.mail_samples import samples
+from domain.notifications.mail_types import Recipient, Rendered
+from gateways.mail.languages import languages
+from gateways.mail.renderer import Brand, MailRenderer
+from gateways.mail.samples import samples
 
 Written = dict[str, Rendered]
 

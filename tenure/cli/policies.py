@@ -13,20 +13,20 @@ from cyclopts import Parameter
 from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.lifecycle import NotRunning, carry_out
-from api.updates import SubscriptionBusy
 from configuration.loading import Process, load_settings
 from configuration.policy_file import load_policy
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.names import subscription_workflow_id
-from domain.policy import Policy
-from storage.subscriptions import LiveSubscription, Subscriptions
+from domain.subscription.policy import Policy
+from services.subscription_client import NotRunning, carry_out
+from services.workflow_updates import SubscriptionBusy
+from storage.subscriptions.read_model import LiveSubscription, Subscriptions
 from tenure.cli.connections import database, temporal
-from workflows.messages import AdoptPolicy
-from workflows.subscription import SubscriptionWorkflow
+from workflows.subscription.messages import AdoptPolicy
+from workflows.subscription.workflow import SubscriptionWorkflow
 
 ACTOR = "operator tenure policy migrate"
-ANSWER_WITHIN = 10.0
+ANSWER_TIMEOUT = 10.0
 """Seconds in which a workflow must tell its policy; with no worker there is nobody to ask it."""
 PAGE = 100
 AT_ONCE = 10
@@ -125,7 +125,7 @@ async def version_of(client: Client, subscription: str) -> str:
     """
     handle = client.get_workflow_handle(subscription_workflow_id(subscription))
     try:
-        async with asyncio.timeout(ANSWER_WITHIN):
+        async with asyncio.timeout(ANSWER_TIMEOUT):
             return await handle.query(SubscriptionWorkflow.policy_version)
     except (TimeoutError, RPCTimeoutOrCancelledError) as error:
         raise GatewayUnavailable("no worker answers") from error

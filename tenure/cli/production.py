@@ -15,14 +15,14 @@ from api.app import create_app
 from configuration.loading import Process, load_settings
 from configuration.settings import Settings
 from domain.errors import GatewayUnavailable
-from storage.migrating import Patience, current, head, upgrade
-from storage.pinging import check
+from storage.db.health import check
+from storage.db.migrations import Patience, current, head, upgrade
 from tenure.cli import logs
 from tenure.cli.composition import api_parts, payments_a_second, worker_parts
 from tenure.cli.connections import database, temporal
 from tenure.cli.doctor import examine
 from tenure.cli.doctor_stripe import by_hand, examine_stripe
-from tenure.cli.running import for_ever, stoppable
+from tenure.cli.signals import for_ever, stoppable
 from worker.build import at_work, build_workers
 from worker.registry import keep_schedules
 from worker.registry import register as register_with_temporal

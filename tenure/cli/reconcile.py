@@ -13,11 +13,11 @@ from temporalio.service import RPCError
 
 from configuration.loading import Process, load_settings
 from domain.names import reconcile_schedule_id, reconcile_workflow_id
-from domain.reconciling import Outcome
-from storage.reconciling import KeptFinding, Reconciliations
-from tenure.cli.by_hand import outcome, started
+from domain.reconciliation.differences import Outcome
+from storage.reconciliation import KeptFinding, Reconciliations
 from tenure.cli.connections import database, temporal
 from tenure.cli.tables import aligned
+from tenure.cli.workflow_runs import outcome, started
 from workflows.reconcile import Reconciled, ReconcileWorkflow, Reconciliation
 
 

@@ -15,9 +15,9 @@ from cyclopts import Parameter
 
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
+from domain.catalog.plans import Catalog, Interval
 from domain.errors import Malformed, Rejected
-from domain.plans import Catalog, Interval
-from domain.policy import Policy
+from domain.subscription.policy import Policy
 from sandbox.processes import StartFailed
 from sandbox.product import RefusedError
 from sandbox.simulation import printing

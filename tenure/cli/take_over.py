@@ -11,22 +11,22 @@ from uuid import UUID, uuid5
 
 from temporalio.client import Client
 
-from api import lifecycle
-from api.fields import is_timezone, language_tag
+from api.http.fields import is_timezone, language_tag
 from configuration.mail_addresses import mail_address
-from domain.agreements import Agreement, AgreementState, KnownCustomer
+from domain.catalog.plans import Catalog, Selection
 from domain.errors import GatewayUnavailable, Rejected, TenureError
-from domain.letters import moment
+from domain.formatting import moment
+from domain.imports.adoption import LEFT_TO_PROVIDER, NotAdoptable, Owner, PriceMap, adoptable, check, check_customer
 from domain.names import DEFAULT_TENANT
-from domain.payments import Card
-from domain.plans import Catalog, Selection
-from domain.policy import Policy
-from domain.provider import Agreements, Handover
-from domain.taking_over import LEFT_TO_PROVIDER, NotAdoptable, Owner, PriceMap, adoptable, check, check_customer
-from storage.adoptions import Adoptions
-from storage.customers import Customers
+from domain.provider.agreements import Agreement, AgreementState, KnownCustomer
+from domain.provider.payments import Card
+from domain.provider.ports import Agreements, Handover
+from domain.subscription.policy import Policy
+from services import subscription_client
+from storage.subscriptions.adoptions import Adoptions
+from storage.subscriptions.customers import Customers
 from tenure.cli.pacing import Pace
-from workflows.messages import Life
+from workflows.subscription.messages import SubscriptionInput
 
 NAMESPACE: Final = UUID("0d7c5f0a-6a0e-4f43-9a3c-8f3a0d1f5b11")
 """Ids of adopted subscriptions are derived in it from tenant and agreement, so that a repeat finds the first."""
@@ -242,7 +242,7 @@ class TakeOver:
         )
         owner = Owner(DEFAULT_TENANT, subscription_id, customer)
         subscription = adoptable(agreement, owner, card, judged.selection, self._offer.catalog, datetime.now(UTC))
-        life = Life(
+        life = SubscriptionInput(
             subscription,
             self._offer.policy,
             signed_up_by=ACTOR,
@@ -260,23 +260,23 @@ class TakeOver:
             begun_before += 1
         return subscription_id_of(agreement_ref, begun_before)
 
-    async def _begin(self, client: Client, life: Life) -> None:
+    async def _begin(self, client: Client, life: SubscriptionInput) -> None:
         """Start the life once; one that was refused left nothing behind and is started anew."""
         try:
-            await lifecycle.sign_up(client, life)
+            await subscription_client.sign_up(client, life)
         except GatewayUnavailable as error:
             if error.code != "still_working":
                 raise
             raise GatewayUnavailable(
                 "it was begun and is not finished, no worker or no provider answers: run this again"
             ) from None
-        except lifecycle.HasEnded:
+        except subscription_client.HasEnded:
             if await self._adoptions.is_known(life.subscription.id):
                 raise Rejected(
                     f"it was taken over as {life.subscription.id}, which is over: end it at the provider too",
                     code="has_ended",
                 ) from None
-            await lifecycle.sign_up(client, life, anew=True)
+            await subscription_client.sign_up(client, life, anew=True)
 
     async def _claim(self, agreement_ref: str, subscription: str) -> None:
         key = f"{subscription}/claim/{agreement_ref}"

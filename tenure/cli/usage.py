@@ -11,13 +11,13 @@ from cyclopts import Parameter
 from temporalio.client import Client
 
 from configuration.loading import Process, load_settings
-from domain.letters import moment
+from domain.formatting import moment
 from domain.names import roll_up_workflow_id
-from storage.usage_history import Statistic, UsageHistory
-from tenure.cli.by_hand import outcome, started
+from storage.usage.history import Statistic, UsageHistory
 from tenure.cli.connections import database, temporal
 from tenure.cli.tables import aligned
-from workflows.roll_up import RolledUp, RollUpUsageWorkflow
+from tenure.cli.workflow_runs import outcome, started
+from workflows.usage_roll_up import RolledUp, RollUpUsageWorkflow
 
 HEADS = ("PLAN", "FEATURE", "CUSTOMERS", "USED", "HIGHEST", "NEAR LIMIT", "AT LIMIT")
 

@@ -11,14 +11,14 @@ from temporalio.client import Client
 
 from activities.metering import Reported
 from configuration.loading import Process, load_settings
-from domain.billed_use import Troubled
 from domain.errors import Malformed
 from domain.names import report_usage_workflow_id
-from storage.usage_reports import UsageReports
-from tenure.cli.by_hand import outcome, started
+from domain.provider.overage_use import Troubled
+from storage.usage.overage_reports import UsageReports
 from tenure.cli.connections import database, temporal
 from tenure.cli.tables import aligned
-from workflows.report_usage import ReportUsageWorkflow
+from tenure.cli.workflow_runs import outcome, started
+from workflows.usage_report import ReportUsageWorkflow
 
 SHOWN = 100
 

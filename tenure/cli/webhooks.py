@@ -13,12 +13,12 @@ from temporalio.client import Client
 
 from configuration.loading import Process, load_settings
 from domain.errors import Malformed
-from gateways.stripe import StripePayments
-from storage.inbox import Chosen, Inbox, InboxRow
+from gateways.stripe.provider import StripePayments
+from services.webhooks.backfill import Backfilled
+from storage.webhooks.inbox import Chosen, Inbox, InboxRow
 from tenure.cli.connections import database, stripe_payments, temporal
-from tenure.cli.moments import moment
-from worker.messages import backfill_of, delivery_of
-from workflows.backfill import Backfilled
+from tenure.cli.dates import moment
+from worker.webhooks import backfill_of, delivery_of
 
 SHOWN = 100
 TOGETHER = 100

@@ -8,6 +8,7 @@
 `AsyncTenure` is the same to be awaited; `tenure.client.fastapi` has gates for FastAPI. Needs httpx and nothing else.
 """
 
+from tenure.client.catalog import AddOn, Comparison, Feature, Limits, Plan, PlanEntitlement, Plans, Price, Suggested
 from tenure.client.clients import AsyncTenure, Tenure
 from tenure.client.core import Options
 from tenure.client.entitlements import (
@@ -46,8 +47,7 @@ from tenure.client.errors import (
     Unavailable,
     UsageDoesNotFit,
 )
-from tenure.client.patience import Patience
-from tenure.client.sold import AddOn, Comparison, Feature, Limits, Plan, PlanEntitlement, Plans, Price, Suggested
+from tenure.client.retry import Patience
 from tenure.client.subscriptions import Checkout, Customer, Misfit, Person, Portal, Preview, Subscription, Trial
 
 __all__ = [

@@ -13,10 +13,10 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import httpx
 
 from tenure.client import gating, operations, subscribing
-from tenure.client.calls import Answer, Lost, Reply
 from tenure.client.core import Core, Done, Join, Options, Send, Steps, Wait, advance
 from tenure.client.deadlines import Deadline
 from tenure.client.errors import CannotSend
+from tenure.client.requests import Answer, Lost, Reply
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 from uuid import uuid4
 
-from tenure.client.calls import Answer, Call, Lost, Reply
+from tenure.client.catalog import Plans
 from tenure.client.entitlements import Entitlement, Standing
 from tenure.client.errors import TenureError, Unavailable, again
-from tenure.client.flights import End, Flight, Flights
 from tenure.client.memory import Memory, Remembered
-from tenure.client.patience import COMMANDS, IN_PASSING, QUICK, Patience
-from tenure.client.sold import Plans
+from tenure.client.requests import Answer, Call, Lost, Reply
+from tenure.client.retry import COMMANDS, IN_PASSING, QUICK, Patience
+from tenure.client.singleflight import End, Flight, Flights
 
 T = TypeVar("T")
 Told = TypeVar("Told", Standing, Entitlement, Plans)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-MOST = 10_000
+MAX_ENTRIES = 10_000
 """Customers remembered; those not asked for the longest go first."""
 LET_ALONE = 1.0
 """Seconds, at least, for which Tenure is not asked again after it was away."""
@@ -64,7 +64,7 @@ class Memory:
             entry = _Entry(answer, now + self._staleness + self._outage, now + self._staleness)
             self._customers.setdefault(customer, {})[question] = entry
             self._customers.move_to_end(customer)
-            if len(self._customers) > MOST:
+            if len(self._customers) > MAX_ENTRIES:
                 self._customers.popitem(last=False)
 
     def make_do(self, customer: str, question: Hashable, answer: Any) -> None:

@@ -6,7 +6,6 @@ Each operation is said once here; `Tenure` and `AsyncTenure` have it as a method
 from collections.abc import Iterable
 from dataclasses import replace
 
-from tenure.client.calls import Call, body_of, of_customer
 from tenure.client.core import Core, Steps, new_key
 from tenure.client.entitlements import (
     Batch,
@@ -20,6 +19,7 @@ from tenure.client.entitlements import (
     Usage,
     Used,
 )
+from tenure.client.requests import Call, body_of, of_customer
 
 SLICE = 1000
 """Events that one request may hold."""

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
-from tenure.client.calls import Call, body_of, of_customer, of_subscription, step_of
+from tenure.client.catalog import Comparison, Plan, Plans, Suggested
 from tenure.client.core import Core, Steps, new_key
-from tenure.client.sold import Comparison, Plan, Plans, Suggested
+from tenure.client.requests import Call, body_of, of_customer, of_subscription, step_of
 from tenure.client.subscriptions import Checkout, Customer, Person, Portal, Preview, Subscription
 
 NOBODY = ""

@@ -6,8 +6,8 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.payments import BeginRequest, PaymentActivities, StandingRequest
-from domain.payments import Charge, ChargeOutcome
-from domain.plans import Item
+from domain.catalog.plans import Item
+from domain.provider.payments import Charge, ChargeOutcome
 from tests.contracts.in_memory.world import InMemoryProvider
 from tests.contracts.provider import PRO, STARTER, contact
 

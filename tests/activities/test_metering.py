@@ -12,12 +12,12 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.metering import AT_ONCE, TOGETHER, MeteringActivities, Reported
-from domain.billed_use import REPEATED_WITHIN, BilledUse, Claimed, Trouble, report_key
 from domain.errors import GatewayBusy, Haste
-from gateways.stripe import StripePayments
-from gateways.stripe_catalog import push
+from domain.provider.overage_use import REPEATED_WITHIN, BilledUse, Claimed, Trouble, report_key
+from gateways.stripe.catalog_push import push
+from gateways.stripe.provider import StripePayments
 from sandbox.stripe import StripeSimulator
-from storage.usage_reports import UsageReports
+from storage.usage.overage_reports import UsageReports
 from tests.contracts.provider import CATALOG, contact
 from tests.gateways.conftest import client, simulator, stage, wire
 from tests.gateways.till import API_KEY, Wire

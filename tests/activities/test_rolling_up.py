@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from temporalio.testing import ActivityEnvironment
 
 from activities.rolling_up import LateTold, RollUpActivities
-from domain.usage_books import Alive, Sampled
+from domain.entitlements.ports import Alive, Sampled
 
 Cursor = tuple[str, str, str]
 

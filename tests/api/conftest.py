@@ -7,12 +7,12 @@ import httpx
 import pytest
 
 from configuration.policy_file import load_policy
-from gateways.stripe import StripePayments
-from gateways.stripe_catalog import push
-from gateways.stripe_http import connected
+from gateways.stripe.catalog_push import push
+from gateways.stripe.http_client import connected
+from gateways.stripe.provider import StripePayments
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
-from storage.keys import Role
+from storage.access.api_keys import Role
 from tests.api.messages import an_api
 from tests.harness.callers import Caller
 from tests.harness.lives import POLICY

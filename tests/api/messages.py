@@ -14,16 +14,16 @@ from sqlalchemy import text
 from temporalio.client import Client
 
 from api.app import create_app
-from api.parts import Parts
+from api.http.dependencies import AppDependencies
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
-from gateways.stripe import StripePayments
-from gateways.stripe_events import StripeEvents
+from gateways.stripe.provider import StripePayments
+from gateways.stripe.webhooks import StripeEvents
 from sandbox.serving import serve
 from sandbox.stack import Stack
 from tests.harness.lives import CATALOG, POLICY
 from tests.harness.patience import PATIENT
-from worker.messages import delivery_of
+from worker.webhooks import delivery_of
 
 PATH = "/webhooks/stripe"
 
@@ -58,7 +58,7 @@ async def dealt_with(stack: Stack, event: str) -> str:
 
 @asynccontextmanager
 async def an_api(stack: Stack, looked_up: StripePayments, client: Client) -> AsyncIterator[httpx.AsyncClient]:
-    parts = Parts(
+    parts = AppDependencies(
         client=client,
         engine=stack.engine,
         catalog=load_catalog(CATALOG),

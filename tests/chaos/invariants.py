@@ -12,17 +12,17 @@ from typing import Any
 import stripe
 from sqlalchemy import text
 
-from domain.confirmation import ConfirmedAction
-from domain.lifecycle import Status
 from domain.names import subscription_workflow_id
-from domain.subscription import Subscription
-from gateways.stripe_http import connected
+from domain.subscription.confirmation import ConfirmedAction
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Subscription
+from gateways.stripe.http_client import connected
 from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Options, Stack, running
-from storage.codec import state_to_json
+from storage.db.codec import state_to_json
 from tests.harness.lives import CATALOG, POLICY, Life
-from workflows.subscription import SubscriptionWorkflow
+from workflows.subscription.workflow import SubscriptionWorkflow
 
 ENDED = ("canceled", "incomplete_expired")
 SLACK = 3 * 3600

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from tenure.client.calls import Answer, Call, Lost, Reply
 from tenure.client.core import Core, Done, Options, Send, Steps, Wait, advance
+from tenure.client.requests import Answer, Call, Lost, Reply
 
 T = TypeVar("T")
 

@@ -6,38 +6,32 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from api import (
-    checkout,
-    confirmations,
-    customers,
-    entitlement_views,
-    fit,
-    ingest,
-    plan_views,
-    portal,
-    suggesting,
-    usage_history,
-    views,
-)
-from tenure.client import entitlements, sold, subscriptions
+from api.catalog import suggest
+from api.catalog import views as catalog_views
+from api.customers import routes
+from api.entitlements import views as entitlements_views
+from api.payment_pages import checkout, portal
+from api.subscriptions import confirmations, downgrade_guard, views
+from api.usage import history, ingest
+from tenure.client import catalog, entitlements, subscriptions
 
 PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
-    (entitlement_views.EntitlementAnswer, entitlements.Entitlement),
-    (entitlement_views.EntitlementsView, entitlements.Entitlements),
-    (entitlement_views.SuggestionView, entitlements.Suggestion),
-    (entitlement_views.OverageView, entitlements.Overage),
-    (entitlement_views.PlanRef, entitlements.PlanRef),
-    (entitlement_views.SubscriptionRef, entitlements.SubscriptionRef),
-    (entitlement_views.ConsumedView, entitlements.Used),
-    (entitlement_views.UsageOfFeature, entitlements.FeatureUsage),
-    (entitlement_views.UsageView, entitlements.Usage),
-    (ingest.IngestedView, entitlements.Batch),
-    (ingest.ResultView, entitlements.Recorded),
-    (usage_history.UsageHistoryView, entitlements.History),
-    (usage_history.PeriodView, entitlements.PeriodUsage),
-    (usage_history.DayView, entitlements.DayUsage),
-    (customers.WholeCustomerView, subscriptions.Customer),
-    (customers.TrialView, subscriptions.Trial),
+    (entitlements_views.EntitlementAnswer, entitlements.Entitlement),
+    (entitlements_views.EntitlementsView, entitlements.Entitlements),
+    (entitlements_views.SuggestionView, entitlements.Suggestion),
+    (entitlements_views.OverageView, entitlements.Overage),
+    (entitlements_views.PlanRef, entitlements.PlanRef),
+    (entitlements_views.SubscriptionRef, entitlements.SubscriptionRef),
+    (entitlements_views.ConsumedView, entitlements.Used),
+    (entitlements_views.UsageOfFeature, entitlements.FeatureUsage),
+    (entitlements_views.UsageView, entitlements.Usage),
+    (ingest.IngestResult, entitlements.Batch),
+    (ingest.UsageEventResult, entitlements.Recorded),
+    (history.UsageHistoryView, entitlements.History),
+    (history.PeriodView, entitlements.PeriodUsage),
+    (history.DayView, entitlements.DayUsage),
+    (routes.WholeCustomerView, subscriptions.Customer),
+    (routes.TrialView, subscriptions.Trial),
     (views.SubscriptionView, subscriptions.Subscription),
     (views.CustomerView, subscriptions.Subscriber),
     (views.PendingChangeView, subscriptions.Change),
@@ -45,21 +39,21 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (confirmations.PendingConfirmationView, subscriptions.PendingConfirmation),
     (views.ActionView, subscriptions.NextAction),
     (views.QuoteLineView, subscriptions.QuoteLine),
-    (fit.FittingPreviewView, subscriptions.Preview),
-    (fit.MisfitView, subscriptions.Misfit),
+    (downgrade_guard.FittingPreviewView, subscriptions.Preview),
+    (downgrade_guard.MisfitView, subscriptions.Misfit),
     (checkout.CheckoutView, subscriptions.Checkout),
     (portal.PortalView, subscriptions.Portal),
-    (plan_views.CatalogView, sold.Plans),
-    (plan_views.PlanView, sold.Plan),
-    (plan_views.PriceView, sold.Price),
-    (plan_views.AddOnView, sold.AddOn),
-    (plan_views.FeatureView, sold.Feature),
-    (plan_views.LimitsView, sold.Limits),
-    (plan_views.PlanEntitlementView, sold.PlanEntitlement),
-    (plan_views.ComparisonView, sold.Comparison),
-    (plan_views.ComparedPriceView, sold.ComparedPrice),
-    (plan_views.ComparedFeatureView, sold.ComparedFeature),
-    (suggesting.SuggestView, sold.Suggested),
+    (catalog_views.CatalogView, catalog.Plans),
+    (catalog_views.PlanView, catalog.Plan),
+    (catalog_views.PriceView, catalog.Price),
+    (catalog_views.AddOnView, catalog.AddOn),
+    (catalog_views.FeatureView, catalog.Feature),
+    (catalog_views.LimitsView, catalog.Limits),
+    (catalog_views.PlanEntitlementView, catalog.PlanEntitlement),
+    (catalog_views.ComparisonView, catalog.Comparison),
+    (catalog_views.ComparedPriceView, catalog.ComparedPrice),
+    (catalog_views.ComparedFeatureView, catalog.ComparedFeature),
+    (suggest.SuggestView, catalog.Suggested),
 ]
 
 OURS = {"stale", "headers"}

@@ -16,9 +16,9 @@ from fastapi import FastAPI
 
 from sandbox.serving import serve
 from tenure.client import AsyncTenure, CannotSend, Event, Malformed, Options, Patience, Tenure, TenureError, Unavailable
-from tenure.client.calls import Answer, Call
 from tenure.client.entitlements import Entitlement
 from tenure.client.fastapi import Gate, answer_refusals
+from tenure.client.requests import Answer, Call
 
 BRIEF = Options(quick=Patience(total=0.5, one_try=0.25, first_pause=0.001))
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -16,7 +16,7 @@ from tenure.client import (
 )
 from tenure.client.core import advance
 from tenure.client.gating import require_active_subscription, require_feature, require_plan
-from tenure.client.memory import MOST
+from tenure.client.memory import MAX_ENTRIES
 from tenure.client.operations import check, consume, entitlements, standing
 from tenure.client.subscribing import change_plan, plans
 from tests.client import steps
@@ -125,7 +125,7 @@ def test_who_changes_a_plan_sees_it_at_once() -> None:
 
 def test_the_customers_who_were_asked_for_longest_ago_are_forgotten_first() -> None:
     other = knowing()
-    for number in range(MOST):
+    for number in range(MAX_ENTRIES):
         other.core.memory.keep(f"user-{number}", "standing", "any", other.core.memory.asking())
 
     assert other.core.memory.recall("ada", ("ai_inbox", None, None)) is None

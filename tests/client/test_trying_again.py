@@ -20,9 +20,9 @@ from tenure.client import (
     Unauthorized,
     Unavailable,
 )
-from tenure.client.calls import Answer, Reply
 from tenure.client.errors import error_of
 from tenure.client.operations import check, consume, entitlements, record
+from tenure.client.requests import Answer, Reply
 from tenure.client.subscribing import cancel, change_plan
 from tests.client.steps import GONE, Other, answer, entitlement, keys, problem, standing
 

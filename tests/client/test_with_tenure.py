@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from sandbox.stack import Addresses, Stack
-from storage.keys import ApiKeys, Role
+from storage.access.api_keys import ApiKeys, Role
 from tenure.client import (
     AsyncTenure,
     Conflict,

@@ -7,8 +7,8 @@ import pytest
 from configuration.catalog_file import load_catalog
 from configuration.catalog_summary import check_catalog
 from configuration.yaml_source import ConfigurationError
+from domain.catalog.plans import Interval, TaxBehavior
 from domain.money import Money
-from domain.plans import Interval, TaxBehavior
 from tests.configuration.conftest import Written
 
 GOOD = """\

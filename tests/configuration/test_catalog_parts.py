@@ -5,7 +5,7 @@ import pytest
 from configuration.catalog_file import load_catalog
 from configuration.catalog_summary import check_catalog
 from configuration.yaml_source import ConfigurationError
-from domain.features import Kind, LimitRule, Overage, Window
+from domain.catalog.features import FeatureKind, LimitRule, Overage, UsageWindow
 from domain.money import Money
 from tests.configuration.conftest import Written
 
@@ -317,13 +317,13 @@ def test_a_file_without_rules_has_the_soft_limit(written: Written) -> None:
 def test_features_say_how_they_are_counted(written: Written) -> None:
     catalog = load_catalog(written(GOOD))
     assert [(one.code, one.kind, one.window, one.meter, one.per_unit) for one in catalog.features.values()] == [
-        ("seats", Kind.NUMBER, Window.GAUGE, "seats", False),
-        ("posts_a_day", Kind.NUMBER, Window.DAY, "posts", False),
-        ("posts_a_week", Kind.NUMBER, Window.WEEK, "posts", False),
-        ("runs", Kind.NUMBER, Window.BILLING_PERIOD, "runs", False),
-        ("clicks", Kind.NUMBER, Window.MONTH, "clicks", False),
-        ("projects", Kind.NUMBER, None, "", True),
-        ("rate", Kind.RATE, None, "", False),
+        ("seats", FeatureKind.NUMBER, UsageWindow.GAUGE, "seats", False),
+        ("posts_a_day", FeatureKind.NUMBER, UsageWindow.DAY, "posts", False),
+        ("posts_a_week", FeatureKind.NUMBER, UsageWindow.WEEK, "posts", False),
+        ("runs", FeatureKind.NUMBER, UsageWindow.BILLING_PERIOD, "runs", False),
+        ("clicks", FeatureKind.NUMBER, UsageWindow.MONTH, "clicks", False),
+        ("projects", FeatureKind.NUMBER, None, "", True),
+        ("rate", FeatureKind.RATE, None, "", False),
     ]
     assert catalog.plans["pro"].overage == {
         "runs": Overage(Money(50, "usd"), 10, 500),

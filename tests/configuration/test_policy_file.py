@@ -7,16 +7,8 @@ import pytest
 from configuration.policy_file import load_policy
 from configuration.policy_summary import check_policy
 from configuration.yaml_source import ConfigurationError
-from domain.policy import (
-    DEFAULT_POLICY,
-    Access,
-    ChangeAt,
-    LadderStep,
-    Reaction,
-    TrialEnd,
-    TrialMark,
-    TrialPolicy,
-)
+from domain.access import Access
+from domain.subscription.policy import DEFAULT_POLICY, ChangeAt, LadderStep, Reaction, TrialEnd, TrialMark, TrialPolicy
 from tests.configuration.conftest import Written
 
 GOOD = """\

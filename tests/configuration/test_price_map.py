@@ -7,7 +7,7 @@ import pytest
 from configuration.catalog_file import load_catalog
 from configuration.price_map import load_price_map
 from configuration.yaml_source import ConfigurationError
-from domain.taking_over import PriceMap
+from domain.imports.adoption import PriceMap
 
 CATALOG = load_catalog(Path(__file__).parents[2] / "catalogs" / "manufacturing.yaml")
 

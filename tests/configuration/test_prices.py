@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from configuration.prices import Discount, amount_of, written
 from domain.currencies import DECIMALS, shown_decimals
 from domain.money import Money
-from gateways.mail_formats import Formats
+from gateways.mail.formats import Formats
 
 
 @given(st.integers(min_value=1, max_value=99_999_999))

@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 
 from configuration.catalog_file import load_catalog
-from domain.features import HARD, Kind, LimitRule, Overage, Value, Window
+from domain.catalog.comparison import ComparisonVerdict, side_by_side
+from domain.catalog.features import HARD, FeatureKind, LimitRule, Overage, UsageWindow, Value
+from domain.catalog.plans import Catalog, Interval
 from domain.money import Money
-from domain.plans import Catalog, Interval
-from domain.side_by_side import Verdict, side_by_side
 from tests.harness.lives import CATALOGS
 
 PRODUCTS = ("social", "attribution", "jobs", "manufacturing")
@@ -36,7 +36,7 @@ def prices(product: str, interval: Interval) -> list[int | None]:
     return [plan.prices[interval].amount if interval in plan.prices else None for plan in plans]
 
 
-def windows(product: str, features: Iterable[str]) -> list[Window | None]:
+def windows(product: str, features: Iterable[str]) -> list[UsageWindow | None]:
     return [catalog_of(product).features[code].window for code in features]
 
 
@@ -46,8 +46,8 @@ def test_every_plan_gives_all_that_the_plan_below_gives(product: str) -> None:
     plans = list(catalog.plans.values())
     for below, above in pairwise(plans):
         lines = side_by_side(catalog, below, above)
-        assert [line.feature.code for line in lines if line.verdict is Verdict.WORSE] == []
-        assert any(line.verdict is Verdict.BETTER for line in lines)
+        assert [line.feature.code for line in lines if line.verdict is ComparisonVerdict.WORSE] == []
+        assert any(line.verdict is ComparisonVerdict.BETTER for line in lines)
 
 
 # ── A. Social media suite ──────────────────────────────────────────────────────────────────────────────────────────
@@ -79,16 +79,16 @@ def test_a_limits_profiles_images_and_posts(feature: str, numbers: list[int]) ->
 
 def test_a_counts_profiles_as_they_are_images_by_the_month_and_posts_by_the_day() -> None:
     assert windows("social", ["social_profiles", "images_per_month", "posts_per_day"]) == [
-        Window.GAUGE,
-        Window.MONTH,
-        Window.DAY,
+        UsageWindow.GAUGE,
+        UsageWindow.MONTH,
+        UsageWindow.DAY,
     ]
 
 
 def test_a_counts_a_post_for_its_day_and_for_its_week_at_once() -> None:
     features = catalog_of("social").features
     assert features["posts_per_day"].meter == features["posts_per_week"].meter == "posts"
-    assert features["posts_per_week"].window is Window.WEEK
+    assert features["posts_per_week"].window is UsageWindow.WEEK
     for day, week in zip(row("social", "posts_per_day"), row("social", "posts_per_week"), strict=True):
         # A week's limit that seven days could not reach would say nothing; one below a day's would take it back.
         assert isinstance(day, int)
@@ -97,7 +97,7 @@ def test_a_counts_a_post_for_its_day_and_for_its_week_at_once() -> None:
 
 
 def test_a_limits_users_and_workspaces_as_they_are() -> None:
-    assert windows("social", ["users", "workspaces"]) == [Window.GAUGE, Window.GAUGE]
+    assert windows("social", ["users", "workspaces"]) == [UsageWindow.GAUGE, UsageWindow.GAUGE]
     assert row("social", "users")[0] == row("social", "workspaces")[0] == 1
 
 
@@ -144,7 +144,7 @@ def test_a_has_auto_posting_from_starter_bulk_operations_and_analytics_from_pro(
     ],
 )
 def test_a_has_switches_that_the_greatest_plan_turns_on_and_the_free_one_does_not(switch: str) -> None:
-    assert catalog_of("social").features[switch].kind is Kind.SWITCH
+    assert catalog_of("social").features[switch].kind is FeatureKind.SWITCH
     assert (row("social", switch)[0], row("social", switch)[-1]) == (False, True)
 
 
@@ -166,7 +166,7 @@ def test_b_sells_free_pro_and_scale() -> None:
 def test_b_limits_runs_a_month() -> None:
     assert row("attribution", "runs_per_month") == [100, 5000, 25000]
     # From bill to bill, which are a month apart: nothing is sold by the year.
-    assert windows("attribution", ["runs_per_month"]) == [Window.BILLING_PERIOD]
+    assert windows("attribution", ["runs_per_month"]) == [UsageWindow.BILLING_PERIOD]
     assert set(prices("attribution", Interval.YEAR)) == {None}
 
 
@@ -221,8 +221,8 @@ def test_c_limits_jobs_storage_and_calls_and_multiplies_rates(feature: str, numb
 
 def test_c_counts_jobs_calls_and_compute_minutes_by_the_month_of_the_calendar() -> None:
     quotas = ["jobs_per_month", "api_calls_per_month", "compute_minutes_per_month"]
-    assert windows("jobs", quotas) == [Window.MONTH] * 3
-    assert windows("jobs", ["storage_mb", "api_calls_per_day"]) == [Window.GAUGE, Window.DAY]
+    assert windows("jobs", quotas) == [UsageWindow.MONTH] * 3
+    assert windows("jobs", ["storage_mb", "api_calls_per_day"]) == [UsageWindow.GAUGE, UsageWindow.DAY]
     assert row("jobs", "compute_minutes_per_month")[-1] is None
 
 
@@ -240,7 +240,7 @@ def test_c_answers_402_over_quota() -> None:
 
 
 def test_c_has_switches() -> None:
-    switches = [one.code for one in catalog_of("jobs").features.values() if one.kind is Kind.SWITCH]
+    switches = [one.code for one in catalog_of("jobs").features.values() if one.kind is FeatureKind.SWITCH]
     assert switches
     for switch in switches:
         assert (row("jobs", switch)[0], row("jobs", switch)[-1]) == (False, True)
@@ -262,7 +262,7 @@ def test_d_sells_starter_professional_and_enterprise_by_month_and_by_year_for_a_
 )
 def test_d_limits_users_plants_and_storage_as_they_are(feature: str, numbers: list[int | None]) -> None:
     assert row("manufacturing", feature) == numbers
-    assert windows("manufacturing", [feature]) == [Window.GAUGE]
+    assert windows("manufacturing", [feature]) == [UsageWindow.GAUGE]
 
 
 def test_d_sells_a_user_for_5_a_plant_for_25_and_a_gb_for_half_a_dollar() -> None:

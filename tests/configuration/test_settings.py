@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from configuration.loading import Process, known_variables, load_settings
 from configuration.settings import LogFormat, LogLevel, Settings
-from gateways.mail_rendering import Brand
-from gateways.smtp import SmtpServer
+from gateways.mail.renderer import Brand
+from gateways.mail.smtp import SmtpServer
 from tests.configuration.variables import GOOD, NO_FILE, refused
 
 pytestmark = pytest.mark.usefixtures("bare_environment")

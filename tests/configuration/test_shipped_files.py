@@ -5,8 +5,8 @@ from importlib.resources import as_file, files
 from configuration.catalog_file import load_catalog
 from configuration.catalog_summary import check_catalog
 from configuration.policy_file import load_policy
-from domain.plans import Interval
-from domain.policy import DEFAULT_POLICY
+from domain.catalog.plans import Interval
+from domain.subscription.policy import DEFAULT_POLICY
 
 
 def test_the_policy_that_comes_with_tenure_is_the_default_one() -> None:

@@ -3,8 +3,8 @@
 import pytest
 import stripe
 
-from gateways.stripe import StripePayments
-from gateways.stripe_catalog import push
+from gateways.stripe.catalog_push import push
+from gateways.stripe.provider import StripePayments
 from sandbox.own_account import open_portal
 from sandbox.stripe import StripeSimulator
 from tests.contracts.in_memory.world import InMemoryProvider

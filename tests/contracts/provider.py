@@ -6,12 +6,12 @@ Whoever writes an adapter writes one of these and adds it to `conftest.py` (docs
 from datetime import datetime
 from typing import Protocol
 
-from domain.features import Feature, Kind, Overage, Window
-from domain.messages import ProviderHistory
+from domain.catalog.features import Feature, FeatureKind, Overage, UsageWindow
+from domain.catalog.plans import AddOn, Catalog, Interval, Item, Plan
+from domain.customers import Contact
 from domain.money import Money
-from domain.plans import AddOn, Catalog, Interval, Item, Plan
-from domain.ports import Contact
-from domain.provider import Agreements, Metering, Payments
+from domain.provider.events import ProviderHistory
+from domain.provider.ports import Agreements, Metering, Payments
 
 USD = "usd"
 CATALOG = Catalog(
@@ -24,7 +24,7 @@ CATALOG = Catalog(
         "scale": Plan("scale", "Scale", {Interval.MONTH: Money(29900, USD)}, overage={"runs": Overage(Money(25, USD))}),
     },
     {"users": AddOn("users", "Additional user", {Interval.MONTH: Money(500, USD)})},
-    features={"runs": Feature("runs", "Runs", Kind.NUMBER, window=Window.BILLING_PERIOD, meter="runs")},
+    features={"runs": Feature("runs", "Runs", FeatureKind.NUMBER, window=UsageWindow.BILLING_PERIOD, meter="runs")},
 )
 """What every provider sells in the contract."""
 

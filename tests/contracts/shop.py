@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from domain.payments import Charge, ChargeOutcome, Invoice, Wallet
-from domain.plans import Item
-from domain.provider import NewAgreement
+from domain.catalog.plans import Item
+from domain.provider.payments import Charge, ChargeOutcome, Invoice, Wallet
+from domain.provider.ports import NewAgreement
 from tests.contracts.provider import STARTER, Adapter, Cards, Provider, contact
 
 SOON = timedelta(hours=2)

@@ -1,6 +1,6 @@
 """Agreements as the provider tells of them: what reconciliation compares and take-overs adopt."""
 
-from domain.agreements import AgreementState
+from domain.provider.agreements import AgreementState
 from tests.contracts.provider import STARTER, USERS
 from tests.contracts.shop import Shop, bill_of
 

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.payments import ChargeOutcome, UpcomingBill
-from domain.plans import Item
-from domain.settling import Settled
+from domain.provider.payments import ChargeOutcome, UpcomingBill
+from domain.provider.settlement import Settled
 from tests.contracts.provider import PRO, STARTER, USERS, YEARLY
 from tests.contracts.shop import Sale, Shop, bill_of
 

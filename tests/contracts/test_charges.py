@@ -2,9 +2,9 @@
 
 import pytest
 
+from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.payments import NO_CARD, AgreementStatus, ChargeOutcome
-from domain.plans import Item
+from domain.provider.payments import NO_CARD, AgreementStatus, ChargeOutcome
 from tests.contracts.provider import PRO, STARTER, USERS
 from tests.contracts.shop import SOON, Shop, bill_of
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from domain.payments import Charge, ChargeOutcome, Wallet
-from domain.provider import NewAgreement
+from domain.provider.payments import Charge, ChargeOutcome, Wallet
+from domain.provider.ports import NewAgreement
 from tests.contracts.provider import PRO, STARTER, YEARLY
 from tests.contracts.shop import Sale, Shop, bill_of
 from tests.contracts.test_changes import in_mid_period, lookup_keys

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.payments import AgreementStatus, ChargeOutcome, DisputeStatus, ReversalKind
+from domain.provider.payments import AgreementStatus, ChargeOutcome, DisputeStatus, ReversalKind
 from tests.contracts.shop import Shop, bill_of
 
 YEAR = timedelta(days=365)

@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from domain.messages import PastEvent
-from domain.news import News
-from domain.provider import Belonging
+from domain.provider.events import PastEvent
+from domain.provider.hints import EventKind
+from domain.provider.ports import Belonging
 from tests.contracts.shop import SOON, Shop, bill_of
 
 BACK = "https://shop.example"
-THEIRS = [news for news in News if news is not News.LIFE_RESTORED]
+THEIRS = [news for news in EventKind if news is not EventKind.LIFE_RESTORED]
 """What a provider can have news of; that a life was restored is ours."""
 
 
@@ -22,17 +22,17 @@ async def test_everything_that_there_is_news_of_is_found_to_be_somebodys(shop: S
     of_agreement, of_customer = Belonging(sale.customer, sale.ref), Belonging(sale.customer)
 
     expected = {
-        News.BILL_PAID: (bill, of_agreement),
-        News.BILL_FAILED: (bill, of_agreement),
-        News.BILL_CLOSED: (bill, of_agreement),
-        News.AGREEMENT_ENDED: (sale.ref, of_agreement),
-        News.CARD_GIVEN: (await shop.world.give_at_checkout(url, shop.cards.another), of_customer),
-        News.CARD_CHANGED: (card, of_customer),
-        News.CARD_CHOSEN: (card, of_customer),
-        News.CONTACT_CHANGED: (sale.customer, of_customer),
-        News.CARD_AND_CONTACT: (card, of_customer),
-        News.REFUNDED: (await shop.world.refund("ada", 100), of_agreement),
-        News.DISPUTED: (await shop.world.dispute("ada", "opened"), of_agreement),
+        EventKind.BILL_PAID: (bill, of_agreement),
+        EventKind.BILL_FAILED: (bill, of_agreement),
+        EventKind.BILL_CLOSED: (bill, of_agreement),
+        EventKind.AGREEMENT_ENDED: (sale.ref, of_agreement),
+        EventKind.CARD_GIVEN: (await shop.world.give_at_checkout(url, shop.cards.another), of_customer),
+        EventKind.CARD_CHANGED: (card, of_customer),
+        EventKind.CARD_CHOSEN: (card, of_customer),
+        EventKind.CONTACT_CHANGED: (sale.customer, of_customer),
+        EventKind.CARD_AND_CONTACT: (card, of_customer),
+        EventKind.REFUNDED: (await shop.world.refund("ada", 100), of_agreement),
+        EventKind.DISPUTED: (await shop.world.dispute("ada", "opened"), of_agreement),
     }
 
     assert list(expected) == THEIRS
@@ -44,12 +44,12 @@ async def test_what_belongs_to_one_customer_is_not_anothers(shop: Shop) -> None:
     ada, bob = await shop.sale(), await shop.sale(name="bob")
 
     for sale in (ada, bob):
-        found = await shop.adapter.belonging(News.BILL_PAID, bill_of(sale.begun).ref)
+        found = await shop.adapter.belonging(EventKind.BILL_PAID, bill_of(sale.begun).ref)
         assert found == Belonging(sale.customer, sale.ref)
 
 
 @pytest.mark.parametrize("news", THEIRS)
-async def test_what_the_provider_does_not_know_is_nobodys(shop: Shop, news: News) -> None:
+async def test_what_the_provider_does_not_know_is_nobodys(shop: Shop, news: EventKind) -> None:
     assert await shop.adapter.belonging(news, "id_of_nothing") == Belonging()
 
 
@@ -62,7 +62,11 @@ async def test_what_was_told_is_remembered_newest_first_each_once(shop: Shop) ->
     past = await _remembered(shop, since)
 
     told = [(each.event.news, each.event.object_id) for each in past]
-    expected = [(News.DISPUTED, dispute), (News.REFUNDED, charge), (News.BILL_PAID, bill_of(sale.begun).ref)]
+    expected = [
+        (EventKind.DISPUTED, dispute),
+        (EventKind.REFUNDED, charge),
+        (EventKind.BILL_PAID, bill_of(sale.begun).ref),
+    ]
     assert [each for each in told if each in expected] == expected
     assert len({each.event.id for each in past}) == len(past)
     assert all(each.event.customer_ref in ("", sale.customer) for each in past)

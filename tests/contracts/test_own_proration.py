@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from domain.catalog.plans import Item
 from domain.errors import GatewayUnavailable
-from domain.payments import ChargeOutcome
-from domain.plans import Item
-from domain.proration import OwnPeriod
+from domain.provider.payments import ChargeOutcome
+from domain.provider.proration import OwnPeriod
 from tests.contracts.provider import PRO, STARTER, USERS, YEARLY
 from tests.contracts.shop import Sale, Shop, bill_of
 from tests.contracts.test_changes import in_mid_period, lookup_keys

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from domain.billed_use import BilledUse
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.payments import ChargeOutcome
+from domain.provider.overage_use import BilledUse
+from domain.provider.payments import ChargeOutcome
 from tests.contracts.provider import COUNTED_AS, PRO, RUNS, SCALE
 from tests.contracts.shop import Sale, Shop
 

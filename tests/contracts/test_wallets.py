@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.payments import NO_SUCH_THING, AgreementStatus
+from domain.provider.payments import NO_SUCH_THING, AgreementStatus
 from tests.contracts.provider import contact
 from tests.contracts.shop import Shop, bill_of
 

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from domain import changing, checks, trial
+from domain.access import Access
+from domain.catalog.plans import Selection
 from domain.errors import Rejected
-from domain.lifecycle import Status
-from domain.payments import Decline
-from domain.plans import Selection
-from domain.policy import DEFAULT_POLICY, Access, ChangeAt
-from domain.steering import CancelAt, When
-from domain.subscription import Dispute, PendingChange, Subscription, SuspensionKind
+from domain.provider.payments import Decline
+from domain.subscription import guards, plan_changes, trial
+from domain.subscription.commands import CancelAt, ConvertAt
+from domain.subscription.lifecycle import Status
+from domain.subscription.policy import DEFAULT_POLICY, ChangeAt
+from domain.subscription.state import Dispute, PendingChange, Subscription, SuspensionKind
 from tests.builders import (
     FREE,
     NOW,
@@ -54,30 +55,30 @@ SITUATIONS: Mapping[str, Subscription] = {
 
 def _change(to: Selection, wished: ChangeAt) -> Check:
     def check(subscription: Subscription) -> None:
-        at = changing.takes_effect(subscription, DEFAULT_POLICY, wished, is_upgrade=bool(to.items))
-        checks.check_change(subscription, to, at, NOW)
+        at = plan_changes.takes_effect(subscription, DEFAULT_POLICY, wished, is_upgrade=bool(to.items))
+        guards.check_change(subscription, to, at, NOW)
 
     return check
 
 
 COMMANDS: Mapping[str, Check] = {
-    "`convert`": lambda one: checks.check_convert(one, When.TRIAL_END, NOW, brings_card=False),
-    "`convert` with a card": lambda one: checks.check_convert(one, When.NOW, NOW, brings_card=True),
-    "`payment-method`": checks.check_payment_method,
-    "`retry-payment`": lambda one: checks.check_retry(one, NOW),
-    "`cancel` at period_end": lambda one: checks.check_cancel(one, CancelAt.PERIOD_END),
-    "`cancel` now": lambda one: checks.check_cancel(one, CancelAt.NOW),
-    "`uncancel`": checks.check_uncancel,
-    "`pause`": lambda one: checks.check_pause(one, None, NOW),
-    "`resume`": checks.check_resume,
+    "`convert`": lambda one: guards.check_convert(one, ConvertAt.TRIAL_END, NOW, brings_card=False),
+    "`convert` with a card": lambda one: guards.check_convert(one, ConvertAt.NOW, NOW, brings_card=True),
+    "`payment-method`": guards.check_payment_method,
+    "`retry-payment`": lambda one: guards.check_retry(one, NOW),
+    "`cancel` at period_end": lambda one: guards.check_cancel(one, CancelAt.PERIOD_END),
+    "`cancel` now": lambda one: guards.check_cancel(one, CancelAt.NOW),
+    "`uncancel`": guards.check_uncancel,
+    "`pause`": lambda one: guards.check_pause(one, None, NOW),
+    "`resume`": guards.check_resume,
     "`change-plan` now": _change(PRO, ChangeAt.NOW),
     "`change-plan` at period_end": _change(PRO, ChangeAt.PERIOD_END),
     "`change-plan` to the free plan": _change(FREE, ChangeAt.PERIOD_END),
-    "`withdraw-change`": checks.check_withdraw_change,
+    "`withdraw-change`": guards.check_withdraw_change,
     "`extend-trial`": lambda one: trial.check_extension(one, 7, "asked nicely"),
-    "`suspend`": lambda one: checks.check_suspend(one, "fraud check"),
-    "`reactivate`": lambda one: checks.check_reactivate(one, "all is well"),
-    "a checkout page": checks.check_checkout,
+    "`suspend`": lambda one: guards.check_suspend(one, "fraud check"),
+    "`reactivate`": lambda one: guards.check_reactivate(one, "all is well"),
+    "a checkout page": guards.check_checkout,
 }
 
 

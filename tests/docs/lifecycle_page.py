@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from domain.lifecycle import TRANSITIONS, Event, Status
+from domain.subscription.lifecycle import TRANSITIONS, Event, Status
 from tests.docs.command_table import COMMANDS, SITUATIONS, answer
 
 PAGE = Path(__file__).parents[2] / "docs" / "lifecycle.md"

@@ -6,11 +6,11 @@ from itertools import product
 
 import pytest
 
-from domain import suspending
-from domain.cancellation import usable_until
-from domain.lifecycle import Event, Status
-from domain.plans import Selection
-from domain.subscription import Subscription
+from domain.catalog.plans import Selection
+from domain.subscription import suspension
+from domain.subscription.cancellation import usable_until
+from domain.subscription.lifecycle import Event, Status
+from domain.subscription.state import Subscription
 from tests.builders import FREE, NOW, PRO
 from tests.docs.command_table import COMMANDS, SITUATIONS, answer
 from tests.docs.lifecycle_page import PAGE, commands
@@ -59,7 +59,7 @@ def event_of(command: str, subscription: Subscription) -> Event:
 def _way_back(subscription: Subscription) -> Event:
     if subscription.suspension is None:
         return Event.NOTED
-    return suspending.way_back(subscription, timedelta(), NOW).event
+    return suspension.way_back(subscription, timedelta(), NOW).event
 
 
 @pytest.mark.parametrize(("command", "situation"), CARRIED_OUT)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from domain.lifecycle import TRANSITIONS, Event, Status
+from domain.subscription.lifecycle import TRANSITIONS, Event, Status
 from tests.builders import a_trial
 from tests.docs.lifecycle_page import PAGE, written_anew
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from domain.catalog.plans import AddOn, Catalog, Interval, Item, Plan
 from domain.money import Money
-from domain.payments import Charge, ChargeOutcome, Invoice, Wallet
-from domain.plans import AddOn, Catalog, Interval, Item, Plan
-from gateways.stripe_catalog import push
+from domain.provider.payments import Charge, ChargeOutcome, Invoice, Wallet
+from gateways.stripe.catalog_push import push
 from tests.gateways.till import Till
 
 USD = "usd"

@@ -6,8 +6,8 @@ import httpx
 import pytest
 import stripe
 
-from gateways.stripe import StripePayments
-from gateways.stripe_catalog import push
+from gateways.stripe.catalog_push import push
+from gateways.stripe.provider import StripePayments
 from sandbox.own_account import open_portal
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from domain.mails import Recipient
-from gateways.mail_languages import languages
-from gateways.mail_samples import samples
+from domain.notifications.mail_types import Recipient
+from gateways.mail.languages import languages
+from gateways.mail.samples import samples
 from tests.gateways.letters import renderer
 
 FOLDER = Path(__file__).with_name("golden")

@@ -15,11 +15,11 @@ from babel.messages.catalog import Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import write_po
 
-from gateways.mail_languages import language_files, misfits, read_language
+from gateways.mail.languages import language_files, misfits, read_language
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "templates" / "mail" / "languages"
-WHERE_WORDS_ARE = [("templates/mail/**", "jinja2"), ("gateways/mail_facts.py", "python")]
+WHERE_WORDS_ARE = [("templates/mail/**", "jinja2"), ("gateways/mail/template_context.py", "python")]
 HOW_TEMPLATES_READ = {
     "extensions": "jinja2.ext.i18n",
     "newstyle_gettext": "true",

@@ -4,8 +4,8 @@ from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
-from domain.mails import Occasion, Recipient, Rendered
-from gateways.mail_rendering import Brand, MailRenderer
+from domain.notifications.mail_types import Occasion, Recipient, Rendered
+from gateways.mail.renderer import Brand, MailRenderer
 
 BRAND = Brand(
     "Northwind",

@@ -8,12 +8,12 @@ import httpx
 import stripe
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from domain.catalog.plans import AddOn, Catalog, Interval, Item, Plan
+from domain.customers import Contact
 from domain.money import Money
-from domain.payments import Charge, Wallet
-from domain.plans import AddOn, Catalog, Interval, Item, Plan
-from domain.ports import Contact
-from domain.provider import NewAgreement
-from gateways.stripe import StripePayments
+from domain.provider.payments import Charge, Wallet
+from domain.provider.ports import NewAgreement
+from gateways.stripe.provider import StripePayments
 from sandbox.stripe import StripeSimulator
 
 API_KEY = "sk_test_of_the_till"

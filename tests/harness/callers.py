@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.names import DEFAULT_TENANT
 from sandbox.product import REPEATS, UNFINISHED
 from sandbox.stack import Stack
-from storage.keys import ApiKeys, Role
+from storage.access.api_keys import ApiKeys, Role
 from tests.harness.patience import PATIENT
 
 PROBLEM = "application/problem+json"

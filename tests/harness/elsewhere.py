@@ -12,27 +12,27 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from api.lifecycle import sign_up
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
-from domain.journal import Cause, CauseKind
+from domain.imports.adoption import Owner, PriceMap, adoptable, adopted, check
 from domain.names import DEFAULT_TENANT, sweep_schedule_id
-from domain.subscription import Subscription
-from domain.taking_over import Owner, PriceMap, adoptable, adopted, check
-from gateways.stripe import StripePayments
-from gateways.stripe_http import connected
+from domain.subscription.journal import Cause, CauseKind
+from domain.subscription.state import Subscription
+from gateways.stripe.http_client import connected
+from gateways.stripe.provider import StripePayments
 from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Addresses
-from storage.adoptions import Adoptions
-from storage.customers import Customers
-from storage.engine import create_engine_from_url
-from storage.records import PostgresRecords
+from services.subscription_client import sign_up
+from storage.db.engine import create_engine_from_url
+from storage.subscriptions.adoptions import Adoptions
+from storage.subscriptions.customers import Customers
+from storage.subscriptions.write_model import PostgresRecords
 from tenure.cli.pacing import Pace
 from tenure.cli.take_over import Offer, TakeOver, Verdict, subscription_id_of
 from tests.harness.lives import CATALOG, POLICY, Life
 from tests.harness.patience import PATIENT
-from workflows.messages import Life as TakenOver
+from workflows.subscription.messages import SubscriptionInput as TakenOver
 
 _WAITING = text("select count(*) from webhook_inbox where customer_ref = :customer and handled_at is null")
 

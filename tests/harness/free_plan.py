@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from configuration.catalog_file import load_catalog
-from domain.plans import Catalog
-from domain.policy import DEFAULT_POLICY, TrialEnd
+from domain.catalog.plans import Catalog
+from domain.subscription.policy import DEFAULT_POLICY, TrialEnd
 from tests.harness.lives import CATALOG
 
 FREE_PLAN = """plans:

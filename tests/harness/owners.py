@@ -3,7 +3,7 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.addresses import canonical_mail
+from domain.notifications.mailboxes import canonical_mail
 
 _SIGNED_UP = text(
     "SELECT subscriptions.id, customers.tenant, customers.external_id, customers.email"

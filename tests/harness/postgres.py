@@ -11,8 +11,8 @@ import asyncpg
 import pytest_asyncio
 
 from sandbox.postgres import Postgres
-from storage.migrating import upgrade
-from storage.schema import METADATA
+from storage.db.migrations import upgrade
+from storage.schema.metadata import METADATA
 from tests.harness.folders import data_folder
 from tests.harness.patience import until
 

@@ -1,8 +1,8 @@
 """A catalog with features of every kind, for what is answered about them."""
 
-from domain.features import HARD, Feature, Kind, LimitRule, Overage, Window
+from domain.catalog.features import HARD, Feature, FeatureKind, LimitRule, Overage, UsageWindow
+from domain.catalog.plans import AddOn, Catalog, Interval, Plan
 from domain.money import Money
-from domain.plans import AddOn, Catalog, Interval, Plan
 
 SOLD_FOR_MONEY = LimitRule(hard=100, grace_days=0, is_for_sale=True)
 
@@ -18,18 +18,22 @@ def monthly(amount: int) -> dict[Interval, Money]:
 FEATURES = {
     one.code: one
     for one in (
-        Feature("export", "Export", Kind.SWITCH),
-        Feature("window_days", "Days of attribution", Kind.NUMBER),
-        Feature("quality", "Quality", Kind.LEVEL, ("draft", "standard", "premium")),
-        Feature("models", "Image models", Kind.SET, ("basic", "dalle3", "gpt")),
-        Feature("rate", "Rate", Kind.RATE),
-        Feature("runs", "Runs", Kind.NUMBER, window=Window.MONTH, meter="runs"),
-        Feature("calls", "Calls", Kind.NUMBER, window=Window.DAY, meter="calls", limit=HARD),
-        Feature("jobs", "Jobs", Kind.NUMBER, window=Window.BILLING_PERIOD, meter="jobs", limit=SOLD_FOR_MONEY),
-        Feature("posts_a_day", "Posts a day", Kind.NUMBER, window=Window.DAY, meter="posts", limit=HARD),
-        Feature("posts_a_week", "Posts a week", Kind.NUMBER, window=Window.WEEK, meter="posts", limit=HARD),
-        Feature("storage", "Storage in GB", Kind.NUMBER, window=Window.GAUGE, meter="storage"),
-        Feature("seats", "Seats", Kind.NUMBER, window=Window.GAUGE, meter="seats", per_unit=True, limit=HARD),
+        Feature("export", "Export", FeatureKind.SWITCH),
+        Feature("window_days", "Days of attribution", FeatureKind.NUMBER),
+        Feature("quality", "Quality", FeatureKind.LEVEL, ("draft", "standard", "premium")),
+        Feature("models", "Image models", FeatureKind.SET, ("basic", "dalle3", "gpt")),
+        Feature("rate", "Rate", FeatureKind.RATE),
+        Feature("runs", "Runs", FeatureKind.NUMBER, window=UsageWindow.MONTH, meter="runs"),
+        Feature("calls", "Calls", FeatureKind.NUMBER, window=UsageWindow.DAY, meter="calls", limit=HARD),
+        Feature(
+            "jobs", "Jobs", FeatureKind.NUMBER, window=UsageWindow.BILLING_PERIOD, meter="jobs", limit=SOLD_FOR_MONEY
+        ),
+        Feature("posts_a_day", "Posts a day", FeatureKind.NUMBER, window=UsageWindow.DAY, meter="posts", limit=HARD),
+        Feature("posts_a_week", "Posts a week", FeatureKind.NUMBER, window=UsageWindow.WEEK, meter="posts", limit=HARD),
+        Feature("storage", "Storage in GB", FeatureKind.NUMBER, window=UsageWindow.GAUGE, meter="storage"),
+        Feature(
+            "seats", "Seats", FeatureKind.NUMBER, window=UsageWindow.GAUGE, meter="seats", per_unit=True, limit=HARD
+        ),
     )
 }
 CATALOG = Catalog(

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from configuration.catalog_file import load_catalog
-from domain.policy import DEFAULT_POLICY
-from gateways.stripe_catalog import push
-from gateways.stripe_http import connected
+from domain.subscription.policy import DEFAULT_POLICY
+from gateways.stripe.catalog_push import push
+from gateways.stripe.http_client import connected
 from sandbox.secrets import Secrets
 from sandbox.stack import Addresses, Stack
-from tenure.client.patience import Patience
+from tenure.client.retry import Patience
 from tests.harness.lives import CATALOGS
 from tests.harness.patience import PATIENT
 

@@ -38,7 +38,7 @@ class Site:
 
 def all_sites() -> list[Site]:
     """Every call of Stripe's in the gateway, as it is written."""
-    return [site for path in sorted(HOME.glob("stripe*.py")) for site in _sites_in(path)]
+    return [site for path in sorted((HOME / "stripe").glob("*.py")) for site in _sites_in(path)]
 
 
 def _sites_in(path: Path) -> Iterator[Site]:

@@ -13,12 +13,12 @@ import pytest
 
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
-from gateways.stripe_catalog import push
-from gateways.stripe_http import connected
+from gateways.stripe.catalog_push import push
+from gateways.stripe.http_client import connected
 from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
-from storage.keys import ApiKeys, Role
+from storage.access.api_keys import ApiKeys, Role
 from tests.harness.callers import Caller
 from tests.harness.lives import CATALOGS, POLICY, Life
 

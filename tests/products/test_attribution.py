@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from sandbox.stack import Stack
-from storage.keys import Role
+from storage.access.api_keys import Role
 from tenure.cli.usage_report import run_now
 from tests.harness.callers import problem_of
 from tests.products.shop import PAID, By, Shop, by_plan

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.stack import Stack
-from storage.keys import Role
+from storage.access.api_keys import Role
 from tests.harness.callers import problem_of
 from tests.products.shop import PAID, By, Shop, by_plan
 

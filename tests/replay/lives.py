@@ -9,7 +9,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from domain.names import LIFECYCLE_QUEUE, customer_workflow_id, subscription_workflow_id, sweep_schedule_id
-from domain.policy import DEFAULT_POLICY, TrialPolicy
+from domain.subscription.policy import DEFAULT_POLICY, TrialPolicy
 from sandbox.product import Product, RefusedError
 from sandbox.stack import Stack
 from tenure.cli.policies import move_to
@@ -22,7 +22,7 @@ from tests.harness.free_plan import FALLS_TO_FREE, with_free_plan
 from tests.harness.lives import A_MINUTE, Life
 from tests.harness.patience import until
 from tests.harness.permissions import withheld
-from workflows.sweep import SweepWebhooksWorkflow
+from workflows.sweep_webhooks import SweepWebhooksWorkflow
 
 Play = Callable[[Product], Awaitable[None]]
 PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}

@@ -6,8 +6,8 @@ import stripe
 
 from configuration.catalog_file import load_catalog
 from domain.findings import Finding
-from gateways.stripe_http import connected
-from gateways.stripe_setup import Wanted, examined
+from gateways.stripe.http_client import connected
+from gateways.stripe.setup_check import Wanted, examined
 from sandbox.own_account import open_portal, register_endpoint
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack

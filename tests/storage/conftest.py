@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from storage.engine import create_engine_from_url
+from storage.db.engine import create_engine_from_url
 from tests.harness.postgres import database_url, databases, empty_url
 from tests.storage.ledger import Ledger
 

@@ -8,16 +8,16 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.entitlements import Basis
-from domain.features import HARD, Feature, Kind, LimitRule, Overage, Value, Window
-from domain.lifecycle import Status
+from domain.access import Basis
+from domain.catalog.features import HARD, Feature, FeatureKind, LimitRule, Overage, UsageWindow, Value
+from domain.catalog.plans import AddOn, Catalog, Interval, Item, Plan
+from domain.entitlements.usage import Action, Counted, Tally, Use
 from domain.money import Money
 from domain.names import DEFAULT_TENANT
-from domain.plans import AddOn, Catalog, Interval, Item, Plan
-from domain.subscription import Subscription
-from domain.usage import Action, Counted, Tally, Use
-from storage.catalogs import Catalogs
-from storage.usage import Ground, Usage
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Subscription
+from storage.catalog.catalogs import Catalogs
+from storage.usage.counting import Ground, Usage
 from tests.builders import in_status
 from tests.storage.ledger import Ledger, a_step, later
 
@@ -26,19 +26,21 @@ NEVER = LimitRule(hard=None)
 SOFT = LimitRule()
 
 
-def counted(code: str, per: Window, rule: LimitRule = HARD, *, meter: str = "", per_unit: bool = False) -> Feature:
-    return Feature(code, code.title(), Kind.NUMBER, window=per, meter=meter or code, per_unit=per_unit, limit=rule)
+def counted(code: str, per: UsageWindow, rule: LimitRule = HARD, *, meter: str = "", per_unit: bool = False) -> Feature:
+    return Feature(
+        code, code.title(), FeatureKind.NUMBER, window=per, meter=meter or code, per_unit=per_unit, limit=rule
+    )
 
 
 FEATURES = (
-    counted("images", Window.MONTH, SOFT),
-    counted("posts_a_day", Window.DAY, meter="posts"),
-    counted("posts_a_week", Window.WEEK, meter="posts"),
-    counted("profiles", Window.GAUGE),
-    counted("storage", Window.GAUGE, SOFT),
-    counted("seats", Window.GAUGE, per_unit=True),
-    counted("runs", Window.BILLING_PERIOD, SOFT),
-    counted("calls", Window.MONTH, NEVER),
+    counted("images", UsageWindow.MONTH, SOFT),
+    counted("posts_a_day", UsageWindow.DAY, meter="posts"),
+    counted("posts_a_week", UsageWindow.WEEK, meter="posts"),
+    counted("profiles", UsageWindow.GAUGE),
+    counted("storage", UsageWindow.GAUGE, SOFT),
+    counted("seats", UsageWindow.GAUGE, per_unit=True),
+    counted("runs", UsageWindow.BILLING_PERIOD, SOFT),
+    counted("calls", UsageWindow.MONTH, NEVER),
 )
 NOTHING_OF_IT: dict[str, Value] = {one.code: 0 for one in FEATURES}
 

@@ -8,15 +8,15 @@ from uuid import uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.agenda import Action, Due
-from domain.journal import Entry, Step
-from domain.mails import Mail, Occasion
 from domain.names import DEFAULT_TENANT
-from domain.payments import Invoice
-from domain.ports import QueuedMail
-from domain.subscription import Subscription
-from storage.customers import Customers
-from storage.records import PostgresRecords
+from domain.notifications.mail_types import Mail, Occasion
+from domain.notifications.ports import QueuedMail
+from domain.provider.payments import Invoice
+from domain.subscription.agenda import Action, Due
+from domain.subscription.journal import Entry, Step
+from domain.subscription.state import Subscription
+from storage.subscriptions.customers import Customers
+from storage.subscriptions.write_model import PostgresRecords
 from tests.builders import CAUSE, NOW, TRIAL_END, a_trial
 
 TABLES = (

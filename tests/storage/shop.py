@@ -4,20 +4,25 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.features import HARD, Feature, Kind, LimitRule, Overage, Window
+from domain.catalog.features import HARD, Feature, FeatureKind, LimitRule, Overage, UsageWindow
+from domain.catalog.plans import AddOn, Catalog, Interval, Plan
+from domain.entitlements.usage import Counted, Outcome
 from domain.money import Money
-from domain.plans import AddOn, Catalog, Interval, Plan
-from domain.usage import Counted, Outcome
-from storage.usage import Ground
+from storage.usage.counting import Ground
 from tests.storage.counting import Counting
 
 _MONTHLY = Interval.MONTH
 FEATURES = (
-    Feature("storage_gb", "Storage in GB", Kind.NUMBER, window=Window.GAUGE, meter="storage_gb"),
-    Feature("calls", "API calls", Kind.NUMBER, window=Window.BILLING_PERIOD, meter="calls"),
-    Feature("posts", "Posts a day", Kind.NUMBER, window=Window.DAY, meter="posts", limit=HARD),
+    Feature("storage_gb", "Storage in GB", FeatureKind.NUMBER, window=UsageWindow.GAUGE, meter="storage_gb"),
+    Feature("calls", "API calls", FeatureKind.NUMBER, window=UsageWindow.BILLING_PERIOD, meter="calls"),
+    Feature("posts", "Posts a day", FeatureKind.NUMBER, window=UsageWindow.DAY, meter="posts", limit=HARD),
     Feature(
-        "clicks", "Clicks", Kind.NUMBER, window=Window.MONTH, meter="clicks", limit=LimitRule(hard=None, grace_days=0)
+        "clicks",
+        "Clicks",
+        FeatureKind.NUMBER,
+        window=UsageWindow.MONTH,
+        meter="clicks",
+        limit=LimitRule(hard=None, grace_days=0),
     ),
 )
 SHOP = Catalog(

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from domain.entitlements import granted
-from domain.features import Value
-from domain.policy import ChangeAt
+from domain.catalog.features import Value
+from domain.entitlements.grants import granted
+from domain.subscription.policy import ChangeAt
 from sandbox.product import Product
 from sandbox.stack import Stack
-from storage.usage import Usage
+from storage.usage.counting import Usage
 from tests.harness.lives import Life
 from tests.harness.names import a_name
 from tests.stories.test_plan_changes import A_DAY, PAID_START, STARTER, bills_of

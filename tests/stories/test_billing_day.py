@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from domain.billing_day import boundary
-from domain.plans import Interval
+from domain.catalog.plans import Interval
+from domain.subscription.billing_day import boundary
 from sandbox.product import Product
 from tests.harness.calendar_days import converted_on_a_31st
 from tests.harness.lives import A_MINUTE, Life

@@ -14,7 +14,7 @@ from temporalio.client import Client
 
 from activities import failures
 from domain.names import subscription_workflow_id
-from gateways.stripe_http import connected
+from gateways.stripe.http_client import connected
 from sandbox.product import Product, RefusedError
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
@@ -22,7 +22,7 @@ from tenure.cli.reconcile import run_now
 from tests.harness.lives import A_MINUTE, CONVERTED, Life
 from tests.harness.names import a_name
 from tests.harness.permissions import withheld
-from workflows import visible
+from workflows.subscription import visibility
 
 Begin = Callable[..., Awaitable[Life]]
 pytestmark = pytest.mark.usefixtures("healed")
@@ -40,7 +40,7 @@ async def blocked(life: Life) -> dict[str, Any] | None:
 
 async def shown_in_temporal(client: Client, life: Life) -> str | None:
     described = await client.get_workflow_handle(subscription_workflow_id(life.id)).describe()
-    return described.typed_search_attributes.get(visible.BLOCKED)
+    return described.typed_search_attributes.get(visibility.BLOCKED)
 
 
 async def measured(stack: Stack, name: str) -> float:

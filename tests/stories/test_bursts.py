@@ -14,8 +14,8 @@ from temporalio.api.taskqueue.v1 import RateLimit
 from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
 
 from domain.names import PAYMENTS_QUEUE, subscription_workflow_id
-from gateways.stripe import StripePayments
-from gateways.stripe_http import connected
+from gateways.stripe.http_client import connected
+from gateways.stripe.provider import StripePayments
 from sandbox.crowd import Crowd, gathered
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack

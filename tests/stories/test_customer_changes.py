@@ -10,7 +10,7 @@ import pytest
 
 from sandbox.product import RefusedError
 from sandbox.stack import Stack
-from storage.reconciling import Reconciliations
+from storage.reconciliation import Reconciliations
 from tenure.cli.reconcile import run_now
 from tests.harness.lives import A_MINUTE, TRIAL, Life
 from tests.harness.patience import until

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain.policy import DEFAULT_LADDER
+from domain.subscription.policy import DEFAULT_LADDER
 from tests.harness.lives import Life
 
 Begin = Callable[..., Awaitable[Life]]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import stripe
 
-from gateways.stripe_http import connected
+from gateways.stripe.http_client import connected
 from sandbox.product import RefusedError
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from domain.catalog.plans import Catalog
 from domain.names import subscription_workflow_id
-from domain.plans import Catalog
-from gateways.stripe_http import connected
+from gateways.stripe.http_client import connected
 from sandbox.product import Product, RefusedError
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
@@ -18,7 +18,7 @@ from tests.harness.free_plan import FALLS_TO_FREE, with_free_plan
 from tests.harness.lives import TRIAL, Life
 from tests.harness.lost_answers import ABOUT_SUBSCRIPTION, SUBSCRIBE, unheard
 from tests.harness.names import a_name, named_after
-from workflows.subscription import SubscriptionWorkflow
+from workflows.subscription.workflow import SubscriptionWorkflow
 
 Begin = Callable[..., Awaitable[Life]]
 

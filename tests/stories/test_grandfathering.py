@@ -11,9 +11,9 @@ import pytest
 
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
-from domain.plans import Catalog
-from gateways.stripe_catalog import push
-from gateways.stripe_http import connected
+from domain.catalog.plans import Catalog
+from gateways.stripe.catalog_push import push
+from gateways.stripe.http_client import connected
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tests.harness.callers import Caller, problem_of

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from domain.names import subscription_workflow_id
-from gateways.stripe import StripePayments
+from gateways.stripe.provider import StripePayments
 from sandbox.stack import Stack
 from tests.harness.lives import CONVERTED, Life
-from workflows.subscription import SubscriptionWorkflow
+from workflows.subscription.workflow import SubscriptionWorkflow
 
 Begin = Callable[..., Awaitable[Life]]
 

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from domain.features import Feature, Kind, LimitRule, Overage, Window
+from domain.catalog.features import Feature, FeatureKind, LimitRule, Overage, UsageWindow
+from domain.catalog.plans import Catalog, Interval, Plan
+from domain.entitlements.usage import Outcome, Use
 from domain.money import Money
-from domain.plans import Catalog, Interval, Plan
-from domain.usage import Outcome, Use
-from gateways.stripe_catalog import push
-from gateways.stripe_http import connected
+from gateways.stripe.catalog_push import push
+from gateways.stripe.http_client import connected
 from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
-from storage.usage import Ground, Usage
+from storage.usage.counting import Ground, Usage
 from tenure.cli.usage_report import run_now
 from tests.harness.lives import Life
 from tests.harness.names import a_name
@@ -42,7 +42,9 @@ CATALOG = Catalog(
         ),
     },
     features={
-        "runs": Feature("runs", "Runs", Kind.NUMBER, (), Window.BILLING_PERIOD, "runs", limit=LimitRule(mails=()))
+        "runs": Feature(
+            "runs", "Runs", FeatureKind.NUMBER, (), UsageWindow.BILLING_PERIOD, "runs", limit=LimitRule(mails=())
+        )
     },
 )
 GROUND = Ground(CATALOG.name, "")

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from domain.policy import DEFAULT_POLICY, LadderStep, Policy, TrialPolicy
+from domain.subscription.policy import DEFAULT_POLICY, LadderStep, Policy, TrialPolicy
 from sandbox.stack import Stack
 from tenure.cli.policies import move_to, version_of
 from tests.harness.lives import CONVERTED, Life

@@ -11,14 +11,14 @@ import pytest
 import stripe
 
 from domain.names import subscription_workflow_id
-from domain.news import Hint, News
-from domain.subscription import Subscription
-from gateways.stripe_http import connected
+from domain.provider.hints import EventHint, EventKind
+from domain.subscription.state import Subscription
+from gateways.stripe.http_client import connected
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tests.harness.lives import A_MINUTE, CONVERTED, TRIAL, Life
 from tests.harness.patience import PATIENT
-from workflows.subscription import SubscriptionWorkflow
+from workflows.subscription.workflow import SubscriptionWorkflow
 
 Begin = Callable[..., Awaitable[Life]]
 pytestmark = pytest.mark.usefixtures("healed")
@@ -44,7 +44,9 @@ async def agreement_of(life: Life, stack: Stack, account: stripe.StripeClient) -
 async def told_of(life: Life, stack: Stack) -> None:
     """The provider reports that the customer has another default card."""
     handle = stack.client.get_workflow_handle(subscription_workflow_id(life.id))
-    await handle.signal(SubscriptionWorkflow.hear, Hint(f"evt_{uuid4().hex}", News.CARD_CHANGED, life.external_id))
+    await handle.signal(
+        SubscriptionWorkflow.hear, EventHint(f"evt_{uuid4().hex}", EventKind.CARD_CHANGED, life.external_id)
+    )
     await life.live(A_MINUTE)
 
 

@@ -9,16 +9,16 @@ import pytest
 from sqlalchemy import text
 
 from domain.names import subscription_workflow_id
-from domain.news import Hint, News
-from gateways.stripe import StripePayments
+from domain.provider.hints import EventHint, EventKind
+from gateways.stripe.provider import StripePayments
 from sandbox.stack import Stack
-from storage.records import PostgresRecords
-from storage.subscriptions import Subscriptions
+from services.mail_dispatcher import TemporalMailDispatcher
+from services.webhooks.late_reversals import LateReversals
+from storage.subscriptions.read_model import Subscriptions
+from storage.subscriptions.write_model import PostgresRecords
 from tests.harness.lives import Life
 from tests.harness.patience import until
-from workflows.afterwards import Afterwards
-from workflows.post import TemporalPost
-from workflows.subscription import SubscriptionWorkflow
+from workflows.subscription.workflow import SubscriptionWorkflow
 
 Begin = Callable[..., Awaitable[Life]]
 
@@ -97,7 +97,7 @@ async def test_a_refund_that_is_told_again_changes_nothing(payer: Life, stack: S
     charge = (await payer.past())[-1]["details"]["reversal"]
 
     workflow = stack.client.get_workflow_handle(subscription_workflow_id(payer.id))
-    await workflow.signal(SubscriptionWorkflow.hear, Hint("evt_told_again", News.REFUNDED, charge))
+    await workflow.signal(SubscriptionWorkflow.hear, EventHint("evt_told_again", EventKind.REFUNDED, charge))
 
     assert await payer.mails() == mails
     assert await payer.stands() == stands
@@ -252,9 +252,9 @@ async def test_what_is_told_of_again_after_the_end_is_written_down_once(payer: L
     parts, provider = stack.api_parts, stack.api_parts.wallets
     assert isinstance(provider, StripePayments)
     past, records = Subscriptions(parts.engine), PostgresRecords(parts.engine)
-    afterwards = Afterwards(provider.reversal, past, records, TemporalPost(stack.client))
+    afterwards = LateReversals(provider.reversal, past, records, TemporalMailDispatcher(stack.client))
 
-    hints = [Hint(f"evt_again_{number}", News.REFUNDED, charge) for number in range(3)]
+    hints = [EventHint(f"evt_again_{number}", EventKind.REFUNDED, charge) for number in range(3)]
     said = await asyncio.gather(*(afterwards.note(payer.id, hint) for hint in hints))
 
     words = {verdict.words for verdict in said if verdict is not None}

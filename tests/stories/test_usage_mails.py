@@ -10,15 +10,15 @@ from sqlalchemy import text
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.entitlements.usage import Outcome, Use
 from domain.errors import GatewayUnavailable
-from domain.usage import Outcome, Use
 from sandbox.stack import Stack
-from storage.usage import Usage
-from storage.usage_notices import UsageNotices
+from services.mail_dispatcher import TemporalMailDispatcher
+from services.usage_notifier import UsageNotifier
+from storage.usage.counting import Usage
+from storage.usage.notices import UsageNotices
 from tenure.cli.usage import roll_up_now
 from tests.harness.lives import Life
-from workflows.post import TemporalPost
-from workflows.telling import Telling
 
 Begin = Callable[..., Awaitable[Life]]
 
@@ -85,9 +85,9 @@ async def test_while_temporal_is_down_the_mail_stays_written_down_and_the_roll_u
 ) -> None:
     life = await begin()
     await used_unheard(life, 10, stack)
-    down = TemporalPost(cast("Client", SilentEngine()))
+    down = TemporalMailDispatcher(cast("Client", SilentEngine()))
     with pytest.raises(GatewayUnavailable):
-        await Telling(UsageNotices(stack.engine), down).tell()
+        await UsageNotifier(UsageNotices(stack.engine), down).tell()
     aged = text("update mails set created_at = created_at - interval '6 minutes' where subscription = :id")
     async with stack.engine.begin() as connection:
         await connection.execute(aged, {"id": life.id})

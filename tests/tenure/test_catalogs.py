@@ -14,12 +14,12 @@ from configuration.catalog_schema import catalog_schema
 from configuration.loading import Process, load_settings
 from configuration.policy_file import load_policy
 from configuration.settings import EverySetting
+from domain.catalog.plans import Catalog, Plan
 from domain.errors import Rejected
-from domain.plans import Catalog, Plan
 from sandbox.stack import Stack
-from storage.catalogs import Catalogs
+from storage.catalog.catalogs import Catalogs
 from tenure.cli import doctor
-from tenure.cli.following import follow
+from tenure.cli.catalog_warnings import follow
 from tests.configuration.variables import GOOD, NO_FILE
 from tests.harness.callers import Caller
 from tests.harness.lives import POLICY

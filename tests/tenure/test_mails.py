@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateways.mail_languages import languages
-from gateways.mail_samples import samples
+from gateways.mail.languages import languages
+from gateways.mail.samples import samples
 from tests.tenure.conftest import Terminal
 
 

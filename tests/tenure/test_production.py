@@ -14,7 +14,7 @@ from sandbox.processes import free_port
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer
-from storage.migrating import head
+from storage.db.migrations import head
 from tests.harness.lives import CATALOG, POLICY
 from tests.harness.patience import PATIENT
 from tests.tenure.conftest import Terminal

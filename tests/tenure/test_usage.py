@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from domain.usage import Action, Use
+from domain.entitlements.usage import Action, Use
 from sandbox.product import Product
 from sandbox.stack import Stack
-from storage.usage import Usage
+from storage.usage.counting import Usage
 from tenure.cli.usage import table
 from tests.tenure.conftest import Terminal
 

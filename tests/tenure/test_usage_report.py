@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.billed_use import Trouble, Troubled
+from domain.provider.overage_use import Trouble, Troubled
 from sandbox.stack import Stack
 from tenure.cli.usage_report import table
 from tests.tenure.conftest import Terminal

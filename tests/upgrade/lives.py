@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from domain.trial import MAX_EXTENSION_DAYS
+from domain.subscription.trial import MAX_EXTENSION_DAYS
 from sandbox.product import Product, RefusedError
 from tests.harness.lives import A_MINUTE, Life
 

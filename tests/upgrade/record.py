@@ -15,7 +15,7 @@ import structlog
 
 from sandbox.product import Product
 from sandbox.stack import Options, running
-from storage.inbox import Inbox
+from storage.webhooks.inbox import Inbox
 from tests.harness.folders import data_folder
 from tests.harness.lives import POLICY as DEFAULT_POLICY
 from tests.harness.lives import Life

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from sandbox.product import RefusedError
-from storage.inbox import Inbox
-from storage.migrating import current, head
-from storage.reconciling import Reconciliations
+from storage.db.migrations import current, head
+from storage.reconciliation import Reconciliations
+from storage.webhooks.inbox import Inbox
 from tenure.cli.reconcile import run_now
 from tests.harness.lives import A_MINUTE
 from tests.harness.patience import until

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from domain.billed_use import BilledUse
+from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome
-from domain.plans import Item
-from domain.proration import OwnPeriod
-from domain.provider import NewAgreement
+from domain.provider.overage_use import BilledUse
+from domain.provider.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome
+from domain.provider.ports import NewAgreement
+from domain.provider.proration import OwnPeriod
 from tests.contracts.in_memory.books import Bill, Deal, Use, after
 from tests.contracts.in_memory.desk import once
 from tests.contracts.in_memory.looks import InMemoryLooks

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 
-from domain.messages import PastEvent, ProviderEvent
+from domain.catalog.plans import Interval, Item
 from domain.money import Money
-from domain.news import News
-from domain.payments import NO_CARD, Card, Decline, DisputeStatus, QuoteLine
-from domain.plans import Interval, Item
-from domain.proration import OwnPeriod, Terms, kept_of, left_of
+from domain.provider.events import PastEvent, ProviderEvent
+from domain.provider.hints import EventKind
+from domain.provider.payments import NO_CARD, Card, Decline, DisputeStatus, QuoteLine
+from domain.provider.proration import OwnPeriod, Terms, kept_of, left_of
 
 OK = "ok"
 START = datetime(2031, 1, 15, 12, tzinfo=UTC)
@@ -136,7 +136,7 @@ class Books:
     def ref(self, kind: str) -> str:
         return f"{kind}_{next(self._numbers)}"
 
-    def tell(self, news: News, object_ref: str, bill: Bill) -> None:
+    def tell(self, news: EventKind, object_ref: str, bill: Bill) -> None:
         event = ProviderEvent(self.ref("event"), news.value, object_ref, bill.customer, news, "", bill.agreement)
         self.past.append((self.people[bill.customer].now, PastEvent(event, repr(event).encode())))
 
@@ -188,9 +188,9 @@ class Books:
         if decline is None:
             person.credit -= bill.total - bill.due
             bill.status, bill.charge = "paid", self.ref("charge")
-            self.tell(News.BILL_PAID, bill.ref, bill)
+            self.tell(EventKind.BILL_PAID, bill.ref, bill)
         elif bill.ref in self.bills:
-            self.tell(News.BILL_FAILED, bill.ref, bill)
+            self.tell(EventKind.BILL_FAILED, bill.ref, bill)
         return decline
 
     def settle(self, bill: Bill) -> None:
@@ -226,7 +226,7 @@ class Books:
         self.keep(deal, bill)
         if deal.held:
             bill.status = "void"
-            self.tell(News.BILL_CLOSED, bill.ref, bill)
+            self.tell(EventKind.BILL_CLOSED, bill.ref, bill)
         else:
             self.take(deal, bill)
 

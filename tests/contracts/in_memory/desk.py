@@ -4,9 +4,9 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.payments import Card, Charge, ChargeOutcome, Decline, Invoice
-from domain.plans import Item
+from domain.provider.payments import Card, Charge, ChargeOutcome, Decline, Invoice
 from tests.contracts.in_memory.books import Bill, Books, Deal, Person, PriceList
 
 P = ParamSpec("P")

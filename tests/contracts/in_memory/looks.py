@@ -3,25 +3,25 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from domain.agreements import AgreedItem, Agreement, AgreementPage, AgreementState, KnownCustomer
+from domain.catalog.plans import Item
 from domain.errors import GatewayRefused
-from domain.messages import PastEvents
-from domain.news import News
-from domain.payments import (
+from domain.provider.agreements import AgreedItem, Agreement, AgreementPage, AgreementState, KnownCustomer
+from domain.provider.events import PastEvents
+from domain.provider.hints import EventKind
+from domain.provider.payments import (
     AgreementStatus,
     Charge,
     ChargeOutcome,
+    ProviderState,
     Quote,
     QuoteLine,
     Reversal,
     ReversalKind,
-    Standing,
     UpcomingBill,
 )
-from domain.plans import Item
-from domain.proration import OwnPeriod
-from domain.provider import Belonging
-from domain.settling import settled
+from domain.provider.ports import Belonging
+from domain.provider.proration import OwnPeriod
+from domain.provider.settlement import settled
 from tests.contracts.in_memory.books import Bill, Deal
 from tests.contracts.in_memory.desk import Desk
 
@@ -51,16 +51,18 @@ class InMemoryLooks(Desk):
         total = sum(price.amount * quantity for price, quantity in prices)
         return UpcomingBill(max(0, total - self.books.people[deal.customer].credit), prices[0][0].currency)
 
-    async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> Standing:
+    async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> ProviderState:
         person = self.books.people.get(customer_ref)
         card = person.card if person else None
         if not agreement_ref:
-            return Standing(card, None, customer_is_deleted=customer_ref in self.books.deleted)
+            return ProviderState(card, None, customer_is_deleted=customer_ref in self.books.deleted)
         deal = self._deal(agreement_ref)
         status = AgreementStatus.ENDED if deal.ended else AgreementStatus.LIVE
         bill = self._bill(invoice_ref) if invoice_ref else deal.bills[-1]
         is_deleted = deal.customer in self.books.deleted
-        return Standing(None if deal.ended else card, status, self.told(deal, bill), customer_is_deleted=is_deleted)
+        return ProviderState(
+            None if deal.ended else card, status, self.told(deal, bill), customer_is_deleted=is_deleted
+        )
 
     async def asked_change(self, agreement_ref: str, *, key: str) -> Charge:
         deal = self._deal(agreement_ref)
@@ -87,19 +89,19 @@ class InMemoryLooks(Desk):
         is_full = bill.refunded == bill.due
         return Reversal(kind, object_ref, bill.ref, bill.refunded, bill.currency, is_full, agreement_ref=bill.agreement)
 
-    async def belonging(self, news: News, object_ref: str) -> Belonging:
+    async def belonging(self, news: EventKind, object_ref: str) -> Belonging:
         match news:
-            case News.BILL_PAID | News.BILL_FAILED | News.BILL_CLOSED:
+            case EventKind.BILL_PAID | EventKind.BILL_FAILED | EventKind.BILL_CLOSED:
                 return _whose(self.books.bills.get(object_ref))
-            case News.REFUNDED:
+            case EventKind.REFUNDED:
                 return _whose(self.charged(object_ref))
-            case News.DISPUTED:
+            case EventKind.DISPUTED:
                 dispute = self.books.disputes.get(object_ref)
                 return _whose(dispute.bill if dispute else None)
-            case News.AGREEMENT_ENDED:
+            case EventKind.AGREEMENT_ENDED:
                 deal = self.books.deals.get(object_ref)
                 return Belonging(deal.customer, deal.ref) if deal else Belonging()
-            case News.CARD_GIVEN:
+            case EventKind.CARD_GIVEN:
                 return Belonging(self.checkouts.get(object_ref, ("", None))[0])
             case _:
                 people = self.books.people.values()

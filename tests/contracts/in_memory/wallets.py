@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from domain.customers import Contact
 from domain.errors import GatewayRefused
-from domain.payments import UNKNOWN_PAYMENT_METHOD, Card, Wallet
-from domain.ports import Contact
+from domain.provider.payments import UNKNOWN_PAYMENT_METHOD, Card, Wallet
 from tests.contracts.in_memory.books import Person
 from tests.contracts.in_memory.desk import Desk, once
 

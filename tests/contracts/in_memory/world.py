@@ -4,8 +4,8 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.news import News
-from domain.payments import DisputeStatus
+from domain.provider.hints import EventKind
+from domain.provider.payments import DisputeStatus
 from tests.contracts.in_memory.adapter import InMemoryPayments
 from tests.contracts.in_memory.books import START, Bill, Dispute, Person, PriceList
 from tests.contracts.in_memory.wallets import REFUSED
@@ -115,7 +115,7 @@ class InMemoryProvider:
     async def refund(self, name: str, amount: int | None = None) -> str:
         bill = self._charged(name)
         bill.refunded += amount or bill.due - bill.refunded
-        self._payments.books.tell(News.REFUNDED, bill.charge, bill)
+        self._payments.books.tell(EventKind.REFUNDED, bill.charge, bill)
         return bill.charge
 
     async def dispute(self, name: str, turn: str) -> str:
@@ -124,5 +124,5 @@ class InMemoryProvider:
         dispute = known or Dispute(self._payments.books.ref("dispute"), bill, TURNS[turn])
         dispute.status = TURNS[turn]
         disputes[dispute.ref] = dispute
-        self._payments.books.tell(News.DISPUTED, dispute.ref, bill)
+        self._payments.books.tell(EventKind.DISPUTED, dispute.ref, bill)
         return dispute.ref

@@ -3,34 +3,35 @@
 import re
 from typing import Any
 
-from domain.agenda import Action, Due
-from domain.billed_use import Trouble
-from domain.features import Window
-from domain.journal import CauseKind
-from domain.lifecycle import Status
-from domain.mails import FACTS, Occasion
-from domain.messages import Disposition
-from domain.news import News
-from domain.payments import DisputeStatus, ReversalKind
-from domain.plans import Catalog, Interval
-from domain.policy import Access, TrialMark
-from domain.reconciling import Kind, Outcome
-from domain.subscription import Subscription
-from domain.usage import Action as UsageAction
-from storage.codec import due_to_json
-from storage.keys import Role
-from storage.schema import METADATA
+from domain.access import Access
+from domain.catalog.features import UsageWindow
+from domain.catalog.plans import Catalog, Interval
+from domain.entitlements.usage import Action as UsageAction
+from domain.notifications.mail_types import FACTS, Occasion
+from domain.provider.events import Disposition
+from domain.provider.hints import EventKind
+from domain.provider.overage_use import Trouble
+from domain.provider.payments import DisputeStatus, ReversalKind
+from domain.reconciliation.differences import DifferenceKind, Outcome
+from domain.subscription.agenda import Action, Due
+from domain.subscription.journal import CauseKind
+from domain.subscription.lifecycle import Status
+from domain.subscription.policy import TrialMark
+from domain.subscription.state import Subscription
+from storage.access.api_keys import Role
+from storage.db.codec import due_to_json
+from storage.schema.metadata import METADATA
 from tests.builders import NOW
 from tests.contracts.wire import source
 from tests.contracts.wire.shapes import shape
 
 WORDS: dict[str, Any] = {
     "api_keys.role": Role,
-    "discrepancies.kind": Kind,
+    "discrepancies.kind": DifferenceKind,
     "discrepancies.outcome": Outcome,
     "journal.cause_kind": CauseKind,
     "mails.occasion": Occasion,
-    "plan_limits.per": Window,
+    "plan_limits.per": UsageWindow,
     "reversals.kind": ReversalKind,
     "reversals.status": DisputeStatus,
     "subscriptions.access": Access,
@@ -41,7 +42,7 @@ WORDS: dict[str, Any] = {
     "usage_events.action": UsageAction,
     "usage_events.report_trouble": Trouble,
     "webhook_inbox.disposition": Disposition,
-    "webhook_inbox.news": News,
+    "webhook_inbox.news": EventKind,
 }
 """Whose values stand in which column."""
 _FUNCTION = re.compile(

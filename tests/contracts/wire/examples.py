@@ -10,24 +10,26 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from activities.wallets import open_wallet
-from api import pay, signup
-from api.idempotency import fingerprint
-from api.requests import SignUpWish
-from domain.billed_use import report_key
-from domain.command_keys import hashed
-from domain.letters import mail
-from domain.links import PayLink
-from domain.mails import Occasion, message_id_for
-from domain.payments import Wallet
-from domain.policy import TrialMark
-from domain.ports import Contact, Records
-from domain.provider import Wallets
-from domain.tries import asked_again
-from domain.usage_mails import Crossing
-from gateways.stripe_offers import offers
-from storage import keys
-from storage.records import mail_id
-from storage.trials import digest
+from api.http.idempotency import fingerprint
+from api.payment_pages import pay_link
+from api.subscriptions import sign_up
+from api.subscriptions.requests import CreateSubscriptionRequest
+from domain.customers import Contact
+from domain.entitlements.usage_mails import Crossing
+from domain.notifications.mail_types import Occasion, message_id_for
+from domain.notifications.pay_links import PayLink
+from domain.provider.attempt_keys import asked_again
+from domain.provider.overage_use import report_key
+from domain.provider.payments import Wallet
+from domain.provider.ports import Wallets
+from domain.subscription.command_keys import hashed
+from domain.subscription.mails import mail
+from domain.subscription.policy import TrialMark
+from domain.subscription.ports import Records
+from gateways.stripe.catalog_prices import offers
+from storage.access import api_keys
+from storage.db.mail_ids import mail_id
+from storage.subscriptions.trials import digest
 from tenure.cli.take_over import subscription_id_of
 from tests.builders import a_trial
 from tests.contracts.provider import CATALOG, contact
@@ -46,10 +48,10 @@ def found() -> dict[str, Any]:
         "mail about usage": Crossing("runs", AT, 80, 1000, 800, "pro", "shop_v1", AT).key,
         "Message-ID": message_id_for(ID, "Shop <billing@shop.example>"),
         "pay link": PayLink(ID, 2, AT).token(SECRET),
-        "pay page": pay._digest("cus_1", "https://shop.example/done", "https://shop.example/back"),
+        "pay page": pay_link._digest("cus_1", "https://shop.example/done", "https://shop.example/back"),
         "command": hashed("my key"),
         "request": fingerprint("POST", "/v1/subscriptions", b'{"plan": "pro", "a": 1}'),
-        "API key": keys._hash("tenure_x"),
+        "API key": api_keys._hash("tenure_x"),
         "trial": {mark.value: digest("default", mark, "ada@example.com") for mark in TrialMark},
         "report of use": report_key("default", "upload-1"),
         "wallet": asyncio.run(_wallet_key()),
@@ -64,7 +66,9 @@ def _signed_up() -> str:
     """The id of whoever signs up: by their key and all that they ask for."""
     desk = SimpleNamespace(caller=SimpleNamespace(tenant="default"), sign_up_key="key-1")
     customer = {"external_id": "ada", "email": "ada@example.com"}
-    return signup._id_of(cast("Any", desk), SignUpWish.model_validate({"customer": customer, "plan": "pro"}))
+    return sign_up._id_of(
+        cast("Any", desk), CreateSubscriptionRequest.model_validate({"customer": customer, "plan": "pro"})
+    )
 
 
 async def _wallet_key() -> str:

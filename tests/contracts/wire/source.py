@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from domain.journal import Entry
+from domain.subscription.journal import Entry
 
 ROOT = Path(__file__).parents[3]
 _TELL_NOBODY = frozenset({"configuration", "examples", "sandbox"})

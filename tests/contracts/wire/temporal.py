@@ -18,7 +18,7 @@ from domain.errors import GatewayBusy, GatewayRefused, Haste, Malformed, Rejecte
 from tests.contracts.wire import source
 from tests.contracts.wire.shapes import arguments, shape
 from worker.registry import KINDS as SEARCH_ATTRIBUTES
-from workflows.schedules import ensure_schedules
+from worker.schedules import ensure_schedules
 
 
 def found() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from configuration.catalog_file import load_catalog
 from domain.errors import Malformed
-from domain.policy import Policy
+from domain.subscription.policy import Policy
 from sandbox.simulation.scenario import Scenario
 from tests.harness.lives import CATALOG
 

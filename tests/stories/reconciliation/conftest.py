@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import stripe
 
-from gateways.stripe_http import connected
+from gateways.stripe.http_client import connected
 from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Options, Stack, running
-from storage.reconciling import Reconciliations
+from storage.reconciliation import Reconciliations
 from tenure.cli.reconcile import run_now
 from tests.harness.folders import data_folder
 from tests.harness.lives import CATALOG, POLICY, Life

@@ -7,13 +7,13 @@ import stripe
 from temporalio.client import WorkflowHandle, WorkflowUpdateStage
 
 from domain.names import subscription_workflow_id
-from domain.steering import When
+from domain.subscription.commands import ConvertAt
 from sandbox.stack import Stack
 from tests.harness.lives import Life
 from tests.harness.names import a_name
 from tests.harness.patience import until
-from workflows.messages import Convert
-from workflows.subscription import SubscriptionWorkflow
+from workflows.subscription.messages import Convert
+from workflows.subscription.workflow import SubscriptionWorkflow
 
 
 async def agreements(api: stripe.StripeClient, life: Life) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ async def terminate_in_mid_charge(stack: Stack, life: Life, *, is_done: bool) ->
     with stack.simulator.gates.one("/v1/subscriptions", is_done=is_done) as gate:
         await handle_of(stack, life).start_update(
             SubscriptionWorkflow.convert,
-            Convert("converted", "test", when=When.NOW),
+            Convert("converted", "test", when=ConvertAt.NOW),
             wait_for_stage=WorkflowUpdateStage.ACCEPTED,
         )
         await gate.reached()

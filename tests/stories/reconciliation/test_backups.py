@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text, update
 
 from sandbox.stack import Stack
-from storage.tables import subscriptions
+from storage.schema.tables import subscriptions
 from tests.harness.lives import Life
 from tests.stories.reconciliation.conftest import Reconciler
 from tests.stories.reconciliation.parts import terminate, terminate_in_mid_charge

@@ -13,7 +13,7 @@ import stripe
 from sqlalchemy import text, update
 
 from sandbox.stack import Stack
-from storage.tables import subscriptions
+from storage.schema.tables import subscriptions
 from tenure.cli.reconcile import run_now
 from tests.harness.lives import A_MOMENT, Life
 from tests.harness.typed import Forker, Terminal

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from domain.subscription import Subscription
-from gateways.stripe import StripePayments
+from domain.subscription.state import Subscription
+from gateways.stripe.provider import StripePayments
 from sandbox.product import Product
 from sandbox.stack import Stack
 from tests.harness.elsewhere import Elsewhere

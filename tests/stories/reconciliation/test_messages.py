@@ -15,9 +15,9 @@ from tests.harness.lives import A_MINUTE, Life
 from tests.harness.patience import PATIENT, until
 from tests.stories.reconciliation.conftest import Reconciler
 from tests.stories.reconciliation.parts import handle_of, terminate
-from workflows.messages import Command
 from workflows.reconcile import ReconcileWorkflow, Reconciliation, Stage
-from workflows.subscription import SubscriptionWorkflow
+from workflows.subscription.messages import Command
+from workflows.subscription.workflow import SubscriptionWorkflow
 
 Begin = Callable[..., Awaitable[Life]]
 PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}

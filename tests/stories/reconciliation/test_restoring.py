@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import WorkflowUpdateStage
 
 from domain.names import LIFECYCLE_QUEUE
-from domain.policy import DEFAULT_POLICY
+from domain.subscription.policy import DEFAULT_POLICY
 from sandbox.stack import Stack
 from tenure.cli.policies import move_to, version_of
 from tenure.cli.reconcile import run_now
@@ -17,9 +17,9 @@ from tests.harness.lives import CONVERTED, Life
 from tests.harness.names import a_name
 from tests.stories.reconciliation.conftest import Reconciler
 from tests.stories.reconciliation.parts import handle_of, terminate, terminate_in_mid_charge
-from workflows.messages import Command, ExtendTrial
 from workflows.reconcile import ReconcileWorkflow, Reconciliation
-from workflows.subscription import SubscriptionWorkflow
+from workflows.subscription.messages import Command, ExtendTrial
+from workflows.subscription.workflow import SubscriptionWorkflow
 
 Begin = Callable[..., Awaitable[Life]]
 PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}

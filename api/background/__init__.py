@@ -1,0 +1,1 @@
+"""What the API does between requests: dispatching webhooks and usage notices, publishing the catalog."""

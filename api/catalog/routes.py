@@ -1,0 +1,46 @@
+"""What is for sale."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.catalog.views import CatalogView, ComparisonView, PlanView
+from api.http.auth import Reader
+from api.http.dependencies import WithDependencies
+from api.http.openapi import READING
+from domain.catalog.plans import Catalog, Plan
+from domain.did_you_mean import near
+from domain.errors import Rejected
+
+router = APIRouter(prefix="/v1/plans", tags=["Plans"], responses=READING)
+
+
+@router.get("", operation_id="listPlans", summary="List the plans and add-ons, and what each gives")
+async def list_plans(_caller: Reader, parts: WithDependencies) -> CatalogView:
+    return CatalogView.of(parts.catalog, parts.policy.trial.days)
+
+
+@router.get("/compare", operation_id="comparePlans", summary="Lay two plans side by side")
+async def compare_plans(
+    _caller: Reader,
+    parts: WithDependencies,
+    before: Annotated[str, Query(alias="from", description="a plan's code", examples=["starter"])],
+    after: Annotated[str, Query(alias="to", description="a plan's code", examples=["professional"])],
+) -> ComparisonView:
+    catalog = parts.catalog
+    return ComparisonView.of(catalog, _plan(catalog, before), _plan(catalog, after))
+
+
+@router.get("/{code}", operation_id="getPlan", summary="Get one plan")
+async def get_plan(code: str, _caller: Reader, parts: WithDependencies) -> PlanView:
+    return PlanView.of(_plan(parts.catalog, code), parts.catalog, parts.policy.trial.days)
+
+
+def _plan(catalog: Catalog, code: str) -> Plan:
+    plan = catalog.plans.get(code)
+    if plan is None:
+        meant = " or ".join(repr(one) for one in near(code[:64], catalog.plans))
+        hint = f"did you mean {meant}? " if meant else ""
+        known = ", ".join(catalog.plans)
+        raise Rejected(f"there is no plan {code[:64]!r}: {hint}known plans: {known}", code="unknown_plan")
+    return plan

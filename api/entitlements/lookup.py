@@ -1,0 +1,154 @@
+"""What a customer holds, looked up for one request; and what is asked of it by name."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request
+from pydantic import TypeAdapter, ValidationError
+
+from api.entitlements.views import names_known
+from api.http.dependencies import AppDependencies, Repositories, dependencies_of, repositories_of
+from api.http.fields import ExternalId
+from domain.catalog.features import Feature, FeatureKind, features_of
+from domain.catalog.plans import Catalog
+from domain.did_you_mean import near
+from domain.entitlements.grants import EntitlementBasis
+from domain.entitlements.snapshot import EntitlementSnapshot
+from domain.entitlements.usage import Counted, Tally, Use
+from domain.errors import GatewayUnavailable, Malformed, Rejected
+
+
+@dataclass(frozen=True)
+class EntitlementLookup:
+    """Looks up what customers hold."""
+
+    parts: AppDependencies
+    stores: Repositories
+
+    async def of(self, tenant: str, customer: str) -> EntitlementSnapshot:
+        """What a customer holds now; of whoever is unknown, what the free plan gives."""
+        standing, tallies = await self.stores.usage.standing(customer, self.parts.ground, tenant=tenant)
+        return await self.at(standing, tallies)
+
+    async def at(self, standing: EntitlementBasis, tallies: tuple[Tally, ...] = ()) -> EntitlementSnapshot:
+        """What is held where a customer stands.
+
+        Raises:
+            GatewayUnavailable: no catalog is published yet, so that nothing is known of any plan.
+        """
+        if standing.plan is not None and standing.revision is None:
+            raise GatewayUnavailable(self.stores.publication.why_not, code="catalog_unpublished")
+        own = await self.catalog_named(standing.catalog, revision=standing.revision)
+        return EntitlementSnapshot(standing, own, self.parts.catalog, tallies)
+
+    async def settled(self, use: Use, name: str, counted: Counted, tenant: str) -> tuple[Counted, EntitlementSnapshot]:
+        """What came of a use in the end, and what the customer holds; whoever crossed a threshold is told of it.
+
+        What is counted of *name* by another meter in the catalog that the customer keeps is counted by that.
+        """
+        holding = await self.at(counted.standing)
+        own = metered(name, holding.catalog)
+        if not counted.counters and own is not None and own.window is not None and own.meter != use.meter:
+            use = replace(use, meter=own.meter)
+            counted = await self.stores.usage.use(use, self.parts.ground, tenant=tenant)
+        if counted.noticed:
+            self.stores.teller.nudge()
+        return counted, holding
+
+    async def catalog_named(self, name: str | None, *, revision: int | None = None) -> Catalog:
+        """The catalog of this name, today's if none was published."""
+        today = self.parts.catalog
+        if not name:
+            return today
+        # Today's, too, as it is published: it may have been changed in place since this process started.
+        return await self.stores.catalogs.get(name, revision=revision) or today
+
+
+async def _holdings(request: Request) -> EntitlementLookup:
+    return EntitlementLookup(dependencies_of(request), repositories_of(request))
+
+
+HasHoldings = Annotated[EntitlementLookup, Depends(_holdings)]
+
+
+def feature_named(name: str, holding: EntitlementSnapshot) -> Feature:
+    """The feature that is asked for, by itself or by a meter that is its alone.
+
+    Raises:
+        Rejected: code `unknown_feature`; the names that come near are told, or those of the meter's features.
+    """
+    found = holding.features.get(name)
+    if found is not None:
+        return found
+    together = features_of(name, holding.features)
+    if not together:
+        raise unknown_feature(name, holding.catalog, holding.today)
+    if len(together) > 1:
+        codes = [one.code for one in together]
+        raise Rejected(
+            f"{name!r} is a meter of several features: ask for {' or '.join(codes)}",
+            code="unknown_feature",
+            details={"near": codes},
+        )
+    return together[0]
+
+
+def metered(name: str, catalog: Catalog) -> Feature | None:
+    """The feature that is named, by itself or by its meter; None: the catalog has none of this name."""
+    named = catalog.features.get(name)
+    if named is not None:
+        return named
+    return next(iter(features_of(name, catalog.features)), None)
+
+
+def unknown_feature(name: str, *catalogs: Catalog) -> Rejected:
+    """The refusal of a name that means nothing, with those that may have been meant."""
+    known = names_known(catalogs)
+    likely = near(name, known)
+    if likely:
+        hint = f"did you mean {' or '.join(repr(one) for one in likely)}?"
+    else:
+        hint = f"known: {', '.join(known)}" if known else "the catalog declares none"
+    return Rejected(
+        f"there is no feature or meter {name[:64]!r}; {hint}", code="unknown_feature", details={"near": likely}
+    )
+
+
+def check_quantity(quantity: int | None, feature: Feature) -> None:
+    """Refuse to be asked for several of what has no number.
+
+    Raises:
+        Malformed: field `quantity`.
+    """
+    if quantity not in (None, 1) and feature.kind not in (FeatureKind.NUMBER, FeatureKind.RATE):
+        raise Malformed(f"{feature.code} is a {feature.kind}: there is no quantity of it", field="quantity")
+
+
+def check_value(value: str | None, feature: Feature) -> None:
+    """Refuse to be asked of a value that a feature cannot have.
+
+    Raises:
+        Malformed: field `value`.
+    """
+    if value is None:
+        return
+    if feature.kind not in (FeatureKind.LEVEL, FeatureKind.SET):
+        raise Malformed(f"{feature.code} is a {feature.kind}: only levels and sets have values", field="value")
+    if value not in feature.values:
+        likely = near(value, feature.values) or list(feature.values)
+        raise Malformed(f"{value[:64]!r} is no value of {feature.code}; there are {', '.join(likely)}", field="value")
+
+
+_EXTERNAL_ID: Final = TypeAdapter[str](ExternalId)
+
+
+def about_customer(request: Request) -> dict[str, Any] | None:
+    """Whom a request is about, and what looks up what they hold; None: the external id is none."""
+    try:
+        external_id = _EXTERNAL_ID.validate_python(request.path_params["external_id"])
+    except ValidationError:
+        return None
+    return {
+        "external_id": external_id,
+        "holdings": EntitlementLookup(dependencies_of(request), repositories_of(request)),
+    }

@@ -1,0 +1,1 @@
+"""What every endpoint shares: authentication, idempotency, errors, fields and documentation."""

@@ -1,0 +1,77 @@
+"""Who calls, and what their key's role allows."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.http.dependencies import repositories_of
+from domain.errors import Rejected
+from storage.access.api_keys import Role
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whoever holds the key that came with a request."""
+
+    key_id: str
+    tenant: str
+    role: Role
+
+    @property
+    def actor(self) -> str:
+        """How the journal names them."""
+        return f"{self.role} {self.key_id}"
+
+
+async def authenticate(request: Request) -> Caller:
+    """The caller, looked up once a request.
+
+    Raises:
+        Rejected: code `unauthorized`.
+    """
+    known = getattr(request.state, "caller", None)
+    if isinstance(known, Caller):
+        return known
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise Rejected("an API key is needed: send it as 'Authorization: Bearer <key>'", code="unauthorized")
+    key = await repositories_of(request).keys.verify(secret.strip())
+    if key is None:
+        raise Rejected("this API key is unknown or has been revoked", code="unauthorized")
+    caller = Caller(key.id, key.tenant, key.role)
+    request.state.caller, request.state.caller_id = caller, caller.key_id
+    return caller
+
+
+def demand(caller: Caller, *roles: Role, what: str = "do this") -> None:
+    """Let only some roles pass.
+
+    Raises:
+        Rejected: code `forbidden`.
+    """
+    if caller.role not in roles:
+        raise Rejected(f"a key of role {caller.role} may not {what}; it takes {' or '.join(roles)}", code="forbidden")
+
+
+class _Allowing:
+    """Lets some roles pass; which ones can be asked before anything else is looked at."""
+
+    def __init__(self, *roles: Role) -> None:
+        self.roles = roles
+
+    async def __call__(self, request: Request) -> Caller:
+        caller = await authenticate(request)
+        demand(caller, *self.roles)
+        return caller
+
+
+OVERRULING = (Role.ADMIN, Role.OPERATOR)
+SERVING = (*OVERRULING, Role.SERVICE)
+
+Reader = Annotated[Caller, Depends(_Allowing(*Role))]
+"""May look at everything."""
+Service = Annotated[Caller, Depends(_Allowing(*SERVING))]
+"""May sign up and steer: a product's own back end."""
+Operator = Annotated[Caller, Depends(_Allowing(*OVERRULING))]
+"""May overrule: suspend, reactivate, extend."""

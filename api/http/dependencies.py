@@ -1,0 +1,141 @@
+"""What the application is put together from, and how a request gets at it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from api.background.catalog_publisher import CatalogPublisher
+from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
+from api.background.webhook_dispatcher import Deliver, WebhookDispatcher
+from api.http.buckets import Openings
+from domain.catalog.plans import Catalog
+from domain.provider.events import ProviderEvents
+from domain.provider.ports import Wallets
+from domain.subscription.policy import Policy
+from domain.subscription.ports import Records
+from services.mail_dispatcher import TemporalMailDispatcher
+from services.usage_notifier import UsageNotifier
+from storage.access.api_key_cache import KnownKeys
+from storage.access.api_keys import ApiKeys
+from storage.access.idempotency import IdempotencyKeys
+from storage.catalog.catalogs import Catalogs
+from storage.subscriptions.customer_changes import CustomerChanges
+from storage.subscriptions.customer_list import CustomerList
+from storage.subscriptions.customers import Customers
+from storage.subscriptions.pay_pages import PayPages
+from storage.subscriptions.read_model import Subscriptions
+from storage.subscriptions.sign_ups import SignUps
+from storage.subscriptions.timeline import Timeline
+from storage.subscriptions.trials import Trials
+from storage.subscriptions.write_model import PostgresRecords
+from storage.usage.counting import Ground, Usage
+from storage.usage.history import UsageHistory
+from storage.usage.notices import UsageNotices
+from storage.usage.overage_reports import UsageReports
+from storage.webhooks.inbox import Inbox
+
+
+@dataclass(frozen=True)
+class AppDependencies:
+    """What the entry point hands over; the API reads no settings of its own."""
+
+    client: Client
+    engine: AsyncEngine
+    catalog: Catalog
+    policy: Policy
+    events: ProviderEvents
+    deliver: Deliver
+    """Brings what was kept in the inbox to the workflows."""
+    wallets: Wallets
+    public_url: str
+    secret_key: str
+    brand: str = "Tenure"
+    """Stands on the few pages that customers see."""
+
+    @property
+    def ground(self) -> Ground:
+        """What entitlements are worked out on."""
+        free = self.catalog.free_plan
+        return Ground(
+            self.catalog.name, free.plan if free is not None else "", self.policy.limited, self.policy.suspended
+        )
+
+
+@dataclass(frozen=True)
+class Repositories:
+    """What the API reads and keeps in PostgreSQL, and who brings its inbox to the workflows."""
+
+    customers: Customers
+    sign_ups: SignUps
+    customer_changes: CustomerChanges
+    customer_list: CustomerList
+    subscriptions: Subscriptions
+    timeline: Timeline
+    inbox: Inbox
+    keys: KnownKeys
+    idempotency: IdempotencyKeys
+    courier: WebhookDispatcher
+    trials: Trials
+    records: Records
+    catalogs: Catalogs
+    publication: CatalogPublisher
+    usage: Usage
+    usage_history: UsageHistory
+    usage_reports: UsageReports
+    teller: UsageNoticeDispatcher
+    pay_pages: PayPages
+    openings: Openings
+
+    @classmethod
+    def on(cls, parts: AppDependencies) -> Self:
+        engine = parts.engine
+        return cls(
+            Customers(engine),
+            SignUps(engine),
+            CustomerChanges(engine),
+            CustomerList(engine),
+            Subscriptions(engine),
+            Timeline(engine),
+            Inbox(engine),
+            KnownKeys(ApiKeys(engine)),
+            IdempotencyKeys(engine),
+            WebhookDispatcher(parts.deliver),
+            Trials(engine),
+            PostgresRecords(engine),
+            Catalogs(engine),
+            CatalogPublisher(engine, parts.catalog),
+            Usage(engine),
+            UsageHistory(engine),
+            UsageReports(engine),
+            UsageNoticeDispatcher(UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(parts.client)).tell),
+            PayPages(engine),
+            Openings(),
+        )
+
+
+def dependencies_of(request: Request) -> AppDependencies:
+    parts = request.app.state.parts
+    assert isinstance(parts, AppDependencies)  # noqa: S101 - set by create_app
+    return parts
+
+
+def repositories_of(request: Request) -> Repositories:
+    stores = request.app.state.stores
+    assert isinstance(stores, Repositories)  # noqa: S101 - set by create_app
+    return stores
+
+
+async def _parts(request: Request) -> AppDependencies:
+    # FastAPI would call what is not async in a thread of its own, for every request.
+    return dependencies_of(request)
+
+
+async def _stores(request: Request) -> Repositories:
+    return repositories_of(request)
+
+
+WithDependencies = Annotated[AppDependencies, Depends(_parts)]
+WithRepositories = Annotated[Repositories, Depends(_stores)]

@@ -1,0 +1,1 @@
+"""Checkout, portal, pay links and invoices."""

@@ -1,0 +1,1 @@
+"""Subscriptions over HTTP: creating, reading and controlling them."""

@@ -1,0 +1,82 @@
+"""Signing up, and looking at subscriptions."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response, status
+
+from api.http.auth import Reader
+from api.http.dependencies import WithRepositories
+from api.http.fields import Code, ExternalId, Search, SubscriptionId
+from api.http.idempotency import IdempotentRoute
+from api.http.openapi import COMMANDING, READING
+from api.subscriptions.command_context import ServiceDesk, find
+from api.subscriptions.confirmations import CONFIRMING
+from api.subscriptions.requests import CreateSubscriptionRequest
+from api.subscriptions.sign_up import sign_up
+from api.subscriptions.views import EntryView, SubscriptionList, SubscriptionView, TimelineView, actions
+from configuration.mail_addresses import searched_address
+from domain.subscription.lifecycle import Status
+from storage.subscriptions.read_model import Filters
+
+router = APIRouter(prefix="/v1/subscriptions", tags=["Subscriptions"], route_class=IdempotentRoute)
+
+Limit = Annotated[int, Query(ge=1, le=100, description="how many to a page")]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before")]
+
+
+@router.post(
+    "",
+    operation_id="createSubscription",
+    summary="Sign a customer up",
+    status_code=status.HTTP_201_CREATED,
+    responses=COMMANDING | CONFIRMING,
+)
+async def create(wish: CreateSubscriptionRequest, desk: ServiceDesk, response: Response) -> SubscriptionView:
+    subscription_id = await sign_up(desk, wish)
+    response.headers["Location"] = f"/v1/subscriptions/{subscription_id}"
+    return SubscriptionView.of(await desk.row(subscription_id))
+
+
+def _narrowed(
+    status: Annotated[Status | None, Query()] = None,
+    plan: Annotated[Code | None, Query(description="a plan's code")] = None,
+    customer: Annotated[ExternalId | None, Query(description="a customer's external id")] = None,
+    q: Annotated[
+        Search | None, Query(description="part of an address, a name or an external id; the beginning of an id")
+    ] = None,
+    blocked: Annotated[
+        bool | None, Query(description="true: those of which a step waits for an operator or for the end of an outage")
+    ] = None,
+) -> Filters:
+    return Filters(
+        status=status, plan=plan, customer=customer, q=q, q_address=searched_address(q or ""), blocked=blocked
+    )
+
+
+@router.get("", operation_id="listSubscriptions", summary="List subscriptions, newest first", responses=READING)
+async def list_subscriptions(
+    caller: Reader,
+    stores: WithRepositories,
+    filters: Annotated[Filters, Depends(_narrowed)],
+    cursor: Cursor = None,
+    limit: Limit = 20,
+) -> SubscriptionList:
+    page = await stores.subscriptions.find(caller.tenant, filters, cursor=cursor, limit=limit)
+    return SubscriptionList(data=[SubscriptionView.of(row) for row in page.rows], next_cursor=page.next_cursor)
+
+
+@router.get("/{subscription_id}", operation_id="getSubscription", summary="Get a subscription", responses=READING)
+async def get(subscription_id: SubscriptionId, caller: Reader, stores: WithRepositories) -> SubscriptionView:
+    return SubscriptionView.of(await find(stores, caller.tenant, subscription_id))
+
+
+@router.get(
+    "/{subscription_id}/timeline",
+    operation_id="getTimeline",
+    summary="All that has happened, because of what, and what happens next",
+    responses=READING,
+)
+async def timeline(subscription_id: SubscriptionId, caller: Reader, stores: WithRepositories) -> TimelineView:
+    row = await find(stores, caller.tenant, subscription_id)
+    past = await stores.timeline.past(caller.tenant, subscription_id)
+    return TimelineView(past=[EntryView.of(entry) for entry in past], next_actions=actions(row))

@@ -1,0 +1,1 @@
+"""Usage over HTTP: reported in batches, set, reset, and looked back on."""

@@ -1,0 +1,186 @@
+"""Events of use, many in one request: each looked at, counted and answered by itself."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from api.entitlements.lookup import EntitlementLookup, metered, unknown_feature
+from api.entitlements.views import PlanRef
+from api.http.errors import said_of
+from api.http.fields import Code, ExternalId, Timestamp, UsageKey
+from api.http.request_model import RequestModel
+from domain.access import Basis
+from domain.catalog.plans import Catalog
+from domain.entitlements.snapshot import EntitlementSnapshot
+from domain.entitlements.usage import MAX_QUANTITY, Action, Counted, Outcome, UsageLevel, Use
+
+MOST_EVENTS = 1000
+NAMES = ("key", "customer", "meter")
+"""What an event is told by in its result, however wrong it is."""
+
+
+class EventAction(StrEnum):
+    """What has happened to a meter."""
+
+    RECORD = "record"
+    RELEASE = "release"
+    SET = "set"
+
+
+class IngestOutcome(StrEnum):
+    """What came of an event."""
+
+    COUNTED = "counted"
+    REPEATED = "repeated"
+    REFUSED = "refused"
+
+
+class UsageEventRequest(RequestModel):
+    """Something that was used, released or set."""
+
+    customer: ExternalId
+    meter: Code
+    quantity: Annotated[int, Field(strict=True, ge=0, le=MAX_QUANTITY)]
+    key: UsageKey
+    at: Timestamp | None = None
+    action: EventAction = EventAction.RECORD
+
+
+class UsageEventResult(BaseModel):
+    """What came of one event, in the order in which they were sent."""
+
+    key: str | None = Field(description="as it was sent; null: there was none, or none that can be written")
+    customer: str | None
+    meter: str | None
+    outcome: IngestOutcome
+    plan: PlanRef | None = Field(default=None, description="null: nothing entitles, or the event made no sense")
+    basis: Basis | None = Field(default=None, description="null: the event made no sense")
+    code: str | None = Field(default=None, description="why it was refused, for programs", examples=["in_the_future"])
+    detail: str | None = Field(default=None, description="the same for people")
+    used: int | None = Field(default=None, description="of what the meter uses up, that which is nearest to its limit")
+    limit: int | None = Field(default=None, description="null: unlimited")
+    level: UsageLevel | None = Field(default=None, description="null: there is no limit, or nothing is in the plan")
+
+
+class IngestResult(BaseModel):
+    """What came of all events."""
+
+    counted: int
+    repeated: int
+    refused: int
+    results: list[UsageEventResult]
+
+
+_REFUSALS = {
+    Outcome.KEY_REUSED: ("key_reused", "the key named another use before: give each event a key of its own"),
+    Outcome.NO_PLAN: ("no_plan", "the customer has no plan, and there is no free one to count by"),
+    Outcome.NOT_IN_PLAN: (
+        "feature_not_in_plan",
+        "in the catalog of the customer's plan nothing of this name is counted",
+    ),
+    Outcome.NOT_A_GAUGE: ("not_a_gauge", "what is used over a time is recorded; only gauges are released or set"),
+    Outcome.TOO_MUCH: ("nothing_to_release", "more was to be released than is in use"),
+    Outcome.IN_THE_FUTURE: ("in_the_future", "`at` is more than 5 minutes ahead of our clock"),
+    Outcome.TOO_LATE: ("too_late", "`at` is more than 35 days ago"),
+}
+
+
+async def ingest(events: Sequence[Any], tenant: str, holdings: EntitlementLookup) -> IngestResult:
+    """Count what can be counted, in one round trip, and say of each event what came of it."""
+    read = [_read(event) for event in events]
+    uses = [_use(wish, holdings.parts.catalog) for wish in read if isinstance(wish, UsageEventRequest)]
+    usage, ground = holdings.stores.usage, holdings.parts.ground
+    counted = zip(uses, await usage.use_all(uses, ground, tenant=tenant), strict=True)
+    results = [
+        await _result(wish, *next(counted), tenant, holdings) if isinstance(wish, UsageEventRequest) else wish
+        for wish in read
+    ]
+    return _summed(results)
+
+
+def _read(event: Any) -> UsageEventRequest | UsageEventResult:
+    """The event, or what is wrong with it."""
+    try:
+        wish = UsageEventRequest.model_validate(event)
+        if wish.quantity == 0 and wish.action is not EventAction.SET:
+            return _refused(event, "malformed", "quantity: at least 1, unless a gauge is set")
+        if wish.at is not None and wish.action is EventAction.SET:
+            return _refused(event, "malformed", "at: how much there is is set as of now; leave it out")
+        if wish.at is not None and not 2000 <= wish.at.year <= 2200:
+            return _refused(event, "malformed", "at: the year must lie between 2000 and 2200")
+    except ValidationError as error:
+        return _refused(event, "malformed", said_of(error, "event"))
+    return wish
+
+
+def _refused(event: Any, code: str, detail: str) -> UsageEventResult:
+    given = event if isinstance(event, dict) else {}
+    key, customer, meter = (_echo(given.get(name)) for name in NAMES)
+    return UsageEventResult(
+        key=key, customer=customer, meter=meter, outcome=IngestOutcome.REFUSED, code=code, detail=detail
+    )
+
+
+def _echo(told: object) -> str | None:
+    """A name as it was sent; JSON may come with half of a character, which cannot be sent back."""
+    if not isinstance(told, str):
+        return None
+    try:
+        told.encode()
+    except UnicodeEncodeError:
+        return None
+    return told
+
+
+def _use(wish: UsageEventRequest, today: Catalog) -> Use:
+    feature = metered(wish.meter, today)
+    meter = feature.meter if feature is not None and feature.meter else wish.meter
+    at = wish.at.astimezone(UTC) if isinstance(wish.at, datetime) else None
+    return Use(wish.customer, meter, wish.quantity, wish.key, Action(wish.action), at)
+
+
+async def _result(
+    wish: UsageEventRequest, use: Use, counted: Counted, tenant: str, holdings: EntitlementLookup
+) -> UsageEventResult:
+    counted, holding = await holdings.settled(use, wish.meter, counted, tenant)
+    known: dict[str, Any] = {
+        "key": wish.key,
+        "customer": wish.customer,
+        "meter": wish.meter,
+        "plan": PlanRef.of(holding),
+        "basis": holding.standing.basis,
+    }
+    if counted.outcome not in (Outcome.COUNTED, Outcome.REPEATED):
+        code, detail = _why_not(wish, counted, holding)
+        return UsageEventResult(**known, outcome=IngestOutcome.REFUSED, code=code, detail=detail)
+    return UsageEventResult(**known, outcome=IngestOutcome(counted.outcome), **_counts(counted, holding))
+
+
+def _counts(counted: Counted, holding: EntitlementSnapshot) -> dict[str, Any]:
+    nearest = holding.nearest(holding.seen(counted).counters)
+    if nearest is None:
+        return {}
+    feature = holding.features.get(nearest.feature)
+    level = holding.level(nearest, feature) if feature is not None and nearest.included else None
+    return {"used": nearest.used, "limit": nearest.included, "level": level}
+
+
+def _why_not(wish: UsageEventRequest, counted: Counted, holding: EntitlementSnapshot) -> tuple[str, str]:
+    if counted.outcome in (Outcome.NO_PLAN, Outcome.NOT_IN_PLAN) and not _is_known(
+        wish.meter, (holding.today, holding.catalog)
+    ):
+        unknown = unknown_feature(wish.meter, holding.today, holding.catalog)
+        return "unknown_meter", unknown.message
+    return _REFUSALS[counted.outcome]
+
+
+def _is_known(name: str, catalogs: Iterable[Catalog]) -> bool:
+    return any(metered(name, catalog) is not None for catalog in catalogs)
+
+
+def _summed(results: list[UsageEventResult]) -> IngestResult:
+    of = [one.outcome for one in results]
+    return IngestResult(**{each.value: of.count(each) for each in IngestOutcome}, results=results)

@@ -1,0 +1,104 @@
+"""Use that has happened: told in batches, a gauge set to what there is, and counters that an operator resets."""
+
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from api.entitlements.consume import carried_out, key_in_header, known_feature, no_gauge
+from api.entitlements.lookup import HasHoldings
+from api.entitlements.routes import CustomerId, FeatureCode, as_json
+from api.entitlements.views import ConsumedView
+from api.http.auth import Operator, Service
+from api.http.fields import Reason, UsageKey
+from api.http.idempotency import given_key
+from api.http.openapi import USING
+from api.http.request_model import RequestModel
+from api.usage.ingest import MOST_EVENTS, IngestResult, ingest
+from domain.entitlements.grants import is_gauge
+from domain.entitlements.usage import MAX_QUANTITY, Action, Use
+from domain.errors import Malformed
+
+router = APIRouter(tags=["Usage"], responses=USING)
+
+Level = Annotated[int, Field(strict=True, ge=0, le=MAX_QUANTITY)]
+
+
+class SetUsageRequest(RequestModel):
+    """How much there is of a gauge."""
+
+    quantity: Level
+    key: UsageKey | None = Field(
+        default=None, description="names this word; left out, the header `Idempotency-Key` is taken"
+    )
+
+
+class ResetUsageRequest(RequestModel):
+    """Why a counter starts anew."""
+
+    reason: Annotated[Reason, Field(min_length=1)]
+    key: UsageKey | None = Field(
+        default=None, description="so that a repeat resets nothing more; else the header `Idempotency-Key`"
+    )
+
+
+class IngestUsageRequest(RequestModel):
+    """What has happened. Each event is looked at by itself: one that is wrong does not stand in the others' way."""
+
+    events: list[Any] = Field(
+        min_length=1,
+        max_length=MOST_EVENTS,
+        description="each `{customer, meter, quantity, key, at?, action?}`; action: record (default), release or set",
+        examples=[[{"customer": "user-1815", "meter": "runs", "quantity": 3, "key": "run-4711"}]],
+    )
+
+
+@router.post("/v1/usage", operation_id="recordUsage", summary="Tell what was used", response_model=IngestResult)
+async def record(wish: IngestUsageRequest, caller: Service, holdings: HasHoldings) -> Response:
+    """Nothing is refused for a limit: it has happened. Late events, by 35 days at most, count in their own period."""
+    return as_json(await ingest(wish.events, caller.tenant, holdings))
+
+
+@router.post(
+    "/v1/customers/{external_id:path}/usage/{feature}/set",
+    operation_id="setUsage",
+    summary="Say how much there is of a gauge",
+    response_model=ConsumedView,
+)
+async def set_usage(
+    external_id: CustomerId,
+    feature: FeatureCode,
+    wish: SetUsageRequest,
+    request: Request,
+    caller: Service,
+    holdings: HasHoldings,
+) -> Response:
+    key = wish.key or key_in_header(request)
+    meant = await known_feature(feature, external_id, caller.tenant, holdings)
+    if not is_gauge(meant):
+        raise no_gauge(meant, "what was used of it over a time is added up, not set")
+    use = Use(external_id, meant.meter, wish.quantity, key, Action.SET)
+    return await carried_out(use, feature, caller.tenant, holdings)
+
+
+@router.post(
+    "/v1/customers/{external_id:path}/usage/{feature}/reset",
+    operation_id="resetUsage",
+    summary="Have a feature count from 0; of a meter's name, all that it uses up",
+    response_model=ConsumedView,
+)
+async def reset_usage(
+    external_id: CustomerId,
+    feature: FeatureCode,
+    wish: ResetUsageRequest,
+    request: Request,
+    caller: Operator,
+    holdings: HasHoldings,
+) -> Response:
+    key = wish.key or given_key(request) or str(uuid4())
+    meant = await known_feature(feature, external_id, caller.tenant, holdings)
+    if meant.window is None:
+        raise Malformed(f"use of {meant.code} is not counted", field="feature", code="not_counted")
+    use = Use(external_id, feature, 0, key, Action.RESET, reason=wish.reason, actor=caller.actor)
+    return await carried_out(use, feature, caller.tenant, holdings)

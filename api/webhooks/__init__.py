@@ -1,0 +1,1 @@
+"""The endpoint that takes the provider's webhooks."""

@@ -1,0 +1,42 @@
+"""What the payment provider tells us: believed when signed, stored before it is acknowledged, delivered afterwards."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from api.http.dependencies import WithDependencies, WithRepositories
+from api.http.observability import note_refusal
+from api.http.openapi import problems
+from domain.errors import Rejected
+from domain.names import DEFAULT_TENANT
+from domain.provider.events import KeptEvent
+
+router = APIRouter(prefix="/webhooks", tags=["Webhooks"])
+
+
+class WebhookReceipt(BaseModel):
+    """The message is in our inbox."""
+
+    received: bool = True
+
+
+@router.post("/stripe/", include_in_schema=False)  # as it is often typed in where endpoints are set up
+@router.post(
+    "/stripe",
+    operation_id="receiveStripeWebhook",
+    summary="Take in a signed event",
+    responses=problems(413, 503)
+    | {400: {"description": "Not signed by the provider, too long ago, ahead of our clock, or not for us"}},
+)
+async def receive(request: Request, parts: WithDependencies, stores: WithRepositories) -> WebhookReceipt:
+    body = await request.body()
+    try:
+        event = parts.events.read(body, request.headers.get("Stripe-Signature", ""))
+    except Rejected as error:
+        note_refusal(request.scope, error.code)
+        raise
+    is_new = await stores.inbox.receive(event, body, tenant=DEFAULT_TENANT)
+    if is_new and event.news is not None:
+        stores.courier.hand_over(KeptEvent(event, datetime.now(UTC)))
+    return WebhookReceipt()

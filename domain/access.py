@@ -1,0 +1,23 @@
+"""How much access a customer has, and by what."""
+
+from enum import StrEnum
+
+
+class Basis(StrEnum):
+    """What a customer's entitlements come from."""
+
+    PLAN = "plan"
+    """Their subscription's plan, add-ons and seats."""
+    NO_NEW_USE = "no_new_use"
+    """The same, but nothing more is used up: what is there can be looked at, and released."""
+    FREE_PLAN = "free_plan"
+    """The catalog's free plan."""
+    NOTHING = "nothing"
+
+
+class Access(StrEnum):
+    """How much of the product the customer may use."""
+
+    FULL = "full"
+    LIMITED = "limited"
+    NONE = "none"

@@ -1,0 +1,1 @@
+"""Adopting subscriptions that were created elsewhere."""

@@ -1,0 +1,1 @@
+"""Where the provider, the database and the workflows differ."""

@@ -1,0 +1,1 @@
+"""One subscription: its state, its lifecycle, and the rule behind each step of it."""

@@ -1,0 +1,66 @@
+"""When a cancellation takes effect, and what it costs the customer: one rule, for the preview and for what is done."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.subscription import billing_day, pause
+from domain.subscription.commands import CancelAt
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Subscription
+
+
+@dataclass(frozen=True)
+class CancelPreview:
+    """What a cancellation would bring."""
+
+    ends_at: datetime
+    """When access ends."""
+    loses_paid_days: int
+    """Whole days that were paid for and could not be used any more."""
+    voids_invoice: str
+    """The open invoice that would not be owed any more; empty: there is none."""
+    undo_until: datetime | None
+    """Until when it could be undone; None: it would take effect at once."""
+
+
+def usable_until(subscription: Subscription, now: datetime) -> datetime | None:
+    """Until when a customer who cancels may go on: the trial's or the paid period's end; None: no longer.
+
+    Of a paused subscription: until the paid days that the pause has kept are used, counted from now.
+    """
+    match subscription.status:
+        case Status.TRIALING:
+            return subscription.trial_ends_at
+        case Status.ACTIVE:
+            return subscription.period_end
+        case Status.PAUSED:
+            return pause.paid_until(subscription, now)
+        case _:
+            return None
+
+
+def ends_at(subscription: Subscription, at: CancelAt, now: datetime) -> datetime | None:
+    """When a cancellation takes effect; None: at once."""
+    until = usable_until(subscription, now)
+    return until if at is CancelAt.PERIOD_END and until is not None and until > now else None
+
+
+def previewed(subscription: Subscription, at: CancelAt, now: datetime) -> CancelPreview:
+    """What a cancellation would bring; nothing is changed."""
+    later = ends_at(subscription, at, now)
+    lost = timedelta() if later is not None else _paid_for(subscription, now)
+    recovery = subscription.recovery
+    return CancelPreview(
+        ends_at=later or now,
+        loses_paid_days=billing_day.whole_days(lost) if lost else 0,
+        voids_invoice=recovery.invoice_ref if recovery is not None and later is None else "",
+        undo_until=later,
+    )
+
+
+def _paid_for(subscription: Subscription, now: datetime) -> timedelta:
+    """For how long there is something left that was paid for: a trial was not, nor is what is owed."""
+    if subscription.status is Status.TRIALING or subscription.is_free or subscription.recovery is not None:
+        return timedelta()
+    paid_until = pause.paid_until(subscription, now) if subscription.pause is not None else subscription.period_end
+    return max(paid_until - now, timedelta()) if paid_until is not None else timedelta()

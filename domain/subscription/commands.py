@@ -1,0 +1,224 @@
+"""Commands of customers and operators: what they may ask for, and what comes of it."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from domain.access import Access
+from domain.formatting import moment
+from domain.notifications.mail_types import Occasion
+from domain.provider.payments import AUTHENTICATE, Card, Decline
+from domain.subscription import plan_changes
+from domain.subscription.agenda import Action, next_due
+from domain.subscription.ends import ENDED_AT_PROVIDER, End, EndKind
+from domain.subscription.journal import Cause, Entry, Step
+from domain.subscription.lifecycle import Event
+from domain.subscription.mails import mail
+from domain.subscription.policy import Policy
+from domain.subscription.reminders import Reminder
+from domain.subscription.state import Subscription
+
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far ours may be ahead of the provider's: a checkout so shortly before a card was put on file by a command may
+have come after it."""
+
+
+class ConvertAt(StrEnum):
+    """When a trial converts."""
+
+    NOW = "now"
+    TRIAL_END = "trial_end"
+
+
+class CancelAt(StrEnum):
+    """When a cancellation takes effect."""
+
+    PERIOD_END = "period_end"
+    NOW = "now"
+
+
+def signed_up(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    """The first step of a life without a trial; the first payment follows, and access with it."""
+    after = subscription.after(Event.NOTED, access=Access.NONE)
+    return Step(after, (Entry("signed_up", now, f"Signed up for {after.plan_name} without a trial", cause),))
+
+
+def card_replaced(
+    subscription: Subscription,
+    customer_ref: str,
+    card: Card,
+    now: datetime,
+    cause: Cause,
+    *,
+    given_at: datetime | None = None,
+) -> Step:
+    """A card was put on file, or the one there was renewed by its bank: then it may be tried again.
+
+    *given_at* is when the customer gave it by the provider's clock, so that of two checkouts the later one counts,
+    whichever is heard of first.
+    """
+    since = given_at if given_at is not None else now - CLOCKS_DIFFER
+    changes: dict[str, Any] = {"customer_ref": customer_ref, "card": card, "card_since": since}
+    known, recovery = subscription.card, subscription.recovery
+    if known is not None and known.ref == card.ref and known != card:
+        changes["barred_card"] = ""
+        if recovery is not None and recovery.card_ref == card.ref:
+            changes["recovery"] = replace(recovery, card_ref="")
+    after = subscription.after(Event.CARD_REPLACED, **changes)
+    summary = f"Card on file: {card.brand} ending in {card.last4}"
+    return Step(after, (Entry("card_replaced", now, summary, cause, {"card": card.ref}),))
+
+
+def card_removed(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    """The customer took the card away at the provider, and left no other."""
+    gone = subscription.card
+    after = subscription.after(Event.CARD_REPLACED, card=None, card_since=now)
+    summary = "No card on file any more" + (f": {gone.brand} ending in {gone.last4} was taken away" if gone else "")
+    return Step(after, (Entry("card_removed", now, summary, cause, {"card": gone.ref} if gone else {}),))
+
+
+def provider_pause_noted(subscription: Subscription, paused_for: str, now: datetime, cause: Cause) -> Step:
+    """The provider has paused its side by somebody else's word, or goes on; what is billed is not ours to say then."""
+    after = subscription.after(Event.NOTED, paused_at_provider=paused_for)
+    if not paused_for:
+        return Step(after, (Entry("provider_resumed", now, "The payment provider bills again", cause),))
+    words = (
+        f"Paused at the payment provider ({paused_for.replace('_', ' ')}): nothing is billed until it is resumed there"
+    )
+    return Step(after, (Entry("provider_paused", now, words, cause, {"paused_for": paused_for}),))
+
+
+def conversion_planned(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    """The customer agreed to convert when the trial ends; the card on file is what makes it happen."""
+    after = subscription.after(Event.NOTED)
+    ends_at = moment(subscription.trial_ends_at or now)
+    return Step(after, (Entry("conversion_planned", now, f"Will convert when the trial ends at {ends_at}", cause),))
+
+
+def declined_at_hand(subscription: Subscription, decline: Decline, now: datetime, cause: Cause) -> Step:
+    """A charge that the customer asked for just now was declined; nothing else changes."""
+    # An authentication that was not given bars no card: its owner may give it next time.
+    is_for_good = decline.is_hard and decline.code != AUTHENTICATE and subscription.card is not None
+    after = subscription.after(
+        Event.NOTED,
+        barred_card=subscription.card.ref if is_for_good and subscription.card else subscription.barred_card,
+    )
+    details = {"decline_code": decline.code}
+    words = decline.words[0].upper() + decline.words[1:]
+    return Step(after, (Entry("charge_declined", now, words, cause, details),))
+
+
+def cancel_scheduled(subscription: Subscription, at: datetime, end: End, now: datetime, cause: Cause) -> Step:
+    """The subscription ends by itself at *at*; until then it stays usable."""
+    after = subscription.after(
+        Event.CANCEL_SCHEDULED,
+        cancel_at=at,
+        cancel_reason=end.comment,
+        end_kind=end.kind,
+        reason_code=end.reason_code,
+        pending_change=None,
+    )
+    details, planned = {"cancel_at": moment(at)} | _details(end), subscription.pending_change
+    summary = f"Will be canceled at {moment(at)}{_because(end)}"
+    if planned is not None:
+        details["replaces"] = plan_changes.words(planned.to)
+        summary += f"; the planned change to {details['replaces']} is dropped"
+    entry = Entry("cancel_scheduled", now, summary, cause, details)
+    letter = mail(after, Occasion.CANCELLATION_SCHEDULED, now, cancel_at=moment(at))
+    stale = (Occasion.TRIAL_ENDING, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING, Occasion.PLAN_CHANGE_SCHEDULED)
+    return Step(after, (entry,), (letter,), withdraws=stale)
+
+
+def cancel_withdrawn(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+    ahead = tuple(rung for rung in subscription.reminders if rung.at > now)
+    after = subscription.after(
+        Event.CANCEL_WITHDRAWN,
+        cancel_at=None,
+        cancel_reason="",
+        end_kind=None,
+        reason_code="",
+        reminders=ahead,
+        untold_end=None,
+    )
+    entry = Entry("cancel_withdrawn", now, "The cancellation was undone", cause)
+    return Step(after, (entry,), withdraws=(Occasion.CANCELLATION_SCHEDULED,))
+
+
+def wished_end(subscription: Subscription) -> End:
+    """The end that was asked for before, now that it has come."""
+    return End(subscription.end_kind or EndKind.CUSTOMER, subscription.cancel_reason, subscription.reason_code)
+
+
+def due_end(subscription: Subscription) -> End:
+    """The end for which the time has come: as it was asked for, or by what is owed or has expired."""
+    if subscription.cancel_at is not None:
+        return wished_end(subscription)
+    if subscription.recovery is not None:
+        return End(EndKind.NONPAYMENT, EndKind.NONPAYMENT)
+    if subscription.suspension is not None:
+        kind = EndKind(subscription.suspension.kind)
+        return End(kind, kind)
+    return wished_end(subscription)
+
+
+def found_ended(subscription: Subscription, policy: Policy, now: datetime) -> End:
+    """The end of what has ended at the provider: ours if one was asked for or is due, of which no answer came."""
+    due = next_due(subscription, policy)
+    is_due = due is not None and due.action is Action.CANCEL and due.at <= now
+    is_ours = is_due or subscription.cancel_at is not None
+    return due_end(subscription) if is_ours else End(EndKind.PROVIDER, ENDED_AT_PROVIDER)
+
+
+def canceled(subscription: Subscription, end: End, now: datetime, cause: Cause) -> Step:
+    """The end. Every mail that still waits, but a receipt, is withdrawn."""
+    after = subscription.after(
+        Event.CANCELED,
+        access=Access.NONE,
+        status_reason=end.status_reason,
+        cancel_at=None,
+        cancel_reason=end.comment,
+        end_kind=end.kind,
+        reason_code=end.reason_code,
+        reminders=(),
+        recovery=None,
+        suspension=None,
+        ask_at=None,
+        pending_change=None,
+        pause=None,
+        dispute=None,
+        untold_end=None,
+    )
+    entry = Entry("canceled", now, f"Canceled{_because(end)}", cause, _details(end))
+    # By the kind, which is ours: whoever cancels may say anything.
+    letter = mail(after, Occasion.CANCELED, now, canceled_reason=end.kind)
+    stale = tuple(occasion for occasion in Occasion if occasion not in (Occasion.RECEIPT, Occasion.CANCELED))
+    voided = subscription.recovery.invoice_ref if subscription.recovery else ""
+    return Step(after, (entry,), (letter,), withdraws=stale, voided=voided)
+
+
+def _because(end: End) -> str:
+    return f": {end.comment or end.reason_code}" if end.comment or end.reason_code else ""
+
+
+def _details(end: End) -> dict[str, str]:
+    code = {"reason_code": end.reason_code} if end.reason_code else {}
+    return {"reason": end.comment, "end_kind": end.kind.value} | code
+
+
+def policy_adopted(
+    subscription: Subscription,
+    was: Policy,
+    policy: Policy,
+    reminders: tuple[Reminder, ...],
+    now: datetime,
+    cause: Cause,
+) -> Step:
+    """An operator moved the subscription to another policy; a recovery that runs stays on the ladder it began with."""
+    recovery = subscription.recovery
+    if recovery is not None and not recovery.ladder:
+        recovery = replace(recovery, ladder=was.recovery)
+    after = subscription.after(Event.NOTED, reminders=reminders, recovery=recovery)
+    details = {"from": was.version, "to": policy.version}
+    entry = Entry("policy_adopted", now, f"Moved from policy {was.version!r} to {policy.version!r}", cause, details)
+    return Step(after, (entry,))

@@ -1,0 +1,23 @@
+"""Whether looking where a hint points to can bring anything new."""
+
+from domain.provider.hints import MONEY_WENT_BACK, EventHint, EventKind
+from domain.subscription.state import Subscription
+
+
+def is_worth_a_look(subscription: Subscription, hint: EventHint) -> bool:
+    """False when the subscription knows already what the hint can tell: an echo of its own doing."""
+    if subscription.is_over or hint.news is EventKind.CONTACT_CHANGED:
+        return hint.news in MONEY_WENT_BACK
+    recovery = subscription.recovery
+    match hint.news:
+        case EventKind.BILL_PAID | EventKind.BILL_CLOSED:
+            return hint.object_id != subscription.settled_invoice
+        case EventKind.BILL_FAILED:
+            return bool(subscription.agreement_ref) and (recovery is None or recovery.invoice_ref != hint.object_id)
+        case EventKind.AGREEMENT_ENDED:
+            return hint.object_id == subscription.agreement_ref
+        case EventKind.CARD_CHOSEN | EventKind.CARD_AND_CONTACT | EventKind.CARD_CHANGED:
+            is_choice = hint.is_choice or hint.news is not EventKind.CARD_CHANGED
+            return not is_choice or subscription.card is None or hint.object_id != subscription.card.ref
+        case EventKind.CARD_GIVEN | EventKind.REFUNDED | EventKind.DISPUTED | EventKind.LIFE_RESTORED:
+            return True

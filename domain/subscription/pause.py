@@ -1,0 +1,99 @@
+"""A pause by the customer's wish: nothing is billed, nothing can be used, and no paid day is lost."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from domain.access import Access
+from domain.formatting import moment
+from domain.notifications.mail_types import Occasion
+from domain.subscription import billing_day
+from domain.subscription.journal import Cause, Entry, Step
+from domain.subscription.lifecycle import Event
+from domain.subscription.mails import mail
+from domain.subscription.policy import DEFAULT_POLICY
+from domain.subscription.state import Pause, Subscription
+
+
+def paused(subscription: Subscription, resumes_at: datetime | None, now: datetime, cause: Cause) -> Step:
+    """Stop until *resumes_at*, or until the customer says so; of a pause that runs already, the end moves."""
+    runs = subscription.pause
+    pause = replace(runs, resumes_at=resumes_at) if runs is not None else Pause(now, resumes_at)
+    after = subscription.after(Event.PAUSED, pause=pause, access=Access.NONE, status_reason="paused", ask_at=None)
+    until = f"until {moment(resumes_at)}" if resumes_at is not None else "until the customer resumes it"
+    facts = {"resumes_at": moment(resumes_at)} if resumes_at is not None else {}
+    entry = Entry("paused", now, f"Paused {until}", cause, facts)
+    stale = (Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING, Occasion.PAUSED)
+    return Step(after, (entry,), (mail(after, Occasion.PAUSED, now, **facts),), withdraws=stale)
+
+
+def resumed(
+    subscription: Subscription, now: datetime, cause: Cause, ask_after: timedelta = DEFAULT_POLICY.ask_after
+) -> Step:
+    """Go on: the paid days that the pause took are given back; the provider is asked *ask_after* their end."""
+    given, change = _given_back(subscription, now), subscription.pending_change
+    paid_until = given.until
+    goes_on_by_itself = not given.begins_next and not subscription.owes_new_period
+    after = subscription.after(
+        Event.RESUMED,
+        pause=None,
+        access=Access.FULL,
+        status_reason="",
+        period_end=paid_until,
+        owes_new_period=not goes_on_by_itself,
+        begins_own_period=given.begins_next or subscription.begins_own_period,
+        ask_at=paid_until + ask_after if goes_on_by_itself else subscription.ask_at,
+        billing_anchor=given.anchor,
+        paused_seconds=given.seconds_kept,
+        given_back_seconds=subscription.given_back_seconds + _moved_by(subscription, paid_until),
+        pending_change=replace(change, at=paid_until) if change is not None else None,
+    )
+    entry = Entry(
+        "resumed", now, f"Resumed, paid until {moment(paid_until)}", cause, {"period_end": moment(paid_until)}
+    )
+    letter = mail(after, Occasion.RESUMED, now, period_end=moment(paid_until))
+    return Step(after, (entry,), (letter,), withdraws=(Occasion.PAUSED,))
+
+
+@dataclass(frozen=True)
+class _GivenBack:
+    """What a pause gives back."""
+
+    until: datetime
+    begins_next: bool
+    """The provider's own date is another one."""
+    anchor: datetime | None
+    seconds_kept: int = 0
+    """Of days that are not whole, for the next pause."""
+
+
+def paid_until(subscription: Subscription, now: datetime) -> datetime:
+    """Until when it would be paid for, were the pause over at *now*."""
+    return _given_back(subscription, now).until
+
+
+def _given_back(subscription: Subscription, now: datetime) -> _GivenBack:
+    pause, period_end, anchor = subscription.pause, subscription.period_end, subscription.billing_anchor
+    if pause is None or period_end is None or anchor is None or period_end <= pause.since:
+        return _GivenBack(now + _days_left(subscription), begins_next=True, anchor=None)
+    length = now - pause.since + timedelta(seconds=subscription.paused_seconds)
+    days = billing_day.whole_days(length)
+    kept = int((length - timedelta(days=days)).total_seconds())
+    until = period_end + timedelta(days=days)
+    # The billing day moves by the days of the pause. While its renewal may be under way at the provider, and was kept
+    # from being billed, the period is begun by us.
+    is_near = until <= now + billing_day.NEAR
+    return _GivenBack(until, bool(days) or is_near, until if days else anchor, kept)
+
+
+def _moved_by(subscription: Subscription, paid_until: datetime) -> int:
+    if subscription.period_end is None:
+        return 0
+    return max(int((paid_until - subscription.period_end).total_seconds()), 0)
+
+
+def _days_left(subscription: Subscription) -> timedelta:
+    """What was paid for and not used when the pause began."""
+    pause, period_end = subscription.pause, subscription.period_end
+    if pause is None or period_end is None:
+        return timedelta()
+    return max(period_end - pause.since, timedelta())

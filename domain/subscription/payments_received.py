@@ -1,0 +1,174 @@
+"""Money that has come: conversion, renewal, recovery; and bills for which none will come."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from domain.access import Access
+from domain.notifications.mail_types import Occasion
+from domain.provider.payments import Charge, Invoice
+from domain.subscription import billing_day, recovery
+from domain.subscription.confirmation import KEYS_KEPT
+from domain.subscription.journal import Cause, Entry, Step
+from domain.subscription.lifecycle import Event, Status
+from domain.subscription.mails import bill_facts, mail, provider_key, receipt
+from domain.subscription.policy import Policy
+from domain.subscription.state import Dispute, Subscription, Suspension, SuspensionKind
+
+
+def paid(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
+    """A bill was paid: the first one converts, later ones renew or end a recovery."""
+    if _is_held(subscription):
+        return _paid_while_held(subscription, charge, now, cause)
+    event = _event_of_payment(subscription)
+    was = subscription.status
+    after = subscription.after(event, **_paid_up(subscription, charge, policy, now))
+    charge = billing_day.as_placed(charge, after)
+    bill = charge.invoice
+    details = bill_facts(bill, charge.period_end) if bill else {}
+    summary = _PAID_SUMMARY[event].format(plan=after.plan_name, amount=_amount(after, charge))
+    entry = Entry(str(event), now, summary, cause, details | provider_key(charge))
+    letters = receipt(after, charge, now)
+    if event is Event.CONVERTED:
+        letters.insert(0, mail(after, Occasion.CONVERTED, now, **details))
+    if was is Status.SUSPENDED and event is Event.RECOVERED:
+        letters.insert(0, mail(after, Occasion.REACTIVATED, now, **details))
+    stale = (*recovery.MAILS, Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED)
+    owed = subscription.recovery.invoice_ref if subscription.recovery else ""
+    # A new period was paid instead of the bill that was owed: that one was voided.
+    voided = owed if bill is not None and bill.ref != owed else ""
+    return Step(after, (entry,), tuple(letters), withdraws=stale, invoice=bill, voided=voided)
+
+
+def _is_held(subscription: Subscription) -> bool:
+    return subscription.suspension is not None and subscription.suspension.kind is SuspensionKind.OPERATOR
+
+
+def _paid_while_held(subscription: Subscription, charge: Charge, now: datetime, cause: Cause) -> Step:
+    """Money that arrives while an operator holds the subscription is receipted; only the operator gives access back."""
+    after = subscription.after(Event.NOTED, **_settled_while_held(subscription, charge))
+    entry = Entry("paid_while_suspended", now, "Paid while suspended by an operator: access stays off", cause)
+    return Step(after, (entry,), tuple(receipt(after, charge, now)), withdraws=recovery.MAILS, invoice=charge.invoice)
+
+
+def _settled_while_held(subscription: Subscription, charge: Charge) -> dict[str, Any]:
+    suspension = subscription.suspension
+    return {
+        "settled_invoice": charge.invoice.ref if charge.invoice else subscription.settled_invoice,
+        "agreement_ref": charge.agreement_ref or subscription.agreement_ref,
+        "lost_agreement": "" if charge.agreement_ref else subscription.lost_agreement,
+        **billing_day.placed(subscription, charge).changes,
+        "recovery": None,
+        "confirmed": _confirmed(subscription),
+        "suspension": replace(suspension, returns_to=_to_come_back_to(suspension)) if suspension else None,
+        "dispute": _dispute_apart(subscription),
+    }
+
+
+def _confirmed(subscription: Subscription) -> tuple[str, ...]:
+    """With the tries of what was owed which the customer was to confirm: it is settled now."""
+    recovery = subscription.recovery
+    asked = recovery.asked if recovery is not None else ()
+    return (*subscription.confirmed, *asked)[-KEYS_KEPT:] if asked else subscription.confirmed
+
+
+def _dispute_apart(subscription: Subscription) -> Dispute | None:
+    """The dispute that runs; what was owed besides is paid, so access is full once it is closed."""
+    return replace(subscription.dispute, access=Access.FULL) if subscription.dispute is not None else None
+
+
+def _to_come_back_to(suspension: Suspension) -> Status:
+    return Status.PAUSED if suspension.returns_to is Status.PAUSED else Status.ACTIVE
+
+
+_PAID_SUMMARY = {
+    Event.CONVERTED: "Converted to {plan}: {amount} paid",
+    Event.RENEWED: "Renewed {plan}: {amount} paid",
+    Event.RECOVERED: "Payment recovered: {amount} paid, full access",
+}
+
+
+def _event_of_payment(subscription: Subscription) -> Event:
+    if not subscription.agreement_ref and not subscription.lost_agreement:
+        return Event.CONVERTED
+    return Event.RENEWED if subscription.status in (Status.ACTIVE, Status.PAUSED) else Event.RECOVERED
+
+
+def _amount(subscription: Subscription, charge: Charge) -> str:
+    bill = charge.invoice
+    amount, currency = (bill.amount, bill.currency) if bill else (subscription.amount, subscription.currency)
+    return f"{amount} {currency} (minor units)"
+
+
+def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: datetime) -> dict[str, Any]:
+    place = billing_day.placed(subscription, charge)
+    period_end = place.end
+    # A payment ends neither a pause nor a dispute.
+    is_paused, dispute = subscription.status is Status.PAUSED, _dispute_apart(subscription)
+    access = Access.FULL if dispute is None else policy.disputed_access
+    # Not paid by a try of ours: the agreement is still about what there was before. The next period puts it right.
+    stays_stale = subscription.agreement_is_stale and not charge.key
+    begins_next = stays_stale or place.begins_next
+    ask_at = max(period_end, now) + policy.ask_after if period_end else now + policy.ask_every
+    return {
+        "status_reason": subscription.status_reason if is_paused else "disputed" if dispute is not None else "",
+        "access": subscription.access if is_paused else access,
+        "dispute": dispute,
+        "agreement_ref": charge.agreement_ref or subscription.agreement_ref,
+        "lost_agreement": "" if charge.agreement_ref else subscription.lost_agreement,
+        **place.changes,
+        "ask_at": None if place.begins_next else ask_at,
+        # To begin a period is to end a hold; that the next one is ours too must be told again.
+        "is_held": subscription.is_held and not place.begins_next,
+        "settled_invoice": charge.invoice.ref if charge.invoice else subscription.settled_invoice,
+        "trial_ends_at": subscription.trial_ends_at
+        if subscription.agreement_ref
+        else min(now, subscription.trial_ends_at or now),
+        "reminders": (),
+        "suspension": None,
+        "recovery": None,
+        "confirmed": _confirmed(subscription),
+        "owes_new_period": begins_next,
+        "begins_own_period": begins_next,
+        "agreement_is_stale": stays_stale,
+        "barred_card": "",
+    }
+
+
+def is_waiver(subscription: Subscription, bill: Invoice) -> bool:
+    """Whether a bill that was voided or written off was one for what is owed, or for the period that comes next.
+
+    Bills are voided by a hold of ours too: they say nothing of what was paid before, nor of the period after it.
+    """
+    if subscription.recovery is not None:
+        return subscription.recovery.invoice_ref == bill.ref
+    if subscription.status is not Status.ACTIVE or subscription.owes_new_period or subscription.wants_hold:
+        return False
+    known_until = subscription.period_end
+    return known_until is None or bill.period_start is None or bill.period_start >= known_until
+
+
+def not_owed(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
+    """The bill was voided or written off at the provider: nothing is owed for this period any more."""
+    entry = Entry("bill_waived", now, "The bill was voided at the payment provider: nothing is owed", cause)
+    if _is_held(subscription):
+        after = subscription.after(Event.NOTED, **_settled_while_held(subscription, charge))
+    else:
+        event = Event.RENEWED if subscription.status in (Status.ACTIVE, Status.PAUSED) else Event.RECOVERED
+        after = subscription.after(event, **_paid_up(subscription, charge, policy, now))
+    return Step(after, (entry,), withdraws=recovery.MAILS, invoice=charge.invoice)
+
+
+def undecided(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:
+    """The provider was asked and has not decided on the renewal yet: ask again later."""
+    after = subscription.after(Event.NOTED, ask_at=now + policy.ask_every)
+    return Step(
+        after, (Entry("renewal_undecided", now, "Asked the payment provider: no word on the renewal yet", cause),)
+    )
+
+
+def up_to_date(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:
+    """The provider was asked while a paid period runs, and knows nothing new: the next word is due at its end."""
+    period_end = max(subscription.period_end or now, now)
+    after = subscription.after(Event.NOTED, ask_at=period_end + policy.ask_after)
+    return Step(after, (Entry("provider_asked", now, "Asked the payment provider: nothing new", cause),))

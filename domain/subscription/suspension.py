@@ -1,0 +1,118 @@
+"""Suspension by an operator, and every way back from a suspension."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from domain.access import Access
+from domain.formatting import moment
+from domain.notifications.mail_types import Occasion
+from domain.subscription.journal import Cause, Entry, Step
+from domain.subscription.lifecycle import Event, Status
+from domain.subscription.mails import mail
+from domain.subscription.reminders import Reminder
+from domain.subscription.state import Recovery, Subscription, Suspension, SuspensionKind
+
+
+def suspended(subscription: Subscription, reason: str, now: datetime, cause: Cause) -> Step:
+    """An operator turned access off; clocks stand still until it is given back."""
+    suspension = Suspension(SuspensionKind.OPERATOR, now, reason, subscription.status, access=subscription.access)
+    after = subscription.after(
+        Event.SUSPENDED_BY_OPERATOR,
+        access=Access.NONE,
+        status_reason="operator",
+        suspension=suspension,
+        ask_at=None,
+    )
+    entry = Entry("suspended", now, f"Suspended by an operator: {reason}", cause, {"reason": reason})
+    letter = mail(after, Occasion.SUSPENDED, now, reason=reason)
+    return Step(
+        after,
+        (entry,),
+        (letter,),
+        withdraws=(Occasion.TRIAL_ENDING, Occasion.PAYMENT_FAILED, Occasion.ACTION_REQUIRED),
+    )
+
+
+@dataclass(frozen=True)
+class Return:
+    """How a suspended subscription comes back."""
+
+    event: Event
+    trial_ends_at: datetime | None = None
+
+
+def returned(
+    subscription: Subscription,
+    back: Return,
+    reminders: tuple[Reminder, ...],
+    reason: str,
+    now: datetime,
+    cause: Cause,
+) -> Step:
+    """An operator gave access back; what stood still goes on where it was."""
+    recovery = _resumed(subscription, now)
+    is_paused, is_paid_up = back.event is Event.RETURNED_PAUSED, back.event is Event.RETURNED_PAID_UP
+    period_is_over = subscription.period_end is not None and subscription.period_end <= now
+    # On the free plan there is no agreement that the provider could be asked about.
+    ask_at = now if is_paid_up and subscription.agreement_ref else None
+    after = subscription.after(
+        back.event,
+        access=_access_after(subscription, back),
+        status_reason="paused" if is_paused else "" if recovery is None else recovery.decline.code,
+        suspension=None,
+        recovery=recovery,
+        trial_ends_at=back.trial_ends_at or subscription.trial_ends_at,
+        # A trial that was to be canceled at its end is so at its new end.
+        cancel_at=back.trial_ends_at if subscription.cancel_at and back.trial_ends_at else subscription.cancel_at,
+        reminders=reminders,
+        ask_at=ask_at,
+        owes_new_period=is_paid_up
+        and (period_is_over or subscription.begins_own_period or bool(subscription.lost_agreement)),
+        sets_billing_day=subscription.sets_billing_day or (is_paid_up and period_is_over),
+    )
+    entry = Entry("reactivated", now, f"Reactivated by an operator: {reason}", cause, {"reason": reason})
+    facts = {"reason": reason}
+    if after.status is Status.TRIALING and after.trial_ends_at is not None:
+        facts["trial_ends_at"] = moment(after.trial_ends_at)
+    elif after.status is Status.ACTIVE and after.period_end is not None:
+        facts["period_end"] = moment(after.period_end)
+    letter = mail(after, Occasion.REACTIVATED, now, **facts)
+    return Step(after, (entry,), (letter,), withdraws=(Occasion.SUSPENDED, Occasion.TRIAL_EXPIRED))
+
+
+def _access_after(subscription: Subscription, back: Return) -> Access:
+    held = subscription.suspension
+    if back.event is Event.RETURNED_PAUSED:
+        return Access.NONE
+    keeps = back.event is Event.RETURNED_OWING or subscription.dispute is not None
+    return held.access if held is not None and keeps else Access.FULL
+
+
+def way_back(subscription: Subscription, reopen_for: timedelta, now: datetime) -> Return:
+    """What an operator's reactivation brings a suspended subscription back to."""
+    suspension = subscription.suspension
+    assert suspension is not None  # noqa: S101 - checked by check_reactivate
+    if suspension.kind is SuspensionKind.TRIAL_EXPIRED:
+        return Return(Event.RETURNED_TO_TRIAL, now + reopen_for)
+    if suspension.returns_to is Status.TRIALING:
+        # The days of the trial that the suspension took are given back.
+        left = (subscription.trial_ends_at or now) - suspension.since
+        return Return(Event.RETURNED_TO_TRIAL, now + left)
+    if suspension.returns_to is Status.PAUSED:
+        return Return(Event.RETURNED_PAUSED)
+    if suspension.returns_to is Status.ACTIVE:
+        return Return(Event.RETURNED_PAID_UP)
+    return Return(Event.RETURNED_OWING)
+
+
+def _resumed(subscription: Subscription, now: datetime) -> Recovery | None:
+    recovery, suspension = subscription.recovery, subscription.suspension
+    if recovery is None or suspension is None:
+        return recovery
+    if suspension.kind is SuspensionKind.NONPAYMENT:
+        # Given back although unpaid: the customer gets the whole ladder again before access is lost anew.
+        return replace(recovery, since=now, step=1, rungs=())
+    # While a dispute runs too the ladder goes on standing still, and what it takes is given back at its end.
+    until = now if subscription.dispute is None else subscription.dispute.since
+    held_for = max(until - suspension.since, timedelta())
+    return replace(recovery, since=recovery.since + held_for, rungs=())

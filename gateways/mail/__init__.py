@@ -1,0 +1,1 @@
+"""Mails: rendered for one customer, and sent over SMTP."""

@@ -1,0 +1,116 @@
+"""A mail as the bytes that go over the wire, and the look at them before they go."""
+
+import hashlib
+import re
+from email.header import decode_header
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from email_validator import EmailNotValidError, validate_email
+
+from domain.errors import GatewayRefused
+from domain.notifications.mail_types import OutgoingMail, sender_of
+from gateways.mail.formats import is_unprintable, one_line
+from gateways.mail.greetings import greeting_name
+from gateways.mail.headers import header, mailbox_header, unstructured
+
+LINE_LIMIT = 998
+"""Of a line on the wire, by RFC 5322."""
+OURS = ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted")
+OF_THE_BODY = ("Content-Type", "MIME-Version")
+
+_BODY = SMTP.clone(cte_type="7bit")
+_MAILBOX = re.compile(r"""[^\s@<>()\[\]",:;\\\x00-\x1f\x7f]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*""")
+_HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*): ([^\r\n]*)")
+_ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=")
+
+
+def mailbox(address: str) -> str:
+    """Return the address as servers know it: a domain with letters such as ü in its ASCII form.
+
+    Raises:
+        GatewayRefused: field `email`, if no mail can go to such an address, or come from it.
+    """
+    user, _, domain = address.rpartition("@")
+    known_as = f"{user}@{domain if domain.isascii() else _in_ascii(domain)}"
+    # What looks like an encoded word would be decoded by readers of the header that it stands in.
+    if not _MAILBOX.fullmatch(known_as) or "=?" in known_as or any(map(is_unprintable, known_as)):
+        raise GatewayRefused("the mail address is none", field="email")
+    return known_as
+
+
+def _in_ascii(domain: str) -> str:
+    """Addresses have their domain in ASCII; those that were kept before they did are sent to all the same."""
+    try:
+        return validate_email(f"x@{domain}", check_deliverability=False, test_environment=True).ascii_domain
+    except EmailNotValidError:
+        return ""
+
+
+def build_message(mail: OutgoingMail) -> bytes:
+    """Return the mail as it goes over the wire, the same to the last byte every time.
+
+    All of it is ASCII, but for a recipient whose name before the @ is not.
+
+    Raises:
+        GatewayRefused: field `email`, if no mail can go to such an address; without a field, if the finished mail is
+            not what was meant to be sent.
+    """
+    recipient = mailbox(mail.to)
+    sender_name, sender = sender_of(mail.from_)
+    values = {
+        "From": mailbox_header(one_line(sender_name), mailbox(sender)),
+        "To": mailbox_header(greeting_name(mail.to_name), recipient),
+        "Subject": unstructured(one_line(mail.subject)),
+        "Date": format_datetime(mail.date),
+        "Message-ID": mail.message_id,
+        "Auto-Submitted": "auto-generated",
+        **{name: unstructured(one_line(value)) for name, value in mail.headers.items()},
+    }
+    boundary = f"part-{hashlib.sha256(mail.message_id.encode()).hexdigest()[:32]}"
+    wire = "".join(header(name, value) for name, value in values.items()).encode() + _body(mail, boundary)
+    _check(wire, (*OURS, *mail.headers), recipient, boundary)
+    return wire
+
+
+def _body(mail: OutgoingMail, boundary: str) -> bytes:
+    body = EmailMessage(policy=_BODY)
+    body.set_content(mail.text)
+    body.add_alternative(mail.html, subtype="html")
+    body.set_boundary(boundary)
+    return body.as_bytes()
+
+
+def _check(wire: bytes, headers: tuple[str, ...], recipient: str, boundary: str) -> None:
+    """See that what goes out has our headers and no others, one recipient, and begins its text where it should."""
+    text = wire.decode()
+    block, _, body = text.partition("\r\n\r\n")
+    found = [_HEADER.fullmatch(line) for line in block.replace("\r\n ", " ").split("\r\n")]
+    values = [(each[1], each[2]) for each in found if each is not None]
+    if len(values) != len(found) or sorted(name for name, _ in values) != sorted((*headers, *OF_THE_BODY)):
+        raise _wrong("its headers are not those that it was given")
+    if re.search(r"\r(?!\n)|(?<!\r)\n|\0", text) or any(len(line) > LINE_LIMIT for line in text.split("\r\n")):
+        raise _wrong("it has a line that no mail may have")
+    for name, value in values:
+        if not value.replace(recipient, "").isascii() or any(map(is_unprintable, value)) or _hides_a_line(value):
+            raise _wrong(f"its {name} holds a sign that no header may hold")
+    to = dict(values)["To"]
+    if not to.endswith((f" <{recipient}>", recipient)) or re.sub(r'"(\\.|[^"\\])*"', "", to).count("@") != 1:
+        raise _wrong("it does not go to its recipient alone")
+    if body.count(f"--{boundary}\r\n") != 2 or not body.startswith(f"--{boundary}\r\n"):
+        raise _wrong("its text does not begin where it should")
+
+
+def _hides_a_line(value: str) -> bool:
+    """Whether a reader that decodes the value finds in it what could break its line."""
+    for word in _ENCODED_WORD.findall(value):
+        for chunk, charset in decode_header(word):
+            shown = chunk.decode(charset or "ascii", "replace") if isinstance(chunk, bytes) else chunk
+            if any(map(is_unprintable, shown)):
+                return True
+    return False
+
+
+def _wrong(why: str) -> GatewayRefused:
+    return GatewayRefused(f"the mail was not sent, as {why}: this is a fault in Tenure, please report it")

@@ -1,0 +1,191 @@
+"""Hands mails to a mail server over SMTP and says in our words what came of it."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import unquote, urlsplit
+
+from aiosmtplib import (
+    SMTP,
+    SMTPDataError,
+    SMTPException,
+    SMTPNotSupported,
+    SMTPRecipientRefused,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+)
+
+from domain.errors import GatewayRefused, GatewayUnavailable, Malformed, TenureError
+from domain.notifications.mail_types import OutgoingMail, sender_of
+from gateways.mail.formats import one_line
+from gateways.mail.message import build_message, mailbox
+
+CONNECT_SECONDS = 10.0
+TOTAL_SECONDS = 20.0
+GOODBYE_SECONDS = 1.0
+ANSWER_LIMIT = 300
+AUTHENTICATION_NEEDED = 530
+
+_ANY_ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>]+>?")
+
+
+class Security(StrEnum):
+    """How the line to the mail server is kept private, as the address's scheme says."""
+
+    NONE = "smtp"
+    """In clear; with a password, encrypted all the same if the server offers it."""
+    TLS = "smtps"
+    STARTTLS = "smtp+starttls"
+
+
+DEFAULT_PORTS = {Security.NONE: 25, Security.TLS: 465, Security.STARTTLS: 587}
+
+
+@dataclass(frozen=True)
+class SmtpServer:
+    """Where a mail server is and how to get in."""
+
+    security: Security
+    host: str
+    port: int
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, url: str) -> "SmtpServer":
+        """Read smtp://, smtps:// or smtp+starttls://user:password@host:port.
+
+        Raises:
+            Malformed: field `smtp_url`; the message does not repeat the address, which may hold a password.
+        """
+        try:
+            parts = urlsplit(url)
+            security, host, port = Security(parts.scheme), parts.hostname, parts.port
+        except ValueError:
+            raise _malformed("begin it with smtp://, smtps:// or smtp+starttls://, a host and a port") from None
+        if not host or parts.path not in ("", "/") or parts.query or parts.fragment:
+            raise _malformed("write it as smtp://user:password@host:port, with %40 for an @ in the password")
+        if bool(parts.username) != bool(parts.password):
+            raise _malformed("give both a user and a password, or neither")
+        username = unquote(parts.username) if parts.username else None
+        password = unquote(parts.password) if parts.password else None
+        return cls(security, host, port or DEFAULT_PORTS[security], username, password)
+
+    @property
+    def start_tls(self) -> bool | None:
+        """None: if the server offers it, which a password is worth."""
+        if self.security is Security.STARTTLS:
+            return True
+        return None if self.security is Security.NONE and self.username else False
+
+
+def _malformed(advice: str) -> Malformed:
+    return Malformed(f"the mail server's address cannot be read: {advice}", field="smtp_url")
+
+
+class SmtpMailer:
+    """Sends mails through one server, over a connection of its own for each.
+
+    A timeout can hide that the server took the mail after all. Sent again it is the same mail under the same
+    Message-ID, so that the copy can be known for one.
+    """
+
+    def __init__(
+        self, url: str, *, connect_seconds: float = CONNECT_SECONDS, total_seconds: float = TOTAL_SECONDS
+    ) -> None:
+        self._server = SmtpServer.of(url)
+        self._connect_seconds = connect_seconds
+        self._total_seconds = total_seconds
+
+    async def send(self, message: OutgoingMail) -> None:
+        """Return when the server has taken the mail. No error repeats the recipient's address.
+
+        Raises:
+            GatewayRefused: the server will never take it for this recipient.
+            GatewayUnavailable: the server did not take it now, or takes no mail from us as we are set up.
+        """
+        wire = build_message(message)
+        sender, recipient = mailbox(sender_of(message.from_)[1]), mailbox(message.to)
+        options = [] if wire.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
+
+        async def hand_over(client: SMTP) -> None:
+            try:
+                # The bytes that were looked at, not a message that would be written once more.
+                await client.sendmail(sender, [recipient], wire, mail_options=options)
+            except SMTPNotSupported:
+                reason = "the mail server cannot send to addresses with letters such as ü"
+                raise GatewayRefused(reason, field="email") from None
+            except ValueError:
+                raise GatewayRefused("the mail address is none", field="email") from None
+
+        await self._talk(hand_over)
+
+    async def check(self) -> None:
+        """Connect, sign in and say nothing: whether mails could be sent.
+
+        Raises:
+            GatewayUnavailable: they could not, and why.
+        """
+
+        async def say_nothing(client: SMTP) -> None:
+            await client.noop()
+
+        await self._talk(say_nothing)
+
+    async def _talk(self, talk: Callable[[SMTP], Awaitable[None]]) -> None:
+        client = self._client()
+        try:
+            async with asyncio.timeout(self._total_seconds):
+                await client.connect()
+                await talk(client)
+        except (SMTPException, OSError, TimeoutError) as error:
+            # The server's words can hold the address, and a cause is kept in workflow histories: no cause.
+            raise self._in_our_words(error) from None
+        else:
+            # The mail is delivered; a failed goodbye must not make it look as if it were not.
+            with suppress(SMTPException, OSError, TimeoutError):
+                await client.quit(timeout=GOODBYE_SECONDS)
+        finally:
+            client.close()
+
+    def _client(self) -> SMTP:
+        server = self._server
+        return SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.username,
+            password=server.password,
+            use_tls=server.security is Security.TLS,
+            start_tls=server.start_tls,
+            timeout=self._connect_seconds,
+        )
+
+    def _in_our_words(self, error: Exception) -> TenureError:
+        where = f"mail server {self._server.host}:{self._server.port}"
+        if isinstance(error, SMTPRecipientsRefused):
+            error = error.recipients[0]
+        if isinstance(error, SMTPRecipientRefused | SMTPDataError) and _is_for_good(error.code):
+            return GatewayRefused(f"{where} refused the mail: {_answer(error)}", field="email")
+        if isinstance(error, SMTPSenderRefused):
+            return GatewayUnavailable(f"{where} takes no mail from our sender address: {_answer(error)}")
+        if isinstance(error, SMTPResponseException):
+            return GatewayUnavailable(f"{where} did not take the mail: {_answer(error)}")
+        if isinstance(error, TimeoutError):
+            return GatewayUnavailable(f"{where} did not answer in time")
+        return GatewayUnavailable(f"{where} cannot be reached: {_without_addresses(str(error))}")
+
+
+def _is_for_good(code: int) -> bool:
+    return code >= 500 and code != AUTHENTICATION_NEEDED
+
+
+def _answer(error: SMTPResponseException) -> str:
+    return f"{error.code} {_without_addresses(error.message)}"
+
+
+def _without_addresses(words: str) -> str:
+    return one_line(_ANY_ADDRESS.sub("<address>", words), ANSWER_LIMIT)

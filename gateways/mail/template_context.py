@@ -1,0 +1,175 @@
+"""What a template sees: a mail's facts, checked and made readable for one customer."""
+
+import gettext
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from domain.notifications.mail_types import FACTS, IncompleteMail, Occasion, missing_facts
+from gateways.mail.formats import Formats, one_line
+
+INSTANTS = (
+    *("trial_ends_at", "period_end", "next_attempt_at", "cancel_at", "keep_data_until"),
+    *("change_at", "replaced_at", "renews_at", "resumes_at", "resets_at", "grace_ends_at"),
+)
+COUNTS = ("days_left", "attempt", "attempts", "quantity", "grace_days")
+AMOUNTS = ("amount", "amount_due", "amount_paid", "refund_amount", "refunded_in_all", "due_now", "overage_amount")
+NUMBERS = ("used", "limit", "percent", "ceiling", "overage_units")
+ANSWERS = ("has_card", "is_full_refund", "has_larger_plan")
+LINKS = ("invoice_url", "invoice_pdf", "action_url", "billing_url")
+INTERVALS = ("month", "year")
+CARD_BRANDS = {
+    "amex": "American Express",
+    "cartes_bancaires": "Cartes Bancaires",
+    "diners": "Diners Club",
+    "discover": "Discover",
+    "eftpos_au": "eftpos",
+    "jcb": "JCB",
+    "mastercard": "Mastercard",
+    "unionpay": "UnionPay",
+    "visa": "Visa",
+}
+TEXT_LIMIT = 80
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An instant as the customer's calendar and clock show it."""
+
+    day: str
+    """Saturday, 5 December 2026"""
+    date: str
+    """5 December 2026"""
+    time: str
+    """18:00 CET"""
+
+
+Excess = list[tuple[str, str, str]]
+"""Of what more is used than there is: its name, how much is used, and how much there is."""
+
+View = dict[str, str | int | bool | Moment | Excess | None]
+
+
+def view_of(
+    occasion: Occasion, facts: Mapping[str, str], formats: Formats, words: gettext.NullTranslations | None = None
+) -> View:
+    """Return every fact under its name, readable in the language of *words*; one that was left out is empty.
+
+    On top of the facts there are `price` ("$49.00 a month"), `card` ("Visa ending in 4242"), `your_card` (the same, or
+    just "card") and `credit`, which is what `due_now` is when it is negative.
+
+    Raises:
+        IncompleteMail: a required fact is missing, or one makes no sense; the message names it.
+    """
+    words = words or gettext.NullTranslations()
+    told = {name: one_line(facts.get(name, "")) for name in FACTS}
+    missing = missing_facts(occasion, told)
+    if missing:
+        raise IncompleteMail(f"a {occasion} mail cannot be written without {', '.join(missing)}")
+    view: View = {name: one_line(value, TEXT_LIMIT) for name, value in told.items()}
+    view |= {name: _moment(name, told[name], formats, words) for name in INSTANTS}
+    view |= {name: _count(name, told[name]) for name in COUNTS}
+    view |= {name: _link(name, told[name]) for name in LINKS}
+    view |= {name: _number(name, told[name], formats) for name in NUMBERS}
+    view |= {name: told[name] == "yes" for name in ANSWERS}
+    view["excess"] = _excess(told["excess"], formats)
+    view |= _amounts(told, formats)
+    view["nothing_due"] = told["amount_due"] == "0"
+    view["price"] = _price(told["interval"], str(view["amount"]), words)
+    view["card"] = _card(told, words)
+    view["your_card"] = view["card"] or words.gettext("card")
+    return view
+
+
+def _moment(name: str, value: str, formats: Formats, words: gettext.NullTranslations) -> Moment | None:
+    if not value:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise _nonsense(name, value, "an instant such as 2026-12-05T09:00:00Z") from None
+    if at.tzinfo is None:
+        raise _nonsense(name, value, "an instant with its zone, such as 2026-12-05T09:00:00Z")
+    time = words.gettext("%(clock)s %(zone)s") % {"clock": formats.clock(at), "zone": formats.zone_name(at)}
+    return Moment(formats.day(at), formats.date(at), time)
+
+
+def _count(name: str, value: str) -> int | None:
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit()):
+        raise _nonsense(name, value, "a whole number")
+    return int(value)
+
+
+def _link(name: str, value: str) -> str:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise _nonsense(name, value, "a web address") from None
+    if value and (parts.scheme not in ("http", "https") or not parts.netloc):
+        raise _nonsense(name, value, "a web address that begins with https://")
+    return value
+
+
+def _number(name: str, value: str, formats: Formats) -> str:
+    if not value:
+        return ""
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
+        raise _nonsense(name, value, "a number such as 9000 or 1.5")
+    return formats.percent(Decimal(value)) if name == "percent" else formats.number(Decimal(value))
+
+
+def _excess(value: str, formats: Formats) -> Excess:
+    try:
+        found = json.loads(value or "[]")
+        return [
+            (one_line(str(name), TEXT_LIMIT), formats.number(Decimal(int(used))), formats.number(Decimal(int(has))))
+            for name, used, has in found
+        ]
+    except (ValueError, TypeError):
+        raise _nonsense("excess", value, 'a list such as [["Users", 9, 3]]') from None
+
+
+def _amounts(told: Mapping[str, str], formats: Formats) -> dict[str, str]:
+    """Return all money; what a change costs at once is either `due_now` or, if it is less than nothing, `credit`."""
+    minor = {name: _minor_units(name, told[name]) for name in AMOUNTS if told["currency"] and told[name]}
+    if minor and not re.fullmatch(r"[A-Za-z]{3}", told["currency"]):
+        raise _nonsense("currency", told["currency"], "three letters such as usd")
+    due = minor.pop("due_now", 0)
+    minor |= {"due_now": due} if due > 0 else {"credit": -due} if due < 0 else {}
+    written = {name: formats.money(units, told["currency"]) for name, units in minor.items()}
+    return dict.fromkeys((*AMOUNTS, "credit"), "") | written
+
+
+def _minor_units(name: str, value: str) -> int:
+    if not re.fullmatch(r"-?[0-9]+", value):
+        raise _nonsense(name, value, "minor units such as 4900")
+    return int(value)
+
+
+def _price(interval: str, amount: str, words: gettext.NullTranslations) -> str:
+    if interval and interval not in INTERVALS:
+        raise _nonsense("interval", interval, " or ".join(INTERVALS))
+    if not amount or not interval:
+        return amount
+    by_interval = words.gettext("%(amount)s a month") if interval == "month" else words.gettext("%(amount)s a year")
+    return by_interval % {"amount": amount}
+
+
+def _card(told: Mapping[str, str], words: gettext.NullTranslations) -> str:
+    last4 = one_line(told["card_last4"], 4)
+    if not last4:
+        return ""
+    brand = CARD_BRANDS.get(told["card_brand"].lower())
+    if brand is None:
+        return words.gettext("card ending in %(last4)s") % {"last4": last4}
+    return words.gettext("%(brand)s ending in %(last4)s") % {"brand": brand, "last4": last4}
+
+
+def _nonsense(name: str, value: str, expected: str) -> IncompleteMail:
+    return IncompleteMail(f"{name} is {value!r}, which is not {expected}")

@@ -1,0 +1,174 @@
+"""Cards at Stripe: who a customer is there, which card is charged, and the page on which it is given."""
+
+from datetime import datetime
+
+import stripe
+from stripe.params import CustomerCreateParams, CustomerUpdateParams
+from stripe.params.checkout import SessionCreateParams
+
+from domain.customers import Contact
+from domain.errors import GatewayRefused
+from domain.provider.payments import Card, Wallet
+from gateways.stripe import mapping as shapes
+from gateways.stripe.base import SUBSCRIPTION, StripeAccount
+from gateways.stripe.errors import translated
+
+CUSTOMER = "tenure_customer"
+"""In the metadata of a customer at Stripe: who they are here."""
+
+
+class StripeCards(StripeAccount):
+    """Customers and the cards they are charged on."""
+
+    async def open_wallet(
+        self, contact: Contact, payment_method: str | None, *, key: str, keeps_default: bool = False
+    ) -> Wallet:
+        if contact.customer_ref:
+            if payment_method is None:
+                return Wallet(contact.customer_ref, await self._card_of(contact.customer_ref))
+            return await self._with_card(contact.customer_ref, payment_method, key, keeps_default=keeps_default)
+        params: CustomerCreateParams = {
+            "email": contact.email,
+            "metadata": {CUSTOMER: contact.customer, "external_id": contact.external_id},
+            "expand": ["invoice_settings.default_payment_method"],
+        }
+        if contact.name:
+            params["name"] = contact.name
+        if payment_method is not None:
+            # In one call, so that a refused card leaves no customer behind.
+            params["payment_method"] = payment_method
+            params["invoice_settings"] = {"default_payment_method": payment_method}
+        before = await self._opened_before(contact)
+        if before is not None:
+            if payment_method is None or (before.card is not None and before.card.ref == payment_method):
+                return before
+            return await self._with_card(before.customer_ref, payment_method, key, keeps_default=keeps_default)
+        with translated():
+            made = await self._api.customers.create_async(params, {"idempotency_key": key})
+        found = made.to_dict()
+        return Wallet(found["id"], shapes.card(found["invoice_settings"].get("default_payment_method")))
+
+    async def _opened_before(self, contact: Contact) -> Wallet | None:
+        """A wallet that was made before without our hearing of it: a second one could not have the same card."""
+        with translated():
+            listed = await self._api.customers.list_async(
+                {
+                    "email": contact.email,
+                    "limit": 100,
+                    "expand": ["data.invoice_settings.default_payment_method"],
+                }
+            )
+        for each in listed.data:
+            found = each.to_dict()
+            if (found.get("metadata") or {}).get(CUSTOMER) == contact.customer:
+                return Wallet(found["id"], shapes.card(found["invoice_settings"].get("default_payment_method")))
+        return None
+
+    async def _with_card(self, customer_ref: str, payment_method: str, key: str, *, keeps_default: bool) -> Wallet:
+        if not keeps_default:
+            return Wallet(customer_ref, await self.put_card(customer_ref, "", payment_method, key=key))
+        with translated():
+            return Wallet(customer_ref, await self._attached(customer_ref, payment_method, key), is_default=False)
+
+    async def put_card(self, customer_ref: str, agreement_ref: str, payment_method: str, *, key: str) -> Card:
+        with translated():
+            card = await self._attached(customer_ref, payment_method, key)
+            await self._make_default(customer_ref, agreement_ref, card.ref, key)
+        return card
+
+    async def _attached(self, customer_ref: str, payment_method: str, key: str) -> Card:
+        attached = await self._api.payment_methods.attach_async(
+            payment_method, {"customer": customer_ref}, {"idempotency_key": f"{key}/attach"}
+        )
+        card = shapes.card(attached.to_dict())
+        if card is None:
+            raise GatewayRefused("Stripe kept no card", field="payment_method")
+        return card
+
+    async def _make_default(self, customer_ref: str, agreement_ref: str, card_ref: str, key: str) -> None:
+        await self._api.customers.update_async(
+            customer_ref,
+            {"invoice_settings": {"default_payment_method": card_ref}},
+            {"idempotency_key": f"{key}/default"},
+        )
+        if agreement_ref:
+            await self._api.subscriptions.update_async(
+                agreement_ref, {"default_payment_method": card_ref}, {"idempotency_key": f"{key}/agreement"}
+            )
+
+    async def change_customer(self, customer_ref: str, email: str, name: str | None, locale: str, *, key: str) -> None:
+        params: CustomerUpdateParams = {"email": email, "name": name or "", "preferred_locales": [locale]}
+        with translated():
+            await self._api.customers.update_async(customer_ref, params, {"idempotency_key": key})
+
+    async def adopt_checkout(
+        self, session_ref: str, agreement_ref: str, newer_than: datetime | None, *, key: str
+    ) -> Wallet | None:
+        with translated():
+            session = await self._api.checkout.sessions.retrieve_async(
+                session_ref, {"expand": ["setup_intent.payment_method"]}
+            )
+            found = session.to_dict()
+            intent = found.get("setup_intent")
+            method = intent.get("payment_method") if isinstance(intent, dict) else None
+            card = shapes.card(method)
+            given_at = shapes.instant(method.get("created")) if isinstance(method, dict) else None
+            is_ours = bool((found.get("metadata") or {}).get(SUBSCRIPTION))
+            is_older = given_at is not None and newer_than is not None and given_at < newer_than
+            if not is_ours or found.get("status") != "complete" or card is None or is_older:
+                return None
+            await self._make_default(found["customer"], agreement_ref, card.ref, key)
+        return Wallet(found["customer"], card, given_at)
+
+    async def is_deleted(self, customer_ref: str) -> bool:
+        with translated():
+            return bool((await self._api.customers.retrieve_async(customer_ref)).to_dict().get("deleted"))
+
+    async def _card_of(self, customer_ref: str) -> Card | None:
+        return (await self._holder(customer_ref))[0]
+
+    async def _holder(self, customer_ref: str) -> tuple[Card | None, bool]:
+        """The card on file, and whether the customer is deleted."""
+        with translated():
+            try:
+                found = await self._api.customers.retrieve_async(
+                    customer_ref, {"expand": ["invoice_settings.default_payment_method"]}
+                )
+            except stripe.InvalidRequestError:
+                # Of who was deleted nothing is left that could be expanded.
+                if (await self._api.customers.retrieve_async(customer_ref)).to_dict().get("deleted"):
+                    return None, True
+                raise
+            if found.to_dict().get("deleted"):
+                return None, True
+            card = shapes.card((found.to_dict().get("invoice_settings") or {}).get("default_payment_method"))
+            if card is not None:
+                return card, False
+            # Put on file by a checkout of which we were not told.
+            newest = await self._api.customers.payment_methods.list_async(customer_ref, {"limit": 1})
+            return next((shapes.card(method.to_dict()) for method in newest.data), None), False
+
+    async def open_checkout(
+        self, customer_ref: str, subscription: str, success_url: str, cancel_url: str, *, key: str
+    ) -> str:
+        params: SessionCreateParams = {
+            "mode": "setup",
+            "customer": customer_ref,
+            "allowed_payment_method_types": ["card"],
+            "success_url": success_url,
+            "cancel_url": cancel_url,
+            "client_reference_id": subscription,
+            "metadata": {SUBSCRIPTION: subscription},
+        }
+        with translated():
+            session = await self._api.checkout.sessions.create_async(params, {"idempotency_key": key})
+        if not session.url:
+            raise GatewayRefused("Stripe opened a checkout session without an address")
+        return session.url
+
+    async def open_portal(self, customer_ref: str, return_url: str, *, key: str) -> str:
+        with translated():
+            session = await self._api.billing_portal.sessions.create_async(
+                {"customer": customer_ref, "return_url": return_url}, {"idempotency_key": key}
+            )
+        return session.url

@@ -1,0 +1,87 @@
+"""A catalog's prices as Stripe is to have them, and what Stripe could not have."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from domain.catalog.plans import AddOn, Catalog, Interval, Plan, TaxBehavior
+from domain.currencies import DECIMALS, max_amount, step
+from domain.money import Money
+from domain.provider.overage_use import event_name
+
+LONGEST_LOOKUP_KEY = 200
+LONGEST_NAME = 250
+LONGEST_EVENT_NAME = 100
+_ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One price as Stripe is to have it."""
+
+    product: str
+    product_name: str
+    lookup_key: str
+    interval: Interval
+    price: Money
+    tax_behavior: TaxBehavior | None = None
+    event_name: str = ""
+    """By which use is counted that it is the price of; empty: it is paid in advance."""
+    counted: str = ""
+    """What is counted, in words."""
+    units: int = 1
+    """So many cost the price."""
+
+
+def offers(catalog: Catalog) -> list[Offer]:
+    """Every price of a catalog: plans, add-ons, and use beyond what plans have."""
+    sold: list[Plan | AddOn] = [*catalog.plans.values(), *catalog.add_ons.values()]
+    paid_in_advance = [
+        Offer(
+            product=f"{catalog.product}_{one.code}",
+            product_name=one.name,
+            lookup_key=catalog.lookup_key(one.code, interval),
+            interval=interval,
+            price=price,
+            tax_behavior=catalog.tax_behavior,
+        )
+        for one in sold
+        for interval, price in one.prices.items()
+    ]
+    return [*paid_in_advance, *_by_use(catalog)]
+
+
+def _by_use(catalog: Catalog) -> Iterator[Offer]:
+    for plan in catalog.plans.values():
+        for feature, overage in plan.overage.items():
+            name = catalog.features[feature].name
+            for interval in plan.prices:
+                yield Offer(
+                    product=f"{catalog.product}_{feature}_overage",
+                    product_name=f"{name} beyond the plan",
+                    lookup_key=catalog.overage_key(plan.code, feature, interval),
+                    interval=interval,
+                    price=overage.price,
+                    tax_behavior=catalog.tax_behavior,
+                    event_name=event_name(catalog.product, feature),
+                    counted=name,
+                    units=overage.units,
+                )
+
+
+def unrepresentable(offer: Offer) -> Iterator[str]:
+    """What of an offer Stripe could not have, in words."""
+    if set(offer.product) - _ID_LETTERS:
+        yield f"the product id {offer.product!r} has other characters than letters, digits, _ and -"
+    if not 0 < len(offer.product_name) <= LONGEST_NAME:
+        yield f"the name of product {offer.product} is empty or longer than {LONGEST_NAME} characters"
+    if len(offer.lookup_key) > LONGEST_LOOKUP_KEY:
+        yield f"the lookup key {offer.lookup_key[:40]}… is longer than {LONGEST_LOOKUP_KEY} characters"
+    if len(offer.event_name) > LONGEST_EVENT_NAME:
+        yield f"the meter {offer.event_name[:40]}… has a name longer than {LONGEST_EVENT_NAME} characters"
+    amount, currency = offer.price.amount, offer.price.currency
+    if currency not in DECIMALS:
+        yield f"{offer.lookup_key} is in {currency!r}, which is no currency that Stripe charges"
+    if not 0 < amount <= max_amount(currency):
+        yield f"{offer.lookup_key} costs {amount} (minor units); Stripe takes 1 to {max_amount(currency)}"
+    elif amount % step(currency):
+        yield f"{offer.lookup_key} costs {amount} (minor units); Stripe takes multiples of {step(currency)} {currency}"

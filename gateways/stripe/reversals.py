@@ -1,0 +1,85 @@
+"""Money that Stripe gave back: refunds and disputes, and whose it was."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
+from gateways.stripe.base import StripeAccount
+from gateways.stripe.errors import translated
+from gateways.stripe.mapping import agreement_of_bill
+
+STATUSES: Mapping[str, DisputeStatus] = {
+    "warning_needs_response": DisputeStatus.INQUIRY,
+    "warning_under_review": DisputeStatus.INQUIRY,
+    "needs_response": DisputeStatus.OPEN,
+    "under_review": DisputeStatus.OPEN,
+    "won": DisputeStatus.WON,
+    "warning_closed": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
+    # Settled with the bank before it became a dispute: by giving the money back.
+    "prevented": DisputeStatus.LOST,
+}
+
+
+class StripeReversals(StripeAccount):
+    """How refunds and disputes stand."""
+
+    async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
+        with translated():
+            if kind is ReversalKind.REFUND:
+                return await self._refunds(object_ref)
+            return await self._dispute(object_ref)
+
+    async def _refunds(self, charge_ref: str) -> Reversal:
+        charge = (await self._api.charges.retrieve_async(charge_ref, {"expand": ["refunds"]})).to_dict()
+        refunds = (charge.get("refunds") or {}).get("data") or [{}]
+        bill = await self._paid_bill(charge.get("payment_intent"))
+        card = (charge.get("payment_method_details") or {}).get("card") or {}
+        return Reversal(
+            kind=ReversalKind.REFUND,
+            ref=charge["id"],
+            invoice_ref=bill.get("id") or "",
+            agreement_ref=agreement_of_bill(bill),
+            amount_paid=bill["amount_paid"] if bill else charge.get("amount"),
+            invoice_number=bill.get("number") or "",
+            card_brand=card.get("brand") or "",
+            card_last4=card.get("last4") or "",
+            amount=charge.get("amount_refunded") or 0,
+            currency=charge.get("currency") or "",
+            is_full=bool(charge.get("refunded")),
+            reason=refunds[0].get("reason") or "",
+        )
+
+    async def _dispute(self, dispute_ref: str) -> Reversal:
+        dispute = (await self._api.disputes.retrieve_async(dispute_ref, {"expand": ["charge"]})).to_dict()
+        charge = dispute["charge"]
+        bill, agreement = await self._bill_of(dispute.get("payment_intent") or charge.get("payment_intent"))
+        return Reversal(
+            kind=ReversalKind.DISPUTE,
+            ref=dispute["id"],
+            invoice_ref=bill,
+            agreement_ref=agreement,
+            amount=dispute.get("amount") or 0,
+            currency=dispute.get("currency") or "",
+            is_full=dispute.get("amount", 0) >= charge["amount"],
+            status=STATUSES.get(dispute.get("status") or "", DisputeStatus.OPEN),
+            reason=dispute.get("reason") or "",
+        )
+
+    async def _bill_of(self, intent: Any) -> tuple[str, str]:
+        """The bill that a payment was for and the agreement that this is of; empty where there is none."""
+        bill = await self._paid_bill(intent)
+        return bill.get("id") or "", agreement_of_bill(bill)
+
+    async def _paid_bill(self, intent: Any) -> dict[str, Any]:
+        """The bill that a payment was for; empty if it was for none. A charge itself does not tell."""
+        if not intent:
+            return {}
+        listed = await self._api.invoice_payments.list_async(
+            {"payment": {"type": "payment_intent", "payment_intent": str(intent)}, "limit": 1}
+        )
+        ref = next((str(payment.to_dict().get("invoice") or "") for payment in listed.data), "")
+        if not ref:
+            return {}
+        bill: dict[str, Any] = (await self._api.invoices.retrieve_async(ref)).to_dict()
+        return bill

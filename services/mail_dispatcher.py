@@ -1,0 +1,44 @@
+"""Sees to it that each queued mail is sent, once: one small workflow per mail, named after the mail."""
+
+from collections.abc import Sequence
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from domain.errors import GatewayUnavailable
+from domain.names import LIFECYCLE_QUEUE, mail_workflow_id
+from domain.notifications.ports import QueuedMail
+from services.customer_dispatcher import tell_of_customer
+from workflows.mail import MailWorkflow
+from workflows.priorities import priority_of_mail
+
+
+class TemporalMailDispatcher:
+    """Implements `domain.subscription.ports.Messenger`; what is on its way already is not started again."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def dispatch(self, mails: Sequence[QueuedMail]) -> None:
+        for mail in mails:
+            try:
+                await self._client.start_workflow(
+                    MailWorkflow.run,
+                    mail.id,
+                    id=mail_workflow_id(mail.id),
+                    task_queue=LIFECYCLE_QUEUE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    priority=priority_of_mail(mail.occasion),
+                    static_summary=f"Mail: {mail.occasion.replace('_', ' ')}",
+                    static_details=f"For subscription `{mail.subscription}`",
+                )
+            except WorkflowAlreadyStartedError:
+                continue
+            except RPCError as error:
+                raise GatewayUnavailable(f"the mail could not be handed to Temporal: {error.message}") from error
+
+    async def tell_of_customer(self, customer: str) -> None:
+        await tell_of_customer(self._client, customer)

@@ -1,0 +1,1 @@
+"""Comparing the provider, the database and the workflows, and healing what differs."""

@@ -1,0 +1,1 @@
+"""Delivering the provider's events to the workflows that they concern."""

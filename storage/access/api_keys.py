@@ -1,0 +1,69 @@
+"""API keys: shown once, kept as a hash."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.names import DEFAULT_TENANT
+from storage.db.engine import transaction
+from storage.schema.tables import api_keys
+
+
+class Role(StrEnum):
+    """What the holder of a key may do."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    SERVICE = "service"
+    READ_ONLY = "read_only"
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    id: str
+    tenant: str
+    role: Role
+    name: str
+
+
+def _hash(plaintext: str) -> str:
+    # Plain SHA-256: the keys are long and random, there is nothing to guess.
+    return hashlib.sha256(plaintext.encode(errors="surrogatepass")).hexdigest()
+
+
+class ApiKeys:
+    """Makes, checks and revokes API keys."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def create(self, role: Role, name: str, *, tenant: str = DEFAULT_TENANT) -> str:
+        """A new key in plain text; it cannot be had again."""
+        plaintext = f"tn_live_{secrets.token_urlsafe(32)}"
+        await self.ensure(plaintext, role, name, tenant=tenant)
+        return plaintext
+
+    async def ensure(self, plaintext: str, role: Role, name: str, *, tenant: str = DEFAULT_TENANT) -> None:
+        """Make sure that a key is known."""
+        values = {"id": uuid4(), "tenant": tenant, "name": name, "role": role.value, "key_hash": _hash(plaintext)}
+        async with transaction(self._engine) as connection:
+            await connection.execute(insert(api_keys).values(values).on_conflict_do_nothing())
+
+    async def verify(self, plaintext: str) -> ApiKey | None:
+        """The key behind a plain text; None when it is unknown or revoked."""
+        wanted = select(api_keys).where(api_keys.c.key_hash == _hash(plaintext), api_keys.c.revoked_at.is_(None))
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(wanted)).one_or_none()
+        return None if row is None else ApiKey(str(row.id), row.tenant, Role(row.role), row.name)
+
+    async def revoke(self, key_id: str) -> None:
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                update(api_keys).where(api_keys.c.id == UUID(key_id)).values(revoked_at=func.now())
+            )

@@ -1,0 +1,29 @@
+"""The catalog that the API lives by, for processes that have no catalog file of their own."""
+
+from sqlalchemy import Integer, cast, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.catalog.plans import Catalog
+from storage.catalog.catalogs import catalog_from_json
+from storage.db.engine import transaction
+from storage.schema.usage_tables import catalog_versions
+
+
+async def put_in_force(engine: AsyncEngine, name: str) -> None:
+    """Note that an API lives by a published catalog from now on."""
+    it = catalog_versions
+    async with transaction(engine) as connection:
+        await connection.execute(it.update().where(it.c.name == name).values(in_force_since=func.clock_timestamp()))
+
+
+async def in_force(connection: AsyncConnection) -> Catalog | None:
+    """The catalog with which an API has begun last; None: nothing is published.
+
+    A catalog can be published before an API begins with it, and for the sake of old subscriptions without any that
+    ever will: when it was published tells nothing. Before the first API begins it is the newest version.
+    """
+    it = catalog_versions.c
+    version = cast(it.content["version"].astext, Integer)
+    likeliest = (it.in_force_since.desc().nulls_last(), version.desc(), it.published_at.desc())
+    content = (await connection.execute(select(it.content).order_by(*likeliest).limit(1))).scalar_one_or_none()
+    return None if content is None else catalog_from_json(content)

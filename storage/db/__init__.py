@@ -1,0 +1,1 @@
+"""How PostgreSQL is reached: engine, codecs, migrations and health."""

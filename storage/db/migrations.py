@@ -1,0 +1,197 @@
+"""Bringing a database to a version of its schema and back, with Alembic."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from domain.errors import GatewayUnavailable
+from storage.db.engine import async_url, session, transaction
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+ONE_AT_A_TIME = 7_314_420_190
+"""The advisory lock that keeps two processes from migrating at once."""
+LOCK_NOT_AVAILABLE = "55P03"
+DEADLOCK = "40P01"
+"""Like the other: nothing was changed, and it goes better when less is written at once."""
+LONGEST = 2**31 - 1
+"""Milliseconds that PostgreSQL takes for a timeout."""
+LOOK = 0.2
+"""Seconds, after which a process that waits for another to have migrated looks again."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a migration waits for what others have locked.
+
+    All who come behind it wait as long. So it waits briefly, and again after a pause in which they have their turn.
+    """
+
+    lock_timeout: float = 5.0
+    """Seconds for one lock; a migration may ask for less."""
+    tries: int = 5
+    """Of one migration."""
+    pause: float = 2.0
+    """Seconds between two tries."""
+
+    @property
+    def milliseconds(self) -> int:
+        """What PostgreSQL is told; to it, 0 would be for ever."""
+        return min(max(round(self.lock_timeout * 1000), 1), LONGEST)
+
+
+def in_silence(_words: str) -> None:
+    """For those who need not be told."""
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def is_known(version: str) -> bool:
+    """Whether this release has a version, as its newest or an earlier one."""
+    return any(script.revision == version for script in _scripts().walk_revisions())
+
+
+def head() -> str:
+    """The newest version there is."""
+    newest = _scripts().get_current_head()
+    if newest is None:
+        raise RuntimeError(f"there are no migrations in {MIGRATIONS}")
+    return newest
+
+
+async def upgrade(
+    url: str, revision: str = "head", *, patience: Patience = Patience(), tell: Callable[[str], None] = in_silence
+) -> None:
+    """Bring the database up to a version; safe when several processes do it at once.
+
+    Each migration is a transaction of its own, so that no more tables are held at a time than one of them changes. What
+    ends early, by an error or a crash, leaves a version that was reached in full: the next run goes on from there. A
+    database that a newer release has migrated stays as it is. *tell* hears what is waited for.
+
+    Raises:
+        GatewayUnavailable: it is out of reach, or so much in use that a table could not be had.
+    """
+    # A parameter of the connection: a pooler, behind which the lock of a session would be anybody's, refuses it.
+    engine = create_async_engine(
+        async_url(url), connect_args={"server_settings": {"lock_timeout": str(patience.milliseconds)}}
+    )
+    try:
+        async with session(engine) as connection:
+            await _be_the_only_one(connection, tell)
+            await _go_up(connection, revision, patience, tell)
+    finally:
+        await engine.dispose()
+
+
+async def _be_the_only_one(connection: AsyncConnection, tell: Callable[[str], None]) -> None:
+    """Get the lock that lasts as long as the connection, whatever transactions it has.
+
+    Asked for again and again: who waits within a statement keeps a snapshot, for the end of which an index that is
+    built CONCURRENTLY would wait.
+    """
+    has_told = False
+    while True:
+        async with connection.begin():
+            if await connection.scalar(text(f"select pg_try_advisory_lock({ONE_AT_A_TIME})")):
+                return
+        if not has_told:
+            tell("another process migrates it: waiting until that has ended")
+            has_told = True
+        await asyncio.sleep(LOOK)
+
+
+async def _go_up(connection: AsyncConnection, revision: str, patience: Patience, tell: Callable[[str], None]) -> None:
+    stuck_at, tries = None, 0
+    while busy := await connection.run_sync(_apply, revision):
+        at = await connection.run_sync(_version)
+        tries = tries + 1 if tries and at == stuck_at else 1
+        stuck_at = at
+        step = f"the step from version {at or 'none'}"
+        if tries == patience.tries:
+            raise GatewayUnavailable(
+                f"{step} did not get a table that others use, in {tries} tries of {patience.lock_timeout:g} s at most, "
+                "and nothing of it was kept: end what has had a transaction open for long (pg_stat_activity has it, by "
+                "xact_start), then run `tenure migrate` again; it goes on from there",
+                code="database_unavailable",
+            ) from busy
+        tell(f"{step} did not get a table that others use: trying again in {patience.pause:g} s")
+        await asyncio.sleep(patience.pause)
+
+
+def _apply(connection: Connection, revision: str) -> DBAPIError | None:
+    """Apply one migration after the other, until none is left or one fails for what others have locked."""
+    try:
+        at = _version(connection)
+        if at is None or is_known(at):
+            command.upgrade(_config(connection), revision)
+    except Exception as error:
+        if isinstance(error, DBAPIError) and _is_busy(error):
+            connection.rollback()
+            return error
+        error.add_note("Nothing of this migration was kept. Once this is mended, `tenure migrate` goes on with it.")
+        raise
+    return None
+
+
+def _version(connection: Connection) -> str | None:
+    at = MigrationContext.configure(connection).get_current_revision()
+    connection.rollback()  # a transaction that begins here would keep Alembic from beginning its own
+    return at
+
+
+def _is_busy(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in (LOCK_NOT_AVAILABLE, DEADLOCK)
+
+
+async def downgrade(url: str, revision: str) -> None:
+    """Bring the database back to a version, in one transaction.
+
+    Raises:
+        GatewayUnavailable: as of `upgrade`; nothing was changed.
+    """
+
+    def run(connection: Connection) -> None:
+        connection.execute(text(f"select pg_advisory_xact_lock({ONE_AT_A_TIME})"))
+        command.downgrade(_config(connection), revision)
+
+    engine = create_async_engine(async_url(url))
+    try:
+        async with transaction(engine) as connection:
+            await connection.run_sync(run)
+    except DBAPIError as error:
+        if not _is_busy(error):
+            raise
+        raise GatewayUnavailable(
+            "a transaction that has been open for long keeps a table that is to be changed, and nobody was to wait "
+            "behind us for it; nothing was changed: run it again when that has ended",
+            code="database_unavailable",
+        ) from error
+    finally:
+        await engine.dispose()
+
+
+async def current(url: str) -> str | None:
+    """The version the database is at; None when it is empty."""
+    engine = create_async_engine(async_url(url))
+    try:
+        async with transaction(engine) as connection:
+            return await connection.run_sync(lambda c: MigrationContext.configure(c).get_current_revision())
+    finally:
+        await engine.dispose()

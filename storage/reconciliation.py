@@ -1,0 +1,186 @@
+"""What reconciliation reads of our side, and the list of what it has found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.names import DEFAULT_TENANT
+from domain.notifications.mail_types import Occasion
+from domain.notifications.ports import QueuedMail
+from domain.reconciliation.differences import Discrepancy, Projection
+from domain.reconciliation.ports import Found, StuckMails
+from domain.subscription.contact_changes import Trouble
+from domain.subscription.lifecycle import Status
+from storage.db.codec import state_from_json
+from storage.db.engine import transaction
+from storage.schema.tables import customers, discrepancies, mails, subscriptions
+from storage.subscriptions.customer_changes import CustomerChanges
+
+KEPT_FOR = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class KeptFinding:
+    """A difference as it was written down."""
+
+    kind: str
+    subscription: str
+    agreement_ref: str
+    details: str
+    outcome: str
+    why_not: str
+
+
+class Reconciliations:
+    """Implements `domain.reconciliation.ports.Comparison`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def of_agreements(self, refs: Sequence[str]) -> dict[str, Projection]:
+        """The subscription that each agreement is of; of several the one that is not over."""
+        wanted = _select().where(subscriptions.c.agreement_ref.in_(refs), subscriptions.c.agreement_ref != "")
+        found: dict[str, Projection] = {}
+        for each in await self._projections(wanted):
+            ref = each.subscription.agreement_ref
+            if ref not in found or found[ref].subscription.is_over:
+                found[ref] = each
+        return found
+
+    async def related(self, ids: Sequence[str], customer_refs: Sequence[str]) -> Sequence[Projection]:
+        """Subscriptions of these ids or of these customers at the provider, the live ones first."""
+        known = [UUID(each) for each in ids if _is_uuid(each)]
+        # Two queries: each has an index, both in one would read every row there is.
+        by_id = await self._projections(_select().where(subscriptions.c.id.in_(known)))
+        by_customer = await self._projections(_select().where(customers.c.customer_ref.in_(customer_refs)))
+        found = {each.subscription.id: each for each in (*by_id, *by_customer)}
+        return sorted(found.values(), key=lambda each: each.subscription.is_over)
+
+    async def one(self, subscription: str) -> Projection | None:
+        found = await self._projections(_select().where(subscriptions.c.id == UUID(subscription)))
+        return found[0] if found else None
+
+    async def mark_seen(self, ids: Sequence[str], run_began: datetime) -> None:
+        known = [UUID(each) for each in ids]
+        latest = func.greatest(subscriptions.c.seen_at_provider, run_began)
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                update(subscriptions).where(subscriptions.c.id.in_(known)).values(seen_at_provider=latest)
+            )
+
+    async def live(self, after: str | None, run_began: datetime, *, limit: int) -> Sequence[tuple[Projection, bool]]:
+        """The next that are not over, or not yet at the provider, by id; each with whether its agreement was met."""
+        it = subscriptions.c
+        seen = func.coalesce(it.seen_at_provider >= run_began, False)
+        wanted = _select().add_columns(seen.label("seen")).order_by(it.id).limit(limit)
+        if after is not None:
+            wanted = wanted.where(it.id > UUID(after))
+        is_over = it.status == Status.CANCELED.value
+        # Two queries: each has an index of its own.
+        async with transaction(self._engine) as connection:
+            alive = (await connection.execute(wanted.where(it.status != Status.CANCELED.value))).all()
+            untold = (await connection.execute(wanted.where(is_over, it.blocked_since.is_not(None)))).all()
+        found = [(_projection(row), bool(row.seen)) for row in (*alive, *untold)]
+        return sorted(found, key=lambda each: UUID(each[0].subscription.id))[:limit]
+
+    async def stuck_mails(self, after: str | None, *, waiting_for: timedelta, limit: int) -> Sequence[StuckMails]:
+        """Mails that were queued long ago, by subscription."""
+        ids = func.array_agg(mails.c.id).label("ids")
+        wanted = (
+            select(mails.c.subscription, mails.c.tenant, ids)
+            .where(mails.c.status == "queued", mails.c.created_at < func.now() - waiting_for)
+            .group_by(mails.c.subscription, mails.c.tenant)
+            .order_by(mails.c.subscription)
+            .limit(limit)
+        )
+        if after is not None:
+            wanted = wanted.where(mails.c.subscription > UUID(after))
+        async with transaction(self._engine) as connection:
+            rows = (await connection.execute(wanted)).all()
+        return [StuckMails(str(row.subscription), row.tenant, tuple(str(each) for each in row.ids)) for row in rows]
+
+    async def customer_troubles(self) -> Sequence[Trouble]:
+        """What an operator must see to about customers."""
+        return await CustomerChanges(self._engine).troubles()
+
+    async def queued(self, mail_ids: Sequence[str]) -> list[QueuedMail]:
+        """Those of these mails that still wait to be sent."""
+        known = [UUID(each) for each in mail_ids]
+        wanted = select(mails.c.id, mails.c.subscription, mails.c.occasion)
+        async with transaction(self._engine) as connection:
+            rows = await connection.execute(wanted.where(mails.c.id.in_(known), mails.c.status == "queued"))
+            return [QueuedMail(str(row.id), str(row.subscription), Occasion(row.occasion)) for row in rows]
+
+    async def keep(self, run: str, found: Sequence[Found]) -> None:
+        """Write down what was found; told again, the latest outcome stays."""
+        values = list({_key(each.discrepancy): _values(run, each) for each in found}.values())
+        if not values:
+            return
+        statement = insert(discrepancies).values(values)
+        later = {name: statement.excluded[name] for name in ("details", "outcome", "why_not")}
+        key = [discrepancies.c[name] for name in ("run", "kind", "subscription", "agreement_ref")]
+        async with transaction(self._engine) as connection:
+            await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=later))
+
+    async def forget_old(self) -> None:
+        async with transaction(self._engine) as connection:
+            await connection.execute(delete(discrepancies).where(discrepancies.c.found_at < func.now() - KEPT_FOR))
+
+    async def of_run(self, run: str) -> list[KeptFinding]:
+        """What a run has found, in the order in which it was found."""
+        it = discrepancies.c
+        shown = select(it.kind, it.subscription, it.agreement_ref, it.details, it.outcome, it.why_not)
+        async with transaction(self._engine) as connection:
+            rows = (await connection.execute(shown.where(it.run == run).order_by(it.id))).all()
+        return [
+            KeptFinding(row.kind, str(row.subscription or ""), row.agreement_ref, row.details, row.outcome, row.why_not)
+            for row in rows
+        ]
+
+    async def _projections(self, wanted: Select[Any]) -> list[Projection]:
+        async with transaction(self._engine) as connection:
+            return [_projection(row) for row in await connection.execute(wanted)]
+
+
+def _select() -> Select[Any]:
+    return select(
+        subscriptions.c.id, subscriptions.c.state, subscriptions.c.next_actions, customers.c.customer_ref
+    ).join(customers, customers.c.id == subscriptions.c.customer)
+
+
+def _projection(row: Row[Any]) -> Projection:
+    ahead = row.next_actions[0] if row.next_actions else {}
+    subscription = state_from_json(dict(row.state))
+    return Projection(subscription, ahead.get("action", ""), ahead.get("at", ""), row.customer_ref or "")
+
+
+def _key(discrepancy: Discrepancy) -> tuple[str, str, str]:
+    return discrepancy.kind, discrepancy.subscription, discrepancy.agreement_ref
+
+
+def _values(run: str, found: Found) -> dict[str, Any]:
+    discrepancy: Discrepancy = found.discrepancy
+    return {
+        "tenant": discrepancy.tenant or DEFAULT_TENANT,
+        "run": run,
+        "kind": discrepancy.kind.value,
+        "subscription": UUID(discrepancy.subscription) if discrepancy.subscription else None,
+        "agreement_ref": discrepancy.agreement_ref,
+        "details": discrepancy.details,
+        "outcome": found.outcome.value,
+        "why_not": found.why_not,
+    }
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,6 @@
+"""All tables there are."""
+
+from storage.schema import customer_tables, usage_tables
+from storage.schema.tables import METADATA
+
+__all__ = ["METADATA", "customer_tables", "usage_tables"]

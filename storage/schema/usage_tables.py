@@ -1,0 +1,161 @@
+"""The tables of catalogs as they were published, which are of the whole installation, and of use."""
+
+from sqlalchemy import ARRAY, BigInteger, Boolean, CheckConstraint, Column, Date, DateTime, Index, Integer, Table, Text
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import JSON, JSONB
+from sqlalchemy.sql import func
+
+from storage.schema.tables import METADATA
+
+_MOMENT = DateTime(timezone=True)
+
+
+def _key(*names: str) -> "list[Column[str]]":
+    return [Column(name, Text, primary_key=True) for name in names]
+
+
+def _now(name: str) -> "Column[object]":
+    return Column(name, _MOMENT, nullable=False, server_default=func.now())
+
+
+catalog_versions = Table(
+    "catalog_versions",
+    METADATA,
+    *_key("name"),
+    Column("revision", BigInteger, nullable=False, server_default="1", doc="grows when it is changed in place"),
+    Column("content", JSON, nullable=False, doc="not binary: plans and features stay in the order of the file"),
+    _now("published_at"),
+    Column("in_force_since", _MOMENT, doc="when an API began to live by it last"),
+)
+
+plan_limits = Table(
+    "plan_limits",
+    METADATA,
+    *_key("catalog", "plan", "meter", "feature"),
+    Column(
+        "per",
+        Text,
+        CheckConstraint("per in ('day', 'week', 'month', 'billing_period', 'gauge')", name="per"),
+        nullable=False,
+    ),
+    Column("included", BigInteger, doc="none: unlimited"),
+    Column("per_unit", Boolean, nullable=False),
+    Column("adds", JSONB, nullable=False, doc="what a unit of each add-on adds"),
+    Column("mails", ARRAY(Integer), nullable=False),
+    Column("hard", Integer),
+    Column("grace_days", Integer, nullable=False),
+    Column("overage_price", Text, doc="its name, without interval and version; none: there is no overage"),
+    Column("overage_at_most", BigInteger),
+    Column("is_one_of_several", Boolean, nullable=False, doc="which use of the meter uses up together"),
+    Column("revision", BigInteger, nullable=False, doc="of the catalog"),
+)
+
+usage = Table(
+    "usage",
+    METADATA,
+    *_key("tenant", "customer", "feature"),
+    Column("period_start", _MOMENT, primary_key=True, doc="of a gauge the epoch"),
+    Column("period_end", _MOMENT),
+    # The one check: each is read anew with every statement that writes, and all else goes through `tenure_use`.
+    Column("used", BigInteger, CheckConstraint("used >= 0", name="used"), nullable=False, server_default="0"),
+    Column("over_since", _MOMENT, doc="since when it has been at its limit or beyond: grace counts from here"),
+    Column(
+        "noticed",
+        Integer,
+        nullable=False,
+        server_default="0",
+        doc="the highest share at which to tell the customer that is reached now",
+    ),
+    Column("noticed_of", BigInteger, doc="the limit that share was of"),
+    _now("updated_at"),
+    Column("overage", BigInteger, nullable=False, server_default="0", doc="units beyond the limit that are billed"),
+    Column(
+        "overage_back",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        doc="so many of these were given back when a bill had them: not billed again",
+    ),
+    Column("reset_at", _MOMENT, doc="when an operator last had it count from 0"),
+    Index("ix_usage_gauges", "tenant", "customer", "feature", postgresql_where=sql("period_end is null")),
+    # Days and weeks, by their age: the only counters that are forgotten.
+    Index("ix_usage_short", "period_end", postgresql_where=sql("period_end - period_start <= interval '7 days'")),
+)
+
+usage_events = Table(
+    "usage_events",
+    METADATA,
+    # Once: whoever repeats a key is told so, and nothing is counted again.
+    *_key("tenant", "key"),
+    Column("customer", Text, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("at", _MOMENT, nullable=False),
+    _now("recorded_at"),
+    Column("catalog", Text, nullable=False, server_default=""),
+    Column("overage_of", Text, nullable=False, server_default="", doc="the feature whose limit it went beyond"),
+    Column("overage", BigInteger, nullable=False, server_default="0", doc="units beyond the limit, to be billed"),
+    Column("report_began_at", _MOMENT),
+    Column("reported_at", _MOMENT),
+    Column("reason", Text, nullable=False, server_default="", doc="why an operator had it count from 0"),
+    Column("actor", Text, nullable=False, server_default="", doc="who it was"),
+    Column("report_trouble", Text, doc="why it is not reported and waits for an operator"),
+    Column("report_why", Text, nullable=False, server_default=""),
+    Column("features", ARRAY(Text), doc="the counters it went to; none: of an earlier release"),
+    Column("starts", ARRAY(_MOMENT), doc="the beginning of each one's period"),
+    Column("given_back", JSONB, doc="what was taken off again, and how much was used then"),
+    Index("ix_usage_events_recorded_at", "recorded_at"),
+    Index("ix_usage_events_to_report", "recorded_at", postgresql_where=sql("overage > 0 and reported_at is null")),
+    Index(
+        "ix_usage_events_begun",
+        "report_began_at",
+        postgresql_where=sql("overage > 0 and reported_at is null and report_began_at is not null"),
+    ),
+)
+
+usage_notices = Table(
+    "usage_notices",
+    METADATA,
+    # One notice per threshold and period; of another limit, as after an upgrade, it is another.
+    *_key("tenant", "customer", "feature"),
+    Column("period_start", _MOMENT, primary_key=True, doc="of a gauge the month's"),
+    Column("threshold", Integer, primary_key=True),
+    Column("included", BigInteger, primary_key=True),
+    Column("used", BigInteger, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("catalog", Text, nullable=False),
+    Column("resets_at", _MOMENT),
+    Column("is_billed", Boolean, nullable=False, doc="use beyond the limit goes on, and costs"),
+    Column("grace_ends_at", _MOMENT),
+    _now("at"),
+    Column("told_at", _MOMENT, doc="when its mail was written down, or it was found that nobody can be written to"),
+    Index("ix_usage_notices_to_tell", "at", postgresql_where=sql("told_at is null")),
+    Index("ix_usage_notices_told", "at", postgresql_where=sql("told_at is not null")),
+)
+
+usage_samples = Table(
+    "usage_samples",
+    METADATA,
+    *_key("tenant", "customer", "feature"),
+    Column("day", Date, primary_key=True),
+    Column("lowest", BigInteger, nullable=False),
+    Column("highest", BigInteger, nullable=False),
+    Column("latest", BigInteger, nullable=False),
+    Index("ix_usage_samples_day", "day"),
+)
+
+usage_statistics = Table(
+    "usage_statistics",
+    METADATA,
+    Column("tenant", Text, primary_key=True),
+    Column("taken_at", _MOMENT, primary_key=True),
+    Column("plan", Text, primary_key=True),
+    Column("feature", Text, primary_key=True),
+    Column("customers", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False, doc="by all of them together"),
+    Column("highest", BigInteger, nullable=False, doc="by one of them"),
+    Column("near_limit", BigInteger, nullable=False, doc="customers at 80 % or more"),
+    Column("at_limit", BigInteger, nullable=False, doc="customers at 100 % or more"),
+    Index("ix_usage_statistics_taken_at", "taken_at"),
+)

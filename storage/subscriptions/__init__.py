@@ -1,0 +1,1 @@
+"""Subscriptions and their customers in PostgreSQL: written with each step, and read by the API."""

@@ -1,0 +1,125 @@
+"""Customers and agreements that are taken over: whom we know already, and who comes anew."""
+
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.errors import Rejected
+from domain.subscription.ends import REFUSED, EndKind
+from domain.subscription.lifecycle import Status
+from storage.db.engine import transaction
+from storage.schema.tables import customers, subscriptions
+from storage.subscriptions.customers import NEW_CUSTOMER
+
+
+class Adoptions:
+    """What of the provider's is ours, for one tenant."""
+
+    def __init__(self, engine: AsyncEngine, tenant: str) -> None:
+        self._engine = engine
+        self._tenant = tenant
+
+    async def subscription_of(self, agreement_ref: str) -> str | None:
+        """The subscription that carries an agreement on, if there is one."""
+        wanted = select(subscriptions.c.id).where(
+            subscriptions.c.tenant == self._tenant, subscriptions.c.agreement_ref == agreement_ref
+        )
+        async with transaction(self._engine) as connection:
+            found = (await connection.execute(wanted.limit(1))).scalar()
+        return None if found is None else str(found)
+
+    async def is_known(self, subscription: str) -> bool:
+        """Whether there is a subscription of that id; what is no id of ours is none."""
+        try:
+            id_ = UUID(subscription)
+        except ValueError:
+            return False
+        wanted = select(subscriptions.c.id).where(subscriptions.c.tenant == self._tenant, subscriptions.c.id == id_)
+        async with transaction(self._engine) as connection:
+            return (await connection.execute(wanted)).first() is not None
+
+    async def was_left(self, subscription: str) -> bool:
+        """Whether a take-over was begun under that id and its agreement was left to the provider after all."""
+        wanted = select(subscriptions.c.id).where(
+            subscriptions.c.tenant == self._tenant,
+            subscriptions.c.id == UUID(subscription),
+            subscriptions.c.status == Status.CANCELED,
+            subscriptions.c.status_reason == REFUSED,
+            # Not in the words of a customer who has canceled.
+            func.coalesce(subscriptions.c.state["end_kind"].astext, EndKind.NEVER_BEGAN) == EndKind.NEVER_BEGAN,
+        )
+        async with transaction(self._engine) as connection:
+            return (await connection.execute(wanted)).first() is not None
+
+    async def check_customer(self, external_id: str, customer_ref: str) -> None:
+        """Refuse whom we know as somebody else.
+
+        Raises:
+            Rejected: code `customer_clash`.
+        """
+        wanted = select(customers.c.external_id, customers.c.customer_ref).where(
+            customers.c.tenant == self._tenant,
+            or_(customers.c.external_id == external_id, customers.c.customer_ref == customer_ref),
+        )
+        async with transaction(self._engine) as connection:
+            rows = (await connection.execute(wanted)).all()
+        for row in rows:
+            if row.external_id != external_id or (row.customer_ref or customer_ref) != customer_ref:
+                raise _clash(external_id, customer_ref)
+
+    async def keep_customer(
+        self,
+        *,
+        external_id: str,
+        customer_ref: str,
+        email: str,
+        name: str | None,
+        timezone: str | None,
+        locale: str | None,
+        signing_up: str,
+    ) -> str:
+        """Our id for a customer of the provider's. Of one whom we know only their id there is kept.
+
+        *signing_up* is the subscription that is to be theirs: the customer stays until that was refused.
+
+        Raises:
+            Rejected: code `customer_clash`; we know them as somebody else.
+        """
+        given = {"email": email, "name": name, "timezone": timezone, "locale": locale}
+        told = {column: value for column, value in given.items() if value is not None}
+        asked_for = [UUID(signing_up)]
+        statement = (
+            insert(customers)
+            .values(
+                id=uuid4(),
+                tenant=self._tenant,
+                external_id=external_id,
+                customer_ref=customer_ref,
+                signing_up=asked_for,
+                **NEW_CUSTOMER | told,
+            )
+            .on_conflict_do_update(
+                index_elements=[customers.c.tenant, customers.c.external_id],
+                set_={"customer_ref": customer_ref, "signing_up": customers.c.signing_up + asked_for},
+                where=or_(customers.c.customer_ref.is_(None), customers.c.customer_ref == customer_ref),
+            )
+            .returning(customers.c.id)
+        )
+        try:
+            async with transaction(self._engine) as connection:
+                kept = (await connection.execute(statement)).scalar()
+        except IntegrityError as error:
+            raise _clash(external_id, customer_ref) from error
+        if kept is None:
+            raise _clash(external_id, customer_ref)
+        return str(kept)
+
+
+def _clash(external_id: str, customer_ref: str) -> Rejected:
+    return Rejected(
+        f"its customer {customer_ref} would be {external_id!r} here, and one of the two is another's already",
+        code="customer_clash",
+    )

@@ -1,0 +1,253 @@
+"""Changes of customers: each written with the customer's row, and kept until all who must know it do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.errors import Malformed
+from domain.subscription.contact_changes import CARRIED, CHANGEABLE, KnownContact, Trouble, Uncarried, Untold
+from domain.subscription.journal import Cause, CauseKind
+from domain.subscription.lifecycle import Status
+from storage.db.engine import transaction
+from storage.schema.customer_tables import customer_changes
+from storage.schema.tables import customers, subscriptions
+from storage.subscriptions.trials import keep_mark_of_address
+
+METADATA_KEYS = 50
+LEFT_AFTER = timedelta(seconds=30)
+"""By then whoever made the change has had it taken up."""
+TRIED_AGAIN_AFTER = timedelta(hours=1)
+AT_ONCE = 500
+
+_it = customer_changes.c
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What came of a change."""
+
+    customer: str
+    is_news: bool
+    """False: all of it was so before."""
+
+
+class CustomerChanges:
+    """Changes customers, and implements `domain.subscription.contact_changes.ContactChanges`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def change(self, *, tenant: str, external_id: str, given: Mapping[str, Any], cause: Cause) -> Changed | None:
+        """Have a customer be as *given* by the names of `CHANGEABLE`; None: there is no such customer.
+
+        What is not named stays. Metadata is merged: an empty value takes a key away.
+
+        Raises:
+            Malformed: field `metadata`, there would be too many keys.
+        """
+        wanted = select(customers).where(customers.c.tenant == tenant, customers.c.external_id == external_id)
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(wanted.with_for_update())).one_or_none()
+            if row is None:
+                return None
+            new = {name: given[name] for name in CHANGEABLE if name in given}
+            if "metadata" in new:
+                new["metadata"] = _merged(row.metadata, new["metadata"])
+            changed = await apply(connection, row, new, cause)
+        return Changed(str(row.id), changed)
+
+    async def untold(self, customer: str) -> Sequence[Untold]:
+        live = and_(subscriptions.c.customer == _it.customer, subscriptions.c.status != Status.CANCELED.value)
+        wanted = (
+            select(customer_changes, subscriptions.c.id.label("live"))
+            .join(subscriptions, live, isouter=True)
+            .where(_it.customer == UUID(customer), _it.told_at.is_(None))
+            .order_by(_it.number)
+        )
+        async with transaction(self._engine) as connection:
+            rows = (await connection.execute(wanted)).all()
+        return [
+            Untold(str(row.id), tuple(row.fields), _cause_of(row), str(row.live) if row.live is not None else "")
+            for row in rows
+        ]
+
+    async def mark_told(self, change: str) -> None:
+        told = update(customer_changes).where(_it.id == UUID(change)).values(told_at=func.now()).returning(_it.customer)
+        async with transaction(self._engine) as connection:
+            customer = (await connection.execute(told)).scalar()
+            if customer is not None:
+                await _forget_done(connection, customer)
+
+    async def uncarried(self, customer: str) -> Uncarried | None:
+        wanted = (
+            select(customer_changes, customers.c.customer_ref)
+            .join(customers, customers.c.id == _it.customer)
+            .where(_it.customer == UUID(customer), _IS_ON_ITS_WAY, customers.c.customer_ref.is_not(None))
+            .order_by(_it.number.desc())
+            .limit(1)
+        )
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(wanted)).one_or_none()
+        return None if row is None else Uncarried(str(row.id), row.customer_ref, row.email, row.name, row.locale)
+
+    async def mark_carried(self, customer: str, change: str) -> None:
+        until = select(_it.number).where(_it.id == UUID(change)).scalar_subquery()
+        carried = (
+            update(customer_changes)
+            .where(_it.customer == UUID(customer), _IS_ON_ITS_WAY, _it.number <= until)
+            .values(carried_at=func.now(), trouble="")
+        )
+        async with transaction(self._engine) as connection:
+            await connection.execute(carried)
+            await _forget_done(connection, UUID(customer))
+
+    async def mark_refused(self, change: str, code: str) -> None:
+        refused = {"tried_at": func.now(), "trouble": code}
+        async with transaction(self._engine) as connection:
+            await connection.execute(update(customer_changes).where(_it.id == UUID(change)).values(refused))
+
+    async def known(self, customer: str) -> KnownContact | None:
+        wanted = select(customers, _is_changing()).where(customers.c.id == UUID(customer))
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(wanted)).one_or_none()
+        return None if row is None else KnownContact(row.customer_ref or "", row.email, row.name, row.is_changing)
+
+    async def take_over(
+        self, customer: str, was: KnownContact, found: KnownContact, cause: Cause, trouble: str
+    ) -> None:
+        wanted = select(customers, _is_changing()).where(customers.c.id == UUID(customer)).with_for_update()
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(wanted)).one_or_none()
+            if row is None or row.is_changing or (row.email, row.name) != (was.email, was.name):
+                return
+            await connection.execute(delete(customer_changes).where(_it.customer == row.id, _IS_OF_THE_PROVIDER))
+            await apply(connection, row, {"email": found.email, "name": found.name}, cause, carries=False)
+            if trouble:
+                told = {"told_at": func.now(), "trouble": trouble}
+                await connection.execute(_row(row, (), cause, carries=False).values(told))
+
+    async def left(self) -> list[str]:
+        """Customers with a change that nobody has taken up."""
+        may_carry = and_(
+            _IS_ON_ITS_WAY,
+            customers.c.customer_ref.is_not(None),
+            or_(_it.tried_at.is_(None), _it.tried_at < func.now() - TRIED_AGAIN_AFTER),
+        )
+        wanted = (
+            select(_it.customer)
+            .join(customers, customers.c.id == _it.customer)
+            .where(_it.at < func.now() - LEFT_AFTER, or_(_it.told_at.is_(None), may_carry))
+            .distinct()
+            .limit(AT_ONCE)
+        )
+        async with transaction(self._engine) as connection:
+            return [str(each) for each in (await connection.execute(wanted)).scalars()]
+
+    async def troubles(self) -> list[Trouble]:
+        """What an operator must see to, by customer."""
+        latest = (
+            select(subscriptions.c.id)
+            .where(subscriptions.c.customer == _it.customer)
+            .order_by(subscriptions.c.status == Status.CANCELED.value, subscriptions.c.created_at.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        wanted = (
+            select(_it.customer, _it.tenant, _it.trouble, customers.c.customer_ref, latest.label("latest"))
+            .join(customers, customers.c.id == _it.customer)
+            .where(_it.trouble != "")
+            .order_by(_it.customer, _it.number)
+            .limit(AT_ONCE)
+        )
+        async with transaction(self._engine) as connection:
+            rows = (await connection.execute(wanted)).all()
+        return [
+            Trouble(str(row.customer), row.tenant, str(row.latest or ""), row.customer_ref or "", row.trouble)
+            for row in rows
+        ]
+
+
+async def apply(
+    connection: AsyncConnection,
+    row: Row[Any],
+    new: Mapping[str, Any],
+    cause: Cause,
+    *,
+    carries: bool = True,
+    is_told: bool = False,
+) -> bool:
+    """Change a customer's row, which is locked, and note who must know; False: it was so before.
+
+    Without *carries* the provider knows already, with *is_told* the subscription does.
+    """
+    changed = {name: value for name, value in new.items() if getattr(row, name) != value}
+    if not changed:
+        return False
+    await connection.execute(update(customers).where(customers.c.id == row.id).values(changed))
+    if "email" in changed:
+        await keep_mark_of_address(connection, row.tenant, row.external_id, changed["email"])
+    for_provider = carries and not CARRIED.isdisjoint(changed)
+    if for_provider:
+        # What was not told to the provider yet is older than what it is to be told now.
+        outdated = and_(_it.customer == row.id, _it.carries, _it.carried_at.is_(None))
+        await connection.execute(update(customer_changes).where(outdated).values(carries=False, trouble=""))
+    if "email" in changed:
+        await connection.execute(delete(customer_changes).where(_it.customer == row.id, _IS_OF_THE_PROVIDER))
+    as_it_is = {name: changed.get(name, getattr(row, name)) for name in ("email", "name", "locale")}
+    noted = _row(row, tuple(changed), cause, carries=for_provider).values(as_it_is)
+    await connection.execute(noted.values(told_at=func.now()) if is_told else noted)
+    await _forget_done(connection, row.id)
+    return True
+
+
+async def is_changing(connection: AsyncConnection, customer: UUID) -> bool:
+    """Whether somebody is still to be told of a change."""
+    waits = or_(_it.told_at.is_(None), _IS_ON_ITS_WAY)
+    return (await connection.execute(select(_it.id).where(_it.customer == customer, waits))).first() is not None
+
+
+_IS_ON_ITS_WAY = and_(_it.carries, _it.carried_at.is_(None))
+_IS_OF_THE_PROVIDER = and_(_it.trouble != "", ~_it.carries)
+
+
+def _is_changing() -> ColumnElement[bool]:
+    on_its_way = select(literal(1)).where(_it.customer == customers.c.id, _IS_ON_ITS_WAY).exists()
+    return on_its_way.label("is_changing")
+
+
+def _row(row: Row[Any], fields: tuple[str, ...], cause: Cause, *, carries: bool) -> Any:
+    return insert(customer_changes).values(
+        id=uuid4(),
+        tenant=row.tenant,
+        customer=row.id,
+        fields=list(fields),
+        email=row.email,
+        name=row.name,
+        locale=row.locale,
+        carries=carries,
+        cause_kind=cause.kind.value,
+        cause_ref=cause.ref,
+        cause_actor=cause.actor,
+    )
+
+
+async def _forget_done(connection: AsyncConnection, customer: UUID) -> None:
+    is_carried = or_(~_it.carries, _it.carried_at.is_not(None))
+    done = and_(_it.customer == customer, _it.told_at.is_not(None), is_carried, _it.trouble == "")
+    await connection.execute(delete(customer_changes).where(done))
+
+
+def _merged(had: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    merged = {key: value for key, value in (dict(had) | dict(given)).items() if value}
+    if len(merged) > METADATA_KEYS:
+        raise Malformed(f"at most {METADATA_KEYS} keys, with these it would have {len(merged)}", field="metadata")
+    return merged
+
+
+def _cause_of(row: Row[Any]) -> Cause:
+    return Cause(CauseKind(row.cause_kind), row.cause_ref, row.cause_actor)

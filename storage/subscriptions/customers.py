@@ -1,0 +1,96 @@
+"""Customers: who signs up. The only place of names and addresses."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from storage.db.engine import transaction
+from storage.schema.tables import customers, subscriptions
+
+NEW_CUSTOMER = {"timezone": "UTC", "locale": "en"}
+
+
+@dataclass(frozen=True)
+class CustomerRow:
+    """What is known of a customer."""
+
+    id: str
+    external_id: str
+    email: str
+    name: str | None
+    timezone: str
+    locale: str
+    metadata: Mapping[str, str]
+
+
+class Customers:
+    """Finds customers and keeps what is known of them."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def upsert(
+        self,
+        *,
+        tenant: str,
+        external_id: str,
+        email: str,
+        name: str | None = None,
+        timezone: str | None = None,
+        locale: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        signing_up: str | None = None,
+    ) -> str:
+        """Keep a customer, new or known by their external id, and return our id for them.
+
+        What is None stays as it was; for a new customer it becomes UTC, English and no metadata. *signing_up* is the
+        subscription they ask for: the customer stays until that sign-up was refused or has become theirs.
+        """
+        given = {"name": name, "timezone": timezone, "locale": locale, "metadata": dict(metadata) if metadata else None}
+        told = {"email": email} | {column: value for column, value in given.items() if value is not None}
+        asked_for = [] if signing_up is None else [UUID(signing_up)]
+        statement = (
+            insert(customers)
+            .values(id=uuid4(), tenant=tenant, external_id=external_id, signing_up=asked_for, **NEW_CUSTOMER | told)
+            .on_conflict_do_update(
+                index_elements=[customers.c.tenant, customers.c.external_id],
+                set_=told | {"signing_up": customers.c.signing_up + asked_for},
+            )
+            .returning(customers.c.id)
+        )
+        async with transaction(self._engine) as connection:
+            return str((await connection.execute(statement)).scalar_one())
+
+    async def get(self, *, tenant: str, external_id: str) -> CustomerRow | None:
+        """What is known of a customer; None: there is no such customer."""
+        shown = [customers.c[one.name] for one in fields(CustomerRow)]
+        found = select(*shown).where(customers.c.tenant == tenant, customers.c.external_id == external_id)
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(found)).one_or_none()
+        return None if row is None else CustomerRow(str(row[0]), *row[1:])
+
+    async def id_of(self, *, tenant: str, external_id: str) -> str | None:
+        """Our id for a customer; None: there is no such customer."""
+        found = select(customers.c.id).where(customers.c.tenant == tenant, customers.c.external_id == external_id)
+        async with transaction(self._engine) as connection:
+            id_: UUID | None = (await connection.execute(found)).scalar()
+        return None if id_ is None else str(id_)
+
+    async def live_subscription(self, *, tenant: str, external_id: str) -> str | None:
+        """The customer's subscription that is not canceled, if there is one."""
+        found = (
+            select(subscriptions.c.id)
+            .join(customers, customers.c.id == subscriptions.c.customer)
+            .where(
+                customers.c.tenant == tenant,
+                customers.c.external_id == external_id,
+                subscriptions.c.status != "canceled",
+            )
+        )
+        async with transaction(self._engine) as connection:
+            id_: UUID | None = (await connection.execute(found)).scalar()
+        return None if id_ is None else str(id_)

@@ -1,0 +1,65 @@
+"""The mails that were written down: the mails port on PostgreSQL."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.notifications.mail_types import Occasion
+from domain.notifications.ports import MailToSend
+from storage.db.engine import transaction
+from storage.schema.tables import customers, mails, pay_pages, subscriptions
+from storage.subscriptions.write_model import contact_of
+
+
+class PostgresMails:
+    """Implements `domain.subscription.ports.Mails`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def to_send(self, mail_id: str) -> MailToSend | None:
+        found = (
+            select(
+                mails.c.subscription,
+                mails.c.occasion,
+                mails.c.at,
+                mails.c.facts,
+                func.coalesce(pay_pages.c.generation, 0).label("link_generation"),
+                customers,
+            )
+            .join(subscriptions, subscriptions.c.id == mails.c.subscription)
+            .join(customers, customers.c.id == subscriptions.c.customer)
+            .join(pay_pages, pay_pages.c.subscription == mails.c.subscription, isouter=True)
+            .where(mails.c.id == UUID(mail_id), mails.c.status == "queued")
+        )
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(found)).one_or_none()
+        if row is None:
+            return None
+        return MailToSend(
+            mail_id,
+            str(row.subscription),
+            Occasion(row.occasion),
+            row.at,
+            dict(row.facts),
+            contact_of(row),
+            row.link_generation,
+        )
+
+    async def mark_sent(self, mail_id: str, message_id: str) -> None:
+        """Keep that it was sent, and when for the first time."""
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                update(mails)
+                .where(mails.c.id == UUID(mail_id), mails.c.sent_at.is_(None))
+                .values(status="sent", message_id=message_id, sent_at=func.now())
+            )
+
+    async def mark_refused(self, mail_id: str, why: str) -> None:
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                update(mails)
+                .where(mails.c.id == UUID(mail_id), mails.c.status == "queued")
+                .values(status="refused", why_not=why)
+            )

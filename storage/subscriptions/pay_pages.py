@@ -1,0 +1,82 @@
+"""The payment pages that links in mails have opened, and how often a subscription's links were renewed."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.subscription.state import Subscription
+from storage.db.codec import state_from_json
+from storage.db.engine import transaction
+from storage.schema.tables import pay_pages, subscriptions
+
+OPEN_FOR = timedelta(hours=20)
+"""So long a page is given again; providers close them after 24 hours."""
+
+
+@dataclass(frozen=True)
+class PayPage:
+    """Where the links of a subscription lead to."""
+
+    subscription: Subscription
+    generation: int
+    """Of the links that are good."""
+    number: int
+    """How many pages were opened so far."""
+    url: str
+    """The page that is still open; empty: there is none."""
+
+
+class PayPages:
+    """Keeps one page a subscription."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def of(self, subscription: str) -> PayPage | None:
+        """Where the links of a subscription lead to, of whichever tenant; None: there is no such subscription.
+
+        A page is given again while nothing has happened to the subscription since: a card given on it counts as such.
+        """
+        is_open = and_(
+            pay_pages.c.sequence == subscriptions.c.sequence,
+            pay_pages.c.opened_at > func.now() - OPEN_FOR,
+        )
+        wanted = (
+            select(subscriptions.c.state, pay_pages, is_open.label("is_open"))
+            .join(pay_pages, pay_pages.c.subscription == subscriptions.c.id, isouter=True)
+            .where(subscriptions.c.id == UUID(subscription))
+        )
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(wanted)).one_or_none()
+        if row is None:
+            return None
+        url = row.url if row.is_open else ""
+        return PayPage(state_from_json(dict(row.state)), row.generation or 0, row.number or 0, url)
+
+    async def opened(self, subscription: Subscription, number: int, url: str) -> None:
+        """Keep the page that was opened as the subscription's *number*-th."""
+        page = {"number": number, "url": url, "sequence": subscription.sequence, "opened_at": func.now()}
+        await self._write(subscription.id, page, page, only_if=pay_pages.c.number < number)
+
+    async def renew_links(self, subscription: str) -> None:
+        """Have all links that were mailed so far open nothing any more; mails sent from now on carry new ones."""
+        renewed = {"generation": pay_pages.c.generation + 1, "url": ""}
+        await self._write(subscription, {"generation": 1}, renewed)
+
+    async def _write(
+        self,
+        subscription: str,
+        first: dict[str, object],
+        later: dict[str, object],
+        only_if: ColumnElement[bool] | None = None,
+    ) -> None:
+        tenant = select(subscriptions.c.tenant).where(subscriptions.c.id == UUID(subscription)).scalar_subquery()
+        row = insert(pay_pages).values({"tenant": tenant, "subscription": UUID(subscription), **first})
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                row.on_conflict_do_update(index_elements=[pay_pages.c.subscription], set_=later, where=only_if)
+            )

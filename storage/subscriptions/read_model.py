@@ -1,0 +1,192 @@
+"""The read side: subscriptions as the API shows them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, String, and_, cast, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.errors import Malformed
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Subscription
+from storage.db import cursors
+from storage.db.codec import state_from_json
+from storage.db.engine import transaction
+from storage.schema.tables import customers, journal, subscriptions
+
+
+@dataclass(frozen=True)
+class SubscriptionRow:
+    """A subscription with its customer, as last written by its workflow."""
+
+    id: str
+    customer_id: str
+    external_id: str
+    email: str
+    name: str | None
+    timezone: str
+    locale: str
+    metadata: Mapping[str, str]
+    plan: str
+    plan_name: str
+    interval: str
+    quantity: int
+    add_ons: Mapping[str, int]
+    amount: int
+    currency: str
+    status: str
+    status_reason: str
+    access: str
+    sequence: int
+    trial_ends_at: datetime | None
+    period_start: datetime | None
+    period_end: datetime | None
+    cancel_at: datetime | None
+    resumes_at: datetime | None
+    agreement_ref: str
+    catalog: str
+    """Whose entitlements it keeps, as `shop_v2`; empty: begun before that was noted."""
+    next_actions: list[Mapping[str, str]]
+    state: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class LiveSubscription:
+    """One that is not canceled, of whichever tenant."""
+
+    id: str
+    plan: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a list is narrowed to; None: not at all."""
+
+    status: str | None = None
+    plan: str | None = None
+    customer: str | None = None
+    """An external id."""
+    q: str | None = None
+    """Part of an address, a name or an external id, or the beginning of a subscription's id."""
+    q_address: str | None = None
+    """The same as part of an address, where that is kept otherwise than it was asked for."""
+    blocked: bool | None = None
+    """Whether a step waits for the outside."""
+
+
+@dataclass(frozen=True)
+class Page:
+    rows: list[SubscriptionRow] = field(default_factory=list)
+    next_cursor: str | None = None
+
+
+_NOT_SHOWN = ("tenant", "customer", "seen_at_provider", "by_use", "blocked_since")
+_CUSTOMER = ("external_id", "email", "name", "timezone", "locale", "metadata")
+
+
+def _select() -> Select[Any]:
+    shown = [column for column in subscriptions.c if column.name not in _NOT_SHOWN]
+    of_customer = [customers.c[name] for name in _CUSTOMER]
+    return select(*shown, *of_customer, customers.c.id.label("customer_id")).join(
+        customers, customers.c.id == subscriptions.c.customer
+    )
+
+
+def _row(found: Row[Any]) -> SubscriptionRow:
+    values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    return SubscriptionRow(**values | {"id": str(found.id), "customer_id": str(found.customer_id)})
+
+
+class Subscriptions:
+    """Reads the projection."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def get(self, tenant: str, subscription: str) -> SubscriptionRow | None:
+        try:
+            id_ = UUID(subscription)
+        except ValueError:
+            return None
+        wanted = _select().where(subscriptions.c.tenant == tenant, subscriptions.c.id == id_)
+        async with transaction(self._engine) as connection:
+            found = (await connection.execute(wanted)).one_or_none()
+        return None if found is None else _row(found)
+
+    async def find(self, tenant: str, filters: Filters, *, cursor: str | None, limit: int) -> Page:
+        """One page, newest first; rows that are added meanwhile do not move the pages behind.
+
+        Raises:
+            Malformed: field `cursor`, it is none of ours; field `limit`, it is less than 1.
+        """
+        if limit < 1:
+            raise Malformed("a page holds at least 1 row", field="limit")
+        wanted = _select().where(subscriptions.c.tenant == tenant, *_conditions(filters))
+        if cursor is not None:
+            created_at, id_ = cursors.read(cursor)
+            wanted = wanted.where(tuple_(subscriptions.c.created_at, subscriptions.c.id) < tuple_(created_at, id_))
+        wanted = wanted.order_by(subscriptions.c.created_at.desc(), subscriptions.c.id.desc()).limit(limit + 1)
+        async with transaction(self._engine) as connection:
+            found = [_row(row) for row in await connection.execute(wanted)]
+        shown = found[:limit]
+        return Page(shown, cursors.after(shown[-1].created_at, shown[-1].id) if len(found) > limit else None)
+
+    async def blocked(self) -> dict[str, int]:
+        """How many subscriptions of all tenants wait for the outside, by the code of what they wait for."""
+        code = subscriptions.c.state["blocked"]["code"].astext.label("code")
+        wanted = select(code, func.count().label("number")).where(subscriptions.c.blocked_since.is_not(None))
+        async with transaction(self._engine) as connection:
+            rows = (await connection.execute(wanted.group_by(code))).all()
+        return {row.code or "": row.number for row in rows}
+
+    async def ended(self, subscription: str) -> tuple[Subscription, datetime] | None:
+        """A canceled subscription and when the last thing happened to it; None: it is not canceled."""
+        last = select(func.max(journal.c.at)).where(journal.c.subscription == subscriptions.c.id).scalar_subquery()
+        wanted = select(subscriptions.c.state, subscriptions.c.updated_at, last.label("last")).where(
+            subscriptions.c.id == UUID(subscription), subscriptions.c.status == Status.CANCELED.value
+        )
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(wanted)).one_or_none()
+        return None if row is None else (state_from_json(dict(row.state)), row.last or row.updated_at)
+
+    async def live(
+        self, *, plan: str | None, subscription: str | None, after: str | None, limit: int
+    ) -> list[LiveSubscription]:
+        """The next of all tenants' subscriptions that are not canceled, in the order of their ids."""
+        it = subscriptions.c
+        wanted = select(it.id, it.plan, it.status).where(it.status != Status.CANCELED.value)
+        if plan is not None:
+            wanted = wanted.where(it.plan == plan)
+        if subscription is not None:
+            wanted = wanted.where(cast(it.id, String) == subscription.lower())
+        if after is not None:
+            wanted = wanted.where(it.id > UUID(after))
+        async with transaction(self._engine) as connection:
+            rows = await connection.execute(wanted.order_by(it.id).limit(limit))
+            return [LiveSubscription(str(row.id), row.plan, row.status) for row in rows]
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if filters.status is not None:
+        conditions.append(subscriptions.c.status == filters.status)
+    if filters.plan is not None:
+        conditions.append(subscriptions.c.plan == filters.plan)
+    if filters.customer is not None:
+        conditions.append(customers.c.external_id == filters.customer)
+    if filters.blocked is not None:
+        since = subscriptions.c.blocked_since
+        conditions.append(since.is_not(None) if filters.blocked else since.is_(None))
+    if filters.q:
+        has_part = [customers.c[name].icontains(filters.q, autoescape=True) for name in _CUSTOMER[:3]]
+        begins = cast(subscriptions.c.id, String).startswith(filters.q.lower(), autoescape=True)
+        if filters.q_address:
+            has_part.append(customers.c.email.icontains(filters.q_address, autoescape=True))
+        conditions.append(and_(or_(*has_part, begins)))
+    return conditions

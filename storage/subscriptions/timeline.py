@@ -1,0 +1,155 @@
+"""What has happened to a subscription, with its causes and mails, the limits that its use came to, and its bills."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Row, cast, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.entitlements.usage_mails import USAGE_OCCASIONS, feature_of, threshold_of
+from domain.provider.payments import ReversalKind
+from storage.db.engine import transaction
+from storage.schema.tables import customers, invoices, journal, mails, reversals, subscriptions
+
+
+@dataclass(frozen=True)
+class PastEntry:
+    """One thing that happened: a line of the journal, a mail, or use that came near a limit."""
+
+    at: datetime
+    kind: str
+    summary: str
+    cause_kind: str
+    cause_ref: str
+    cause_actor: str
+    details: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class InvoiceRow:
+    ref: str
+    subscription: str
+    number: str
+    status: str
+    amount: int
+    currency: str
+    url: str
+    pdf: str
+    attempts: int
+    period_start: datetime | None
+    period_end: datetime | None
+    at: datetime
+    total: int
+    amount_due: int
+    amount_paid: int
+    credit_applied: int
+    amount_refunded: int
+    """Of all refunds together; what a dispute has taken back is none."""
+    issued_at: datetime | None
+    paid_at: datetime | None
+
+
+class Timeline:
+    """Reads journal, mails and bills."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def past(self, tenant: str, subscription: str) -> list[PastEntry]:
+        """Everything that has happened, oldest first; each mail behind the step that decided it."""
+        id_ = UUID(subscription)
+        lines = (
+            select(journal)
+            .where(journal.c.tenant == tenant, journal.c.subscription == id_)
+            .order_by(journal.c.sequence, journal.c.position)
+        )
+        letters = (
+            select(mails)
+            .where(mails.c.tenant == tenant, mails.c.subscription == id_)
+            .order_by(mails.c.at, mails.c.created_at, mails.c.key)
+        )
+        async with transaction(self._engine) as connection:
+            past = [
+                PastEntry(
+                    row.at, row.kind, row.summary, row.cause_kind, row.cause_ref, row.cause_actor, dict(row.details)
+                )
+                for row in await connection.execute(lines)
+            ]
+            for row in await connection.execute(letters):
+                past += _mailed(row)
+        return sorted(past, key=lambda entry: entry.at)
+
+    async def invoices(self, tenant: str, *, external_id: str | None, limit: int = 100) -> list[InvoiceRow]:
+        """Bills, newest first, of one customer or of all."""
+        refunded = (
+            select(func.coalesce(func.sum(reversals.c.amount), 0))
+            .where(
+                reversals.c.tenant == invoices.c.tenant,
+                reversals.c.invoice == invoices.c.ref,
+                reversals.c.kind == ReversalKind.REFUND.value,
+            )
+            .scalar_subquery()
+        )
+        wanted = (
+            select(invoices, cast(refunded, BigInteger).label("amount_refunded"))
+            .join(subscriptions, subscriptions.c.id == invoices.c.subscription)
+            .join(customers, customers.c.id == subscriptions.c.customer)
+            .where(invoices.c.tenant == tenant)
+            .order_by(invoices.c.at.desc(), invoices.c.ref)
+            .limit(limit)
+        )
+        if external_id is not None:
+            wanted = wanted.where(customers.c.external_id == external_id)
+        async with transaction(self._engine) as connection:
+            rows = [dict(row._mapping) for row in await connection.execute(wanted)]  # noqa: SLF001
+        return [_invoice_row(row) for row in rows]
+
+    async def open_bill(self, subscription: str) -> str | None:
+        """The address of the page on which the newest unpaid bill can be paid."""
+        wanted = (
+            select(invoices.c.url)
+            .join(subscriptions, subscriptions.c.id == invoices.c.subscription)
+            .where(
+                invoices.c.subscription == UUID(subscription),
+                invoices.c.status == "open",
+                invoices.c.url != "",
+                subscriptions.c.status != "canceled",
+            )
+            .order_by(invoices.c.at.desc())
+            .limit(1)
+        )
+        async with transaction(self._engine) as connection:
+            url: str | None = (await connection.execute(wanted)).scalar()
+        return url
+
+
+def _invoice_row(row: dict[str, Any]) -> InvoiceRow:
+    """An invoice; of one that was last looked at before its amounts were noted, what its amount tells of them."""
+    del row["tenant"]
+    amount, is_paid = row["amount"], row["status"] == "paid"
+    due = max(0, amount)
+    known = {"total": amount, "amount_due": due, "amount_paid": due if is_paid else 0, "credit_applied": 0}
+    for name, value in known.items():
+        if row[name] is None:
+            row[name] = value
+    return InvoiceRow(**row | {"subscription": str(row["subscription"])})
+
+
+def _mailed(row: Row[Any]) -> list[PastEntry]:
+    """A mail; before one about use, which no step of the subscription has decided, what the use has come to."""
+    told = {"mail": str(row.id), "key": row.key, "message_id": row.message_id or "", "status": row.status}
+    summary = f"Mail {row.occasion.replace('_', ' ')}: {row.status}"
+    if row.occasion not in USAGE_OCCASIONS:
+        return [PastEntry(row.at, f"mail_{row.status}", summary, "step", row.key, "", told)]
+    return [_crossed(row), PastEntry(row.at, f"mail_{row.status}", summary, "usage", row.key, "", told)]
+
+
+def _crossed(row: Row[Any]) -> PastEntry:
+    facts = row.facts
+    summary = f"{facts['meter_name']}: {facts['used']} of {facts['limit']} used ({facts['percent']} %)"
+    details = {name: str(facts[name]) for name in ("plan", "used", "limit", "percent")}
+    details |= {"feature": feature_of(row.key), "threshold": threshold_of(row.key)}
+    return PastEntry(row.at, row.occasion, summary, "usage", row.key, "", details)

@@ -1,0 +1,324 @@
+"""Writing down a subscription's steps: the records port on PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, delete, exists, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.customers import Contact
+from domain.entitlements.downgrade_fit import LimitConflict
+from domain.errors import Rejected
+from domain.notifications.mail_types import Mail, Occasion
+from domain.notifications.ports import QueuedMail
+from domain.subscription.journal import FitCheck, Step
+from domain.subscription.state import Subscription
+from storage.db.codec import due_to_json, state_to_json
+from storage.db.engine import transaction
+from storage.db.mail_ids import mail_id
+from storage.schema.tables import customers, invoices, journal, mails, subscriptions
+from storage.subscriptions import customer_changes, sign_ups
+from storage.subscriptions.reversals import save_reversal
+from storage.subscriptions.trials import keep_marks
+from storage.usage.downgrade_fit import UsageFit
+
+_KEPT = frozenset({"id", "tenant", "customer", "created_at"})
+"""Columns that a later step does not touch."""
+
+
+def contact_of(row: Row[Any]) -> Contact:
+    return Contact(
+        customer=str(row.id),
+        external_id=row.external_id,
+        email=row.email,
+        name=row.name,
+        timezone=row.timezone,
+        locale=row.locale,
+        customer_ref=row.customer_ref or "",
+    )
+
+
+class PostgresRecords:
+    """Implements `domain.subscription.ports.Records`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def save(self, step: Step) -> Sequence[QueuedMail]:
+        try:
+            async with transaction(self._engine) as connection:
+                await sign_ups.settle(connection, step)
+                await _wait_for_turn(connection, step.subscription.customer)
+                if await _save_projection(connection, step):
+                    await keep_marks(connection, step)
+                    await _save_journal(connection, step)
+                    await _withdraw(connection, step)
+                    await _save_mails(connection, step)
+                    await _save_invoice(connection, step)
+                    await save_reversal(connection, step)
+                return await _waiting(connection, step.subscription, step.mails)
+        except IntegrityError as error:
+            if "uq_subscriptions_live_customer" in str(error.orig):
+                raise Rejected("the customer has a live subscription already", code="already_subscribed") from error
+            raise
+
+    async def misfits(self, subscription: Subscription, check: FitCheck) -> Sequence[LimitConflict]:
+        return await UsageFit(self._engine).misfits(subscription, check)
+
+    async def contact(self, customer: str, signing_up: str = "") -> Contact:
+        async with transaction(self._engine) as connection:
+            known = await _known(connection, customer)
+            said = await sign_ups.said_by(connection, signing_up) if signing_up else None
+        if said is not None:
+            return sign_ups.contact_said(said, known)
+        if known is None:
+            raise _unknown(customer)
+        return known
+
+    async def take_turn(self, customer: str, signing_up: str) -> Contact:
+        async with transaction(self._engine) as connection:
+            known = await _known(connection, customer)
+            said = await sign_ups.said_by(connection, signing_up)
+            if said is not None:
+                await sign_ups.take_turn(connection, said)
+                # What is at the provider already is changed only once the sign-up was accepted.
+                return known or sign_ups.contact_said(said, None)
+            if known is not None and await _was_asked_for_before(connection, customer, signing_up):
+                return known
+        raise Rejected("the sign-up waited for more than a day and was forgotten: ask again", code="sign_up_expired")
+
+    async def remember_wallet(self, customer: str, customer_ref: str, signing_up: str = "") -> str:
+        kept = (
+            update(customers)
+            .where(customers.c.id == UUID(customer))
+            .values(customer_ref=func.coalesce(customers.c.customer_ref, customer_ref))
+            .returning(customers.c.customer_ref)
+        )
+        has = select(customers.c.customer_ref).where(customers.c.id == UUID(customer))
+        async with transaction(self._engine) as connection:
+            ref: str | None = (await connection.execute(has)).scalar() if signing_up else None
+            if ref is None and signing_up:
+                # The customer's only along with the first step: a refused sign-up leaves them without a card.
+                ref = await sign_ups.remember_wallet(connection, signing_up, customer_ref)
+            if ref is None:
+                ref = (await connection.execute(kept)).scalar()
+        if ref is None:
+            raise _unknown(customer)
+        return ref
+
+    async def is_changing(self, customer: str) -> bool:
+        async with transaction(self._engine) as connection:
+            return await customer_changes.is_changing(connection, UUID(customer))
+
+    async def replace_wallet(self, customer: str, deleted_ref: str, customer_ref: str) -> str:
+        it = customers.c
+        replaced = (
+            update(customers)
+            .where(it.id == UUID(customer), it.customer_ref == deleted_ref)
+            .values(customer_ref=customer_ref, former_refs=func.array_append(it.former_refs, deleted_ref))
+        )
+        async with transaction(self._engine) as connection:
+            await connection.execute(replaced)
+            kept = (await connection.execute(select(it.customer_ref).where(it.id == UUID(customer)))).scalar()
+        if kept is None:
+            raise _unknown(customer)
+        return str(kept)
+
+    async def forget_sign_up(self, customer: str, subscription: str) -> None:
+        id_ = UUID(customer)
+        has_subscription = exists().where(subscriptions.c.customer == id_)
+        others = func.array_remove(customers.c.signing_up, UUID(subscription))
+        async with transaction(self._engine) as connection:
+            await sign_ups.forget(connection, subscription)
+            # Waits for a sign-up of the same customer that is being written, so that the next statement sees it.
+            await connection.execute(select(customers.c.id).where(customers.c.id == id_).with_for_update())
+            await connection.execute(update(customers).where(customers.c.id == id_).values(signing_up=others))
+            is_last = func.cardinality(customers.c.signing_up) == 0
+            await connection.execute(delete(customers).where(customers.c.id == id_, is_last, ~has_subscription))
+
+
+async def _known(connection: AsyncConnection, customer: str) -> Contact | None:
+    row = (await connection.execute(select(customers).where(customers.c.id == UUID(customer)))).one_or_none()
+    return None if row is None else contact_of(row)
+
+
+def _unknown(customer: str) -> Rejected:
+    return Rejected(f"there is no customer {customer}", code="unknown_customer")
+
+
+async def _was_asked_for_before(connection: AsyncConnection, customer: str, subscription: str) -> bool:
+    """Whether the sign-up was begun by an earlier release, which wrote the customer down at once."""
+    asked = customers.c.signing_up.contains([UUID(subscription)])
+    wanted = select(customers.c.id).where(customers.c.id == UUID(customer), asked)
+    return (await connection.execute(wanted)).first() is not None
+
+
+async def _wait_for_turn(connection: AsyncConnection, customer: str) -> None:
+    """Let one transaction at a time write for a customer.
+
+    Otherwise two that write the same new subscription at once both miss its row, and the second is told that the
+    customer has a subscription already: its own.
+    """
+    locked = select(customers.c.id).where(customers.c.id == UUID(customer)).with_for_update(key_share=True)
+    if (await connection.execute(locked)).first() is None:
+        raise _unknown(customer)
+
+
+async def _save_projection(connection: AsyncConnection, step: Step) -> bool:
+    """Write the projection unless a later one, or this one, is there; whether it was written."""
+    values = _projection(step)
+    changed = {name: value for name, value in values.items() if name not in _KEPT}
+    statement = (
+        insert(subscriptions)
+        .values(values)
+        .on_conflict_do_update(
+            index_elements=[subscriptions.c.id],
+            set_=changed | {"updated_at": func.now()},
+            where=subscriptions.c.sequence < step.subscription.sequence,
+        )
+        .returning(subscriptions.c.id)
+    )
+    return (await connection.execute(statement)).first() is not None
+
+
+def _projection(step: Step) -> dict[str, Any]:
+    it = step.subscription
+    return {
+        "id": UUID(it.id),
+        "tenant": it.tenant,
+        "customer": UUID(it.customer),
+        "plan": it.plan,
+        "plan_name": it.plan_name,
+        "interval": it.interval.value,
+        "quantity": it.quantity,
+        "add_ons": it.add_ons,
+        "amount": it.amount,
+        "currency": it.currency,
+        "status": it.status.value,
+        "status_reason": it.status_reason,
+        "access": it.access.value,
+        "sequence": it.sequence,
+        "trial_ends_at": it.trial_ends_at,
+        "period_start": it.period_start,
+        "period_end": it.period_end,
+        "cancel_at": it.cancel_at,
+        "blocked_since": it.blocked.since if it.blocked is not None else None,
+        "resumes_at": it.pause.resumes_at if it.pause is not None else None,
+        "next_actions": [due_to_json(due) for due in step.ahead],
+        "state": state_to_json(it),
+        "created_at": it.created_at,
+    }
+
+
+async def _save_journal(connection: AsyncConnection, step: Step) -> None:
+    it = step.subscription
+    rows = [
+        {
+            "subscription": UUID(it.id),
+            "sequence": it.sequence,
+            "position": position,
+            "tenant": it.tenant,
+            "kind": entry.kind,
+            "at": entry.at,
+            "summary": entry.summary,
+            "cause_kind": entry.cause.kind.value,
+            "cause_ref": entry.cause.ref,
+            "cause_actor": entry.cause.actor,
+            "details": entry.details,
+        }
+        for position, entry in enumerate(step.entries)
+    ]
+    if rows:
+        await connection.execute(insert(journal).values(rows).on_conflict_do_nothing())
+
+
+async def _withdraw(connection: AsyncConnection, step: Step) -> None:
+    if not step.withdraws:
+        return
+    await connection.execute(
+        update(mails)
+        .where(
+            mails.c.subscription == UUID(step.subscription.id),
+            mails.c.status == "queued",
+            mails.c.occasion.in_([occasion.value for occasion in step.withdraws]),
+        )
+        .values(status="withdrawn")
+    )
+
+
+async def _save_mails(connection: AsyncConnection, step: Step) -> None:
+    it = step.subscription
+    rows = [
+        {
+            "id": mail_id(it.id, mail),
+            "tenant": it.tenant,
+            "subscription": UUID(it.id),
+            "key": mail.key,
+            "occasion": mail.occasion.value,
+            "at": mail.at,
+            "facts": mail.facts,
+        }
+        for mail in step.mails
+    ]
+    if rows:
+        await connection.execute(insert(mails).values(rows).on_conflict_do_nothing())
+
+
+async def _save_invoice(connection: AsyncConnection, step: Step) -> None:
+    bill, it = step.invoice, step.subscription
+    if step.voided:
+        await connection.execute(
+            update(invoices)
+            .where(invoices.c.tenant == it.tenant, invoices.c.ref == step.voided, invoices.c.status == "open")
+            .values(status="void")
+        )
+    if bill is None:
+        return
+    at: datetime = step.entries[-1].at if step.entries else it.created_at
+    values = {
+        "tenant": it.tenant,
+        "ref": bill.ref,
+        "subscription": UUID(it.id),
+        "number": bill.number,
+        "status": bill.status,
+        "amount": bill.amount,
+        "currency": bill.currency,
+        "url": bill.url,
+        "pdf": bill.pdf,
+        "attempts": bill.attempts,
+        "period_start": bill.period_start,
+        "period_end": bill.period_end,
+        "total": bill.total,
+        "amount_due": bill.amount_due,
+        "amount_paid": bill.amount_paid,
+        "credit_applied": bill.credit_applied,
+        "issued_at": bill.issued_at,
+        "paid_at": bill.paid_at,
+        "at": at,
+    }
+    await connection.execute(
+        insert(invoices)
+        .values(values)
+        .on_conflict_do_update(
+            index_elements=[invoices.c.tenant, invoices.c.ref],
+            set_={name: value for name, value in values.items() if name not in ("tenant", "ref", "subscription")},
+            # What is paid was paid: no late look makes it open again.
+            where=invoices.c.status != "paid",
+        )
+    )
+
+
+async def _waiting(
+    connection: AsyncConnection, subscription: Subscription, sent_along: Sequence[Mail]
+) -> list[QueuedMail]:
+    if not sent_along:
+        return []
+    ids = [mail_id(subscription.id, mail) for mail in sent_along]
+    rows = await connection.execute(
+        select(mails.c.id, mails.c.occasion).where(mails.c.id.in_(ids), mails.c.status == "queued")
+    )
+    return [QueuedMail(str(row.id), subscription.id, Occasion(row.occasion)) for row in rows]

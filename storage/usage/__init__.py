@@ -1,0 +1,1 @@
+"""Usage in PostgreSQL: counted, rolled up, and reported."""

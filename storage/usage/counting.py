@@ -1,0 +1,142 @@
+"""Counting use, and telling where a customer stands: one round trip each."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.access import Basis
+from domain.catalog.plans import Interval
+from domain.entitlements.grants import EntitlementBasis
+from domain.entitlements.usage import Counted, Counter, GivenBack, Outcome, Tally, UsageVerdict, Use
+from domain.entitlements.usage_periods import EPOCH
+from domain.names import DEFAULT_TENANT
+from storage.db.engine import Deadlock, fetch
+from storage.usage.statements import GIVE_BACK, STANDING, USE, USE_ALL
+
+TRIES = 3
+"""Of what was rolled back because another waited for it as it waited for that. Counters are taken in one order, but
+keys that are sent for several customers crosswise are in none."""
+LONGEST_PAUSE = 0.1
+"""Seconds between tries."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What entitlements are worked out on: the catalog of today, and what the policy says of limited access."""
+
+    catalog: str
+    free_plan: str
+    """Its code; empty: there is none."""
+    limited: Basis = Basis.NO_NEW_USE
+    """What limited access entitles to."""
+    suspended: Basis = Basis.NOTHING
+    """What a suspended or paused subscription entitles to."""
+
+
+class Usage:
+    """Counts use in PostgreSQL, whose clock it goes by; neither Temporal nor the provider is asked."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def use(self, use: Use, ground: Ground, *, tenant: str = DEFAULT_TENANT) -> Counted:
+        """Count one use, or say why it is not; atomic, and once per key."""
+        return _counted(await self._rows(USE, *_given(ground, tenant), *_told(use)))
+
+    async def use_all(
+        self, uses: Sequence[Use], ground: Ground, *, tenant: str = DEFAULT_TENANT
+    ) -> tuple[Counted, ...]:
+        """Count many uses in one transaction, each for itself: what came of each, in their order."""
+        if not uses:
+            return ()
+        by_number: dict[int, list[asyncpg.Record]] = {}
+        parts = zip(*map(_told, uses), strict=True)
+        for row in await self._rows(USE_ALL, *_given(ground, tenant), *map(list, parts)):
+            by_number.setdefault(row["number"], []).append(row)
+        return tuple(_counted(by_number[number]) for number in sorted(by_number))
+
+    async def give_back(
+        self, customer: str, meters: Sequence[str], key: str, quantity: int | None, ground: Ground, *, tenant: str
+    ) -> GivenBack:
+        """Take a use off again, by the key under which it was counted, while its period runs; atomic, and once.
+
+        *meters* are the names that it may have been counted under; *quantity*, if it is said, must be the use's.
+        """
+        [row] = await self._rows(GIVE_BACK, *_given(ground, tenant), customer, list(meters), key, quantity)
+        return GivenBack(UsageVerdict(row["outcome"]), row["quantity"] or 0, row["released"] or 0, row["used"] or {})
+
+    async def standing(
+        self, customer: str, ground: Ground, *, tenant: str = DEFAULT_TENANT
+    ) -> tuple[EntitlementBasis, tuple[Tally, ...]]:
+        """Where a customer stands, and what they have used in the periods that go on."""
+        [row] = await fetch(self._engine, STANDING, *_given(ground, tenant), customer)
+        return _standing(row), _tallies(row)
+
+    async def _rows(self, query: str, *values: object) -> list[asyncpg.Record]:
+        for _ in range(TRIES - 1):
+            with suppress(Deadlock):
+                return await fetch(self._engine, query, *values)
+            # Not at the same moment as the other.
+            await asyncio.sleep(random.random() * LONGEST_PAUSE)  # noqa: S311 - nobody is to be kept from guessing it
+        return await fetch(self._engine, query, *values)
+
+
+def _given(ground: Ground, tenant: str) -> tuple[str, ...]:
+    return tenant, ground.catalog, ground.free_plan, ground.limited.value, ground.suspended.value
+
+
+def _told(use: Use) -> tuple[object, ...]:
+    return use.customer, use.meter, use.action.value, use.quantity, use.key, use.at, use.reason, use.actor
+
+
+def _counted(rows: Sequence[asyncpg.Record]) -> Counted:
+    first = rows[0]
+    counters = tuple(
+        Counter(
+            feature=row["feature"],
+            included=row["included"],
+            ceiling=row["ceiling"],
+            used=row["used"],
+            before=row["before"],
+            starts=None if row["starts"] == EPOCH else row["starts"],
+            ends=row["ends"],
+            over_since=row["over_since"],
+        )
+        for row in rows
+        if row["feature"] is not None
+    )
+    return Counted(Outcome(first["outcome"]), _standing(first), counters, any(row["noticed"] for row in rows))
+
+
+def _standing(row: asyncpg.Record) -> EntitlementBasis:
+    return EntitlementBasis(
+        moment=row["moment"],
+        basis=Basis(row["basis"]),
+        customer_id=row["customer_id"],
+        subscription=row["subscription"],
+        status=row["status"],
+        access=row["access"],
+        own_plan=row["own_plan"],
+        plan=row["plan"],
+        catalog=row["catalog"],
+        revision=row["revision"],
+        add_ons=row["add_ons"] or {},
+        quantity=row["quantity"],
+        period_start=row["period_start"],
+        period_end=row["period_end"],
+        is_billed=row["is_billed"],
+        by_use=tuple(row["by_use"] or ()),
+        billed_every=None if row["billed_every"] is None else Interval(row["billed_every"]),
+    )
+
+
+def _tallies(row: asyncpg.Record) -> tuple[Tally, ...]:
+    if row["features"] is None:
+        return ()
+    found = zip(row["features"], row["used"], row["starts"], row["over_since"], strict=True)
+    return tuple(Tally(*each) for each in found)

@@ -1,0 +1,55 @@
+"""What of a customer's current use does not fit a change of plan."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.catalog.plans import Catalog, Selection
+from domain.entitlements.downgrade_fit import LimitConflict, unfit
+from domain.entitlements.snapshot import EntitlementSnapshot
+from domain.subscription.excess_use import counts
+from domain.subscription.journal import FitCheck
+from domain.subscription.state import Subscription
+from storage.catalog.catalogs import Catalogs
+from storage.catalog.current import in_force
+from storage.db.engine import transaction
+from storage.schema.tables import customers
+from storage.usage.counting import Ground, Usage
+
+UNREADABLE = (ValueError, TypeError, LookupError)
+"""What is raised of a catalog of another release."""
+
+
+class UsageFit:
+    """Holds use against what there will be, as it is written down."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def misfits(self, subscription: Subscription, check: FitCheck) -> tuple[LimitConflict, ...]:
+        """What does not fit; nothing where one of the catalogs is not known, or not to this release."""
+        try:
+            return await self._misfits(subscription, check)
+        except UNREADABLE:
+            return ()
+
+    async def _misfits(self, subscription: Subscription, check: FitCheck) -> tuple[LimitConflict, ...]:
+        named = select(customers.c.external_id).where(customers.c.id == UUID(subscription.customer))
+        async with transaction(self._engine) as connection:
+            today = await in_force(connection)
+            customer = (await connection.execute(named)).scalar_one_or_none()
+        if today is None or customer is None:
+            return ()
+        ground = Ground(today.name, today.free_plan.plan if today.free_plan is not None else "")
+        standing, tallies = await Usage(self._engine).standing(customer, ground, tenant=subscription.tenant)
+        catalogs = Catalogs(self._engine)
+        was, will_be = [await _catalog_of(one, catalogs, today) for one in (check.before, check.after)]
+        holding = EntitlementSnapshot(standing, was, today, tallies)
+        found = unfit(holding, (check.before, was), (check.after, will_be), at_once=not check.is_ahead)
+        return tuple(one for one in found if counts(check, one))
+
+
+async def _catalog_of(selection: Selection, catalogs: Catalogs, today: Catalog) -> Catalog:
+    """The catalog something was chosen from; today's where that was not noted, or was not published."""
+    return (await catalogs.get(selection.catalog) if selection.catalog else None) or today

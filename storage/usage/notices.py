@@ -1,0 +1,179 @@
+"""Notices of thresholds that were crossed, and the mails that they become."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.catalog.plans import Catalog
+from domain.entitlements.ports import NoticesSent
+from domain.entitlements.usage_mails import Crossing, usage_mail
+from domain.notifications.mail_types import Mail, Occasion
+from domain.notifications.ports import QueuedMail
+from storage.catalog.catalogs import catalog_from_json
+from storage.catalog.current import in_force
+from storage.db.engine import transaction
+from storage.db.mail_ids import mail_id
+from storage.schema.tables import customers, mails, subscriptions
+from storage.schema.usage_tables import catalog_versions, usage_notices
+
+ON_ITS_WAY = timedelta(minutes=1)
+"""So long a mail that was written down is on its way to those who send it."""
+LAST_USEFUL_MOMENT = timedelta(days=3)
+
+log = logging.getLogger("tenure.usage")
+
+_UNREADABLE = (ValueError, TypeError, LookupError)
+"""What is raised of a catalog of another release."""
+
+_Customer = tuple[str, str]
+"""Tenant and external id."""
+_KEY = [column.name for column in usage_notices.primary_key.columns]
+
+
+class UsageNotices:
+    """Implements `domain.entitlements.ports.Notices`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def write(self, *, limit: int) -> NoticesSent:
+        async with transaction(self._engine) as connection:
+            waiting, catalogs = await _taken_with_catalogs(connection, limit)
+            if not waiting:
+                return NoticesSent()
+            today = await _today(connection)
+            written_to = await _subscriptions(connection, {(row.tenant, row.customer) for row in waiting})
+            rows = list(_letters(waiting, catalogs, today, written_to))
+            queued = await _queue(connection, rows) if rows else ()
+            told = tuple_(*(usage_notices.c[name] for name in _KEY)).in_(
+                [tuple(getattr(row, name) for name in _KEY) for row in waiting]
+            )
+            await connection.execute(update(usage_notices).where(told).values(told_at=func.now()))
+        return NoticesSent(len(waiting), tuple(queued))
+
+    async def left_behind(self, *, limit: int) -> Sequence[QueuedMail]:
+        age = func.now() - mails.c.created_at
+        wanted = _queued_ones().where(mails.c.handed_over_at.is_(None), age > ON_ITS_WAY, age < LAST_USEFUL_MOMENT)
+        async with transaction(self._engine) as connection:
+            return [_queued(row) for row in await connection.execute(wanted.limit(limit))]
+
+    async def handed_over(self, handed: Sequence[QueuedMail]) -> None:
+        ids = [UUID(mail.id) for mail in handed]
+        async with transaction(self._engine) as connection:
+            await connection.execute(update(mails).where(mails.c.id.in_(ids)).values(handed_over_at=func.now()))
+
+
+async def _taken_with_catalogs(
+    connection: AsyncConnection, limit: int
+) -> tuple[Sequence[Row[Any]], dict[str, Catalog]]:
+    """The notices that are next, and their catalogs.
+
+    Those of a catalog that cannot be read, as of a newer release, wait for one that can, and hold up no others.
+    """
+    unreadable: set[str] = set()
+    while True:
+        waiting = await _taken(connection, limit, unreadable)
+        catalogs, not_read = await _catalogs(connection, {row.catalog for row in waiting})
+        if not not_read:
+            return waiting, catalogs
+        log.error(
+            "usage mails wait: their catalog cannot be read by this release", extra={"catalogs": sorted(not_read)}
+        )
+        unreadable |= not_read
+
+
+async def _taken(connection: AsyncConnection, limit: int, unreadable: set[str]) -> Sequence[Row[Any]]:
+    """The notices that have waited longest, but for those that another is just telling."""
+    waiting = select(usage_notices).where(usage_notices.c.told_at.is_(None)).order_by(usage_notices.c.at)
+    if unreadable:
+        waiting = waiting.where(usage_notices.c.catalog.not_in(unreadable))
+    return (await connection.execute(waiting.limit(limit).with_for_update(skip_locked=True))).all()
+
+
+async def _today(connection: AsyncConnection) -> Catalog | None:
+    """What is for sale now; None: nothing is, or in a way that this release cannot read."""
+    try:
+        return await in_force(connection)
+    except _UNREADABLE:
+        return None
+
+
+async def _catalogs(connection: AsyncConnection, names: set[str]) -> tuple[dict[str, Catalog], set[str]]:
+    """Those of the catalogs that were published, and the names of those that cannot be read."""
+    wanted = select(catalog_versions.c.name, catalog_versions.c.content).where(catalog_versions.c.name.in_(names))
+    found: dict[str, Catalog] = {}
+    not_read = set()
+    for row in await connection.execute(wanted):
+        try:
+            found[row.name] = catalog_from_json(row.content)
+        except _UNREADABLE:
+            not_read.add(row.name)
+    return found, not_read
+
+
+async def _subscriptions(connection: AsyncConnection, whose: set[_Customer]) -> dict[_Customer, UUID]:
+    """The live subscription of each customer, else the newest; some have none."""
+    wanted = (
+        select(customers.c.tenant, customers.c.external_id, subscriptions.c.id)
+        .join(subscriptions, subscriptions.c.customer == customers.c.id)
+        .where(tuple_(customers.c.tenant, customers.c.external_id).in_(list(whose)))
+        # The last one of a customer stays in the mapping.
+        .order_by(subscriptions.c.status != "canceled", subscriptions.c.created_at)
+    )
+    return {(row.tenant, row.external_id): row.id for row in await connection.execute(wanted)}
+
+
+def _letters(
+    waiting: Sequence[Row[Any]],
+    catalogs: Mapping[str, Catalog],
+    today: Catalog | None,
+    written_to: Mapping[_Customer, UUID],
+) -> list[dict[str, Any]]:
+    found = []
+    for row in waiting:
+        catalog, subscription = catalogs.get(row.catalog), written_to.get((row.tenant, row.customer))
+        mail = usage_mail(_crossing(row), catalog, _for_sale(catalog, today)) if catalog is not None else None
+        if mail is not None and subscription is not None:
+            found.append(_row_of(mail, row.tenant, subscription))
+    return found
+
+
+def _for_sale(catalog: Catalog, today: Catalog | None) -> Catalog:
+    return today if today is not None and today.product == catalog.product else catalog
+
+
+def _crossing(row: Row[Any]) -> Crossing:
+    return Crossing(**{field.name: getattr(row, field.name) for field in fields(Crossing)})
+
+
+def _row_of(mail: Mail, tenant: str, subscription: UUID) -> dict[str, Any]:
+    return {
+        "id": mail_id(str(subscription), mail),
+        "tenant": tenant,
+        "subscription": subscription,
+        "key": mail.key,
+        "occasion": mail.occasion.value,
+        "at": mail.at,
+        "facts": mail.facts,
+    }
+
+
+async def _queue(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> list[QueuedMail]:
+    await connection.execute(insert(mails).values(rows).on_conflict_do_nothing())
+    wanted = _queued_ones().where(mails.c.id.in_([row["id"] for row in rows]))
+    return [_queued(row) for row in await connection.execute(wanted)]
+
+
+def _queued_ones() -> Any:
+    return select(mails.c.id, mails.c.subscription, mails.c.occasion).where(mails.c.status == "queued")
+
+
+def _queued(row: Row[Any]) -> QueuedMail:
+    return QueuedMail(str(row.id), str(row.subscription), Occasion(row.occasion))

@@ -1,0 +1,134 @@
+"""Use beyond plans' limits: which of it the provider was not told yet, and what has come of telling it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, func, select, text, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.names import DEFAULT_TENANT
+from domain.provider.overage_use import BilledUse, Claimed, Trouble, Troubled, event_name
+from storage.db.engine import single, statement, transaction
+from storage.schema.usage_tables import usage_events
+
+OVERDUE_SHARE = 10
+"""One in so many of a claim is kept for reports that were cut off more than an hour ago: however much is new, they must
+be made again within the day, and those that fail again and again hold up nothing."""
+
+_WAITING = (
+    "SELECT e.ctid AS place, e.report_began_at AS began, c.customer_ref FROM usage_events e"
+    " JOIN customers c ON c.tenant = e.tenant AND c.external_id = e.customer"
+    " WHERE e.overage > 0 AND e.reported_at IS NULL AND e.report_trouble IS NULL AND c.customer_ref <> ''"
+)
+# Each part in the order of an index of its own, so that it does not matter how much waits; and what was picked is
+# found by its place, since the database takes it for many rows and would read all there are.
+_CLAIM = text(
+    f"WITH overdue AS ({_WAITING} AND e.report_began_at < now() - interval '1 hour'"  # noqa: S608 - text of our own
+    " ORDER BY e.report_began_at LIMIT :overdue FOR UPDATE OF e SKIP LOCKED"
+    f"), fresh AS ({_WAITING} AND e.report_began_at IS NULL"
+    " ORDER BY e.recorded_at LIMIT :limit - (SELECT count(*) FROM overdue) FOR UPDATE OF e SKIP LOCKED"
+    f"), begun AS ({_WAITING} AND e.report_began_at IS NOT NULL"
+    " AND NOT EXISTS (SELECT FROM overdue WHERE overdue.place = e.ctid)"
+    " ORDER BY e.report_began_at LIMIT :limit - (SELECT count(*) FROM overdue) - (SELECT count(*) FROM fresh)"
+    " FOR UPDATE OF e SKIP LOCKED"
+    "), picked AS (TABLE overdue UNION ALL TABLE fresh UNION ALL TABLE begun)"
+    " UPDATE usage_events e SET report_began_at = coalesce(e.report_began_at, clock_timestamp())"
+    " FROM picked p WHERE e.ctid = p.place AND e.ctid = ANY (ARRAY(SELECT place FROM picked))"
+    " RETURNING e.tenant, e.key, e.catalog, e.overage_of, e.overage, e.at, e.recorded_at, p.customer_ref,"
+    " clock_timestamp() - p.began AS began_before"
+)
+_NOTHING_BEGUN = {"report_began_at": None, "report_trouble": None, "report_why": ""}
+
+
+class UsageReports:
+    """Keeps what is still to be told to the provider. A use waits until its customer is known there."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._at_once = single(engine)
+
+    async def waits(self, customer: str, *, tenant: str = DEFAULT_TENANT) -> bool:
+        """Whether anything that a customer has used is still to be told, and not left to an operator."""
+        it = usage_events.c
+        its = (it.tenant == tenant, it.customer == customer)
+        wanted = select(it.key).where(*its, it.overage > 0, it.reported_at.is_(None), it.report_trouble.is_(None))
+        async with statement(self._at_once) as connection:
+            return (await connection.execute(wanted.limit(1))).first() is not None
+
+    async def claim(self, limit: int) -> list[Claimed]:
+        """The next uses to be told, marked as begun, what was never tried first; none that another is just claiming."""
+        async with transaction(self._engine) as connection:
+            given = {"limit": limit, "overdue": limit // OVERDUE_SHARE}
+            rows = (await connection.execute(_CLAIM, given)).all()
+        return [_claimed(row) for row in sorted(rows, key=lambda row: (row.began_before is not None, row.recorded_at))]
+
+    async def release(self, uses: Sequence[BilledUse]) -> None:
+        """Take the mark off uses of which nothing was told after all."""
+        it, named = usage_events.c, [(use.tenant, use.key) for use in uses]
+        if not named:
+            return
+        unmarked = update(usage_events).values(report_began_at=None)
+        async with statement(self._at_once) as connection:
+            await connection.execute(unmarked.where(tuple_(it.tenant, it.key).in_(named), it.reported_at.is_(None)))
+
+    async def mark_reported(self, use: BilledUse) -> None:
+        await self._write(use.key, {"reported_at": func.now(), "report_trouble": None, "report_why": ""}, use.tenant)
+
+    async def set_aside(self, use: BilledUse, trouble: Trouble, why: str) -> None:
+        """Leave it to an operator."""
+        await self._write(use.key, {"report_trouble": trouble.value, "report_why": why}, use.tenant)
+
+    async def _write(self, key: str, values: dict[str, Any], tenant: str) -> bool:
+        it = usage_events.c
+        wanted = update(usage_events).where(it.tenant == tenant, it.key == key, it.reported_at.is_(None))
+        async with statement(self._at_once) as connection:
+            return (await connection.execute(wanted.values(values))).rowcount > 0
+
+    async def troubled(self, *, limit: int, tenant: str = DEFAULT_TENANT) -> list[Troubled]:
+        """What waits for an operator, oldest first."""
+        it = usage_events.c
+        wanted = (
+            select(usage_events)
+            .where(it.tenant == tenant, it.overage > 0, it.reported_at.is_(None), it.report_trouble.is_not(None))
+            .order_by(it.recorded_at, it.key)
+            .limit(limit)
+        )
+        async with transaction(self._engine) as connection:
+            return [_troubled(row) for row in await connection.execute(wanted)]
+
+    async def try_refused_again(self, *, tenant: str = DEFAULT_TENANT) -> int:
+        """Have everything told once more that the provider has refused; how many there are."""
+        it = usage_events.c
+        waits = (it.tenant == tenant, it.overage > 0, it.reported_at.is_(None))
+        refused = (*waits, it.report_trouble == Trouble.REFUSED.value)
+        async with statement(self._at_once) as connection:
+            return (await connection.execute(update(usage_events).where(*refused).values(_NOTHING_BEGUN))).rowcount
+
+    async def resolve(self, key: str, *, is_billed: bool, tenant: str = DEFAULT_TENANT) -> bool:
+        """An operator has looked: the provider has this use, or it is to be told anew. False: it does not wait."""
+        it = usage_events.c
+        values: dict[str, Any] = {"reported_at": func.now()} if is_billed else _NOTHING_BEGUN
+        waits = (it.tenant == tenant, it.key == key, it.reported_at.is_(None), it.report_trouble.is_not(None))
+        async with statement(self._at_once) as connection:
+            return (await connection.execute(update(usage_events).where(*waits).values(values))).rowcount > 0
+
+
+def _claimed(row: Row[Any]) -> Claimed:
+    product = row.catalog.rpartition("_v")[0]
+    use = BilledUse(row.tenant, row.key, row.customer_ref, event_name(product, row.overage_of), row.overage, row.at)
+    before: timedelta | None = row.began_before
+    return Claimed(use, before)
+
+
+def _troubled(row: Row[Any]) -> Troubled:
+    return Troubled(
+        row.tenant,
+        row.key,
+        row.customer,
+        row.overage_of,
+        row.overage,
+        row.at,
+        Trouble(row.report_trouble),
+        row.report_why,
+    )

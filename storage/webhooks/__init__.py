@@ -1,0 +1,1 @@
+"""The webhook inbox, and the index that routes the provider's events."""

@@ -1,0 +1,176 @@
+"""The webhook inbox: every event is kept once before it is answered, and handled later if not at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.provider.events import NOTHING_NEW, Disposition, KeptEvent, PastEvent, ProviderEvent, Routing
+from domain.provider.hints import EventKind
+from storage.db.arrays import texts
+from storage.db.engine import single, statement, transaction
+from storage.schema.tables import webhook_inbox
+
+_KEEP = insert(webhook_inbox).on_conflict_do_nothing().returning(webhook_inbox.c.event_id)
+_DONE = {"handled_at": func.now(), "disposition": NOTHING_NEW.disposition.value, "outcome": NOTHING_NEW.words}
+_KEEP_AS_HANDLED = _KEEP.values(_DONE)
+
+
+@dataclass(frozen=True)
+class InboxRow:
+    """A message with what has become of it, for an operator."""
+
+    event_id: str
+    type: str
+    object_id: str
+    customer_ref: str
+    agreement_ref: str
+    received_at: datetime
+    handled_at: datetime | None
+    disposition: Disposition | None
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which messages; None and False: whichever."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    type: str | None = None
+    set_aside: bool = False
+    waiting: bool = False
+
+
+class Inbox:
+    """Keeps what the payment provider sends. Handling an event twice is harmless, so no row is ever locked."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._at_once = single(engine)
+
+    async def receive(self, event: ProviderEvent, body: bytes, *, tenant: str) -> bool:
+        """Keep an event, one without news as handled; False when it was kept already. One round trip."""
+        keep = _KEEP_AS_HANDLED if event.news is None else _KEEP
+        async with statement(self._at_once) as connection:
+            return (await connection.execute(keep, _values(event, body, tenant))).first() is not None
+
+    async def mark_handled(self, verdicts: Mapping[str, Routing], *, anew: bool = False) -> None:
+        """Note what came of events, by their ids; the first verdict stays unless they were delivered *anew*."""
+        if not verdicts:
+            return
+        told = (
+            func.unnest(
+                texts(verdicts),
+                texts(verdict.disposition.value for verdict in verdicts.values()),
+                texts(verdict.words for verdict in verdicts.values()),
+            )
+            .table_valued("event_id", "disposition", "outcome")
+            .render_derived(name="told")
+        )
+        it = webhook_inbox.c
+        wanted = (
+            update(webhook_inbox)
+            .where(it.event_id == told.c.event_id)
+            .values(
+                handled_at=func.coalesce(it.handled_at, func.now()),
+                disposition=told.c.disposition,
+                outcome=told.c.outcome,
+            )
+        )
+        if not anew:
+            wanted = wanted.where(it.handled_at.is_(None))
+        async with statement(self._at_once) as connection:
+            await connection.execute(wanted)
+
+    async def waiting(self, *, limit: int = 500, after: KeptEvent | None = None) -> list[KeptEvent]:
+        """Events that were not handled, oldest first; those behind *after*."""
+        return await self.kept(Chosen(waiting=True), limit=limit, after=after)
+
+    async def kept(self, chosen: Chosen, *, limit: int, after: KeptEvent | None = None) -> list[KeptEvent]:
+        """The chosen events, handled or not, oldest first; those behind *after*."""
+        it = webhook_inbox.c
+        wanted = select(webhook_inbox).where(*_conditions(chosen))
+        if after is not None:
+            wanted = wanted.where(tuple_(it.received_at, it.event_id) > tuple_(after.received_at, after.event.id))
+        async with transaction(self._engine) as connection:
+            rows = (await connection.execute(wanted.order_by(it.received_at, it.event_id).limit(limit))).all()
+        return [KeptEvent(_event_of(row), row.received_at) for row in rows]
+
+    async def newest(self, chosen: Chosen, *, limit: int) -> list[InboxRow]:
+        """The newest of the chosen events, newest first."""
+        it = webhook_inbox.c
+        wanted = (
+            select(*(it[name] for name in InboxRow.__dataclass_fields__))
+            .where(*_conditions(chosen))
+            .order_by(it.received_at.desc(), it.event_id.desc())
+            .limit(limit)
+        )
+        async with transaction(self._engine) as connection:
+            return [_row(found) for found in await connection.execute(wanted)]
+
+    async def receive_past(self, events: Sequence[PastEvent], *, tenant: str) -> list[ProviderEvent]:
+        """Keep events that did not reach us when they happened, as they are given; returns those that were not kept."""
+        new = []
+        async with transaction(self._engine) as connection:
+            for past in events:
+                keep = _KEEP_AS_HANDLED if past.event.news is None else _KEEP
+                # In the order in which they are given, which is that of their delivery; `now()` stands still.
+                later = {"received_at": func.clock_timestamp()}
+                row = await connection.execute(keep.values(later), _values(past.event, past.body, tenant))
+                if row.first() is not None:
+                    new.append(past.event)
+        return new
+
+    async def known(self, ids: Sequence[str]) -> set[str]:
+        """Which of these events were kept."""
+        wanted = select(webhook_inbox.c.event_id).where(webhook_inbox.c.event_id == func.any(texts(ids)))
+        async with transaction(self._engine) as connection:
+            return set((await connection.execute(wanted)).scalars())
+
+
+def _conditions(chosen: Chosen) -> list[ColumnElement[bool]]:
+    it = webhook_inbox.c
+    conditions: list[ColumnElement[bool]] = []
+    if chosen.since is not None:
+        conditions.append(it.received_at >= chosen.since)
+    if chosen.until is not None:
+        conditions.append(it.received_at < chosen.until)
+    if chosen.type is not None:
+        conditions.append(it.type == chosen.type)
+    if chosen.set_aside:
+        conditions.append(it.disposition == Disposition.SET_ASIDE.value)
+    if chosen.waiting:
+        conditions.append(it.handled_at.is_(None))
+    return conditions
+
+
+def _values(event: ProviderEvent, body: bytes, tenant: str) -> dict[str, object]:
+    return {
+        "event_id": event.id,
+        "tenant": tenant,
+        "type": event.type,
+        "news": event.news.value if event.news else None,
+        "object_id": event.object_id,
+        "customer_ref": event.customer_ref,
+        "charge_ref": event.charge_ref,
+        "agreement_ref": event.agreement_ref,
+        "body": body,
+    }
+
+
+def _event_of(row: Row[Any]) -> ProviderEvent:
+    news = EventKind(row.news) if row.news else None
+    return ProviderEvent(
+        row.event_id, row.type, row.object_id, row.customer_ref, news, row.charge_ref, row.agreement_ref
+    )
+
+
+def _row(found: Row[Any]) -> InboxRow:
+    values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    disposition = Disposition(found.disposition) if found.disposition else None
+    return InboxRow(**values | {"disposition": disposition, "outcome": found.outcome or ""})

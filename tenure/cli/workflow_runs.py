@@ -1,0 +1,74 @@
+"""Workflows that an operator asks for: started or joined, and waited for while a worker is there."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+)
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.service import RPCError
+
+from domain.errors import GatewayUnavailable
+from domain.names import LIFECYCLE_QUEUE
+
+ANSWER_TIMEOUT = timedelta(seconds=10)
+"""In which a worker must take the run up."""
+
+W = TypeVar("W")
+R = TypeVar("R")
+
+
+async def started(
+    client: Client,
+    run: Callable[..., Awaitable[R]],
+    *args: object,
+    workflow_id: str,
+    summary: str,
+    at_most: timedelta | None = None,
+) -> WorkflowHandle[Any, R]:
+    """Start a run, or join the one of this id that is under way.
+
+    Raises:
+        GatewayUnavailable: Temporal does not take it.
+    """
+    try:
+        return await client.start_workflow(
+            run,
+            args=args,
+            id=workflow_id,
+            task_queue=LIFECYCLE_QUEUE,
+            execution_timeout=at_most,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary=summary,
+        )
+    except RPCError as error:
+        raise GatewayUnavailable(f"Temporal does not take it: {error.message}") from error
+
+
+async def outcome(handle: WorkflowHandle[W, R], so_far: Callable[[W], object], what: str) -> R:
+    """What a run comes to; *what* it is, as "the roll-up", and *so_far* a query that any worker answers at once.
+
+    Raises:
+        GatewayUnavailable: no worker answers, or it could not be brought to its end.
+    """
+    try:
+        await handle.query(so_far, rpc_timeout=ANSWER_TIMEOUT)
+    except (RPCTimeoutOrCancelledError, WorkflowQueryFailedError, RPCError) as error:
+        raise GatewayUnavailable(
+            f"no worker answers: start `tenure worker`; {what} begins as soon as one is there"
+        ) from error
+    try:
+        return await handle.result()
+    except WorkflowFailureError as error:
+        cause: BaseException | None = error
+        while cause is not None and cause.__cause__ is not None:
+            cause = cause.__cause__
+        raise GatewayUnavailable(f"{what} could not be brought to its end: {cause}") from error
+    except RPCError as error:
+        raise GatewayUnavailable(f"Temporal does not answer: {error.message}") from error

@@ -1,0 +1,47 @@
+"""The API makes its catalog known, however late that becomes possible."""
+
+from dataclasses import replace
+
+import pytest
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.background import catalog_publisher
+from api.background.catalog_publisher import CatalogPublisher
+from domain.catalog.plans import Catalog
+from storage.catalog.catalogs import Catalogs
+from tests.harness.patience import until
+from tests.harness.shop import CATALOG
+from tests.storage.conftest import database_url, databases, engine
+
+__all__ = ["database_url", "databases", "engine"]
+
+OURS = CATALOG
+OTHER = replace(OURS, add_ons={})
+
+
+async def test_a_catalog_that_differs_is_tried_again_until_it_was_pushed_in_place(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog_publisher, "AGAIN_AFTER", 0.01)
+    await Catalogs(engine).publish(OTHER, in_place=True)
+    tries = 0
+    publish = Catalogs.publish
+
+    async def counted(self: Catalogs, catalog: Catalog, *, in_place: bool = False) -> bool:
+        nonlocal tries
+        tries += 1
+        return await publish(self, catalog, in_place=in_place)
+
+    monkeypatch.setattr(Catalogs, "publish", counted)
+    publication = CatalogPublisher(engine, OURS)
+
+    with structlog.testing.capture_logs() as lines:
+        async with publication.at_work():
+            await until(lambda: tries > 2)
+            assert "raise its version" in publication.why_not
+
+            await Catalogs(engine).publish(OURS, in_place=True)
+            await until(lambda: not publication.why_not)
+
+    assert [line["event"] for line in lines] == ["catalog refused"]

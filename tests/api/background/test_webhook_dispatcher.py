@@ -1,0 +1,139 @@
+"""Messages on their way from the answer to the subscription: promptly, again, or left to the sweeper."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from api.background import webhook_dispatcher as couriers
+from api.background.webhook_dispatcher import BATCH, WebhookDispatcher
+from domain.errors import GatewayUnavailable
+from domain.provider.events import Disposition, KeptEvent, ProviderEvent, Routing
+from domain.provider.hints import EventKind
+from services.webhooks.batch import Delivered
+from tests.harness.patience import PATIENT
+
+DONE = Routing(Disposition.DELIVERED, "delivered")
+
+
+def a_message(number: int = 1) -> KeptEvent:
+    return KeptEvent(ProviderEvent(f"evt_{number}", "x", "in_1", "cus_1", EventKind.BILL_PAID), datetime.now(UTC))
+
+
+@dataclass
+class Round:
+    """Notes each batch, and waits for a word before it is done."""
+
+    batches: list[list[str]] = field(default_factory=list)
+    has_begun: asyncio.Event = field(default_factory=asyncio.Event)
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    had_outage: asyncio.Event = field(default_factory=asyncio.Event)
+    failures: Mapping[str, Exception] = field(default_factory=dict)
+    unaddressed: int = 0
+    """So often a message has no address."""
+    outage: Exception | None = None
+
+    async def __call__(self, messages: Sequence[KeptEvent]) -> Delivered:
+        self.batches.append([each.event.id for each in messages])
+        self.has_begun.set()
+        await self.may_end.wait()
+        if len(self.batches) <= self.unaddressed:
+            return Delivered({}, messages, {}, messages[-1])
+        if self.outage is not None:
+            outage, self.outage = self.outage, None
+            self.had_outage.set()
+            raise outage
+        self.done.set()
+        left = [each for each in messages if each.event.id in self.failures]
+        verdicts = {each.event.id: DONE for each in messages if each not in left}
+        return Delivered(verdicts, left, self.failures, messages[-1])
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(couriers, "AGAIN_AFTER", (0.001,) * 3)
+
+
+async def test_what_comes_while_a_batch_is_on_its_way_goes_together_with_the_next() -> None:
+    round_ = Round()
+    courier = WebhookDispatcher(round_)
+    async with courier.at_work(), asyncio.timeout(PATIENT):
+        courier.hand_over(a_message(1))
+        await round_.has_begun.wait()
+        for number in range(2, BATCH + 3):
+            courier.hand_over(a_message(number))
+        round_.may_end.set()
+        while len(round_.batches) < 3:
+            await round_.done.wait()
+            round_.done.clear()
+
+    assert [len(batch) for batch in round_.batches] == [1, BATCH, 1]
+
+
+async def test_the_batch_at_hand_is_finished_when_the_process_stops_and_the_rest_is_the_sweepers() -> None:
+    round_ = Round()
+    courier = WebhookDispatcher(round_)
+    async with courier.at_work(), asyncio.timeout(PATIENT):
+        courier.hand_over(a_message(1))
+        await round_.has_begun.wait()
+        courier.hand_over(a_message(2))
+        asyncio.get_running_loop().call_later(0.05, round_.may_end.set)
+
+    assert round_.done.is_set()
+    assert round_.batches == [["evt_1"]]
+    courier.hand_over(a_message(3))
+
+
+async def test_what_has_no_address_yet_is_tried_again_soon() -> None:
+    round_ = Round(unaddressed=2)
+    round_.may_end.set()
+    courier = WebhookDispatcher(round_)
+    async with courier.at_work(), asyncio.timeout(PATIENT):
+        courier.hand_over(a_message())
+        await round_.done.wait()
+
+    assert round_.batches == [["evt_1"]] * 3
+
+
+async def test_what_fails_is_left_to_the_sweeper_and_holds_up_nothing() -> None:
+    round_ = Round(failures={"evt_1": GatewayUnavailable("not now")})
+    round_.may_end.set()
+    courier = WebhookDispatcher(round_)
+    async with courier.at_work(), asyncio.timeout(PATIENT):
+        courier.hand_over(a_message(1))
+        await round_.done.wait()
+        round_.done.clear()
+        courier.hand_over(a_message(2))
+        await round_.done.wait()
+
+    assert round_.batches == [["evt_1"], ["evt_2"]]
+
+
+@pytest.mark.parametrize("outage", [GatewayUnavailable("the database is out of reach"), ZeroDivisionError()])
+async def test_the_courier_outlives_whatever_happens_to_a_batch(outage: Exception) -> None:
+    round_ = Round(outage=outage)
+    round_.may_end.set()
+    courier = WebhookDispatcher(round_)
+    async with courier.at_work(), asyncio.timeout(PATIENT):
+        courier.hand_over(a_message(1))
+        await round_.had_outage.wait()
+        courier.hand_over(a_message(2))
+        await round_.done.wait()
+
+    assert round_.batches == [["evt_1"], ["evt_2"]]
+
+
+async def test_no_more_wait_in_memory_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(couriers, "MOST_WAITING", 2)
+    round_ = Round()
+    courier = WebhookDispatcher(round_)
+    async with courier.at_work(), asyncio.timeout(PATIENT):
+        for number in (1, 2, 3):
+            courier.hand_over(a_message(number))
+        round_.may_end.set()
+        await round_.done.wait()
+
+    assert round_.batches == [["evt_1", "evt_2"]]

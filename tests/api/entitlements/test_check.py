@@ -1,0 +1,202 @@
+"""Answers about a customer's entitlements, at moments of the test's own."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from api.entitlements.check import EntitlementCheck
+from domain.access import Basis
+from domain.catalog.features import Feature, FeatureKind, Value
+from domain.catalog.plans import Catalog, Interval
+from domain.entitlements.grants import EntitlementBasis
+from domain.entitlements.snapshot import Denial, EntitlementSnapshot, refusing
+from domain.entitlements.usage import Counter, Tally
+from domain.entitlements.usage_periods import period
+from domain.errors import LimitReached
+from tests.harness.shop import CATALOG
+
+WEDNESDAY = datetime(2026, 3, 4, 15, tzinfo=UTC)
+TOMORROW, NEXT_WEEK = datetime(2026, 3, 5, tzinfo=UTC), datetime(2026, 3, 9, tzinfo=UTC)
+FREE = EntitlementBasis(WEDNESDAY, Basis.FREE_PLAN, plan="free", catalog=CATALOG.name)
+SSO = Feature("sso", "SSO", FeatureKind.SWITCH)
+
+
+def on(plan: str, **more: Any) -> EntitlementBasis:
+    """Where somebody stands who has subscribed and pays."""
+    told: dict[str, Any] = {"basis": Basis.PLAN, "subscription": "s", "status": "active", "access": "full"}
+    told |= {"own_plan": plan, "plan": plan, "is_billed": True, "billed_every": Interval.MONTH}
+    told["by_use"] = tuple(CATALOG.overage_key(plan, code, Interval.MONTH) for code in CATALOG.plans[plan].overage)
+    return replace(FREE, **(told | more))
+
+
+def holding(standing: EntitlementBasis = FREE, today: Catalog = CATALOG, **used: int) -> EntitlementSnapshot:
+    """What is held by who has used so much."""
+    tallies = []
+    for feature, much in used.items():
+        window = CATALOG.features[feature].window
+        assert window is not None
+        now = period(window, standing)
+        tallies.append(Tally(feature, much, now.starts, None))
+    return EntitlementSnapshot(standing, CATALOG, today, tuple(tallies))
+
+
+def asked(
+    held: EntitlementSnapshot, feature: str, quantity: int | None = None, value: str | None = None
+) -> dict[str, Any]:
+    """What a check answers."""
+    return EntitlementCheck("ada", held, held.features[feature], quantity, value).entitlement().model_dump(mode="json")
+
+
+def plans(answer: dict[str, Any]) -> list[str]:
+    return [one["code"] for one in answer["plans"]]
+
+
+def next_version(**entitlements: Value) -> Catalog:
+    """Today's catalog, whose plan pro has other things, and every plan SSO."""
+    given: dict[str, dict[str, Value]] = {
+        code: {**plan.entitlements, "sso": True} for code, plan in CATALOG.plans.items()
+    }
+    given["pro"] |= entitlements
+    changed = {code: replace(plan, entitlements=given[code]) for code, plan in CATALOG.plans.items()}
+    return replace(CATALOG, version=2, plans=changed, features={**CATALOG.features, "sso": SSO})
+
+
+def test_of_two_full_limits_the_one_that_refuses_the_longest_is_told() -> None:
+    held = holding(posts_a_day=2, posts_a_week=3)
+    feature = held.features["posts_a_day"]
+
+    found = held.refusing(feature, 1, Denial.LIMIT_REACHED)
+
+    assert found is not None
+    assert (found.feature, found.ends) == ("posts_a_week", NEXT_WEEK)
+    refusal = EntitlementCheck("ada", held, held.features[found.feature], 1).refusal(Denial.LIMIT_REACHED, found)
+    assert isinstance(refusal, LimitReached)
+    assert refusal.retry_after == (NEXT_WEEK - WEDNESDAY).total_seconds()
+
+
+def test_what_waits_for_a_release_or_is_more_than_a_whole_period_has_is_refused_the_longest() -> None:
+    day = Counter("day", 5, 5, 5, 5, WEDNESDAY, TOMORROW)
+    small = replace(day, feature="small", included=3, ceiling=3, used=0)
+    gauge = replace(day, feature="gauge", starts=None, ends=None)
+
+    assert refusing((day, gauge), 1, Denial.LIMIT_REACHED) == gauge
+    assert refusing((day, small), 4, Denial.LIMIT_REACHED) == small
+    assert refusing((day, small), 1, Denial.LIMIT_REACHED) == day
+    assert refusing((small,), 3, Denial.LIMIT_REACHED) is None
+    assert refusing((day, replace(day, included=0)), 1, Denial.NOT_IN_PLAN) == replace(day, included=0)
+
+
+def test_a_check_is_explained_by_the_limit_that_stands_in_the_way() -> None:
+    told = asked(holding(posts_a_week=3), "posts_a_day")
+
+    assert (told["allowed"], told["reason"], told["limited_by"]) == (False, "limit_reached", "posts_a_week")
+    assert told["detail"].startswith("Posts a week: you have used 3 of 3")
+    assert (told["used"], told["limit"]) == (0, 2), "the numbers are of what was asked for"
+    assert [(one["plan"], one["limit"]) for one in told["upgrades"]] == [("pro", 50), ("scale", 500)]
+    assert asked(holding(posts_a_week=3), "posts_a_week")["limited_by"] is None
+    assert asked(holding(posts_a_week=2), "posts_a_day")["limited_by"] is None
+
+
+@pytest.mark.parametrize(
+    ("used", "nearest"),
+    [
+        # Less is left of the day, but more of the week is used.
+        ({"posts_a_day": 3, "posts_a_week": 41}, "posts_a_week"),
+        ({"posts_a_day": 8, "posts_a_week": 39}, "posts_a_day"),
+        ({"posts_a_day": 12, "posts_a_week": 55}, "posts_a_day"),
+    ],
+)
+def test_the_hint_is_of_what_is_nearest_to_its_limit(used: dict[str, int], nearest: str) -> None:
+    held = holding(on("pro"), CATALOG, **used)
+    counters = tuple(held.counter(held.features[one]) for one in used)
+
+    told = EntitlementCheck("ada", held, held.features["posts_a_day"], 1).consumed(counters, "k")
+
+    assert held.nearest(counters) == held.counter(held.features[nearest])
+    assert told.hint is not None
+    assert told.hint.startswith(held.features[nearest].name)
+
+
+def test_what_lets_no_more_pass_is_nearer_to_its_limit_than_what_is_billed_beyond_it() -> None:
+    counters = [Counter("calls", 60, 80, 70, 70, None, None), Counter("seats", 10, 10, 10, 10, None, None)]
+    nearest = holding(on("scale")).nearest(counters)
+    assert nearest is not None
+    assert nearest.feature == "seats"
+
+
+def test_unlimited_and_nothing_at_all_are_no_limit_to_be_near_to() -> None:
+    held = holding(on("scale"))
+    runs, calls = (held.counter(held.features[one]) for one in ("runs", "calls"))
+    assert runs.included is None
+    assert held.nearest((runs, calls)) == calls
+    assert held.nearest((runs,)) == runs
+    assert held.nearest(()) is None
+
+
+def test_the_plans_of_a_refusal_are_those_that_would_do() -> None:
+    assert plans(asked(holding(on("pro"), seats=3), "seats")) == ["scale"], "their own is used up"
+    assert plans(asked(holding(calls=3), "calls", 48)) == ["scale"]
+    assert plans(asked(holding(calls=3), "calls", 58)) == []
+    assert plans(asked(holding(), "rate", 6)) == ["scale"]
+    assert plans(asked(holding(), "window_days", 60)) == ["pro", "scale"]
+    assert plans(asked(holding(), "jobs", 6)) == ["scale"]
+    assert "it is in Pro, Scale" in asked(holding(), "jobs", 6)["detail"]
+    refusal = EntitlementCheck("ada", holding(calls=3), CATALOG.features["calls"], 48).refusal(
+        Denial.LIMIT_REACHED, holding(calls=3).counter(CATALOG.features["calls"])
+    )
+    assert [one["code"] for one in refusal.details["plans"]] == ["scale"]  # type: ignore[attr-defined]
+
+
+def test_the_plans_of_a_yes_are_those_that_have_it() -> None:
+    assert plans(asked(holding(calls=2), "calls")) == ["free", "pro", "scale"]
+    assert plans(asked(holding(on("pro")), "models", value="dalle3")) == ["pro", "scale"]
+    assert plans(asked(holding(on("pro")), "calls", 50)) == ["pro", "scale"]
+
+
+def test_only_what_is_fast_enough_is_suggested_for_a_rate() -> None:
+    told = asked(holding(), "rate", 6)
+
+    assert [one["plan"] for one in told["upgrades"]] == ["scale"]
+    assert told["detail"] == "Rate (x6) is not in the plan Free; it is in Scale"
+
+
+def test_who_keeps_an_older_version_of_their_plan_is_told_of_todays() -> None:
+    told = asked(holding(on("scale"), next_version()), "sso")
+
+    assert told["detail"] == "SSO is not in the plan Scale; it is in Free, Pro, today's version of Scale"
+    assert [(one["plan"], one["price_difference"]) for one in told["upgrades"]] == [("scale", 0)]
+
+
+def test_todays_version_of_the_own_plan_comes_first_and_only_if_it_has_more() -> None:
+    more = asked(holding(on("pro"), next_version(calls=55), calls=50), "calls")
+    same = asked(holding(on("pro"), next_version(), calls=50), "calls")
+
+    assert [(one["plan"], one["limit"]) for one in more["upgrades"]] == [("pro", 55), ("scale", 60)]
+    assert [one["plan"] for one in same["upgrades"]] == ["scale"]
+    refusal = EntitlementCheck(
+        "ada", holding(on("pro"), next_version(calls=55), calls=50), CATALOG.features["calls"], 1
+    )
+    said = refusal.refusal(Denial.LIMIT_REACHED, refusal.holding.counter(refusal.feature)).message
+    assert said.endswith("; with today's version of Pro it is 55")
+
+
+def test_overage_is_told_where_use_is_let_pass_for_money() -> None:
+    trial = on("scale", status="trialing", is_billed=False)
+
+    assert asked(holding(on("scale")), "jobs")["overage"] == {
+        "amount": 200,
+        "currency": "usd",
+        "units": 10,
+        "at_most": None,
+    }
+    assert asked(holding(trial), "jobs")["overage"] is None
+    assert asked(holding(on("scale")), "runs")["overage"] is None
+
+
+def test_grace_is_no_reason_to_leave_out_the_own_plan() -> None:
+    told = asked(holding(replace(FREE, moment=WEDNESDAY + timedelta(hours=1)), runs=10), "runs")
+
+    assert (told["allowed"], told["level"]) == (True, "grace")
+    assert plans(told) == ["free", "pro", "scale"]

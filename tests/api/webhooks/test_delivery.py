@@ -1,0 +1,256 @@
+"""Bringing messages to subscriptions: by agreement, by customer, or by asking; and what comes of every answer."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.names import DEFAULT_TENANT
+from domain.provider.events import Disposition, KeptEvent, ProviderEvent, Routing
+from domain.provider.hints import EventKind
+from domain.provider.ports import Belonging
+from sandbox.stack import Stack
+from services.webhooks.batch import Delivered
+from services.webhooks.delivery import POISON_AFTER, Delivery
+from services.webhooks.late_reversals import LateReversals
+from services.webhooks.routing import UNKNOWN_FOR
+from storage.webhooks.inbox import Inbox
+from storage.webhooks.routing_index import PostgresAddresses
+from tests.harness.callers import Caller
+
+Whose = Callable[[EventKind, str], Awaitable[Belonging]]
+
+
+async def an_event(
+    stack: Stack, news: EventKind = EventKind.BILL_PAID, *, age: timedelta = timedelta(), **more: Any
+) -> KeptEvent:
+    """Kept in the inbox."""
+    told = {"type": "invoice.paid", "object_id": "in_1", "customer_ref": ""} | more
+    event = ProviderEvent(id=f"evt_{uuid4().hex}", news=news, **told)
+    await Inbox(stack.engine).receive(event, b"{}", tenant=DEFAULT_TENANT)
+    return KeptEvent(event, datetime.now(UTC) - age)
+
+
+async def a_dispute(stack: Stack, **more: Any) -> KeptEvent:
+    return await an_event(stack, EventKind.DISPUTED, type="charge.dispute.created", object_id="du_1", **more)
+
+
+def delivery(stack: Stack, whose: Whose | None, afterwards: LateReversals | None = None) -> Delivery:
+    return Delivery(stack.client, Inbox(stack.engine), PostgresAddresses(stack.engine), whose, afterwards)
+
+
+async def delivered(stack: Stack, *messages: KeptEvent, whose: Whose | None = None) -> Delivered:
+    return await delivery(stack, whose).deliver(messages)
+
+
+async def kept(stack: Stack, message: KeptEvent) -> tuple[str | None, str | None]:
+    query = text("SELECT disposition, outcome FROM webhook_inbox WHERE event_id = :event")
+    async with stack.engine.connect() as connection:
+        row = (await connection.execute(query, {"event": message.event.id})).one()
+        return row.disposition, row.outcome
+
+
+def belongs(customer: str = "", agreement: str = "") -> Whose:
+    async def told(_news: EventKind, _ref: str) -> Belonging:
+        return Belonging(customer, agreement)
+
+    return told
+
+
+async def refusing(_news: EventKind, ref: str) -> Belonging:
+    raise GatewayRefused(f"no word about {ref}", code="no_word")
+
+
+async def silent(_news: EventKind, ref: str) -> Belonging:
+    raise GatewayUnavailable(f"no answer about {ref}")
+
+
+async def faulty(_news: EventKind, ref: str) -> Belonging:
+    raise ZeroDivisionError(ref)
+
+
+async def refs_of(stack: Stack, subscription: str) -> tuple[str, str]:
+    """A subscription's customer and agreement at Stripe."""
+    query = text(
+        "SELECT customer_ref, agreement_ref FROM subscriptions s JOIN customers c ON c.id = s.customer"
+        " WHERE s.id = cast(:id AS uuid)"
+    )
+    async with stack.engine.connect() as connection:
+        row = (await connection.execute(query, {"id": subscription})).one()
+        return row.customer_ref, row.agreement_ref
+
+
+@pytest.fixture
+async def two(stack: Stack, admin: Caller, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A customer's subscription that is over, and the one after it; both with an agreement."""
+    first = await admin.signed_up(name, payment_method="pm_card_visa", trial_days=0)
+    assert (await admin.command(first["id"], "cancel", at="now")).status_code == 200
+    second = await admin.signed_up(name, payment_method="pm_card_visa", trial_days=0)
+    return first, second
+
+
+@pytest.mark.parametrize(
+    ("whose", "words"),
+    [
+        (belongs(), "set aside: concerns no customer"),
+        (refusing, "set aside: the provider does not tell whose it is (no_word)"),
+    ],
+    ids=["nobody's", "refused"],
+)
+async def test_a_dispute_of_nobody_is_set_aside_with_the_reason(stack: Stack, whose: Whose, words: str) -> None:
+    dispute = await a_dispute(stack)
+
+    await delivered(stack, dispute, whose=whose)
+
+    assert await kept(stack, dispute) == ("set_aside", words)
+
+
+async def test_a_dispute_waits_for_somebody_who_can_ask(stack: Stack) -> None:
+    dispute = await a_dispute(stack)
+
+    assert (await delivered(stack, dispute)).left == [dispute]
+    assert await kept(stack, dispute) == (None, None)
+
+
+async def test_a_dispute_is_not_lost_when_the_provider_gives_no_answer(stack: Stack) -> None:
+    dispute = await a_dispute(stack)
+
+    done = await delivered(stack, dispute, whose=silent)
+
+    assert (done.left, [str(why) for why in done.failures]) == ([dispute], ["no answer about du_1"])
+    assert await kept(stack, dispute) == (None, None)
+
+
+async def test_a_message_goes_to_the_subscription_of_its_agreement_also_when_that_is_over(
+    stack: Stack, two: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    customer, old = await refs_of(stack, two[0]["id"])
+    _, new = await refs_of(stack, two[1]["id"])
+    of_old = await an_event(stack, customer_ref=customer, agreement_ref=old)
+    of_new = await an_event(stack, customer_ref=customer, agreement_ref=new)
+    of_none = await an_event(stack, EventKind.CARD_CHANGED, customer_ref=customer)
+
+    await delivered(stack, of_old, of_new, of_none)
+
+    to_newest = "delivered", f"delivered to subscription {two[1]['id']}"
+    assert await kept(stack, of_old) == ("passed_over", f"passed over: subscription {two[0]['id']} is over")
+    assert await kept(stack, of_new) == to_newest
+    assert await kept(stack, of_none) == to_newest
+
+
+async def test_a_refund_of_a_customer_with_several_subscriptions_goes_to_the_one_whose_bill_it_was(
+    stack: Stack, two: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    customer, old = await refs_of(stack, two[0]["id"])
+    refund = await an_event(stack, EventKind.REFUNDED, type="charge.refunded", object_id="ch_1", customer_ref=customer)
+    dispute = await a_dispute(stack)
+
+    done = await delivered(stack, refund, dispute, whose=belongs(customer, old))
+
+    over = Routing(Disposition.PASSED_OVER, f"passed over: subscription {two[0]['id']} is over")
+    assert done.verdicts == {refund.event.id: over, dispute.event.id: over}
+
+
+async def test_the_provider_is_not_asked_when_a_customer_has_one_subscription(
+    stack: Stack, admin: Caller, name: str
+) -> None:
+    made = await admin.signed_up(name, payment_method="pm_card_visa", trial_days=0)
+    charge = stack.simulator.refund(name, 100)["charge"]
+    customer, _ = await refs_of(stack, made["id"])
+    refund = await an_event(stack, EventKind.REFUNDED, object_id=charge, customer_ref=customer)
+
+    await delivered(stack, refund, whose=silent)
+
+    assert await kept(stack, refund) == ("delivered", f"delivered to subscription {made['id']}")
+
+
+async def test_another_products_agreement_with_a_customer_of_ours_is_set_aside(
+    stack: Stack, admin: Caller, name: str
+) -> None:
+    made = await admin.signed_up(name, payment_method="pm_card_visa", trial_days=0)
+    customer, _ = await refs_of(stack, made["id"])
+    foreign = await an_event(stack, customer_ref=customer, agreement_ref="sub_of_another_product")
+
+    await delivered(stack, foreign)
+
+    assert await kept(stack, foreign) == (
+        "set_aside",
+        "set aside: agreement sub_of_another_product is none of ours",
+    )
+
+
+async def test_an_agreement_that_is_just_being_made_may_be_the_trials(stack: Stack, admin: Caller, name: str) -> None:
+    made = await admin.signed_up(name, payment_method="pm_card_visa")
+    customer, agreement = await refs_of(stack, made["id"])
+    assert agreement == ""
+    early = await an_event(stack, customer_ref=customer, agreement_ref="sub_of_a_moment_ago")
+
+    await delivered(stack, early)
+
+    assert (await kept(stack, early))[0] == "delivered"
+
+
+async def test_a_customer_who_is_not_known_here_is_waited_for_and_then_set_aside(stack: Stack) -> None:
+    young = await an_event(stack, customer_ref="cus_of_nobody")
+    old = await an_event(stack, customer_ref="cus_of_nobody", age=UNKNOWN_FOR)
+
+    await delivered(stack, young, old)
+
+    assert await kept(stack, young) == (None, None)
+    assert await kept(stack, old) == ("set_aside", "set aside: the customer is not known here")
+
+
+async def test_one_that_fails_through_a_fault_of_ours_holds_up_nobody_and_is_set_aside_in_the_end(
+    stack: Stack, admin: Caller, name: str
+) -> None:
+    made = await admin.signed_up(name, payment_method="pm_card_visa")
+    customer, _ = await refs_of(stack, made["id"])
+    poisonous, hopeless = await a_dispute(stack), await a_dispute(stack, age=POISON_AFTER)
+    fine = await an_event(stack, customer_ref=customer)
+
+    await delivered(stack, poisonous, hopeless, fine, whose=faulty)
+
+    assert await kept(stack, poisonous) == (None, None)
+    words = "set aside: it cannot be delivered, through a fault of ours (ZeroDivisionError)"
+    assert await kept(stack, hopeless) == ("set_aside", words)
+    assert (await kept(stack, fine))[0] == "delivered"
+
+
+async def test_a_sweep_goes_past_what_waits_and_what_fails(stack: Stack, admin: Caller, name: str) -> None:
+    made = await admin.signed_up(name, payment_method="pm_card_visa")
+    customer, _ = await refs_of(stack, made["id"])
+    in_the_way = [await a_dispute(stack) for _ in range(3)]
+    behind = await an_event(stack, customer_ref=customer)
+    last, sweeper = None, delivery(stack, faulty)
+    while done := await sweeper.deliver_waiting(1, last):
+        last = done.last
+
+    assert (await kept(stack, behind))[0] == "delivered"
+    assert [await kept(stack, each) for each in in_the_way] == [(None, None)] * 3
+    with pytest.raises(GatewayUnavailable, match="were not taken, the first for: du_1"):
+        await sweeper.sweep(30)
+
+
+async def test_what_was_dealt_with_can_be_delivered_anew_and_the_newer_verdict_is_kept(
+    stack: Stack, admin: Caller, name: str
+) -> None:
+    made = await admin.signed_up(name, payment_method="pm_card_visa")
+    customer, _ = await refs_of(stack, made["id"])
+    dispute = await a_dispute(stack)
+    await delivered(stack, dispute, whose=refusing)
+
+    await delivery(stack, belongs(customer)).deliver([dispute], anew=True)
+
+    assert await kept(stack, dispute) == ("delivered", f"delivered to subscription {made['id']}")
+
+
+@pytest.fixture(autouse=True)
+async def tidy(stack: Stack) -> Any:
+    """Messages that nobody can deliver are taken away again: the stack's own sweeper would stumble over them."""
+    yield
+    async with stack.engine.begin() as connection:
+        await connection.execute(text("DELETE FROM webhook_inbox WHERE handled_at IS NULL AND body = '{}'"))

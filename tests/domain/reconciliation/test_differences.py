@@ -1,0 +1,242 @@
+"""What differs between provider, database and workflow, kind by kind; and what does not."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from domain.catalog.plans import Item
+from domain.provider.agreements import Agreement, AgreementState
+from domain.provider.payments import Charge, ChargeOutcome
+from domain.reconciliation.differences import (
+    FOR_AN_OPERATOR,
+    DifferenceKind,
+    Projection,
+    Sight,
+    of_agreement,
+    of_workflow,
+    shows_otherwise,
+)
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Blocked, PendingChange, Subscription
+from tests.builders import (
+    NOW,
+    PERIOD_END,
+    PRO,
+    STARTER_AGREED,
+    a_declined_charge,
+    a_free_subscription,
+    a_paid_charge,
+    a_paid_subscription,
+    a_past_due_subscription,
+    a_paused_subscription,
+    a_suspended_subscription,
+    a_trial,
+    an_agreement,
+    in_status,
+)
+
+
+def kinds(subscription: Subscription, agreement: Agreement | None) -> list[DifferenceKind]:
+    return [each.kind for each in of_agreement(subscription, agreement)]
+
+
+@pytest.mark.parametrize(
+    ("subscription", "agreement"),
+    [
+        pytest.param(a_paid_subscription(), an_agreement(), id="paid up"),
+        pytest.param(
+            a_past_due_subscription(),
+            an_agreement(state=AgreementState.OWING, is_held=True, latest=a_declined_charge()),
+            id="owing, and on hold",
+        ),
+        pytest.param(a_paused_subscription(), an_agreement(is_held=True), id="paused"),
+        pytest.param(
+            a_suspended_subscription(), an_agreement(is_held=True, latest=a_declined_charge()), id="suspended"
+        ),
+        pytest.param(a_trial(), None, id="a trial has no agreement"),
+        pytest.param(a_free_subscription(), None, id="nothing is billed for the free plan"),
+        pytest.param(
+            a_paid_subscription(),
+            an_agreement(latest=a_paid_charge("in_2", outcome=ChargeOutcome.PENDING)),
+            id="a renewal that is not decided",
+        ),
+        pytest.param(
+            a_paid_subscription(),
+            an_agreement(latest=a_paid_charge("in_2", outcome=ChargeOutcome.GONE)),
+            id="a bill that was voided under a hold",
+        ),
+        pytest.param(
+            a_paid_subscription(cancel_at=PERIOD_END), an_agreement(ends_at=PERIOD_END), id="ends at its period's end"
+        ),
+        pytest.param(
+            a_paid_subscription(cancel_at=PERIOD_END, begins_own_period=True),
+            an_agreement(is_held=True),
+            id="ends at the end of a period of ours",
+        ),
+        pytest.param(
+            a_paid_subscription(pending_change=PendingChange(PRO, PERIOD_END, NOW)),
+            an_agreement(is_held=True, items=()),
+            id="items, while a change is planned",
+        ),
+        pytest.param(
+            a_paid_subscription(agreement_is_stale=True),
+            an_agreement(is_held=True, items=()),
+            id="items, while the agreement is known to be stale",
+        ),
+        pytest.param(in_status(Status.CANCELED), an_agreement(state=AgreementState.ENDED), id="over on both sides"),
+        pytest.param(in_status(Status.CANCELED), None, id="over here, forgotten there"),
+    ],
+)
+def test_what_agrees_is_no_difference(subscription: Subscription, agreement: Agreement | None) -> None:
+    assert kinds(subscription, agreement) == []
+
+
+@pytest.mark.parametrize(
+    ("subscription", "agreement", "found"),
+    [
+        (a_paid_subscription(), an_agreement(latest=a_paid_charge("in_2")), [DifferenceKind.PAYMENT_UNHEARD]),
+        (
+            a_past_due_subscription(),
+            an_agreement(is_held=True, latest=a_paid_charge("in_2")),
+            [DifferenceKind.PAYMENT_UNHEARD],
+        ),
+        (a_paid_subscription(), an_agreement(latest=a_declined_charge()), [DifferenceKind.FAILURE_UNHEARD]),
+        (a_paid_subscription(), an_agreement(state=AgreementState.ENDED), [DifferenceKind.ENDED_AT_PROVIDER]),
+        (a_paid_subscription(), None, [DifferenceKind.AGREEMENT_MISSING]),
+        (a_past_due_subscription(), an_agreement(latest=a_declined_charge()), [DifferenceKind.BILLING_NOT_HELD]),
+        (a_paid_subscription(), an_agreement(is_held=True), [DifferenceKind.BILLING_HELD]),
+        (a_paid_subscription(), an_agreement(ends_at=PERIOD_END), [DifferenceKind.ENDS_AT_PROVIDER]),
+        (a_paid_subscription(cancel_at=PERIOD_END), an_agreement(), [DifferenceKind.CANCELLATION_NOT_TOLD]),
+        (
+            a_paid_subscription(),
+            an_agreement(items=(replace(STARTER_AGREED, quantity=2),)),
+            [DifferenceKind.ITEMS_DIFFER],
+        ),
+        (
+            a_paid_subscription(),
+            an_agreement(items=(replace(STARTER_AGREED, lookup_key=""),)),
+            [DifferenceKind.ITEMS_DIFFER],
+        ),
+        (in_status(Status.CANCELED), an_agreement(), [DifferenceKind.BILLED_AFTER_END]),
+        (
+            a_paid_subscription(),
+            an_agreement(latest=a_paid_charge("in_2"), is_held=True, ends_at=PERIOD_END),
+            [DifferenceKind.PAYMENT_UNHEARD, DifferenceKind.BILLING_HELD, DifferenceKind.ENDS_AT_PROVIDER],
+        ),
+    ],
+)
+def test_each_difference_to_the_provider_has_its_name(
+    subscription: Subscription, agreement: Agreement | None, found: list[DifferenceKind]
+) -> None:
+    assert kinds(subscription, agreement) == found
+
+
+def test_a_hold_is_lifted_only_if_it_was_our_word() -> None:
+    held = an_agreement(is_held=True)
+    (theirs,) = of_agreement(a_paid_subscription(), held)
+    (ours,) = of_agreement(a_paid_subscription(is_held=True), held)
+
+    assert (theirs.is_healable, ours.is_healable) == (False, True)
+    assert "somebody else's word" in theirs.details
+
+
+def test_an_item_that_is_named_by_its_price_is_the_same_though_the_price_has_a_lookup_key() -> None:
+    taken_over = a_paid_subscription(items=(Item("price_1", 1),))
+
+    assert kinds(taken_over, an_agreement(items=(replace(STARTER_AGREED, lookup_key="gold_monthly"),))) == []
+    assert kinds(taken_over, an_agreement(items=(replace(STARTER_AGREED, lookup_key=""),))) == []
+    other = replace(STARTER_AGREED, price_ref="price_2", lookup_key="gold_monthly")
+    assert kinds(taken_over, an_agreement(items=(other,))) == [DifferenceKind.ITEMS_DIFFER]
+
+
+def test_money_taken_after_the_end_is_told_and_an_open_bill_is_named() -> None:
+    over = in_status(Status.CANCELED)
+    (paid,) = of_agreement(over, an_agreement(latest=a_paid_charge("in_9")))
+    (owed,) = of_agreement(over, an_agreement(latest=a_declined_charge(ref="in_9")))
+
+    assert "in_9 was paid" in paid.details
+    assert (paid.bill_ref, owed.bill_ref) == ("", "in_9")
+
+
+# The workflow
+
+
+def sight_of(subscription: Subscription, **changes: Any) -> Sight:
+    return replace(Sight(is_running=True, status=subscription.status, plan=subscription.plan), **changes)
+
+
+def test_a_workflow_that_shows_what_is_written_is_not_asked_for_more() -> None:
+    kept = Projection(a_paid_subscription(), "renew", "2026-04-02T12:00:00Z")
+    sight = sight_of(kept.subscription, next_action="renew", next_action_at="2026-04-02T12:00:00Z")
+
+    assert not shows_otherwise(kept, sight)
+    assert shows_otherwise(kept, replace(sight, next_action_at="2026-05-02T12:00:00Z"))
+    assert shows_otherwise(kept, replace(sight, status="past_due"))
+    assert list(of_workflow(kept, sight)) == []
+
+
+@pytest.mark.parametrize(
+    ("sight", "kind"),
+    [
+        (Sight(is_running=False), DifferenceKind.WORKFLOW_MISSING),
+        (Sight(is_running=False, ended_because="nonpayment"), DifferenceKind.END_UNWRITTEN),
+        (Sight(is_running=True, is_silent=True), DifferenceKind.WORKFLOW_SILENT),
+        (Sight(is_running=True, state=a_paid_subscription(sequence=6)), DifferenceKind.DATABASE_BEHIND),
+        (Sight(is_running=True, state=a_past_due_subscription(sequence=5)), DifferenceKind.DATABASE_BEHIND),
+        (Sight(is_running=True, state=a_paid_subscription(sequence=4)), DifferenceKind.WORKFLOW_BEHIND),
+    ],
+)
+def test_each_difference_to_the_workflow_has_its_name(sight: Sight, kind: DifferenceKind) -> None:
+    (found,) = of_workflow(Projection(a_paid_subscription(sequence=5)), sight)
+
+    assert found.kind is kind
+
+
+def test_what_runs_ahead_of_the_next_step_is_no_difference() -> None:
+    written = a_past_due_subscription(sequence=5)
+    lived = replace(written.with_try(NOW + timedelta(days=1)), is_held=True)
+
+    assert list(of_workflow(Projection(written), Sight(is_running=True, state=lived))) == []
+
+
+def test_a_subscription_that_is_over_needs_no_workflow() -> None:
+    assert list(of_workflow(Projection(in_status(Status.CANCELED)), Sight(is_running=False))) == []
+
+
+def test_no_rule_undoes_a_customers_cancellation_or_decides_about_money() -> None:
+    assert {
+        DifferenceKind.ENDS_AT_PROVIDER,
+        DifferenceKind.ITEMS_DIFFER,
+        DifferenceKind.TWO_AGREEMENTS,
+        DifferenceKind.AGREEMENT_MISSING,
+    } <= FOR_AN_OPERATOR
+
+
+def test_a_bill_without_a_try_says_nothing() -> None:
+    undecided = Charge(ChargeOutcome.PENDING, agreement_ref="sub_1")
+    assert kinds(a_paid_subscription(), an_agreement(latest=undecided)) == []
+
+
+def test_what_is_billed_by_use_is_there_or_it_is_not() -> None:
+    by_use = replace(STARTER_AGREED, price_ref="price_runs", lookup_key="runs_overage", quantity=0, is_by_use=True)
+    subscription = a_paid_subscription()
+    billed = replace(subscription, items=(*subscription.items, Item("runs_overage", 0)))
+
+    assert kinds(billed, an_agreement(items=(STARTER_AGREED, by_use))) == []
+    assert kinds(billed, an_agreement(items=(STARTER_AGREED,))) == [DifferenceKind.ITEMS_DIFFER]
+    assert kinds(subscription, an_agreement(items=(STARTER_AGREED, by_use))) == [DifferenceKind.ITEMS_DIFFER]
+    none_of_it = replace(by_use, is_by_use=False)
+    assert kinds(subscription, an_agreement(items=(STARTER_AGREED, none_of_it))) == []
+
+
+def test_a_step_that_waits_is_listed_of_no_agreement_and_can_be_tried_again() -> None:
+    trouble = Blocked(NOW, "convert", "unknown_price", "Stripe has no active price", NOW + timedelta(hours=1))
+    kept = Projection(a_paid_subscription(blocked=trouble))
+
+    [found] = of_workflow(kept, Sight(is_running=True))
+
+    assert (found.kind, found.agreement_ref, found.is_healable) == (DifferenceKind.BLOCKED, "", True)
+    assert "convert waits since 2026-03-02T12:00:00Z: Stripe has no active price" in found.details
+    assert not list(of_workflow(kept, Sight(is_running=True, is_silent=True)))[1:]

@@ -1,0 +1,66 @@
+"""Money that goes back when the subscription is over already."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.access import Access
+from domain.notifications.mail_types import REQUIRED_FACTS, Occasion
+from domain.provider.hints import EventHint, EventKind
+from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
+from domain.subscription import reversals
+from domain.subscription.hints import is_worth_a_look
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Subscription
+from tests.builders import CAUSE, NOW, a_paid_subscription
+
+REFUND = Reversal(ReversalKind.REFUND, "ch_1", "in_1", 1000, "usd")
+DISPUTE = Reversal(ReversalKind.DISPUTE, "du_1", "in_1", 4900, "usd", status=DisputeStatus.OPEN, reason="fraudulent")
+
+
+def a_canceled_subscription() -> Subscription:
+    return replace(a_paid_subscription(), status=Status.CANCELED, access=Access.NONE)
+
+
+def test_a_refund_after_the_end_is_written_down_and_mailed_and_changes_nothing_else() -> None:
+    before = a_canceled_subscription()
+    step = reversals.after_the_end(before, REFUND, NOW, CAUSE)
+    known = step.subscription
+    assert replace(known, sequence=before.sequence, known_reversals=()) == before
+    assert known.sequence == before.sequence + 1
+    assert [entry.kind for entry in step.entries] == ["refunded"]
+    assert step.reversal == REFUND
+    (letter,) = step.mails
+    assert letter.occasion is Occasion.REFUNDED
+    assert REQUIRED_FACTS[Occasion.REFUNDED] <= letter.facts.keys()
+
+
+def test_a_dispute_after_the_end_is_only_written_down() -> None:
+    step = reversals.after_the_end(a_canceled_subscription(), DISPUTE, NOW, CAUSE)
+    assert (step.mails, step.reversal, step.subscription.dispute) == ((), DISPUTE, None)
+    assert [entry.kind for entry in step.entries] == ["dispute_noted"]
+
+
+@pytest.mark.parametrize(
+    ("reversal", "next_word"),
+    [(REFUND, replace(REFUND, amount=4900)), (DISPUTE, replace(DISPUTE, status=DisputeStatus.LOST))],
+)
+def test_what_is_told_again_after_the_end_is_known_and_what_has_moved_on_is_not(
+    reversal: Reversal, next_word: Reversal
+) -> None:
+    before = a_canceled_subscription()
+    assert not reversals.is_known(before, reversal)
+    after = reversals.after_the_end(before, reversal, NOW, CAUSE).subscription
+    assert reversals.is_known(after, reversal)
+    assert not reversals.is_known(after, next_word)
+
+
+def test_a_refund_told_before_the_end_is_known_after_it() -> None:
+    told = reversals.refunded(a_paid_subscription(), REFUND, NOW, CAUSE).subscription
+    assert reversals.is_known(replace(told, status=Status.CANCELED), REFUND)
+
+
+@pytest.mark.parametrize("news", list(EventKind))
+def test_once_it_is_over_only_money_that_went_back_is_worth_a_look(news: EventKind) -> None:
+    looked = is_worth_a_look(a_canceled_subscription(), EventHint("evt_1", news, "x"))
+    assert looked is (news in (EventKind.REFUNDED, EventKind.DISPUTED))

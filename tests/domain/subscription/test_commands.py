@@ -1,0 +1,123 @@
+"""What customers and operators may ask for, and what comes of it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from domain.access import Access
+from domain.notifications.mail_types import Occasion
+from domain.provider.payments import NO_CARD, Decline
+from domain.subscription import commands
+from domain.subscription.agenda import Action, agenda
+from domain.subscription.ends import End, EndKind
+from domain.subscription.policy import Policy
+from tests.builders import (
+    CAUSE,
+    MASTERCARD,
+    NOW,
+    PERIOD_END,
+    TRIAL_END,
+    VISA,
+    a_paid_subscription,
+    a_past_due_subscription,
+    a_recovery,
+    a_trial,
+)
+
+POLICY = Policy()
+
+
+def test_a_scheduled_cancellation_replaces_everything_that_was_ahead() -> None:
+    step = commands.cancel_scheduled(a_trial(), TRIAL_END, End(EndKind.CUSTOMER, "too dear"), NOW, CAUSE)
+    assert [due.action for due in agenda(step.subscription, POLICY)] == [Action.CANCEL]
+    undone = commands.cancel_withdrawn(step.subscription, NOW, CAUSE).subscription
+    assert agenda(undone, POLICY) == agenda(a_trial(), POLICY)
+
+
+def test_a_scheduled_cancellation_withdraws_the_mails_that_say_it_goes_on() -> None:
+    step = commands.cancel_scheduled(a_paid_subscription(), PERIOD_END, End(EndKind.CUSTOMER), NOW, CAUSE)
+    goes_on = {
+        Occasion.TRIAL_ENDING,
+        Occasion.RENEWAL_AHEAD,
+        Occasion.CARD_EXPIRING,
+        Occasion.PLAN_CHANGE_SCHEDULED,
+    }
+    assert set(step.withdraws) == goes_on
+    assert [letter.occasion for letter in step.mails] == [Occasion.CANCELLATION_SCHEDULED]
+
+
+def test_a_cancellation_withdraws_every_waiting_mail_but_a_receipt() -> None:
+    step = commands.canceled(a_past_due_subscription(), End(EndKind.CUSTOMER, "too dear"), NOW, CAUSE)
+    assert set(step.withdraws) == set(Occasion) - {Occasion.RECEIPT, Occasion.CANCELED}
+    assert agenda(step.subscription, POLICY) == ()
+    assert step.subscription.access is Access.NONE
+
+
+def test_a_cancellation_undone_leaves_out_the_reminders_whose_time_has_passed() -> None:
+    canceled = a_trial(cancel_at=TRIAL_END)
+    after = commands.cancel_withdrawn(canceled, TRIAL_END - timedelta(days=5), CAUSE).subscription
+    assert [rung.days for rung in after.reminders] == [3, 1]
+    assert after.cancel_at is None
+
+
+def test_a_trial_with_a_card_converts_where_one_without_expires() -> None:
+    assert agenda(a_trial(), POLICY)[-1].action is Action.EXPIRE_TRIAL
+    assert agenda(a_trial(card=VISA), POLICY)[-1].action is Action.CONVERT
+
+
+def test_a_card_that_its_bank_has_renewed_may_be_tried_again() -> None:
+    barred = a_past_due_subscription(recovery=a_recovery(decline=Decline("lost_card")), card=VISA)
+    assert barred.card_is_barred
+
+    same = commands.card_replaced(barred, "cus_1", VISA, NOW, CAUSE).subscription
+    renewed = commands.card_replaced(barred, "cus_1", replace(VISA, exp_year=2035), NOW, CAUSE).subscription
+
+    assert same.card_is_barred
+    assert not renewed.card_is_barred
+
+
+def test_a_card_declined_for_good_at_hand_is_not_charged_at_the_trials_end() -> None:
+    soft = commands.declined_at_hand(a_trial(card=VISA), Decline("insufficient_funds"), NOW, CAUSE).subscription
+    hard = commands.declined_at_hand(a_trial(card=VISA), Decline("stolen_card"), NOW, CAUSE).subscription
+
+    assert agenda(soft, POLICY)[-1].action is Action.CONVERT
+    assert agenda(hard, POLICY)[-1].action is Action.EXPIRE_TRIAL
+    other = commands.card_replaced(hard, "cus_1", MASTERCARD, NOW, CAUSE).subscription
+    assert agenda(other, POLICY)[-1].action is Action.CONVERT
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [("insufficient_funds", "The card was declined: insufficient_funds"), (NO_CARD, "No card is on file")],
+)
+def test_the_journal_says_why_a_charge_at_hand_was_not_paid(code: str, words: str) -> None:
+    step = commands.declined_at_hand(a_trial(card=VISA), Decline(code), NOW, CAUSE)
+
+    assert [entry.summary for entry in step.entries] == [words]
+
+
+def test_a_trial_whose_card_was_taken_away_ends_as_one_without() -> None:
+    step = commands.card_removed(a_trial(card=VISA), NOW, CAUSE)
+
+    assert step.subscription.card is None
+    assert agenda(step.subscription, POLICY)[-1].action is Action.EXPIRE_TRIAL
+    assert [(entry.kind, entry.details) for entry in step.entries] == [("card_removed", {"card": VISA.ref})]
+
+
+def test_a_card_counts_from_when_it_was_given_and_one_put_on_file_by_hand_a_minute_before() -> None:
+    given = commands.card_replaced(a_trial(), "cus_1", VISA, NOW, CAUSE, given_at=NOW - timedelta(hours=3))
+    put = commands.card_replaced(a_trial(), "cus_1", VISA, NOW, CAUSE)
+
+    assert given.subscription.card_since == NOW - timedelta(hours=3)
+    assert put.subscription.card_since == NOW - commands.CLOCKS_DIFFER
+
+
+def test_a_pause_at_the_provider_is_noted_with_its_reason_and_so_is_its_end() -> None:
+    paused = commands.provider_pause_noted(a_paid_subscription(), "pause_requested", NOW, CAUSE)
+    back = commands.provider_pause_noted(paused.subscription, "", NOW, CAUSE)
+
+    assert "pause requested" in paused.entries[0].summary
+    assert "nothing is billed" in paused.entries[0].summary
+    assert paused.subscription.status is a_paid_subscription().status
+    assert (paused.subscription.paused_at_provider, back.subscription.paused_at_provider) == ("pause_requested", "")

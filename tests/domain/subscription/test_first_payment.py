@@ -1,0 +1,79 @@
+"""A sign-up whose first payment is not taken yet has not begun, and says so."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from domain.access import Access
+from domain.errors import Rejected
+from domain.provider.payments import Charge, ChargeOutcome, Decline
+from domain.subscription import blocked_steps, first_payment, guards, payments_received
+from domain.subscription.agenda import Action, agenda
+from domain.subscription.commands import CancelAt
+from domain.subscription.ends import FIRST_PAYMENT_NOT_TAKEN, EndKind
+from domain.subscription.lifecycle import Status
+from domain.subscription.policy import DEFAULT_POLICY
+from domain.subscription.state import Blocked, Subscription
+from tests.builders import CAUSE, NOW, VISA, a_trial
+
+SIGNED_UP = a_trial(card=VISA, trial_ends_at=None, reminders=())
+
+
+def put_off() -> Subscription:
+    trouble = Blocked(
+        NOW, blocked_steps.FIRST_PAYMENT, "stripe_key", "a permission is missing", NOW + timedelta(hours=1)
+    )
+    return blocked_steps.blocked(first_payment.put_off(SIGNED_UP, NOW).subscription, trouble, NOW, CAUSE).subscription
+
+
+def test_it_is_neither_in_trial_nor_of_any_use_and_its_first_payment_is_what_comes_next() -> None:
+    unbegun = put_off()
+
+    assert (unbegun.status, unbegun.status_reason, unbegun.access) == ("suspended", "awaiting_payment", Access.NONE)
+    assert first_payment.is_unbegun(unbegun)
+    assert [due.action for due in agenda(unbegun, DEFAULT_POLICY)] == [Action.FIRST_PAYMENT]
+    assert unbegun.blocked is not None
+    assert not blocked_steps.is_moot(unbegun, unbegun.blocked, agenda(unbegun, DEFAULT_POLICY), NOW)
+
+
+def test_once_it_is_paid_it_begins_and_is_not_blocked_any_more() -> None:
+    unbegun, charge = put_off(), Charge(ChargeOutcome.PAID, agreement_ref="sub_1")
+
+    begun = payments_received.paid(unbegun, charge, DEFAULT_POLICY, NOW, CAUSE).subscription
+
+    assert (begun.status, begun.access, begun.suspension) == (Status.ACTIVE, Access.FULL, None)
+    assert begun.blocked is not None
+    assert blocked_steps.is_moot(begun, begun.blocked, (), NOW)
+
+
+def test_whoever_signs_up_is_told_why_and_that_asking_again_tells_how_it_ended() -> None:
+    told = first_payment.not_taken(put_off())
+
+    assert (told.code, told.details) == ("first_payment_blocked", {"subscription": SIGNED_UP.id})
+    assert "a permission is missing" in told.message
+    assert "same Idempotency-Key" in told.message
+
+
+def test_canceled_or_declined_it_never_began_and_no_mail_tells_of_an_end() -> None:
+    withdrawn = first_payment.withdrawn(put_off(), NOW, CAUSE)
+    declined = Charge(ChargeOutcome.DECLINED, decline=Decline("insufficient_funds"))
+    refused = first_payment.declined(put_off(), declined, NOW, CAUSE)
+
+    for step in (withdrawn, refused):
+        assert (step.subscription.end_kind, step.mails) == (EndKind.NEVER_BEGAN, ())
+    assert withdrawn.subscription.cancel_reason == FIRST_PAYMENT_NOT_TAKEN
+    assert refused.subscription.status_reason == "the first payment was declined: insufficient_funds"
+
+
+def test_nothing_but_a_cancellation_and_another_try_is_taken_meanwhile() -> None:
+    unbegun = put_off()
+
+    guards.check_cancel(unbegun, CancelAt.NOW)
+    guards.check_retry(unbegun, NOW)
+    for check in (guards.check_payment_method, guards.check_checkout, guards.check_resume):
+        with pytest.raises(Rejected) as refused:
+            check(unbegun)
+        assert refused.value.code == "awaiting_payment"
+    with pytest.raises(Rejected, match="not taken the first payment"):
+        guards.check_reactivate(replace(unbegun, blocked=None), "please")

@@ -1,0 +1,36 @@
+"""The places where the gateway asks Stripe for something can all be found, so that none stays without a test.
+
+A run of the whole suite fails for a call that no test makes (`tests/harness/stripe_coverage.py`).
+"""
+
+import stripe
+
+from gateways.stripe.provider import StripePayments
+from tests.harness.stripe_call_sites import all_sites, never_called, noted
+from tests.harness.stripe_sdk import described
+
+
+def test_every_call_is_written_out_from_the_client_on() -> None:
+    """Or else nobody could tell which one it is."""
+    sites = all_sites()
+
+    assert [str(site) for site in sites if not site.steps] == []
+    assert {site.steps for site in sites} >= {
+        ("subscriptions", "update_async"),
+        ("checkout", "sessions", "create_async"),
+    }
+
+
+def test_the_sdk_describes_more_calls_than_are_made() -> None:
+    assert ("post", "/v1/checkout/sessions") in described()
+    assert len(described()) > len(all_sites())
+
+
+async def test_a_call_that_is_made_is_noted_and_all_others_are_not(client: stripe.StripeClient) -> None:
+    lines: set[tuple[str, int]] = set()
+
+    with noted(lines):
+        assert await StripePayments(client).agreement("sub_of_nobody") is None
+
+    made = set(all_sites()) - set(never_called(lines))
+    assert {(site.module, site.steps) for site in made} == {("subscriptions.py", ("subscriptions", "retrieve_async"))}

@@ -1,0 +1,155 @@
+"""What a change that waits for the customer leaves at Stripe, and what is looked for after lost answers."""
+
+import pytest
+
+from domain.errors import GatewayUnavailable
+from domain.provider.payments import Charge, ChargeOutcome
+from domain.provider.ports import NewAgreement
+from tests.contracts.shop import bill_of
+from tests.gateways.changing import PRO, Deal, till
+from tests.gateways.till import STARTER, Till
+
+__all__ = ["till"]
+
+KEY = "s/change/waits"
+
+
+async def asked(till: Till, deal: Deal, *answers: str) -> Charge:
+    if answers:
+        till.simulator.set_card_answers("ada", answers)
+    return await till.payments.change(deal.ref, (PRO,), deal.at, key=KEY, present=True)
+
+
+async def statuses(deal: Deal) -> list[str]:
+    return [bill["status"] for bill in await deal.bills()]
+
+
+async def test_the_key_travels_with_the_change_and_is_noted_once_it_is_made(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+
+    waiting = await asked(till, deal, "authentication_required", "ok")
+
+    [agreement] = await till.agreements(deal.wallet)
+    assert agreement["pending_update"]["metadata"]["tenure_change"] == KEY
+    assert "tenure_change" not in agreement["metadata"]
+    assert waiting.decline is not None
+    assert bill_of(waiting).url == waiting.decline.action_url
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+async def test_an_answer_that_got_lost_is_found_however_it_was(till: Till, lost: int) -> None:
+    """The change's own, or one of those by which its bill was voided after a decline."""
+    deal = await Deal.of(till, STARTER)
+    till.wire.lose(lost)
+
+    with pytest.raises(GatewayUnavailable):
+        await asked(till, deal, "insufficient_funds", "ok")
+    charge = await asked(till, deal)
+
+    assert charge.outcome is ChargeOutcome.DECLINED
+    assert charge.decline is not None
+    assert charge.decline.code == "insufficient_funds"
+    assert await statuses(deal) == ["paid", "void"]
+
+
+async def test_after_a_day_what_waits_is_found_by_its_key(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    waiting = await asked(till, deal, "authentication_required", "ok")
+    till.simulator._store.tell("DELETE FROM calls")
+
+    assert bill_of(await asked(till, deal)).ref == bill_of(waiting).ref
+    assert await statuses(deal) == ["paid", "open"]
+
+
+async def test_without_a_card_it_is_told_as_that(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    for card in (await till.client.v1.customers.payment_methods.list_async(deal.wallet.customer_ref)).data:
+        await till.client.v1.payment_methods.detach_async(card.id)
+
+    charge = await asked(till, deal)
+
+    assert charge.decline is not None
+    assert charge.decline.code == "no_card"
+    assert "open" not in await statuses(deal)
+
+
+async def test_a_hold_that_was_lifted_in_vain_is_set_again_though_an_answer_got_lost(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    await till.payments.hold(deal.ref, True, key="hold")
+    till.simulator.set_card_answers("ada", ["authentication_required", "ok"])
+    till.wire.lose(2)
+    with pytest.raises(GatewayUnavailable):
+        await till.payments.change(deal.ref, (PRO,), deal.at, key=KEY, present=True, held=True)
+
+    await till.payments.change(deal.ref, (PRO,), deal.at, key=KEY, present=True, held=True)
+
+    [agreement] = await till.agreements(deal.wallet)
+    assert agreement["pause_collection"]["behavior"] == "void"
+    assert await statuses(deal) == ["paid", "open"]
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_an_agreement_that_came_about_for_a_payment_goes_with_it(till: Till, is_over: bool) -> None:
+    wallet = await till.wallet()
+    till.simulator.set_card_answers("ada", ["authentication_required"])
+    price = (await till.client.v1.prices.list_async({"lookup_keys": [STARTER.lookup_key]})).data[0].id
+    begun = await till.client.v1.subscriptions.create_async(
+        {"customer": wallet.customer_ref, "items": [{"price": price}], "payment_behavior": "allow_incomplete"}
+    )
+    if is_over:
+        await till.client.v1.subscriptions.cancel_async(begun.id)
+
+    charge = await till.payments.withdraw_confirmation(
+        begun.id, str(begun.latest_invoice), ends_agreement=True, key="withdraw"
+    )
+
+    assert charge.outcome is ChargeOutcome.GONE
+    assert await till.statuses(wallet) == ["void"]
+    assert [each["status"] for each in await till.agreements(wallet)] == [
+        "canceled" if is_over else "incomplete_expired"
+    ]
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+async def test_a_declined_first_period_is_found_declined_whichever_answer_got_lost(till: Till, lost: int) -> None:
+    """Of the subscription's making, its bill's voiding, its own end."""
+    wallet = await till.wallet()
+    till.simulator.set_card_answers("ada", ["insufficient_funds", "ok"])
+    assert wallet.card is not None
+    order = NewAgreement("s", wallet.customer_ref, wallet.card.ref, (STARTER,), present=True)
+    till.wire.lose(lost)
+    with pytest.raises(GatewayUnavailable):
+        await till.payments.begin(order, key="s/charge/1")
+
+    found = await till.payments.begun(wallet.customer_ref, key="s/charge/1")
+
+    assert found is not None
+    assert found.decline is not None
+    assert (found.outcome, found.decline.code) == (ChargeOutcome.DECLINED, "insufficient_funds")
+    assert await till.statuses(wallet) == ["void"]
+
+
+async def test_what_waits_or_was_declined_is_told_by_its_key_and_nothing_is_changed_by_it(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    waiting = await asked(till, deal, "authentication_required", "ok")
+
+    found = await till.payments.asked_change(deal.ref, key=KEY)
+
+    assert (found, found.waits_until) == (waiting, waiting.waits_until)
+    assert await statuses(deal) == ["paid", "open"]
+
+
+async def test_a_change_that_was_declined_unheard_is_told_with_its_open_bill(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    till.wire.lose(1)
+    with pytest.raises(GatewayUnavailable):
+        await asked(till, deal, "insufficient_funds", "ok")
+
+    found = await till.payments.asked_change(deal.ref, key=KEY)
+
+    assert (found.outcome, bill_of(found).status) == (ChargeOutcome.DECLINED, "open")
+    latest = (await till.payments.standing(deal.wallet.customer_ref, deal.ref, "")).latest
+    assert latest is not None
+    assert latest.is_of_change, "it is no renewal that is owed"
+    await asked(till, deal)
+    assert (await till.payments.asked_change(deal.ref, key=KEY)).outcome is ChargeOutcome.GONE

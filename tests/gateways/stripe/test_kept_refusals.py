@@ -1,0 +1,135 @@
+"""Stripe keeps refusals and declines under their key for a day: what was mended needs another, a decline gets none."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import pytest
+
+from domain.errors import TenureError
+from domain.provider.attempt_keys import asked_again
+from domain.provider.payments import ChargeOutcome, Wallet
+from domain.provider.ports import NewAgreement
+from gateways.stripe.http_client import connected
+from gateways.stripe.provider import StripePayments
+from tests.gateways.till import API_KEY, STARTER, USERS, Till
+
+KEY = "s/try"
+
+
+@dataclass
+class Sale:
+    wallet: Wallet
+    agreement: str
+    bill: str
+    at: datetime
+
+
+Do = Callable[[StripePayments, Sale, str], Awaitable[object]]
+STEPS: dict[str, tuple[str, Do]] = {
+    "begin": (
+        "/v1/subscriptions",
+        lambda payments, sale, key: payments.begin(
+            NewAgreement("s", sale.wallet.customer_ref, sale.wallet.card.ref if sale.wallet.card else "", (STARTER,)),
+            key=key,
+        ),
+    ),
+    "collect": ("/v1/invoices/[^/]+/pay", lambda payments, sale, key: payments.collect(sale.bill, key=key)),
+    "restart": ("/v1/subscriptions/[^/]+", lambda payments, sale, key: payments.restart(sale.agreement, "", key=key)),
+    "change": (
+        "/v1/subscriptions/[^/]+",
+        lambda payments, sale, key: payments.change(sale.agreement, (STARTER, USERS), sale.at, key=key),
+    ),
+    "hold": ("/v1/subscriptions/[^/]+", lambda payments, sale, key: payments.hold(sale.agreement, True, key=key)),
+    "ends": (
+        "/v1/subscriptions/[^/]+",
+        lambda payments, sale, key: payments.end_at_period_end(sale.agreement, True, key=key),
+    ),
+    "end": ("/v1/subscriptions/[^/]+", lambda payments, sale, key: payments.end(sale.agreement, "", key=key)),
+}
+
+
+async def a_sale(till: Till) -> Sale:
+    wallet, agreement, bill = await till.owing()
+    return Sale(wallet, agreement, bill, till.simulator.now("ada"))
+
+
+async def refused(till: Till, path: str, asking: Awaitable[object], status: int) -> None:
+    """Have the call to *path*, and nothing before it, refused for a reason that is mended right after."""
+    with till.simulator.gates.one(path, is_done=False) as gate:
+        task = asyncio.ensure_future(asking)
+        await gate.reached()
+        till.simulator.set_faults(stripe={"error_rate": 1, "status": status})
+        gate.open()
+        with pytest.raises(TenureError):
+            await task
+    till.simulator.set_faults(stripe={})
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize(("path", "do"), STEPS.values(), ids=STEPS.keys())
+async def test_a_step_that_was_refused_goes_on_under_the_next_try_once_it_is_mended(
+    till: Till, path: str, do: Do, status: int
+) -> None:
+    sale = await a_sale(till)
+    await refused(till, path, do(till.payments, sale, KEY), status)
+    paid = (await till.statuses(sale.wallet)).count("paid")
+    if do is not STEPS["end"][1]:  # a DELETE has no key: it may be made again as it is
+        with pytest.raises(TenureError):
+            await do(till.payments, sale, KEY)
+
+    first, again = [await do(till.payments, sale, asked_again(KEY, 1)) for _ in range(2)]
+
+    assert first == again
+    assert (await till.statuses(sale.wallet)).count("paid") <= paid + 1
+    assert len(await till.agreements(sale.wallet)) <= 2
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+@pytest.mark.parametrize("does", [does for does in STEPS if does != "end"])
+async def test_what_was_refused_is_done_under_its_own_key_too_once_it_is_mended(
+    till: Till, does: str, status: int
+) -> None:
+    """A command that comes again has no other key: the wish is the same."""
+    sale, (path, do) = await a_sale(till), STEPS[does]
+    for _ in range(2):
+        async with connected(API_KEY, till.simulator.base_url) as client:
+            await refused(till, path, do(StripePayments(client), sale, KEY), status)
+    paid = (await till.statuses(sale.wallet)).count("paid")
+
+    async with connected(API_KEY, till.simulator.base_url) as client:
+        first, again = [await do(StripePayments(client), sale, KEY) for _ in range(2)]
+
+    assert first == again
+    assert (await till.statuses(sale.wallet)).count("paid") <= paid + 1
+
+
+async def test_what_the_first_try_had_done_is_found_by_the_next_one(till: Till) -> None:
+    sale = await a_sale(till)
+    key = asked_again(KEY, 1)
+    done = await till.payments.change(sale.agreement, (STARTER, USERS), sale.at, key=KEY)
+
+    found = await till.payments.change(sale.agreement, (STARTER, USERS), sale.at, key=key)
+
+    assert found == done
+    assert (await till.statuses(sale.wallet)).count("paid") == 2
+
+
+@pytest.mark.parametrize("does", ["begin", "restart", "change"])
+async def test_a_decline_is_the_answer_also_for_another_process_and_one_attempt_at_the_card(
+    till: Till, does: str
+) -> None:
+    """The worker that was told of it is killed before it can say so."""
+    sale = await a_sale(till)
+    _, do = STEPS[does]
+    till.simulator.set_card_answers("ada", ["insufficient_funds", "ok"])
+    declined = await do(till.payments, sale, KEY)
+
+    async with connected(API_KEY, till.simulator.base_url) as client:
+        told_again = [await do(StripePayments(client), sale, KEY) for _ in range(3)]
+
+    assert all(told == declined for told in told_again)
+    assert getattr(declined, "outcome", None) is ChargeOutcome.DECLINED
+    # The bank's next answer is still to come: it was asked once.
+    assert getattr(await do(till.payments, sale, "s/another-try"), "outcome", None) is ChargeOutcome.PAID

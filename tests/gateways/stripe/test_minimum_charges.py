@@ -1,0 +1,70 @@
+"""What is too little to be charged, and what earlier credit pays: told ahead as it is billed then."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.provider.payments import ChargeOutcome
+from domain.provider.settlement import Settled
+from tests.gateways.changing import PRO, Deal, bill_of, till, users
+from tests.gateways.till import STARTER
+
+__all__ = ["till"]
+
+from tests.gateways.till import Till
+
+
+async def test_less_than_stripe_charges_is_told_and_billed_as_nothing_now_and_is_on_the_next_bill(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    await till.simulator.advance("ada", deal.end - timedelta(hours=12))
+    deal.at = deal.end - timedelta(hours=12)
+    after = (STARTER, users(1))
+
+    quote = await till.payments.quote(deal.ref, after, deal.at)
+    charge = await deal.change(*after)
+
+    assert quote.settled == Settled(0, carried_to_next=quote.amount)
+    assert 0 < quote.amount < 50
+    assert charge.outcome is ChargeOutcome.PAID
+    assert (bill_of(charge).amount, bill_of(charge).status) == (0, "paid")
+    assert await deal.balance() == quote.amount
+    await till.renew()
+    renewal = (await deal.bills())[-1]
+    assert (renewal["total"], renewal["amount_paid"]) == (4900 + 500, 4900 + 500 + quote.amount)
+    assert await deal.balance() == 0
+
+
+async def test_a_first_period_of_less_than_stripe_charges_is_told_and_billed_as_nothing_now(till: Till) -> None:
+    wallet = await till.wallet("ada")
+    await till.client.v1.customers.update_async(wallet.customer_ref, {"balance": -4880})
+
+    quote = await till.payments.first_quote(wallet.customer_ref, (STARTER,))
+    charge = await till.begin(wallet)
+
+    assert quote.settled == Settled(0, credit_applied=4880, carried_to_next=20)
+    assert (charge.outcome, bill_of(charge).amount, bill_of(charge).status) == (ChargeOutcome.PAID, 0, "paid")
+    assert await Deal(till, wallet, charge).balance() == 20
+
+
+@pytest.mark.parametrize("credit", [3000, 500_000])
+async def test_what_earlier_credit_pays_is_told_and_not_charged(till: Till, credit: int) -> None:
+    deal = await Deal.of(till, STARTER)
+    await till.client.v1.customers.update_async(deal.wallet.customer_ref, {"balance": -credit})
+
+    quote = await till.payments.quote(deal.ref, (PRO,), deal.at)
+    charge = await deal.change(PRO)
+
+    total, applied = quote.amount, min(credit, quote.amount)
+    assert quote.settled == Settled(total - applied, credit_applied=applied)
+    assert (await deal.bills())[-1]["amount_paid"] == total - applied
+    assert bill_of(charge).amount == total - applied
+
+
+async def test_a_smaller_plan_leaves_a_credit_for_the_next_bill(till: Till) -> None:
+    deal = await Deal.of(till, PRO)
+
+    quote = await till.payments.quote(deal.ref, (STARTER,), deal.at)
+    await deal.change(STARTER)
+
+    assert quote.settled == Settled(quote.amount, carried_to_next=quote.amount)
+    assert await deal.balance() == quote.amount < 0

@@ -1,0 +1,87 @@
+"""Changes at Stripe that begin a new period: another interval, and a new beginning."""
+
+from datetime import timedelta
+
+from domain.catalog.plans import Item
+from domain.provider.payments import ChargeOutcome
+from tests.gateways.changing import PRO, YEARLY, Deal, bill_of, left_of, till, users
+from tests.gateways.till import STARTER, Till
+
+__all__ = ["till"]
+
+
+async def test_another_interval_begins_a_new_period(till: Till) -> None:
+    deal = await Deal.of(till, STARTER, users(3))
+    yearly_users = Item("shop_users_year_v1", 3)
+
+    quote = await till.payments.quote(deal.ref, (YEARLY, yearly_users), deal.at)
+    charge = await deal.change(YEARLY, yearly_users)
+
+    assert bill_of(charge).amount == quote.amount == 49900 + 3 * 5000 + left_of(-4900) + left_of(-1500)
+    assert charge.period_start is not None
+    assert charge.period_end is not None
+    assert timedelta() <= charge.period_start - deal.at < timedelta(minutes=1)
+    assert charge.period_end == charge.period_start.replace(year=2032)
+    assert await deal.items() == {YEARLY.lookup_key: 1, "shop_users_year_v1": 3}
+
+
+async def test_a_year_can_become_a_month_again_and_the_rest_is_a_credit(till: Till) -> None:
+    deal = await Deal.of(till, YEARLY)
+    credit = (2 * 49900 * 355 + 365) // 730
+
+    charge = await deal.change(STARTER)
+
+    assert bill_of(charge).amount == 4900 - credit
+    assert await deal.balance() == 4900 - credit
+
+
+async def test_a_new_beginning_can_be_about_something_else(till: Till) -> None:
+    deal = await Deal.of(till, STARTER, users(3))
+    await till.payments.hold(deal.ref, True, key="hold")
+
+    charge = await till.payments.restart(deal.ref, "", (PRO, users(1)), key="s/charge/2")
+
+    assert bill_of(charge).amount == 19900 + 500
+    assert charge.period_start is not None
+    assert charge.period_start > deal.at
+    assert await deal.items() == {PRO.lookup_key: 1, "shop_users_month_v1": 1}
+    assert (await till.payments.restart(deal.ref, "", (PRO, users(1)), key="s/charge/2")) == charge
+    assert len(await deal.bills()) == 2
+
+
+async def test_a_new_beginning_that_is_to_be_confirmed_leaves_the_bill_that_is_owed_to_be_paid(till: Till) -> None:
+    wallet, agreement, owed = await till.owing()
+    till.simulator.set_card_answers("ada", ["authentication_required"])
+
+    charge = await till.payments.restart(agreement, owed, key="s/charge/2")
+
+    assert charge.outcome is ChargeOutcome.ACTION_REQUIRED
+    assert charge.decline is not None
+    bill = (await till.client.v1.invoices.retrieve_async(owed)).to_dict()
+    assert charge.decline.action_url == bill["hosted_invoice_url"]
+    assert await till.statuses(wallet) == ["paid", "open"]
+
+
+async def test_a_declined_new_beginning_leaves_the_old_terms(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    before = await deal.agreement()
+    till.simulator.set_card_answers("ada", ["insufficient_funds"])
+
+    charge = await till.payments.restart(deal.ref, "", (PRO,), key="s/charge/2")
+
+    assert charge.outcome is ChargeOutcome.DECLINED
+    assert await deal.agreement() == before
+
+
+async def test_a_new_beginning_that_was_settled_before_is_not_taken_for_the_next_one(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    first = await till.payments.restart(deal.ref, "", key="s/charge/2")
+    till.simulator._store.tell("DELETE FROM calls")
+    await till.simulator.advance("ada", deal.at + timedelta(days=20))
+
+    again = await till.payments.restart(deal.ref, "", key="s/charge/2", settled=bill_of(first).ref)
+
+    assert bill_of(again).ref != bill_of(first).ref
+    assert await till.statuses(deal.wallet) == ["paid", "paid", "paid"], "no period is for nothing"
+    settled = bill_of(first).ref
+    assert await till.payments.restart(deal.ref, "", key="s/charge/2", settled=settled) == again, "asked once more"

@@ -1,0 +1,47 @@
+"""Tries that an earlier release has begun under the same key in other words: found if they were done, else gone on."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.changing import ChangeActivities, ChangeRequest
+from activities.payments import BeginRequest, CollectRequest, PaymentActivities, RestartRequest
+from domain.provider.payments import Charge, ChargeOutcome
+from tests.gateways.stripe.test_kept_refusals import KEY, Sale, a_sale
+from tests.gateways.till import STARTER, USERS, Till
+
+Ask = Callable[[PaymentActivities, ChangeActivities, Sale], Awaitable[Charge]]
+
+
+async def begin(payments: PaymentActivities, _: ChangeActivities, sale: Sale) -> Charge:
+    card = sale.wallet.card.ref if sale.wallet.card else ""
+    request = BeginRequest("s", sale.wallet.customer_ref, card, (STARTER,), KEY)
+    return await ActivityEnvironment().run(payments.begin, request)
+
+
+async def collect(payments: PaymentActivities, _: ChangeActivities, sale: Sale) -> Charge:
+    return await ActivityEnvironment().run(payments.collect, CollectRequest(sale.bill, KEY))
+
+
+async def restart(payments: PaymentActivities, _: ChangeActivities, sale: Sale) -> Charge:
+    return await ActivityEnvironment().run(payments.restart, RestartRequest(sale.agreement, "", KEY))
+
+
+async def change(_: PaymentActivities, changes: ChangeActivities, sale: Sale) -> Charge:
+    request = ChangeRequest(sale.agreement, (STARTER, USERS), sale.at, KEY)
+    return await ActivityEnvironment().run(changes.change, request)
+
+
+@pytest.mark.parametrize("ask", [begin, collect, restart, change])
+async def test_a_try_goes_on_when_its_key_was_used_in_other_words_and_is_made_once(till: Till, ask: Ask) -> None:
+    sale = await a_sale(till)
+    # Nobody's records are asked.
+    parts = PaymentActivities(till.payments, None), ChangeActivities(till.payments)  # type: ignore[arg-type]
+    await till.client.v1.customers.update_async(sale.wallet.customer_ref, {"phone": "1"}, {"idempotency_key": KEY})
+    paid = (await till.statuses(sale.wallet)).count("paid")
+
+    first, again = [await ask(*parts, sale) for _ in range(2)]
+
+    assert (first.outcome, again) == (ChargeOutcome.PAID, first)
+    assert (await till.statuses(sale.wallet)).count("paid") == paid + 1

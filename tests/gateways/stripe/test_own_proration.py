@@ -1,0 +1,321 @@
+"""Changes billed apart from Stripe's own proration: whichever answer gets lost, each half happens once."""
+
+from datetime import timedelta
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.changing import ChangeActivities, ChangeRequest
+from domain.catalog.plans import Item
+from domain.errors import GatewayUnavailable
+from domain.provider.overage_use import BilledUse
+from domain.provider.payments import Charge, ChargeOutcome
+from domain.provider.proration import OwnPeriod
+from gateways.stripe.catalog_push import push
+from gateways.stripe.one_off_invoices import CHANGE, CHANGE_BILL
+from tests.contracts.provider import CATALOG, COUNTED_AS, RUNS, SCALE
+from tests.contracts.provider import PRO as SHOP_PRO
+from tests.contracts.stripe_world import StripeProvider
+from tests.gateways.changing import PRO, STARTS, YEARLY, Deal, bill_of, till, users
+from tests.gateways.till import STARTER, Till
+
+__all__ = ["till"]
+
+HALF = timedelta(days=10)
+CALLS = 6
+"""Make the bill, name it with the agreement, fill it, finalise it, pay it, change the items."""
+
+
+class OwnDeal(Deal):
+    """One whose period is ours, and half over; Stripe's own is on hold."""
+
+    @property
+    def own(self) -> OwnPeriod:
+        return OwnPeriod(self.at - HALF, self.at + HALF, self.start)
+
+    @classmethod
+    async def held(cls, till: Till, *items: Item) -> "OwnDeal":
+        deal = await cls.of(till, *items)
+        assert isinstance(deal, OwnDeal)
+        await till.payments.hold(deal.ref, True, key="s/hold/on")
+        return deal
+
+    async def change_apart(self, *items: Item, key: str = "s/change/1") -> Charge:
+        return await self.till.payments.change(self.ref, items, self.at, self.own, key=key)
+
+
+def forget_keys(till: Till) -> None:
+    till.simulator._store.tell("DELETE FROM calls")
+
+
+@pytest.mark.parametrize("forgets", [False, True], ids=["at-once", "after-a-day"])
+@pytest.mark.parametrize("lost", range(1, CALLS + 1))
+async def test_whichever_answer_is_lost_the_change_is_billed_and_made_once(
+    till: Till, lost: int, forgets: bool
+) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    till.wire.lose(lost)
+    with pytest.raises(GatewayUnavailable):
+        await deal.change_apart(PRO)
+    if forgets:
+        forget_keys(till)
+
+    charge = await deal.change_apart(PRO)
+
+    assert bill_of(charge).amount == 9950 - 2450
+    assert charge.is_apart
+    assert await till.statuses(deal.wallet) == ["paid", "paid"]
+    assert await deal.items() == {PRO.lookup_key: 1}
+    agreement = await deal.agreement()
+    assert agreement["pause_collection"], "the next period is begun by us all the same"
+    assert agreement["metadata"][CHANGE] == "s/change/1"
+    assert agreement["metadata"][CHANGE_BILL] == bill_of(charge).ref
+
+
+@pytest.mark.parametrize("forgets", [False, True], ids=["at-once", "after-a-day"])
+@pytest.mark.parametrize("lost", [5, 6], ids=["the-refusal", "that-the-bill-is-void"])
+async def test_a_declined_change_asks_the_card_once_and_leaves_no_bill_open(
+    till: Till, lost: int, forgets: bool
+) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    till.simulator.set_card_answers("ada", ["insufficient_funds", "ok"])
+    till.wire.lose(lost)
+    with pytest.raises(GatewayUnavailable):
+        await deal.change_apart(PRO)
+    if forgets:
+        forget_keys(till)
+
+    charge = await deal.change_apart(PRO)
+    again = await deal.change_apart(PRO)
+
+    assert (charge.outcome, again.outcome) == (ChargeOutcome.DECLINED, ChargeOutcome.DECLINED)
+    assert charge.decline is not None
+    assert charge.decline.code == "insufficient_funds"
+    assert await till.statuses(deal.wallet) == ["paid", "void"]
+    assert await deal.items() == {STARTER.lookup_key: 1}
+
+
+async def test_without_a_card_nothing_is_left_to_pay(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    assert deal.wallet.card is not None
+    await till.client.v1.payment_methods.detach_async(deal.wallet.card.ref)
+
+    charge = await deal.change_apart(PRO)
+
+    assert charge.decline is not None
+    assert charge.decline.code == "no_card"
+    assert await till.statuses(deal.wallet) == ["paid", "void"]
+
+
+async def test_a_card_that_wants_its_owner_is_told_as_such_and_leaves_nothing_open(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    till.simulator.set_card_answers("ada", ["authentication_required", "ok"])
+
+    charge = await deal.change_apart(PRO)
+
+    assert charge.outcome is ChargeOutcome.ACTION_REQUIRED
+    assert await till.statuses(deal.wallet) == ["paid", "void"]
+
+
+async def asked(deal: OwnDeal, *items: Item, key: str = "s/change/1") -> Charge:
+    """Ask for a change, or again, while the customer is there."""
+    return await deal.till.payments.change(deal.ref, items or (PRO,), deal.at, deal.own, key=key, present=True)
+
+
+async def waiting(till: Till) -> tuple[OwnDeal, Charge]:
+    deal = await OwnDeal.held(till, STARTER)
+    till.simulator.set_card_answers("ada", ["authentication_required", "ok"])
+    return deal, await asked(deal)
+
+
+async def test_while_its_customer_is_there_a_bill_apart_waits_for_them_and_the_old_plan_stays(till: Till) -> None:
+    deal, charge = await waiting(till)
+    again = await asked(deal)
+
+    assert (charge.outcome, charge.is_apart, again) == (ChargeOutcome.ACTION_REQUIRED, True, charge)
+    assert charge.invoice is not None
+    assert charge.decline is not None
+    assert charge.invoice.url == charge.decline.action_url
+    assert charge.waits_until is not None
+    assert charge.waits_until == again.waits_until
+    assert timedelta() < charge.waits_until - till.simulator.now("ada") <= timedelta(hours=23)
+    assert await till.statuses(deal.wallet) == ["paid", "open"]
+    assert await deal.items() == {STARTER.lookup_key: 1}
+
+
+@pytest.mark.parametrize("forgets", [False, True], ids=["at-once", "after-a-day"])
+async def test_once_it_is_confirmed_the_change_is_made_under_its_key(till: Till, forgets: bool) -> None:
+    deal, charge = await waiting(till)
+    assert charge.invoice is not None
+    await StripeProvider(till).pay_by_hand(charge.invoice.ref)
+    if forgets:
+        forget_keys(till)
+
+    seen = await till.payments.confirmation(deal.ref, charge.invoice.ref)
+    before = await deal.items()
+    made, again = [await asked(deal) for _ in range(2)]
+
+    assert (seen.outcome, before) == (ChargeOutcome.PAID, {STARTER.lookup_key: 1})
+    assert bill_of(made).ref == charge.invoice.ref
+    assert made.is_apart
+    assert again == made
+    assert await till.statuses(deal.wallet) == ["paid", "paid"]
+    assert await deal.items() == {PRO.lookup_key: 1}
+
+
+async def test_withdrawn_the_bill_is_void_and_too_late_it_is_paid(till: Till) -> None:
+    deal, charge = await waiting(till)
+    assert charge.invoice is not None
+    gone = await till.payments.withdraw_confirmation(deal.ref, charge.invoice.ref, ends_agreement=False, key="w/1")
+
+    till.simulator.set_card_answers("ada", ["authentication_required", "ok"])
+    second = await asked(deal, key="s/change/2")
+    assert second.invoice is not None
+    await StripeProvider(till).pay_by_hand(second.invoice.ref)
+    paid = await till.payments.withdraw_confirmation(deal.ref, second.invoice.ref, ends_agreement=False, key="w/2")
+
+    assert (gone.outcome, paid.outcome) == (ChargeOutcome.GONE, ChargeOutcome.PAID)
+    assert await till.statuses(deal.wallet) == ["paid", "void", "paid"]
+
+
+async def test_a_bill_that_waits_gives_way_to_the_next_change(till: Till) -> None:
+    """One that nobody has heard of, for its answer got lost."""
+    deal, _ = await waiting(till)
+
+    charge = await asked(deal, STARTER, users(2), key="s/change/2")
+
+    assert bill_of(charge).amount == 500
+    assert await till.statuses(deal.wallet) == ["paid", "void", "paid"]
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True])
+async def test_for_a_workflow_of_an_earlier_release_nothing_is_left_to_be_confirmed(
+    till: Till, is_confirmed: bool
+) -> None:
+    deal, charge = await waiting(till)
+    assert charge.invoice is not None
+    if is_confirmed:
+        await StripeProvider(till).pay_by_hand(charge.invoice.ref)
+    request = ChangeRequest(deal.ref, (PRO,), deal.at, "s/change/1", deal.own, present=True)
+
+    told = await ActivityEnvironment().run(ChangeActivities(till.payments).change, request)
+
+    assert told.waits_until is None
+    assert told.outcome is (ChargeOutcome.PAID if is_confirmed else ChargeOutcome.ACTION_REQUIRED)
+    assert await till.statuses(deal.wallet) == ["paid", "paid" if is_confirmed else "void"]
+    assert await deal.items() == {(PRO if is_confirmed else STARTER).lookup_key: 1}
+
+
+async def test_a_plain_decline_voids_the_bill_at_once_though_the_customer_is_there(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    till.simulator.set_card_answers("ada", ["insufficient_funds", "ok"])
+
+    charge, again = [await asked(deal) for _ in range(2)]
+
+    assert (charge.outcome, charge.waits_until) == (ChargeOutcome.DECLINED, None)
+    assert again.outcome is ChargeOutcome.DECLINED
+    assert await till.statuses(deal.wallet) == ["paid", "void"]
+
+
+async def test_the_bill_is_charged_to_the_agreements_own_card(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    assert deal.wallet.card is not None
+    other = await till.payments.put_card(deal.wallet.customer_ref, "", "pm_card_mastercard", key="ada/other")
+
+    await deal.change_apart(PRO)
+
+    made = (await deal.bills())[-1]
+    assert made["default_payment_method"] == deal.wallet.card.ref != other.ref
+
+
+async def test_another_interval_is_paid_for_once_and_counted_from_now(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+
+    charge = await deal.change_apart(YEARLY)
+
+    assert bill_of(charge).amount == 49900 - 2450
+    assert sorted(await till.statuses(deal.wallet)) == ["paid", "paid", "void"], "Stripe's own bill is void"
+    assert charge.anchor == charge.period_start
+    assert charge.period_start is not None
+    assert charge.period_start > deal.at
+
+
+async def test_another_interval_after_a_refund_is_begun_under_a_hold_of_its_own(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    till.simulator.refund("ada", None)
+
+    charge = await deal.change(YEARLY)
+
+    assert bill_of(charge).amount == 49900, "nothing is credited of what was refunded"
+    assert sorted(await till.statuses(deal.wallet)) == ["paid", "paid", "void"]
+    assert (await deal.agreement())["pause_collection"], "to be taken back by who asked for the change"
+
+
+async def test_after_a_change_apart_the_next_one_is_stripes_own_again(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    await deal.change_apart(STARTER, users(2), key="s/change/1")
+    await till.payments.hold(deal.ref, False, key="s/hold/off")
+
+    native = await deal.change(STARTER, users(3), key="s/change/2")
+    again = await deal.change(STARTER, users(3), key="s/change/2")
+
+    assert not native.is_apart
+    assert again.invoice == native.invoice
+    assert not (await deal.agreement())["metadata"].get(CHANGE_BILL)
+
+
+async def test_a_refund_of_a_bill_apart_is_the_agreements(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    charge = await deal.change_apart(PRO)
+    refund = till.simulator.refund("ada", None)
+
+    ref, agreement = await till.payments._bill_of(refund["payment_intent"])
+
+    assert (ref, agreement) == (bill_of(charge).ref, deal.ref)
+
+
+async def test_what_was_used_of_a_plan_that_goes_is_billed_apart_once(till: Till) -> None:
+    await push(till.client, CATALOG)
+    await till.simulator.advance("ada", STARTS)
+    wallet = await till.wallet()
+    begun = await till.begin(wallet, items=(SCALE, RUNS))
+    await till.simulator.advance("ada", STARTS + HALF)
+    await till.payments.hold(begun.agreement_ref, True, key="s/hold/on")
+    use = BilledUse("default", "use/1", wallet.customer_ref, COUNTED_AS, 4, till.simulator.now("ada"))
+    await till.payments.report_use(use, key=use.report_key)
+    await till.simulator.advance("ada", STARTS + HALF + timedelta(minutes=1))
+    own = OwnPeriod(STARTS, STARTS + 2 * HALF, STARTS)
+
+    quote = await till.payments.quote(begun.agreement_ref, (SHOP_PRO,), STARTS + HALF, own)
+    charge = await till.payments.change(begun.agreement_ref, (SHOP_PRO,), STARTS + HALF, own, key="s/change/1")
+    restarted = await till.payments.restart(begun.agreement_ref, "", key="s/charge/2")
+
+    assert quote.amount == 9950 - 14950 + 4 * 25
+    assert charge.invoice is not None
+    assert charge.invoice.amount == quote.amount
+    assert restarted.invoice is not None
+    assert restarted.invoice.amount == 19900 + quote.amount, "the credit, and no use a second time"
+
+
+@pytest.mark.parametrize(
+    ("lost", "outcome"),
+    [
+        pytest.param(2, ChargeOutcome.DECLINED, id="not billed yet"),
+        pytest.param(5, ChargeOutcome.DECLINED, id="not asked of the card"),
+        pytest.param(6, ChargeOutcome.PENDING, id="paid and not made"),
+        pytest.param(7, ChargeOutcome.PAID, id="made"),
+    ],
+)
+async def test_a_change_apart_that_was_not_answered_is_told_as_far_as_it_has_come(
+    till: Till, lost: int, outcome: ChargeOutcome
+) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    till.wire.lose(lost)
+    with pytest.raises(GatewayUnavailable):
+        await deal.change_apart(PRO)
+    bills = await deal.bills()
+
+    found = await till.payments.asked_change(deal.ref, key="s/change/1")
+
+    assert found.outcome is outcome
+    assert await deal.bills() == bills, "a look changes nothing"

@@ -1,0 +1,184 @@
+"""Bills apart that were paid for changes that were not made: used for the same, or given back before another."""
+
+import asyncio
+
+import pytest
+
+from domain.catalog.plans import Item
+from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.provider.proration import OwnPeriod
+from gateways.stripe.one_off_invoices import BEGUN, CHANGE_BILL, GIVEN_BACK
+from tests.gateways.changing import PRO, YEARLY, Deal, bill_of, till, users
+from tests.gateways.stripe.test_own_proration import OwnDeal, forget_keys
+from tests.gateways.till import STARTER, Till
+
+__all__ = ["till"]
+
+UP = 9950 - 2450
+"""What Pro costs above Starter for half a month."""
+
+
+async def paid_in_vain(till: Till, deal: Deal, *items: Item, key: str = "s/change/1") -> str:
+    """Pay for a change whose price is archived before the items are put: refused for good. The id of its bill."""
+    [price] = (await till.client.v1.prices.list_async({"lookup_keys": [items[0].lookup_key]})).data
+    own = deal.own if isinstance(deal, OwnDeal) else None
+    with till.simulator.gates.one("/v1/invoices/[^/]+/finalize", is_done=True) as gate:
+        task = asyncio.ensure_future(till.payments.change(deal.ref, items, deal.at, own, key=key))
+        await gate.reached()
+        await till.client.v1.prices.update_async(price.id, {"active": False})
+        gate.open()
+        with pytest.raises(GatewayRefused):
+            await task
+    await till.client.v1.prices.update_async(price.id, {"active": True})
+    bill = (await deal.bills())[-1]
+    assert bill["status"] == "paid"
+    assert (await deal.agreement())["metadata"][BEGUN] == bill["id"]
+    return str(bill["id"])
+
+
+async def given_back(till: Till, deal: Deal) -> list[tuple[int, str]]:
+    found = await till.client.v1.customers.balance_transactions.list_async(deal.wallet.customer_ref)
+    entries = [each.to_dict() for each in found.data]
+    return [(each["amount"], each["metadata"][GIVEN_BACK]) for each in entries]
+
+
+async def test_the_same_wish_under_another_key_uses_what_was_paid_and_bills_nothing(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    bill = await paid_in_vain(till, deal, PRO)
+
+    quote = await till.payments.quote(deal.ref, (PRO,), deal.at, deal.own)
+    charge = await deal.change_apart(PRO, key="s/change/2")
+    again = await deal.change_apart(PRO, key="s/change/2")
+
+    assert quote.settled is not None
+    assert (quote.amount, quote.settled.due_now, quote.settled.credit_applied) == (UP, 0, UP)
+    assert sum(line.amount for line in quote.lines) == UP
+    assert (bill_of(charge).ref, bill_of(charge).amount, again.invoice) == (bill, UP, charge.invoice)
+    assert await till.statuses(deal.wallet) == ["paid", "paid"]
+    assert await deal.items() == {PRO.lookup_key: 1}
+    noted = (await deal.agreement())["metadata"]
+    assert (noted[CHANGE_BILL], noted.get(BEGUN)) == (bill, None)
+
+
+@pytest.mark.parametrize("lost", [None, 1, 2, 3], ids=str)
+async def test_for_another_wish_what_was_paid_is_given_back_once_before_it_is_billed(
+    till: Till, lost: int | None
+) -> None:
+    """Whichever answer is lost for a day: to the entry in the balance, to the note on the bill, or to the new bill."""
+    deal = await OwnDeal.held(till, STARTER)
+    bill = await paid_in_vain(till, deal, PRO)
+    quote = await till.payments.quote(deal.ref, (STARTER, users(2)), deal.at, deal.own)
+    if lost is not None:
+        till.wire.lose(lost)
+        with pytest.raises(GatewayUnavailable):
+            await deal.change_apart(STARTER, users(2), key="s/change/2")
+        forget_keys(till)
+
+    charge = await deal.change_apart(STARTER, users(2), key="s/change/2")
+
+    assert await given_back(till, deal) == [(-UP, bill)]
+    assert quote.settled is not None
+    assert (quote.amount, quote.settled.due_now, bill_of(charge).amount) == (500, 0, 0)
+    assert await deal.balance() == 500 - UP
+    assert await deal.items() == {STARTER.lookup_key: 1, users(2).lookup_key: 2}
+
+
+async def test_a_wish_comes_again_under_its_key_after_its_money_went_back_and_is_billed_anew(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    await paid_in_vain(till, deal, PRO)
+    await deal.change_apart(STARTER, users(2), key="s/change/2")
+
+    charge = await deal.change_apart(PRO, key="s/change/1")
+
+    assert await deal.items() == {PRO.lookup_key: 1}
+    assert bill_of(charge).total == UP - 500
+    assert await deal.balance() == 0
+    paid = [bill["amount_paid"] for bill in await deal.bills()]
+    assert sum(paid) == 4900 + UP, "what Pro costs, once"
+
+
+async def test_a_credit_for_a_change_that_was_not_made_is_taken_off_again(till: Till) -> None:
+    deal = await OwnDeal.held(till, PRO)
+    bill = await paid_in_vain(till, deal, STARTER)
+    assert await deal.balance() == -UP
+
+    await deal.change_apart(PRO, users(2), key="s/change/2")
+
+    assert await given_back(till, deal) == [(UP, bill)]
+    assert await deal.balance() == 0, "and what was added is paid"
+    assert [each["amount_paid"] for each in await deal.bills()] == [19900, 0, 500]
+
+
+async def test_a_credit_for_the_same_change_is_used(till: Till) -> None:
+    deal = await OwnDeal.held(till, PRO)
+    bill = await paid_in_vain(till, deal, STARTER)
+
+    charge = await deal.change_apart(STARTER, key="s/change/2")
+
+    assert (bill_of(charge).ref, await deal.balance()) == (bill, -UP)
+    assert await given_back(till, deal) == []
+
+
+async def test_what_was_refunded_by_hand_is_neither_used_nor_given_back_twice(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    await paid_in_vain(till, deal, PRO)
+    till.simulator.refund("ada", 7000)
+
+    charge = await deal.change_apart(PRO, key="s/change/2")
+
+    assert [amount for amount, _ in await given_back(till, deal)] == [7000 - UP]
+    assert bill_of(charge).total == UP
+    assert bill_of(charge).amount == 7000
+
+
+async def test_what_was_paid_for_another_period_is_given_back(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    bill = await paid_in_vain(till, deal, PRO)
+    later = OwnPeriod(deal.own.start, deal.own.end + (deal.own.end - deal.at), deal.start)
+
+    charge = await till.payments.change(deal.ref, (PRO,), deal.at, later, key="s/change/2")
+
+    assert [each for _, each in await given_back(till, deal)] == [bill]
+    assert bill_of(charge).ref != bill
+
+
+async def test_stripes_own_proration_gives_it_back_first_as_well(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    await paid_in_vain(till, deal, PRO)
+    await till.payments.hold(deal.ref, False, key="s/hold/off")
+    quote = await till.payments.quote(deal.ref, (STARTER, users(2)), deal.at)
+
+    charge = await deal.change(STARTER, users(2), key="s/change/2")
+    await deal.change(STARTER, users(3), key="s/change/3")
+
+    assert not charge.is_apart
+    assert len(await given_back(till, deal)) == 1
+    assert quote.settled is not None
+    assert (quote.settled.due_now, bill_of(charge).amount) == (0, 0)
+    assert not (await deal.agreement())["metadata"].get(BEGUN)
+
+
+async def test_money_that_brought_nothing_makes_no_refunded_money_worth_more(till: Till) -> None:
+    """What was refunded of the period is not credited because something else was paid in vain."""
+    deal = await Deal.of(till, STARTER)
+    till.simulator.refund("ada", None)
+    await paid_in_vain(till, deal, PRO)
+
+    quote = await till.payments.quote(deal.ref, (YEARLY,), deal.at)
+    charge = await deal.change(YEARLY, key="s/change/2")
+
+    assert (quote.amount, bill_of(charge).total) == (49900, 49900)
+
+
+async def test_bills_of_an_earlier_release_are_used_for_nothing_but_their_own_change(till: Till) -> None:
+    deal = await OwnDeal.held(till, STARTER)
+    bill = await paid_in_vain(till, deal, PRO)
+    await till.client.v1.invoices.update_async(
+        bill, {"metadata": {"tenure_change_for": "", "tenure_change_settled": ""}}
+    )
+    await till.client.v1.subscriptions.update_async(deal.ref, {"metadata": {BEGUN: ""}})
+
+    own = await deal.change_apart(PRO, key="s/change/1")
+
+    assert bill_of(own).ref == bill
+    assert await given_back(till, deal) == []

@@ -1,0 +1,164 @@
+"""Changing plan, quantity and add-ons at Stripe: what is quoted is billed, or nothing is changed."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from domain.catalog.plans import Item
+from domain.errors import GatewayRefused
+from domain.provider.payments import ChargeOutcome
+from tests.gateways.changing import PLANTS, PRO, STARTS, USD, Deal, bill_of, left_of, till, users
+from tests.gateways.till import STARTER, Till
+
+__all__ = ["till"]
+
+
+CHANGES = [
+    pytest.param((STARTER,), (PRO,), left_of(19900) + left_of(-4900), id="a dearer plan"),
+    pytest.param((PRO,), (STARTER,), left_of(4900) + left_of(-19900), id="a cheaper plan"),
+    pytest.param((STARTER,), (Item(STARTER.lookup_key, 3),), left_of(3 * 4900) + left_of(-4900), id="more seats"),
+    pytest.param((STARTER,), (STARTER, users(3)), left_of(1500), id="an add-on comes"),
+    pytest.param((STARTER, users(3)), (STARTER,), left_of(-1500), id="an add-on goes"),
+    pytest.param((STARTER, users(3)), (STARTER, users(1)), left_of(500) + left_of(-1500), id="fewer of an add-on"),
+    pytest.param(
+        (STARTER, users(3)),
+        (PRO, PLANTS),
+        left_of(19900) + left_of(5000) + left_of(-4900) + left_of(-1500),
+        id="everything",
+    ),
+    pytest.param((PRO, PLANTS), (STARTER,), left_of(4900) + left_of(-19900) + left_of(-5000), id="one instead of two"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "difference"), CHANGES)
+async def test_the_difference_is_billed_at_once_to_the_cent_and_as_quoted(
+    till: Till, before: tuple[Item, ...], after: tuple[Item, ...], difference: int
+) -> None:
+    deal = await Deal.of(till, *before)
+
+    quote = await till.payments.quote(deal.ref, after, deal.at)
+    charge = await deal.change(*after)
+
+    assert (quote.amount, quote.currency) == (difference, USD)
+    assert sum(line.amount for line in quote.lines) == difference
+    assert all(line.text for line in quote.lines)
+    assert (bill_of(charge).amount, bill_of(charge).status) == (difference, "paid")
+    assert (charge.agreement_ref, charge.period_start, charge.period_end) == (deal.ref, deal.start, deal.end)
+    assert await deal.items() == {item.lookup_key: item.quantity for item in after}
+    assert await deal.balance() == min(0, difference)
+    await till.renew()
+    # The renewal costs what is had now, less what was credited.
+    assert (await deal.bills())[-1]["total"] == sum(PRICES[item.lookup_key] * item.quantity for item in after)
+
+
+PRICES = {
+    STARTER.lookup_key: 4900,
+    PRO.lookup_key: 19900,
+    "shop_users_month_v1": 500,
+    PLANTS.lookup_key: 2500,
+}
+
+
+async def test_a_credit_lowers_the_next_bill(till: Till) -> None:
+    deal = await Deal.of(till, STARTER, users(3))
+    credit = -left_of(-1500) - left_of(500)
+
+    assert bill_of(await deal.change(STARTER, users(1))).amount == -credit
+    assert await deal.balance() == -credit
+    await till.renew()
+
+    renewal = (await deal.bills())[-1]
+    standing = await till.payments.standing(deal.wallet.customer_ref, deal.ref, renewal["id"])
+    assert standing.latest is not None
+    assert bill_of(standing.latest).amount == renewal["amount_paid"] == 4900 + 500 - credit
+    assert await deal.balance() == 0
+
+
+async def test_a_bill_that_a_credit_covers_costs_nothing(till: Till) -> None:
+    deal = await Deal.of(till, PRO)
+    credit = -left_of(-19900) - left_of(4900)
+    await deal.change(STARTER)
+
+    await till.renew()
+
+    standing = await till.payments.standing(deal.wallet.customer_ref, deal.ref, "")
+    assert standing.latest is not None
+    assert bill_of(standing.latest).amount == 0
+    assert await deal.balance() == 4900 - credit
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("insufficient_funds", ChargeOutcome.DECLINED),
+        ("authentication_required", ChargeOutcome.ACTION_REQUIRED),
+    ],
+)
+async def test_nothing_changes_when_the_difference_is_declined(till: Till, answer: str, outcome: ChargeOutcome) -> None:
+    deal = await Deal.of(till, STARTER, users(3))
+    await till.payments.hold(deal.ref, True, key="hold")
+    before, bills = await deal.agreement(), await deal.bills()
+    till.simulator.set_card_answers("ada", [answer, "ok"])
+
+    charge = await deal.change(PRO)
+
+    assert charge.outcome is outcome
+    assert charge.decline is not None
+    assert (charge.decline.code, charge.invoice) == (answer, None)
+    assert await deal.agreement() == before
+    assert await deal.bills() == bills
+    # The same try is answered as before; a new one asks the bank again.
+    assert await deal.change(PRO) == charge
+    assert (await deal.change(PRO, key="s/change/2")).outcome is ChargeOutcome.PAID
+
+
+async def test_the_plans_item_stays_and_what_is_not_sold_any_more_keeps_its_price(till: Till) -> None:
+    deal = await Deal.of(till, STARTER, users(3))
+    before = {item["price"]["lookup_key"]: item["id"] for item in (await deal.agreement())["items"]["data"]}
+    (price,) = (await till.client.v1.prices.list_async({"lookup_keys": ["shop_users_month_v1"]})).data
+    await till.client.v1.prices.update_async(price.id, {"active": False})
+
+    await deal.change(PRO, users(4))
+
+    after = {item["price"]["lookup_key"]: item for item in (await deal.agreement())["items"]["data"]}
+    assert after[PRO.lookup_key]["id"] == before[STARTER.lookup_key]
+    assert after["shop_users_month_v1"]["id"] == before["shop_users_month_v1"]
+    assert after["shop_users_month_v1"]["quantity"] == 4
+
+
+@pytest.mark.parametrize(
+    ("moment", "difference"),
+    [
+        pytest.param(STARTS - timedelta(days=3), 19900 - 4900, id="before the period: all of it"),
+        pytest.param(STARTS + timedelta(days=40), -1, id="after the period: nothing of it but the floor of a credit"),
+    ],
+)
+async def test_a_moment_outside_of_the_period_is_taken_for_its_nearest_end(
+    till: Till, moment: datetime, difference: int
+) -> None:
+    deal = await Deal.of(till, STARTER)
+
+    quote = await till.payments.quote(deal.ref, (PRO,), moment)
+    charge = await till.payments.change(deal.ref, (PRO,), moment, key="s/change/1")
+
+    assert quote.amount == bill_of(charge).amount == difference
+
+
+async def test_what_is_not_sold_is_refused(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    unknown = (Item("shop_gold_month_v1", 1),)
+
+    for call in (till.payments.quote(deal.ref, unknown, deal.at), deal.change(*unknown)):
+        with pytest.raises(GatewayRefused) as refused:
+            await call
+        assert refused.value.code == "unknown_price"
+
+
+async def test_what_has_ended_is_not_changed(till: Till) -> None:
+    deal = await Deal.of(till, STARTER)
+    await till.payments.end(deal.ref, "", key="end")
+
+    with pytest.raises(GatewayRefused):
+        await deal.change(PRO)
+
+    assert len(await deal.bills()) == 1

@@ -1,0 +1,77 @@
+"""What one step asks of Stripe, and how many steps a second that leaves to the fleet."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from domain.catalog.plans import Item
+from gateways.stripe.rate_limits import (
+    CALLS_OF_ONE_STEP,
+    LIVE_A_SECOND,
+    ONE_ENDPOINT_A_SECOND,
+    TEST_A_SECOND,
+    reports_at_once,
+    steps_a_second,
+)
+from tests.gateways.till import STARTER, USERS, Till
+from tests.sandbox.stripe.published import template_of
+
+
+async def steps_of(till: Till) -> dict[str, Callable[[], Awaitable[object]]]:
+    """Every step of the payments queue, in a customer's life, in an order in which none needs another look."""
+    payments = till.payments
+    wallet, begun = await till.sold("warm")
+    owing, agreement, bill = await till.owing("owing")
+    _, lapsed_agreement, old_bill = await till.owing("lapsed")
+    items, at = (STARTER, Item(USERS.lookup_key, 2)), till.simulator.now("warm")
+    await payments.quote(begun.agreement_ref, items, at)
+
+    async def begin() -> None:
+        await payments.begun(newcomer.customer_ref, key="new/charge/1")
+        await till.begin(newcomer, "new/charge/1")
+
+    newcomer = await till.wallet("newcomer")
+    return {
+        "wallet": lambda: till.wallet("another"),
+        "checkout": lambda: payments.open_checkout(wallet.customer_ref, "s", "https://a", "https://b", key="page"),
+        "begin": begin,
+        "card": lambda: payments.put_card(wallet.customer_ref, begun.agreement_ref, "pm_card_mastercard", key="card"),
+        "quote": lambda: payments.quote(begun.agreement_ref, items, at),
+        "change": lambda: payments.change(begun.agreement_ref, items, at, key="change"),
+        "look": lambda: payments.standing(owing.customer_ref, agreement, bill),
+        "collect": lambda: payments.collect(bill, key="try/2"),
+        "restart": lambda: payments.restart(lapsed_agreement, old_bill, key="again"),
+        "hold": lambda: payments.hold(agreement, True, key="hold"),
+        "end at period end": lambda: payments.end_at_period_end(begun.agreement_ref, True, key="ends"),
+        "end": lambda: payments.end(lapsed_agreement, "", key="end"),
+    }
+
+
+async def test_no_step_asks_more_than_the_fleets_rate_is_counted_from(till: Till) -> None:
+    for name, step in (await steps_of(till)).items():
+        before = len(till.wire.calls)
+        await step()
+        asked = Counter(f"{method} {template_of(method.lower(), path)}" for method, path, _ in till.wire.calls[before:])
+        assert 0 < asked.total() <= CALLS_OF_ONE_STEP, (name, asked)
+        assert set(asked.values()) == {1}, (name, asked)
+
+
+@pytest.mark.parametrize(
+    ("api_key", "steps", "in_all"),
+    [
+        ("sk_live_x", 12.0, LIVE_A_SECOND),
+        ("rk_live_x", 12.0, LIVE_A_SECOND),
+        ("sk_test_x", 3.0, TEST_A_SECOND),
+        ("rk_test_x_live_", 3.0, TEST_A_SECOND),
+    ],
+)
+def test_the_fleets_rate_stays_below_every_limit(api_key: str, steps: float, in_all: float) -> None:
+    assert steps_a_second(api_key) == pytest.approx(steps)
+    # Steps that were saved up come at once: twice the rate within one second.
+    assert 2 * steps * CALLS_OF_ONE_STEP < in_all
+    assert 2 * steps < ONE_ENDPOINT_A_SECOND
+
+
+def test_use_is_told_side_by_side_only_where_that_has_a_limit_of_its_own() -> None:
+    assert (reports_at_once("sk_live_x"), reports_at_once("rk_test_x")) == (20, 1)

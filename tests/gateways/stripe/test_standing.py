@@ -1,0 +1,243 @@
+"""How things stand at Stripe, and what ends or holds them."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.provider.payments import AgreementStatus, ChargeOutcome, ProviderState
+from tests.gateways.till import Till
+
+# ── How things stand ──
+
+
+async def test_a_paid_up_agreement_stands_with_its_newest_bill(till: Till) -> None:
+    wallet, begun = await till.sold()
+    first = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+    assert first == ProviderState(wallet.card, AgreementStatus.LIVE, begun)
+
+    await till.renew()
+    renewed = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+
+    assert renewed.latest is not None
+    assert renewed.latest.invoice is not None
+    assert renewed.latest.outcome is ChargeOutcome.PAID
+    assert renewed.latest.invoice.number.endswith("-0002")
+    assert renewed.latest.period_start == renewed.latest.invoice.period_start == begun.period_end
+
+
+@pytest.mark.parametrize("code", ["insufficient_funds", "stolen_card"])
+async def test_a_declined_renewal_stands_open_with_its_reason(till: Till, code: str) -> None:
+    wallet, agreement, bill = await till.owing(answer=code)
+
+    standing = await till.payments.standing(wallet.customer_ref, agreement, "")
+
+    assert standing.agreement is AgreementStatus.LIVE
+    assert standing.latest is not None
+    assert standing.latest.decline is not None
+    assert standing.latest.invoice is not None
+    assert standing.latest.outcome is ChargeOutcome.DECLINED
+    assert standing.latest.decline.code == code
+    assert standing.latest.decline.advice
+    assert (standing.latest.invoice.ref, standing.latest.invoice.status) == (bill, "open")
+
+
+async def test_a_renewal_that_wants_the_customer_stands_with_the_link(till: Till) -> None:
+    wallet, agreement, bill = await till.owing(answer="authentication_required")
+
+    latest = (await till.payments.standing(wallet.customer_ref, agreement, "")).latest
+
+    assert latest is not None
+    assert latest.outcome is ChargeOutcome.ACTION_REQUIRED
+    assert latest.decline is not None
+    assert latest.decline.action_url == f"{till.simulator.base_url}/i/{bill}"
+
+
+async def test_a_renewal_is_pending_while_its_bill_is_a_draft(till: Till) -> None:
+    wallet, begun = await till.sold()
+    boundary = till.simulator.next_boundary("ada")
+    assert boundary is not None
+    await till.simulator.advance("ada", boundary + timedelta(minutes=1))
+
+    latest = (await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")).latest
+
+    assert latest is not None
+    assert latest.invoice is not None
+    assert (latest.outcome, latest.invoice.status) == (ChargeOutcome.PENDING, "draft")
+
+
+@pytest.mark.parametrize("how", ["void", "uncollectible"])
+async def test_a_bill_that_was_closed_stands_as_gone(till: Till, how: str) -> None:
+    wallet, agreement, bill = await till.owing()
+    invoices = till.client.v1.invoices
+    await (invoices.void_invoice_async(bill) if how == "void" else invoices.mark_uncollectible_async(bill))
+
+    latest = (await till.payments.standing(wallet.customer_ref, agreement, "")).latest
+
+    assert latest is not None
+    assert latest.invoice is not None
+    assert (latest.outcome, latest.decline, latest.invoice.status) == (ChargeOutcome.GONE, None, how)
+
+
+async def test_a_given_bill_is_looked_at_instead_of_the_newest(till: Till) -> None:
+    wallet, agreement, bill = await till.owing()
+    await till.renew()
+    newest = (await till.payments.standing(wallet.customer_ref, agreement, "")).latest
+    given = (await till.payments.standing(wallet.customer_ref, agreement, bill)).latest
+
+    assert newest is not None
+    assert given is not None
+    assert newest.invoice is not None
+    assert given.invoice is not None
+    assert (newest.outcome, given.outcome) == (ChargeOutcome.PAID, ChargeOutcome.DECLINED)
+    assert given.invoice.ref == bill != newest.invoice.ref
+
+
+async def test_an_ended_agreement_stands_as_ended(till: Till) -> None:
+    wallet, begun = await till.sold()
+    await till.client.v1.subscriptions.cancel_async(begun.agreement_ref)
+
+    standing = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+
+    assert standing.agreement is AgreementStatus.ENDED
+    assert standing.latest is not None
+    assert standing.latest.outcome is ChargeOutcome.PAID
+
+
+async def test_what_stripe_does_not_know_does_not_stand(till: Till) -> None:
+    wallet = await till.wallet()
+
+    with pytest.raises(GatewayRefused, match="cus_nobody_knows"):
+        await till.payments.standing("cus_nobody_knows", "", "")
+    with pytest.raises(GatewayRefused, match="sub_nobody_knows"):
+        await till.payments.standing(wallet.customer_ref, "sub_nobody_knows", "")
+
+
+# ── The end ──
+
+
+async def test_an_end_voids_the_open_bill_and_is_safe_twice(till: Till) -> None:
+    wallet, agreement, bill = await till.owing()
+
+    await till.payments.end(agreement, bill, key="end")
+    await till.payments.end(agreement, bill, key="end")
+    await till.payments.end(agreement, bill, key="end/by-another-way")
+
+    (ended,) = await till.agreements(wallet)
+    assert ended["status"] == "canceled"
+    assert await till.statuses(wallet) == ["paid", "void"]
+
+
+@pytest.mark.parametrize("lost", [1, 2], ids=["the bill's", "the agreement's"])
+async def test_an_end_comes_about_when_an_answer_gets_lost(till: Till, lost: int) -> None:
+    wallet, agreement, bill = await till.owing()
+    till.wire.lose(lost)
+    with pytest.raises(GatewayUnavailable):
+        await till.payments.end(agreement, bill, key="end")
+
+    await till.payments.end(agreement, bill, key="end")
+
+    (ended,) = await till.agreements(wallet)
+    assert ended["status"] == "canceled"
+    assert await till.statuses(wallet) == ["paid", "void"]
+
+
+async def test_an_end_gives_nothing_back_and_bills_nothing_more(till: Till) -> None:
+    wallet, begun = await till.sold()
+    assert begun.period_end is not None
+
+    await till.payments.end(begun.agreement_ref, "", key="end")
+    await till.simulator.advance("ada", begun.period_end + timedelta(days=60))
+
+    (bill,) = await till.bills(wallet)
+    assert (bill["status"], bill["amount_paid"]) == ("paid", 4900)
+    owner = (await till.client.v1.customers.retrieve_async(wallet.customer_ref)).to_dict()
+    assert owner["balance"] == 0
+
+
+async def test_the_end_of_an_unknown_agreement_is_refused(till: Till) -> None:
+    with pytest.raises(GatewayRefused, match="sub_nobody_knows"):
+        await till.payments.end("sub_nobody_knows", "", key="end")
+
+
+async def test_an_agreement_ends_with_its_period_when_told_so(till: Till) -> None:
+    wallet, begun = await till.sold()
+    for _ in range(2):
+        await till.payments.end_at_period_end(begun.agreement_ref, True, key="ends/on/1")
+    standing = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+    assert standing.agreement is AgreementStatus.LIVE
+
+    await till.renew()
+
+    standing = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+    assert standing.agreement is AgreementStatus.ENDED
+    assert await till.statuses(wallet) == ["paid"]
+
+
+# ── On hold ──
+
+
+async def test_renewals_cost_nothing_while_held_and_go_on_after_release(till: Till) -> None:
+    wallet, begun = await till.sold()
+    for _ in range(2):
+        await till.payments.hold(begun.agreement_ref, True, key="hold/on/1")
+    await till.renew()
+    await till.renew()
+
+    held = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+    assert held.latest is not None
+    assert (held.agreement, held.latest.outcome) == (AgreementStatus.LIVE, ChargeOutcome.GONE)
+    assert await till.statuses(wallet) == ["paid", "void", "void"]
+
+    for _ in range(2):
+        await till.payments.hold(begun.agreement_ref, False, key="hold/off/2")
+    await till.renew()
+
+    bills = await till.bills(wallet)
+    assert [bill["status"] for bill in bills] == ["paid", "void", "void", "paid"]
+    assert [bill["amount_paid"] for bill in bills] == [4900, 0, 0, 4900]
+
+
+async def test_a_held_agreement_can_be_ended(till: Till) -> None:
+    wallet, begun = await till.sold()
+    await till.payments.hold(begun.agreement_ref, True, key="hold/on/1")
+
+    await till.payments.end(begun.agreement_ref, "", key="end")
+
+    standing = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+    assert standing.agreement is AgreementStatus.ENDED
+
+
+async def test_an_ended_agreement_is_neither_held_nor_told_when_to_end(till: Till) -> None:
+    _, begun = await till.sold()
+    await till.payments.end(begun.agreement_ref, "", key="end")
+
+    with pytest.raises(GatewayRefused, match="canceled"):
+        await till.payments.hold(begun.agreement_ref, True, key="hold/on/1")
+    with pytest.raises(GatewayRefused, match="canceled"):
+        await till.payments.end_at_period_end(begun.agreement_ref, True, key="ends/on/1")
+
+
+def a_pause(reason: str) -> dict[str, object]:
+    return {"paused": {"type": "subscription", "transitioned_at": 1_900_000_000, "subscription": {"type": reason}}}
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        (a_pause("pause_requested"), "pause_requested"),
+        (a_pause("final_payment_failure"), "final_payment_failure"),
+        (None, "unknown"),
+    ],
+)
+async def test_a_pause_by_somebody_elses_word_is_told_with_its_reason(
+    till: Till, details: dict[str, object] | None, told: str
+) -> None:
+    wallet, begun = await till.sold()
+    found = till.simulator._store.get(begun.agreement_ref, "subscription")
+    assert found is not None
+    till.simulator._store.save({**found, "status": "paused", "status_details": details})
+
+    standing = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+
+    assert (standing.agreement, standing.paused_for) == (AgreementStatus.LIVE, told)

@@ -1,0 +1,131 @@
+"""Subscriptions at Stripe as reconciliation reads them: page by page, whoever's they are."""
+
+from typing import Any
+
+import pytest
+
+from domain.provider.agreements import Agreement, AgreementState
+from domain.provider.payments import ChargeOutcome
+from gateways.stripe.subscriptions import agreement_of
+from tests.gateways.till import Till
+
+
+async def all_pages(till: Till, limit: int) -> list[list[Agreement]]:
+    pages, cursor = [], None
+    while True:
+        page = await till.payments.agreements(cursor, limit=limit)
+        pages.append(list(page.agreements))
+        if page.next_cursor is None:
+            return pages
+        cursor = page.next_cursor
+
+
+async def test_all_that_are_not_over_come_page_by_page_each_once(till: Till) -> None:
+    sold = [(await till.sold(name))[1].agreement_ref for name in ("ada", "bob", "cai", "dee", "eve")]
+    await till.payments.end(sold[1], "", key="end")
+
+    pages = await all_pages(till, limit=2)
+
+    assert [[each.ref for each in page] for page in pages] == [[sold[4], sold[3]], [sold[2], sold[0]]]
+    assert (await all_pages(till, limit=100))[0] == [each for page in pages for each in page]
+
+
+async def test_an_agreement_is_listed_with_its_newest_bill_as_it_is_when_asked_for_alone(till: Till) -> None:
+    wallet, begun = await till.sold()
+
+    ((listed,),) = await all_pages(till, limit=100)
+
+    assert listed == await till.payments.agreement(begun.agreement_ref)
+    assert (listed.customer_ref, listed.subscription, listed.state) == (
+        wallet.customer_ref,
+        "s",
+        AgreementState.BILLING,
+    )
+    assert listed.latest is not None
+    assert listed.latest.outcome is ChargeOutcome.PAID
+    assert (listed.is_held, listed.ends_at) == (False, None)
+
+
+async def test_what_is_owed_held_and_ending_shows(till: Till) -> None:
+    _, agreement, bill = await till.owing()
+    await till.payments.hold(agreement, True, key="hold")
+    await till.payments.end_at_period_end(agreement, True, key="ends")
+
+    ((listed,),) = await all_pages(till, limit=100)
+    standing = await till.payments.standing("", agreement, "")
+
+    assert listed.latest is not None
+    assert listed.latest.invoice is not None
+    assert (listed.latest.invoice.ref, listed.latest.outcome) == (bill, ChargeOutcome.DECLINED)
+    assert (listed.state, listed.is_held, listed.ends_at) == (AgreementState.OWING, True, listed.period_end)
+    assert (standing.is_held, standing.ends) == (True, True)
+
+
+async def test_one_that_never_was_is_none_and_one_that_is_over_is_told(till: Till) -> None:
+    _, begun = await till.sold()
+    await till.payments.end(begun.agreement_ref, "", key="end")
+
+    over = await till.payments.agreement(begun.agreement_ref)
+
+    assert over is not None
+    assert over.is_over
+    assert await till.payments.agreement("sub_of_nobody") is None
+
+
+@pytest.mark.parametrize("status", ["paused", "unpaid", "of_a_later_version"])
+def test_one_that_bills_nothing_by_somebody_elses_word_has_been_stopped(status: str) -> None:
+    assert agreement_of(a_subscription({}, status=status)).state is AgreementState.STOPPED
+
+
+BY_USE = {"price": {"id": "price_2", "currency": "usd", "unit_amount": 50, "recurring": {"usage_type": "metered"}}}
+
+
+@pytest.mark.parametrize(
+    ("item", "mode", "is_hindered"),
+    [(BY_USE, "classic", True), (BY_USE, "flexible", False), ({}, "classic", False)],
+)
+def test_use_that_classic_billing_would_not_bill_is_in_the_way(
+    item: dict[str, Any], mode: str, is_hindered: bool
+) -> None:
+    hindrances = agreement_of(a_subscription(item, billing_mode={"type": mode})).hindrances
+
+    assert any("classic" in each for each in hindrances) is is_hindered
+
+
+ITEM = {"id": "si_1", "quantity": 1, "price": {"id": "price_1", "unit_amount": 3900, "currency": "usd"}}
+
+
+def a_subscription(item: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "id": "sub_1",
+        "status": "active",
+        "customer": "cus_1",
+        "created": 1,
+        "currency": "usd",
+        "items": {"data": [ITEM | item]},
+    } | more
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ({"discounts": ["di_1"]}, "it has a discount"),
+        ({"tax_rates": [{"id": "txr_1"}]}, "an item has tax rates of its own"),
+    ],
+)
+def test_what_an_item_has_of_its_own_is_in_the_way(item: dict[str, Any], reason: str) -> None:
+    assert reason in "; ".join(agreement_of(a_subscription(item)).hindrances)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"default_tax_rates": [{"id": "txr_1", "percentage": 20}]}, "it has tax rates"),
+        ({"automatic_tax": {"enabled": True}}, "Stripe works out its tax"),
+        ({"application_fee_percent": 5}, "a fee is taken of it"),
+    ],
+)
+def test_what_a_new_subscription_would_lack_is_in_the_way_of_a_trial_alone(more: dict[str, Any], reason: str) -> None:
+    assert agreement_of(a_subscription({}, **more)).hindrances == ()
+    (told,) = agreement_of(a_subscription({}, status="trialing", **more)).hindrances
+    assert told.startswith(reason)

@@ -1,0 +1,111 @@
+"""A key that was just verified is taken without asking again, and for no longer than is said."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import event
+
+from domain.errors import GatewayUnavailable
+from sandbox.processes import free_port
+from storage.access.api_key_cache import KNOWN_FOR, KnownKeys
+from storage.access.api_keys import ApiKeys, Role
+from storage.db.engine import create_engine_from_url
+from tests.storage.ledger import Ledger
+
+
+class Clock:
+    """Goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def known(ledger: Ledger, clock: Clock) -> KnownKeys:
+    return KnownKeys(ApiKeys(ledger.engine), most=3, clock=clock)
+
+
+@pytest.fixture
+def asked(ledger: Ledger) -> Iterator[list[str]]:
+    """What the database was asked."""
+    found: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        found.append(statement)
+
+    event.listen(ledger.engine.sync_engine, "before_cursor_execute", note)
+    yield found
+    event.remove(ledger.engine.sync_engine, "before_cursor_execute", note)
+
+
+async def test_a_key_is_asked_for_once_while_it_is_known(
+    ledger: Ledger, known: KnownKeys, clock: Clock, asked: list[str]
+) -> None:
+    secret = await ApiKeys(ledger.engine).create(Role.SERVICE, "the shop", tenant="acme")
+    asked.clear()
+    found = await asyncio.gather(*(known.verify(secret) for _ in range(20)))
+    assert {(one.tenant, one.role) for one in found if one is not None} == {("acme", Role.SERVICE)}
+    assert len(found) == 20
+    clock.now += KNOWN_FOR - 0.1
+    assert await known.verify(secret) == found[0]
+    assert len(asked) == 1
+
+
+async def test_a_revoked_key_is_taken_for_some_seconds_more_at_most(
+    ledger: Ledger, known: KnownKeys, clock: Clock
+) -> None:
+    keys = ApiKeys(ledger.engine)
+    secret = await keys.create(Role.SERVICE, "the shop")
+    key = await known.verify(secret)
+    assert key is not None
+    await keys.revoke(key.id)
+    assert await known.verify(secret) == key
+    clock.now += KNOWN_FOR
+    assert await known.verify(secret) is None
+
+
+async def test_a_key_opens_as_soon_as_it_is_made(ledger: Ledger, known: KnownKeys) -> None:
+    assert await known.verify("tn_live_soon") is None
+    await ApiKeys(ledger.engine).ensure("tn_live_soon", Role.SERVICE, "the shop")
+    assert await known.verify("tn_live_soon") is not None
+
+
+async def test_no_more_than_some_are_remembered_and_the_first_is_asked_for_again(
+    ledger: Ledger, known: KnownKeys, asked: list[str]
+) -> None:
+    keys = ApiKeys(ledger.engine)
+    secrets = [await keys.create(Role.SERVICE, "the shop") for _ in range(4)]
+    for secret in secrets:
+        await known.verify(secret)
+    asked.clear()
+    for secret in reversed(secrets):
+        assert await known.verify(secret) is not None
+    assert len(asked) == 1
+
+
+async def test_who_goes_away_while_a_key_is_asked_for_leaves_the_others_their_answer(
+    ledger: Ledger, known: KnownKeys
+) -> None:
+    secret = await ApiKeys(ledger.engine).create(Role.SERVICE, "the shop")
+    first, second = (asyncio.create_task(known.verify(secret)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second is not None
+
+
+async def test_a_database_that_is_out_of_reach_is_said_to_be_and_asked_again() -> None:
+    engine = create_engine_from_url(f"postgresql://postgres:secret@127.0.0.1:{free_port()}/tenure")
+    known = KnownKeys(ApiKeys(engine))
+    for _ in range(2):
+        with pytest.raises(GatewayUnavailable):
+            await known.verify("tn_live_x")
+    await engine.dispose()

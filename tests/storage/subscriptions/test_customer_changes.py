@@ -1,0 +1,267 @@
+"""A change of a customer is written once, and kept until all who must know it do."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.errors import Malformed
+from domain.subscription.contact_changes import UNUSABLE_ADDRESS, KnownContact, Trouble
+from domain.subscription.journal import Cause, CauseKind, TrialClaim
+from domain.subscription.lifecycle import Status
+from domain.subscription.policy import TrialMark
+from storage.subscriptions.customer_changes import CustomerChanges
+from storage.subscriptions.sign_ups import SignUps
+from storage.subscriptions.trials import Trials
+from tests.builders import CAUSE, a_trial
+from tests.storage.ledger import Ledger, a_step, later
+
+HEARD = Cause(CauseKind.WEBHOOK, "evt_1")
+
+
+@pytest.fixture
+def changes(engine: AsyncEngine) -> CustomerChanges:
+    return CustomerChanges(engine)
+
+
+async def change(changes: CustomerChanges, external_id: str = "ada", **given: Any) -> bool:
+    changed = await changes.change(tenant="default", external_id=external_id, given=given, cause=CAUSE)
+    assert changed is not None
+    return changed.is_news
+
+
+async def test_what_is_not_given_stays(ledger: Ledger, changes: CustomerChanges) -> None:
+    await ledger.customer("ada", name="Ada")
+
+    assert await change(changes, email="ada@new.example", timezone="Asia/Tokyo")
+
+    [row] = await ledger.rows("select email, name, timezone, locale from customers")
+    assert row == {"email": "ada@new.example", "name": "Ada", "timezone": "Asia/Tokyo", "locale": "en"}
+
+
+async def test_metadata_is_merged_and_an_empty_value_takes_its_key_away(
+    ledger: Ledger, changes: CustomerChanges
+) -> None:
+    await ledger.customer("ada")
+    await change(changes, metadata={"a": "1", "b": "2"})
+
+    await change(changes, metadata={"a": "", "c": "3"})
+
+    assert await ledger.rows("select metadata from customers") == [{"metadata": {"b": "2", "c": "3"}}]
+    with pytest.raises(Malformed) as caught:
+        await change(changes, metadata={f"k{number}": "x" for number in range(49)})
+    assert caught.value.field == "metadata"
+
+
+async def test_nobody_is_changed_who_is_not_there_or_anothers(ledger: Ledger, changes: CustomerChanges) -> None:
+    await ledger.customer("ada", "acme")
+
+    assert await changes.change(tenant="default", external_id="ada", given={"name": "x"}, cause=CAUSE) is None
+
+
+async def test_what_was_so_before_is_no_change(ledger: Ledger, changes: CustomerChanges) -> None:
+    await ledger.customer("ada")
+
+    assert not await change(changes, email="ada@example.com", locale="en", metadata={})
+
+    assert await ledger.count("customer_changes") == 0
+
+
+async def test_a_change_is_told_and_carried_and_then_forgotten(ledger: Ledger, changes: CustomerChanges) -> None:
+    live = await ledger.sign_up("ada")
+    await ledger.records.remember_wallet(live.customer, "cus_1")
+    await change(changes, email="ada@new.example")
+
+    [untold] = await changes.untold(live.customer)
+    assert (untold.fields, untold.subscription, untold.cause) == (("email",), live.id, CAUSE)
+    await changes.mark_told(untold.id)
+    uncarried = await changes.uncarried(live.customer)
+    assert uncarried is not None
+    assert (uncarried.customer_ref, uncarried.email, uncarried.name) == ("cus_1", "ada@new.example", None)
+    await changes.mark_carried(live.customer, uncarried.id)
+
+    assert await ledger.count("customer_changes") == 0
+
+
+async def test_the_provider_is_told_the_newest_alone(ledger: Ledger, changes: CustomerChanges) -> None:
+    ada = await ledger.customer("ada")
+    await ledger.records.remember_wallet(ada, "cus_1")
+    await change(changes, email="first@new.example")
+    older = await changes.uncarried(ada)
+    await change(changes, email="second@new.example")
+    assert older is not None
+
+    await changes.mark_carried(ada, older.id)
+
+    newest = await changes.uncarried(ada)
+    assert newest is not None
+    assert newest.email == "second@new.example"
+    assert len(await changes.untold(ada)) == 2
+
+
+async def test_what_the_provider_does_not_keep_is_not_carried(ledger: Ledger, changes: CustomerChanges) -> None:
+    ada = await ledger.customer("ada")
+    await ledger.records.remember_wallet(ada, "cus_1")
+
+    await change(changes, timezone="Asia/Tokyo", metadata={"a": "b"})
+
+    assert await changes.uncarried(ada) is None
+    assert [one.fields for one in await changes.untold(ada)] == [("timezone", "metadata")]
+
+
+async def test_who_is_not_at_the_provider_yet_is_told_of_once_they_are(
+    ledger: Ledger, changes: CustomerChanges
+) -> None:
+    ada = await ledger.customer("ada")
+    await change(changes, email="ada@new.example")
+    for one in await changes.untold(ada):
+        await changes.mark_told(one.id)
+    assert await changes.uncarried(ada) is None
+
+    await ledger.records.remember_wallet(ada, "cus_1")
+
+    assert await changes.uncarried(ada) is not None
+
+
+async def test_what_the_provider_says_is_taken_over(ledger: Ledger, changes: CustomerChanges) -> None:
+    ada = await ledger.customer("ada")
+    was = await changes.known(ada)
+    assert was is not None
+
+    await changes.take_over(ada, was, KnownContact("", "ada@new.example", "Ada", is_changing=False), HEARD, "")
+
+    assert await ledger.rows("select email, name from customers") == [{"email": "ada@new.example", "name": "Ada"}]
+    [untold] = await changes.untold(ada)
+    assert (untold.fields, untold.cause) == (("email", "name"), HEARD)
+    assert await changes.uncarried(ada) is None
+
+
+async def test_an_echo_is_nothing_to_tell_of(ledger: Ledger, changes: CustomerChanges) -> None:
+    ada = await ledger.customer("ada")
+    was = await changes.known(ada)
+    assert was is not None
+
+    await changes.take_over(ada, was, was, HEARD, "")
+
+    assert await ledger.count("customer_changes") == 0
+
+
+@pytest.mark.parametrize("is_carried", [True, False])
+async def test_what_the_provider_said_before_a_change_of_ours_is_passed_over(
+    ledger: Ledger, changes: CustomerChanges, is_carried: bool
+) -> None:
+    ada = await ledger.customer("ada")
+    await ledger.records.remember_wallet(ada, "cus_1")
+    was = await changes.known(ada)
+    assert was is not None
+    await change(changes, email="ours@new.example")
+    if is_carried:
+        uncarried = await changes.uncarried(ada)
+        assert uncarried is not None
+        await changes.mark_carried(ada, uncarried.id)
+
+    await changes.take_over(ada, was, KnownContact("cus_1", "older@new.example", None, is_changing=False), HEARD, "")
+
+    assert await ledger.rows("select email from customers") == [{"email": "ours@new.example"}]
+    known = await changes.known(ada)
+    assert known is not None
+    assert known.is_changing is not is_carried
+
+
+async def test_what_is_left_is_found(ledger: Ledger, changes: CustomerChanges) -> None:
+    ada, grace = await ledger.customer("ada"), await ledger.customer("grace")
+    for name in ("ada", "grace"):
+        await change(changes, name, email=f"{name}@new.example")
+    assert await changes.left() == []
+
+    await ledger.run("update customer_changes set at = now() - interval '1 minute'")
+    assert set(await changes.left()) == {ada, grace}
+
+    for one in await changes.untold(ada):
+        await changes.mark_told(one.id)
+    assert await changes.left() == [grace]
+
+
+async def test_a_refusal_of_the_provider_is_listed_and_tried_again_in_an_hour(
+    ledger: Ledger, changes: CustomerChanges
+) -> None:
+    live = await ledger.sign_up("ada")
+    await ledger.records.remember_wallet(live.customer, "cus_1")
+    await change(changes, email="ada@new.example")
+    [untold] = await changes.untold(live.customer)
+    await changes.mark_told(untold.id)
+    await ledger.run("update customer_changes set at = now() - interval '1 minute'")
+
+    await changes.mark_refused(untold.id, "email_invalid")
+
+    assert await changes.left() == []
+    assert await changes.troubles() == [Trouble(live.customer, "default", live.id, "cus_1", "email_invalid")]
+    await ledger.run("update customer_changes set tried_at = now() - interval '61 minutes'")
+    assert await changes.left() == [live.customer]
+    await changes.mark_carried(live.customer, untold.id)
+    assert await changes.troubles() == []
+
+
+async def test_an_unusable_address_of_the_providers_is_listed_until_another_is_said(
+    ledger: Ledger, changes: CustomerChanges
+) -> None:
+    ada = await ledger.customer("ada")
+    was = await changes.known(ada)
+    assert was is not None
+    for _ in range(2):
+        await changes.take_over(ada, was, was, HEARD, UNUSABLE_ADDRESS)
+    assert [one.code for one in await changes.troubles()] == [UNUSABLE_ADDRESS]
+    assert not was.is_changing
+
+    await change(changes, timezone="Asia/Tokyo")
+    assert len(await changes.troubles()) == 1
+    await change(changes, email="ada@new.example")
+
+    assert await changes.troubles() == []
+
+
+async def test_another_address_does_not_buy_another_trial(
+    ledger: Ledger, changes: CustomerChanges, engine: AsyncEngine
+) -> None:
+    ada = await ledger.customer("ada")
+    step = a_step(a_trial(id="5f0c8c1e-0000-4000-8000-000000000001", customer=ada), trial=TrialClaim())
+    await ledger.save(step)
+
+    await change(changes, email="ada@new.example")
+
+    used = Trials(engine).used
+    for email in ("ada@example.com", "Ada+2@new.example"):
+        mark = await used(tenant="default", external_id="another", email=email, one_per=(TrialMark.EMAIL,))
+        assert mark is TrialMark.EMAIL
+
+
+async def test_many_changes_at_once_leave_what_was_written_last(ledger: Ledger, changes: CustomerChanges) -> None:
+    ada = await ledger.customer("ada")
+    await ledger.records.remember_wallet(ada, "cus_1")
+
+    await asyncio.gather(*(change(changes, name=f"Ada {number}") for number in range(10)))
+
+    [row] = await ledger.rows("select name from customers")
+    uncarried = await changes.uncarried(ada)
+    assert uncarried is not None
+    assert uncarried.name == row["name"]
+
+
+async def test_a_sign_up_of_a_known_customer_has_the_provider_told(
+    ledger: Ledger, changes: CustomerChanges, engine: AsyncEngine
+) -> None:
+    before = await ledger.sign_up("ada")
+    await ledger.records.remember_wallet(before.customer, "cus_1")
+    await ledger.save(a_step(later(before, status=Status.CANCELED)))
+    again = "5f0c8c1e-0000-4000-8000-000000000002"
+    said = {"email": "ada@new.example", "name": None, "timezone": None, "locale": None, "metadata": None}
+    customer = await SignUps(engine).wait(subscription=again, tenant="default", external_id="ada", **said)  # type: ignore[arg-type]  # told by name
+
+    await ledger.save(a_step(a_trial(id=again, customer=customer)))
+
+    assert await ledger.records.is_changing(customer)
+    uncarried = await changes.uncarried(customer)
+    assert uncarried is not None
+    assert uncarried.email == "ada@new.example"
+    assert await changes.untold(customer) == []

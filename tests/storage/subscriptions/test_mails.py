@@ -1,0 +1,109 @@
+"""A mail is sent while it waits, and marked afterwards."""
+
+from datetime import datetime
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from sqlalchemy.exc import IntegrityError
+
+from domain.notifications.mail_types import Occasion
+from domain.subscription.state import Subscription
+from storage.subscriptions.mails import PostgresMails
+from tests.builders import NOW
+from tests.storage.ledger import Ledger, a_mail, a_step, later
+
+
+@pytest_asyncio.fixture
+async def mails(ledger: Ledger) -> PostgresMails:
+    return PostgresMails(ledger.engine)
+
+
+@pytest_asyncio.fixture
+async def ada(ledger: Ledger) -> Subscription:
+    return await ledger.sign_up("ada")
+
+
+@pytest_asyncio.fixture
+async def queued(ledger: Ledger, ada: Subscription) -> str:
+    """The id of a mail that waits to be sent."""
+    [mail] = await ledger.save(a_step(later(ada), a_mail(Occasion.TRIAL_ENDING)))
+    return mail.id
+
+
+async def standing(ledger: Ledger) -> dict[str, object]:
+    [row] = await ledger.rows("select status, message_id, why_not, sent_at from mails")
+    return row
+
+
+async def test_a_waiting_mail_has_all_that_is_needed_to_send_it(
+    ledger: Ledger, mails: PostgresMails, ada: Subscription, queued: str
+) -> None:
+    await ledger.customers.upsert(
+        tenant="default", external_id="ada", email="new@example.com", name="Ada", timezone="Asia/Tokyo", locale="ja"
+    )
+    mail = await mails.to_send(queued)
+    assert mail is not None
+    assert (mail.id, mail.subscription, mail.occasion, mail.at) == (queued, ada.id, Occasion.TRIAL_ENDING, NOW)
+    assert mail.facts == {"plan_name": "Starter"}
+    # Where it goes is decided when it goes.
+    who = mail.contact
+    assert (who.customer, who.external_id, who.email) == (ada.customer, "ada", "new@example.com")
+    assert (who.name, who.timezone, who.locale) == ("Ada", "Asia/Tokyo", "ja")
+
+
+async def test_a_mail_is_not_sent_when_it_was_withdrawn(
+    ledger: Ledger, mails: PostgresMails, ada: Subscription, queued: str
+) -> None:
+    await ledger.save(a_step(later(later(ada)), withdraws=(Occasion.TRIAL_ENDING,)))
+    assert await mails.to_send(queued) is None
+    assert (await standing(ledger))["status"] == "withdrawn"
+
+
+async def test_a_mail_is_sent_no_second_time_and_keeps_its_first_mark(
+    ledger: Ledger, mails: PostgresMails, ada: Subscription, queued: str
+) -> None:
+    await mails.mark_sent(queued, "<1@example.com>")
+    assert await mails.to_send(queued) is None
+    marked = await standing(ledger)
+    assert (marked["status"], marked["message_id"]) == ("sent", "<1@example.com>")
+    assert isinstance(marked["sent_at"], datetime)
+
+    await mails.mark_sent(queued, "<1@example.com>")
+    await mails.mark_refused(queued, "mailbox full")
+    await ledger.save(a_step(later(later(ada)), withdraws=(Occasion.TRIAL_ENDING,)))
+
+    assert await standing(ledger) == marked
+
+
+async def test_a_step_names_no_mail_to_send_when_it_is_written_again_after_the_sending(
+    ledger: Ledger, mails: PostgresMails, ada: Subscription, queued: str
+) -> None:
+    await mails.mark_sent(queued, "<1@example.com>")
+    assert await ledger.save(a_step(later(ada), a_mail(Occasion.TRIAL_ENDING))) == []
+
+
+async def test_a_mail_is_sent_no_more_when_it_was_refused(ledger: Ledger, mails: PostgresMails, queued: str) -> None:
+    await mails.mark_refused(queued, "no such mailbox")
+    assert await mails.to_send(queued) is None
+    marked = await standing(ledger)
+    assert (marked["status"], marked["why_not"], marked["sent_at"]) == ("refused", "no such mailbox", None)
+
+
+async def test_it_is_known_to_have_been_sent_when_it_was_withdrawn_on_its_way(
+    ledger: Ledger, mails: PostgresMails, ada: Subscription, queued: str
+) -> None:
+    await ledger.save(a_step(later(later(ada)), withdraws=(Occasion.TRIAL_ENDING,)))
+    await mails.mark_sent(queued, "<1@example.com>")
+    assert (await standing(ledger))["status"] == "sent"
+
+
+async def test_no_two_mails_bear_one_message_id(ledger: Ledger, mails: PostgresMails, queued: str) -> None:
+    [other] = await ledger.save(a_step(await ledger.newcomer("grace"), a_mail()))
+    await mails.mark_sent(queued, "<1@example.com>")
+    with pytest.raises(IntegrityError):
+        await mails.mark_sent(other.id, "<1@example.com>")
+
+
+async def test_there_is_nothing_to_send_when_the_mail_is_not_known(mails: PostgresMails) -> None:
+    assert await mails.to_send(str(uuid4())) is None

@@ -1,0 +1,104 @@
+"""Our side as reconciliation reads it, and the list of what it has found."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest_asyncio
+
+from domain.notifications.mail_types import Occasion
+from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome, Projection
+from domain.reconciliation.ports import Found
+from domain.subscription.lifecycle import Status
+from storage.reconciliation import Reconciliations
+from tests.storage.ledger import Ledger, a_mail, a_step, later
+
+BEGAN = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+@pytest_asyncio.fixture
+async def ours(ledger: Ledger) -> Reconciliations:
+    return Reconciliations(ledger.engine)
+
+
+def ids(found: Sequence[Projection]) -> list[str]:
+    return [each.subscription.id for each in found]
+
+
+async def test_of_two_with_one_agreement_the_one_that_goes_on_is_meant(ledger: Ledger, ours: Reconciliations) -> None:
+    first = await ledger.sign_up("ada", agreement_ref="sub_1", status=Status.CANCELED)
+    second = await ledger.sign_up("ada", agreement_ref="sub_1")
+    await ledger.sign_up("bob")
+
+    found = await ours.of_agreements(["sub_1", "sub_2", ""])
+
+    assert {ref: each.subscription for ref, each in found.items()} == {"sub_1": second}
+    assert first.id not in ids(list(found.values()))
+    assert (found["sub_1"].next_action, found["sub_1"].next_action_at) == ("expire_trial", "2026-03-16T12:00:00Z")
+
+
+async def test_subscriptions_are_found_by_id_and_by_the_providers_customer(
+    ledger: Ledger, ours: Reconciliations
+) -> None:
+    ada, bob = await ledger.sign_up("ada"), await ledger.sign_up("bob")
+    await ledger.records.remember_wallet(bob.customer, "cus_bob")
+
+    found = await ours.related([ada.id, "none of ours"], ["cus_bob", "cus_of_nobody"])
+
+    assert set(ids(found)) == {ada.id, bob.id}
+    assert {each.customer_ref for each in found} == {"", "cus_bob"}
+    assert await ours.related([], []) == []
+
+
+async def test_the_live_ones_come_page_by_page_with_whether_their_agreement_was_met(
+    ledger: Ledger, ours: Reconciliations
+) -> None:
+    live = sorted(each.id for each in await ledger.sign_up_many(3))
+    await ledger.sign_up("over", status=Status.CANCELED)
+    await ours.mark_seen(live[:1], BEGAN)
+    await ours.mark_seen(live[1:2], BEGAN - timedelta(hours=1))
+    await ours.mark_seen(live[:1], BEGAN - timedelta(hours=2))  # a run that has lagged behind
+
+    first = await ours.live(None, BEGAN, limit=2)
+    rest = await ours.live(first[-1][0].subscription.id, BEGAN, limit=2)
+
+    assert [(kept.subscription.id, met) for kept, met in [*first, *rest]] == [
+        (live[0], True),
+        (live[1], False),
+        (live[2], False),
+    ]
+
+
+async def test_mails_that_wait_for_long_are_found_by_subscription(ledger: Ledger, ours: Reconciliations) -> None:
+    ada = await ledger.sign_up("ada")
+    queued = await ledger.save(a_step(later(ada), a_mail(), a_mail(Occasion.TRIAL_ENDING)))
+    await ledger.run("update mails set created_at = created_at - interval '2 hours'")
+    await ledger.save(a_step(later(later(ada)), a_mail(Occasion.CANCELED)))
+
+    (found,) = await ours.stuck_mails(None, waiting_for=timedelta(hours=1), limit=10)
+
+    assert (found.subscription, set(found.mails)) == (ada.id, {each.id for each in queued})
+    assert await ours.stuck_mails(ada.id, waiting_for=timedelta(hours=1), limit=10) == []
+    await ledger.run("update mails set status = 'sent' where occasion = 'trial_ending'")
+    assert [each.occasion for each in await ours.queued(found.mails)] == [Occasion.TRIAL_STARTED]
+
+
+async def test_what_was_found_is_kept_once_with_its_latest_outcome_and_for_a_month(
+    ledger: Ledger, ours: Reconciliations
+) -> None:
+    ada = await ledger.sign_up("ada")
+    unheard = Discrepancy(DifferenceKind.PAYMENT_UNHEARD, "bill in_2 is paid", ada.id, "sub_1", "default")
+    unknown = Discrepancy(DifferenceKind.UNKNOWN_AGREEMENT, "nothing is known of it", agreement_ref="sub_2")
+
+    await ours.keep("run-1", [Found(unheard), Found(unknown), Found(unheard, Outcome.FAILED, "no answer")])
+    await ours.keep("run-1", [Found(replace(unheard), Outcome.HEALED), Found(unknown)])
+    await ours.keep("run-1", [])
+
+    found = await ours.of_run("run-1")
+    assert [(each.kind, each.subscription, each.outcome, each.why_not) for each in found] == [
+        ("payment_unheard", ada.id, "healed", ""),
+        ("unknown_agreement", "", "listed", ""),
+    ]
+    await ledger.run("update discrepancies set found_at = now() - interval '31 days' where agreement_ref = 'sub_2'")
+    await ours.forget_old()
+    assert [each.kind for each in await ours.of_run("run-1")] == ["payment_unheard"]

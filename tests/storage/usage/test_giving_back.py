@@ -1,0 +1,336 @@
+"""Use of a counter that is given back by its key: off the counter once, off the bill, and never for nothing."""
+
+import asyncio
+from collections import Counter as Tally
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from domain.entitlements.usage import Action, GivenBack, Outcome, UsageVerdict, Use
+from domain.names import DEFAULT_TENANT
+from storage.db.engine import async_url
+from tests.storage.counting import Counting, now
+
+CLIENTS = 16
+
+
+@pytest_asyncio.fixture
+async def shop(database_url: str) -> Any:
+    engine: AsyncEngine = create_async_engine(async_url(database_url), pool_size=CLIENTS)
+    made = Counting(engine)
+    await made.publish()
+    yield made
+    await engine.dispose()
+
+
+async def back(shop: Counting, key: str, meter: str, customer: str = "ada", quantity: int | None = None) -> GivenBack:
+    return await shop.usage.give_back(customer, [meter], key, quantity, shop.ground, tenant=DEFAULT_TENANT)
+
+
+async def overage(shop: Counting) -> dict[str, int]:
+    rows = await shop.ledger.rows("select key, overage from usage_events where overage > 0 order by key")
+    return {str(row["key"]): int(str(row["overage"])) for row in rows}
+
+
+async def told(shop: Counting, key: str) -> None:
+    """The provider was told of a use, and it is on a bill."""
+    await shop.ledger.run(
+        f"update usage_events set report_began_at = now(), reported_at = now() where key = '{key}'"  # noqa: S608
+    )
+
+
+async def test_a_use_is_taken_off_again_and_told_so_whenever_it_is_asked(shop: Counting) -> None:
+    await shop.customer("ada")
+    await shop.use("images", 3, key="job-1")
+    await shop.use("images", 2, key="job-2")
+
+    first = await back(shop, "job-1", "images")
+    await shop.use("images", 4, key="job-3")
+    again = await back(shop, "job-1", "images")
+
+    assert first == again == GivenBack(UsageVerdict.GIVEN_BACK, 3, 3, {"images": 2})
+    assert await shop.used("images") == 6
+
+
+async def test_what_was_recorded_is_given_back_as_well(shop: Counting) -> None:
+    await shop.customer("ada")
+    await shop.use("calls", 5, key="told", action=Action.RECORD)
+
+    assert (await back(shop, "told", "calls")).used == {"calls": 0}
+
+
+async def test_of_many_at_once_one_takes_it_off(shop: Counting) -> None:
+    await shop.customer("ada")
+    await shop.use("images", 5)
+    await shop.use("images", 3, key="job")
+
+    answers = await asyncio.gather(*(back(shop, "job", "images") for _ in range(CLIENTS)))
+
+    assert {one.released for one in answers} == {3}
+    assert {tuple(one.used.items()) for one in answers} == {(("images", 5),)}
+    assert await shop.used("images") == 5
+
+
+async def test_uses_and_give_backs_of_many_at_once_add_up(shop: Counting) -> None:
+    await shop.customer("ada", "pro")
+    keys = [f"k{number}" for number in range(CLIENTS)]
+    await asyncio.gather(*(shop.use("posts", key=key) for key in keys))
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(
+            *(back(shop, key, "posts") for key in keys), *(shop.use("posts", 1, key=f"more-{key}") for key in keys)
+        )
+
+    assert (await shop.used("posts_a_day"), await shop.used("posts_a_week")) == (CLIENTS, CLIENTS)
+
+
+async def test_a_key_that_was_given_back_is_used_up(shop: Counting) -> None:
+    """Told `repeated`, a second try of the job would be served for nothing; and a late repeat must count nothing."""
+    await shop.customer("ada")
+    await shop.use("images", key="job")
+    await back(shop, "job", "images")
+
+    assert await shop.outcome("images", key="job") == "key_reused"
+    assert await shop.outcome("images", key="job-again") == "counted"
+    assert await shop.used("images") == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "meter", "customer"),
+    [("none", "images", "ada"), ("job", "calls", "ada"), ("job", "images", "grace"), ("freed", "profiles", "ada")],
+    ids=["no such key", "of another meter", "of another customer", "of a release"],
+)
+async def test_what_the_customer_has_not_used_cannot_be_given_back(
+    shop: Counting, key: str, meter: str, customer: str
+) -> None:
+    await shop.customer("ada")
+    await shop.use("images", key="job")
+    await shop.use("profiles", 2)
+    await shop.use("profiles", key="freed", action=Action.RELEASE)
+
+    assert (await back(shop, key, meter, customer)).verdict is UsageVerdict.UNKNOWN
+    assert (await shop.used("images"), await shop.used("profiles")) == (1, 1)
+
+
+async def test_a_refused_use_left_nothing_to_give_back(shop: Counting) -> None:
+    await shop.customer("ada")
+    assert await shop.outcome("posts", 9, key="too-many") == "limit_reached"
+
+    assert (await back(shop, "too-many", "posts")).verdict is UsageVerdict.UNKNOWN
+
+
+async def test_a_use_is_given_back_as_a_whole(shop: Counting) -> None:
+    await shop.customer("ada")
+    await shop.use("images", 3, key="job")
+
+    refused = await back(shop, "job", "images", quantity=2)
+
+    assert (refused.verdict, refused.quantity) == (UsageVerdict.ANOTHER_QUANTITY, 3)
+    assert (await back(shop, "job", "images", quantity=3)).released == 3
+
+
+async def test_once_its_period_is_over_a_use_stays_counted(shop: Counting) -> None:
+    await shop.customer("ada")
+    await shop.use("calls", key="late", action=Action.RECORD, at=now() - timedelta(days=34))
+
+    assert (await back(shop, "late", "calls")).verdict is UsageVerdict.PERIOD_OVER
+    assert await shop.ledger.rows("select used from usage where feature = 'calls'") == [{"used": 1}]
+
+
+async def test_a_period_that_was_cut_short_is_over(shop: Counting) -> None:
+    subscription = await shop.customer("ada")
+    await shop.use("runs", 4, key="before")
+    anew = now() - timedelta(minutes=1)
+    await shop.change(subscription, period_start=anew, period_end=anew + timedelta(days=31))
+
+    assert (await back(shop, "before", "runs")).verdict is UsageVerdict.PERIOD_OVER
+
+
+async def test_what_was_given_back_in_time_is_told_again_after_its_period(shop: Counting) -> None:
+    subscription = await shop.customer("ada")
+    await shop.use("runs", 4, key="job")
+    first = await back(shop, "job", "runs")
+    anew = now() - timedelta(minutes=1)
+    await shop.change(subscription, period_start=anew, period_end=anew + timedelta(days=31))
+
+    assert await back(shop, "job", "runs") == first
+
+
+async def test_of_a_day_that_is_over_and_a_week_that_runs_the_week_is_given_back(shop: Counting) -> None:
+    await shop.customer("ada")
+    await shop.use("posts", 2, key="job")
+    await shop.ledger.run(
+        "update usage set period_start = period_start - interval '1 day', period_end = period_end - interval '1 day'"
+        " where feature = 'posts_a_day'"
+    )
+    await shop.ledger.run(
+        "update usage_events set starts[array_position(features, 'posts_a_day')] ="
+        " starts[array_position(features, 'posts_a_day')] - interval '1 day'"
+    )
+
+    given = await back(shop, "job", "posts")
+
+    assert (given.released, given.used) == (2, {"posts_a_week": 0})
+    assert await shop.ledger.rows("select used from usage where feature = 'posts_a_day'") == [{"used": 2}]
+
+
+async def test_after_an_upgrade_only_the_counters_it_went_to_are_given_back(shop: Counting) -> None:
+    subscription = await shop.customer("ada")
+    await shop.use("runs", 7, key="job")
+    await shop.change(subscription, plan="pro")
+    await shop.use("runs", 5)
+
+    assert (await back(shop, "job", "runs")).used == {"runs": 5}
+
+
+async def test_an_operators_reset_has_given_it_back_already(shop: Counting) -> None:
+    await shop.customer("ada")
+    await shop.use("images", 4, key="job")
+    await shop.use("images", action=Action.RESET)
+    await shop.use("images", 3, key="after")
+
+    assert await back(shop, "job", "images") == GivenBack(UsageVerdict.GIVEN_BACK, 4, 0, {"images": 3})
+    assert (await back(shop, "after", "images")).used == {"images": 0}
+
+
+async def test_a_use_that_an_earlier_release_has_counted_is_found_by_its_moment(shop: Counting) -> None:
+    await shop.customer("ada")
+    await shop.use("posts", 2, key="old")
+    await shop.ledger.run("update usage_events set features = null, starts = null")
+
+    assert (await back(shop, "old", "posts")).used == {"posts_a_day": 0, "posts_a_week": 0}
+
+
+async def test_falling_below_the_limit_ends_grace(shop: Counting) -> None:
+    await shop.customer("ada")
+    await shop.use("images", 9)
+    await shop.use("images", 1, key="last")
+    await shop.age(8)
+    assert await shop.outcome("images") == "limit_reached"
+
+    await back(shop, "last", "images")
+
+    assert (await shop.tallies())["images"].over_since is None
+    assert [await shop.outcome("images") for _ in range(3)] == ["counted", "counted", "limit_reached"]
+    # Nobody reads the same twice.
+    assert await shop.notices() == [("images", 90, 10), ("images", 100, 10)]
+
+
+async def test_overage_that_the_provider_was_not_told_of_is_never_told(shop: Counting) -> None:
+    await shop.customer("ada", "pro")
+    await shop.use("runs", 98, key="within")
+    await shop.use("runs", 5, key="beyond-1")
+    await shop.use("runs", 2, key="beyond-2")
+    assert await overage(shop) == {"beyond-1": 3, "beyond-2": 2}
+
+    await back(shop, "beyond-1", "runs")
+
+    # 100 are used: nothing is beyond the limit any more, whichever use it was that went beyond it.
+    assert await overage(shop) == {}
+
+
+async def test_a_use_within_the_limit_that_is_given_back_brings_later_ones_within_it(shop: Counting) -> None:
+    await shop.customer("ada", "pro")
+    await shop.use("runs", 4, key="within")
+    await shop.use("runs", 96)
+    for number in range(3):
+        await shop.use("runs", 2, key=f"beyond-{number}")
+
+    await back(shop, "within", "runs")
+
+    assert await overage(shop) == {"beyond-0": 2}
+
+
+async def test_overage_that_is_on_a_bill_is_made_up_for_by_what_comes_next(shop: Counting) -> None:
+    await shop.customer("ada", "pro")
+    await shop.use("runs", 100)
+    await shop.use("runs", 5, key="billed")
+    await told(shop, "billed")
+
+    await back(shop, "billed", "runs")
+    await shop.use("runs", 3, key="next")
+    await shop.use("runs", 4, key="last")
+
+    # 107 are used, 7 beyond the limit: 5 are on the bill already.
+    assert await overage(shop) == {"billed": 5, "last": 2}
+
+
+async def test_a_report_under_way_counts_as_told(shop: Counting) -> None:
+    await shop.customer("ada", "pro")
+    await shop.use("runs", 100)
+    await shop.use("runs", 5, key="begun")
+    await shop.ledger.run("update usage_events set report_began_at = now() where key = 'begun'")
+
+    await back(shop, "begun", "runs")
+    await shop.use("runs", 5, key="next")
+
+    assert await overage(shop) == {"begun": 5}
+
+
+async def test_what_the_provider_has_refused_is_not_on_a_bill(shop: Counting) -> None:
+    await shop.customer("ada", "pro")
+    await shop.use("runs", 105, key="refused")
+    await shop.ledger.run(
+        "update usage_events set report_began_at = now(), report_trouble = 'refused' where key = 'refused'"
+    )
+
+    await back(shop, "refused", "runs")
+    await shop.use("runs", 101, key="next")
+
+    assert await overage(shop) == {"next": 1}
+
+
+async def test_where_nothing_beyond_the_limit_is_billed_nothing_is_made_up_for(shop: Counting) -> None:
+    subscription = await shop.customer("ada", items=())
+    await shop.use("runs", 105, key="in-grace")
+    await back(shop, "in-grace", "runs")
+    await shop.change(subscription, plan="pro")
+
+    await shop.use("runs", 103, key="billed")
+
+    assert await overage(shop) == {"billed": 3}
+
+
+async def test_whatever_is_used_and_given_back_the_bill_is_for_what_is_beyond_the_limit(shop: Counting) -> None:
+    """Told in any order: what is billed is never less than what is beyond the limit, and no more once all is used."""
+    await shop.customer("ada", "pro")
+    await shop.use("runs", 95)
+    used = 95
+    for number in range(8):
+        await shop.use("runs", 4, key=f"n{number}")
+        used += 4
+        if number % 2:
+            await told(shop, f"n{number}")
+        if number % 3 == 2:
+            await back(shop, f"n{number}", "runs")
+            used -= 4
+
+    assert await shop.used("runs") == used
+    [row] = await shop.ledger.rows("select overage_back from usage where feature = 'runs'")
+    assert sum((await overage(shop)).values()) - int(str(row["overage_back"])) == used - 100
+
+
+async def test_in_a_tenant_nobody_gives_back_anothers_use(shop: Counting) -> None:
+    await shop.customer("ada")
+    use = Use("ada", "images", 1, f"shared-{uuid4()}")
+    assert (await shop.usage.use(use, shop.ground)).outcome is Outcome.COUNTED
+
+    other = await shop.usage.give_back("ada", ["images"], use.key, None, shop.ground, tenant="another")
+
+    assert other.verdict is UsageVerdict.UNKNOWN
+
+
+async def test_a_batch_counts_nothing_of_a_use_that_was_given_back(shop: Counting) -> None:
+    await shop.customer("ada")
+    uses = [Use("ada", "images", 1, f"b{number}", Action.RECORD) for number in range(3)]
+    await shop.usage.use_all(uses, shop.ground)
+    await back(shop, "b1", "images")
+
+    answers = await shop.usage.use_all(uses, shop.ground)
+
+    assert Tally(one.outcome.value for one in answers) == {"repeated": 2, "key_reused": 1}
+    assert await shop.used("images") == 2

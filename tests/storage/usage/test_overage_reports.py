@@ -1,0 +1,169 @@
+"""What was used beyond plans' limits waits until the provider was told, once."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest_asyncio
+from sqlalchemy import text
+
+from domain.provider.overage_use import BilledUse, Claimed, Trouble
+from storage.usage.overage_reports import OVERDUE_SHARE, UsageReports
+from tests.harness.patience import PATIENT
+from tests.storage.ledger import Ledger
+from tests.storage.uses import a_use, began
+
+HOUR = timedelta(hours=1)
+
+
+@pytest_asyncio.fixture
+async def reports(ledger: Ledger) -> UsageReports:
+    return UsageReports(ledger.engine)
+
+
+async def known(ledger: Ledger, external_id: str = "ada") -> None:
+    """A customer whom the provider knows."""
+    customer = await ledger.customer(external_id)
+    await ledger.records.remember_wallet(customer, f"cus_{external_id}")
+
+
+def keys(claimed: list[Claimed]) -> list[str]:
+    return [each.use.key for each in claimed]
+
+
+async def test_what_went_beyond_a_limit_is_claimed_with_all_that_is_told(ledger: Ledger, reports: UsageReports) -> None:
+    await known(ledger)
+    await a_use(ledger, "within", overage=0)
+    await a_use(ledger, "over")
+
+    [claimed] = await reports.claim(10)
+
+    assert claimed.use == BilledUse("default", "over", "cus_ada", "shop_runs", 4, claimed.use.at)
+    assert claimed.began_before is None
+    await reports.mark_reported(claimed.use)
+    assert await reports.claim(10) == []
+
+
+async def test_whether_a_customers_use_waits_is_told_until_it_was_reported_or_left_to_an_operator(
+    ledger: Ledger, reports: UsageReports
+) -> None:
+    await known(ledger)
+    await a_use(ledger, "within", overage=0)
+    assert not await reports.waits("ada")
+
+    await a_use(ledger, "one")
+    await a_use(ledger, "two")
+    assert await reports.waits("ada")
+    assert not await reports.waits("grace")
+    assert not await reports.waits("ada", tenant="acme")
+
+    one, two = await reports.claim(10)
+    await reports.mark_reported(one.use)
+    assert await reports.waits("ada")
+    await reports.set_aside(two.use, Trouble.REFUSED, "a reason")
+    assert not await reports.waits("ada")
+
+
+async def test_use_by_who_is_not_known_to_the_provider_waits(ledger: Ledger, reports: UsageReports) -> None:
+    await ledger.customer("ada")
+    await a_use(ledger, "early")
+    assert await reports.claim(10) == []
+
+    await known(ledger)
+
+    assert keys(await reports.claim(10)) == ["early"]
+
+
+async def test_what_was_begun_tells_how_long_ago_and_what_was_released_is_as_new(
+    ledger: Ledger, reports: UsageReports
+) -> None:
+    await known(ledger)
+    await a_use(ledger, "one")
+    [first] = await reports.claim(10)
+    [again] = await reports.claim(10)
+    assert again.began_before is not None
+    assert again.began_before < timedelta(minutes=1)
+
+    await reports.release([first.use])
+
+    assert (await reports.claim(10))[0].began_before is None
+
+
+async def test_the_oldest_go_first_but_behind_those_that_were_never_tried(
+    ledger: Ledger, reports: UsageReports
+) -> None:
+    await known(ledger)
+    for key, ago in (("failing", 3 * HOUR), ("older", 2 * HOUR), ("newer", HOUR)):
+        await a_use(ledger, key, ago=ago)
+    await began(ledger, "failing", HOUR)
+
+    assert keys(await reports.claim(2)) == ["older", "newer"]
+
+
+async def test_of_each_claim_a_tenth_is_kept_for_reports_that_were_cut_off_more_than_an_hour_ago(
+    ledger: Ledger, reports: UsageReports
+) -> None:
+    await known(ledger)
+    for number in range(30):
+        await a_use(ledger, f"use-{number:02}", ago=(40 - number) * HOUR)
+    for key, ago in (("use-00", 2), ("use-01", 3), ("use-02", 4)):
+        await began(ledger, key, ago * HOUR)
+
+    first, second = keys(await reports.claim(20)), keys(await reports.claim(20))
+
+    assert first == [f"use-{number:02}" for number in range(3, 21)] + ["use-01", "use-02"][: 20 // OVERDUE_SHARE]
+    # The day of the oldest is over first; and what one claim leaves begun, the next has again when nothing is new.
+    assert second[:9] == [f"use-{number:02}" for number in range(21, 30)]
+    assert {"use-00", "use-01", "use-02"} <= {*second}
+    assert len(second) == 20
+
+
+async def test_no_use_is_claimed_by_two_at_once(ledger: Ledger, reports: UsageReports) -> None:
+    await known(ledger)
+    for number in range(20):
+        await a_use(ledger, f"use-{number:02}")
+    others = text("select key from usage_events order by recorded_at, key limit 5 for update")
+
+    async with ledger.engine.connect() as connection:
+        held = (await connection.execute(others)).scalars().all()
+        claimed = keys(await asyncio.wait_for(reports.claim(20), PATIENT))
+
+    assert len(held) == 5
+    assert sorted([*held, *claimed]) == [f"use-{number:02}" for number in range(20)]
+
+
+async def test_what_is_left_to_an_operator_is_claimed_by_nobody_and_listed(
+    ledger: Ledger, reports: UsageReports
+) -> None:
+    await known(ledger)
+    await a_use(ledger, "lost")
+    await a_use(ledger, "refused")
+    for claimed in await reports.claim(10):
+        trouble = Trouble.UNKNOWN if claimed.use.key == "lost" else Trouble.REFUSED
+        await reports.set_aside(claimed.use, trouble, "a reason")
+
+    assert await reports.claim(10) == []
+    listed = await reports.troubled(limit=10)
+    assert {(each.key, each.customer, each.feature, each.quantity, each.trouble, each.why) for each in listed} == {
+        ("lost", "ada", "runs", 4, Trouble.UNKNOWN, "a reason"),
+        ("refused", "ada", "runs", 4, Trouble.REFUSED, "a reason"),
+    }
+
+
+async def test_an_operator_has_it_told_again_or_notes_that_it_is_billed(ledger: Ledger, reports: UsageReports) -> None:
+    await known(ledger)
+    for key in ("there", "not-there", "refused"):
+        await a_use(ledger, key)
+    for claimed in await reports.claim(10):
+        trouble = Trouble.REFUSED if claimed.use.key == "refused" else Trouble.UNKNOWN
+        await reports.set_aside(claimed.use, trouble, "a reason")
+
+    assert await reports.try_refused_again() == 1
+    assert keys(await reports.claim(10)) == ["refused"]
+    assert await reports.resolve("there", is_billed=True)
+    assert await reports.resolve("not-there", is_billed=False)
+    assert not await reports.resolve("there", is_billed=False)
+    assert not await reports.resolve("nobody-knows", is_billed=True)
+
+    left = await reports.claim(10)
+    assert [(each.use.key, each.began_before is None) for each in left] == [("not-there", True), ("refused", False)]
+    assert await reports.troubled(limit=10) == []

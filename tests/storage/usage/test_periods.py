@@ -1,0 +1,190 @@
+"""Which period a use is of: by UTC, the subscription's own where that is meant, and its own however late it is told."""
+
+from calendar import monthrange
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.catalog.plans import Interval
+from domain.entitlements.usage import Action, Counted
+from domain.subscription.lifecycle import Status
+from tests.storage.counting import Counting, now
+
+MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+Span = tuple[datetime, datetime]
+
+
+def months_on(at: datetime, months: int, day: int) -> datetime:
+    """So many months later on that day of the month, or on the month's last."""
+    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+    return at.replace(year=year, month=month + 1, day=min(day, monthrange(year, month + 1)[1]))
+
+
+@pytest_asyncio.fixture
+async def shop(engine: AsyncEngine) -> Counting:
+    made = Counting(engine)
+    await made.publish()
+    return made
+
+
+@pytest_asyncio.fixture
+async def database(database_url: str) -> "asyncpg.Connection":
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def span(database: "asyncpg.Connection", per: str, at: datetime, *billed: object) -> Span:
+    row = await database.fetchrow(
+        "SELECT starts, ends FROM tenure_period($1, $2, $3, $4, $5)", per, at, *(billed or (None, None, None))
+    )
+    return row["starts"], row["ends"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland", "America/New_York"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@given(at=MOMENTS)
+async def test_windows_of_the_calendar_are_by_utc_wherever_the_database_stands(
+    database: "asyncpg.Connection", zone: str, at: datetime
+) -> None:
+    await database.execute(f"SET timezone = '{zone}'")
+    day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    week, month = day - timedelta(days=day.weekday()), day.replace(day=1)
+    assert await span(database, "day", at) == (day, day + timedelta(days=1))
+    assert await span(database, "week", at) == (week, week + timedelta(days=7))
+    assert await span(database, "month", at) == (month, months_on(month, 1, 1))
+    assert await span(database, "billing_period", at) == (month, months_on(month, 1, 1))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+@given(
+    first=MOMENTS, months=st.integers(-40, 40), known=st.integers(-6, 6), share=st.floats(0, 0.99), yearly=st.booleans()
+)
+async def test_billing_periods_are_reckoned_on_and_back_as_the_provider_does_it(
+    database: "asyncpg.Connection", first: datetime, months: int, known: int, share: float, yearly: bool
+) -> None:
+    await database.execute("SET timezone = 'America/New_York'")
+    step, day = (12, min(first.day, 28)) if yearly else (1, first.day)
+    edges = [months_on(first, step * number, day) for number in (known, known + 1, months, months + 1)]
+    start, end, wanted_start, wanted_end = edges
+    at = wanted_start + (wanted_end - wanted_start) * share
+    found = await span(database, "billing_period", at, start, end, "year" if yearly else "month")
+    if start <= at < end or first.day <= 28 or first.day in (start.day, end.day):
+        assert found == (wanted_start, wanted_end)
+    assert found[0] <= at < found[1]
+
+
+def period(answer: Counted) -> tuple[datetime | None, datetime | None]:
+    [counter] = answer.counters
+    return counter.starts, counter.ends
+
+
+async def test_a_billing_period_is_the_subscriptions_own(shop: Counting) -> None:
+    ada = await shop.customer("ada")
+    assert ada is not None
+    assert period(await shop.use("runs")) == (ada.period_start, ada.period_end)
+    assert (await shop.tallies())["runs"].starts == ada.period_start
+
+
+async def test_a_trial_is_one_period_whose_end_may_move(shop: Counting) -> None:
+    ada = await shop.customer("ada", status=Status.TRIALING)
+    assert ada is not None
+    assert ada.trial_ends_at is not None
+    assert period(await shop.use("runs", 60)) == (ada.created_at, ada.trial_ends_at)
+    longer = ada.trial_ends_at + timedelta(days=30)
+    await shop.change(ada, trial_ends_at=longer)
+    assert period(await shop.use("runs", 30)) == (ada.created_at, longer)
+    assert await shop.used("runs") == 90
+
+
+@pytest.mark.parametrize("every", list(Interval))
+async def test_a_renewal_that_is_late_begins_its_period_all_the_same(shop: Counting, every: Interval) -> None:
+    ended = now() - timedelta(days=3)
+    began = ended - timedelta(days=365 if every is Interval.YEAR else 30)
+    ada = await shop.customer("ada", interval=every, period_start=began, period_end=ended)
+    starts, _ = period(await shop.use("runs", 70))
+    assert starts == ended
+
+    renewed = ended + timedelta(days=365 if every is Interval.YEAR else 31)
+    await shop.change(ada, period_start=ended, period_end=renewed)
+
+    answer = await shop.use("runs", 20)
+    assert (period(answer), answer.counters[0].used) == ((ended, renewed), 90)
+
+
+async def test_periods_go_on_however_long_a_subscription_is_held(shop: Counting) -> None:
+    ended = now() - timedelta(days=200)
+    await shop.customer("ada", period_start=ended - timedelta(days=30), period_end=ended)
+    starts, ends = period(await shop.use("runs"))
+    assert starts is not None
+    assert ends is not None
+    assert starts <= now() < ends
+    assert ends - starts <= timedelta(days=31)
+
+
+async def test_a_new_period_counts_from_0_and_the_old_one_is_kept(shop: Counting) -> None:
+    ada = await shop.customer("ada")
+    assert ada is not None
+    assert ada.period_start is not None
+    await shop.use("runs", 110)
+    assert await shop.outcome("runs") == "limit_reached"
+    began = ada.period_start + timedelta(minutes=30)
+    await shop.change(ada, period_start=began, period_end=began + timedelta(days=31))
+
+    assert await shop.used("runs") is None
+    assert await shop.outcome("runs") == "counted"
+    rows = await shop.ledger.rows("select used from usage order by period_start")
+    assert [row["used"] for row in rows] == [110, 1]
+
+
+async def test_late_use_is_counted_in_the_period_it_is_of(shop: Counting) -> None:
+    ada = await shop.customer("ada")
+    assert ada is not None
+    assert ada.period_start is not None
+    assert ada.period_end is not None
+    await shop.use("runs", 7)
+    before = ada.period_start
+    await shop.change(ada, period_start=ada.period_end, period_end=ada.period_end + timedelta(days=28))
+
+    late = await shop.use("runs", 5, action=Action.RECORD, at=before + timedelta(minutes=1))
+    assert (period(late), late.counters[0].used) == ((before, ada.period_end), 12)
+
+    # Of a time that nothing is known of: an earlier month, reckoned back.
+    long_ago = before - timedelta(days=20)
+    starts, ends = period(await shop.use("runs", 5, action=Action.RECORD, at=long_ago))
+    assert starts is not None
+    assert ends is not None
+    assert starts <= long_ago < ends
+    assert await shop.used("runs") is None
+
+
+async def test_late_use_by_the_day_is_of_its_day(shop: Counting) -> None:
+    await shop.customer("ada")
+    yesterday = now() - timedelta(days=1)
+    late = await shop.use("posts", 3, action=Action.RECORD, at=yesterday)
+    day = next(one for one in late.counters if one.feature == "posts_a_day")
+    assert day.starts == yesterday.replace(hour=0, minute=0, second=0, microsecond=0)
+    assert await shop.used("posts_a_day") is None
+
+
+async def test_clocks_may_differ_by_some_minutes(shop: Counting) -> None:
+    await shop.customer("ada")
+    ahead = now() + timedelta(minutes=4)
+    assert await shop.outcome("profiles", action=Action.RECORD, at=ahead) == "counted"
+    assert await shop.outcome("profiles", action=Action.RECORD, at=ahead + timedelta(minutes=2)) == "in_the_future"
+    long_ago = now() - timedelta(days=35)
+    assert await shop.outcome("profiles", action=Action.RECORD, at=long_ago - timedelta(minutes=1)) == "too_late"
+    assert await shop.outcome("profiles", action=Action.RECORD, at=long_ago + timedelta(minutes=1)) == "counted"
+
+
+async def test_a_check_looks_at_no_more_than_what_goes_on_now(shop: Counting) -> None:
+    await shop.customer("ada")
+    for days in (0, 1, 10):
+        await shop.use("posts", action=Action.RECORD, at=now() - timedelta(days=days))
+    assert sorted(await shop.tallies()) == ["posts_a_day", "posts_a_week"]
+    assert await shop.used("posts_a_day") == 1

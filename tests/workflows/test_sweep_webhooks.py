@@ -1,0 +1,70 @@
+"""The minutely sweep: webhooks, mails and customers are parts, and a failure of one keeps the others from nothing."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio import activity
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+from activities.rolling_up import LateTold
+from domain.names import LIFECYCLE_QUEUE, RECORDS_QUEUE
+from sandbox.stack import Stack
+from tests.workflows.namespaces import elsewhere
+from worker.build import workflow_runner
+from workflows.sweep_webhooks import SweepWebhooksWorkflow
+
+Sweep = Callable[[], Any]
+
+
+def parts(done: list[str], *, inbox_fails: bool) -> list[Sweep]:
+    @activity.defn(name="sweep_webhooks")
+    async def sweep_webhooks() -> int:
+        if inbox_fails:
+            raise ApplicationError("the inbox is torn", non_retryable=True)
+        done.append("webhooks")
+        return 4
+
+    @activity.defn(name="tell_usage_notices")
+    async def tell_usage_notices() -> LateTold:
+        done.append("mails")
+        return LateTold(notices=1, mails=2)
+
+    @activity.defn(name="take_up_customers")
+    async def take_up_customers() -> int:
+        done.append("customers")
+        return 0
+
+    return [sweep_webhooks, tell_usage_notices, take_up_customers]
+
+
+async def swept(client: Client, steps: list[Sweep]) -> int:
+    handle = await client.start_workflow(
+        SweepWebhooksWorkflow.run, id="sweep", task_queue=LIFECYCLE_QUEUE, execution_timeout=timedelta(minutes=1)
+    )
+    lifecycle = Worker(
+        client, task_queue=LIFECYCLE_QUEUE, workflows=[SweepWebhooksWorkflow], workflow_runner=workflow_runner()
+    )
+    async with lifecycle, Worker(client, task_queue=RECORDS_QUEUE, activities=steps):
+        return await handle.result()
+
+
+async def test_each_sweep_takes_up_webhooks_mails_and_changes_of_customers(stack: Stack) -> None:
+    done: list[str] = []
+    client = await elsewhere(stack, "sweeping")
+
+    assert await swept(client, parts(done, inbox_fails=False)) == 4
+    assert done == ["webhooks", "mails", "customers"]
+
+
+async def test_an_inbox_that_cannot_be_swept_keeps_nothing_else_back_and_is_seen(stack: Stack) -> None:
+    done: list[str] = []
+    client = await elsewhere(stack, "sweeping-torn")
+
+    with pytest.raises(WorkflowFailureError):
+        await swept(client, parts(done, inbox_fails=True))
+
+    assert done == ["mails", "customers"]

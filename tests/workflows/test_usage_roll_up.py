@@ -1,0 +1,60 @@
+"""The roll-up when one of its steps fails for good: the others are done all the same."""
+
+from datetime import timedelta
+
+import pytest
+from temporalio import activity
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+from activities.rolling_up import LateTold
+from domain.names import LIFECYCLE_QUEUE, RECORDS_QUEUE
+from sandbox.stack import Stack
+from tests.workflows.namespaces import elsewhere
+from worker.build import workflow_runner
+from workflows.usage_roll_up import RollUpUsageWorkflow
+
+done: list[str] = []
+
+
+@activity.defn
+async def tell_usage_notices() -> LateTold:
+    raise ApplicationError("the notices are torn", non_retryable=True)
+
+
+@activity.defn
+async def sample_gauges() -> int:
+    done.append("sample_gauges")
+    return 7
+
+
+@activity.defn
+async def take_usage_statistics() -> int:
+    raise ApplicationError("the sums are off", non_retryable=True)
+
+
+@activity.defn
+async def forget_old_usage() -> dict[str, int]:
+    done.append("forget_old_usage")
+    return {}
+
+
+async def test_a_step_that_fails_holds_up_no_other_and_fails_the_run_at_its_end(stack: Stack) -> None:
+    client = await elsewhere(stack, "rolling-up")
+    done.clear()
+    handle = await client.start_workflow(
+        RollUpUsageWorkflow.run, id="rolled-up", task_queue=LIFECYCLE_QUEUE, execution_timeout=timedelta(minutes=1)
+    )
+    steps = [tell_usage_notices, sample_gauges, take_usage_statistics, forget_old_usage]
+    async with (
+        Worker(client, task_queue=LIFECYCLE_QUEUE, workflows=[RollUpUsageWorkflow], workflow_runner=workflow_runner()),
+        Worker(client, task_queue=RECORDS_QUEUE, activities=steps),
+    ):
+        with pytest.raises(WorkflowFailureError) as failure:
+            await handle.result()
+
+    assert done == ["sample_gauges", "forget_old_usage"]
+    assert "tell_usage_notices: the notices are torn; take_usage_statistics: the sums are off" in str(
+        failure.value.cause
+    )

@@ -1,0 +1,35 @@
+"""What stands in `workflows/` replays, so it speaks to nobody as a client and reads no clock but the workflow's."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import workflows
+
+HERE = Path(workflows.__file__).parent
+MODULES = sorted(HERE.rglob("*.py"))
+CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("time", "time"), ("time", "monotonic")}
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES, ids=[str(one.relative_to(HERE)) for one in MODULES])
+def test_a_module_of_workflows_is_no_client_and_reads_no_clock(module: Path) -> None:
+    tree = ast.parse(module.read_text())
+
+    read = {
+        (node.value.id, node.attr)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
+    assert not {name for name in _imported(tree) if name.startswith("temporalio.client")}
+    assert not read & CLOCKS

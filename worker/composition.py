@@ -1,0 +1,59 @@
+"""Puts together what the workers work with."""
+
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from activities.adopting import AdoptionActivities
+from activities.customers import CustomerActivities
+from activities.metering import AT_ONCE, MeteringActivities
+from activities.reconciling import ReconcileActivities
+from activities.rolling_up import RollUpActivities
+from configuration.mail_addresses import mail_address
+from domain.notifications.ports import Mailer
+from domain.provider.events import ProviderHistory
+from domain.provider.ports import Agreements, Handover, Metering, Payments
+from services.customer_dispatcher import CustomerErrands
+from services.mail_dispatcher import TemporalMailDispatcher
+from services.usage_notifier import UsageNotifier
+from storage.subscriptions.customer_changes import CustomerChanges
+from storage.subscriptions.mails import PostgresMails
+from storage.subscriptions.write_model import PostgresRecords
+from storage.usage.notices import UsageNotices
+from storage.usage.overage_reports import UsageReports
+from storage.usage.roll_up import PostgresUsageRollUp
+from worker.build import Parts
+from worker.webhooks import inbox_activities
+
+
+class Provider(Payments, Agreements, Handover, Metering, ProviderHistory, Protocol):
+    """The provider's ports in one."""
+
+
+def parts_on(
+    client: Client,
+    engine: AsyncEngine,
+    provider: Provider,
+    mailer: Mailer,
+    reconciling: ReconcileActivities,
+    *,
+    reports_at_once: int = AT_ONCE,
+) -> Parts:
+    """The workers' parts on one database, one provider and one mail server."""
+    changes = CustomerChanges(engine)
+    errands = CustomerErrands(client, changes)
+    return Parts(
+        records=PostgresRecords(engine),
+        mails=PostgresMails(engine),
+        payments=provider,
+        mailer=mailer,
+        inbox=inbox_activities(provider, client, engine),
+        reconciling=reconciling,
+        adopting=AdoptionActivities(provider, provider),
+        rolling_up=RollUpActivities(
+            UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(client)), PostgresUsageRollUp(engine)
+        ),
+        customers=CustomerActivities(changes, errands, provider, errands, mail_address),
+        metering=MeteringActivities(UsageReports(engine), provider, at_once=reports_at_once),
+    )

@@ -1,0 +1,56 @@
+"""Beginning without a trial: the first payment, also when the provider does not take it at once."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+from activities.failures import STEP_FAILED
+from domain.provider.payments import Charge, ChargeOutcome
+from domain.subscription import confirmation_steps, first_payment
+from domain.subscription.confirmation import ConfirmedAction
+from domain.subscription.journal import Cause
+from workflows.subscription import activity_calls
+from workflows.subscription.plan_changes import UNDECIDED_WAIT
+from workflows.subscription.provider_sync import ProviderSync
+
+
+class Begins(ProviderSync):
+    """The first payment of what was signed up for without a trial."""
+
+    async def take_first_payment(self, cause: Cause) -> timedelta | None:
+        """Make the same try again; how long to wait if the bank has not decided.
+
+        Nobody is answered by it: whoever signed up asks again.
+        """
+        charge = await self.charge(present=True)
+        if charge.outcome is ChargeOutcome.PENDING:
+            return UNDECIDED_WAIT
+        if await self.begin_with(charge, cause):
+            await self._make_default()
+        else:
+            await self.commit(first_payment.declined(self.subscription, charge, workflow.now(), cause))
+        return None
+
+    async def _make_default(self) -> None:
+        """Have a customer who was here before be charged on the card they signed up with."""
+        card = self.subscription.card
+        if card is None:
+            return
+        try:
+            await activity_calls.make_default(self.subscription, card.ref)
+        except STEP_FAILED as error:
+            # Taken away since, perhaps. The next look finds what there is now.
+            workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
+
+    async def begin_with(self, charge: Charge, cause: Cause) -> bool:
+        """Begin if it is paid, or wait for the customer's bank; returns False when neither."""
+        if confirmation_steps.waits(charge):
+            action, now = ConfirmedAction.SIGN_UP, workflow.now()
+            await self.commit(
+                confirmation_steps.waiting(self.subscription, charge, action, None, self.policy, now, cause)
+            )
+            return True
+        if charge.outcome is not ChargeOutcome.PAID:
+            return False
+        await self.settle(charge, cause)
+        return True

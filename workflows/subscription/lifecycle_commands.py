@@ -1,0 +1,346 @@
+"""The commands that take a subscription through its life; those to what it is about are in `wishes`."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.failures import STEP_FAILED, as_failure, can_be_had_later
+    from domain.errors import Rejected, TenureError
+    from domain.provider.payments import Charge, ChargeOutcome
+    from domain.subscription import (
+        cancellation,
+        commands,
+        confirmation_steps,
+        first_payment,
+        guards,
+        pause,
+        suspension,
+        trial,
+        untold_ends,
+    )
+    from domain.subscription.cancellation import CancelPreview
+    from domain.subscription.commands import ConvertAt
+    from domain.subscription.confirmation import ConfirmedAction
+    from domain.subscription.ends import End
+    from domain.subscription.journal import Cause
+    from domain.subscription.lifecycle import Event, Status
+    from workflows.subscription import activity_calls
+    from workflows.subscription.blocked_steps import is_not_taken
+    from workflows.subscription.handlers import update
+    from workflows.subscription.messages import (
+        Cancel,
+        Command,
+        CommandResult,
+        Convert,
+        ExtendTrial,
+        OpenCheckout,
+        PreviewCancel,
+        PutPaymentMethod,
+        Reactivate,
+        Suspend,
+    )
+    from workflows.subscription.plan_changes import declined
+    from workflows.subscription.progress import Progress
+    from workflows.subscription.provider_sync import ENDS_UNTOLD
+
+
+SETTLES_BEFORE_CARD = "settles-before-card"
+"""A change to the order of commands: until then a conversion that brought a card put it on file before it was seen
+that the customer had confirmed an earlier one."""
+LOOKS_BEFORE_CANCEL = "look-before-cancel"
+"""Canceled lives of earlier releases did not ask the provider first; histories of theirs replay without."""
+USES_UP_PAUSED_DAYS = "cancel-uses-up-paused-days"
+"""A change to the order of commands: until then a paused subscription that was canceled ended at once."""
+
+
+class LifecycleCommands(Progress):
+    """The part of the subscription's workflow that customers, products and operators speak to."""
+
+    @update(name="convert")
+    async def convert(self, command: Convert) -> CommandResult:
+        """Become a paid subscription, now or when the trial ends."""
+        async with self._turn(command, lambda: self._check_convert(command)) as is_first:
+            if is_first:
+                await self._convert(command)
+        return self._answer()
+
+    @convert.validator
+    def _validate_convert(self, command: Convert) -> None:
+        self._validate(command, lambda: self._check_convert(command))
+
+    def _check_convert(self, command: Convert) -> None:
+        brings_card = command.payment_method is not None
+        guards.check_convert(self._now, command.when, workflow.now(), brings_card=brings_card)
+
+    async def _convert(self, command: Convert) -> None:
+        cause = self._cause(command)
+        if self._settles_first(command):
+            await self._process.have_confirmation_settled(cause, lambda: self._check_convert(command))
+        if command.payment_method is not None:
+            await self._process.put_card(command.payment_method, f"{self._now.id}/card/{command.key}", cause)
+        if command.when is ConvertAt.TRIAL_END and self._now.status is Status.TRIALING:
+            await self._process.commit(commands.conversion_planned(self._now, workflow.now(), cause))
+            return
+        await self._process.have_confirmation_settled(cause, lambda: self._check_convert(command))
+        charge = await self._charged(command, cause)
+        if confirmation_steps.waits(charge):
+            await self._process.wait_for_confirmation(charge, ConfirmedAction.CONVERT, None, cause)
+        await self._process.settle(charge, cause)
+        if charge.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED):
+            raise declined(charge)
+
+    def _settles_first(self, command: Convert) -> bool:
+        """Whether a payment that waits has to be settled before the card is taken: the customer may have confirmed."""
+        is_at_once = command.when is ConvertAt.NOW or self._now.status is not Status.TRIALING
+        settles = is_at_once and command.payment_method is not None and self._now.confirmation is not None
+        return settles and workflow.patched(SETTLES_BEFORE_CARD)
+
+    async def _charged(self, command: Convert, cause: Cause) -> Charge:
+        """Take the first payment; of a customer who turns out to be deleted, say that a card is needed."""
+        try:
+            return await self._process.charge(present=True)
+        except STEP_FAILED as error:
+            if await self._process.found_deleted(error, cause):
+                guards.check_convert(self._now, command.when, workflow.now(), brings_card=False)
+            raise
+
+    @update(name="put_payment_method")
+    async def put_payment_method(self, command: PutPaymentMethod) -> CommandResult:
+        """Put a card on file; what is owed is tried with it at once."""
+        async with self._turn(command, lambda: guards.check_payment_method(self._now)) as is_first:
+            if is_first:
+                cause = self._cause(command)
+                await self._process.put_card(command.payment_method, f"{self._now.id}/card/{command.key}", cause)
+                await self._process.try_card_now(cause)
+        return self._answer()
+
+    @put_payment_method.validator
+    def _validate_put_payment_method(self, command: PutPaymentMethod) -> None:
+        self._validate(command, lambda: guards.check_payment_method(self._now))
+
+    @update(name="retry_payment")
+    async def retry_payment(self, command: Command) -> CommandResult:
+        """Try now to take what is owed, or whatever is blocked."""
+        async with self._turn(command, self._check_retry) as is_first:
+            if is_first:
+                await self._retry(command)
+        return self._answer()
+
+    @retry_payment.validator
+    def _validate_retry_payment(self, command: Command) -> None:
+        self._validate(command, self._check_retry)
+
+    def _check_retry(self) -> None:
+        guards.check_retry(self._now, workflow.now())
+
+    async def _retry(self, command: Command) -> None:
+        if self._now.blocked is not None:
+            tries = self._now.charge_tries
+            await self._try_again()
+            if self._now.recovery is None or self._now.charge_tries != tries:
+                return
+            guards.check_retry(self._now, workflow.now())
+        cause = self._cause(command)
+        await self._process.have_confirmation_settled(cause, lambda: guards.check_retry(self._now, workflow.now()))
+        await self._retry_owed(cause)
+
+    async def _retry_owed(self, cause: Cause) -> None:
+        """Try what is owed; where the bank wants the customer to confirm it, say where."""
+        charge = await self._process.charge(present=True)
+        if confirmation_steps.waits(charge):
+            await self._process.wait_for_confirmation(charge, ConfirmedAction.CONVERT, None, cause)
+        await self._process.settle(charge, cause)
+        if charge.outcome is ChargeOutcome.ACTION_REQUIRED:
+            needed = confirmation_steps.needed_for_open_bill(self._now, self._process.policy)
+            if needed is not None:
+                raise needed
+
+    @update(name="cancel")
+    async def cancel(self, command: Cancel) -> CommandResult:
+        """End now, or when what is paid for (or the trial) is over."""
+        async with self._turn(command, lambda: guards.check_cancel(self._now, command.at)) as is_first:
+            if is_first:
+                await self._cancel_or_note(command)
+        return self._answer()
+
+    @cancel.validator
+    def _validate_cancel(self, command: Cancel) -> None:
+        self._validate(command, lambda: guards.check_cancel(self._now, command.at))
+
+    async def _cancel_or_note(self, command: Cancel) -> None:
+        """Cancel; should the provider not take that for now, it is decided, and told as soon as it does."""
+        try:
+            await self._cancel(command)
+        except STEP_FAILED as error:
+            now = workflow.now()
+            # Whether one that waits for the bank has begun only the provider can tell.
+            if not command.unless_begun and is_not_taken(error) and workflow.patched(ENDS_UNTOLD):
+                await self._cancel_untold(command, now)
+                return
+            if not can_be_had_later(error) or not self._now.allows(Event.CANCEL_SCHEDULED):
+                raise
+            at = cancellation.ends_at(self._now, command.at, now) or now
+            end = End(command.by, command.reason, command.reason_code)
+            step = commands.cancel_scheduled(self._now, at, end, now, self._cause(command))
+            await self._process.commit(step)
+
+    async def _cancel_untold(self, command: Cancel, now: datetime) -> None:
+        cause, end = self._cause(command), End(command.by, command.reason, command.reason_code)
+        until = cancellation.ends_at(self._now, command.at, now)
+        if until is None:
+            await self._process.commit(untold_ends.ended_untold(self._now, end, now, cause))
+            return
+        if self._now.status is Status.PAUSED:
+            await self._process.commit(replace(pause.resumed(self._now, now, cause), mails=()))
+        await self._process.commit(untold_ends.scheduled_untold(self._now, until, end, now, cause))
+
+    async def _cancel(self, command: Cancel) -> None:
+        cause = self._cause(command)
+        if first_payment.waits_for_payment(self._now):
+            await self._withdraw_sign_up(command, cause)
+            return
+        await self._process.withdraw_confirmation(cause)
+        if self._now.is_over:
+            return  # it had not begun
+        if command.unless_begun:
+            raise Rejected(
+                "the customer has confirmed the payment meanwhile, and has a subscription", code="already_subscribed"
+            )
+        is_unsettled = self._now.recovery is not None or self._now.is_due_for_renewal(workflow.now())
+        if is_unsettled and self._now.agreement_ref and workflow.patched(LOOKS_BEFORE_CANCEL):
+            # What is owed may have been paid unheard of: then there is a period to use up, and a payment to receipt.
+            await self._process.look(cause)
+            if self._now.is_over:
+                return
+        end = End(command.by, command.reason, command.reason_code)
+        until = cancellation.ends_at(self._now, command.at, workflow.now())
+        is_paused = self._now.status is Status.PAUSED
+        if until is None or (is_paused and not workflow.patched(USES_UP_PAUSED_DAYS)):
+            await self._process.end(end, cause)
+            return
+        back = pause.resumed(self._now, workflow.now(), cause) if is_paused else None
+        goes_on = back.subscription if back is not None else self._now
+        if goes_on.agreement_ref and not goes_on.begins_own_period:
+            await activity_calls.end_at_period_end(goes_on, on=True)
+        if back is not None:
+            # What the pause has kept is used up first; the mail about the end says until when.
+            await self._process.commit(replace(back, mails=()))
+        step = commands.cancel_scheduled(self._now, until, end, workflow.now(), cause)
+        await self._process.commit(step)
+
+    async def _withdraw_sign_up(self, command: Cancel, cause: Cause) -> None:
+        """It never began. Before it is replaced it is tried once more if it may be paid: nobody is to pay twice."""
+        if command.unless_begun and self._now.unheard_tries:
+            await self._try_again()
+        if self._now.is_over:
+            return
+        if not first_payment.waits_for_payment(self._now):
+            raise Rejected("the first payment was taken meanwhile: they have a subscription", code="already_subscribed")
+        await self._process.commit(first_payment.withdrawn(self._now, workflow.now(), cause))
+
+    @update(name="preview_cancel")
+    async def preview_cancel(self, command: PreviewCancel) -> CancelPreview:
+        """What a cancellation would bring; nothing is changed."""
+        async with self._lock:
+            try:
+                guards.check_cancel(self._now, command.at)
+            except TenureError as error:
+                raise as_failure(error) from error
+            self._was_commanded = True
+            return cancellation.previewed(self._now, command.at, workflow.now())
+
+    @preview_cancel.validator
+    def _validate_preview_cancel(self, command: PreviewCancel) -> None:
+        self._validate(command, lambda: guards.check_cancel(self._now, command.at))
+
+    @update(name="uncancel")
+    async def uncancel(self, command: Command) -> CommandResult:
+        """Go on after all."""
+        async with self._turn(command, lambda: guards.check_uncancel(self._now)) as is_first:
+            if is_first:
+                if self._now.agreement_ref:
+                    await activity_calls.end_at_period_end(self._now, on=False)
+                await self._process.commit(commands.cancel_withdrawn(self._now, workflow.now(), self._cause(command)))
+        return self._answer()
+
+    @uncancel.validator
+    def _validate_uncancel(self, command: Command) -> None:
+        self._validate(command, lambda: guards.check_uncancel(self._now))
+
+    @update(name="extend_trial")
+    async def extend_trial(self, command: ExtendTrial) -> CommandResult:
+        """Move the trial's end; its reminders move with it."""
+        async with self._turn(command, lambda: self._check_extension(command)) as is_first:
+            if is_first:
+                now = workflow.now()
+                ends_at = trial.end_after_extension(self._now, command.days, now)
+                reminders = await activity_calls.anchor_reminders(
+                    self._now.customer, ends_at, self._process.policy.trial
+                )
+                step = trial.extended(self._now, ends_at, reminders, command.reason, now, self._cause(command))
+                await self._process.commit(step)
+        return self._answer()
+
+    @extend_trial.validator
+    def _validate_extend_trial(self, command: ExtendTrial) -> None:
+        self._validate(command, lambda: self._check_extension(command))
+
+    def _check_extension(self, command: ExtendTrial) -> None:
+        trial.check_extension(self._now, command.days, command.reason)
+
+    @update(name="suspend")
+    async def suspend(self, command: Suspend) -> CommandResult:
+        """Turn access off by an operator's word; the data is kept."""
+        async with self._turn(command, lambda: guards.check_suspend(self._now, command.reason)) as is_first:
+            if is_first:
+                cause = self._cause(command)
+                await self._withdraw_now_or_soon(cause)
+                step = suspension.suspended(self._now, command.reason, workflow.now(), cause)
+                await self._process.commit(step)
+        return self._answer()
+
+    async def _withdraw_now_or_soon(self, cause: Cause) -> None:
+        """What cannot be withdrawn for now does not keep access on: its time is over, so it is tried until it can."""
+        try:
+            await self._process.withdraw_confirmation(cause)
+        except STEP_FAILED as error:
+            if not is_not_taken(error) or not workflow.patched(ENDS_UNTOLD):
+                raise
+            self._process.subscription = untold_ends.withdrawn_soon(self._now, workflow.now())
+
+    @suspend.validator
+    def _validate_suspend(self, command: Suspend) -> None:
+        self._validate(command, lambda: guards.check_suspend(self._now, command.reason))
+
+    @update(name="reactivate")
+    async def reactivate(self, command: Reactivate) -> CommandResult:
+        """Give access back by an operator's word."""
+        async with self._turn(command, lambda: guards.check_reactivate(self._now, command.reason)) as is_first:
+            if is_first:
+                await self._process.reactivate(command.reason, self._cause(command))
+        return self._answer()
+
+    @reactivate.validator
+    def _validate_reactivate(self, command: Reactivate) -> None:
+        self._validate(command, lambda: guards.check_reactivate(self._now, command.reason))
+
+    @update(name="open_checkout")
+    async def open_checkout(self, command: OpenCheckout) -> CommandResult:
+        """Open a page on which the customer puts a card on file; the answer carries its address."""
+        async with self._lock:
+            try:
+                guards.check_checkout(self._now)
+            except TenureError as error:
+                raise as_failure(error) from error
+            urls = {"success": command.success_url, "cancel": command.cancel_url}
+            customer_ref, url = await activity_calls.open_checkout(
+                self._now, urls, f"{self._now.id}/checkout/{command.key}"
+            )
+            self._process.subscription = replace(self._now, customer_ref=customer_ref)
+        return CommandResult(self._now.sequence, url)
+
+    @open_checkout.validator
+    def _validate_open_checkout(self, command: OpenCheckout) -> None:
+        self._validate(command, lambda: guards.check_checkout(self._now))

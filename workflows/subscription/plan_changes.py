@@ -1,0 +1,233 @@
+"""Changes by the customer's wish: another plan, a pause, and the end of either."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from activities.failures import STEP_FAILED, may_have_been_done
+from domain.catalog.plans import Selection
+from domain.errors import GatewayUnavailable, Rejected
+from domain.provider.payments import Charge, ChargeOutcome, Decline, Quote
+from domain.provider.settlement import settled
+from domain.subscription import (
+    billing_day,
+    blocked_steps,
+    commands,
+    confirmation_steps,
+    late_answers,
+    plan_changes,
+    recovery,
+)
+from domain.subscription import pause as subscription_pause
+from domain.subscription.confirmation import ConfirmedAction
+from domain.subscription.journal import Cause, CauseKind
+from domain.subscription.lifecycle import Status
+from domain.subscription.policy import ChangeAt
+from domain.subscription.state import PendingChange
+from domain.subscription.unanswered_attempts import UnheardChange
+from workflows.subscription import activity_calls
+from workflows.subscription.messages import Preview
+from workflows.subscription.provider_sync import ProviderSync
+
+DECLINED = "payment_declined"
+QUOTED_FIRST_PERIODS = "quoted-first-periods"
+"""A change to the order of commands: until then a preview of leaving the free plan told the price, whatever the
+customer's balance."""
+KEEPS_BILLING_DAY = "keeps-billing-day"
+"""A change to the order of commands: until then every pause moved the billing day, also one of a minute."""
+UNDECIDED_WAIT = timedelta(hours=1)
+"""How long to wait before asking for money again when the provider has not decided on it."""
+
+
+def declined(charge: Charge) -> Rejected:
+    """What a command is answered when its charge was not paid."""
+    decline = charge.decline or Decline(charge.outcome.value)
+    return Rejected(decline.words, code=DECLINED)
+
+
+def _told(shown: Preview, quote: Quote) -> Preview:
+    """With what the provider says is billed at once, and how that is settled."""
+    how = quote.settled or settled(quote.amount, 0, 0)
+    return replace(
+        shown,
+        due_now=how.due_now,
+        credit_applied=how.credit_applied,
+        carried_to_next=how.carried_to_next,
+        lines=quote.lines,
+    )
+
+
+class PlanChanges(ProviderSync):
+    """What a subscription is to, and whether it runs."""
+
+    async def change_plan(self, to: Selection, at: ChangeAt, key: str, cause: Cause) -> None:
+        """Have something else, now or when the paid period ends.
+
+        Raises:
+            Rejected: code `payment_declined`; nothing has changed. Code `authentication_required`: nothing has changed
+                yet, the customer has to confirm the payment.
+            GatewayUnavailable: the provider has not decided; the same command again finds out.
+        """
+        subscription = self.subscription
+        if subscription.is_free and to.items:
+            await self._leave_free_plan(to, cause)
+        elif not subscription.is_free and not to.items and at is ChangeAt.NOW:
+            await self._move_to_free_now(to, key, cause)
+        elif not subscription.agreement_ref and not subscription.lost_agreement:
+            await self.commit(plan_changes.changed(subscription, to, workflow.now(), cause))
+        elif at is ChangeAt.PERIOD_END:
+            await self.commit(plan_changes.change_scheduled(subscription, to, workflow.now(), cause))
+        else:
+            await self._change_at_cost(to, f"{subscription.id}/change/{key}", cause, present=True)
+
+    async def _change_at_cost(
+        self, to: Selection, key: str, cause: Cause, *, at: datetime | None = None, present: bool = False
+    ) -> None:
+        before, now = self.subscription, workflow.now()
+        self.subscription = before.with_try(now)
+        at = at or plan_changes.counted_from(before, now)
+        command = cause.ref if cause.kind is CauseKind.COMMAND else ""
+        asked = UnheardChange(key, to, at, now, command, present)
+        try:
+            charge = await self._counted(before, activity_calls.change(before, to, at, key, present=present), key)
+        except STEP_FAILED as error:
+            if may_have_been_done(error):
+                await self.note_unheard_change(before, asked, cause)
+            raise
+        if charge.outcome is not ChargeOutcome.PENDING:
+            self.subscription = replace(self.subscription, unheard_change=None)
+        if confirmation_steps.waits(charge):
+            await self.wait_for_confirmation(charge, ConfirmedAction.CHANGE_PLAN, to, cause)
+        if charge.outcome is ChargeOutcome.PENDING:
+            await self.note_unheard_change(before, asked, cause)
+            raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
+        await self._refuse_if_declined(charge, cause)
+        step = plan_changes.changed_at_cost(self.subscription, to, charge, self.policy, workflow.now(), cause)
+        await self.commit(step)
+
+    async def _refuse_if_declined(self, charge: Charge, cause: Cause) -> None:
+        if charge.outcome is ChargeOutcome.PAID:
+            return
+        decline = charge.decline or recovery.UNKNOWN_DECLINE
+        await self.commit(commands.declined_at_hand(self.subscription, decline, workflow.now(), cause))
+        raise declined(charge)
+
+    async def _leave_free_plan(self, to: Selection, cause: Cause) -> None:
+        """Pay for the first time: the agreement comes about with the charge, or not at all."""
+        had = self.subscription.selection
+        self.subscription = self.subscription.choosing(to)
+        known = self.subscription.unheard_tries
+        try:
+            charge = await self.charge(present=True)
+        except STEP_FAILED:
+            self.subscription = self.subscription.choosing(had)
+            if self.subscription.unheard_tries != known:
+                # Nobody may ask again.
+                what = f"the payment for {to.plan_name}"
+                await self.commit(late_answers.noted(self.subscription, what, workflow.now(), cause))
+            raise
+        if confirmation_steps.waits(charge):
+            self.subscription = self.subscription.choosing(had)
+            await self.wait_for_confirmation(charge, ConfirmedAction.CONVERT, to, cause)
+        if charge.outcome is not ChargeOutcome.PAID:
+            self.subscription = self.subscription.choosing(had)
+            await self._forget_undecided(charge)
+            await self._refuse_if_declined(charge, cause)
+        await self.commit(self.paid(charge, cause))
+
+    async def _forget_undecided(self, charge: Charge) -> None:
+        """Nobody waits for a bank that has not decided: nothing may be billed later, and the next try is another."""
+        if charge.outcome is not ChargeOutcome.PENDING or not charge.agreement_ref:
+            return
+        self.subscription = self.subscription.with_try(workflow.now())
+        ended = replace(self.subscription, agreement_ref=charge.agreement_ref)
+        await self.until_heard(blocked_steps.FIRST_PAYMENT, lambda: activity_calls.end_agreement(ended))
+
+    async def _move_to_free_now(self, to: Selection, key: str, cause: Cause) -> None:
+        before, now = self.subscription, workflow.now()
+        try:
+            await self._move_to_free(to, cause)
+        except STEP_FAILED as error:
+            if may_have_been_done(error):
+                asked = UnheardChange(f"{before.id}/change/{key}", to, now, now, cause.ref)
+                await self.note_unheard_change(before, asked, cause)
+            raise
+
+    async def _move_to_free(self, to: Selection, cause: Cause) -> None:
+        if self.subscription.agreement_ref:
+            await activity_calls.end_agreement(self.subscription)
+        await self.commit(plan_changes.moved_to_free(self.subscription, to, workflow.now(), cause))
+
+    async def begin_planned_change(self, cause: Cause) -> timedelta | None:
+        """The paid period is over: have what was planned; how long to wait if the old renewal is still undecided.
+
+        Billing has been on hold since it was planned. Should the provider have renewed all the same, the difference
+        is given back.
+        """
+        standing = await self.look(cause)
+        subscription, now = self.subscription, workflow.now()
+        pending = subscription.pending_change
+        if pending is None or subscription.status is not Status.ACTIVE:
+            return None
+        if standing.latest is not None and standing.latest.outcome is ChargeOutcome.PENDING:
+            return UNDECIDED_WAIT
+        is_renewed = subscription.period_end is not None and subscription.period_end > now
+        if not pending.to.items and is_renewed:
+            # What was paid is used up first; nothing of it could be given back.
+            await self.commit(plan_changes.change_scheduled(subscription, pending.to, now, cause))
+        elif not pending.to.items:
+            await self._move_to_free(pending.to, cause)
+        elif is_renewed:
+            return await self._change_renewed_period(pending, cause)
+        else:
+            await self.commit(plan_changes.change_begins(subscription, pending.to, now, cause))
+        return None
+
+    async def _change_renewed_period(self, pending: PendingChange, cause: Cause) -> timedelta | None:
+        """Nobody waits for an answer here: if the difference cannot be had, what was renewed and paid goes on."""
+        try:
+            key = f"{self.subscription.id}/change/{pending.asked_at.isoformat()}"
+            # Counted from the day on which it was to begin, however late it is asked for.
+            await self._change_at_cost(pending.to, key, cause, at=self.subscription.period_start)
+        except GatewayUnavailable:
+            return UNDECIDED_WAIT
+        except Rejected:
+            await self.commit(plan_changes.change_withdrawn(self.subscription, workflow.now(), cause))
+        return None
+
+    async def preview(self, to: Selection, at: ChangeAt) -> Preview:
+        """What a change would bill, and when."""
+        subscription, now = self.subscription, workflow.now()
+        has_period = bool(subscription.agreement_ref) and bool(to.items)
+        next_at = subscription.period_end or subscription.trial_ends_at
+        shown = Preview(
+            to,
+            at,
+            to.total.currency,
+            next_amount=to.total.amount,
+            next_at=next_at,
+            replaces=plan_changes.replaced(subscription, to),
+        )
+        if subscription.is_free:
+            shown = replace(shown, due_now=to.total.amount, next_at=None)
+            if not subscription.customer_ref or not workflow.patched(QUOTED_FIRST_PERIODS):
+                return shown
+            return _told(shown, await activity_calls.first_quote(subscription, to))
+        if at is ChangeAt.PERIOD_END or not has_period:
+            return shown
+        quote = await activity_calls.quote(subscription, to, plan_changes.counted_from(subscription, now))
+        same_period = to.interval is subscription.interval
+        until = plan_changes.quote_holds_until(now)
+        return _told(replace(shown, next_at=next_at if same_period else None, exact_until=until), quote)
+
+    async def pause(self, resumes_at: datetime | None, cause: Cause) -> None:
+        """Stop, or move the end of a pause."""
+        await self.commit(subscription_pause.paused(self.subscription, resumes_at, workflow.now(), cause))
+
+    async def resume(self, cause: Cause) -> None:
+        """Go on; where the pause has moved the billing day, billing stays on hold until the days left are over."""
+        subscription = self.subscription
+        if subscription.billing_anchor is None and workflow.patched(KEEPS_BILLING_DAY):
+            subscription = replace(subscription, billing_anchor=billing_day.anchor_of(subscription))
+        await self.commit(subscription_pause.resumed(subscription, workflow.now(), cause, self.policy.ask_after))

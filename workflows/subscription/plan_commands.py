@@ -1,0 +1,170 @@
+"""Commands to what a subscription is about and whether it runs: plan, pause, policy."""
+
+from collections.abc import Callable
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.failures import STEP_FAILED, as_failure, refusal
+    from domain.errors import GatewayUnavailable, Rejected, TenureError
+    from domain.subscription import guards, plan_changes
+    from domain.subscription.command_keys import is_among
+    from domain.subscription.confirmation import ConfirmedAction
+    from domain.subscription.journal import Cause
+    from domain.subscription.policy import ChangeAt
+    from workflows.subscription.command_base import CommandHandler
+    from workflows.subscription.handlers import update
+    from workflows.subscription.messages import AdoptPolicy, ChangePlan, Command, CommandResult, PauseUntil, Preview
+
+
+OWN_PRORATION = "own-proration"
+"""A change to the order of commands: until then what is left of a period of our own could not be billed at once."""
+_UNANSWERED = GatewayUnavailable("the payment provider did not answer in time", code="provider_unavailable")
+
+
+class PlanCommands(CommandHandler):
+    """The part of the subscription's workflow that takes wishes for something else."""
+
+    @update(name="pause")
+    async def pause(self, command: PauseUntil) -> CommandResult:
+        """Stop billing and access until a date, or until resumed; of a pause that runs, move the end."""
+        async with self._turn(command, lambda: self._check_pause(command)) as is_first:
+            if is_first:
+                await self._pause(command)
+        return self._answer()
+
+    @pause.validator
+    def _validate_pause(self, command: PauseUntil) -> None:
+        self._validate(command, lambda: self._check_pause(command))
+
+    def _check_pause(self, command: PauseUntil) -> None:
+        guards.check_pause(self._now, command.resumes_at, workflow.now())
+
+    async def _pause(self, command: PauseUntil) -> None:
+        cause = self._cause(command)
+        await self._process.have_confirmation_settled(cause, lambda: self._check_pause(command))
+        await self._have_renewal_decided(cause, lambda: self._check_pause(command))
+        await self._have_change_answered(command, cause, lambda: self._check_pause(command))
+        await self._process.pause(command.resumes_at, cause)
+
+    async def _have_renewal_decided(self, cause: Cause, check: Callable[[], None]) -> None:
+        """At the minute of a renewal: how it went decides what there is to pause or to change."""
+        if self._now.is_due_for_renewal(workflow.now()):
+            await self._process.look(cause)
+            check()
+            guards.check_renewal_is_decided(self._now, workflow.now())
+
+    async def _have_change_answered(self, command: Command, cause: Cause, check: Callable[[], None]) -> None:
+        """What has come of a change that was not answered decides what there is to pause or to change.
+
+        The command that asked for it finds that out by itself.
+        """
+        asked = self._now.unheard_change
+        if asked is None or is_among(command.key, (asked.command,)):
+            return
+        await self._process.look(cause)
+        check()
+        if self._now.unheard_change is not None:
+            raise GatewayUnavailable("the bank has not decided on the change before", code="payment_pending")
+
+    @update(name="resume")
+    async def resume(self, command: Command) -> CommandResult:
+        """Go on before the pause is over."""
+        async with self._turn(command, lambda: guards.check_resume(self._now)) as is_first:
+            if is_first:
+                await self._process.resume(self._cause(command))
+        return self._answer()
+
+    @resume.validator
+    def _validate_resume(self, command: Command) -> None:
+        self._validate(command, lambda: guards.check_resume(self._now))
+
+    @update(name="change_plan")
+    async def change_plan(self, command: ChangePlan) -> CommandResult:
+        """Have another plan, interval, quantity or other add-ons, at once or when the paid period ends."""
+        async with self._turn(command, lambda: self._check_change_in_turn(command)) as is_first:
+            if is_first:
+                await self._change_plan(command)
+        return self._answer()
+
+    @change_plan.validator
+    def _validate_change_plan(self, command: ChangePlan) -> None:
+        self._validate(command, lambda: self._check_change(command))
+
+    def _check_change(self, command: ChangePlan) -> None:
+        guards.check_change(self._now, command.to, self._takes_effect(command), workflow.now())
+
+    def _check_change_in_turn(self, command: ChangePlan) -> None:
+        """Only now that no step is under way: a validator may see what is about to be replaced."""
+        guards.check_basis(self._now, command.basis)
+        self._check_change(command)
+        is_billed_now = bool(command.to.items) and self._takes_effect(command) is ChangeAt.NOW
+        if is_billed_now and self._now.begins_own_period and not workflow.patched(OWN_PRORATION):
+            raise Rejected("since the pause no bill can be prorated", code="resumed_period")
+
+    def _takes_effect(self, command: ChangePlan) -> ChangeAt:
+        return plan_changes.takes_effect(self._now, self._process.policy, command.at, is_upgrade=command.is_upgrade)
+
+    async def _change_plan(self, command: ChangePlan) -> None:
+        cause = self._cause(command)
+        await self._process.have_confirmation_settled(cause, lambda: self._check_change_in_turn(command))
+        await self._have_renewal_decided(cause, lambda: self._check_change_in_turn(command))
+        await self._have_change_answered(command, cause, lambda: self._check_change_in_turn(command))
+        await self._process.change_plan(command.to, self._takes_effect(command), command.key, cause)
+
+    @update(name="preview_change")
+    async def preview_change(self, command: ChangePlan) -> Preview:
+        """What the same change would bill, and when; nothing is changed."""
+        async with self._lock:
+            try:
+                self._check_change_in_turn(command)
+                guards.check_renewal_is_decided(self._now, workflow.now())
+                return await self._process.preview(command.to, self._takes_effect(command))
+            except TenureError as error:
+                raise as_failure(error) from error
+            except STEP_FAILED as error:
+                raise refusal(error) or as_failure(_UNANSWERED) from error
+            finally:
+                # So that the workflow sees when its history has grown long enough.
+                self._was_commanded = True
+
+    @preview_change.validator
+    def _validate_preview_change(self, command: ChangePlan) -> None:
+        self._validate(command, lambda: self._check_change(command))
+
+    @update(name="withdraw_change")
+    async def withdraw_change(self, command: Command) -> CommandResult:
+        """Keep what there is after all."""
+        async with self._turn(command, lambda: guards.check_withdraw_change(self._now)) as is_first:
+            if is_first:
+                await self._withdraw_change(self._cause(command))
+        return self._answer()
+
+    async def _withdraw_change(self, cause: Cause) -> None:
+        """Of two that wait, the one asked for last: the one for the bank."""
+        waits = self._now.confirmation
+        if waits is not None and waits.action is ConfirmedAction.CHANGE_PLAN:
+            await self._process.withdraw_confirmation(cause)
+        else:
+            await self._process.commit(plan_changes.change_withdrawn(self._now, workflow.now(), cause))
+
+    @withdraw_change.validator
+    def _validate_withdraw_change(self, command: Command) -> None:
+        self._validate(command, lambda: guards.check_withdraw_change(self._now))
+
+    @update(name="adopt_policy")
+    async def adopt_policy(self, command: AdoptPolicy) -> CommandResult:
+        """Live by another policy from now on; a recovery that has begun stays on its ladder."""
+        async with self._turn(command, lambda: guards.check_alive(self._now)) as is_first:
+            if is_first:
+                await self._process.adopt_policy(command.policy, self._cause(command))
+        return self._answer()
+
+    @adopt_policy.validator
+    def _validate_adopt_policy(self, command: AdoptPolicy) -> None:
+        self._validate(command, lambda: guards.check_alive(self._now))
+
+    @workflow.query(name="policy_version")
+    def policy_version(self) -> str:
+        """The version of the policy that the subscription lives by."""
+        return self._process.policy.version

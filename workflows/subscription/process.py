@@ -1,0 +1,249 @@
+"""The course of one subscription: how each due action, command and piece of news is carried out, step by step."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from activities.failures import STEP_FAILED, as_tenure_error, can_be_had_later, refusal
+from domain.provider.payments import (
+    NO_CARD,
+    NO_SUCH_THING,
+    UNKNOWN_PAYMENT_METHOD,
+    Charge,
+    ChargeOutcome,
+    Decline,
+    UpcomingBill,
+)
+from domain.subscription import (
+    blocked_steps,
+    commands,
+    confirmation_steps,
+    first_payment,
+    plan_changes,
+    recovery,
+    renewal_notices,
+    trial,
+)
+from domain.subscription import suspension as subscription_suspension
+from domain.subscription.agenda import Action, Due
+from domain.subscription.ends import End, EndKind
+from domain.subscription.journal import Cause
+from domain.subscription.lifecycle import Status
+from domain.subscription.policy import Policy, TrialEnd
+from domain.subscription.state import SuspensionKind
+from workflows.subscription import activity_calls
+from workflows.subscription.first_payment import Begins
+from workflows.subscription.plan_changes import UNDECIDED_WAIT, PlanChanges
+from workflows.subscription.provider_sync import CARDS_OF_THE_PORTAL
+from workflows.subscription.reconcile import ReconcileSteps
+from workflows.subscription.untold_ends import Ends
+
+QUOTED_RENEWALS = "quoted-renewals"
+"""A change to the order of commands: until then a notice ahead of a renewal did not ask what it will bill."""
+FINDS_DELETED = "finds-deleted"
+"""A change to the order of commands: until then nobody looked whether a customer was deleted."""
+
+
+class SubscriptionProcess(PlanChanges, ReconcileSteps, Begins, Ends):
+    """One subscription on its way. Only one caller at a time may use it: the workflow's lock sees to that."""
+
+    # What falls due
+
+    async def act(self, due: Due) -> timedelta | None:
+        """Do what is due; how long to wait before anything else if the outside could not decide."""
+        cause = Cause.timer(due.action)
+        if self.subscription.confirmation is not None and due.action in confirmation_steps.GIVES_WAY_TO:
+            # What was due comes next, should it still be.
+            await self.withdraw_confirmation(cause)
+            return None
+        return await self._act(due, cause)
+
+    async def _act(self, due: Due, cause: Cause) -> timedelta | None:
+        now = workflow.now()
+        match due.action:
+            case Action.SEND_REMINDER:
+                await self.commit(trial.reminded(self.subscription, self.policy, now, cause))
+            case Action.EXPIRE_TRIAL:
+                await self._expire_trial(cause)
+            case Action.CONVERT | Action.BEGIN_PERIOD | Action.FIRST_PAYMENT:
+                return await self._take_what_is_due(cause)
+            case Action.ASK_PROVIDER:
+                await self.look(cause)
+            case Action.NOTIFY:
+                upcoming = await self._upcoming_bill()
+                await self.commit(renewal_notices.notified(self.subscription, now, cause, upcoming))
+            case Action.CHANGE_PLAN:
+                return await self.begin_planned_change(cause)
+            case Action.RESUME:
+                await self.resume(cause)
+            case Action.RECOVER | Action.CANCEL if await self._was_settled_unheard_of(cause):
+                return None
+            case Action.RECOVER:
+                return await self._climb(cause)
+            case _:
+                await self.end(commands.due_end(self.subscription), cause)
+        return None
+
+    async def _upcoming_bill(self) -> UpcomingBill | None:
+        """What the renewal will bill; None: nobody can tell now, and the notice does without."""
+        if not renewal_notices.can_be_quoted(self.subscription, workflow.now()) or not workflow.patched(
+            QUOTED_RENEWALS
+        ):
+            return None
+        try:
+            return await activity_calls.upcoming_bill(self.subscription)
+        except STEP_FAILED:
+            return None
+
+    async def _expire_trial(self, cause: Cause) -> None:
+        if await self._has_card_unheard_of(cause):
+            return
+        now, free = workflow.now(), trial.falls_to(self.subscription, self.policy)
+        if free is not None:
+            await self.commit(plan_changes.moved_to_free(self.subscription, free, now, cause))
+        elif self.policy.trial.without_card is TrialEnd.CANCEL:
+            await self.end(End(EndKind.TRIAL_EXPIRED, EndKind.TRIAL_EXPIRED), cause)
+        else:
+            await self.commit(trial.expired(self.subscription, self.policy, now, cause))
+
+    async def _has_card_unheard_of(self, cause: Cause) -> bool:
+        """Before a trial expires: a customer who was at the checkout may have a card there that we were not told of."""
+        if self.subscription.customer_ref or workflow.patched(CARDS_OF_THE_PORTAL):
+            await self.look(cause)
+        return self.subscription.card is not None and not self.subscription.card_is_barred
+
+    async def _was_settled_unheard_of(self, cause: Cause) -> bool:
+        """Before a rung: what is owed may have been paid by a link or another card chosen, and nobody told us."""
+        subscription = self.subscription
+        if not self._is_worth_asking() and not (self._waits_for_card() and workflow.patched(CARDS_OF_THE_PORTAL)):
+            return False
+        await self.look(cause)
+        return self.subscription.sequence != subscription.sequence
+
+    def _is_worth_asking(self) -> bool:
+        """Whether a bill is owed, and what comes next asks for no money itself."""
+        subscription = self.subscription
+        if subscription.recovery is None or not subscription.agreement_ref:
+            return False
+        return not recovery.retry_is_due(subscription, self.policy, workflow.now())
+
+    def _waits_for_card(self) -> bool:
+        """Whether a card that the customer has chosen at the provider would settle what is open."""
+        suspension = self.subscription.suspension
+        has_expired = suspension is not None and suspension.kind is SuspensionKind.TRIAL_EXPIRED
+        return self.subscription.recovery is not None or has_expired
+
+    async def _take_what_is_due(self, cause: Cause) -> timedelta | None:
+        if first_payment.waits_for_payment(self.subscription):
+            return await self.take_first_payment(cause)
+        if self.subscription.lost_agreement and not await self._has_card_unheard_of(cause):
+            charge = Charge(ChargeOutcome.DECLINED, decline=Decline(NO_CARD))
+        else:
+            try:
+                charge = await self.charge()
+            except STEP_FAILED as error:
+                if not await self._card_was_taken_away(error, cause):
+                    raise
+                return None
+        if charge.outcome is ChargeOutcome.PENDING:
+            return UNDECIDED_WAIT
+        if charge.outcome is ChargeOutcome.PAID:
+            await self.commit(self.paid(charge, cause))
+        else:
+            now = workflow.now()
+            rungs = await self.rungs(self.subscription, now)
+            await self.commit(recovery.failed(self.subscription, charge, self.policy, now, cause, rungs))
+        return None
+
+    async def _card_was_taken_away(self, error: FailureError, cause: Cause) -> bool:
+        """After a charge that the provider refused to try: whether another card, or none, is on file there now."""
+        refused, before = refusal(error), self.subscription.sequence
+        if refused is None or refused.type != UNKNOWN_PAYMENT_METHOD or not workflow.patched(CARDS_OF_THE_PORTAL):
+            return False
+        await self.look(cause)
+        return self.subscription.sequence != before
+
+    async def _climb(self, cause: Cause) -> timedelta | None:
+        now = workflow.now()
+        charge: Charge | None = None
+        if recovery.retry_is_due(self.subscription, self.policy, now):
+            charge = await self.charge()
+            if charge.outcome is ChargeOutcome.PENDING:
+                return UNDECIDED_WAIT
+            if charge.outcome in (ChargeOutcome.PAID, ChargeOutcome.GONE):
+                await self.settle(charge, cause)
+                return None
+        await self.commit(recovery.climbed(self.subscription, charge, self.policy, workflow.now(), cause))
+        return None
+
+    async def put_card(self, payment_method: str | None, key: str, cause: Cause) -> None:
+        """Make a payment method the card on file; of a customer who was deleted, look what else that has ended."""
+        known = self.subscription.customer_ref
+        await super().put_card(payment_method, key, cause)
+        if known and self.subscription.customer_ref != known:
+            await self.look(cause)
+
+    async def found_deleted(self, error: BaseException, cause: Cause) -> bool:
+        """After a step was refused as about nothing that the provider knows: whether it has deleted the customer."""
+        refused, before = as_tenure_error(error), self.subscription.sequence
+        if refused is None or refused.code != NO_SUCH_THING or not self.subscription.customer_ref:
+            return False
+        if not workflow.patched(FINDS_DELETED):
+            return False
+        await self.look(cause)
+        return self.subscription.sequence != before
+
+    # Holds and ways back
+
+    @property
+    def hold_is_due(self) -> bool:
+        """Whether the provider must be told to bill no further, or to bill again."""
+        if self.subscription.is_over:
+            return False
+        return bool(self.subscription.agreement_ref) and self.subscription.wants_hold != self.subscription.is_held
+
+    async def tell_hold_or_look(self) -> BaseException | None:
+        """Tell the provider whether to bill on; look what is wrong there if it refuses.
+
+        The loop comes back to it until it is done, whichever step made it necessary.
+
+        Returns:
+            Why it is refused, if a look at the provider has not settled that.
+
+        """
+        wanted = self.subscription.wants_hold
+        try:
+            await activity_calls.hold(self.subscription, on=wanted)
+        except STEP_FAILED as error:
+            if can_be_had_later(error):
+                raise
+            await self.look(Cause.timer(blocked_steps.HOLD))
+            return error if self.hold_is_due and not self.subscription.is_over else None
+        self.subscription = replace(self.subscription, is_held=wanted)
+        return None
+
+    async def reactivate(self, reason: str, cause: Cause) -> None:
+        """Give access back; billing goes on, with a new period when the paid one ended meanwhile."""
+        now = workflow.now()
+        back = subscription_suspension.way_back(self.subscription, timedelta(days=self.policy.trial.reopen_days), now)
+        reminders = self.subscription.reminders
+        if back.trial_ends_at is not None:
+            reminders = await activity_calls.anchor_reminders(
+                self.subscription.customer, back.trial_ends_at, self.policy.trial
+            )
+        await self.commit(subscription_suspension.returned(self.subscription, back, reminders, reason, now, cause))
+
+    async def adopt_policy(self, policy: Policy, cause: Cause) -> None:
+        """Live by another policy: reminders that are still ahead move, a running recovery keeps its ladder."""
+        now, was = workflow.now(), self.policy
+        ends_at, reminders = self.subscription.trial_ends_at, self.subscription.reminders
+        if self.subscription.status is Status.TRIALING and ends_at is not None:
+            reminders = await activity_calls.anchor_reminders(self.subscription.customer, ends_at, policy.trial)
+        self.policy = policy
+        try:
+            await self.commit(commands.policy_adopted(self.subscription, was, policy, reminders, now, cause))
+        except STEP_FAILED:
+            self.policy = was
+            raise

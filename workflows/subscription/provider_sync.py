@@ -1,0 +1,257 @@
+"""Looking outside: what the provider's messages hint at, what it says when asked, and what follows from it."""
+
+from datetime import datetime
+
+from temporalio import workflow
+
+from activities.failures import STEP_FAILED
+from domain.provider.hints import MONEY_WENT_BACK, EventHint, EventKind
+from domain.provider.payments import (
+    AgreementStatus,
+    Card,
+    Charge,
+    ChargeOutcome,
+    ProviderState,
+    ReversalKind,
+)
+from domain.subscription import (
+    commands,
+    confirmation_steps,
+    deleted_customers,
+    late_answers,
+    payments_received,
+    plan_changes,
+    recovery,
+    reversals,
+    untold_ends,
+)
+from domain.subscription.ends import End
+from domain.subscription.journal import Cause, CauseKind
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import SuspensionKind
+from workflows.priorities import somebody_waits
+from workflows.subscription import activity_calls
+from workflows.subscription.blocked_steps import BlockedSteps, is_not_taken
+from workflows.subscription.confirmations import Confirmations
+from workflows.subscription.late_answers import HearsLate
+
+ASK_AT_PERIOD_END = "ask-at-period-end"
+"""A change to the order of commands: until then a subscription that came back in mid-period asked every few hours."""
+CARDS_OF_THE_PORTAL = "cards-of-the-portal"
+"""A change to the order of commands: until then a card chosen at the provider stayed the customer's alone, and one
+that was taken away there stayed on file here."""
+
+ENDS_UNTOLD = "ends-untold"
+"""A change to the order of commands: until then nothing ended, and no cancellation but a noted one was accepted, while
+the provider did not take it."""
+BILLS_OF_CHANGES = "bills-of-changes"
+"""A change to the order of commands: until then the bill of a change whose answer was lost counted as a renewal, or
+began a recovery."""
+ENDED_FOR_THE_FREE_PLAN = "ended-for-the-free-plan"
+"""A change to the order of commands: until then an agreement that we had ended for the free plan, without hearing of
+it, counted as ended by others."""
+
+SETTLES_OF_DELETED = "settles-of-deleted"
+"""A change to the order of commands: until then what the agreement of a deleted customer had come to was not looked
+at, and an open bill of it stayed open."""
+
+
+class ProviderSync(BlockedSteps, Confirmations, HearsLate):
+    """What comes from outside, and the end that it may bring."""
+
+    async def hear(self, hint: EventHint) -> None:
+        """Look where a hint points to."""
+        cause = Cause(CauseKind.WEBHOOK, hint.event)
+        if hint.news in MONEY_WENT_BACK:
+            await self._money_went_back(hint, cause)
+            return
+        if hint.news is not EventKind.CARD_GIVEN:
+            await self.look(cause)
+            return
+        # Of their own doing, and they look at the page that tells them what came of it.
+        with somebody_waits():
+            wallet = await activity_calls.adopt_checkout(self.subscription, hint.object_id)
+            if wallet is not None and wallet.card is not None:
+                await self._new_card(wallet.customer_ref, wallet.card, cause, given_at=wallet.given_at)
+
+    async def look(self, cause: Cause) -> ProviderState:
+        """Ask the provider how things stand, take over what is new, and return what it said."""
+        await self.look_at_confirmation(cause)
+        if self.subscription.is_over:
+            return ProviderState(None, None)
+        standing = await activity_calls.look(self.subscription)
+        if standing.customer_is_deleted:
+            if not workflow.patched(SETTLES_OF_DELETED):
+                customer_ref = await activity_calls.know_again(self.subscription)
+                await self.commit(deleted_customers.known_again(self.subscription, customer_ref, workflow.now(), cause))
+                return await self.look(cause)
+            return await self._know_again(standing, cause)
+        if standing.agreement is AgreementStatus.ENDED:
+            free = plan_changes.free_plan_due(self.subscription, workflow.now())
+            if free is not None and workflow.patched(ENDED_FOR_THE_FREE_PLAN):
+                await self.commit(late_answers.free_plan_found(self.subscription, free, workflow.now(), cause))
+                return standing
+            await self.end(commands.found_ended(self.subscription, self.policy, workflow.now()), cause)
+            return standing
+        await self.take_over_begun(standing, cause)
+        await self.take_over_change(standing, cause)
+        await self._take_over(standing, cause)
+        await self._take_over_card(standing, cause)
+        if standing.agreement is not None and standing.paused_for != self.subscription.paused_at_provider:
+            now = workflow.now()
+            await self.commit(commands.provider_pause_noted(self.subscription, standing.paused_for, now, cause))
+        return standing
+
+    async def _know_again(self, standing: ProviderState, cause: Cause) -> ProviderState:
+        """Make a deleted customer known again; before that nothing is left of theirs that could be paid as well."""
+        if self.subscription.confirmation is not None:
+            await self.withdraw_confirmation(cause)
+            if self.subscription.confirmation is None:
+                return await self.look(cause)  # by what there is then
+        voided = await self._settle_of_deleted(standing, cause)
+        customer_ref = await activity_calls.know_again(self.subscription)
+        step = deleted_customers.known_again(self.subscription, customer_ref, workflow.now(), cause, voided=voided)
+        await self.commit(step)
+        return await self.look(cause)
+
+    async def _settle_of_deleted(self, standing: ProviderState, cause: Cause) -> str:
+        """Take over the agreement's last bill if it was paid unheard of; void it if it is open. The one voided."""
+        bill = deleted_customers.last_bill(self.subscription, standing)
+        if bill is None:
+            return ""
+        charge = standing.latest
+        if charge is not None and charge.outcome is not ChargeOutcome.PAID:
+            charge = await activity_calls.void_bill(self.subscription, bill.ref)
+        if charge is None or charge.outcome is not ChargeOutcome.PAID:
+            return bill.ref
+        self.subscription, charge = late_answers.settled(self.subscription, charge, workflow.now())
+        await self.settle(charge, cause)
+        return ""
+
+    async def _take_over_card(self, standing: ProviderState, cause: Cause) -> None:
+        """The card that the customer chose at the provider themselves, on its portal perhaps, or that none is left."""
+        card, known = standing.card, self.subscription.card
+        customer_ref = self.subscription.customer_ref or standing.customer_ref
+        if card is None:
+            if known is not None and customer_ref and workflow.patched(CARDS_OF_THE_PORTAL):
+                await self.commit(commands.card_removed(self.subscription, workflow.now(), cause))
+            return
+        is_another = known is None or known.ref != card.ref
+        if is_another and self.subscription.agreement_ref and workflow.patched(CARDS_OF_THE_PORTAL):
+            # The provider charges an agreement's own card before the customer's: it must be this one too. Named by the
+            # step, for a customer may go back to a card they had before.
+            key = f"{self.subscription.id}/card/{card.ref}/{self.subscription.sequence}"
+            await activity_calls.put_card(self.subscription, card.ref, key)
+        await self._new_card(customer_ref, card, cause)
+
+    async def _new_card(self, customer_ref: str, card: Card, cause: Cause, *, given_at: datetime | None = None) -> None:
+        if card == self.subscription.card:
+            return
+        now = workflow.now()
+        step = commands.card_replaced(self.subscription, customer_ref, card, now, cause, given_at=given_at)
+        await self.commit(step)
+        await self.try_card_now(cause)
+
+    async def _take_over(self, standing: ProviderState, cause: Cause) -> None:
+        subscription, latest, now = self.subscription, standing.latest, workflow.now()
+        if confirmation_steps.is_waiting_for(subscription, latest):
+            return  # no renewal, and looked at by itself
+        bill = latest.invoice if latest is not None else None
+        is_news = bill is not None and bill.ref != subscription.settled_invoice
+        if is_news and latest is not None and bill is not None and not self._is_of_change(latest):
+            is_gone = latest.outcome is ChargeOutcome.GONE and payments_received.is_waiver(subscription, bill)
+            if latest.outcome is ChargeOutcome.PAID or is_gone:
+                self.subscription, latest = late_answers.settled(subscription, latest, now)
+                await self.settle(latest, cause)
+                return
+            if latest.decline is not None and subscription.status is Status.ACTIVE:
+                await self.commit(
+                    recovery.failed(subscription, latest, self.policy, now, cause, await self.rungs(subscription, now))
+                )
+                return
+        if subscription.status is Status.ACTIVE and subscription.ask_at is not None and subscription.ask_at <= now:
+            await self._ask_again_later(cause)
+
+    def _is_of_change(self, latest: Charge) -> bool:
+        """Whether it is the bill of a change, which is neither a renewal nor owed, but for a recovery that is of it."""
+        recovery, bill = self.subscription.recovery, latest.invoice
+        is_owed = recovery is not None and bill is not None and recovery.invoice_ref == bill.ref
+        return latest.is_of_change and not is_owed and workflow.patched(BILLS_OF_CHANGES)
+
+    async def _ask_again_later(self, cause: Cause) -> None:
+        """Nothing came of asking; when to ask next depends on whether the paid period is over."""
+        subscription, now = self.subscription, workflow.now()
+        is_paid_for = subscription.period_end is not None and subscription.period_end > now
+        if is_paid_for and workflow.patched(ASK_AT_PERIOD_END):
+            await self.commit(payments_received.up_to_date(subscription, self.policy, now, cause))
+        else:
+            await self.commit(payments_received.undecided(subscription, self.policy, now, cause))
+
+    # Money that comes, and money that goes back
+
+    async def settle(self, charge: Charge, cause: Cause) -> None:
+        """Draw the conclusion from a try that was not the ladder's own: a new card, a command."""
+        now = workflow.now()
+        match charge.outcome:
+            case ChargeOutcome.PAID:
+                await self.commit(self.paid(charge, cause))
+            case ChargeOutcome.GONE:
+                await self.commit(payments_received.not_owed(self.subscription, charge, self.policy, now, cause))
+            case ChargeOutcome.PENDING:
+                return
+            case _ if self.subscription.recovery is not None:
+                await self.commit(recovery.failed_again(self.subscription, charge, now, cause))
+            case _:
+                decline = charge.decline or recovery.UNKNOWN_DECLINE
+                await self.commit(commands.declined_at_hand(self.subscription, decline, now, cause))
+
+    async def try_card_now(self, cause: Cause) -> None:
+        """Use a new card at once for what is owed, or to bring an expired trial back; otherwise do nothing."""
+        subscription = self.subscription
+        suspension = subscription.suspension
+        if suspension is not None and suspension.kind in (
+            SuspensionKind.OPERATOR,
+            SuspensionKind.AWAITING_CONFIRMATION,
+            SuspensionKind.AWAITING_PAYMENT,
+        ):
+            return
+        if subscription.dispute is not None:
+            return
+        owes = subscription.recovery is not None or subscription.status is Status.SUSPENDED
+        if owes and subscription.confirmation is not None:
+            await self.withdraw_confirmation(cause)
+            await self.try_card_now(cause)  # by what there is then
+            return
+        if owes and not subscription.card_is_barred and subscription.may_try(workflow.now()):
+            await self.settle(await self.charge(), cause)
+
+    async def _money_went_back(self, hint: EventHint, cause: Cause) -> None:
+        """Look at a refund or a dispute, and draw the policy's conclusion."""
+        kind = ReversalKind.REFUND if hint.news is EventKind.REFUNDED else ReversalKind.DISPUTE
+        reversal = await activity_calls.reversal(self.subscription, kind, hint.object_id)
+        if reversals.is_known(self.subscription, reversal):
+            return
+        if self.subscription.is_over:
+            # Told while it was ending; what is told later is taken note of without a workflow.
+            await self.commit(reversals.after_the_end(self.subscription, reversal, workflow.now(), cause))
+            return
+        step = reversals.taken_note_of(self.subscription, reversal, self.policy, workflow.now(), cause)
+        await self.commit(step)
+        end = reversals.end_by(self.subscription, reversal, self.policy)
+        if end is not None:
+            await self.end(end, cause)
+
+    async def end(self, end: End, cause: Cause) -> None:
+        """Collect no more, then be over; what the provider does not take for now it is told later."""
+        try:
+            await self.withdraw_confirmation(cause)
+            if self.subscription.is_over:
+                return  # it had not begun
+            if self.subscription.agreement_ref:
+                await activity_calls.end_agreement(self.subscription)
+        except STEP_FAILED as error:
+            if not is_not_taken(error) or not workflow.patched(ENDS_UNTOLD):
+                raise
+            await self.commit(untold_ends.ended_untold(self.subscription, end, workflow.now(), cause))
+            return
+        await self.commit(commands.canceled(self.subscription, end, workflow.now(), cause))

@@ -1,0 +1,77 @@
+"""Putting right what reconciliation found: the workflow looks at the provider, tells it again, writes itself down."""
+
+from dataclasses import replace
+
+from temporalio import workflow
+
+from domain.provider.hints import EventHint, EventKind
+from domain.provider.payments import ChargeOutcome, ProviderState
+from domain.subscription import reconcile_steps
+from domain.subscription.journal import Cause, CauseKind
+from workflows.subscription import activity_calls
+from workflows.subscription.provider_sync import ProviderSync
+
+
+class ReconcileSteps(ProviderSync):
+    """What a subscription does when it is told that the places that know of it differ."""
+
+    async def hear(self, hint: EventHint) -> None:
+        """Look where a hint points to; after a restoration at everything, before anything that is due."""
+        if hint.news is EventKind.LIFE_RESTORED:
+            await self.mend(Cause(CauseKind.RECONCILIATION, hint.event), unheard_agreement=hint.object_id)
+            return
+        await super().hear(hint)
+
+    async def mend(self, cause: Cause, *, unheard_agreement: str = "", writes_again: bool = False) -> None:
+        """Take over what the provider knows, tell it again what it does not, write down what the database lacks.
+
+        Nothing is journaled that was right already. Money is taken only where a look alone would take it: a card that
+        was not heard of is tried for what is owed.
+        """
+        # What it wanted when it was written down it had told, or was about to tell.
+        hold_is_ours = self.subscription.is_held or self.subscription.wants_hold
+        if writes_again:
+            await self.commit(reconcile_steps.written_again(self.subscription, workflow.now(), cause))
+        # It may be what waited to be confirmed.
+        await self.look_at_confirmation(cause)
+        if (
+            unheard_agreement
+            and not self.subscription.is_over
+            and not self.subscription.agreement_ref
+            and not self.subscription.is_free
+            and not self.subscription.unheard_tries  # the look finds what they have paid for
+        ):
+            await self._take_over_agreement(unheard_agreement, cause)
+        if not self.subscription.customer_ref:
+            return
+        standing = await self.look(cause)
+        if not self.subscription.is_over and self.subscription.agreement_ref:
+            await self._tell_again(standing, cause, hold_is_ours=hold_is_ours)
+
+    async def _take_over_agreement(self, agreement_ref: str, cause: Cause) -> None:
+        """A first payment came about by a try whose answer was lost along with the workflow that made it."""
+        before = self.subscription
+        standing = await activity_calls.look(replace(before, agreement_ref=agreement_ref))
+        if standing.latest is not None and standing.latest.outcome is ChargeOutcome.PAID:
+            self.subscription = before.with_try(workflow.now())
+            await self.settle(replace(standing.latest, key=before.next_try_key), cause)
+
+    async def _tell_again(self, standing: ProviderState, cause: Cause, *, hold_is_ours: bool) -> None:
+        """Tell the provider whether to bill on and when to end, should it have it otherwise.
+
+        A hold that somebody else has set there stays.
+        """
+        subscription, again = self.subscription, f"/{cause.ref}"
+        wants_hold, wants_end = subscription.wants_hold, reconcile_steps.wants_end(subscription)
+        told = []
+        is_otherwise = standing.is_held is not None and standing.is_held != wants_hold
+        if is_otherwise and (wants_hold or hold_is_ours):
+            await activity_calls.hold(subscription, on=wants_hold, again=again)
+            told.append("to bill nothing for now" if wants_hold else "to bill again")
+        if standing.ends is False and wants_end:
+            await activity_calls.end_at_period_end(subscription, on=True, again=again)
+            told.append("to end with the paid period")
+        is_held = subscription.is_held if standing.is_held is None else wants_hold
+        self.subscription = replace(self.subscription, is_held=is_held)
+        if told:
+            await self.commit(reconcile_steps.told_again(self.subscription, told, workflow.now(), cause))

@@ -1,0 +1,138 @@
+"""Keeping a subscription's books: every step is dated, written down and shown, every try of taking money counted."""
+
+from collections import deque
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from activities.failures import STEP_FAILED, can_be_had_later, may_have_been_done
+from domain.formatting import moment
+from domain.provider.payments import Charge, ChargeOutcome
+from domain.subscription import blocked_steps, commands, late_answers, payments_received, renewal_notices
+from domain.subscription.agenda import Due, agenda, ladder_of
+from domain.subscription.contact_hours import Hours
+from domain.subscription.journal import Cause, Step
+from domain.subscription.policy import Policy
+from domain.subscription.state import Subscription
+from workflows.subscription import activity_calls, visibility
+
+UNHEARD = "unheard"
+"""A change to the order of commands: until then a payment or a change that was not answered was forgotten, unless the
+same step was taken again."""
+RECENT = 6
+"""So many of the latest entries stand in the workflow's details."""
+
+
+class StepRecorder:
+    """One subscription and its books. Only one caller at a time may use it: the workflow's lock sees to that."""
+
+    def __init__(self, subscription: Subscription, policy: Policy, recent: Iterable[str] = ()) -> None:
+        self.subscription = subscription
+        self.policy = policy
+        self.recent: deque[str] = deque(recent, maxlen=RECENT)
+        self.steps_taken = 0
+        self.goes_on = ""
+        """The blocked step that is being tried: what comes of it shows that it is not blocked any more."""
+
+    async def commit(self, step: Step) -> None:
+        """Write a step down, then live by it."""
+        step = replace(step, subscription=await self._dated(step.subscription))
+        ahead = agenda(step.subscription, self.policy)
+        step = self._unblocked(step, ahead)
+        await activity_calls.record(replace(step, ahead=ahead))
+        self.subscription = step.subscription
+        self.steps_taken += 1
+        self.recent.extend(f"{moment(entry.at)} {entry.summary}" for entry in step.entries)
+        changes = visibility.changed_attributes(workflow.info().typed_search_attributes, self.subscription, ahead)
+        if changes:
+            workflow.upsert_search_attributes(changes)
+        self.show()
+
+    def _unblocked(self, step: Step, ahead: Sequence[Due]) -> Step:
+        waiting, now = blocked_steps.troubles(step.subscription), workflow.now()
+        if waiting != blocked_steps.troubles(self.subscription):
+            return step  # this step says what is blocked
+        gone = [
+            each
+            for each in waiting
+            if each.action == self.goes_on or blocked_steps.is_moot(step.subscription, each, ahead, now)
+        ]
+        return blocked_steps.unblocked(step, gone, now) if gone else step
+
+    def show(self) -> None:
+        workflow.set_current_details(visibility.details(self.subscription, self.policy, self.recent))
+
+    # Dates in the customer's own day
+
+    async def _dated(self, subscription: Subscription) -> Subscription:
+        """Lay out what a step has made necessary: the days of a recovery, the notices before a renewal."""
+        recovery = subscription.recovery
+        if recovery is not None and not recovery.rungs:
+            rungs = await self.rungs(subscription, recovery.since)
+            subscription = replace(subscription, recovery=replace(recovery, rungs=rungs))
+        key = renewal_notices.key_of(subscription, self.policy)
+        if key == subscription.noticed_for:
+            return subscription
+        wanted = renewal_notices.wanted(subscription, self.policy)
+        hours = Hours(self.policy.trial.earliest, self.policy.trial.latest)
+        placed = await activity_calls.lay_out_notices(subscription.customer, wanted, hours) if wanted else ()
+        return replace(subscription, notices=placed, noticed_for=key)
+
+    async def rungs(self, subscription: Subscription, since: datetime) -> tuple[datetime, ...]:
+        """When the steps of a recovery that began at *since* are due; empty: the policy knows no decent hours."""
+        if not self.policy.retry_earliest:
+            return ()
+        hours = Hours(self.policy.retry_earliest, self.policy.retry_latest)
+        return await activity_calls.anchor_ladder(
+            subscription.customer, since, ladder_of(subscription, self.policy), hours
+        )
+
+    # Money
+
+    async def charge(self, *, present: bool = False) -> Charge:
+        """Make one business try of taking what is owed; of a customer who is *present* it may have to be confirmed."""
+        before = late_answers.next_try(self.subscription)
+        key = before.next_try_key
+        self.subscription = before.with_try(workflow.now())
+        try:
+            charge = await self._counted(before, activity_calls.charge(self.subscription, key, present=present), key)
+        except STEP_FAILED as error:
+            if may_have_been_done(error) and workflow.patched(UNHEARD):
+                self.subscription = late_answers.unanswered(self.subscription, key, workflow.now())
+            raise
+        if charge.outcome is not ChargeOutcome.PENDING:
+            self.subscription = late_answers.answered(self.subscription, charge, workflow.now())
+        return charge
+
+    async def _counted(self, before: Subscription, asking: Awaitable[Charge], key: str) -> Charge:
+        """Ask for money, the try being counted already.
+
+        While the provider has not decided on it, it counts for nothing, and the same try is made again later under the
+        same key. One that was refused before it reached a card is a try of ours, with a key of its own, but none that
+        the card networks count.
+        """
+        try:
+            charge = await asking
+        except STEP_FAILED as error:
+            refused = replace(self.subscription, recent_tries=before.recent_tries)
+            # Without an answer it may have been done all the same: it is the same try that is made again.
+            self.subscription = before if can_be_had_later(error) else refused
+            raise
+        if charge.outcome is ChargeOutcome.PENDING:
+            self.subscription = before
+        # It may be an earlier try that has been found.
+        return replace(charge, key=charge.key or key)
+
+    def paid(self, charge: Charge, cause: Cause) -> Step:
+        return payments_received.paid(self.subscription, charge, self.policy, workflow.now(), cause)
+
+    async def put_card(self, payment_method: str | None, key: str, cause: Cause) -> None:
+        """Make a payment method the card on file."""
+        wallet = await activity_calls.put_card(self.subscription, payment_method, key)
+        if wallet.card is None:
+            raise ApplicationError("the payment provider kept no card", type="no_card", non_retryable=True)
+        step = commands.card_replaced(self.subscription, wallet.customer_ref, wallet.card, workflow.now(), cause)
+        await self.commit(step)
