@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+import zlib
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,8 @@ from tenure.client import AsyncTenure, Tenure, gating, operations, subscribing
 
 HEAVY = "sqlalchemy temporalio stripe pydantic fastapi starlette structlog api domain storage worker"
 HOUSE = Path(tenure.client.__file__).parent
+TREE, CLIENT = HOUSE.parents[1], "packages/tenure-client"
+SHARED = ("version", "authors", "license", "license-files", "requires-python")
 
 
 def operations_of(module: ModuleType) -> set[str]:
@@ -72,7 +75,7 @@ def built(package: Path, kind: str, folder: Path) -> Path:
 
 
 def test_the_same_wheel_comes_of_the_tree_and_of_an_sdist_of_it(tmp_path: Path) -> None:
-    package = HOUSE.parents[1] / "packages" / "tenure-client"
+    package = TREE / CLIENT
     shutil.unpack_archive(built(package, "sdist", tmp_path / "sdist"), tmp_path / "unpacked", filter="data")
     [unpacked] = (tmp_path / "unpacked").iterdir()
 
@@ -81,11 +84,22 @@ def test_the_same_wheel_comes_of_the_tree_and_of_an_sdist_of_it(tmp_path: Path) 
     told = [{one.filename: one.CRC for one in zipfile.ZipFile(wheel).infolist()} for wheel in wheels]
     assert told[0] == told[1]
     assert "tenure/client/__init__.py" in told[0]
+    [licence] = [crc for name, crc in told[0].items() if name.endswith(".dist-info/licenses/LICENSE")]
+    assert licence == zlib.crc32((TREE / "LICENSE").read_bytes())
+
+
+def test_tenure_and_its_client_have_the_same_version_authors_and_licence() -> None:
+    both = [tomllib.loads((TREE / place / "pyproject.toml").read_text())["project"] for place in ("", CLIENT)]
+
+    ours, of_the_client = ({key: one[key] for key in SHARED} for one in both)
+    assert ours == of_the_client
+    assert (ours["license"], ours["license-files"]) == ("Apache-2.0", ["LICENSE"])
+    assert (TREE / "LICENSE").read_text() == (TREE / CLIENT / "LICENSE").read_text()
 
 
 def test_the_client_is_a_package_of_its_own_that_works_without_the_rest(tmp_path: Path) -> None:
     """A product has no use for Tenure's own rooms, and may have an `api` or a `domain` itself."""
-    package = HOUSE.parents[1] / "packages" / "tenure-client"
+    package = TREE / CLIENT
     zipfile.ZipFile(built(package, "wheel", tmp_path / "wheel")).extractall(tmp_path)
     libraries = str(Path(httpx.__file__).parents[1])
     # Without `site` nothing is found but what is named here: not the tree itself, although it is installed.
