@@ -133,10 +133,11 @@ def test_the_example_explains_every_setting_and_no_other() -> None:
     assert sorted(named) == known_variables()
 
 
-def test_the_example_lacks_nothing_but_the_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_lacks_nothing_but_the_secrets_and_the_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(EXAMPLE.parent)
     missing = {problem.split()[0] for problem in refused(Process.DOCTOR, EXAMPLE).problems}
-    assert missing == {"TENURE_SECRET_KEY", "TENURE_STRIPE_API_KEY", "TENURE_STRIPE_WEBHOOK_SECRETS"}
+    secrets = {"TENURE_SECRET_KEY", "TENURE_STRIPE_API_KEY", "TENURE_STRIPE_WEBHOOK_SECRETS"}
+    assert missing == secrets | {"TENURE_SMTP_URL"}
 
 
 def test_what_the_example_comments_out_can_be_taken_in(environment: pytest.MonkeyPatch) -> None:
