@@ -1,4 +1,4 @@
-"""How much access a customer has, and by what."""
+"""How much access a customer has, and what it is based on."""
 
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ class Basis(StrEnum):
     PLAN = "plan"
     """Their subscription's plan, add-ons and seats."""
     NO_NEW_USE = "no_new_use"
-    """The same, but nothing more is used up: what is there can be looked at, and released."""
+    """The same, but no new usage: existing resources can be read and released."""
     FREE_PLAN = "free_plan"
     """The catalog's free plan."""
     NOTHING = "nothing"

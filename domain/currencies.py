@@ -1,6 +1,6 @@
-"""The currencies that can be charged in, how amounts are counted, and how much at once (docs.stripe.com/currencies).
+"""The currencies we can charge in, their decimals and their maximum amounts (docs.stripe.com/currencies).
 
-Amounts are counted as the provider counts them, which is not ISO 4217 everywhere: 500 Icelandic kronur are 50000.
+Amounts use the provider's decimals, which differ from ISO 4217 for some currencies: 500 Icelandic kronur are 50000.
 """
 
 _WITHOUT_DECIMALS = (
@@ -18,12 +18,12 @@ _WITH_TWO = (
 )
 _WITH_THREE = ("bhd", "jod", "kwd", "omr", "tnd")
 DECIMALS = dict.fromkeys(_WITHOUT_DECIMALS, 0) | dict.fromkeys(_WITH_TWO, 2) | dict.fromkeys(_WITH_THREE, 3)
-"""Digits after the point in which the provider counts, for each currency in which it charges."""
+"""Decimal places the provider uses, for each currency it can charge."""
 
 _STEPS = dict.fromkeys(_WITH_THREE, 10) | dict.fromkeys(("isk", "ugx"), 100)
 _MAX_AMOUNTS = {"idr": 999_999_999_999}
 _MAX_AMOUNT = 99_999_999
-"""Eight digits of minor units: the most that payment providers take of all other currencies."""
+"""Eight digits of minor units: the maximum for all other currencies."""
 
 
 def max_amount(currency: str) -> int:
@@ -32,10 +32,10 @@ def max_amount(currency: str) -> int:
 
 
 def step(currency: str) -> int:
-    """What every amount must be a multiple of, in minor units: 1 usd; 10 kwd; 100 isk, as there is no half a krona."""
+    """The number of minor units that every amount must be a multiple of: 1 usd, 10 kwd, 100 isk (no half kronur)."""
     return _STEPS.get(currency, 1)
 
 
 def shown_decimals(currency: str) -> int:
-    """Digits after the point that a person is shown: none of isk, although it is counted in hundredths."""
+    """Decimal places to display: none for isk, although its amounts are in hundredths."""
     return 0 if step(currency) == 100 else DECIMALS.get(currency, 2)

@@ -1,4 +1,4 @@
-"""Customers, as far as the rules need to know who they are."""
+"""Customers, as far as the rules need to know them."""
 
 from dataclasses import dataclass
 

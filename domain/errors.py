@@ -1,14 +1,14 @@
 """The error tree.
 
 TenureError
-├── Rejected            the caller asked for what cannot be; asking again will not help
-├── GatewayRefused      an outside system said no for good (unknown payment method, bad request)
-└── GatewayUnavailable  an outside system gave no answer we can rely on; trying again may help
-    ├── GatewayBusy     it turned the call away unheard: nothing was done; trying again more slowly will help
-    └── GatewayForbidden  it does not accept our key, our permissions or our account: an operator must mend that
+├── Rejected            the request cannot be fulfilled; retrying will not help
+├── GatewayRefused      an external system refused permanently (unknown payment method, bad request)
+└── GatewayUnavailable  an external system gave no reliable answer; retrying may help
+    ├── GatewayBusy     it turned the call away unprocessed: nothing was done; retrying more slowly will help
+    └── GatewayForbidden  it does not accept our key, our permissions or our account: an operator must fix that
 
 A declined card is none of these: it is an outcome (`domain.provider.payments.Charge`).
-Every error has a stable `code`; only `api/http/errors.py` knows what HTTP makes of it.
+Every error has a stable `code`; only `api/http/errors.py` maps errors to HTTP responses.
 """
 
 from collections.abc import Mapping
@@ -32,19 +32,19 @@ class TenureError(Exception):
         self.code = code or type(self).code
         self.message = message
         self.details = dict(details or {})
-        """More about it for programs, by name."""
+        """Machine-readable details, by name."""
         self.by_part = dict(by_part or {})
         """What is wrong with each of several parts, by the part's name."""
 
 
 class Rejected(TenureError):
-    """The command cannot be carried out as things stand."""
+    """The command cannot be carried out in the current state."""
 
     code = "rejected"
 
 
 class Malformed(Rejected):
-    """What was asked for makes no sense at any time; `field` names the part to mend."""
+    """The request is invalid in any state; `field` names the part to correct."""
 
     code = "malformed"
 
@@ -54,7 +54,7 @@ class Malformed(Rejected):
 
 
 class LimitReached(Rejected):
-    """There is no more of it, by a limit of the plan; code `quota_used_up` where more is a matter of money."""
+    """A limit of the plan is reached; the code is `quota_used_up` where the customer could buy more."""
 
     code = "limit_reached"
 
@@ -63,11 +63,11 @@ class LimitReached(Rejected):
     ) -> None:
         super().__init__(message, code="quota_used_up" if is_for_sale else None, details=details)
         self.retry_after = retry_after
-        """In how many seconds it starts anew; 0: it does not by itself."""
+        """Seconds until the counter resets; 0: it does not reset by itself."""
 
 
 class GatewayRefused(TenureError):
-    """An outside system refused for good; `field` names the caller's value it refused, if one did."""
+    """An external system refused permanently; `field` names the caller's value that it refused, if any."""
 
     code = "gateway_refused"
 
@@ -77,31 +77,31 @@ class GatewayRefused(TenureError):
 
 
 class GatewayUnavailable(TenureError):
-    """An outside system did not answer, or not in a way that tells what happened."""
+    """An external system did not answer, or its answer does not say what happened."""
 
     code = "gateway_unavailable"
 
 
 class GatewayForbidden(GatewayUnavailable):
-    """An outside system does not accept our key, our permissions or our account.
+    """An external system does not accept our key, our permissions or our account.
 
-    Nothing was done. What was asked for is in order: once an operator has mended the access, it goes on.
+    Nothing was done. The request itself is valid: it succeeds once an operator has restored access.
     """
 
     code = "gateway_forbidden"
 
 
 class Haste(StrEnum):
-    """Why a call was turned away unheard."""
+    """Why a call was turned away unprocessed."""
 
     RATE = "rate"
-    """Too many calls in all."""
+    """Too many calls."""
     LOCK = "lock"
-    """Another call was at work on the same thing."""
+    """Another call was working on the same object."""
 
 
 class GatewayBusy(GatewayUnavailable):
-    """An outside system turned the call away unheard; `retry_after` is how many seconds it asks to be left alone."""
+    """An external system turned the call away unprocessed; `retry_after` is the seconds it asks us to wait."""
 
     code = "gateway_busy"
 

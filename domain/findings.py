@@ -1,11 +1,11 @@
-"""What a look over settings, connections and accounts tells."""
+"""Results of checking settings, connections and accounts."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; `words` say what is well or what to mend."""
+    """The result of one check; `words` say what is fine or what to fix."""
 
     subject: str
     is_fine: bool

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Money:
-    """An amount of a currency, in its minor unit: 4900 usd is forty-nine dollars."""
+    """An amount in the minor unit of its currency: 4900 usd is forty-nine dollars."""
 
     amount: int
     currency: str

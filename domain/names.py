@@ -1,4 +1,4 @@
-"""Names that more than one room must agree on: task queues, workflow ids, search attributes."""
+"""Names shared between packages: task queues, workflow ids, search attributes."""
 
 from enum import StrEnum
 from typing import Final
@@ -6,15 +6,15 @@ from typing import Final
 DEFAULT_TENANT: Final = "default"
 
 LIFECYCLE_QUEUE: Final = "lifecycle"
-"""Workflow tasks, and the database steps that run with them."""
+"""Workflow tasks, and the database activities that run with them."""
 RECORDS_QUEUE: Final = "records"
-"""Activities that talk to PostgreSQL outside of a workflow task."""
+"""Activities that access PostgreSQL outside a workflow task."""
 PAYMENTS_QUEUE: Final = "payments"
 MAIL_QUEUE: Final = "mail"
 
 
 class SearchAttribute(StrEnum):
-    """What operators filter by in the Temporal UI; ids and plan codes, never personal data."""
+    """What operators filter by in the Temporal UI: ids and plan codes, never personal data."""
 
     STATUS = "TenureStatus"
     PLAN = "TenurePlan"
@@ -29,7 +29,7 @@ def subscription_workflow_id(subscription_id: str) -> str:
 
 
 def customer_workflow_id(customer: str) -> str:
-    """Of what is to be told of a customer; *customer* is our id."""
+    """The workflow that syncs a customer's contact changes to the provider; *customer* is our id."""
     return f"customer/{customer}"
 
 
@@ -46,7 +46,7 @@ def report_usage_schedule_id() -> str:
 
 
 def report_usage_workflow_id() -> str:
-    """Of a report that was asked for by hand."""
+    """A usage report that was started manually."""
     return "report-usage/by-hand"
 
 
@@ -59,10 +59,10 @@ def roll_up_schedule_id() -> str:
 
 
 def roll_up_workflow_id() -> str:
-    """Of a roll-up that was asked for by hand."""
+    """A roll-up that was started manually."""
     return "roll-up-usage/by-hand"
 
 
 def reconcile_workflow_id(*, fix: bool) -> str:
-    """Of a reconciliation that was asked for by hand: one that heals, or one that only lists."""
+    """A reconciliation that was started manually: one that fixes differences, or one that only lists them."""
     return f"reconcile/{'fix' if fix else 'list'}"

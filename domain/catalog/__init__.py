@@ -1,1 +1,1 @@
-"""What is for sale: plans, their prices, their features, and how two of them compare."""
+"""What is for sale: plans, prices and features, and how plans compare."""

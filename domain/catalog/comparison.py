@@ -1,4 +1,4 @@
-"""Two plans side by side: what one gives more or less of than the other."""
+"""Compares two plans: what one includes more or less of than the other."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from domain.money import Money
 
 
 class ComparisonVerdict(StrEnum):
-    """What becomes of a feature when one plan takes the place of another."""
+    """How a feature changes when one plan replaces another."""
 
     BETTER = "better"
     WORSE = "worse"
-    """Also of a set of which something is lost, whatever comes in its place."""
+    """Also a set that loses a value, whatever it gains instead."""
     SAME = "same"
 
 
 @dataclass(frozen=True)
 class FeatureLine:
-    """One feature as both plans give it."""
+    """One feature in both plans."""
 
     feature: Feature
     before: Value
@@ -30,7 +30,7 @@ class FeatureLine:
 
 @dataclass(frozen=True)
 class PriceLine:
-    """What both plans cost by one interval; None: not sold by it."""
+    """What both plans cost for one interval; None: not sold for it."""
 
     interval: Interval
     before: Money | None
@@ -38,26 +38,26 @@ class PriceLine:
 
     @property
     def difference(self) -> int | None:
-        """Minor units that the second plan costs more; None: one of them is not sold by this interval."""
+        """How much more the second plan costs, in minor units; None: one of them is not sold for this interval."""
         if self.before is None or self.after is None:
             return None
         return self.after.amount - self.before.amount
 
 
 def verdict(before: Value, after: Value, feature: Feature) -> ComparisonVerdict:
-    """Whether *after* is more of a feature than *before*."""
+    """Whether *after* is better or worse than *before*."""
     if before == after:
         return ComparisonVerdict.SAME
     return ComparisonVerdict.BETTER if _reaches(after, before, feature) else ComparisonVerdict.WORSE
 
 
 def side_by_side(catalog: Catalog, before: Plan, after: Plan) -> tuple[FeatureLine, ...]:
-    """Every feature of a catalog as two of its plans give it."""
+    """Compares two plans of a catalog, feature by feature."""
     return tuple(_line(feature, before.entitlements, after.entitlements) for feature in catalog.features.values())
 
 
 def priced(catalog: Catalog, before: Plan, after: Plan) -> tuple[PriceLine, ...]:
-    """What two plans cost, by every interval that one of them is sold by; a free plan costs nothing by any."""
+    """Compares the prices of two plans for every interval that either is sold for; a free plan costs 0 for each."""
     sold = [interval for interval in Interval if interval in before.prices or interval in after.prices]
     return tuple(PriceLine(each, _price(before, each, catalog), _price(after, each, catalog)) for each in sold)
 
@@ -72,7 +72,7 @@ def _price(plan: Plan, interval: Interval, catalog: Catalog) -> Money | None:
 
 
 def _reaches(more: Value, less: Value, feature: Feature) -> bool:
-    """Whether whoever has *more* lacks nothing of *less*."""
+    """True if *more* includes everything in *less*."""
     match feature.kind, more, less:
         case FeatureKind.SET, tuple(), tuple():
             return set(less) <= set(more)

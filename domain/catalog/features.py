@@ -1,4 +1,4 @@
-"""What plans differ in: features, how use of them is counted, and what happens near a limit."""
+"""Features: what plans differ in, how their usage is counted, and what happens near a limit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from enum import StrEnum
 from domain.money import Money
 
 Value = bool | int | str | tuple[str, ...] | None
-"""What a plan gives of a feature: by its kind a switch, a number (None: unlimited), a level, a set or a multiplier."""
+"""A plan's value for a feature: by its kind a switch, a number (None: unlimited), a level, a set or a multiplier."""
 
 
 class FeatureKind(StrEnum):
-    """What can be said of a feature."""
+    """What values a feature can have."""
 
     SWITCH = "switch"
     """true or false"""
@@ -22,40 +22,40 @@ class FeatureKind(StrEnum):
     SET = "set"
     """Some of `values`."""
     RATE = "rate"
-    """By how much the product multiplies its own rate limits, as `x5`."""
+    """The factor for the product's own rate limits, as `x5`."""
 
 
 class UsageWindow(StrEnum):
-    """Over which time use is counted, by UTC."""
+    """The window over which usage is counted, in UTC."""
 
     DAY = "day"
     WEEK = "week"
-    """From Monday on."""
+    """Starts on Monday."""
     MONTH = "month"
-    """Of the calendar."""
+    """A calendar month."""
     BILLING_PERIOD = "billing_period"
-    """The subscription's own; a trial is one period, and who has no bills has the month of the calendar."""
+    """The subscription's own; a trial is one period, and without invoices it is the calendar month."""
     GAUGE = "gauge"
-    """Not over time at all: how much there is now, which is released again."""
+    """No window: the current amount, which can be released again."""
 
 
 @dataclass(frozen=True)
 class LimitRule:
-    """What happens as use comes near a limit and goes beyond it. Shares are in percent of the limit, itself included.
+    """What happens as usage approaches and exceeds a limit. Thresholds are percentages of the limit, inclusive.
 
-    The defaults are the soft limit: a hint at 80, mails at 90 and 100, then seven days in which use goes on up to 110.
+    The defaults are a soft limit: a hint at 80, mails at 90 and 100, then seven days of grace with usage up to 110.
     """
 
     warn: int = 80
-    """From here on answers carry a hint to upgrade."""
+    """From here on, responses carry a hint to upgrade."""
     mails: tuple[int, ...] = (90, 100)
-    """Where the customer is written to, once each per period."""
+    """Where the customer gets a mail, once each per period."""
     hard: int | None = 110
-    """How far use may go; None: it is never refused."""
+    """The hard limit; None: usage is never refused."""
     grace_days: int = 7
-    """How long use may go on beyond 100 %, from when it came there."""
+    """How long usage beyond 100 % is allowed, from when it was reached."""
     is_for_sale: bool = False
-    """Whether more use is a matter of money rather than of time; a refusal is answered accordingly."""
+    """True if the customer could buy more rather than wait; a refusal says so."""
 
 
 HARD = LimitRule(hard=100, grace_days=0)
@@ -64,13 +64,13 @@ HARD = LimitRule(hard=100, grace_days=0)
 
 @dataclass(frozen=True)
 class Overage:
-    """What use beyond a plan's limit costs; with it, use is billed rather than refused."""
+    """The price of usage beyond a plan's limit, which is then billed rather than refused."""
 
     price: Money
     units: int = 1
-    """So many units cost `price`; begun ones count."""
+    """This many units cost `price`; a started batch counts as a full one."""
     at_most: int | None = None
-    """Units beyond the limit at which use is refused all the same; None: without end."""
+    """Units beyond the limit at which usage is refused after all; None: unlimited."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +82,16 @@ class Feature:
     kind: FeatureKind
     values: tuple[str, ...] = ()
     window: UsageWindow | None = None
-    """Over which time use is counted; None: it is not counted here."""
+    """The window over which usage is counted; None: it is not counted here."""
     meter: str = ""
-    """What is counted. Features of one meter, as posts a day and posts a week, are used up together."""
+    """What is counted. Features of one meter, as posts a day and posts a week, are counted together."""
     per_unit: bool = False
-    """Whether a plan's number is for each unit (seat) of the subscription's quantity."""
+    """True if a plan's number is per unit (seat) of the subscription's quantity."""
     limit: LimitRule = LimitRule()
 
 
 def features_of(meter: str, features: Mapping[str, Feature]) -> tuple[Feature, ...]:
-    """What is used up by use of a meter, or of a feature of this name; empty: nothing of the name is counted."""
+    """The features counted by a meter, or by the meter of a feature with this name; empty: nothing is."""
     named = features.get(meter)
     wanted = named.meter if named is not None and named.window is not None else meter
     return tuple(one for one in features.values() if one.window is not None and one.meter == wanted)

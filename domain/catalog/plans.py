@@ -14,12 +14,12 @@ _OF_CATALOG = r"([a-z][a-z0-9_]*)_{code}_(?:month|year)_v([0-9]+)"
 
 
 def is_lookup_key(name: str) -> bool:
-    """Whether a price is named as catalogs name theirs; any other name is its id at the provider."""
+    """True if a price has a name in the catalog's format; any other name is its id at the provider."""
     return _LOOKUP_KEY.fullmatch(name) is not None
 
 
 def catalog_of(lookup_key: str, code: str) -> str | None:
-    """The name of the catalog that a plan's or add-on's price is of; None: it is none of a catalog's."""
+    """Returns the name of the catalog that a plan's or add-on's price belongs to; None: it belongs to none."""
     found = re.fullmatch(_OF_CATALOG.format(code=re.escape(code)), lookup_key)
     return f"{found[1]}_v{found[2]}" if found is not None else None
 
@@ -32,7 +32,7 @@ class Interval(StrEnum):
 
 
 class TaxBehavior(StrEnum):
-    """Whether prices hold the tax already."""
+    """Whether prices include tax."""
 
     EXCLUSIVE = "exclusive"
     INCLUSIVE = "inclusive"
@@ -60,11 +60,11 @@ class Plan:
     """None: as the policy says."""
     description: str = ""
     entitlements: Mapping[str, Value] = field(default_factory=dict)
-    """What it gives of each feature."""
+    """Its value for each feature."""
     overage: Mapping[str, Overage] = field(default_factory=dict)
-    """By feature, what use beyond its limit costs."""
+    """By feature, the price of usage beyond its limit."""
     upgrades_to: tuple[str, ...] | None = None
-    """What is suggested to who needs more, best first; None: every dearer plan, the cheapest first."""
+    """What to suggest to a customer who needs more, best first; None: every more expensive plan, cheapest first."""
 
     @property
     def is_free(self) -> bool:
@@ -76,14 +76,14 @@ class Item:
     """One line of an agreement with the payment provider."""
 
     lookup_key: str
-    """The catalog's name for the price; of one that is not the catalog's, its id at the provider."""
+    """The catalog's name for the price; if it is not in the catalog, its id at the provider."""
     quantity: int
-    """0: by use, as overage is."""
+    """0: billed by usage, as overage is."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What a customer chose, with its price worked out."""
+    """What a customer chose, with its price."""
 
     plan: str
     plan_name: str
@@ -92,21 +92,21 @@ class Selection:
     add_ons: Mapping[str, int]
     items: tuple[Item, ...]
     total: Money
-    """What one period costs, overage aside."""
+    """The price of one period, without overage."""
     catalog: str = field(default="", compare=False)
-    """The catalog it is of, as `shop_v2`; empty: chosen before that was noted, so it is not part of what is equal."""
+    """The catalog it was chosen from, as `shop_v2`; empty: chosen before this was recorded, so it is not compared."""
 
     def is_just(self, other: "Selection") -> bool:
-        """Whether both are the same choice of the same catalog, as far as each names its own.
+        """True if both are the same choice from the same catalog, as far as both name one.
 
-        Prices tell catalogs apart; what costs nothing has none, and yet may give something else in another catalog.
+        Prices distinguish catalogs; a free plan has none, yet may include something else in another catalog.
         """
         return self == other and (self.catalog == other.catalog or not self.catalog or not other.catalog)
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """A product's plans and add-ons, as one version of a catalog file tells them."""
+    """A product's plans and add-ons in one version of its catalog file."""
 
     product: str
     version: int
@@ -114,24 +114,24 @@ class Catalog:
     plans: Mapping[str, Plan]
     add_ons: Mapping[str, AddOn] = field(default_factory=dict)
     tax_behavior: TaxBehavior | None = None
-    """None: nothing is said of tax, and whatever the provider has is left."""
+    """None: not specified, so the provider's setting is left as it is."""
     features: Mapping[str, Feature] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """Names this version: what a subscription was chosen from, and whose entitlements it keeps."""
+        """The name of this version, which a subscription was chosen from and whose entitlements it keeps."""
         return f"{self.product}_v{self.version}"
 
     def overage_key(self, plan: str, feature: str, interval: Interval) -> str:
-        """The name under which the provider knows the price of use beyond a plan's limit."""
+        """The provider's lookup key for the price of usage beyond a plan's limit."""
         return self.lookup_key(f"{plan}_{feature}_overage", interval)
 
     def overage_price(self, plan: str, feature: str) -> str:
-        """What these names begin with, whatever the interval and the version."""
+        """The prefix of these keys for all intervals and versions."""
         return f"{self.product}_{plan}_{feature}_overage"
 
     def lookup_key(self, code: str, interval: Interval) -> str:
-        """The name under which the provider knows a price: one per product, code, interval and version."""
+        """The provider's lookup key for a price: one per product, code, interval and version."""
         return f"{self.product}_{code}_{interval}_v{self.version}"
 
     def select(
@@ -141,10 +141,10 @@ class Catalog:
         quantity: int = 1,
         add_ons: Mapping[str, int] | None = None,
     ) -> Selection:
-        """Work out what *plan* with these options costs.
+        """Calculates the price of *plan* with these options.
 
         Raises:
-            Malformed: an unknown plan or add-on, or an interval it is not sold for; `field` names which.
+            Malformed: the plan or add-on is unknown, or not sold for the interval; `field` says which.
         """
         chosen = self._plan(plan)
         price = self._price(chosen.prices, chosen.name, interval)
@@ -168,16 +168,16 @@ class Catalog:
 
     @property
     def free_plan(self) -> Selection | None:
-        """What customers have for nothing, if there is such a plan."""
+        """The free plan, if there is one."""
         plan = next((plan for plan in self.plans.values() if plan.is_free), None)
         if plan is None:
             return None
         return Selection(plan.code, plan.name, Interval.MONTH, 1, {}, (), Money(0, self.currency), self.name)
 
     def is_upgrade(self, before: Selection, after: Selection) -> bool:
-        """Whether *after* is more than *before*: by its price for the same interval; if that is equal, by a longer one.
+        """True if *after* costs more than *before* for the same interval or, at the same price, has a longer interval.
 
-        Where a plan is not sold by the other's interval (or no more at all), a month counts as a twelfth of a year.
+        Where a plan is not (or no longer) sold for the other's interval, a month counts as a twelfth of a year.
         """
         if not after.items or not before.items:
             return bool(after.items)
@@ -211,14 +211,14 @@ class Catalog:
         except KeyError:
             known = ", ".join(prices)
             raise Malformed(
-                f"{name} is not sold by the {interval}; it is by the {known}",
+                f"{name} is not sold by the {interval}; it is sold by the {known}",
                 field="interval",
                 code="unknown_interval",
             ) from None
 
 
 def _by_the(interval: Interval, selection: Selection) -> int:
-    """About what a selection costs by another interval."""
+    """The approximate price of a selection for another interval."""
     amount = selection.total.amount
     if interval is selection.interval:
         return amount

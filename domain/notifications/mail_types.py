@@ -1,4 +1,4 @@
-"""The mails of a subscription's life: their occasions, what each must tell, and what is sent in the end."""
+"""Mails to customers: their occasions, the facts each needs, and their rendered form."""
 
 import re
 from collections.abc import Mapping
@@ -12,22 +12,22 @@ from domain.errors import TenureError
 
 
 class Occasion(StrEnum):
-    """Why a customer hears from us."""
+    """Why a mail is sent."""
 
     TRIAL_STARTED = "trial_started"
     """A trial has begun."""
     TRIAL_ENDING = "trial_ending"
-    """A trial ends in so many days."""
+    """A trial ends in `days_left` days."""
     TRIAL_EXPIRED = "trial_expired"
-    """A trial has ended and no card was on file."""
+    """A trial has ended without a card on file."""
     CONVERTED = "converted"
-    """The subscription is a paid one from now on."""
+    """The subscription is now paid."""
     RECEIPT = "receipt"
     """An invoice has been paid."""
     PAYMENT_FAILED = "payment_failed"
-    """A payment was declined; recovery goes on."""
+    """A payment was declined; recovery continues."""
     ACTION_REQUIRED = "action_required"
-    """The customer's bank wants the customer to confirm a payment."""
+    """The customer's bank requires them to confirm a payment."""
     SUSPENDED = "suspended"
     """Access is off; the data is kept."""
     REACTIVATED = "reactivated"
@@ -35,27 +35,27 @@ class Occasion(StrEnum):
     CANCELED = "canceled"
     """The subscription has ended."""
     CANCELLATION_SCHEDULED = "cancellation_scheduled"
-    """The subscription will end on a day that is known; until then it can be kept."""
+    """The subscription will end on a known date; until then the cancellation can be undone."""
     CARD_EXPIRING = "card_expiring"
-    """The card on file will not be good any more when the next payment is due."""
+    """The card on file will have expired when the next payment is due."""
     RENEWAL_AHEAD = "renewal_ahead"
-    """A yearly renewal comes up."""
+    """A yearly renewal is coming up."""
     PLAN_CHANGED = "plan_changed"
-    """Plan, interval, quantity or add-ons are others from now on."""
+    """The plan, interval, quantity or add-ons have changed."""
     PLAN_CHANGE_SCHEDULED = "plan_change_scheduled"
-    """They will be others when the paid period ends."""
+    """They will change when the paid period ends."""
     PAUSED = "paused"
-    """Nothing is billed and nothing can be used for a while, by the customer's wish."""
+    """The customer paused the subscription: nothing is billed and nothing can be used."""
     RESUMED = "resumed"
     """The pause is over."""
     MOVED_TO_FREE = "moved_to_free"
-    """What was paid for or tried is over, and the free plan goes on."""
+    """The paid plan or trial is over, and the customer continues on the free plan."""
     REFUNDED = "refunded"
-    """Money was given back."""
+    """A payment was refunded."""
     USAGE_WARNING = "usage_warning"
-    """A limit of the plan is nearly used up."""
+    """A limit of the plan is nearly reached."""
     USAGE_LIMIT = "usage_limit"
-    """A limit of the plan is used up."""
+    """A limit of the plan is reached."""
 
 
 FACTS: Final[Mapping[str, str]] = {
@@ -64,57 +64,57 @@ FACTS: Final[Mapping[str, str]] = {
     "interval": "month or year",
     "amount": "minor units of the currency, as '4900'",
     "currency": "ISO 4217, as 'usd'",
-    "amount_due": "minor units to be paid with the bill that the mail is about; missing: not known, no sum is told",
+    "amount_due": "minor units due on the invoice that the mail is about; missing: unknown, so no amount is stated",
     "trial_ends_at": "instant: the end of the trial",
     "days_left": "whole days until the trial ends",
-    "trial_end": "suspend, cancel or free_plan: what the end of a trial without a card brings; missing: suspend",
-    "free_plan_name": "the name of the plan that goes on for nothing then",
+    "trial_end": "suspend, cancel or free_plan: what happens when a trial ends without a card; missing: suspend",
+    "free_plan_name": "the name of the free plan the customer moves to then",
     "has_card": "yes or no: whether a card is on file",
-    "card_brand": "as the provider names it, 'visa'",
+    "card_brand": "the provider's name for it, 'visa'",
     "card_last4": "the card's last four digits",
     "period_end": "instant: the end of the period that is paid for",
     "invoice_number": "the invoice's number for people",
     "invoice_url": "the invoice as a page",
     "invoice_pdf": "the invoice as a file",
-    "attempt": "which try has failed, from 1",
-    "attempts": "how many tries there are in all",
-    "next_attempt_at": "instant of the next try; missing after the last one",
+    "attempt": "the number of the failed attempt, from 1",
+    "attempts": "how many attempts there are in total",
+    "next_attempt_at": "instant of the next attempt; missing after the last one",
     "decline_code": "why the card was declined, 'insufficient_funds'",
     "access": "full, limited or none: what the customer may use from now on",
-    "action_url": "where the customer puts right what this mail is about",
+    "action_url": "where the customer can resolve what this mail is about",
     "cancel_at": "instant at which the subscription ends if nothing changes",
-    "canceled_reason": "what has ended it: nonpayment, trial_expired or another end_kind",
+    "canceled_reason": "why it ended: nonpayment, trial_expired or another end_kind",
     "keep_data_until": "instant until which the data is kept",
     "billing_url": "the customer's own billing page",
-    "reason": "nonpayment; any other word is kept from the customer",
-    "old_plan_name": "the name of the plan there was before; the same as plan_name when only other things change",
-    "quantity": "how many of the plan, '3'",
-    "due_now": "minor units that a change has cost at once; negative: a credit for later bills; missing: nothing",
+    "reason": "nonpayment; any other value is not shown to the customer",
+    "old_plan_name": "the name of the previous plan; the same as plan_name when only other things change",
+    "quantity": "the quantity of the plan, '3'",
+    "due_now": "minor units charged for a change; negative: a credit for later invoices; missing: nothing",
     "change_at": "instant at which a change takes effect",
-    "replaced_plan_name": "the plan of a planned change whose place this one takes; missing: none was planned",
-    "replaced_at": "instant at which that one would have taken effect",
-    "excess": 'of what more is used than the plan has, as JSON: [["Users", 9, 3]]; missing: all of it fits',
-    "renews_at": "instant of the next bill",
+    "replaced_plan_name": "the plan of the planned change that this one replaces; missing: none was planned",
+    "replaced_at": "instant at which the replaced change would have taken effect",
+    "excess": 'usage that exceeds the plan, as JSON: [["Users", 9, 3]]; missing: everything fits',
+    "renews_at": "instant of the next invoice",
     "card_exp": "the card's last month, '04/2027'",
-    "resumes_at": "instant at which a pause ends by itself; missing: only when the customer says so",
-    "refund_amount": "minor units that were given back just now",
-    "refunded_in_all": "minor units that were given back of that payment in all; missing: nothing was before",
-    "amount_paid": "minor units that were paid with the bill that money is given back of; missing: not known",
-    "is_full_refund": "yes or no: whether the whole bill was given back",
+    "resumes_at": "instant at which a pause ends by itself; missing: only the customer ends it",
+    "refund_amount": "minor units of this refund",
+    "refunded_in_all": "minor units refunded of that payment in total; missing: this is the first refund",
+    "amount_paid": "minor units that were paid with the refunded invoice; missing: unknown",
+    "is_full_refund": "yes or no: whether the whole invoice was refunded",
     "meter_name": "what is counted, for people: 'API calls'",
-    "used": "how much of it was used, '9000'",
-    "limit": "how much the plan has, '10000'",
-    "percent": "used in percent of the limit, '90'",
-    "resets_at": "instant at which counting begins anew; missing: it never does",
-    "grace_ends_at": "instant until which use beyond the limit is let pass; missing: it is not",
-    "grace_days": "for so many days from when the limit is reached; missing: it is not let pass",
-    "ceiling": "how much may be used in all as long as it is let pass, '11000'",
-    "beyond_limit": "billed or free: use beyond the limit goes on; missing: grace and ceiling tell",
-    "overage_amount": "minor units that use beyond the limit costs",
-    "overage_units": "so many cost that, '1000'",
-    "has_larger_plan": "yes or no: whether there is a plan to go to that has more of it; missing: no",
+    "used": "how much was used, '9000'",
+    "limit": "the plan's limit, '10000'",
+    "percent": "usage in percent of the limit, '90'",
+    "resets_at": "instant at which the counter resets; missing: it never does",
+    "grace_ends_at": "instant until which usage beyond the limit is allowed; missing: it is not",
+    "grace_days": "days of grace from when the limit is reached; missing: no grace",
+    "ceiling": "the hard limit during grace, '11000'",
+    "beyond_limit": "billed or free: usage beyond the limit is allowed; missing: as grace and ceiling say",
+    "overage_amount": "price of usage beyond the limit, in minor units",
+    "overage_units": "how many units that price covers, '1000'",
+    "has_larger_plan": "yes or no: whether the customer can change to a plan with more of it; missing: no",
 }
-"""What a mail may state, all of it strings; instants are RFC 3339. An empty string counts as left out."""
+"""The facts a mail may state, all strings; instants are RFC 3339. An empty string counts as missing."""
 
 _PRICE = frozenset({"plan_name", "amount", "currency"})
 
@@ -141,30 +141,30 @@ REQUIRED_FACTS: Final[Mapping[Occasion, frozenset[str]]] = {
     Occasion.USAGE_WARNING: frozenset({"plan_name", "meter_name", "used", "limit", "percent"}),
     Occasion.USAGE_LIMIT: frozenset({"plan_name", "meter_name", "used", "limit", "percent"}),
 }
-"""Without these a mail cannot be written; all other facts may be left out of any mail."""
+"""The facts each occasion requires; all others are optional."""
 
 
 class IncompleteMail(TenureError):
-    """A mail lacks a required fact or has one that makes no sense: a mistake of ours, to be mended."""
+    """A mail lacks a required fact or has an invalid one: a bug of ours."""
 
     code = "incomplete_mail"
 
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail to be sent, as the workflow decides it: no address, no name."""
+    """A mail as the workflow decides it, without address or name."""
 
     key: str
-    """Unique per subscription, as "trial_ending/2026-12-05T00:00:00Z/3"."""
+    """Unique within a subscription, as "trial_ending/2026-12-05T00:00:00Z/3"."""
     occasion: Occasion
     at: datetime
-    """The moment in the subscription's time at which it was decided."""
+    """When it was decided, by the subscription's clock."""
     facts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """Who a mail is written for."""
+    """The recipient of a mail."""
 
     email: str
     name: str | None = None
@@ -174,7 +174,7 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A mail as its reader sees it."""
+    """A rendered mail."""
 
     subject: str
     text: str
@@ -183,7 +183,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class OutgoingMail:
-    """A mail as it goes over the wire. Sent twice, it is the same to the last byte."""
+    """A mail as it is sent. Sent twice, it is identical to the byte."""
 
     message_id: str
     to: str
@@ -198,12 +198,12 @@ class OutgoingMail:
 
 
 def missing_facts(occasion: Occasion, facts: Mapping[str, str]) -> list[str]:
-    """Name the facts that a mail of this occasion still lacks, in alphabetical order."""
+    """Returns the required facts that are missing for this occasion, sorted by name."""
     return sorted(name for name in REQUIRED_FACTS[occasion] if not facts.get(name))
 
 
 def sender_of(from_: str) -> tuple[str, str]:
-    """Return the name and the address of "Acme, Inc. <billing@acme.example>"; no name if it is an address alone."""
+    """Returns the name and the address of "Acme, Inc. <billing@acme.example>"; an empty name for a bare address."""
     name, bracket, rest = from_.strip().rpartition("<")
     if not bracket:
         return "", rest
@@ -214,12 +214,12 @@ def sender_of(from_: str) -> tuple[str, str]:
 
 
 def message_id_for(mail_id: str, from_address: str) -> str:
-    """Return the Message-ID of a mail: always the same, so that a second copy of it shows as one.
+    """Returns the Message-ID of a mail: always the same, so that mail clients can recognize a second copy.
 
     Raises:
-        ValueError: the sender's address is none, or has its domain not in ASCII.
+        ValueError: the sender's address is invalid, or its domain is not ASCII.
     """
     domain = sender_of(from_address)[1].partition("@")[2]
     if not domain or not domain.isascii():
-        raise ValueError(f"{from_address!r} is no mail address: write it as 'Name <billing@example.com>'")
+        raise ValueError(f"{from_address!r} is not a mail address: write it as 'Name <billing@example.com>'")
     return f"<{quote(mail_id, safe='/+')}@{domain}>"

@@ -1,4 +1,4 @@
-"""Mail addresses, told apart as people are, not as they are written."""
+"""Canonical mail addresses: one per mailbox, however it is written."""
 
 import unicodedata
 
@@ -6,14 +6,14 @@ _GMAIL = frozenset({"gmail.com", "googlemail.com"})
 
 
 def canonical_mail(address: str) -> str:
-    """The same for all ways to write one mailbox, of addresses that have their domain in ASCII.
+    """Returns the same address for every spelling of a mailbox whose domain is in ASCII.
 
-    Case and what follows a plus do not count; for Gmail dots do not either, nor which of its two names is used.
+    Ignores case and everything after a plus; for Gmail also dots and which of its two domains is used.
     """
     written, _, host = address.strip().rpartition("@")
-    # Only the name before the @ is folded: letters in a domain have a way of their own into ASCII.
+    # Only the local part is folded: domains have their own mapping to ASCII.
     local, domain = _folded(written), host.lower()
-    # An address that begins with the plus has nothing else to be told by.
+    # If the local part begins with a plus, there is nothing else to identify it by.
     mailbox = local.partition("+")[0] or local
     if domain in _GMAIL:
         return f"{mailbox.replace('.', '') or mailbox}@gmail.com"
@@ -22,5 +22,5 @@ def canonical_mail(address: str) -> str:
 
 def _folded(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
-    # Folding takes some letters apart again.
+    # Case folding decomposes some letters again.
     return unicodedata.normalize("NFKC", folded).strip()

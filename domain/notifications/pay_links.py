@@ -1,4 +1,4 @@
-"""Links in mails that open a payment page without a login: a subscription's id, signed by us."""
+"""Signed links in mails that open a subscription's payment page without a login."""
 
 import base64
 import hashlib
@@ -11,40 +11,40 @@ from uuid import UUID
 from domain.errors import Rejected
 
 GOOD_FOR = timedelta(days=45)
-"""From the mail on: longer than a subscription waits after its last mail under the default policy (30 days)."""
+"""How long a link is valid: longer than a subscription waits after its last mail by the default policy (30 days)."""
 
 _PURPOSE = b"tenure/pay/2"
-"""Signed along with the rest, so that a signature made for another purpose opens nothing here."""
+"""Part of what is signed, so that signatures for other purposes are not valid here."""
 _FIRST_PURPOSE = b"tenure/pay/1"
-"""Of links that carry the id alone. They were mailed before links could expire or be replaced, and still open."""
+"""For links with the id alone, mailed before links could expire or be replaced. They are still valid."""
 _ABOUT = struct.Struct(">16sIQ")
-"""Subscription, generation, and when it expires, in seconds since 1970."""
+"""Subscription, generation, and expiry in seconds since 1970."""
 _ID_LENGTH = 16
 _SIGNATURE_LENGTH = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
 class PayLink:
-    """What a link in a mail stands for."""
+    """The content of a payment link."""
 
     subscription: str
     generation: int = 0
-    """A subscription's links are replaced by renewing them: those of an earlier generation open nothing."""
+    """Renewing a subscription's links increments it: links of an earlier generation are invalid."""
     expires_at: datetime | None = None
-    """None: never, as it was mailed before links expired."""
+    """None: never, as it was mailed before links had an expiry."""
 
     def token(self, secret: str) -> str:
-        """The token that stands for it in an address: 80 characters that fit in as they are."""
+        """Returns the token for a URL: 80 characters that need no escaping."""
         expires = int(self.expires_at.timestamp()) if self.expires_at is not None else 0
         about = _ABOUT.pack(UUID(self.subscription).bytes, self.generation, expires)
         return base64.urlsafe_b64encode(about + _signature(_PURPOSE, about, secret)).decode()
 
     @classmethod
     def read(cls, token: str, secret: str) -> "PayLink":
-        """What a token stands for; whether it is still good is for the caller to say.
+        """Decodes a token; the caller checks whether it is still valid.
 
         Raises:
-            Rejected: code `bad_link`; the token was not made by us with this secret.
+            Rejected: code `bad_link`; we did not sign the token with this secret.
         """
         try:
             carried = base64.b64decode(token, altchars=b"-_", validate=True)
@@ -60,7 +60,7 @@ class PayLink:
 
 
 def pay_url(public_url: str, link: PayLink, secret: str) -> str:
-    """The address that opens a payment page for a subscription."""
+    """Returns the URL of a subscription's payment page."""
     return f"{public_url.rstrip('/')}/pay/{link.token(secret)}"
 
 

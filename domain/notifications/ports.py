@@ -1,4 +1,4 @@
-"""What is needed of the database and the mail server for mails to be sent, each once."""
+"""The ports of the database and the mail server for sending each mail once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from domain.notifications.mail_types import Occasion
 
 @dataclass(frozen=True)
 class QueuedMail:
-    """A mail that has been written down and waits to be sent."""
+    """A stored mail that waits to be sent."""
 
     id: str
     subscription: str
@@ -20,7 +20,7 @@ class QueuedMail:
 
 @dataclass(frozen=True)
 class MailToSend:
-    """A written-down mail with all that is needed to send it."""
+    """A stored mail with everything needed to send it."""
 
     id: str
     subscription: str
@@ -29,14 +29,14 @@ class MailToSend:
     facts: dict[str, str]
     contact: Contact
     link_generation: int = 0
-    """Of the payment links that are good for its subscription."""
+    """The valid generation of the subscription's payment links."""
 
 
 class Mails(Protocol):
-    """The mails that were written down."""
+    """The stored mails."""
 
     async def to_send(self, mail_id: str) -> MailToSend | None:
-        """The mail if it still waits to be sent, None if it was sent or withdrawn."""
+        """Returns the mail if it still waits to be sent, None if it was sent or withdrawn."""
         ...
 
     async def mark_sent(self, mail_id: str, message_id: str) -> None: ...
@@ -45,14 +45,14 @@ class Mails(Protocol):
 
 
 class Mailer(Protocol):
-    """What turns a written-down mail into one delivered to the mail server."""
+    """Renders a stored mail and delivers it to the mail server."""
 
     async def send(self, mail: MailToSend) -> str:
-        """Send it and return its Message-ID, the same for the same mail every time."""
+        """Send it and return its Message-ID, which is always the same for a mail."""
         ...
 
 
 class Post(Protocol):
-    """What sees to it that queued mails are sent, each once."""
+    """Dispatches queued mails so that each is sent once."""
 
     async def dispatch(self, mails: Sequence[QueuedMail]) -> None: ...

@@ -1,4 +1,4 @@
-"""Agreements as the provider tells of them, ours and others': what reconciliation compares and take-overs adopt."""
+"""Agreements as the provider reports them, ours and others': reconciliation compares them, imports adopt them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,18 +9,18 @@ from domain.provider.payments import Charge
 
 
 class AgreementState(StrEnum):
-    """How an agreement stands at the provider."""
+    """The state of an agreement at the provider."""
 
     BILLING = "billing"
-    """Periods are billed, and the newest bill is not overdue."""
+    """Periods are billed, and the latest invoice is not overdue."""
     OWING = "owing"
-    """A renewal was not paid; the provider bills on."""
+    """A renewal was not paid; the provider continues billing."""
     IN_TRIAL = "in_trial"
-    """In a trial of the provider's own."""
+    """In a trial run by the provider."""
     UNBEGUN = "unbegun"
-    """Its first bill was not paid."""
+    """Its first invoice was not paid."""
     STOPPED = "stopped"
-    """The provider has stopped billing by itself, or by a word that was not ours."""
+    """The provider stopped billing by itself, or somebody other than us asked it to."""
     ENDED = "ended"
 
 
@@ -33,16 +33,16 @@ class AgreedItem:
     """Empty when the price has none."""
     quantity: int
     unit_amount: int | None
-    """In minor units; None when it is no fixed amount, as with tiers."""
+    """In minor units; None when there is no fixed amount, as with tiers."""
     currency: str
     interval: str
     """day, week, month or year."""
     interval_count: int = 1
     product_ref: str = ""
     is_sold: bool = True
-    """Whether a new agreement could be made about its price."""
+    """Whether a new agreement could use its price."""
     is_by_use: bool = False
-    """Whether what was used is billed when a period is over; then there is no quantity."""
+    """Whether usage is billed at the end of a period; then there is no quantity."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +55,20 @@ class Agreement:
     items: tuple[AgreedItem, ...]
     created_at: datetime
     subscription: str = ""
-    """The id of the subscription of ours that it was made for; empty: it was not made by us."""
+    """The id of our subscription that it was created for; empty: we did not create it."""
     is_held: bool = False
     """Whether billing is on hold."""
     ends_at: datetime | None = None
-    """When it will end by itself; None: it goes on."""
+    """When it will end by itself; None: it continues."""
     trial_ends_at: datetime | None = None
     period_start: datetime | None = None
     period_end: datetime | None = None
     latest: Charge | None = None
-    """The newest bill and what has come of it."""
+    """The latest invoice and its outcome."""
     ended_for: str = ""
-    """The subscription of ours on which it goes on, should it have been ended for that."""
+    """The id of our subscription that continues it, if it was ended for that."""
     hindrances: tuple[str, ...] = ()
-    """What about it we have no way to carry on, in words for an operator."""
+    """What about it we cannot continue, in words for an operator."""
 
     @property
     def is_over(self) -> bool:
@@ -77,7 +77,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class AgreementPage:
-    """Some agreements, and where the next page begins; None: it was the last."""
+    """A page of agreements, and the cursor of the next page; None: this is the last page."""
 
     agreements: tuple[Agreement, ...]
     next_cursor: str | None = None

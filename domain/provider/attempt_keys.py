@@ -1,4 +1,4 @@
-"""Keys of business tries that are asked again, after the provider has refused them, under another."""
+"""Idempotency keys for retrying charge attempts that the provider refused under their first key."""
 
 import re
 
@@ -6,23 +6,23 @@ _AGAIN = re.compile(r"(/again/\d+)+$")
 
 
 def asked_again(key: str, refusals: int) -> str:
-    """The key of the same try after so many refusals.
+    """The key of the same attempt after this many refusals.
 
-    A provider keeps a refusal under its key for a day, also when what it was about is mended at once. Only what was
-    refused has another key then: a try without an answer may have been made, and a decline is the answer.
+    A provider replays a refusal under its key for a day, even if the cause has been fixed. Only a refused attempt gets
+    another key: an unanswered one may have succeeded, and a decline is a final answer.
     """
     return f"{key}/again/{refusals + 1}" if refusals else key
 
 
 def asked_otherwise(key: str) -> str:
-    """The key of the same try, asked in other words than before: by another release, in the middle of it.
+    """The key of the same attempt with other parameters, as when a release changes them midway.
 
-    A provider takes a key for one request only, and says so when the next one differs. What the first one has done is
-    looked for before, as always.
+    A provider accepts a key for one request only and refuses a different one. Callers first look up what the earlier
+    request did, as always.
     """
     return f"{key}/again/1"
 
 
 def business_try(key: str) -> str:
-    """By which a try is noted and found again, whatever the number in its key."""
+    """The part of the key that identifies the attempt, without the retry number."""
     return _AGAIN.sub("", key)

@@ -1,4 +1,4 @@
-"""Messages of the provider: read, kept, addressed, and what came of them."""
+"""The provider's messages: how they are read, stored and routed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,56 +11,56 @@ from domain.provider.hints import EventKind
 
 @dataclass(frozen=True)
 class ProviderEvent:
-    """A message of the provider: a hint at where to look, not a fact to act on."""
+    """A message from the provider: a hint where to look, not a fact to act on."""
 
     id: str
     type: str
-    """As the provider calls it."""
+    """The provider's name for it."""
     object_id: str
     customer_ref: str
-    """Empty when it names none: then the provider is asked whose it is."""
+    """Empty when the message names none: then we ask the provider."""
     news: EventKind | None
-    """What it may mean for a subscription; None: nothing."""
+    """What it may mean for a subscription; None: it does not concern one."""
     charge_ref: str = ""
-    """The charge that a dispute is of."""
+    """The disputed charge."""
     agreement_ref: str = ""
-    """The agreement it is about, when it names one."""
+    """The agreement that the message names, if any."""
 
 
 class ProviderEvents(Protocol):
-    """Reads what the provider sends about payments."""
+    """Reads the provider's messages."""
 
     def read(self, body: bytes, signature: str) -> ProviderEvent:
-        """The event in a signed message.
+        """Returns the event in a signed message.
 
         Raises:
             Rejected: code `bad_signature`, `stale_signature`, `bad_event`, `wrong_account` or `wrong_mode`; the message
-                is not to be believed, or not for us.
+                is not authentic, or not for us.
         """
         ...
 
 
 @dataclass(frozen=True)
 class KeptEvent:
-    """A message of the provider that was kept."""
+    """A stored message from the provider."""
 
     event: ProviderEvent
     received_at: datetime
 
 
 class Disposition(StrEnum):
-    """What came of a message."""
+    """What was done with a message."""
 
     DELIVERED = "delivered"
     PASSED_OVER = "passed_over"
-    """It has nothing to say to us."""
+    """It does not concern us."""
     SET_ASIDE = "set_aside"
-    """It is about something that is not ours, or that cannot be known to be."""
+    """It is about something that is not ours, or cannot be matched to anything of ours."""
 
 
 @dataclass(frozen=True)
 class Routing:
-    """What came of a message, and why, in words for an operator."""
+    """What was done with a message and why, in words for an operator."""
 
     disposition: Disposition
     words: str
@@ -71,7 +71,7 @@ NOTHING_NEW = Routing(Disposition.PASSED_OVER, "passed over: says nothing new to
 
 @dataclass(frozen=True)
 class PastEvent:
-    """A message as the provider remembers it, with its body as it would have been sent."""
+    """A message from the provider's history, with the body that would have been sent."""
 
     event: ProviderEvent
     body: bytes
@@ -79,41 +79,41 @@ class PastEvent:
 
 @dataclass(frozen=True)
 class PastEvents:
-    """Some messages, newest first, and where the next page begins; None: it was the last."""
+    """A page of messages, newest first, and the cursor of the next page; None: this is the last page."""
 
     events: tuple[PastEvent, ...]
     next_cursor: str | None = None
 
 
 class ProviderHistory(Protocol):
-    """What the provider has told, or has tried to tell, as it remembers it.
+    """The provider's history of messages that it sent or tried to send.
 
-    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
     """
 
     async def events(
         self, since: datetime, until: datetime | None, cursor: str | None, *, undelivered: bool
     ) -> PastEvents:
-        """A page of the messages of a time, newest first; only those that have not got through when *undelivered*."""
+        """Returns a page of messages, newest first; with *undelivered* only those that did not get through."""
         ...
 
 
 @dataclass(frozen=True)
 class Address:
-    """A subscription that messages can be for."""
+    """A subscription that messages can be routed to."""
 
     subscription: str
     agreement_ref: str = ""
     """Empty while it has no agreement."""
     customer: str = ""
-    """Our id for its customer."""
+    """Our id of its customer."""
 
 
 @dataclass(frozen=True)
 class Directory:
-    """Subscriptions by their customers and agreements at the provider."""
+    """Subscriptions by customer and agreement at the provider."""
 
     by_customer: Mapping[str, Sequence[Address]] = field(default_factory=dict)
-    """All of a customer's, the newest last."""
+    """All subscriptions of a customer, the newest last."""
     by_agreement: Mapping[str, str] = field(default_factory=dict)
     """The subscription's id."""

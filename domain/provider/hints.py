@@ -1,11 +1,11 @@
-"""News of the outside: hints at where to look, and whether looking can bring anything new."""
+"""Provider messages as hints: what may have changed and where to look."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What a message of the provider may mean."""
+    """What a message from the provider may mean."""
 
     BILL_PAID = "bill_paid"
     BILL_FAILED = "bill_failed"
@@ -13,43 +13,43 @@ class EventKind(StrEnum):
     """Voided or written off."""
     AGREEMENT_ENDED = "agreement_ended"
     CARD_GIVEN = "card_given"
-    """A checkout was completed: a card waits to be put on file."""
+    """A checkout was completed: its card is to be put on file."""
     CARD_CHANGED = "card_changed"
     CARD_CHOSEN = "card_chosen"
-    """Another card was made the one to be charged, by the customer or by somebody at the provider's dashboard."""
+    """The customer, or somebody at the provider's dashboard, chose another default card."""
     CONTACT_CHANGED = "contact_changed"
-    """The customer's address or name was changed; no subscription is told of it, for it is about the customer."""
+    """The customer's address or name was changed. It concerns the customer, so it goes to no subscription."""
     CARD_AND_CONTACT = "card_and_contact"
-    """Another card was chosen and the address or name was changed, or it does not tell which of them."""
+    """The default card and the address or name changed, or the message does not say which."""
     REFUNDED = "refunded"
     DISPUTED = "disputed"
-    """A dispute was opened, has moved on, or was closed."""
+    """A dispute was opened, updated or closed."""
     LIFE_RESTORED = "life_restored"
-    """Not the provider's: a lost workflow was started again, and must look before it does anything."""
+    """Not from the provider: a lost workflow was restarted and must check the provider before anything else."""
 
 
 ABOUT_CUSTOMERS = (EventKind.CONTACT_CHANGED, EventKind.CARD_AND_CONTACT)
-"""After these it is looked at the provider for who the customer is."""
+"""After these, the customer's contact data is read from the provider."""
 
 MONEY_WENT_BACK = (EventKind.REFUNDED, EventKind.DISPUTED)
-"""What is taken note of even when the subscription is over."""
+"""Processed even when the subscription is over."""
 
 
 @dataclass(frozen=True)
 class EventHint:
-    """One message of the provider, by its event id."""
+    """A message from the provider, by its event id."""
 
     event: str
     news: EventKind
     object_id: str
     is_choice: bool = False
-    """The card that has changed is another one that was chosen, not the same one renewed by its bank."""
+    """The customer chose another card; the bank did not just renew the same one."""
 
     @classmethod
     def of(cls, event: str, news: EventKind, object_id: str) -> "EventHint":
-        """The hint as workflows are told it, in words that workers of the release before can read.
+        """Returns the hint for workflows, in a form that workers of the previous release can read.
 
-        What they cannot read they would drop unheard; a field that they do not know they pass over.
+        They would drop a kind they do not know, but ignore an unknown field.
         """
         if news in (EventKind.CARD_CHOSEN, EventKind.CARD_AND_CONTACT):
             return cls(event, EventKind.CARD_CHANGED, object_id, is_choice=True)

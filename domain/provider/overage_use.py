@@ -1,4 +1,4 @@
-"""Use beyond a plan's limit on its way to a bill: each is told to the provider once."""
+"""Billed overage usage: each is reported to the provider once."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,31 +6,31 @@ from enum import StrEnum
 from hashlib import sha256
 
 REPEATED_WITHIN = timedelta(hours=23)
-"""So long after a report was begun it may be made again: the provider knows for a day what it was told."""
+"""How long after a report began it may be repeated: the provider deduplicates reports for a day."""
 
 
 def event_name(product: str, feature: str) -> str:
-    """The name by which the provider counts use of a feature."""
+    """The provider's meter event name for a feature."""
     return f"{product}_{feature}"
 
 
 def report_key(tenant: str, key: str) -> str:
-    """Names one use to the provider: the same for the same use, and of a length that every provider takes."""
-    named = sha256("\0".join((tenant, key)).encode())
-    return f"tenure_{named.hexdigest()}"
+    """Identifies one usage to the provider: always the same for it, and short enough for every provider."""
+    digest = sha256("\0".join((tenant, key)).encode())
+    return f"tenure_{digest.hexdigest()}"
 
 
 @dataclass(frozen=True)
 class BilledUse:
-    """Use beyond a plan's limit that the provider is to bill."""
+    """Usage beyond a plan's limit that the provider bills."""
 
     tenant: str
     key: str
-    """Its own, under which it was counted."""
+    """The key it was counted under."""
     customer_ref: str
-    """Whose it is, at the provider."""
+    """The customer's id at the provider."""
     counted_as: str
-    """The name by which the provider counts it."""
+    """The provider's meter event name."""
     quantity: int
     at: datetime
 
@@ -41,36 +41,36 @@ class BilledUse:
 
 @dataclass(frozen=True)
 class Claimed:
-    """A use whose report is ours to make."""
+    """A usage that we have claimed for reporting."""
 
     use: BilledUse
     began_before: timedelta | None = None
-    """How long ago an earlier report of it was begun, of which no outcome is known; None: this is the first."""
+    """How long ago an earlier report with unknown outcome began; None: this is the first."""
 
     @property
     def may_be_made_again(self) -> bool:
-        """Whether the provider would know it from an earlier report, should that have got through."""
+        """True if the provider would still recognize it from an earlier report that got through."""
         return self.began_before is None or self.began_before <= REPEATED_WITHIN
 
     @property
     def call_key(self) -> str:
-        """Names the call: another every hour, as a provider may answer by an old fault of its own under the same."""
+        """The call's idempotency key: a new one every hour, as a provider may replay an old error of its own."""
         hours = 0 if self.began_before is None else self.began_before // timedelta(hours=1)
         return f"{self.use.report_key}/{hours}"
 
 
 class Trouble(StrEnum):
-    """Why a use is not reported, and waits for an operator."""
+    """Why a usage is not reported and waits for an operator."""
 
     UNKNOWN = "unknown"
-    """A report was begun and nobody knows what came of it; made again, it might be billed twice."""
+    """A report began and its outcome is unknown; repeating it might bill twice."""
     REFUSED = "refused"
-    """The provider does not take it."""
+    """The provider does not accept it."""
 
 
 @dataclass(frozen=True)
 class Troubled:
-    """A use that waits for an operator."""
+    """A usage that waits for an operator."""
 
     tenant: str
     key: str

@@ -1,4 +1,4 @@
-"""What moves money, in our own words; no provider's vocabulary."""
+"""Cards, charges, invoices and reversals, independent of any provider's vocabulary."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,19 +7,19 @@ from enum import StrEnum
 from domain.provider.settlement import Settled
 
 NO_CARD = "no_card"
-"""The decline of a charge for which no card is on file: the customer has taken it away at the provider."""
+"""The decline code of a charge without a card on file: the customer has removed it at the provider."""
 
 UNKNOWN_PAYMENT_METHOD = "unknown_payment_method"
-"""The code of a refusal when a payment method is not the customer's, or not any more."""
+"""The refusal code for a payment method that is not, or no longer, the customer's."""
 
 AUTHENTICATE = "authentication_required"
-"""The decline of a charge that the customer must confirm to their bank."""
+"""The decline code of a charge that the customer must confirm with their bank."""
 
 NO_SUCH_THING = "resource_missing"
-"""The code of a refusal when the provider does not know what it was asked about."""
+"""The refusal code for an object that the provider does not know."""
 
 KEY_IS_TAKEN = "idempotency"
-"""The code of a refusal when a try was begun in other words under the same key."""
+"""The refusal code for an attempt that began with other parameters under the same key."""
 
 HARD_DECLINES = frozenset(
     {
@@ -35,26 +35,26 @@ HARD_DECLINES = frozenset(
         "transaction_not_allowed",
     }
 )
-"""Declines after which the same card must not be tried again, by the card networks' rules."""
+"""Decline codes after which the card networks forbid retrying the same card."""
 
 DO_NOT_TRY_AGAIN = "do_not_try_again"
 
 
 class ChargeOutcome(StrEnum):
-    """What came of asking for money."""
+    """The outcome of a charge."""
 
     PAID = "paid"
     DECLINED = "declined"
     ACTION_REQUIRED = "action_required"
-    """The customer has to authenticate; only they can bring it on."""
+    """The customer has to authenticate the payment."""
     PENDING = "pending"
-    """Not decided yet: ask again later."""
+    """Not decided yet: check again later."""
     GONE = "gone"
-    """There is nothing left to pay: voided, written off, or its agreement has ended."""
+    """Nothing is left to pay: voided, written off, or its agreement has ended."""
 
 
 class AgreementStatus(StrEnum):
-    """How the provider's side of a paid subscription stands."""
+    """Whether the provider's agreement for a paid subscription is live."""
 
     LIVE = "live"
     ENDED = "ended"
@@ -62,7 +62,7 @@ class AgreementStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Card:
-    """The card on file, as much of it as may be kept."""
+    """The card on file, as far as its details may be stored."""
 
     ref: str
     brand: str
@@ -70,67 +70,67 @@ class Card:
     exp_month: int
     exp_year: int
     fingerprint: str = field(default="", compare=False)
-    """The same for the same card number, whoever gives it; not compared: cards kept earlier lack it."""
+    """The same for the same card number, across customers; not compared, as cards stored earlier lack it."""
 
 
 @dataclass(frozen=True)
 class Decline:
-    """Why a charge was refused."""
+    """Why a charge was declined."""
 
     code: str
     advice: str = ""
     action_url: str = ""
-    """Where the customer can authenticate the payment, if that is what is missing."""
+    """Where the customer can authenticate the payment, if that is required."""
     needs_new_details: bool = False
-    """The bank wants the card's details confirmed or others given: to try again as it is would be in vain."""
+    """The bank requires confirmed or new card details: retrying the card as it is will fail."""
 
     @property
     def is_hard(self) -> bool:
-        """True when the same card must not be tried again."""
+        """True if the same card must not be tried again."""
         return self.code in HARD_DECLINES or self.advice == DO_NOT_TRY_AGAIN or self.needs_new_details
 
     @property
     def words(self) -> str:
-        """What happened, for operators and for products that call the API."""
+        """Describes the decline for operators and API clients."""
         return "no card is on file" if self.code == NO_CARD else f"the card was declined: {self.code}"
 
 
 @dataclass(frozen=True)
 class Invoice:
-    """One bill, as the provider has it now."""
+    """An invoice as the provider has it now."""
 
     ref: str
     number: str
     status: str
-    """draft, open, paid, void or uncollectible; others may come."""
+    """draft, open, paid, void or uncollectible; more may be added."""
     amount: int
     currency: str
     url: str = ""
     pdf: str = ""
     attempts: int = 0
-    """As the provider counts them: the first, and those that it makes by itself, which are off; none of ours after."""
+    """As the provider counts them: the first and its automatic retries, which are off; not our later attempts."""
     period_start: datetime | None = None
     period_end: datetime | None = None
     total: int | None = None
-    """What was billed, taxes and discounts included; negative: a credit. None: looked at before this was noted."""
+    """The total with taxes and discounts; negative: a credit. None: read before this was recorded."""
     amount_due: int | None = None
-    """What is or was to be paid, after the customer's balance."""
+    """The amount due after the customer's balance was applied."""
     amount_paid: int | None = None
     credit_applied: int | None = None
-    """How much of the total came off the customer's credit balance."""
+    """How much of the total was paid from the customer's credit balance."""
     issued_at: datetime | None = None
     """When it was finalised; None: it is a draft."""
     paid_at: datetime | None = None
 
     @property
     def to_pay(self) -> int:
-        """What the customer is to pay with it, after credits."""
+        """The amount due after credits."""
         return self.amount if self.amount_due is None else self.amount_due
 
 
 @dataclass(frozen=True)
 class Charge:
-    """The answer to one business try of taking money."""
+    """The result of one charge attempt."""
 
     outcome: ChargeOutcome
     invoice: Invoice | None = None
@@ -139,40 +139,40 @@ class Charge:
     period_start: datetime | None = None
     period_end: datetime | None = None
     key: str = ""
-    """The idempotency key under which it was asked for; empty when it was only looked at."""
+    """The idempotency key of the attempt; empty when its state was only read."""
     anchor: datetime | None = field(default=None, compare=False)
-    """From where the provider counts the agreement's periods; None: not told, as no provider has to. Not compared."""
+    """The provider's billing anchor; None: not reported, as it is optional for providers. Not compared."""
     is_apart: bool = False
-    """Its bill was made by us, apart from the agreement's own: the newest of those is what it was."""
+    """We created its invoice separately: the agreement's own latest invoice is unchanged."""
     waits_until: datetime | None = field(default=None, compare=False)
-    """Until when the customer can confirm the payment, on the bill's page; None: nothing waits to be confirmed."""
+    """Until when the customer can confirm the payment on the invoice page; None: nothing awaits confirmation."""
     is_of_change: bool = field(default=False, compare=False)
-    """Its bill is that of a change, in the middle of a period: it renews nothing, and nothing is owed when it fails."""
+    """Its invoice is for a change within a period: it renews nothing, and nothing is owed if it fails."""
 
 
 @dataclass(frozen=True)
 class ProviderState:
-    """Everything the provider knows now of one subscription: its card, its agreement, its latest bill."""
+    """The provider's current state of one subscription: its card, agreement and latest invoice."""
 
     card: Card | None
     agreement: AgreementStatus | None
     """None: there is no agreement yet."""
     latest: Charge | None = None
-    """The agreement's newest bill and what has come of it."""
+    """The agreement's latest invoice and its outcome."""
     is_held: bool | None = field(default=None, compare=False)
-    """Whether billing is on hold; None: not told, as no provider has to. So it is not compared."""
+    """Whether billing is on hold; None: not reported, as it is optional for providers. Not compared."""
     ends: bool | None = field(default=None, compare=False)
-    """Whether the agreement will end by itself; likewise."""
+    """Whether the agreement will end by itself; None and comparison as for `is_held`."""
     paused_for: str = field(default="", compare=False)
-    """Why the provider itself has paused the agreement, by a customer's or the account's word; empty: it has not."""
+    """Why the provider paused the agreement, as the customer or account asked; empty: it did not."""
     customer_ref: str = ""
-    """Whose card it is, at the provider."""
+    """The id at the provider of the customer whose card it is."""
     customer_is_deleted: bool = field(default=False, compare=False)
-    """The provider says of itself that it deleted the customer, and with them their cards and agreements."""
+    """The provider reports that it deleted the customer with their cards and agreements."""
     begun: Charge | None = None
-    """What came of the tries without an answer, under the key of one of them; gone: nothing. None: it was not asked."""
+    """The outcome of the unanswered attempts, under the key of one of them; gone: none. None: not requested."""
     change: Charge | None = None
-    """What came of the change without an answer; gone: nothing. None: it was not asked."""
+    """The outcome of the unanswered change; gone: none. None: not requested."""
 
 
 @dataclass(frozen=True)
@@ -182,14 +182,14 @@ class Wallet:
     customer_ref: str
     card: Card | None
     given_at: datetime | None = None
-    """When the customer gave the card, by the provider's clock; None: that was not asked."""
+    """When the customer provided the card, by the provider's clock; None: not requested."""
     is_default: bool = field(default=True, compare=False)
-    """Whether the card is the one that the customer is charged on; else it is only kept there so far. Not compared."""
+    """Whether the customer is charged on this card; if not, it is only attached. Not compared."""
 
 
 @dataclass(frozen=True)
 class QuoteLine:
-    """One line of a bill that does not exist yet."""
+    """One line of an invoice that does not exist yet."""
 
     text: str
     amount: int
@@ -197,63 +197,63 @@ class QuoteLine:
 
 @dataclass(frozen=True)
 class Quote:
-    """What a change of an agreement would bill at once, to the last minor unit; negative: a credit for later bills."""
+    """What a change would bill immediately, exact to the minor unit; negative: a credit for later invoices."""
 
     amount: int
     currency: str
     lines: tuple[QuoteLine, ...] = ()
     settled: Settled | None = None
-    """How that would be settled; None: all of it is taken at once."""
+    """How that would be settled; None: all of it is charged immediately."""
 
 
 @dataclass(frozen=True)
 class UpcomingBill:
-    """What the next renewal of an agreement would ask for, as things stand now: after credits, with use so far."""
+    """What the next renewal of an agreement would bill as of now: after credits, with usage so far."""
 
     amount_due: int
     currency: str
 
 
 class ReversalKind(StrEnum):
-    """How money that was taken goes back."""
+    """How a payment was reversed."""
 
     REFUND = "refund"
     DISPUTE = "dispute"
 
 
 class DisputeStatus(StrEnum):
-    """How a dispute stands."""
+    """The status of a dispute."""
 
     INQUIRY = "inquiry"
-    """The bank only asks; the money is still ours."""
+    """The bank only inquires; we still have the money."""
     OPEN = "open"
-    """The bank has taken the money back for now."""
+    """The bank has provisionally taken the money back."""
     WON = "won"
     LOST = "lost"
 
 
 @dataclass(frozen=True)
 class Reversal:
-    """Money that went back, as the provider has it now."""
+    """A refund or dispute as the provider has it now."""
 
     kind: ReversalKind
     ref: str
-    """The dispute's id; for refunds the id of the charge that they are of, however many there are."""
+    """The dispute's id; for refunds the id of the refunded charge, however many refunds there are."""
     invoice_ref: str
-    """The bill that the money was for; empty when it was for none."""
+    """The invoice that was paid; empty if there was none."""
     amount: int
-    """In minor units, of all refunds of the charge together."""
+    """In minor units, the sum of all refunds of the charge."""
     currency: str
     is_full: bool = False
-    """Whether the whole charge went back."""
+    """Whether the whole charge was reversed."""
     status: DisputeStatus | None = None
     """None: it is a refund."""
     reason: str = ""
     agreement_ref: str = ""
-    """The agreement whose bill it was; empty when it was for none."""
+    """The agreement of that invoice; empty if there is none."""
     amount_paid: int | None = field(default=None, compare=False)
-    """What was paid with that bill; None: not told, as no provider has to. Not compared, as what follows is not."""
+    """What was paid with that invoice; None: not reported, as it is optional. Like the fields below, not compared."""
     invoice_number: str = field(default="", compare=False)
     card_brand: str = field(default="", compare=False)
     card_last4: str = field(default="", compare=False)
-    """The card that was charged, to which the money goes back."""
+    """The card that was charged, which the money is returned to."""

@@ -1,4 +1,4 @@
-"""What we ask of the provider that moves the money, in our words."""
+"""The ports of the payment provider, independent of any provider's vocabulary."""
 
 import re
 from dataclasses import dataclass
@@ -17,183 +17,183 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 def is_provider_id(reference: str) -> bool:
-    """Whether this can be an id of a provider's. It becomes part of a path there, where `..` would be another call."""
+    """True if this can be a provider's id. It becomes part of a URL path, where `..` would be another call."""
     return _ID.fullmatch(reference) is not None
 
 
 @dataclass(frozen=True)
 class NewAgreement:
-    """What the provider is to bill from now on, every period."""
+    """What the provider is to bill every period from now on."""
 
     subscription: str
     customer_ref: str
     card_ref: str
     items: tuple[Item, ...]
     present: bool = False
-    """Whether the customer is there and could confirm the payment to their bank."""
+    """Whether the customer is present and could confirm the payment with their bank."""
 
 
 @dataclass(frozen=True)
 class Belonging:
-    """Whose a thing at the provider is."""
+    """Whom an object at the provider belongs to."""
 
     customer_ref: str = ""
-    """Empty when it is nobody's."""
+    """Empty when it belongs to no customer."""
     agreement_ref: str = ""
-    """Empty when it is part of none."""
+    """Empty when it belongs to no agreement."""
 
 
 class Quotes(Protocol):
-    """What the API asks the provider while somebody waits for the answer. Nothing is changed by it.
+    """What the API asks the provider while a caller waits for the answer. Changes nothing.
 
-    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
     """
 
     async def quote(
         self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
     ) -> Quote:
-        """What `change` with the same *items*, *at* and *own* would bill at once."""
+        """What `change` with the same *items*, *at* and *own* would bill immediately."""
         ...
 
     async def first_quote(self, customer_ref: str, items: tuple[Item, ...]) -> Quote:
-        """What `begin` with the same *items* would bill that customer at once."""
+        """What `begin` with the same *items* would bill that customer immediately."""
         ...
 
     async def upcoming(self, agreement_ref: str) -> UpcomingBill:
-        """What the agreement's next renewal would bill, as things stand now."""
+        """What the agreement's next renewal would bill as of now."""
         ...
 
     async def belonging(self, news: EventKind, object_ref: str) -> Belonging:
-        """Whose it is what a message was about; *news* tells what kind of thing that is. Empty: not known there."""
+        """Whom a message's object belongs to; *news* implies its kind. Empty: the provider does not know it."""
         ...
 
     async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
-        """How money that went back stands now; *object_ref* is what the provider's message was about."""
+        """The current state of a refund or dispute; *object_ref* is the object of the provider's message."""
         ...
 
 
 class Wallets(Protocol):
-    """Customers at the provider, the cards they are charged on, and the page on which they look after both.
+    """Customers at the provider, the cards they are charged on, and the pages where they manage both.
 
-    Every method takes a `key` naming the business try: called again with the same key it does nothing new and answers
-    as before. Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    Every method takes a `key` that names the attempt: called again with the same key, it does nothing new and returns
+    the same result. Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
     """
 
     async def open_wallet(
         self, contact: Contact, payment_method: str | None, *, key: str, keeps_default: bool = False
     ) -> Wallet:
-        """The customer at the provider, made if there is none, with *payment_method* as the card charged.
+        """Returns the customer at the provider, created if needed, with *payment_method* as the default card.
 
-        With *keeps_default* a customer who is there already is charged on the card that they have, until `put_card`
-        with the one that the wallet tells.
+        With *keeps_default*, an existing customer's default card stays until `put_card` is called with the card of the
+        returned wallet.
 
         Raises:
-            GatewayRefused: the payment method is unknown or its bank declines it; nothing is changed then.
+            GatewayRefused: the payment method is unknown or its bank declines it; nothing is changed.
         """
         ...
 
     async def put_card(self, customer_ref: str, agreement_ref: str, payment_method: str, *, key: str) -> Card:
-        """Make *payment_method* the card charged, for an agreement (may be empty) too.
+        """Make *payment_method* the default card, also of an agreement (may be empty).
 
-        One that the customer has there already is taken as well.
+        A payment method that is already the customer's is accepted.
         """
         ...
 
     async def is_deleted(self, customer_ref: str) -> bool:
-        """Whether the provider says that it had the customer and deleted them, for good.
+        """True if the provider reports that it permanently deleted the customer.
 
         Raises:
-            GatewayRefused: it knows nobody of that id; another account may.
+            GatewayRefused: it does not know the id; another account may.
         """
         ...
 
     async def open_portal(self, customer_ref: str, return_url: str, *, key: str) -> str:
-        """The address of a page on which the customer sees their bills and looks after their cards."""
+        """Returns the URL of a page where the customer sees their invoices and manages their cards."""
         ...
 
     async def open_checkout(
         self, customer_ref: str, subscription: str, success_url: str, cancel_url: str, *, key: str
     ) -> str:
-        """The address of a page on which the customer puts a card on file."""
+        """Returns the URL of a page where the customer puts a card on file."""
         ...
 
 
 class Confirmations(Protocol):
-    """Payments that wait until their customer has confirmed them to the bank.
+    """Payments that wait for their customer to confirm them with the bank.
 
-    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
     """
 
     async def confirmation(self, agreement_ref: str, invoice_ref: str) -> Charge:
-        """What has come of a bill that waited; the charge is paid once what was asked for is so at the provider.
+        """The state of a waiting payment; it is paid once the requested change is in effect at the provider.
 
-        For a change that was billed apart, once `change` can make it.
+        For a change that was billed separately, it is paid once `change` can apply it.
         """
         ...
 
     async def withdraw_confirmation(
         self, agreement_ref: str, invoice_ref: str, *, ends_agreement: bool, key: str
     ) -> Charge:
-        """Void the bill, so that nothing waits any more: gone, or paid when the customer was faster.
+        """Void the invoice, so that nothing waits any longer. Returns gone, or paid if the customer was faster.
 
-        With *ends_agreement* an agreement goes with it that had come about for this payment alone.
+        With *ends_agreement*, also ends an agreement that was created for this payment alone.
         """
         ...
 
 
 class KnowsCustomers(Protocol):
-    """Who customers are at the provider.
+    """Customers' contact data at the provider.
 
-    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
     """
 
     async def known_customer(self, customer_ref: str) -> KnownCustomer | None:
-        """Who a customer is at the provider; None: nobody, or somebody who was deleted there."""
+        """Returns a customer as the provider knows them; None: unknown, or deleted there."""
         ...
 
     async def change_customer(self, customer_ref: str, email: str, name: str | None, locale: str, *, key: str) -> None:
-        """Have the customer be known there by this address, name (None: none) and language. Safe to repeat."""
+        """Set the customer's address, name (None: none) and language at the provider. Safe to repeat."""
         ...
 
 
 class Payments(Quotes, Wallets, KnowsCustomers, Confirmations, Protocol):
-    """The provider that moves the money.
+    """The payment provider.
 
-    Every method that changes something takes a `key` naming the business try: called again with the same key it
-    does nothing new and answers as before. Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    Every method that changes something takes a `key` that names the attempt: called again with the same key, it does
+    nothing new and returns the same result. Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
     """
 
     async def adopt_checkout(
         self, session_ref: str, agreement_ref: str, newer_than: datetime | None, *, key: str
     ) -> Wallet | None:
-        """Make the card given on a checkout page the card charged.
+        """Make the card from a checkout page the default card.
 
-        None when no card was given there, or before *newer_than*, since when the card on file counts.
+        Returns None if no card was provided there, or only before *newer_than*, when the card on file was set.
         """
         ...
 
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
-        """Charge the first period and bill every later one; when declined, no agreement comes about.
+        """Charge the first period and bill every later one; if declined, no agreement is created.
 
-        Of a customer who is present it may come about and wait for them (`waits_until`); nothing is paid then.
+        If the customer is present, it may be created and wait for their confirmation (`waits_until`), unpaid.
         """
         ...
 
     async def begun(self, customer_ref: str, *, key: str) -> Charge | None:
-        """The agreement that an earlier `begin` under this key brought about, if it did."""
+        """Returns the result of an earlier `begin` under this key, if it created an agreement."""
         ...
 
     async def collect(self, invoice_ref: str, *, key: str) -> Charge:
-        """Try to take the money for an open bill with the card on file."""
+        """Try to collect an open invoice with the card on file."""
         ...
 
     async def restart(
         self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str, settled: str = ""
     ) -> Charge:
-        """Begin a new period now and charge it, forgetting a bill for time that is over (may be empty).
+        """Begin a new period now and charge it, voiding an invoice for past time (may be empty).
 
-        With *items*, the agreement is about these from then on; when declined, it stays as it is. The bill *settled*
-        is known already: if the newest is that one, this try has begun nothing yet.
+        With *items*, the agreement has these from then on; if declined, it stays unchanged. *settled* is the last
+        invoice already known: while it is the latest, this attempt has not begun anything.
         """
         ...
 
@@ -208,55 +208,55 @@ class Payments(Quotes, Wallets, KnowsCustomers, Confirmations, Protocol):
         present: bool = False,
         held: bool = False,
     ) -> Charge:
-        """Make the agreement one about *items* now and bill the difference at once, counted from *at*.
+        """Change the agreement to *items* now and bill the difference immediately, prorated from *at*.
 
-        Another interval begins a new period. A credit is kept for later bills (the charge is paid, its bill negative
-        or nothing). When declined, the agreement stays as it is.
+        Another interval begins a new period. A credit is kept for later invoices (the charge is paid, its invoice
+        negative or zero). If declined, the agreement stays unchanged.
 
-        Of a period that is not the provider's (*own*), and of one of whose payments some has gone back, it is prorated
-        by `domain.provider.proration` and billed apart, a hold staying as it is: no more is credited than was kept.
+        A period that is not the provider's (*own*), or whose payment was partly reversed, is prorated by
+        `domain.provider.proration` and billed separately, and a hold stays: no more is credited than was kept.
 
-        When *present*, the customer can confirm the payment to their bank: if that is asked for, the charge waits
-        (`waits_until`), and the agreement is as it was till then. What is billed apart (`is_apart`) is made by the same
-        call under the same key, once its bill is paid.
-        *held* tells that we had billing held; it stays so unless the change is made.
+        If *present*, the customer can confirm the payment with their bank: if the bank requires it, the charge waits
+        (`waits_until`), and the agreement stays unchanged until then. A change that is billed separately (`is_apart`)
+        is applied by the same call under the same key, once its invoice is paid.
+        *held* says that we put billing on hold; it stays on hold unless the change is made.
         """
         ...
 
     async def asked_change(self, agreement_ref: str, *, key: str) -> Charge:
-        """What has come of a `change` that was asked for under this key; gone when nothing has.
+        """The outcome of a `change` that was requested under this key; gone if there is none.
 
-        Pending when its bill is paid and the agreement is still as it was: asked for again, the change is made.
+        Pending if its invoice is paid and the agreement is not changed yet: repeating the request applies the change.
         """
         ...
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> ProviderState:
-        """What the provider knows now of the card, the agreement (may be empty) and one bill (empty: the newest)."""
+        """The current state of the card, the agreement (may be empty) and one invoice (empty: the latest)."""
         ...
 
     async def end(self, agreement_ref: str, open_invoice: str, *, key: str) -> None:
-        """End the agreement now and void its open bill (may be empty). Safe when already ended."""
+        """End the agreement now and void its open invoice (may be empty). Safe when already ended."""
         ...
 
     async def end_at_period_end(self, agreement_ref: str, ends: bool, *, key: str) -> None:
-        """Bill no further period, or bill on after all."""
+        """Stop billing at the end of the period, or continue after all."""
         ...
 
     async def hold(self, agreement_ref: str, held: bool, *, key: str) -> None:
-        """Stop billing while access is off, or bill again."""
+        """Put billing on hold while access is off, or resume it."""
         ...
 
 
 class Metering(Protocol):
-    """Where use beyond plans' limits is told, to be billed at the end of its period.
+    """Reports usage beyond plans' limits, which is billed at the end of its period.
 
-    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
     """
 
     async def report_use(self, use: BilledUse, *, key: str) -> None:
-        """Have it billed by the price that the customer's agreement has for it.
+        """Report usage, to be billed at the customer's overage price.
 
-        Within a day it is counted once by its `report_key`, also under another *key*.
+        Within a day it is counted once by its `report_key`, even under another *key*.
         """
         ...
 
@@ -264,39 +264,39 @@ class Metering(Protocol):
 class Agreements(KnowsCustomers, Protocol):
     """All agreements at the provider, ours and others'.
 
-    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
     """
 
     async def agreements(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
-        """A page of the agreements that are not over, newest first; *cursor* is that of the page before."""
+        """Returns a page of the agreements that are not over, newest first; *cursor* is from the previous page."""
         ...
 
     async def agreement(self, agreement_ref: str) -> Agreement | None:
-        """One agreement, also when it is over; None: the provider knows none of that id."""
+        """Returns one agreement, even if it is over; None: the provider does not know the id."""
         ...
 
     async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:
-        """Note at the provider that the agreement is that of a subscription of ours."""
+        """Mark the agreement at the provider as belonging to one of our subscriptions."""
         ...
 
 
 class Handover(Protocol):
-    """What a take-over needs of the provider besides the agreement.
+    """What an import needs from the provider besides the agreement.
 
-    Raises GatewayRefused (never will) and GatewayUnavailable (may later).
+    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
     """
 
     async def card_of_agreement(self, agreement_ref: str) -> Card | None:
-        """What the provider charges for an agreement: its own card, else the customer's."""
+        """Returns the card charged for an agreement: its own, else the customer's default."""
         ...
 
     async def charged_alike(self, agreement_ref: str, card_ref: str) -> str:
-        """Another agreement that would be charged to *card_ref*, were it made the customer's; empty: there is none.
+        """Returns another agreement that would be charged to *card_ref* if it became the default card; empty: none.
 
-        Those that are ours, have a card of their own, or are charged to it already do not count.
+        Ignores agreements that are ours, have their own card, or are already charged to it.
         """
         ...
 
     async def end_trial(self, agreement_ref: str, subscription: str, *, key: str) -> None:
-        """End an agreement at once and note with it on which subscription of ours it goes on. Safe when ended."""
+        """End an agreement now and record on it which of our subscriptions continues it. Safe when already ended."""
         ...

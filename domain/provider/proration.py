@@ -1,6 +1,6 @@
-"""Our own proration, by the second and by the floor of each line as Stripe does, for what Stripe cannot prorate.
+"""Our own proration for what Stripe cannot prorate: by the second, rounding each line down, as Stripe does.
 
-That is a period which is not the provider's (after a pause), and one of whose money some has gone back.
+That is a period that is not the provider's (after a pause), and one whose payment was partly reversed.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from math import floor
 from domain.catalog.plans import Interval
 
 LONGEST = {Interval.MONTH: timedelta(days=31), Interval.YEAR: timedelta(days=366)}
-"""No price covers more than so much time."""
+"""The longest time that one price can cover."""
 ALL = Fraction(1)
 _INSTANT = timedelta(microseconds=1)
 
@@ -21,10 +21,10 @@ class OwnPeriod:
     """A paid period that is not the provider's."""
 
     start: datetime
-    """So that from here to `end` it is as long as what was paid for, the days of a pause left out."""
+    """Chosen so that from here to `end` is as long as what was paid for, without the days of a pause."""
     end: datetime
     paid_since: datetime
-    """When it was paid for, or later: whatever went back of payments since counts against it."""
+    """When it was paid for, or later: reversals of payments since then count against it."""
 
 
 @dataclass(frozen=True)
@@ -32,28 +32,28 @@ class Terms:
     """How a change is prorated."""
 
     left: Fraction
-    """The part of the period that is still ahead."""
+    """The remaining fraction of the period."""
     kept: Fraction = ALL
-    """The part of what was paid for the period that has not gone back."""
+    """The fraction of the period's payment that was not reversed."""
 
     def of(self, whole: int) -> int:
-        """What a line for a whole period, a charge or (below nothing) a credit, comes to for what is left of it.
+        """Prorates a line for a whole period, a charge or (if negative) a credit, to the remaining time.
 
-        Never more is credited than was paid and kept.
+        Never credits more than was paid and not reversed.
         """
         return floor(whole * self.left * (self.kept if whole < 0 else ALL))
 
 
 def left_of(start: datetime, end: datetime, at: datetime) -> Fraction:
-    """The part of a period that is ahead at a moment; within 0 and 1."""
+    """The remaining fraction of a period at a moment, between 0 and 1."""
     whole, left = (end - start) // _INSTANT, (end - at) // _INSTANT
     return min(max(Fraction(left, whole), Fraction(0)), ALL) if whole > 0 else Fraction(0)
 
 
 def kept_of(paid: int, gone_back: int, settled: int = 0) -> Fraction:
-    """The part of *paid* that was kept; all of it where nothing was paid, as from a credit.
+    """The fraction of *paid* that was not reversed; 1 where nothing was paid, as from a credit.
 
-    What had gone back when the period was last prorated is *settled*: it was taken off then, and is not again.
+    What had been reversed when the period was last prorated is *settled*: it was deducted then, and is not again.
     """
     if gone_back <= settled:
         return ALL

@@ -1,23 +1,23 @@
-"""What becomes of a bill's total: taken at once, paid by credit that there was, or left to the next bill."""
+"""How an invoice's total is settled: charged now, paid from credit, or carried to the next invoice."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Settled:
-    """In minor units."""
+    """How an invoice is settled, in minor units."""
 
     due_now: int
-    """Taken at once; negative: nothing is, and so much is a credit for later bills."""
+    """Charged immediately; negative: nothing is charged, and this much is a credit for later invoices."""
     credit_applied: int = 0
     carried_to_next: int = 0
-    """On the next bill: what is less than can be charged at once; negative: a credit."""
+    """On the next invoice: an amount too small to charge; negative: a credit."""
 
 
 def settled(total: int, balance: int, smallest: int) -> Settled:
-    """How a bill is settled for who has this *balance*, negative for a credit, positive for what is owed.
+    """Settles an invoice for a customer with this *balance*: negative for a credit, positive for a debt.
 
-    Less than the *smallest* charge that the card networks take is kept for the next bill.
+    An amount below *smallest*, the card networks' minimum charge, is carried to the next invoice.
     """
     if total < 0:
         return Settled(total, carried_to_next=total)

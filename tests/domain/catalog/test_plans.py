@@ -85,13 +85,13 @@ REFUSALS = {
         {"plan": "flex", "interval": Interval.YEAR},
         "interval",
         "unknown_interval",
-        "Flex is not sold by the year; it is by the month",
+        "Flex is not sold by the year; it is sold by the month",
     ),
     "an add-on by an interval it is not sold for": (
         {"plan": "pro", "interval": Interval.YEAR, "add_ons": {"storage": 1}},
         "interval",
         "unknown_interval",
-        "Storage is not sold by the year; it is by the month",
+        "Storage is not sold by the year; it is sold by the month",
     ),
 }
 

@@ -61,5 +61,5 @@ async def test_nothing_is_sent_when_a_mail_is_incomplete() -> None:
 
 def test_a_senders_address_that_is_none_shows_at_once() -> None:
     brand = Brand("Northwind", "https://northwind.example", "help@northwind.example")
-    with pytest.raises(ValueError, match="'nobody' is no mail address"):
+    with pytest.raises(ValueError, match="'nobody' is not a mail address"):
         MailDelivery(MailRenderer(brand), SmtpMailer("smtp://127.0.0.1"), "nobody", pay_link)

@@ -81,7 +81,7 @@ def test_a_message_id_stays_a_valid_one_when_the_mails_id_holds_other_signs() ->
 
 def test_a_message_id_needs_a_senders_address() -> None:
     for sender in ("nobody", "billing@nörthwind.example"):
-        with pytest.raises(ValueError, match="is no mail address"):
+        with pytest.raises(ValueError, match="is not a mail address"):
             message_id_for("3f0c", sender)
 
 
