@@ -13,7 +13,7 @@ from api.catalog import suggest
 from api.customers import routes as customers_routes
 from api.entitlements import consume
 from api.entitlements import routes as entitlements_routes
-from api.entitlements.views import RefusalProblem
+from api.entitlements.views import DenialProblem
 from api.http.bodies import JsonBodies
 from api.http.body_limit import BodyLimit
 from api.http.dependencies import AppDependencies, Repositories
@@ -26,7 +26,7 @@ from api.payment_pages import checkout, invoices, pay_link, portal
 from api.subscriptions import lifecycle_commands, plan_commands
 from api.subscriptions import routes as subscriptions_routes
 from api.subscriptions.confirmations import ConfirmationProblem
-from api.subscriptions.downgrade_guard import MisfitsProblem
+from api.subscriptions.downgrade_guard import LimitConflictProblem
 from api.usage import history
 from api.usage import routes as usage_routes
 from api.webhooks import routes as webhooks_routes
@@ -51,13 +51,17 @@ ROUTERS = (
 )
 
 
-def create_app(parts: AppDependencies) -> FastAPI:
-    """The application; it owns nothing, whoever hands over the parts closes them."""
-    stores = Repositories.on(parts)
+def create_app(dependencies: AppDependencies) -> FastAPI:
+    """The application; it owns nothing, whoever hands over the dependencies closes them."""
+    repositories = Repositories.on(dependencies)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with stores.courier.at_work(), stores.publication.at_work(), stores.teller.at_work():
+        async with (
+            repositories.webhook_dispatcher.running(),
+            repositories.catalog_publisher.running(),
+            repositories.usage_notice_dispatcher.running(),
+        ):
             yield
 
     app = FastAPI(
@@ -70,13 +74,13 @@ def create_app(parts: AppDependencies) -> FastAPI:
         # `JsonBodies` has looked at the type: one that is left out means JSON.
         strict_content_type=False,
     )
-    app.state.parts, app.state.stores = parts, stores
+    app.state.dependencies, app.state.repositories = dependencies, repositories
     app.state.registry = registry = CollectorRegistry()
     for router in ROUTERS:
         app.include_router(router)
     add_error_handlers(app)
-    add_description(app, RefusalProblem, MisfitsProblem, ConfirmationProblem)
-    app.add_middleware(FastPaths, ways=(*consume.SHORT_WAYS, *entitlements_routes.SHORT_WAYS))
+    add_description(app, DenialProblem, LimitConflictProblem, ConfirmationProblem)
+    app.add_middleware(FastPaths, ways=(*consume.FAST_PATHS, *entitlements_routes.FAST_PATHS))
     app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)
     app.add_middleware(Heads)

@@ -44,11 +44,15 @@ async def health() -> Health:
     summary="Whether the database and Temporal answer, and the catalog is published",
     responses={503: {"model": Readiness}},
 )
-async def readiness(parts: WithDependencies, stores: WithRepositories, response: Response) -> Readiness:
+async def readiness(dependencies: WithDependencies, repositories: WithRepositories, response: Response) -> Readiness:
     database, temporal = await asyncio.gather(
-        _checked(_ask_database(parts.engine)), _checked(_ask_temporal(parts.client))
+        _checked(_ask_database(dependencies.engine)), _checked(_ask_temporal(dependencies.client))
     )
-    checks = {"database": database, "temporal": temporal, "catalog": stores.publication.why_not or "ok"}
+    checks = {
+        "database": database,
+        "temporal": temporal,
+        "catalog": repositories.catalog_publisher.reason_unpublished or "ok",
+    }
     is_ready = all(found == "ok" for found in checks.values())
     response.status_code = 200 if is_ready else 503
     return Readiness(status="ready" if is_ready else "not ready", checks=checks)
@@ -84,13 +88,13 @@ async def _ask_temporal(client: Client) -> None:
 
 
 @router.get("/metrics", include_in_schema=False)
-async def metrics(request: Request, stores: WithRepositories) -> Response:
+async def metrics(request: Request, repositories: WithRepositories) -> Response:
     registry = request.app.state.registry
     assert isinstance(registry, CollectorRegistry)  # noqa: S101 - set by create_app
-    return Response(generate_latest(registry) + await _blocked(stores), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(registry) + await _blocked(repositories), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _blocked(stores: WithRepositories) -> bytes:
+async def _blocked(repositories: WithRepositories) -> bytes:
     """How many subscriptions wait for the outside; left out while the database does not tell."""
     counted = CollectorRegistry()
     words = "Subscriptions of which a step waits for the outside"
@@ -98,7 +102,7 @@ async def _blocked(stores: WithRepositories) -> bytes:
     by_code = Gauge("tenure_subscriptions_blocked_by_code", f"{words}, by what it is", ["code"], registry=counted)
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
-            found = await stores.subscriptions.blocked()
+            found = await repositories.subscriptions.blocked()
     except (TimeoutError, TenureError, PoolTimeout):
         return b""
     number.set(sum(found.values()))

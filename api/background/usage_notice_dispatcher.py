@@ -8,7 +8,7 @@ import structlog
 
 from domain.errors import GatewayUnavailable
 
-FINISH_WITHIN = 10.0
+SHUTDOWN_TIMEOUT = 10.0
 """Seconds that what is under way gets when we are to stop."""
 
 log = structlog.get_logger("tenure.teller")
@@ -25,7 +25,7 @@ class UsageNoticeDispatcher:
         self._is_open, self._is_wanted = False, False
 
     @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Tell while the block runs, first what earlier processes left; on the way out what is known is told."""
         self._is_open = True
         self.nudge()
@@ -36,7 +36,7 @@ class UsageNoticeDispatcher:
             self._is_open = False
             self._news.set()
             with suppress(TimeoutError):
-                await asyncio.wait_for(working, FINISH_WITHIN)
+                await asyncio.wait_for(working, SHUTDOWN_TIMEOUT)
 
     def nudge(self) -> None:
         """Have told what was just noticed; never waits."""

@@ -14,16 +14,16 @@ from services.webhooks.batch import Delivered
 
 BATCH = 100
 """Messages delivered together."""
-MOST_WAITING = 5000
+MAX_QUEUED = 5000
 """In memory; what comes beyond is left to the sweeper, from the inbox."""
 BURST_THRESHOLD = 20
 """So many messages that come in while a batch is delivered are a burst."""
 BURST_BACKOFF_FACTOR = 4.0
 """In a burst, rest so many times as long as the batch took: what comes in must be answered first."""
 LONGEST_REST = 1.0
-FINISH_WITHIN = 10.0
+SHUTDOWN_TIMEOUT = 10.0
 """Seconds that the batch at hand gets when we are to stop."""
-AGAIN_AFTER = (0.2, 0.5, 1.0, 2.0, 4.0)
+RETRY_AFTER = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds until a message that is not for anybody yet is tried again; then it is left to the sweeper."""
 
 log = structlog.get_logger("tenure.courier")
@@ -43,7 +43,7 @@ class WebhookDispatcher:
         self._came_in = 0
 
     @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
         """Deliver while the block runs; on the way out the batch at hand is finished."""
         self._is_open = True
         self._stopping.clear()
@@ -57,7 +57,7 @@ class WebhookDispatcher:
             for timer in self._later:
                 timer.cancel()
             with suppress(TimeoutError):
-                await asyncio.wait_for(working, FINISH_WITHIN)
+                await asyncio.wait_for(working, SHUTDOWN_TIMEOUT)
 
     def hand_over(self, message: KeptEvent) -> None:
         """Have a kept message delivered; never waits."""
@@ -65,7 +65,7 @@ class WebhookDispatcher:
         self._queue(message, tries=0)
 
     def _queue(self, message: KeptEvent, tries: int) -> None:
-        if self._is_open and len(self._waiting) < MOST_WAITING:
+        if self._is_open and len(self._waiting) < MAX_QUEUED:
             self._waiting.append((message, tries))
             self._news.set()
 
@@ -100,18 +100,18 @@ class WebhookDispatcher:
         """What has no address yet may have one soon: a sign-up is just being written down."""
         unaddressed = {message.event.id for message in delivered.left} - set(delivered.failed)
         for message, tries in batch:
-            if message.event.id in unaddressed and tries < len(AGAIN_AFTER):
+            if message.event.id in unaddressed and tries < len(RETRY_AFTER):
                 self._queue_later(message, tries)
 
     def _queue_later(self, message: KeptEvent, tries: int) -> None:
-        if len(self._later) >= MOST_WAITING:
+        if len(self._later) >= MAX_QUEUED:
             return
 
         def queue() -> None:
             self._later.discard(timer)
             self._queue(message, tries + 1)
 
-        timer = asyncio.get_running_loop().call_later(AGAIN_AFTER[tries], queue)
+        timer = asyncio.get_running_loop().call_later(RETRY_AFTER[tries], queue)
         self._later.add(timer)
 
     async def _rest(self, seconds: float) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.catalog.views import CatalogView, ComparisonView, PlanView
+from api.catalog.views import CatalogView, PlanComparisonView, PlanView
 from api.http.auth import Reader
 from api.http.dependencies import WithDependencies
 from api.http.openapi import READING
@@ -16,24 +16,24 @@ router = APIRouter(prefix="/v1/plans", tags=["Plans"], responses=READING)
 
 
 @router.get("", operation_id="listPlans", summary="List the plans and add-ons, and what each gives")
-async def list_plans(_caller: Reader, parts: WithDependencies) -> CatalogView:
-    return CatalogView.of(parts.catalog, parts.policy.trial.days)
+async def list_plans(_caller: Reader, dependencies: WithDependencies) -> CatalogView:
+    return CatalogView.of(dependencies.catalog, dependencies.policy.trial.days)
 
 
 @router.get("/compare", operation_id="comparePlans", summary="Lay two plans side by side")
 async def compare_plans(
     _caller: Reader,
-    parts: WithDependencies,
+    dependencies: WithDependencies,
     before: Annotated[str, Query(alias="from", description="a plan's code", examples=["starter"])],
     after: Annotated[str, Query(alias="to", description="a plan's code", examples=["professional"])],
-) -> ComparisonView:
-    catalog = parts.catalog
-    return ComparisonView.of(catalog, _plan(catalog, before), _plan(catalog, after))
+) -> PlanComparisonView:
+    catalog = dependencies.catalog
+    return PlanComparisonView.of(catalog, _plan(catalog, before), _plan(catalog, after))
 
 
 @router.get("/{code}", operation_id="getPlan", summary="Get one plan")
-async def get_plan(code: str, _caller: Reader, parts: WithDependencies) -> PlanView:
-    return PlanView.of(_plan(parts.catalog, code), parts.catalog, parts.policy.trial.days)
+async def get_plan(code: str, _caller: Reader, dependencies: WithDependencies) -> PlanView:
+    return PlanView.of(_plan(dependencies.catalog, code), dependencies.catalog, dependencies.policy.trial.days)
 
 
 def _plan(catalog: Catalog, code: str) -> Plan:

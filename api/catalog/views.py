@@ -37,7 +37,7 @@ class AddOnView(BaseModel):
         return cls(code=add_on.code, name=add_on.name, prices=prices, adds=dict(add_on.adds))
 
 
-class LimitsView(BaseModel):
+class LimitRuleView(BaseModel):
     """What happens near a limit, in percent of it."""
 
     warn: int = Field(description="from here on answers carry a hint", examples=[80])
@@ -47,7 +47,7 @@ class LimitsView(BaseModel):
     status: int = Field(description="of a refusal: 429 or 402", examples=[429])
 
     @classmethod
-    def of(cls, rule: LimitRule) -> "LimitsView":
+    def of(cls, rule: LimitRule) -> "LimitRuleView":
         return cls(
             warn=rule.warn,
             mails=list(rule.mails),
@@ -67,7 +67,7 @@ class FeatureView(BaseModel):
     window: UsageWindow | None = Field(description="over which time use is counted; null: it is not counted")
     meter: str | None = Field(description="what is counted; features of one meter are used up together")
     per_unit: bool = Field(description="whether a plan's number is for each unit of the subscription's quantity")
-    limits: LimitsView | None = Field(description="null: it is not counted")
+    limits: LimitRuleView | None = Field(description="null: it is not counted")
 
     @classmethod
     def of(cls, feature: Feature) -> "FeatureView":
@@ -80,7 +80,7 @@ class FeatureView(BaseModel):
             window=feature.window,
             meter=feature.meter or None,
             per_unit=feature.per_unit,
-            limits=LimitsView.of(feature.limit) if is_counted else None,
+            limits=LimitRuleView.of(feature.limit) if is_counted else None,
         )
 
 
@@ -94,7 +94,7 @@ class PlanEntitlementView(BaseModel):
     unlimited: bool
     window: UsageWindow | None = Field(description="over which time use is counted; null: it is not counted")
     per_unit: bool = Field(description="whether the number is for each unit of the subscription's quantity")
-    limits: LimitsView | None = Field(description="what happens near the limit; null: it is not counted")
+    limits: LimitRuleView | None = Field(description="what happens near the limit; null: it is not counted")
     overage: OverageView | None = Field(description="what use beyond the limit costs; null: it is not sold")
 
     @classmethod
@@ -107,7 +107,7 @@ class PlanEntitlementView(BaseModel):
             unlimited=value is None,
             window=feature.window,
             per_unit=feature.per_unit,
-            limits=LimitsView.of(feature.limit) if feature.window is not None else None,
+            limits=LimitRuleView.of(feature.limit) if feature.window is not None else None,
             overage=OverageView.of(plan.overage.get(feature.code)),
         )
 
@@ -219,7 +219,7 @@ class ComparedFeatureView(BaseModel):
         )
 
 
-class ComparisonView(BaseModel):
+class PlanComparisonView(BaseModel):
     """Two plans side by side."""
 
     before: ComparedPlanView = Field(serialization_alias="from")
@@ -228,7 +228,7 @@ class ComparisonView(BaseModel):
     features: list[ComparedFeatureView] = Field(description="every feature, in the order to show it")
 
     @classmethod
-    def of(cls, catalog: Catalog, before: Plan, after: Plan) -> "ComparisonView":
+    def of(cls, catalog: Catalog, before: Plan, after: Plan) -> "PlanComparisonView":
         return cls(
             before=ComparedPlanView(code=before.code, name=before.name),
             after=ComparedPlanView(code=after.code, name=after.name),

@@ -8,17 +8,17 @@ from uuid import uuid4
 from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, Field
 
-from api.entitlements.lookup import EntitlementLookup, HasHoldings
+from api.entitlements.lookup import EntitlementLookup, WithEntitlements
 from api.entitlements.routes import CustomerId
 from api.entitlements.views import PlanRef
 from api.http.auth import Caller, Reader, Service
 from api.http.dependencies import AppDependencies, Repositories, WithDependencies, WithRepositories
 from api.http.fields import Search
-from api.http.idempotency import given_key
+from api.http.idempotency import idempotency_key
 from api.http.openapi import COMMANDING, READING
 from api.subscriptions.requests import ChangeCustomerRequest
 from api.subscriptions.routes import Cursor, Limit
-from api.subscriptions.views import CustomerView, SubscriptionView
+from api.subscriptions.views import SubscriberView, SubscriptionView
 from configuration.mail_addresses import searched_address, shown_address
 from domain.access import Basis
 from domain.errors import GatewayUnavailable, Rejected
@@ -35,7 +35,7 @@ _log = logging.getLogger("tenure.api")
 router = APIRouter(prefix="/v1/customers", tags=["Customers"], responses=READING)
 
 
-class TrialView(BaseModel):
+class TrialEligibilityView(BaseModel):
     """Whether a new subscription may begin with a trial."""
 
     eligible: bool
@@ -50,7 +50,7 @@ class LatestSubscriptionView(BaseModel):
     plan: str = Field(examples=["starter"])
 
 
-class ListedCustomerView(CustomerView):
+class CustomerSummaryView(SubscriberView):
     """A customer in a list."""
 
     metadata: dict[str, str]
@@ -58,7 +58,7 @@ class ListedCustomerView(CustomerView):
     subscription: LatestSubscriptionView | None
 
     @classmethod
-    def of(cls, row: ListedCustomer) -> "ListedCustomerView":
+    def of(cls, row: ListedCustomer) -> "CustomerSummaryView":
         has = row.subscription
         return cls(
             id=row.id,
@@ -73,34 +73,34 @@ class ListedCustomerView(CustomerView):
         )
 
 
-class CustomerListView(BaseModel):
+class CustomerList(BaseModel):
     """One page of customers."""
 
-    data: list[ListedCustomerView]
+    data: list[CustomerSummaryView]
     next_cursor: str | None = Field(description="ask for the next page with it; null: this was the last")
 
 
-class WholeCustomerView(CustomerView):
+class CustomerView(SubscriberView):
     """A customer, what they have, and whether they may try something."""
 
     metadata: dict[str, str]
     plan: PlanRef | None = Field(description="what entitles them; null: nothing does")
     basis: Basis
     subscription: SubscriptionView | None = Field(description="the live one, else the last; null: there never was one")
-    trial: TrialView
+    trial: TrialEligibilityView
 
 
 @router.get("", operation_id="listCustomers", summary="List customers, newest first")
 async def list_customers(
     caller: Reader,
-    stores: WithRepositories,
+    repositories: WithRepositories,
     q: Annotated[Search | None, Query(description="part of an address, a name or an external id")] = None,
     cursor: Cursor = None,
     limit: Limit = 20,
-) -> CustomerListView:
+) -> CustomerList:
     as_kept = searched_address(q or "")
-    page = await stores.customer_list.find(caller.tenant, q, as_kept, cursor=cursor, limit=limit)
-    return CustomerListView(data=[ListedCustomerView.of(row) for row in page.rows], next_cursor=page.next_cursor)
+    page = await repositories.customer_list.find(caller.tenant, q, as_kept, cursor=cursor, limit=limit)
+    return CustomerList(data=[CustomerSummaryView.of(row) for row in page.rows], next_cursor=page.next_cursor)
 
 
 @router.api_route("/", methods=["GET", "PATCH"], include_in_schema=False)
@@ -112,45 +112,53 @@ async def nobody() -> None:
 @router.patch("/{external_id:path}", operation_id="updateCustomer", summary="Change a customer", responses=COMMANDING)
 async def update_customer(
     external_id: CustomerId,
-    wish: ChangeCustomerRequest,
+    body: ChangeCustomerRequest,
     request: Request,
     caller: Service,
-    parts: WithDependencies,
-    stores: WithRepositories,
-    holdings: HasHoldings,
-) -> WholeCustomerView:
-    key = given_key(request)
+    dependencies: WithDependencies,
+    repositories: WithRepositories,
+    entitlements: WithEntitlements,
+) -> CustomerView:
+    key = idempotency_key(request)
     cause = Cause(CauseKind.COMMAND, str(uuid4()) if key is None else hashed(key), caller.actor)
-    changed = await stores.customer_changes.change(
-        tenant=caller.tenant, external_id=external_id, given=wish.given, cause=cause
+    changed = await repositories.customer_changes.change(
+        tenant=caller.tenant, external_id=external_id, given=body.given, cause=cause
     )
     if changed is not None and changed.is_news:
         try:
-            await tell_of_customer(parts.client, changed.customer)
+            await tell_of_customer(dependencies.client, changed.customer)
         except GatewayUnavailable as error:
             # It is changed; the next sweep has the others told.
             _log.warning("told later of the change of customer %s: %s", changed.customer, error)
-    return await _shown(external_id, caller, parts, stores, holdings)
+    return await _shown(external_id, caller, dependencies, repositories, entitlements)
 
 
 @router.get("/{external_id:path}", operation_id="getCustomer", summary="Get a customer")
 async def get_customer(
-    external_id: CustomerId, caller: Reader, parts: WithDependencies, stores: WithRepositories, holdings: HasHoldings
-) -> WholeCustomerView:
-    return await _shown(external_id, caller, parts, stores, holdings)
+    external_id: CustomerId,
+    caller: Reader,
+    dependencies: WithDependencies,
+    repositories: WithRepositories,
+    entitlements: WithEntitlements,
+) -> CustomerView:
+    return await _shown(external_id, caller, dependencies, repositories, entitlements)
 
 
 async def _shown(
-    external_id: str, caller: Caller, parts: AppDependencies, stores: Repositories, holdings: EntitlementLookup
-) -> WholeCustomerView:
-    row = await stores.customers.get(tenant=caller.tenant, external_id=external_id)
+    external_id: str,
+    caller: Caller,
+    dependencies: AppDependencies,
+    repositories: Repositories,
+    entitlements: EntitlementLookup,
+) -> CustomerView:
+    row = await repositories.customers.get(tenant=caller.tenant, external_id=external_id)
     if row is None:
         raise Rejected(f"there is no customer {external_id!r}", code="unknown_customer")
-    holding = await holdings.of(caller.tenant, external_id)
-    had = holding.standing.subscription
-    found = await stores.subscriptions.get(caller.tenant, had) if had is not None else None
+    snapshot = await entitlements.of(caller.tenant, external_id)
+    had = snapshot.standing.subscription
+    found = await repositories.subscriptions.get(caller.tenant, had) if had is not None else None
     subscription = SubscriptionView.of(found) if found is not None else None
-    return WholeCustomerView(
+    return CustomerView(
         id=row.id,
         external_id=row.external_id,
         email=shown_address(row.email),
@@ -158,31 +166,31 @@ async def _shown(
         timezone=row.timezone,
         locale=row.locale,
         metadata=dict(row.metadata),
-        plan=PlanRef.of(holding),
-        basis=holding.standing.basis,
+        plan=PlanRef.of(snapshot),
+        basis=snapshot.standing.basis,
         subscription=subscription,
-        trial=await _trial(row, caller.tenant, parts, stores, subscription),
+        trial=await _trial(row, caller.tenant, dependencies, repositories, subscription),
     )
 
 
 async def _trial(
     customer: CustomerRow,
     tenant: str,
-    parts: AppDependencies,
-    stores: Repositories,
+    dependencies: AppDependencies,
+    repositories: Repositories,
     subscription: SubscriptionView | None,
-) -> TrialView:
+) -> TrialEligibilityView:
     """Whether a sign-up would be let begin with a trial; a card is seen only once it is given."""
     if subscription is not None and subscription.status != "canceled":
-        return TrialView(eligible=False, reason=f"there is a subscription already: {subscription.id}")
-    default = parts.policy.trial.days
+        return TrialEligibilityView(eligible=False, reason=f"there is a subscription already: {subscription.id}")
+    default = dependencies.policy.trial.days
     if not any(
         plan.trial_days if plan.trial_days is not None else default
-        for plan in parts.catalog.plans.values()
+        for plan in dependencies.catalog.plans.values()
         if not plan.is_free
     ):
-        return TrialView(eligible=False, reason="no plan has a trial")
-    mark = await stores.trials.used(
-        tenant=tenant, external_id=customer.external_id, email=customer.email, one_per=parts.policy.trial.one_per
+        return TrialEligibilityView(eligible=False, reason="no plan has a trial")
+    mark = await repositories.trials.used(
+        tenant=tenant, external_id=customer.external_id, email=customer.email, one_per=dependencies.policy.trial.one_per
     )
-    return TrialView(eligible=mark is None, reason=None if mark is None else used(mark).message)
+    return TrialEligibilityView(eligible=mark is None, reason=None if mark is None else used(mark).message)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.entitlements.views import (
-    ConsumedView,
+    ConsumeResult,
+    DenialView,
     EntitlementView,
+    FeatureUsageView,
     OverageView,
     PlanName,
     PlanRef,
-    RefusalView,
-    SuggestionView,
-    UsageOfFeature,
+    UpgradeSuggestionView,
     available,
     count,
     not_counted,
@@ -32,7 +32,7 @@ class EntitlementCheck:
     """Whether a customer may use so much of a feature, or this value of it."""
 
     customer: str
-    holding: EntitlementSnapshot
+    snapshot: EntitlementSnapshot
     feature: Feature
     quantity: int | None = None
     """None: any of it; of what is counted, one more."""
@@ -40,10 +40,12 @@ class EntitlementCheck:
 
     def entitlement(self) -> EntitlementView:
         """What the customer has of it, and whether what was asked for may be used now."""
-        holding, feature, value = self.holding, self.feature, self.holding.has(self.feature).value
-        counter = holding.counter(feature) if feature.window is not None else None
-        denial = holding.denial(feature, self.quantity, self.value)
-        is_near = counter is not None and counter.included != 0 and holding.level(counter, feature) is not UsageLevel.OK
+        snapshot, feature, value = self.snapshot, self.feature, self.snapshot.has(self.feature).value
+        counter = snapshot.counter(feature) if feature.window is not None else None
+        denial = snapshot.denial(feature, self.quantity, self.value)
+        is_near = (
+            counter is not None and counter.included != 0 and snapshot.level(counter, feature) is not UsageLevel.OK
+        )
         about, hinders = self._hindered(denial, counter)
         return EntitlementView(
             feature=feature.code,
@@ -54,7 +56,7 @@ class EntitlementCheck:
             detail=None if denial is None else about.why(denial, hinders),
             limited_by=None if about is self else about.feature.code,
             value=shown(value),
-            overage=OverageView.of(holding.overage(feature)),
+            overage=OverageView.of(snapshot.overage(feature)),
             plans=PlanName.all(about.plans(hinders if denial is not None else None)),
             available=available(feature, value),
             upgrades=about.upgrades(hinders) if denial is not None or is_near else [],
@@ -65,68 +67,72 @@ class EntitlementCheck:
         """What stands in the way, if anything does: of what is used up together it may be another feature's counter."""
         if denial is None or counter is None:
             return self, counter
-        found = self.holding.refusing(self.feature, self.quantity or 1, denial)
+        found = self.snapshot.refusing(self.feature, self.quantity or 1, denial)
         if found is None or found.feature == self.feature.code:
             return self, counter
-        return EntitlementCheck(self.customer, self.holding, self.holding.features[found.feature], self.quantity), found
+        return EntitlementCheck(
+            self.customer, self.snapshot, self.snapshot.features[found.feature], self.quantity
+        ), found
 
     def refusal(self, denial: Denial, counter: Counter | None) -> Rejected:
         """The refusal, with all that helps to go on; *counter* is what stands in the way, or None."""
-        holding, feature = self.holding, self.feature
-        view = RefusalView(
+        snapshot, feature = self.snapshot, self.feature
+        view = DenialView(
             customer=self.customer,
-            plan=PlanRef.of(holding),
-            basis=holding.standing.basis,
+            plan=PlanRef.of(snapshot),
+            basis=snapshot.standing.basis,
             feature=feature.code,
             plans=PlanName.all(self.plans(counter)),
-            available=available(feature, holding.has(feature).value),
+            available=available(feature, snapshot.has(feature).value),
             upgrades=self.upgrades(counter),
             **self._counts(counter),
         )
         details = view.model_dump(mode="json")
-        said = f"{self.why(denial, counter)}{_offer(view.upgrades, holding) if denial is Denial.LIMIT_REACHED else ''}"
+        said = f"{self.why(denial, counter)}{_offer(view.upgrades, snapshot) if denial is Denial.LIMIT_REACHED else ''}"
         if denial is not Denial.LIMIT_REACHED:
             return Rejected(said, code=denial.value, details=details)
         wait = self._wait(counter) if counter is not None else 0.0
         return LimitReached(said, is_for_sale=feature.limit.is_for_sale, details=details, retry_after=wait)
 
-    def consumed(self, counters: Sequence[Counter], key: str, *, repeated: bool = False) -> ConsumedView:
+    def consumed(self, counters: Sequence[Counter], key: str, *, repeated: bool = False) -> ConsumeResult:
         """What was used up, and where that leaves the customer; without counters nothing is counted of it."""
-        holding, features = self.holding, self.holding.features
+        snapshot, features = self.snapshot, self.snapshot.features
         own = next((one for one in counters if one.feature == self.feature.code), None)
-        nearest = holding.nearest(counters)
-        near = EntitlementCheck(self.customer, holding, features[nearest.feature]) if nearest is not None else self
+        nearest = snapshot.nearest(counters)
+        near = EntitlementCheck(self.customer, snapshot, features[nearest.feature]) if nearest is not None else self
         hint = None
         if nearest is not None and nearest.included:
-            hint = usage_texts.hint(nearest, near.feature, holding.level(nearest, near.feature))
+            hint = usage_texts.hint(nearest, near.feature, snapshot.level(nearest, near.feature))
         more = near.upgrades(nearest) if hint is not None else []
-        return ConsumedView(
+        return ConsumeResult(
             customer=self.customer,
-            plan=PlanRef.of(holding),
-            basis=holding.standing.basis,
+            plan=PlanRef.of(snapshot),
+            basis=snapshot.standing.basis,
             repeated=repeated,
             feature=self.feature.code,
             meter=self.feature.meter or None,
             quantity=1 if self.quantity is None else self.quantity,
             key=key,
-            hint=f"{hint}{_offer(more, holding)}" if hint is not None else None,
+            hint=f"{hint}{_offer(more, snapshot)}" if hint is not None else None,
             upgrades=more,
-            limits=[UsageOfFeature.of(holding, features[one.feature], one) for one in counters],
+            limits=[FeatureUsageView.of(snapshot, features[one.feature], one) for one in counters],
             **self._counts(own),
         )
 
     def _counts(self, counter: Counter | None) -> dict[str, Any]:
         if counter is not None:
-            return count(self.holding, self.feature, counter)
-        return not_counted(self.feature, self.holding.has(self.feature).value)
+            return count(self.snapshot, self.feature, counter)
+        return not_counted(self.feature, self.snapshot.has(self.feature).value)
 
-    def upgrades(self, counter: Counter | None) -> list[SuggestionView]:
+    def upgrades(self, counter: Counter | None) -> list[UpgradeSuggestionView]:
         """What would allow it: of what is counted, beside what is used already."""
-        return [SuggestionView.of(one, self.feature) for one in suggestions(self.holding, self._wanted(counter))]
+        return [
+            UpgradeSuggestionView.of(one, self.feature) for one in suggestions(self.snapshot, self._wanted(counter))
+        ]
 
     def plans(self, counter: Counter | None) -> tuple[Plan, ...]:
         """Those of today that would allow it by themselves; with a counter, beside what is used already."""
-        return plans_with(self.holding.today, self._wanted(counter))
+        return plans_with(self.snapshot.today, self._wanted(counter))
 
     def _of_itself(self) -> Wanted:
         return Wanted(self.feature) if self.feature.window is not None else self._wanted(None)
@@ -140,20 +146,20 @@ class EntitlementCheck:
         """In how many seconds so much would be let pass; 0: in no time, or it is more than a whole period has."""
         if counter.ends is None or (self.quantity or 1) > whole(counter):
             return 0.0
-        return (counter.ends - self.holding.standing.moment).total_seconds()
+        return (counter.ends - self.snapshot.standing.moment).total_seconds()
 
     def why(self, denial: Denial, counter: Counter | None) -> str:
         """Why not, in words."""
         quantity = self.quantity or 1
         if denial is not Denial.LIMIT_REACHED:
-            return usage_texts.of_denial(denial, self.holding, self._of_itself())
+            return usage_texts.of_denial(denial, self.snapshot, self._of_itself())
         if counter is not None:
             return usage_texts.of_limit(counter, self.feature, quantity)
-        number = self.holding.has(self.feature).value
+        number = self.snapshot.has(self.feature).value
         return usage_texts.of_number(self.feature, number if isinstance(number, int) else 0, quantity)
 
 
-def _offer(upgrades: list[SuggestionView], holding: EntitlementSnapshot) -> str:
+def _offer(upgrades: list[UpgradeSuggestionView], snapshot: EntitlementSnapshot) -> str:
     """The first of what would allow more, in words to end a sentence with."""
     if not upgrades:
         return ""
@@ -161,5 +167,5 @@ def _offer(upgrades: list[SuggestionView], holding: EntitlementSnapshot) -> str:
     if best.plan is None:
         name = f"{best.units} more of {best.name}"
     else:
-        name = usage_texts.plan_in_words(best.plan, best.name, holding)
+        name = usage_texts.plan_in_words(best.plan, best.name, snapshot)
     return f"; with {name} there is no limit" if best.unlimited else f"; with {name} it is {best.limit:,}"

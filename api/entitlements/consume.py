@@ -8,7 +8,7 @@ from pydantic import Field
 from api.entitlements.check import EntitlementCheck
 from api.entitlements.lookup import (
     EntitlementLookup,
-    HasHoldings,
+    WithEntitlements,
     about_customer,
     check_quantity,
     check_value,
@@ -17,12 +17,12 @@ from api.entitlements.lookup import (
 )
 from api.entitlements.rate_limit_headers import limit_headers
 from api.entitlements.routes import CustomerId, as_json
-from api.entitlements.views import ConsumedView, PlanRef, RefusalProblem, ReleasedView
-from api.http.auth import SERVING, Service
-from api.http.errors import Problem, answer_to
+from api.entitlements.views import ConsumeResult, DenialProblem, PlanRef, ReleaseResult
+from api.http.auth import SERVICE_ROLES, Service
+from api.http.errors import Problem, response_to
 from api.http.fast_path import FastPath, Read, body_as, caller_of
 from api.http.fields import Code, UsageKey
-from api.http.idempotency import HEADER, given_key
+from api.http.idempotency import HEADER, idempotency_key
 from api.http.openapi import USING, problems
 from api.http.request_model import RequestModel
 from domain.catalog.features import Feature, FeatureKind, features_of
@@ -40,7 +40,7 @@ COUNTED: Final = {
     }
 }
 REFUSING: Final = (
-    USING | problems(402, 429, kinds=[RefusalProblem]) | problems(403, kinds=[RefusalProblem, Problem]) | COUNTED
+    USING | problems(402, 429, kinds=[DenialProblem]) | problems(403, kinds=[DenialProblem, Problem]) | COUNTED
 )
 
 router = APIRouter(prefix="/v1/customers/{external_id:path}", tags=["Entitlements"], responses=REFUSING)
@@ -84,28 +84,28 @@ class ConsumeRequest(UsageRequest):
     "/consume",
     operation_id="consume",
     summary="Use something up, if the customer may",
-    response_model=ConsumedView,
+    response_model=ConsumeResult,
 )
 async def consume(
-    external_id: CustomerId, wish: ConsumeRequest, request: Request, caller: Service, holdings: HasHoldings
+    external_id: CustomerId, body: ConsumeRequest, request: Request, caller: Service, entitlements: WithEntitlements
 ) -> Response:
-    key = wish.key or key_in_header(request)
-    feature = metered(wish.feature, holdings.parts.catalog)
+    key = body.key or key_in_header(request)
+    feature = metered(body.feature, entitlements.dependencies.catalog)
     if feature is None or feature.window is None:
-        return await _without_counting(external_id, wish, key, caller.tenant, holdings)
-    check_value(wish.value, feature)
-    use = Use(external_id, feature.meter, wish.quantity, key)
-    return await carried_out(use, wish.feature, caller.tenant, holdings)
+        return await _without_counting(external_id, body, key, caller.tenant, entitlements)
+    check_value(body.value, feature)
+    use = Use(external_id, feature.meter, body.quantity, key)
+    return await record_usage(use, body.feature, caller.tenant, entitlements)
 
 
 @router.post(
     "/release",
     operation_id="release",
     summary="Give back: of a gauge what is no longer in use, of a counter a use by its key",
-    response_model=ConsumedView | ReleasedView,
+    response_model=ConsumeResult | ReleaseResult,
 )
 async def release(
-    external_id: CustomerId, wish: ReleaseRequest, request: Request, caller: Service, holdings: HasHoldings
+    external_id: CustomerId, body: ReleaseRequest, request: Request, caller: Service, entitlements: WithEntitlements
 ) -> Response:
     """Of a gauge `quantity` is taken off, under a key of the release's own.
 
@@ -113,33 +113,33 @@ async def release(
     period runs: work that failed need not cost quota. Asked again, the answer is the same. 404 `unknown_use`: this
     customer has used nothing of it under the key; 409 `period_over`.
     """
-    key = wish.key or key_in_header(request)
-    feature = await known_feature(wish.feature, external_id, caller.tenant, holdings)
+    key = body.key or key_in_header(request)
+    feature = await find_feature(body.feature, external_id, caller.tenant, entitlements)
     if feature.window is None:
-        raise no_gauge(feature, "use of it is not counted, so there is nothing to give back")
+        raise not_a_gauge(feature, "use of it is not counted, so there is nothing to give back")
     if not is_gauge(feature):
-        return await _given_back(external_id, wish, feature, caller.tenant, holdings)
-    use = Use(external_id, feature.meter, wish.quantity, key, Action.RELEASE)
-    return await carried_out(use, wish.feature, caller.tenant, holdings)
+        return await _given_back(external_id, body, feature, caller.tenant, entitlements)
+    use = Use(external_id, feature.meter, body.quantity, key, Action.RELEASE)
+    return await record_usage(use, body.feature, caller.tenant, entitlements)
 
 
 async def _given_back(
-    customer: str, wish: ReleaseRequest, feature: Feature, tenant: str, holdings: EntitlementLookup
+    customer: str, body: ReleaseRequest, feature: Feature, tenant: str, entitlements: EntitlementLookup
 ) -> Response:
     """A use of a counter, taken off again."""
-    if wish.key is None:
+    if body.key is None:
         raise Malformed("name the use that is given back: the key under which it was counted", field="key")
-    said = wish.quantity if "quantity" in wish.model_fields_set else None
-    own = metered(wish.feature, (await holdings.of(tenant, customer)).catalog)
+    said = body.quantity if "quantity" in body.model_fields_set else None
+    own = metered(body.feature, (await entitlements.of(tenant, customer)).catalog)
     meters = {feature.meter} | ({own.meter} if own is not None else set())
-    back = await holdings.stores.usage.give_back(
-        customer, sorted(meters), wish.key, said, holdings.parts.ground, tenant=tenant
+    back = await entitlements.repositories.usage.give_back(
+        customer, sorted(meters), body.key, said, entitlements.dependencies.ground, tenant=tenant
     )
     if back.verdict is UsageVerdict.GIVEN_BACK:
         # Of a meter's name, or of a feature whose own period is over: what is nearest to being used up by it.
-        used = back.used.get(wish.feature)
-        return as_json(ReleasedView(released=back.released, used=max(back.used.values()) if used is None else used))
-    raise _no_way_back(back, wish.key, feature)
+        used = back.used.get(body.feature)
+        return as_json(ReleaseResult(released=back.released, used=max(back.used.values()) if used is None else used))
+    raise _no_way_back(back, body.key, feature)
 
 
 def _no_way_back(back: GivenBack, key: str, feature: Feature) -> TenureError:
@@ -158,23 +158,23 @@ def _no_way_back(back: GivenBack, key: str, feature: Feature) -> TenureError:
     return Rejected(f"this customer has used nothing of {feature.code} under the key {key!r}", code="unknown_use")
 
 
-def no_gauge(feature: Feature, why: str) -> Malformed:
+def not_a_gauge(feature: Feature, why: str) -> Malformed:
     """The refusal of what can be done to gauges alone."""
     return Malformed(f"{feature.code} is no gauge: {why}", field="feature", code="not_a_gauge")
 
 
 def _read_as(kind: type[UsageRequest]) -> Read:
     async def read(request: Request) -> dict[str, Any] | None:
-        caller = await caller_of(request, *SERVING)
-        about, wish = about_customer(request), body_as(request, kind)
-        if about is None or wish is None:
+        caller = await caller_of(request, *SERVICE_ROLES)
+        about, body = about_customer(request), body_as(request, kind)
+        if about is None or body is None:
             return None
-        return about | {"wish": wish, "request": request, "caller": caller}
+        return about | {"body": body, "request": request, "caller": caller}
 
     return read
 
 
-SHORT_WAYS: Final = (
+FAST_PATHS: Final = (
     FastPath("POST", f"{router.prefix}/consume", _read_as(ConsumeRequest), consume),
     FastPath("POST", f"{router.prefix}/release", _read_as(ReleaseRequest), release),
 )
@@ -186,100 +186,100 @@ def key_in_header(request: Request) -> str:
     Raises:
         Malformed: there is none at all.
     """
-    key = given_key(request)
+    key = idempotency_key(request)
     if key is None:
         raise Malformed(f"name this use: give a key, in the body or as the header {HEADER}", field="key")
     return key
 
 
-async def known_feature(name: str, customer: str, tenant: str, holdings: EntitlementLookup) -> Feature:
+async def find_feature(name: str, customer: str, tenant: str, entitlements: EntitlementLookup) -> Feature:
     """What a use is counted of, by today's catalog or else by the customer's own.
 
     Raises:
         Rejected: code `unknown_feature`.
     """
-    feature = metered(name, holdings.parts.catalog)
+    feature = metered(name, entitlements.dependencies.catalog)
     if feature is not None:
         return feature
-    holding = await holdings.of(tenant, customer)
-    feature = metered(name, holding.catalog)
+    snapshot = await entitlements.of(tenant, customer)
+    feature = metered(name, snapshot.catalog)
     if feature is None:
-        raise unknown_feature(name, holding.today, holding.catalog)
+        raise unknown_feature(name, snapshot.today, snapshot.catalog)
     return feature
 
 
-async def carried_out(use: Use, name: str, tenant: str, holdings: EntitlementLookup) -> Response:
+async def record_usage(use: Use, name: str, tenant: str, entitlements: EntitlementLookup) -> Response:
     """Have a use counted, and tell what came of it."""
-    first = await holdings.stores.usage.use(use, holdings.parts.ground, tenant=tenant)
-    counted, holding = await holdings.settled(use, name, first, tenant)
-    counted = holding.seen(counted)
+    first = await entitlements.repositories.usage.use(use, entitlements.dependencies.ground, tenant=tenant)
+    counted, snapshot = await entitlements.settled(use, name, first, tenant)
+    counted = snapshot.seen(counted)
     if counted.outcome in (Outcome.COUNTED, Outcome.REPEATED):
-        question = EntitlementCheck(use.customer, holding, _asked(name, counted, holding), use.quantity)
+        question = EntitlementCheck(use.customer, snapshot, _asked(name, counted, snapshot), use.quantity)
         answer = as_json(question.consumed(counted.counters, use.key, repeated=counted.outcome is Outcome.REPEATED))
     else:
-        answer = _answered(_refusal(use, name, counted, holding))
-    answer.headers.update(limit_headers(counted.counters, holding))
+        answer = _answered(_refusal(use, name, counted, snapshot))
+    answer.headers.update(limit_headers(counted.counters, snapshot))
     return answer
 
 
-def _asked(name: str, counted: Counted, holding: EntitlementSnapshot) -> Feature:
+def _asked(name: str, counted: Counted, snapshot: EntitlementSnapshot) -> Feature:
     """What an answer is about: the feature that was named; of a meter, the one that is nearest to its limit."""
-    named = holding.features.get(name)
-    nearest = holding.nearest(counted.counters)
+    named = snapshot.features.get(name)
+    nearest = snapshot.nearest(counted.counters)
     if named is not None or nearest is None:
-        return named or next(iter(features_of(name, holding.features)))
-    return holding.features[nearest.feature]
+        return named or next(iter(features_of(name, snapshot.features)))
+    return snapshot.features[nearest.feature]
 
 
-def _refusal(use: Use, name: str, counted: Counted, holding: EntitlementSnapshot) -> TenureError:
+def _refusal(use: Use, name: str, counted: Counted, snapshot: EntitlementSnapshot) -> TenureError:
     """Why a use was not counted."""
-    outcome, feature = counted.outcome, _asked(name, counted, holding)
+    outcome, feature = counted.outcome, _asked(name, counted, snapshot)
     if outcome is Outcome.NOT_A_GAUGE:
-        return no_gauge(feature, "in the catalog that the customer keeps, it is counted by time")
+        return not_a_gauge(feature, "in the catalog that the customer keeps, it is counted by time")
     if outcome is Outcome.KEY_REUSED:
         return Rejected(
             f"the key {use.key!r} named another use before, or one that was given back: give each use a key of its own",
             code="key_reused",
-            details=_about(use, feature, holding),
+            details=_about(use, feature, snapshot),
         )
     if outcome is Outcome.TOO_MUCH:
         used = min((one.used for one in counted.counters), default=0)
         return Rejected(
             f"{feature.name}: {use.quantity:,} cannot be released, for {used:,} are in use",
             code="nothing_to_release",
-            details=_about(use, feature, holding) | {"used": used},
+            details=_about(use, feature, snapshot) | {"used": used},
         )
     denial = denial_of(outcome)
     assert denial is not None  # noqa: S101 - what else there is concerns use at another moment
     counter = next((one for one in counted.counters if one.feature == feature.code), None)
     counter = refusing(counted.counters, use.quantity, denial) or counter
-    feature = holding.features[counter.feature] if counter is not None else feature
-    return EntitlementCheck(use.customer, holding, feature, use.quantity).refusal(denial, counter)
+    feature = snapshot.features[counter.feature] if counter is not None else feature
+    return EntitlementCheck(use.customer, snapshot, feature, use.quantity).refusal(denial, counter)
 
 
-def _about(use: Use, feature: Feature, holding: EntitlementSnapshot) -> dict[str, object]:
+def _about(use: Use, feature: Feature, snapshot: EntitlementSnapshot) -> dict[str, object]:
     """What every refusal of a use tells."""
-    plan = PlanRef.of(holding)
+    plan = PlanRef.of(snapshot)
     return {
         "customer": use.customer,
         "feature": feature.code,
         "plan": plan.model_dump(mode="json") if plan is not None else None,
-        "basis": holding.standing.basis.value,
+        "basis": snapshot.standing.basis.value,
     }
 
 
 async def _without_counting(
-    customer: str, wish: ConsumeRequest, key: str, tenant: str, holdings: EntitlementLookup
+    customer: str, body: ConsumeRequest, key: str, tenant: str, entitlements: EntitlementLookup
 ) -> Response:
     """Answer of what is had or not; what turns out to be counted in the customer's own catalog is used up."""
-    holding = await holdings.of(tenant, customer)
-    feature = metered(wish.feature, holding.catalog) or metered(wish.feature, holding.today)
+    snapshot = await entitlements.of(tenant, customer)
+    feature = metered(body.feature, snapshot.catalog) or metered(body.feature, snapshot.today)
     if feature is None:
-        raise unknown_feature(wish.feature, holding.today, holding.catalog)
-    check_value(wish.value, feature)
-    check_quantity(wish.quantity, feature)
+        raise unknown_feature(body.feature, snapshot.today, snapshot.catalog)
+    check_value(body.value, feature)
+    check_quantity(body.quantity, feature)
     if feature.window is not None:
-        return await carried_out(Use(customer, feature.meter, wish.quantity, key), wish.feature, tenant, holdings)
+        return await record_usage(Use(customer, feature.meter, body.quantity, key), body.feature, tenant, entitlements)
     if feature.kind is FeatureKind.NUMBER:
         raise Malformed(
             f"use of {feature.code} is not counted here: ask GET .../entitlements/{feature.code}?quantity= with how "
@@ -287,13 +287,13 @@ async def _without_counting(
             field="feature",
             code="not_counted",
         )
-    question = EntitlementCheck(customer, holding, feature, wish.quantity, wish.value)
-    denial = holding.denial(feature, wish.quantity, wish.value)
+    question = EntitlementCheck(customer, snapshot, feature, body.quantity, body.value)
+    denial = snapshot.denial(feature, body.quantity, body.value)
     return as_json(question.consumed((), key)) if denial is None else _answered(question.refusal(denial, None))
 
 
 def _answered(refusal: TenureError) -> Response:
     """A refusal as an answer of its own, which takes headers."""
-    answer = answer_to(refusal)
+    answer = response_to(refusal)
     assert answer is not None  # noqa: S101 - an expected error
     return answer

@@ -22,12 +22,12 @@ from domain.errors import GatewayUnavailable, Malformed, Rejected
 class EntitlementLookup:
     """Looks up what customers hold."""
 
-    parts: AppDependencies
-    stores: Repositories
+    dependencies: AppDependencies
+    repositories: Repositories
 
     async def of(self, tenant: str, customer: str) -> EntitlementSnapshot:
         """What a customer holds now; of whoever is unknown, what the free plan gives."""
-        standing, tallies = await self.stores.usage.standing(customer, self.parts.ground, tenant=tenant)
+        standing, tallies = await self.repositories.usage.standing(customer, self.dependencies.ground, tenant=tenant)
         return await self.at(standing, tallies)
 
     async def at(self, standing: EntitlementBasis, tallies: tuple[Tally, ...] = ()) -> EntitlementSnapshot:
@@ -37,52 +37,52 @@ class EntitlementLookup:
             GatewayUnavailable: no catalog is published yet, so that nothing is known of any plan.
         """
         if standing.plan is not None and standing.revision is None:
-            raise GatewayUnavailable(self.stores.publication.why_not, code="catalog_unpublished")
+            raise GatewayUnavailable(self.repositories.catalog_publisher.reason_unpublished, code="catalog_unpublished")
         own = await self.catalog_named(standing.catalog, revision=standing.revision)
-        return EntitlementSnapshot(standing, own, self.parts.catalog, tallies)
+        return EntitlementSnapshot(standing, own, self.dependencies.catalog, tallies)
 
     async def settled(self, use: Use, name: str, counted: Counted, tenant: str) -> tuple[Counted, EntitlementSnapshot]:
         """What came of a use in the end, and what the customer holds; whoever crossed a threshold is told of it.
 
         What is counted of *name* by another meter in the catalog that the customer keeps is counted by that.
         """
-        holding = await self.at(counted.standing)
-        own = metered(name, holding.catalog)
+        snapshot = await self.at(counted.standing)
+        own = metered(name, snapshot.catalog)
         if not counted.counters and own is not None and own.window is not None and own.meter != use.meter:
             use = replace(use, meter=own.meter)
-            counted = await self.stores.usage.use(use, self.parts.ground, tenant=tenant)
+            counted = await self.repositories.usage.use(use, self.dependencies.ground, tenant=tenant)
         if counted.noticed:
-            self.stores.teller.nudge()
-        return counted, holding
+            self.repositories.usage_notice_dispatcher.nudge()
+        return counted, snapshot
 
     async def catalog_named(self, name: str | None, *, revision: int | None = None) -> Catalog:
         """The catalog of this name, today's if none was published."""
-        today = self.parts.catalog
+        today = self.dependencies.catalog
         if not name:
             return today
         # Today's, too, as it is published: it may have been changed in place since this process started.
-        return await self.stores.catalogs.get(name, revision=revision) or today
+        return await self.repositories.catalogs.get(name, revision=revision) or today
 
 
-async def _holdings(request: Request) -> EntitlementLookup:
+async def _entitlements(request: Request) -> EntitlementLookup:
     return EntitlementLookup(dependencies_of(request), repositories_of(request))
 
 
-HasHoldings = Annotated[EntitlementLookup, Depends(_holdings)]
+WithEntitlements = Annotated[EntitlementLookup, Depends(_entitlements)]
 
 
-def feature_named(name: str, holding: EntitlementSnapshot) -> Feature:
+def feature_named(name: str, snapshot: EntitlementSnapshot) -> Feature:
     """The feature that is asked for, by itself or by a meter that is its alone.
 
     Raises:
         Rejected: code `unknown_feature`; the names that come near are told, or those of the meter's features.
     """
-    found = holding.features.get(name)
+    found = snapshot.features.get(name)
     if found is not None:
         return found
-    together = features_of(name, holding.features)
+    together = features_of(name, snapshot.features)
     if not together:
-        raise unknown_feature(name, holding.catalog, holding.today)
+        raise unknown_feature(name, snapshot.catalog, snapshot.today)
     if len(together) > 1:
         codes = [one.code for one in together]
         raise Rejected(
@@ -150,5 +150,5 @@ def about_customer(request: Request) -> dict[str, Any] | None:
         return None
     return {
         "external_id": external_id,
-        "holdings": EntitlementLookup(dependencies_of(request), repositories_of(request)),
+        "entitlements": EntitlementLookup(dependencies_of(request), repositories_of(request)),
     }

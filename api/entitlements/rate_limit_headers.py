@@ -11,7 +11,7 @@ LARGEST = 10**15 - 1
 """That an integer of a structured field may be."""
 
 
-def limit_headers(counters: Iterable[Counter], holding: EntitlementSnapshot) -> Mapping[str, str]:
+def limit_headers(counters: Iterable[Counter], snapshot: EntitlementSnapshot) -> Mapping[str, str]:
     """Both headers, with an item for each limit that there is; nothing where use is unlimited.
 
     Beyond its limit nothing remains, also while grace or overage lets use pass.
@@ -21,7 +21,7 @@ def limit_headers(counters: Iterable[Counter], holding: EntitlementSnapshot) -> 
         return {}
     return {
         "RateLimit-Policy": ", ".join(_policy(one, included) for one, included in limited),
-        "RateLimit": ", ".join(_state(one, included, holding.standing) for one, included in limited),
+        "RateLimit": ", ".join(_state(one, included, snapshot.standing) for one, included in limited),
     }
 
 

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from api.entitlements.check import EntitlementCheck
-from api.entitlements.lookup import HasHoldings, about_customer, check_quantity, check_value, feature_named
+from api.entitlements.lookup import WithEntitlements, about_customer, check_quantity, check_value, feature_named
 from api.entitlements.views import (
-    EntitlementAnswer,
+    CustomerUsageView,
+    EntitlementCheckResult,
     EntitlementsView,
+    FeatureUsageView,
     PlanRef,
     SubscriptionRef,
-    UsageOfFeature,
-    UsageView,
 )
 from api.http.auth import Reader
 from api.http.dependencies import dependencies_of
@@ -40,33 +40,33 @@ WantedValue = Annotated[Code | None, Query(description="of a level or a set: thi
     summary="Everything a customer is entitled to",
     response_model=EntitlementsView,
 )
-async def entitlements(external_id: CustomerId, caller: Reader, holdings: HasHoldings) -> Response:
-    holding = await holdings.of(caller.tenant, external_id)
-    features = holding.features.values()
-    found = {one.code: EntitlementCheck(external_id, holding, one).entitlement() for one in features}
-    return as_json(EntitlementsView(**whose(external_id, holding), entitlements=found))
+async def entitlements(external_id: CustomerId, caller: Reader, entitlements: WithEntitlements) -> Response:
+    snapshot = await entitlements.of(caller.tenant, external_id)
+    features = snapshot.features.values()
+    found = {one.code: EntitlementCheck(external_id, snapshot, one).entitlement() for one in features}
+    return as_json(EntitlementsView(**owner_fields(external_id, snapshot), entitlements=found))
 
 
 @router.get(
     "/entitlements/{feature}",
     operation_id="checkEntitlement",
     summary="May this customer use this?",
-    response_model=EntitlementAnswer,
+    response_model=EntitlementCheckResult,
 )
 async def entitlement(
     external_id: CustomerId,
     feature: FeatureCode,
     caller: Reader,
-    holdings: HasHoldings,
+    entitlements: WithEntitlements,
     quantity: Wanted = None,
     value: WantedValue = None,
 ) -> Response:
-    holding = await holdings.of(caller.tenant, external_id)
-    asked = feature_named(feature, holding)
+    snapshot = await entitlements.of(caller.tenant, external_id)
+    asked = feature_named(feature, snapshot)
     check_value(value, asked)
     check_quantity(quantity, asked)
-    answer = EntitlementCheck(external_id, holding, asked, quantity, value).entitlement()
-    return as_json(EntitlementAnswer(**whose(external_id, holding), **dict(answer)))
+    answer = EntitlementCheck(external_id, snapshot, asked, quantity, value).entitlement()
+    return as_json(EntitlementCheckResult(**owner_fields(external_id, snapshot), **dict(answer)))
 
 
 async def _read_check(request: Request) -> dict[str, Any] | None:
@@ -78,29 +78,29 @@ async def _read_check(request: Request) -> dict[str, Any] | None:
     return about | {"feature": feature, "caller": caller}
 
 
-SHORT_WAYS: Final = (FastPath("GET", f"{router.prefix}/entitlements/{{feature}}", _read_check, entitlement),)
+FAST_PATHS: Final = (FastPath("GET", f"{router.prefix}/entitlements/{{feature}}", _read_check, entitlement),)
 
 
 @router.get(
     "/usage",
     operation_id="getUsage",
     summary="What a customer has used in the periods that go on",
-    response_model=UsageView,
+    response_model=CustomerUsageView,
 )
-async def usage(external_id: CustomerId, caller: Reader, holdings: HasHoldings) -> Response:
-    holding = await holdings.of(caller.tenant, external_id)
-    counted = [one for one in holding.features.values() if one.window is not None]
-    found = {one.code: UsageOfFeature.of(holding, one, holding.counter(one)) for one in counted}
-    about = whose(external_id, holding)
-    return as_json(UsageView(customer=external_id, plan=about["plan"], basis=about["basis"], usage=found))
+async def usage(external_id: CustomerId, caller: Reader, entitlements: WithEntitlements) -> Response:
+    snapshot = await entitlements.of(caller.tenant, external_id)
+    counted = [one for one in snapshot.features.values() if one.window is not None]
+    found = {one.code: FeatureUsageView.of(snapshot, one, snapshot.counter(one)) for one in counted}
+    about = owner_fields(external_id, snapshot)
+    return as_json(CustomerUsageView(customer=external_id, plan=about["plan"], basis=about["basis"], usage=found))
 
 
-def whose(customer: str, holding: EntitlementSnapshot) -> dict[str, Any]:
+def owner_fields(customer: str, snapshot: EntitlementSnapshot) -> dict[str, Any]:
     """Whose entitlements they are, and what they come from."""
-    standing = holding.standing
+    standing = snapshot.standing
     return {
         "customer": customer,
-        "plan": PlanRef.of(holding),
+        "plan": PlanRef.of(snapshot),
         "basis": standing.basis,
         "subscription": SubscriptionRef.of(standing),
     }

@@ -26,12 +26,12 @@ class PlanRef(BaseModel):
     catalog: str = Field(examples=["social_v1"])
 
     @classmethod
-    def of(cls, holding: EntitlementSnapshot) -> "PlanRef | None":
-        code = holding.standing.plan
+    def of(cls, snapshot: EntitlementSnapshot) -> "PlanRef | None":
+        code = snapshot.standing.plan
         if code is None:
             return None
-        plan = holding.plan
-        return cls(code=code, name=plan.name if plan is not None else code, catalog=holding.catalog.name)
+        plan = snapshot.plan
+        return cls(code=code, name=plan.name if plan is not None else code, catalog=snapshot.catalog.name)
 
 
 class PlanName(BaseModel):
@@ -59,7 +59,7 @@ class SubscriptionRef(BaseModel):
         return cls(id=standing.subscription, status=standing.status or "", access=standing.access or "")
 
 
-class SuggestionView(BaseModel):
+class UpgradeSuggestionView(BaseModel):
     """Something to buy that would allow more: a plan, or units of an add-on."""
 
     plan: str | None = Field(description="null: it is an add-on", examples=["pro"])
@@ -79,7 +79,7 @@ class SuggestionView(BaseModel):
     unlimited: bool
 
     @classmethod
-    def of(cls, it: Suggestion, feature: Feature) -> "SuggestionView":
+    def of(cls, it: Suggestion, feature: Feature) -> "UpgradeSuggestionView":
         is_add_on = it.units > 0
         return cls(
             plan=None if is_add_on else it.code,
@@ -113,7 +113,7 @@ class OverageView(BaseModel):
         return cls(amount=price.amount, currency=price.currency, units=overage.units, at_most=overage.at_most)
 
 
-class CountView(BaseModel):
+class UsageCountView(BaseModel):
     """How much of something was used, and how much may be."""
 
     limit: int | None = Field(description="null: unlimited, or nothing is counted", examples=[100])
@@ -127,7 +127,7 @@ class CountView(BaseModel):
     grace_ends_at: datetime | None = Field(description="until when use beyond the limit is let pass")
 
 
-class UsageOfFeature(CountView):
+class FeatureUsageView(UsageCountView):
     """One feature's use in the period that goes on."""
 
     feature: str = Field(examples=["images_per_month"])
@@ -136,17 +136,17 @@ class UsageOfFeature(CountView):
     starts_at: datetime | None = Field(description="when the period began; null: it is how much there is now")
 
     @classmethod
-    def of(cls, holding: EntitlementSnapshot, feature: Feature, counter: Counter) -> Self:
+    def of(cls, snapshot: EntitlementSnapshot, feature: Feature, counter: Counter) -> Self:
         return cls(
             feature=feature.code,
             name=feature.name,
             meter=feature.meter,
             starts_at=counter.starts,
-            **count(holding, feature, counter),
+            **count(snapshot, feature, counter),
         )
 
 
-class WhoseView(BaseModel):
+class EntitlementOwnerView(BaseModel):
     """Whose entitlements they are, and what they come from."""
 
     customer: str = Field(description="the product's own id for them", examples=["user-1815"])
@@ -154,7 +154,7 @@ class WhoseView(BaseModel):
     basis: Basis
 
 
-class EntitlementView(CountView):
+class EntitlementView(UsageCountView):
     """What a customer has of one feature, and whether they may use it now."""
 
     feature: str = Field(examples=["image_models"])
@@ -173,29 +173,29 @@ class EntitlementView(CountView):
         description="that have what was asked for; where it may not be used, that would allow it beside what is used"
     )
     available: list[str] = Field(description="of a level or a set, what there is now")
-    upgrades: list[SuggestionView] = Field(description="what would allow more, when that is needed or near")
+    upgrades: list[UpgradeSuggestionView] = Field(description="what would allow more, when that is needed or near")
 
 
-class EntitlementsView(WhoseView):
+class EntitlementsView(EntitlementOwnerView):
     """Everything a customer is entitled to."""
 
     subscription: SubscriptionRef | None
     entitlements: dict[str, EntitlementView] = Field(description="by feature")
 
 
-class EntitlementAnswer(EntitlementView, WhoseView):
+class EntitlementCheckResult(EntitlementView, EntitlementOwnerView):
     """Whether a customer may use something."""
 
     subscription: SubscriptionRef | None
 
 
-class UsageView(WhoseView):
+class CustomerUsageView(EntitlementOwnerView):
     """What a customer has used."""
 
-    usage: dict[str, UsageOfFeature] = Field(description="by feature, of those that are counted")
+    usage: dict[str, FeatureUsageView] = Field(description="by feature, of those that are counted")
 
 
-class ReleasedView(BaseModel):
+class ReleaseResult(BaseModel):
     """A use of a counter that was given back; the same whenever it is asked for again."""
 
     released: int = Field(
@@ -204,7 +204,7 @@ class ReleasedView(BaseModel):
     used: int = Field(description="in the period, when it was given back")
 
 
-class ConsumedView(CountView, WhoseView):
+class ConsumeResult(UsageCountView, EntitlementOwnerView):
     """What was used up, and where that leaves the customer."""
 
     allowed: bool = True
@@ -214,20 +214,20 @@ class ConsumedView(CountView, WhoseView):
     quantity: int
     key: str
     hint: str | None = Field(description="what to tell a customer who comes near a limit")
-    upgrades: list[SuggestionView] = Field(description="what would allow more, as soon as there is a hint")
-    limits: list[UsageOfFeature] = Field(description="every feature that the meter uses up")
+    upgrades: list[UpgradeSuggestionView] = Field(description="what would allow more, as soon as there is a hint")
+    limits: list[FeatureUsageView] = Field(description="every feature that the meter uses up")
 
 
-class RefusalView(CountView, WhoseView):
+class DenialView(UsageCountView, EntitlementOwnerView):
     """What comes with a refusal: how much was used, and what would help."""
 
     feature: str = Field(description="the one whose limit is reached, or that is not in the plan")
     plans: list[PlanName] = Field(description="that would allow it, beside what is used")
     available: list[str] = Field(description="of a level or a set, what there is now")
-    upgrades: list[SuggestionView]
+    upgrades: list[UpgradeSuggestionView]
 
 
-class RefusalProblem(RefusalView, Problem):
+class DenialProblem(DenialView, Problem):
     """Why something may not be used."""
 
 
@@ -248,8 +248,8 @@ def available(feature: Feature, value: Value) -> list[str]:
     return []
 
 
-def count(holding: EntitlementSnapshot, feature: Feature, counter: Counter) -> dict[str, Any]:
-    """The fields of a `CountView`."""
+def count(snapshot: EntitlementSnapshot, feature: Feature, counter: Counter) -> dict[str, Any]:
+    """The fields of a `UsageCountView`."""
     limit, is_in_plan = counter.included, counter.included != 0
     return {
         "limit": limit,
@@ -257,15 +257,15 @@ def count(holding: EntitlementSnapshot, feature: Feature, counter: Counter) -> d
         "used": counter.used,
         "remaining": None if limit is None else max(0, limit - counter.used),
         "percent": share(counter.used, limit) if is_in_plan else None,
-        "level": holding.level(counter, feature) if is_in_plan and limit is not None else None,
+        "level": snapshot.level(counter, feature) if is_in_plan and limit is not None else None,
         "window": feature.window,
         "resets_at": counter.ends,
-        "grace_ends_at": grace_ends(counter.over_since, feature.limit) if holding.overage(feature) is None else None,
+        "grace_ends_at": grace_ends(counter.over_since, feature.limit) if snapshot.overage(feature) is None else None,
     }
 
 
 def not_counted(feature: Feature, value: Value) -> dict[str, Any]:
-    """The fields of a `CountView` of a feature that is not counted."""
+    """The fields of a `UsageCountView` of a feature that is not counted."""
     return {
         "limit": number_of(value, feature),
         "unlimited": feature.kind is FeatureKind.NUMBER and value is None,

@@ -44,7 +44,7 @@ async def authenticate(request: Request) -> Caller:
     return caller
 
 
-def demand(caller: Caller, *roles: Role, what: str = "do this") -> None:
+def require_role(caller: Caller, *roles: Role, what: str = "do this") -> None:
     """Let only some roles pass.
 
     Raises:
@@ -54,7 +54,7 @@ def demand(caller: Caller, *roles: Role, what: str = "do this") -> None:
         raise Rejected(f"a key of role {caller.role} may not {what}; it takes {' or '.join(roles)}", code="forbidden")
 
 
-class _Allowing:
+class _RoleRequirement:
     """Lets some roles pass; which ones can be asked before anything else is looked at."""
 
     def __init__(self, *roles: Role) -> None:
@@ -62,16 +62,16 @@ class _Allowing:
 
     async def __call__(self, request: Request) -> Caller:
         caller = await authenticate(request)
-        demand(caller, *self.roles)
+        require_role(caller, *self.roles)
         return caller
 
 
-OVERRULING = (Role.ADMIN, Role.OPERATOR)
-SERVING = (*OVERRULING, Role.SERVICE)
+OPERATOR_ROLES = (Role.ADMIN, Role.OPERATOR)
+SERVICE_ROLES = (*OPERATOR_ROLES, Role.SERVICE)
 
-Reader = Annotated[Caller, Depends(_Allowing(*Role))]
+Reader = Annotated[Caller, Depends(_RoleRequirement(*Role))]
 """May look at everything."""
-Service = Annotated[Caller, Depends(_Allowing(*SERVING))]
+Service = Annotated[Caller, Depends(_RoleRequirement(*SERVICE_ROLES))]
 """May sign up and steer: a product's own back end."""
-Operator = Annotated[Caller, Depends(_Allowing(*OVERRULING))]
+Operator = Annotated[Caller, Depends(_RoleRequirement(*OPERATOR_ROLES))]
 """May overrule: suspend, reactivate, extend."""

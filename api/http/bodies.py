@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.auth import authenticate
-from api.http.errors import answer_to
+from api.http.errors import response_to
 from domain.errors import Malformed, TenureError
 
 PREFIX: Final = "/v1/"
@@ -109,7 +109,7 @@ async def _refusal(request: Request, error: Exception) -> Response:
         await authenticate(request)
     except TenureError as unknown:
         error = unknown
-    answer = answer_to(error)
+    answer = response_to(error)
     assert answer is not None  # noqa: S101 - an expected error
     return answer
 

@@ -77,21 +77,21 @@ class Repositories:
     inbox: Inbox
     keys: KnownKeys
     idempotency: IdempotencyKeys
-    courier: WebhookDispatcher
+    webhook_dispatcher: WebhookDispatcher
     trials: Trials
     records: Records
     catalogs: Catalogs
-    publication: CatalogPublisher
+    catalog_publisher: CatalogPublisher
     usage: Usage
     usage_history: UsageHistory
     usage_reports: UsageReports
-    teller: UsageNoticeDispatcher
+    usage_notice_dispatcher: UsageNoticeDispatcher
     pay_pages: PayPages
     openings: Openings
 
     @classmethod
-    def on(cls, parts: AppDependencies) -> Self:
-        engine = parts.engine
+    def on(cls, dependencies: AppDependencies) -> Self:
+        engine = dependencies.engine
         return cls(
             Customers(engine),
             SignUps(engine),
@@ -102,40 +102,42 @@ class Repositories:
             Inbox(engine),
             KnownKeys(ApiKeys(engine)),
             IdempotencyKeys(engine),
-            WebhookDispatcher(parts.deliver),
+            WebhookDispatcher(dependencies.deliver),
             Trials(engine),
             PostgresRecords(engine),
             Catalogs(engine),
-            CatalogPublisher(engine, parts.catalog),
+            CatalogPublisher(engine, dependencies.catalog),
             Usage(engine),
             UsageHistory(engine),
             UsageReports(engine),
-            UsageNoticeDispatcher(UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(parts.client)).tell),
+            UsageNoticeDispatcher(
+                UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(dependencies.client)).tell
+            ),
             PayPages(engine),
             Openings(),
         )
 
 
 def dependencies_of(request: Request) -> AppDependencies:
-    parts = request.app.state.parts
-    assert isinstance(parts, AppDependencies)  # noqa: S101 - set by create_app
-    return parts
+    dependencies = request.app.state.dependencies
+    assert isinstance(dependencies, AppDependencies)  # noqa: S101 - set by create_app
+    return dependencies
 
 
 def repositories_of(request: Request) -> Repositories:
-    stores = request.app.state.stores
-    assert isinstance(stores, Repositories)  # noqa: S101 - set by create_app
-    return stores
+    repositories = request.app.state.repositories
+    assert isinstance(repositories, Repositories)  # noqa: S101 - set by create_app
+    return repositories
 
 
-async def _parts(request: Request) -> AppDependencies:
+async def _dependencies(request: Request) -> AppDependencies:
     # FastAPI would call what is not async in a thread of its own, for every request.
     return dependencies_of(request)
 
 
-async def _stores(request: Request) -> Repositories:
+async def _repositories(request: Request) -> Repositories:
     return repositories_of(request)
 
 
-WithDependencies = Annotated[AppDependencies, Depends(_parts)]
-WithRepositories = Annotated[Repositories, Depends(_stores)]
+WithDependencies = Annotated[AppDependencies, Depends(_dependencies)]
+WithRepositories = Annotated[Repositories, Depends(_repositories)]

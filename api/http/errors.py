@@ -53,7 +53,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
 }
 """Codes that are told by a status of their own; all others by the kind of their error."""
 
-TOLD_AS: Final[Mapping[str, str]] = {"quota_used_up": "limit_reached"}
+PUBLIC_CODE: Final[Mapping[str, str]] = {"quota_used_up": "limit_reached"}
 """Codes that differ by their status alone, and the one that callers know them by."""
 
 CODE_OF_STATUS: Final[Mapping[int, str]] = {
@@ -66,13 +66,13 @@ CODE_OF_STATUS: Final[Mapping[int, str]] = {
 RETRY_AFTER_SECONDS: Final[Mapping[str, int]] = {"request_in_progress": 1, "still_working": 2, "subscription_busy": 2}
 RETRY_AFTER_OUTAGE: Final = 5
 
-SAID_INSTEAD: Final[Mapping[str, str]] = {
+PUBLIC_DETAIL: Final[Mapping[str, str]] = {
     "database_unavailable": "the database does not answer; try again later",
     "temporal_unavailable": "the workflow engine does not answer; try again later",
 }
 """Told to callers in place of messages that hold addresses of ours; those are logged."""
 
-WORDS_OF_PYDANTIC: Final[Mapping[str, str]] = {
+PYDANTIC_DETAILS: Final[Mapping[str, str]] = {
     "extra_forbidden": "there is no such field",
     "missing": "this is needed",
     "json_invalid": "the body is not valid JSON",
@@ -143,7 +143,7 @@ def problem(
     return answer
 
 
-def answer_to(error: Exception) -> Response | None:
+def response_to(error: Exception) -> Response | None:
     """The answer to an expected error; None for a fault of ours, which must stay loud."""
     match error:
         case TenureError():
@@ -153,7 +153,7 @@ def answer_to(error: Exception) -> Response | None:
         case HTTPException():
             return _of_framework(error)
         case PoolTimeout():
-            return problem(503, "database_unavailable", SAID_INSTEAD["database_unavailable"])
+            return problem(503, "database_unavailable", PUBLIC_DETAIL["database_unavailable"])
     return None
 
 
@@ -167,7 +167,7 @@ def _of_ours(error: TenureError) -> Response:
     wait = error.retry_after if isinstance(error, GatewayBusy | LimitReached) else 0.0
     # Who has to pay first need not come again by then.
     headers = {"Retry-After": str(ceil(wait))} if wait and status != 402 else None
-    code, said = TOLD_AS.get(error.code, error.code), SAID_INSTEAD.get(error.code, error.message)
+    code, said = PUBLIC_CODE.get(error.code, error.code), PUBLIC_DETAIL.get(error.code, error.message)
     return problem(status, code, said, errors=errors, headers=headers, details=error.details)
 
 
@@ -198,8 +198,8 @@ def _told(errors: Sequence[FieldProblem]) -> str:
 def _field_problem(where: Sequence[str | int], kind: str, message: str) -> FieldProblem:
     place, *path = where
     if kind == "json_invalid":
-        return FieldProblem(field="body", detail=f"{WORDS_OF_PYDANTIC[kind]} (at character {path[0] if path else 0})")
-    said = WORDS_OF_PYDANTIC.get(kind) or message.removeprefix("Value error, ")
+        return FieldProblem(field="body", detail=f"{PYDANTIC_DETAILS[kind]} (at character {path[0] if path else 0})")
+    said = PYDANTIC_DETAILS.get(kind) or message.removeprefix("Value error, ")
     steps = [str(step) for step in path if step != "[key]"]
     return FieldProblem(field=".".join(steps) or str(place), detail=said[:1].lower() + said[1:])
 
@@ -208,7 +208,7 @@ async def _on_expected(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code in (404, 405) and request.url.path[1:].endswith("/"):
         # A path that takes other methods may be another one's, which holds anything.
         error = HTTPException(404, "there is nothing at this path; without the slash at its end there may be")
-    answer = answer_to(error)
+    answer = response_to(error)
     if answer is None:
         raise error
     return answer

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ValidationError
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.auth import Caller, authenticate, demand
+from api.http.auth import Caller, authenticate, require_role
 from api.http.bodies import NOTHING, parsed_body, path_of
-from api.http.errors import answer_to
+from api.http.errors import response_to
 from storage.access.api_keys import Role
 
 Read = Callable[[Request], Awaitable[Mapping[str, Any] | None]]
@@ -51,7 +51,7 @@ class FastPaths:
             given = await way.read(request)
             answer = None if given is None else await way.endpoint(**given)
         except Exception as error:
-            answer = answer_to(error)
+            answer = response_to(error)
             if answer is None:
                 raise
         if answer is None:
@@ -75,7 +75,7 @@ async def caller_of(request: Request, *roles: Role) -> Caller:
         Rejected: code `unauthorized` or `forbidden`.
     """
     caller = await authenticate(request)
-    demand(caller, *roles)
+    require_role(caller, *roles)
     return caller
 
 

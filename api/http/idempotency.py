@@ -11,10 +11,10 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api.http import auth
-from api.http.auth import Caller, authenticate, demand
+from api.http.auth import Caller, authenticate, require_role
 from api.http.bodies import parsed_body
 from api.http.dependencies import repositories_of
-from api.http.errors import CONTENT_TYPE, answer_to
+from api.http.errors import CONTENT_TYPE, response_to
 from domain.errors import Malformed, Rejected
 from domain.subscription.command_keys import hashed
 from storage.access.api_keys import Role
@@ -26,7 +26,7 @@ MAX_LENGTH = 255
 PLAIN_LENGTH = 100
 """Longer keys go into the ids of subscriptions as a digest."""
 
-OVERRULING: Final[Mapping[str, tuple[str, str]]] = {
+OPERATOR_FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "createSubscription": ("allow_another_trial", "allow another trial"),
     "changePlan": ("accept_misfits", "have a change that current use does not fit"),
 }
@@ -52,7 +52,7 @@ class IdempotentRoute(APIRoute):
             if request.method != "POST":
                 return await handle(request)
             caller = await authenticate(request)
-            key = given_key(request)
+            key = idempotency_key(request)
             _check_role(request, caller, roles, operation)
             named = str(uuid4()) if key is None else key
             request.state.command_key = named if key is None else hashed(named)
@@ -69,14 +69,14 @@ def _check_role(request: Request, caller: Caller, roles: Sequence[Sequence[Role]
         Rejected: code `forbidden`.
     """
     for allowed in roles:
-        demand(caller, *allowed)
-    field, what = OVERRULING.get(str(operation), ("", ""))
+        require_role(caller, *allowed)
+    field, what = OPERATOR_FIELDS.get(str(operation), ("", ""))
     body = parsed_body(request)
     if isinstance(body, dict) and body.get(field) is True:
-        demand(caller, *auth.OVERRULING, what=what)
+        require_role(caller, *auth.OPERATOR_ROLES, what=what)
 
 
-def given_key(request: Request) -> str | None:
+def idempotency_key(request: Request) -> str | None:
     """The key that came with the request.
 
     Raises:
@@ -143,7 +143,7 @@ async def _answered(request: Request, handle: Handler) -> Response:
     try:
         return await handle(request)
     except Exception as error:
-        answer = answer_to(error)
+        answer = response_to(error)
         if answer is None:
             raise
         return answer

@@ -1,4 +1,4 @@
-"""What every endpoint's description shares: the problems it may answer with, the headers, the security scheme."""
+"""The OpenAPI description: tags, shared error responses, the security scheme and the names of schemas."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,53 +9,55 @@ from fastapi.openapi.utils import get_openapi
 from api.http.errors import CONTENT_TYPE, Problem
 
 DESCRIPTION: Final = """
-Runs the life of every subscription: sign-up, trial, conversion, renewals, recovery of failed payments, end.
+Manages the lifecycle of every subscription: sign-up, trial, conversion, renewals, recovery of failed payments, end.
 
-- **Keys**: `Authorization: Bearer <key>`. A key's role says what it may do.
-- **Repeats**: send an `Idempotency-Key` with every POST. A repeat of the same request under the same key is answered as
-  the first was, marked `Idempotency-Replayed: true`, and changes nothing more. Where a payment was to be confirmed (402
-  `authentication_required`) it is answered as things stand by then.
-- **Errors** are problem details (RFC 9457) with a stable `code`. A 409 means that the command is impossible as things
-  stand, a 422 that the request is malformed and names the field; neither changes anything. After a 503 a repeat under
-  the same key is safe.
-- **Bodies** are JSON, also where no `Content-Type` says so; another one is 415. `null` means that nothing is said, as
-  if the field were left out. A name that stands twice in one object is refused, as are unknown fields.
-- **Times** are RFC 3339 in UTC, **money** is integer minor units with a currency.
+- **API keys**: `Authorization: Bearer <key>`. The key's role determines what it may do.
+- **Idempotency**: send an `Idempotency-Key` with every POST. Repeating the same request under the same key returns the
+  first response, marked `Idempotency-Replayed: true`, and changes nothing. The exception is a payment that needs
+  confirmation (402 `authentication_required`): repeating it returns the current state.
+- **Errors** are problem details (RFC 9457) with a stable `code`. 409 means that the current state does not allow the
+  command. 422 means that the request is malformed, and names the field. Neither changes anything. After a 503 it is
+  safe to retry under the same key.
+- **Bodies** are JSON, with or without a `Content-Type`; any other type is a 415. `null` is the same as leaving the
+  field out. Unknown fields and duplicate names in one object are rejected.
+- **Times** are RFC 3339 in UTC. **Money** is an integer in minor units with a currency.
 """
 
 TAGS: Final = [
-    {"name": "Subscriptions", "description": "Start, read and steer subscriptions."},
-    {"name": "Customers", "description": "Who has signed up."},
-    {"name": "Entitlements", "description": "May this customer do this? What a product asks all the time."},
-    {"name": "Checkout", "description": "Pages on which customers put a card on file, and see their bills."},
-    {"name": "Plans", "description": "What is for sale."},
-    {"name": "Usage", "description": "What was used, over time."},
-    {"name": "Invoices", "description": "Bills of the payment provider."},
-    {"name": "Webhooks", "description": "What the payment provider tells us."},
+    {"name": "Subscriptions", "description": "Create, read and control subscriptions."},
+    {"name": "Customers", "description": "Read and update customers."},
+    {"name": "Entitlements", "description": "Check and consume what a customer's plan includes."},
+    {"name": "Checkout", "description": "Hosted pages on which customers add a card and see their invoices."},
+    {"name": "Plans", "description": "The catalog of plans and add-ons."},
+    {"name": "Usage", "description": "Record usage, and read it over time."},
+    {"name": "Invoices", "description": "Invoices of the payment provider."},
+    {"name": "Webhooks", "description": "Events from the payment provider."},
     {"name": "Operations", "description": "Health and metrics."},
 ]
 
-_WORDS: Final = {
-    401: "No valid API key was given",
-    402: "The card was declined, or a limit is reached that more money would raise",
-    403: "The key's role does not allow this",
-    404: "There is no such thing",
-    409: "The command is impossible as things stand, or the idempotency key is in use",
+_PROBLEM_DESCRIPTIONS: Final = {
+    401: "No valid API key was sent",
+    402: "The card was declined, or a limit is reached that a payment would raise",
+    403: "The key's role or the customer's plan does not allow this",
+    404: "The resource does not exist",
+    409: "The current state does not allow the command, or the idempotency key is in use",
     413: "The body is too large",
     415: "The body is not sent as JSON",
-    429: "A limit is reached; it starts anew after `Retry-After` seconds",
+    429: "A limit is reached; it resets after `Retry-After` seconds",
     422: "The request is malformed; `errors` names the fields",
-    503: "Something needed is out of reach; repeat under the same idempotency key after `Retry-After` seconds",
+    503: "A dependency is unavailable; retry under the same idempotency key after `Retry-After` seconds",
 }
+
+_SUFFIX: Final = "View"
 
 Responses = dict[int | str, dict[str, object]]
 
 
 def problems(*statuses: int, kinds: Sequence[type[Problem]] = (Problem,)) -> Responses:
-    """The descriptions of the problems that an endpoint may answer with, each of one of *kinds*."""
+    """The descriptions of an endpoint's error responses, each one of *kinds*."""
     references = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in kinds]
     content = {CONTENT_TYPE: {"schema": references[0] if len(references) == 1 else {"anyOf": references}}}
-    return {status: {"description": _WORDS[status], "content": content} for status in statuses}
+    return {status: {"description": _PROBLEM_DESCRIPTIONS[status], "content": content} for status in statuses}
 
 
 READING: Final = problems(401, 403, 404, 422, 503)
@@ -68,14 +70,14 @@ SCHEME: Final = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "Tenure API key",
-        "description": "An API key, made by `tenure keys create --role ROLE`.",
+        "description": "An API key, created by `tenure keys create --role ROLE`.",
     }
 }
-"""Described here and not by a dependency of FastAPI's: `api.http.auth` reads the header, once a request."""
+"""Described here and not by a FastAPI dependency: `api.http.auth` reads the header once per request."""
 
 
-def _describe_keys(schema: dict[str, Any]) -> None:
-    """All of `/v1` takes a key."""
+def _require_api_key(schema: dict[str, Any]) -> None:
+    """Mark every operation below `/v1` as requiring an API key."""
     schema["components"]["securitySchemes"] = SCHEME
     for path, operations in schema["paths"].items():
         if path.startswith("/v1/"):
@@ -83,8 +85,35 @@ def _describe_keys(schema: dict[str, Any]) -> None:
                 operation["security"] = [{name: [] for name in SCHEME}]
 
 
+def _without_view_suffix(value: Any) -> Any:
+    """Rename the schemas: `SubscriptionView` is `Subscription`, and so on.
+
+    Generated clients name their classes after schemas. The suffix keeps our Python classes apart from the domain's.
+    """
+    match value:
+        case dict():
+            return {
+                key: one.removesuffix(_SUFFIX) if key == "$ref" else _without_view_suffix(one)
+                for key, one in value.items()
+            }
+        case list():
+            return [_without_view_suffix(one) for one in value]
+    return value
+
+
+def _rename_schemas(schema: dict[str, Any]) -> dict[str, Any]:
+    renamed: dict[str, Any] = _without_view_suffix(schema)
+    schemas = {}
+    for name, described in renamed["components"]["schemas"].items():
+        public_name = name.removesuffix(_SUFFIX)
+        assert public_name not in schemas, f"two schemas are named {public_name}"  # noqa: S101 - a mistake in our code
+        schemas[public_name] = described | {"title": public_name}
+    renamed["components"]["schemas"] = schemas
+    return renamed
+
+
 def add_description(app: FastAPI, *kinds: type[Problem]) -> None:
-    """Describe the API for generators of clients, with all *kinds* of problems that there are besides the usual one."""
+    """Set the app's OpenAPI description, including all *kinds* of problems besides the common one."""
 
     def describe() -> dict[str, object]:
         if app.openapi_schema is None:
@@ -94,13 +123,13 @@ def add_description(app: FastAPI, *kinds: type[Problem]) -> None:
             schemas = schema["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-            described_kinds: list[type[Problem]] = [Problem, *kinds]
-            for kind in described_kinds:
+            problem_kinds: list[type[Problem]] = [Problem, *kinds]
+            for kind in problem_kinds:
                 described = kind.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
                 schemas.update(described.pop("$defs"))
                 schemas[kind.__name__] = described
-            _describe_keys(schema)
-            app.openapi_schema = schema
+            _require_api_key(schema)
+            app.openapi_schema = _rename_schemas(schema)
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]

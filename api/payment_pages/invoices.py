@@ -16,8 +16,8 @@ router = APIRouter(prefix="/v1/invoices", tags=["Invoices"], responses=READING)
 @router.get("", operation_id="listInvoices", summary="List bills, newest first")
 async def list_invoices(
     caller: Reader,
-    stores: WithRepositories,
+    repositories: WithRepositories,
     customer: Annotated[ExternalId | None, Query(description="a customer's external id")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 100,
 ) -> InvoiceList:
-    return InvoiceList.of(await stores.timeline.invoices(caller.tenant, external_id=customer, limit=limit))
+    return InvoiceList.of(await repositories.timeline.invoices(caller.tenant, external_id=customer, limit=limit))

@@ -55,66 +55,70 @@ LATER: Final = _Words(
 
 
 @router.get("/done")
-async def done(parts: WithDependencies) -> HTMLResponse:
+async def done(dependencies: WithDependencies) -> HTMLResponse:
     return page(
-        parts.brand,
+        dependencies.brand,
         "Thank you",
         "Your card is on file. What happens next is on its way to you by mail; you can close this page.",
     )
 
 
 @router.get("/canceled")
-async def canceled(parts: WithDependencies) -> HTMLResponse:
+async def canceled(dependencies: WithDependencies) -> HTMLResponse:
     return page(
-        parts.brand,
+        dependencies.brand,
         "Nothing was changed",
         "You left the payment page before it was done. The link in our mail brings you back to it at any time.",
     )
 
 
 @router.get("/closed")
-async def closed(parts: WithDependencies) -> HTMLResponse:
-    return page(parts.brand, "You can close this page", "What you changed takes effect by itself within moments.")
+async def closed(dependencies: WithDependencies) -> HTMLResponse:
+    return page(
+        dependencies.brand, "You can close this page", "What you changed takes effect by itself within moments."
+    )
 
 
 @router.get("/{token}")
-async def pay(token: str, request: Request, parts: WithDependencies, stores: WithRepositories) -> Response:
+async def pay(token: str, request: Request, dependencies: WithDependencies, repositories: WithRepositories) -> Response:
     """Lead to where the customer pays. Asked for again it leads to the same page, and nothing is used up by it."""
     try:
-        link = PayLink.read(token, parts.secret_key)
-        if wait := stores.openings.by_link.take(link.subscription):
-            return _say(parts, LATER, retry_after=wait)
-        url = await _way_to_pay(link, parts, stores, may_open=not is_head(request.scope))
+        link = PayLink.read(token, dependencies.secret_key)
+        if wait := repositories.openings.by_link.take(link.subscription):
+            return _say(dependencies, LATER, retry_after=wait)
+        url = await _way_to_pay(link, dependencies, repositories, may_open=not is_head(request.scope))
     except GatewayUnavailable:
-        return _say(parts, LATER)
+        return _say(dependencies, LATER)
     except TenureError as error:
-        return _say(parts, WORDS.get(error.code, AT_ANY_OTHER))
+        return _say(dependencies, WORDS.get(error.code, AT_ANY_OTHER))
     return RedirectResponse(url, status_code=303, headers=HEADERS) if url else Response(headers=HEADERS)
 
 
-def _say(parts: AppDependencies, words: _Words, *, retry_after: float = 0) -> HTMLResponse:
-    said = page(parts.brand, words.title, words.text, status=429 if retry_after else words.status)
+def _say(dependencies: AppDependencies, words: _Words, *, retry_after: float = 0) -> HTMLResponse:
+    said = page(dependencies.brand, words.title, words.text, status=429 if retry_after else words.status)
     if retry_after:
         said.headers["Retry-After"] = str(ceil(retry_after))
     return said
 
 
-async def _way_to_pay(link: PayLink, parts: AppDependencies, stores: Repositories, *, may_open: bool) -> str:
+async def _way_to_pay(
+    link: PayLink, dependencies: AppDependencies, repositories: Repositories, *, may_open: bool
+) -> str:
     """The open bill's own page if there is one, else a page that puts a card on file.
 
     No workflow is asked: nothing about a subscription changes by a page being opened. Empty: one would be opened.
     """
-    known = await stores.pay_pages.of(link.subscription)
+    known = await repositories.pay_pages.of(link.subscription)
     if known is None:
         raise Rejected("there is no such subscription", code="subscription_canceled")
     _check_is_good(link, known)
-    bill = await stores.timeline.open_bill(link.subscription)
+    bill = await repositories.timeline.open_bill(link.subscription)
     if bill is not None:
         return bill
     check_checkout(known.subscription)
     if known.url or not may_open:
         return known.url
-    return await _opened(known, parts, stores)
+    return await _opened(known, dependencies, repositories)
 
 
 def _check_is_good(link: PayLink, known: PayPage) -> None:
@@ -124,25 +128,25 @@ def _check_is_good(link: PayLink, known: PayPage) -> None:
         raise Rejected("this link was good until a while ago", code="link_expired")
 
 
-async def _opened(known: PayPage, parts: AppDependencies, stores: Repositories) -> str:
+async def _opened(known: PayPage, dependencies: AppDependencies, repositories: Repositories) -> str:
     """The subscription's next page. All who ask for it at once get the same one, as it has the same key."""
-    if stores.openings.at_provider.locked():
+    if repositories.openings.at_provider.locked():
         raise GatewayUnavailable("too many payment pages are being opened", code="busy")
-    async with stores.openings.at_provider:
+    async with repositories.openings.at_provider:
         it, number = known.subscription, known.number + 1
         key = f"{it.id}/pay/{number}/{it.sequence}"
-        reference = await customer_ref(parts.wallets, stores.records, it.customer, key=key)
-        here = parts.public_url.rstrip("/")
+        reference = await customer_ref(dependencies.wallets, repositories.records, it.customer, key=key)
+        here = dependencies.public_url.rstrip("/")
         urls = (f"{here}/pay/done", f"{here}/pay/canceled")
 
         async def opened(at: str, key: str) -> str:
-            return await parts.wallets.open_checkout(at, it.id, *urls, key=f"{key}/{_digest(at, *urls)}")
+            return await dependencies.wallets.open_checkout(at, it.id, *urls, key=f"{key}/{_digest(at, *urls)}")
 
-        _, url = await at_wallet(parts.wallets, stores.records, it.customer, reference, opened, key)
-        await stores.pay_pages.opened(it, number, url)
+        _, url = await at_wallet(dependencies.wallets, repositories.records, it.customer, reference, opened, key)
+        await repositories.pay_pages.opened(it, number, url)
     return url
 
 
-def _digest(*parts: str) -> str:
+def _digest(*values: str) -> str:
     """Names what a page is opened with: the provider takes nothing else under the same key."""
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+    return hashlib.sha256("\n".join(values).encode()).hexdigest()[:12]

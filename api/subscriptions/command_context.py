@@ -23,8 +23,8 @@ R = TypeVar("R")
 class CommandContext:
     """One request that changes something."""
 
-    parts: AppDependencies
-    stores: Repositories
+    dependencies: AppDependencies
+    repositories: Repositories
     caller: Caller
     key: str
     """Names the command: the same for a repeat of the same request. A digest of what the caller sent."""
@@ -37,7 +37,7 @@ class CommandContext:
         Raises:
             Rejected: code `unknown_subscription`.
         """
-        return await find(self.stores, self.caller.tenant, subscription_id)
+        return await find(self.repositories, self.caller.tenant, subscription_id)
 
     async def ask(self, subscription_id: str, update: UpdateMethodMultiParam[[Any, C], R], command: C) -> R:
         """Have the subscription answer a question that only it can answer.
@@ -47,9 +47,9 @@ class CommandContext:
         """
         await self.row(subscription_id)
         try:
-            return await subscription_client.carry_out(self.parts.client, subscription_id, update, command)
+            return await subscription_client.carry_out(self.dependencies.client, subscription_id, update, command)
         except NotRunning:
-            await refuse_ended(self.stores, self.caller.tenant, subscription_id)
+            await refuse_ended(self.repositories, self.caller.tenant, subscription_id)
             raise
 
     async def carry_out(self, subscription_id: str, update: Update[C], command: C) -> SubscriptionView:
@@ -62,25 +62,25 @@ class CommandContext:
         return SubscriptionView.of(await self.row(subscription_id))
 
 
-async def find(stores: Repositories, tenant: str, subscription_id: str) -> SubscriptionRow:
+async def find(repositories: Repositories, tenant: str, subscription_id: str) -> SubscriptionRow:
     """The subscription as last written.
 
     Raises:
         Rejected: code `unknown_subscription`.
     """
-    row = await stores.subscriptions.get(tenant, subscription_id)
+    row = await repositories.subscriptions.get(tenant, subscription_id)
     if row is None:
         raise Rejected(f"there is no subscription {subscription_id!r}", code="unknown_subscription")
     return row
 
 
-async def refuse_ended(stores: Repositories, tenant: str, subscription_id: str) -> None:
+async def refuse_ended(repositories: Repositories, tenant: str, subscription_id: str) -> None:
     """Say why a subscription without a running workflow takes no command.
 
     Raises:
         Rejected: always.
     """
-    row = await find(stores, tenant, subscription_id)
+    row = await find(repositories, tenant, subscription_id)
     if row.status == "canceled":
         raise Rejected("the subscription is canceled; sign the customer up again", code="subscription_canceled")
     raise Rejected(
@@ -89,21 +89,23 @@ async def refuse_ended(stores: Repositories, tenant: str, subscription_id: str) 
     )
 
 
-def _desk(request: Request, parts: WithDependencies, stores: WithRepositories, caller: Caller) -> CommandContext:
-    return CommandContext(parts, stores, caller, request.state.command_key, request.state.sign_up_key)
-
-
-def service_desk(
-    request: Request, parts: WithDependencies, stores: WithRepositories, caller: Service
+def _context(
+    request: Request, dependencies: WithDependencies, repositories: WithRepositories, caller: Caller
 ) -> CommandContext:
-    return _desk(request, parts, stores, caller)
+    return CommandContext(dependencies, repositories, caller, request.state.command_key, request.state.sign_up_key)
 
 
-def operator_desk(
-    request: Request, parts: WithDependencies, stores: WithRepositories, caller: Operator
+def service_context(
+    request: Request, dependencies: WithDependencies, repositories: WithRepositories, caller: Service
 ) -> CommandContext:
-    return _desk(request, parts, stores, caller)
+    return _context(request, dependencies, repositories, caller)
 
 
-ServiceDesk = Annotated[CommandContext, Depends(service_desk)]
-OperatorDesk = Annotated[CommandContext, Depends(operator_desk)]
+def operator_context(
+    request: Request, dependencies: WithDependencies, repositories: WithRepositories, caller: Operator
+) -> CommandContext:
+    return _context(request, dependencies, repositories, caller)
+
+
+ServiceContext = Annotated[CommandContext, Depends(service_context)]
+OperatorContext = Annotated[CommandContext, Depends(operator_context)]

@@ -19,7 +19,7 @@ RUNS = 2
 log = structlog.get_logger("tenure.use")
 
 
-async def tell_use_first(desk: CommandContext, subscription_id: str) -> None:
+async def report_overage_first(context: CommandContext, subscription_id: str) -> None:
     """Have the customer's use told that still waits, so that it is billed with what comes next.
 
     Whether it could be told or not, the change may go on.
@@ -27,14 +27,14 @@ async def tell_use_first(desk: CommandContext, subscription_id: str) -> None:
     Raises:
         Rejected: code `unknown_subscription`.
     """
-    row = await desk.row(subscription_id)
-    reports, tenant = desk.stores.usage_reports, desk.caller.tenant
+    row = await context.row(subscription_id)
+    reports, tenant = context.repositories.usage_reports, context.caller.tenant
     try:
         async with asyncio.timeout(REPORT_TIMEOUT):
             for _ in range(RUNS):
                 if not await reports.waits(row.external_id, tenant=tenant):
                     return
-                await desk.parts.client.execute_workflow(
+                await context.dependencies.client.execute_workflow(
                     ReportUsageWorkflow.run,
                     id=report_usage_workflow_id(),
                     task_queue=LIFECYCLE_QUEUE,

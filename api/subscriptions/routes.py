@@ -9,11 +9,11 @@ from api.http.dependencies import WithRepositories
 from api.http.fields import Code, ExternalId, Search, SubscriptionId
 from api.http.idempotency import IdempotentRoute
 from api.http.openapi import COMMANDING, READING
-from api.subscriptions.command_context import ServiceDesk, find
+from api.subscriptions.command_context import ServiceContext, find
 from api.subscriptions.confirmations import CONFIRMING
 from api.subscriptions.requests import CreateSubscriptionRequest
 from api.subscriptions.sign_up import sign_up
-from api.subscriptions.views import EntryView, SubscriptionList, SubscriptionView, TimelineView, actions
+from api.subscriptions.views import SubscriptionList, SubscriptionView, TimelineEntryView, TimelineView, actions
 from configuration.mail_addresses import searched_address
 from domain.subscription.lifecycle import Status
 from storage.subscriptions.read_model import Filters
@@ -31,10 +31,10 @@ Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` 
     status_code=status.HTTP_201_CREATED,
     responses=COMMANDING | CONFIRMING,
 )
-async def create(wish: CreateSubscriptionRequest, desk: ServiceDesk, response: Response) -> SubscriptionView:
-    subscription_id = await sign_up(desk, wish)
+async def create(body: CreateSubscriptionRequest, context: ServiceContext, response: Response) -> SubscriptionView:
+    subscription_id = await sign_up(context, body)
     response.headers["Location"] = f"/v1/subscriptions/{subscription_id}"
-    return SubscriptionView.of(await desk.row(subscription_id))
+    return SubscriptionView.of(await context.row(subscription_id))
 
 
 def _narrowed(
@@ -56,18 +56,18 @@ def _narrowed(
 @router.get("", operation_id="listSubscriptions", summary="List subscriptions, newest first", responses=READING)
 async def list_subscriptions(
     caller: Reader,
-    stores: WithRepositories,
+    repositories: WithRepositories,
     filters: Annotated[Filters, Depends(_narrowed)],
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> SubscriptionList:
-    page = await stores.subscriptions.find(caller.tenant, filters, cursor=cursor, limit=limit)
+    page = await repositories.subscriptions.find(caller.tenant, filters, cursor=cursor, limit=limit)
     return SubscriptionList(data=[SubscriptionView.of(row) for row in page.rows], next_cursor=page.next_cursor)
 
 
 @router.get("/{subscription_id}", operation_id="getSubscription", summary="Get a subscription", responses=READING)
-async def get(subscription_id: SubscriptionId, caller: Reader, stores: WithRepositories) -> SubscriptionView:
-    return SubscriptionView.of(await find(stores, caller.tenant, subscription_id))
+async def get(subscription_id: SubscriptionId, caller: Reader, repositories: WithRepositories) -> SubscriptionView:
+    return SubscriptionView.of(await find(repositories, caller.tenant, subscription_id))
 
 
 @router.get(
@@ -76,7 +76,7 @@ async def get(subscription_id: SubscriptionId, caller: Reader, stores: WithRepos
     summary="All that has happened, because of what, and what happens next",
     responses=READING,
 )
-async def timeline(subscription_id: SubscriptionId, caller: Reader, stores: WithRepositories) -> TimelineView:
-    row = await find(stores, caller.tenant, subscription_id)
-    past = await stores.timeline.past(caller.tenant, subscription_id)
-    return TimelineView(past=[EntryView.of(entry) for entry in past], next_actions=actions(row))
+async def timeline(subscription_id: SubscriptionId, caller: Reader, repositories: WithRepositories) -> TimelineView:
+    row = await find(repositories, caller.tenant, subscription_id)
+    past = await repositories.timeline.past(caller.tenant, subscription_id)
+    return TimelineView(past=[TimelineEntryView.of(entry) for entry in past], next_actions=actions(row))

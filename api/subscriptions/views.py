@@ -21,7 +21,7 @@ from storage.subscriptions.timeline import InvoiceRow, PastEntry
 from workflows.subscription.messages import Preview
 
 
-class CustomerView(BaseModel):
+class SubscriberView(BaseModel):
     """Whose subscription it is."""
 
     id: str
@@ -32,7 +32,7 @@ class CustomerView(BaseModel):
     locale: str = Field(examples=["en-GB"])
 
 
-class ActionView(BaseModel):
+class NextActionView(BaseModel):
     """Something that will happen if nobody intervenes."""
 
     at: datetime
@@ -66,7 +66,7 @@ class PendingChangeView(BaseModel):
         )
 
 
-class BlockedView(BaseModel):
+class BlockedStepView(BaseModel):
     """A step that the payment provider refuses or gives no answer to; it is tried again until it is taken."""
 
     since: datetime
@@ -82,7 +82,7 @@ class SubscriptionView(BaseModel):
     """A subscription as it stands, and what happens to it next."""
 
     id: str = Field(examples=["5c1f2f0e-7a43-5d0b-9a52-3f0f6f1f8c11"])
-    customer: CustomerView
+    customer: SubscriberView
     plan: str = Field(examples=["starter"])
     plan_name: str = Field(examples=["Starter"])
     interval: Interval
@@ -101,11 +101,11 @@ class SubscriptionView(BaseModel):
     cancel_at: datetime | None
     resumes_at: datetime | None
     pending_change: PendingChangeView | None = None
-    blocked: BlockedView | None = Field(default=None, description="null: all goes on")
+    blocked: BlockedStepView | None = Field(default=None, description="null: all goes on")
     pending_confirmation: PendingConfirmationView | None = Field(
         default=None, description="a payment that the customer has to confirm to their bank; null: none waits"
     )
-    next_actions: list[ActionView]
+    next_actions: list[NextActionView]
     metadata: dict[str, str]
     created_at: datetime
 
@@ -113,7 +113,7 @@ class SubscriptionView(BaseModel):
     def of(cls, row: SubscriptionRow) -> "SubscriptionView":
         return cls(
             id=row.id,
-            customer=CustomerView(
+            customer=SubscriberView(
                 id=row.customer_id,
                 external_id=row.external_id,
                 email=shown_address(row.email),
@@ -138,7 +138,7 @@ class SubscriptionView(BaseModel):
             cancel_at=row.cancel_at,
             resumes_at=row.resumes_at,
             pending_change=_pending_change(row),
-            blocked=BlockedView.model_validate(row.state["blocked"]) if row.state.get("blocked") else None,
+            blocked=BlockedStepView.model_validate(row.state["blocked"]) if row.state.get("blocked") else None,
             pending_confirmation=PendingConfirmationView.of(row),
             next_actions=actions(row),
             metadata=dict(row.metadata),
@@ -153,7 +153,7 @@ class QuoteLineView(BaseModel):
     amount: int
 
 
-class PreviewView(BaseModel):
+class ChangeQuoteView(BaseModel):
     """What a change would bill, and when; nothing has changed."""
 
     change: PendingChangeView = Field(description="what there would be; `at` is null when it takes effect at once")
@@ -178,7 +178,7 @@ class PreviewView(BaseModel):
     )
 
     @classmethod
-    def of(cls, preview: Preview) -> "PreviewView":
+    def of(cls, preview: Preview) -> "ChangeQuoteView":
         at, replaced = preview.next_at if preview.at is ChangeAt.PERIOD_END else None, preview.replaces
         return cls(
             change=PendingChangeView.of(preview.to, at),
@@ -195,7 +195,7 @@ class PreviewView(BaseModel):
         )
 
 
-class CancelPreviewView(BaseModel):
+class CancellationPreviewView(BaseModel):
     """What a cancellation would bring; nothing has changed."""
 
     ends_at: datetime = Field(description="when access ends")
@@ -207,7 +207,7 @@ class CancelPreviewView(BaseModel):
     undo_until: datetime | None = Field(description="until when `uncancel` undoes it; null: it takes effect at once")
 
     @classmethod
-    def of(cls, preview: CancelPreview) -> "CancelPreviewView":
+    def of(cls, preview: CancelPreview) -> "CancellationPreviewView":
         return cls(
             ends_at=preview.ends_at,
             loses_paid_days=preview.loses_paid_days,
@@ -233,7 +233,7 @@ class CauseView(BaseModel):
     actor: str = Field(description="who gave the command", examples=["operator 7c0b"])
 
 
-class EntryView(BaseModel):
+class TimelineEntryView(BaseModel):
     """Something that has happened."""
 
     at: datetime
@@ -243,7 +243,7 @@ class EntryView(BaseModel):
     details: dict[str, str]
 
     @classmethod
-    def of(cls, entry: PastEntry) -> "EntryView":
+    def of(cls, entry: PastEntry) -> "TimelineEntryView":
         cause = CauseView(kind=entry.cause_kind, ref=entry.cause_ref, actor=entry.cause_actor)
         return cls(at=entry.at, kind=entry.kind, summary=entry.summary, cause=cause, details=dict(entry.details))
 
@@ -251,8 +251,8 @@ class EntryView(BaseModel):
 class TimelineView(BaseModel):
     """All that has happened to a subscription and because of what, oldest first, and what happens next."""
 
-    past: list[EntryView]
-    next_actions: list[ActionView]
+    past: list[TimelineEntryView]
+    next_actions: list[NextActionView]
 
 
 class InvoiceView(BaseModel):
@@ -313,8 +313,8 @@ class InvoiceList(BaseModel):
         return cls(data=[InvoiceView.of(row) for row in rows])
 
 
-def actions(row: SubscriptionRow) -> list[ActionView]:
-    return [ActionView.model_validate(action) for action in row.next_actions]
+def actions(row: SubscriptionRow) -> list[NextActionView]:
+    return [NextActionView.model_validate(action) for action in row.next_actions]
 
 
 def _end(row: SubscriptionRow) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.entitlements.lookup import HasHoldings, feature_named
+from api.entitlements.lookup import WithEntitlements, feature_named
 from api.entitlements.routes import CustomerId, FeatureCode
 from api.entitlements.views import PlanRef
 from api.http.auth import Operator, Reader
@@ -22,7 +22,7 @@ router = APIRouter(tags=["Usage"], responses=READING)
 A_MONTH = timedelta(days=31)
 
 
-class PeriodView(BaseModel):
+class UsagePeriodView(BaseModel):
     """How much was used in one period."""
 
     starts_at: datetime
@@ -30,11 +30,11 @@ class PeriodView(BaseModel):
     used: int
 
     @classmethod
-    def of(cls, period: PastPeriod) -> "PeriodView":
+    def of(cls, period: PastPeriod) -> "UsagePeriodView":
         return cls(starts_at=period.starts, ends_at=period.ends, used=period.used)
 
 
-class DayView(BaseModel):
+class GaugeDayView(BaseModel):
     """How much of a gauge there was on one day, as it was looked at every six hours."""
 
     day: date
@@ -43,7 +43,7 @@ class DayView(BaseModel):
     latest: int
 
     @classmethod
-    def of(cls, day: PastDay) -> "DayView":
+    def of(cls, day: PastDay) -> "GaugeDayView":
         return cls(day=day.day, lowest=day.lowest, highest=day.highest, latest=day.latest)
 
 
@@ -55,11 +55,11 @@ class UsageHistoryView(BaseModel):
     basis: Basis
     feature: str
     window: UsageWindow | None = Field(description="null: use of it is not counted")
-    periods: list[PeriodView] = Field(description="of what is counted over a time; the last one still runs")
-    days: list[DayView] = Field(description="of gauges")
+    periods: list[UsagePeriodView] = Field(description="of what is counted over a time; the last one still runs")
+    days: list[GaugeDayView] = Field(description="of gauges")
 
 
-class StatisticView(BaseModel):
+class UsageStatisticView(BaseModel):
     """How much the customers of one plan use of one feature, in the periods that go on."""
 
     plan: str | None = Field(description="null: they have none, and there is no free plan")
@@ -71,7 +71,7 @@ class StatisticView(BaseModel):
     at_limit: int = Field(description="customers at 100 % of their limit or more")
 
     @classmethod
-    def of(cls, row: Statistic) -> "StatisticView":
+    def of(cls, row: Statistic) -> "UsageStatisticView":
         return cls(
             plan=row.plan or None,
             feature=row.feature,
@@ -83,11 +83,11 @@ class StatisticView(BaseModel):
         )
 
 
-class StatisticsView(BaseModel):
+class UsageStatistics(BaseModel):
     """The latest statistics; they are taken every six hours."""
 
     taken_at: datetime | None = Field(description="null: none were taken yet")
-    statistics: list[StatisticView]
+    statistics: list[UsageStatisticView]
 
 
 @router.get(
@@ -99,29 +99,29 @@ async def usage_history(
     external_id: CustomerId,
     feature: FeatureCode,
     caller: Reader,
-    holdings: HasHoldings,
-    stores: WithRepositories,
+    entitlements: WithEntitlements,
+    repositories: WithRepositories,
     periods: Annotated[
         int, Query(ge=1, le=400, description="so many at most; of a gauge the days of as many months")
     ] = 12,
 ) -> UsageHistoryView:
-    holding = await holdings.of(caller.tenant, external_id)
-    asked = feature_named(feature, holding)
+    snapshot = await entitlements.of(caller.tenant, external_id)
+    asked = feature_named(feature, snapshot)
     past: list[PastPeriod] = []
     days: list[PastDay] = []
     if is_gauge(asked):
         back = A_MONTH * periods
-        days = await stores.usage_history.days(external_id, asked.code, back=back, tenant=caller.tenant)
+        days = await repositories.usage_history.days(external_id, asked.code, back=back, tenant=caller.tenant)
     else:
-        past = await stores.usage_history.periods(external_id, asked.code, limit=periods, tenant=caller.tenant)
+        past = await repositories.usage_history.periods(external_id, asked.code, limit=periods, tenant=caller.tenant)
     return UsageHistoryView(
         customer=external_id,
-        plan=PlanRef.of(holding),
-        basis=holding.standing.basis,
+        plan=PlanRef.of(snapshot),
+        basis=snapshot.standing.basis,
         feature=asked.code,
         window=asked.window,
-        periods=[PeriodView.of(period) for period in past],
-        days=[DayView.of(day) for day in days],
+        periods=[UsagePeriodView.of(period) for period in past],
+        days=[GaugeDayView.of(day) for day in days],
     )
 
 
@@ -130,8 +130,8 @@ async def usage_history(
     operation_id="getUsageStatistics",
     summary="How much all customers use, by plan and feature",
 )
-async def usage_statistics(caller: Operator, stores: WithRepositories) -> StatisticsView:
-    rows = await stores.usage_history.statistics(tenant=caller.tenant)
-    return StatisticsView(
-        taken_at=rows[0].taken_at if rows else None, statistics=[StatisticView.of(row) for row in rows]
+async def usage_statistics(caller: Operator, repositories: WithRepositories) -> UsageStatistics:
+    rows = await repositories.usage_history.statistics(tenant=caller.tenant)
+    return UsageStatistics(
+        taken_at=rows[0].taken_at if rows else None, statistics=[UsageStatisticView.of(row) for row in rows]
     )

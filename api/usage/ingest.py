@@ -17,7 +17,7 @@ from domain.catalog.plans import Catalog
 from domain.entitlements.snapshot import EntitlementSnapshot
 from domain.entitlements.usage import MAX_QUANTITY, Action, Counted, Outcome, UsageLevel, Use
 
-MOST_EVENTS = 1000
+MAX_EVENTS = 1000
 NAMES = ("key", "customer", "meter")
 """What an event is told by in its result, however wrong it is."""
 
@@ -88,15 +88,15 @@ _REFUSALS = {
 }
 
 
-async def ingest(events: Sequence[Any], tenant: str, holdings: EntitlementLookup) -> IngestResult:
+async def ingest(events: Sequence[Any], tenant: str, entitlements: EntitlementLookup) -> IngestResult:
     """Count what can be counted, in one round trip, and say of each event what came of it."""
     read = [_read(event) for event in events]
-    uses = [_use(wish, holdings.parts.catalog) for wish in read if isinstance(wish, UsageEventRequest)]
-    usage, ground = holdings.stores.usage, holdings.parts.ground
+    uses = [_use(body, entitlements.dependencies.catalog) for body in read if isinstance(body, UsageEventRequest)]
+    usage, ground = entitlements.repositories.usage, entitlements.dependencies.ground
     counted = zip(uses, await usage.use_all(uses, ground, tenant=tenant), strict=True)
     results = [
-        await _result(wish, *next(counted), tenant, holdings) if isinstance(wish, UsageEventRequest) else wish
-        for wish in read
+        await _result(body, *next(counted), tenant, entitlements) if isinstance(body, UsageEventRequest) else body
+        for body in read
     ]
     return _summed(results)
 
@@ -104,16 +104,16 @@ async def ingest(events: Sequence[Any], tenant: str, holdings: EntitlementLookup
 def _read(event: Any) -> UsageEventRequest | UsageEventResult:
     """The event, or what is wrong with it."""
     try:
-        wish = UsageEventRequest.model_validate(event)
-        if wish.quantity == 0 and wish.action is not EventAction.SET:
+        body = UsageEventRequest.model_validate(event)
+        if body.quantity == 0 and body.action is not EventAction.SET:
             return _refused(event, "malformed", "quantity: at least 1, unless a gauge is set")
-        if wish.at is not None and wish.action is EventAction.SET:
+        if body.at is not None and body.action is EventAction.SET:
             return _refused(event, "malformed", "at: how much there is is set as of now; leave it out")
-        if wish.at is not None and not 2000 <= wish.at.year <= 2200:
+        if body.at is not None and not 2000 <= body.at.year <= 2200:
             return _refused(event, "malformed", "at: the year must lie between 2000 and 2200")
     except ValidationError as error:
         return _refused(event, "malformed", said_of(error, "event"))
-    return wish
+    return body
 
 
 def _refused(event: Any, code: str, detail: str) -> UsageEventResult:
@@ -135,44 +135,44 @@ def _echo(told: object) -> str | None:
     return told
 
 
-def _use(wish: UsageEventRequest, today: Catalog) -> Use:
-    feature = metered(wish.meter, today)
-    meter = feature.meter if feature is not None and feature.meter else wish.meter
-    at = wish.at.astimezone(UTC) if isinstance(wish.at, datetime) else None
-    return Use(wish.customer, meter, wish.quantity, wish.key, Action(wish.action), at)
+def _use(body: UsageEventRequest, today: Catalog) -> Use:
+    feature = metered(body.meter, today)
+    meter = feature.meter if feature is not None and feature.meter else body.meter
+    at = body.at.astimezone(UTC) if isinstance(body.at, datetime) else None
+    return Use(body.customer, meter, body.quantity, body.key, Action(body.action), at)
 
 
 async def _result(
-    wish: UsageEventRequest, use: Use, counted: Counted, tenant: str, holdings: EntitlementLookup
+    body: UsageEventRequest, use: Use, counted: Counted, tenant: str, entitlements: EntitlementLookup
 ) -> UsageEventResult:
-    counted, holding = await holdings.settled(use, wish.meter, counted, tenant)
+    counted, snapshot = await entitlements.settled(use, body.meter, counted, tenant)
     known: dict[str, Any] = {
-        "key": wish.key,
-        "customer": wish.customer,
-        "meter": wish.meter,
-        "plan": PlanRef.of(holding),
-        "basis": holding.standing.basis,
+        "key": body.key,
+        "customer": body.customer,
+        "meter": body.meter,
+        "plan": PlanRef.of(snapshot),
+        "basis": snapshot.standing.basis,
     }
     if counted.outcome not in (Outcome.COUNTED, Outcome.REPEATED):
-        code, detail = _why_not(wish, counted, holding)
+        code, detail = _why_not(body, counted, snapshot)
         return UsageEventResult(**known, outcome=IngestOutcome.REFUSED, code=code, detail=detail)
-    return UsageEventResult(**known, outcome=IngestOutcome(counted.outcome), **_counts(counted, holding))
+    return UsageEventResult(**known, outcome=IngestOutcome(counted.outcome), **_counts(counted, snapshot))
 
 
-def _counts(counted: Counted, holding: EntitlementSnapshot) -> dict[str, Any]:
-    nearest = holding.nearest(holding.seen(counted).counters)
+def _counts(counted: Counted, snapshot: EntitlementSnapshot) -> dict[str, Any]:
+    nearest = snapshot.nearest(snapshot.seen(counted).counters)
     if nearest is None:
         return {}
-    feature = holding.features.get(nearest.feature)
-    level = holding.level(nearest, feature) if feature is not None and nearest.included else None
+    feature = snapshot.features.get(nearest.feature)
+    level = snapshot.level(nearest, feature) if feature is not None and nearest.included else None
     return {"used": nearest.used, "limit": nearest.included, "level": level}
 
 
-def _why_not(wish: UsageEventRequest, counted: Counted, holding: EntitlementSnapshot) -> tuple[str, str]:
+def _why_not(body: UsageEventRequest, counted: Counted, snapshot: EntitlementSnapshot) -> tuple[str, str]:
     if counted.outcome in (Outcome.NO_PLAN, Outcome.NOT_IN_PLAN) and not _is_known(
-        wish.meter, (holding.today, holding.catalog)
+        body.meter, (snapshot.today, snapshot.catalog)
     ):
-        unknown = unknown_feature(wish.meter, holding.today, holding.catalog)
+        unknown = unknown_feature(body.meter, snapshot.today, snapshot.catalog)
         return "unknown_meter", unknown.message
     return _REFUSALS[counted.outcome]
 

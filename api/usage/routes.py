@@ -6,16 +6,16 @@ from uuid import uuid4
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.entitlements.consume import carried_out, key_in_header, known_feature, no_gauge
-from api.entitlements.lookup import HasHoldings
+from api.entitlements.consume import find_feature, key_in_header, not_a_gauge, record_usage
+from api.entitlements.lookup import WithEntitlements
 from api.entitlements.routes import CustomerId, FeatureCode, as_json
-from api.entitlements.views import ConsumedView
+from api.entitlements.views import ConsumeResult
 from api.http.auth import Operator, Service
 from api.http.fields import Reason, UsageKey
-from api.http.idempotency import given_key
+from api.http.idempotency import idempotency_key
 from api.http.openapi import USING
 from api.http.request_model import RequestModel
-from api.usage.ingest import MOST_EVENTS, IngestResult, ingest
+from api.usage.ingest import MAX_EVENTS, IngestResult, ingest
 from domain.entitlements.grants import is_gauge
 from domain.entitlements.usage import MAX_QUANTITY, Action, Use
 from domain.errors import Malformed
@@ -48,57 +48,57 @@ class IngestUsageRequest(RequestModel):
 
     events: list[Any] = Field(
         min_length=1,
-        max_length=MOST_EVENTS,
+        max_length=MAX_EVENTS,
         description="each `{customer, meter, quantity, key, at?, action?}`; action: record (default), release or set",
         examples=[[{"customer": "user-1815", "meter": "runs", "quantity": 3, "key": "run-4711"}]],
     )
 
 
 @router.post("/v1/usage", operation_id="recordUsage", summary="Tell what was used", response_model=IngestResult)
-async def record(wish: IngestUsageRequest, caller: Service, holdings: HasHoldings) -> Response:
+async def record(body: IngestUsageRequest, caller: Service, entitlements: WithEntitlements) -> Response:
     """Nothing is refused for a limit: it has happened. Late events, by 35 days at most, count in their own period."""
-    return as_json(await ingest(wish.events, caller.tenant, holdings))
+    return as_json(await ingest(body.events, caller.tenant, entitlements))
 
 
 @router.post(
     "/v1/customers/{external_id:path}/usage/{feature}/set",
     operation_id="setUsage",
     summary="Say how much there is of a gauge",
-    response_model=ConsumedView,
+    response_model=ConsumeResult,
 )
 async def set_usage(
     external_id: CustomerId,
     feature: FeatureCode,
-    wish: SetUsageRequest,
+    body: SetUsageRequest,
     request: Request,
     caller: Service,
-    holdings: HasHoldings,
+    entitlements: WithEntitlements,
 ) -> Response:
-    key = wish.key or key_in_header(request)
-    meant = await known_feature(feature, external_id, caller.tenant, holdings)
+    key = body.key or key_in_header(request)
+    meant = await find_feature(feature, external_id, caller.tenant, entitlements)
     if not is_gauge(meant):
-        raise no_gauge(meant, "what was used of it over a time is added up, not set")
-    use = Use(external_id, meant.meter, wish.quantity, key, Action.SET)
-    return await carried_out(use, feature, caller.tenant, holdings)
+        raise not_a_gauge(meant, "what was used of it over a time is added up, not set")
+    use = Use(external_id, meant.meter, body.quantity, key, Action.SET)
+    return await record_usage(use, feature, caller.tenant, entitlements)
 
 
 @router.post(
     "/v1/customers/{external_id:path}/usage/{feature}/reset",
     operation_id="resetUsage",
     summary="Have a feature count from 0; of a meter's name, all that it uses up",
-    response_model=ConsumedView,
+    response_model=ConsumeResult,
 )
 async def reset_usage(
     external_id: CustomerId,
     feature: FeatureCode,
-    wish: ResetUsageRequest,
+    body: ResetUsageRequest,
     request: Request,
     caller: Operator,
-    holdings: HasHoldings,
+    entitlements: WithEntitlements,
 ) -> Response:
-    key = wish.key or given_key(request) or str(uuid4())
-    meant = await known_feature(feature, external_id, caller.tenant, holdings)
+    key = body.key or idempotency_key(request) or str(uuid4())
+    meant = await find_feature(feature, external_id, caller.tenant, entitlements)
     if meant.window is None:
         raise Malformed(f"use of {meant.code} is not counted", field="feature", code="not_counted")
-    use = Use(external_id, feature, 0, key, Action.RESET, reason=wish.reason, actor=caller.actor)
-    return await carried_out(use, feature, caller.tenant, holdings)
+    use = Use(external_id, feature, 0, key, Action.RESET, reason=body.reason, actor=caller.actor)
+    return await record_usage(use, feature, caller.tenant, entitlements)

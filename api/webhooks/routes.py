@@ -29,14 +29,14 @@ class WebhookReceipt(BaseModel):
     responses=problems(413, 503)
     | {400: {"description": "Not signed by the provider, too long ago, ahead of our clock, or not for us"}},
 )
-async def receive(request: Request, parts: WithDependencies, stores: WithRepositories) -> WebhookReceipt:
+async def receive(request: Request, dependencies: WithDependencies, repositories: WithRepositories) -> WebhookReceipt:
     body = await request.body()
     try:
-        event = parts.events.read(body, request.headers.get("Stripe-Signature", ""))
+        event = dependencies.events.read(body, request.headers.get("Stripe-Signature", ""))
     except Rejected as error:
         note_refusal(request.scope, error.code)
         raise
-    is_new = await stores.inbox.receive(event, body, tenant=DEFAULT_TENANT)
+    is_new = await repositories.inbox.receive(event, body, tenant=DEFAULT_TENANT)
     if is_new and event.news is not None:
-        stores.courier.hand_over(KeptEvent(event, datetime.now(UTC)))
+        repositories.webhook_dispatcher.hand_over(KeptEvent(event, datetime.now(UTC)))
     return WebhookReceipt()

@@ -23,7 +23,7 @@ OTHER = replace(OURS, add_ons={})
 async def test_a_catalog_that_differs_is_tried_again_until_it_was_pushed_in_place(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog_publisher, "AGAIN_AFTER", 0.01)
+    monkeypatch.setattr(catalog_publisher, "RETRY_AFTER", 0.01)
     await Catalogs(engine).publish(OTHER, in_place=True)
     tries = 0
     publish = Catalogs.publish
@@ -34,14 +34,14 @@ async def test_a_catalog_that_differs_is_tried_again_until_it_was_pushed_in_plac
         return await publish(self, catalog, in_place=in_place)
 
     monkeypatch.setattr(Catalogs, "publish", counted)
-    publication = CatalogPublisher(engine, OURS)
+    publisher = CatalogPublisher(engine, OURS)
 
     with structlog.testing.capture_logs() as lines:
-        async with publication.at_work():
+        async with publisher.running():
             await until(lambda: tries > 2)
-            assert "raise its version" in publication.why_not
+            assert "raise its version" in publisher.reason_unpublished
 
             await Catalogs(engine).publish(OURS, in_place=True)
-            await until(lambda: not publication.why_not)
+            await until(lambda: not publisher.reason_unpublished)
 
     assert [line["event"] for line in lines] == ["catalog refused"]

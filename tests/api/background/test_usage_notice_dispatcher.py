@@ -37,7 +37,7 @@ class Round:
 
 async def test_what_a_process_before_has_left_is_told_at_the_start() -> None:
     round_ = Round()
-    async with UsageNoticeDispatcher(round_).at_work(), asyncio.timeout(PATIENT):
+    async with UsageNoticeDispatcher(round_).running(), asyncio.timeout(PATIENT):
         await round_.until_begun()
         round_.may_end.set()
 
@@ -46,11 +46,11 @@ async def test_what_a_process_before_has_left_is_told_at_the_start() -> None:
 
 async def test_nudges_that_come_while_it_is_told_are_one_more_round_also_when_the_process_stops() -> None:
     round_ = Round()
-    teller = UsageNoticeDispatcher(round_)
-    async with teller.at_work(), asyncio.timeout(PATIENT):
+    dispatcher = UsageNoticeDispatcher(round_)
+    async with dispatcher.running(), asyncio.timeout(PATIENT):
         await round_.until_begun()
         for _ in range(10):
-            teller.nudge()
+            dispatcher.nudge()
         round_.may_end.set()
 
     assert round_.done == 2
@@ -60,10 +60,10 @@ async def test_nudges_that_come_while_it_is_told_are_one_more_round_also_when_th
 async def test_the_teller_outlives_whatever_fails(outage: Exception) -> None:
     round_ = Round(outage=outage)
     round_.may_end.set()
-    teller = UsageNoticeDispatcher(round_)
-    async with teller.at_work(), asyncio.timeout(PATIENT):
+    dispatcher = UsageNoticeDispatcher(round_)
+    async with dispatcher.running(), asyncio.timeout(PATIENT):
         await round_.until_begun()
-        teller.nudge()
+        dispatcher.nudge()
         await round_.until_begun()
 
     assert (round_.begun, round_.done) == (2, 1)

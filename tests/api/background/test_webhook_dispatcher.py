@@ -54,17 +54,17 @@ class Round:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(couriers, "AGAIN_AFTER", (0.001,) * 3)
+    monkeypatch.setattr(couriers, "RETRY_AFTER", (0.001,) * 3)
 
 
 async def test_what_comes_while_a_batch_is_on_its_way_goes_together_with_the_next() -> None:
     round_ = Round()
-    courier = WebhookDispatcher(round_)
-    async with courier.at_work(), asyncio.timeout(PATIENT):
-        courier.hand_over(a_message(1))
+    dispatcher = WebhookDispatcher(round_)
+    async with dispatcher.running(), asyncio.timeout(PATIENT):
+        dispatcher.hand_over(a_message(1))
         await round_.has_begun.wait()
         for number in range(2, BATCH + 3):
-            courier.hand_over(a_message(number))
+            dispatcher.hand_over(a_message(number))
         round_.may_end.set()
         while len(round_.batches) < 3:
             await round_.done.wait()
@@ -75,24 +75,24 @@ async def test_what_comes_while_a_batch_is_on_its_way_goes_together_with_the_nex
 
 async def test_the_batch_at_hand_is_finished_when_the_process_stops_and_the_rest_is_the_sweepers() -> None:
     round_ = Round()
-    courier = WebhookDispatcher(round_)
-    async with courier.at_work(), asyncio.timeout(PATIENT):
-        courier.hand_over(a_message(1))
+    dispatcher = WebhookDispatcher(round_)
+    async with dispatcher.running(), asyncio.timeout(PATIENT):
+        dispatcher.hand_over(a_message(1))
         await round_.has_begun.wait()
-        courier.hand_over(a_message(2))
+        dispatcher.hand_over(a_message(2))
         asyncio.get_running_loop().call_later(0.05, round_.may_end.set)
 
     assert round_.done.is_set()
     assert round_.batches == [["evt_1"]]
-    courier.hand_over(a_message(3))
+    dispatcher.hand_over(a_message(3))
 
 
 async def test_what_has_no_address_yet_is_tried_again_soon() -> None:
     round_ = Round(unaddressed=2)
     round_.may_end.set()
-    courier = WebhookDispatcher(round_)
-    async with courier.at_work(), asyncio.timeout(PATIENT):
-        courier.hand_over(a_message())
+    dispatcher = WebhookDispatcher(round_)
+    async with dispatcher.running(), asyncio.timeout(PATIENT):
+        dispatcher.hand_over(a_message())
         await round_.done.wait()
 
     assert round_.batches == [["evt_1"]] * 3
@@ -101,12 +101,12 @@ async def test_what_has_no_address_yet_is_tried_again_soon() -> None:
 async def test_what_fails_is_left_to_the_sweeper_and_holds_up_nothing() -> None:
     round_ = Round(failures={"evt_1": GatewayUnavailable("not now")})
     round_.may_end.set()
-    courier = WebhookDispatcher(round_)
-    async with courier.at_work(), asyncio.timeout(PATIENT):
-        courier.hand_over(a_message(1))
+    dispatcher = WebhookDispatcher(round_)
+    async with dispatcher.running(), asyncio.timeout(PATIENT):
+        dispatcher.hand_over(a_message(1))
         await round_.done.wait()
         round_.done.clear()
-        courier.hand_over(a_message(2))
+        dispatcher.hand_over(a_message(2))
         await round_.done.wait()
 
     assert round_.batches == [["evt_1"], ["evt_2"]]
@@ -116,23 +116,23 @@ async def test_what_fails_is_left_to_the_sweeper_and_holds_up_nothing() -> None:
 async def test_the_courier_outlives_whatever_happens_to_a_batch(outage: Exception) -> None:
     round_ = Round(outage=outage)
     round_.may_end.set()
-    courier = WebhookDispatcher(round_)
-    async with courier.at_work(), asyncio.timeout(PATIENT):
-        courier.hand_over(a_message(1))
+    dispatcher = WebhookDispatcher(round_)
+    async with dispatcher.running(), asyncio.timeout(PATIENT):
+        dispatcher.hand_over(a_message(1))
         await round_.had_outage.wait()
-        courier.hand_over(a_message(2))
+        dispatcher.hand_over(a_message(2))
         await round_.done.wait()
 
     assert round_.batches == [["evt_1"], ["evt_2"]]
 
 
 async def test_no_more_wait_in_memory_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(couriers, "MOST_WAITING", 2)
+    monkeypatch.setattr(couriers, "MAX_QUEUED", 2)
     round_ = Round()
-    courier = WebhookDispatcher(round_)
-    async with courier.at_work(), asyncio.timeout(PATIENT):
+    dispatcher = WebhookDispatcher(round_)
+    async with dispatcher.running(), asyncio.timeout(PATIENT):
         for number in (1, 2, 3):
-            courier.hand_over(a_message(number))
+            dispatcher.hand_over(a_message(number))
         round_.may_end.set()
         await round_.done.wait()
 

@@ -178,7 +178,7 @@ def test_todays_version_of_the_own_plan_comes_first_and_only_if_it_has_more() ->
     refusal = EntitlementCheck(
         "ada", holding(on("pro"), next_version(calls=55), calls=50), CATALOG.features["calls"], 1
     )
-    said = refusal.refusal(Denial.LIMIT_REACHED, refusal.holding.counter(refusal.feature)).message
+    said = refusal.refusal(Denial.LIMIT_REACHED, refusal.snapshot.counter(refusal.feature)).message
     assert said.endswith("; with today's version of Pro it is 55")
 
 

@@ -105,14 +105,14 @@ async def test_what_is_answered_is_as_described(description: dict[str, Any], adm
         (made, "SubscriptionView"),
         (refused, "Problem"),
         (timeline, "TimelineView"),
-        ((await admin.get(of_customer)).json(), "WholeCustomerView"),
+        ((await admin.get(of_customer)).json(), "CustomerView"),
         ((await admin.get(f"{of_customer}/entitlements")).json(), "EntitlementsView"),
-        ((await admin.get(f"{of_customer}/entitlements/users")).json(), "EntitlementAnswer"),
-        ((await admin.get(f"{of_customer}/usage")).json(), "UsageView"),
-        ((await admin.post(f"{of_customer}/consume", use)).json(), "ConsumedView"),
+        ((await admin.get(f"{of_customer}/entitlements/users")).json(), "EntitlementCheckResult"),
+        ((await admin.get(f"{of_customer}/usage")).json(), "CustomerUsageView"),
+        ((await admin.post(f"{of_customer}/consume", use)).json(), "ConsumeResult"),
         (
             (await admin.post(f"{of_customer}/consume", use | {"key": f"{name}-2", "quantity": 9})).json(),
-            "RefusalProblem",
+            "DenialProblem",
         ),
     )
     for told, schema in answers:

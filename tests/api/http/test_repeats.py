@@ -99,12 +99,12 @@ async def test_fields_in_another_order_are_the_same_request(admin: Caller, name:
 
 
 async def test_a_decline_is_repeated_and_no_card_is_tried_again(stack: Stack, admin: Caller, name: str) -> None:
-    wish = {"trial_days": 0, "payment_method": "pm_card_chargeCustomerFail"}
-    first = await admin.sign_up(name, key=name, **wish)
+    body = {"trial_days": 0, "payment_method": "pm_card_chargeCustomerFail"}
+    first = await admin.sign_up(name, key=name, **body)
     problem_of(first, 402, "payment_declined")
     calls = len(stack.simulator.call_log())
 
-    again = await admin.sign_up(name, key=name, **wish)
+    again = await admin.sign_up(name, key=name, **body)
 
     problem_of(again, 402, "payment_declined")
     assert again.content == first.content

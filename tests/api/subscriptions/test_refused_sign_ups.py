@@ -48,10 +48,10 @@ async def test_a_refused_sign_up_leaves_an_ended_customer_as_they_were(
     first = await admin.signed_up(name, customer={"name": "Ada"}, metadata={"from": "fair"})
     await admin.command(first["id"], "cancel", at="now")
     before = (await admin.get(f"/v1/customers/{name}")).json()
-    status, wish = REFUSALS[refusal]
+    status, body = REFUSALS[refusal]
     stranger = {"email": f"{name}@elsewhere.example", "name": "Eve", "timezone": "Asia/Tokyo", "locale": "de"}
 
-    answer = await admin.sign_up(name, customer=stranger, metadata={"from": "afar"}, **wish)
+    answer = await admin.sign_up(name, customer=stranger, metadata={"from": "afar"}, **body)
 
     assert answer.status_code == status, answer.text
     after = (await admin.get(f"/v1/customers/{name}")).json()
@@ -72,13 +72,13 @@ async def test_an_accepted_sign_up_of_an_ended_customer_says_who_they_are_now(ad
     assert again["customer"]["name"] == "Ada"
 
 
-@pytest.mark.parametrize("wish", [{}, {"payment_method": "pm_card_visa"}], ids=["without a card", "with a card"])
+@pytest.mark.parametrize("body", [{}, {"payment_method": "pm_card_visa"}], ids=["without a card", "with a card"])
 async def test_of_eight_sign_ups_at_once_the_mails_go_to_the_winner_alone(
-    stack: Stack, admin: Caller, name: str, wish: dict[str, Any]
+    stack: Stack, admin: Caller, name: str, body: dict[str, Any]
 ) -> None:
     addresses = [f"{name}+{number}@at-once.example" for number in range(8)]
 
-    answers = await asyncio.gather(*(admin.sign_up(name, customer={"email": address}, **wish) for address in addresses))
+    answers = await asyncio.gather(*(admin.sign_up(name, customer={"email": address}, **body) for address in addresses))
 
     [(won, address)] = [
         (answer.json(), address)
