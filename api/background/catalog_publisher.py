@@ -1,4 +1,4 @@
-"""Makes the API's catalog known in the database, so that its plans entitle; begun at start, until it is done."""
+"""Publishes the API's catalog to the database at startup, retrying until it succeeds: without it no plan entitles."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,13 +13,13 @@ from storage.catalog.catalogs import Catalogs
 from storage.catalog.current import put_in_force
 
 RETRY_AFTER = 2.0
-"""Seconds; the database may come later than we, and so may `tenure catalog push --in-place`."""
+"""Seconds. The database may start after us, and `tenure catalog push --in-place` may still have to run."""
 
 log = structlog.get_logger("tenure.catalog")
 
 
 class CatalogPublisher:
-    """One in each API process; `reason_unpublished` is empty when the catalog is known, and noted as what the API lives by."""
+    """One per API process. `reason_unpublished` is empty once the catalog is published and recorded as in force."""
 
     def __init__(self, engine: AsyncEngine, catalog: Catalog) -> None:
         self._engine, self._catalog = engine, catalog
@@ -27,14 +27,14 @@ class CatalogPublisher:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Publish while the block runs, until that is done."""
-        working = asyncio.create_task(self._work())
+        """Publish in the background while the block runs, until it succeeds."""
+        task = asyncio.create_task(self._work())
         try:
             yield
         finally:
-            working.cancel()
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await working
+                await task
 
     async def _work(self) -> None:
         while self.reason_unpublished:
@@ -43,10 +43,10 @@ class CatalogPublisher:
                 await put_in_force(self._engine, self._catalog.name)
             except Rejected as error:
                 if self.reason_unpublished != error.message:
-                    log.error("catalog refused", why=error.message)  # noqa: TRY400 - it is told in full
+                    log.error("catalog refused", why=error.message)  # noqa: TRY400 - the message says it all
                 self.reason_unpublished = error.message
                 await asyncio.sleep(RETRY_AFTER)
-            except Exception as error:  # noqa: BLE001 - no database, or one that is not migrated: whatever it is may pass
+            except Exception as error:  # noqa: BLE001 - no database, or not migrated yet: any error may be temporary
                 log.warning("catalog waits to be published", why=type(error).__name__)
                 await asyncio.sleep(RETRY_AFTER)
             else:
