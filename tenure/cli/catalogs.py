@@ -25,7 +25,7 @@ from tenure.cli.connections import database
 
 
 def check(file: Path) -> None:
-    """Read a plan catalog and tell what is for sale, or every line that is wrong."""
+    """Check a plan catalog and print what it sells, or every error with its line."""
     print(check_catalog(file))
 
 
@@ -35,7 +35,7 @@ def schema() -> None:
 
 
 def diff(file: Path, other: Path | None = None) -> None:
-    """Tell what differs: between two catalog files, or between what is published and a file, and whom it touches.
+    """Show how two catalog files differ, or how a file differs from the published catalog, and whom that affects.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def push(
     in_place: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Bring a catalog's products and prices to Stripe, and publish it in the database; safe to repeat.
+    """Create a catalog's products and prices at Stripe, and publish it; safe to repeat.
 
     No price at Stripe is ever changed. A version older than one that is published is published for those who chose
     from it: it is not sold anew, and Stripe is left as it is. Without TENURE_DATABASE_URL nothing is published:

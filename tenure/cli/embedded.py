@@ -39,7 +39,7 @@ def up(
     catalog: Path = DEFAULT_CATALOG,
     policy: Path = DEFAULT_POLICY,
 ) -> None:
-    """Run everything on embedded servers, kept in a folder, until Ctrl-C or SIGTERM."""
+    """Run everything on embedded servers, with its data in a folder, until Ctrl-C or SIGTERM."""
     _run(Options(data, catalog, policy, port=port), _stay_up)
 
 
@@ -60,7 +60,7 @@ async def _stay_up(options: Options) -> None:
 
 
 def demo(*, exit_: Annotated[bool, Parameter(name="--exit", negative="")] = False) -> None:
-    """Play the story on embedded servers, then leave them up until Ctrl-C.
+    """Play the story on embedded servers, then keep them running until Ctrl-C.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ async def _story_told(options: Options) -> AsyncIterator[Stack]:
 
 
 def travel(subscription: str, time: str, *, data: Path = Path(".tenure")) -> None:
-    """Let time go by for one subscription of a running sandbox.
+    """Advance the clock of one subscription in a running sandbox.
 
     Parameters
     ----------

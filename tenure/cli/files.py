@@ -6,5 +6,5 @@ from configuration.policy_summary import check_policy
 
 
 def check_one_policy(file: Path) -> None:
-    """Read a policy and tell what it does, or every line that is wrong."""
+    """Check a policy and print what it does, or every error with its line."""
     print(check_policy(file))

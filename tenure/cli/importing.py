@@ -37,7 +37,7 @@ def import_(
     only: Annotated[list[str] | None, Parameter(negative="")] = None,
     external_id: str = "metadata:external_id",
 ) -> None:
-    """Carry on here the subscriptions that a product has at Stripe already; safe to interrupt and to repeat.
+    """Adopt the subscriptions that a product already has at Stripe; safe to interrupt and to repeat.
 
     Status 1 when some could not be adopted that should have been. What is skipped is told with the reason.
 

@@ -8,7 +8,7 @@ from tenure.cli.connections import database
 
 
 def create(*, role: Role, name: str = "") -> None:
-    """Make an API key and print it; it cannot be shown again.
+    """Create an API key and print it; it cannot be shown again.
 
     Parameters
     ----------

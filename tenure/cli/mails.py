@@ -42,7 +42,7 @@ def preview(
     locale: Annotated[list[str] | None, Parameter(help="'de-AT'; may be repeated", negative="")] = None,
     scene: Annotated[Scene | None, Parameter(name="*")] = None,
 ) -> None:
-    """Write every mail with made-up facts into a folder, as .html and .txt, with an index.html; needs no settings.
+    """Write every mail with sample data to a folder, as .html and .txt, with an index.html; needs no settings.
 
     It writes all languages, or those that are named, or the one that a customer of a locale would get.
     """

@@ -40,7 +40,7 @@ def migrate(
     subscription: str | None = None,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Move running subscriptions to the policy in a file; a recovery that has begun stays on its ladder.
+    """Move running subscriptions to the policy in a file; a recovery in progress keeps its steps.
 
     Safe to repeat: one that lives by that very policy is left as it is. Status 1 when some could not be moved.
 

@@ -38,7 +38,7 @@ def _configure_logs(settings: Settings) -> None:
 
 
 def migrate() -> None:
-    """Bring the database up to date and register search attributes with Temporal; safe to repeat."""
+    """Migrate the database and register search attributes with Temporal; safe to repeat."""
     asyncio.run(_migrate())
 
 
@@ -60,7 +60,7 @@ async def _migrate() -> None:
 
 
 def worker() -> None:
-    """Run workflows and activities until SIGTERM; what has begun is finished first."""
+    """Run workflows and activities until SIGTERM; work in progress is finished first."""
     asyncio.run(stoppable(_work()))
 
 
@@ -90,7 +90,7 @@ async def _check_database(engine: AsyncEngine) -> None:
 
 
 def api() -> None:
-    """Serve the HTTP API until SIGTERM; requests that have begun are answered first."""
+    """Serve the HTTP API until SIGTERM; requests in progress are answered first."""
     asyncio.run(stoppable(_serve()))
 
 
@@ -134,10 +134,10 @@ async def _until_stopped(server: _Server) -> None:
 def doctor(
     *, stripe: Annotated[bool, Parameter(help="look over the Stripe account instead", negative="")] = False
 ) -> None:
-    """Check settings and every connection, and say what to mend; status 1 if there is anything."""
+    """Check settings and every connection, and say what to fix; status 1 if there is anything."""
     findings = asyncio.run(examine_stripe() if stripe else examine())
     for finding in findings:
-        print(f"{'ok  ' if finding.is_fine else 'MEND'}  {finding.subject:<12} {finding.words}")
+        print(f"{'ok  ' if finding.is_fine else 'FIX '}  {finding.subject:<12} {finding.words}")
     for line in by_hand() if stripe else ():
         print(f"look  {line}")
     if not all(finding.is_fine for finding in findings):

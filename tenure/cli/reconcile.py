@@ -26,7 +26,7 @@ def reconcile(
     fix: Annotated[bool, Parameter(negative="")] = False,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Compare the payment provider, the database and the workflows, and list what differs.
+    """Compare the payment provider, the database and the workflows, and list the differences.
 
     Safe to repeat; a run that is under way is joined. Status 1 when something is left to an operator.
     A step that is blocked is tried again at once, also without --fix: it is due, and its next try is at hand anyway.

@@ -65,7 +65,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     timezone: str | None = None,
     locale: str | None = None,
 ) -> None:
-    """Play a subscription's coming months in seconds, on embedded servers of its own, and print what happens.
+    """Simulate a subscription's coming months in seconds, on embedded servers, and print what happens.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON 
 
 
 def rollup(*, as_json: AsJson = False) -> None:
-    """Roll usage up now: tell late notices, sample gauges, take statistics, forget what is old.
+    """Roll usage up now: send late notices, sample gauges, take statistics, delete old data.
 
     Safe to repeat; a run that was asked for and is under way is joined.
     """
@@ -34,7 +34,7 @@ def rollup(*, as_json: AsJson = False) -> None:
 
 
 def stats(*, as_json: AsJson = False) -> None:
-    """Show the latest statistics: how much is used by plan and feature, and how many customers are near their limit."""
+    """Show the latest statistics: usage by plan and feature, and how many customers are near their limit."""
     rows = asyncio.run(_stats())
     if as_json:
         print(json.dumps([asdict(row) | {"taken_at": moment(row.taken_at)} for row in rows], indent=2))

@@ -29,7 +29,7 @@ def report(
     billed: str | None = None,
     unbilled: str | None = None,
 ) -> None:
-    """Tell the payment provider what was used beyond plans' limits, and list what it was not told.
+    """Report overage to the payment provider, and list what could not be reported.
 
     Safe to repeat: nothing is billed twice. Status 1 when something is left to an operator.
 

@@ -27,7 +27,7 @@ Flag = Annotated[bool, Parameter(negative="")]
 
 
 def show(*, set_aside: Flag = False, waiting: Flag = False, since: str | None = None, limit: int = SHOWN) -> None:
-    """Show the newest messages and what has become of each.
+    """List the newest webhooks and the outcome of each.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def replay(
     type: str | None = None,  # noqa: A002 - its name
     dry_run: Flag = False,
 ) -> None:
-    """Deliver stored messages again, oldest first. Harmless: each is only a reason to look how things stand.
+    """Deliver stored webhooks again, oldest first; safe to repeat, as a webhook is only a hint.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def replay(
 
 
 def backfill(*, since: str, all: Flag = False, dry_run: Flag = False) -> None:  # noqa: A002 - its name
-    """Fetch from Stripe what did not get through, and deliver it, oldest first; what is here already is left alone.
+    """Fetch undelivered webhooks from Stripe and deliver them, oldest first; those already stored are skipped.
 
     Parameters
     ----------

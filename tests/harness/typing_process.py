@@ -8,15 +8,17 @@ import json
 import os
 import selectors
 import sys
+from importlib import import_module
 from typing import Any, NoReturn
 
 LOOK_EVERY = 0.01
 
 
 def main() -> None:
-    from tenure.cli import build_app  # noqa: PLC0415 - the program's own start
+    from tenure.cli.commands import COMMANDS, SANDBOX_COMMANDS  # noqa: PLC0415 - the program's own start
 
-    build_app()  # imports every command
+    for command in (COMMANDS | SANDBOX_COMMANDS).values():
+        import_module(f"tenure.cli.{command.module}")
     _answer("ready")
     running: dict[int, int] = {}
     asked = selectors.DefaultSelector()

@@ -116,7 +116,7 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     assert well.status == 0, well.out
     assert "1 worker at work" in well.out
     assert account.status == 1
-    assert f"MEND  webhook      no endpoint is registered for {url}/webhooks/stripe" in account.out
+    assert f"FIX   webhook      no endpoint is registered for {url}/webhooks/stripe" in account.out
     assert "ok    catalog      all products and prices of manufacturing, version 1, are there" in account.out
     assert "look  retries" in account.out
     assert (moved.status, unheard.status) == (0, 1)

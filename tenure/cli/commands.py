@@ -1,0 +1,113 @@
+"""Every command of `tenure`: where its function is, and its summary in the lists of `--help`.
+
+A command's module takes seconds to import: it needs Temporal's client, SQLAlchemy or FastAPI. The lists need none of
+them, so each summary is repeated here from the first line of the command's docstring.
+"""
+
+from typing import Final, NamedTuple
+
+
+class Command(NamedTuple):
+    module: str
+    """Below `tenure.cli`."""
+    function: str
+    summary: str
+
+
+GROUPS: Final[dict[str, str]] = {
+    "catalog": "Check, compare and publish plan catalogs.",
+    "policy": "Check a policy, or move running subscriptions to it.",
+    "mails": "Preview the mails.",
+    "keys": "Create API keys.",
+    "webhooks": "List webhooks from the payment provider, and deliver them again.",
+    "usage": "Roll up and show usage, and report overage.",
+}
+COMMANDS: Final[dict[str, Command]] = {
+    "catalog check": Command(
+        "catalogs", "check", "Check a plan catalog and print what it sells, or every error with its line."
+    ),
+    "catalog schema": Command("catalogs", "schema", "Print the JSON Schema of catalogs, for editors."),
+    "catalog diff": Command(
+        "catalogs",
+        "diff",
+        "Show how two catalog files differ, or how a file differs from the published catalog, and whom that affects.",
+    ),
+    "catalog push": Command(
+        "catalogs", "push", "Create a catalog's products and prices at Stripe, and publish it; safe to repeat."
+    ),
+    "policy check": Command(
+        "files", "check_one_policy", "Check a policy and print what it does, or every error with its line."
+    ),
+    "policy migrate": Command(
+        "policies",
+        "migrate",
+        "Move running subscriptions to the policy in a file; a recovery in progress keeps its steps.",
+    ),
+    "import": Command(
+        "importing",
+        "import_",
+        "Adopt the subscriptions that a product already has at Stripe; safe to interrupt and to repeat.",
+    ),
+    "mails preview": Command(
+        "mails",
+        "preview",
+        "Write every mail with sample data to a folder, as .html and .txt, with an index.html; needs no settings.",
+    ),
+    "migrate": Command(
+        "production",
+        "migrate",
+        "Migrate the database and register search attributes with Temporal; safe to repeat.",
+    ),
+    "worker": Command(
+        "production", "worker", "Run workflows and activities until SIGTERM; work in progress is finished first."
+    ),
+    "api": Command("production", "api", "Serve the HTTP API until SIGTERM; requests in progress are answered first."),
+    "doctor": Command(
+        "production",
+        "doctor",
+        "Check settings and every connection, and say what to fix; status 1 if there is anything.",
+    ),
+    "keys create": Command("keys", "create", "Create an API key and print it; it cannot be shown again."),
+    "reconcile": Command(
+        "reconcile",
+        "reconcile",
+        "Compare the payment provider, the database and the workflows, and list the differences.",
+    ),
+    "usage rollup": Command(
+        "usage", "rollup", "Roll usage up now: send late notices, sample gauges, take statistics, delete old data."
+    ),
+    "usage stats": Command(
+        "usage",
+        "stats",
+        "Show the latest statistics: usage by plan and feature, and how many customers are near their limit.",
+    ),
+    "usage report": Command(
+        "usage_report",
+        "report",
+        "Report overage to the payment provider, and list what could not be reported.",
+    ),
+    "webhooks list": Command("webhooks", "show", "List the newest webhooks and the outcome of each."),
+    "webhooks replay": Command(
+        "webhooks",
+        "replay",
+        "Deliver stored webhooks again, oldest first; safe to repeat, as a webhook is only a hint.",
+    ),
+    "webhooks backfill": Command(
+        "webhooks",
+        "backfill",
+        "Fetch undelivered webhooks from Stripe and deliver them, oldest first; those already stored are skipped.",
+    ),
+}
+SANDBOX_COMMANDS: Final[dict[str, Command]] = {
+    "up": Command(
+        "embedded", "up", "Run everything on embedded servers, with its data in a folder, until Ctrl-C or SIGTERM."
+    ),
+    "demo": Command("embedded", "demo", "Play the story on embedded servers, then keep them running until Ctrl-C."),
+    "travel": Command("embedded", "travel", "Advance the clock of one subscription in a running sandbox."),
+    "simulate": Command(
+        "simulate",
+        "simulate",
+        "Simulate a subscription's coming months in seconds, on embedded servers, and print what happens.",
+    ),
+}
+"""A production install has none of them: it lacks the sandbox's servers."""
