@@ -81,4 +81,6 @@ class SubscriptionLife:
 
     async def wake(self) -> None:
         """Have the workflow look at the provider, which changes nothing by itself; then it does what is due."""
-        await self.handle.signal(SubscriptionWorkflow.hear, EventHint(f"woken/{uuid4()}", EventKind.BILL_PAID, ""))
+        await self.handle.signal(
+            SubscriptionWorkflow.provider_event, EventHint(f"woken/{uuid4()}", EventKind.BILL_PAID, "")
+        )

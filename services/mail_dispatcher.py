@@ -12,7 +12,7 @@ from domain.names import LIFECYCLE_QUEUE, mail_workflow_id
 from domain.notifications.ports import QueuedMail
 from services.customer_dispatcher import tell_of_customer
 from workflows.mail import MailWorkflow
-from workflows.priorities import priority_of_mail
+from workflows.priorities import mail_priority
 
 
 class TemporalMailDispatcher:
@@ -31,7 +31,7 @@ class TemporalMailDispatcher:
                     task_queue=LIFECYCLE_QUEUE,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                    priority=priority_of_mail(mail.occasion),
+                    priority=mail_priority(mail.occasion),
                     static_summary=f"Mail: {mail.occasion.replace('_', ' ')}",
                     static_details=f"For subscription `{mail.subscription}`",
                 )

@@ -17,86 +17,86 @@ from domain.provider.attempt_keys import asked_again
 class Urgency(IntEnum):
     """Temporal's priorities: 1 goes first, 5 last."""
 
-    PERSON = 1
+    INTERACTIVE = 1
     """Somebody waits for it."""
     CONVERSION = 2
     """The first payment of a subscription."""
     COLLECTION = 3
     """A retry, a renewal, a planned change, and what follows from them."""
-    LOOK = 4
+    LOOKUP = 4
     """Asking how things stand."""
     REMINDER = 5
     """A mail that may as well come some minutes later."""
 
 
-LONGEST_KEY = 64
+MAX_FAIRNESS_KEY_BYTES = 64
 """Bytes of a fairness key."""
 
-_awaited: ContextVar[bool] = ContextVar("somebody waits for what is done", default=False)
+_interactive: ContextVar[bool] = ContextVar("somebody waits for what is done", default=False)
 
 
 @contextmanager
-def somebody_waits() -> Iterator[None]:
+def interactive() -> Iterator[None]:
     """All that is asked of the outside while the block runs is as urgent as can be."""
-    before = _awaited.get()
-    _awaited.set(True)
+    before = _interactive.get()
+    _interactive.set(True)
     try:
         yield
     finally:
         # No token: a workflow that is evicted ends its blocks in another context, where a token is refused.
-        _awaited.set(before)
+        _interactive.set(before)
 
 
-_tried_once: ContextVar[int | None] = ContextVar("after how many refusals the provider is asked once", default=None)
+_single_attempt: ContextVar[int | None] = ContextVar("after how many refusals the provider is asked once", default=None)
 
 
 @contextmanager
-def tried_once(refusals: int) -> Iterator[None]:
+def single_attempt(refusals: int) -> Iterator[None]:
     """What is asked of the provider while the block runs is not asked again by itself: the workflow does that.
 
     After *refusals* it is asked under a key of its own (`domain.provider.attempt_keys`).
     """
-    before = _tried_once.get()
-    _tried_once.set(refusals)
+    before = _single_attempt.get()
+    _single_attempt.set(refusals)
     try:
         yield
     finally:
-        _tried_once.set(before)
+        _single_attempt.set(before)
 
 
-_tried_briefly: ContextVar[bool] = ContextVar("the provider does not answer anyway", default=False)
+_few_attempts: ContextVar[bool] = ContextVar("the provider does not answer anyway", default=False)
 
 
 @contextmanager
-def tried_briefly(*, on: bool = True) -> Iterator[None]:
+def few_attempts(*, on: bool = True) -> Iterator[None]:
     """What is asked of the provider while the block runs is given up soon: a step of the subscription waits already."""
-    before = _tried_briefly.get()
-    _tried_briefly.set(on)
+    before = _few_attempts.get()
+    _few_attempts.set(on)
     try:
         yield
     finally:
-        _tried_briefly.set(before)
+        _few_attempts.set(before)
 
 
-def is_tried_briefly() -> bool:
-    return _tried_briefly.get()
+def is_few_attempts() -> bool:
+    return _few_attempts.get()
 
 
-def is_tried_once() -> bool:
-    return _tried_once.get() is not None
+def is_single_attempt() -> bool:
+    return _single_attempt.get() is not None
 
 
-def key_of_this_try(key: str) -> str:
-    return asked_again(key, _tried_once.get() or 0)
+def attempt_key(key: str) -> str:
+    return asked_again(key, _single_attempt.get() or 0)
 
 
 def priority(urgency: Urgency, tenant: str) -> Priority:
     """Of an activity: a tenant with much to do does not keep others from their turn."""
-    key = tenant.encode()[:LONGEST_KEY].decode(errors="ignore")
-    return Priority(priority_key=Urgency.PERSON if _awaited.get() else urgency, fairness_key=key)
+    key = tenant.encode()[:MAX_FAIRNESS_KEY_BYTES].decode(errors="ignore")
+    return Priority(priority_key=Urgency.INTERACTIVE if _interactive.get() else urgency, fairness_key=key)
 
 
-_NOTICES = frozenset(
+_REMINDERS = frozenset(
     {
         Occasion.TRIAL_ENDING,
         Occasion.CARD_EXPIRING,
@@ -105,11 +105,11 @@ _NOTICES = frozenset(
         Occasion.USAGE_LIMIT,
     }
 )
-_PRESSING = frozenset({Occasion.ACTION_REQUIRED, Occasion.PAYMENT_FAILED, Occasion.SUSPENDED, Occasion.TRIAL_EXPIRED})
+_URGENT = frozenset({Occasion.ACTION_REQUIRED, Occasion.PAYMENT_FAILED, Occasion.SUSPENDED, Occasion.TRIAL_EXPIRED})
 
 
-def priority_of_mail(occasion: Occasion) -> Priority:
+def mail_priority(occasion: Occasion) -> Priority:
     """Of a mail's workflow: none goes before a subscription's own steps, and reminders go last."""
-    if occasion in _NOTICES:
+    if occasion in _REMINDERS:
         return Priority(priority_key=Urgency.REMINDER)
-    return Priority(priority_key=Urgency.COLLECTION if occasion in _PRESSING else Urgency.LOOK)
+    return Priority(priority_key=Urgency.COLLECTION if occasion in _URGENT else Urgency.LOOKUP)

@@ -31,7 +31,7 @@ class ReportUsageWorkflow:
                 start_to_close_timeout=timedelta(minutes=3),
                 # What fails five times is left to the next run.
                 retry_policy=RetryPolicy(maximum_attempts=5),
-                priority=Priority(priority_key=Urgency.LOOK),
+                priority=Priority(priority_key=Urgency.LOOKUP),
                 summary="Tell the provider what was used beyond plans' limits",
             )
             done = self._done

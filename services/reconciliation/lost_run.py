@@ -15,7 +15,7 @@ from domain.errors import GatewayUnavailable
 from domain.provider.hints import EventHint
 from domain.subscription.policy import Policy
 from domain.subscription.state import Subscription
-from workflows.subscription.command_base import KEYS_KEPT
+from workflows.subscription.command_base import MAX_COMMAND_KEYS
 from workflows.subscription.messages import AdoptPolicy, SubscriptionInput
 from workflows.subscription.workflow import SubscriptionWorkflow
 
@@ -77,7 +77,7 @@ async def lost_run_of(client: Client, workflow_id: str) -> LostRun | None:
         except (WorkflowQueryFailedError, RPCError):
             # Its history may be of no use any more; then what is written down must do.
             lived = None
-    done = (*life.done, *reading.done)[-KEYS_KEPT:]
+    done = (*life.done, *reading.done)[-MAX_COMMAND_KEYS:]
     return LostRun(life, reading.policy or life.policy, done, tuple(reading.hints), reading.answered, lived)
 
 

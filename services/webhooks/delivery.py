@@ -206,7 +206,7 @@ class Delivery:
         handle = self._client.get_workflow_handle(subscription_workflow_id(subscription))
         try:
             async with asyncio.timeout(SIGNAL_WITHIN):
-                await handle.signal(SubscriptionWorkflow.hear, hint)
+                await handle.signal(SubscriptionWorkflow.provider_event, hint)
         except TimeoutError as error:
             raise GatewayUnavailable("Temporal took no signal in time", code="temporal_unavailable") from error
         except RPCError as error:

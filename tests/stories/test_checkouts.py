@@ -46,7 +46,7 @@ async def test_a_checkout_completed_twice_puts_one_card_on_file_and_leads_back(
     first = await give(browser, url, "pm_card_visa")
     again = await give(browser, url, "pm_card_mastercard")
     handle = stack.client.get_workflow_handle(subscription_workflow_id(life.id))
-    await handle.signal(SubscriptionWorkflow.hear, EventHint("evt_told_again", EventKind.CARD_GIVEN, session))
+    await handle.signal(SubscriptionWorkflow.provider_event, EventHint("evt_told_again", EventKind.CARD_GIVEN, session))
     await life.live(A_MINUTE)
 
     assert first.status_code == again.status_code == 303
@@ -68,7 +68,9 @@ async def test_of_two_open_checkouts_the_card_given_later_counts_whichever_is_to
     await give(browser, later, "pm_card_mastercard")
 
     for number, url in enumerate((later, earlier)):
-        await handle.signal(SubscriptionWorkflow.hear, EventHint(f"evt_{number}", EventKind.CARD_GIVEN, sessions[url]))
+        await handle.signal(
+            SubscriptionWorkflow.provider_event, EventHint(f"evt_{number}", EventKind.CARD_GIVEN, sessions[url])
+        )
     await stack.simulator.release_webhooks(life.external_id)
     await life.live(A_MINUTE)
 

@@ -45,7 +45,7 @@ async def told_of(life: Life, stack: Stack) -> None:
     """The provider reports that the customer has another default card."""
     handle = stack.client.get_workflow_handle(subscription_workflow_id(life.id))
     await handle.signal(
-        SubscriptionWorkflow.hear, EventHint(f"evt_{uuid4().hex}", EventKind.CARD_CHANGED, life.external_id)
+        SubscriptionWorkflow.provider_event, EventHint(f"evt_{uuid4().hex}", EventKind.CARD_CHANGED, life.external_id)
     )
     await life.live(A_MINUTE)
 

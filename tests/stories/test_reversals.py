@@ -97,7 +97,7 @@ async def test_a_refund_that_is_told_again_changes_nothing(payer: Life, stack: S
     charge = (await payer.past())[-1]["details"]["reversal"]
 
     workflow = stack.client.get_workflow_handle(subscription_workflow_id(payer.id))
-    await workflow.signal(SubscriptionWorkflow.hear, EventHint("evt_told_again", EventKind.REFUNDED, charge))
+    await workflow.signal(SubscriptionWorkflow.provider_event, EventHint("evt_told_again", EventKind.REFUNDED, charge))
 
     assert await payer.mails() == mails
     assert await payer.stands() == stands

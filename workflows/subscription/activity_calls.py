@@ -38,22 +38,22 @@ from domain.subscription.own_period import own_period
 from domain.subscription.policy import LadderStep, TrialPolicy
 from domain.subscription.reminders import Reminder
 from domain.subscription.state import Notice, Subscription
-from workflows.priorities import Urgency, is_tried_briefly, is_tried_once, key_of_this_try, priority
+from workflows.priorities import Urgency, attempt_key, is_few_attempts, is_single_attempt, priority
 
 RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
 """Retried until the outside is back: to give up would leave a step half done."""
-ONCE = RetryPolicy(maximum_attempts=1)
+SINGLE_ATTEMPT = RetryPolicy(maximum_attempts=1)
 """For a step that is blocked already: the workflow itself tries it again, and is free for commands in between."""
-BRIEFLY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3)
+FEW_ATTEMPTS = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3)
 """For what a command asks while a step is blocked: the next one is not to wait for an outage to end."""
-OUTAGE_AFTER = timedelta(hours=1)
+OUTAGE_TIMEOUT = timedelta(hours=1)
 """So long the provider may give no answer before the workflow is told, and shows that it is blocked. The step is asked
 for again under the same key, so that nothing is done twice by it."""
 
 CHANGES_ON_TERMS = "change-on-terms"
 """A change to the order of commands: until then all changes were one activity, of which earlier releases knew neither
 whose period it is nor whether the customer is there. What needs these is not given to their workers any more."""
-ANSWERED_WITHIN = timedelta(seconds=20)
+QUOTE_TIMEOUT = timedelta(seconds=20)
 """For a question that somebody waits for and that changes nothing."""
 
 
@@ -79,12 +79,12 @@ DATABASE: _Local = {
 }
 
 
-def _payments(urgency: Urgency, subscription: Subscription, within: timedelta = OUTAGE_AFTER) -> _Remote:
+def _payments(urgency: Urgency, subscription: Subscription, within: timedelta = OUTAGE_TIMEOUT) -> _Remote:
     return {
         "task_queue": PAYMENTS_QUEUE,
         "start_to_close_timeout": timedelta(seconds=45),
         "schedule_to_close_timeout": within,
-        "retry_policy": ONCE if is_tried_once() else BRIEFLY if is_tried_briefly() else RETRY_FOREVER,
+        "retry_policy": SINGLE_ATTEMPT if is_single_attempt() else FEW_ATTEMPTS if is_few_attempts() else RETRY_FOREVER,
         "priority": priority(urgency, subscription.tenant),
     }
 
@@ -99,7 +99,7 @@ async def record(step: Step) -> None:
     )
 
 
-async def anchor_reminders(
+async def schedule_reminders(
     customer: str, ends_at: datetime, trial: TrialPolicy, *, signing_up: str = ""
 ) -> tuple[Reminder, ...]:
     return await workflow.execute_local_activity_method(
@@ -110,7 +110,7 @@ async def anchor_reminders(
     )
 
 
-async def anchor_ladder(
+async def schedule_ladder(
     customer: str, since: datetime, ladder: tuple[LadderStep, ...], hours: Hours
 ) -> tuple[datetime, ...]:
     return await workflow.execute_local_activity_method(
@@ -121,7 +121,7 @@ async def anchor_ladder(
     )
 
 
-async def lay_out_notices(customer: str, notices: tuple[Notice, ...], hours: Hours) -> tuple[Notice, ...]:
+async def schedule_notices(customer: str, notices: tuple[Notice, ...], hours: Hours) -> tuple[Notice, ...]:
     return await workflow.execute_local_activity_method(
         RecordActivities.lay_out_notices,
         NoticesRequest(customer, notices, hours, workflow.now()),
@@ -145,18 +145,18 @@ async def put_card(subscription: Subscription, payment_method: str | None, key: 
         subscription.customer_ref,
         subscription.agreement_ref,
         payment_method,
-        key_of_this_try(key),
+        attempt_key(key),
         signing_up="" if subscription.sequence else subscription.id,
     )
     return await workflow.execute_activity_method(
         PaymentActivities.put_card,
         request,
-        **_payments(Urgency.PERSON, subscription),
+        **_payments(Urgency.INTERACTIVE, subscription),
         summary="Put a card on file",
     )
 
 
-async def know_again(subscription: Subscription) -> str:
+async def recreate_customer(subscription: Subscription) -> str:
     return await workflow.execute_activity_method(
         PaymentActivities.know_again,
         DeletedRequest(subscription.customer, subscription.customer_ref),
@@ -172,9 +172,9 @@ async def adopt_checkout(subscription: Subscription, session_ref: str) -> Wallet
             session_ref,
             subscription.agreement_ref,
             subscription.card_since,
-            key_of_this_try(f"adopt/{session_ref}"),
+            attempt_key(f"adopt/{session_ref}"),
         ),
-        **_payments(Urgency.PERSON, subscription),
+        **_payments(Urgency.INTERACTIVE, subscription),
         summary="Put the card given at checkout on file",
     )
 
@@ -195,7 +195,7 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
                 subscription.customer_ref,
                 card_ref,
                 subscription.items,
-                key_of_this_try(key),
+                attempt_key(key),
                 present=present,
                 earlier=late_answers.earlier_tries(subscription, key),
             ),
@@ -205,7 +205,7 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
     if recovery is not None and recovery.period_end is not None and recovery.period_end > workflow.now():
         return await workflow.execute_activity_method(
             PaymentActivities.collect,
-            CollectRequest(recovery.invoice_ref, key_of_this_try(key)),
+            CollectRequest(recovery.invoice_ref, attempt_key(key)),
             **_payments(Urgency.COLLECTION, subscription),
             summary=words,
         )
@@ -214,7 +214,7 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
         RestartRequest(
             subscription.agreement_ref,
             recovery.invoice_ref if recovery else "",
-            key_of_this_try(key),
+            attempt_key(key),
             subscription.items if subscription.agreement_is_stale else (),
             subscription.settled_invoice,
         ),
@@ -238,7 +238,7 @@ async def change(subscription: Subscription, to: Selection, at: datetime, key: s
             subscription.agreement_ref,
             to.items,
             at,
-            key_of_this_try(key),
+            attempt_key(key),
             own,
             present=present,
             held=held,
@@ -252,7 +252,7 @@ async def quote(subscription: Subscription, to: Selection, at: datetime) -> Quot
     return await workflow.execute_activity_method(
         ChangeActivities.quote,
         ChangeRequest(subscription.agreement_ref, to.items, at, own=own_period(subscription)),
-        **_payments(Urgency.PERSON, subscription, ANSWERED_WITHIN),
+        **_payments(Urgency.INTERACTIVE, subscription, QUOTE_TIMEOUT),
         summary=f"Ask what a change to {to.plan_name} would bill",
     )
 
@@ -261,16 +261,16 @@ async def first_quote(subscription: Subscription, to: Selection) -> Quote:
     return await workflow.execute_activity_method(
         PaymentActivities.first_quote,
         FirstQuoteRequest(subscription.customer_ref, to.items),
-        **_payments(Urgency.PERSON, subscription, ANSWERED_WITHIN),
+        **_payments(Urgency.INTERACTIVE, subscription, QUOTE_TIMEOUT),
         summary=f"Ask what a first period of {to.plan_name} would bill",
     )
 
 
-async def upcoming_bill(subscription: Subscription) -> UpcomingBill:
+async def upcoming_invoice(subscription: Subscription) -> UpcomingBill:
     return await workflow.execute_activity_method(
         PaymentActivities.upcoming_bill,
         UpcomingRequest(subscription.agreement_ref),
-        **_payments(Urgency.LOOK, subscription, ANSWERED_WITHIN),
+        **_payments(Urgency.LOOKUP, subscription, QUOTE_TIMEOUT),
         summary="Ask what the next renewal will bill",
     )
 
@@ -279,12 +279,12 @@ async def reversal(subscription: Subscription, kind: ReversalKind, object_ref: s
     return await workflow.execute_activity_method(
         PaymentActivities.reversal,
         ReversalRequest(kind, object_ref),
-        **_payments(Urgency.LOOK, subscription),
+        **_payments(Urgency.LOOKUP, subscription),
         summary=f"Look at a {kind}",
     )
 
 
-async def look(subscription: Subscription) -> ProviderState:
+async def provider_state(subscription: Subscription) -> ProviderState:
     """Ask the provider how things stand now."""
     invoice = subscription.recovery.invoice_ref if subscription.recovery else ""
     return await workflow.execute_activity_method(
@@ -297,13 +297,13 @@ async def look(subscription: Subscription) -> ProviderState:
             () if subscription.agreement_ref else late_answers.earlier_tries(subscription, ""),
             subscription.unheard_change.key if subscription.unheard_change else "",
         ),
-        **_payments(Urgency.LOOK, subscription),
+        **_payments(Urgency.LOOKUP, subscription),
         summary="Ask the payment provider how things stand",
     )
 
 
 def _end_key(subscription: Subscription) -> str:
-    return key_of_this_try(f"{subscription.id}/end/{subscription.agreement_ref}")
+    return attempt_key(f"{subscription.id}/end/{subscription.agreement_ref}")
 
 
 async def end_agreement(subscription: Subscription) -> None:
@@ -318,7 +318,7 @@ async def end_agreement(subscription: Subscription) -> None:
 
 async def end_late(subscription: Subscription, open_bill: str) -> None:
     """End the agreement of a subscription that is over already, and void a bill that is open."""
-    key = key_of_this_try(f"{subscription.id}/end/{subscription.agreement_ref}/late/{open_bill}")
+    key = attempt_key(f"{subscription.id}/end/{subscription.agreement_ref}/late/{open_bill}")
     await workflow.execute_activity_method(
         PaymentActivities.end,
         EndRequest(subscription.agreement_ref, open_bill, key),
@@ -327,12 +327,12 @@ async def end_late(subscription: Subscription, open_bill: str) -> None:
     )
 
 
-async def look_at_bill(subscription: Subscription, invoice: str) -> ProviderState:
+async def invoice_state(subscription: Subscription, invoice: str) -> ProviderState:
     """How a bill stands, or the agreement's latest one."""
     return await workflow.execute_activity_method(
         PaymentActivities.standing,
         StandingRequest(subscription.customer_ref, subscription.agreement_ref, invoice, subscription.customer),
-        **_payments(Urgency.LOOK, subscription),
+        **_payments(Urgency.LOOKUP, subscription),
         summary="See what was billed after the end",
     )
 
@@ -352,7 +352,7 @@ async def check_trial_elsewhere(subscription: Subscription) -> None:
     await workflow.execute_activity_method(
         AdoptionActivities.check_trial_elsewhere,
         _trial(subscription),
-        **_payments(Urgency.LOOK, subscription),
+        **_payments(Urgency.LOOKUP, subscription),
         summary="See whether the provider's trial is still as it was judged",
     )
 
@@ -366,14 +366,14 @@ async def end_trial_elsewhere(subscription: Subscription) -> None:
     )
 
 
-async def make_default(subscription: Subscription, card_ref: str) -> None:
+async def make_default_card(subscription: Subscription, card_ref: str) -> None:
     """Have the card on file be the customer's, which is where looks find it; the agreement's own stays as it is."""
     request = CardRequest(
         subscription.customer,
         subscription.customer_ref,
         "",
         card_ref,
-        key_of_this_try(f"{subscription.id}/adopted/{card_ref}"),
+        attempt_key(f"{subscription.id}/adopted/{card_ref}"),
     )
     await workflow.execute_activity_method(
         PaymentActivities.put_card,
@@ -385,7 +385,7 @@ async def make_default(subscription: Subscription, card_ref: str) -> None:
 
 def _switch_key(subscription: Subscription, name: str, *, on: bool) -> str:
     """On and off can be asked for at the same sequence: what is on was written down before, what is off is after."""
-    return key_of_this_try(f"{subscription.id}/{name}/{'on' if on else 'off'}/{subscription.sequence}")
+    return attempt_key(f"{subscription.id}/{name}/{'on' if on else 'off'}/{subscription.sequence}")
 
 
 async def end_at_period_end(subscription: Subscription, *, on: bool, again: str = "") -> None:
@@ -398,7 +398,7 @@ async def end_at_period_end(subscription: Subscription, *, on: bool, again: str 
     )
 
 
-async def hold(subscription: Subscription, *, on: bool, again: str = "") -> None:
+async def set_hold(subscription: Subscription, *, on: bool, again: str = "") -> None:
     """Tell the provider; *again* as with `end_at_period_end`."""
     await workflow.execute_activity_method(
         PaymentActivities.hold,
@@ -414,7 +414,7 @@ async def open_checkout(subscription: Subscription, urls: Mapping[str, str], key
         CheckoutRequest(
             subscription.customer, subscription.customer_ref, subscription.id, urls["success"], urls["cancel"], key
         ),
-        **_payments(Urgency.PERSON, subscription),
+        **_payments(Urgency.INTERACTIVE, subscription),
         summary="Open a checkout page",
     )
 
@@ -424,7 +424,7 @@ async def confirmation(subscription: Subscription, waiting: Confirmation) -> Cha
     return await workflow.execute_activity_method(
         ConfirmationActivities.confirmation,
         _confirmation(subscription, waiting),
-        **_payments(Urgency.LOOK, subscription),
+        **_payments(Urgency.LOOKUP, subscription),
         summary="See whether the customer has confirmed the payment",
     )
 
@@ -439,14 +439,14 @@ async def withdraw_confirmation(subscription: Subscription, waiting: Confirmatio
     )
 
 
-async def void_bill(subscription: Subscription, invoice_ref: str) -> Charge:
+async def void_invoice(subscription: Subscription, invoice_ref: str) -> Charge:
     """Void an open bill of the agreement: gone, or paid when the customer was faster."""
     return await workflow.execute_activity_method(
         ConfirmationActivities.withdraw_confirmation,
         ConfirmationRequest(
             subscription.agreement_ref,
             invoice_ref,
-            key_of_this_try(f"{subscription.id}/deleted/{invoice_ref}"),
+            attempt_key(f"{subscription.id}/deleted/{invoice_ref}"),
             ends_agreement=False,
         ),
         **_payments(Urgency.COLLECTION, subscription),
@@ -458,6 +458,6 @@ def _confirmation(subscription: Subscription, waiting: Confirmation) -> Confirma
     return ConfirmationRequest(
         waiting.agreement_ref,
         waiting.invoice_ref,
-        key_of_this_try(f"{subscription.id}/confirmation/{waiting.invoice_ref}"),
+        attempt_key(f"{subscription.id}/confirmation/{waiting.invoice_ref}"),
         ends_agreement=waiting.action is not ConfirmedAction.CHANGE_PLAN,
     )

@@ -25,7 +25,7 @@ async def adopt(process: SubscriptionProcess, cause: Cause) -> None:
     if adopted.status is Status.TRIALING:
         await activity_calls.check_trial_elsewhere(adopted)
         ends_at = adopted.trial_ends_at or workflow.now()
-        reminders = await activity_calls.anchor_reminders(adopted.customer, ends_at, process.policy.trial)
+        reminders = await activity_calls.schedule_reminders(adopted.customer, ends_at, process.policy.trial)
         process.subscription = replace(adopted, reminders=reminders)
     await process.commit(adoption.adopted(process.subscription, adopted.agreement_ref, workflow.now(), cause))
     if adopted.status is Status.TRIALING:
@@ -37,7 +37,7 @@ async def adopt(process: SubscriptionProcess, cause: Cause) -> None:
 async def _make_default(process: SubscriptionProcess, card_ref: str) -> None:
     """Only once it is taken over: what is not keeps the card that it has."""
     try:
-        await activity_calls.make_default(process.subscription, card_ref)
+        await activity_calls.make_default_card(process.subscription, card_ref)
     except STEP_FAILED as error:
         # Taken away since it was judged, perhaps. The next look finds what there is now.
         workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
@@ -50,7 +50,7 @@ async def take_trial_over(process: SubscriptionProcess, cause: Cause) -> None:
         ApplicationError: it has turned paid, was canceled or changed meanwhile, and is left as it is.
     """
     try:
-        await _until_done(process, lambda: activity_calls.end_trial_elsewhere(process.subscription))
+        await _retry_until_done(process, lambda: activity_calls.end_trial_elsewhere(process.subscription))
     except STEP_FAILED:
         # What ends here now must not end there.
         process.subscription = replace(process.subscription, agreement_ref="", settled_invoice="")
@@ -58,22 +58,22 @@ async def take_trial_over(process: SubscriptionProcess, cause: Cause) -> None:
     await process.commit(adoption.handed_over(process.subscription, workflow.now(), cause))
 
 
-async def _until_done(process: SubscriptionProcess, ask: Callable[[], Awaitable[None]]) -> None:
+async def _retry_until_done(process: SubscriptionProcess, ask: Callable[[], Awaitable[None]]) -> None:
     """What was refused otherwise than for good may have been heard before: only asking again tells."""
     since = workflow.now()
     while True:
         try:
-            with process.trying(blocked_steps.HAND_OVER):
+            with process.attempting(blocked_steps.HAND_OVER):
                 await ask()
         except STEP_FAILED as error:
-            if _is_left(error):
+            if _stays_with_provider(error):
                 raise
             await process.block_and_rest(blocked_steps.HAND_OVER, error, since)
         else:
-            await process.went_on(blocked_steps.HAND_OVER)
+            await process.clear_block(blocked_steps.HAND_OVER)
             return
 
 
-def _is_left(error: FailureError) -> bool:
+def _stays_with_provider(error: FailureError) -> bool:
     refused = refusal(error)
     return refused is not None and refused.type in adoption.LEFT_TO_PROVIDER

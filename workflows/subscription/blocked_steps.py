@@ -13,12 +13,12 @@ from domain.errors import GatewayForbidden, GatewayRefused, GatewayUnavailable, 
 from domain.subscription import blocked_steps
 from domain.subscription.journal import Cause, CauseKind, Step
 from domain.subscription.state import Blocked
-from workflows.priorities import tried_once
+from workflows.priorities import single_attempt
 from workflows.subscription.recorder import StepRecorder
 
-BLOCKED_WAIT = timedelta(hours=1)
+BLOCKED_RETRY_DELAY = timedelta(hours=1)
 """How long to wait before trying again what the outside refused; an operator may mend it meanwhile."""
-OUTAGE_WAIT = timedelta(minutes=5)
+OUTAGE_RETRY_DELAY = timedelta(minutes=5)
 """The same after an outage, which ends without anybody telling."""
 SHOWS_BLOCKED = "shows-blocked"
 """A change to the order of commands: until then a step that was refused waited without being written down. Followed by
@@ -31,29 +31,29 @@ that waited, or was not written down. Followed by the number of the refusal in i
 R = TypeVar("R")
 
 
-def _is_refusal(error: BaseException) -> bool:
+def _is_refused_by_provider(error: BaseException) -> bool:
     """Whether the provider has refused it, so that nothing was done; anything else may have been done all the same."""
-    return isinstance(_carried(error), GatewayRefused | GatewayForbidden)
+    return isinstance(_tenure_error(error), GatewayRefused | GatewayForbidden)
 
 
-def is_not_taken(error: BaseException) -> bool:
+def is_refused_or_unavailable(error: BaseException) -> bool:
     """Whether the provider has refused it or given no answer; else it is our own no, or a fault of ours."""
-    return isinstance(_carried(error), GatewayRefused | GatewayUnavailable)
+    return isinstance(_tenure_error(error), GatewayRefused | GatewayUnavailable)
 
 
-def wait_after(error: BaseException) -> timedelta:
+def retry_delay(error: BaseException) -> timedelta:
     """How long until a step that has failed so is tried again."""
-    is_outage = can_be_had_later(error) and not isinstance(_carried(error), GatewayForbidden)
-    return OUTAGE_WAIT if is_outage else BLOCKED_WAIT
+    is_outage = can_be_had_later(error) and not isinstance(_tenure_error(error), GatewayForbidden)
+    return OUTAGE_RETRY_DELAY if is_outage else BLOCKED_RETRY_DELAY
 
 
-def _carried(error: BaseException) -> BaseException | None:
+def _tenure_error(error: BaseException) -> BaseException | None:
     return as_tenure_error(error) if isinstance(error, FailureError) else error
 
 
 def _words(error: BaseException) -> tuple[str, str]:
     """The code and the message of what went wrong."""
-    carried = _carried(error)
+    carried = _tenure_error(error)
     if isinstance(carried, TenureError):
         return carried.code, carried.message
     return "failed", str(error.__cause__ or error)
@@ -64,32 +64,32 @@ class BlockedSteps(StepRecorder):
 
     _refusals = 0
     """In this run so far."""
-    rests_until: datetime | None = None
+    retry_at: datetime | None = None
     """Set while `until_heard` waits for its next try."""
 
     @contextmanager
-    def trying(self, action: str) -> Iterator[None]:
+    def attempting(self, action: str) -> Iterator[None]:
         """If *action* is blocked: whatever is written down while the block runs shows that it goes on."""
         trouble = blocked_steps.trouble_of(self.subscription, action)
         if trouble is None:
             yield
             return
-        self.goes_on = action
+        self.retried_action = action
         try:
-            with tried_once(trouble.refusals):
+            with single_attempt(trouble.refusals):
                 yield
         finally:
-            self.goes_on = ""
+            self.retried_action = ""
 
-    async def went_on(self, action: str) -> None:
+    async def clear_block(self, action: str) -> None:
         """The step has been taken, whether or not anything was written down of it."""
         if blocked_steps.trouble_of(self.subscription, action) is None:
             return
-        self.goes_on = action
+        self.retried_action = action
         try:
             await self.commit(blocked_steps.went_on(self.subscription))
         finally:
-            self.goes_on = ""
+            self.retried_action = ""
 
     async def block(self, action: str, error: BaseException, since: datetime, next_try: datetime) -> bool:
         """Show that a step waits, and why.
@@ -108,13 +108,13 @@ class BlockedSteps(StepRecorder):
         is_another = bool(waiting) and blocked_steps.trouble_of(self.subscription, action) is None
         keeps_others = not is_another or workflow.patched(f"{KEEPS_BLOCKED}/{self._refusals}")
         if keeps_others or waiting[0].action in (blocked_steps.HOLD, blocked_steps.HEAR):
-            now, refusals = workflow.now(), int(_is_refusal(error))
+            now, refusals = workflow.now(), int(_is_refused_by_provider(error))
             trouble = Blocked(since, action, code, why, next_try, refusals=refusals)
             cause = Cause.timer(action)
             await self._write(blocked_steps.blocked(self.subscription, trouble, now, cause, keeps_others=keeps_others))
         return True
 
-    async def refuse_news(self, error: BaseException, event: str) -> bool:
+    async def refuse_event(self, error: BaseException, event: str) -> bool:
         """A message was looked into in vain, for good: that is all that becomes of it; returns as `block` does."""
         _, why = _words(error)
         workflow.logger.error("news refused: %s", why)
@@ -132,7 +132,7 @@ class BlockedSteps(StepRecorder):
             # What cannot be written down must not end the workflow: it is the database that refuses.
             workflow.logger.error("not written down: %s", error.__cause__ or error)
 
-    async def until_heard(self, action: str, ask: Callable[[], Awaitable[R]]) -> R:
+    async def retry_until_answered(self, action: str, ask: Callable[[], Awaitable[R]]) -> R:
         """Ask until the provider has answered or refused; what it may have done already is not left half done.
 
         Only where all that has happened so far is written down.
@@ -140,26 +140,26 @@ class BlockedSteps(StepRecorder):
         since = workflow.now()
         while True:
             try:
-                with self.trying(action):
+                with self.attempting(action):
                     answer = await ask()
             except STEP_FAILED as error:
                 if not can_be_had_later(error):
                     raise
                 await self.block_and_rest(action, error, since)
             else:
-                await self.went_on(action)
+                await self.clear_block(action)
                 return answer
 
     async def block_and_rest(self, action: str, error: BaseException, since: datetime) -> None:
         """Show that a step waits, and wait until its next try, the lock in hand."""
-        wait = wait_after(error)
+        wait = retry_delay(error)
         await self.block(action, error, since, workflow.now() + wait)
-        await self.rest(wait)
+        await self.wait_for_retry(wait)
 
-    async def rest(self, wait: timedelta) -> None:
+    async def wait_for_retry(self, wait: timedelta) -> None:
         """Wait until the next try, the lock in hand: what has begun is not to be mixed with anything else."""
-        self.rests_until = workflow.now() + wait
+        self.retry_at = workflow.now() + wait
         try:
             await workflow.sleep(wait, summary="Tried again: the provider did not take it")
         finally:
-            self.rests_until = None
+            self.retry_at = None

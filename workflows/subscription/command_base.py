@@ -15,24 +15,24 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.command_keys import is_among
     from domain.subscription.journal import Cause, CauseKind
     from domain.subscription.state import Subscription
-    from workflows.priorities import somebody_waits, tried_briefly
+    from workflows.priorities import few_attempts, interactive
     from workflows.subscription.messages import Command, CommandResult
     from workflows.subscription.plan_changes import DECLINED
     from workflows.subscription.process import SubscriptionProcess
 
-KEYS_KEPT = 32
+MAX_COMMAND_KEYS = 32
 
 
 class CommandHandler:
     """What all commands of a subscription share."""
 
     def __init__(
-        self, process: SubscriptionProcess, done: Iterable[str], declined: Iterable[str], *, is_born: bool
+        self, process: SubscriptionProcess, done: Iterable[str], declined: Iterable[str], *, is_activated: bool
     ) -> None:
         self._process = process
-        self._done: deque[str] = deque(done, maxlen=KEYS_KEPT)
-        self._declined: deque[str] = deque(declined, maxlen=KEYS_KEPT)
-        self._is_born = is_born
+        self._done: deque[str] = deque(done, maxlen=MAX_COMMAND_KEYS)
+        self._declined: deque[str] = deque(declined, maxlen=MAX_COMMAND_KEYS)
+        self._is_activated = is_activated
         self._refusal: ApplicationError | None = None
         self._lock = asyncio.Lock()
         """Held while a step is taken: commands and the course of time take turns."""
@@ -56,7 +56,7 @@ class CommandHandler:
                 raise as_failure(refused)
             try:
                 check()
-                with somebody_waits(), tried_briefly(on=self._now.blocked is not None):
+                with interactive(), few_attempts(on=self._now.blocked is not None):
                     yield True
             except TenureError as error:
                 if error.code == DECLINED:
@@ -74,7 +74,7 @@ class CommandHandler:
         if is_repeat or confirmation_steps.is_known(self._now, command.key):
             return
         try:
-            if not self._is_born or self._refusal is not None:
+            if not self._is_activated or self._refusal is not None:
                 raise Rejected("the subscription has not started", code="not_started")
             check()
         except TenureError as error:

@@ -30,7 +30,7 @@ class Confirmations(StepRecorder):
         await self.commit(step)
         raise confirmation_steps.needed(self.subscription)
 
-    async def look_at_confirmation(self, cause: Cause) -> None:
+    async def check_confirmation(self, cause: Cause) -> None:
         """Take the step if it is paid, forget it if it is gone; otherwise it goes on waiting."""
         confirmation = self.subscription.confirmation
         if confirmation is None:
@@ -44,7 +44,7 @@ class Confirmations(StepRecorder):
             return
         await self._conclude(await activity_calls.withdraw_confirmation(self.subscription, confirmation), cause)
 
-    async def have_confirmation_settled(self, cause: Cause, check: Callable[[], None]) -> None:
+    async def settle_confirmation(self, cause: Cause, check: Callable[[], None]) -> None:
         """Before something else: nothing waits any more, and it is judged by what there is then."""
         if self.subscription.confirmation is not None:
             await self.withdraw_confirmation(cause)
@@ -53,7 +53,7 @@ class Confirmations(StepRecorder):
                 raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
             check()
 
-    async def _made(self, charge: Charge) -> Charge:
+    async def _with_change_applied(self, charge: Charge) -> Charge:
         """With the bill paid, the change that was billed apart: until then it is not done."""
         waiting = self.subscription.confirmation
         if charge.outcome is not ChargeOutcome.PAID or waiting is None or not waiting.is_apart or waiting.to is None:
@@ -62,7 +62,7 @@ class Confirmations(StepRecorder):
         return await activity_calls.change(self.subscription, waiting.to, at, waiting.key, present=True)
 
     async def _conclude(self, charge: Charge, cause: Cause) -> None:
-        charge = await self._made(charge)
+        charge = await self._with_change_applied(charge)
         now = workflow.now()
         if charge.outcome is ChargeOutcome.PAID:
             await self.commit(confirmation_steps.confirmed(self.subscription, charge, self.policy, now, cause))

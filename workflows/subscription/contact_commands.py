@@ -32,7 +32,7 @@ class ContactCommands(CommandHandler):
 
     @contact_changed.validator
     def _validate_contact_changed(self, command: ContactChanged) -> None:
-        if self._is_born:
+        if self._is_activated:
             self._validate(command, lambda: guards.check_alive(self._now))
 
     async def _contact_changed(self, command: ContactChanged) -> None:
@@ -51,7 +51,7 @@ class ContactCommands(CommandHandler):
         had, ends_at = self._now.reminders, self._now.trial_ends_at
         if not had or ends_at is None or self._now.status is not Status.TRIALING:
             return had
-        anchored = await activity_calls.anchor_reminders(self._now.customer, ends_at, self._process.policy.trial)
+        anchored = await activity_calls.schedule_reminders(self._now.customer, ends_at, self._process.policy.trial)
         return contact_changes.reminders_moved(had, anchored)
 
     async def _rungs_moved(self) -> tuple[datetime, ...]:
@@ -69,5 +69,5 @@ class ContactCommands(CommandHandler):
             return had
         hours = Hours(policy.trial.earliest, policy.trial.latest)
         return contact_changes.notices_moved(
-            had, await activity_calls.lay_out_notices(self._now.customer, wanted, hours)
+            had, await activity_calls.schedule_notices(self._now.customer, wanted, hours)
         )

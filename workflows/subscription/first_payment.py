@@ -10,11 +10,11 @@ from domain.subscription import confirmation_steps, first_payment
 from domain.subscription.confirmation import ConfirmedAction
 from domain.subscription.journal import Cause
 from workflows.subscription import activity_calls
-from workflows.subscription.plan_changes import UNDECIDED_WAIT
+from workflows.subscription.plan_changes import UNDECIDED_RETRY_DELAY
 from workflows.subscription.provider_sync import ProviderSync
 
 
-class Begins(ProviderSync):
+class FirstPayment(ProviderSync):
     """The first payment of what was signed up for without a trial."""
 
     async def take_first_payment(self, cause: Cause) -> timedelta | None:
@@ -24,7 +24,7 @@ class Begins(ProviderSync):
         """
         charge = await self.charge(present=True)
         if charge.outcome is ChargeOutcome.PENDING:
-            return UNDECIDED_WAIT
+            return UNDECIDED_RETRY_DELAY
         if await self.begin_with(charge, cause):
             await self._make_default()
         else:
@@ -37,7 +37,7 @@ class Begins(ProviderSync):
         if card is None:
             return
         try:
-            await activity_calls.make_default(self.subscription, card.ref)
+            await activity_calls.make_default_card(self.subscription, card.ref)
         except STEP_FAILED as error:
             # Taken away since, perhaps. The next look finds what there is now.
             workflow.logger.warning("card not made the default: %s", error.__cause__ or error)

@@ -13,19 +13,19 @@ from domain.subscription.unanswered_attempts import UnheardChange
 from workflows.subscription import activity_calls
 from workflows.subscription.recorder import UNHEARD, StepRecorder
 
-LEFT_OPEN = frozenset({"draft", "open"})
+UNPAID_STATUSES = frozenset({"draft", "open"})
 
 
-class HearsLate(StepRecorder):
+class LateAnswers(StepRecorder):
     """What a subscription does about payments and changes to which there was no answer."""
 
-    async def note_unheard_change(self, before: Subscription, asked: UnheardChange, cause: Cause) -> None:
+    async def record_unanswered_change(self, before: Subscription, asked: UnheardChange, cause: Cause) -> None:
         """Keep what was asked for, whoever asked: nobody may ask again."""
         known = before.unheard_change
         if workflow.patched(UNHEARD) and (known is None or known.key != asked.key):
             await self.commit(late_answers.change_noted(self.subscription, asked, workflow.now(), cause))
 
-    async def take_over_begun(self, standing: ProviderState, cause: Cause) -> None:
+    async def adopt_found_agreement(self, standing: ProviderState, cause: Cause) -> None:
         """The agreement that a try has brought about of which we had no answer, or that none came of it."""
         charge, now = standing.begun, workflow.now()
         if charge is None or not self.subscription.unheard_tries or self.subscription.agreement_ref:
@@ -36,13 +36,13 @@ class HearsLate(StepRecorder):
         elif charge.outcome is ChargeOutcome.GONE:
             await self.commit(late_answers.not_begun(self.subscription, now, cause))
 
-    async def take_over_change(self, standing: ProviderState, cause: Cause) -> None:
+    async def resolve_unanswered_change(self, standing: ProviderState, cause: Cause) -> None:
         """The change that was not answered: made once it is paid, left to be confirmed, or given up."""
         asked, charge = self.subscription.unheard_change, standing.change
         if asked is None or charge is None:
             return
         if charge.outcome is ChargeOutcome.PENDING:
-            charge = await self._asked_again(asked, charge)
+            charge = await self._ask_again(asked, charge)
         if charge.outcome is ChargeOutcome.PENDING:
             return
         if charge.outcome is ChargeOutcome.PAID:
@@ -54,10 +54,10 @@ class HearsLate(StepRecorder):
         if confirmation_steps.waits(charge) and can_wait:
             step = late_answers.change_waits(self.subscription, charge, self.policy, workflow.now(), cause)
             await self.commit(step)
-        elif not await self._is_paid_after_all(charge):
+        elif not await self._is_paid_before_void(charge):
             await self.commit(late_answers.change_not_made(self.subscription, workflow.now(), cause))
 
-    async def _asked_again(self, asked: UnheardChange, charge: Charge) -> Charge:
+    async def _ask_again(self, asked: UnheardChange, charge: Charge) -> Charge:
         """What is paid and not made yet is made under its key; what the bank has not decided stays so."""
         try:
             return await activity_calls.change(self.subscription, asked.to, asked.at, asked.key, present=asked.present)
@@ -66,10 +66,10 @@ class HearsLate(StepRecorder):
                 raise
             return charge  # for an operator; everything else goes on
 
-    async def _is_paid_after_all(self, charge: Charge) -> bool:
+    async def _is_paid_before_void(self, charge: Charge) -> bool:
         """Leave no bill open for a change that is given up; true when the customer was faster."""
         bill = charge.invoice
-        if bill is None or bill.status not in LEFT_OPEN:
+        if bill is None or bill.status not in UNPAID_STATUSES:
             return False
         left = Confirmation(
             ConfirmedAction.CHANGE_PLAN,

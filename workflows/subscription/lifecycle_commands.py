@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.journal import Cause
     from domain.subscription.lifecycle import Event, Status
     from workflows.subscription import activity_calls
-    from workflows.subscription.blocked_steps import is_not_taken
+    from workflows.subscription.blocked_steps import is_refused_or_unavailable
     from workflows.subscription.handlers import update
     from workflows.subscription.messages import (
         Cancel,
@@ -77,14 +77,14 @@ class LifecycleCommands(Progress):
     async def _convert(self, command: Convert) -> None:
         cause = self._cause(command)
         if self._settles_first(command):
-            await self._process.have_confirmation_settled(cause, lambda: self._check_convert(command))
+            await self._process.settle_confirmation(cause, lambda: self._check_convert(command))
         if command.payment_method is not None:
             await self._process.put_card(command.payment_method, f"{self._now.id}/card/{command.key}", cause)
         if command.when is ConvertAt.TRIAL_END and self._now.status is Status.TRIALING:
             await self._process.commit(commands.conversion_planned(self._now, workflow.now(), cause))
             return
-        await self._process.have_confirmation_settled(cause, lambda: self._check_convert(command))
-        charge = await self._charged(command, cause)
+        await self._process.settle_confirmation(cause, lambda: self._check_convert(command))
+        charge = await self._charge_conversion(command, cause)
         if confirmation_steps.waits(charge):
             await self._process.wait_for_confirmation(charge, ConfirmedAction.CONVERT, None, cause)
         await self._process.settle(charge, cause)
@@ -97,7 +97,7 @@ class LifecycleCommands(Progress):
         settles = is_at_once and command.payment_method is not None and self._now.confirmation is not None
         return settles and workflow.patched(SETTLES_BEFORE_CARD)
 
-    async def _charged(self, command: Convert, cause: Cause) -> Charge:
+    async def _charge_conversion(self, command: Convert, cause: Cause) -> Charge:
         """Take the first payment; of a customer who turns out to be deleted, say that a card is needed."""
         try:
             return await self._process.charge(present=True)
@@ -113,7 +113,7 @@ class LifecycleCommands(Progress):
             if is_first:
                 cause = self._cause(command)
                 await self._process.put_card(command.payment_method, f"{self._now.id}/card/{command.key}", cause)
-                await self._process.try_card_now(cause)
+                await self._process.charge_new_card(cause)
         return self._answer()
 
     @put_payment_method.validator
@@ -138,12 +138,12 @@ class LifecycleCommands(Progress):
     async def _retry(self, command: Command) -> None:
         if self._now.blocked is not None:
             tries = self._now.charge_tries
-            await self._try_again()
+            await self._retry_blocked()
             if self._now.recovery is None or self._now.charge_tries != tries:
                 return
             guards.check_retry(self._now, workflow.now())
         cause = self._cause(command)
-        await self._process.have_confirmation_settled(cause, lambda: guards.check_retry(self._now, workflow.now()))
+        await self._process.settle_confirmation(cause, lambda: guards.check_retry(self._now, workflow.now()))
         await self._retry_owed(cause)
 
     async def _retry_owed(self, cause: Cause) -> None:
@@ -162,22 +162,22 @@ class LifecycleCommands(Progress):
         """End now, or when what is paid for (or the trial) is over."""
         async with self._turn(command, lambda: guards.check_cancel(self._now, command.at)) as is_first:
             if is_first:
-                await self._cancel_or_note(command)
+                await self._cancel_or_defer(command)
         return self._answer()
 
     @cancel.validator
     def _validate_cancel(self, command: Cancel) -> None:
         self._validate(command, lambda: guards.check_cancel(self._now, command.at))
 
-    async def _cancel_or_note(self, command: Cancel) -> None:
+    async def _cancel_or_defer(self, command: Cancel) -> None:
         """Cancel; should the provider not take that for now, it is decided, and told as soon as it does."""
         try:
             await self._cancel(command)
         except STEP_FAILED as error:
             now = workflow.now()
             # Whether one that waits for the bank has begun only the provider can tell.
-            if not command.unless_begun and is_not_taken(error) and workflow.patched(ENDS_UNTOLD):
-                await self._cancel_untold(command, now)
+            if not command.unless_begun and is_refused_or_unavailable(error) and workflow.patched(ENDS_UNTOLD):
+                await self._cancel_unreported(command, now)
                 return
             if not can_be_had_later(error) or not self._now.allows(Event.CANCEL_SCHEDULED):
                 raise
@@ -186,7 +186,7 @@ class LifecycleCommands(Progress):
             step = commands.cancel_scheduled(self._now, at, end, now, self._cause(command))
             await self._process.commit(step)
 
-    async def _cancel_untold(self, command: Cancel, now: datetime) -> None:
+    async def _cancel_unreported(self, command: Cancel, now: datetime) -> None:
         cause, end = self._cause(command), End(command.by, command.reason, command.reason_code)
         until = cancellation.ends_at(self._now, command.at, now)
         if until is None:
@@ -211,7 +211,7 @@ class LifecycleCommands(Progress):
         is_unsettled = self._now.recovery is not None or self._now.is_due_for_renewal(workflow.now())
         if is_unsettled and self._now.agreement_ref and workflow.patched(LOOKS_BEFORE_CANCEL):
             # What is owed may have been paid unheard of: then there is a period to use up, and a payment to receipt.
-            await self._process.look(cause)
+            await self._process.sync(cause)
             if self._now.is_over:
                 return
         end = End(command.by, command.reason, command.reason_code)
@@ -233,7 +233,7 @@ class LifecycleCommands(Progress):
     async def _withdraw_sign_up(self, command: Cancel, cause: Cause) -> None:
         """It never began. Before it is replaced it is tried once more if it may be paid: nobody is to pay twice."""
         if command.unless_begun and self._now.unheard_tries:
-            await self._try_again()
+            await self._retry_blocked()
         if self._now.is_over:
             return
         if not first_payment.waits_for_payment(self._now):
@@ -276,7 +276,7 @@ class LifecycleCommands(Progress):
             if is_first:
                 now = workflow.now()
                 ends_at = trial.end_after_extension(self._now, command.days, now)
-                reminders = await activity_calls.anchor_reminders(
+                reminders = await activity_calls.schedule_reminders(
                     self._now.customer, ends_at, self._process.policy.trial
                 )
                 step = trial.extended(self._now, ends_at, reminders, command.reason, now, self._cause(command))
@@ -296,17 +296,17 @@ class LifecycleCommands(Progress):
         async with self._turn(command, lambda: guards.check_suspend(self._now, command.reason)) as is_first:
             if is_first:
                 cause = self._cause(command)
-                await self._withdraw_now_or_soon(cause)
+                await self._withdraw_confirmation_or_defer(cause)
                 step = suspension.suspended(self._now, command.reason, workflow.now(), cause)
                 await self._process.commit(step)
         return self._answer()
 
-    async def _withdraw_now_or_soon(self, cause: Cause) -> None:
+    async def _withdraw_confirmation_or_defer(self, cause: Cause) -> None:
         """What cannot be withdrawn for now does not keep access on: its time is over, so it is tried until it can."""
         try:
             await self._process.withdraw_confirmation(cause)
         except STEP_FAILED as error:
-            if not is_not_taken(error) or not workflow.patched(ENDS_UNTOLD):
+            if not is_refused_or_unavailable(error) or not workflow.patched(ENDS_UNTOLD):
                 raise
             self._process.subscription = untold_ends.withdrawn_soon(self._now, workflow.now())
 

@@ -36,7 +36,7 @@ QUOTED_FIRST_PERIODS = "quoted-first-periods"
 customer's balance."""
 KEEPS_BILLING_DAY = "keeps-billing-day"
 """A change to the order of commands: until then every pause moved the billing day, also one of a minute."""
-UNDECIDED_WAIT = timedelta(hours=1)
+UNDECIDED_RETRY_DELAY = timedelta(hours=1)
 """How long to wait before asking for money again when the provider has not decided on it."""
 
 
@@ -90,17 +90,17 @@ class PlanChanges(ProviderSync):
         command = cause.ref if cause.kind is CauseKind.COMMAND else ""
         asked = UnheardChange(key, to, at, now, command, present)
         try:
-            charge = await self._counted(before, activity_calls.change(before, to, at, key, present=present), key)
+            charge = await self._count_attempt(before, activity_calls.change(before, to, at, key, present=present), key)
         except STEP_FAILED as error:
             if may_have_been_done(error):
-                await self.note_unheard_change(before, asked, cause)
+                await self.record_unanswered_change(before, asked, cause)
             raise
         if charge.outcome is not ChargeOutcome.PENDING:
             self.subscription = replace(self.subscription, unheard_change=None)
         if confirmation_steps.waits(charge):
             await self.wait_for_confirmation(charge, ConfirmedAction.CHANGE_PLAN, to, cause)
         if charge.outcome is ChargeOutcome.PENDING:
-            await self.note_unheard_change(before, asked, cause)
+            await self.record_unanswered_change(before, asked, cause)
             raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
         await self._refuse_if_declined(charge, cause)
         step = plan_changes.changed_at_cost(self.subscription, to, charge, self.policy, workflow.now(), cause)
@@ -132,17 +132,17 @@ class PlanChanges(ProviderSync):
             await self.wait_for_confirmation(charge, ConfirmedAction.CONVERT, to, cause)
         if charge.outcome is not ChargeOutcome.PAID:
             self.subscription = self.subscription.choosing(had)
-            await self._forget_undecided(charge)
+            await self._abandon_undecided_charge(charge)
             await self._refuse_if_declined(charge, cause)
         await self.commit(self.paid(charge, cause))
 
-    async def _forget_undecided(self, charge: Charge) -> None:
+    async def _abandon_undecided_charge(self, charge: Charge) -> None:
         """Nobody waits for a bank that has not decided: nothing may be billed later, and the next try is another."""
         if charge.outcome is not ChargeOutcome.PENDING or not charge.agreement_ref:
             return
         self.subscription = self.subscription.with_try(workflow.now())
         ended = replace(self.subscription, agreement_ref=charge.agreement_ref)
-        await self.until_heard(blocked_steps.FIRST_PAYMENT, lambda: activity_calls.end_agreement(ended))
+        await self.retry_until_answered(blocked_steps.FIRST_PAYMENT, lambda: activity_calls.end_agreement(ended))
 
     async def _move_to_free_now(self, to: Selection, key: str, cause: Cause) -> None:
         before, now = self.subscription, workflow.now()
@@ -151,7 +151,7 @@ class PlanChanges(ProviderSync):
         except STEP_FAILED as error:
             if may_have_been_done(error):
                 asked = UnheardChange(f"{before.id}/change/{key}", to, now, now, cause.ref)
-                await self.note_unheard_change(before, asked, cause)
+                await self.record_unanswered_change(before, asked, cause)
             raise
 
     async def _move_to_free(self, to: Selection, cause: Cause) -> None:
@@ -165,13 +165,13 @@ class PlanChanges(ProviderSync):
         Billing has been on hold since it was planned. Should the provider have renewed all the same, the difference
         is given back.
         """
-        standing = await self.look(cause)
+        standing = await self.sync(cause)
         subscription, now = self.subscription, workflow.now()
         pending = subscription.pending_change
         if pending is None or subscription.status is not Status.ACTIVE:
             return None
         if standing.latest is not None and standing.latest.outcome is ChargeOutcome.PENDING:
-            return UNDECIDED_WAIT
+            return UNDECIDED_RETRY_DELAY
         is_renewed = subscription.period_end is not None and subscription.period_end > now
         if not pending.to.items and is_renewed:
             # What was paid is used up first; nothing of it could be given back.
@@ -191,7 +191,7 @@ class PlanChanges(ProviderSync):
             # Counted from the day on which it was to begin, however late it is asked for.
             await self._change_at_cost(pending.to, key, cause, at=self.subscription.period_start)
         except GatewayUnavailable:
-            return UNDECIDED_WAIT
+            return UNDECIDED_RETRY_DELAY
         except Rejected:
             await self.commit(plan_changes.change_withdrawn(self.subscription, workflow.now(), cause))
         return None

@@ -42,19 +42,19 @@ class PlanCommands(CommandHandler):
 
     async def _pause(self, command: PauseUntil) -> None:
         cause = self._cause(command)
-        await self._process.have_confirmation_settled(cause, lambda: self._check_pause(command))
-        await self._have_renewal_decided(cause, lambda: self._check_pause(command))
-        await self._have_change_answered(command, cause, lambda: self._check_pause(command))
+        await self._process.settle_confirmation(cause, lambda: self._check_pause(command))
+        await self._await_renewal_decision(cause, lambda: self._check_pause(command))
+        await self._await_change_answer(command, cause, lambda: self._check_pause(command))
         await self._process.pause(command.resumes_at, cause)
 
-    async def _have_renewal_decided(self, cause: Cause, check: Callable[[], None]) -> None:
+    async def _await_renewal_decision(self, cause: Cause, check: Callable[[], None]) -> None:
         """At the minute of a renewal: how it went decides what there is to pause or to change."""
         if self._now.is_due_for_renewal(workflow.now()):
-            await self._process.look(cause)
+            await self._process.sync(cause)
             check()
             guards.check_renewal_is_decided(self._now, workflow.now())
 
-    async def _have_change_answered(self, command: Command, cause: Cause, check: Callable[[], None]) -> None:
+    async def _await_change_answer(self, command: Command, cause: Cause, check: Callable[[], None]) -> None:
         """What has come of a change that was not answered decides what there is to pause or to change.
 
         The command that asked for it finds that out by itself.
@@ -62,7 +62,7 @@ class PlanCommands(CommandHandler):
         asked = self._now.unheard_change
         if asked is None or is_among(command.key, (asked.command,)):
             return
-        await self._process.look(cause)
+        await self._process.sync(cause)
         check()
         if self._now.unheard_change is not None:
             raise GatewayUnavailable("the bank has not decided on the change before", code="payment_pending")
@@ -107,9 +107,9 @@ class PlanCommands(CommandHandler):
 
     async def _change_plan(self, command: ChangePlan) -> None:
         cause = self._cause(command)
-        await self._process.have_confirmation_settled(cause, lambda: self._check_change_in_turn(command))
-        await self._have_renewal_decided(cause, lambda: self._check_change_in_turn(command))
-        await self._have_change_answered(command, cause, lambda: self._check_change_in_turn(command))
+        await self._process.settle_confirmation(cause, lambda: self._check_change_in_turn(command))
+        await self._await_renewal_decision(cause, lambda: self._check_change_in_turn(command))
+        await self._await_change_answer(command, cause, lambda: self._check_change_in_turn(command))
         await self._process.change_plan(command.to, self._takes_effect(command), command.key, cause)
 
     @update(name="preview_change")

@@ -34,11 +34,11 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.policy import Policy, TrialEnd
 from domain.subscription.state import SuspensionKind
 from workflows.subscription import activity_calls
-from workflows.subscription.first_payment import Begins
-from workflows.subscription.plan_changes import UNDECIDED_WAIT, PlanChanges
+from workflows.subscription.first_payment import FirstPayment
+from workflows.subscription.plan_changes import UNDECIDED_RETRY_DELAY, PlanChanges
 from workflows.subscription.provider_sync import CARDS_OF_THE_PORTAL
 from workflows.subscription.reconcile import ReconcileSteps
-from workflows.subscription.untold_ends import Ends
+from workflows.subscription.untold_ends import UntoldEnds
 
 QUOTED_RENEWALS = "quoted-renewals"
 """A change to the order of commands: until then a notice ahead of a renewal did not ask what it will bill."""
@@ -46,7 +46,7 @@ FINDS_DELETED = "finds-deleted"
 """A change to the order of commands: until then nobody looked whether a customer was deleted."""
 
 
-class SubscriptionProcess(PlanChanges, ReconcileSteps, Begins, Ends):
+class SubscriptionProcess(PlanChanges, ReconcileSteps, FirstPayment, UntoldEnds):
     """One subscription on its way. Only one caller at a time may use it: the workflow's lock sees to that."""
 
     # What falls due
@@ -68,37 +68,37 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, Begins, Ends):
             case Action.EXPIRE_TRIAL:
                 await self._expire_trial(cause)
             case Action.CONVERT | Action.BEGIN_PERIOD | Action.FIRST_PAYMENT:
-                return await self._take_what_is_due(cause)
+                return await self._charge_what_is_due(cause)
             case Action.ASK_PROVIDER:
-                await self.look(cause)
+                await self.sync(cause)
             case Action.NOTIFY:
-                upcoming = await self._upcoming_bill()
+                upcoming = await self._upcoming_invoice()
                 await self.commit(renewal_notices.notified(self.subscription, now, cause, upcoming))
             case Action.CHANGE_PLAN:
                 return await self.begin_planned_change(cause)
             case Action.RESUME:
                 await self.resume(cause)
-            case Action.RECOVER | Action.CANCEL if await self._was_settled_unheard_of(cause):
+            case Action.RECOVER | Action.CANCEL if await self._found_settled_at_provider(cause):
                 return None
             case Action.RECOVER:
-                return await self._climb(cause)
+                return await self._climb_ladder(cause)
             case _:
                 await self.end(commands.due_end(self.subscription), cause)
         return None
 
-    async def _upcoming_bill(self) -> UpcomingBill | None:
+    async def _upcoming_invoice(self) -> UpcomingBill | None:
         """What the renewal will bill; None: nobody can tell now, and the notice does without."""
         if not renewal_notices.can_be_quoted(self.subscription, workflow.now()) or not workflow.patched(
             QUOTED_RENEWALS
         ):
             return None
         try:
-            return await activity_calls.upcoming_bill(self.subscription)
+            return await activity_calls.upcoming_invoice(self.subscription)
         except STEP_FAILED:
             return None
 
     async def _expire_trial(self, cause: Cause) -> None:
-        if await self._has_card_unheard_of(cause):
+        if await self._found_card_at_provider(cause):
             return
         now, free = workflow.now(), trial.falls_to(self.subscription, self.policy)
         if free is not None:
@@ -108,21 +108,21 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, Begins, Ends):
         else:
             await self.commit(trial.expired(self.subscription, self.policy, now, cause))
 
-    async def _has_card_unheard_of(self, cause: Cause) -> bool:
+    async def _found_card_at_provider(self, cause: Cause) -> bool:
         """Before a trial expires: a customer who was at the checkout may have a card there that we were not told of."""
         if self.subscription.customer_ref or workflow.patched(CARDS_OF_THE_PORTAL):
-            await self.look(cause)
+            await self.sync(cause)
         return self.subscription.card is not None and not self.subscription.card_is_barred
 
-    async def _was_settled_unheard_of(self, cause: Cause) -> bool:
+    async def _found_settled_at_provider(self, cause: Cause) -> bool:
         """Before a rung: what is owed may have been paid by a link or another card chosen, and nobody told us."""
         subscription = self.subscription
-        if not self._is_worth_asking() and not (self._waits_for_card() and workflow.patched(CARDS_OF_THE_PORTAL)):
+        if not self._should_ask_provider() and not (self._waits_for_card() and workflow.patched(CARDS_OF_THE_PORTAL)):
             return False
-        await self.look(cause)
+        await self.sync(cause)
         return self.subscription.sequence != subscription.sequence
 
-    def _is_worth_asking(self) -> bool:
+    def _should_ask_provider(self) -> bool:
         """Whether a bill is owed, and what comes next asks for no money itself."""
         subscription = self.subscription
         if subscription.recovery is None or not subscription.agreement_ref:
@@ -135,20 +135,20 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, Begins, Ends):
         has_expired = suspension is not None and suspension.kind is SuspensionKind.TRIAL_EXPIRED
         return self.subscription.recovery is not None or has_expired
 
-    async def _take_what_is_due(self, cause: Cause) -> timedelta | None:
+    async def _charge_what_is_due(self, cause: Cause) -> timedelta | None:
         if first_payment.waits_for_payment(self.subscription):
             return await self.take_first_payment(cause)
-        if self.subscription.lost_agreement and not await self._has_card_unheard_of(cause):
+        if self.subscription.lost_agreement and not await self._found_card_at_provider(cause):
             charge = Charge(ChargeOutcome.DECLINED, decline=Decline(NO_CARD))
         else:
             try:
                 charge = await self.charge()
             except STEP_FAILED as error:
-                if not await self._card_was_taken_away(error, cause):
+                if not await self._found_card_replaced(error, cause):
                     raise
                 return None
         if charge.outcome is ChargeOutcome.PENDING:
-            return UNDECIDED_WAIT
+            return UNDECIDED_RETRY_DELAY
         if charge.outcome is ChargeOutcome.PAID:
             await self.commit(self.paid(charge, cause))
         else:
@@ -157,21 +157,21 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, Begins, Ends):
             await self.commit(recovery.failed(self.subscription, charge, self.policy, now, cause, rungs))
         return None
 
-    async def _card_was_taken_away(self, error: FailureError, cause: Cause) -> bool:
+    async def _found_card_replaced(self, error: FailureError, cause: Cause) -> bool:
         """After a charge that the provider refused to try: whether another card, or none, is on file there now."""
         refused, before = refusal(error), self.subscription.sequence
         if refused is None or refused.type != UNKNOWN_PAYMENT_METHOD or not workflow.patched(CARDS_OF_THE_PORTAL):
             return False
-        await self.look(cause)
+        await self.sync(cause)
         return self.subscription.sequence != before
 
-    async def _climb(self, cause: Cause) -> timedelta | None:
+    async def _climb_ladder(self, cause: Cause) -> timedelta | None:
         now = workflow.now()
         charge: Charge | None = None
         if recovery.retry_is_due(self.subscription, self.policy, now):
             charge = await self.charge()
             if charge.outcome is ChargeOutcome.PENDING:
-                return UNDECIDED_WAIT
+                return UNDECIDED_RETRY_DELAY
             if charge.outcome in (ChargeOutcome.PAID, ChargeOutcome.GONE):
                 await self.settle(charge, cause)
                 return None
@@ -183,7 +183,7 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, Begins, Ends):
         known = self.subscription.customer_ref
         await super().put_card(payment_method, key, cause)
         if known and self.subscription.customer_ref != known:
-            await self.look(cause)
+            await self.sync(cause)
 
     async def found_deleted(self, error: BaseException, cause: Cause) -> bool:
         """After a step was refused as about nothing that the provider knows: whether it has deleted the customer."""
@@ -192,7 +192,7 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, Begins, Ends):
             return False
         if not workflow.patched(FINDS_DELETED):
             return False
-        await self.look(cause)
+        await self.sync(cause)
         return self.subscription.sequence != before
 
     # Holds and ways back
@@ -204,7 +204,7 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, Begins, Ends):
             return False
         return bool(self.subscription.agreement_ref) and self.subscription.wants_hold != self.subscription.is_held
 
-    async def tell_hold_or_look(self) -> BaseException | None:
+    async def sync_hold(self) -> BaseException | None:
         """Tell the provider whether to bill on; look what is wrong there if it refuses.
 
         The loop comes back to it until it is done, whichever step made it necessary.
@@ -215,11 +215,11 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, Begins, Ends):
         """
         wanted = self.subscription.wants_hold
         try:
-            await activity_calls.hold(self.subscription, on=wanted)
+            await activity_calls.set_hold(self.subscription, on=wanted)
         except STEP_FAILED as error:
             if can_be_had_later(error):
                 raise
-            await self.look(Cause.timer(blocked_steps.HOLD))
+            await self.sync(Cause.timer(blocked_steps.HOLD))
             return error if self.hold_is_due and not self.subscription.is_over else None
         self.subscription = replace(self.subscription, is_held=wanted)
         return None
@@ -230,7 +230,7 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, Begins, Ends):
         back = subscription_suspension.way_back(self.subscription, timedelta(days=self.policy.trial.reopen_days), now)
         reminders = self.subscription.reminders
         if back.trial_ends_at is not None:
-            reminders = await activity_calls.anchor_reminders(
+            reminders = await activity_calls.schedule_reminders(
                 self.subscription.customer, back.trial_ends_at, self.policy.trial
             )
         await self.commit(subscription_suspension.returned(self.subscription, back, reminders, reason, now, cause))
@@ -240,7 +240,7 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, Begins, Ends):
         now, was = workflow.now(), self.policy
         ends_at, reminders = self.subscription.trial_ends_at, self.subscription.reminders
         if self.subscription.status is Status.TRIALING and ends_at is not None:
-            reminders = await activity_calls.anchor_reminders(self.subscription.customer, ends_at, policy.trial)
+            reminders = await activity_calls.schedule_reminders(self.subscription.customer, ends_at, policy.trial)
         self.policy = policy
         try:
             await self.commit(commands.policy_adopted(self.subscription, was, policy, reminders, now, cause))

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.agenda import next_due
     from domain.subscription.hints import is_worth_a_look
     from domain.subscription.journal import Cause
-    from workflows.subscription.blocked_steps import BLOCKED_WAIT, wait_after
+    from workflows.subscription.blocked_steps import BLOCKED_RETRY_DELAY, retry_delay
     from workflows.subscription.command_base import CommandHandler
     from workflows.subscription.process import SubscriptionProcess
 
@@ -29,23 +29,23 @@ class Progress(CommandHandler):
         declined: Iterable[str],
         hints: Iterable[EventHint],
         *,
-        is_born: bool,
+        is_activated: bool,
     ) -> None:
-        super().__init__(process, done, declined, is_born=is_born)
+        super().__init__(process, done, declined, is_activated=is_activated)
         self._hints: deque[EventHint] = deque(hints)
         self._not_before: datetime | None = None
         """What is due next waits until then: it was refused, or the provider has not decided on it."""
-        self._put_off_for = ""
+        self._postponed_action = ""
         """The blocked action for which it waits: when that is not blocked any more, nothing waits for it."""
         self._hold_not_before: datetime | None = None
         self._end_not_before: datetime | None = None
         self._hints_not_before: datetime | None = None
-        self._doing = ""
+        self._current_action = ""
         """What is being tried, as `Blocked.action` names it."""
-        self._heard = ""
+        self._last_event = ""
         """The message that was looked into last."""
         for trouble in blocked_steps.troubles(process.subscription):
-            self._put_off(trouble.action, trouble.next_try)
+            self._postpone(trouble.action, trouble.next_try)
 
     @property
     def _is_over(self) -> bool:
@@ -57,16 +57,16 @@ class Progress(CommandHandler):
         return self._refusal is not None or (self._now.is_over and not self._process.end_is_due)
 
     @property
-    def _has_news(self) -> bool:
+    def _has_event(self) -> bool:
         """Whether there is a message to look into now."""
-        return bool(self._hints) and (self._hints_not_before is None or self._is_time(self._hints_not_before))
+        return bool(self._hints) and (self._hints_not_before is None or self._is_due(self._hints_not_before))
 
     @property
     def _due_not_before(self) -> datetime | None:
-        is_moot = self._put_off_for and blocked_steps.trouble_of(self._now, self._put_off_for) is None
+        is_moot = self._postponed_action and blocked_steps.trouble_of(self._now, self._postponed_action) is None
         return None if is_moot else self._not_before
 
-    def _wakes_at(self) -> datetime | None:
+    def _next_wake_up(self) -> datetime | None:
         due = next_due(self._now, self._process.policy)
         not_before = self._due_not_before
         moments = [] if due is None else [due.at if not_before is None else max(due.at, not_before)]
@@ -78,51 +78,51 @@ class Progress(CommandHandler):
             moments.append(self._hints_not_before)
         return min(moments, default=None)
 
-    async def _do_what_is_next(self) -> None:
+    async def _take_next_step(self) -> None:
         """News first: it may settle what was about to be done."""
         began = workflow.now()
         try:
-            await self._try_what_is_next()
+            await self._attempt_next_step()
         except (*STEP_FAILED, TenureError) as error:
             # Failing the workflow would lose the subscription; it waits, tells the operator, and tries again.
-            if not await self._is_explained(error):
-                await self._wait_because_of(error, began)
+            if not await self._found_deleted_customer(error):
+                await self._schedule_retry(error, began)
 
-    async def _try_what_is_next(self) -> None:
-        self._doing = ""
-        if self._has_news:
-            self._doing, self._heard = blocked_steps.HEAR, self._hints[0].event
-            with self._process.trying(self._doing):
-                await self._look_into(self._hints[0])
-        elif not self._is_done and self._is_time(self._wakes_at()):
+    async def _attempt_next_step(self) -> None:
+        self._current_action = ""
+        if self._has_event:
+            self._current_action, self._last_event = blocked_steps.HEAR, self._hints[0].event
+            with self._process.attempting(self._current_action):
+                await self._process_event(self._hints[0])
+        elif not self._is_done and self._is_due(self._next_wake_up()):
             await self._act()
-        if self._doing and not self._is_over:
-            await self._process.went_on(self._doing)
+        if self._current_action and not self._is_over:
+            await self._process.clear_block(self._current_action)
 
-    async def _is_explained(self, error: BaseException) -> bool:
+    async def _found_deleted_customer(self, error: BaseException) -> bool:
         """Whether a look has shown that there is nothing left to wait for: a customer who was deleted."""
-        if self._is_over or self._doing == blocked_steps.HEAR:
+        if self._is_over or self._current_action == blocked_steps.HEAR:
             return False
         try:
-            return await self._process.found_deleted(error, Cause.timer(self._doing))
+            return await self._process.found_deleted(error, Cause.timer(self._current_action))
         except STEP_FAILED:
             return False  # the first refusal tells more
 
-    async def _wait_because_of(self, error: BaseException, began: datetime) -> None:
-        wait = wait_after(error)
+    async def _schedule_retry(self, error: BaseException, began: datetime) -> None:
+        wait = retry_delay(error)
         next_try = workflow.now() + wait
-        if self._is_over and self._doing != blocked_steps.END:
+        if self._is_over and self._current_action != blocked_steps.END:
             # Of money that went back in the end.
-            self._put_off(self._doing, next_try)
-        elif self._doing == blocked_steps.HEAR and not can_be_had_later(error):
-            if not await self._process.refuse_news(error, self._heard):
+            self._postpone(self._current_action, next_try)
+        elif self._current_action == blocked_steps.HEAR and not can_be_had_later(error):
+            if not await self._process.refuse_event(error, self._last_event):
                 self._not_before = next_try
-        elif await self._process.block(self._doing, error, began, next_try):
-            self._put_off(self._doing, next_try)
+        elif await self._process.block(self._current_action, error, began, next_try):
+            self._postpone(self._current_action, next_try)
         else:
             self._not_before = next_try
 
-    def _put_off(self, action: str, until: datetime) -> None:
+    def _postpone(self, action: str, until: datetime) -> None:
         if action == blocked_steps.HEAR:
             self._hints_not_before = until
         elif action == blocked_steps.HOLD:
@@ -131,16 +131,16 @@ class Progress(CommandHandler):
             self._end_not_before = until
         else:
             self._not_before = until
-            self._put_off_for = action if blocked_steps.trouble_of(self._now, action) is not None else ""
+            self._postponed_action = action if blocked_steps.trouble_of(self._now, action) is not None else ""
 
-    async def _look_into(self, hint: EventHint) -> None:
+    async def _process_event(self, hint: EventHint) -> None:
         """A hint is done with when it was looked into, refused or not: what it hints at is asked for in time anyway.
 
         One to which the provider gave no answer stays: of a card that was given on a page nobody else tells.
         """
         try:
             if is_worth_a_look(self._now, hint):
-                await self._process.hear(hint)
+                await self._process.process_event(hint)
         except STEP_FAILED as error:
             if not can_be_had_later(error):
                 self._hints.remove(hint)
@@ -152,44 +152,44 @@ class Progress(CommandHandler):
         self._hints_not_before = None
 
     @staticmethod
-    def _is_time(at: datetime | None) -> bool:
+    def _is_due(at: datetime | None) -> bool:
         return at is not None and at <= workflow.now()
 
     async def _act(self) -> None:
         now, before = workflow.now(), self._now.sequence
         if self._process.end_is_due and (self._end_not_before is None or self._end_not_before <= now):
-            self._doing = blocked_steps.END
-            with self._process.trying(self._doing):
-                await self._process.tell_end()
+            self._current_action = blocked_steps.END
+            with self._process.attempting(self._current_action):
+                await self._process.report_end()
             self._end_not_before = None
             return
         if self._process.hold_is_due and (self._hold_not_before is None or self._hold_not_before <= now):
-            await self._tell_hold(now)
+            await self._sync_hold(now)
             return
         due = next_due(self._now, self._process.policy)
         if due is None:
             return
-        self._doing = due.action
-        with self._process.trying(self._doing):
+        self._current_action = due.action
+        with self._process.attempting(self._current_action):
             wait = await self._process.act(due)
         if wait is None and self._now.sequence == before:
             # Nothing came of it: never spin.
-            wait = BLOCKED_WAIT
-        self._not_before, self._put_off_for = now + wait if wait is not None else None, ""
+            wait = BLOCKED_RETRY_DELAY
+        self._not_before, self._postponed_action = now + wait if wait is not None else None, ""
 
-    async def _tell_hold(self, now: datetime) -> None:
-        self._doing = blocked_steps.HOLD
+    async def _sync_hold(self, now: datetime) -> None:
+        self._current_action = blocked_steps.HOLD
         # Should it be refused, everything else goes on; the look tells whether the agreement has ended.
-        self._hold_not_before = now + BLOCKED_WAIT
-        with self._process.trying(self._doing):
-            refused = await self._process.tell_hold_or_look()
+        self._hold_not_before = now + BLOCKED_RETRY_DELAY
+        with self._process.attempting(self._current_action):
+            refused = await self._process.sync_hold()
         if refused is not None:
-            self._doing = ""
+            self._current_action = ""
             await self._process.block(blocked_steps.HOLD, refused, now, self._hold_not_before)
         elif not self._process.hold_is_due:
             self._hold_not_before = None
 
-    async def _try_again(self) -> None:
+    async def _retry_blocked(self) -> None:
         """Try now whatever waits for its next try.
 
         Raises:
@@ -197,10 +197,14 @@ class Progress(CommandHandler):
         """
         self._not_before = self._hold_not_before = self._end_not_before = self._hints_not_before = None
         began, tried = workflow.now(), -1
-        while not self._is_done and (self._has_news or self._is_time(self._wakes_at())) and tried != self._now.sequence:
+        while (
+            not self._is_done
+            and (self._has_event or self._is_due(self._next_wake_up()))
+            and tried != self._now.sequence
+        ):
             tried = self._now.sequence
             try:
-                await self._try_what_is_next()
+                await self._attempt_next_step()
             except (*STEP_FAILED, TenureError) as error:
-                await self._wait_because_of(error, began)
+                await self._schedule_retry(error, began)
                 raise

@@ -29,11 +29,11 @@ from domain.subscription.ends import End
 from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import SuspensionKind
-from workflows.priorities import somebody_waits
+from workflows.priorities import interactive
 from workflows.subscription import activity_calls
-from workflows.subscription.blocked_steps import BlockedSteps, is_not_taken
+from workflows.subscription.blocked_steps import BlockedSteps, is_refused_or_unavailable
 from workflows.subscription.confirmations import Confirmations
-from workflows.subscription.late_answers import HearsLate
+from workflows.subscription.late_answers import LateAnswers
 
 ASK_AT_PERIOD_END = "ask-at-period-end"
 """A change to the order of commands: until then a subscription that came back in mid-period asked every few hours."""
@@ -56,36 +56,36 @@ SETTLES_OF_DELETED = "settles-of-deleted"
 at, and an open bill of it stayed open."""
 
 
-class ProviderSync(BlockedSteps, Confirmations, HearsLate):
+class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
     """What comes from outside, and the end that it may bring."""
 
-    async def hear(self, hint: EventHint) -> None:
+    async def process_event(self, hint: EventHint) -> None:
         """Look where a hint points to."""
         cause = Cause(CauseKind.WEBHOOK, hint.event)
         if hint.news in MONEY_WENT_BACK:
-            await self._money_went_back(hint, cause)
+            await self._handle_reversal(hint, cause)
             return
         if hint.news is not EventKind.CARD_GIVEN:
-            await self.look(cause)
+            await self.sync(cause)
             return
         # Of their own doing, and they look at the page that tells them what came of it.
-        with somebody_waits():
+        with interactive():
             wallet = await activity_calls.adopt_checkout(self.subscription, hint.object_id)
             if wallet is not None and wallet.card is not None:
                 await self._new_card(wallet.customer_ref, wallet.card, cause, given_at=wallet.given_at)
 
-    async def look(self, cause: Cause) -> ProviderState:
+    async def sync(self, cause: Cause) -> ProviderState:
         """Ask the provider how things stand, take over what is new, and return what it said."""
-        await self.look_at_confirmation(cause)
+        await self.check_confirmation(cause)
         if self.subscription.is_over:
             return ProviderState(None, None)
-        standing = await activity_calls.look(self.subscription)
+        standing = await activity_calls.provider_state(self.subscription)
         if standing.customer_is_deleted:
             if not workflow.patched(SETTLES_OF_DELETED):
-                customer_ref = await activity_calls.know_again(self.subscription)
+                customer_ref = await activity_calls.recreate_customer(self.subscription)
                 await self.commit(deleted_customers.known_again(self.subscription, customer_ref, workflow.now(), cause))
-                return await self.look(cause)
-            return await self._know_again(standing, cause)
+                return await self.sync(cause)
+            return await self._recreate_customer(standing, cause)
         if standing.agreement is AgreementStatus.ENDED:
             free = plan_changes.free_plan_due(self.subscription, workflow.now())
             if free is not None and workflow.patched(ENDED_FOR_THE_FREE_PLAN):
@@ -93,42 +93,42 @@ class ProviderSync(BlockedSteps, Confirmations, HearsLate):
                 return standing
             await self.end(commands.found_ended(self.subscription, self.policy, workflow.now()), cause)
             return standing
-        await self.take_over_begun(standing, cause)
-        await self.take_over_change(standing, cause)
-        await self._take_over(standing, cause)
-        await self._take_over_card(standing, cause)
+        await self.adopt_found_agreement(standing, cause)
+        await self.resolve_unanswered_change(standing, cause)
+        await self._apply_latest_invoice(standing, cause)
+        await self._adopt_card(standing, cause)
         if standing.agreement is not None and standing.paused_for != self.subscription.paused_at_provider:
             now = workflow.now()
             await self.commit(commands.provider_pause_noted(self.subscription, standing.paused_for, now, cause))
         return standing
 
-    async def _know_again(self, standing: ProviderState, cause: Cause) -> ProviderState:
+    async def _recreate_customer(self, standing: ProviderState, cause: Cause) -> ProviderState:
         """Make a deleted customer known again; before that nothing is left of theirs that could be paid as well."""
         if self.subscription.confirmation is not None:
             await self.withdraw_confirmation(cause)
             if self.subscription.confirmation is None:
-                return await self.look(cause)  # by what there is then
-        voided = await self._settle_of_deleted(standing, cause)
-        customer_ref = await activity_calls.know_again(self.subscription)
+                return await self.sync(cause)  # by what there is then
+        voided = await self._settle_deleted_customer(standing, cause)
+        customer_ref = await activity_calls.recreate_customer(self.subscription)
         step = deleted_customers.known_again(self.subscription, customer_ref, workflow.now(), cause, voided=voided)
         await self.commit(step)
-        return await self.look(cause)
+        return await self.sync(cause)
 
-    async def _settle_of_deleted(self, standing: ProviderState, cause: Cause) -> str:
+    async def _settle_deleted_customer(self, standing: ProviderState, cause: Cause) -> str:
         """Take over the agreement's last bill if it was paid unheard of; void it if it is open. The one voided."""
         bill = deleted_customers.last_bill(self.subscription, standing)
         if bill is None:
             return ""
         charge = standing.latest
         if charge is not None and charge.outcome is not ChargeOutcome.PAID:
-            charge = await activity_calls.void_bill(self.subscription, bill.ref)
+            charge = await activity_calls.void_invoice(self.subscription, bill.ref)
         if charge is None or charge.outcome is not ChargeOutcome.PAID:
             return bill.ref
         self.subscription, charge = late_answers.settled(self.subscription, charge, workflow.now())
         await self.settle(charge, cause)
         return ""
 
-    async def _take_over_card(self, standing: ProviderState, cause: Cause) -> None:
+    async def _adopt_card(self, standing: ProviderState, cause: Cause) -> None:
         """The card that the customer chose at the provider themselves, on its portal perhaps, or that none is left."""
         card, known = standing.card, self.subscription.card
         customer_ref = self.subscription.customer_ref or standing.customer_ref
@@ -150,15 +150,15 @@ class ProviderSync(BlockedSteps, Confirmations, HearsLate):
         now = workflow.now()
         step = commands.card_replaced(self.subscription, customer_ref, card, now, cause, given_at=given_at)
         await self.commit(step)
-        await self.try_card_now(cause)
+        await self.charge_new_card(cause)
 
-    async def _take_over(self, standing: ProviderState, cause: Cause) -> None:
+    async def _apply_latest_invoice(self, standing: ProviderState, cause: Cause) -> None:
         subscription, latest, now = self.subscription, standing.latest, workflow.now()
         if confirmation_steps.is_waiting_for(subscription, latest):
             return  # no renewal, and looked at by itself
         bill = latest.invoice if latest is not None else None
         is_news = bill is not None and bill.ref != subscription.settled_invoice
-        if is_news and latest is not None and bill is not None and not self._is_of_change(latest):
+        if is_news and latest is not None and bill is not None and not self._is_invoice_of_change(latest):
             is_gone = latest.outcome is ChargeOutcome.GONE and payments_received.is_waiver(subscription, bill)
             if latest.outcome is ChargeOutcome.PAID or is_gone:
                 self.subscription, latest = late_answers.settled(subscription, latest, now)
@@ -172,7 +172,7 @@ class ProviderSync(BlockedSteps, Confirmations, HearsLate):
         if subscription.status is Status.ACTIVE and subscription.ask_at is not None and subscription.ask_at <= now:
             await self._ask_again_later(cause)
 
-    def _is_of_change(self, latest: Charge) -> bool:
+    def _is_invoice_of_change(self, latest: Charge) -> bool:
         """Whether it is the bill of a change, which is neither a renewal nor owed, but for a recovery that is of it."""
         recovery, bill = self.subscription.recovery, latest.invoice
         is_owed = recovery is not None and bill is not None and recovery.invoice_ref == bill.ref
@@ -205,7 +205,7 @@ class ProviderSync(BlockedSteps, Confirmations, HearsLate):
                 decline = charge.decline or recovery.UNKNOWN_DECLINE
                 await self.commit(commands.declined_at_hand(self.subscription, decline, now, cause))
 
-    async def try_card_now(self, cause: Cause) -> None:
+    async def charge_new_card(self, cause: Cause) -> None:
         """Use a new card at once for what is owed, or to bring an expired trial back; otherwise do nothing."""
         subscription = self.subscription
         suspension = subscription.suspension
@@ -220,12 +220,12 @@ class ProviderSync(BlockedSteps, Confirmations, HearsLate):
         owes = subscription.recovery is not None or subscription.status is Status.SUSPENDED
         if owes and subscription.confirmation is not None:
             await self.withdraw_confirmation(cause)
-            await self.try_card_now(cause)  # by what there is then
+            await self.charge_new_card(cause)  # by what there is then
             return
         if owes and not subscription.card_is_barred and subscription.may_try(workflow.now()):
             await self.settle(await self.charge(), cause)
 
-    async def _money_went_back(self, hint: EventHint, cause: Cause) -> None:
+    async def _handle_reversal(self, hint: EventHint, cause: Cause) -> None:
         """Look at a refund or a dispute, and draw the policy's conclusion."""
         kind = ReversalKind.REFUND if hint.news is EventKind.REFUNDED else ReversalKind.DISPUTE
         reversal = await activity_calls.reversal(self.subscription, kind, hint.object_id)
@@ -250,7 +250,7 @@ class ProviderSync(BlockedSteps, Confirmations, HearsLate):
             if self.subscription.agreement_ref:
                 await activity_calls.end_agreement(self.subscription)
         except STEP_FAILED as error:
-            if not is_not_taken(error) or not workflow.patched(ENDS_UNTOLD):
+            if not is_refused_or_unavailable(error) or not workflow.patched(ENDS_UNTOLD):
                 raise
             await self.commit(untold_ends.ended_untold(self.subscription, end, workflow.now(), cause))
             return

@@ -15,14 +15,14 @@ from workflows.subscription.provider_sync import ProviderSync
 class ReconcileSteps(ProviderSync):
     """What a subscription does when it is told that the places that know of it differ."""
 
-    async def hear(self, hint: EventHint) -> None:
+    async def process_event(self, hint: EventHint) -> None:
         """Look where a hint points to; after a restoration at everything, before anything that is due."""
         if hint.news is EventKind.LIFE_RESTORED:
-            await self.mend(Cause(CauseKind.RECONCILIATION, hint.event), unheard_agreement=hint.object_id)
+            await self.reconcile(Cause(CauseKind.RECONCILIATION, hint.event), unheard_agreement=hint.object_id)
             return
-        await super().hear(hint)
+        await super().process_event(hint)
 
-    async def mend(self, cause: Cause, *, unheard_agreement: str = "", writes_again: bool = False) -> None:
+    async def reconcile(self, cause: Cause, *, unheard_agreement: str = "", writes_again: bool = False) -> None:
         """Take over what the provider knows, tell it again what it does not, write down what the database lacks.
 
         Nothing is journaled that was right already. Money is taken only where a look alone would take it: a card that
@@ -33,7 +33,7 @@ class ReconcileSteps(ProviderSync):
         if writes_again:
             await self.commit(reconcile_steps.written_again(self.subscription, workflow.now(), cause))
         # It may be what waited to be confirmed.
-        await self.look_at_confirmation(cause)
+        await self.check_confirmation(cause)
         if (
             unheard_agreement
             and not self.subscription.is_over
@@ -41,22 +41,22 @@ class ReconcileSteps(ProviderSync):
             and not self.subscription.is_free
             and not self.subscription.unheard_tries  # the look finds what they have paid for
         ):
-            await self._take_over_agreement(unheard_agreement, cause)
+            await self._adopt_agreement(unheard_agreement, cause)
         if not self.subscription.customer_ref:
             return
-        standing = await self.look(cause)
+        standing = await self.sync(cause)
         if not self.subscription.is_over and self.subscription.agreement_ref:
-            await self._tell_again(standing, cause, hold_is_ours=hold_is_ours)
+            await self._resync_provider(standing, cause, hold_is_ours=hold_is_ours)
 
-    async def _take_over_agreement(self, agreement_ref: str, cause: Cause) -> None:
+    async def _adopt_agreement(self, agreement_ref: str, cause: Cause) -> None:
         """A first payment came about by a try whose answer was lost along with the workflow that made it."""
         before = self.subscription
-        standing = await activity_calls.look(replace(before, agreement_ref=agreement_ref))
+        standing = await activity_calls.provider_state(replace(before, agreement_ref=agreement_ref))
         if standing.latest is not None and standing.latest.outcome is ChargeOutcome.PAID:
             self.subscription = before.with_try(workflow.now())
             await self.settle(replace(standing.latest, key=before.next_try_key), cause)
 
-    async def _tell_again(self, standing: ProviderState, cause: Cause, *, hold_is_ours: bool) -> None:
+    async def _resync_provider(self, standing: ProviderState, cause: Cause, *, hold_is_ours: bool) -> None:
         """Tell the provider whether to bill on and when to end, should it have it otherwise.
 
         A hold that somebody else has set there stays.
@@ -66,7 +66,7 @@ class ReconcileSteps(ProviderSync):
         told = []
         is_otherwise = standing.is_held is not None and standing.is_held != wants_hold
         if is_otherwise and (wants_hold or hold_is_ours):
-            await activity_calls.hold(subscription, on=wants_hold, again=again)
+            await activity_calls.set_hold(subscription, on=wants_hold, again=again)
             told.append("to bill nothing for now" if wants_hold else "to bill again")
         if standing.ends is False and wants_end:
             await activity_calls.end_at_period_end(subscription, on=True, again=again)

@@ -16,21 +16,21 @@ class ReconcileCommand(Progress):
     @update(name="reconcile")
     async def reconcile(self, command: Reconcile) -> CommandResult:
         """Look at the provider, take over what is new there, tell it again what it does not know."""
-        await workflow.wait_condition(lambda: self._is_born)
+        await workflow.wait_condition(lambda: self._is_activated)
         if self._refusal is not None:
             return self._answer()
         async with self._turn(command, lambda: guards.check_can_be_mended(self._now)) as is_first:
             if is_first and not command.only_tries_again and not self._now.is_over:
                 cause = Cause(CauseKind.RECONCILIATION, command.key, command.actor)
-                await self._process.mend(
+                await self._process.reconcile(
                     cause, unheard_agreement=command.unheard_agreement, writes_again=command.writes_again
                 )
             if is_first and self._now.blocked is not None:
-                await self._try_again()
+                await self._retry_blocked()
         return self._answer()
 
     @reconcile.validator
     def _validate_reconcile(self, command: Reconcile) -> None:
-        if self._now.trial_is_elsewhere and not self._is_born:
+        if self._now.trial_is_elsewhere and not self._is_activated:
             return  # first of all the provider's trial is ended, and that puts right what differs
         self._validate(command, lambda: guards.check_can_be_mended(self._now))

@@ -22,7 +22,7 @@ from workflows.subscription import activity_calls, visibility
 UNHEARD = "unheard"
 """A change to the order of commands: until then a payment or a change that was not answered was forgotten, unless the
 same step was taken again."""
-RECENT = 6
+RECENT_ENTRIES = 6
 """So many of the latest entries stand in the workflow's details."""
 
 
@@ -32,16 +32,16 @@ class StepRecorder:
     def __init__(self, subscription: Subscription, policy: Policy, recent: Iterable[str] = ()) -> None:
         self.subscription = subscription
         self.policy = policy
-        self.recent: deque[str] = deque(recent, maxlen=RECENT)
+        self.recent: deque[str] = deque(recent, maxlen=RECENT_ENTRIES)
         self.steps_taken = 0
-        self.goes_on = ""
+        self.retried_action = ""
         """The blocked step that is being tried: what comes of it shows that it is not blocked any more."""
 
     async def commit(self, step: Step) -> None:
         """Write a step down, then live by it."""
-        step = replace(step, subscription=await self._dated(step.subscription))
+        step = replace(step, subscription=await self._with_due_dates(step.subscription))
         ahead = agenda(step.subscription, self.policy)
-        step = self._unblocked(step, ahead)
+        step = self._without_cleared_blocks(step, ahead)
         await activity_calls.record(replace(step, ahead=ahead))
         self.subscription = step.subscription
         self.steps_taken += 1
@@ -51,14 +51,14 @@ class StepRecorder:
             workflow.upsert_search_attributes(changes)
         self.show()
 
-    def _unblocked(self, step: Step, ahead: Sequence[Due]) -> Step:
+    def _without_cleared_blocks(self, step: Step, ahead: Sequence[Due]) -> Step:
         waiting, now = blocked_steps.troubles(step.subscription), workflow.now()
         if waiting != blocked_steps.troubles(self.subscription):
             return step  # this step says what is blocked
         gone = [
             each
             for each in waiting
-            if each.action == self.goes_on or blocked_steps.is_moot(step.subscription, each, ahead, now)
+            if each.action == self.retried_action or blocked_steps.is_moot(step.subscription, each, ahead, now)
         ]
         return blocked_steps.unblocked(step, gone, now) if gone else step
 
@@ -67,7 +67,7 @@ class StepRecorder:
 
     # Dates in the customer's own day
 
-    async def _dated(self, subscription: Subscription) -> Subscription:
+    async def _with_due_dates(self, subscription: Subscription) -> Subscription:
         """Lay out what a step has made necessary: the days of a recovery, the notices before a renewal."""
         recovery = subscription.recovery
         if recovery is not None and not recovery.rungs:
@@ -78,7 +78,7 @@ class StepRecorder:
             return subscription
         wanted = renewal_notices.wanted(subscription, self.policy)
         hours = Hours(self.policy.trial.earliest, self.policy.trial.latest)
-        placed = await activity_calls.lay_out_notices(subscription.customer, wanted, hours) if wanted else ()
+        placed = await activity_calls.schedule_notices(subscription.customer, wanted, hours) if wanted else ()
         return replace(subscription, notices=placed, noticed_for=key)
 
     async def rungs(self, subscription: Subscription, since: datetime) -> tuple[datetime, ...]:
@@ -86,7 +86,7 @@ class StepRecorder:
         if not self.policy.retry_earliest:
             return ()
         hours = Hours(self.policy.retry_earliest, self.policy.retry_latest)
-        return await activity_calls.anchor_ladder(
+        return await activity_calls.schedule_ladder(
             subscription.customer, since, ladder_of(subscription, self.policy), hours
         )
 
@@ -98,7 +98,9 @@ class StepRecorder:
         key = before.next_try_key
         self.subscription = before.with_try(workflow.now())
         try:
-            charge = await self._counted(before, activity_calls.charge(self.subscription, key, present=present), key)
+            charge = await self._count_attempt(
+                before, activity_calls.charge(self.subscription, key, present=present), key
+            )
         except STEP_FAILED as error:
             if may_have_been_done(error) and workflow.patched(UNHEARD):
                 self.subscription = late_answers.unanswered(self.subscription, key, workflow.now())
@@ -107,7 +109,7 @@ class StepRecorder:
             self.subscription = late_answers.answered(self.subscription, charge, workflow.now())
         return charge
 
-    async def _counted(self, before: Subscription, asking: Awaitable[Charge], key: str) -> Charge:
+    async def _count_attempt(self, before: Subscription, asking: Awaitable[Charge], key: str) -> Charge:
         """Ask for money, the try being counted already.
 
         While the provider has not decided on it, it counts for nothing, and the same try is made again later under the

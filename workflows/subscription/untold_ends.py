@@ -13,7 +13,7 @@ from workflows.subscription import activity_calls
 from workflows.subscription.recorder import StepRecorder
 
 
-class Ends(StepRecorder):
+class UntoldEnds(StepRecorder):
     """What a subscription still has to say of its end."""
 
     @property
@@ -21,7 +21,7 @@ class Ends(StepRecorder):
         """Whether the provider must be told that it ends."""
         return untold_ends.is_to_be_told(self.subscription)
 
-    async def tell_end(self) -> None:
+    async def report_end(self) -> None:
         """Tell the provider; what it has taken meanwhile is noted for an operator.
 
         Raises:
@@ -52,7 +52,7 @@ class Ends(StepRecorder):
         return [*{bill.ref: bill for bill in bills if bill.status == "paid" and bill.ref != known}.values()]
 
     async def _bill(self, ref: str) -> Invoice | None:
-        latest = (await activity_calls.look_at_bill(self.subscription, ref)).latest
+        latest = (await activity_calls.invoice_state(self.subscription, ref)).latest
         return latest.invoice if latest is not None else None
 
     async def _withdraw(self, waits: Confirmation) -> list[Invoice]:

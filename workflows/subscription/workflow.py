@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.hints import is_worth_a_look
     from domain.subscription.journal import Cause, CauseKind
     from domain.subscription.state import Subscription
-    from workflows.priorities import somebody_waits
+    from workflows.priorities import interactive
     from workflows.subscription import activity_calls, adoption
     from workflows.subscription.contact_commands import ContactCommands
     from workflows.subscription.handlers import update
@@ -32,7 +32,7 @@ WAITS_TO_BEGIN = "waits-to-begin"
 """A change to the order of commands: until then a first payment that was not taken held everything else up."""
 STEPS_PER_RUN = 8
 """After so many steps the workflow continues as new, long before its history grows unwieldy."""
-AS_GOOD_AS_DUE = timedelta(seconds=1)
+CLOCK_SKEW = timedelta(seconds=1)
 """By which the clocks of two servers may differ that have a workflow one after the other."""
 
 
@@ -54,34 +54,34 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
     """Runs one subscription. Starts at sign-up and ends when the subscription is canceled."""
 
     @workflow.init
-    def __init__(self, life: SubscriptionInput) -> None:
-        process = SubscriptionProcess(life.subscription, life.policy, life.recent)
+    def __init__(self, start: SubscriptionInput) -> None:
+        process = SubscriptionProcess(start.subscription, start.policy, start.recent)
         # One whose workflow was lost before the provider's own trial had ended is not born yet.
-        is_born = life.is_born and not life.subscription.trial_is_elsewhere
-        super().__init__(process, life.done, life.declined, life.hints, is_born=is_born)
+        is_activated = start.is_born and not start.subscription.trial_is_elsewhere
+        super().__init__(process, start.done, start.declined, start.hints, is_activated=is_activated)
 
     @workflow.run
-    async def run(self, life: SubscriptionInput) -> str:
-        if not self._is_born:
+    async def run(self, start: SubscriptionInput) -> str:
+        if not self._is_activated:
             async with self._lock:
-                with somebody_waits():
-                    await self._be_born(life)
+                with interactive():
+                    await self._activate(start)
         self._process.show()
         while not self._is_done and not self._should_continue_as_new:
-            await self._wait_for_something()
+            await self._wait_for_work()
             async with self._lock:
-                await self._do_what_is_next()
+                await self._take_next_step()
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._is_done:
-            await self._hear_the_rest()
+            await self._process_late_events()
         else:
             # In the same step as the decision: nothing may be accepted in between.
-            workflow.continue_as_new(self._life_so_far(life))
+            workflow.continue_as_new(self._next_run_input(start))
         return "refused" if self._refusal else self._now.status_reason
 
-    def _life_so_far(self, life: SubscriptionInput) -> SubscriptionInput:
+    def _next_run_input(self, start: SubscriptionInput) -> SubscriptionInput:
         return replace(
-            life,
+            start,
             subscription=self._now,
             policy=self._process.policy,
             recent=tuple(self._process.recent),
@@ -96,28 +96,28 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
     def _should_continue_as_new(self) -> bool:
         return self._process.steps_taken >= STEPS_PER_RUN or workflow.info().is_continue_as_new_suggested()
 
-    async def _be_born(self, life: SubscriptionInput) -> None:
+    async def _activate(self, start: SubscriptionInput) -> None:
         """Take the first step, or leave nothing behind."""
-        cause = Cause(CauseKind.COMMAND, life.sign_up_key, life.signed_up_by)
+        cause = Cause(CauseKind.COMMAND, start.sign_up_key, start.signed_up_by)
         try:
-            if life.subscription.trial_is_elsewhere and life.is_born:
+            if start.subscription.trial_is_elsewhere and start.is_born:
                 await adoption.take_trial_over(self._process, cause)
-            elif life.adopted:
+            elif start.adopted:
                 await adoption.adopt(self._process, cause)
             else:
-                await self._sign_up(life, cause)
+                await self._sign_up(start, cause)
         except STEP_FAILED as error:
-            await self._leave_nothing_behind(cause)
+            await self._roll_back_sign_up(cause)
             self._refusal = refusal(error) or ApplicationError(str(error), type="sign_up_failed", non_retryable=True)
-        self._is_born = True
+        self._is_activated = True
 
-    async def _sign_up(self, life: SubscriptionInput, cause: Cause) -> None:
+    async def _sign_up(self, start: SubscriptionInput, cause: Cause) -> None:
         """The card first, so that a refused one leaves nothing behind; then the first step is written."""
         wallet = None
-        if life.payment_method is not None:
-            wallet = await activity_calls.put_card(self._now, life.payment_method, f"{self._now.id}/sign-up")
+        if start.payment_method is not None:
+            wallet = await activity_calls.put_card(self._now, start.payment_method, f"{self._now.id}/sign-up")
             self._process.subscription = replace(self._now, customer_ref=wallet.customer_ref, card=wallet.card)
-        await self._take_first_step(life, cause)
+        await self._begin_trial_or_charge(start, cause)
         if wallet is None or wallet.card is None or wallet.is_default or self._refusal is not None:
             return
         if not first_payment.waits_for_payment(self._now):  # else once it has begun
@@ -126,27 +126,27 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
     async def _make_default(self, card_ref: str) -> None:
         """Have a customer who was here before be charged on the new card; what is refused leaves them the old one."""
         try:
-            await self._process.until_heard(
-                blocked_steps.CARD, lambda: activity_calls.make_default(self._now, card_ref)
+            await self._process.retry_until_answered(
+                blocked_steps.CARD, lambda: activity_calls.make_default_card(self._now, card_ref)
             )
         except STEP_FAILED as error:
             # Taken away since, perhaps. The next look finds what there is now.
             workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
 
-    async def _take_first_step(self, life: SubscriptionInput, cause: Cause) -> None:
+    async def _begin_trial_or_charge(self, start: SubscriptionInput, cause: Cause) -> None:
         ends_at = self._now.trial_ends_at
         if ends_at is None:
             await self._start_paid(cause)
             return
-        reminders = await activity_calls.anchor_reminders(
-            self._now.customer, ends_at, life.policy.trial, signing_up=self._now.id
+        reminders = await activity_calls.schedule_reminders(
+            self._now.customer, ends_at, start.policy.trial, signing_up=self._now.id
         )
         self._process.subscription = replace(self._now, reminders=reminders)
-        another = life.allow_another_trial
-        step = trial.started(self._now, life.policy, workflow.now(), cause, another_allowed=another)
+        another = start.allow_another_trial
+        step = trial.started(self._now, start.policy, workflow.now(), cause, another_allowed=another)
         await self._process.commit(step)
 
-    async def _leave_nothing_behind(self, cause: Cause) -> None:
+    async def _roll_back_sign_up(self, cause: Cause) -> None:
         """Undo a sign-up that was refused: what is written down already ends, else the customer is forgotten."""
         if self._now.sequence == 0:
             await activity_calls.forget_sign_up(self._now)
@@ -163,7 +163,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         if charge.agreement_ref:
             # Not decided on: nobody waits for that at a sign-up, and nothing may be billed later.
             self._process.subscription = replace(self._now, agreement_ref=charge.agreement_ref)
-            await self._process.until_heard(
+            await self._process.retry_until_answered(
                 blocked_steps.FIRST_PAYMENT, lambda: activity_calls.end_agreement(self._now)
             )
         await self._process.commit(first_payment.declined(self._now, charge, workflow.now(), cause))
@@ -179,40 +179,40 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
                 raise
             if not workflow.patched(WAITS_TO_BEGIN):
                 await self._process.block_and_rest(blocked_steps.FIRST_PAYMENT, error, began)
-                return await self._process.until_heard(
+                return await self._process.retry_until_answered(
                     blocked_steps.FIRST_PAYMENT, lambda: self._process.charge(present=True)
                 )
             # What was not answered may have been paid, and must not be left behind.
             await self._process.commit(first_payment.put_off(self._now, workflow.now()))
-            self._doing = blocked_steps.FIRST_PAYMENT
-            await self._wait_because_of(error, began)
+            self._current_action = blocked_steps.FIRST_PAYMENT
+            await self._schedule_retry(error, began)
             return None
 
-    async def _wait_for_something(self) -> None:
+    async def _wait_for_work(self) -> None:
         """Return when a timer is due, news has come, or a command may have changed what is due."""
         self._was_commanded = False
-        wakes_at = self._wakes_at()
+        wakes_at = self._next_wake_up()
         wait = None if wakes_at is None else max(wakes_at - workflow.now(), timedelta())
         if wait == timedelta():
             return
         due = next_due(self._now, self._process.policy)
         try:
             await workflow.wait_condition(
-                lambda: self._has_news or self._was_commanded or self._is_done,
+                lambda: self._has_event or self._was_commanded or self._is_done,
                 timeout=wait,
                 timeout_summary=f"{due.action}: {due.why}" if due else None,
             )
         except TimeoutError:
-            if wakes_at is not None and workflow.now() < wakes_at - AS_GOOD_AS_DUE:
+            if wakes_at is not None and workflow.now() < wakes_at - CLOCK_SKEW:
                 raise ReadAheadError(wakes_at) from None
 
-    async def _hear_the_rest(self) -> None:
+    async def _process_late_events(self) -> None:
         """Once it is over: money that went back in the meantime; nobody would tell of it again."""
         while self._now.is_over and self._hints:
-            if not self._has_news and self._hints_not_before is not None:
+            if not self._has_event and self._hints_not_before is not None:
                 await workflow.sleep(self._hints_not_before - workflow.now(), summary="Ask again what went back")
             async with self._lock:
-                await self._do_what_is_next()
+                await self._take_next_step()
 
     @update(name="sign_up")
     async def sign_up(self) -> CommandResult:
@@ -222,7 +222,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
             ApplicationError: the payment method was refused; nothing was kept. Code `authentication_required` or
                 `first_payment_blocked`: it is written down, and has not begun.
         """
-        await workflow.wait_condition(lambda: self._is_born)
+        await workflow.wait_condition(lambda: self._is_activated)
         if self._refusal is not None:
             raise self._refusal
         waits = self._now.confirmation
@@ -235,9 +235,9 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
     # News and looks
 
     @workflow.signal(name="hear")
-    def hear(self, hint: EventHint) -> None:
+    def provider_event(self, hint: EventHint) -> None:
         """Take note of a message of the provider; what it is worth is seen when it is looked into."""
-        if self._is_born and not is_worth_a_look(self._now, hint):
+        if self._is_activated and not is_worth_a_look(self._now, hint):
             return
         if all(known.event != hint.event for known in self._hints):
             self._hints.append(hint)
@@ -255,8 +255,8 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
     @workflow.query(name="outlook")
     def outlook(self) -> NextWork:
         """Whether anything is going on, and when something is due next."""
-        busy = self._lock.locked() or self._has_news or self._was_commanded or not self._is_born
-        rests_until = self._process.rests_until
-        if rests_until is not None:
-            return NextWork(busy=False, due_at=rests_until, over=False)
-        return NextWork(busy, self._wakes_at(), self._is_done)
+        busy = self._lock.locked() or self._has_event or self._was_commanded or not self._is_activated
+        retry_at = self._process.retry_at
+        if retry_at is not None:
+            return NextWork(busy=False, due_at=retry_at, over=False)
+        return NextWork(busy, self._next_wake_up(), self._is_done)
