@@ -1,1 +1,1 @@
-"""The order of events and the waiting, nothing else."""
+"""Temporal workflows: the order of events and the timers. All code in here replays."""

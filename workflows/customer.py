@@ -1,4 +1,4 @@
-"""One customer who was changed: started with the change, ended when all who must know it do."""
+"""Propagates a change of one customer: starts with the change, ends once everyone who must know has been notified."""
 
 from datetime import timedelta
 
@@ -10,74 +10,74 @@ with workflow.unsafe.imports_passed_through():
     from activities.customers import CustomerActivities, HeardRequest
     from domain.names import PAYMENTS_QUEUE, RECORDS_QUEUE
 
-A_FEW_TIMES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5)
-"""What fails so often is left to the next sweep, so that nothing that comes meanwhile waits behind it."""
+LIMITED_RETRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5)
+"""After that the change is left to the next sweep, so that later changes do not queue up behind it."""
 RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
 
 
 @workflow.defn(name="CustomerWorkflow")
 class CustomerWorkflow:
-    """Tells a customer's subscription and the payment provider, and hears the latter. Carries ids alone."""
+    """Notifies a customer's subscription and the payment provider, and reads changes made there. Carries ids only."""
 
     @workflow.init
     def __init__(self, customer: str) -> None:
         self._customer = customer
         self._is_changed = False
-        self._heard = ""
-        """The latest message of the provider that was not looked into."""
+        self._latest_event = ""
+        """The latest provider event that has not been processed yet."""
 
     @workflow.run
     async def run(self, customer: str) -> None:
-        looking: workflow.ActivityHandle[None] | None = None
-        while self._is_changed or self._heard or looking is not None:
+        read: workflow.ActivityHandle[None] | None = None
+        while self._is_changed or self._latest_event or read is not None:
             if self._is_changed:
                 self._is_changed = False
-                await self._tell(customer)
-            if looking is None and self._heard:
-                looking, self._heard = self._look(customer), ""
-            if looking is not None:
-                await workflow.wait_condition(lambda now=looking: self._is_changed or now.done())  # type: ignore[misc]  # bound at once
-                if looking.done():
-                    await looking
-                    looking, self._is_changed = None, True
+                await self._notify(customer)
+            if read is None and self._latest_event:
+                read, self._latest_event = self._start_reading(customer), ""
+            if read is not None:
+                await workflow.wait_condition(lambda now=read: self._is_changed or now.done())  # type: ignore[misc]  # bound at once
+                if read.done():
+                    await read
+                    read, self._is_changed = None, True
 
-    async def _tell(self, customer: str) -> None:
+    async def _notify(self, customer: str) -> None:
         try:
             await workflow.execute_activity_method(
                 CustomerActivities.tell_subscription,
                 customer,
                 task_queue=RECORDS_QUEUE,
                 start_to_close_timeout=timedelta(minutes=1),
-                retry_policy=A_FEW_TIMES,
-                summary="Tell the customer's subscription",
+                retry_policy=LIMITED_RETRIES,
+                summary="Notify the customer's subscription",
             )
             await workflow.execute_activity_method(
                 CustomerActivities.carry_customer,
                 customer,
                 task_queue=PAYMENTS_QUEUE,
                 start_to_close_timeout=timedelta(seconds=45),
-                retry_policy=A_FEW_TIMES,
-                summary="Tell the payment provider",
+                retry_policy=LIMITED_RETRIES,
+                summary="Update the customer at the payment provider",
             )
         except ActivityError as error:
             workflow.logger.warning("left to the next sweep: %s", error.cause or error)
 
-    def _look(self, customer: str) -> "workflow.ActivityHandle[None]":
+    def _start_reading(self, customer: str) -> "workflow.ActivityHandle[None]":
         return workflow.start_activity_method(
             CustomerActivities.hear_customer,
-            HeardRequest(customer, self._heard),
+            HeardRequest(customer, self._latest_event),
             task_queue=PAYMENTS_QUEUE,
             start_to_close_timeout=timedelta(seconds=45),
             retry_policy=RETRY_FOREVER,
-            summary="Look at the provider for who they are",
+            summary="Read the customer from the payment provider",
         )
 
     @workflow.signal(name="changed")
     def changed(self) -> None:
-        """There is a change to tell of."""
+        """The customer was changed here."""
         self._is_changed = True
 
     @workflow.signal(name="heard")
-    def heard(self, event: str) -> None:
-        """The provider says that it was changed there; *event* names its message."""
-        self._heard = event
+    def changed_at_provider(self, event: str) -> None:
+        """The customer was changed at the provider; *event* is the id of the event that says so."""
+        self._latest_event = event

@@ -1,4 +1,4 @@
-"""One mail on its way: started when it was written down, ended when it was sent, withdrawn or given up."""
+"""Delivers one mail: starts once the mail is stored, ends when it was sent, withdrawn or given up."""
 
 from datetime import timedelta
 
@@ -10,13 +10,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.mail import MailActivities
     from domain.names import MAIL_QUEUE
 
-LAST_USEFUL_MOMENT = timedelta(days=3)
+DELIVERY_TIMEOUT = timedelta(days=3)
 RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10))
 
 
 @workflow.defn(name="MailWorkflow")
 class MailWorkflow:
-    """Delivers one mail, however long the mail server takes to come back."""
+    """Delivers one mail, however long the mail server is down."""
 
     @workflow.run
     async def run(self, mail_id: str) -> str:
@@ -26,18 +26,18 @@ class MailWorkflow:
                 mail_id,
                 task_queue=MAIL_QUEUE,
                 start_to_close_timeout=timedelta(seconds=60),
-                schedule_to_close_timeout=LAST_USEFUL_MOMENT,
+                schedule_to_close_timeout=DELIVERY_TIMEOUT,
                 retry_policy=RETRY_FOREVER,
                 summary="Hand the mail to the mail server",
             )
         except ActivityError as error:
             if error.retry_state is RetryState.NON_RETRYABLE_FAILURE:
-                raise  # a fault of ours: shown as a failed workflow, and sent once it is mended
+                raise  # a bug of ours: shows as a failed workflow, and the mail is sent once it is fixed
             return await workflow.execute_activity_method(
                 MailActivities.give_up,
                 mail_id,
                 task_queue=MAIL_QUEUE,
                 start_to_close_timeout=timedelta(seconds=60),
                 retry_policy=RETRY_FOREVER,
-                summary="Write down that the mail was given up",
+                summary="Record that the mail was given up",
             )

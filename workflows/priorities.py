@@ -1,6 +1,6 @@
-"""Who goes first where work queues up: how urgent each call to the outside is, and on whose behalf it is made.
+"""Priorities of outside calls: how urgent each activity is, and for which tenant it runs.
 
-Temporal hands out what waits in a queue by priority first, then fairly among the fairness keys.
+Temporal dispatches a task queue by priority first, then fairly among the fairness keys.
 """
 
 from collections.abc import Iterator
@@ -15,46 +15,46 @@ from domain.provider.attempt_keys import asked_again
 
 
 class Urgency(IntEnum):
-    """Temporal's priorities: 1 goes first, 5 last."""
+    """Temporal priority keys: 1 goes first, 5 last."""
 
     INTERACTIVE = 1
-    """Somebody waits for it."""
+    """A caller is waiting for the answer."""
     CONVERSION = 2
     """The first payment of a subscription."""
     COLLECTION = 3
-    """A retry, a renewal, a planned change, and what follows from them."""
+    """Retries, renewals, planned changes, and what follows from them."""
     LOOKUP = 4
-    """Asking how things stand."""
+    """Reading the provider's current state."""
     REMINDER = 5
-    """A mail that may as well come some minutes later."""
+    """Mails that may arrive some minutes later."""
 
 
 MAX_FAIRNESS_KEY_BYTES = 64
-"""Bytes of a fairness key."""
+"""Temporal's limit for a fairness key."""
 
-_interactive: ContextVar[bool] = ContextVar("somebody waits for what is done", default=False)
+_interactive: ContextVar[bool] = ContextVar("a caller is waiting", default=False)
 
 
 @contextmanager
 def interactive() -> Iterator[None]:
-    """All that is asked of the outside while the block runs is as urgent as can be."""
+    """Give all activities that start inside the block the highest priority: a caller is waiting."""
     before = _interactive.get()
     _interactive.set(True)
     try:
         yield
     finally:
-        # No token: a workflow that is evicted ends its blocks in another context, where a token is refused.
+        # No token: an evicted workflow leaves its blocks in another context, where a token is rejected.
         _interactive.set(before)
 
 
-_single_attempt: ContextVar[int | None] = ContextVar("after how many refusals the provider is asked once", default=None)
+_single_attempt: ContextVar[int | None] = ContextVar("refusals before the single attempt", default=None)
 
 
 @contextmanager
 def single_attempt(refusals: int) -> Iterator[None]:
-    """What is asked of the provider while the block runs is not asked again by itself: the workflow does that.
+    """Provider activities inside the block get one attempt; the workflow itself retries them later.
 
-    After *refusals* it is asked under a key of its own (`domain.provider.attempt_keys`).
+    After *refusals* each request gets an idempotency key of its own (`domain.provider.attempt_keys`).
     """
     before = _single_attempt.get()
     _single_attempt.set(refusals)
@@ -64,12 +64,12 @@ def single_attempt(refusals: int) -> Iterator[None]:
         _single_attempt.set(before)
 
 
-_few_attempts: ContextVar[bool] = ContextVar("the provider does not answer anyway", default=False)
+_few_attempts: ContextVar[bool] = ContextVar("few attempts", default=False)
 
 
 @contextmanager
 def few_attempts(*, on: bool = True) -> Iterator[None]:
-    """What is asked of the provider while the block runs is given up soon: a step of the subscription waits already."""
+    """Provider activities inside the block give up after a few attempts: a step is blocked already."""
     before = _few_attempts.get()
     _few_attempts.set(on)
     try:
@@ -91,7 +91,7 @@ def attempt_key(key: str) -> str:
 
 
 def priority(urgency: Urgency, tenant: str) -> Priority:
-    """Of an activity: a tenant with much to do does not keep others from their turn."""
+    """The priority of an activity; fair among tenants, so that a busy one does not starve the others."""
     key = tenant.encode()[:MAX_FAIRNESS_KEY_BYTES].decode(errors="ignore")
     return Priority(priority_key=Urgency.INTERACTIVE if _interactive.get() else urgency, fairness_key=key)
 
@@ -109,7 +109,7 @@ _URGENT = frozenset({Occasion.ACTION_REQUIRED, Occasion.PAYMENT_FAILED, Occasion
 
 
 def mail_priority(occasion: Occasion) -> Priority:
-    """Of a mail's workflow: none goes before a subscription's own steps, and reminders go last."""
+    """The priority of a mail's workflow: never ahead of a subscription's own steps, reminders last."""
     if occasion in _REMINDERS:
         return Priority(priority_key=Urgency.REMINDER)
     return Priority(priority_key=Urgency.COLLECTION if occasion in _URGENT else Urgency.LOOKUP)

@@ -1,4 +1,4 @@
-"""Reconciliation: provider, database and workflow compared page by page, hourly by a Temporal Schedule or by hand."""
+"""Compares provider, database and workflows page by page, hourly on a Temporal Schedule or on demand."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -19,12 +19,14 @@ with workflow.unsafe.imports_passed_through():
     from domain.reconciliation.ports import Found
 
 PAGES_PER_RUN = 50
-HEALED_AT_ONCE = 5
-TOO_MANY_LOST = "more workflows are lost than are restored without a word: look why, then run `tenure reconcile --fix`"
+HEAL_CONCURRENCY = 5
+TOO_MANY_LOST = (
+    "more workflows are lost than are restored automatically: find out why, then run `tenure reconcile --fix`"
+)
 WITHOUT_PROVIDER = "without-provider"
-"""A change to the order of commands: until then nothing was compared while the provider gave no answer."""
-LAST = Priority(priority_key=5)
-"""Whatever else waits for the provider goes first."""
+"""A change to the order of commands: before, nothing was compared while the provider did not respond."""
+LOWEST_PRIORITY = Priority(priority_key=5)
+"""Everything else that waits for the provider goes first."""
 
 
 class _Options(TypedDict):
@@ -38,59 +40,59 @@ class _Options(TypedDict):
 RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2))
 COMPARING: _Options = {
     "task_queue": PAYMENTS_QUEUE,
-    # A page on which many workflows do not answer takes minutes.
+    # A page with many unresponsive workflows takes minutes.
     "start_to_close_timeout": timedelta(minutes=10),
-    # Then the next hour's run begins anew.
+    # After that the next hourly run starts over.
     "schedule_to_close_timeout": timedelta(minutes=45),
     "retry_policy": RETRY_FOREVER,
-    "priority": LAST,
+    "priority": LOWEST_PRIORITY,
 }
 HEALING: _Options = COMPARING | {
     "start_to_close_timeout": timedelta(seconds=45),
     "schedule_to_close_timeout": timedelta(minutes=3),
 }
-HEARING: _Options = COMPARING | {
-    # They work for a minute and a half, then finish what they have begun.
+FETCHING: _Options = COMPARING | {
+    # They work for a minute and a half, then finish what they have started.
     "start_to_close_timeout": timedelta(minutes=3),
     "schedule_to_close_timeout": timedelta(minutes=15),
-    # Everything else is done by then; what is still not heard is the sweeper's, or the next hour's.
+    # Everything else is done by then; events still missing are left to the sweep or the next hourly run.
     "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3),
 }
-SWEEPING: _Options = HEARING | {"task_queue": RECORDS_QUEUE}
-NOTING: _Options = COMPARING | {"task_queue": RECORDS_QUEUE, "start_to_close_timeout": timedelta(seconds=30)}
+SWEEPING: _Options = FETCHING | {"task_queue": RECORDS_QUEUE}
+RECORDING: _Options = COMPARING | {"task_queue": RECORDS_QUEUE, "start_to_close_timeout": timedelta(seconds=30)}
 
 
 class Stage(StrEnum):
-    """What is looked through, in this order."""
+    """What is compared, in this order."""
 
     AGREEMENTS = "agreements"
     SUBSCRIPTIONS = "subscriptions"
     MAILS = "mails"
     MESSAGES = "messages"
-    """Of the provider: those that waited for a workflow that was lost, and those that never came."""
+    """Provider events: those that waited for a lost workflow, and those that never arrived."""
     DONE = "done"
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What a reconciliation has come to."""
+    """The result of a reconciliation, in counts."""
 
     agreements: int = 0
-    """Compared with a subscription of ours."""
+    """Provider agreements compared with our subscriptions."""
     subscriptions: int = 0
-    """Compared with their workflows."""
+    """Subscriptions compared with their workflows."""
     not_ours: int = 0
     under_way: int = 0
     unheard: int = 0
-    """Messages of the provider that had never come."""
+    """Provider events that had never arrived."""
     found: dict[str, dict[str, int]] = field(default_factory=dict)
-    """How many of each kind came to each outcome."""
+    """The number of differences by kind and outcome."""
     not_heard: str = ""
-    """Why messages of the provider may be left that were not delivered or fetched; empty: none are."""
+    """Why some provider events may not have been delivered or fetched; empty: all were."""
     not_compared: str = ""
-    """Why the provider's agreements were not looked through; empty: they were."""
+    """Why the provider's agreements were not compared; empty: they were."""
 
-    def after(self, page: Page, stage: Stage, found: Sequence[Found]) -> "Tally":
+    def with_page(self, page: Page, stage: Stage, found: Sequence[Found]) -> "Tally":
         counts = {kind: dict(outcomes) for kind, outcomes in self.found.items()}
         for each in found:
             of_kind = counts.setdefault(each.discrepancy.kind.value, {})
@@ -114,19 +116,19 @@ class Tally:
         counts = ", ".join(f"{self.count(outcome)} {outcome}" for outcome in Outcome)
         compared = f"{self.agreements} agreements and {self.subscriptions} subscriptions compared"
         others = f"{self.under_way} under way, {self.not_ours} agreements are not ours"
-        fetched = f", {self.unheard} messages fetched that never came" if self.unheard else ""
-        left = f"; not all messages were heard: {self.not_heard}" if self.not_heard else ""
-        unseen = f"; not all agreements were compared: {self.not_compared}" if self.not_compared else ""
-        return f"{compared}: {counts}; {others}{fetched}{left}{unseen}"
+        fetched = f", {self.unheard} missing events fetched" if self.unheard else ""
+        undelivered = f"; not all events were delivered: {self.not_heard}" if self.not_heard else ""
+        not_compared = f"; not all agreements were compared: {self.not_compared}" if self.not_compared else ""
+        return f"{compared}: {counts}; {others}{fetched}{undelivered}{not_compared}"
 
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What to do, and from run to run how far it has come."""
+    """What to do, and how far earlier runs got."""
 
     heals: bool
     restores_at_most: int | None = None
-    """So many lost workflows are started again; None: all."""
+    """At most this many lost workflows are started again; None: all."""
     stage: Stage = Stage.AGREEMENTS
     cursor: str | None = None
     began: datetime | None = None
@@ -136,7 +138,7 @@ class Reconciliation:
 
 @dataclass(frozen=True)
 class Reconciled:
-    """The end of it: under `run` the table `discrepancies` has each difference."""
+    """The result; the table `discrepancies` lists each difference under `run`."""
 
     run: str
     tally: Tally
@@ -144,136 +146,137 @@ class Reconciled:
 
 @workflow.defn(name="ReconcileWorkflow")
 class ReconcileWorkflow:
-    """Looks once through everything; what differs is healed, or listed for an operator."""
+    """Compares everything once; differences are healed, or listed for an operator."""
 
     @workflow.init
-    def __init__(self, asked: Reconciliation) -> None:
-        self._stands = asked if asked.began is not None else replace(asked, began=workflow.now())
+    def __init__(self, start: Reconciliation) -> None:
+        self._progress = start if start.began is not None else replace(start, began=workflow.now())
 
     @workflow.run
-    async def run(self, _asked: Reconciliation) -> Reconciled:
+    async def run(self, _start: Reconciliation) -> Reconciled:
         pages = 0
-        while self._stands.stage is not Stage.DONE:
+        while self._progress.stage is not Stage.DONE:
             if pages >= PAGES_PER_RUN or workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(self._stands)
-            if self._stands.stage is Stage.MESSAGES:
-                await self._hear_what_was_missed()
+                workflow.continue_as_new(self._progress)
+            if self._progress.stage is Stage.MESSAGES:
+                await self._deliver_missed_events()
             else:
-                await self._look_through_a_page()
+                await self._reconcile_page()
             pages += 1
             self._show()
         await workflow.execute_activity_method(
-            ReconcileActivities.forget_old_findings, **NOTING, summary="Forget what was found a month ago"
+            ReconcileActivities.forget_old_findings, **RECORDING, summary="Delete findings older than a month"
         )
-        return Reconciled(self._run_id, self._stands.tally)
+        return Reconciled(self._run_id, self._progress.tally)
 
     @workflow.query(name="so_far")
     def so_far(self) -> Reconciled:
-        """What it has come to so far."""
-        return Reconciled(self._run_id, self._stands.tally)
+        """The result so far."""
+        return Reconciled(self._run_id, self._progress.tally)
 
     @property
     def _run_id(self) -> str:
-        """The same however often it continues as new."""
+        """Stays the same across continue-as-new."""
         return workflow.info().first_execution_run_id
 
-    async def _look_through_a_page(self) -> None:
-        stands = self._stands
+    async def _reconcile_page(self) -> None:
+        progress = self._progress
         try:
-            page = await self._compare(stands)
+            page = await self._compare(progress)
         except ActivityError as error:
-            if stands.stage is not Stage.AGREEMENTS or not workflow.patched(WITHOUT_PROVIDER):
+            if progress.stage is not Stage.AGREEMENTS or not workflow.patched(WITHOUT_PROVIDER):
                 raise
-            # What can be seen without the provider is: above all what waits because it does not let us in.
-            tally = replace(stands.tally, not_compared=str(error.cause or error))
-            self._stands = replace(stands, stage=Stage.SUBSCRIPTIONS, cursor=None, tally=tally)
+            # Compare what needs no provider; above all the steps that are blocked because it denies us access.
+            tally = replace(progress.tally, not_compared=str(error.cause or error))
+            self._progress = replace(progress, stage=Stage.SUBSCRIPTIONS, cursor=None, tally=tally)
             return
-        found = await self._settle(page.found)
+        found = await self._heal_or_list(page.found)
         if found:
             await workflow.execute_activity_method(
                 ReconcileActivities.note_findings,
                 NoteRequest(self._run_id, tuple(found)),
-                **NOTING,
-                summary=f"Write down {len(found)} differences",
+                **RECORDING,
+                summary=f"Record {len(found)} differences",
             )
         stages = list(Stage)
         is_last = page.next_cursor is None
-        self._stands = replace(
-            self._stands,
-            stage=stages[stages.index(stands.stage) + 1] if is_last else stands.stage,
+        self._progress = replace(
+            self._progress,
+            stage=stages[stages.index(progress.stage) + 1] if is_last else progress.stage,
             cursor=page.next_cursor,
-            tally=stands.tally.after(page, stands.stage, found),
+            tally=progress.tally.with_page(page, progress.stage, found),
         )
 
-    async def _hear_what_was_missed(self) -> None:
-        """Last of all: what differs has its name by now, and only a message tells of a refund or of a card given."""
-        stands, tally = self._stands, self._stands.tally
-        why_not: list[str] = []
-        if stands.heals and stands.restored:
-            # What fails from here on is noted: all else is done, and is not to count as failed for it.
+    async def _deliver_missed_events(self) -> None:
+        """Runs last: all differences are known by then, and only an event reveals a refund or a new card."""
+        progress, tally = self._progress, self._progress.tally
+        problems: list[str] = []
+        if progress.heals and progress.restored:
+            # Failures from here on are reported, but do not fail the run: everything else is done.
             try:
                 await workflow.execute_activity_method(
-                    InboxActivities.sweep, **SWEEPING, summary="Deliver what waited for lost workflows"
+                    InboxActivities.sweep, **SWEEPING, summary="Deliver events that waited for lost workflows"
                 )
             except ActivityError as error:
-                why_not.append(str(error.cause or error))
-        if stands.heals:
+                problems.append(str(error.cause or error))
+        if progress.heals:
             try:
                 fetched = await workflow.execute_activity_method(
-                    InboxActivities.fetch_unheard, **HEARING, summary="Fetch messages that never came"
+                    InboxActivities.fetch_unheard, **FETCHING, summary="Fetch events that never arrived"
                 )
                 tally = replace(tally, unheard=fetched.new)
-                why_not += [] if fetched.is_all else ["the time was up"]
+                problems += [] if fetched.is_all else ["time ran out"]
             except ActivityError as error:
-                why_not.append(str(error.cause or error))
-        self._stands = replace(stands, stage=Stage.DONE, tally=replace(tally, not_heard="; ".join(why_not)))
+                problems.append(str(error.cause or error))
+        self._progress = replace(progress, stage=Stage.DONE, tally=replace(tally, not_heard="; ".join(problems)))
 
-    async def _compare(self, stands: Reconciliation) -> Page:
+    async def _compare(self, progress: Reconciliation) -> Page:
         compare: dict[Stage, Callable[..., Any]] = {
             Stage.AGREEMENTS: ReconcileActivities.compare_agreements,
             Stage.SUBSCRIPTIONS: ReconcileActivities.compare_subscriptions,
             Stage.MAILS: ReconcileActivities.compare_mails,
         }
         request = PageRequest(
-            stands.cursor, stands.began or workflow.now(), without_provider=bool(stands.tally.not_compared)
+            progress.cursor, progress.began or workflow.now(), without_provider=bool(progress.tally.not_compared)
         )
         page: Page = await workflow.execute_activity_method(
-            compare[stands.stage],
+            compare[progress.stage],
             request,
             **COMPARING,
-            summary=f"Compare a page of {stands.stage}",
+            summary=f"Compare a page of {progress.stage}",
         )
         return page
 
-    async def _settle(self, found: Sequence[Discrepancy]) -> list[Found]:
-        """Heal what can be healed, a few subscriptions side by side, and tell of everything what came of it."""
+    async def _heal_or_list(self, found: Sequence[Discrepancy]) -> list[Found]:
+        """Heal what can be healed, a few subscriptions in parallel, and return the outcome of every difference."""
         done: list[Found] = []
         by_subscription: dict[str, list[Discrepancy]] = {}
         for each in found:
-            if not (self._puts_right(each.kind) and each.is_healable):
+            if not (self._should_heal(each.kind) and each.is_healable):
                 done.append(Found(each))
-            elif each.kind is DifferenceKind.WORKFLOW_MISSING and not self._may_restore():
+            elif each.kind is DifferenceKind.WORKFLOW_MISSING and not self._claim_restore():
                 done.append(Found(each, Outcome.LISTED, TOO_MANY_LOST))
             else:
                 by_subscription.setdefault(each.subscription, []).append(each)
         groups = list(by_subscription.values())
-        for start in range(0, len(groups), HEALED_AT_ONCE):
+        for start in range(0, len(groups), HEAL_CONCURRENCY):
             healing: list[Coroutine[Any, Any, Sequence[Found]]] = [
-                self._heal(group) for group in groups[start : start + HEALED_AT_ONCE]
+                self._heal(group) for group in groups[start : start + HEAL_CONCURRENCY]
             ]
             for healed in await asyncio.gather(*healing):
                 done += healed
         return done
 
-    def _puts_right(self, kind: DifferenceKind) -> bool:
-        """What is blocked is tried again in any case: it is due, and would be tried within the hour anyway."""
-        return self._stands.heals or kind is DifferenceKind.BLOCKED
+    def _should_heal(self, kind: DifferenceKind) -> bool:
+        """Blocked steps are always retried: they are due, and would be retried within the hour anyway."""
+        return self._progress.heals or kind is DifferenceKind.BLOCKED
 
-    def _may_restore(self) -> bool:
-        limit = self._stands.restores_at_most
-        if limit is not None and self._stands.restored >= limit:
+    def _claim_restore(self) -> bool:
+        """Count one more restored workflow; False once the limit is reached."""
+        limit = self._progress.restores_at_most
+        if limit is not None and self._progress.restored >= limit:
             return False
-        self._stands = replace(self._stands, restored=self._stands.restored + 1)
+        self._progress = replace(self._progress, restored=self._progress.restored + 1)
         return True
 
     async def _heal(self, found: Sequence[Discrepancy]) -> Sequence[Found]:
@@ -291,8 +294,8 @@ class ReconcileWorkflow:
     def _show(self) -> None:
         rows = [
             f"| {kind} | {outcome} | {count} |"
-            for kind, outcomes in sorted(self._stands.tally.found.items())
+            for kind, outcomes in sorted(self._progress.tally.found.items())
             for outcome, count in sorted(outcomes.items())
         ]
-        table = ["", "| difference | outcome | how many |", "|---|---|---|", *rows] if rows else []
-        workflow.set_current_details("\n".join([self._stands.tally.in_words(), *table]))
+        table = ["", "| difference | outcome | count |", "|---|---|---|", *rows] if rows else []
+        workflow.set_current_details("\n".join([self._progress.tally.in_words(), *table]))

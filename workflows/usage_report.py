@@ -1,4 +1,4 @@
-"""Telling the provider what was used beyond plans' limits, regularly."""
+"""Reports usage beyond plan limits to the provider at regular intervals."""
 
 from datetime import timedelta
 
@@ -11,37 +11,39 @@ with workflow.unsafe.imports_passed_through():
     from activities.metering import MeteringActivities, Reported
     from domain.names import PAYMENTS_QUEUE
 
-AT_MOST = 100
-"""Activities of one run; what is left then is the next one's."""
+MAX_ACTIVITIES_PER_RUN = 100
+"""The rest is left to the next run."""
 
 
 @workflow.defn(name="ReportUsageWorkflow")
 class ReportUsageWorkflow:
-    """Tells what waits. Started every five minutes, ended when nothing waits that can be told at once."""
+    """Reports pending usage. Starts every five minutes, ends when nothing is left that can be reported now."""
 
     def __init__(self) -> None:
         self._done = Reported(is_all=False)
 
     @workflow.run
     async def run(self) -> Reported:
-        for _ in range(AT_MOST):
+        for _ in range(MAX_ACTIVITIES_PER_RUN):
             self._done += await workflow.execute_activity_method(
                 MeteringActivities.report_usage,
                 task_queue=PAYMENTS_QUEUE,
                 start_to_close_timeout=timedelta(minutes=3),
-                # What fails five times is left to the next run.
+                # After five attempts it is left to the next run.
                 retry_policy=RetryPolicy(maximum_attempts=5),
                 priority=Priority(priority_key=Urgency.LOOKUP),
-                summary="Tell the provider what was used beyond plans' limits",
+                summary="Report usage beyond plan limits to the provider",
             )
             done = self._done
-            told = f"{done.reported} uses told, {done.set_aside} left to an operator, {done.unanswered} without answer"
-            workflow.set_current_details(told)
+            workflow.set_current_details(
+                f"{done.reported} usage records reported, {done.set_aside} left to an operator,"
+                f" {done.unanswered} without answer"
+            )
             if done.is_all:
                 break
         return self._done
 
     @workflow.query(name="so_far")
     def so_far(self) -> Reported:
-        """What it has come to so far."""
+        """The result so far."""
         return self._done

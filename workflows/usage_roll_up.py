@@ -1,4 +1,4 @@
-"""The roll-up of usage, every six hours by a Temporal Schedule or by hand."""
+"""Rolls usage up, every six hours on a Temporal Schedule or on demand."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,83 +26,86 @@ class _Options(TypedDict):
 STEP: _Options = {
     "task_queue": RECORDS_QUEUE,
     "start_to_close_timeout": timedelta(minutes=30),
-    # Then the next run begins anew.
+    # After that the next run starts over.
     "schedule_to_close_timeout": timedelta(hours=1),
     "heartbeat_timeout": timedelta(minutes=2),
     "retry_policy": RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2)),
 }
-TELLING: _Options = STEP | {"start_to_close_timeout": timedelta(minutes=10), "heartbeat_timeout": timedelta(minutes=10)}
+NOTIFYING: _Options = STEP | {
+    "start_to_close_timeout": timedelta(minutes=10),
+    "heartbeat_timeout": timedelta(minutes=10),
+}
 
 
 @dataclass(frozen=True)
 class RolledUp:
-    """What a roll-up has come to."""
+    """The result of a roll-up, in counts."""
 
     told: LateTold = field(default_factory=LateTold)
     sampled: int = 0
-    """Gauges of customers."""
+    """Customers' gauges that were sampled."""
     statistics: int = 0
     """Pairs of plan and feature."""
     forgotten: dict[str, int] = field(default_factory=dict)
-    """How many of each kind were too old to be kept."""
+    """Records past their retention that were deleted, by kind."""
 
     def in_words(self) -> str:
         """One line for an operator."""
         forgotten = ", ".join(f"{count} {kind}" for kind, count in sorted(self.forgotten.items())) or "nothing"
-        late = f"{self.told.notices} thresholds told late, {self.told.mails} mails handed over again"
-        summed_up = f"{self.sampled} gauges sampled, {self.statistics} features of plans summed up"
-        return f"{summed_up}; {late}; {forgotten} forgotten"
+        late = f"{self.told.notices} late threshold notices, {self.told.mails} mails queued again"
+        summed_up = f"{self.sampled} gauges sampled, {self.statistics} plan features summed up"
+        return f"{summed_up}; {late}; {forgotten} deleted"
 
 
 @workflow.defn(name="RollUpUsageWorkflow")
 class RollUpUsageWorkflow:
-    """Looks once through all use. Each step stands for itself: one that fails holds up no other."""
+    """Goes through all usage once. The steps are independent: a failed one does not hold up the others."""
 
     def __init__(self) -> None:
-        self._stands = RolledUp()
+        self._result = RolledUp()
         self._failures: list[str] = []
 
     @workflow.run
     async def run(self) -> RolledUp:
         activities = RollUpActivities
-        with self._failing_alone():
-            told = await workflow.execute_activity_method(
-                activities.tell_usage_notices, **TELLING, summary="Tell of thresholds that were crossed"
+        with self._collecting_failures():
+            notified = await workflow.execute_activity_method(
+                activities.tell_usage_notices, **NOTIFYING, summary="Send notices of thresholds that were crossed"
             )
-            self._show(replace(self._stands, told=told))
-        with self._failing_alone():
+            self._show(replace(self._result, told=notified))
+        with self._collecting_failures():
             sampled = await workflow.execute_activity_method(
-                activities.sample_gauges, **STEP, summary="Note how much there is of each gauge today"
+                activities.sample_gauges, **STEP, summary="Sample today's value of each gauge"
             )
-            self._show(replace(self._stands, sampled=sampled))
-        with self._failing_alone():
+            self._show(replace(self._result, sampled=sampled))
+        with self._collecting_failures():
             statistics = await workflow.execute_activity_method(
-                activities.take_usage_statistics, **STEP, summary="Sum up use by plan and feature"
+                activities.take_usage_statistics, **STEP, summary="Sum up usage by plan and feature"
             )
-            self._show(replace(self._stands, statistics=statistics))
-        with self._failing_alone():
+            self._show(replace(self._result, statistics=statistics))
+        with self._collecting_failures():
             forgotten = await workflow.execute_activity_method(
-                activities.forget_old_usage, **STEP, summary="Forget what is too old to be asked for"
+                activities.forget_old_usage, **STEP, summary="Delete usage past its retention"
             )
-            self._show(replace(self._stands, forgotten=forgotten))
+            self._show(replace(self._result, forgotten=forgotten))
         if self._failures:
             raise ApplicationError("; ".join(self._failures), non_retryable=True)
-        return self._stands
+        return self._result
 
     @workflow.query(name="so_far")
     def so_far(self) -> RolledUp:
-        """What it has come to so far."""
-        return self._stands
+        """The result so far."""
+        return self._result
 
     @contextmanager
-    def _failing_alone(self) -> Iterator[None]:
-        """What fails in the block is noted, and fails the run at its end."""
+    def _collecting_failures(self) -> Iterator[None]:
+        """Keep a failure of the block; it fails the run at its end."""
         try:
             yield
         except ActivityError as error:
             self._failures.append(f"{error.activity_type}: {error.cause or error}")
-            self._show(self._stands)
+            self._show(self._result)
 
-    def _show(self, stands: RolledUp) -> None:
-        self._stands = stands
-        workflow.set_current_details("\n\n".join([stands.in_words(), *self._failures]))
+    def _show(self, result: RolledUp) -> None:
+        self._result = result
+        workflow.set_current_details("\n\n".join([result.in_words(), *self._failures]))

@@ -1,1 +1,1 @@
-"""One subscription's workflow: its plot, its commands, and the steps that both take."""
+"""The subscription workflow: its main loop, its commands, and the steps that both take."""

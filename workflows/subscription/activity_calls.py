@@ -1,4 +1,4 @@
-"""How a workflow reaches outside: each activity with its queue, its timeouts and its words for the operator."""
+"""Calls of activities: each with its task queue, timeouts, retries and the summary that operators see."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -41,20 +41,20 @@ from domain.subscription.state import Notice, Subscription
 from workflows.priorities import Urgency, attempt_key, is_few_attempts, is_single_attempt, priority
 
 RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
-"""Retried until the outside is back: to give up would leave a step half done."""
+"""Retries until the dependency is back: giving up would leave a step half done."""
 SINGLE_ATTEMPT = RetryPolicy(maximum_attempts=1)
-"""For a step that is blocked already: the workflow itself tries it again, and is free for commands in between."""
+"""For a step that is blocked already: the workflow itself retries it, and can take commands in between."""
 FEW_ATTEMPTS = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3)
-"""For what a command asks while a step is blocked: the next one is not to wait for an outage to end."""
+"""For a command while a step is blocked: later commands must not wait for the end of an outage."""
 OUTAGE_TIMEOUT = timedelta(hours=1)
-"""So long the provider may give no answer before the workflow is told, and shows that it is blocked. The step is asked
-for again under the same key, so that nothing is done twice by it."""
+"""After this long without an answer from the provider, the workflow shows the step as blocked. It is retried under the
+same idempotency key, so nothing is done twice."""
 
 CHANGES_ON_TERMS = "change-on-terms"
-"""A change to the order of commands: until then all changes were one activity, of which earlier releases knew neither
-whose period it is nor whether the customer is there. What needs these is not given to their workers any more."""
+"""A change to the order of commands: before, all changes were one activity, and earlier releases know neither the
+period's owner nor whether the customer is present. Changes that need these are no longer sent to their workers."""
 QUOTE_TIMEOUT = timedelta(seconds=20)
-"""For a question that somebody waits for and that changes nothing."""
+"""For a read that a caller waits for."""
 
 
 class _Remote(TypedDict):
@@ -73,7 +73,7 @@ class _Local(TypedDict):
 
 DATABASE: _Local = {
     "start_to_close_timeout": timedelta(seconds=10),
-    # Retried within the workflow task for so long, then by a timer in between.
+    # Retried within the workflow task up to this long, then with a timer in between.
     "local_retry_threshold": timedelta(seconds=20),
     "retry_policy": RETRY_FOREVER,
 }
@@ -90,7 +90,7 @@ def _payments(urgency: Urgency, subscription: Subscription, within: timedelta = 
 
 
 async def record(step: Step) -> None:
-    """Write the step down; returns when it is in the database."""
+    """Record the step; returns once it is in the database."""
     await workflow.execute_local_activity_method(
         RecordActivities.record,
         step,
@@ -117,7 +117,7 @@ async def schedule_ladder(
         RecordActivities.anchor_ladder,
         LadderRequest(customer, since, ladder, hours),
         **DATABASE,
-        summary=f"Days of a recovery that begins on {since:%Y-%m-%d}",
+        summary=f"Due days of a recovery that started on {since:%Y-%m-%d}",
     )
 
 
@@ -135,7 +135,7 @@ async def forget_sign_up(subscription: Subscription) -> None:
         RecordActivities.forget_sign_up,
         ForgetRequest(subscription.customer, subscription.id),
         **DATABASE,
-        summary="Forget a refused sign-up",
+        summary="Delete a refused sign-up",
     )
 
 
@@ -161,7 +161,7 @@ async def recreate_customer(subscription: Subscription) -> str:
         PaymentActivities.know_again,
         DeletedRequest(subscription.customer, subscription.customer_ref),
         **_payments(Urgency.COLLECTION, subscription),
-        summary="Make a deleted customer known to the payment provider again",
+        summary="Recreate a customer who was deleted at the payment provider",
     )
 
 
@@ -175,17 +175,17 @@ async def adopt_checkout(subscription: Subscription, session_ref: str) -> Wallet
             attempt_key(f"adopt/{session_ref}"),
         ),
         **_payments(Urgency.INTERACTIVE, subscription),
-        summary="Put the card given at checkout on file",
+        summary="Put the card from checkout on file",
     )
 
 
 async def charge(subscription: Subscription, key: str, *, present: bool = False) -> Charge:
-    """Take what is due now: the first period, an open bill, or a new period when the old bill's time is over.
+    """Charge what is due now: the first period, an open invoice, or a new period once the old invoice's is over.
 
-    Of a customer who is *present* the bank may want a confirmation for the first period.
+    If the customer is *present*, the bank may require a confirmation for the first period.
     """
     recovery = subscription.recovery
-    words = f"Charge {subscription.amount} {subscription.currency} (minor units), try {subscription.charge_tries}"
+    summary = f"Charge {subscription.amount} {subscription.currency} (minor units), attempt {subscription.charge_tries}"
     if not subscription.agreement_ref:
         card_ref = subscription.card.ref if subscription.card else ""
         return await workflow.execute_activity_method(
@@ -200,14 +200,14 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
                 earlier=late_answers.earlier_tries(subscription, key),
             ),
             **_payments(Urgency.CONVERSION, subscription),
-            summary=words,
+            summary=summary,
         )
     if recovery is not None and recovery.period_end is not None and recovery.period_end > workflow.now():
         return await workflow.execute_activity_method(
             PaymentActivities.collect,
             CollectRequest(recovery.invoice_ref, attempt_key(key)),
             **_payments(Urgency.COLLECTION, subscription),
-            summary=words,
+            summary=summary,
         )
     return await workflow.execute_activity_method(
         PaymentActivities.restart,
@@ -219,14 +219,14 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
             subscription.settled_invoice,
         ),
         **_payments(Urgency.COLLECTION, subscription),
-        summary=f"{words}, new period",
+        summary=f"{summary}, new period",
     )
 
 
 async def change(subscription: Subscription, to: Selection, at: datetime, key: str, *, present: bool = False) -> Charge:
-    """Make the agreement one about something else; the difference is billed at once.
+    """Change the agreement's items; the difference is billed at once.
 
-    Of a customer who is *present* the bank may want a confirmation.
+    If the customer is *present*, the bank may require a confirmation.
     """
     held, own = present and subscription.is_held, own_period(subscription)
     has_terms = present or own is not None
@@ -253,7 +253,7 @@ async def quote(subscription: Subscription, to: Selection, at: datetime) -> Quot
         ChangeActivities.quote,
         ChangeRequest(subscription.agreement_ref, to.items, at, own=own_period(subscription)),
         **_payments(Urgency.INTERACTIVE, subscription, QUOTE_TIMEOUT),
-        summary=f"Ask what a change to {to.plan_name} would bill",
+        summary=f"Quote a change to {to.plan_name}",
     )
 
 
@@ -262,7 +262,7 @@ async def first_quote(subscription: Subscription, to: Selection) -> Quote:
         PaymentActivities.first_quote,
         FirstQuoteRequest(subscription.customer_ref, to.items),
         **_payments(Urgency.INTERACTIVE, subscription, QUOTE_TIMEOUT),
-        summary=f"Ask what a first period of {to.plan_name} would bill",
+        summary=f"Quote a first period of {to.plan_name}",
     )
 
 
@@ -271,7 +271,7 @@ async def upcoming_invoice(subscription: Subscription) -> UpcomingBill:
         PaymentActivities.upcoming_bill,
         UpcomingRequest(subscription.agreement_ref),
         **_payments(Urgency.LOOKUP, subscription, QUOTE_TIMEOUT),
-        summary="Ask what the next renewal will bill",
+        summary="Read what the next renewal will bill",
     )
 
 
@@ -280,12 +280,12 @@ async def reversal(subscription: Subscription, kind: ReversalKind, object_ref: s
         PaymentActivities.reversal,
         ReversalRequest(kind, object_ref),
         **_payments(Urgency.LOOKUP, subscription),
-        summary=f"Look at a {kind}",
+        summary=f"Read a {kind}",
     )
 
 
 async def provider_state(subscription: Subscription) -> ProviderState:
-    """Ask the provider how things stand now."""
+    """Return the provider's current state of the subscription."""
     invoice = subscription.recovery.invoice_ref if subscription.recovery else ""
     return await workflow.execute_activity_method(
         PaymentActivities.standing,
@@ -298,7 +298,7 @@ async def provider_state(subscription: Subscription) -> ProviderState:
             subscription.unheard_change.key if subscription.unheard_change else "",
         ),
         **_payments(Urgency.LOOKUP, subscription),
-        summary="Ask the payment provider how things stand",
+        summary="Read the current state from the payment provider",
     )
 
 
@@ -316,24 +316,24 @@ async def end_agreement(subscription: Subscription) -> None:
     )
 
 
-async def end_late(subscription: Subscription, open_bill: str) -> None:
-    """End the agreement of a subscription that is over already, and void a bill that is open."""
-    key = attempt_key(f"{subscription.id}/end/{subscription.agreement_ref}/late/{open_bill}")
+async def end_late(subscription: Subscription, open_invoice: str) -> None:
+    """End the agreement of a subscription that is already over, and void an open invoice."""
+    key = attempt_key(f"{subscription.id}/end/{subscription.agreement_ref}/late/{open_invoice}")
     await workflow.execute_activity_method(
         PaymentActivities.end,
-        EndRequest(subscription.agreement_ref, open_bill, key),
+        EndRequest(subscription.agreement_ref, open_invoice, key),
         **_payments(Urgency.COLLECTION, subscription),
-        summary="End the agreement of what is over already",
+        summary="End the agreement of a subscription that is over",
     )
 
 
 async def invoice_state(subscription: Subscription, invoice: str) -> ProviderState:
-    """How a bill stands, or the agreement's latest one."""
+    """Return the state of an invoice, or of the agreement's latest one."""
     return await workflow.execute_activity_method(
         PaymentActivities.standing,
         StandingRequest(subscription.customer_ref, subscription.agreement_ref, invoice, subscription.customer),
         **_payments(Urgency.LOOKUP, subscription),
-        summary="See what was billed after the end",
+        summary="Read what was billed after the end",
     )
 
 
@@ -353,7 +353,7 @@ async def check_trial_elsewhere(subscription: Subscription) -> None:
         AdoptionActivities.check_trial_elsewhere,
         _trial(subscription),
         **_payments(Urgency.LOOKUP, subscription),
-        summary="See whether the provider's trial is still as it was judged",
+        summary="Check that the provider's trial is unchanged",
     )
 
 
@@ -362,12 +362,12 @@ async def end_trial_elsewhere(subscription: Subscription) -> None:
         AdoptionActivities.end_trial_elsewhere,
         _trial(subscription),
         **_payments(Urgency.COLLECTION, subscription),
-        summary="End the provider's trial: it goes on here",
+        summary="End the provider's trial: it continues here",
     )
 
 
 async def make_default_card(subscription: Subscription, card_ref: str) -> None:
-    """Have the card on file be the customer's, which is where looks find it; the agreement's own stays as it is."""
+    """Make the card the customer's default, where syncs find it; the agreement's own card stays as it is."""
     request = CardRequest(
         subscription.customer,
         subscription.customer_ref,
@@ -384,27 +384,27 @@ async def make_default_card(subscription: Subscription, card_ref: str) -> None:
 
 
 def _switch_key(subscription: Subscription, name: str, *, on: bool) -> str:
-    """On and off can be asked for at the same sequence: what is on was written down before, what is off is after."""
+    """On and off may both be requested at one sequence: on is recorded before the request, off after it."""
     return attempt_key(f"{subscription.id}/{name}/{'on' if on else 'off'}/{subscription.sequence}")
 
 
 async def end_at_period_end(subscription: Subscription, *, on: bool, again: str = "") -> None:
-    """Tell the provider; *again* names why it is told once more what it was told under the same key before."""
+    """Switch the end at period end; *again* makes the key unique when the same request must be repeated."""
     await workflow.execute_activity_method(
         PaymentActivities.end_at_period_end,
         SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "ends", on=on) + again),
         **_payments(Urgency.COLLECTION, subscription),
-        summary="Bill no further period" if on else "Bill on",
+        summary="Stop billing at period end" if on else "Continue billing",
     )
 
 
 async def set_hold(subscription: Subscription, *, on: bool, again: str = "") -> None:
-    """Tell the provider; *again* as with `end_at_period_end`."""
+    """Put billing on hold, or resume it; *again* as in `end_at_period_end`."""
     await workflow.execute_activity_method(
         PaymentActivities.hold,
         SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "hold", on=on) + again),
         **_payments(Urgency.COLLECTION, subscription),
-        summary="Bill nothing while a payment is owed or access is off" if on else "Bill again",
+        summary="Hold billing while a payment is owed or access is off" if on else "Resume billing",
     )
 
 
@@ -420,17 +420,17 @@ async def open_checkout(subscription: Subscription, urls: Mapping[str, str], key
 
 
 async def confirmation(subscription: Subscription, waiting: Confirmation) -> Charge:
-    """What has come of a payment that waits for the customer's bank."""
+    """Return the outcome of a payment that waits for the customer's bank."""
     return await workflow.execute_activity_method(
         ConfirmationActivities.confirmation,
         _confirmation(subscription, waiting),
         **_payments(Urgency.LOOKUP, subscription),
-        summary="See whether the customer has confirmed the payment",
+        summary="Check whether the customer has confirmed the payment",
     )
 
 
 async def withdraw_confirmation(subscription: Subscription, waiting: Confirmation) -> Charge:
-    """Have a payment wait no longer: gone, or paid when the customer was faster."""
+    """Withdraw a pending payment: gone, or paid if the customer was faster."""
     return await workflow.execute_activity_method(
         ConfirmationActivities.withdraw_confirmation,
         _confirmation(subscription, waiting),
@@ -440,7 +440,7 @@ async def withdraw_confirmation(subscription: Subscription, waiting: Confirmatio
 
 
 async def void_invoice(subscription: Subscription, invoice_ref: str) -> Charge:
-    """Void an open bill of the agreement: gone, or paid when the customer was faster."""
+    """Void an open invoice of the agreement: gone, or paid if the customer was faster."""
     return await workflow.execute_activity_method(
         ConfirmationActivities.withdraw_confirmation,
         ConfirmationRequest(
@@ -450,7 +450,7 @@ async def void_invoice(subscription: Subscription, invoice_ref: str) -> Charge:
             ends_agreement=False,
         ),
         **_payments(Urgency.COLLECTION, subscription),
-        summary="Void the open bill of a customer who was deleted",
+        summary="Void the open invoice of a deleted customer",
     )
 
 

@@ -1,4 +1,4 @@
-"""Carrying on here what was begun elsewhere: the birth of a subscription that is taken over."""
+"""Activates a subscription that was started elsewhere and is adopted here."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -16,10 +16,10 @@ from workflows.subscription.process import SubscriptionProcess
 
 
 async def adopt(process: SubscriptionProcess, cause: Cause) -> None:
-    """Write the first step down, then do what it brings at the provider.
+    """Record the first step, then apply it at the provider.
 
     Raises:
-        ApplicationError: it was refused; the agreement is as it was.
+        ApplicationError: it was refused; the agreement is unchanged.
     """
     adopted = process.subscription
     if adopted.status is Status.TRIALING:
@@ -35,31 +35,31 @@ async def adopt(process: SubscriptionProcess, cause: Cause) -> None:
 
 
 async def _make_default(process: SubscriptionProcess, card_ref: str) -> None:
-    """Only once it is taken over: what is not keeps the card that it has."""
+    """Only after the adoption: an agreement that was not adopted keeps its card."""
     try:
         await activity_calls.make_default_card(process.subscription, card_ref)
     except STEP_FAILED as error:
-        # Taken away since it was judged, perhaps. The next look finds what there is now.
+        # It may have been removed since the check. The next sync finds the current card.
         workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
 
 
 async def take_trial_over(process: SubscriptionProcess, cause: Cause) -> None:
-    """End the provider's trial, which is written down as ours: until then we bill nothing, then it does not.
+    """End the provider's trial, which is already recorded as ours, so that exactly one side ever bills.
 
     Raises:
-        ApplicationError: it has turned paid, was canceled or changed meanwhile, and is left as it is.
+        ApplicationError: it has turned paid, was canceled or changed meanwhile, and is left unchanged.
     """
     try:
         await _retry_until_done(process, lambda: activity_calls.end_trial_elsewhere(process.subscription))
     except STEP_FAILED:
-        # What ends here now must not end there.
+        # Our side ends now; the provider's agreement must not.
         process.subscription = replace(process.subscription, agreement_ref="", settled_invoice="")
         raise
     await process.commit(adoption.handed_over(process.subscription, workflow.now(), cause))
 
 
 async def _retry_until_done(process: SubscriptionProcess, ask: Callable[[], Awaitable[None]]) -> None:
-    """What was refused otherwise than for good may have been heard before: only asking again tells."""
+    """Retry until done or finally refused: after any other error it may have been done, and only a retry tells."""
     since = workflow.now()
     while True:
         try:

@@ -1,4 +1,4 @@
-"""What a subscription shows while the outside refuses a step of it, or gives no answer."""
+"""Blocked steps: what the provider refuses or does not answer is shown to operators, and retried."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -17,32 +17,32 @@ from workflows.priorities import single_attempt
 from workflows.subscription.recorder import StepRecorder
 
 BLOCKED_RETRY_DELAY = timedelta(hours=1)
-"""How long to wait before trying again what the outside refused; an operator may mend it meanwhile."""
+"""The delay before a refused step is retried; an operator may fix the cause meanwhile."""
 OUTAGE_RETRY_DELAY = timedelta(minutes=5)
-"""The same after an outage, which ends without anybody telling."""
+"""The same after an outage, whose end nobody announces."""
 SHOWS_BLOCKED = "shows-blocked"
-"""A change to the order of commands: until then a step that was refused waited without being written down. Followed by
-the number of the refusal in its run, for the answer to one patch stays the same for the whole run, and a subscription
-that waited under an earlier release must not do so in silence until its run ends."""
+"""A change to the order of commands: before, a refused step waited without a record. The number of the refusal in its
+run follows: a patch's answer is fixed for the whole run, and a subscription that waited under an earlier release must
+not stay silent until its run ends."""
 KEEPS_BLOCKED = "keeps-blocked"
-"""A change to the order of commands: until then a second step that was refused took the place of a hold or a message
-that waited, or was not written down. Followed by the number of the refusal in its run, as above."""
+"""A change to the order of commands: before, a second refused step replaced a waiting hold or event, or was not
+recorded. The number of the refusal in its run follows, as above."""
 
 R = TypeVar("R")
 
 
 def _is_refused_by_provider(error: BaseException) -> bool:
-    """Whether the provider has refused it, so that nothing was done; anything else may have been done all the same."""
+    """True if the provider refused, so nothing was done; after any other error it may have been done."""
     return isinstance(_tenure_error(error), GatewayRefused | GatewayForbidden)
 
 
 def is_refused_or_unavailable(error: BaseException) -> bool:
-    """Whether the provider has refused it or given no answer; else it is our own no, or a fault of ours."""
+    """True if the provider refused or did not answer; otherwise it is a rejection or a bug of ours."""
     return isinstance(_tenure_error(error), GatewayRefused | GatewayUnavailable)
 
 
 def retry_delay(error: BaseException) -> timedelta:
-    """How long until a step that has failed so is tried again."""
+    """Return the delay before a step that failed with *error* is retried."""
     is_outage = can_be_had_later(error) and not isinstance(_tenure_error(error), GatewayForbidden)
     return OUTAGE_RETRY_DELAY if is_outage else BLOCKED_RETRY_DELAY
 
@@ -51,8 +51,7 @@ def _tenure_error(error: BaseException) -> BaseException | None:
     return as_tenure_error(error) if isinstance(error, FailureError) else error
 
 
-def _words(error: BaseException) -> tuple[str, str]:
-    """The code and the message of what went wrong."""
+def _code_and_message(error: BaseException) -> tuple[str, str]:
     carried = _tenure_error(error)
     if isinstance(carried, TenureError):
         return carried.code, carried.message
@@ -60,16 +59,16 @@ def _words(error: BaseException) -> tuple[str, str]:
 
 
 class BlockedSteps(StepRecorder):
-    """Keeps what is blocked among the subscription's books."""
+    """Records blocked steps, and clears them once they succeed."""
 
     _refusals = 0
     """In this run so far."""
     retry_at: datetime | None = None
-    """Set while `until_heard` waits for its next try."""
+    """Set while `retry_until_answered` waits for its next attempt."""
 
     @contextmanager
     def attempting(self, action: str) -> Iterator[None]:
-        """If *action* is blocked: whatever is written down while the block runs shows that it goes on."""
+        """Attempt *action*: if it is blocked, any step recorded inside the block clears that."""
         trouble = blocked_steps.trouble_of(self.subscription, action)
         if trouble is None:
             yield
@@ -82,7 +81,7 @@ class BlockedSteps(StepRecorder):
             self.retried_action = ""
 
     async def clear_block(self, action: str) -> None:
-        """The step has been taken, whether or not anything was written down of it."""
+        """Clear the block of *action*, which succeeded, even if nothing was recorded for it."""
         if blocked_steps.trouble_of(self.subscription, action) is None:
             return
         self.retried_action = action
@@ -92,18 +91,18 @@ class BlockedSteps(StepRecorder):
             self.retried_action = ""
 
     async def block(self, action: str, error: BaseException, since: datetime, next_try: datetime) -> bool:
-        """Show that a step waits, and why.
+        """Record that a step is blocked, and why.
 
         Returns:
-            Whether it is shown; in a run of an earlier release that is being replayed nothing is written down.
+            True if it is recorded; when a run of an earlier release is replayed, nothing is.
 
         """
-        code, why = _words(error)
+        code, why = _code_and_message(error)
         workflow.logger.error("step refused: %s", why)
         self._refusals += 1
         waiting = blocked_steps.troubles(self.subscription)
         if not waiting and not workflow.patched(f"{SHOWS_BLOCKED}/{self._refusals}"):
-            workflow.set_current_details(f"**Blocked, tried again every hour:** {why}")
+            workflow.set_current_details(f"**Blocked, retried every hour:** {why}")
             return False
         is_another = bool(waiting) and blocked_steps.trouble_of(self.subscription, action) is None
         keeps_others = not is_another or workflow.patched(f"{KEEPS_BLOCKED}/{self._refusals}")
@@ -111,31 +110,32 @@ class BlockedSteps(StepRecorder):
             now, refusals = workflow.now(), int(_is_refused_by_provider(error))
             trouble = Blocked(since, action, code, why, next_try, refusals=refusals)
             cause = Cause.timer(action)
-            await self._write(blocked_steps.blocked(self.subscription, trouble, now, cause, keeps_others=keeps_others))
+            step = blocked_steps.blocked(self.subscription, trouble, now, cause, keeps_others=keeps_others)
+            await self._try_commit(step)
         return True
 
     async def refuse_event(self, error: BaseException, event: str) -> bool:
-        """A message was looked into in vain, for good: that is all that becomes of it; returns as `block` does."""
-        _, why = _words(error)
-        workflow.logger.error("news refused: %s", why)
+        """Record that an event could not be processed and will not be retried; returns as `block` does."""
+        _, why = _code_and_message(error)
+        workflow.logger.error("event refused: %s", why)
         self._refusals += 1
         if not workflow.patched(f"{SHOWS_BLOCKED}/{self._refusals}"):
             return False
         cause = Cause(CauseKind.WEBHOOK, event)
-        await self._write(blocked_steps.news_refused(self.subscription, why, workflow.now(), cause))
+        await self._try_commit(blocked_steps.news_refused(self.subscription, why, workflow.now(), cause))
         return True
 
-    async def _write(self, step: Step) -> None:
+    async def _try_commit(self, step: Step) -> None:
         try:
             await self.commit(step)
         except (*STEP_FAILED, TenureError) as error:
-            # What cannot be written down must not end the workflow: it is the database that refuses.
-            workflow.logger.error("not written down: %s", error.__cause__ or error)
+            # A failed write must not end the workflow: it is the database that refuses.
+            workflow.logger.error("not recorded: %s", error.__cause__ or error)
 
     async def retry_until_answered(self, action: str, ask: Callable[[], Awaitable[R]]) -> R:
-        """Ask until the provider has answered or refused; what it may have done already is not left half done.
+        """Retry until the provider answers or refuses, so that a request it may have carried out is not left half done.
 
-        Only where all that has happened so far is written down.
+        Call it only when everything so far is recorded.
         """
         since = workflow.now()
         while True:
@@ -151,15 +151,15 @@ class BlockedSteps(StepRecorder):
                 return answer
 
     async def block_and_rest(self, action: str, error: BaseException, since: datetime) -> None:
-        """Show that a step waits, and wait until its next try, the lock in hand."""
+        """Record that a step is blocked, and wait for its next attempt while holding the lock."""
         wait = retry_delay(error)
         await self.block(action, error, since, workflow.now() + wait)
         await self.wait_for_retry(wait)
 
     async def wait_for_retry(self, wait: timedelta) -> None:
-        """Wait until the next try, the lock in hand: what has begun is not to be mixed with anything else."""
+        """Wait for the next attempt while holding the lock: a started step must not interleave with anything else."""
         self.retry_at = workflow.now() + wait
         try:
-            await workflow.sleep(wait, summary="Tried again: the provider did not take it")
+            await workflow.sleep(wait, summary="Retry what the provider did not take")
         finally:
             self.retry_at = None

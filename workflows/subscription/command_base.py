@@ -1,4 +1,4 @@
-"""Taking turns: how any command is checked before it is written to history, and carried out once by its key."""
+"""Base of the command handlers: validates a command before it enters history, and carries it out once by its key."""
 
 import asyncio
 from collections import deque
@@ -24,7 +24,7 @@ MAX_COMMAND_KEYS = 32
 
 
 class CommandHandler:
-    """What all commands of a subscription share."""
+    """What all commands of a subscription share: the lock, the known keys, and the refusal of a sign-up."""
 
     def __init__(
         self, process: SubscriptionProcess, done: Iterable[str], declined: Iterable[str], *, is_activated: bool
@@ -35,7 +35,7 @@ class CommandHandler:
         self._is_activated = is_activated
         self._refusal: ApplicationError | None = None
         self._lock = asyncio.Lock()
-        """Held while a step is taken: commands and the course of time take turns."""
+        """Held while a step is taken, so that commands and timers never interleave."""
         self._was_commanded = False
 
     @property
@@ -44,7 +44,11 @@ class CommandHandler:
 
     @asynccontextmanager
     async def _turn(self, command: Command, check: Callable[[], None]) -> AsyncIterator[bool]:
-        """Wait for our turn, check again what a validator checked, and run a command once by its key."""
+        """Wait for the lock, repeat the validator's check, and run a command once by its key.
+
+        Yields:
+            False if the command was carried out before.
+        """
         async with self._lock:
             if is_among(command.key, self._done) or confirmation_steps.is_done(self._now, command.key):
                 yield False
@@ -69,7 +73,7 @@ class CommandHandler:
             self._done.append(command.key)
 
     def _validate(self, command: Command, check: Callable[[], None]) -> None:
-        """Refuse before anything is written to history, unless it is the repeat of a command that was carried out."""
+        """Reject a command before it enters history, unless it repeats one that was carried out."""
         is_repeat = is_among(command.key, (*self._done, *self._declined))
         if is_repeat or confirmation_steps.is_known(self._now, command.key):
             return

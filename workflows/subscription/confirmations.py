@@ -1,4 +1,4 @@
-"""A payment that waits for the customer's bank: looked at, withdrawn, and taken once it is paid."""
+"""A payment that waits for the customer's bank: checked, withdrawn, and completed once it is paid."""
 
 from collections.abc import Callable
 from typing import NoReturn
@@ -16,45 +16,49 @@ from workflows.subscription.recorder import StepRecorder
 
 
 class Confirmations(StepRecorder):
-    """What a subscription does about the one payment that may wait."""
+    """Handles the one payment that may be waiting for a confirmation."""
 
     async def wait_for_confirmation(
         self, charge: Charge, action: ConfirmedAction, to: Selection | None, cause: Cause
     ) -> NoReturn:
-        """Note that a payment waits.
+        """Record that a payment waits for a confirmation.
 
         Raises:
-            Rejected: always, code `authentication_required`; it tells where the customer confirms.
+            Rejected: always, code `authentication_required`; carries the page where the customer confirms.
         """
         step = confirmation_steps.waiting(self.subscription, charge, action, to, self.policy, workflow.now(), cause)
         await self.commit(step)
         raise confirmation_steps.needed(self.subscription)
 
     async def check_confirmation(self, cause: Cause) -> None:
-        """Take the step if it is paid, forget it if it is gone; otherwise it goes on waiting."""
+        """Complete the pending action if it is paid, drop it if it is gone; otherwise it keeps waiting."""
         confirmation = self.subscription.confirmation
         if confirmation is None:
             return
         await self._conclude(await activity_calls.confirmation(self.subscription, confirmation), cause)
 
     async def withdraw_confirmation(self, cause: Cause) -> None:
-        """Have nothing wait any more: dropped, or done if the customer has confirmed it meanwhile."""
+        """Withdraw the pending action: it is dropped, or completed if the customer has confirmed meanwhile."""
         confirmation = self.subscription.confirmation
         if confirmation is None:
             return
         await self._conclude(await activity_calls.withdraw_confirmation(self.subscription, confirmation), cause)
 
     async def settle_confirmation(self, cause: Cause, check: Callable[[], None]) -> None:
-        """Before something else: nothing waits any more, and it is judged by what there is then."""
+        """Withdraw what is pending before another action, then check that action again.
+
+        Raises:
+            GatewayUnavailable: the payment is made, but not yet what it was for.
+        """
         if self.subscription.confirmation is not None:
             await self.withdraw_confirmation(cause)
             if self.subscription.confirmation is not None:
-                # Paid, and the provider has not done yet what it was for.
+                # Paid, but the provider has not yet applied what it was for.
                 raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
             check()
 
     async def _with_change_applied(self, charge: Charge) -> Charge:
-        """With the bill paid, the change that was billed apart: until then it is not done."""
+        """Apply a change that was billed on a separate invoice, once that is paid."""
         waiting = self.subscription.confirmation
         if charge.outcome is not ChargeOutcome.PAID or waiting is None or not waiting.is_apart or waiting.to is None:
             return charge

@@ -1,4 +1,4 @@
-"""What a subscription does when its customer is somebody else now, or lives by another clock."""
+"""The command that follows a change of the customer's contact data or time zone."""
 
 from datetime import datetime
 
@@ -16,15 +16,15 @@ with workflow.unsafe.imports_passed_through():
     from workflows.subscription.messages import CommandResult, ContactChanged
 
 RUNGS_MOVE = "rungs-move"
-"""A change to the order of commands: until then the steps of a recovery stayed where another time zone had put them."""
+"""A change to the order of commands: before, the steps of a recovery did not move to the new time zone."""
 
 
 class ContactCommands(CommandHandler):
-    """The part of the subscription's workflow that is told of its customer."""
+    """The customer's part of the subscription workflow."""
 
     @update(name="contact_changed")
     async def contact_changed(self, command: ContactChanged) -> CommandResult:
-        """Note that the customer was changed; in another time zone, what is due by their own day moves with it."""
+        """Record that the customer was changed; with another time zone, dates in the customer's own day move."""
         async with self._turn(command, lambda: guards.check_alive(self._now)) as is_first:
             if is_first:
                 await self._contact_changed(command)
@@ -55,7 +55,7 @@ class ContactCommands(CommandHandler):
         return contact_changes.reminders_moved(had, anchored)
 
     async def _rungs_moved(self) -> tuple[datetime, ...]:
-        """When the steps of a recovery are due by now; empty: none runs, or they are not laid out by a day."""
+        """Return when the steps of a recovery are due now; empty: none is running, or it has no fixed days."""
         recovery = self._now.recovery
         if recovery is None or not recovery.rungs or not workflow.patched(RUNGS_MOVE):
             return ()

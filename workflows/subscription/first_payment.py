@@ -1,4 +1,4 @@
-"""Beginning without a trial: the first payment, also when the provider does not take it at once."""
+"""The first payment of a subscription without a trial, including its retries."""
 
 from datetime import timedelta
 
@@ -15,12 +15,12 @@ from workflows.subscription.provider_sync import ProviderSync
 
 
 class FirstPayment(ProviderSync):
-    """The first payment of what was signed up for without a trial."""
+    """The first payment after a sign-up without a trial."""
 
     async def take_first_payment(self, cause: Cause) -> timedelta | None:
-        """Make the same try again; how long to wait if the bank has not decided.
+        """Repeat the same attempt; returns how long to wait if the bank has not decided.
 
-        Nobody is answered by it: whoever signed up asks again.
+        No caller is waiting: customers who signed up ask again.
         """
         charge = await self.charge(present=True)
         if charge.outcome is ChargeOutcome.PENDING:
@@ -32,18 +32,18 @@ class FirstPayment(ProviderSync):
         return None
 
     async def _make_default(self) -> None:
-        """Have a customer who was here before be charged on the card they signed up with."""
+        """Make the card from the sign-up the default of a returning customer."""
         card = self.subscription.card
         if card is None:
             return
         try:
             await activity_calls.make_default_card(self.subscription, card.ref)
         except STEP_FAILED as error:
-            # Taken away since, perhaps. The next look finds what there is now.
+            # It may have been removed since. The next sync finds the current card.
             workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
 
     async def begin_with(self, charge: Charge, cause: Cause) -> bool:
-        """Begin if it is paid, or wait for the customer's bank; returns False when neither."""
+        """Start the subscription if it is paid, or wait for the customer's bank; returns False if neither."""
         if confirmation_steps.waits(charge):
             action, now = ConfirmedAction.SIGN_UP, workflow.now()
             await self.commit(

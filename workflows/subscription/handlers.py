@@ -1,4 +1,4 @@
-"""How a workflow's updates are declared: under the names that callers and histories know them by."""
+"""Declares workflow updates under the names that callers and histories know."""
 
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, Protocol, TypeVar, cast
@@ -15,5 +15,5 @@ class _Declaring(Protocol):
 
 
 def update(*, name: str) -> _Declaring:
-    """As `workflow.update`, by whose types one with a name would answer something that is yet to be awaited."""
+    """Same as `workflow.update(name=…)`, with the type fixed: the SDK's types would return an unawaited value."""
     return cast("_Declaring", workflow.update(name=name))

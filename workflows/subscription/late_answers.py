@@ -1,4 +1,4 @@
-"""What was asked for and not answered: taken over once a look has found what came of it."""
+"""Requests that got no answer: resolved once a sync finds their outcome."""
 
 from temporalio import workflow
 
@@ -17,16 +17,16 @@ UNPAID_STATUSES = frozenset({"draft", "open"})
 
 
 class LateAnswers(StepRecorder):
-    """What a subscription does about payments and changes to which there was no answer."""
+    """Resolves payments and plan changes that got no answer."""
 
     async def record_unanswered_change(self, before: Subscription, asked: UnheardChange, cause: Cause) -> None:
-        """Keep what was asked for, whoever asked: nobody may ask again."""
+        """Record the request, so that its outcome is found even if nobody repeats it."""
         known = before.unheard_change
         if workflow.patched(UNHEARD) and (known is None or known.key != asked.key):
             await self.commit(late_answers.change_noted(self.subscription, asked, workflow.now(), cause))
 
     async def adopt_found_agreement(self, standing: ProviderState, cause: Cause) -> None:
-        """The agreement that a try has brought about of which we had no answer, or that none came of it."""
+        """Adopt the agreement that an unanswered attempt has created, or record that it created none."""
         charge, now = standing.begun, workflow.now()
         if charge is None or not self.subscription.unheard_tries or self.subscription.agreement_ref:
             return
@@ -37,7 +37,7 @@ class LateAnswers(StepRecorder):
             await self.commit(late_answers.not_begun(self.subscription, now, cause))
 
     async def resolve_unanswered_change(self, standing: ProviderState, cause: Cause) -> None:
-        """The change that was not answered: made once it is paid, left to be confirmed, or given up."""
+        """Resolve an unanswered change: applied if it is paid, left to be confirmed, or given up."""
         asked, charge = self.subscription.unheard_change, standing.change
         if asked is None or charge is None:
             return
@@ -58,25 +58,25 @@ class LateAnswers(StepRecorder):
             await self.commit(late_answers.change_not_made(self.subscription, workflow.now(), cause))
 
     async def _ask_again(self, asked: UnheardChange, charge: Charge) -> Charge:
-        """What is paid and not made yet is made under its key; what the bank has not decided stays so."""
+        """Repeat the change under its key: applied if it is paid, still pending if the bank has not decided."""
         try:
             return await activity_calls.change(self.subscription, asked.to, asked.at, asked.key, present=asked.present)
         except STEP_FAILED as error:
             if can_be_had_later(error):
                 raise
-            return charge  # for an operator; everything else goes on
+            return charge  # left to an operator; everything else continues
 
     async def _is_paid_before_void(self, charge: Charge) -> bool:
-        """Leave no bill open for a change that is given up; true when the customer was faster."""
-        bill = charge.invoice
-        if bill is None or bill.status not in UNPAID_STATUSES:
+        """Void the open invoice of a change that is given up; True if the customer paid it first."""
+        invoice = charge.invoice
+        if invoice is None or invoice.status not in UNPAID_STATUSES:
             return False
-        left = Confirmation(
+        pending = Confirmation(
             ConfirmedAction.CHANGE_PLAN,
-            bill.url,
+            invoice.url,
             workflow.now(),
-            bill.ref,
+            invoice.ref,
             self.subscription.agreement_ref,
         )
-        withdrawn = await activity_calls.withdraw_confirmation(self.subscription, left)
+        withdrawn = await activity_calls.withdraw_confirmation(self.subscription, pending)
         return withdrawn.outcome is ChargeOutcome.PAID

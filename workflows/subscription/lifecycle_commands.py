@@ -1,4 +1,4 @@
-"""The commands that take a subscription through its life; those to what it is about are in `wishes`."""
+"""Lifecycle commands: convert, payment method, cancel, suspend and others. `plan_commands` has those about the plan."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -47,16 +47,16 @@ with workflow.unsafe.imports_passed_through():
 
 
 SETTLES_BEFORE_CARD = "settles-before-card"
-"""A change to the order of commands: until then a conversion that brought a card put it on file before it was seen
-that the customer had confirmed an earlier one."""
+"""A change to the order of commands: before, a conversion with a card put the card on file before checking whether the
+customer had confirmed an earlier payment."""
 LOOKS_BEFORE_CANCEL = "look-before-cancel"
-"""Canceled lives of earlier releases did not ask the provider first; histories of theirs replay without."""
+"""A change to the order of commands: before, a cancellation did not ask the provider first."""
 USES_UP_PAUSED_DAYS = "cancel-uses-up-paused-days"
-"""A change to the order of commands: until then a paused subscription that was canceled ended at once."""
+"""A change to the order of commands: before, canceling a paused subscription ended it at once."""
 
 
 class LifecycleCommands(Progress):
-    """The part of the subscription's workflow that customers, products and operators speak to."""
+    """The part of the subscription workflow that customers, products and operators call."""
 
     @update(name="convert")
     async def convert(self, command: Convert) -> CommandResult:
@@ -92,13 +92,13 @@ class LifecycleCommands(Progress):
             raise declined(charge)
 
     def _settles_first(self, command: Convert) -> bool:
-        """Whether a payment that waits has to be settled before the card is taken: the customer may have confirmed."""
+        """True if a pending payment must be settled before the card is stored: the customer may have confirmed it."""
         is_at_once = command.when is ConvertAt.NOW or self._now.status is not Status.TRIALING
         settles = is_at_once and command.payment_method is not None and self._now.confirmation is not None
         return settles and workflow.patched(SETTLES_BEFORE_CARD)
 
     async def _charge_conversion(self, command: Convert, cause: Cause) -> Charge:
-        """Take the first payment; of a customer who turns out to be deleted, say that a card is needed."""
+        """Take the first payment; if the customer turns out to be deleted at the provider, ask for a card."""
         try:
             return await self._process.charge(present=True)
         except STEP_FAILED as error:
@@ -108,7 +108,7 @@ class LifecycleCommands(Progress):
 
     @update(name="put_payment_method")
     async def put_payment_method(self, command: PutPaymentMethod) -> CommandResult:
-        """Put a card on file; what is owed is tried with it at once."""
+        """Put a card on file and charge it at once for what is owed."""
         async with self._turn(command, lambda: guards.check_payment_method(self._now)) as is_first:
             if is_first:
                 cause = self._cause(command)
@@ -122,7 +122,7 @@ class LifecycleCommands(Progress):
 
     @update(name="retry_payment")
     async def retry_payment(self, command: Command) -> CommandResult:
-        """Try now to take what is owed, or whatever is blocked."""
+        """Retry the payment that is owed, or the step that is blocked, now."""
         async with self._turn(command, self._check_retry) as is_first:
             if is_first:
                 await self._retry(command)
@@ -147,7 +147,7 @@ class LifecycleCommands(Progress):
         await self._retry_owed(cause)
 
     async def _retry_owed(self, cause: Cause) -> None:
-        """Try what is owed; where the bank wants the customer to confirm it, say where."""
+        """Charge what is owed; if the bank requires a confirmation, raise with the page for it."""
         charge = await self._process.charge(present=True)
         if confirmation_steps.waits(charge):
             await self._process.wait_for_confirmation(charge, ConfirmedAction.CONVERT, None, cause)
@@ -159,7 +159,7 @@ class LifecycleCommands(Progress):
 
     @update(name="cancel")
     async def cancel(self, command: Cancel) -> CommandResult:
-        """End now, or when what is paid for (or the trial) is over."""
+        """End now, or at the end of the paid period (or trial)."""
         async with self._turn(command, lambda: guards.check_cancel(self._now, command.at)) as is_first:
             if is_first:
                 await self._cancel_or_defer(command)
@@ -170,12 +170,12 @@ class LifecycleCommands(Progress):
         self._validate(command, lambda: guards.check_cancel(self._now, command.at))
 
     async def _cancel_or_defer(self, command: Cancel) -> None:
-        """Cancel; should the provider not take that for now, it is decided, and told as soon as it does."""
+        """Cancel; if the provider does not take it now, the decision stands and is reported to it later."""
         try:
             await self._cancel(command)
         except STEP_FAILED as error:
             now = workflow.now()
-            # Whether one that waits for the bank has begun only the provider can tell.
+            # Only the provider knows whether a sign-up that waits for the bank has started.
             if not command.unless_begun and is_refused_or_unavailable(error) and workflow.patched(ENDS_UNTOLD):
                 await self._cancel_unreported(command, now)
                 return
@@ -203,14 +203,14 @@ class LifecycleCommands(Progress):
             return
         await self._process.withdraw_confirmation(cause)
         if self._now.is_over:
-            return  # it had not begun
+            return  # it had not started
         if command.unless_begun:
             raise Rejected(
-                "the customer has confirmed the payment meanwhile, and has a subscription", code="already_subscribed"
+                "the customer has confirmed the payment meanwhile and has a subscription", code="already_subscribed"
             )
         is_unsettled = self._now.recovery is not None or self._now.is_due_for_renewal(workflow.now())
         if is_unsettled and self._now.agreement_ref and workflow.patched(LOOKS_BEFORE_CANCEL):
-            # What is owed may have been paid unheard of: then there is a period to use up, and a payment to receipt.
+            # It may have been paid without us knowing: then there is a paid period left and a receipt to send.
             await self._process.sync(cause)
             if self._now.is_over:
                 return
@@ -225,24 +225,26 @@ class LifecycleCommands(Progress):
         if goes_on.agreement_ref and not goes_on.begins_own_period:
             await activity_calls.end_at_period_end(goes_on, on=True)
         if back is not None:
-            # What the pause has kept is used up first; the mail about the end says until when.
+            # The days that the pause kept are used up first; the cancellation mail says until when.
             await self._process.commit(replace(back, mails=()))
         step = commands.cancel_scheduled(self._now, until, end, workflow.now(), cause)
         await self._process.commit(step)
 
     async def _withdraw_sign_up(self, command: Cancel, cause: Cause) -> None:
-        """It never began. Before it is replaced it is tried once more if it may be paid: nobody is to pay twice."""
+        """Withdraw a sign-up that never started; if it may have been paid, retry first: nobody may pay twice."""
         if command.unless_begun and self._now.unheard_tries:
             await self._retry_blocked()
         if self._now.is_over:
             return
         if not first_payment.waits_for_payment(self._now):
-            raise Rejected("the first payment was taken meanwhile: they have a subscription", code="already_subscribed")
+            raise Rejected(
+                "the first payment was taken meanwhile: the customer has a subscription", code="already_subscribed"
+            )
         await self._process.commit(first_payment.withdrawn(self._now, workflow.now(), cause))
 
     @update(name="preview_cancel")
     async def preview_cancel(self, command: PreviewCancel) -> CancelPreview:
-        """What a cancellation would bring; nothing is changed."""
+        """Return what a cancellation would do; changes nothing."""
         async with self._lock:
             try:
                 guards.check_cancel(self._now, command.at)
@@ -257,7 +259,7 @@ class LifecycleCommands(Progress):
 
     @update(name="uncancel")
     async def uncancel(self, command: Command) -> CommandResult:
-        """Go on after all."""
+        """Undo a scheduled cancellation."""
         async with self._turn(command, lambda: guards.check_uncancel(self._now)) as is_first:
             if is_first:
                 if self._now.agreement_ref:
@@ -271,7 +273,7 @@ class LifecycleCommands(Progress):
 
     @update(name="extend_trial")
     async def extend_trial(self, command: ExtendTrial) -> CommandResult:
-        """Move the trial's end; its reminders move with it."""
+        """Move the end of the trial, and its reminders with it."""
         async with self._turn(command, lambda: self._check_extension(command)) as is_first:
             if is_first:
                 now = workflow.now()
@@ -292,7 +294,7 @@ class LifecycleCommands(Progress):
 
     @update(name="suspend")
     async def suspend(self, command: Suspend) -> CommandResult:
-        """Turn access off by an operator's word; the data is kept."""
+        """Turn access off on an operator's order; data is kept."""
         async with self._turn(command, lambda: guards.check_suspend(self._now, command.reason)) as is_first:
             if is_first:
                 cause = self._cause(command)
@@ -302,7 +304,7 @@ class LifecycleCommands(Progress):
         return self._answer()
 
     async def _withdraw_confirmation_or_defer(self, cause: Cause) -> None:
-        """What cannot be withdrawn for now does not keep access on: its time is over, so it is tried until it can."""
+        """Withdraw the pending payment; if that fails now, access still goes off, and it is retried until it works."""
         try:
             await self._process.withdraw_confirmation(cause)
         except STEP_FAILED as error:
@@ -316,7 +318,7 @@ class LifecycleCommands(Progress):
 
     @update(name="reactivate")
     async def reactivate(self, command: Reactivate) -> CommandResult:
-        """Give access back by an operator's word."""
+        """Restore access on an operator's order."""
         async with self._turn(command, lambda: guards.check_reactivate(self._now, command.reason)) as is_first:
             if is_first:
                 await self._process.reactivate(command.reason, self._cause(command))
@@ -328,7 +330,7 @@ class LifecycleCommands(Progress):
 
     @update(name="open_checkout")
     async def open_checkout(self, command: OpenCheckout) -> CommandResult:
-        """Open a page on which the customer puts a card on file; the answer carries its address."""
+        """Open a page where the customer enters a card; the result carries its URL."""
         async with self._lock:
             try:
                 guards.check_checkout(self._now)

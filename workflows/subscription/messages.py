@@ -1,4 +1,4 @@
-"""What is said to a subscription's workflow, and what it carries from run to run."""
+"""Messages to the subscription workflow, and the input that it passes from run to run."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ from domain.subscription.state import PendingChange, Subscription
 
 @dataclass(frozen=True)
 class SubscriptionInput:
-    """All that one run of the workflow hands to the next."""
+    """Everything that one run of the workflow passes to the next."""
 
     subscription: Subscription
     policy: Policy
@@ -25,21 +25,21 @@ class SubscriptionInput:
     sign_up_key: str = ""
     hints: tuple[EventHint, ...] = ()
     done: tuple[str, ...] = ()
-    """Keys of the latest commands, so that a repeat after continue-as-new does nothing twice."""
+    """Keys of the latest commands, so that a repeat after continue-as-new is not carried out twice."""
     is_born: bool = False
     declined: tuple[str, ...] = ()
-    """Keys of the latest commands whose charge was declined: a repeat is told so, and charges nothing again."""
+    """Keys of the latest commands whose charge was declined: a repeat gets the same answer, and charges nothing."""
     recent: tuple[str, ...] = ()
-    """The latest entries of the journal, for the workflow's details."""
+    """The latest journal entries, for the workflow's details."""
     allow_another_trial: bool = False
-    """An operator lets a customer begin who had a trial before."""
+    """An operator allows a customer who already had a trial another one."""
     adopted: bool = False
-    """It was begun elsewhere and is carried on here: an agreement that is billed, or a trial."""
+    """It was started elsewhere and continues here: a billed agreement, or a trial."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """What every command carries: the caller's key for it, and who the caller is."""
+    """Base of all commands: the caller's idempotency key, and who the caller is."""
 
     key: str
     actor: str
@@ -60,18 +60,18 @@ class PutPaymentMethod(Command):
 class Cancel(Command):
     at: CancelAt = CancelAt.PERIOD_END
     reason: str = ""
-    """Free words of whoever cancels."""
+    """Free text."""
     reason_code: str = ""
     """One of `ReasonCode`, or empty."""
     by: EndKind = EndKind.CUSTOMER
-    """Whose end it is: the customer's or an operator's."""
+    """Who ends it: the customer or an operator."""
     unless_begun: bool = False
-    """Only if its first payment is still to be confirmed, by then too."""
+    """Cancel only if the first payment is still to be confirmed when the command runs."""
 
 
 @dataclass(frozen=True)
 class PreviewCancel(Command):
-    """Ask what a cancellation would bring."""
+    """Ask what a cancellation would do."""
 
     at: CancelAt
 
@@ -100,14 +100,14 @@ class OpenCheckout(Command):
 
 @dataclass(frozen=True)
 class ChangePlan(Command):
-    """To have something else; also what a preview is asked of."""
+    """Change the plan, interval, quantity or add-ons; also the input of a preview."""
 
     to: Selection
     is_upgrade: bool
     at: ChangeAt | None = None
     """None: as the policy says."""
     basis: str = ""
-    """Names what it was worked out from (`changing.basis_name`); empty: it depends on nothing."""
+    """Identifies the state that the change was computed from (`basis_name`); empty: it depends on none."""
 
 
 @dataclass(frozen=True)
@@ -122,52 +122,52 @@ class AdoptPolicy(Command):
 
 @dataclass(frozen=True)
 class ContactChanged(Command):
-    """Who the customer is has changed: names of what, never to what."""
+    """The customer's contact data changed: carries the names of the fields, never their values."""
 
     fields: tuple[str, ...] = ()
     cause: Cause | None = None
-    """Why; None: by the command itself."""
+    """None: the command itself is the cause."""
 
 
 @dataclass(frozen=True)
 class Reconcile(Command):
-    """Look at the provider and put right what differs."""
+    """Compare with the provider and fix what differs."""
 
     unheard_agreement: str = ""
-    """An agreement at the provider that was begun for the subscription, which does not know of it."""
+    """An agreement at the provider that was started for the subscription without it knowing."""
     writes_again: bool = False
-    """The database tells otherwise than the workflow: it is to be written down again."""
+    """The database differs from the workflow: the workflow's state must be written again."""
     only_tries_again: bool = False
-    """Nothing differs, but a step is blocked: it is to be tried now."""
+    """Nothing differs, but a step is blocked: retry it now."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a change of plan would bill."""
+    """What a plan change would bill."""
 
     to: Selection
     at: ChangeAt
     currency: str
     due_now: int = 0
-    """Minor units that are taken now; negative: a credit for later bills."""
+    """Minor units charged now; negative: a credit towards later invoices."""
     lines: tuple[QuoteLine, ...] = ()
     next_amount: int = 0
-    """What one period costs then."""
+    """What one period costs after the change."""
     next_at: datetime | None = None
-    """When that is billed next; None: a period after the change."""
+    """When that amount is billed next; None: one period after the change."""
     exact_until: datetime | None = None
-    """Until when the same change bills just that at once; None: nothing is prorated."""
+    """Until when the same change bills exactly this amount; None: nothing is prorated."""
     replaces: PendingChange | None = None
-    """The planned change that this one takes the place of."""
+    """The planned change that this one replaces."""
     credit_applied: int = 0
-    """Of what is billed at once, what earlier credit pays."""
+    """The part of what is billed now that earlier credit pays."""
     carried_to_next: int = 0
-    """Of what is billed at once, what is left to the next bill; negative: a credit for it."""
+    """The part of what is billed now that moves to the next invoice; negative: a credit on it."""
 
 
 @dataclass(frozen=True)
 class NextWork:
-    """How busy a workflow is, for whoever must wait until it has come to rest."""
+    """How busy a workflow is, for callers that wait until it is idle."""
 
     busy: bool
     due_at: datetime | None
@@ -176,7 +176,7 @@ class NextWork:
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command brought about: the projection's sequence that shows it, and an address if one was asked for."""
+    """A command's result: the projection sequence that includes it, and a URL if one was requested."""
 
     sequence: int
     url: str = field(default="")

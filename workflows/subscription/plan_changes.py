@@ -1,4 +1,4 @@
-"""Changes by the customer's wish: another plan, a pause, and the end of either."""
+"""Plan changes and pauses: now, planned, and at the end of a period."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,42 +32,42 @@ from workflows.subscription.provider_sync import ProviderSync
 
 DECLINED = "payment_declined"
 QUOTED_FIRST_PERIODS = "quoted-first-periods"
-"""A change to the order of commands: until then a preview of leaving the free plan told the price, whatever the
+"""A change to the order of commands: before, a preview of leaving the free plan showed the price regardless of the
 customer's balance."""
 KEEPS_BILLING_DAY = "keeps-billing-day"
-"""A change to the order of commands: until then every pause moved the billing day, also one of a minute."""
+"""A change to the order of commands: before, every pause moved the billing day, even one of a minute."""
 UNDECIDED_RETRY_DELAY = timedelta(hours=1)
-"""How long to wait before asking for money again when the provider has not decided on it."""
+"""The delay before an undecided charge is attempted again."""
 
 
 def declined(charge: Charge) -> Rejected:
-    """What a command is answered when its charge was not paid."""
+    """Return the rejection for a command whose charge was not paid."""
     decline = charge.decline or Decline(charge.outcome.value)
     return Rejected(decline.words, code=DECLINED)
 
 
-def _told(shown: Preview, quote: Quote) -> Preview:
-    """With what the provider says is billed at once, and how that is settled."""
-    how = quote.settled or settled(quote.amount, 0, 0)
+def _with_quote(preview: Preview, quote: Quote) -> Preview:
+    """Add what the provider would bill at once, and how that is settled."""
+    settlement = quote.settled or settled(quote.amount, 0, 0)
     return replace(
-        shown,
-        due_now=how.due_now,
-        credit_applied=how.credit_applied,
-        carried_to_next=how.carried_to_next,
+        preview,
+        due_now=settlement.due_now,
+        credit_applied=settlement.credit_applied,
+        carried_to_next=settlement.carried_to_next,
         lines=quote.lines,
     )
 
 
 class PlanChanges(ProviderSync):
-    """What a subscription is to, and whether it runs."""
+    """Changes what a subscription is for, and whether it runs."""
 
     async def change_plan(self, to: Selection, at: ChangeAt, key: str, cause: Cause) -> None:
-        """Have something else, now or when the paid period ends.
+        """Change the selection, now or at the end of the paid period.
 
         Raises:
             Rejected: code `payment_declined`; nothing has changed. Code `authentication_required`: nothing has changed
                 yet, the customer has to confirm the payment.
-            GatewayUnavailable: the provider has not decided; the same command again finds out.
+            GatewayUnavailable: the provider has not decided; repeat the command to learn the outcome.
         """
         subscription = self.subscription
         if subscription.is_free and to.items:
@@ -114,7 +114,7 @@ class PlanChanges(ProviderSync):
         raise declined(charge)
 
     async def _leave_free_plan(self, to: Selection, cause: Cause) -> None:
-        """Pay for the first time: the agreement comes about with the charge, or not at all."""
+        """Charge for the first time: the agreement is created with the charge, or not at all."""
         had = self.subscription.selection
         self.subscription = self.subscription.choosing(to)
         known = self.subscription.unheard_tries
@@ -123,7 +123,7 @@ class PlanChanges(ProviderSync):
         except STEP_FAILED:
             self.subscription = self.subscription.choosing(had)
             if self.subscription.unheard_tries != known:
-                # Nobody may ask again.
+                # The caller may never repeat the command.
                 what = f"the payment for {to.plan_name}"
                 await self.commit(late_answers.noted(self.subscription, what, workflow.now(), cause))
             raise
@@ -137,7 +137,7 @@ class PlanChanges(ProviderSync):
         await self.commit(self.paid(charge, cause))
 
     async def _abandon_undecided_charge(self, charge: Charge) -> None:
-        """Nobody waits for a bank that has not decided: nothing may be billed later, and the next try is another."""
+        """End the agreement of an undecided charge: nothing may be billed later, and the next attempt is a new one."""
         if charge.outcome is not ChargeOutcome.PENDING or not charge.agreement_ref:
             return
         self.subscription = self.subscription.with_try(workflow.now())
@@ -160,10 +160,10 @@ class PlanChanges(ProviderSync):
         await self.commit(plan_changes.moved_to_free(self.subscription, to, workflow.now(), cause))
 
     async def begin_planned_change(self, cause: Cause) -> timedelta | None:
-        """The paid period is over: have what was planned; how long to wait if the old renewal is still undecided.
+        """Apply the planned change at the end of the paid period; returns how long to wait if a renewal is undecided.
 
-        Billing has been on hold since it was planned. Should the provider have renewed all the same, the difference
-        is given back.
+        Billing has been on hold since the change was planned. If the provider has renewed all the same, the difference
+        is credited.
         """
         standing = await self.sync(cause)
         subscription, now = self.subscription, workflow.now()
@@ -174,7 +174,7 @@ class PlanChanges(ProviderSync):
             return UNDECIDED_RETRY_DELAY
         is_renewed = subscription.period_end is not None and subscription.period_end > now
         if not pending.to.items and is_renewed:
-            # What was paid is used up first; nothing of it could be given back.
+            # The paid period is used up first; nothing of it could be credited.
             await self.commit(plan_changes.change_scheduled(subscription, pending.to, now, cause))
         elif not pending.to.items:
             await self._move_to_free(pending.to, cause)
@@ -185,10 +185,10 @@ class PlanChanges(ProviderSync):
         return None
 
     async def _change_renewed_period(self, pending: PendingChange, cause: Cause) -> timedelta | None:
-        """Nobody waits for an answer here: if the difference cannot be had, what was renewed and paid goes on."""
+        """Change within a renewed period; if the difference cannot be charged, the renewed plan continues."""
         try:
             key = f"{self.subscription.id}/change/{pending.asked_at.isoformat()}"
-            # Counted from the day on which it was to begin, however late it is asked for.
+            # Prorated from the day on which it was to start, however late it runs.
             await self._change_at_cost(pending.to, key, cause, at=self.subscription.period_start)
         except GatewayUnavailable:
             return UNDECIDED_RETRY_DELAY
@@ -197,11 +197,11 @@ class PlanChanges(ProviderSync):
         return None
 
     async def preview(self, to: Selection, at: ChangeAt) -> Preview:
-        """What a change would bill, and when."""
+        """Return what a change would bill, and when."""
         subscription, now = self.subscription, workflow.now()
         has_period = bool(subscription.agreement_ref) and bool(to.items)
         next_at = subscription.period_end or subscription.trial_ends_at
-        shown = Preview(
+        preview = Preview(
             to,
             at,
             to.total.currency,
@@ -210,23 +210,23 @@ class PlanChanges(ProviderSync):
             replaces=plan_changes.replaced(subscription, to),
         )
         if subscription.is_free:
-            shown = replace(shown, due_now=to.total.amount, next_at=None)
+            preview = replace(preview, due_now=to.total.amount, next_at=None)
             if not subscription.customer_ref or not workflow.patched(QUOTED_FIRST_PERIODS):
-                return shown
-            return _told(shown, await activity_calls.first_quote(subscription, to))
+                return preview
+            return _with_quote(preview, await activity_calls.first_quote(subscription, to))
         if at is ChangeAt.PERIOD_END or not has_period:
-            return shown
+            return preview
         quote = await activity_calls.quote(subscription, to, plan_changes.counted_from(subscription, now))
         same_period = to.interval is subscription.interval
         until = plan_changes.quote_holds_until(now)
-        return _told(replace(shown, next_at=next_at if same_period else None, exact_until=until), quote)
+        return _with_quote(replace(preview, next_at=next_at if same_period else None, exact_until=until), quote)
 
     async def pause(self, resumes_at: datetime | None, cause: Cause) -> None:
-        """Stop, or move the end of a pause."""
+        """Pause, or move the end of a pause."""
         await self.commit(subscription_pause.paused(self.subscription, resumes_at, workflow.now(), cause))
 
     async def resume(self, cause: Cause) -> None:
-        """Go on; where the pause has moved the billing day, billing stays on hold until the days left are over."""
+        """Resume; if the pause moved the billing day, billing stays on hold until the remaining days are used up."""
         subscription = self.subscription
         if subscription.billing_anchor is None and workflow.patched(KEEPS_BILLING_DAY):
             subscription = replace(subscription, billing_anchor=billing_day.anchor_of(subscription))

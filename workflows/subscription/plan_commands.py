@@ -1,4 +1,4 @@
-"""Commands to what a subscription is about and whether it runs: plan, pause, policy."""
+"""Plan commands: change of plan, pause and resume, policy."""
 
 from collections.abc import Callable
 
@@ -18,16 +18,16 @@ with workflow.unsafe.imports_passed_through():
 
 
 OWN_PRORATION = "own-proration"
-"""A change to the order of commands: until then what is left of a period of our own could not be billed at once."""
+"""A change to the order of commands: before, the rest of a period of our own could not be prorated."""
 _UNANSWERED = GatewayUnavailable("the payment provider did not answer in time", code="provider_unavailable")
 
 
 class PlanCommands(CommandHandler):
-    """The part of the subscription's workflow that takes wishes for something else."""
+    """The part of the subscription workflow that changes the plan, pauses it and adopts policies."""
 
     @update(name="pause")
     async def pause(self, command: PauseUntil) -> CommandResult:
-        """Stop billing and access until a date, or until resumed; of a pause that runs, move the end."""
+        """Stop billing and access until a date or until resumed; if already paused, move the end."""
         async with self._turn(command, lambda: self._check_pause(command)) as is_first:
             if is_first:
                 await self._pause(command)
@@ -48,16 +48,16 @@ class PlanCommands(CommandHandler):
         await self._process.pause(command.resumes_at, cause)
 
     async def _await_renewal_decision(self, cause: Cause, check: Callable[[], None]) -> None:
-        """At the minute of a renewal: how it went decides what there is to pause or to change."""
+        """If a renewal is just due, find out how it went: that decides what there is to pause or change."""
         if self._now.is_due_for_renewal(workflow.now()):
             await self._process.sync(cause)
             check()
             guards.check_renewal_is_decided(self._now, workflow.now())
 
     async def _await_change_answer(self, command: Command, cause: Cause, check: Callable[[], None]) -> None:
-        """What has come of a change that was not answered decides what there is to pause or to change.
+        """If an earlier change got no answer, find out what became of it first.
 
-        The command that asked for it finds that out by itself.
+        The command that requested the change does that by itself.
         """
         asked = self._now.unheard_change
         if asked is None or is_among(command.key, (asked.command,)):
@@ -65,11 +65,11 @@ class PlanCommands(CommandHandler):
         await self._process.sync(cause)
         check()
         if self._now.unheard_change is not None:
-            raise GatewayUnavailable("the bank has not decided on the change before", code="payment_pending")
+            raise GatewayUnavailable("the bank has not decided on the previous change yet", code="payment_pending")
 
     @update(name="resume")
     async def resume(self, command: Command) -> CommandResult:
-        """Go on before the pause is over."""
+        """End the pause early."""
         async with self._turn(command, lambda: guards.check_resume(self._now)) as is_first:
             if is_first:
                 await self._process.resume(self._cause(command))
@@ -81,7 +81,7 @@ class PlanCommands(CommandHandler):
 
     @update(name="change_plan")
     async def change_plan(self, command: ChangePlan) -> CommandResult:
-        """Have another plan, interval, quantity or other add-ons, at once or when the paid period ends."""
+        """Change the plan, interval, quantity or add-ons, now or at the end of the paid period."""
         async with self._turn(command, lambda: self._check_change_in_turn(command)) as is_first:
             if is_first:
                 await self._change_plan(command)
@@ -95,12 +95,12 @@ class PlanCommands(CommandHandler):
         guards.check_change(self._now, command.to, self._takes_effect(command), workflow.now())
 
     def _check_change_in_turn(self, command: ChangePlan) -> None:
-        """Only now that no step is under way: a validator may see what is about to be replaced."""
+        """Checks that need the lock: a validator may see state that is about to be replaced."""
         guards.check_basis(self._now, command.basis)
         self._check_change(command)
         is_billed_now = bool(command.to.items) and self._takes_effect(command) is ChangeAt.NOW
         if is_billed_now and self._now.begins_own_period and not workflow.patched(OWN_PRORATION):
-            raise Rejected("since the pause no bill can be prorated", code="resumed_period")
+            raise Rejected("after a pause nothing can be prorated until the next period", code="resumed_period")
 
     def _takes_effect(self, command: ChangePlan) -> ChangeAt:
         return plan_changes.takes_effect(self._now, self._process.policy, command.at, is_upgrade=command.is_upgrade)
@@ -114,7 +114,7 @@ class PlanCommands(CommandHandler):
 
     @update(name="preview_change")
     async def preview_change(self, command: ChangePlan) -> Preview:
-        """What the same change would bill, and when; nothing is changed."""
+        """Return what the same change would bill, and when; changes nothing."""
         async with self._lock:
             try:
                 self._check_change_in_turn(command)
@@ -125,7 +125,7 @@ class PlanCommands(CommandHandler):
             except STEP_FAILED as error:
                 raise refusal(error) or as_failure(_UNANSWERED) from error
             finally:
-                # So that the workflow sees when its history has grown long enough.
+                # Wakes the main loop, which checks the length of the history.
                 self._was_commanded = True
 
     @preview_change.validator
@@ -134,14 +134,14 @@ class PlanCommands(CommandHandler):
 
     @update(name="withdraw_change")
     async def withdraw_change(self, command: Command) -> CommandResult:
-        """Keep what there is after all."""
+        """Withdraw a planned change or one that waits for the bank."""
         async with self._turn(command, lambda: guards.check_withdraw_change(self._now)) as is_first:
             if is_first:
                 await self._withdraw_change(self._cause(command))
         return self._answer()
 
     async def _withdraw_change(self, cause: Cause) -> None:
-        """Of two that wait, the one asked for last: the one for the bank."""
+        """If two are pending, withdraw the one requested last: the one that waits for the bank."""
         waits = self._now.confirmation
         if waits is not None and waits.action is ConfirmedAction.CHANGE_PLAN:
             await self._process.withdraw_confirmation(cause)
@@ -154,7 +154,7 @@ class PlanCommands(CommandHandler):
 
     @update(name="adopt_policy")
     async def adopt_policy(self, command: AdoptPolicy) -> CommandResult:
-        """Live by another policy from now on; a recovery that has begun stays on its ladder."""
+        """Switch to another policy; a running recovery stays on its ladder."""
         async with self._turn(command, lambda: guards.check_alive(self._now)) as is_first:
             if is_first:
                 await self._process.adopt_policy(command.policy, self._cause(command))
@@ -166,5 +166,5 @@ class PlanCommands(CommandHandler):
 
     @workflow.query(name="policy_version")
     def policy_version(self) -> str:
-        """The version of the policy that the subscription lives by."""
+        """The version of the subscription's policy."""
         return self._process.policy.version

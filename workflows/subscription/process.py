@@ -1,4 +1,4 @@
-"""The course of one subscription: how each due action, command and piece of news is carried out, step by step."""
+"""The process of one subscription: carries out each due action, command and provider event step by step."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -41,21 +41,21 @@ from workflows.subscription.reconcile import ReconcileSteps
 from workflows.subscription.untold_ends import UntoldEnds
 
 QUOTED_RENEWALS = "quoted-renewals"
-"""A change to the order of commands: until then a notice ahead of a renewal did not ask what it will bill."""
+"""A change to the order of commands: before, a notice ahead of a renewal did not include what it will bill."""
 FINDS_DELETED = "finds-deleted"
-"""A change to the order of commands: until then nobody looked whether a customer was deleted."""
+"""A change to the order of commands: before, deleted customers were not detected."""
 
 
 class SubscriptionProcess(PlanChanges, ReconcileSteps, FirstPayment, UntoldEnds):
-    """One subscription on its way. Only one caller at a time may use it: the workflow's lock sees to that."""
+    """Runs one subscription. Only one caller at a time may use it; the workflow's lock ensures that."""
 
-    # What falls due
+    # Due actions
 
     async def act(self, due: Due) -> timedelta | None:
-        """Do what is due; how long to wait before anything else if the outside could not decide."""
+        """Take the due action; returns how long to wait before the next one if the provider has not decided."""
         cause = Cause.timer(due.action)
         if self.subscription.confirmation is not None and due.action in confirmation_steps.GIVES_WAY_TO:
-            # What was due comes next, should it still be.
+            # The due action comes next, if it is still due.
             await self.withdraw_confirmation(cause)
             return None
         return await self._act(due, cause)
@@ -87,7 +87,7 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, FirstPayment, UntoldEnds)
         return None
 
     async def _upcoming_invoice(self) -> UpcomingBill | None:
-        """What the renewal will bill; None: nobody can tell now, and the notice does without."""
+        """Return what the renewal will bill; None: unknown now, and the notice omits it."""
         if not renewal_notices.can_be_quoted(self.subscription, workflow.now()) or not workflow.patched(
             QUOTED_RENEWALS
         ):
@@ -109,13 +109,13 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, FirstPayment, UntoldEnds)
             await self.commit(trial.expired(self.subscription, self.policy, now, cause))
 
     async def _found_card_at_provider(self, cause: Cause) -> bool:
-        """Before a trial expires: a customer who was at the checkout may have a card there that we were not told of."""
+        """Before a trial expires, check for a card: the customer may have entered one at checkout unreported."""
         if self.subscription.customer_ref or workflow.patched(CARDS_OF_THE_PORTAL):
             await self.sync(cause)
         return self.subscription.card is not None and not self.subscription.card_is_barred
 
     async def _found_settled_at_provider(self, cause: Cause) -> bool:
-        """Before a rung: what is owed may have been paid by a link or another card chosen, and nobody told us."""
+        """Before a ladder step, sync: the customer may have paid or chosen another card without us being notified."""
         subscription = self.subscription
         if not self._should_ask_provider() and not (self._waits_for_card() and workflow.patched(CARDS_OF_THE_PORTAL)):
             return False
@@ -123,14 +123,14 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, FirstPayment, UntoldEnds)
         return self.subscription.sequence != subscription.sequence
 
     def _should_ask_provider(self) -> bool:
-        """Whether a bill is owed, and what comes next asks for no money itself."""
+        """True if an invoice is owed and the next ladder step makes no charge itself."""
         subscription = self.subscription
         if subscription.recovery is None or not subscription.agreement_ref:
             return False
         return not recovery.retry_is_due(subscription, self.policy, workflow.now())
 
     def _waits_for_card(self) -> bool:
-        """Whether a card that the customer has chosen at the provider would settle what is open."""
+        """True if a card chosen at the provider could settle what is open."""
         suspension = self.subscription.suspension
         has_expired = suspension is not None and suspension.kind is SuspensionKind.TRIAL_EXPIRED
         return self.subscription.recovery is not None or has_expired
@@ -158,7 +158,7 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, FirstPayment, UntoldEnds)
         return None
 
     async def _found_card_replaced(self, error: FailureError, cause: Cause) -> bool:
-        """After a charge that the provider refused to try: whether another card, or none, is on file there now."""
+        """After a charge that the provider did not attempt: True if another card, or none, is on file there now."""
         refused, before = refusal(error), self.subscription.sequence
         if refused is None or refused.type != UNKNOWN_PAYMENT_METHOD or not workflow.patched(CARDS_OF_THE_PORTAL):
             return False
@@ -179,14 +179,14 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, FirstPayment, UntoldEnds)
         return None
 
     async def put_card(self, payment_method: str | None, key: str, cause: Cause) -> None:
-        """Make a payment method the card on file; of a customer who was deleted, look what else that has ended."""
+        """Make a payment method the card on file; if the customer had been deleted, sync what else that has ended."""
         known = self.subscription.customer_ref
         await super().put_card(payment_method, key, cause)
         if known and self.subscription.customer_ref != known:
             await self.sync(cause)
 
     async def found_deleted(self, error: BaseException, cause: Cause) -> bool:
-        """After a step was refused as about nothing that the provider knows: whether it has deleted the customer."""
+        """After the provider refused a step as about an unknown object: True if the customer was deleted there."""
         refused, before = as_tenure_error(error), self.subscription.sequence
         if refused is None or refused.code != NO_SUCH_THING or not self.subscription.customer_ref:
             return False
@@ -195,22 +195,22 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, FirstPayment, UntoldEnds)
         await self.sync(cause)
         return self.subscription.sequence != before
 
-    # Holds and ways back
+    # Holds and reactivation
 
     @property
     def hold_is_due(self) -> bool:
-        """Whether the provider must be told to bill no further, or to bill again."""
+        """True if the provider must put billing on hold, or resume it."""
         if self.subscription.is_over:
             return False
         return bool(self.subscription.agreement_ref) and self.subscription.wants_hold != self.subscription.is_held
 
     async def sync_hold(self) -> BaseException | None:
-        """Tell the provider whether to bill on; look what is wrong there if it refuses.
+        """Put billing at the provider on hold or resume it; if it refuses, sync to find out why.
 
-        The loop comes back to it until it is done, whichever step made it necessary.
+        The main loop repeats this until it is done, whichever step made it necessary.
 
         Returns:
-            Why it is refused, if a look at the provider has not settled that.
+            The refusal, if the sync has not resolved it.
 
         """
         wanted = self.subscription.wants_hold
@@ -225,7 +225,7 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, FirstPayment, UntoldEnds)
         return None
 
     async def reactivate(self, reason: str, cause: Cause) -> None:
-        """Give access back; billing goes on, with a new period when the paid one ended meanwhile."""
+        """Restore access; billing continues, with a new period if the paid one has ended meanwhile."""
         now = workflow.now()
         back = subscription_suspension.way_back(self.subscription, timedelta(days=self.policy.trial.reopen_days), now)
         reminders = self.subscription.reminders
@@ -236,7 +236,7 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, FirstPayment, UntoldEnds)
         await self.commit(subscription_suspension.returned(self.subscription, back, reminders, reason, now, cause))
 
     async def adopt_policy(self, policy: Policy, cause: Cause) -> None:
-        """Live by another policy: reminders that are still ahead move, a running recovery keeps its ladder."""
+        """Switch to another policy: pending reminders move, a running recovery keeps its ladder."""
         now, was = workflow.now(), self.policy
         ends_at, reminders = self.subscription.trial_ends_at, self.subscription.reminders
         if self.subscription.status is Status.TRIALING and ends_at is not None:

@@ -1,4 +1,4 @@
-"""Going on: what has been heard, what is due, and what of both the outside does not take for now."""
+"""Progress of the main loop: provider events, due actions, and retries of steps that are blocked."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 class Progress(CommandHandler):
-    """The part of the subscription's workflow that does what is next, and tries again what was not taken."""
+    """The part of the subscription workflow that takes the next step and retries blocked ones."""
 
     def __init__(
         self,
@@ -34,16 +34,16 @@ class Progress(CommandHandler):
         super().__init__(process, done, declined, is_activated=is_activated)
         self._hints: deque[EventHint] = deque(hints)
         self._not_before: datetime | None = None
-        """What is due next waits until then: it was refused, or the provider has not decided on it."""
+        """The next due action waits until then: it was refused, or the provider has not decided."""
         self._postponed_action = ""
-        """The blocked action for which it waits: when that is not blocked any more, nothing waits for it."""
+        """The blocked action that the wait is for; once it is no longer blocked, the wait is void."""
         self._hold_not_before: datetime | None = None
         self._end_not_before: datetime | None = None
         self._hints_not_before: datetime | None = None
         self._current_action = ""
-        """What is being tried, as `Blocked.action` names it."""
+        """The action being attempted, as `Blocked.action` names it."""
         self._last_event = ""
-        """The message that was looked into last."""
+        """The event that was processed last."""
         for trouble in blocked_steps.troubles(process.subscription):
             self._postpone(trouble.action, trouble.next_try)
 
@@ -53,12 +53,12 @@ class Progress(CommandHandler):
 
     @property
     def _is_done(self) -> bool:
-        """Whether it is over, and the provider knows."""
+        """True if the subscription is over and the provider knows."""
         return self._refusal is not None or (self._now.is_over and not self._process.end_is_due)
 
     @property
     def _has_event(self) -> bool:
-        """Whether there is a message to look into now."""
+        """True if there is an event to process now."""
         return bool(self._hints) and (self._hints_not_before is None or self._is_due(self._hints_not_before))
 
     @property
@@ -79,12 +79,12 @@ class Progress(CommandHandler):
         return min(moments, default=None)
 
     async def _take_next_step(self) -> None:
-        """News first: it may settle what was about to be done."""
+        """Process events first: they may settle what is due."""
         began = workflow.now()
         try:
             await self._attempt_next_step()
         except (*STEP_FAILED, TenureError) as error:
-            # Failing the workflow would lose the subscription; it waits, tells the operator, and tries again.
+            # Failing the workflow would lose the subscription; it shows the error to the operator and retries.
             if not await self._found_deleted_customer(error):
                 await self._schedule_retry(error, began)
 
@@ -100,19 +100,19 @@ class Progress(CommandHandler):
             await self._process.clear_block(self._current_action)
 
     async def _found_deleted_customer(self, error: BaseException) -> bool:
-        """Whether a look has shown that there is nothing left to wait for: a customer who was deleted."""
+        """True if a sync explains the error: the customer was deleted at the provider, so there is nothing to retry."""
         if self._is_over or self._current_action == blocked_steps.HEAR:
             return False
         try:
             return await self._process.found_deleted(error, Cause.timer(self._current_action))
         except STEP_FAILED:
-            return False  # the first refusal tells more
+            return False  # the first error says more
 
     async def _schedule_retry(self, error: BaseException, began: datetime) -> None:
         wait = retry_delay(error)
         next_try = workflow.now() + wait
         if self._is_over and self._current_action != blocked_steps.END:
-            # Of money that went back in the end.
+            # A refund or dispute after the end.
             self._postpone(self._current_action, next_try)
         elif self._current_action == blocked_steps.HEAR and not can_be_had_later(error):
             if not await self._process.refuse_event(error, self._last_event):
@@ -134,9 +134,9 @@ class Progress(CommandHandler):
             self._postponed_action = action if blocked_steps.trouble_of(self._now, action) is not None else ""
 
     async def _process_event(self, hint: EventHint) -> None:
-        """A hint is done with when it was looked into, refused or not: what it hints at is asked for in time anyway.
+        """Process a hint once, even if it is refused: the provider is asked about its subject in time anyway.
 
-        One to which the provider gave no answer stays: of a card that was given on a page nobody else tells.
+        Without an answer from the provider the hint stays: nothing else reports a card entered on a checkout page.
         """
         try:
             if is_worth_a_look(self._now, hint):
@@ -173,13 +173,13 @@ class Progress(CommandHandler):
         with self._process.attempting(self._current_action):
             wait = await self._process.act(due)
         if wait is None and self._now.sequence == before:
-            # Nothing came of it: never spin.
+            # No progress: never spin.
             wait = BLOCKED_RETRY_DELAY
         self._not_before, self._postponed_action = now + wait if wait is not None else None, ""
 
     async def _sync_hold(self, now: datetime) -> None:
         self._current_action = blocked_steps.HOLD
-        # Should it be refused, everything else goes on; the look tells whether the agreement has ended.
+        # If it is refused, everything else continues; the sync shows whether the agreement has ended.
         self._hold_not_before = now + BLOCKED_RETRY_DELAY
         with self._process.attempting(self._current_action):
             refused = await self._process.sync_hold()
@@ -190,10 +190,10 @@ class Progress(CommandHandler):
             self._hold_not_before = None
 
     async def _retry_blocked(self) -> None:
-        """Try now whatever waits for its next try.
+        """Retry now everything that waits for its next attempt.
 
         Raises:
-            TenureError, or what a step raises: it was not taken this time either; that is written down.
+            TenureError, or what a step raises: it failed again; that is recorded.
         """
         self._not_before = self._hold_not_before = self._end_not_before = self._hints_not_before = None
         began, tried = workflow.now(), -1

@@ -1,4 +1,4 @@
-"""Looking outside: what the provider's messages hint at, what it says when asked, and what follows from it."""
+"""Syncs with the provider: processes its events, reads its state, and applies what is new."""
 
 from datetime import datetime
 
@@ -36,31 +36,31 @@ from workflows.subscription.confirmations import Confirmations
 from workflows.subscription.late_answers import LateAnswers
 
 ASK_AT_PERIOD_END = "ask-at-period-end"
-"""A change to the order of commands: until then a subscription that came back in mid-period asked every few hours."""
+"""A change to the order of commands: before, a subscription that was restored mid-period asked every few hours."""
 CARDS_OF_THE_PORTAL = "cards-of-the-portal"
-"""A change to the order of commands: until then a card chosen at the provider stayed the customer's alone, and one
-that was taken away there stayed on file here."""
+"""A change to the order of commands: before, a card chosen at the provider did not reach the agreement, and one removed
+there stayed on file here."""
 
 ENDS_UNTOLD = "ends-untold"
-"""A change to the order of commands: until then nothing ended, and no cancellation but a noted one was accepted, while
-the provider did not take it."""
+"""A change to the order of commands: before, nothing ended while the provider did not take it, and only planned
+cancellations were accepted."""
 BILLS_OF_CHANGES = "bills-of-changes"
-"""A change to the order of commands: until then the bill of a change whose answer was lost counted as a renewal, or
-began a recovery."""
+"""A change to the order of commands: before, the invoice of a change whose answer was lost counted as a renewal, or
+started a recovery."""
 ENDED_FOR_THE_FREE_PLAN = "ended-for-the-free-plan"
-"""A change to the order of commands: until then an agreement that we had ended for the free plan, without hearing of
-it, counted as ended by others."""
+"""A change to the order of commands: before, an agreement that we had ended for the free plan, but got no answer for,
+counted as ended by others."""
 
 SETTLES_OF_DELETED = "settles-of-deleted"
-"""A change to the order of commands: until then what the agreement of a deleted customer had come to was not looked
-at, and an open bill of it stayed open."""
+"""A change to the order of commands: before, the last invoice of a deleted customer's agreement was not checked, and
+stayed open if it was."""
 
 
 class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
-    """What comes from outside, and the end that it may bring."""
+    """Applies what happens at the provider, including the end of the subscription."""
 
     async def process_event(self, hint: EventHint) -> None:
-        """Look where a hint points to."""
+        """Read what a hint points to, and apply it."""
         cause = Cause(CauseKind.WEBHOOK, hint.event)
         if hint.news in MONEY_WENT_BACK:
             await self._handle_reversal(hint, cause)
@@ -68,14 +68,14 @@ class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
         if hint.news is not EventKind.CARD_GIVEN:
             await self.sync(cause)
             return
-        # Of their own doing, and they look at the page that tells them what came of it.
+        # The customer entered the card, and is looking at the page that shows the result.
         with interactive():
             wallet = await activity_calls.adopt_checkout(self.subscription, hint.object_id)
             if wallet is not None and wallet.card is not None:
                 await self._new_card(wallet.customer_ref, wallet.card, cause, given_at=wallet.given_at)
 
     async def sync(self, cause: Cause) -> ProviderState:
-        """Ask the provider how things stand, take over what is new, and return what it said."""
+        """Read the provider's state, apply what is new, and return it."""
         await self.check_confirmation(cause)
         if self.subscription.is_over:
             return ProviderState(None, None)
@@ -103,11 +103,11 @@ class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
         return standing
 
     async def _recreate_customer(self, standing: ProviderState, cause: Cause) -> ProviderState:
-        """Make a deleted customer known again; before that nothing is left of theirs that could be paid as well."""
+        """Recreate a deleted customer, after making sure that nothing old can still be paid."""
         if self.subscription.confirmation is not None:
             await self.withdraw_confirmation(cause)
             if self.subscription.confirmation is None:
-                return await self.sync(cause)  # by what there is then
+                return await self.sync(cause)  # with the new state
         voided = await self._settle_deleted_customer(standing, cause)
         customer_ref = await activity_calls.recreate_customer(self.subscription)
         step = deleted_customers.known_again(self.subscription, customer_ref, workflow.now(), cause, voided=voided)
@@ -115,21 +115,21 @@ class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
         return await self.sync(cause)
 
     async def _settle_deleted_customer(self, standing: ProviderState, cause: Cause) -> str:
-        """Take over the agreement's last bill if it was paid unheard of; void it if it is open. The one voided."""
-        bill = deleted_customers.last_bill(self.subscription, standing)
-        if bill is None:
+        """Apply the agreement's last invoice if it was paid; void it if it is open. Returns the one voided."""
+        invoice = deleted_customers.last_bill(self.subscription, standing)
+        if invoice is None:
             return ""
         charge = standing.latest
         if charge is not None and charge.outcome is not ChargeOutcome.PAID:
-            charge = await activity_calls.void_invoice(self.subscription, bill.ref)
+            charge = await activity_calls.void_invoice(self.subscription, invoice.ref)
         if charge is None or charge.outcome is not ChargeOutcome.PAID:
-            return bill.ref
+            return invoice.ref
         self.subscription, charge = late_answers.settled(self.subscription, charge, workflow.now())
         await self.settle(charge, cause)
         return ""
 
     async def _adopt_card(self, standing: ProviderState, cause: Cause) -> None:
-        """The card that the customer chose at the provider themselves, on its portal perhaps, or that none is left."""
+        """Adopt the card that the customer chose at the provider, on its portal for example, or its removal."""
         card, known = standing.card, self.subscription.card
         customer_ref = self.subscription.customer_ref or standing.customer_ref
         if card is None:
@@ -138,8 +138,8 @@ class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
             return
         is_another = known is None or known.ref != card.ref
         if is_another and self.subscription.agreement_ref and workflow.patched(CARDS_OF_THE_PORTAL):
-            # The provider charges an agreement's own card before the customer's: it must be this one too. Named by the
-            # step, for a customer may go back to a card they had before.
+            # The provider prefers an agreement's own card to the customer's, so it must be this one too. The key has
+            # the sequence, since a customer may go back to an earlier card.
             key = f"{self.subscription.id}/card/{card.ref}/{self.subscription.sequence}"
             await activity_calls.put_card(self.subscription, card.ref, key)
         await self._new_card(customer_ref, card, cause)
@@ -155,11 +155,11 @@ class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
     async def _apply_latest_invoice(self, standing: ProviderState, cause: Cause) -> None:
         subscription, latest, now = self.subscription, standing.latest, workflow.now()
         if confirmation_steps.is_waiting_for(subscription, latest):
-            return  # no renewal, and looked at by itself
-        bill = latest.invoice if latest is not None else None
-        is_news = bill is not None and bill.ref != subscription.settled_invoice
-        if is_news and latest is not None and bill is not None and not self._is_invoice_of_change(latest):
-            is_gone = latest.outcome is ChargeOutcome.GONE and payments_received.is_waiver(subscription, bill)
+            return  # not a renewal, and checked on its own
+        invoice = latest.invoice if latest is not None else None
+        is_new = invoice is not None and invoice.ref != subscription.settled_invoice
+        if is_new and latest is not None and invoice is not None and not self._is_invoice_of_change(latest):
+            is_gone = latest.outcome is ChargeOutcome.GONE and payments_received.is_waiver(subscription, invoice)
             if latest.outcome is ChargeOutcome.PAID or is_gone:
                 self.subscription, latest = late_answers.settled(subscription, latest, now)
                 await self.settle(latest, cause)
@@ -173,13 +173,13 @@ class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
             await self._ask_again_later(cause)
 
     def _is_invoice_of_change(self, latest: Charge) -> bool:
-        """Whether it is the bill of a change, which is neither a renewal nor owed, but for a recovery that is of it."""
-        recovery, bill = self.subscription.recovery, latest.invoice
-        is_owed = recovery is not None and bill is not None and recovery.invoice_ref == bill.ref
+        """True if it is a plan change's invoice: neither a renewal nor owed, unless a recovery is for it."""
+        recovery, invoice = self.subscription.recovery, latest.invoice
+        is_owed = recovery is not None and invoice is not None and recovery.invoice_ref == invoice.ref
         return latest.is_of_change and not is_owed and workflow.patched(BILLS_OF_CHANGES)
 
     async def _ask_again_later(self, cause: Cause) -> None:
-        """Nothing came of asking; when to ask next depends on whether the paid period is over."""
+        """Schedule the next sync, after one without news: the date depends on whether the paid period is over."""
         subscription, now = self.subscription, workflow.now()
         is_paid_for = subscription.period_end is not None and subscription.period_end > now
         if is_paid_for and workflow.patched(ASK_AT_PERIOD_END):
@@ -187,10 +187,10 @@ class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
         else:
             await self.commit(payments_received.undecided(subscription, self.policy, now, cause))
 
-    # Money that comes, and money that goes back
+    # Payments and reversals
 
     async def settle(self, charge: Charge, cause: Cause) -> None:
-        """Draw the conclusion from a try that was not the ladder's own: a new card, a command."""
+        """Apply the outcome of a charge that is not a ladder retry: after a new card or a command, for example."""
         now = workflow.now()
         match charge.outcome:
             case ChargeOutcome.PAID:
@@ -206,7 +206,7 @@ class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
                 await self.commit(commands.declined_at_hand(self.subscription, decline, now, cause))
 
     async def charge_new_card(self, cause: Cause) -> None:
-        """Use a new card at once for what is owed, or to bring an expired trial back; otherwise do nothing."""
+        """Charge a new card at once for what is owed, or to revive an expired trial; otherwise do nothing."""
         subscription = self.subscription
         suspension = subscription.suspension
         if suspension is not None and suspension.kind in (
@@ -220,19 +220,19 @@ class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
         owes = subscription.recovery is not None or subscription.status is Status.SUSPENDED
         if owes and subscription.confirmation is not None:
             await self.withdraw_confirmation(cause)
-            await self.charge_new_card(cause)  # by what there is then
+            await self.charge_new_card(cause)  # with the new state
             return
         if owes and not subscription.card_is_barred and subscription.may_try(workflow.now()):
             await self.settle(await self.charge(), cause)
 
     async def _handle_reversal(self, hint: EventHint, cause: Cause) -> None:
-        """Look at a refund or a dispute, and draw the policy's conclusion."""
+        """Read a refund or dispute, and apply the policy."""
         kind = ReversalKind.REFUND if hint.news is EventKind.REFUNDED else ReversalKind.DISPUTE
         reversal = await activity_calls.reversal(self.subscription, kind, hint.object_id)
         if reversals.is_known(self.subscription, reversal):
             return
         if self.subscription.is_over:
-            # Told while it was ending; what is told later is taken note of without a workflow.
+            # Arrived while the subscription was ending; later ones are recorded without a workflow.
             await self.commit(reversals.after_the_end(self.subscription, reversal, workflow.now(), cause))
             return
         step = reversals.taken_note_of(self.subscription, reversal, self.policy, workflow.now(), cause)
@@ -242,11 +242,11 @@ class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
             await self.end(end, cause)
 
     async def end(self, end: End, cause: Cause) -> None:
-        """Collect no more, then be over; what the provider does not take for now it is told later."""
+        """Stop collecting, then end the subscription; if the provider does not take that now, report it later."""
         try:
             await self.withdraw_confirmation(cause)
             if self.subscription.is_over:
-                return  # it had not begun
+                return  # it had not started
             if self.subscription.agreement_ref:
                 await activity_calls.end_agreement(self.subscription)
         except STEP_FAILED as error:

@@ -1,4 +1,4 @@
-"""The update by which reconciliation has a subscription put right what differs."""
+"""The update with which reconciliation makes a subscription fix what differs."""
 
 from temporalio import workflow
 
@@ -11,11 +11,11 @@ with workflow.unsafe.imports_passed_through():
 
 
 class ReconcileCommand(Progress):
-    """The part of the subscription's workflow that reconciliation speaks to."""
+    """Reconciliation's part of the subscription workflow."""
 
     @update(name="reconcile")
     async def reconcile(self, command: Reconcile) -> CommandResult:
-        """Look at the provider, take over what is new there, tell it again what it does not know."""
+        """Sync with the provider: apply what is new there, and send it again what it is missing."""
         await workflow.wait_condition(lambda: self._is_activated)
         if self._refusal is not None:
             return self._answer()
@@ -32,5 +32,5 @@ class ReconcileCommand(Progress):
     @reconcile.validator
     def _validate_reconcile(self, command: Reconcile) -> None:
         if self._now.trial_is_elsewhere and not self._is_activated:
-            return  # first of all the provider's trial is ended, and that puts right what differs
+            return  # activation ends the provider's trial first, and that fixes what differs
         self._validate(command, lambda: guards.check_can_be_mended(self._now))

@@ -1,4 +1,4 @@
-"""Keeping a subscription's books: every step is dated, written down and shown, every try of taking money counted."""
+"""Records a subscription's steps: schedules their dates, stores and shows them, and counts every charge attempt."""
 
 from collections import deque
 from collections.abc import Awaitable, Iterable, Sequence
@@ -20,14 +20,14 @@ from domain.subscription.state import Subscription
 from workflows.subscription import activity_calls, visibility
 
 UNHEARD = "unheard"
-"""A change to the order of commands: until then a payment or a change that was not answered was forgotten, unless the
-same step was taken again."""
+"""A change to the order of commands: before, an unanswered payment or change was forgotten unless the same step was
+taken again."""
 RECENT_ENTRIES = 6
-"""So many of the latest entries stand in the workflow's details."""
+"""How many of the latest journal entries the workflow's details show."""
 
 
 class StepRecorder:
-    """One subscription and its books. Only one caller at a time may use it: the workflow's lock sees to that."""
+    """Holds a subscription's state and records its steps. Only one caller at a time: the workflow's lock ensures it."""
 
     def __init__(self, subscription: Subscription, policy: Policy, recent: Iterable[str] = ()) -> None:
         self.subscription = subscription
@@ -35,10 +35,10 @@ class StepRecorder:
         self.recent: deque[str] = deque(recent, maxlen=RECENT_ENTRIES)
         self.steps_taken = 0
         self.retried_action = ""
-        """The blocked step that is being tried: what comes of it shows that it is not blocked any more."""
+        """The blocked action that is being retried; the next recorded step clears its block."""
 
     async def commit(self, step: Step) -> None:
-        """Write a step down, then live by it."""
+        """Record a step, then make it the current state."""
         step = replace(step, subscription=await self._with_due_dates(step.subscription))
         ahead = agenda(step.subscription, self.policy)
         step = self._without_cleared_blocks(step, ahead)
@@ -65,10 +65,10 @@ class StepRecorder:
     def show(self) -> None:
         workflow.set_current_details(visibility.details(self.subscription, self.policy, self.recent))
 
-    # Dates in the customer's own day
+    # Dates in the customer's time zone
 
     async def _with_due_dates(self, subscription: Subscription) -> Subscription:
-        """Lay out what a step has made necessary: the days of a recovery, the notices before a renewal."""
+        """Schedule what a step made necessary: the days of a recovery, the notices before a renewal."""
         recovery = subscription.recovery
         if recovery is not None and not recovery.rungs:
             rungs = await self.rungs(subscription, recovery.since)
@@ -78,11 +78,11 @@ class StepRecorder:
             return subscription
         wanted = renewal_notices.wanted(subscription, self.policy)
         hours = Hours(self.policy.trial.earliest, self.policy.trial.latest)
-        placed = await activity_calls.schedule_notices(subscription.customer, wanted, hours) if wanted else ()
-        return replace(subscription, notices=placed, noticed_for=key)
+        notices = await activity_calls.schedule_notices(subscription.customer, wanted, hours) if wanted else ()
+        return replace(subscription, notices=notices, noticed_for=key)
 
     async def rungs(self, subscription: Subscription, since: datetime) -> tuple[datetime, ...]:
-        """When the steps of a recovery that began at *since* are due; empty: the policy knows no decent hours."""
+        """Return when the steps of a recovery that began at *since* are due; empty: the policy has no contact hours."""
         if not self.policy.retry_earliest:
             return ()
         hours = Hours(self.policy.retry_earliest, self.policy.retry_latest)
@@ -90,10 +90,10 @@ class StepRecorder:
             subscription.customer, since, ladder_of(subscription, self.policy), hours
         )
 
-    # Money
+    # Charges
 
     async def charge(self, *, present: bool = False) -> Charge:
-        """Make one business try of taking what is owed; of a customer who is *present* it may have to be confirmed."""
+        """Make one charge attempt for what is owed; the bank may want a *present* customer to confirm it."""
         before = late_answers.next_try(self.subscription)
         key = before.next_try_key
         self.subscription = before.with_try(workflow.now())
@@ -110,22 +110,22 @@ class StepRecorder:
         return charge
 
     async def _count_attempt(self, before: Subscription, asking: Awaitable[Charge], key: str) -> Charge:
-        """Ask for money, the try being counted already.
+        """Await a charge whose attempt is already counted, and correct the count by its outcome.
 
-        While the provider has not decided on it, it counts for nothing, and the same try is made again later under the
-        same key. One that was refused before it reached a card is a try of ours, with a key of its own, but none that
-        the card networks count.
+        While the provider has not decided, the attempt does not count, and is repeated later under the same key. One
+        that was refused before it reached a card counts as an attempt of ours, with its own key, but not towards the
+        card networks' limits.
         """
         try:
             charge = await asking
         except STEP_FAILED as error:
             refused = replace(self.subscription, recent_tries=before.recent_tries)
-            # Without an answer it may have been done all the same: it is the same try that is made again.
+            # Without an answer it may have been done: the same attempt is repeated.
             self.subscription = before if can_be_had_later(error) else refused
             raise
         if charge.outcome is ChargeOutcome.PENDING:
             self.subscription = before
-        # It may be an earlier try that has been found.
+        # The provider may have found an earlier attempt.
         return replace(charge, key=charge.key or key)
 
     def paid(self, charge: Charge, cause: Cause) -> Step:

@@ -1,4 +1,4 @@
-"""Telling the provider of an end that was decided while it did not take it."""
+"""Reports an end to the provider that was decided while the provider did not take it."""
 
 from dataclasses import replace
 
@@ -14,21 +14,21 @@ from workflows.subscription.recorder import StepRecorder
 
 
 class UntoldEnds(StepRecorder):
-    """What a subscription still has to say of its end."""
+    """Reports an end that the provider does not know yet."""
 
     @property
     def end_is_due(self) -> bool:
-        """Whether the provider must be told that it ends."""
+        """True if the end must be reported to the provider."""
         return untold_ends.is_to_be_told(self.subscription)
 
     async def report_end(self) -> None:
-        """Tell the provider; what it has taken meanwhile is noted for an operator.
+        """Report the end; payments that the provider has taken meanwhile are recorded for an operator.
 
         Raises:
-            STEP_FAILED: it does not take that now either.
+            STEP_FAILED: the provider does not take it now either.
         """
         untold, paid = self.subscription.untold_end, []
-        assert untold is not None, "an end is to be told"  # noqa: S101
+        assert untold is not None, "there is an end to report"  # noqa: S101
         if not self.subscription.is_over:
             await activity_calls.end_at_period_end(self.subscription, on=True)
         else:
@@ -39,24 +39,25 @@ class UntoldEnds(StepRecorder):
         await self.commit(untold_ends.told(self.subscription, paid, workflow.now(), Cause.timer(blocked_steps.END)))
 
     async def _end_agreement(self, untold: UntoldEnd) -> list[Invoice]:
-        """End it at once and void what is open; returns the bills that were paid meanwhile.
+        """End the agreement at once and void open invoices; returns the invoices that were paid meanwhile.
 
-        Looked at before it ends: the last bill of what was used comes with the end, and is owed.
+        Invoices are read before the end: the final invoice for usage comes with the end, and is owed.
         """
         refs = dict.fromkeys((untold.invoice_ref, ""))
-        bills = [bill for ref in refs if (bill := await self._bill(ref)) is not None]
-        voided = {bill.ref for bill in bills if bill.status == "open"}
+        invoices = [invoice for ref in refs if (invoice := await self._invoice(ref)) is not None]
+        voided = {invoice.ref for invoice in invoices if invoice.status == "open"}
         for ref in sorted(voided) or [""]:
             await activity_calls.end_late(self.subscription, ref)
         known = self.subscription.settled_invoice
-        return [*{bill.ref: bill for bill in bills if bill.status == "paid" and bill.ref != known}.values()]
+        paid = {invoice.ref: invoice for invoice in invoices if invoice.status == "paid" and invoice.ref != known}
+        return [*paid.values()]
 
-    async def _bill(self, ref: str) -> Invoice | None:
+    async def _invoice(self, ref: str) -> Invoice | None:
         latest = (await activity_calls.invoice_state(self.subscription, ref)).latest
         return latest.invoice if latest is not None else None
 
     async def _withdraw(self, waits: Confirmation) -> list[Invoice]:
-        """Have it wait no longer; what the customer has paid meanwhile is to begin nothing."""
+        """Withdraw the pending payment; if the customer has paid meanwhile, it must start nothing."""
         charge = await activity_calls.withdraw_confirmation(self.subscription, waits)
         if charge.outcome is not ChargeOutcome.PAID:
             return []

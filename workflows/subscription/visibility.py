@@ -1,4 +1,4 @@
-"""What an operator sees of a workflow in the Temporal UI."""
+"""What operators see of a subscription workflow in the Temporal UI."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -19,16 +19,16 @@ CUSTOMER = SearchAttributeKey.for_keyword(SearchAttribute.CUSTOMER)
 NEXT_ACTION = SearchAttributeKey.for_keyword(SearchAttribute.NEXT_ACTION)
 NEXT_ACTION_AT = SearchAttributeKey.for_datetime(SearchAttribute.NEXT_ACTION_AT)
 BLOCKED = SearchAttributeKey.for_keyword(SearchAttribute.BLOCKED)
-"""The code of what a step waits for; set only while one does."""
+"""Why a step is blocked, as a code; set only while one is."""
 
 
 def summary(subscription: Subscription) -> str:
-    """What a subscription's workflow is called, wherever it is started; names no one."""
+    """The summary of a subscription workflow, wherever it is started; contains no personal data."""
     return f"{subscription.plan_name} by the {subscription.interval} for customer {subscription.customer}"
 
 
 def attributes(subscription: Subscription, ahead: Sequence[Due]) -> TypedSearchAttributes:
-    """The search attributes of a subscription as it stands."""
+    """The search attributes of a subscription's current state."""
     pairs: list[SearchAttributePair[Any]] = [
         SearchAttributePair(STATUS, subscription.status.value),
         SearchAttributePair(PLAN, subscription.plan),
@@ -45,7 +45,7 @@ def attributes(subscription: Subscription, ahead: Sequence[Due]) -> TypedSearchA
 def changed_attributes(
     shown: TypedSearchAttributes, subscription: Subscription, ahead: Sequence[Due]
 ) -> list[SearchAttributeUpdate[Any]]:
-    """What to upsert so that the attributes shown become right; empty when they are."""
+    """The updates that bring the shown attributes up to date; empty if they are."""
     wanted = attributes(subscription, ahead)
     updates: list[SearchAttributeUpdate[Any]] = []
     keys: tuple[SearchAttributeKey[Any], ...] = (STATUS, PLAN, CUSTOMER, NEXT_ACTION, NEXT_ACTION_AT, BLOCKED)
@@ -57,7 +57,7 @@ def changed_attributes(
 
 
 def details(subscription: Subscription, policy: Policy, recent: Iterable[str] = ()) -> str:
-    """Where the subscription stands, what happens next and what has happened last, in Markdown."""
+    """The subscription's state, what happens next and the latest entries, in Markdown."""
     why = f" ({subscription.status_reason})" if subscription.status_reason else ""
     price = f"{subscription.amount} {subscription.currency} (minor units)"
     lines = [
@@ -72,7 +72,7 @@ def details(subscription: Subscription, policy: Policy, recent: Iterable[str] = 
     if ahead:
         lines += ["", "Next:", "", *(f"- {moment(due.at)} **{due.action}**: {due.why}" for due in ahead)]
     else:
-        lines += ["", "Nothing is due: it waits for a command or for news."]
+        lines += ["", "Nothing is due: it waits for a command or a provider event."]
     past = [f"- {line}" for line in reversed(list(recent))]
     if past:
         lines += ["", "Latest:", "", *past]
@@ -82,8 +82,8 @@ def details(subscription: Subscription, policy: Policy, recent: Iterable[str] = 
 def _blocked(subscription: Subscription) -> list[str]:
     lines = []
     for trouble in troubles(subscription):
-        tried = f"since {moment(trouble.since)}, next try {moment(trouble.next_try)}"
-        lines += [f"**Blocked** {tried}: {trouble.action} waits, {trouble.why} ({trouble.code})", ""]
+        when = f"since {moment(trouble.since)}, next attempt {moment(trouble.next_try)}"
+        lines += [f"**Blocked** {when}: {trouble.action} waits, {trouble.why} ({trouble.code})", ""]
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The life of one subscription, from sign-up to its end."""
+"""The workflow of one subscription, from sign-up to its end."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,24 +29,24 @@ with workflow.unsafe.imports_passed_through():
     from workflows.subscription.reconcile_command import ReconcileCommand
 
 WAITS_TO_BEGIN = "waits-to-begin"
-"""A change to the order of commands: until then a first payment that was not taken held everything else up."""
+"""A change to the order of commands: before, a first payment that the provider did not take blocked everything else."""
 STEPS_PER_RUN = 8
-"""After so many steps the workflow continues as new, long before its history grows unwieldy."""
+"""After this many steps the workflow continues as new, long before its history gets too long."""
 CLOCK_SKEW = timedelta(seconds=1)
-"""By which the clocks of two servers may differ that have a workflow one after the other."""
+"""By how much the clocks of two servers that run a workflow in succession may differ."""
 
 
 class ReadAheadError(RuntimeError):
-    """A timer has fired, and the time at which it did is not known yet.
+    """A timer has fired, but the time at which it fired is not known yet.
 
-    A worker that does not have the run reads all of its history to answer a query, also what has happened since the
-    last workflow task and waits for the next one (server 1.32, SDK 1.35). What is decided then is decided at the time
-    of the last task, is sent with the next, and fits no replay. So the worker is to let go of the run, as it does for
-    any error that is none of a workflow's own, and to begin anew with the next task. The query fails.
+    To answer a query, a worker that has not cached the run reads its whole history, including events after the last
+    workflow task that are meant for the next one (server 1.32, SDK 1.35). A decision made then is made at the time of
+    the last task, is sent with the next, and matches no replay. So the worker must evict the run, as it does for any
+    error that is not a workflow failure, and start over with the next task. The query fails.
     """
 
     def __init__(self, due: datetime) -> None:
-        super().__init__(f"the timer of {due} has fired ahead of the task that tells the time")
+        super().__init__(f"the timer for {due} fired before the workflow task that carries the time")
 
 
 @workflow.defn(name="SubscriptionWorkflow")
@@ -56,7 +56,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
     @workflow.init
     def __init__(self, start: SubscriptionInput) -> None:
         process = SubscriptionProcess(start.subscription, start.policy, start.recent)
-        # One whose workflow was lost before the provider's own trial had ended is not born yet.
+        # If the workflow was lost before the provider's own trial had ended, it still has to be activated.
         is_activated = start.is_born and not start.subscription.trial_is_elsewhere
         super().__init__(process, start.done, start.declined, start.hints, is_activated=is_activated)
 
@@ -75,7 +75,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         if self._is_done:
             await self._process_late_events()
         else:
-            # In the same step as the decision: nothing may be accepted in between.
+            # In the same activation as the decision: nothing may be accepted in between.
             workflow.continue_as_new(self._next_run_input(start))
         return "refused" if self._refusal else self._now.status_reason
 
@@ -97,7 +97,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         return self._process.steps_taken >= STEPS_PER_RUN or workflow.info().is_continue_as_new_suggested()
 
     async def _activate(self, start: SubscriptionInput) -> None:
-        """Take the first step, or leave nothing behind."""
+        """Take the first step, or roll the sign-up back."""
         cause = Cause(CauseKind.COMMAND, start.sign_up_key, start.signed_up_by)
         try:
             if start.subscription.trial_is_elsewhere and start.is_born:
@@ -112,7 +112,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         self._is_activated = True
 
     async def _sign_up(self, start: SubscriptionInput, cause: Cause) -> None:
-        """The card first, so that a refused one leaves nothing behind; then the first step is written."""
+        """Put the card on file first, so that a declined card leaves nothing behind; then record the first step."""
         wallet = None
         if start.payment_method is not None:
             wallet = await activity_calls.put_card(self._now, start.payment_method, f"{self._now.id}/sign-up")
@@ -120,17 +120,17 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         await self._begin_trial_or_charge(start, cause)
         if wallet is None or wallet.card is None or wallet.is_default or self._refusal is not None:
             return
-        if not first_payment.waits_for_payment(self._now):  # else once it has begun
+        if not first_payment.waits_for_payment(self._now):  # else once the first payment is taken
             await self._make_default(wallet.card.ref)
 
     async def _make_default(self, card_ref: str) -> None:
-        """Have a customer who was here before be charged on the new card; what is refused leaves them the old one."""
+        """Make the new card the default of a returning customer; if that is refused, the old card stays."""
         try:
             await self._process.retry_until_answered(
                 blocked_steps.CARD, lambda: activity_calls.make_default_card(self._now, card_ref)
             )
         except STEP_FAILED as error:
-            # Taken away since, perhaps. The next look finds what there is now.
+            # It may have been removed since. The next sync finds the current card.
             workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
 
     async def _begin_trial_or_charge(self, start: SubscriptionInput, cause: Cause) -> None:
@@ -147,7 +147,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         await self._process.commit(step)
 
     async def _roll_back_sign_up(self, cause: Cause) -> None:
-        """Undo a sign-up that was refused: what is written down already ends, else the customer is forgotten."""
+        """Undo a refused sign-up: end the subscription if it was recorded, otherwise delete the customer."""
         if self._now.sequence == 0:
             await activity_calls.forget_sign_up(self._now)
             return
@@ -155,13 +155,13 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         await self._process.commit(replace(ended, mails=()))
 
     async def _start_paid(self, cause: Cause) -> None:
-        """Begin without a trial: written down before money moves, so that no charge is ever without its record."""
+        """Start without a trial; recorded before money moves, so that there is never a charge without a record."""
         await self._process.commit(commands.signed_up(self._now, workflow.now(), cause))
         charge = await self._first_charge()
         if charge is None or await self._process.begin_with(charge, cause):
             return
         if charge.agreement_ref:
-            # Not decided on: nobody waits for that at a sign-up, and nothing may be billed later.
+            # Undecided: a sign-up does not wait for that, and nothing may be billed later.
             self._process.subscription = replace(self._now, agreement_ref=charge.agreement_ref)
             await self._process.retry_until_answered(
                 blocked_steps.FIRST_PAYMENT, lambda: activity_calls.end_agreement(self._now)
@@ -170,7 +170,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         self._refusal = as_failure(declined(charge))
 
     async def _first_charge(self) -> Charge | None:
-        """What came of the first payment; None: the provider does not take it for now, and it is tried again."""
+        """Return the first payment's outcome; None: the provider does not take it now, and it is retried later."""
         began = workflow.now()
         try:
             return await self._process.charge(present=True)
@@ -182,14 +182,14 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
                 return await self._process.retry_until_answered(
                     blocked_steps.FIRST_PAYMENT, lambda: self._process.charge(present=True)
                 )
-            # What was not answered may have been paid, and must not be left behind.
+            # Without an answer it may have been paid, so the sign-up must not be rolled back.
             await self._process.commit(first_payment.put_off(self._now, workflow.now()))
             self._current_action = blocked_steps.FIRST_PAYMENT
             await self._schedule_retry(error, began)
             return None
 
     async def _wait_for_work(self) -> None:
-        """Return when a timer is due, news has come, or a command may have changed what is due."""
+        """Return when a timer is due, an event has arrived, or a command may have changed what is due."""
         self._was_commanded = False
         wakes_at = self._next_wake_up()
         wait = None if wakes_at is None else max(wakes_at - workflow.now(), timedelta())
@@ -207,20 +207,20 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
                 raise ReadAheadError(wakes_at) from None
 
     async def _process_late_events(self) -> None:
-        """Once it is over: money that went back in the meantime; nobody would tell of it again."""
+        """After the end, process the refunds and disputes that arrived meanwhile; no other event repeats them."""
         while self._now.is_over and self._hints:
             if not self._has_event and self._hints_not_before is not None:
-                await workflow.sleep(self._hints_not_before - workflow.now(), summary="Ask again what went back")
+                await workflow.sleep(self._hints_not_before - workflow.now(), summary="Retry a refund or dispute")
             async with self._lock:
                 await self._take_next_step()
 
     @update(name="sign_up")
     async def sign_up(self) -> CommandResult:
-        """Answer once the subscription is written down.
+        """Return once the subscription is recorded.
 
         Raises:
             ApplicationError: the payment method was refused; nothing was kept. Code `authentication_required` or
-                `first_payment_blocked`: it is written down, and has not begun.
+                `first_payment_blocked`: the subscription is recorded, but has not started.
         """
         await workflow.wait_condition(lambda: self._is_activated)
         if self._refusal is not None:
@@ -232,11 +232,11 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
             raise as_failure(first_payment.not_taken(self._now))
         return self._answer()
 
-    # News and looks
+    # Provider events and queries
 
     @workflow.signal(name="hear")
     def provider_event(self, hint: EventHint) -> None:
-        """Take note of a message of the provider; what it is worth is seen when it is looked into."""
+        """Queue a hint of a provider event; whether it matters is decided when it is processed."""
         if self._is_activated and not is_worth_a_look(self._now, hint):
             return
         if all(known.event != hint.event for known in self._hints):
@@ -244,17 +244,17 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
 
     @workflow.query(name="current")
     def current(self) -> Subscription:
-        """The subscription as it stands."""
+        """The subscription's current state."""
         return self._now
 
     @workflow.query(name="next_actions")
     def next_actions(self) -> list[str]:
-        """What happens next, soonest first, in words."""
+        """What happens next, soonest first, as text."""
         return [f"{due.at.isoformat()} {due.action}: {due.why}" for due in agenda(self._now, self._process.policy)]
 
     @workflow.query(name="outlook")
     def outlook(self) -> NextWork:
-        """Whether anything is going on, and when something is due next."""
+        """Whether the workflow is busy, and when something is due next."""
         busy = self._lock.locked() or self._has_event or self._was_commanded or not self._is_activated
         retry_at = self._process.retry_at
         if retry_at is not None:
