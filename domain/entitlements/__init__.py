@@ -1,1 +1,1 @@
-"""What customers may do and have used: grants, limits, usage, and what to suggest beyond them."""
+"""Customers' entitlements: grants, limits, usage, and what to suggest when a limit is reached."""

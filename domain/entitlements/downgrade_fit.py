@@ -1,4 +1,4 @@
-"""Whether what a customer uses fits what they want to change to."""
+"""Whether a customer's usage fits the plan they want to change to."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -14,11 +14,11 @@ from domain.formatting import moment
 
 @dataclass(frozen=True)
 class LimitConflict:
-    """Something of which more is used than there would be."""
+    """A feature whose usage exceeds what the new choice allows."""
 
     feature: Feature
     counter: Counter
-    """What is used now."""
+    """The current usage."""
     allowed: int
 
     @property
@@ -26,16 +26,16 @@ class LimitConflict:
         return self.counter.used - self.allowed
 
     def in_words(self) -> str:
-        """What to do about it."""
+        """Describes the conflict and how to resolve it."""
         name, used = self.feature.name, self.counter.used
         if is_gauge(self.feature):
             return f"{name}: {used:,} are in use and {self.allowed:,} would be allowed: remove {self.excess:,} first"
         when = in_words(self.feature.window) if self.feature.window is not None else ""
         ends = self.counter.ends
-        anew = f"it starts anew at {moment(ends)}; " if ends is not None else ""
+        reset = f"it resets at {moment(ends)}; " if ends is not None else ""
         return (
-            f"{name}: {used:,} were used {when} and {self.allowed:,} would be allowed: {anew}"
-            "wait for that, or have the change at the end of what is paid for"
+            f"{name}: {used:,} were used {when} and {self.allowed:,} would be allowed: {reset}"
+            "wait until then, or ask for the change at the end of the paid period"
         )
 
 
@@ -47,14 +47,14 @@ def limit_conflicts(
     at_once: bool,
     billed: Collection[str] = (),
 ) -> tuple[LimitConflict, ...]:
-    """What of the use that there is does not fit; only of what becomes less, for any more is a step in the right way.
+    """Returns the features whose current usage would exceed the new limit, among those whose limit gets lower.
 
     Args:
-        before: what there is of each feature.
-        after: what there would be.
-        used: how much of it is used now.
-        at_once: whether the change comes before the periods end that go on; if not, they end with the old plan.
-        billed: what may be used beyond its limit after the change, for it is billed.
+        before: what is granted now, by feature.
+        after: what would be granted.
+        used: the current usage.
+        at_once: whether the change comes before the current periods end; if not, they end with the old plan.
+        billed: features whose usage beyond the limit is billed after the change, and so allowed.
     """
     return tuple(
         LimitConflict(now.feature, counter, now.value)
@@ -68,15 +68,15 @@ def limit_conflicts(
 
 
 def unfit(
-    holding: EntitlementSnapshot, before: tuple[Selection, Catalog], after: tuple[Selection, Catalog], *, at_once: bool
+    snapshot: EntitlementSnapshot, before: tuple[Selection, Catalog], after: tuple[Selection, Catalog], *, at_once: bool
 ) -> tuple[LimitConflict, ...]:
-    """What of a customer's use does not fit another choice; each choice with the catalog that it is of."""
+    """Returns where a customer's usage does not fit another choice; each choice comes with its catalog."""
     (had, was), (to, will_be) = before, after
-    plan, there = will_be.plans.get(to.plan), replace(holding, catalog=will_be)
+    plan, after_change = will_be.plans.get(to.plan), replace(snapshot, catalog=will_be)
     return limit_conflicts(
         all_granted(was, had.plan, had.add_ons, had.quantity),
         all_granted(will_be, to.plan, to.add_ons, to.quantity),
-        [there.counter(one) for one in will_be.features.values() if one.window is not None],
+        [after_change.counter(one) for one in will_be.features.values() if one.window is not None],
         at_once=at_once,
         billed=plan.overage if plan is not None else (),
     )

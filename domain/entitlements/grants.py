@@ -1,4 +1,4 @@
-"""What a customer is entitled to at a moment: by which plan of which catalog, and how much of each feature."""
+"""What a customer is entitled to at a moment: by which plan, and how much of each feature."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,63 +15,63 @@ NOTHING_OF: Mapping[FeatureKind, Value] = {
     FeatureKind.SET: (),
     FeatureKind.RATE: 0,
 }
-"""What somebody has of a feature who has nothing of it."""
+"""The value of a feature that is not granted."""
 
 
 @dataclass(frozen=True)
 class EntitlementBasis:
-    """Where a customer stands, as the database tells it in one look."""
+    """What a customer's entitlements derive from, as one database query returns it."""
 
     moment: datetime
     """The database's clock."""
     basis: Basis
     customer_id: str | None = None
-    """Ours; None: nobody of this external id ever signed up."""
+    """Our id; None: nobody with this external id ever signed up."""
     subscription: str | None = None
-    """The live one, else the last there was."""
+    """The live one, else the latest."""
     status: str | None = None
     access: str | None = None
     own_plan: str | None = None
-    """What was chosen, whatever it entitles to now."""
+    """The chosen plan, whatever it entitles to now."""
     plan: str | None = None
-    """What entitles; None: nothing does."""
+    """The plan that entitles; None: nothing does."""
     catalog: str | None = None
-    """Whose plan that is; while nothing entitles, whose plan what there is is counted by."""
+    """The catalog of that plan; while nothing entitles, the catalog by which usage is counted."""
     revision: int | None = None
-    """Of that catalog, as published; None: it never was."""
+    """The published revision of that catalog; None: it was never published."""
     add_ons: Mapping[str, int] = field(default_factory=dict)
     quantity: int = 1
     period_start: datetime | None = None
     period_end: datetime | None = None
     is_billed: bool = False
-    """Whether use beyond a limit can be billed: paid for by an agreement, and neither suspended nor over."""
+    """Whether overage can be billed: paid by an agreement, and neither suspended nor over."""
     by_use: tuple[str, ...] = ()
-    """Names of the prices that the agreement bills by use."""
+    """Names of the agreement's usage-based prices."""
     billed_every: Interval | None = None
-    """None: nothing is paid for."""
+    """None: nothing is billed."""
 
     def bills(self, price: str) -> bool:
-        """Whether the agreement bills by the use price of this name, of any version: who has an old one keeps it."""
+        """True if the agreement has the usage price of this name, in any version: customers keep an old one."""
         return self.is_billed and any(name.startswith(f"{price}_{self.billed_every}_v") for name in self.by_use)
 
 
 @dataclass(frozen=True)
 class Granted:
-    """What a customer has of one feature."""
+    """A customer's value for one feature."""
 
     feature: Feature
     value: Value
-    """With add-ons and seats."""
+    """Includes add-ons and seats."""
 
     @property
     def is_given(self) -> bool:
-        """Whether there is any of it at all."""
+        """True if the customer has any of it."""
         if self.feature.kind is FeatureKind.NUMBER:
             return self.value is None or self.value != 0
         return bool(self.value)
 
     def allows(self, wanted: int | str | None = None) -> bool:
-        """Whether it reaches for *wanted*: so many, so many times the rate, at least this level, this one of a set."""
+        """True if it covers *wanted*: this many, this rate factor, at least this level, or this value of a set."""
         if wanted is None or not self.is_given:
             return self.is_given
         match self.feature.kind, self.value:
@@ -88,7 +88,7 @@ class Granted:
 
 
 def granted(catalog: Catalog, plan: str, feature: str, add_ons: Mapping[str, int], quantity: int) -> Granted | None:
-    """What a plan with these add-ons and seats gives of a feature; None: the catalog has no such feature."""
+    """Returns a plan's value for a feature with these add-ons and seats; None: the catalog has no such feature."""
     declared = catalog.features.get(feature)
     if declared is None:
         return None
@@ -105,11 +105,11 @@ def granted(catalog: Catalog, plan: str, feature: str, add_ons: Mapping[str, int
 
 
 def all_granted(catalog: Catalog, plan: str, add_ons: Mapping[str, int], quantity: int) -> dict[str, Granted]:
-    """What a plan gives of every feature of its catalog, by feature."""
+    """Returns a plan's values for every feature of its catalog, by feature."""
     found = {code: granted(catalog, plan, code, add_ons, quantity) for code in catalog.features}
     return {code: one for code, one in found.items() if one is not None}
 
 
 def is_gauge(feature: Feature) -> bool:
-    """Whether it is how much there is now, and not how much was used over a time."""
+    """True if it measures the current amount, not usage over a window."""
     return feature.window is UsageWindow.GAUGE

@@ -1,4 +1,4 @@
-"""What telling and rolling up need of the database, in our words; storage provides it."""
+"""The ports of usage notices and the usage roll-up; storage implements them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,64 +9,64 @@ from domain.notifications.ports import QueuedMail
 
 @dataclass(frozen=True)
 class NoticesSent:
-    """What came of notices that waited."""
+    """The result of processing waiting notices."""
 
     notices: int = 0
     mails: tuple[QueuedMail, ...] = ()
-    """Fewer than notices where there is nobody to write to."""
+    """Fewer than notices where there is no recipient."""
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """What came of a page of gauges."""
+    """The result of sampling a page of gauges."""
 
     gauges: int
     next_cursor: tuple[str, str, str] | None
-    """None: it was the last page."""
+    """None: this was the last page."""
 
 
 class Notices(Protocol):
-    """Thresholds that were crossed, as `tenure_use` has noted them."""
+    """Crossed thresholds, as `tenure_use` recorded them."""
 
     async def write(self, *, limit: int) -> NoticesSent:
-        """Write the mails of notices that wait, in the transaction in which they are marked as told.
+        """Write the mails of waiting notices in the transaction that marks them as sent.
 
-        Safe when several do it at once: each notice is taken by one of them.
+        Safe to run concurrently: each notice is taken by one caller.
         """
         ...
 
     async def left_behind(self, *, limit: int) -> Sequence[QueuedMail]:
-        """The next mails, of any occasion, that were queued a while ago and neither sent nor noted as handed over."""
+        """Returns the next mails, of any occasion, queued a while ago and neither sent nor marked as handed over."""
         ...
 
     async def handed_over(self, mails: Sequence[QueuedMail]) -> None:
-        """Note that these mails were handed to those who send them."""
+        """Mark these mails as handed over for sending."""
         ...
 
 
 class UsageRollUp(Protocol):
-    """What is kept of use, to look back upon."""
+    """Usage history."""
 
     async def sample(self, after: tuple[str, str, str] | None) -> Sampled:
-        """Note of the next gauges how much there is, for the day. Noted again, nothing is counted twice."""
+        """Record the current amount of the next gauges for the day. Safe to repeat."""
         ...
 
     async def take_statistics(self, *, alive: "Alive") -> int:
-        """Work out how much is used by plan and feature, and keep it in place of what these six hours have already.
+        """Calculate usage by plan and feature, and replace what is stored for these six hours.
 
-        Returns how many pairs of plan and feature there are.
+        Returns the number of pairs of plan and feature.
         """
         ...
 
     async def forget(self, *, alive: "Alive") -> dict[str, int]:
-        """Remove what is too old to be asked for, batch by batch; how many of each kind, without those of which none.
+        """Remove expired data in batches; returns how many rows of each kind, without zeros.
 
-        What is still to be reported to the provider stays, however old.
+        Keeps whatever is still to be reported to the provider, however old.
         """
         ...
 
 
 class Alive(Protocol):
-    """Called now and then by what takes long."""
+    """A heartbeat that long operations call now and then."""
 
     def __call__(self) -> None: ...

@@ -1,4 +1,4 @@
-"""What to suggest to who wants more of a feature: plans that have it, upgrades with what they cost, and add-ons."""
+"""What to suggest to a customer who wants more of a feature: plans, upgrades with their prices, and add-ons."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,40 +16,40 @@ from domain.money import Money
 
 @dataclass(frozen=True)
 class Wanted:
-    """What somebody would like to use."""
+    """What a customer wants to use."""
 
     feature: Feature
     quantity: int | None = None
-    """So many in all; None: more than there is now."""
+    """The total quantity; None: more than now."""
     value: str | None = None
-    """Of a level or a set; None: any more than there is now."""
+    """A level or a value of a set; None: anything more than now."""
 
     def is_met_by(self, has: Granted) -> bool:
-        """Whether so much of the feature reaches."""
+        """True if this grant covers it."""
         return has.allows(self.quantity if self.feature.kind in (FeatureKind.NUMBER, FeatureKind.RATE) else self.value)
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Something to buy that would allow what was wanted."""
+    """A plan or add-on that would allow what is wanted."""
 
     code: str
     name: str
     interval: Interval
     price: Money
-    """What one period costs: of a plan with the seats and add-ons that there are; of an add-on its units."""
+    """The price of one period: of a plan with the current seats and add-ons, of an add-on for its units."""
     difference: Money | None
-    """To what is paid now for the same interval; None: the two cannot be compared."""
+    """Compared to the current price for the same interval; None: not comparable."""
     value: Value
-    """What there would be of the feature."""
+    """The feature's value afterwards."""
     units: int = 0
-    """Of an add-on, so many more; 0: it is a plan."""
+    """Additional units of an add-on; 0: it is a plan."""
     with_add_ons: Mapping[str, int] = field(default_factory=dict)
-    """Units that it takes besides the plan, by add-on."""
+    """Additional units required with the plan, by add-on."""
 
 
 def plans_with(catalog: Catalog, wanted: Wanted) -> tuple[Plan, ...]:
-    """The plans that allow what is wanted by themselves, in the catalog's order."""
+    """Returns the plans that allow what is wanted without add-ons, in the catalog's order."""
     code = wanted.feature.code
     declared = catalog.features.get(code)
     if declared is None:
@@ -59,55 +59,55 @@ def plans_with(catalog: Catalog, wanted: Wanted) -> tuple[Plan, ...]:
     return tuple(plan for plan, has in given if wanted.is_met_by(has))
 
 
-def suggestions(holding: EntitlementSnapshot, wanted: Wanted) -> tuple[Suggestion, ...]:
-    """Upgrades, best first, and then add-ons, that allow what is wanted by who cannot have it now.
+def suggestions(snapshot: EntitlementSnapshot, wanted: Wanted) -> tuple[Suggestion, ...]:
+    """Returns upgrades, best first, and then add-ons that would allow what is wanted.
 
-    None to who has a subscription without full access: paying what is owed, or resuming, is what helps them.
+    Suggests nothing for a subscription without full access: its customer must pay what is owed, or resume.
     """
-    if not _may_buy(holding.standing):
+    if not _may_buy(snapshot.standing):
         return ()
-    return tuple(_upgrades(holding, wanted)) + tuple(_add_ons(holding, wanted))
+    return tuple(_upgrades(snapshot, wanted)) + tuple(_add_ons(snapshot, wanted))
 
 
-def cheapest(holding: EntitlementSnapshot, wanted: Wanted) -> Suggestion | None:
-    """The plan of today's catalog that allows what is wanted for the least money, with add-ons if that takes less.
+def cheapest(snapshot: EntitlementSnapshot, wanted: Wanted) -> Suggestion | None:
+    """Returns the cheapest plan of today's catalog that allows what is wanted, with add-ons if needed.
 
-    One that current use does not fit is none: a change to it would be refused.
+    Skips plans that current usage does not fit: a change to them would be refused.
     """
-    fitting = (one for one in _enough(holding, wanted) if _fits(holding, one))
+    fitting = (one for one in _enough(snapshot, wanted) if _fits(snapshot, one))
     return min(fitting, key=lambda one: _a_month(one.price, one.interval), default=None)
 
 
-def _enough(holding: EntitlementSnapshot, wanted: Wanted) -> Iterator[Suggestion]:
-    for plan in holding.today.plans.values():
-        found = _suggested(holding, plan, wanted, {})
+def _enough(snapshot: EntitlementSnapshot, wanted: Wanted) -> Iterator[Suggestion]:
+    for plan in snapshot.today.plans.values():
+        found = _suggested(snapshot, plan, wanted, {})
         if found is None:
             continue
         if _meets(found, wanted):
             yield found
         elif isinstance(found.value, int) and wanted.quantity is not None and not plan.is_free:
-            for extra in _extras(holding.today, wanted, wanted.quantity - found.value):
-                more = _suggested(holding, plan, wanted, extra)
+            for extra in _extras(snapshot.today, wanted, wanted.quantity - found.value):
+                more = _suggested(snapshot, plan, wanted, extra)
                 if more is not None and _meets(more, wanted):
                     yield more
 
 
-def _fits(holding: EntitlementSnapshot, to: Suggestion) -> bool:
-    """Whether what is used now fits; what is used in a period matters unless that is over before the change."""
-    it, today, plan = holding.standing, holding.today, holding.today.plans[to.code]
-    add_ons, quantity = _kept(holding, plan, to.with_add_ons)
+def _fits(snapshot: EntitlementSnapshot, to: Suggestion) -> bool:
+    """True if current usage fits; usage in a period counts unless the period ends before the change."""
+    it, today, plan = snapshot.standing, snapshot.today, snapshot.today.plans[to.code]
+    add_ons, quantity = _kept(snapshot, plan, to.with_add_ons)
     is_dearer = to.difference is None or to.difference.amount > 0
     return not limit_conflicts(
-        all_granted(holding.catalog, it.plan, it.add_ons, it.quantity) if it.plan is not None else {},
+        all_granted(snapshot.catalog, it.plan, it.add_ons, it.quantity) if it.plan is not None else {},
         all_granted(today, plan.code, add_ons, quantity),
-        [holding.counter(one) for one in today.features.values() if one.window is not None],
+        [snapshot.counter(one) for one in today.features.values() if one.window is not None],
         at_once=is_dearer or not it.is_billed,
         billed=plan.overage,
     )
 
 
 def _extras(catalog: Catalog, wanted: Wanted, missing: int) -> Iterator[dict[str, int]]:
-    """So many units of each add-on that raises a number by what is missing."""
+    """For each suitable add-on, the units needed to raise a number by what is missing."""
     for add_on in catalog.add_ons.values():
         adds = add_on.adds.get(wanted.feature.code, 0)
         if adds:
@@ -120,30 +120,30 @@ def _may_buy(standing: EntitlementBasis) -> bool:
     return standing.basis is not Basis.NOTHING or standing.status in (None, "canceled")
 
 
-def _upgrades(holding: EntitlementSnapshot, wanted: Wanted) -> Iterator[Suggestion]:
-    has = holding.has(wanted.feature)
-    for plan in _upwards(holding):
-        found = _suggested(holding, plan, wanted, {})
+def _upgrades(snapshot: EntitlementSnapshot, wanted: Wanted) -> Iterator[Suggestion]:
+    has = snapshot.has(wanted.feature)
+    for plan in _upwards(snapshot):
+        found = _suggested(snapshot, plan, wanted, {})
         if found is not None and _meets(found, wanted) and _is_more(found.value, has):
             yield found
 
 
-def _upwards(holding: EntitlementSnapshot) -> Iterable[Plan]:
-    """Where a customer's plan leads to: as the catalog says, else every dearer plan, the cheapest first.
+def _upwards(snapshot: EntitlementSnapshot) -> Iterable[Plan]:
+    """The plans to upgrade to: as the catalog says, else every more expensive plan, cheapest first.
 
-    Who keeps an older version of their plan has less to change to have what today's gives: it comes before all others.
+    For customers on an older version of their plan, today's version comes first, as it is the smallest change.
     """
-    today = holding.today.plans
-    now = today.get(holding.standing.plan or "")
-    anew = [now] if now is not None and not now.is_free and not holding.is_of_today else []
+    today = snapshot.today.plans
+    now = today.get(snapshot.standing.plan or "")
+    newer = [now] if now is not None and not now.is_free and not snapshot.is_of_today else []
     if now is not None and now.upgrades_to is not None:
-        return anew + [today[code] for code in now.upgrades_to]
+        return newer + [today[code] for code in now.upgrades_to]
     paid = _of_plan(now)
-    return anew + sorted((plan for plan in today.values() if _of_plan(plan) > paid), key=_of_plan)
+    return newer + sorted((plan for plan in today.values() if _of_plan(plan) > paid), key=_of_plan)
 
 
 def _of_plan(plan: Plan | None) -> float:
-    """What a plan costs a month, about; nothing if it is free, or none."""
+    """The approximate monthly price of a plan; 0 if it is free or None."""
     prices = plan.prices.items() if plan is not None else ()
     return min((_a_month(price, interval) for interval, price in prices), default=0.0)
 
@@ -152,10 +152,12 @@ def _a_month(price: Money, interval: Interval) -> float:
     return price.amount / 12 if interval is Interval.YEAR else float(price.amount)
 
 
-def _suggested(holding: EntitlementSnapshot, plan: Plan, wanted: Wanted, extra: Mapping[str, int]) -> Suggestion | None:
-    """What a plan would mean for a customer, with their seats and add-ons and *extra* ones; None: it is not sold so."""
-    it, today = holding.standing, holding.today
-    add_ons, quantity = _kept(holding, plan, extra)
+def _suggested(
+    snapshot: EntitlementSnapshot, plan: Plan, wanted: Wanted, extra: Mapping[str, int]
+) -> Suggestion | None:
+    """Returns a plan as a suggestion, with current seats, current add-ons and *extra* ones; None: not sold so."""
+    it, today = snapshot.standing, snapshot.today
+    add_ons, quantity = _kept(snapshot, plan, extra)
     if plan.is_free:
         chosen = today.free_plan
     else:
@@ -164,16 +166,16 @@ def _suggested(holding: EntitlementSnapshot, plan: Plan, wanted: Wanted, extra: 
     there = granted(today, plan.code, wanted.feature.code, add_ons, quantity)
     if chosen is None or there is None:
         return None
-    difference = _difference(holding, chosen)
+    difference = _difference(snapshot, chosen)
     return Suggestion(plan.code, plan.name, chosen.interval, chosen.total, difference, there.value, 0, dict(extra))
 
 
-def _kept(holding: EntitlementSnapshot, plan: Plan, extra: Mapping[str, int]) -> tuple[dict[str, int], int]:
-    """The add-ons and seats that there would be on a plan."""
+def _kept(snapshot: EntitlementSnapshot, plan: Plan, extra: Mapping[str, int]) -> tuple[dict[str, int], int]:
+    """The add-ons and seats the customer would have on a plan."""
     if plan.is_free:
         return {}, 1
-    add_ons = {code: units for code, units in holding.standing.add_ons.items() if code in holding.today.add_ons}
-    return add_ons | {code: add_ons.get(code, 0) + units for code, units in extra.items()}, holding.standing.quantity
+    add_ons = {code: units for code, units in snapshot.standing.add_ons.items() if code in snapshot.today.add_ons}
+    return add_ons | {code: add_ons.get(code, 0) + units for code, units in extra.items()}, snapshot.standing.quantity
 
 
 def _sold(
@@ -185,14 +187,14 @@ def _sold(
         return None
 
 
-def _difference(holding: EntitlementSnapshot, to: Selection) -> Money | None:
-    """What the change costs more each period; None: what is paid now is by another interval, or of an unknown price."""
-    it = holding.standing
+def _difference(snapshot: EntitlementSnapshot, to: Selection) -> Money | None:
+    """How much more each period would cost; None: the current interval differs, or the current price is unknown."""
+    it = snapshot.standing
     if it.billed_every is None or it.plan is None:
         return to.total
-    if it.billed_every is not to.interval or it.plan not in holding.catalog.plans:
+    if it.billed_every is not to.interval or it.plan not in snapshot.catalog.plans:
         return None
-    now = _sold(holding.catalog, holding.catalog.plans[it.plan], to.interval, it.quantity, it.add_ons)
+    now = _sold(snapshot.catalog, snapshot.catalog.plans[it.plan], to.interval, it.quantity, it.add_ons)
     return None if now is None else Money(to.total.amount - now.total.amount, to.total.currency)
 
 
@@ -201,7 +203,7 @@ def _meets(found: Suggestion, wanted: Wanted) -> bool:
 
 
 def _is_more(value: Value, has: Granted) -> bool:
-    """Whether a value of a feature is more than what there is of it."""
+    """True if a value is more than the current grant."""
     match value, has.value:
         case tuple(there), tuple(here):
             return not set(there) <= set(here)
@@ -217,13 +219,13 @@ def _is_more(value: Value, has: Granted) -> bool:
     return False
 
 
-def _add_ons(holding: EntitlementSnapshot, wanted: Wanted) -> Iterator[Suggestion]:
-    """Units of add-ons that raise a number far enough; of what is paid for only."""
-    has, it = holding.has(wanted.feature), holding.standing
+def _add_ons(snapshot: EntitlementSnapshot, wanted: Wanted) -> Iterator[Suggestion]:
+    """Suggests add-on units that raise a number far enough; only for paid subscriptions."""
+    has, it = snapshot.has(wanted.feature), snapshot.standing
     if it.billed_every is None or not isinstance(has.value, int) or wanted.feature.kind is not FeatureKind.NUMBER:
         return
     missing = max(1, (wanted.quantity or has.value + 1) - has.value)
-    for add_on in holding.today.add_ons.values():
+    for add_on in snapshot.today.add_ons.values():
         adds = add_on.adds.get(wanted.feature.code, 0)
         if adds and it.billed_every in add_on.prices:
             yield _more(add_on, ceil(missing / adds), it.billed_every, has.value + ceil(missing / adds) * adds)

@@ -1,4 +1,4 @@
-"""Use of what is counted: what was asked, what came of it, and how near its limit it is."""
+"""Metered usage: requests, their outcomes, counters, and how close they are to their limits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,69 +9,69 @@ from domain.catalog.features import LimitRule, Overage
 from domain.entitlements.grants import EntitlementBasis
 
 MAX_QUANTITY = 10**12
-"""Of one use; far beyond any limit, and far below what the database can add up."""
+"""The maximum of one usage; far above any limit, and far below what the database can sum up."""
 MAX_KEY_LENGTH = 255
 KEYS_KEPT = timedelta(days=75)
-"""How long a key is remembered: longer than use of any moment is taken."""
+"""How long a key is remembered: longer than late usage is accepted."""
 
 
 class Action(StrEnum):
-    """What is done to a meter."""
+    """A kind of operation on a meter."""
 
     CONSUME = "consume"
-    """Used up, if the limit lets it."""
+    """Counted if the limit allows it."""
     RECORD = "record"
-    """Used up: it has happened, whatever the limit says."""
+    """Counted regardless of the limit: it has already happened."""
     RELEASE = "release"
-    """No more in use; of gauges."""
+    """Decreases a gauge."""
     SET = "set"
-    """So much is in use; of gauges."""
+    """Sets a gauge."""
     RESET = "reset"
-    """An operator has it count from 0."""
+    """An operator resets the counter to 0."""
 
 
 class Outcome(StrEnum):
-    """What came of it."""
+    """The outcome of an operation."""
 
     COUNTED = "counted"
     REPEATED = "repeated"
-    """Counted before under the same key; nothing was counted again."""
+    """Already counted under the same key; not counted again."""
     KEY_REUSED = "key_reused"
-    """The key was used for something else before."""
+    """The key was used for something else."""
     LIMIT_REACHED = "limit_reached"
     NOT_IN_PLAN = "not_in_plan"
-    """The plan has none of it."""
+    """The plan does not include it."""
     NO_NEW_USE = "no_new_use"
-    """Access is limited: the policy lets nothing more be used up."""
+    """Access is limited: the policy allows no new usage."""
     NO_PLAN = "no_plan"
-    """Nothing entitles the customer: suspended or canceled, or never signed up, and no free plan."""
+    """Nothing entitles the customer: suspended, canceled or never signed up, without a free plan."""
     TOO_MUCH = "too_much"
-    """More was to be released than is in use."""
+    """The quantity to release exceeds what is in use."""
     NOT_A_GAUGE = "not_a_gauge"
-    """What is counted over a time is neither released nor set."""
+    """Only gauges can be released or set."""
     IN_THE_FUTURE = "in_the_future"
     TOO_LATE = "too_late"
 
 
 class UsageLevel(StrEnum):
-    """How near its limit use is."""
+    """How close usage is to its limit."""
 
     OK = "ok"
     HINT = "hint"
-    """From the rule's `warn` on."""
+    """At or above the rule's `warn`."""
     WARNED = "warned"
-    """From the first share on at which the customer is written to."""
+    """At or above the first threshold with a mail."""
     GRACE = "grace"
-    """At the limit or beyond; use goes on, for some days or for good."""
+    """At or beyond the limit; more usage is allowed, for some days or indefinitely."""
     OVERAGE = "overage"
     """Beyond the limit, and billed."""
     REACHED = "reached"
-    """No more is let pass."""
+    """No more usage is allowed."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """Something used, released or told; `key` names it, once and for all."""
+    """A request to consume, record, release, set or reset usage; `key` makes it idempotent."""
 
     customer: str
     """External id."""
@@ -82,88 +82,88 @@ class Use:
     at: datetime | None = None
     """When; None: now, by the database's clock."""
     reason: str = ""
-    """Why an operator has it count from 0."""
+    """Why an operator resets it."""
     actor: str = ""
-    """Who that is."""
+    """The operator who resets it."""
 
 
 @dataclass(frozen=True)
 class Counter:
-    """How much of one feature was used in one period, and how much may be."""
+    """Usage of one feature in one period, and its limits."""
 
     feature: str
     included: int | None
     """None: unlimited."""
     ceiling: int | None
-    """How far use may go now; None: without end."""
+    """The hard limit now; None: unlimited."""
     used: int
     before: int
-    """As it was before this use; the same if nothing was counted."""
+    """The value before this usage; the same if nothing was counted."""
     starts: datetime | None
     """None: a gauge, which has no period."""
     ends: datetime | None
     over_since: datetime | None = None
-    """Since when it has been at the limit or beyond."""
+    """Since when it has been at or beyond the limit."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How much of a feature is written down for one period; what was not used yet has none."""
+    """The stored usage of a feature in one period; an unused feature has none."""
 
     feature: str
     used: int
     starts: datetime
-    """Of a gauge the epoch."""
+    """For a gauge, the epoch."""
     over_since: datetime | None
 
 
 @dataclass(frozen=True)
 class Counted:
-    """What came of one use, and where the customer stands."""
+    """The outcome of one usage, and the customer's entitlements."""
 
     outcome: Outcome
     standing: EntitlementBasis
     counters: tuple[Counter, ...] = ()
-    """Of every feature that the meter uses up."""
+    """Of every feature that the meter counts."""
     noticed: bool = False
-    """Whether a threshold was crossed of which the customer is to be told."""
+    """Whether a threshold was crossed that the customer is notified of."""
 
 
 class UsageVerdict(StrEnum):
-    """What came of giving a use back."""
+    """The outcome of giving usage back."""
 
     GIVEN_BACK = "given_back"
-    """Now, or when it was asked for first."""
+    """Now, or by the first request."""
     UNKNOWN = "unknown_use"
-    """Nothing was used by this customer under the key, or so long ago that it is forgotten."""
+    """The customer used nothing under the key, or so long ago that it was removed."""
     ANOTHER_QUANTITY = "another_quantity"
-    """A use is given back as a whole."""
+    """Usage can only be given back as a whole."""
     PERIOD_OVER = "period_over"
-    """All the periods it counted in are over."""
+    """All the periods it was counted in are over."""
 
 
 @dataclass(frozen=True)
 class GivenBack:
-    """What came of giving a use back: the same whenever it is asked for again."""
+    """The result of giving usage back; repeated requests return the same."""
 
     verdict: UsageVerdict
     quantity: int = 0
-    """Of the use."""
+    """The quantity of the usage."""
     released: int = 0
-    """So much was taken off; less than the use where an operator has had it count from 0 since."""
+    """How much was subtracted; less than `quantity` if an operator has reset the counter since."""
     used: Mapping[str, int] = field(default_factory=dict)
-    """How much is used after it, of each feature whose period still ran."""
+    """The usage afterwards, for each feature whose period was still running."""
 
 
 def share(used: int, included: int | None) -> int | None:
-    """How much of its limit is used, in whole percent, rounded down; None: there is no limit."""
+    """Usage in whole percent of the limit, rounded down; None: there is no limit."""
     if included is None:
         return None
     return used * 100 // included if included else 100
 
 
 def grace_ends(over_since: datetime | None, rule: LimitRule) -> datetime | None:
-    """Until when use beyond the limit is let pass; None: it is not at the limit, there is no grace, or no end of it."""
+    """When grace beyond the limit ends; None: the limit is not reached, there is no grace, or grace is unlimited."""
     if over_since is None or not rule.grace_days or rule.hard is None:
         return None
     return over_since + timedelta(days=rule.grace_days)
@@ -172,7 +172,7 @@ def grace_ends(over_since: datetime | None, rule: LimitRule) -> datetime | None:
 def ceiling(
     included: int | None, rule: LimitRule, overage: Overage | None, over_since: datetime | None, moment: datetime
 ) -> int | None:
-    """How far use may go at a moment; None: without end. The database decides by the same when it counts."""
+    """The hard limit at a moment; None: unlimited. The database applies the same rule when it counts."""
     if included is None:
         return None
     if overage is not None:
@@ -184,7 +184,7 @@ def ceiling(
 
 
 def level(counter: Counter, rule: LimitRule, *, is_billed: bool = False) -> UsageLevel:
-    """How near its limit a counter is; *is_billed*: what goes beyond it costs."""
+    """How close a counter is to its limit; *is_billed*: usage beyond it is billed."""
     reached = share(counter.used, counter.included)
     if reached is None:
         return UsageLevel.OK

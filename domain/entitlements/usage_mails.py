@@ -1,4 +1,4 @@
-"""What a customer is told of a threshold that their use has crossed."""
+"""Mails about crossed usage thresholds."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,22 +17,22 @@ USAGE_OCCASIONS = (Occasion.USAGE_WARNING, Occasion.USAGE_LIMIT)
 
 
 def feature_of(key: str) -> str:
-    """The feature that the mail of this key is about."""
+    """Returns the feature that the mail with this key is about."""
     return key.split("/")[1]
 
 
 def threshold_of(key: str) -> str:
-    """The share of the limit that was crossed, in percent."""
+    """Returns the crossed threshold, in percent of the limit."""
     return key.split("/")[3]
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """A share of a limit that use has come to, as it was noted in the moment of that use."""
+    """A threshold that usage has crossed, as recorded along with that usage."""
 
     feature: str
     period_start: datetime
-    """Of a gauge the month's."""
+    """For a gauge, the month's."""
     threshold: int
     """In percent of the limit."""
     included: int
@@ -40,30 +40,30 @@ class Crossing:
     used: int
     plan: str
     catalog: str
-    """Whose plan that is."""
+    """The catalog of that plan."""
     at: datetime
     resets_at: datetime | None = None
-    """None: a gauge, which never does."""
+    """None: a gauge, which never resets."""
     grace_ends_at: datetime | None = None
     is_billed: bool = False
-    """Use beyond the limit goes on, and costs."""
+    """Usage beyond the limit is allowed and billed."""
 
     @property
     def key(self) -> str:
-        """Makes its mail one per feature, period, threshold and limit: after an upgrade it is another."""
+        """Makes the mail unique per feature, period, threshold and limit: after an upgrade there is a new one."""
         occasion = Occasion.USAGE_LIMIT if self.threshold >= 100 else Occasion.USAGE_WARNING
         return f"{occasion}/{self.feature}/{moment(self.period_start)}/{self.threshold}/{self.included}"
 
 
 def usage_mail(crossing: Crossing, catalog: Catalog, today: Catalog) -> Mail | None:
-    """The mail that tells of it; None: the catalog has no such plan or feature any more.
+    """Returns the mail for a crossing; None: the catalog no longer has the plan or feature.
 
-    *today* is what the product sells now: it says whether there is a larger plan to go to.
+    *today* is the catalog sold now: it decides whether there is a larger plan.
     """
     plan, feature = catalog.plans.get(crossing.plan), catalog.features.get(crossing.feature)
     if plan is None or feature is None:
         return None
-    told = {
+    facts = {
         "plan": plan.code,
         "plan_name": plan.name,
         "currency": catalog.currency,
@@ -74,21 +74,21 @@ def usage_mail(crossing: Crossing, catalog: Catalog, today: Catalog) -> Mail | N
         "has_larger_plan": "yes" if _has_larger_plan(crossing, feature, catalog, today) else "no",
     }
     if crossing.resets_at is not None:
-        told["resets_at"] = moment(crossing.resets_at)
+        facts["resets_at"] = moment(crossing.resets_at)
     is_limit = crossing.threshold >= 100
-    told |= _beyond(crossing, plan, feature.limit, is_limit=is_limit)
-    return Mail(crossing.key, Occasion.USAGE_LIMIT if is_limit else Occasion.USAGE_WARNING, crossing.at, told)
+    facts |= _facts_beyond_limit(crossing, plan, feature.limit, is_limit=is_limit)
+    return Mail(crossing.key, Occasion.USAGE_LIMIT if is_limit else Occasion.USAGE_WARNING, crossing.at, facts)
 
 
 def _has_larger_plan(crossing: Crossing, feature: Feature, catalog: Catalog, today: Catalog) -> bool:
-    """Whether the plan, as it is without add-ons, leads to one that has more of the feature."""
+    """True if the plan, without add-ons, has an upgrade with more of the feature."""
     standing = EntitlementBasis(crossing.at, Basis.PLAN, plan=crossing.plan, catalog=catalog.name)
     upgrades = suggestions(EntitlementSnapshot(standing, catalog, today), Wanted(feature))
     return any(one.code in today.plans and one.code != crossing.plan for one in upgrades)
 
 
-def _beyond(crossing: Crossing, plan: Plan, rule: LimitRule, *, is_limit: bool) -> dict[str, str]:
-    """What becomes of use beyond the limit; empty: it is turned away."""
+def _facts_beyond_limit(crossing: Crossing, plan: Plan, rule: LimitRule, *, is_limit: bool) -> dict[str, str]:
+    """What happens to usage beyond the limit; empty: it is refused."""
     if crossing.is_billed:
         overage = plan.overage.get(crossing.feature)
         price = {"overage_amount": str(overage.price.amount), "overage_units": str(overage.units)} if overage else {}

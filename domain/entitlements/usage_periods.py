@@ -1,4 +1,4 @@
-"""In which period use of a moment is counted, by UTC; the database counts in the same ones."""
+"""The periods in which usage is counted, in UTC; the database uses the same ones."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from domain.catalog.features import UsageWindow
 from domain.entitlements.grants import EntitlementBasis
 
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-"""Where the one period of a gauge begins."""
+"""The start of a gauge's only period."""
 _IN_WORDS = {
     UsageWindow.DAY: "today",
     UsageWindow.WEEK: "this week",
@@ -19,15 +19,15 @@ _IN_WORDS = {
 
 @dataclass(frozen=True)
 class Period:
-    """From when to when something is counted."""
+    """The time span in which something is counted."""
 
     starts: datetime
     ends: datetime | None
-    """None: of a gauge, or when nobody knows yet."""
+    """None: for a gauge, or not known yet."""
 
 
 def period(window: UsageWindow, standing: EntitlementBasis) -> Period:
-    """The period that goes on at the moment of *standing*."""
+    """Returns the period current at the moment of *standing*."""
     match window:
         case UsageWindow.GAUGE:
             return Period(EPOCH, None)
@@ -45,5 +45,5 @@ def period(window: UsageWindow, standing: EntitlementBasis) -> Period:
 
 
 def in_words(window: UsageWindow) -> str:
-    """When it is that use was counted: "this month"."""
+    """The current period in words: "this month"."""
     return _IN_WORDS[window]

@@ -1,4 +1,4 @@
-"""What is said of use and its limits, in plain words."""
+"""Plain-language messages about usage and limits."""
 
 from datetime import datetime
 
@@ -11,29 +11,29 @@ from domain.entitlements.usage_periods import in_words
 from domain.formatting import moment
 
 _WITHOUT_PLAN = {
-    "suspended": "the subscription is suspended: access comes back once it is paid, or an operator gives it back",
-    "paused": "the subscription is paused: resume it to go on",
-    "canceled": "the subscription is over: choose a plan to go on",
+    "suspended": "the subscription is suspended: access returns once it is paid, or when an operator reactivates it",
+    "paused": "the subscription is paused: resume it to continue",
+    "canceled": "the subscription is over: choose a plan to continue",
     "trialing": "the subscription gives no access until its first payment",
 }
 
 
-def of_denial(denial: Denial, holding: EntitlementSnapshot, wanted: Wanted) -> str:
-    """Why something may not be used, and what would help; of a limit, `of_limit` says it."""
+def of_denial(denial: Denial, snapshot: EntitlementSnapshot, wanted: Wanted) -> str:
+    """Explains why usage is denied and what would help; for a limit, see `of_limit`."""
     feature = wanted.feature
     if denial is Denial.NO_PLAN:
-        return f"{feature.name}: {_without_plan(holding.standing)}"
+        return f"{feature.name}: {_without_plan(snapshot.standing)}"
     if denial is Denial.ACCESS_LIMITED:
-        return f"{feature.name}: nothing more can be used up, for {_why_limited(holding.standing)}"
-    names = ", ".join(plan_in_words(one.code, one.name, holding) for one in plans_with(holding.today, wanted))
-    plan = holding.plan.name if holding.plan is not None else "this"
-    has_it = f"; it is in {names}" if names else "; no plan has it at present"
+        return f"{feature.name}: no new usage is allowed: {_why_limited(snapshot.standing)}"
+    names = ", ".join(plan_in_words(one.code, one.name, snapshot) for one in plans_with(snapshot.today, wanted))
+    plan = snapshot.plan.name if snapshot.plan is not None else "this"
+    has_it = f"; it is in {names}" if names else "; no plan includes it at present"
     return f"{_what(wanted)} is not in the plan {plan}{has_it}"
 
 
-def plan_in_words(code: str, name: str, holding: EntitlementSnapshot) -> str:
-    """A plan of today's catalog, told from what a customer keeps who has an older version of it."""
-    return f"today's version of {name}" if code == holding.standing.plan and not holding.is_of_today else name
+def plan_in_words(code: str, name: str, snapshot: EntitlementSnapshot) -> str:
+    """Names a plan of today's catalog, distinguishing it from an older version that the customer has."""
+    return f"today's version of {name}" if code == snapshot.standing.plan and not snapshot.is_of_today else name
 
 
 def _what(wanted: Wanted) -> str:
@@ -44,43 +44,42 @@ def _what(wanted: Wanted) -> str:
 
 
 def of_limit(counter: Counter, feature: Feature, quantity: int) -> str:
-    """That a limit is reached, by how much, and when it starts anew."""
-    window = feature.window or UsageWindow.GAUGE
-    told = f"{feature.name}: you have used {counter.used:,} of {counter.included:,} {in_words(window)}"
-    if feature.window is UsageWindow.GAUGE:
-        told = f"{feature.name}: {counter.used:,} of {counter.included:,} are in use"
+    """Says that a limit is reached, by how much, and when the counter resets."""
+    message = f"{feature.name}: {counter.used:,} of {counter.included:,} used"
+    if feature.window not in (None, UsageWindow.GAUGE):
+        message += f" {in_words(feature.window)}"
     if counter.ceiling is not None and counter.included is not None and counter.ceiling > counter.included:
-        told += f" (up to {counter.ceiling:,} were let pass)"
-    anew = "release some first" if counter.ends is None else f"it starts anew at {moment(counter.ends)}"
-    return f"{told}, and {quantity:,} more would be beyond the limit; {anew}"
+        message += f" (hard limit {counter.ceiling:,})"
+    remedy = "release some first" if counter.ends is None else f"it resets at {moment(counter.ends)}"
+    return f"{message}; {quantity:,} more would exceed the limit; {remedy}"
 
 
 def of_number(feature: Feature, number: int, quantity: int) -> str:
-    """That a number which is not counted here is less than what was asked for."""
+    """Says that a number, which is not counted here, is less than what was asked for."""
     return f"{feature.name}: the plan allows {number:,}, not {quantity:,}"
 
 
 def hint(counter: Counter, feature: Feature, level: UsageLevel) -> str | None:
-    """What to tell a customer who comes near a limit; None: nothing."""
+    """The hint for a customer who is close to a limit; None: no hint."""
     percent = share(counter.used, counter.included)
     if level is UsageLevel.OK or percent is None or counter.included is None:
         return None
     when = in_words(feature.window or UsageWindow.GAUGE)
-    told = f"{feature.name}: {counter.used:,} of {counter.included:,} used {when} ({percent} %)"
+    message = f"{feature.name}: {counter.used:,} of {counter.included:,} used {when} ({percent} %)"
     if level is UsageLevel.OVERAGE:
-        return f"{told}; what goes beyond the limit is billed"
+        return f"{message}; usage beyond the limit is billed"
     if level is UsageLevel.GRACE:
-        return f"{told}; {_grace(counter, feature)}"
+        return f"{message}; {_grace(counter, feature)}"
     if level is UsageLevel.REACHED:
-        return f"{told}; no more is let pass{_until(counter.ends)}"
-    return told
+        return f"{message}; no more is allowed{_until(counter.ends)}"
+    return message
 
 
 def _grace(counter: Counter, feature: Feature) -> str:
     if counter.ceiling is None:
-        return "use goes on for now"
+        return "usage may continue for now"
     ends = grace_ends(counter.over_since, feature.limit)
-    return f"up to {counter.ceiling:,} are let pass{_until(ends)}"
+    return f"up to {counter.ceiling:,} are allowed{_until(ends)}"
 
 
 def _until(end: datetime | None) -> str:
@@ -95,7 +94,7 @@ def _without_plan(standing: EntitlementBasis) -> str:
 
 def _why_limited(standing: EntitlementBasis) -> str:
     if standing.status == "past_due":
-        return "a payment failed and is being recovered: it goes on once that is paid"
+        return "a payment failed and is being recovered; usage resumes once it is paid"
     if standing.status == "active":
-        return "a payment is disputed: it goes on once the bank has decided"
+        return "a payment is disputed; usage resumes once the bank has decided"
     return f"the subscription is {standing.status}"

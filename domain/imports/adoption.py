@@ -1,4 +1,4 @@
-"""Taking over: which agreements that were made elsewhere become subscriptions here, and how they stand then."""
+"""Adoption: which agreements created elsewhere become subscriptions here, and in which state."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,24 +18,24 @@ from domain.subscription.lifecycle import Event, Status
 from domain.subscription.state import Subscription
 
 TRIAL_MARGIN = timedelta(hours=1)
-"""A trial that ends sooner is left to the provider: it must not bill while the trial is being taken over."""
+"""A trial that ends sooner is left to the provider, so that it does not bill during the adoption."""
 
 TRIAL_CHANGED = "trial_changed"
 TRIAL_ENDS_SOON = "trial_ends_soon"
 LEFT_TO_PROVIDER = frozenset({TRIAL_CHANGED, TRIAL_ENDS_SOON})
-"""Codes with which a trial is left where it is."""
+"""Error codes for trials that are left to the provider."""
 
 
 @dataclass(frozen=True)
 class PriceMap:
-    """What prices that are not of the catalog stand for, by their ids at the provider."""
+    """The plans and add-ons that prices outside the catalog stand for, by their ids at the provider."""
 
     plans: Mapping[str, str] = field(default_factory=dict)
     add_ons: Mapping[str, str] = field(default_factory=dict)
 
 
 class NotAdoptable(Rejected):
-    """An agreement that is left where it is; `reasons` has all that is in the way."""
+    """An agreement cannot be adopted; `reasons` lists everything that prevents it."""
 
     code = "not_adoptable"
 
@@ -46,7 +46,7 @@ class NotAdoptable(Rejected):
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose an adopted subscription will be."""
+    """Whom an adopted subscription will belong to."""
 
     tenant: str
     subscription: str
@@ -54,10 +54,10 @@ class Owner:
 
 
 def check(agreement: Agreement, catalog: Catalog, prices: PriceMap, now: datetime) -> Selection:
-    """What an agreement is about, in the catalog's words, at the price that the customer has.
+    """Returns an agreement's content as a selection from the catalog, at the customer's price.
 
     Raises:
-        NotAdoptable: it cannot be carried on here.
+        NotAdoptable: it cannot be continued here.
     """
     reasons = [*_of_state(agreement, now), *agreement.hindrances, *_of_items(agreement, catalog, prices)]
     if reasons:
@@ -66,10 +66,10 @@ def check(agreement: Agreement, catalog: Catalog, prices: PriceMap, now: datetim
 
 
 def check_customer(agreement: Agreement, customer: KnownCustomer | None, card: Card | None) -> KnownCustomer:
-    """The customer, whom we can write to and whose card we can charge.
+    """Returns the customer if we can send them mail and charge their card.
 
     Raises:
-        NotAdoptable: we cannot.
+        NotAdoptable: otherwise.
     """
     if customer is None:
         raise NotAdoptable(["its customer was deleted"])
@@ -88,7 +88,7 @@ def check_customer(agreement: Agreement, customer: KnownCustomer | None, card: C
 def _of_state(agreement: Agreement, now: datetime) -> Iterator[str]:
     match agreement.state:
         case AgreementState.UNBEGUN:
-            yield "its first bill was not paid"
+            yield "its first invoice was not paid"
         case AgreementState.STOPPED:
             yield "the provider has stopped billing it"
         case AgreementState.ENDED:
@@ -98,13 +98,13 @@ def _of_state(agreement: Agreement, now: datetime) -> Iterator[str]:
         case _:
             yield from _of_billing(agreement)
     if agreement.is_held:
-        yield "billing is on hold: take it up again first"
+        yield "billing is on hold: resume it first"
 
 
 def _of_trial(agreement: Agreement, now: datetime) -> Iterator[str]:
     ends_at = agreement.trial_ends_at
     if ends_at is None or ends_at < now + TRIAL_MARGIN:
-        yield "its trial ends within the hour: run this again when it is paid for"
+        yield "its trial ends within the hour: run this again once it is paid"
     elif agreement.ends_at is not None and agreement.ends_at != ends_at:
         yield f"it ends at {moment(agreement.ends_at)}, which is not the end of its trial"
 
@@ -114,9 +114,9 @@ def _of_billing(agreement: Agreement) -> Iterator[str]:
         yield "it has no period"
     is_owing = agreement.state is AgreementState.OWING or _is_declined(agreement.latest)
     if is_owing and not _is_declined(agreement.latest):
-        yield "what it owes is not its newest bill, or is just being paid: settle that first"
+        yield "what it owes is not its latest invoice, or is being paid right now: settle that first"
     if is_owing and agreement.ends_at is not None:
-        yield "it owes a bill and is set to end: let it end, or take the cancellation back"
+        yield "it owes an invoice and is set to end: let it end, or undo the cancellation"
     elif agreement.ends_at is not None and agreement.ends_at != agreement.period_end:
         yield f"it ends at {moment(agreement.ends_at)}, which is not the end of its period"
 
@@ -131,19 +131,19 @@ def _of_items(agreement: Agreement, catalog: Catalog, prices: PriceMap) -> Itera
     for item, code in zip(sold, codes, strict=True):
         if code is None:
             named = f" ({item.lookup_key})" if item.lookup_key else ""
-            yield f"the price {item.price_ref}{named} is not of the catalog: name its plan or add-on in a map file"
+            yield f"the price {item.price_ref}{named} is not in the catalog: map it to a plan or add-on in a map file"
         elif item.quantity < 1 and code in catalog.plans:
-            yield f"of its plan {code} it has none"
+            yield f"its plan {code} has no quantity"
         yield from _of_price(item, catalog)
         if agreement.state is AgreementState.IN_TRIAL and not item.is_sold:
-            yield f"the price {item.price_ref} is archived, so that the trial could not be converted"
+            yield f"the price {item.price_ref} is archived, so the trial could not be converted"
     known = [code for code in codes if code is not None]
     if None not in codes and sum(code in catalog.plans for code in known) != 1:
-        yield f"of plans it has {sum(code in catalog.plans for code in known)}, not one"
+        yield f"it has {sum(code in catalog.plans for code in known)} plans, not one"
     if len(set(known)) < len(known):
-        yield "an add-on of it stands in two lines"
+        yield "it has two lines for the same add-on"
     if len({(item.interval, item.interval_count) for item in agreement.items}) > 1:
-        yield "its prices are billed at different paces"
+        yield "its prices have different billing intervals"
     plans = [(catalog.plans[code or ""], item) for code, item in zip(codes, sold, strict=True) if code in catalog.plans]
     yield from overage_match.differs(agreement.items, plans, catalog)
     yield from _of_amount(agreement)
@@ -158,12 +158,12 @@ def _of_price(item: AgreedItem, catalog: Catalog) -> Iterator[str]:
 
 def _of_amount(agreement: Agreement) -> Iterator[str]:
     if any(item.unit_amount is None and not item.is_by_use for item in agreement.items):
-        return  # a hindrance that is told already
+        return  # already reported as a hindrance
     amount = _amount(agreement)
     if amount == 0:
         yield "it costs nothing"
     if any(amount > max_amount(item.currency) for item in agreement.items):
-        yield f"a period costs {amount} (minor units), more than can be billed at once"
+        yield f"a period costs {amount} (minor units), more than can be charged at once"
 
 
 def _amount(agreement: Agreement) -> int:
@@ -171,11 +171,11 @@ def _amount(agreement: Agreement) -> int:
 
 
 def code_of(item: AgreedItem, catalog: Catalog, prices: PriceMap) -> str | None:
-    """The plan or add-on that a price stands for: by its name if that is the catalog's, else as mapped."""
+    """Returns the plan or add-on that a price stands for: by its lookup key if the catalog has it, else as mapped."""
     named = re.fullmatch(rf"{re.escape(catalog.product)}_(.+)_(?:month|year)_v[0-9]+", item.lookup_key)
     if named is not None and (named[1] in catalog.plans or named[1] in catalog.add_ons):
         return named[1]
-    # An id that reads like a name of ours could not be told apart from one later on.
+    # An id that looks like one of our lookup keys could not be distinguished from one later.
     if is_lookup_key(item.price_ref):
         return None
     return prices.plans.get(item.price_ref) or prices.add_ons.get(item.price_ref)
@@ -205,7 +205,7 @@ def _item(code: str, item: AgreedItem, catalog: Catalog) -> Item:
 def adoptable(
     agreement: Agreement, owner: Owner, card: Card | None, selection: Selection, catalog: Catalog, now: datetime
 ) -> Subscription:
-    """The subscription that carries an agreement on. Its first look at the provider is due at once."""
+    """Returns the subscription that continues an agreement. It checks the provider immediately."""
     taken_over = Subscription.to(
         selection, subscription_id=owner.subscription, tenant=owner.tenant, customer=owner.customer, created_at=now
     )
@@ -218,15 +218,15 @@ def adoptable(
         cancel_at=agreement.ends_at,
         cancel_reason="canceled before it was taken over" if agreement.ends_at is not None else "",
         free_plan=catalog.free_plan,
-        **_standing(agreement, now),  # type: ignore[arg-type]
+        **_state(agreement, now),  # type: ignore[arg-type]
     )
 
 
-def _standing(agreement: Agreement, now: datetime) -> dict[str, object]:
+def _state(agreement: Agreement, now: datetime) -> dict[str, object]:
     latest = agreement.latest
-    bill = latest.invoice if latest is not None else None
+    invoice = latest.invoice if latest is not None else None
     is_settled = latest is not None and latest.outcome in (ChargeOutcome.PAID, ChargeOutcome.GONE)
-    settled_invoice = bill.ref if bill is not None and is_settled else ""
+    settled_invoice = invoice.ref if invoice is not None and is_settled else ""
     if agreement.state is AgreementState.IN_TRIAL:
         return {
             "status": Status.TRIALING,
@@ -239,13 +239,13 @@ def _standing(agreement: Agreement, now: datetime) -> dict[str, object]:
         "period_end": agreement.period_end,
         "ask_at": now,
         "settled_invoice": settled_invoice,
-        # The card networks count what others have tried, too.
-        "recent_tries": (now,) * bill.attempts if bill is not None and _is_declined(latest) else (),
+        # The card networks also count attempts made by others.
+        "recent_tries": (now,) * invoice.attempts if invoice is not None and _is_declined(latest) else (),
     }
 
 
 def adopted(subscription: Subscription, agreement_ref: str, now: datetime, cause: Cause) -> Step:
-    """The first step of a life that was begun elsewhere. The customer is told nothing: nothing changes for them."""
+    """The first step of an adopted subscription. It sends no mail, as nothing changes for the customer."""
     after = subscription.after(Event.NOTED)
     is_trial = after.status is Status.TRIALING
     until = after.trial_ends_at if is_trial else after.period_end
@@ -256,7 +256,7 @@ def adopted(subscription: Subscription, agreement_ref: str, now: datetime, cause
 
 
 def handed_over(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """The provider's own trial has ended: from now on it is ours alone."""
+    """The provider's own trial has ended: from now on only ours runs."""
     after = subscription.after(Event.NOTED, agreement_ref="", settled_invoice="")
     details = {"agreement": subscription.agreement_ref}
     return Step(after, (Entry("handed_over", now, "The provider's own trial has ended", cause, details),))
@@ -269,27 +269,25 @@ def check_as_judged(
     ends_at: datetime | None,
     not_before: datetime,
 ) -> None:
-    """Refuse a trial of which something has changed since it was judged, or that ends before *not_before*.
+    """Rejects a trial that has changed since it was checked, or that ends before *not_before*.
 
     Raises:
         Rejected: code `trial_changed` or `trial_ends_soon`.
     """
     if agreement is None or agreement.is_over:
-        raise Rejected("it was canceled at the provider meanwhile", code=TRIAL_CHANGED)
+        raise Rejected("it has been canceled at the provider", code=TRIAL_CHANGED)
     if agreement.state is not AgreementState.IN_TRIAL:
-        raise Rejected("it is in trial no longer: run this again", code=TRIAL_CHANGED)
+        raise Rejected("it is no longer in trial: run this again", code=TRIAL_CHANGED)
     if trial_ends_at is None or trial_ends_at < not_before:
-        raise Rejected("its trial ends within the hour: run this again when it is paid for", code=TRIAL_ENDS_SOON)
+        raise Rejected("its trial ends within the hour: run this again once it is paid", code=TRIAL_ENDS_SOON)
     if agreement.trial_ends_at != trial_ends_at or agreement.ends_at != ends_at:
-        raise Rejected(
-            "when its trial ends, or whether it goes on then, was changed: run this again", code=TRIAL_CHANGED
-        )
-    if agreement.is_held or not _is_about(agreement, items):
-        raise Rejected("what it is about was changed meanwhile: run this again", code=TRIAL_CHANGED)
+        raise Rejected("the end of its trial, or what happens then, has changed: run this again", code=TRIAL_CHANGED)
+    if agreement.is_held or not _has_items(agreement, items):
+        raise Rejected("its items or its hold have changed: run this again", code=TRIAL_CHANGED)
 
 
-def _is_about(agreement: Agreement, items: Iterable[Item]) -> bool:
-    told = [item for item in agreement.items if item.quantity or item.is_by_use]
+def _has_items(agreement: Agreement, items: Iterable[Item]) -> bool:
+    agreed = [item for item in agreement.items if item.quantity or item.is_by_use]
     wanted = {item.lookup_key: item.quantity for item in items}
-    names = [item.lookup_key if item.lookup_key in wanted else item.price_ref for item in told]
-    return {name: item.quantity for name, item in zip(names, told, strict=True)} == wanted
+    names = [item.lookup_key if item.lookup_key in wanted else item.price_ref for item in agreed]
+    return {name: item.quantity for name, item in zip(names, agreed, strict=True)} == wanted

@@ -1,4 +1,4 @@
-"""What reconciliation needs of our side: rows to compare, and a list for what it finds."""
+"""The port of our own records for reconciliation: rows to compare, and where findings are stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from domain.subscription.contact_changes import Trouble
 
 @dataclass(frozen=True)
 class StuckMails:
-    """Mails of one subscription that were queued long ago."""
+    """Mails of one subscription that have been queued for long."""
 
     subscription: str
     tenant: str
@@ -21,7 +21,7 @@ class StuckMails:
 
 @dataclass(frozen=True)
 class Found:
-    """A difference and what came of it."""
+    """A difference and what was done about it."""
 
     discrepancy: Discrepancy
     outcome: Outcome = Outcome.LISTED
@@ -29,45 +29,45 @@ class Found:
 
 
 class Comparison(Protocol):
-    """Our side. Every method raises GatewayUnavailable when the database is out of reach."""
+    """Our records. Every method raises GatewayUnavailable if the database is unreachable."""
 
     async def of_agreements(self, refs: Sequence[str]) -> Mapping[str, Projection]:
-        """The subscription that each agreement is of; of several the one that is not over."""
+        """Returns the subscription of each agreement; of several the one that is not over."""
         ...
 
     async def related(self, ids: Sequence[str], customer_refs: Sequence[str]) -> Sequence[Projection]:
-        """Subscriptions of these ids or of these customers at the provider, the live ones first."""
+        """Returns subscriptions by id or by customer at the provider, the live ones first."""
         ...
 
     async def one(self, subscription: str) -> Projection | None: ...
 
     async def mark_seen(self, ids: Sequence[str], run_began: datetime) -> None:
-        """Note that agreements of these subscriptions were met at the provider in a run."""
+        """Record that a run has seen the agreements of these subscriptions at the provider."""
         ...
 
     async def live(self, after: str | None, run_began: datetime, *, limit: int) -> Sequence[tuple[Projection, bool]]:
-        """The next that are not over, or whose end is still to be told, by id.
+        """Returns the next subscriptions, by id, that are not over or whose end is still to be sent to the provider.
 
-        Each with whether its agreement was met in this run.
+        Each comes with whether this run has seen its agreement.
         """
         ...
 
     async def stuck_mails(self, after: str | None, *, waiting_for: timedelta, limit: int) -> Sequence[StuckMails]:
-        """Mails that were queued so long ago, by subscription."""
+        """Returns mails that have waited this long, by subscription."""
         ...
 
     async def customer_troubles(self) -> Sequence[Trouble]:
-        """What an operator must see to about customers."""
+        """Returns problems with customers that need an operator."""
         ...
 
     async def queued(self, mail_ids: Sequence[str]) -> Sequence[QueuedMail]:
-        """Those of these mails that still wait to be sent."""
+        """Returns those of these mails that still wait to be sent."""
         ...
 
     async def keep(self, run: str, found: Sequence[Found]) -> None:
-        """Write down what was found; told again, the latest outcome stays."""
+        """Store findings; if stored again, the latest outcome replaces the earlier one."""
         ...
 
     async def forget_old(self) -> None:
-        """Remove what was found a month ago."""
+        """Remove findings older than a month."""
         ...

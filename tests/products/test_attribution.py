@@ -231,7 +231,7 @@ async def test_metered_overage_on_scale(shop: Shop, stack: Stack) -> None:
     told = await shop.used("attribution-over", RUNS, 5_050)
 
     assert (told["level"], told["percent"], told["grace_ends_at"]) == ("overage", 120, None)
-    assert told["hint"].endswith("what goes beyond the limit is billed")
+    assert told["hint"].endswith("usage beyond the limit is billed")
     assert await shop.reaches("attribution-over", RUNS, 69_950)
     await run_now(stack.client)
     await renew(life)

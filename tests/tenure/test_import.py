@@ -129,7 +129,7 @@ async def test_what_cannot_be_carried_on_is_skipped_with_every_reason(elsewhere:
         "in eur, the catalog in usd": await elsewhere.subscriber(
             a_name("euro"), await elsewhere.price(3900, currency="eur")
         ),
-        "of plans it has 0": await elsewhere.subscriber(a_name("planless"), await elsewhere.price_of_ours(USERS)),
+        "it has 0 plans": await elsewhere.subscriber(a_name("planless"), await elsewhere.price_of_ours(USERS)),
         "has another": await elsewhere.subscribes(twice, starter),
     }
     newest = await elsewhere.subscribes(twice, starter)

@@ -92,7 +92,7 @@ def test_a_check_is_explained_by_the_limit_that_stands_in_the_way() -> None:
     told = asked(holding(posts_a_week=3), "posts_a_day")
 
     assert (told["allowed"], told["reason"], told["limited_by"]) == (False, "limit_reached", "posts_a_week")
-    assert told["detail"].startswith("Posts a week: you have used 3 of 3")
+    assert told["detail"].startswith("Posts a week: 3 of 3 used this week")
     assert (told["used"], told["limit"]) == (0, 2), "the numbers are of what was asked for"
     assert [(one["plan"], one["limit"]) for one in told["upgrades"]] == [("pro", 50), ("scale", 500)]
     assert asked(holding(posts_a_week=3), "posts_a_week")["limited_by"] is None

@@ -146,7 +146,7 @@ async def test_add_ons_and_seats_count_and_are_suggested(shop: Caller, name: str
     assert (plan["plan"], plan["limit"], plan["price_difference"]) == ("scale", 22, 2 * 15000)
     assert (add_on["plan"], add_on["add_on"], add_on["units"], add_on["limit"]) == (None, "seats", 2, 12)
     assert (add_on["amount"], add_on["price_difference"]) == (1000, 1000)
-    assert "8 of 8 are in use" in problem["detail"]
+    assert "8 of 8 used" in problem["detail"]
 
 
 async def test_what_is_had_or_not_is_answered_and_nothing_is_counted(shop: Caller, name: str) -> None:

@@ -79,7 +79,7 @@ async def test_what_was_used_of_a_period_matters_to_a_change_at_once(shop: Calle
     problem = problem_of(await change(shop, made, plan="pro"), 409, "usage_does_not_fit")
 
     assert [(one["feature"], one["excess"], one["window"]) for one in problem["misfits"]] == [("runs", 400, "month")]
-    assert "it starts anew at" in problem["detail"]
+    assert "it resets at" in problem["detail"]
 
 
 async def test_what_was_used_of_a_period_does_not_stand_in_the_way_of_a_change_at_its_end(

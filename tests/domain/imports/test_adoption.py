@@ -92,7 +92,7 @@ def test_what_is_billed_by_use_goes_on_as_an_item_without_a_quantity_whatever_it
     assert selection.items[-1] == Item("manufacturing_starter_runs_overage_month_v1", 0)
     assert (selection.total.amount, len(selection.items)) == (4900, 2)
     check_as_judged(in_trial(items=agreement.items), selection.items, TRIAL_END, None, NOW)
-    with pytest.raises(Rejected, match="what it is about"):
+    with pytest.raises(Rejected, match="items or its hold"):
         check_as_judged(in_trial(items=agreement.items[:1]), selection.items, TRIAL_END, None, NOW)
 
 
@@ -100,7 +100,7 @@ def test_use_that_would_not_be_billed_or_is_none_of_the_plans_is_in_the_way() ->
     with pytest.raises(NotAdoptable, match="add the price manufacturing_starter_runs_overage_month_v2"):
         check(an_agreement(), with_overage(), PriceMap(), NOW)
     assert reasons(an_agreement(an_item(), by_use())) == (
-        "manufacturing_starter_runs_overage_month_v1 is billed by use, which is not what its plan has of overage",
+        "manufacturing_starter_runs_overage_month_v1 is billed by usage, but its plan has no such overage",
     )
 
 
@@ -118,27 +118,27 @@ def test_a_price_of_others_is_known_by_the_map_and_kept_by_its_id() -> None:
 @pytest.mark.parametrize(
     ("agreement", "reason"),
     [
-        (an_agreement(an_item("gold")), "price_gold (manufacturing_gold_month_v1) is not of the catalog"),
-        (an_agreement(an_item(), an_item("professional")), "of plans it has 2, not one"),
-        (an_agreement(an_item("users")), "of plans it has 0, not one"),
-        (an_agreement(an_item(), an_item("users"), an_item("users")), "stands in two lines"),
+        (an_agreement(an_item("gold")), "price_gold (manufacturing_gold_month_v1) is not in the catalog"),
+        (an_agreement(an_item(), an_item("professional")), "it has 2 plans, not one"),
+        (an_agreement(an_item("users")), "it has 0 plans, not one"),
+        (an_agreement(an_item(), an_item("users"), an_item("users")), "two lines for the same add-on"),
         (an_agreement(an_item(interval="week")), "billed every 1 weeks"),
         (an_agreement(an_item(interval_count=3)), "billed every 3 months"),
-        (an_agreement(an_item(), an_item("users", interval="year")), "at different paces"),
+        (an_agreement(an_item(), an_item("users", interval="year")), "different billing intervals"),
         (an_agreement(an_item(currency="eur")), "in eur, the catalog in usd"),
         (an_agreement(an_item(unit_amount=0)), "it costs nothing"),
-        (an_agreement(an_item(unit_amount=60_000_000, quantity=2)), "more than can be billed at once"),
-        (an_agreement(an_item(quantity=0)), "of its plan starter it has none"),
+        (an_agreement(an_item(unit_amount=60_000_000, quantity=2)), "more than can be charged at once"),
+        (an_agreement(an_item(quantity=0)), "its plan starter has no quantity"),
         (an_agreement(hindrances=("it has a discount",)), "it has a discount"),
         (an_agreement(is_held=True), "billing is on hold"),
         (an_agreement(period_end=None), "it has no period"),
         (an_agreement(ends_at=PERIOD_END + timedelta(days=9)), "which is not the end of its period"),
-        (replace(an_agreement(), state=AgreementState.UNBEGUN), "its first bill was not paid"),
+        (replace(an_agreement(), state=AgreementState.UNBEGUN), "its first invoice was not paid"),
         (replace(an_agreement(), state=AgreementState.STOPPED), "the provider has stopped billing it"),
         (replace(an_agreement(), state=AgreementState.ENDED), "it is over"),
-        (owing(latest=a_paid_charge()), "what it owes is not its newest bill"),
-        (owing(latest=a_declined_charge(outcome=ChargeOutcome.PENDING, decline=None)), "just being paid"),
-        (owing(ends_at=PERIOD_END), "it owes a bill and is set to end"),
+        (owing(latest=a_paid_charge()), "what it owes is not its latest invoice"),
+        (owing(latest=a_declined_charge(outcome=ChargeOutcome.PENDING, decline=None)), "being paid right now"),
+        (owing(ends_at=PERIOD_END), "it owes an invoice and is set to end"),
         (in_trial(trial_ends_at=NOW + timedelta(minutes=59)), "its trial ends within the hour"),
         (in_trial(ends_at=PERIOD_END), "which is not the end of its trial"),
         (in_trial(items=(an_item(is_sold=False),)), "is archived"),
@@ -159,7 +159,7 @@ def test_an_id_that_reads_like_a_name_of_ours_cannot_be_mapped() -> None:
     item = an_item(price_ref="gold_month_v1", lookup_key="")
 
     assert (
-        "gold_month_v1 is not of the catalog" in reasons(an_agreement(item), PriceMap({"gold_month_v1": "starter"}))[0]
+        "gold_month_v1 is not in the catalog" in reasons(an_agreement(item), PriceMap({"gold_month_v1": "starter"}))[0]
     )
 
 

@@ -139,7 +139,7 @@ def test_a_hold_is_lifted_only_if_it_was_our_word() -> None:
     (ours,) = of_agreement(a_paid_subscription(is_held=True), held)
 
     assert (theirs.is_healable, ours.is_healable) == (False, True)
-    assert "somebody else's word" in theirs.details
+    assert "somebody else's hold" in theirs.details
 
 
 def test_an_item_that_is_named_by_its_price_is_the_same_though_the_price_has_a_lookup_key() -> None:
@@ -238,5 +238,5 @@ def test_a_step_that_waits_is_listed_of_no_agreement_and_can_be_tried_again() ->
     [found] = of_workflow(kept, Sight(is_running=True))
 
     assert (found.kind, found.agreement_ref, found.is_healable) == (DifferenceKind.BLOCKED, "", True)
-    assert "convert waits since 2026-03-02T12:00:00Z: Stripe has no active price" in found.details
+    assert "convert blocked since 2026-03-02T12:00:00Z: Stripe has no active price" in found.details
     assert not list(of_workflow(kept, Sight(is_running=True, is_silent=True)))[1:]

@@ -84,9 +84,9 @@ def test_a_first_payment_that_the_bank_has_not_decided_on_is_no_difference() -> 
 @pytest.mark.parametrize(
     ("owner", "latest", "words"),
     [
-        (a_trial(), a_declined_charge(), "its newest bill is not paid (declined)"),
+        (a_trial(), a_declined_charge(), "its latest invoice is not paid (declined)"),
         (a_trial(), None, "there is none"),
-        (a_free_subscription(), an_agreement().latest, "as the free plan was left"),
+        (a_free_subscription(), an_agreement().latest, "it was paid to leave the free plan"),
     ],
 )
 def test_what_no_rule_can_take_over_is_an_operators(owner: Subscription, latest: Charge | None, words: str) -> None:
