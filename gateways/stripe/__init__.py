@@ -1,1 +1,1 @@
-"""Stripe behind our ports."""
+"""The payment provider's ports, implemented on Stripe."""

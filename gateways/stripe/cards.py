@@ -1,4 +1,4 @@
-"""Cards at Stripe: who a customer is there, which card is charged, and the page on which it is given."""
+"""Customers at Stripe, the cards they are charged on, and the pages where they enter a card."""
 
 from datetime import datetime
 
@@ -9,12 +9,12 @@ from stripe.params.checkout import SessionCreateParams
 from domain.customers import Contact
 from domain.errors import GatewayRefused
 from domain.provider.payments import Card, Wallet
-from gateways.stripe import mapping as shapes
+from gateways.stripe import mapping
 from gateways.stripe.base import SUBSCRIPTION, StripeAccount
 from gateways.stripe.errors import translated
 
 CUSTOMER = "tenure_customer"
-"""In the metadata of a customer at Stripe: who they are here."""
+"""Metadata on a Stripe customer: our id of the customer."""
 
 
 class StripeCards(StripeAccount):
@@ -38,7 +38,7 @@ class StripeCards(StripeAccount):
             # In one call, so that a refused card leaves no customer behind.
             params["payment_method"] = payment_method
             params["invoice_settings"] = {"default_payment_method": payment_method}
-        before = await self._opened_before(contact)
+        before = await self._existing_wallet(contact)
         if before is not None:
             if payment_method is None or (before.card is not None and before.card.ref == payment_method):
                 return before
@@ -46,10 +46,10 @@ class StripeCards(StripeAccount):
         with translated():
             made = await self._api.customers.create_async(params, {"idempotency_key": key})
         found = made.to_dict()
-        return Wallet(found["id"], shapes.card(found["invoice_settings"].get("default_payment_method")))
+        return Wallet(found["id"], mapping.card(found["invoice_settings"].get("default_payment_method")))
 
-    async def _opened_before(self, contact: Contact) -> Wallet | None:
-        """A wallet that was made before without our hearing of it: a second one could not have the same card."""
+    async def _existing_wallet(self, contact: Contact) -> Wallet | None:
+        """A wallet from an earlier call whose answer we never got. A second customer could not have the same card."""
         with translated():
             listed = await self._api.customers.list_async(
                 {
@@ -61,28 +61,28 @@ class StripeCards(StripeAccount):
         for each in listed.data:
             found = each.to_dict()
             if (found.get("metadata") or {}).get(CUSTOMER) == contact.customer:
-                return Wallet(found["id"], shapes.card(found["invoice_settings"].get("default_payment_method")))
+                return Wallet(found["id"], mapping.card(found["invoice_settings"].get("default_payment_method")))
         return None
 
     async def _with_card(self, customer_ref: str, payment_method: str, key: str, *, keeps_default: bool) -> Wallet:
         if not keeps_default:
             return Wallet(customer_ref, await self.put_card(customer_ref, "", payment_method, key=key))
         with translated():
-            return Wallet(customer_ref, await self._attached(customer_ref, payment_method, key), is_default=False)
+            return Wallet(customer_ref, await self._attach(customer_ref, payment_method, key), is_default=False)
 
     async def put_card(self, customer_ref: str, agreement_ref: str, payment_method: str, *, key: str) -> Card:
         with translated():
-            card = await self._attached(customer_ref, payment_method, key)
+            card = await self._attach(customer_ref, payment_method, key)
             await self._make_default(customer_ref, agreement_ref, card.ref, key)
         return card
 
-    async def _attached(self, customer_ref: str, payment_method: str, key: str) -> Card:
+    async def _attach(self, customer_ref: str, payment_method: str, key: str) -> Card:
         attached = await self._api.payment_methods.attach_async(
             payment_method, {"customer": customer_ref}, {"idempotency_key": f"{key}/attach"}
         )
-        card = shapes.card(attached.to_dict())
+        card = mapping.card(attached.to_dict())
         if card is None:
-            raise GatewayRefused("Stripe kept no card", field="payment_method")
+            raise GatewayRefused("Stripe stored no card", field="payment_method")
         return card
 
     async def _make_default(self, customer_ref: str, agreement_ref: str, card_ref: str, key: str) -> None:
@@ -111,8 +111,8 @@ class StripeCards(StripeAccount):
             found = session.to_dict()
             intent = found.get("setup_intent")
             method = intent.get("payment_method") if isinstance(intent, dict) else None
-            card = shapes.card(method)
-            given_at = shapes.instant(method.get("created")) if isinstance(method, dict) else None
+            card = mapping.card(method)
+            given_at = mapping.instant(method.get("created")) if isinstance(method, dict) else None
             is_ours = bool((found.get("metadata") or {}).get(SUBSCRIPTION))
             is_older = given_at is not None and newer_than is not None and given_at < newer_than
             if not is_ours or found.get("status") != "complete" or card is None or is_older:
@@ -125,9 +125,9 @@ class StripeCards(StripeAccount):
             return bool((await self._api.customers.retrieve_async(customer_ref)).to_dict().get("deleted"))
 
     async def _card_of(self, customer_ref: str) -> Card | None:
-        return (await self._holder(customer_ref))[0]
+        return (await self._card_and_deleted(customer_ref))[0]
 
-    async def _holder(self, customer_ref: str) -> tuple[Card | None, bool]:
+    async def _card_and_deleted(self, customer_ref: str) -> tuple[Card | None, bool]:
         """The card on file, and whether the customer is deleted."""
         with translated():
             try:
@@ -135,18 +135,18 @@ class StripeCards(StripeAccount):
                     customer_ref, {"expand": ["invoice_settings.default_payment_method"]}
                 )
             except stripe.InvalidRequestError:
-                # Of who was deleted nothing is left that could be expanded.
+                # A deleted customer has nothing left to expand.
                 if (await self._api.customers.retrieve_async(customer_ref)).to_dict().get("deleted"):
                     return None, True
                 raise
             if found.to_dict().get("deleted"):
                 return None, True
-            card = shapes.card((found.to_dict().get("invoice_settings") or {}).get("default_payment_method"))
+            card = mapping.card((found.to_dict().get("invoice_settings") or {}).get("default_payment_method"))
             if card is not None:
                 return card, False
-            # Put on file by a checkout of which we were not told.
+            # Put on file by a checkout that was never reported to us.
             newest = await self._api.customers.payment_methods.list_async(customer_ref, {"limit": 1})
-            return next((shapes.card(method.to_dict()) for method in newest.data), None), False
+            return next((mapping.card(method.to_dict()) for method in newest.data), None), False
 
     async def open_checkout(
         self, customer_ref: str, subscription: str, success_url: str, cancel_url: str, *, key: str
@@ -163,7 +163,7 @@ class StripeCards(StripeAccount):
         with translated():
             session = await self._api.checkout.sessions.create_async(params, {"idempotency_key": key})
         if not session.url:
-            raise GatewayRefused("Stripe opened a checkout session without an address")
+            raise GatewayRefused("Stripe opened a checkout session without a URL")
         return session.url
 
     async def open_portal(self, customer_ref: str, return_url: str, *, key: str) -> str:

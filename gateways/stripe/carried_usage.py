@@ -1,38 +1,38 @@
-"""What was used and stood on a bill that was voided: it goes on the next bill."""
+"""Usage on a voided invoice moves to the next invoice."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from stripe.params import InvoiceItemCreateParams
 
-from gateways.stripe import mapping as shapes
+from gateways.stripe import mapping
 from gateways.stripe.items import StripeItems
 
 CARRIED = "tenure_use_of"
-"""In an invoice item's metadata: the line of the voided bill that it takes the place of."""
+"""Metadata on an invoice item: the line of the voided invoice that it replaces."""
 METERED = "tenure_metered"
-"""In the subscription's metadata: the prices of use that it had before its last new beginning."""
-BILLS_AT_ONCE = 20
+"""Metadata on the subscription: the usage prices it had before its last restart."""
+INVOICES_PER_PAGE = 20
 
 
-class StripeCarriedUse(StripeItems):
-    """Renewals that fall due under a hold are void, and with them what was used before the hold or since."""
+class StripeCarriedUsage(StripeItems):
+    """Renewals that fall due during a hold are voided, and with them the usage of the period before."""
 
-    def _metered(self, agreement: dict[str, Any]) -> list[str]:
-        """The prices of use that the agreement has, or had before what was done last."""
+    def _metered_prices(self, agreement: dict[str, Any]) -> list[str]:
+        """The usage prices the agreement has now, or had before its last restart."""
         noted = (agreement.get("metadata") or {}).get(METERED) or ""
         prices = [each["price"] for each in agreement["items"]["data"]]
-        return [*noted.split(), *(price["id"] for price in prices if shapes.is_by_use(price))]
+        return [*noted.split(), *(price["id"] for price in prices if mapping.is_by_use(price))]
 
-    async def _carry_use(self, agreement: dict[str, Any]) -> None:
-        """Have the next bill take over what was used and stands on bills that were voided since the last paid one."""
-        metered = set(self._metered(agreement))
+    async def _carry_usage(self, agreement: dict[str, Any]) -> None:
+        """Puts usage from invoices voided since the last paid one on the next invoice."""
+        metered = set(self._metered_prices(agreement))
         if not metered:
             return
-        listed = await self._api.invoices.list_async({"subscription": agreement["id"], "limit": BILLS_AT_ONCE})
-        newest = shapes.id_of(agreement.get("latest_invoice"))
-        bills = [each.to_dict() for each in listed.data]
-        lines = list(_used(bills, newest, metered))
+        listed = await self._api.invoices.list_async({"subscription": agreement["id"], "limit": INVOICES_PER_PAGE})
+        newest = mapping.id_of(agreement.get("latest_invoice"))
+        invoices = [each.to_dict() for each in listed.data]
+        lines = list(_voided_usage_lines(invoices, newest, metered))
         if not lines:
             return
         made = await self._api.invoice_items.list_async({"customer": agreement["customer"], "limit": 100})
@@ -43,7 +43,7 @@ class StripeCarriedUse(StripeItems):
 
     async def _carry(self, agreement: dict[str, Any], line: dict[str, Any]) -> None:
         params: InvoiceItemCreateParams = {
-            "customer": shapes.id_of(agreement["customer"]),
+            "customer": mapping.id_of(agreement["customer"]),
             "subscription": agreement["id"],
             "amount": line["amount"],
             "currency": line["currency"],
@@ -54,14 +54,14 @@ class StripeCarriedUse(StripeItems):
         await self._api.invoice_items.create_async(params, {"idempotency_key": f"carried/{line['id']}"})
 
 
-def _used(bills: list[dict[str, Any]], newest: str, metered: set[str]) -> Iterator[dict[str, Any]]:
-    """The lines for use on voided renewals, newest first, until before the last bill that was paid."""
-    for bill in bills:
-        if bill["id"] != newest and bill.get("status") == "paid":
+def _voided_usage_lines(invoices: list[dict[str, Any]], newest: str, metered: set[str]) -> Iterator[dict[str, Any]]:
+    """The usage lines of voided renewals, newest first, back to the last paid invoice."""
+    for invoice in invoices:
+        if invoice["id"] != newest and invoice.get("status") == "paid":
             return
-        if bill.get("status") != "void" or bill.get("billing_reason") != "subscription_cycle":
+        if invoice.get("status") != "void" or invoice.get("billing_reason") != "subscription_cycle":
             continue
-        for line in (bill.get("lines") or {}).get("data") or []:
+        for line in (invoice.get("lines") or {}).get("data") or []:
             price = ((line.get("pricing") or {}).get("price_details") or {}).get("price")
-            if shapes.id_of(price) in metered and line["amount"] > 0:
+            if mapping.id_of(price) in metered and line["amount"] > 0:
                 yield line

@@ -1,4 +1,4 @@
-"""What a push consists of: what is in the way, and what is to be done."""
+"""The parts of a catalog push: problems that block it, and steps to carry out."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -9,29 +9,29 @@ from domain.errors import GatewayRefused
 @dataclass(frozen=True)
 class Problem:
     code: str
-    words: str
+    message: str
 
 
 @dataclass(frozen=True)
-class Deed:
-    """One thing to do, and the line that tells of it."""
+class PushStep:
+    """One call to Stripe, and the line that describes it."""
 
-    words: str
-    do: Callable[[], Awaitable[object]]
+    summary: str
+    run: Callable[[], Awaitable[object]]
 
 
 def refuse(problems: Sequence[Problem]) -> None:
-    """Tell all that is in the way, if anything is.
+    """Reports every problem at once, if there are any.
 
     Raises:
         GatewayRefused: with the code of the problems, or `catalog_refused` if they are of several kinds.
     """
-    told = list(dict.fromkeys(problems))
-    if not told:
+    found = list(dict.fromkeys(problems))
+    if not found:
         return
-    codes = {problem.code for problem in told}
+    codes = {problem.code for problem in found}
     code = codes.pop() if len(codes) == 1 else "catalog_refused"
-    if len(told) == 1:
-        raise GatewayRefused(told[0].words, code=code)
-    lines = "".join(f"\n  {problem.words}" for problem in told)
-    raise GatewayRefused(f"{len(told)} things are in the way, and nothing was done:{lines}", code=code)
+    if len(found) == 1:
+        raise GatewayRefused(found[0].message, code=code)
+    lines = "".join(f"\n  {problem.message}" for problem in found)
+    raise GatewayRefused(f"{len(found)} problems, nothing was changed:{lines}", code=code)

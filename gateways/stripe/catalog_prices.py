@@ -1,4 +1,4 @@
-"""A catalog's prices as Stripe is to have them, and what Stripe could not have."""
+"""A catalog's prices as Stripe should have them, and what Stripe cannot represent."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from domain.currencies import DECIMALS, max_amount, step
 from domain.money import Money
 from domain.provider.overage_use import event_name
 
-LONGEST_LOOKUP_KEY = 200
-LONGEST_NAME = 250
-LONGEST_EVENT_NAME = 100
+MAX_LOOKUP_KEY_LENGTH = 200
+MAX_NAME_LENGTH = 250
+MAX_EVENT_NAME_LENGTH = 100
 _ID_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One price as Stripe is to have it."""
+    """One price as Stripe should have it."""
 
     product: str
     product_name: str
@@ -25,15 +25,15 @@ class Offer:
     price: Money
     tax_behavior: TaxBehavior | None = None
     event_name: str = ""
-    """By which use is counted that it is the price of; empty: it is paid in advance."""
+    """The meter event that counts the usage; empty for a price paid in advance."""
     counted: str = ""
-    """What is counted, in words."""
+    """What is counted, as shown to people."""
     units: int = 1
-    """So many cost the price."""
+    """The number of units that one price covers."""
 
 
 def offers(catalog: Catalog) -> list[Offer]:
-    """Every price of a catalog: plans, add-ons, and use beyond what plans have."""
+    """Every price of a catalog: plans, add-ons, and usage beyond the plans' limits."""
     sold: list[Plan | AddOn] = [*catalog.plans.values(), *catalog.add_ons.values()]
     paid_in_advance = [
         Offer(
@@ -69,19 +69,19 @@ def _by_use(catalog: Catalog) -> Iterator[Offer]:
 
 
 def unrepresentable(offer: Offer) -> Iterator[str]:
-    """What of an offer Stripe could not have, in words."""
+    """Why Stripe cannot represent an offer, one text per reason."""
     if set(offer.product) - _ID_LETTERS:
-        yield f"the product id {offer.product!r} has other characters than letters, digits, _ and -"
-    if not 0 < len(offer.product_name) <= LONGEST_NAME:
-        yield f"the name of product {offer.product} is empty or longer than {LONGEST_NAME} characters"
-    if len(offer.lookup_key) > LONGEST_LOOKUP_KEY:
-        yield f"the lookup key {offer.lookup_key[:40]}… is longer than {LONGEST_LOOKUP_KEY} characters"
-    if len(offer.event_name) > LONGEST_EVENT_NAME:
-        yield f"the meter {offer.event_name[:40]}… has a name longer than {LONGEST_EVENT_NAME} characters"
+        yield f"the product id {offer.product!r} has characters other than letters, digits, _ and -"
+    if not 0 < len(offer.product_name) <= MAX_NAME_LENGTH:
+        yield f"the name of product {offer.product} is empty or longer than {MAX_NAME_LENGTH} characters"
+    if len(offer.lookup_key) > MAX_LOOKUP_KEY_LENGTH:
+        yield f"the lookup key {offer.lookup_key[:40]}… is longer than {MAX_LOOKUP_KEY_LENGTH} characters"
+    if len(offer.event_name) > MAX_EVENT_NAME_LENGTH:
+        yield f"the meter {offer.event_name[:40]}… has a name longer than {MAX_EVENT_NAME_LENGTH} characters"
     amount, currency = offer.price.amount, offer.price.currency
     if currency not in DECIMALS:
-        yield f"{offer.lookup_key} is in {currency!r}, which is no currency that Stripe charges"
+        yield f"{offer.lookup_key} is in {currency!r}, a currency that Stripe does not charge"
     if not 0 < amount <= max_amount(currency):
-        yield f"{offer.lookup_key} costs {amount} (minor units); Stripe takes 1 to {max_amount(currency)}"
+        yield f"{offer.lookup_key} costs {amount} minor units; Stripe accepts 1 to {max_amount(currency)}"
     elif amount % step(currency):
-        yield f"{offer.lookup_key} costs {amount} (minor units); Stripe takes multiples of {step(currency)} {currency}"
+        yield f"{offer.lookup_key} costs {amount} minor units; Stripe accepts multiples of {step(currency)} {currency}"

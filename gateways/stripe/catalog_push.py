@@ -1,4 +1,4 @@
-"""Bringing a catalog's products and prices to Stripe. A price is never changed: a new amount is a new version."""
+"""Pushes a catalog's products and prices to Stripe. A price is never changed: a new amount is a new version."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,40 +7,41 @@ import stripe
 from stripe.params import PriceCreateParams, PriceCreateParamsRecurring
 
 from domain.catalog.plans import Catalog
-from gateways.stripe import catalog_meters
-from gateways.stripe import mapping as shapes
+from gateways.stripe import catalog_meters, mapping
 from gateways.stripe.catalog_meters import Meters
-from gateways.stripe.catalog_plan import Deed, Problem, refuse
+from gateways.stripe.catalog_plan import Problem, PushStep, refuse
 from gateways.stripe.catalog_prices import Offer, offers, unrepresentable
 from gateways.stripe.errors import translated
 
-KEYS_AT_ONCE = 10
-"""Lookup keys that Stripe takes in one question."""
-PRODUCTS_AT_ONCE = 50
+LOOKUP_KEYS_PER_REQUEST = 10
+"""Lookup keys that Stripe accepts per request."""
+PRODUCTS_PER_REQUEST = 50
 UNSPECIFIED = "unspecified"
 
 Found = dict[str, dict[str, Any]]
 
 
 async def push(client: stripe.StripeClient, catalog: Catalog, *, dry_run: bool = False) -> list[str]:
-    """Make what is missing and return a line for each thing done; safe to repeat.
+    """Creates what is missing and returns one line per step. Safe to repeat.
 
-    A product's name follows the catalog, and a price to which nobody is subscribed and of which nothing was said about
-    tax is told it once. Nothing is done when anything is wrong.
+    A product's name follows the catalog. A price without subscribers whose tax behavior is unspecified gets the
+    catalog's, once. If there is any problem, nothing is changed.
 
     Raises:
-        GatewayRefused: with all that is wrong. Stripe has another price under the same lookup key (code
-            `price_in_use`), has archived it (`price_archived`) or its product (`product_archived`): raise the
-            catalog's version. Or it has a meter of a name of ours that counts otherwise (`meter_differs`), or could not
-            have such a price at all (`unrepresentable`). Of several kinds at once the code is `catalog_refused`.
+        GatewayRefused: with every problem. Stripe has another price under the same lookup key (code `price_in_use`), or
+            has archived the price (`price_archived`) or its product (`product_archived`): raise the catalog's version.
+            Or it has a meter of the same name with other settings (`meter_differs`), or cannot represent the price
+            (`unrepresentable`). If the problems are of several kinds, the code is `catalog_refused`.
     """
     wanted = offers(catalog)
-    refuse([Problem("unrepresentable", words) for offer in wanted for words in dict.fromkeys(unrepresentable(offer))])
+    refuse(
+        [Problem("unrepresentable", message) for offer in wanted for message in dict.fromkeys(unrepresentable(offer))]
+    )
     with translated():
         products = await _products(client, wanted)
         prices = await _prices(client, wanted)
         meters = await catalog_meters.found(client, wanted)
-        in_use = await _in_use(client, [prices[each.lookup_key] for each in wanted if _is_untold(each, prices)])
+        in_use = await _in_use(client, [prices[each.lookup_key] for each in wanted if _lacks_tax(each, prices)])
     refuse(
         [
             problem
@@ -51,21 +52,21 @@ async def push(client: stripe.StripeClient, catalog: Catalog, *, dry_run: bool =
             )
         ]
     )
-    deeds = list(_deeds(client, wanted, products, prices, meters))
+    steps = list(_steps(client, wanted, products, prices, meters))
     done: list[str] = []
-    for deed in deeds:
+    for step in steps:
         if not dry_run:
             with translated():
-                await deed.do()
-        done.append(deed.words)
+                await step.run()
+        done.append(step.summary)
     return done
 
 
 async def _products(client: stripe.StripeClient, wanted: Sequence[Offer]) -> Found:
     ids = list(dict.fromkeys(offer.product for offer in wanted))
     found: Found = {}
-    for start in range(0, len(ids), PRODUCTS_AT_ONCE):
-        some = ids[start : start + PRODUCTS_AT_ONCE]
+    for start in range(0, len(ids), PRODUCTS_PER_REQUEST):
+        some = ids[start : start + PRODUCTS_PER_REQUEST]
         listed = await client.v1.products.list_async({"ids": some, "limit": 100})
         found |= {product.id: product.to_dict() for product in listed.data}
     return found
@@ -74,15 +75,15 @@ async def _products(client: stripe.StripeClient, wanted: Sequence[Offer]) -> Fou
 async def _prices(client: stripe.StripeClient, wanted: Sequence[Offer]) -> Found:
     keys = [offer.lookup_key for offer in wanted]
     found: Found = {}
-    for start in range(0, len(keys), KEYS_AT_ONCE):
-        some = keys[start : start + KEYS_AT_ONCE]
+    for start in range(0, len(keys), LOOKUP_KEYS_PER_REQUEST):
+        some = keys[start : start + LOOKUP_KEYS_PER_REQUEST]
         listed = await client.v1.prices.list_async({"lookup_keys": some, "limit": 100})
         found |= {str(price.lookup_key): price.to_dict() for price in listed.data}
     return found
 
 
 async def _in_use(client: stripe.StripeClient, prices: Sequence[dict[str, Any]]) -> frozenset[str]:
-    """Ids of those prices to which somebody is subscribed."""
+    """Ids of the prices that have subscribers."""
     ids = [price["id"] for price in prices]
     listed = [await client.v1.subscriptions.list_async({"price": each, "limit": 1}) for each in ids]
     return frozenset(each for each, found in zip(ids, listed, strict=True) if found.data)
@@ -91,38 +92,40 @@ async def _in_use(client: stripe.StripeClient, prices: Sequence[dict[str, Any]])
 def _problems(offer: Offer, products: Found, prices: Found, in_use: frozenset[str]) -> Iterator[Problem]:
     product, price = products.get(offer.product), prices.get(offer.lookup_key)
     if product is not None and not product["active"]:
-        words = f"Stripe has archived the product {offer.product}: unarchive it there, or sell under another code"
-        yield Problem("product_archived", words)
+        message = f"Stripe has archived the product {offer.product}: unarchive it there, or sell under another code"
+        yield Problem("product_archived", message)
     if price is None:
         return
     there, asked = _terms(price), _wanted_terms(offer)
     if there != asked:
-        words = (
-            f"Stripe has {there} under {offer.lookup_key}, the catalog says {asked}: "
-            "prices are never changed, raise the catalog's version"
+        message = (
+            f"Stripe has {there} under {offer.lookup_key}, the catalog says {asked}. "
+            "A price cannot be changed: raise the catalog's version"
         )
-        yield Problem("price_in_use", words)
-    elif shapes.id_of(price["product"]) != offer.product:
-        words = (
-            f"Stripe has {offer.lookup_key} as a price of product {shapes.id_of(price['product'])}, not of "
+        yield Problem("price_in_use", message)
+    elif mapping.id_of(price["product"]) != offer.product:
+        message = (
+            f"Stripe has {offer.lookup_key} as a price of product {mapping.id_of(price['product'])}, not of "
             f"{offer.product}: raise the catalog's version"
         )
-        yield Problem("price_in_use", words)
+        yield Problem("price_in_use", message)
     elif _tax_differs(offer, price):
-        words = (
-            f"Stripe has {offer.lookup_key} with tax {price['tax_behavior']}, the catalog says {offer.tax_behavior}: "
-            "that is never changed, raise the catalog's version"
+        message = (
+            f"Stripe has {offer.lookup_key} with tax {price['tax_behavior']}, the catalog says {offer.tax_behavior}. "
+            "It cannot be changed: raise the catalog's version"
         )
-        yield Problem("price_in_use", words)
+        yield Problem("price_in_use", message)
     elif price["id"] in in_use:
-        words = (
-            f"Stripe has {offer.lookup_key} without a word on tax and somebody is subscribed to it, the catalog says "
+        message = (
+            f"Stripe has {offer.lookup_key} with no tax behavior and with subscribers, the catalog says "
             f"{offer.tax_behavior}: raise the catalog's version"
         )
-        yield Problem("price_in_use", words)
+        yield Problem("price_in_use", message)
     elif not price["active"]:
-        words = f"Stripe has archived the price {offer.lookup_key}: unarchive it there, or raise the catalog's version"
-        yield Problem("price_archived", words)
+        message = (
+            f"Stripe has archived the price {offer.lookup_key}: unarchive it there, or raise the catalog's version"
+        )
+        yield Problem("price_archived", message)
 
 
 def _terms(price: dict[str, Any]) -> str:
@@ -151,8 +154,8 @@ def _tax(price: dict[str, Any]) -> str:
     return price.get("tax_behavior") or UNSPECIFIED
 
 
-def _is_untold(offer: Offer, prices: Found) -> bool:
-    """Whether the price is there, and nothing was said of a tax of which the catalog says something."""
+def _lacks_tax(offer: Offer, prices: Found) -> bool:
+    """True if the price exists without a tax behavior and the catalog has one."""
     there = prices.get(offer.lookup_key)
     return there is not None and offer.tax_behavior is not None and _tax(there) == UNSPECIFIED
 
@@ -161,49 +164,49 @@ def _tax_differs(offer: Offer, price: dict[str, Any]) -> bool:
     return offer.tax_behavior is not None and _tax(price) not in (UNSPECIFIED, offer.tax_behavior)
 
 
-def _deeds(
+def _steps(
     client: stripe.StripeClient, wanted: Sequence[Offer], products: Found, prices: Found, meters: Meters
-) -> Iterator[Deed]:
-    # First what the prices of use are counted by.
-    yield from catalog_meters.deeds(client, wanted, meters)
+) -> Iterator[PushStep]:
+    # Meters first: usage prices refer to them.
+    yield from catalog_meters.steps(client, wanted, meters)
     seen: set[str] = set()
     for offer in wanted:
         if offer.product not in seen:
             seen.add(offer.product)
-            yield from _of_product(client, offer, products.get(offer.product))
-        yield from _of_price(client, offer, prices.get(offer.lookup_key), meters)
+            yield from _product_steps(client, offer, products.get(offer.product))
+        yield from _price_steps(client, offer, prices.get(offer.lookup_key), meters)
 
 
-def _of_product(client: stripe.StripeClient, offer: Offer, there: dict[str, Any] | None) -> Iterator[Deed]:
+def _product_steps(client: stripe.StripeClient, offer: Offer, there: dict[str, Any] | None) -> Iterator[PushStep]:
     name = offer.product_name
     if there is None:
-        yield Deed(
+        yield PushStep(
             f"product {offer.product} ({name})",
             lambda: client.v1.products.create_async(
                 {"id": offer.product, "name": name}, {"idempotency_key": f"tenure/product/{offer.product}"}
             ),
         )
     elif there["name"] != name:
-        # Without a key of ours: under the same one a name could not be changed there and back within a day.
-        yield Deed(
+        # Without an idempotency key: under one key a name could not be changed and changed back within a day.
+        yield PushStep(
             f"product {offer.product}: its name {there['name']!r} becomes {name!r}",
             lambda: client.v1.products.update_async(offer.product, {"name": name}),
         )
 
 
-def _of_price(
+def _price_steps(
     client: stripe.StripeClient, offer: Offer, there: dict[str, Any] | None, meters: Meters
-) -> Iterator[Deed]:
+) -> Iterator[PushStep]:
     tax = offer.tax_behavior
     if there is None:
         taxed = f", tax {tax}" if tax is not None else ""
         by_use = _by_use(offer.units) if offer.event_name else ""
-        words = f"price {offer.lookup_key}: {offer.price.amount} {offer.price.currency}{by_use}{taxed}"
-        yield Deed(words, lambda: _make_price(client, offer, meters))
+        summary = f"price {offer.lookup_key}: {offer.price.amount} {offer.price.currency}{by_use}{taxed}"
+        yield PushStep(summary, lambda: _make_price(client, offer, meters))
     elif tax is not None and _tax(there) == UNSPECIFIED:
         behavior = tax.value
-        yield Deed(
-            f"price {offer.lookup_key}: its tax becomes {behavior}, once and for all",
+        yield PushStep(
+            f"price {offer.lookup_key}: its tax becomes {behavior}, permanently",
             lambda: client.v1.prices.update_async(there["id"], {"tax_behavior": behavior}),
         )
 

@@ -1,4 +1,4 @@
-"""Taking money at Stripe: a first period, an open bill, a new beginning."""
+"""Taking money at Stripe: first periods, open invoices, restarts."""
 
 from typing import Any
 
@@ -9,22 +9,23 @@ from domain.catalog.plans import Item
 from domain.provider.attempt_keys import business_try
 from domain.provider.payments import Charge, ChargeOutcome, Decline
 from domain.provider.ports import NewAgreement
-from gateways.stripe import mapping as shapes
+from gateways.stripe import mapping
 from gateways.stripe.base import LATEST, SUBSCRIPTION
-from gateways.stripe.carried_usage import METERED, StripeCarriedUse
+from gateways.stripe.carried_usage import METERED, StripeCarriedUsage
 from gateways.stripe.confirmations import StripeConfirmations
 from gateways.stripe.errors import declined, translated, without_card
 
-TRY = "tenure_try"
-"""In metadata of a subscription: the key of the try that began it; of a bill: of the last try to collect it."""
-TRIED_AFTER = "tenure_tried_after"
-"""On a bill: the charge that was its latest before that try; another one since is the try's."""
-LONGEST_NOTE = 500
+ATTEMPT = "tenure_try"
+"""Metadata on a subscription: the key of the attempt that started it; on an invoice: of the last attempt to collect
+it."""
+ATTEMPTED_AFTER = "tenure_tried_after"
+"""Metadata on an invoice: its latest charge before that attempt. A later charge belongs to the attempt."""
+MAX_METADATA_LENGTH = 500
 PAYABLE = frozenset({"draft", "open"})
 
 
-class StripeMoney(StripeCarriedUse, StripeConfirmations):
-    """The business tries that take money."""
+class StripeCharges(StripeCarriedUsage, StripeConfirmations):
+    """The calls that take money."""
 
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
         async def ask(under: str) -> stripe.Subscription:
@@ -32,7 +33,7 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
                 "customer": order.customer_ref,
                 "items": await self._items(order.items),
                 "default_payment_method": order.card_ref,
-                "metadata": {SUBSCRIPTION: order.subscription, TRY: business_try(key)},
+                "metadata": {SUBSCRIPTION: order.subscription, ATTEMPT: business_try(key)},
                 "expand": [LATEST],
             }
             if order.present:
@@ -55,51 +56,53 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
             )
             for subscription in listed.data:
                 found = subscription.to_dict()
-                if (found.get("metadata") or {}).get(TRY) == business_try(key):
+                if (found.get("metadata") or {}).get(ATTEMPT) == business_try(key):
                     return await self._charge_of_begun(found, key=key)
         return None
 
     async def collect(self, invoice_ref: str, *, key: str) -> Charge:
         with translated():
-            bill = await self._bill(invoice_ref)
-            if await self._has_been_tried(bill, key):
-                return _as_told_at_once(await self._charge_of(bill))
+            invoice = await self._invoice(invoice_ref)
+            if await self._was_attempted(invoice, key):
+                return _as_immediate_result(await self._charge_of(invoice))
             try:
                 paid = await self._api.invoices.pay_async(invoice_ref, {"off_session": True}, {"idempotency_key": key})
             except stripe.CardError as error:
                 return await self._with_action_link(declined(error), invoice_ref)
             except stripe.InvalidRequestError as error:
-                # Paid, voided or written off meanwhile: how the bill stands decides.
-                charge = await self._charge_of_bill(invoice_ref)
+                # Paid, voided or written off in the meantime: the state of the invoice decides.
+                charge = await self._charge_of_invoice(invoice_ref)
                 if charge.outcome in (ChargeOutcome.PAID, ChargeOutcome.GONE):
                     return charge
                 return without_card(error)
-            return await self._charge_of(await self._settled(paid.to_dict()))
+            return await self._charge_of(await self._with_reason(paid.to_dict()))
 
-    async def _settled(self, bill: dict[str, Any]) -> dict[str, Any]:
-        """The bill as it was answered when it is paid; anything else is looked at again, for the reason."""
-        return bill if bill.get("status") == "paid" else await self._bill(bill["id"])
+    async def _with_reason(self, invoice: dict[str, Any]) -> dict[str, Any]:
+        """The invoice itself if it is paid; otherwise the invoice fetched again, with the reason."""
+        return invoice if invoice.get("status") == "paid" else await self._invoice(invoice["id"])
 
-    async def _has_been_tried(self, bill: dict[str, Any], key: str) -> bool:
-        """Whether an earlier attempt under this key has reached a card; if none has, the bill remembers this one.
+    async def _was_attempted(self, invoice: dict[str, Any], key: str) -> bool:
+        """True if an earlier attempt under this key reached a card. If none did, marks the invoice with this attempt.
 
-        The key itself does not tell: Stripe forgets it after a day, and keeps under it what was a fault of its own.
+        The key alone cannot tell: Stripe forgets it after a day, and replays its own errors under it.
         """
-        noted, latest, tried = bill.get("metadata") or {}, shapes.latest_charge(bill), business_try(key)
-        if noted.get(TRY) == tried:
-            return latest != (noted.get(TRIED_AFTER) or "")
-        if bill.get("status") not in PAYABLE:
+        noted, latest, tried = invoice.get("metadata") or {}, mapping.latest_charge(invoice), business_try(key)
+        if noted.get(ATTEMPT) == tried:
+            return latest != (noted.get(ATTEMPTED_AFTER) or "")
+        if invoice.get("status") not in PAYABLE:
             return True
         await self._api.invoices.update_async(
-            bill["id"], {"metadata": {TRY: tried, TRIED_AFTER: latest}}, {"idempotency_key": f"{key}/note/{latest}"}
+            invoice["id"],
+            {"metadata": {ATTEMPT: tried, ATTEMPTED_AFTER: latest}},
+            {"idempotency_key": f"{key}/note/{latest}"},
         )
         return False
 
     async def _with_action_link(self, charge: Charge, invoice_ref: str) -> Charge:
         if charge.outcome is not ChargeOutcome.ACTION_REQUIRED or not invoice_ref:
             return charge
-        bill = shapes.invoice((await self._api.invoices.retrieve_async(invoice_ref)).to_dict())
-        return Charge(charge.outcome, bill, Decline("authentication_required", action_url=bill.url))
+        invoice = mapping.invoice_of((await self._api.invoices.retrieve_async(invoice_ref)).to_dict())
+        return Charge(charge.outcome, invoice, Decline("authentication_required", action_url=invoice.url))
 
     async def restart(
         self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str, settled: str = ""
@@ -115,17 +118,17 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
             "expand": [LATEST],
         }
         with translated():
-            if void_invoice and (owed := await self._bill(void_invoice)).get("status") == "paid":
-                return await self._charge_of(owed)  # by the customer's own hand meanwhile
+            if void_invoice and (owed := await self._invoice(void_invoice)).get("status") == "paid":
+                return await self._charge_of(owed)  # by the customer, in the meantime
             agreement = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
             had = agreement.to_dict()
-            # Stripe forgets keys after a day; the agreement itself remembers the try that was paid.
+            # Stripe forgets keys after a day; the agreement itself remembers the paid attempt.
             is_marked = (had.get("metadata") or {}).get("tenure_restart") == business_try(key)
-            is_known = is_marked and bool(settled) and shapes.id_of(had.get(LATEST)) == settled
+            is_known = is_marked and bool(settled) and mapping.id_of(had.get(LATEST)) == settled
             if not is_marked or is_known:
                 under_key = f"{key}/after/{settled}" if is_known else key
-                if metered := self._metered(had):
-                    metadata[METERED] = " ".join(dict.fromkeys(metered))[:LONGEST_NOTE]
+                if metered := self._metered_prices(had):
+                    metadata[METERED] = " ".join(dict.fromkeys(metered))[:MAX_METADATA_LENGTH]
 
                 async def ask(under: str) -> stripe.Subscription:
                     if items:
@@ -135,19 +138,19 @@ class StripeMoney(StripeCarriedUse, StripeConfirmations):
                 try:
                     agreement = await self._at_current_prices(ask, key=under_key)
                 except stripe.CardError as error:
-                    # What can be confirmed is the bill that is owed: of the new period nothing is left.
+                    # The customer can only confirm the owed invoice: nothing is left of the new period.
                     return await self._with_action_link(declined(error), void_invoice)
                 except stripe.InvalidRequestError as error:
                     return without_card(error)
             if void_invoice:
                 await self._void(void_invoice, f"{key}/void")
-            # Only now that it is paid, so that nothing waits for a bill that is paid by hand after all.
-            await self._carry_use({**had, LATEST: agreement.to_dict()[LATEST]})
+            # Only after it is paid, so that nothing waits for an invoice that is paid manually after all.
+            await self._carry_usage({**had, LATEST: agreement.to_dict()[LATEST]})
             return await self._charge_of_latest(agreement.to_dict())
 
 
-def _as_told_at_once(charge: Charge) -> Charge:
-    """What has come of a bill, in the very words in which the try itself would have been answered."""
+def _as_immediate_result(charge: Charge) -> Charge:
+    """The outcome of an invoice in the form in which the attempt itself would have returned it."""
     match charge.outcome:
         case ChargeOutcome.DECLINED:
             return Charge(charge.outcome, decline=charge.decline)

@@ -1,4 +1,4 @@
-"""Stripe's errors in our words: refused for good, or no answer we can rely on."""
+"""Maps Stripe's errors to ours: refused for good, or no reliable answer."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -21,12 +21,12 @@ NEEDS_CUSTOMER = frozenset(
 
 MISSING = "resource_missing"
 OUR_PARAMETER = "provider_parameter"
-"""What is told in place of Stripe's codes for parameters: callers of ours do not know these."""
-OF_CARDS = frozenset({"payment_method", "default_payment_method", "invoice_settings[default_payment_method]"})
-"""The parameters in which callers' payment methods are handed on."""
+"""Replaces Stripe's codes for invalid parameters, which our callers do not know."""
+CARD_PARAMETERS = frozenset({"payment_method", "default_payment_method", "invoice_settings[default_payment_method]"})
+"""The parameters that carry a caller's payment method."""
 
-LOCKED = frozenset({"lock_timeout", "idempotency_key_in_use"})
-"""Codes that tell of another call which is at work on the same object, or under the same key."""
+LOCK_CODES = frozenset({"lock_timeout", "idempotency_key_in_use"})
+"""Codes for another call in progress on the same object or under the same key."""
 
 _NO_CARD = re.compile(r"no attached payment source|no `?default[_ ]payment[_ ]method")
 _INACTIVE_PRICE = re.compile(r"price specified is inactive")
@@ -35,10 +35,10 @@ _ADDRESS = re.compile(r"\S+@\S+")
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what the SDK raises into GatewayRefused, GatewayForbidden, GatewayBusy or GatewayUnavailable.
+    """Turns the SDK's exceptions into GatewayRefused, GatewayForbidden, GatewayBusy or GatewayUnavailable.
 
-    These travel into histories and logs, so they name no customer; nor do they bring along the SDK's own error,
-    which holds the whole answer.
+    These end up in workflow histories and logs, so they contain no customer data and do not chain the SDK's error,
+    which holds the whole response.
     """
     try:
         yield
@@ -46,53 +46,53 @@ def translated() -> Iterator[None]:
         reason = _error_body(error).get("decline_code") or error.code or "card_declined"
         raise GatewayRefused(f"the card was declined: {reason}", code="card_declined", field="payment_method") from None
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
-        # A wrong key is mended by an operator, and then the step must go on: not a refusal of the step.
-        raise GatewayForbidden(f"Stripe does not accept our key: {_told(error)}", code="stripe_key") from None
+        # An operator fixes a wrong key, and then the step must continue: the step itself is not refused.
+        raise GatewayForbidden(f"Stripe does not accept our key: {_message(error)}", code="stripe_key") from None
     except stripe.RateLimitError as error:
         raise _busy(error) from None
     except stripe.IdempotencyError as error:
-        raise GatewayRefused(f"Stripe knows this key for another request: {_told(error)}", code=KEY_IS_TAKEN) from None
+        raise GatewayRefused(f"Stripe has this key for another request: {_message(error)}", code=KEY_IS_TAKEN) from None
     except stripe.InvalidRequestError as error:
-        raise (_busy(error) if _code(error) in LOCKED else _refusal(error)) from None
+        raise (_busy(error) if _code(error) in LOCK_CODES else _refusal(error)) from None
     except stripe.APIConnectionError as error:
         raise GatewayUnavailable(f"Stripe cannot be reached: {_last_line(error.__cause__ or error)}") from None
     except stripe.StripeError as error:
-        if _code(error) in LOCKED:
+        if _code(error) in LOCK_CODES:
             raise _busy(error) from None
-        raise GatewayUnavailable(f"Stripe gave no usable answer: {_told(error)}") from None
+        raise GatewayUnavailable(f"Stripe gave no usable answer: {_message(error)}") from None
 
 
 def _last_line(error: BaseException) -> str:
-    """The SDK's words for people end with what happened."""
+    """The last line of the SDK's user-facing text says what happened."""
     words = str(error).strip() or type(error).__name__
     return _ADDRESS.sub("<address>", words.splitlines()[-1])
 
 
-def _told(error: stripe.StripeError) -> str:
+def _message(error: stripe.StripeError) -> str:
     return _ADDRESS.sub("<address>", str(error))
 
 
 def _busy(error: stripe.StripeError) -> GatewayBusy:
-    haste = Haste.LOCK if _code(error) in LOCKED else Haste.RATE
+    haste = Haste.LOCK if _code(error) in LOCK_CODES else Haste.RATE
     headers: Mapping[str, str] = error.headers or {}
     asked = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
     retry_after = float(asked) if asked.isdecimal() else 0.0
-    return GatewayBusy(f"Stripe turned the call away: {_told(error)}", haste=haste, retry_after=retry_after)
+    return GatewayBusy(f"Stripe turned the call away: {_message(error)}", haste=haste, retry_after=retry_after)
 
 
 def is_about_price(error: stripe.InvalidRequestError) -> bool:
-    """Whether Stripe has no such price, or has it no longer for sale."""
-    told = str(error.user_message or error)
-    return (error.code == MISSING and "price" in (error.param or told)) or bool(_INACTIVE_PRICE.search(told))
+    """True if Stripe has no such price, or the price is inactive."""
+    message = str(error.user_message or error)
+    return (error.code == MISSING and "price" in (error.param or message)) or bool(_INACTIVE_PRICE.search(message))
 
 
 def _refusal(error: stripe.InvalidRequestError) -> GatewayRefused:
     param = error.param or ""
     message = _ADDRESS.sub("<address>", str(error.user_message or error))
-    if _is_ours(error, param):
-        told = f"Stripe does not take {param} as we send it, which is a fault of ours and nothing of the request's"
-        return GatewayRefused(f"{told}: {message}", code=OUR_PARAMETER)
-    about_card = param in OF_CARDS or "PaymentMethod" in message or "payment method you provided" in message
+    if _is_our_fault(error, param):
+        fault = f"Stripe does not accept {param} as Tenure sends it, which is a fault in Tenure, not in the request"
+        return GatewayRefused(f"{fault}: {message}", code=OUR_PARAMETER)
+    about_card = param in CARD_PARAMETERS or "PaymentMethod" in message or "payment method you provided" in message
     return GatewayRefused(
         message,
         code=UNKNOWN_PAYMENT_METHOD if about_card and error.code == MISSING else error.code,
@@ -100,13 +100,15 @@ def _refusal(error: stripe.InvalidRequestError) -> GatewayRefused:
     )
 
 
-def _is_ours(error: stripe.InvalidRequestError, param: str) -> bool:
-    """Whether the way in which we ask is refused: a parameter that Stripe does not know, misses, or takes otherwise."""
-    return bool(param) and ((error.code or "").startswith("parameter_") or (not error.code and param not in OF_CARDS))
+def _is_our_fault(error: stripe.InvalidRequestError, param: str) -> bool:
+    """True if our request is wrong: a parameter that Stripe does not know, requires, or expects in another form."""
+    return bool(param) and (
+        (error.code or "").startswith("parameter_") or (not error.code and param not in CARD_PARAMETERS)
+    )
 
 
 def declined(error: stripe.CardError) -> Charge:
-    """A refused card as the outcome of a charge."""
+    """The charge for a declined card."""
     body = _error_body(error)
     code = str(body.get("decline_code") or error.code or "generic_decline")
     outcome = ChargeOutcome.DECLINED
@@ -116,20 +118,20 @@ def declined(error: stripe.CardError) -> Charge:
 
 
 def without_card(error: stripe.InvalidRequestError) -> Charge:
-    """A charge for which no card was on file as its outcome; any other error is raised again."""
-    # Stripe has no code of its own for it.
+    """The charge for a missing card. Raises any other error again."""
+    # Stripe has no error code for this.
     if not _NO_CARD.search(str(error)):
         raise error
     return Charge(ChargeOutcome.DECLINED, decline=Decline(NO_CARD))
 
 
 def decline(code: str, advice: str) -> Decline:
-    """A refusal with the card networks' advice, which is obeyed (docs.stripe.com/declines/codes)."""
+    """A decline with the card networks' advice, which we follow (docs.stripe.com/declines/codes)."""
     return Decline(code, advice, needs_new_details=advice == CONFIRM_CARD_DATA)
 
 
 def _code(error: stripe.StripeError) -> str:
-    """What Stripe says it is; the SDK keeps it for some kinds of errors only."""
+    """Stripe's error code. The SDK exposes it for some kinds of errors only."""
     return str(_error_body(error).get("code") or "")
 
 

@@ -1,4 +1,4 @@
-"""Events as Stripe remembers them, for 30 days."""
+"""Stripe's list of past events, which goes back 30 days."""
 
 import json
 from datetime import datetime
@@ -15,8 +15,8 @@ from gateways.stripe.webhooks import CUSTOMER, NEWS, event_of
 PAGE = 100
 
 
-class StripeHistory(StripeAccount):
-    """The port `ProviderHistory` on Stripe's list of events: those that can tell us something, as snapshots."""
+class StripeEventHistory(StripeAccount):
+    """The port `ProviderHistory` on Stripe's list of events. Returns only relevant events, as snapshots."""
 
     async def events(
         self, since: datetime, until: datetime | None, cursor: str | None, *, undelivered: bool
@@ -32,13 +32,13 @@ class StripeHistory(StripeAccount):
         with translated():
             listed = await self._api.events.list_async(params)
         found = [each.to_dict() for each in listed.data]
-        told = tuple(past for past in map(_past, found) if past is not None)
-        return PastEvents(told, found[-1]["id"] if listed.has_more and found else None)
+        events = tuple(past for past in map(_past, found) if past is not None)
+        return PastEvents(events, found[-1]["id"] if listed.has_more and found else None)
 
 
 def _past(found: dict[str, Any]) -> PastEvent | None:
     try:
         return PastEvent(event_of(found), json.dumps(found, default=str).encode())
     except Rejected:
-        # What cannot be kept would not have been taken in as a webhook either.
+        # The webhook endpoint would have rejected it as well.
         return None

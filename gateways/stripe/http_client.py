@@ -1,4 +1,4 @@
-"""How we speak HTTP to Stripe: one call a try, and a way out when Stripe itself has failed under a key."""
+"""HTTP to Stripe: one request per attempt, and a way out when Stripe itself has failed under a key."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -9,91 +9,94 @@ from urllib.parse import urlsplit
 import stripe
 
 TIMEOUT_SECONDS = 30
-MOST_FAULTS = 50
-"""Under one key; then Stripe is left alone until the next try."""
+MAX_BURNT_KEYS = 50
+"""Per key; after that many, Stripe is left alone until the next attempt."""
 
 KEY = "Idempotency-Key"
-STEPS_UP = frozenset({".", ".."})
+DOT_SEGMENTS = frozenset({".", ".."})
 FIRST_ERROR = 400
-LOWEST_FAULT = 500
-ANSWERS = frozenset({402})
-"""A decline is what came of the try: the bank was asked, and is not asked again."""
-MOST_TRIES = 10_000
-"""So many that met a kept fault are remembered; one that is forgotten is told again."""
+FIRST_SERVER_ERROR = 500
+FINAL_STATUSES = frozenset({402})
+"""A decline is a final result: the bank was asked, and is not asked again."""
+MAX_REMEMBERED_KEYS = 10_000
+"""Keys with a replayed server error that are remembered. A forgotten key reports its error once more."""
 
 
 class _Client(stripe.HTTPXClient):
-    """Goes on under `key/1`, `key/2`, ... when Stripe has failed under `key`, or refused what was asked, before.
+    """Continues with `key/1`, `key/2`, … after Stripe has failed, or refused the request, under `key`.
 
-    Stripe keeps the first answer to a key for a day, its own faults included (docs.stripe.com/api/idempotent_requests):
-    what was answered with a fault once is so every time, marked as replayed. The first time that we are told so, it
-    stays a fault: the call it was kept from may have had no answer until now. The next attempt asks first what came of
-    that, as all callers do, and may then go on under a key that is not burnt. A refusal that is replayed tells that
-    nothing was done: the same is asked anew at once, for what was in its way may be mended.
+    Stripe stores the first response to a key for a day, including its own server errors, and marks later ones as
+    replayed (docs.stripe.com/api/idempotent_requests). A replayed server error is raised the first time: the original
+    call may have gone unanswered until now. The next attempt first checks what came of it, as all callers do, and then
+    continues with an unused key. A replayed refusal means that nothing was done: the request is repeated at once,
+    because the cause may have been fixed.
     """
 
     def __init__(self, *, timeout: float) -> None:
         super().__init__(timeout=timeout)
         self._burnt: dict[str, int] = {}
-        """Under how many keys in a row a try has been told of a kept fault."""
+        """The number of keys in a row that replayed a server error, by base key."""
 
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        _refuse_other_paths(url)
+        _reject_unsafe_path(url)
         key = headers.get(KEY)
         burnt = self._burnt.get(key, 0) if key is not None else 0
         sent = {**headers, KEY: f"{key}/{burnt}"} if burnt else headers
         answer = await super().request_async(method, url, sent, post_data)
-        while key is not None and _is_replayed_refusal(answer[1], answer[2]) and burnt < MOST_FAULTS:
+        while key is not None and _is_replayed_refusal(answer[1], answer[2]) and burnt < MAX_BURNT_KEYS:
             burnt += 1
             answer = await super().request_async(method, url, {**headers, KEY: f"{key}/{burnt}"}, post_data)
         if key is not None:
             self._note(key, burnt + 1 if _is_replayed_fault(answer[1], answer[2]) else burnt, answer[1])
-        _refuse_what_is_not_stripes(answer[0], answer[1])
+        _reject_foreign_answer(answer[0], answer[1])
         return answer
 
     def _note(self, key: str, burnt: int, status: int) -> None:
-        if status < LOWEST_FAULT or burnt >= MOST_FAULTS:
+        if status < FIRST_SERVER_ERROR or burnt >= MAX_BURNT_KEYS:
             self._burnt.pop(key, None)
         elif burnt:
-            if len(self._burnt) >= MOST_TRIES:
+            if len(self._burnt) >= MAX_REMEMBERED_KEYS:
                 self._burnt.clear()
             self._burnt[key] = burnt
 
 
-def _refuse_other_paths(url: str) -> None:
-    """An id that is empty, or a step up, would make another call of this one; the SDK leaves both in the path."""
+def _reject_unsafe_path(url: str) -> None:
+    """Rejects empty ids and dot segments, which would turn the request into another one.
+
+    The SDK leaves both in the path.
+    """
     steps = urlsplit(url).path.split("/")[1:]
-    if not all(steps) or not STEPS_UP.isdisjoint(steps):
-        told = "No such object: that is no id of Stripe's"
-        raise stripe.InvalidRequestError(told, "id", code="resource_missing")  # type: ignore[no-untyped-call] # untyped
+    if not all(steps) or not DOT_SEGMENTS.isdisjoint(steps):
+        message = "No such object: not a Stripe id"
+        raise stripe.InvalidRequestError(message, "id", code="resource_missing")  # type: ignore[no-untyped-call]
 
 
-def _refuse_what_is_not_stripes(body: bytes | str, status: int) -> None:
-    """Whatever the status: only an object of Stripe's, or an error of its making, tells what happened.
+def _reject_foreign_answer(body: bytes | str, status: int) -> None:
+    """Rejects anything that is not a Stripe object or a Stripe error, whatever its status.
 
-    A proxy's page, a body cut short or of another shape is no answer, and above all no decline.
+    A proxy's page, a truncated body or a body of another shape is not an answer, least of all a decline.
     """
     try:
         found = json.loads(body)
     except ValueError:
         found = None
-    is_ours = isinstance(found, dict) and (
+    is_stripes = isinstance(found, dict) and (
         isinstance(found.get("object"), str)
         if status < FIRST_ERROR
         else isinstance(found.get("error"), dict) and isinstance(found["error"].get("type"), str)
     )
-    if not is_ours:
-        raise stripe.APIError(f"the answer with status {status} is not one of Stripe's", http_status=status)
+    if not is_stripes:
+        raise stripe.APIError(f"the answer with status {status} does not come from Stripe", http_status=status)
 
 
 def _is_replayed_fault(status: int, headers: Mapping[str, str]) -> bool:
-    return status >= LOWEST_FAULT and _is_replayed(headers)
+    return status >= FIRST_SERVER_ERROR and _is_replayed(headers)
 
 
 def _is_replayed_refusal(status: int, headers: Mapping[str, str]) -> bool:
-    return FIRST_ERROR <= status < LOWEST_FAULT and status not in ANSWERS and _is_replayed(headers)
+    return FIRST_ERROR <= status < FIRST_SERVER_ERROR and status not in FINAL_STATUSES and _is_replayed(headers)
 
 
 def _is_replayed(headers: Mapping[str, str]) -> bool:
@@ -102,14 +105,14 @@ def _is_replayed(headers: Mapping[str, str]) -> bool:
 
 @asynccontextmanager
 async def connected(api_key: str, api_base: str | None = None) -> AsyncIterator[stripe.StripeClient]:
-    """A client for an account while the block runs; *api_base* is Stripe's own unless told otherwise."""
+    """A client for an account, closed at the end of the block. *api_base* defaults to Stripe's own."""
     http = _Client(timeout=TIMEOUT_SECONDS)
     try:
         yield stripe.StripeClient(
             api_key,
             base_addresses={"api": api_base.rstrip("/")} if api_base else None,
             http_client=http,
-            # Temporal retries, under the key of the business try.
+            # Temporal retries, under the key of the business attempt.
             max_network_retries=0,
         )
     finally:

@@ -1,4 +1,4 @@
-"""From what an agreement is to be about to the items of a Stripe subscription."""
+"""Maps the items of an agreement to the items of a Stripe subscription."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from stripe.params import (
 )
 
 from domain.catalog.plans import Item
-from gateways.stripe import mapping as shapes
+from gateways.stripe import mapping
 from gateways.stripe.base import StripeAccount
 from gateways.stripe.errors import is_about_price
 
 T = TypeVar("T")
-MOST_REPRICED = 1_000
-"""Keys that are remembered; one that is forgotten is refused by Stripe, and the workflow tries again under its next."""
+MAX_REPRICED_KEYS = 1_000
+"""Keys remembered at most. Stripe refuses a forgotten key, and the workflow continues with the next one."""
 
 
 @dataclass(frozen=True)
 class ItemChange:
-    """What becomes of one item of a subscription; Stripe takes it in a change and in a preview of one alike."""
+    """A change to one item of a subscription, for an update and for a preview alike."""
 
     ref: str = ""
-    """Of an item that is there; empty for a new one."""
+    """The id of an existing item; empty for a new one."""
     price: str = ""
     quantity: int = 0
     deleted: bool = False
@@ -59,18 +59,18 @@ class ItemChange:
 
 
 class StripeItems(StripeAccount):
-    """Items: which stay, which get another price, which come and which go."""
+    """Which items stay, get another price, are added or removed."""
 
     async def _item_changes(self, agreement: dict[str, Any], wanted: Sequence[Item]) -> list[ItemChange]:
-        """What makes the agreement one about *wanted*.
+        """The changes that give the agreement the items *wanted*.
 
-        What is there already keeps its price, even one that is not sold any more.
+        Existing items keep their price, even one that is no longer sold.
         """
         keys = {item.lookup_key for item in wanted}
         held = {_name(each, keys): each for each in agreement["items"]["data"]}
         gone = [each for key, each in held.items() if key not in keys]
-        # What is billed by use is never made another: what was used of it is billed as it goes.
-        spare = [each["id"] for each in gone if not shapes.is_by_use(each["price"])]
+        # A metered item is never turned into another one: its usage is billed when it is removed.
+        spare = [each["id"] for each in gone if not mapping.is_by_use(each["price"])]
         changes: list[ItemChange] = []
         for item in wanted:
             if item.lookup_key not in held:
@@ -83,9 +83,9 @@ class StripeItems(StripeAccount):
         return [*changes, *(ItemChange(each["id"], deleted=True) for each in gone if each["id"] not in kept)]
 
     async def _at_current_prices(self, ask: Callable[[str], Awaitable[T]], *, key: str) -> T:
-        """What *ask* comes to under a key; once more, under another, when Stripe has other prices by now than we know.
+        """Returns what *ask* returns under a key. If Stripe's prices have changed, asks again under another key.
 
-        Under the first one Stripe keeps the refusal of what was asked then; the attempts that follow leave it alone.
+        Stripe keeps the refusal under the first key; later attempts skip that key.
         """
         if key not in self._repriced:
             try:
@@ -93,30 +93,30 @@ class StripeItems(StripeAccount):
             except stripe.InvalidRequestError as error:
                 if not is_about_price(error):
                     raise
-            if len(self._repriced) >= MOST_REPRICED:
+            if len(self._repriced) >= MAX_REPRICED_KEYS:
                 self._repriced.clear()
             self._repriced |= {key} - {""}
             self._prices.clear()
         return await ask(f"{key}/repriced")
 
     async def _items(self, wanted: Sequence[Item]) -> list[SubscriptionCreateParamsItem]:
-        """The items of an agreement that is to come about."""
+        """The items of a new agreement."""
         return [_terms(await self._price(item.lookup_key), item) for item in wanted]
 
     async def _new_items(self, wanted: Sequence[Item]) -> list[ItemChange]:
-        """The same of a preview of one."""
+        """The items of a preview of a new agreement."""
         return [ItemChange(price=await self._price(item.lookup_key), quantity=item.quantity) for item in wanted]
 
 
 def _terms(price: str, item: Item) -> SubscriptionCreateParamsItem:
-    """Of what is billed by use Stripe takes no quantity."""
+    """Metered prices take no quantity."""
     return {"price": price, "quantity": item.quantity} if item.quantity else {"price": price}
 
 
 def _name(item: dict[str, Any], wanted: Collection[str]) -> str:
-    """By which name an item is wanted: its price's id, as of what was taken over, else its lookup key.
+    """The name under which an item may be wanted: its price's id if it was imported, else its lookup key.
 
-    One that its price has lost to another names nothing that could be wanted.
+    An item whose price has lost its lookup key matches nothing.
     """
     price = item["price"]
     return str(price["id"] if price["id"] in wanted else price.get("lookup_key") or f"none/{item['id']}")

@@ -1,4 +1,4 @@
-"""Stripe's objects (as dictionaries, API 2026-10-28.endive) in our words. Enums are open: new values are tolerated."""
+"""Maps Stripe's objects (as dictionaries, API 2026-10-28.endive) to ours. Enums are open: new values are tolerated."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,25 +20,25 @@ def instant(seconds: int | None) -> datetime | None:
 
 
 def id_of(thing: Any) -> str:
-    """The id of what is told by its id or expanded; empty when there is nothing."""
+    """The id of an object, expanded or not; empty if there is none."""
     return str((thing.get("id") if isinstance(thing, dict) else thing) or "")
 
 
 CHANGE = "tenure_change"
-"""In the metadata of a subscription: the key of the last change that was made, for Stripe forgets keys after a day. In
-that of an invoice: the change that it is for."""
+"""Metadata on a subscription: the key of the last change, because Stripe forgets keys after a day. On an invoice: the
+change that it bills."""
 AGREEMENT = "tenure_agreement"
-"""In the metadata of an invoice that we made: the Stripe subscription that it is for."""
+"""Metadata on an invoice of our own: the Stripe subscription that it belongs to."""
 
 
-def agreement_of_bill(bill: Mapping[str, Any]) -> str:
-    """The Stripe subscription that an invoice bills, or was made for by us; empty when there is none."""
-    details = (bill.get("parent") or {}).get("subscription_details") or {}
-    return id_of(details.get("subscription")) or str((bill.get("metadata") or {}).get(AGREEMENT) or "")
+def agreement_of_invoice(invoice: Mapping[str, Any]) -> str:
+    """The Stripe subscription of an invoice, Stripe's or our own; empty if there is none."""
+    details = (invoice.get("parent") or {}).get("subscription_details") or {}
+    return id_of(details.get("subscription")) or str((invoice.get("metadata") or {}).get(AGREEMENT) or "")
 
 
 def card(payment_method: Any) -> Card | None:
-    """The card in an expanded payment method; other kinds are shown by their type."""
+    """The card of an expanded payment method. Other kinds are shown by their type."""
     if not isinstance(payment_method, dict):
         return None
     details = payment_method.get("card") or {}
@@ -52,14 +52,14 @@ def card(payment_method: Any) -> Card | None:
     )
 
 
-def invoice(found: dict[str, Any]) -> Invoice:
+def invoice_of(found: dict[str, Any]) -> Invoice:
     period = _period_billed((found.get("lines") or {}).get("data") or [])
     total, moments = found.get("total") or 0, found.get("status_transitions") or {}
     return Invoice(
         ref=found["id"],
         number=found.get("number") or "",
         status=found.get("status") or "",
-        # A credit is told as one; of anything else what is left to pay after earlier credits.
+        # A credit as such; otherwise what is left to pay after earlier credits.
         amount=total if total < 0 else found.get("amount_due", total),
         currency=found.get("currency") or "",
         url=found.get("hosted_invoice_url") or "",
@@ -70,7 +70,7 @@ def invoice(found: dict[str, Any]) -> Invoice:
         total=total,
         amount_due=found.get("amount_due") or 0,
         amount_paid=found.get("amount_paid") or 0,
-        # A balance below zero is the customer's credit (docs.stripe.com/billing/customer/balance).
+        # A negative balance is the customer's credit (docs.stripe.com/billing/customer/balance).
         credit_applied=max(0, min(total, -(found.get("starting_balance") or 0))),
         issued_at=instant(moments.get("finalized_at")),
         paid_at=instant(moments.get("paid_at")),
@@ -78,7 +78,7 @@ def invoice(found: dict[str, Any]) -> Invoice:
 
 
 def settled_as(preview: Mapping[str, Any]) -> Settled:
-    """How Stripe would settle a bill: what it would take, and what it leaves to the customer's balance."""
+    """How Stripe would settle an invoice: what it charges, and what it leaves on the customer's balance."""
     total, balance = preview["total"], preview.get("starting_balance") or 0
     if total < 0:
         return Settled(total, carried_to_next=total)
@@ -87,14 +87,17 @@ def settled_as(preview: Mapping[str, Any]) -> Settled:
 
 
 def _period_billed(lines: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The last of the periods that begin last: what was used before, and then billed, is not what a bill is for."""
+    """The last of the periods that start latest.
+
+    An invoice is not for the earlier period whose usage it also bills.
+    """
     periods = [line.get("period") or {} for line in lines]
     latest = max((each.get("start") or 0 for each in periods), default=0)
     return next((each for each in reversed(periods) if (each.get("start") or 0) == latest), {})
 
 
 def is_by_use(price: Mapping[str, Any]) -> bool:
-    """Whether it is the price of what is counted, not of a quantity."""
+    """True if the price is for usage, not for a quantity."""
     return (price.get("recurring") or {}).get("usage_type") == "metered"
 
 
@@ -103,7 +106,7 @@ def agreement_status(subscription: dict[str, Any]) -> AgreementStatus:
 
 
 def paused_for(subscription: dict[str, Any]) -> str:
-    """Why Stripe has paused a subscription, as `pause_requested` in the portal; empty: it has not."""
+    """Why Stripe has paused a subscription, e.g. `pause_requested` in the portal; empty if it has not."""
     if subscription.get("status") != "paused":
         return ""
     paused = (subscription.get("status_details") or {}).get("paused") or {}
@@ -111,7 +114,7 @@ def paused_for(subscription: dict[str, Any]) -> str:
 
 
 def period(subscription: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
-    """The current period, which lives on the items."""
+    """The current period, which Stripe keeps on the items."""
     items = (subscription.get("items") or {}).get("data") or []
     if not items:
         return None, None
@@ -119,84 +122,83 @@ def period(subscription: dict[str, Any]) -> tuple[datetime | None, datetime | No
 
 
 def anchor(subscription: dict[str, Any]) -> datetime | None:
-    """From where its periods are counted."""
+    """The instant from which its periods are counted."""
     return instant(subscription.get("billing_cycle_anchor"))
 
 
-def charge_of(subscription: dict[str, Any], bill: dict[str, Any] | None) -> Charge | None:
-    """What has come of an agreement's bill."""
-    if not isinstance(bill, dict):
+def charge_of(subscription: dict[str, Any], invoice: dict[str, Any] | None) -> Charge | None:
+    """The outcome of an agreement's invoice."""
+    if not isinstance(invoice, dict):
         return None
     start, end = period(subscription)
-    told = invoice(bill)
-    outcome, decline = _outcome(bill)
+    outcome, decline = _outcome(invoice)
     return Charge(
         outcome,
-        told,
+        invoice_of(invoice),
         decline,
         subscription["id"],
         start,
         end,
         anchor=anchor(subscription),
-        is_of_change=_is_of_change(bill),
+        is_of_change=_is_of_change(invoice),
     )
 
 
-def _is_of_change(bill: Mapping[str, Any]) -> bool:
-    """Whether it bills a change of what is left of a period; a new beginning has the same reason, and no such line."""
-    lines = (bill.get("lines") or {}).get("data") or []
+def _is_of_change(invoice: Mapping[str, Any]) -> bool:
+    """True if it bills a change within a period. A restart has the same billing reason, but no prorated line."""
+    lines = (invoice.get("lines") or {}).get("data") or []
     parts = [((line.get("parent") or {}).get("subscription_item_details") or {}) for line in lines]
     is_prorated = any(part.get("proration") for part in parts)
-    is_ours = bool((bill.get("metadata") or {}).get(CHANGE))
-    return is_ours or (bill.get("billing_reason") == "subscription_update" and is_prorated)
+    is_ours = bool((invoice.get("metadata") or {}).get(CHANGE))
+    return is_ours or (invoice.get("billing_reason") == "subscription_update" and is_prorated)
 
 
-def _outcome(bill: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:
-    match bill.get("status"):
+def _outcome(invoice: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:
+    match invoice.get("status"):
         case "paid":
             return ChargeOutcome.PAID, None
         case "void" | "uncollectible":
             return ChargeOutcome.GONE, None
-        case "open" if bill.get("attempted"):
-            return _failure(bill)
+        case "open" if invoice.get("attempted"):
+            return _failure(invoice)
         case _:
             return ChargeOutcome.PENDING, None
 
 
-def failure_of(bill: dict[str, Any]) -> Charge:
-    """What has come of trying to collect a bill that is not paid, also one that was voided since."""
-    outcome, why = _failure(bill)
+def failure_of(invoice: dict[str, Any]) -> Charge:
+    """The outcome of collecting an unpaid invoice, even one voided since."""
+    outcome, why = _failure(invoice)
     return Charge(outcome, decline=why)
 
 
-def was_tried(bill: dict[str, Any]) -> bool:
-    """Whether a card was asked for it."""
-    intent = _latest_intent(bill)
+def was_attempted(invoice: dict[str, Any]) -> bool:
+    """True if a card was charged for it, successfully or not."""
+    intent = _latest_intent(invoice)
     return bool(intent.get("last_payment_error") or intent.get("latest_charge"))
 
 
-def _failure(bill: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:
-    intent = _latest_intent(bill)
+def _failure(invoice: dict[str, Any]) -> tuple[ChargeOutcome, Decline | None]:
+    intent = _latest_intent(invoice)
     error = intent.get("last_payment_error") or {}
     if intent.get("status") == "requires_payment_method" and not error and not intent.get("latest_charge"):
-        # No bank was asked: Stripe found nothing to charge, neither of the agreement nor of the customer.
+        # No bank was asked: neither the agreement nor the customer has a payment method.
         return ChargeOutcome.DECLINED, Decline(NO_CARD)
     code = error.get("decline_code") or error.get("code") or "generic_decline"
     if intent.get("status") == "requires_action" or code in NEEDS_CUSTOMER:
-        link = bill.get("hosted_invoice_url") or ""
+        link = invoice.get("hosted_invoice_url") or ""
         return ChargeOutcome.ACTION_REQUIRED, Decline("authentication_required", action_url=link)
     if intent.get("status") == "processing":
         return ChargeOutcome.PENDING, None
     return ChargeOutcome.DECLINED, decline(code, error.get("advice_code") or "")
 
 
-def latest_charge(bill: dict[str, Any]) -> str:
-    """The id of the last charge that a card was asked for, if one was."""
-    return id_of(_latest_intent(bill).get("latest_charge"))
+def latest_charge(invoice: dict[str, Any]) -> str:
+    """The id of the latest charge for an invoice; empty if there is none."""
+    return id_of(_latest_intent(invoice).get("latest_charge"))
 
 
-def _latest_intent(bill: dict[str, Any]) -> dict[str, Any]:
-    payments = (bill.get("payments") or {}).get("data") or []
+def _latest_intent(invoice: dict[str, Any]) -> dict[str, Any]:
+    payments = (invoice.get("payments") or {}).get("data") or []
     for payment in payments:
         intent = (payment.get("payment") or {}).get("payment_intent")
         if isinstance(intent, dict):

@@ -1,4 +1,4 @@
-"""The smallest amounts that Stripe charges at once."""
+"""The smallest amounts that Stripe charges."""
 
 from collections.abc import Mapping
 
@@ -19,4 +19,4 @@ SMALLEST_CHARGES: Mapping[str, int] = {
     "sek": 300,
     "thb": 1000,
 }
-"""In minor units (docs.stripe.com/currencies); less is put on the customer's balance, for the next bill."""
+"""In minor units (docs.stripe.com/currencies). Smaller amounts go on the customer's balance, for the next invoice."""

@@ -1,7 +1,7 @@
-"""The bills of changes that are billed apart from Stripe's proration: made, collected, and found again.
+"""Invoices for changes that we prorate ourselves: created, collected, and found again.
 
-The agreement's metadata names the bill of a change that was begun, until the change is made. Should that never be,
-what was paid by it is used for the same change, or given back before anything else is billed.
+The agreement's metadata names the invoice of a started change until the change is applied. If it never is, the payment
+counts for the same change later, or is credited before anything else is billed.
 """
 
 import hashlib
@@ -16,38 +16,38 @@ from stripe.params import InvoiceAddLinesParams, InvoiceCreateParams
 from domain.catalog.plans import Item
 from domain.provider.attempt_keys import business_try
 from domain.provider.payments import Charge, ChargeOutcome, DisputeStatus
-from gateways.stripe import mapping as shapes
+from gateways.stripe import mapping
 from gateways.stripe.base import SUBSCRIPTION
 from gateways.stripe.errors import MISSING, NEEDS_CUSTOMER, declined, without_card
 from gateways.stripe.reversals import STATUSES, StripeReversals
 
-CHANGE = shapes.CHANGE
-CHANGE_BILL = "tenure_change_bill"
-"""In the subscription's metadata: the invoice by which the last change was billed apart, or NO_BILL."""
-NO_BILL = "none"
+CHANGE = mapping.CHANGE
+CHANGE_INVOICE = "tenure_change_bill"
+"""Metadata on the subscription: the invoice of the last change that we prorated, or NO_INVOICE."""
+NO_INVOICE = "none"
 BEGUN = "tenure_change_begun"
-"""In the subscription's metadata: the invoice of a change that is billed apart, before it asks for money and until its
-change is made."""
+"""Metadata on the subscription: the invoice of a change that we prorate, from before it is charged until the change is
+applied."""
 FOR = "tenure_change_for"
-"""In the metadata of such an invoice: what it is for. Those of earlier releases do not tell, and are used for nothing
-but the change under their own key."""
+"""Metadata on such an invoice: what it is for. Invoices of earlier releases lack it, and count only for the change with
+their own key."""
 SETTLED = "tenure_change_settled"
-"""In the subscription's metadata: since when (epoch seconds), and how much had gone back, as it was prorated apart. In
-that of the invoice: what is to be noted so."""
+"""Metadata on the subscription: when the period was paid (epoch seconds) and how much of it was reversed at our last
+proration. On the invoice: the value to store there."""
 GIVEN_BACK = "tenure_given_back"
-"""In the metadata of an entry in the customer's balance: the invoice by which that was paid for a change that was not
-made. In that of the invoice: that it was given back."""
-CONFIRMED_WITHIN = timedelta(hours=23)
-"""So long such an invoice waits for the customer: as long as Stripe keeps an incomplete subscription."""
-NEWEST_BILLS = 50
-LONGEST_NOTE = 500
-TAKEN_BACK = frozenset({DisputeStatus.OPEN, DisputeStatus.LOST})
-"""How a dispute stands while the money is not ours."""
+"""Metadata on a customer balance transaction: the invoice paid for a change that was not applied. On the invoice: that
+it was credited."""
+CONFIRMATION_WINDOW = timedelta(hours=23)
+"""How long such an invoice waits for the customer: as long as Stripe keeps an incomplete subscription."""
+INVOICES_PER_PAGE = 50
+MAX_METADATA_LENGTH = 500
+MONEY_WITHDRAWN = frozenset({DisputeStatus.OPEN, DisputeStatus.LOST})
+"""The dispute states in which the money is withdrawn from us."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of such a bill."""
+    """One line of such an invoice."""
 
     text: str
     amount: int
@@ -57,63 +57,63 @@ class Line:
 
 @dataclass(frozen=True)
 class Order:
-    """What a bill is made of."""
+    """The content of an invoice."""
 
     purpose: str
     settles: str
     lines: tuple[Line, ...]
 
 
-class StripeBillsApart(StripeReversals):
-    """Invoices of the customer's, each for one change of an agreement."""
+class StripeOneOffInvoices(StripeReversals):
+    """One-off invoices to a customer, each for one change of an agreement."""
 
-    async def _begun_bill(self, agreement: dict[str, Any]) -> dict[str, Any] | None:
-        """The bill of a change that was begun and not made, unless what was paid by it has been given back."""
+    async def _begun_invoice(self, agreement: dict[str, Any]) -> dict[str, Any] | None:
+        """The invoice of a change that was started but not applied, unless its payment was credited."""
         noted = agreement.get("metadata") or {}
         ref = noted.get(BEGUN) or ""
-        if not ref or ref == noted.get(CHANGE_BILL):
+        if not ref or ref == noted.get(CHANGE_INVOICE):
             return None
         try:
-            bill = await self._bill(ref)
+            invoice = await self._invoice(ref)
         except stripe.InvalidRequestError as error:
             if error.code != MISSING:
                 raise
-            return None  # a draft, which the account may delete
-        return None if _note(bill, GIVEN_BACK) else bill
+            return None  # a draft, deleted in the Dashboard
+        return None if _note(invoice, GIVEN_BACK) else invoice
 
-    async def _bill_of_key(
+    async def _invoice_for_key(
         self, agreement: dict[str, Any], begun: dict[str, Any] | None, key: str
     ) -> tuple[dict[str, Any] | None, str]:
-        """The bill that was made under this key, and the key under which another is made for the same change."""
-        if is_of(begun, key):
+        """The invoice created under this key, and the key for another one for the same change."""
+        if is_for_key(begun, key):
             return begun, key
-        customer = shapes.id_of(agreement["customer"])
-        listed = await self._api.invoices.list_async({"customer": customer, "limit": NEWEST_BILLS})
-        made = [each.to_dict() for each in listed.data if is_of(each.to_dict(), key)]
+        customer = mapping.id_of(agreement["customer"])
+        listed = await self._api.invoices.list_async({"customer": customer, "limit": INVOICES_PER_PAGE})
+        made = [each.to_dict() for each in listed.data if is_for_key(each.to_dict(), key)]
         gone = next((each["id"] for each in made if _note(each, GIVEN_BACK)), "")
         return next((each for each in made if not _note(each, GIVEN_BACK)), None), f"{key}/{gone}" if gone else key
 
-    async def _stands_apart(self, agreement: dict[str, Any], key: str) -> Charge:
-        """What has come of a change that is not made by the bill that was made under its key; gone: there is none."""
-        bill, _ = await self._bill_of_key(agreement, await self._begun_bill(agreement), key)
-        if bill is None:
+    async def _one_off_outcome(self, agreement: dict[str, Any], key: str) -> Charge:
+        """The outcome of the invoice of a change that is not applied; GONE if there is no invoice."""
+        invoice, _ = await self._invoice_for_key(agreement, await self._begun_invoice(agreement), key)
+        if invoice is None:
             return Charge(ChargeOutcome.GONE)
-        bill = await self._bill(bill["id"])
-        charge = shapes.charge_of(agreement, bill) or Charge(ChargeOutcome.PENDING, agreement_ref=agreement["id"])
+        invoice = await self._invoice(invoice["id"])
+        charge = mapping.charge_of(agreement, invoice) or Charge(ChargeOutcome.PENDING, agreement_ref=agreement["id"])
         if charge.outcome is ChargeOutcome.ACTION_REQUIRED:
-            return _waiting(agreement, bill)
+            return _waiting(agreement, invoice)
         if charge.outcome is ChargeOutcome.PAID:
             return replace(charge, outcome=ChargeOutcome.PENDING)
-        # One that no card was asked for is not collected by Stripe either.
-        is_left = charge.outcome is ChargeOutcome.PENDING and not bill.get("attempted")
+        # Stripe does not collect an invoice for which no card was charged.
+        is_left = charge.outcome is ChargeOutcome.PENDING and not invoice.get("attempted")
         return replace(charge, outcome=ChargeOutcome.DECLINED) if is_left else charge
 
-    async def _make_bill(
+    async def _make_invoice(
         self, agreement: dict[str, Any], draft: dict[str, Any] | None, order: Order, key: str, under: str
     ) -> dict[str, Any]:
-        """A bill with its lines on it, named by the agreement from before it can be paid."""
+        """Returns an invoice with its lines. The agreement refers to it before it can be paid."""
         if draft is None:
-            params = _new_bill(agreement, await self._card_of_agreement(agreement), order, key)
+            params = _new_invoice(agreement, await self._card_of_agreement(agreement), order, key)
             draft = (await self._api.invoices.create_async(params, {"idempotency_key": f"{under}/bill"})).to_dict()
         if (agreement.get("metadata") or {}).get(BEGUN) != draft["id"]:
             await self._api.subscriptions.update_async(
@@ -125,43 +125,51 @@ class StripeBillsApart(StripeReversals):
         return filled.to_dict()
 
     async def _card_of_agreement(self, agreement: dict[str, Any]) -> str:
-        """The card that the agreement is charged to before the customer's own; empty: none, or it was taken away."""
-        card = shapes.id_of(agreement.get("default_payment_method"))
+        """The agreement's own card; empty if there is none or it was detached.
+
+        It is charged before the customer's.
+        """
+        card = mapping.id_of(agreement.get("default_payment_method"))
         if not card:
             return ""
         found = (await self._api.payment_methods.retrieve_async(card)).to_dict()
-        return card if shapes.id_of(found.get("customer")) == shapes.id_of(agreement["customer"]) else ""
+        return card if mapping.id_of(found.get("customer")) == mapping.id_of(agreement["customer"]) else ""
 
-    # Its money
+    # Collecting
 
-    async def _collect_apart(
-        self, agreement: dict[str, Any], bill: dict[str, Any], key: str, *, present: bool
+    async def _collect_one_off(
+        self, agreement: dict[str, Any], invoice: dict[str, Any], key: str, *, present: bool
     ) -> Charge | None:
-        """Take the money for it. None: it is paid; else why not: the bill is void, or waits for who is *present*."""
-        ref = bill["id"]
-        if bill["status"] == "draft":
+        """Collects the invoice.
+
+        Returns:
+            None if it is paid. Otherwise the reason: it is void, or waits for a customer who is *present*.
+
+        """
+        ref = invoice["id"]
+        if invoice["status"] == "draft":
             final = await self._api.invoices.finalize_invoice_async(
                 ref, {"auto_advance": False}, {"idempotency_key": f"{key}/final"}
             )
-            bill = final.to_dict()
-        if bill["status"] == "open" and not bill.get("attempted"):
-            refused = await self._pay_apart(ref, key, present=present)
+            invoice = final.to_dict()
+        if invoice["status"] == "open" and not invoice.get("attempted"):
+            refused = await self._pay_one_off(ref, key, present=present)
             if refused is not None:
                 await self._void(ref, f"{key}/void")
                 return refused
-        bill = await self._bill(ref)
-        if bill["status"] == "paid":
+        invoice = await self._invoice(ref)
+        if invoice["status"] == "paid":
             return None
-        failed = shapes.failure_of(bill)
+        failed = mapping.failure_of(invoice)
         if failed.outcome is ChargeOutcome.PENDING:
             return failed
-        if present and failed.outcome is ChargeOutcome.ACTION_REQUIRED and bill["status"] == "open":
-            return _waiting(agreement, bill)
+        if present and failed.outcome is ChargeOutcome.ACTION_REQUIRED and invoice["status"] == "open":
+            return _waiting(agreement, invoice)
         await self._void(ref, f"{key}/void")
         return failed
 
-    async def _pay_apart(self, ref: str, key: str, *, present: bool) -> Charge | None:
-        """Ask the bank; a refusal that is for good. None: how the bill stands decides."""
+    async def _pay_one_off(self, ref: str, key: str, *, present: bool) -> Charge | None:
+        """Charges the card. Returns a final refusal; None if the state of the invoice decides."""
         try:
             await self._api.invoices.pay_async(
                 ref, {} if present else {"off_session": True}, {"idempotency_key": f"{key}/pay"}
@@ -170,41 +178,40 @@ class StripeBillsApart(StripeReversals):
             refused = declined(error)
             return None if present and refused.outcome is ChargeOutcome.ACTION_REQUIRED else refused
         except stripe.InvalidRequestError as error:
-            if error.code in NEEDS_CUSTOMER or (await self._bill(ref))["status"] == "paid":
+            if error.code in NEEDS_CUSTOMER or (await self._invoice(ref))["status"] == "paid":
                 return None
             return without_card(error)
         return None
 
-    # What was paid in vain
+    # Payments for changes that were not applied
 
-    async def _give_way(self, begun: dict[str, Any] | None, key: str) -> bool:
-        """Before anything else is billed: have nothing left of a change that was not made.
+    async def _clear_unapplied(self, begun: dict[str, Any] | None, key: str) -> bool:
+        """Clears what is left of a change that was not applied, before anything else is billed.
 
         Returns:
-            Whether that is so; not while the bank has not decided on its bill.
-
+            False while the bank has not decided on its invoice.
         """
         if begun is None or begun["status"] not in ("open", "paid"):
             return True
         if begun["status"] == "open":
-            if shapes.failure_of(begun).outcome is ChargeOutcome.PENDING and begun.get("attempted"):
+            if mapping.failure_of(begun).outcome is ChargeOutcome.PENDING and begun.get("attempted"):
                 return False
             await self._void(begun["id"], f"{key}/void/{begun['id']}")
-            begun = await self._bill(begun["id"])
+            begun = await self._invoice(begun["id"])
         if begun["status"] == "paid":
-            await self._give_back(begun)
+            await self._credit_to_balance(begun)
         return True
 
-    async def _give_back(self, bill: dict[str, Any]) -> None:
-        """Put what was paid by a bill on the customer's balance, and what it credited off it; once."""
-        ref, customer, amount = bill["id"], shapes.id_of(bill["customer"]), await self._worth(bill)
-        if amount and not await self._is_on_balance(customer, bill):
+    async def _credit_to_balance(self, invoice: dict[str, Any]) -> None:
+        """Credits what an invoice charged to the customer's balance, and takes off what it credited. Once."""
+        ref, customer, amount = invoice["id"], mapping.id_of(invoice["customer"]), await self._net_amount(invoice)
+        if amount and not await self._is_on_balance(customer, invoice):
             await self._api.customers.balance_transactions.create_async(
                 customer,
                 {
                     "amount": -amount,
-                    "currency": bill["currency"],
-                    "description": f"{bill.get('number') or ref}: the change that it was for was not made",
+                    "currency": invoice["currency"],
+                    "description": f"{invoice.get('number') or ref}: the change that it was for was not made",
                     "metadata": {GIVEN_BACK: ref},
                 },
                 {"idempotency_key": f"{ref}/given-back/{amount}"},
@@ -213,96 +220,96 @@ class StripeBillsApart(StripeReversals):
             ref, {"metadata": {GIVEN_BACK: "yes"}}, {"idempotency_key": f"{ref}/given-back"}
         )
 
-    async def _is_on_balance(self, customer: str, bill: dict[str, Any]) -> bool:
+    async def _is_on_balance(self, customer: str, invoice: dict[str, Any]) -> bool:
         listed = await self._api.customers.balance_transactions.list_async(
-            customer, {"created": {"gte": int(bill["created"])}, "limit": 100}
+            customer, {"created": {"gte": int(invoice["created"])}, "limit": 100}
         )
         async for each in listed.auto_paging_iter():
-            if (each.to_dict().get("metadata") or {}).get(GIVEN_BACK) == bill["id"]:
+            if (each.to_dict().get("metadata") or {}).get(GIVEN_BACK) == invoice["id"]:
                 return True
         return False
 
-    async def _worth(self, bill: dict[str, Any]) -> int:
-        """What a paid bill has brought and was not given back otherwise; below nothing: what it credited."""
-        total: int = bill["total"]
-        return max(total - await self._gone_back_of(bill), 0) if total > 0 else total
+    async def _net_amount(self, invoice: dict[str, Any]) -> int:
+        """The amount of a paid invoice that has not been reversed; negative for a credit."""
+        total: int = invoice["total"]
+        return max(total - await self._reversed_amount(invoice), 0) if total > 0 else total
 
-    async def _gone_back_of(self, bill: dict[str, Any]) -> int:
-        """What was refunded of a bill, credited by a note, or taken back by the customer's bank."""
-        noted: int = bill.get("post_payment_credit_notes_amount") or 0
-        ref = shapes.latest_charge(bill)
+    async def _reversed_amount(self, invoice: dict[str, Any]) -> int:
+        """The amount of an invoice that was refunded, credited by a credit note, or disputed."""
+        noted: int = invoice.get("post_payment_credit_notes_amount") or 0
+        ref = mapping.latest_charge(invoice)
         if not ref:
             return noted
         charge = (await self._api.charges.retrieve_async(ref)).to_dict()
-        taken = await self._disputed(ref, TAKEN_BACK) if charge.get("disputed") else 0
+        taken = await self._disputed(ref, MONEY_WITHDRAWN) if charge.get("disputed") else 0
         return max(noted, min(int(charge["amount_refunded"]) + taken, int(charge["amount"])))
 
     async def _disputed(self, charge_ref: str, statuses: Collection[DisputeStatus]) -> int:
-        """How much of a charge is disputed, of the disputes that stand so."""
+        """The amount of a charge under disputes with one of *statuses*."""
         listed = await self._api.disputes.list_async({"charge": charge_ref, "limit": 100})
         return sum(each.amount for each in listed.data if STATUSES.get(each.status, DisputeStatus.OPEN) in statuses)
 
-    async def _left_on_balance(self, begun: dict[str, Any] | None) -> int:
-        """By how much the customer's balance goes up, or for a credit down, once *begun* has given way."""
+    async def _balance_change(self, begun: dict[str, Any] | None) -> int:
+        """The change to the customer's balance once *begun* is cleared; negative for a credit."""
         if begun is None or begun["status"] not in ("open", "paid"):
             return 0
         if begun["status"] == "paid":
-            return -await self._worth(begun)
+            return -await self._net_amount(begun)
         return int(begun.get("starting_balance") or 0) - int(begun.get("ending_balance") or 0)
 
-    async def _is_good_for(self, begun: dict[str, Any] | None, purpose: str) -> bool:
-        """Whether the very same was paid for and not given back."""
+    async def _is_paid_for(self, begun: dict[str, Any] | None, purpose: str) -> bool:
+        """True if exactly this was paid for and not reversed."""
         if begun is None or begun["status"] != "paid" or _note(begun, FOR) != purpose:
             return False
-        return not await self._gone_back_of(begun)
+        return not await self._reversed_amount(begun)
 
 
-def is_of(bill: dict[str, Any] | None, key: str) -> bool:
-    """Whether a bill was made for the change of this key."""
-    return bill is not None and _note(bill, CHANGE) == business_try(key)
+def is_for_key(invoice: dict[str, Any] | None, key: str) -> bool:
+    """True if the invoice belongs to the change with this key."""
+    return invoice is not None and _note(invoice, CHANGE) == business_try(key)
 
 
-def is_unfilled(bill: dict[str, Any] | None) -> bool:
-    """Whether nothing can be asked for by it: there is none, or a draft with no lines on it."""
-    return bill is None or (bill["status"] == "draft" and not bill["lines"]["data"])
+def is_unfilled(invoice: dict[str, Any] | None) -> bool:
+    """True if the invoice cannot be charged yet: there is none, or it is a draft without lines."""
+    return invoice is None or (invoice["status"] == "draft" and not invoice["lines"]["data"])
 
 
-def settles(bill: dict[str, Any]) -> str:
-    """What is noted as settled by the change that a bill is for; empty in those of earlier releases."""
-    return _note(bill, SETTLED)
+def settles(invoice: dict[str, Any]) -> str:
+    """The value that the invoice's change stores as settled; empty on invoices of earlier releases."""
+    return _note(invoice, SETTLED)
 
 
 def purpose_of(agreement: Mapping[str, Any], wanted: Iterable[Item], until: int, settled: str) -> str:
-    """What a bill is for: from what to what, for which time, after which refunds."""
+    """What an invoice is for: from what to what, for which time, after which refunds."""
     had = [(each["price"].get("lookup_key") or each["price"]["id"], each) for each in agreement["items"]["data"]]
     before = sorted(f"{name}*{each.get('quantity') or 0}" for name, each in had)
     after = sorted(f"{item.lookup_key}*{item.quantity}" for item in wanted)
-    told = f"{' '.join(before)} > {' '.join(after)} until {until} {settled}"
-    return told if len(told) <= LONGEST_NOTE else hashlib.sha256(told.encode()).hexdigest()
+    purpose = f"{' '.join(before)} > {' '.join(after)} until {until} {settled}"
+    return purpose if len(purpose) <= MAX_METADATA_LENGTH else hashlib.sha256(purpose.encode()).hexdigest()
 
 
-def _note(bill: Mapping[str, Any], name: str) -> str:
-    return str((bill.get("metadata") or {}).get(name) or "")
+def _note(invoice: Mapping[str, Any], name: str) -> str:
+    return str((invoice.get("metadata") or {}).get(name) or "")
 
 
-def _waiting(agreement: dict[str, Any], bill: dict[str, Any]) -> Charge:
-    told = shapes.charge_of(agreement, bill) or Charge(ChargeOutcome.ACTION_REQUIRED)
-    final = (bill.get("status_transitions") or {}).get("finalized_at") or bill["created"]
-    return replace(told, waits_until=shapes.moment(final) + CONFIRMED_WITHIN, is_apart=True)
+def _waiting(agreement: dict[str, Any], invoice: dict[str, Any]) -> Charge:
+    charge = mapping.charge_of(agreement, invoice) or Charge(ChargeOutcome.ACTION_REQUIRED)
+    final = (invoice.get("status_transitions") or {}).get("finalized_at") or invoice["created"]
+    return replace(charge, waits_until=mapping.moment(final) + CONFIRMATION_WINDOW, is_apart=True)
 
 
-def _new_bill(agreement: dict[str, Any], card: str, order: Order, key: str) -> InvoiceCreateParams:
-    """Of the customer's, not of the subscription's: that may be on hold, and its newest bill stays what it is."""
+def _new_invoice(agreement: dict[str, Any], card: str, order: Order, key: str) -> InvoiceCreateParams:
+    """The customer's invoice, not the subscription's, which may be on hold and whose latest invoice must not change."""
     noted = (agreement.get("metadata") or {}).get(SUBSCRIPTION) or ""
     params: InvoiceCreateParams = {
-        "customer": shapes.id_of(agreement["customer"]),
+        "customer": mapping.id_of(agreement["customer"]),
         "currency": agreement["currency"],
         "collection_method": "charge_automatically",
         "auto_advance": False,
         "pending_invoice_items_behavior": "exclude",
         "metadata": {
             SUBSCRIPTION: noted,
-            shapes.AGREEMENT: agreement["id"],
+            mapping.AGREEMENT: agreement["id"],
             CHANGE: business_try(key),
             FOR: order.purpose,
             SETTLED: order.settles,
@@ -310,7 +317,7 @@ def _new_bill(agreement: dict[str, Any], card: str, order: Order, key: str) -> I
     }
     if card:
         params["default_payment_method"] = card
-    if rates := [shapes.id_of(each) for each in agreement.get("default_tax_rates") or []]:
+    if rates := [mapping.id_of(each) for each in agreement.get("default_tax_rates") or []]:
         params["default_tax_rates"] = rates
     if (agreement.get("automatic_tax") or {}).get("enabled"):
         params["automatic_tax"] = {"enabled": True}

@@ -1,8 +1,8 @@
-"""Changes that Stripe cannot prorate, billed by an invoice of their own: paid first, and only then the items change.
+"""Changes that Stripe cannot prorate. We invoice them ourselves: paid first, and only then the items change.
 
-Stripe knows the wrong period after a pause of ours, and would credit money that was refunded. So we take the lines
-that it would bill for a whole period, work out by our own rule what falls to the rest of it, and bill that apart. Both
-halves carry the change's key: one that was begun is found again, however late.
+After one of our pauses Stripe has the wrong period, and it would credit money that was refunded. So we preview Stripe's
+lines for a whole period, prorate them by our own rule, and put them on a one-off invoice. Both the invoice and the
+update carry the change's key, so a started change can be found again at any time.
 """
 
 import re
@@ -19,21 +19,21 @@ from domain.provider.attempt_keys import business_try
 from domain.provider.payments import Charge, ChargeOutcome, DisputeStatus, Quote, QuoteLine
 from domain.provider.proration import ALL, OwnPeriod, Terms, kept_of, left_of
 from domain.provider.settlement import Settled, settled
-from gateways.stripe import mapping as shapes
-from gateways.stripe.carried_usage import METERED, StripeCarriedUse
+from gateways.stripe import mapping
+from gateways.stripe.carried_usage import METERED, StripeCarriedUsage
 from gateways.stripe.minimum_charges import SMALLEST_CHARGES
 from gateways.stripe.one_off_invoices import (
     BEGUN,
     CHANGE,
-    CHANGE_BILL,
+    CHANGE_INVOICE,
     GIVEN_BACK,
-    LONGEST_NOTE,
-    NO_BILL,
+    MAX_METADATA_LENGTH,
+    NO_INVOICE,
     SETTLED,
     Line,
     Order,
-    StripeBillsApart,
-    is_of,
+    StripeOneOffInvoices,
+    is_for_key,
     is_unfilled,
     purpose_of,
     settles,
@@ -43,82 +43,87 @@ _AFTER_DAY = re.compile(r" after \d{1,2} \w{3} \d{4}$")
 
 
 @dataclass(frozen=True)
-class _Apart:
-    """How a change is prorated apart from Stripe."""
+class _OwnProration:
+    """How we prorate a change."""
 
     terms: Terms
     at: datetime
     end: datetime
     settles: str
-    """What is noted as settled by it."""
+    """The value stored as settled with the change."""
 
 
-class StripeOwnProration(StripeCarriedUse, StripeBillsApart):
-    """Our own proration at Stripe."""
+class StripeOwnProration(StripeCarriedUsage, StripeOneOffInvoices):
+    """Our own proration on Stripe."""
 
-    async def _apart(
+    async def _own_proration(
         self, agreement: dict[str, Any], at: datetime, own: OwnPeriod | None, begun: dict[str, Any] | None
-    ) -> _Apart | None:
-        """How a change is prorated apart from Stripe; None: Stripe can prorate it.
+    ) -> _OwnProration | None:
+        """How we prorate a change; None if Stripe can prorate it.
 
-        What was paid by the bill that was *begun* has brought nothing yet.
+        The payment of *begun*, an invoice for a change that was not applied, does not count.
         """
-        start, end = shapes.period(agreement)
+        start, end = mapping.period(agreement)
         if start is None or end is None:
             return None
         since = own.paid_since if own is not None else start
-        in_vain = begun["id"] if begun is not None else ""
-        paid, gone_back = await self._paid_and_gone_back(agreement, since, in_vain)
-        kept = kept_of(paid, gone_back, _settled(agreement, since))
+        unapplied = begun["id"] if begun is not None else ""
+        paid, reversed_amount = await self._paid_and_reversed(agreement, since, unapplied)
+        kept = kept_of(paid, reversed_amount, _settled(agreement, since))
         if own is None and kept == ALL:
             return None
         start, end = (own.start, own.end) if own is not None else (start, end)
-        settles = f"{int(since.timestamp())}/{gone_back}"
-        return _Apart(Terms(left_of(start, end, at), kept), at, end, settles)
+        settles = f"{int(since.timestamp())}/{reversed_amount}"
+        return _OwnProration(Terms(left_of(start, end, at), kept), at, end, settles)
 
-    async def _paid_and_gone_back(self, agreement: dict[str, Any], since: datetime, in_vain: str) -> tuple[int, int]:
+    async def _paid_and_reversed(self, agreement: dict[str, Any], since: datetime, unapplied: str) -> tuple[int, int]:
         """What was paid for the agreement since then, and how much of it was refunded or lost in a dispute.
 
-        Left out is what was paid for changes that were not made: it is given back in full.
+        Leaves out payments for changes that were not applied: they are credited in full.
         """
-        customer = shapes.id_of(agreement["customer"])
+        customer = mapping.id_of(agreement["customer"])
         listed = await self._api.charges.list_async(
             {"customer": customer, "created": {"gte": int(since.timestamp())}, "limit": 100}
         )
         charges = [each.to_dict() for each in listed.data if each.paid]
-        paid = gone_back = 0
+        paid = reversed_amount = 0
         if not any(each["amount_refunded"] or each.get("disputed") for each in charges):
-            return paid, gone_back
+            return paid, reversed_amount
         for each in charges:
-            bill = await self._paid_bill(each.get("payment_intent"))
-            is_in_vain = bill.get("id") == in_vain or (bill.get("metadata") or {}).get(GIVEN_BACK)
-            if bill and shapes.agreement_of_bill(bill) == agreement["id"] and not is_in_vain:
+            invoice = await self._paid_invoice(each.get("payment_intent"))
+            is_unapplied = invoice.get("id") == unapplied or (invoice.get("metadata") or {}).get(GIVEN_BACK)
+            if invoice and mapping.agreement_of_invoice(invoice) == agreement["id"] and not is_unapplied:
                 lost = await self._disputed(each["id"], (DisputeStatus.LOST,)) if each.get("disputed") else 0
-                paid, gone_back = paid + each["amount"], gone_back + min(each["amount_refunded"] + lost, each["amount"])
-        return paid, gone_back
+                paid, reversed_amount = (
+                    paid + each["amount"],
+                    reversed_amount + min(each["amount_refunded"] + lost, each["amount"]),
+                )
+        return paid, reversed_amount
 
-    async def _quote_apart(
-        self, agreement: dict[str, Any], items: tuple[Item, ...], apart: _Apart, begun: dict[str, Any] | None
+    async def _own_quote(
+        self, agreement: dict[str, Any], items: tuple[Item, ...], proration: _OwnProration, begun: dict[str, Any] | None
     ) -> Quote:
         currency = agreement["currency"]
-        if begun is not None and await self._is_good_for(begun, _purpose(agreement, items, apart)):
+        if begun is not None and await self._is_paid_for(begun, _purpose(agreement, items, proration)):
             paid = tuple(QuoteLine(each.get("description") or "", each["amount"]) for each in begun["lines"]["data"])
             total: int = begun["total"]
             how = Settled(0, credit_applied=total) if total > 0 else settled(total, 0, 0)
             return Quote(total, currency, paid, how)
-        lines = await self._lines_apart(agreement, items, apart)
-        told = tuple(QuoteLine(line.text, line.amount) for line in lines)
+        lines = await self._own_lines(agreement, items, proration)
+        quoted = tuple(QuoteLine(line.text, line.amount) for line in lines)
         total = sum(line.amount for line in lines)
-        balance = await self._balance_of(agreement) + await self._left_on_balance(begun)
-        return Quote(total, currency, told, settled(total, balance, SMALLEST_CHARGES.get(currency, 0)))
+        balance = await self._balance_of(agreement) + await self._balance_change(begun)
+        return Quote(total, currency, quoted, settled(total, balance, SMALLEST_CHARGES.get(currency, 0)))
 
     async def _balance_of(self, agreement: dict[str, Any]) -> int:
-        owner = (await self._api.customers.retrieve_async(shapes.id_of(agreement["customer"]))).to_dict()
+        owner = (await self._api.customers.retrieve_async(mapping.id_of(agreement["customer"]))).to_dict()
         return owner.get("balance") or 0
 
-    async def _lines_apart(self, agreement: dict[str, Any], items: tuple[Item, ...], apart: _Apart) -> list[Line]:
-        """What the change bills: Stripe's lines for the whole of its period, each cut to what is left of ours."""
-        start, _ = shapes.period(agreement)
+    async def _own_lines(
+        self, agreement: dict[str, Any], items: tuple[Item, ...], proration: _OwnProration
+    ) -> list[Line]:
+        """What the change costs: Stripe's lines for its whole period, each reduced to what is left of ours."""
+        start, _ = mapping.period(agreement)
         assert start is not None  # noqa: S101 - or else nothing is prorated apart
         moment = int(start.timestamp())
 
@@ -134,69 +139,75 @@ class StripeOwnProration(StripeCarriedUse, StripeBillsApart):
             return await self._api.invoices.create_preview_async(params)
 
         preview = await self._at_current_prices(ask, key="")
-        return list(_cut(preview.to_dict(), apart))
+        return list(_cut(preview.to_dict(), proration))
 
-    async def _change_apart(
+    async def _change_with_own_proration(
         self,
         agreement: dict[str, Any],
         items: tuple[Item, ...],
-        apart: _Apart | None,
+        proration: _OwnProration | None,
         begun: dict[str, Any] | None,
         *,
         key: str,
         present: bool,
     ) -> Charge:
-        bill, under = await self._bill_of_key(agreement, begun, key)
-        other = None if is_of(begun, key) else begun
+        invoice, under = await self._invoice_for_key(agreement, begun, key)
+        other = None if is_for_key(begun, key) else begun
         order = None
-        if is_unfilled(bill):
-            assert apart is not None, "what was begun before has lines, or is made now"  # noqa: S101
-            order = await self._order(agreement, items, apart)
-        if bill is None and order is not None and await self._is_good_for(other, order.purpose):
-            bill = other
-        elif (bill is None or bill["status"] != "void") and not await self._give_way(other, key):
+        if is_unfilled(invoice):
+            assert proration is not None, "a started change has lines, or is prorated now"  # noqa: S101
+            order = await self._order(agreement, items, proration)
+        if invoice is None and order is not None and await self._is_paid_for(other, order.purpose):
+            invoice = other
+        elif (invoice is None or invoice["status"] != "void") and not await self._clear_unapplied(other, key):
             return Charge(ChargeOutcome.PENDING, agreement_ref=agreement["id"])
         elif order is not None:
-            bill = await self._make_bill(agreement, bill, order, key, under) if order.lines else None
-        if bill is not None:
-            refused = await self._collect_apart(agreement, bill, under, present=present)
+            invoice = await self._make_invoice(agreement, invoice, order, key, under) if order.lines else None
+        if invoice is not None:
+            refused = await self._collect_one_off(agreement, invoice, under, present=present)
             if refused is not None:
                 return refused
-        noted = {CHANGE: business_try(key), CHANGE_BILL: bill["id"] if bill is not None else NO_BILL, BEGUN: ""}
-        since = (settles(bill) if bill is not None else "") or (apart.settles if apart is not None else "")
+        noted = {
+            CHANGE: business_try(key),
+            CHANGE_INVOICE: invoice["id"] if invoice is not None else NO_INVOICE,
+            BEGUN: "",
+        }
+        since = (settles(invoice) if invoice is not None else "") or (
+            proration.settles if proration is not None else ""
+        )
         changed = await self._put_items(agreement, items, under, {**noted, SETTLED: since})
-        return await self._charge_apart(changed)
+        return await self._one_off_charge(changed)
 
-    async def _order(self, agreement: dict[str, Any], items: tuple[Item, ...], apart: _Apart) -> Order:
-        lines = await self._lines_apart(agreement, items, apart)
-        purpose = _purpose(agreement, items, apart)
-        return Order(purpose, apart.settles, tuple(line for line in lines if line.amount))
+    async def _order(self, agreement: dict[str, Any], items: tuple[Item, ...], proration: _OwnProration) -> Order:
+        lines = await self._own_lines(agreement, items, proration)
+        purpose = _purpose(agreement, items, proration)
+        return Order(purpose, proration.settles, tuple(line for line in lines if line.amount))
 
-    async def _charge_apart(self, agreement: dict[str, Any]) -> Charge:
-        """What a change that was billed apart has come to, once its items are in place."""
-        ref = (agreement.get("metadata") or {}).get(CHANGE_BILL) or NO_BILL
-        start, end = shapes.period(agreement)
+    async def _one_off_charge(self, agreement: dict[str, Any]) -> Charge:
+        """The charge for a change that we prorated, once its items are in place."""
+        ref = (agreement.get("metadata") or {}).get(CHANGE_INVOICE) or NO_INVOICE
+        start, end = mapping.period(agreement)
         return Charge(
             ChargeOutcome.PAID,
-            shapes.invoice(await self._bill(ref)) if ref != NO_BILL else None,
+            mapping.invoice_of(await self._invoice(ref)) if ref != NO_INVOICE else None,
             agreement_ref=agreement["id"],
             period_start=start,
             period_end=end,
-            anchor=shapes.anchor(agreement),
+            anchor=mapping.anchor(agreement),
             is_apart=True,
         )
 
     async def _put_items(
         self, agreement: dict[str, Any], items: tuple[Item, ...], key: str, metadata: dict[str, str]
     ) -> dict[str, Any]:
-        """Make the agreement one about *items*; Stripe bills nothing for it."""
+        """Gives the agreement *items*, without an invoice from Stripe."""
         if await self._begins_period(agreement, items) and not agreement.get("pause_collection"):
-            # The invoice that Stripe makes for the new period, which is paid for already, is void then.
+            # Stripe's invoice for the new period, which is already paid, is void under a hold.
             await self._api.subscriptions.update_async(
                 agreement["id"], {"pause_collection": {"behavior": "void"}}, {"idempotency_key": f"{key}/hold"}
             )
-        if metered := self._metered(agreement):
-            metadata[METERED] = " ".join(dict.fromkeys(metered))[:LONGEST_NOTE]
+        if metered := self._metered_prices(agreement):
+            metadata[METERED] = " ".join(dict.fromkeys(metered))[:MAX_METADATA_LENGTH]
 
         async def ask(under: str) -> stripe.Subscription:
             params: SubscriptionUpdateParams = {
@@ -210,36 +221,41 @@ class StripeOwnProration(StripeCarriedUse, StripeBillsApart):
         return changed.to_dict()
 
     async def _begins_period(self, agreement: dict[str, Any], items: tuple[Item, ...]) -> bool:
-        """Whether the items are of another interval, by which Stripe begins a period."""
+        """True if the items have another interval, for which Stripe starts a new period."""
         had = (agreement["items"]["data"][0]["price"].get("recurring") or {}).get("interval")
         wanted = await self._api.prices.retrieve_async(await self._price(items[0].lookup_key))
         return had != (wanted.to_dict().get("recurring") or {}).get("interval")
 
 
-def _cut(preview: dict[str, Any], apart: _Apart) -> Iterator[Line]:
+def _cut(preview: dict[str, Any], proration: _OwnProration) -> Iterator[Line]:
     found = [each for each in preview["lines"]["data"] if _details(each)]
     prorated = any(_details(each).get("proration") for each in found)
     for line in found:
         period = line["period"]
         text = line.get("description") or ""
         if _details(line).get("proration"):
-            text = _AFTER_DAY.sub("", text) + f" after {apart.at.astimezone(UTC):%d %b %Y}"
-            yield Line(text, apart.terms.of(line["amount"]), int(apart.at.timestamp()), int(apart.end.timestamp()))
+            text = _AFTER_DAY.sub("", text) + f" after {proration.at.astimezone(UTC):%d %b %Y}"
+            yield Line(
+                text, proration.terms.of(line["amount"]), int(proration.at.timestamp()), int(proration.end.timestamp())
+            )
         elif prorated or period["end"] <= preview["created"]:
-            # Use until now, or a whole period of another interval; else it is what the next renewal bills.
+            # Usage until now, or a whole period of another interval. Anything else is billed by the next renewal.
             yield Line(text, line["amount"], period["start"], period["end"])
 
 
 def _details(line: dict[str, Any]) -> dict[str, Any]:
-    """What a line of the subscription's own tells of itself; empty: it waits for the next bill, whichever that is."""
+    """The subscription item behind a line.
+
+    Empty for a pending invoice item, which waits for the next invoice of any kind.
+    """
     return (line.get("parent") or {}).get("subscription_item_details") or {}
 
 
-def _purpose(agreement: dict[str, Any], items: tuple[Item, ...], apart: _Apart) -> str:
-    return purpose_of(agreement, items, int(apart.end.timestamp()), apart.settles)
+def _purpose(agreement: dict[str, Any], items: tuple[Item, ...], proration: _OwnProration) -> str:
+    return purpose_of(agreement, items, int(proration.end.timestamp()), proration.settles)
 
 
 def _settled(agreement: dict[str, Any], since: datetime) -> int:
-    """What had gone back when the same period was last prorated apart."""
-    noted_since, _, gone_back = str((agreement.get("metadata") or {}).get(SETTLED) or "").partition("/")
-    return int(gone_back) if noted_since == str(int(since.timestamp())) else 0
+    """The amount already reversed when we last prorated the same period."""
+    noted_since, _, reversed_amount = str((agreement.get("metadata") or {}).get(SETTLED) or "").partition("/")
+    return int(reversed_amount) if noted_since == str(int(since.timestamp())) else 0

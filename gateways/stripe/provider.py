@@ -1,43 +1,43 @@
-"""Stripe behind the payments port. Its own retries are off: Temporal retries, under the key of the business try."""
+"""The payments port on Stripe. The SDK's retries are off: Temporal retries, under the key of the business attempt."""
 
 import stripe
 
 from domain.provider.payments import AgreementStatus, ProviderState
-from gateways.stripe import mapping as shapes
+from gateways.stripe import mapping
 from gateways.stripe.base import LATEST
 from gateways.stripe.cards import StripeCards
-from gateways.stripe.charges import StripeMoney
+from gateways.stripe.charges import StripeCharges
 from gateways.stripe.errors import translated
-from gateways.stripe.event_history import StripeHistory
+from gateways.stripe.event_history import StripeEventHistory
 from gateways.stripe.handover import StripeHandover
-from gateways.stripe.owners import StripeBelongings
-from gateways.stripe.plan_changes import StripeChanges
+from gateways.stripe.owners import StripeOwners
+from gateways.stripe.plan_changes import StripePlanChanges
 from gateways.stripe.subscriptions import StripeAgreements
-from gateways.stripe.usage import StripeUse
+from gateways.stripe.usage import StripeUsage
 
 
 class StripePayments(
     StripeCards,
-    StripeMoney,
-    StripeChanges,
-    StripeBelongings,
+    StripeCharges,
+    StripePlanChanges,
+    StripeOwners,
     StripeAgreements,
     StripeHandover,
-    StripeHistory,
-    StripeUse,
+    StripeEventHistory,
+    StripeUsage,
 ):
-    """All ports of the provider but its events, on Stripe (docs/stripe.md tells how to set it up)."""
+    """All ports of the provider except its webhooks, on Stripe. For the setup see docs/stripe.md."""
 
     async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> ProviderState:
         if not agreement_ref:
-            card, is_deleted = await self._holder(customer_ref) if customer_ref else (None, False)
+            card, is_deleted = await self._card_and_deleted(customer_ref) if customer_ref else (None, False)
             return ProviderState(card, None, customer_is_deleted=is_deleted)
         with translated():
             subscription = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
-            bill_ref = invoice_ref or subscription.get(LATEST)
-            bill = await self._bill(bill_ref) if bill_ref else None
-        status, latest = shapes.agreement_status(subscription), shapes.charge_of(subscription, bill)
-        # Of what has ended no card is asked for: its customer may be deleted.
+            latest_ref = invoice_ref or subscription.get(LATEST)
+            invoice = await self._invoice(latest_ref) if latest_ref else None
+        status, latest = mapping.agreement_status(subscription), mapping.charge_of(subscription, invoice)
+        # No card for an ended agreement: its customer may be deleted.
         has_card = customer_ref and status is AgreementStatus.LIVE
         has_ended = status is AgreementStatus.ENDED
         return ProviderState(
@@ -46,8 +46,8 @@ class StripePayments(
             latest,
             is_held=bool(subscription.get("pause_collection")),
             ends=bool(subscription.get("cancel_at_period_end") or subscription.get("cancel_at")),
-            paused_for=shapes.paused_for(subscription),
-            # The agreement's own: the customer may have been made known again already.
+            paused_for=mapping.paused_for(subscription),
+            # The agreement's own customer: the subscription may already have a new one.
             customer_is_deleted=has_ended and await self.is_deleted(str(subscription["customer"])),
         )
 
@@ -55,30 +55,30 @@ class StripePayments(
         with translated():
             if open_invoice:
                 await self._void(open_invoice, f"{key}/void")
-            bills_use = not open_invoice and await self._owes_for_use(agreement_ref, key)
-            key = f"{key}/use" if bills_use else key
+            bills_usage = not open_invoice and await self._owes_for_usage(agreement_ref, key)
+            key = f"{key}/use" if bills_usage else key
             try:
                 await self._api.subscriptions.cancel_async(
-                    agreement_ref, {"invoice_now": bills_use, "prorate": False}, {"idempotency_key": key}
+                    agreement_ref, {"invoice_now": bills_usage, "prorate": False}, {"idempotency_key": key}
                 )
             except stripe.InvalidRequestError:
                 found = await self._api.subscriptions.retrieve_async(agreement_ref)
-                if found.status not in shapes.ENDED:
+                if found.status not in mapping.ENDED:
                     raise
 
-    async def _owes_for_use(self, agreement_ref: str, key: str) -> bool:
-        """Whether the last bill is still to come: of what was used by who has paid for everything else."""
+    async def _owes_for_usage(self, agreement_ref: str, key: str) -> bool:
+        """True if a last invoice for usage is due: the agreement is paid up and has metered items."""
         found = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
         if found.get("status") != "active" or not any(
-            shapes.is_by_use(each["price"]) for each in found["items"]["data"]
+            mapping.is_by_use(each["price"]) for each in found["items"]["data"]
         ):
             return False
         if found.get("pause_collection"):
-            # Or else the last bill would be void too.
+            # Otherwise the last invoice would be voided too.
             await self._api.subscriptions.update_async(
                 agreement_ref, {"pause_collection": ""}, {"idempotency_key": f"{key}/unhold"}
             )
-        await self._carry_use(found)
+        await self._carry_usage(found)
         return True
 
     async def end_at_period_end(self, agreement_ref: str, ends: bool, *, key: str) -> None:

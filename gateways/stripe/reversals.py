@@ -1,4 +1,4 @@
-"""Money that Stripe gave back: refunds and disputes, and whose it was."""
+"""Refunds and disputes, and whose payment they reverse."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
 from gateways.stripe.base import StripeAccount
 from gateways.stripe.errors import translated
-from gateways.stripe.mapping import agreement_of_bill
+from gateways.stripe.mapping import agreement_of_invoice
 
 STATUSES: Mapping[str, DisputeStatus] = {
     "warning_needs_response": DisputeStatus.INQUIRY,
@@ -16,13 +16,13 @@ STATUSES: Mapping[str, DisputeStatus] = {
     "won": DisputeStatus.WON,
     "warning_closed": DisputeStatus.WON,
     "lost": DisputeStatus.LOST,
-    # Settled with the bank before it became a dispute: by giving the money back.
+    # Settled with the bank before it became a dispute: by returning the money.
     "prevented": DisputeStatus.LOST,
 }
 
 
 class StripeReversals(StripeAccount):
-    """How refunds and disputes stand."""
+    """The state of refunds and disputes."""
 
     async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
         with translated():
@@ -33,15 +33,15 @@ class StripeReversals(StripeAccount):
     async def _refunds(self, charge_ref: str) -> Reversal:
         charge = (await self._api.charges.retrieve_async(charge_ref, {"expand": ["refunds"]})).to_dict()
         refunds = (charge.get("refunds") or {}).get("data") or [{}]
-        bill = await self._paid_bill(charge.get("payment_intent"))
+        invoice = await self._paid_invoice(charge.get("payment_intent"))
         card = (charge.get("payment_method_details") or {}).get("card") or {}
         return Reversal(
             kind=ReversalKind.REFUND,
             ref=charge["id"],
-            invoice_ref=bill.get("id") or "",
-            agreement_ref=agreement_of_bill(bill),
-            amount_paid=bill["amount_paid"] if bill else charge.get("amount"),
-            invoice_number=bill.get("number") or "",
+            invoice_ref=invoice.get("id") or "",
+            agreement_ref=agreement_of_invoice(invoice),
+            amount_paid=invoice["amount_paid"] if invoice else charge.get("amount"),
+            invoice_number=invoice.get("number") or "",
             card_brand=card.get("brand") or "",
             card_last4=card.get("last4") or "",
             amount=charge.get("amount_refunded") or 0,
@@ -53,11 +53,13 @@ class StripeReversals(StripeAccount):
     async def _dispute(self, dispute_ref: str) -> Reversal:
         dispute = (await self._api.disputes.retrieve_async(dispute_ref, {"expand": ["charge"]})).to_dict()
         charge = dispute["charge"]
-        bill, agreement = await self._bill_of(dispute.get("payment_intent") or charge.get("payment_intent"))
+        invoice, agreement = await self._invoice_of_payment(
+            dispute.get("payment_intent") or charge.get("payment_intent")
+        )
         return Reversal(
             kind=ReversalKind.DISPUTE,
             ref=dispute["id"],
-            invoice_ref=bill,
+            invoice_ref=invoice,
             agreement_ref=agreement,
             amount=dispute.get("amount") or 0,
             currency=dispute.get("currency") or "",
@@ -66,13 +68,13 @@ class StripeReversals(StripeAccount):
             reason=dispute.get("reason") or "",
         )
 
-    async def _bill_of(self, intent: Any) -> tuple[str, str]:
-        """The bill that a payment was for and the agreement that this is of; empty where there is none."""
-        bill = await self._paid_bill(intent)
-        return bill.get("id") or "", agreement_of_bill(bill)
+    async def _invoice_of_payment(self, intent: Any) -> tuple[str, str]:
+        """The invoice of a payment and its agreement; empty if there is none."""
+        invoice = await self._paid_invoice(intent)
+        return invoice.get("id") or "", agreement_of_invoice(invoice)
 
-    async def _paid_bill(self, intent: Any) -> dict[str, Any]:
-        """The bill that a payment was for; empty if it was for none. A charge itself does not tell."""
+    async def _paid_invoice(self, intent: Any) -> dict[str, Any]:
+        """The invoice of a payment; empty if there is none. The charge itself does not name it."""
         if not intent:
             return {}
         listed = await self._api.invoice_payments.list_async(
@@ -81,5 +83,5 @@ class StripeReversals(StripeAccount):
         ref = next((str(payment.to_dict().get("invoice") or "") for payment in listed.data), "")
         if not ref:
             return {}
-        bill: dict[str, Any] = (await self._api.invoices.retrieve_async(ref)).to_dict()
-        return bill
+        invoice: dict[str, Any] = (await self._api.invoices.retrieve_async(ref)).to_dict()
+        return invoice

@@ -1,4 +1,4 @@
-"""Whether a Stripe account is set up as docs/stripe.md says: the key, the webhook endpoint, the customer portal."""
+"""Checks that a Stripe account is set up as docs/stripe.md says: the key, the webhook endpoint, the customer portal."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
@@ -17,23 +17,23 @@ from gateways.stripe.permissions import missing
 from gateways.stripe.webhooks import CUSTOMER, NEWS
 
 EVENTS = (*NEWS, CUSTOMER)
-"""What the webhook endpoint must be told of."""
+"""The events that the webhook endpoint must receive."""
 ALL_EVENTS = "*"
 
 BY_HAND = (
-    ("retries", "no Smart Retries and no schedule of them: Billing > Revenue recovery > Retries"),
+    ("retries", "no Smart Retries and no retry schedule: Billing > Revenue recovery > Retries"),
     ("failures", "when retries fail, leave subscription and invoice past due: Settings > Billing > Subscriptions"),
     ("pauses", "no pause on a first or final payment failure: Settings > Billing > Subscriptions"),
-    ("mails", "no mails to customers of renewals, failures, cards or invoices: Settings > Billing > Subscriptions"),
-    ("receipts", "no mails of successful payments and refunds: Settings > Customer emails"),
+    ("mails", "no mails to customers about renewals, failures, cards or invoices: Settings > Billing > Subscriptions"),
+    ("receipts", "no mails about successful payments and refunds: Settings > Customer emails"),
     ("disputes", "a dispute leaves the subscription as it is: Settings > Billing > Subscriptions"),
 )
-"""What no call of Stripe's tells, and where it is seen."""
+"""Settings that no API call reveals, and where to check them."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How the account is to be, as our settings say."""
+    """The setup that our settings require."""
 
     key: str
     webhook_url: str
@@ -41,43 +41,43 @@ class Wanted:
     catalog: Catalog
 
 
-Look = Callable[[stripe.StripeClient, Wanted], Awaitable[Finding]]
+Check = Callable[[stripe.StripeClient, Wanted], Awaitable[Finding]]
 
 
 async def examined(client: stripe.StripeClient, wanted: Wanted) -> list[Finding]:
-    """Everything that can be seen, in the order in which it is best mended; with a key that is none, that alone."""
+    """Every check, in the order in which to fix them. With an invalid key, only the key's."""
     try:
         with translated():
             key = await _key(client, wanted)
     except TenureError as error:
         return [Finding("key", False, error.message)]
-    looks: Sequence[tuple[str, Look]] = (
+    checks: Sequence[tuple[str, Check]] = (
         ("permissions", _permissions),
         ("account", _account),
         ("catalog", _catalog),
         ("webhook", _webhook),
         ("portal", _portal),
     )
-    return [key, *[await _seen(subject, look(client, wanted)) for subject, look in looks]]
+    return [key, *[await _run(subject, check(client, wanted)) for subject, check in checks]]
 
 
-async def _seen(subject: str, looking: Awaitable[Finding]) -> Finding:
+async def _run(subject: str, check: Awaitable[Finding]) -> Finding:
     try:
         with translated():
-            return await looking
+            return await check
     except TenureError as error:
         return Finding(subject, False, error.message)
 
 
 async def _key(client: stripe.StripeClient, wanted: Wanted) -> Finding:
-    with suppress(stripe.PermissionError):  # told by the permissions
+    with suppress(stripe.PermissionError):  # reported by the check of the permissions
         await client.v1.prices.list_async({"limit": 1})
     mode, kind = "live" if is_live(wanted.key) else "test", "restricted" if wanted.key.startswith("rk_") else "secret"
     if is_live(wanted.key) and not wanted.webhook_url.startswith("https://"):
         return Finding(
-            "key", False, "a live key, but TENURE_PUBLIC_URL is no https address: Stripe would not deliver there"
+            "key", False, "a live key, but TENURE_PUBLIC_URL is not an https address: Stripe would not deliver there"
         )
-    advice = "" if kind == "restricted" else "; a restricted one can do less harm"
+    advice = "" if kind == "restricted" else "; a restricted key can do less harm"
     return Finding("key", True, f"works, in {mode} mode, a {kind} key{advice}")
 
 
@@ -86,17 +86,17 @@ async def _permissions(client: stripe.StripeClient, wanted: Wanted) -> Finding:
     lacking = await missing(client, with_overage=with_overage)
     if lacking:
         return Finding("permissions", False, f"the key lacks {'; '.join(lacking)} (docs/stripe.md, 2. Make a key)")
-    return Finding("permissions", True, "the key may do all that is asked of Stripe")
+    return Finding("permissions", True, "the key has every permission that Tenure needs")
 
 
 async def _account(client: stripe.StripeClient, wanted: Wanted) -> Finding:
     try:
         account = (await client.v1.accounts.retrieve_current_async()).to_dict()
     except stripe.PermissionError:
-        return Finding("account", True, "this key may not see it: check by hand that it may take payments")
+        return Finding("account", True, "this key cannot see it: check manually that it can take payments")
     if not account.get("charges_enabled") and is_live(wanted.key):
-        return Finding("account", False, "may not take payments yet: complete it in the Dashboard (Settings > Account)")
-    able = "may take payments" if account.get("charges_enabled") else "may not take live payments yet"
+        return Finding("account", False, "cannot take payments yet: complete it in the Dashboard (Settings > Account)")
+    able = "can take payments" if account.get("charges_enabled") else "cannot take live payments yet"
     return Finding("account", True, f"{account['id']}, {account.get('country')}, {able}")
 
 
@@ -104,9 +104,7 @@ async def _catalog(client: stripe.StripeClient, wanted: Wanted) -> Finding:
     catalog = wanted.catalog
     to_do = await push(client, catalog, dry_run=True)
     if to_do:
-        return Finding(
-            "catalog", False, f"{len(to_do)} things are to be pushed, first {to_do[0]}: `tenure catalog push`"
-        )
+        return Finding("catalog", False, f"{len(to_do)} things to push, first {to_do[0]}: `tenure catalog push`")
     return Finding(
         "catalog", True, f"all products and prices of {catalog.product}, version {catalog.version}, are there"
     )
@@ -116,7 +114,7 @@ async def _webhook(client: stripe.StripeClient, wanted: Wanted) -> Finding:
     try:
         listed = await client.v1.webhook_endpoints.list_async({"limit": 100})
     except stripe.PermissionError:
-        return Finding("webhook", True, "this key may not see it (Webhook Endpoints: Read): check it by hand")
+        return Finding("webhook", True, "this key cannot see it (Webhook Endpoints: Read): check it manually")
     ours = [each.to_dict() for each in listed.data if each.url == wanted.webhook_url]
     if not ours:
         words = f"no endpoint is registered for {wanted.webhook_url}: add it with the events {', '.join(EVENTS)}"
@@ -125,43 +123,43 @@ async def _webhook(client: stripe.StripeClient, wanted: Wanted) -> Finding:
     if wrong:
         return Finding("webhook", False, "; ".join(wrong))
     return Finding(
-        "webhook", True, "; ".join([f"{wanted.webhook_url} is told of all it must be", *_told(ours[0], wanted)])
+        "webhook", True, "; ".join([f"{wanted.webhook_url} receives every event it needs", *_remarks(ours[0], wanted)])
     )
 
 
 def _wrong_with_endpoints(ours: Sequence[dict[str, Any]]) -> Iterator[str]:
     if len(ours) > 1:
-        yield f"{len(ours)} endpoints are registered for the same address, so everything comes {len(ours)} times"
+        yield f"{len(ours)} endpoints are registered for the same address, so every event arrives {len(ours)} times"
     endpoint = ours[0]
     if endpoint.get("status") != "enabled":
         yield f"the endpoint is {endpoint.get('status')}: enable it"
     events = endpoint["enabled_events"]
     lacking = [event for event in EVENTS if event not in events and ALL_EVENTS not in events]
     if lacking:
-        yield f"the endpoint is not told of {', '.join(lacking)}"
+        yield f"the endpoint does not receive {', '.join(lacking)}"
     version = endpoint.get("api_version")
     if version not in (None, stripe.api_version):
-        yield f"the endpoint speaks API version {version}, not {stripe.api_version}: make a new one"
+        yield f"the endpoint has API version {version}, not {stripe.api_version}: create a new one"
 
 
-def _told(endpoint: dict[str, Any], wanted: Wanted) -> Iterator[str]:
+def _remarks(endpoint: dict[str, Any], wanted: Wanted) -> Iterator[str]:
     events = endpoint["enabled_events"]
     extra = [event for event in events if event not in EVENTS]
     if ALL_EVENTS in events:
-        yield "and of everything else, which is kept and passed over"
+        yield "and everything else, which is stored and skipped"
     elif extra:
-        yield f"and of {', '.join(extra)}, which is kept and passed over"
+        yield f"and {', '.join(extra)}, which is stored and skipped"
     if endpoint.get("api_version") is None:
-        yield f"in the account's own API version (best set it to {stripe.api_version})"
+        yield f"in the account's own API version (better set it to {stripe.api_version})"
     if wanted.secrets > 1:
-        yield f"{wanted.secrets} signing secrets are accepted: take the old one out once it has been rolled"
+        yield f"{wanted.secrets} signing secrets are accepted: remove the old one once it has been rolled"
 
 
 async def _portal(client: stripe.StripeClient, _wanted: Wanted) -> Finding:
     try:
         listed = await client.v1.billing_portal.configurations.list_async({"active": True, "limit": 100})
     except stripe.PermissionError:
-        return Finding("portal", True, "this key may not see it (Customer portal: Read): check it by hand")
+        return Finding("portal", True, "this key cannot see it (Customer portal: Read): check it manually")
     found = [each.to_dict() for each in listed.data]
     default = next((each for each in found if each["is_default"]), None)
     if default is None:
@@ -183,6 +181,6 @@ def _wrong_with_portal(features: dict[str, Any]) -> Iterator[str]:
         "subscription_pause": "pause",
     }
     for name, words in ours.items():
-        # A portal that was settled before a feature came about does not tell of it.
+        # A portal configured before a feature existed does not list it.
         if (features.get(name) or {}).get("enabled"):
-            yield f"customers can {words} there, past Tenure: switch {name} off"
+            yield f"customers can {words} there, bypassing Tenure: switch {name} off"

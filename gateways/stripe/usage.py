@@ -1,4 +1,4 @@
-"""Telling Stripe what was used beyond a plan's limit."""
+"""Reports usage beyond a plan's limit to Stripe."""
 
 import re
 
@@ -9,11 +9,11 @@ from gateways.stripe.base import StripeAccount
 from gateways.stripe.catalog_meters import CUSTOMER, VALUE
 from gateways.stripe.errors import translated
 
-_KNOWN = re.compile(r"already exists with identifier")
+_ALREADY_REPORTED = re.compile(r"already exists with identifier")
 
 
-class StripeUse(StripeAccount):
-    """Events of Stripe's meters, each under an identifier of its own."""
+class StripeUsage(StripeAccount):
+    """Meter events, each under its own identifier."""
 
     async def report_use(self, use: BilledUse, *, key: str) -> None:
         with translated():
@@ -28,6 +28,6 @@ class StripeUse(StripeAccount):
                     {"idempotency_key": key},
                 )
             except stripe.InvalidRequestError as error:
-                # It has no code of its own for what got through before.
-                if not _KNOWN.search(str(error)):
+                # Stripe has no error code for a known identifier.
+                if not _ALREADY_REPORTED.search(str(error)):
                     raise

@@ -1,4 +1,4 @@
-"""Reading Stripe's webhooks: believed only when signed and meant for us, and then only as hints."""
+"""Reads Stripe's webhooks. They must be signed and meant for us, and even then they are only hints."""
 
 import json
 import time
@@ -13,10 +13,10 @@ from domain.provider.events import ProviderEvent
 from domain.provider.hints import EventKind
 from domain.provider.ports import is_provider_id
 from gateways.stripe.keys import is_live
-from gateways.stripe.mapping import agreement_of_bill, id_of
+from gateways.stripe.mapping import agreement_of_invoice, id_of
 
 TOLERANCE_SECONDS = 300
-LONGEST_NAME = 500
+MAX_NAME_LENGTH = 500
 """Characters of an id or a type; Stripe's own have 255 at most."""
 
 NEWS: Mapping[str, EventKind] = {
@@ -26,7 +26,7 @@ NEWS: Mapping[str, EventKind] = {
     "invoice.voided": EventKind.BILL_CLOSED,
     "invoice.marked_uncollectible": EventKind.BILL_CLOSED,
     "customer.subscription.deleted": EventKind.AGREEMENT_ENDED,
-    # Hints at where to look: what has become of the agreement is seen there.
+    # Only hints: the agreement itself shows what has happened.
     "customer.subscription.paused": EventKind.AGREEMENT_ENDED,
     "customer.subscription.resumed": EventKind.AGREEMENT_ENDED,
     "checkout.session.completed": EventKind.CARD_GIVEN,
@@ -36,31 +36,30 @@ NEWS: Mapping[str, EventKind] = {
     "charge.dispute.updated": EventKind.DISPUTED,
     "charge.dispute.closed": EventKind.DISPUTED,
 }
-"""The events that can tell a subscription something new; all others but those of CUSTOMER are kept and passed over."""
+"""The events that may be news to a subscription. All others except CUSTOMER are stored and skipped."""
 
 CUSTOMER = "customer.updated"
-"""Tells something new only when the card to be charged, the address or the name is another."""
+"""News only if the default card, the address or the name has changed."""
 CONTACT = frozenset({"email", "name"})
-_NEWS_OF_CUSTOMERS = {
+_CUSTOMER_NEWS = {
     (True, True): EventKind.CARD_AND_CONTACT,
     (True, False): EventKind.CARD_CHOSEN,
     (False, True): EventKind.CONTACT_CHANGED,
     (False, False): None,
 }
-"""By whether another card was chosen, and whether the address or the name was changed."""
+"""By whether the default card changed, and whether the address or the name did."""
 
 THIN, THIN_PREFIX = "v2.core.event", "v1."
-"""Events that name what happened to what, and leave it to us to look; `v1.` goes before the type of a snapshot."""
+"""Thin events name what happened to which object, without its content. `v1.` precedes the type of a snapshot event."""
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """For whom messages may be.
+    """The account and mode whose events are accepted.
 
     Args:
-        account: our own account's id; empty: an event that names an account is somebody else's.
-        is_live: the mode that our key is of; None: either.
-
+        account: our own account's id; if empty, events that name an account are rejected.
+        is_live: the mode of our key; None accepts both.
     """
 
     account: str = ""
@@ -68,25 +67,26 @@ class Recipient:
 
     @classmethod
     def of(cls, api_key: str, account: str = "") -> "Recipient":
-        """Who calls Stripe with this key."""
+        """The account that this key belongs to."""
         return cls(account, is_live(api_key))
 
     def check(self, event: Mapping[str, Any]) -> None:
-        """Raise Rejected when *event* is for another account or of another mode."""
+        """Raises Rejected if *event* is for another account or mode."""
         named = event.get("account") or event.get("context")
         # A context may lead through an organization to the account.
         if named and str(named).rpartition("/")[2] != self.account:
             raise Rejected(
-                "this event is another account's: if it is ours, set TENURE_STRIPE_ACCOUNT", code="wrong_account"
+                "this event belongs to another account: if that is yours, set TENURE_STRIPE_ACCOUNT",
+                code="wrong_account",
             )
         mode = event.get("livemode")
         if isinstance(mode, bool) and self.is_live is not None and mode is not self.is_live:
-            told, ours = ("live", "test") if mode else ("test", "live")
-            raise Rejected(f"this is an event of {told} mode, and our key is one of {ours} mode", code="wrong_mode")
+            theirs, ours = ("live", "test") if mode else ("test", "live")
+            raise Rejected(f"this event is in {theirs} mode, but the API key is in {ours} mode", code="wrong_mode")
 
 
 class StripeEvents:
-    """Reads signed webhooks; several secrets are valid at once while one is being rotated."""
+    """Reads signed webhooks. Several secrets are valid at once during a rotation."""
 
     def __init__(self, secrets: Sequence[str], recipient: Recipient | None = None) -> None:
         if not secrets:
@@ -99,9 +99,9 @@ class StripeEvents:
         try:
             event = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise _no_event(error) from error
+            raise _not_an_event(error) from error
         if not isinstance(event, dict):
-            raise Rejected("this is no Stripe event, for it is no JSON object", code="bad_event")
+            raise Rejected("not a Stripe event: not a JSON object", code="bad_event")
         self._recipient.check(event)
         return event_of(event)
 
@@ -117,42 +117,40 @@ class StripeEvents:
                 stripe.WebhookSignature.verify_header(text, signature, secret, TOLERANCE_SECONDS)
             except stripe.SignatureVerificationError as error:
                 if "tolerance" in str(error):
-                    raise Rejected("the signature is too old: a replay?", code="stale_signature") from error
+                    raise Rejected("the signature is too old: is this a replay?", code="stale_signature") from error
             else:
-                _check_is_not_ahead(signature)
+                _check_not_in_future(signature)
                 return
         raise Rejected("the signature matches no webhook secret", code="bad_signature")
 
 
-def _check_is_not_ahead(signature: str) -> None:
-    """Refuse what is dated in the future: it would pass as new for as long; the SDK looks into the past alone."""
+def _check_not_in_future(signature: str) -> None:
+    """Rejects signatures dated in the future, which would stay valid longer. The SDK only checks the past."""
     dated = max(int(part[2:]) for part in signature.split(",") if part.startswith("t="))
     if dated > time.time() + TOLERANCE_SECONDS:
-        raise Rejected(
-            "the signature is dated ahead of our clock: is the clock of this machine right?", code="future_signature"
-        )
+        raise Rejected("the signature is dated in the future: is this machine's clock right?", code="future_signature")
 
 
 def event_of(event: Mapping[str, Any]) -> ProviderEvent:
-    """A Stripe event, snapshot or thin, as a hint.
+    """Maps a Stripe event, snapshot or thin, to a hint.
 
     Raises:
-        Rejected: code `bad_event`; it is none, or cannot be kept.
+        Rejected: code `bad_event`; it is not a Stripe event, or cannot be stored.
     """
     try:
-        told = _thin(event) if event.get("object") == THIN else _snapshot(event)
-        if told.news is not None:
-            _check_ids(told)
+        hint = _thin(event) if event.get("object") == THIN else _snapshot(event)
+        if hint.news is not None:
+            _check_ids(hint)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _no_event(error) from error
-    return told
+        raise _not_an_event(error) from error
+    return hint
 
 
-def _check_ids(told: ProviderEvent) -> None:
-    """Of what is asked about later, by its id in a path."""
-    for reference in (told.object_id, told.customer_ref, told.charge_ref, told.agreement_ref):
+def _check_ids(hint: ProviderEvent) -> None:
+    """Checks the ids that later become part of a request's path."""
+    for reference in (hint.object_id, hint.customer_ref, hint.charge_ref, hint.agreement_ref):
         if reference and not is_provider_id(reference):
-            raise ValueError("an id in it cannot be Stripe's")
+            raise ValueError("it contains an id that cannot be Stripe's")
 
 
 def _snapshot(event: Mapping[str, Any]) -> ProviderEvent:
@@ -162,7 +160,7 @@ def _snapshot(event: Mapping[str, Any]) -> ProviderEvent:
     news = NEWS.get(kind)
     if kind == CUSTOMER:
         chosen, is_contact = _chosen_card(data), not CONTACT.isdisjoint(data.get("previous_attributes") or {})
-        news = _NEWS_OF_CUSTOMERS[bool(chosen), is_contact]
+        news = _CUSTOMER_NEWS[bool(chosen), is_contact]
         object_id = _text(chosen) or object_id
     return ProviderEvent(
         id=_named(event["id"]),
@@ -181,7 +179,7 @@ def _thin(event: Mapping[str, Any]) -> ProviderEvent:
     related = event.get("related_object") or {}
     object_id = _text(related.get("id"))
     news = NEWS.get(of_snapshot) if of_snapshot != kind and object_id else None
-    # It does not tell what has changed of a customer, so it may be anything.
+    # A thin event does not say what changed about a customer, so anything may have.
     is_customer = of_snapshot == CUSTOMER and of_snapshot != kind
     return ProviderEvent(
         id=_named(event["id"]),
@@ -193,7 +191,7 @@ def _thin(event: Mapping[str, Any]) -> ProviderEvent:
 
 
 def _chosen_card(data: Mapping[str, Any]) -> str:
-    """The card that was made the one to be charged; empty when that is as it was, or there is none any more."""
+    """The new default card; empty if it did not change or was removed."""
     before = (data.get("previous_attributes") or {}).get("invoice_settings") or {}
     if "default_payment_method" not in before:
         return ""
@@ -213,7 +211,7 @@ def _agreement_of(found: Mapping[str, Any]) -> str:
         case "subscription":
             return id_of(found)
         case "invoice":
-            return agreement_of_bill(found)
+            return agreement_of_invoice(found)
         case _:
             return ""
 
@@ -225,18 +223,18 @@ def _named(name: Any) -> str:
 
 
 def _text(name: Any) -> str:
-    """A name that the database can keep; empty when there is none."""
+    """A text that the database can store; empty if there is none."""
     if name is None:
         return ""
     if not isinstance(name, str):
-        raise TypeError("an id in it is no text")
-    if len(name) > LONGEST_NAME or "\0" in name:
-        raise ValueError("an id or a type in it cannot be Stripe's")
-    name.encode()  # half a character, as \ud800, is refused here
+        raise TypeError("it contains an id that is not a text")
+    if len(name) > MAX_NAME_LENGTH or "\0" in name:
+        raise ValueError("it contains an id or a type that cannot be Stripe's")
+    name.encode()  # a lone surrogate such as \ud800 fails here
     return name
 
 
-def _no_event(error: Exception) -> Rejected:
-    # Never the value itself: it may be large, and it may be anything.
-    words = "it cannot be written as UTF-8" if isinstance(error, UnicodeEncodeError) else f"{error!r:.200}"
-    return Rejected(f"this is no Stripe event: {words}", code="bad_event")
+def _not_an_event(error: Exception) -> Rejected:
+    # Never the value itself: it may be large, and contain anything.
+    words = "it cannot be encoded as UTF-8" if isinstance(error, UnicodeEncodeError) else f"{error!r:.200}"
+    return Rejected(f"not a Stripe event: {words}", code="bad_event")

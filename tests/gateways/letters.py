@@ -32,7 +32,7 @@ BILL = {
     "invoice_pdf": "https://pay.example.com/i/3.pdf",
     "period_end": "2027-01-05T09:00:00Z",
 }
-TRY = {
+ATTEMPT = {
     "attempt": "2",
     "attempts": "6",
     "decline_code": "insufficient_funds",
@@ -45,7 +45,7 @@ FULL_FACTS = {
     **PLAN,
     **CARD,
     **BILL,
-    **TRY,
+    **ATTEMPT,
     **SUSPENSION,
     "trial_ends_at": "2026-12-05T17:30:00Z",
     "days_left": "3",

@@ -6,7 +6,7 @@ import pytest
 
 from domain.notifications.mail_types import Occasion
 from domain.provider.payments import NO_CARD
-from tests.gateways.letters import BILL, BRAND, CARD, PLAN, TRY, a_reader, assert_both_say, renderer, words, write
+from tests.gateways.letters import ATTEMPT, BILL, BRAND, CARD, PLAN, a_reader, assert_both_say, renderer, words, write
 
 
 def test_a_trial_starts_without_a_card() -> None:
@@ -103,7 +103,7 @@ def test_a_receipt_has_amount_period_and_invoice() -> None:
 
 
 def test_a_failed_payment_says_which_try_why_and_when_the_next_is() -> None:
-    mail = write(Occasion.PAYMENT_FAILED, **CARD, **TRY)
+    mail = write(Occasion.PAYMENT_FAILED, **CARD, **ATTEMPT)
 
     assert mail.subject == "Your payment of $189.00 did not go through (try 2 of 6)"
     assert_both_say(
@@ -138,14 +138,16 @@ def test_a_failed_payment_says_which_try_why_and_when_the_next_is() -> None:
     ],
 )
 def test_without_a_bill_no_sum_is_said_to_be_due(occasion: Occasion, subject: str, sentence: str) -> None:
-    mail = write(occasion, **(CARD | TRY | {"amount_due": "", "reason": "nonpayment"}))
+    mail = write(occasion, **(CARD | ATTEMPT | {"amount_due": "", "reason": "nonpayment"}))
 
     assert mail.subject == subject
     assert_both_say(mail, sentence)
 
 
 def test_a_failed_payment_promises_no_try_when_there_is_none() -> None:
-    mail = write(Occasion.PAYMENT_FAILED, **(CARD | TRY | {"next_attempt_at": ""}), cancel_at="2027-01-18T09:00:00Z")
+    mail = write(
+        Occasion.PAYMENT_FAILED, **(CARD | ATTEMPT | {"next_attempt_at": ""}), cancel_at="2027-01-18T09:00:00Z"
+    )
 
     assert_both_say(
         mail,
@@ -160,7 +162,7 @@ def test_a_failed_payment_promises_no_try_when_there_is_none() -> None:
     [("limited", "Until it is paid, your access is limited."), ("none", "Until it is paid, your access is off.")],
 )
 def test_a_failed_payment_says_what_it_does_to_access(access: str, sentence: str) -> None:
-    mail = write(Occasion.PAYMENT_FAILED, **CARD, **TRY, access=access)
+    mail = write(Occasion.PAYMENT_FAILED, **CARD, **ATTEMPT, access=access)
 
     assert_both_say(mail, sentence)
     assert 'class="card urgent"' in mail.html
@@ -177,7 +179,7 @@ def test_a_failed_payment_says_what_it_does_to_access(access: str, sentence: str
     ],
 )
 def test_a_decline_is_told_in_plain_words(code: str, sentence: str) -> None:
-    mail = write(Occasion.PAYMENT_FAILED, **(CARD | TRY | {"decline_code": code}))
+    mail = write(Occasion.PAYMENT_FAILED, **(CARD | ATTEMPT | {"decline_code": code}))
 
     assert_both_say(mail, sentence)
     assert "stolen" not in mail.text
@@ -207,7 +209,7 @@ def test_where_no_card_is_on_file_none_is_said_to_be_declined(occasion: Occasion
 
 
 def test_a_payment_without_a_card_is_due_and_none_is_said_to_have_been_tried() -> None:
-    none = {**CARD, **TRY, "decline_code": NO_CARD}
+    none = {**CARD, **ATTEMPT, "decline_code": NO_CARD}
     known, unknown = (write(Occasion.PAYMENT_FAILED, **none | more) for more in ({}, {"amount_due": ""}))
 
     assert known.subject == "Your payment of $189.00 is due, and no card is on file"
@@ -235,7 +237,9 @@ def test_a_payment_to_confirm_leads_to_the_billing_page_when_the_bank_gave_no_li
 
 
 def test_a_suspension_for_nonpayment_says_how_to_come_back_and_until_when() -> None:
-    mail = write(Occasion.SUSPENDED, **(CARD | TRY | {"next_attempt_at": ""}), keep_data_until="2027-01-18T09:00:00Z")
+    mail = write(
+        Occasion.SUSPENDED, **(CARD | ATTEMPT | {"next_attempt_at": ""}), keep_data_until="2027-01-18T09:00:00Z"
+    )
 
     assert_both_say(
         mail,

@@ -245,7 +245,7 @@ async def test_a_parameter_that_is_refused_is_our_fault_and_never_the_callers_ca
 
     assert isinstance(error, GatewayRefused)
     assert (error.code, error.field) == ("provider_parameter", None)
-    assert f"does not take {param} as we send it, which is a fault of ours" in error.message
+    assert f"does not accept {param} as Tenure sends it, which is a fault in Tenure" in error.message
     assert status_of(error) == 502
 
 

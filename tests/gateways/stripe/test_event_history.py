@@ -6,7 +6,7 @@ import pytest
 
 from domain.provider.hints import EventKind
 from gateways.stripe import event_history
-from gateways.stripe.event_history import StripeHistory
+from gateways.stripe.event_history import StripeEventHistory
 from tests.gateways.till import Till
 
 
@@ -14,7 +14,7 @@ async def test_what_can_tell_us_something_is_told_page_by_page_newest_first(
     till: Till, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_history, "PAGE", 1)
-    history, since = StripeHistory(till.client), datetime.now(UTC) - timedelta(minutes=1)
+    history, since = StripeEventHistory(till.client), datetime.now(UTC) - timedelta(minutes=1)
     wallet, begun = await till.sold()
     till.simulator.refund("ada", 100)
 

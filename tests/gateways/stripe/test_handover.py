@@ -144,4 +144,4 @@ async def test_what_tenure_would_bill_otherwise_is_told_as_a_hindrance(till: Til
     found = await till.payments.agreement(small)
 
     assert found is not None
-    assert found.hindrances == ("a period costs less than Stripe charges at once",)
+    assert found.hindrances == ("a period costs less than the smallest amount that Stripe charges",)

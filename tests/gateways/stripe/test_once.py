@@ -16,7 +16,7 @@ from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.provider.payments import Charge, ChargeOutcome, Wallet
 from tests.gateways.till import STARTER, USERS, Till
 
-ANSWERS = ("ok", "ok", "insufficient_funds", "lost_card", "authentication_required")
+FINAL_STATUSES = ("ok", "ok", "insufficient_funds", "lost_card", "authentication_required")
 NUMBERS = count(1)
 
 
@@ -39,7 +39,7 @@ STEPS = st.builds(
     does=st.sampled_from(
         ["begin", "collect", "restart", "change", "change", "hold", "release", "card", "month", "month", "end"]
     ),
-    bank=st.sampled_from(ANSWERS),
+    bank=st.sampled_from(FINAL_STATUSES),
     lost=st.frozensets(st.integers(1, 3), max_size=2),
     repeats=st.integers(0, 2),
     forgotten=st.booleans(),

@@ -12,7 +12,7 @@ from domain.provider.overage_use import BilledUse
 from domain.provider.payments import Charge, ChargeOutcome
 from domain.provider.proration import OwnPeriod
 from gateways.stripe.catalog_push import push
-from gateways.stripe.one_off_invoices import CHANGE, CHANGE_BILL
+from gateways.stripe.one_off_invoices import CHANGE, CHANGE_INVOICE
 from tests.contracts.provider import CATALOG, COUNTED_AS, RUNS, SCALE
 from tests.contracts.provider import PRO as SHOP_PRO
 from tests.contracts.stripe_world import StripeProvider
@@ -69,7 +69,7 @@ async def test_whichever_answer_is_lost_the_change_is_billed_and_made_once(
     agreement = await deal.agreement()
     assert agreement["pause_collection"], "the next period is begun by us all the same"
     assert agreement["metadata"][CHANGE] == "s/change/1"
-    assert agreement["metadata"][CHANGE_BILL] == bill_of(charge).ref
+    assert agreement["metadata"][CHANGE_INVOICE] == bill_of(charge).ref
 
 
 @pytest.mark.parametrize("forgets", [False, True], ids=["at-once", "after-a-day"])
@@ -261,7 +261,7 @@ async def test_after_a_change_apart_the_next_one_is_stripes_own_again(till: Till
 
     assert not native.is_apart
     assert again.invoice == native.invoice
-    assert not (await deal.agreement())["metadata"].get(CHANGE_BILL)
+    assert not (await deal.agreement())["metadata"].get(CHANGE_INVOICE)
 
 
 async def test_a_refund_of_a_bill_apart_is_the_agreements(till: Till) -> None:
@@ -269,7 +269,7 @@ async def test_a_refund_of_a_bill_apart_is_the_agreements(till: Till) -> None:
     charge = await deal.change_apart(PRO)
     refund = till.simulator.refund("ada", None)
 
-    ref, agreement = await till.payments._bill_of(refund["payment_intent"])
+    ref, agreement = await till.payments._invoice_of_payment(refund["payment_intent"])
 
     assert (ref, agreement) == (bill_of(charge).ref, deal.ref)
 

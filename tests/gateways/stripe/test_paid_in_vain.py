@@ -7,7 +7,7 @@ import pytest
 from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.provider.proration import OwnPeriod
-from gateways.stripe.one_off_invoices import BEGUN, CHANGE_BILL, GIVEN_BACK
+from gateways.stripe.one_off_invoices import BEGUN, CHANGE_INVOICE, GIVEN_BACK
 from tests.gateways.changing import PRO, YEARLY, Deal, bill_of, till, users
 from tests.gateways.stripe.test_own_proration import OwnDeal, forget_keys
 from tests.gateways.till import STARTER, Till
@@ -57,7 +57,7 @@ async def test_the_same_wish_under_another_key_uses_what_was_paid_and_bills_noth
     assert await till.statuses(deal.wallet) == ["paid", "paid"]
     assert await deal.items() == {PRO.lookup_key: 1}
     noted = (await deal.agreement())["metadata"]
-    assert (noted[CHANGE_BILL], noted.get(BEGUN)) == (bill, None)
+    assert (noted[CHANGE_INVOICE], noted.get(BEGUN)) == (bill, None)
 
 
 @pytest.mark.parametrize("lost", [None, 1, 2, 3], ids=str)

@@ -7,8 +7,8 @@ import pytest
 
 from domain.catalog.plans import Item
 from gateways.stripe.rate_limits import (
-    CALLS_OF_ONE_STEP,
     LIVE_A_SECOND,
+    MAX_CALLS_PER_STEP,
     ONE_ENDPOINT_A_SECOND,
     TEST_A_SECOND,
     reports_at_once,
@@ -53,7 +53,7 @@ async def test_no_step_asks_more_than_the_fleets_rate_is_counted_from(till: Till
         before = len(till.wire.calls)
         await step()
         asked = Counter(f"{method} {template_of(method.lower(), path)}" for method, path, _ in till.wire.calls[before:])
-        assert 0 < asked.total() <= CALLS_OF_ONE_STEP, (name, asked)
+        assert 0 < asked.total() <= MAX_CALLS_PER_STEP, (name, asked)
         assert set(asked.values()) == {1}, (name, asked)
 
 
@@ -69,7 +69,7 @@ async def test_no_step_asks_more_than_the_fleets_rate_is_counted_from(till: Till
 def test_the_fleets_rate_stays_below_every_limit(api_key: str, steps: float, in_all: float) -> None:
     assert steps_a_second(api_key) == pytest.approx(steps)
     # Steps that were saved up come at once: twice the rate within one second.
-    assert 2 * steps * CALLS_OF_ONE_STEP < in_all
+    assert 2 * steps * MAX_CALLS_PER_STEP < in_all
     assert 2 * steps < ONE_ENDPOINT_A_SECOND
 
 

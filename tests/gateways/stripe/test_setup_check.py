@@ -58,17 +58,17 @@ async def test_an_account_that_is_set_up_has_nothing_to_mend_and_nothing_is_chan
     found = await looked_over(client)
 
     assert [check for check in found.values() if not check.is_fine] == []
-    assert found["key"].words == "works, in test mode, a secret key; a restricted one can do less harm"
+    assert found["key"].words == "works, in test mode, a secret key; a restricted key can do less harm"
     assert len((await client.v1.customers.list_async({"limit": 10})).data) == 0
 
 
 @pytest.mark.parametrize(
     ("events", "more", "is_fine", "told"),
     [
-        (EVENTS[1:], {}, False, f"the endpoint is not told of {EVENTS[0]}"),
-        ((*EVENTS, "plan.created"), {}, True, "and of plan.created, which is kept and passed over"),
-        (("*",), {}, True, "and of everything else"),
-        (EVENTS, {"api_version": "2024-06-20"}, False, "speaks API version 2024-06-20, not"),
+        (EVENTS[1:], {}, False, f"the endpoint does not receive {EVENTS[0]}"),
+        ((*EVENTS, "plan.created"), {}, True, "and plan.created, which is stored and skipped"),
+        (("*",), {}, True, "and everything else"),
+        (EVENTS, {"api_version": "2024-06-20"}, False, "has API version 2024-06-20, not"),
     ],
     ids=["missing", "extra", "all", "version"],
 )
@@ -115,9 +115,9 @@ async def test_a_rolled_secret_is_not_forgotten(client: stripe.StripeClient) -> 
 @pytest.mark.parametrize(
     ("features", "told"),
     [
-        ({"subscription_cancel": {"enabled": True}}, "customers can cancel there, past Tenure"),
-        ({"subscription_update": {"enabled": True}}, "customers can change their plan there, past Tenure"),
-        ({"subscription_pause": {"enabled": True}}, "customers can pause there, past Tenure"),
+        ({"subscription_cancel": {"enabled": True}}, "customers can cancel there, bypassing Tenure"),
+        ({"subscription_update": {"enabled": True}}, "customers can change their plan there, bypassing Tenure"),
+        ({"subscription_pause": {"enabled": True}}, "customers can pause there, bypassing Tenure"),
         ({"payment_method_update": {"enabled": False}}, "customers cannot change their card"),
         ({"invoice_history": {"enabled": False}}, "customers cannot see their invoices"),
     ],
@@ -137,7 +137,7 @@ async def test_a_live_key_wants_an_address_that_stripe_can_reach_safely(client: 
     found = await looked_over(client, Wanted("rk_live_1", "http://localhost/webhooks/stripe", 1, CATALOG))
 
     assert not found["key"].is_fine
-    assert "TENURE_PUBLIC_URL is no https address" in found["key"].words
+    assert "TENURE_PUBLIC_URL is not an https address" in found["key"].words
 
 
 class Doorman(Wire):
@@ -169,7 +169,7 @@ async def test_permissions_that_a_restricted_key_lacks_are_named(simulator: Stri
     assert found["permissions"].words.startswith("the key lacks Customers: Write; Disputes: Read (docs/stripe.md")
     assert not found["permissions"].is_fine
     assert found["webhook"].is_fine, "whether it is registered cannot be seen"
-    assert "check it by hand" in found["webhook"].words
+    assert "check it manually" in found["webhook"].words
 
 
 async def test_what_overage_needs_is_asked_of_the_key_only_where_plans_have_it(simulator: StripeSimulator) -> None:

@@ -110,7 +110,7 @@ def a_subscription(item: dict[str, Any], **more: Any) -> dict[str, Any]:
     ("item", "reason"),
     [
         ({"discounts": ["di_1"]}, "it has a discount"),
-        ({"tax_rates": [{"id": "txr_1"}]}, "an item has tax rates of its own"),
+        ({"tax_rates": [{"id": "txr_1"}]}, "an item has its own tax rates"),
     ],
 )
 def test_what_an_item_has_of_its_own_is_in_the_way(item: dict[str, Any], reason: str) -> None:
@@ -121,8 +121,8 @@ def test_what_an_item_has_of_its_own_is_in_the_way(item: dict[str, Any], reason:
     ("more", "reason"),
     [
         ({"default_tax_rates": [{"id": "txr_1", "percentage": 20}]}, "it has tax rates"),
-        ({"automatic_tax": {"enabled": True}}, "Stripe works out its tax"),
-        ({"application_fee_percent": 5}, "a fee is taken of it"),
+        ({"automatic_tax": {"enabled": True}}, "Stripe calculates its tax"),
+        ({"application_fee_percent": 5}, "it has an application fee"),
     ],
 )
 def test_what_a_new_subscription_would_lack_is_in_the_way_of_a_trial_alone(more: dict[str, Any], reason: str) -> None:

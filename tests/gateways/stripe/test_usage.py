@@ -100,7 +100,7 @@ async def test_a_meter_that_counts_otherwise_or_was_switched_off_is_told(client:
         "value_settings": {"event_payload_key": "runs"},
     }
     meter = await client.v1.billing.meters.create_async(other)
-    for words in ("with another value_settings", "switched off the meter"):
+    for words in ("with another value_settings", "deactivated the meter"):
         with pytest.raises(GatewayRefused, match=words) as refused:
             await push(client, CATALOG)
         assert refused.value.code == "meter_differs"
@@ -117,7 +117,7 @@ async def test_a_price_that_another_meter_counts_is_told(client: stripe.StripeCl
         {"event_name": COUNTED_AS, "display_name": "Runs", "default_aggregation": {"formula": "sum"}}
     )
 
-    with pytest.raises(GatewayRefused, match="with another meter than shop_runs") as refused:
+    with pytest.raises(GatewayRefused, match="with a meter other than shop_runs") as refused:
         await push(client, CATALOG)
 
     assert refused.value.code == "price_in_use"
