@@ -49,16 +49,21 @@ from tenure.client.errors import (
 )
 from tenure.client.retry import Patience
 from tenure.client.subscriptions import Checkout, Customer, Misfit, Person, Portal, Preview, Subscription, Trial
+from tenure.client.values import Access, CancelAt, ChangeAt, ConvertAt, Interval, Level, Status
 
 __all__ = [
+    "Access",
     "AccessLimited",
     "AddOn",
     "AsyncTenure",
     "Batch",
+    "CancelAt",
     "CannotSend",
+    "ChangeAt",
     "Checkout",
     "Comparison",
     "Conflict",
+    "ConvertAt",
     "Customer",
     "Denied",
     "Entitlement",
@@ -68,6 +73,8 @@ __all__ = [
     "FeatureNotInPlan",
     "FeatureUsage",
     "History",
+    "Interval",
+    "Level",
     "LimitReached",
     "Limits",
     "Malformed",
@@ -91,6 +98,7 @@ __all__ = [
     "Refused",
     "Released",
     "Standing",
+    "Status",
     "Subscription",
     "SubscriptionRef",
     "SubscriptionRequired",

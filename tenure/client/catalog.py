@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tenure.client.entitlements import Overage, PlanRef, Suggestion, Value
+from tenure.client.values import Interval
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Plans:
 class ComparedPrice:
     """What two plans cost by one interval; None: not sold by it."""
 
-    interval: str
+    interval: Interval
     before: Price | None = field(default=None, metadata={"said": "from"})
     after: Price | None = field(default=None, metadata={"said": "to"})
     difference: int | None = None

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tenure.client.values import Access, EventAction, EventOutcome, Interval, Level, Status
+
 Value = bool | int | str | tuple[str, ...] | None
 """What a plan gives of a feature: a switch, a number (None: unlimited), a level or a set."""
 
@@ -22,9 +24,8 @@ class SubscriptionRef:
     """The subscription that entitles, or the last there was."""
 
     id: str
-    status: str
-    access: str
-    """full, limited or none"""
+    status: Status
+    access: Access
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Suggestion:
     """So many more of the add-on."""
     add_ons: Mapping[str, int] = field(default_factory=dict)
     """Units that it takes besides the plan."""
-    interval: str = "month"
+    interval: Interval = "month"
     amount: int = 0
     """Minor units: what a period costs then, or what these units cost."""
     currency: str = ""
@@ -103,8 +104,8 @@ class Entitlement:
     used: int | None = None
     remaining: int | None = None
     percent: int | None = None
-    level: str | None = None
-    """How near the limit use is: ok, hint, warned, grace, overage or reached."""
+    level: Level | None = None
+    """How close usage is to the limit; None: there is no limit."""
     window: str | None = None
     """Over which time it is counted; gauge: how much there is now; None: it is not counted."""
     resets_at: datetime | None = None
@@ -156,7 +157,7 @@ class FeatureUsage:
     unlimited: bool = False
     remaining: int | None = None
     percent: int | None = None
-    level: str | None = None
+    level: Level | None = None
     starts_at: datetime | None = None
     resets_at: datetime | None = None
     grace_ends_at: datetime | None = None
@@ -183,7 +184,7 @@ class Used:
     unlimited: bool = False
     remaining: int | None = None
     percent: int | None = None
-    level: str | None = None
+    level: Level | None = None
     window: str | None = None
     resets_at: datetime | None = None
     grace_ends_at: datetime | None = None
@@ -221,16 +222,14 @@ class Event:
     key: str
     at: datetime | None = None
     """When; None: now."""
-    action: str = "record"
-    """record, release or set"""
+    action: EventAction = "record"
 
 
 @dataclass(frozen=True)
 class Recorded:
     """What became of one event."""
 
-    outcome: str
-    """counted, repeated or refused"""
+    outcome: EventOutcome
     key: str = ""
     customer: str = ""
     meter: str = ""
@@ -242,7 +241,7 @@ class Recorded:
     detail: str | None = None
     used: int | None = None
     limit: int | None = None
-    level: str | None = None
+    level: Level | None = None
 
 
 @dataclass(frozen=True)

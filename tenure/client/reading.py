@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
@@ -35,6 +35,8 @@ def _reader(kind: Any) -> Reader:
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         return _one_of(get_args(kind))
+    if origin is Literal:
+        return _plain(str)  # a later version may have more values
     if origin is not None:
         return _many(origin, get_args(kind))
     if is_dataclass(kind):

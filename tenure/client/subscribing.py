@@ -12,6 +12,7 @@ from tenure.client.catalog import Comparison, Plan, Plans, Suggested
 from tenure.client.core import Core, Steps, new_key
 from tenure.client.requests import Call, body_of, of_customer, of_subscription, step_of
 from tenure.client.subscriptions import Checkout, Customer, Person, Portal, Preview, Subscription
+from tenure.client.values import CancelAt, ChangeAt, ConvertAt, Interval
 
 NOBODY = ""
 """In the place of a customer, for what is the same to all."""
@@ -20,7 +21,7 @@ NOBODY = ""
 class SigningUp(TypedDict, total=False):
     """What a sign-up may say besides who and which plan."""
 
-    interval: str
+    interval: Interval
     quantity: int
     add_ons: Mapping[str, int]
     metadata: Mapping[str, str]
@@ -32,10 +33,10 @@ class Changing(TypedDict, total=False):
     """What a change may be to; what is left out stays as it is."""
 
     plan: str
-    interval: str
+    interval: Interval
     quantity: int
     add_ons: Mapping[str, int]
-    when: str
+    when: ChangeAt
     accept_misfits: bool
 
 
@@ -109,7 +110,7 @@ def convert(
     subscription_id: str,
     *,
     payment_method: str | None = None,
-    when: str | None = None,
+    when: ConvertAt | None = None,
     key: str | None = None,
 ) -> Steps[Subscription]:
     """Make a trial a paid subscription: `now`, or at `trial_end`.
@@ -131,7 +132,7 @@ def cancel(
     core: Core,
     subscription_id: str,
     *,
-    at: str | None = None,
+    at: CancelAt | None = None,
     reason_code: str | None = None,
     comment: str | None = None,
     reason: str | None = None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tenure.client.entitlements import PlanRef
+from tenure.client.values import Access, ChangeAt, Interval, Status
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Change:
     plan: str
     plan_name: str = ""
     at: datetime | None = None
-    interval: str = "month"
+    interval: Interval = "month"
     quantity: int = 1
     add_ons: Mapping[str, int] = field(default_factory=dict)
     amount: int = 0
@@ -82,10 +83,10 @@ class Subscription:
     id: str
     customer: Subscriber
     plan: str
-    status: str
-    access: str
+    status: Status
+    access: Access
     plan_name: str = ""
-    interval: str = "month"
+    interval: Interval = "month"
     quantity: int = 1
     add_ons: Mapping[str, int] = field(default_factory=dict)
     amount: int = 0
@@ -162,7 +163,7 @@ class Preview:
     """What a change would bill, and when; nothing has changed."""
 
     change: Change
-    when: str
+    when: ChangeAt
     due_now: int
     currency: str
     next_amount: int

@@ -1,11 +1,14 @@
 """What the client reads is what the API says: nothing is left out, and nothing is made up."""
 
 from dataclasses import fields
-from typing import Any
+from enum import StrEnum
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from pydantic import BaseModel
 
+import domain.access
+import domain.catalog.plans
 from api.catalog import suggest
 from api.catalog import views as catalog_views
 from api.customers import routes
@@ -13,7 +16,10 @@ from api.entitlements import views as entitlements_views
 from api.payment_pages import checkout, portal
 from api.subscriptions import confirmations, downgrade_guard, views
 from api.usage import history, ingest
+from domain.entitlements.usage import UsageLevel
+from domain.subscription import commands, lifecycle, policy
 from tenure.client import catalog, entitlements, subscriptions
+from tenure.client.values import Access, CancelAt, ChangeAt, ConvertAt, EventAction, Interval, Level, Status
 
 PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (entitlements_views.EntitlementCheckResult, entitlements.Entitlement),
@@ -67,3 +73,38 @@ def test_every_member_of_an_answer_is_a_field(view: type[BaseModel], kind: type[
 
     assert said - known.keys() == set()
     assert known.keys() - said - OURS == set()
+
+
+@pytest.mark.parametrize(("view", "kind"), PAIRS, ids=lambda one: one.__name__)
+def test_listed_values_of_an_answer_are_those_of_the_api(view: type[BaseModel], kind: type[Any]) -> None:
+    hints, enums = get_type_hints(kind), get_type_hints(view)
+    for name, values in ((name, listed(hint)) for name, hint in hints.items()):
+        if values and enums[name] is not str:
+            assert values == {value.value for enum in (enums[name], *get_args(enums[name])) for value in members(enum)}
+
+
+@pytest.mark.parametrize(
+    ("values", "enum"),
+    [
+        (Access, domain.access.Access),
+        (CancelAt, commands.CancelAt),
+        (ChangeAt, policy.ChangeAt),
+        (ConvertAt, commands.ConvertAt),
+        (EventAction, ingest.EventAction),
+        (Interval, domain.catalog.plans.Interval),
+        (Level, UsageLevel),
+        (Status, lifecycle.Status),
+    ],
+)
+def test_listed_values_are_those_of_the_domain(values: Any, enum: type[StrEnum]) -> None:
+    assert listed(values) == set(enum)
+
+
+def listed(hint: Any) -> set[str]:
+    """The values that a hint lists, also one that may be None."""
+    options = (hint, *get_args(hint))
+    return {value for option in options if get_origin(option) is Literal for value in get_args(option)}
+
+
+def members(hint: Any) -> tuple[StrEnum, ...]:
+    return tuple(hint) if isinstance(hint, type) and issubclass(hint, StrEnum) else ()

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tenure.client.entitlements import SubscriptionRef
 from tenure.client.reading import Unreadable, read
 
 
@@ -42,6 +43,12 @@ def test_all_kinds_are_read_and_what_is_not_known_is_passed_over() -> None:
 @pytest.mark.parametrize("value", [True, False, 0, 7, "x5", None])
 def test_a_value_is_what_it_is(value: object) -> None:
     assert read(Tree, {"from": "", "value": value}).value is value
+
+
+def test_a_value_that_a_later_version_adds_is_passed_on() -> None:
+    said = {"id": "sub", "status": "hibernating", "access": "full"}
+
+    assert read(SubscriptionRef, said).status == "hibernating"  # type: ignore[comparison-overlap]
 
 
 def test_a_list_of_values_is_a_tuple() -> None:

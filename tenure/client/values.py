@@ -1,0 +1,21 @@
+"""The values that arguments take and answers hold where the API has a fixed list of them.
+
+Answers are read leniently: a later version of Tenure may return a value that is not listed here, and it is passed on.
+"""
+
+from typing import Literal
+
+Interval = Literal["month", "year"]
+"""How often a plan is billed."""
+ChangeAt = Literal["now", "period_end"]
+"""When a change of plan takes effect."""
+ConvertAt = Literal["now", "trial_end"]
+"""When a trial becomes a paid subscription."""
+CancelAt = Literal["now", "period_end"]
+"""When a canceled subscription ends."""
+Status = Literal["trialing", "active", "past_due", "suspended", "paused", "canceled"]
+Access = Literal["full", "limited", "none"]
+Level = Literal["ok", "hint", "warned", "grace", "overage", "reached"]
+"""How close usage is to its limit."""
+EventAction = Literal["record", "release", "set"]
+EventOutcome = Literal["counted", "repeated", "refused"]
