@@ -1,4 +1,4 @@
-"""Whom a catalog touches that is about to be published."""
+"""Whom publishing a catalog affects."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,17 +16,17 @@ from tenure.cli.catalog_warnings import by_plan, follow, subscriptions
 
 
 class Step(StrEnum):
-    """What publishing a catalog would be."""
+    """What publishing a catalog amounts to."""
 
     FIRST = "first"
-    """Nothing of its product is published."""
+    """No catalog of its product is published."""
     NONE = "none"
-    """It is published as it stands."""
+    """It is already published with the same content."""
     NEW_VERSION = "new_version"
     OLDER = "older"
-    """A later version is published: this one is for those who chose from it."""
+    """A later version is published; this one serves the subscriptions that chose from it."""
     IN_PLACE = "in_place"
-    """Its version is published with other content."""
+    """Its version is published with different content."""
 
 
 @dataclass(frozen=True)
@@ -36,34 +36,34 @@ class Outlook:
     step: Step
     catalog: Catalog
     before: Catalog | None
-    """What it is compared with: its own version as published, else the newest there is."""
+    """The catalog it is compared with: its own published version, else the newest one."""
     changes: CatalogChanges
     holders: Holders
     today: Catalog
-    """What sign-ups go by, once an API has begun with it: the newest version."""
+    """The catalog for sign-ups once an API has started with it: the newest version."""
     followers: Followers = field(default_factory=dict)
-    """Subscriptions of no published catalog."""
+    """Subscriptions whose catalog is not published."""
 
     def lines(self) -> Iterator[str]:
-        """The outlook for people."""
+        """The impact as lines of text."""
         name = self.catalog.name
         match self.step:
             case Step.NONE:
-                yield f"{name} is published as it stands here"
+                yield f"{name} is already published with this content"
                 yield from follow(self.followers, self.today)
                 return
             case Step.OLDER:
-                yield f"{name} is older than {self.today.name}, which is published: for those who chose from it"
+                yield f"{name} is older than the published {self.today.name}: it serves subscriptions that chose it"
             case Step.FIRST:
-                yield f"nothing of {self.catalog.product} is published yet: {name} is the first"
+                yield f"no catalog of {self.catalog.product} is published yet: {name} is the first"
             case Step.IN_PLACE:
-                yield f"{name} differs from what is published under this name"
+                yield f"{name} differs from the catalog published under this name"
             case Step.NEW_VERSION:
-                yield f"{name} beside {self.before.name if self.before else ''}, which is published"
+                yield f"{name} compared with {self.before.name if self.before else ''}, which is published"
         yield from (f"  {line}" for line in self.changes.lines())
         if self.before and self.changes.are_none and self.step is not Step.OLDER:
-            yield "  nothing differs but the version"
-        yield "whom it touches"
+            yield "  only the version differs"
+        yield "whom it affects"
         yield from (f"  {line}" for line in self._touched())
 
     def _touched(self) -> Iterator[str]:
@@ -80,20 +80,20 @@ class Outlook:
             and self.step is not Step.OLDER
             and (self.step is not Step.IN_PLACE or free.plan in self.changes.touched)
         ):
-            yield f"whoever has no subscription, and so has {free.plan} ({self.holders.without:,} of them are known)"
+            yield f"customers without a subscription, who have {free.plan} ({self.holders.without:,} known)"
 
     def _from_now_on(self) -> Iterator[str]:
         name = self.catalog.name
         if self.step is not Step.OLDER:
-            yield f"sign-ups, and changes that name a plan, from when `tenure api` starts with {name}"
+            yield f"sign-ups and plan changes, once `tenure api` starts with {name}"
         own = self.followers.get(name, {})
         if own:
-            yield f"{subscriptions(own)} that chose from it, and had what the catalog of the day gives ({by_plan(own)})"
+            yield f"{subscriptions(own)} that chose it, so far served by the current catalog ({by_plan(own)})"
         elif self.step is Step.OLDER:
-            yield "nobody: no live subscription is of it"
+            yield "nobody: no live subscription chose it"
         for other, plans in self.holders.live.items():
             if other.rpartition("_v")[0] == self.catalog.product:
-                yield f"not touched: {subscriptions(plans)} of {other} ({by_plan(plans)})"
+                yield f"not affected: {subscriptions(plans)} of {other} ({by_plan(plans)})"
 
     def _at_once(self) -> Iterator[str]:
         live = self.holders.live.get(self.catalog.name, {})
@@ -103,14 +103,14 @@ class Outlook:
         for add_on in self.changes.touched_add_ons:
             yield f"add-on {add_on}: {subscriptions({add_on: holding.get(add_on, 0)})}, at once"
         if not self.changes.touched and not self.changes.touched_add_ons:
-            yield "no subscription: the plans and add-ons that there are stay as they were"
+            yield "no subscription: existing plans and add-ons stay as they were"
 
 
 async def outlook(engine: AsyncEngine, catalog: Catalog) -> Outlook:
-    """What publishing a catalog would change.
+    """Return what publishing a catalog would change.
 
     Raises:
-        GatewayUnavailable: the database is out of reach, or not up to date.
+        GatewayUnavailable: the database cannot be reached, or is not migrated.
     """
     wrong = await check(engine)
     if wrong is not None:
@@ -137,20 +137,23 @@ def _step(catalog: Catalog, before: Catalog | None) -> Step:
 
 
 def refuse_in_place(outlook: Outlook) -> None:
-    """See that a published version is not changed in what must stay.
+    """Reject changes in place to what a published version must keep.
 
     Raises:
-        Rejected: code `not_in_place`, with all that is in the way.
+        Rejected: code `not_in_place`, listing every such change.
     """
-    wrong = [f"a price is never changed: {one}" for one in outlook.changes.repriced]
+    wrong = [f"a price never changes: {one}" for one in outlook.changes.repriced]
     wrong += [
-        f"overage would go unbilled, of {one}: subscriptions that run are not billed by use"
+        f"overage of {one} would go unbilled: running subscriptions have no metered price for it"
         for one in outlook.changes.overage_anew
     ]
-    wrong += [f"plan {code} is taken out, and whoever has it would have nothing" for code in outlook.changes.gone_plans]
+    wrong += [
+        f"plan {code} is removed, and its subscribers would be entitled to nothing"
+        for code in outlook.changes.gone_plans
+    ]
     if wrong:
         lines = "".join(f"\n  {one}" for one in wrong)
         raise Rejected(
-            f"{outlook.catalog.name} cannot be changed in place like this: raise its version{lines}",
+            f"{outlook.catalog.name} cannot be changed in place: raise its version{lines}",
             code="not_in_place",
         )

@@ -1,4 +1,4 @@
-"""Words about live subscriptions whose own catalog is not published, so that they have what today's gives."""
+"""Warnings about live subscriptions whose catalog is not published, so that the current catalog applies."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,21 +7,21 @@ from storage.catalog.unpublished import Followers
 
 
 def follow(followers: Followers, today: Catalog) -> Iterator[str]:
-    """How many there are of each catalog, which of their plans today's catalog lacks, and what to do."""
+    """Count them by catalog, name the plans that the current catalog lacks, and say what to do."""
     for name, plans in followers.items():
-        whose = f"of {name}, which is not published" if name else "of no catalog that is known"
+        whose = f"of {name}, which is not published" if name else "of an unknown catalog"
         yield f"{subscriptions(plans)} {whose}: they have what {today.name} gives ({by_plan(plans)})"
         gone = {plan: count for plan, count in plans.items() if plan not in today.plans}
         if gone:
             yield f"  {today.name} lacks {', '.join(gone)}: {subscriptions(gone)} {_have(gone)} nothing"
         if name:
-            yield f"  push the file of {name} as it was, and they have what they chose"
+            yield f"  push the file of {name} as it was to restore what they chose"
         elif gone:
             yield f"  keep {', '.join(gone)} in the file, or change {_them(gone)} to another plan"
 
 
 def lack(followers: Followers, today: Catalog) -> bool:
-    """Whether somebody is entitled to nothing, as today's catalog lacks their plan."""
+    """True if any subscription is entitled to nothing because the current catalog lacks its plan."""
     return any(plan not in today.plans for plans in followers.values() for plan in plans)
 
 

@@ -40,24 +40,24 @@ def diff(file: Path, other: Path | None = None) -> None:
     Parameters
     ----------
     file
-        A catalog; with another one, the earlier of the two.
+        A catalog; with a second one, the earlier of the two.
     other
-        The later one. Without it, the file is compared with what is published in the database.
+        The later catalog. Without it, the file is compared with the published catalog.
     """
     if other is None:
         asyncio.run(_diff(load_catalog(file)))
         return
     before, after = load_catalog(file), load_catalog(other)
     differing = changes(before, after)
-    print(f"{after.name} beside {before.name}")
-    for line in differing.lines() if not differing.are_none else ["nothing differs"]:
+    print(f"{after.name} compared with {before.name}")
+    for line in differing.lines() if not differing.are_none else ["no differences"]:
         print(f"  {line}")
 
 
 async def _diff(catalog: Catalog) -> None:
     settings = load_settings(Process.CATALOG_DIFF)
     async with database(settings) as engine:
-        _tell(await outlook(engine, catalog))
+        _print_impact(await outlook(engine, catalog))
 
 
 def push(
@@ -68,18 +68,18 @@ def push(
 ) -> None:
     """Create a catalog's products and prices at Stripe, and publish it; safe to repeat.
 
-    No price at Stripe is ever changed. A version older than one that is published is published for those who chose
-    from it: it is not sold anew, and Stripe is left as it is. Without TENURE_DATABASE_URL nothing is published:
-    `tenure api` does that when it starts.
+    Prices at Stripe never change. A version older than a published one serves the subscriptions that chose from it:
+    it is not offered again, and Stripe stays as it is. Without TENURE_DATABASE_URL nothing is published: `tenure api`
+    publishes the catalog when it starts.
 
     Parameters
     ----------
     file
         The catalog.
     in_place
-        Change what the plans of a version that is published give, for all whose subscription is of it.
+        Change what the plans of a published version include, for all of its subscriptions.
     dry_run
-        Only tell what would be done, and whom it would touch.
+        Only show what would be done, and whom it would affect.
     """
     asyncio.run(_push(load_catalog(file), in_place=in_place, dry_run=dry_run))
 
@@ -88,18 +88,18 @@ async def _push(catalog: Catalog, *, in_place: bool, dry_run: bool) -> None:
     settings = load_settings(Process.CATALOG)
     if settings.database_url is None:
         if in_place:
-            raise Rejected("what is published stands in the database: set TENURE_DATABASE_URL", code="no_database")
+            raise Rejected("published catalogs are in the database: set TENURE_DATABASE_URL", code="no_database")
         await _to_stripe(settings, catalog, dry_run=dry_run)
         print(f"TENURE_DATABASE_URL is not set: `tenure api` publishes {catalog.name} when it starts with this file.")
         return
     engine = create_engine_from_url(settings.database_url.get_secret_value())
     try:
         ahead = await outlook(engine, catalog)
-        _tell(ahead)
+        _print_impact(ahead)
         _refuse(ahead, in_place=in_place)
         if ahead.step is Step.OLDER:
-            # Its prices are there, as somebody pays them; names at Stripe are those of the newest version.
-            print("Stripe is left as it is.")
+            # Its prices exist, as subscriptions pay them; names at Stripe are those of the newest version.
+            print("Stripe stays as it is.")
         else:
             await _to_stripe(settings, catalog, dry_run=dry_run)
         await _publish(engine, ahead, dry_run=dry_run)
@@ -107,7 +107,7 @@ async def _push(catalog: Catalog, *, in_place: bool, dry_run: bool) -> None:
         await engine.dispose()
 
 
-def _tell(ahead: Outlook) -> None:
+def _print_impact(ahead: Outlook) -> None:
     for line in ahead.lines():
         print(line)
     sys.stdout.flush()
@@ -119,8 +119,8 @@ def _refuse(ahead: Outlook, *, in_place: bool) -> None:
     refuse_in_place(ahead)
     if not in_place:
         raise Rejected(
-            f"{ahead.catalog.name} is published with other content: raise the version, so that running subscriptions"
-            " keep what they have, or say --in-place to change it for all of them",
+            f"{ahead.catalog.name} is published with different content: raise the version, so that running"
+            " subscriptions keep what they have, or use --in-place to change it for all of them",
             code="catalog_differs",
         )
 
@@ -129,9 +129,9 @@ async def _to_stripe(settings: PushSettings, catalog: Catalog, *, dry_run: bool)
     async with connected(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base) as stripe:
         made = await push_to_stripe(stripe, catalog, dry_run=dry_run)
     for line in made:
-        print(f"{'would make' if dry_run else 'made'}: {line}")
+        print(f"{'would create' if dry_run else 'created'}: {line}")
     if not made:
-        print("Stripe has all of it already.")
+        print("Stripe has everything already.")
 
 
 async def _publish(engine: AsyncEngine, ahead: Outlook, *, dry_run: bool) -> None:

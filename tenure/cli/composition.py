@@ -1,4 +1,4 @@
-"""What production processes are put together from, as their settings say."""
+"""Builds the parts of production processes from their settings."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -27,21 +27,21 @@ from worker.webhooks import delivery_of
 
 
 def payments_a_second(settings: WorkerSettings) -> float:
-    """How many payment activities the whole fleet may begin in a second: as told, else as the key's mode allows."""
+    """Payment activities that all workers together may start per second: as set, else what the key's mode allows."""
     return settings.payments_a_second or steps_a_second(settings.stripe_api_key.get_secret_value())
 
 
 @asynccontextmanager
 async def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) -> AsyncIterator[ApiParts]:
-    """What the API is put together from, while the block runs.
+    """Yield the dependencies of the API.
 
     Raises:
-        ConfigurationError: the catalog or the policy cannot be used.
-        Rejected: code `catalog_differs`; the catalog was published with other content.
+        ConfigurationError: the catalog or the policy is invalid.
+        Rejected: code `catalog_differs`; the catalog was published with different content.
     """
     catalog = load_catalog(settings.catalog)
-    # Whoever brings a catalog that is not the one they published is told at once. A database that is not there, or not
-    # migrated, may come later: the API publishes when it does.
+    # A catalog that differs from the published one is reported at once. A database that is not there yet, or not
+    # migrated, is no error: the API publishes when it is.
     with suppress(GatewayUnavailable, DBAPIError):
         await Catalogs(engine).publish(catalog)
     async with stripe_payments(settings) as payments:
@@ -64,10 +64,10 @@ async def api_parts(settings: ApiSettings, client: Client, engine: AsyncEngine) 
 
 @asynccontextmanager
 async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEngine) -> AsyncIterator[WorkerParts]:
-    """What the workers work with, while the block runs.
+    """Yield the dependencies of the workers.
 
     Raises:
-        ConfigurationError: the policy cannot be used.
+        ConfigurationError: the policy is invalid.
     """
     policy = None if settings.policy is None else load_policy(settings.policy)
     async with stripe_payments(settings) as payments:
@@ -82,7 +82,7 @@ async def worker_parts(settings: WorkerSettings, client: Client, engine: AsyncEn
 
 
 def mail_delivery(settings: WorkerSettings) -> MailDelivery:
-    """The way of mails, in the product's own colours."""
+    """Mail delivery with the product's branding."""
     brand = Brand(
         settings.brand_name,
         settings.website,

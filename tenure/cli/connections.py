@@ -1,4 +1,4 @@
-"""The database, Temporal and Stripe, as settings say where they are."""
+"""Connections to the database, Temporal and Stripe, as set."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ def plain(secret: SecretStr | None) -> str | None:
 
 @asynccontextmanager
 async def database(settings: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
-    """An engine while the block runs; it connects when it is first used."""
+    """Yield an engine; it connects on first use."""
     engine = create_engine_from_url(settings.database_url.get_secret_value())
     try:
         yield engine
@@ -30,10 +30,10 @@ async def database(settings: DatabaseSettings) -> AsyncIterator[AsyncEngine]:
 
 
 async def temporal(settings: TemporalSettings, *, lazy: bool = False) -> Client:
-    """A client; a *lazy* one connects when it is first used, so that an API can start before Temporal does.
+    """Return a client; a *lazy* one connects on first use, so that an API can start before Temporal does.
 
     Raises:
-        GatewayUnavailable: Temporal does not answer, or does not let us in.
+        GatewayUnavailable: Temporal does not answer, or refuses the connection.
     """
     try:
         return await Client.connect(
@@ -45,7 +45,8 @@ async def temporal(settings: TemporalSettings, *, lazy: bool = False) -> Client:
         )
     except RuntimeError as error:
         raise GatewayUnavailable(
-            f"Temporal at {settings.temporal_address} is out of reach: check TENURE_TEMPORAL_ADDRESS and _TLS ({error})"
+            f"Temporal at {settings.temporal_address} cannot be reached:"
+            f" check TENURE_TEMPORAL_ADDRESS and _TLS ({error})"
         ) from error
 
 
@@ -65,6 +66,6 @@ def _tls(settings: TemporalSettings) -> TLSConfig | bool:
 
 @asynccontextmanager
 async def stripe_payments(settings: StripeSettings) -> AsyncIterator[StripePayments]:
-    """The payments port on Stripe, while the block runs; it connects when it is first used."""
+    """Yield the payments port on Stripe; it connects on first use."""
     async with connected(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base) as client:
         yield StripePayments(client)

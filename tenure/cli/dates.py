@@ -1,4 +1,4 @@
-"""Moments as they are written on the command line."""
+"""Points in time on the command line."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ _AGO = re.compile(r"(\d{1,6})([mhd])")
 
 
 def moment(text: str, *, field: str, now: datetime | None = None) -> datetime:
-    """The moment that is meant: RFC 3339 with an offset, or how long ago, as `30m`, `2h` or `3d`.
+    """Parse a point in time: RFC 3339 with an offset, or how long ago, such as `30m`, `2h` or `3d`.
 
     Raises:
         Malformed: it is neither.
@@ -24,7 +24,7 @@ def moment(text: str, *, field: str, now: datetime | None = None) -> datetime:
         found = None
     if found is None or found.tzinfo is None:
         raise Malformed(
-            f"{text!r} is no moment: write how long ago, as 30m, 2h or 3d, or when, as 2026-11-05T09:00:00Z",
+            f"{text!r} is not a point in time: write how long ago (30m, 2h or 3d) or when (2026-11-05T09:00:00Z)",
             field=field,
         )
     return found.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The files that commands of the sandbox take unless told otherwise."""
+"""Default files of the sandbox's commands."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What `tenure doctor` looks at: settings first, then every connection, each told in one line."""
+"""The checks of `tenure doctor`: settings first, then every connection, one line each."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -37,7 +37,7 @@ ANSWER_TIMEOUT = 15.0
 
 
 async def examine() -> list[Finding]:
-    """Look at everything that production processes need."""
+    """Check everything that production processes need."""
     try:
         settings = load_settings(Process.DOCTOR)
     except SettingsError as error:
@@ -66,24 +66,24 @@ async def _find(subject: str, looking: Awaitable[str]) -> Finding:
 
 async def _catalog(settings: EverySetting) -> str:
     catalog = load_catalog(settings.catalog)
-    told = f"{catalog.product}, version {catalog.version}: {', '.join(catalog.plans)}"
+    said = f"{catalog.product}, version {catalog.version}: {', '.join(catalog.plans)}"
     async with database(settings) as engine:
         if await check(engine) is not None:
-            return told  # of the database it is told by itself
+            return said  # the database has a finding of its own
         published = await Catalogs(engine).get(catalog.name)
         without = {name: plans for name, plans in (await followers(engine)).items() if name != catalog.name}
     if published is not None and published != catalog:
         raise Rejected(
-            f"{settings.catalog} differs from what is published as {catalog.name}, and an API with it is not ready:"
-            f" `tenure catalog diff {settings.catalog}` says in what; raise its version, or push it --in-place"
+            f"{settings.catalog} differs from the published {catalog.name}, and an API with it is not ready:"
+            f" `tenure catalog diff {settings.catalog}` shows how; raise its version, or push it with --in-place"
         )
     following = "; ".join(line.strip() for line in follow(without, catalog))
     if lack(without, catalog):
         raise Rejected(following)
-    told = f"{told}; {following}" if following else told
+    said = f"{said}; {following}" if following else said
     if published is None:
-        return f"{told}; not published yet, `tenure api` does it when it starts"
-    return told
+        return f"{said}; not published yet: `tenure api` publishes it when it starts"
+    return said
 
 
 async def _policy(settings: EverySetting) -> str:
@@ -114,7 +114,7 @@ async def _temporal(settings: EverySetting) -> str:
     workers = await _workers(client)
     if not workers:
         raise GatewayUnavailable("ready, but no worker is running: start `tenure worker`")
-    return f"namespace {client.namespace}, {workers} worker{'s' if workers > 1 else ''} at work"
+    return f"namespace {client.namespace}, {workers} worker{'s' if workers > 1 else ''} running"
 
 
 async def _schedule(client: Client, schedule_id: str) -> None:
@@ -122,12 +122,12 @@ async def _schedule(client: Client, schedule_id: str) -> None:
         await client.get_schedule_handle(schedule_id).describe()
     except RPCError as error:
         raise GatewayUnavailable(
-            f"the schedule {schedule_id} cannot be seen ({error.message}): `tenure worker` makes it"
+            f"the schedule {schedule_id} cannot be read ({error.message}): `tenure worker` creates it"
         ) from error
 
 
 async def _workers(client: Client) -> int:
-    """How many workers have asked for workflow tasks in the last minutes."""
+    """Number of workers that have polled for workflow tasks in the last minutes."""
     described = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
@@ -147,10 +147,10 @@ async def _stripe(settings: EverySetting) -> str:
             f"{len(missing)} products and prices are missing or differ, first {missing[0]};"
             f" run `tenure catalog push {settings.catalog}`"
         )
-    return f"all prices of {catalog.product} are there"
+    return f"all prices of {catalog.product} exist"
 
 
 async def _mail(settings: EverySetting) -> str:
     mail_delivery(settings)
     await SmtpMailer(settings.smtp_url.get_secret_value()).check()
-    return "the mail server lets us in"
+    return "the mail server accepts the login"

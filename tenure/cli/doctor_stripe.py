@@ -1,4 +1,4 @@
-"""What `tenure doctor --stripe` looks at: the account, against docs/stripe.md."""
+"""The checks of `tenure doctor --stripe`: the account, against docs/stripe.md."""
 
 from configuration.catalog_file import load_catalog
 from configuration.loading import Process, SettingsError, load_settings
@@ -8,7 +8,7 @@ from gateways.stripe.setup_check import BY_HAND, Wanted, examined
 
 
 async def examine_stripe() -> list[Finding]:
-    """Look at everything that Stripe tells of its own setting up."""
+    """Check everything in the account's setup that Stripe's API shows."""
     try:
         settings = load_settings(Process.DOCTOR)
     except SettingsError as error:
@@ -25,5 +25,5 @@ async def examine_stripe() -> list[Finding]:
 
 
 def by_hand() -> list[str]:
-    """What no call tells, a line each."""
+    """Settings that no API call shows, one per line, to be checked manually."""
     return [f"{subject:<12} {words}" for subject, words in BY_HAND]

@@ -27,7 +27,7 @@ from tenure.cli.signals import for_ever, stoppable
 
 DEFAULT_PORT = 8080
 TRAVELLED_WITHIN = 900
-"""Seconds: a year has hundreds of steps, and each takes its time on a busy machine."""
+"""Seconds: a year has hundreds of steps, and each can be slow on a busy machine."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -35,7 +35,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 def up(
     *,
     data: Path = Path(".tenure"),
-    port: Annotated[int, Parameter(help="of the API; 0 takes a free one")] = DEFAULT_PORT,
+    port: Annotated[int, Parameter(help="port of the API; 0 picks a free one")] = DEFAULT_PORT,
     catalog: Path = DEFAULT_CATALOG,
     policy: Path = DEFAULT_POLICY,
 ) -> None:
@@ -48,8 +48,8 @@ async def _stay_up(options: Options) -> None:
         _print_addresses(stack.addresses)
         if stack.other_products:
             print(
-                f"note: {options.folder} holds customers of another product too, {', '.join(stack.other_products)}: "
-                "to keep them apart, name another folder by --data",
+                f"note: {options.folder} also holds customers of another product, {', '.join(stack.other_products)}: "
+                "to keep them apart, use another folder with --data",
                 flush=True,
             )
         print("ready", flush=True)
@@ -65,7 +65,7 @@ def demo(*, exit_: Annotated[bool, Parameter(name="--exit", negative="")] = Fals
     Parameters
     ----------
     exit_
-        End after the story instead.
+        Exit after the story.
     """
     with tempfile.TemporaryDirectory(prefix="tenure-demo-") as folder:
         options = Options(Path(folder), DEFAULT_CATALOG, DEFAULT_POLICY, durable=False)
@@ -92,7 +92,7 @@ async def _story_told(options: Options) -> AsyncIterator[Stack]:
         for name, life in LIVES:
             console.print(f"\n[bold]{name}[/bold]: {life.__doc__}")
             await life(Teller(name, product, console.print))
-        console.print("\n[bold green]Everything happened as told.[/bold green]")
+        console.print("\n[bold green]Everything happened as expected.[/bold green]")
         yield stack
 
 
@@ -104,7 +104,7 @@ def travel(subscription: str, time: str, *, data: Path = Path(".tenure")) -> Non
     subscription
         Its id.
     time
-        How much, as 7d, 12h, 30m or 1d12h.
+        How far, such as 7d, 12h, 30m or 1d12h.
     data
         The folder of the running `tenure up`.
     """
@@ -125,7 +125,7 @@ def travel(subscription: str, time: str, *, data: Path = Path(".tenure")) -> Non
 def _duration(text: str) -> timedelta:
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise Malformed(f"{text!r} is no time: write it as 7d, 12h, 30m or 1d12h", field="time")
+        raise Malformed(f"{text!r} is not a duration: write it as 7d, 12h, 30m or 1d12h", field="time")
     return sum((timedelta(**{_UNITS[unit]: float(number)}) for number, unit in parts), timedelta())
 
 

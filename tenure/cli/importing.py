@@ -1,4 +1,4 @@
-"""`tenure import`: a product that is on Stripe already moves to Tenure, and its customers notice nothing."""
+"""`tenure import`: moves a product from plain Stripe to Tenure without its customers noticing."""
 
 import asyncio
 import sys
@@ -26,7 +26,7 @@ from tenure.cli.pacing import Pace
 from tenure.cli.take_over import Offer, Result, TakeOver
 
 MOST_RATE = 50.0
-"""Calls a second: the rest of what Stripe allows is for what goes on meanwhile."""
+"""Calls per second: the rest of Stripe's rate limit is left to production traffic."""
 
 
 def import_(
@@ -39,32 +39,32 @@ def import_(
 ) -> None:
     """Adopt the subscriptions that a product already has at Stripe; safe to interrupt and to repeat.
 
-    Status 1 when some could not be adopted that should have been. What is skipped is told with the reason.
+    Exits with status 1 when an adoption failed. Skipped subscriptions are listed with the reason.
 
     Parameters
     ----------
     map_
-        A file that says which plan or add-on a price stands for that the catalog has not made.
+        A file that maps Stripe prices which the catalog did not create to plans and add-ons.
     dry_run
-        Only tell what would be done; nothing is written anywhere.
+        Only show what would be done; nothing is written.
     rate
-        Calls to Stripe a second, at most.
+        Maximum number of calls to Stripe per second.
     only
-        Only this subscription of Stripe's, sub_...; may be given several times.
+        Only this Stripe subscription, sub_...; can be repeated.
     external_id
-        What customers are called here: metadata:KEY of the Stripe customer (their Stripe id where it is missing),
-        or customer for their Stripe id.
+        Where a customer's external id comes from: metadata:KEY of the Stripe customer (the Stripe id where that is
+        missing), or customer for the Stripe id.
     """
     if not 0 < rate <= MOST_RATE:
-        raise Malformed(f"--rate must be above 0 and at most {MOST_RATE:g} calls a second", field="rate")
-    wish = ImportOptions(map_, dry_run, rate, tuple(only or ()), _key_of(external_id))
-    if not asyncio.run(_import(wish)):
+        raise Malformed(f"--rate must be above 0 and at most {MOST_RATE:g} calls per second", field="rate")
+    options = ImportOptions(map_, dry_run, rate, tuple(only or ()), _key_of(external_id))
+    if not asyncio.run(_import(options)):
         sys.exit(1)
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What the command line asks for."""
+    """The options of the command line."""
 
     map_file: Path | None
     dry_run: bool
@@ -74,7 +74,7 @@ class ImportOptions:
 
 
 def _key_of(external_id: str) -> str:
-    """The key in a customer's metadata; empty: they are called as at the provider."""
+    """The key in a customer's metadata; empty: the provider's own id."""
     kind, _, key = external_id.partition(":")
     if external_id == "customer":
         return ""
@@ -83,28 +83,28 @@ def _key_of(external_id: str) -> str:
     return key
 
 
-async def _import(wish: ImportOptions) -> bool:
-    """Whether nothing failed."""
-    told: Counter[Result] = Counter()
-    async with _take_over(wish, load_settings(Process.IMPORT)) as take_over:
-        async for verdict in take_over.all(wish.only):
-            told[verdict.result] += 1
+async def _import(options: ImportOptions) -> bool:
+    """True if nothing failed."""
+    counts: Counter[Result] = Counter()
+    async with _take_over(options, load_settings(Process.IMPORT)) as take_over:
+        async for verdict in take_over.all(options.only):
+            counts[verdict.result] += 1
             print(f"{verdict.agreement_ref}  {verdict.result:<12} {verdict.words}", flush=True)
-    order = (Result.WOULD if wish.dry_run else Result.ADOPTED, Result.OURS, Result.SKIPPED, Result.FAILED)
-    print(", ".join(f"{told[result]} {result}" for result in order))
-    return not told[Result.FAILED]
+    order = (Result.WOULD if options.dry_run else Result.ADOPTED, Result.OURS, Result.SKIPPED, Result.FAILED)
+    print(", ".join(f"{counts[result]} {result}" for result in order))
+    return not counts[Result.FAILED]
 
 
 @asynccontextmanager
-async def _take_over(wish: ImportOptions, settings: ImportSettings) -> AsyncIterator[TakeOver]:
+async def _take_over(options: ImportOptions, settings: ImportSettings) -> AsyncIterator[TakeOver]:
     catalog = load_catalog(settings.catalog)
-    prices = load_price_map(wish.map_file, catalog) if wish.map_file is not None else PriceMap()
-    offer = Offer(catalog, load_policy(settings.policy), prices, wish.external_id_key)
+    prices = load_price_map(options.map_file, catalog) if options.map_file is not None else PriceMap()
+    offer = Offer(catalog, load_policy(settings.policy), prices, options.external_id_key)
     async with AsyncExitStack() as exits:
         stripe = await exits.enter_async_context(stripe_payments(settings))
         engine = await exits.enter_async_context(database(settings))
-        # To tell what would be done takes no workflow.
-        client = None if wish.dry_run else await temporal(settings)
+        # A dry run starts no workflow.
+        client = None if options.dry_run else await temporal(settings)
         yield TakeOver(
-            stripe, stripe, Pace(wish.rate), Customers(engine), Adoptions(engine, DEFAULT_TENANT), client, offer
+            stripe, stripe, Pace(options.rate), Customers(engine), Adoptions(engine, DEFAULT_TENANT), client, offer
         )

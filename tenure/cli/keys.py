@@ -13,9 +13,9 @@ def create(*, role: Role, name: str = "") -> None:
     Parameters
     ----------
     role
-        What its holder may do.
+        What the key permits.
     name
-        What it is for.
+        What the key is for.
     """
     print(asyncio.run(_create(role, name)))
 

@@ -1,4 +1,4 @@
-"""What processes write down of themselves: one line an event, for people or as JSON for machines."""
+"""Logging: one line per event, as text or as JSON."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ from activities.failures import as_tenure_error
 
 
 def configure(*, as_json: bool, level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Send our own events and those of all libraries down one way."""
+    """Format our own events and those of all libraries alike."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -29,7 +29,7 @@ def configure(*, as_json: bool, level: str = "INFO", stream: TextIO | None = Non
     if as_json:
         last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        # Not the pretty ones, which tell the values of all variables: names and addresses among them.
+        # Not the pretty tracebacks, which show the values of variables, including names and addresses.
         plainly = structlog.dev.plain_traceback
         last += [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plainly)]
     handler = logging.StreamHandler(stream or sys.stderr)
@@ -43,7 +43,7 @@ def configure(*, as_json: bool, level: str = "INFO", stream: TextIO | None = Non
 
 
 class ExpectedErrors(logging.Filter):
-    """Tells of a refusal or an outage in one line, where Temporal's SDK has three tracebacks; faults keep theirs."""
+    """Logs a refusal or an outage in one line instead of three tracebacks; bugs keep their traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = as_tenure_error(record.exc_info[1]) if record.exc_info else None

@@ -19,7 +19,7 @@ Written = dict[str, Rendered]
 
 @dataclass(frozen=True)
 class Scene:
-    """Who sells what to whom."""
+    """The sample product and customer."""
 
     product: str = "Northwind"
     website: str = "https://app.northwind.example"
@@ -38,13 +38,13 @@ class Scene:
 def preview(
     folder: Path,
     *,
-    language: Annotated[list[str] | None, Parameter(help="'de'; may be repeated", negative="")] = None,
-    locale: Annotated[list[str] | None, Parameter(help="'de-AT'; may be repeated", negative="")] = None,
+    language: Annotated[list[str] | None, Parameter(help="such as 'de'; can be repeated", negative="")] = None,
+    locale: Annotated[list[str] | None, Parameter(help="such as 'de-AT'; can be repeated", negative="")] = None,
     scene: Annotated[Scene | None, Parameter(name="*")] = None,
 ) -> None:
     """Write every mail with sample data to a folder, as .html and .txt, with an index.html; needs no settings.
 
-    It writes all languages, or those that are named, or the one that a customer of a locale would get.
+    All languages by default; or the given ones, or those that customers of the given locales would get.
     """
     scene = scene or Scene()
     written = {reader: dict(_mails(scene, reader)) for reader in _readers(language or [], locale or [])}
@@ -57,10 +57,10 @@ def preview(
 def _readers(wanted: list[str], locales: list[str]) -> list[str]:
     for code in wanted:
         if code not in languages():
-            raise Malformed(f"no mails are written in {code!r}: there are {', '.join(languages())}", field="language")
+            raise Malformed(f"there are no mails in {code!r}, only in {', '.join(languages())}", field="language")
     for tag in locales:
         if not tag.replace("-", "").replace("_", "").isalnum():
-            raise Malformed(f"{tag!r} is no locale: write it as 'de-AT'", field="locale")
+            raise Malformed(f"{tag!r} is not a locale: write it as 'de-AT'", field="locale")
     return list(dict.fromkeys([*wanted, *locales])) or list(languages())
 
 

@@ -1,4 +1,4 @@
-"""Calls to the provider that are made one by one: no more a second than was allowed, and patiently."""
+"""Calls to the provider at a limited rate, with retries."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,23 +7,23 @@ from typing import TypeVar
 from domain.errors import GatewayUnavailable
 
 PAUSES = (1.0, 3.0, 9.0)
-"""Seconds before each further try of a call that brought no usable answer."""
+"""Seconds before each retry of a call that got no usable answer."""
 
 T = TypeVar("T")
 
 
 class Pace:
-    """So many calls a second, evenly."""
+    """Spaces calls evenly at a rate per second."""
 
     def __init__(self, rate: float) -> None:
         self._gap = 1 / rate
         self._next = 0.0
 
     async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
-        """The answer to a call that is safe to repeat.
+        """Return the result of a call that is safe to repeat.
 
         Raises:
-            GatewayUnavailable: there was none, several times over.
+            GatewayUnavailable: every attempt failed.
         """
         for pause in PAUSES:
             await self._turn()

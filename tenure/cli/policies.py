@@ -1,4 +1,4 @@
-"""`tenure policy migrate`: running subscriptions are moved to another policy, on purpose."""
+"""`tenure policy migrate`: moves running subscriptions to another policy."""
 
 import asyncio
 import hashlib
@@ -27,10 +27,10 @@ from workflows.subscription.workflow import SubscriptionWorkflow
 
 ACTOR = "operator tenure policy migrate"
 ANSWER_TIMEOUT = 10.0
-"""Seconds in which a workflow must tell its policy; with no worker there is nobody to ask it."""
+"""Seconds in which a workflow must report its policy; without a worker it never does."""
 PAGE = 100
 AT_ONCE = 10
-"""So many subscriptions are moved side by side."""
+"""Subscriptions that are moved concurrently."""
 
 
 def migrate(
@@ -42,18 +42,19 @@ def migrate(
 ) -> None:
     """Move running subscriptions to the policy in a file; a recovery in progress keeps its steps.
 
-    Safe to repeat: one that lives by that very policy is left as it is. Status 1 when some could not be moved.
+    Safe to repeat: subscriptions already on this policy stay as they are. Exits with status 1 if any
+    could not be moved.
 
     Parameters
     ----------
     file
         The policy.
     plan
-        Only subscriptions to this plan, by its code.
+        Only subscriptions to the plan with this code.
     subscription
-        Only this one, by its id.
+        Only the subscription with this id.
     dry_run
-        Only tell what would be moved.
+        Only show what would be moved.
     """
     policy = load_policy(file)
     if not asyncio.run(_migrate(policy, Choice(plan, subscription), dry_run=dry_run)):
@@ -62,14 +63,14 @@ def migrate(
 
 @dataclass(frozen=True)
 class Choice:
-    """Which subscriptions; None: whichever."""
+    """Which subscriptions to move; None does not restrict."""
 
     plan: str | None = None
     subscription: str | None = None
 
 
 async def _migrate(policy: Policy, choice: Choice, *, dry_run: bool) -> bool:
-    """Whether all went well."""
+    """True if every subscription was moved."""
     settings = load_settings(Process.POLICY)
     client = await temporal(settings)
     done = failed = 0
@@ -77,8 +78,8 @@ async def _migrate(policy: Policy, choice: Choice, *, dry_run: bool) -> bool:
         async for page in _pages(Subscriptions(engine), choice):
             for row, was, wrong in await asyncio.gather(*_moves(client, page, policy, dry_run=dry_run)):
                 done, failed = (done + 1, failed) if wrong is None else (done, failed + 1)
-                told = f"{was} -> {policy.version}" if wrong is None else f"FAILED: {wrong}"
-                print(f"{row.id}  {row.plan:<14} {row.status:<10} {told}", flush=True)
+                result = f"{was} -> {policy.version}" if wrong is None else f"FAILED: {wrong}"
+                print(f"{row.id}  {row.plan:<14} {row.status:<10} {result}", flush=True)
     if choice.subscription is not None and not done + failed:
         raise Rejected(f"there is no running subscription {choice.subscription}", code="unknown_subscription")
     print(f"{done} {'would move' if dry_run else 'moved'} to policy {policy.version}, {failed} failed")
@@ -93,7 +94,7 @@ async def _pages(subscriptions: Subscriptions, choice: Choice) -> AsyncIterator[
 
 
 Move = tuple[LiveSubscription, str, str | None]
-"""Whose, from which version, and why it failed if it did."""
+"""The subscription, its version before, and why the move failed, if it did."""
 
 
 def _moves(
@@ -117,7 +118,7 @@ def _moves(
 
 
 async def version_of(client: Client, subscription: str) -> str:
-    """The version of the policy that a subscription lives by.
+    """Return the version of a subscription's policy.
 
     Raises:
         NotRunning: its workflow is gone.
@@ -138,7 +139,7 @@ async def version_of(client: Client, subscription: str) -> str:
 
 
 async def move_to(client: Client, subscription: str, policy: Policy) -> None:
-    """Have a subscription live by *policy* from now on; the same policy again changes nothing.
+    """Move a subscription to *policy*; repeating it changes nothing.
 
     Raises:
         NotRunning: its workflow has ended or is gone.
@@ -148,7 +149,7 @@ async def move_to(client: Client, subscription: str, policy: Policy) -> None:
     try:
         await carry_out(client, subscription, SubscriptionWorkflow.adopt_policy, command)
     except SubscriptionBusy as error:
-        raise GatewayUnavailable("it has too much to do just now: run the command again") from error
+        raise GatewayUnavailable("the subscription is busy: run the command again") from error
     except GatewayUnavailable as error:
         if error.code == "still_working":
             raise GatewayUnavailable("no answer in time: run the command again") from error
@@ -156,5 +157,5 @@ async def move_to(client: Client, subscription: str, policy: Policy) -> None:
 
 
 def digest(policy: Policy) -> str:
-    """Names what a policy says, so that one whose version was not raised is told apart."""
+    """A digest of a policy's content, to distinguish two policies of the same version."""
     return hashlib.sha256(json.dumps(asdict(policy), sort_keys=True).encode()).hexdigest()[:16]

@@ -51,11 +51,11 @@ async def _migrate() -> None:
         await upgrade(url, patience=patience, tell=lambda words: print(f"database: {words}", flush=True))
         after = await current(url)
     except OSError as error:
-        raise GatewayUnavailable(f"the database is out of reach: check TENURE_DATABASE_URL ({error})") from error
-    newer = "" if after == head() else f", of a newer release than this one, which has {head()}"
+        raise GatewayUnavailable(f"the database cannot be reached: check TENURE_DATABASE_URL ({error})") from error
+    newer = "" if after == head() else f", which belongs to a newer release; this one has {head()}"
     print(f"database: {'at' if before == after else 'brought to'} version {after}{newer}")
     made = await register_with_temporal(await temporal(settings))
-    for line in made or ["everything was registered already"]:
+    for line in made or ["everything is registered already"]:
         print(f"temporal: {line}")
 
 
@@ -97,7 +97,7 @@ def api() -> None:
 async def _serve() -> None:
     settings = load_settings(Process.API)
     _configure_logs(settings)
-    # Temporal and PostgreSQL may come later: `/readyz` tells whether they are there.
+    # Temporal and PostgreSQL may start later: `/readyz` reports whether they are up.
     client = await temporal(settings, lazy=True)
     async with database(settings) as engine, api_parts(settings, client, engine) as parts:
         app = create_app(parts)
@@ -115,7 +115,7 @@ async def _serve() -> None:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to us, so that a process that was told to stop ends with status 0."""
+    """Leaves signals to us, so that a process that is asked to stop exits with status 0."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -131,9 +131,7 @@ async def _until_stopped(server: _Server) -> None:
         await serving
 
 
-def doctor(
-    *, stripe: Annotated[bool, Parameter(help="look over the Stripe account instead", negative="")] = False
-) -> None:
+def doctor(*, stripe: Annotated[bool, Parameter(help="check the Stripe account instead", negative="")] = False) -> None:
     """Check settings and every connection, and say what to fix; status 1 if there is anything."""
     findings = asyncio.run(examine_stripe() if stripe else examine())
     for finding in findings:

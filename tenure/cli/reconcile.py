@@ -1,4 +1,4 @@
-"""`tenure reconcile`: provider, database and workflows are compared now, and healed if wanted."""
+"""`tenure reconcile`: compares provider, database and workflows now, and optionally heals the differences."""
 
 import asyncio
 import json
@@ -28,20 +28,20 @@ def reconcile(
 ) -> None:
     """Compare the payment provider, the database and the workflows, and list the differences.
 
-    Safe to repeat; a run that is under way is joined. Status 1 when something is left to an operator.
-    A step that is blocked is tried again at once, also without --fix: it is due, and its next try is at hand anyway.
+    Safe to repeat; a run in progress is joined. Exits with status 1 when something is left to an operator.
+    Blocked steps are retried at once, even without --fix: they are due anyway.
 
     Parameters
     ----------
     fix
-        Heal what can be healed: payments unheard of, holds not told, lost workflows.
+        Heal what can be healed, such as missed payments, unreported pauses and lost workflows.
     as_json
         Print one JSON object instead of a table.
     """
     done, found = asyncio.run(_reconcile(fix=fix))
     if as_json:
-        told: dict[str, Any] = {**asdict(done), "differences": [asdict(each) for each in found]}
-        print(json.dumps(told, indent=2))
+        document: dict[str, Any] = {**asdict(done), "differences": [asdict(each) for each in found]}
+        print(json.dumps(document, indent=2))
     else:
         for line in table(found):
             print(line)
@@ -59,10 +59,10 @@ async def _reconcile(*, fix: bool) -> tuple[Reconciled, list[KeptFinding]]:
 
 
 async def run_now(client: Client, *, fix: bool) -> Reconciled:
-    """Reconcile now, or join a run of this kind that is under way; returns what it came to.
+    """Reconcile now, or join a run of this kind in progress; return its result.
 
     Raises:
-        GatewayUnavailable: no worker answers, or it could not be brought to its end.
+        GatewayUnavailable: no worker answers, or the run failed.
     """
     handle = await _under_way(client) if fix else None
     if handle is None:
@@ -71,7 +71,7 @@ async def run_now(client: Client, *, fix: bool) -> Reconciled:
 
 
 async def _under_way(client: Client) -> WorkflowHandle[ReconcileWorkflow, Reconciled] | None:
-    """The run of the Schedule, should one be under way: it heals as well."""
+    """The scheduled run, if one is in progress: it heals too."""
     try:
         described = await client.get_schedule_handle(reconcile_schedule_id()).describe()
     except RPCError:
@@ -93,7 +93,7 @@ async def _started(client: Client, *, fix: bool) -> WorkflowHandle[ReconcileWork
 
 
 def table(found: Sequence[KeptFinding]) -> list[str]:
-    """A line for each difference, with what came of it."""
+    """One line per difference, with its outcome."""
     if not found:
         return []
     heads = ("DIFFERENCE", "SUBSCRIPTION", "OUTCOME", "WHAT")

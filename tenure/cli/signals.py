@@ -1,4 +1,4 @@
-"""Running until told to stop."""
+"""Running until stopped by a signal."""
 
 import asyncio
 import signal
@@ -13,7 +13,7 @@ async def for_ever() -> None:
 
 
 async def stoppable(work: Coroutine[Any, Any, None]) -> None:
-    """Do the work until it is done or SIGINT or SIGTERM ends it; a second signal ends the process the hard way."""
+    """Run until the work is done or SIGINT or SIGTERM cancels it; a second signal kills the process."""
     loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
 
     def stop() -> None:

@@ -1,4 +1,4 @@
-"""`tenure simulate`: plays a life under a policy, or under two, and tells what came of it."""
+"""`tenure simulate`: simulates a subscription under one policy or two, and prints the result."""
 
 import asyncio
 import json
@@ -31,13 +31,13 @@ from tenure.cli import logs
 from tenure.cli.defaults import DEFAULT_CATALOG, DEFAULT_POLICY
 
 WIDTH = 150
-"""Of what is printed where there is no terminal to ask."""
+"""Columns of the output where there is no terminal."""
 MISUSED, INTERRUPTED = 2, 130
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What is to be played, checked, with the policies by the names they are printed under."""
+    """A checked simulation, with the policies by the names they are printed under."""
 
     scenario: Scenario
     catalog_file: Path
@@ -72,35 +72,35 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     plan
         A plan of the catalog, by its code.
     catalog
-        What is for sale.
+        The plan catalog.
     policy
-        How the trial and recoveries run.
+        The policy for trials and recovery.
     card
-        How the card answers one charge after the other: ok or Stripe's decline codes, with commas; the last stays.
+        The result of each charge in turn: ok or a Stripe decline code, separated by commas; the last one repeats.
     months
-        How long to play.
+        Months to simulate.
     diff
-        Another policy: the same life under both, side by side.
+        A second policy: compare the same subscription under both.
     json_
-        One JSON document instead, for programs.
+        Print one JSON document instead.
     interval
         How the plan is billed.
     quantity
         Seats.
     add_on
-        Units of an add-on, as users=2; can be given several times.
+        Units of an add-on, such as users=2; can be repeated.
     trial_days
-        Instead of what plan and policy say; 0 starts paid.
+        Overrides the plan and the policy; 0 starts paid.
     no_card
         No card at sign-up.
     card_on_day
-        No card at sign-up; one comes by a checkout on this day of the life.
+        No card at sign-up; the customer adds one through a checkout on this day.
     cancel_on_day
-        Cancel on this day of the life, to the end of what is paid.
+        Cancel on this day, at the end of the paid period.
     timezone
-        The customer's, as Europe/Berlin; the timeline is dated in it.
+        The customer's time zone, such as Europe/Berlin; the timeline uses it.
     locale
-        The customer's, as de.
+        The customer's locale, such as de.
     """
     try:
         scenario = Scenario(
@@ -129,7 +129,7 @@ def _units(given: tuple[str, ...]) -> Iterator[tuple[str, int]]:
     for one in given:
         code, _, count = one.partition("=")
         if not (code and count.isdecimal()):
-            raise Malformed(f"{one!r} is no add-on: write it as users=2", field="add-on")
+            raise Malformed(f"{one!r} is not an add-on: write it as users=2", field="add-on")
         yield code, int(count)
 
 
@@ -154,15 +154,15 @@ def _play_all(wanted: _Wanted) -> dict[str, Lived]:
             try:
                 return asyncio.run(_or_interrupted(_played(wanted, options)))
             except (ExceptionGroup, StartFailed, OSError) as error:
-                raise _told(error) from error
+                raise _reported(error) from error
             except asyncio.CancelledError:
                 sys.exit(INTERRUPTED)
 
 
-def _told(error: Exception) -> Exception:
-    """What went wrong, as a person is told of it; of two lives that broke off, the first."""
+def _reported(error: Exception) -> Exception:
+    """The error to report; if both simulations failed, the first."""
     if isinstance(error, ExceptionGroup):
-        return _told(error.exceptions[0])
+        return _reported(error.exceptions[0])
     if isinstance(error, RefusedError):
         return Rejected(f"the sign-up was refused: {error.problem.get('detail')}")
     return Rejected(str(error)) if isinstance(error, (StartFailed, NotSettledError, OSError)) else error
@@ -178,7 +178,7 @@ async def _played(wanted: _Wanted, options: Options) -> dict[str, Lived]:
 
 
 async def _or_interrupted(work: Coroutine[Any, Any, dict[str, Lived]]) -> dict[str, Lived]:
-    """Do the work; SIGINT or SIGTERM cancels it, and what it started is stopped first."""
+    """Run the work; SIGINT or SIGTERM cancels it, and its servers are stopped first."""
     loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, task.cancel)

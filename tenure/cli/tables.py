@@ -1,12 +1,12 @@
-"""Tables as commands print them."""
+"""Tables in the output of commands."""
 
 from collections.abc import Collection, Sequence
 
 
 def aligned(heads: Sequence[str], rows: Sequence[Sequence[str]], *, to_the_right: Collection[str] = ()) -> list[str]:
-    """A line for the heads and one for each row; columns of the heads *to_the_right* stand there, as numbers do.
+    """Return a line for the heads and one per row; the columns *to_the_right* are right-aligned, for numbers.
 
-    What stands to the left in the last column is not filled up: it may be long, and nothing follows.
+    A left-aligned last column is not padded: it may be long, and nothing follows it.
     """
     lines, last = (heads, *rows), len(heads) - 1
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]

@@ -1,4 +1,4 @@
-"""Taking agreements over one by one: each is judged, its customer made known, its life begun, and claimed last."""
+"""Adopts agreements one by one: check it, store its customer, start its workflow, and claim it last."""
 
 import asyncio
 from collections import defaultdict
@@ -13,6 +13,7 @@ from temporalio.client import Client
 
 from api.http.fields import is_timezone, language_tag
 from configuration.mail_addresses import mail_address
+from configuration.prices import written
 from domain.catalog.plans import Catalog, Selection
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.formatting import moment
@@ -29,15 +30,15 @@ from tenure.cli.pacing import Pace
 from workflows.subscription.messages import SubscriptionInput
 
 NAMESPACE: Final = UUID("0d7c5f0a-6a0e-4f43-9a3c-8f3a0d1f5b11")
-"""Ids of adopted subscriptions are derived in it from tenant and agreement, so that a repeat finds the first."""
+"""Namespace of adopted subscriptions' ids, derived from tenant and agreement, so that a repeat finds the first."""
 ACTOR = "operator tenure import"
 PAGE = 100
 AT_ONCE = 8
-"""So many agreements are dealt with side by side."""
+"""Agreements that are processed concurrently."""
 
 
 class Result(StrEnum):
-    """What became of an agreement."""
+    """The outcome for an agreement."""
 
     WOULD = "would adopt"
     ADOPTED = "adopted"
@@ -57,18 +58,18 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Offer:
-    """What adopted subscriptions are to, and what they live by."""
+    """The catalog, policy and prices that adopted subscriptions get."""
 
     catalog: Catalog
     policy: Policy
     prices: PriceMap
     external_id_key: str = "external_id"
-    """In the customer's metadata; empty: they are called as at the provider."""
+    """In the customer's metadata; empty: the provider's own id."""
 
 
 @dataclass(frozen=True)
 class _Judged:
-    """An agreement that can be adopted, with all that it takes."""
+    """An agreement that can be adopted, with everything needed to do so."""
 
     agreement: Agreement
     selection: Selection
@@ -80,19 +81,19 @@ class _Judged:
     def words(self) -> str:
         chosen = self.selection
         extras = "".join(f" + {count} {code}" for code, count in chosen.add_ons.items())
-        is_trial = self.agreement.state is AgreementState.IN_TRIAL
-        until = self.agreement.trial_ends_at if is_trial else self.agreement.period_end
-        stands = {AgreementState.IN_TRIAL: "in trial", AgreementState.OWING: "owing"}
-        stand = stands.get(self.agreement.state, "ending" if self.agreement.ends_at else "active")
-        price = f"{chosen.total.amount} {chosen.total.currency}"
+        in_trial = self.agreement.state is AgreementState.IN_TRIAL
+        until = self.agreement.trial_ends_at if in_trial else self.agreement.period_end
+        states = {AgreementState.IN_TRIAL: "in trial", AgreementState.OWING: "owing"}
+        state = states.get(self.agreement.state, "ending" if self.agreement.ends_at else "active")
+        price = written(chosen.total)
         return (
-            f"{chosen.plan}/{chosen.interval} x{chosen.quantity}{extras}, {price}, {stand}"
+            f"{chosen.plan}/{chosen.interval} x{chosen.quantity}{extras}, {price}, {state}"
             f" until {moment(until) if until else 'further notice'}"
         )
 
 
 def _reachable(customer: KnownCustomer) -> KnownCustomer:
-    """The customer with an address as we keep it."""
+    """The customer with a normalised mail address."""
     try:
         return replace(customer, email=mail_address(customer.email))
     except ValueError as error:
@@ -100,19 +101,19 @@ def _reachable(customer: KnownCustomer) -> KnownCustomer:
 
 
 def subscription_id_of(agreement_ref: str, begun_before: int = 0) -> str:
-    """The id that an agreement's subscription has here, however often it is asked for.
+    """The stable id of an agreement's subscription.
 
-    It has another for each take-over of it that was *begun before* and did not come about.
+    Each earlier adoption that was *begun before* and left nothing behind yields another one.
     """
     again = f"/{begun_before}" if begun_before else ""
     return str(uuid5(NAMESPACE, f"{DEFAULT_TENANT}/{agreement_ref}{again}"))
 
 
 class TakeOver:
-    """Adopts agreements. Without a client it only tells what it would do, and writes nothing anywhere.
+    """Adopts agreements. Without a client it only reports what it would do, and writes nothing.
 
-    What it does is safe to repeat and to interrupt at any moment: everything is named by the agreement, and that the
-    agreement is ours is noted at the provider last.
+    It is safe to repeat and to interrupt at any moment: all ids derive from the agreement, and the agreement is claimed
+    at the provider last.
     """
 
     def __init__(
@@ -133,16 +134,16 @@ class TakeOver:
         self._client = client
         self._offer = offer
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        """One agreement of a customer at a time: they can have but one subscription."""
+        """One agreement per customer at a time: a customer can have only one subscription."""
         self._taken: dict[str, str] = {}
-        """Whose subscription each external id has become in this run."""
+        """The agreement adopted for each external id in this run."""
 
     async def all(self, only: Sequence[str] = (), *, page: int = PAGE) -> AsyncIterator[Verdict]:
-        """What became of every agreement that is not over, or only of some.
+        """Yield the outcome for every agreement that has not ended, or only for those in *only*.
 
         Raises:
-            GatewayUnavailable: the provider does not tell what there is.
-            Rejected: code `unknown_agreement`; there is none of a name in *only*.
+            GatewayUnavailable: the provider does not list its agreements.
+            Rejected: code `unknown_agreement`; an agreement in *only* does not exist.
         """
         async for found in self._pages(only, page):
             for start in range(0, len(found), AT_ONCE):
@@ -182,7 +183,7 @@ class TakeOver:
             judged = await self._judge(agreement)
             self._taken[judged.external_id] = agreement.ref
             return Result.WOULD, judged.words
-        # Lists are read ahead: how it stands just now decides.
+        # Lists are read ahead; the current state decides.
         fresh = await self._pace(lambda: self._agreements.agreement(agreement.ref))
         judged = await self._judge(fresh or agreement)
         subscription = await self._adopt(judged, self._client)
@@ -190,7 +191,7 @@ class TakeOver:
         return Result.ADOPTED, f"{judged.words}, as {subscription}"
 
     async def _ours(self, agreement: Agreement) -> str | None:
-        """The id of the subscription that carries the agreement on already."""
+        """The id of the subscription that already adopted the agreement."""
         known = await self._adoptions.subscription_of(agreement.ref)
         if known is None and agreement.subscription:
             if not await self._adoptions.is_known(agreement.subscription):
@@ -211,7 +212,7 @@ class TakeOver:
         return _Judged(agreement, selection, customer, card, external_id)
 
     async def _check_is_alone_on(self, agreement: Agreement, card: Card | None) -> None:
-        """The card becomes the customer's default: nothing that is not taken over may be charged to it by that."""
+        """The card becomes the customer's default: that must not charge it for an agreement left out."""
         if card is None:
             return
         other = await self._pace(lambda: self._handover.charged_alike(agreement.ref, card.ref))
@@ -261,7 +262,7 @@ class TakeOver:
         return subscription_id_of(agreement_ref, begun_before)
 
     async def _begin(self, client: Client, life: SubscriptionInput) -> None:
-        """Start the life once; one that was refused left nothing behind and is started anew."""
+        """Start the workflow once; one that was refused left nothing behind and is started again."""
         try:
             await subscription_client.sign_up(client, life)
         except GatewayUnavailable as error:
@@ -284,6 +285,6 @@ class TakeOver:
 
 
 def _timezone(customer: KnownCustomer) -> str | None:
-    """As the metadata says, if it is one; None: not known."""
+    """The time zone in the metadata if it is valid, else None."""
     zone = customer.metadata.get("timezone") or ""
     return zone if is_timezone(zone) else None

@@ -1,4 +1,4 @@
-"""`tenure usage`: rolling use up now, and what all customers use."""
+"""`tenure usage`: rolls usage up now, and shows usage statistics."""
 
 import asyncio
 import json
@@ -21,13 +21,13 @@ from workflows.usage_roll_up import RolledUp, RollUpUsageWorkflow
 
 HEADS = ("PLAN", "FEATURE", "CUSTOMERS", "USED", "HIGHEST", "NEAR LIMIT", "AT LIMIT")
 
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of words.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of text.")]
 
 
 def rollup(*, as_json: AsJson = False) -> None:
     """Roll usage up now: send late notices, sample gauges, take statistics, delete old data.
 
-    Safe to repeat; a run that was asked for and is under way is joined.
+    Safe to repeat; a run in progress is joined.
     """
     done = asyncio.run(_rollup())
     print(json.dumps(asdict(done), indent=2) if as_json else done.in_words())
@@ -53,7 +53,7 @@ async def _stats() -> list[Statistic]:
 
 
 async def roll_up_now(client: Client) -> RolledUp:
-    """Roll usage up now, or join a run that was asked for before; returns what it came to.
+    """Roll usage up now, or join a manual run in progress; return its result.
 
     Raises:
         GatewayUnavailable: no worker answers, or it could not be brought to its end.
@@ -69,12 +69,15 @@ async def roll_up_now(client: Client) -> RolledUp:
 
 
 def table(rows: Sequence[Statistic]) -> list[str]:
-    """A line for each plan and feature, and when they were taken."""
+    """One line per plan and feature, and when the statistics were taken."""
     if not rows:
         return ["no statistics yet: they are taken every six hours, or now by `tenure usage rollup`"]
     cells = [(row.plan or "(none)", row.feature, *(f"{number:,}" for number in _numbers(row))) for row in rows]
     lines = aligned(HEADS, cells, to_the_right=HEADS[2:])
-    return [*lines, f"taken at {moment(rows[0].taken_at)}; near is from 80 % of the limit on, the limit included"]
+    return [
+        *lines,
+        f"taken at {moment(rows[0].taken_at)}; near limit means 80 % of the limit or more, including the limit itself",
+    ]
 
 
 def _numbers(row: Statistic) -> tuple[int, ...]:

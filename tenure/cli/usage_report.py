@@ -1,4 +1,4 @@
-"""`tenure usage report`: what was used beyond plans' limits is told to the payment provider now."""
+"""`tenure usage report`: reports overage to the payment provider now."""
 
 import asyncio
 import sys
@@ -31,21 +31,21 @@ def report(
 ) -> None:
     """Report overage to the payment provider, and list what could not be reported.
 
-    Safe to repeat: nothing is billed twice. Status 1 when something is left to an operator.
+    Safe to repeat: nothing is billed twice. Exits with status 1 when something is left to an operator.
 
     Parameters
     ----------
     again
-        Once more what the provider has refused, after what was wrong is mended.
+        Report refused usage again, after the cause is fixed.
     billed
-        The key of a use with outcome `unknown` that the provider has: no more is to be told of it.
+        The key of a usage with outcome `unknown` that the provider has: it is not reported again.
     unbilled
-        The key of a use with outcome `unknown` that the provider has not: it is told anew.
+        The key of a usage with outcome `unknown` that the provider lacks: it is reported again.
     """
     done, left = asyncio.run(_report(again=again, billed=billed, unbilled=unbilled))
     for line in table(left):
         print(line)
-    print(f"{done.reported} uses told, {done.unanswered} without an answer, {len(left)} left to an operator")
+    print(f"{done.reported} usages reported, {done.unanswered} without an answer, {len(left)} left to an operator")
     if left:
         sys.exit(1)
 
@@ -59,13 +59,13 @@ async def _report(*, again: bool, billed: str | None, unbilled: str | None) -> t
             await reports.try_refused_again()
         for field, key in (("billed", billed), ("unbilled", unbilled)):
             if key is not None and not await reports.resolve(key, is_billed=field == "billed"):
-                raise Malformed(f"no use {key!r} waits for an operator", field=field)
+                raise Malformed(f"no usage {key!r} waits for an operator", field=field)
         done = await run_now(client)
         return done, await reports.troubled(limit=SHOWN)
 
 
 async def run_now(client: Client) -> Reported:
-    """Tell what waits, or join a run by hand that is under way.
+    """Report unreported overage, or join a manual run in progress.
 
     Raises:
         GatewayUnavailable: no worker answers, or it could not be brought to its end.
@@ -81,7 +81,7 @@ async def run_now(client: Client) -> Reported:
 
 
 def table(left: Sequence[Troubled]) -> list[str]:
-    """A line for each use that waits for an operator, with the reason."""
+    """One line per usage that waits for an operator, with the reason."""
     if not left:
         return []
     heads = ("OUTCOME", "KEY", "CUSTOMER", "FEATURE", "QUANTITY", "AT", "WHY")

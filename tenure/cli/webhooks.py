@@ -1,4 +1,4 @@
-"""`tenure webhooks`: what has become of the provider's messages, and having them delivered again."""
+"""`tenure webhooks`: lists the provider's webhooks, and delivers them again."""
 
 import asyncio
 import sys
@@ -32,16 +32,16 @@ def show(*, set_aside: Flag = False, waiting: Flag = False, since: str | None = 
     Parameters
     ----------
     set_aside
-        Only those about something that is not ours, or that nobody could be found for.
+        Only those that concern no subscription of ours.
     waiting
-        Only those that were not delivered yet.
+        Only those not delivered yet.
     since
-        Only those received since: 2h, 3d, or 2026-11-05T09:00:00Z.
+        Only those received in the last 2h or 3d, or since 2026-11-05T09:00:00Z.
     limit
-        At most so many.
+        Maximum number to list.
     """
     if limit < 1:
-        raise Malformed("a list holds at least 1", field="limit")
+        raise Malformed("the limit must be at least 1", field="limit")
     chosen = Chosen(_moment(since, "since"), set_aside=set_aside, waiting=waiting)
     rows = asyncio.run(_rows(chosen, limit))
     for row in rows:
@@ -64,13 +64,13 @@ def replay(
     Parameters
     ----------
     since
-        Those received since: 2h, 3d, or 2026-11-05T09:00:00Z.
+        Those received in the last 2h or 3d, or since 2026-11-05T09:00:00Z.
     until
-        Those received before.
+        Those received before this time.
     type
-        Only this type, as invoice.paid.
+        Only this type, such as invoice.paid.
     dry_run
-        Only tell how many there are.
+        Only count them.
     """
     begin = moment(since, field="since")
     left = asyncio.run(_replay(Chosen(begin, _moment(until, "until"), type), dry_run=dry_run))
@@ -84,18 +84,18 @@ def backfill(*, since: str, all: Flag = False, dry_run: Flag = False) -> None:  
     Parameters
     ----------
     since
-        From when on: 2h, 3d, or 2026-11-05T09:00:00Z; 30d at most.
+        How far back: 2h, 3d, or since 2026-11-05T09:00:00Z; at most 30d.
     all
-        Also what Stripe believes to have delivered.
+        Also those that Stripe believes were delivered.
     dry_run
-        Only tell how many there are.
+        Only count them.
     """
     done = asyncio.run(_backfill(since, every=all, dry_run=dry_run))
-    told = f"{done.found} {'' if all else 'undelivered '}webhooks at Stripe, {done.new} of them not here"
+    summary = f"{done.found} {'' if all else 'undelivered '}webhooks at Stripe, {done.new} of them not here"
     print(
-        told
+        summary
         if dry_run
-        else f"{told} before: {done.delivered} dealt with, {done.new - done.delivered} left to the sweep"
+        else f"{summary} before: {done.delivered} dealt with, {done.new - done.delivered} left to the sweep"
     )
 
 
@@ -114,7 +114,7 @@ def _moment(text: str | None, field: str) -> datetime | None:
 
 
 async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
-    """How many could not be delivered."""
+    """Return how many could not be delivered."""
     found = dealt_with = 0
     async with _at_hand() as (payments, client, engine):
         inbox, delivery, last = Inbox(engine), delivery_of(payments, client, engine), None

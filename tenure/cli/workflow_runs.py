@@ -1,4 +1,4 @@
-"""Workflows that an operator asks for: started or joined, and waited for while a worker is there."""
+"""Workflows that an operator starts: start or join a run, and wait for it while a worker is running."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -18,7 +18,7 @@ from domain.errors import GatewayUnavailable
 from domain.names import LIFECYCLE_QUEUE
 
 ANSWER_TIMEOUT = timedelta(seconds=10)
-"""In which a worker must take the run up."""
+"""In which a worker must pick up the run."""
 
 W = TypeVar("W")
 R = TypeVar("R")
@@ -32,10 +32,10 @@ async def started(
     summary: str,
     at_most: timedelta | None = None,
 ) -> WorkflowHandle[Any, R]:
-    """Start a run, or join the one of this id that is under way.
+    """Start a run, or join the run with this id in progress.
 
     Raises:
-        GatewayUnavailable: Temporal does not take it.
+        GatewayUnavailable: Temporal rejects it.
     """
     try:
         return await client.start_workflow(
@@ -48,20 +48,20 @@ async def started(
             static_summary=summary,
         )
     except RPCError as error:
-        raise GatewayUnavailable(f"Temporal does not take it: {error.message}") from error
+        raise GatewayUnavailable(f"Temporal rejected it: {error.message}") from error
 
 
 async def outcome(handle: WorkflowHandle[W, R], so_far: Callable[[W], object], what: str) -> R:
-    """What a run comes to; *what* it is, as "the roll-up", and *so_far* a query that any worker answers at once.
+    """Return the result of a run; *what* names it, such as "the roll-up", and any worker answers *so_far* at once.
 
     Raises:
-        GatewayUnavailable: no worker answers, or it could not be brought to its end.
+        GatewayUnavailable: no worker answers, or the run failed.
     """
     try:
         await handle.query(so_far, rpc_timeout=ANSWER_TIMEOUT)
     except (RPCTimeoutOrCancelledError, WorkflowQueryFailedError, RPCError) as error:
         raise GatewayUnavailable(
-            f"no worker answers: start `tenure worker`; {what} begins as soon as one is there"
+            f"no worker answers: start `tenure worker`; {what} starts as soon as one is running"
         ) from error
     try:
         return await handle.result()
@@ -69,6 +69,6 @@ async def outcome(handle: WorkflowHandle[W, R], so_far: Callable[[W], object], w
         cause: BaseException | None = error
         while cause is not None and cause.__cause__ is not None:
             cause = cause.__cause__
-        raise GatewayUnavailable(f"{what} could not be brought to its end: {cause}") from error
+        raise GatewayUnavailable(f"{what} failed: {cause}") from error
     except RPCError as error:
         raise GatewayUnavailable(f"Temporal does not answer: {error.message}") from error

@@ -1,11 +1,11 @@
-"""Tenure's client: the one thing of it that products import.
+"""Tenure's client: the only part of Tenure that products import.
 
     from tenure.client import Tenure
 
     tenure = Tenure("https://tenure.example.com", key)
     tenure.consume("user-1815", "images_per_month")
 
-`AsyncTenure` is the same to be awaited; `tenure.client.fastapi` has gates for FastAPI. Needs httpx and nothing else.
+`AsyncTenure` is the async variant; `tenure.client.fastapi` has gates for FastAPI. Depends on httpx only.
 """
 
 from tenure.client.catalog import AddOn, Comparison, Feature, Limits, Plan, PlanEntitlement, Plans, Price, Suggested

@@ -1,4 +1,4 @@
-"""What Tenure says of what is for sale."""
+"""Plans, add-ons and features as Tenure returns them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,20 +22,20 @@ class Limits:
     warn: int
     mails: tuple[int, ...] = ()
     hard: int | None = None
-    """How far use may go; None: it is never refused."""
+    """The hard limit in percent; None: usage is never refused."""
     grace_days: int = 0
     status: int = 429
 
 
 @dataclass(frozen=True)
 class Feature:
-    """Something that plans differ in."""
+    """A feature that plans include in different amounts."""
 
     code: str
     name: str
     kind: str
     values: tuple[str, ...] = ()
-    """Of a level from the least to the most, or of a set."""
+    """Of a level, from lowest to highest, or of a set."""
     window: str | None = None
     meter: str | None = None
     per_unit: bool = False
@@ -44,7 +44,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class PlanEntitlement:
-    """What a plan gives of one feature."""
+    """A plan's entitlement to one feature."""
 
     feature: str
     value: Value
@@ -68,14 +68,14 @@ class Plan:
     prices: Mapping[str, Price] = field(default_factory=dict)
     """By interval: month, year."""
     entitlements: Mapping[str, PlanEntitlement] = field(default_factory=dict)
-    """By feature, what it gives of each."""
+    """By feature."""
     overage: Mapping[str, Overage] = field(default_factory=dict)
-    """By feature, what use beyond its limit costs."""
+    """By feature, the price of usage beyond its limit."""
     upgrades_to: tuple[str, ...] | None = None
 
     @property
     def monthly_amount(self) -> float:
-        """About what a month of it costs; of a plan sold by the year alone, a twelfth."""
+        """Approximate monthly price; a twelfth of the yearly price if sold by the year only."""
         if "month" in self.prices or not self.prices:
             return self.prices["month"].amount if self.prices else 0
         return min(price.amount for price in self.prices.values()) / 12
@@ -102,9 +102,9 @@ class Plans:
     data: tuple[Plan, ...]
     add_ons: tuple[AddOn, ...] = ()
     features: tuple[Feature, ...] = ()
-    """What the plans differ in, in the order to show it."""
+    """The features in display order."""
     stale: bool = False
-    """Known from before, as Tenure could not be asked."""
+    """From the cache, because Tenure could not be reached."""
 
     def __getitem__(self, code: str) -> Plan:
         found = next((plan for plan in self.data if plan.code == code), None)
@@ -113,14 +113,14 @@ class Plans:
         return found
 
     def reaches(self, code: str, wanted: str) -> bool:
-        """Whether plan *code* is *wanted* or dearer; a plan that is for sale no more is nothing but itself."""
+        """True if plan *code* is *wanted* or more expensive; a plan no longer for sale matches only itself."""
         known = {plan.code: (plan.monthly_amount, place) for place, plan in enumerate(self.data)}
         return code == wanted or (code in known and wanted in known and known[code] >= known[wanted])
 
 
 @dataclass(frozen=True)
 class ComparedPrice:
-    """What two plans cost by one interval; None: not sold by it."""
+    """The prices of two plans for one interval; None: not sold for it."""
 
     interval: Interval
     before: Price | None = field(default=None, metadata={"said": "from"})
@@ -131,7 +131,7 @@ class ComparedPrice:
 
 @dataclass(frozen=True)
 class ComparedFeature:
-    """One feature as two plans give it; of numbers None is unlimited."""
+    """One feature in two plans; a number of None means unlimited."""
 
     feature: str
     name: str = ""
@@ -140,7 +140,7 @@ class ComparedFeature:
     before: Value = field(default=None, metadata={"said": "from"})
     after: Value = field(default=None, metadata={"said": "to"})
     change: str = ""
-    """What `after` is, seen from `before`."""
+    """How `after` compares with `before`."""
 
 
 @dataclass(frozen=True)
@@ -155,19 +155,19 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Suggested:
-    """What to take for a wanted use."""
+    """What to buy for a wanted usage."""
 
     feature: str
     enough: bool
-    """Whether what there is now allows it."""
+    """True if the current plan allows it."""
     customer: str | None = None
     plan: PlanRef | None = None
     basis: str = ""
     quantity: int | None = None
     value: str | None = None
     plans: tuple[PlanRef, ...] = ()
-    """That allow it by themselves, without add-ons."""
+    """Plans that allow it without add-ons."""
     cheapest: Suggestion | None = None
-    """What allows it for the least money; None: nothing does."""
+    """The cheapest option; None: nothing allows it."""
     upgrades: tuple[Suggestion, ...] = ()
-    """What this customer may change to, or add; best first."""
+    """What this customer can change to or add; best first."""

@@ -1,4 +1,4 @@
-"""What Tenure says of entitlements and use."""
+"""Entitlements and usage as Tenure returns them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from datetime import datetime
 from tenure.client.values import Access, EventAction, EventOutcome, Interval, Level, Status
 
 Value = bool | int | str | tuple[str, ...] | None
-"""What a plan gives of a feature: a switch, a number (None: unlimited), a level or a set."""
+"""A plan's value for a feature: a switch, a number (None: unlimited), a level or a set."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class PlanRef:
 
 @dataclass(frozen=True)
 class SubscriptionRef:
-    """The subscription that entitles, or the last there was."""
+    """The subscription that entitles the customer, or their last one."""
 
     id: str
     status: Status
@@ -37,15 +37,15 @@ class Suggestion:
     """Its code; None: it is an add-on."""
     add_on: str | None = None
     units: int | None = None
-    """So many more of the add-on."""
+    """How many more units of the add-on."""
     add_ons: Mapping[str, int] = field(default_factory=dict)
-    """Units that it takes besides the plan."""
+    """Units needed in addition to the plan."""
     interval: Interval = "month"
     amount: int = 0
-    """Minor units: what a period costs then, or what these units cost."""
+    """Minor units: the new price per period, or the price of these units."""
     currency: str = ""
     price_difference: int | None = None
-    """Minor units a period more than now; None: what is paid now is billed by another interval."""
+    """Minor units per period more than now; None: the current interval is a different one."""
     limit: int | None = None
     unlimited: bool = False
     value: Value = None
@@ -53,18 +53,18 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Overage:
-    """What use beyond a limit costs: so much for so many units."""
+    """The price of usage beyond a limit: *amount* for every *units*."""
 
     amount: int
     currency: str
     units: int = 1
     at_most: int | None = None
-    """Units beyond the limit at which use is refused all the same."""
+    """Units beyond the limit at which usage is refused anyway."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """By what a customer is entitled to anything."""
+    """What entitles a customer: plan and subscription."""
 
     customer: str
     plan: PlanRef | None
@@ -73,31 +73,31 @@ class Standing:
     """plan, no_new_use, free_plan or nothing"""
     subscription: SubscriptionRef | None = None
     stale: bool = False
-    """Known from before, as Tenure could not be asked."""
+    """From the cache, because Tenure could not be reached."""
 
     @property
     def is_subscribed(self) -> bool:
-        """Whether a subscription lets them in, be it in full or limited."""
+        """True if a subscription gives access, full or limited."""
         of = self.subscription
         return of is not None and of.status in ("trialing", "active", "past_due") and of.access in ("full", "limited")
 
 
 @dataclass(frozen=True)
 class Entitlement:
-    """What a customer has of one feature; `customer` to `stale` are known when it was asked for by itself."""
+    """A customer's entitlement to one feature; `customer` to `stale` are set only by `check`."""
 
     feature: str
     kind: str
     """switch, number, level, set or rate"""
     allowed: bool
-    """Whether what was asked for may be done now."""
+    """True if the requested usage is allowed now."""
     name: str = ""
     reason: str | None = None
     """Why not: feature_not_in_plan, limit_reached, no_plan or access_limited."""
     detail: str | None = None
     """The same in words."""
     limited_by: str | None = None
-    """The feature that stands in the way, if it is another one of the same meter."""
+    """The limiting feature, if it is another one of the same meter."""
     value: Value = None
     unlimited: bool = False
     limit: int | None = None
@@ -107,22 +107,22 @@ class Entitlement:
     level: Level | None = None
     """How close usage is to the limit; None: there is no limit."""
     window: str | None = None
-    """Over which time it is counted; gauge: how much there is now; None: it is not counted."""
+    """The period it is counted over; gauge: the amount in use now; None: it is not counted."""
     resets_at: datetime | None = None
     grace_ends_at: datetime | None = None
     overage: Overage | None = None
-    """What use beyond the limit costs; None: it is not sold."""
+    """The price of usage beyond the limit; None: it is not sold."""
     plans: tuple[PlanRef, ...] = ()
-    """That have what was asked for; where it may not be used, that would allow it."""
+    """Plans that include it; if it is not allowed, plans that would allow it."""
     available: tuple[str, ...] = ()
-    """Of a set or a level: what there is now."""
+    """Of a set or a level: the current values."""
     upgrades: tuple[Suggestion, ...] = ()
     customer: str = ""
     plan: PlanRef | None = None
     basis: str = ""
     subscription: SubscriptionRef | None = None
     stale: bool = False
-    """Known from before, as Tenure could not be asked."""
+    """From the cache, because Tenure could not be reached."""
 
     @property
     def is_counted(self) -> bool:
@@ -131,7 +131,7 @@ class Entitlement:
 
 @dataclass(frozen=True)
 class Entitlements(Standing):
-    """All that a customer is entitled to, by feature."""
+    """All entitlements of a customer, by feature."""
 
     entitlements: Mapping[str, Entitlement] = field(default_factory=dict)
 
@@ -139,14 +139,14 @@ class Entitlements(Standing):
         return self.entitlements[feature]
 
     def allows(self, feature: str) -> bool:
-        """Whether there is such a feature and the customer may use it now."""
+        """True if the feature exists and the customer may use it now."""
         found = self.entitlements.get(feature)
         return found is not None and found.allowed
 
 
 @dataclass(frozen=True)
 class FeatureUsage:
-    """How much of one feature is used in the period that runs."""
+    """Usage of one feature in the current period."""
 
     feature: str
     used: int
@@ -165,21 +165,21 @@ class FeatureUsage:
 
 @dataclass(frozen=True)
 class Used:
-    """A use that was let pass, a release or a setting, and where the customer stands after it."""
+    """An allowed usage, a release or a correction, with the customer's usage after it."""
 
     feature: str
     customer: str = ""
     meter: str | None = None
     quantity: int = 1
     key: str = ""
-    """What names it: the same under the same key is counted once."""
+    """The idempotency key: a repeat under the same key is counted once."""
     repeated: bool = False
-    """It was counted before, and not again now."""
+    """It was already counted, and is not counted again."""
     allowed: bool = True
     plan: PlanRef | None = None
     basis: str = ""
     used: int | None = None
-    """None: it is not counted, only answered."""
+    """None: usage of it is not counted."""
     limit: int | None = None
     unlimited: bool = False
     remaining: int | None = None
@@ -189,32 +189,32 @@ class Used:
     resets_at: datetime | None = None
     grace_ends_at: datetime | None = None
     hint: str | None = None
-    """What to tell the customer as they come near the limit."""
+    """A text for customers who are close to the limit."""
     upgrades: tuple[Suggestion, ...] = ()
     limits: tuple[FeatureUsage, ...] = ()
-    """One for each feature that was used up, as posts a day and posts a week."""
+    """One for each feature that the usage counts towards, such as posts a day and posts a week."""
     headers: Mapping[str, str] = field(default_factory=dict)
-    """`RateLimit` and `RateLimit-Policy`, to be passed on as they are."""
+    """`RateLimit` and `RateLimit-Policy`, to pass on unchanged."""
 
     @property
     def is_gauge(self) -> bool:
-        """Whether it is in use until it is released."""
+        """True if it stays in use until it is released."""
         return self.window == "gauge"
 
 
 @dataclass(frozen=True)
 class Released:
-    """A use of a counter that was given back."""
+    """Usage of a counter that was given back."""
 
     released: int
-    """So much was taken off; 0 where an operator has had it count from 0 since."""
+    """The quantity taken off; 0 if an operator has reset the counter since."""
     used: int
-    """In the period, when it was given back."""
+    """Usage in the period after giving back."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that was used, released or set; `key` names it once and for all."""
+    """Something that was used, released or set; `key` is its idempotency key."""
 
     customer: str
     meter: str
@@ -227,14 +227,14 @@ class Event:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What became of one event."""
+    """The result of one event."""
 
     outcome: EventOutcome
     key: str = ""
     customer: str = ""
     meter: str = ""
     plan: PlanRef | None = None
-    """None: nothing entitles the customer, or the event made no sense."""
+    """None: nothing entitles the customer, or the event is malformed."""
     basis: str | None = None
     code: str | None = None
     """Why it was refused."""
@@ -246,7 +246,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Batch:
-    """What became of many events, in their order."""
+    """The results of many events, in their order."""
 
     counted: int
     repeated: int
@@ -256,7 +256,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Usage:
-    """All that is counted for a customer, by feature."""
+    """A customer's usage, by feature."""
 
     customer: str
     plan: PlanRef | None
@@ -266,7 +266,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class PeriodUsage:
-    """What was used in one period."""
+    """Usage in one period."""
 
     starts_at: datetime
     used: int
@@ -275,7 +275,7 @@ class PeriodUsage:
 
 @dataclass(frozen=True)
 class DayUsage:
-    """Between what a gauge moved on one day."""
+    """The range of a gauge on one day."""
 
     day: str
     lowest: int
@@ -285,7 +285,7 @@ class DayUsage:
 
 @dataclass(frozen=True)
 class History:
-    """Use of one feature in periods past, for charts."""
+    """Usage of one feature in past periods, for charts."""
 
     customer: str
     feature: str

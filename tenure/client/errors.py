@@ -1,8 +1,8 @@
-"""What can come of a call besides an answer.
+"""The errors that a call can raise.
 
 TenureError
-├── Refused              Tenure said no; the same call will be refused again as things stand
-│   ├── Denied           the customer may not do this now: something to tell your own users
+├── Refused              Tenure refused the call; a repeat would be refused too
+│   ├── Denied           the customer may not do this now: for your users to see
 │   │   ├── FeatureNotInPlan
 │   │   ├── LimitReached
 │   │   ├── NoPlan
@@ -15,8 +15,8 @@ TenureError
 │   │   └── UsageDoesNotFit
 │   ├── Malformed
 │   └── Unauthorized
-├── CannotSend           nothing was sent: the client is set up or used wrongly, and your code is to be mended
-└── Unavailable          no answer that can be relied on; later there will be one
+├── CannotSend           nothing was sent: the client is set up or used wrongly: fix your code
+└── Unavailable          no reliable answer for now; retry later
 """
 
 import re
@@ -31,11 +31,11 @@ from tenure.client.subscriptions import Misfit
 
 _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 MAY_PASS_SOON: Final = frozenset({"request_in_progress", "subscription_busy"})
-"""Refusals that say of themselves that the same request is to be repeated in a moment."""
+"""Refusals after which the same request should be repeated in a moment."""
 
 
 class TenureError(Exception):
-    """A call without the answer it was made for; `code` is stable, for programs, and the text is for people."""
+    """A call that failed; `code` is stable, for programs, and the message is for people."""
 
     def __init__(
         self,
@@ -50,15 +50,15 @@ class TenureError(Exception):
         self.message = message
         self.code = code
         self.status = status
-        """Of the HTTP answer; None: there was none."""
+        """HTTP status; None: there was no answer."""
         self.problem: Mapping[str, Any] = problem or {}
-        """All that Tenure said, members of later versions included."""
+        """The whole problem document, including members of later versions."""
         self.headers: Mapping[str, str] = headers or {}
-        """Headers of the answer, names in lower case."""
+        """Headers of the answer, with names in lower case."""
 
     @property
     def retry_after(self) -> float | None:
-        """In how many seconds to ask again, if Tenure, or a proxy before it, said so in a way that can be read."""
+        """Seconds to wait before a retry, if Tenure or a proxy sent a valid `Retry-After`."""
         said = self.headers.get("retry-after", "").strip()
         if _SECONDS.fullmatch(said):
             return float(said)
@@ -69,7 +69,7 @@ class TenureError(Exception):
             return None
 
     def _member(self, name: str, kind: Any) -> Any:
-        """A member of the problem, read as *kind*; None when it is not there or not as it should be."""
+        """A member of the problem, read as *kind*; None if it is missing or invalid."""
         said = self.problem.get(name)
         try:
             return None if said is None else read(kind, said)
@@ -78,11 +78,11 @@ class TenureError(Exception):
 
 
 class Refused(TenureError):
-    """Tenure said no."""
+    """Tenure refused the call."""
 
 
 class Denied(Refused):
-    """The customer may not do this now. What there is to tell them comes with it."""
+    """The customer may not do this now. The properties say what to show them."""
 
     @property
     def customer(self) -> str:
@@ -114,16 +114,16 @@ class Denied(Refused):
 
     @property
     def upgrades(self) -> tuple[Suggestion, ...]:
-        """What to offer, the nearest first."""
+        """What to offer, best first."""
         return self._member("upgrades", tuple[Suggestion, ...]) or ()
 
 
 class FeatureNotInPlan(Denied):
-    """The plan has none of it, or not this one; `plans` have it."""
+    """The plan lacks the feature or this value; `plans` include it."""
 
 
 class LimitReached(Denied):
-    """There is no more of it for now."""
+    """The limit is reached."""
 
     @property
     def used(self) -> int | None:
@@ -143,7 +143,7 @@ class LimitReached(Denied):
 
     @property
     def resets_at(self) -> datetime | None:
-        """When counting begins anew; None: it never does, as with what is released again."""
+        """When the counter resets; None: never, as for gauges."""
         found: datetime | None = self._member("resets_at", datetime)
         return found
 
@@ -162,15 +162,15 @@ class NoPlan(Denied):
 
 
 class AccessLimited(Denied):
-    """A payment is owed or disputed: what is there stays, but nothing more may be used up."""
+    """A payment is overdue or disputed: existing data stays, but new usage is refused."""
 
 
 class PlanRequired(Denied):
-    """Another plan is needed: one of `plans`."""
+    """A different plan is required: one of `plans`."""
 
 
 class SubscriptionRequired(Denied):
-    """No subscription runs that would let the customer in."""
+    """The customer has no subscription that gives access."""
 
 
 class PaymentDeclined(Refused):
@@ -178,15 +178,15 @@ class PaymentDeclined(Refused):
 
 
 class NotFound(Refused):
-    """There is no such customer, subscription, plan or feature; the text names near ones."""
+    """There is no such customer, subscription, plan or feature; the message suggests similar names."""
 
 
 class Conflict(Refused):
-    """It cannot be done as things stand; `code` says why."""
+    """The current state does not allow it; `code` says why."""
 
 
 class UsageDoesNotFit(Conflict):
-    """A smaller plan holds less than is in use."""
+    """The new plan allows less than is in use."""
 
     @property
     def misfits(self) -> tuple[Misfit, ...]:
@@ -194,7 +194,7 @@ class UsageDoesNotFit(Conflict):
 
 
 class Malformed(Refused):
-    """The call makes no sense at any time; `fields` says what to mend."""
+    """The request is invalid; `fields` says what to fix."""
 
     @property
     def fields(self) -> Mapping[str, str]:
@@ -209,16 +209,16 @@ class Unauthorized(Refused):
 
 
 class CannotSend(TenureError):
-    """Nothing was sent, nor will be: an address that is none, a client that is closed, a header that HTTP has not.
+    """Nothing was sent: an invalid address, a closed client, or a header that HTTP does not allow.
 
-    That is for you to mend, and no outage: gates let nobody in for it, and nothing known from before stands in.
+    This is a bug in the caller, not an outage: gates refuse requests, and no cached answer is used.
     """
 
 
 class Unavailable(TenureError):
-    """Tenure was not reached, or it failed.
+    """Tenure could not be reached, or it failed.
 
-    Whether something was done is open; the same call under the same key finds out, and does it if it was not.
+    The call may have taken effect; repeating it under the same key finds out, and completes it if it has not.
     """
 
 
@@ -243,7 +243,7 @@ _BY_STATUS: Final[Mapping[int, type[Refused]]] = {
 
 
 def error_of(status: int, problem: Mapping[str, Any], headers: Mapping[str, str]) -> TenureError:
-    """What an answer that is no success means."""
+    """Return the error for an unsuccessful answer."""
     code = str(problem.get("code", ""))
     message = str(problem.get("detail") or f"Tenure answered {status}")
     kind: type[TenureError] | None = _BY_CODE.get(code) or _BY_STATUS.get(status)
@@ -254,13 +254,13 @@ def error_of(status: int, problem: Mapping[str, Any], headers: Mapping[str, str]
 
 
 def again(error: TenureError) -> TenureError:
-    """The same to be raised for another, who asked the same."""
+    """A copy of the error, for another caller of the same request."""
     it = error
     return type(it)(it.message, code=it.code, status=it.status, problem=it.problem, headers=it.headers)
 
 
 def malformed(field: str, detail: str) -> Malformed:
-    """What Tenure would say of something that cannot be sent to it."""
+    """The error that Tenure would return for a value that cannot be sent."""
     code, status, said = "malformed", 422, f"{field}: {detail}"
     problem = {
         "type": f"urn:tenure:error:{code}",

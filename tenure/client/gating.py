@@ -1,6 +1,6 @@
-"""Questions that are answered by going on, or by an error that says what to tell the customer.
+"""Requirements: return if they are met, else raise an error with what to tell the customer.
 
-Each operation is said once here; `Tenure` and `AsyncTenure` have it as a method of the same name, without `core`.
+Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a method of the same name, without `core`.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,10 +18,10 @@ from tenure.client.subscribing import plans
 def require_feature(
     core: Core, customer: str, feature: str, *, quantity: int | None = None, value: str | None = None
 ) -> Steps[Entitlement]:
-    """As `check`, for who wants to go on only if it may be.
+    """Like `check`, but raises unless it is allowed.
 
     Raises:
-        FeatureNotInPlan, LimitReached, NoPlan, AccessLimited: it may not.
+        FeatureNotInPlan, LimitReached, NoPlan, AccessLimited: it is not allowed.
     """
     found = yield from check(core, customer, feature, quantity=quantity, value=value)
     if not found.allowed:
@@ -32,14 +32,14 @@ def require_feature(
 def require_plan(
     core: Core, customer: str, at_least: str | None = None, *, one_of: Collection[str] = ()
 ) -> Steps[Standing]:
-    """Go on only on a plan that is *at_least* this one by its price, or is *one_of* these.
+    """Require a plan that is *at_least* this one by price, or is *one_of* these.
 
     Raises:
         PlanRequired: another plan entitles the customer.
         NoPlan: none does.
     """
     if (at_least is None) is not bool(one_of):
-        raise ValueError("say either which plan it takes at least, or which ones will do")
+        raise ValueError("give either at_least or one_of")
     found = yield from standing(core, customer)
     own = found.plan.code if found.plan is not None else None
     if own is not None and (own == at_least or own in one_of):
@@ -54,7 +54,7 @@ def require_plan(
 
 
 def require_active_subscription(core: Core, customer: str) -> Steps[Standing]:
-    """Go on only for who has a subscription that lets them in: trialing, active, or with a payment being recovered.
+    """Require a subscription with access: trialing, active, or with a payment being recovered.
 
     Raises:
         SubscriptionRequired: there is none, or access is off.

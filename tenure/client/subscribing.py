@@ -1,6 +1,6 @@
-"""Customers, subscriptions and what is for sale.
+"""Customers, subscriptions and plans.
 
-Each operation is said once here; `Tenure` and `AsyncTenure` have it as a method of the same name, without `core`.
+Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a method of the same name, without `core`.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ from tenure.client.subscriptions import Checkout, Customer, Person, Portal, Prev
 from tenure.client.values import CancelAt, ChangeAt, ConvertAt, Interval
 
 NOBODY = ""
-"""In the place of a customer, for what is the same to all."""
+"""Used instead of a customer for answers that are the same for all."""
 
 
 class SigningUp(TypedDict, total=False):
-    """What a sign-up may say besides who and which plan."""
+    """Optional arguments of a sign-up."""
 
     interval: Interval
     quantity: int
@@ -30,7 +30,7 @@ class SigningUp(TypedDict, total=False):
 
 
 class Changing(TypedDict, total=False):
-    """What a change may be to; what is left out stays as it is."""
+    """What to change; anything left out stays as it is."""
 
     plan: str
     interval: Interval
@@ -41,10 +41,10 @@ class Changing(TypedDict, total=False):
 
 
 def customer(core: Core, external_id: str) -> Steps[Customer]:
-    """Who they are, their plan, their subscription, and whether a trial may begin.
+    """Return the customer, their plan and subscription, and whether they may start a trial.
 
     Raises:
-        NotFound: they never signed up.
+        NotFound: the customer never signed up.
     """
     return core.ask(Call("GET", of_customer(external_id), Customer))
 
@@ -58,7 +58,7 @@ def start_trial(
     payment_method: str | None = None,
     **more: Unpack[SigningUp],
 ) -> Steps[Subscription]:
-    """Sign a customer up for a trial, of so many days or as plan and policy say.
+    """Sign a customer up for a trial of *days*, else of the length that plan and policy set.
 
     Raises:
         Conflict: code `trial_used`, or `already_subscribed`.
@@ -72,7 +72,7 @@ def subscribe(
     """Sign a customer up and charge the card at once, without a trial.
 
     Raises:
-        PaymentDeclined: nothing came about.
+        PaymentDeclined: no subscription was created.
         Conflict: code `already_subscribed`.
     """
     return _sign_up(core, person, plan, {**more, "trial_days": 0, "payment_method": payment_method})
@@ -85,23 +85,23 @@ def subscription(core: Core, subscription_id: str) -> Steps[Subscription]:
 def change_plan(
     core: Core, subscription_id: str, *, key: str | None = None, **to: Unpack[Changing]
 ) -> Steps[Subscription]:
-    """Have another plan, interval, quantity or add-ons; without `when` the policy says whether now or later.
+    """Change plan, interval, quantity or add-ons; without `when` the policy decides when.
 
     Raises:
-        UsageDoesNotFit: `misfits` says what is in the way.
-        PaymentDeclined: all is as it was.
+        UsageDoesNotFit: `misfits` lists the usage that exceeds the new plan.
+        PaymentDeclined: nothing changed.
     """
     return _command(core, subscription_id, "change-plan", key, **to)
 
 
 def preview_change(core: Core, subscription_id: str, **to: Unpack[Changing]) -> Steps[Preview]:
-    """What the same change would bill, and when, and what of current use would not fit."""
+    """Preview a change: what it would bill and when, and which current usage would not fit."""
     path = of_subscription(subscription_id, "preview-change")
     return core.ask(Call("POST", path, Preview, body=body_of(**to), key=new_key(), takes_time=True))
 
 
 def withdraw_change(core: Core, subscription_id: str, *, key: str | None = None) -> Steps[Subscription]:
-    """Keep what there is after all."""
+    """Withdraw a planned change."""
     return _command(core, subscription_id, "withdraw-change", key)
 
 
@@ -116,7 +116,7 @@ def convert(
     """Make a trial a paid subscription: `now`, or at `trial_end`.
 
     Raises:
-        PaymentDeclined: the trial goes on.
+        PaymentDeclined: the trial continues.
     """
     return _command(core, subscription_id, "convert", key, payment_method=payment_method, when=when)
 
@@ -124,7 +124,7 @@ def convert(
 def put_payment_method(
     core: Core, subscription_id: str, payment_method: str, *, key: str | None = None
 ) -> Steps[Subscription]:
-    """Put a card on file; what is owed is tried with it."""
+    """Put a card on file; open invoices are charged to it."""
     return _command(core, subscription_id, "payment-method", key, payment_method=payment_method)
 
 
@@ -154,7 +154,7 @@ def uncancel(core: Core, subscription_id: str, *, key: str | None = None) -> Ste
 def pause(
     core: Core, subscription_id: str, *, resumes_at: datetime | None = None, key: str | None = None
 ) -> Steps[Subscription]:
-    """Stop until a date, or until resumed."""
+    """Pause until a date, or until resumed."""
     return _command(core, subscription_id, "pause", key, resumes_at=resumes_at)
 
 
@@ -171,13 +171,13 @@ def checkout(
 
 
 def portal(core: Core, customer: str, *, return_url: str | None = None) -> Steps[Portal]:
-    """Open the page on which a customer finds their bills and looks after their card."""
+    """Open the page on which customers see their invoices and manage their card."""
     body = body_of(customer=customer, return_url=return_url)
     return core.ask(Call("POST", "/v1/portal-sessions", Portal, body=body, key=new_key(), takes_time=True))
 
 
 def plans(core: Core) -> Steps[Plans]:
-    """Everything for sale, with what each plan gives. Remembered for a moment."""
+    """Return everything for sale, with the entitlements of each plan. Cached briefly."""
     return core.remembered(NOBODY, "plans", Call("GET", "/v1/plans", Plans), lambda _: True)
 
 
@@ -186,14 +186,14 @@ def plan(core: Core, code: str) -> Steps[Plan]:
 
 
 def compare(core: Core, before: str, after: str) -> Steps[Comparison]:
-    """Two plans side by side."""
+    """Compare two plans."""
     return core.ask(Call("GET", "/v1/plans/compare", Comparison, query={"from": before, "to": after}))
 
 
 def suggest(
     core: Core, customer: str | None, feature: str, *, quantity: int | None = None, value: str | None = None
 ) -> Steps[Suggested]:
-    """What to take for a wanted use, and what would allow it for the least money; None asks for nobody."""
+    """Suggest what to buy for a wanted usage, the cheapest option included; the customer may be None."""
     query = body_of(customer=customer, feature=feature, quantity=quantity, value=value)
     return core.ask(Call("GET", "/v1/plans/suggest", Suggested, query=query))
 
@@ -201,7 +201,7 @@ def suggest(
 def _sign_up(core: Core, person: Person, plan: str, more: Mapping[str, Any]) -> Steps[Subscription]:
     said = dict(more)
     key = said.pop("key", None) or new_key()
-    of_customer(person.external_id)  # who could not be asked for afterwards is not signed up
+    of_customer(person.external_id)  # reject an id that could not be looked up afterwards
     body = body_of(customer=body_of(**asdict(person)), plan=plan, **said)
     made = yield from core.ask(Call("POST", "/v1/subscriptions", Subscription, body=body, key=key, takes_time=True))
     core.memory.forget(person.external_id)
@@ -209,7 +209,7 @@ def _sign_up(core: Core, person: Person, plan: str, more: Mapping[str, Any]) -> 
 
 
 def _command(core: Core, subscription_id: str, name: str, key: str | None, **body: Any) -> Steps[Subscription]:
-    """Give a command; whoever asks next is told how things stand after it."""
+    """Send a command; later questions are answered by the state after it."""
     path = of_subscription(subscription_id, name)
     call = Call("POST", path, Subscription, body=body_of(**body), key=key or new_key(), takes_time=True)
     after = yield from core.ask(call)

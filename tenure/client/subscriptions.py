@@ -1,4 +1,4 @@
-"""What Tenure says of customers and their subscriptions."""
+"""Customers and subscriptions as Tenure returns them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,19 +10,19 @@ from tenure.client.values import Access, ChangeAt, Interval, Status
 
 @dataclass(frozen=True)
 class Person:
-    """Who signs up; known by `external_id`, your own id for them."""
+    """A customer who signs up; `external_id` is your own id for them."""
 
     external_id: str
     email: str
     name: str | None = None
     timezone: str | None = None
-    """As `Europe/London`: mails go out in this zone's day."""
+    """Such as `Europe/London`: mails are sent during the day in this zone."""
     locale: str | None = None
 
 
 @dataclass(frozen=True)
 class Subscriber:
-    """Whose subscription it is."""
+    """The customer of a subscription."""
 
     external_id: str
     id: str = ""
@@ -43,7 +43,7 @@ class NextAction:
 
 @dataclass(frozen=True)
 class Change:
-    """What a subscription will be to."""
+    """What a subscription changes to."""
 
     plan: str
     plan_name: str = ""
@@ -57,7 +57,7 @@ class Change:
 
 @dataclass(frozen=True)
 class PendingConfirmation:
-    """A payment that the customer still has to confirm to their bank."""
+    """A payment that the customer still has to confirm with their bank."""
 
     action: str
     confirmation_url: str
@@ -67,7 +67,7 @@ class PendingConfirmation:
 
 @dataclass(frozen=True)
 class Blocked:
-    """A step that waits for the payment provider, or for an operator; it is tried again."""
+    """A step that waits for the payment provider or an operator; it is retried."""
 
     since: datetime
     action: str
@@ -78,7 +78,7 @@ class Blocked:
 
 @dataclass(frozen=True)
 class Subscription:
-    """A subscription as it stands, and what happens to it next."""
+    """The current state of a subscription, and what happens next."""
 
     id: str
     customer: Subscriber
@@ -102,9 +102,9 @@ class Subscription:
     resumes_at: datetime | None = None
     pending_change: Change | None = None
     blocked: Blocked | None = None
-    """None: all goes on."""
+    """None: nothing is blocked."""
     pending_confirmation: PendingConfirmation | None = None
-    """None: nothing waits for the customer's bank."""
+    """None: no payment waits for confirmation."""
     next_actions: tuple[NextAction, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     created_at: datetime | None = None
@@ -112,7 +112,7 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Trial:
-    """Whether a trial may begin, and if not, why."""
+    """Whether the customer may start a trial, and if not, why."""
 
     eligible: bool
     reason: str | None = None
@@ -137,22 +137,22 @@ class Customer:
 
 @dataclass(frozen=True)
 class Misfit:
-    """Something in use for which a plan has no room."""
+    """Current usage that a plan's limit does not allow."""
 
     feature: str
     used: int
     name: str = ""
     limit: int | None = None
-    """What there would be."""
+    """The limit of the new plan."""
     excess: int | None = None
     window: str | None = None
     detail: str = ""
-    """The same in words, and what to do."""
+    """An explanation, with what to do."""
 
 
 @dataclass(frozen=True)
 class QuoteLine:
-    """One line of the bill that a change would bring about."""
+    """One line of the invoice that a change would cause."""
 
     text: str
     amount: int
@@ -160,7 +160,7 @@ class QuoteLine:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a change would bill, and when; nothing has changed."""
+    """What a change would bill, and when; nothing is changed."""
 
     change: Change
     when: ChangeAt
@@ -171,18 +171,18 @@ class Preview:
     next_at: datetime | None = None
     exact_until: datetime | None = None
     misfits: tuple[Misfit, ...] = ()
-    """What of current use would not fit; with any, the change is refused."""
+    """Current usage that would not fit; if there is any, the change is refused."""
     replaces: Change | None = None
-    """The planned change that would no longer take place."""
+    """The planned change that this one would replace."""
     credit_applied: int = 0
-    """Minor units of what is billed at once that earlier credit pays."""
+    """Minor units of the immediate invoice that existing credit pays."""
     carried_to_next: int = 0
-    """Minor units of it that are left to the next bill; negative: a credit for it."""
+    """Minor units carried over to the next invoice; negative: a credit on it."""
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """Send the customer to `url`, where they give a card."""
+    """Send the customer to `url`, where they enter a card."""
 
     url: str
     subscription: str
@@ -190,7 +190,7 @@ class Checkout:
 
 @dataclass(frozen=True)
 class Portal:
-    """Send the customer to `url`, where they find their bills and look after their card."""
+    """Send the customer to `url`, where they see their invoices and manage their card."""
 
     url: str
     customer: str

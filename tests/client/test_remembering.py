@@ -285,7 +285,7 @@ def test_who_has_no_plan_is_let_in_nowhere(status: str | None, wanted: dict[str,
 def test_which_plan_it_takes_must_be_said_in_one_way() -> None:
     other = Other()
     for at_least, one_of in ((None, ()), ("pro", ("pro",))):
-        with pytest.raises(ValueError, match="say either"):
+        with pytest.raises(ValueError, match="either at_least or one_of"):
             other.carry_out(require_plan(other.core, "ada", at_least, one_of=one_of))
 
 

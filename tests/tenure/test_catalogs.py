@@ -105,11 +105,11 @@ async def test_a_catalog_is_pushed_and_published_and_again_nothing_happens(shop:
     done = await shop.types("push")
     again = await shop.types("push")
 
-    assert would[0] == done[0] == f"nothing of {shop.product} is published yet: {name} is the first"
-    assert f"would make: price {shop.product}_pro_month_v1: 4900 usd" in would
-    assert f"made: price {shop.product}_pro_month_v1: 4900 usd" in done
+    assert would[0] == done[0] == f"no catalog of {shop.product} is published yet: {name} is the first"
+    assert f"would create: price {shop.product}_pro_month_v1: 4900 usd" in would
+    assert f"created: price {shop.product}_pro_month_v1: 4900 usd" in done
     assert (would[-1], done[-1]) == (f"would be published: {name}", f"published: {name}")
-    assert again == [f"{name} is published as it stands here", "Stripe has all of it already."]
+    assert again == [f"{name} is already published with this content", "Stripe has everything already."]
     assert await catalogs.get(name) == load_catalog(shop.file)
 
 
@@ -128,16 +128,16 @@ async def test_a_version_is_changed_in_place_only_when_that_is_said_and_whom_it_
         assert await runs() == 200
 
     outlook = [
-        f"{shop.product}_v1 differs from what is published under this name",
+        f"{shop.product}_v1 differs from the catalog published under this name",
         "plan pro",
         "Runs: 200, was 100",
-        "whom it touches",
+        "whom it affects",
         "pro: 1 live subscription, at once",
     ]
     assert told == outlook
-    assert "raise the version, so that running subscriptions keep what they have, or say --in-place" in refused
-    assert would == [*outlook, "Stripe has all of it already.", f"would be changed in place: {shop.product}_v1"]
-    assert done == [*outlook, "Stripe has all of it already.", f"changed in place: {shop.product}_v1"]
+    assert "raise the version, so that running subscriptions keep what they have, or use --in-place" in refused
+    assert would == [*outlook, "Stripe has everything already.", f"would be changed in place: {shop.product}_v1"]
+    assert done == [*outlook, "Stripe has everything already.", f"changed in place: {shop.product}_v1"]
 
 
 async def test_an_add_on_that_is_changed_in_place_tells_of_those_who_have_it(shop: Shop, stack: Stack) -> None:
@@ -154,7 +154,7 @@ async def test_an_add_on_that_is_changed_in_place_tells_of_those_who_have_it(sho
     assert told[1:] == [
         "add-on more",
         "adds to Runs: 30, was 10",
-        "whom it touches",
+        "whom it affects",
         "add-on more: 1 live subscription, at once",
     ]
 
@@ -168,29 +168,29 @@ async def test_who_has_subscribed_keeps_what_they_have_when_a_new_version_is_pus
         assert await runs() == 100
 
     assert told[:6] == [
-        f"{shop.product}_v2 beside {shop.product}_v1, which is published",
+        f"{shop.product}_v2 compared with {shop.product}_v1, which is published",
         "plan pro",
         "costs: 59.00 USD a month, was 49.00 USD a month",
         "Runs: 200, was 100",
-        "whom it touches",
-        f"sign-ups, and changes that name a plan, from when `tenure api` starts with {shop.product}_v2",
+        "whom it affects",
+        f"sign-ups and plan changes, once `tenure api` starts with {shop.product}_v2",
     ]
-    assert told[6] == f"not touched: 1 live subscription of {shop.product}_v1 (pro: 1)"
-    assert told[-1].startswith("whoever has no subscription, and so has free (")
+    assert told[6] == f"not affected: 1 live subscription of {shop.product}_v1 (pro: 1)"
+    assert told[-1].startswith("customers without a subscription, who have free (")
     assert done[: len(told)] == told
-    assert f"made: price {shop.product}_pro_month_v2: 5900 usd" in done
+    assert f"created: price {shop.product}_pro_month_v2: 5900 usd" in done
     assert [one.version for one in await Catalogs(stack.engine).versions(shop.product)] == [1, 2]
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (DEARER, "a price is never changed: pro a month: 59.00 USD, was 49.00 USD"),
+        (DEARER, "a price never changes: pro a month: 59.00 USD, was 49.00 USD"),
         (
             ("export: true}", "export: true}, overage: {runs: {price: 1}}"),
-            "overage would go unbilled, of runs on plan pro: subscriptions that run are not billed by use",
+            "overage of runs on plan pro would go unbilled: running subscriptions have no metered price for it",
         ),
-        (("  pro: {", "  team: {"), "plan pro is taken out, and whoever has it would have nothing"),
+        (("  pro: {", "  team: {"), "plan pro is removed, and its subscribers would be entitled to nothing"),
     ],
 )
 async def test_what_must_stay_is_not_changed_in_place(
@@ -202,12 +202,12 @@ async def test_what_must_stay_is_not_changed_in_place(
 
     refused = await shop.is_refused("push", "--in-place")
 
-    assert "cannot be changed in place like this: raise its version" in refused
+    assert "cannot be changed in place: raise its version" in refused
     assert why in refused
     assert await Catalogs(stack.engine).get(published.name) == published
     # Stripe was left alone, too: the first version is all there still.
     shop.says()
-    assert (await shop.types("push"))[-1] == "Stripe has all of it already."
+    assert (await shop.types("push"))[-1] == "Stripe has everything already."
 
 
 async def test_without_a_database_a_catalog_is_brought_to_stripe_alone(
@@ -218,7 +218,7 @@ async def test_without_a_database_a_catalog_is_brought_to_stripe_alone(
     done = await shop.types("push")
     refused = await shop.is_refused("push", "--in-place")
 
-    assert f"made: price {shop.product}_pro_month_v1: 4900 usd" in done
+    assert f"created: price {shop.product}_pro_month_v1: 4900 usd" in done
     assert done[-1].startswith("TENURE_DATABASE_URL is not set: `tenure api` publishes ")
     assert "set TENURE_DATABASE_URL" in refused
     assert await Catalogs(stack.engine).versions(shop.product) == []
@@ -234,8 +234,8 @@ async def test_two_files_are_compared_without_any_settings(shop: Shop, terminal:
     told = await terminal.run("catalog", "diff", str(other), str(shop.file))
 
     name = shop.product
-    assert same.out == f"{name}_v1 beside {name}_v1\n  nothing differs\n"
-    assert told.out == f"{name}_v2 beside {name}_v1\n  plan pro\n    Runs: 200, was 100\n"
+    assert same.out == f"{name}_v1 compared with {name}_v1\n  no differences\n"
+    assert told.out == f"{name}_v2 compared with {name}_v1\n  plan pro\n    Runs: 200, was 100\n"
 
 
 async def test_the_schema_is_printed_as_it_is_published(terminal: Terminal) -> None:
@@ -273,15 +273,15 @@ async def test_who_follows_a_catalog_that_is_not_published_is_told_and_it_is_pub
     told = [
         f"1 live subscription of {first}, which is not published: they have what {second} gives (pro: 1)",
         f"{second} lacks pro: 1 live subscription has nothing",
-        f"push the file of {first} as it was, and they have what they chose",
+        f"push the file of {first} as it was to restore what they chose",
     ]
     assert [line for line in pushed if line in told] == told
     assert ill.value.message == "; ".join(told)
     assert done == [
-        f"{first} is older than {second}, which is published: for those who chose from it",
-        "whom it touches",
-        "1 live subscription that chose from it, and had what the catalog of the day gives (pro: 1)",
-        "Stripe is left as it is.",
+        f"{first} is older than the published {second}: it serves subscriptions that chose it",
+        "whom it affects",
+        "1 live subscription that chose it, so far served by the current catalog (pro: 1)",
+        "Stripe stays as it is.",
         f"published: {first}",
     ]
     assert well == f"{shop.product}, version 1: free, pro"
@@ -291,7 +291,7 @@ def test_who_is_of_no_catalog_needs_a_plan_of_todays() -> None:
     today = Catalog("shop", 2, "usd", {"pro": Plan("pro", "Pro", {})})
 
     assert list(follow({"": {"pro": 2}}, today)) == [
-        "2 live subscriptions of no catalog that is known: they have what shop_v2 gives (pro: 2)"
+        "2 live subscriptions of an unknown catalog: they have what shop_v2 gives (pro: 2)"
     ]
     assert list(follow({"": {"pro": 1, "team": 3}}, today))[1:] == [
         "  shop_v2 lacks team: 3 live subscriptions have nothing",
@@ -319,7 +319,9 @@ async def test_the_doctor_says_when_the_file_is_not_what_is_published(
     with pytest.raises(Rejected) as told:
         await doctor._catalog(settings)
 
-    assert before == f"{shop.product}, version 1: free, pro; not published yet, `tenure api` does it when it starts"
+    assert (
+        before == f"{shop.product}, version 1: free, pro; not published yet: `tenure api` publishes it when it starts"
+    )
     assert well == f"{shop.product}, version 1: free, pro"
-    assert f"differs from what is published as {shop.product}_v1" in told.value.message
+    assert f"differs from the published {shop.product}_v1" in told.value.message
     assert "`tenure catalog diff catalog.yaml`" in told.value.message

@@ -26,6 +26,6 @@ def test_a_moment_is_how_long_ago_or_when(text: str, meant: datetime) -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2", "2w", "-2h", "2026-11-05", "2026-11-05T09:00:00", "999999d"])
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(Malformed, match="as 30m, 2h or 3d, or when, as 2026-11-05T09:00:00Z") as refused:
+    with pytest.raises(Malformed, match=r"\(30m, 2h or 3d\) or when \(2026-11-05T09:00:00Z\)") as refused:
         moment(text, field="since", now=NOW)
     assert refused.value.field == "since"

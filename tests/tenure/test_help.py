@@ -54,7 +54,7 @@ def test_the_help_of_one_command_is_its_whole_docstring() -> None:
     told = _help("catalog", "push")
 
     assert EVERY["catalog push"].summary in told
-    assert "No price at Stripe is ever changed." in told
+    assert "Prices at Stripe never change." in told
     assert "--dry-run" in told
 
 

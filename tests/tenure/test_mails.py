@@ -34,8 +34,8 @@ async def test_a_preview_can_be_of_one_language_and_one_locale_under_ones_own_br
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["--language", "tlh"], "no mails are written in 'tlh': there are en, de"),
-        (["--locale", "../de"], "'../de' is no locale"),
+        (["--language", "tlh"], "there are no mails in 'tlh', only in en, de"),
+        (["--locale", "../de"], "'../de' is not a locale"),
         (["--colour", "red"], "'red' is no colour"),
     ],
 )

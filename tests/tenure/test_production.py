@@ -93,9 +93,9 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
 
     migrated = await terminal.run("migrate")
     assert (migrated.status, migrated.out.splitlines()[0]) == (0, f"database: brought to version {head()}")
-    assert "everything was registered already" in (await terminal.run("migrate")).out
+    assert "everything is registered already" in (await terminal.run("migrate")).out
     assert (await terminal.run("catalog", "push", str(CATALOG))).status == 0
-    assert "Stripe has all of it already" in (await terminal.run("catalog", "push", str(CATALOG))).out
+    assert "Stripe has everything already" in (await terminal.run("catalog", "push", str(CATALOG))).out
     key = (await terminal.run("keys", "create", "--role", "service", "--name", "sign-up")).out.strip()
     url = terminal.settings["TENURE_PUBLIC_URL"]
     async with at_work(terminal, "worker"), at_work(terminal, "api"):
@@ -114,7 +114,7 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
 
     assert (made.status_code, made.json()["status"]) == (201, "active")
     assert well.status == 0, well.out
-    assert "1 worker at work" in well.out
+    assert "1 worker running" in well.out
     assert account.status == 1
     assert f"FIX   webhook      no endpoint is registered for {url}/webhooks/stripe" in account.out
     assert "ok    catalog      all products and prices of manufacturing, version 1, are there" in account.out
@@ -126,7 +126,7 @@ async def test_from_nothing_to_a_paying_customer_with_the_commands_of_the_compos
     assert compared.out.startswith("1 agreements and 1 subscriptions compared: 0 listed, 0 healed, 0 failed")
     assert [said.status for said in not_done] == [1, 1, 1]
     for said, what in zip(not_done, ("the reconciliation", "the roll-up", "the report"), strict=True):
-        assert f"tenure: no worker answers: start `tenure worker`; {what} begins as soon as" in said.err
+        assert f"tenure: no worker answers: start `tenure worker`; {what} starts as soon as" in said.err
     assert "Your Tenure receipt" in " ".join(mail["subject"] for mail in mailbox.messages("ada@example.com"))
 
 

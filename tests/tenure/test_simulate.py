@@ -90,7 +90,7 @@ async def test_two_policies_stand_side_by_side_in_one_stack(terminal: Terminal, 
     ("options", "told"),
     [
         (("--plan", "gold"), "known plans: starter, professional, enterprise"),
-        (("--plan", "starter", "--add-on", "users"), "'users' is no add-on: write it as users=2"),
+        (("--plan", "starter", "--add-on", "users"), "'users' is not an add-on: write it as users=2"),
     ],
 )
 async def test_what_cannot_be_played_is_told_in_a_line_before_anything_starts(

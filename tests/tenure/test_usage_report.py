@@ -27,7 +27,7 @@ async def test_what_waits_is_told_and_a_key_that_waits_for_nobody_is_refused(han
     assert told.status == 0, told.err
     assert " 0 left to an operator" in told.out
     assert (unknown.status, unknown.out) == (1, "")
-    assert "no use 'nobody-knows' waits for an operator" in unknown.err
+    assert "no usage 'nobody-knows' waits for an operator" in unknown.err
 
 
 def test_what_is_left_to_an_operator_is_listed_with_the_reason() -> None:
