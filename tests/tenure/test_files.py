@@ -73,7 +73,7 @@ async def test_a_weak_secret_is_not_taken(terminal: Terminal) -> None:
     ("words", "told"),
     [
         (("travel", "nobody", "7d"), "no sandbox is running in"),
-        (("travel", "nobody", "7 days"), "is no time: write it as 7d"),
+        (("travel", "nobody", "7 days"), "is not a duration: write it as 7d"),
     ],
 )
 async def test_travel_says_what_is_wrong(terminal: Terminal, words: tuple[str, ...], told: str) -> None:
