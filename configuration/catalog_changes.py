@@ -1,4 +1,4 @@
-"""What differs between two catalogs, in words."""
+"""The differences between two catalogs, in words."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,16 +17,16 @@ from domain.catalog.plans import AddOn, Catalog, Interval, Plan
 
 T = TypeVar("T")
 Lines = Mapping[str, tuple[str, ...]]
-"""By code, what differs."""
+"""The differences by code."""
 
 
 @dataclass(frozen=True)
 class CatalogChanges:
-    """How one catalog becomes another."""
+    """The changes from one catalog to another."""
 
     whole: tuple[str, ...] = ()
     plans: Lines = field(default_factory=dict)
-    """Of plans that both have."""
+    """Plans in both catalogs."""
     add_ons: Lines = field(default_factory=dict)
     features: Lines = field(default_factory=dict)
     """How features are counted and limited, which is the same on every plan."""
@@ -34,16 +34,16 @@ class CatalogChanges:
     gone: tuple[str, ...] = ()
     gone_plans: tuple[str, ...] = ()
     repriced: tuple[str, ...] = ()
-    """Prices that are another or are gone. Of one version they never change."""
+    """Prices that changed or are gone. Within one version prices never change."""
     overage_anew: tuple[str, ...] = ()
-    """Overage on plans that had none. Subscriptions to them have no such item at the provider."""
+    """Overage on plans that had none. Their subscriptions have no metered item at the provider."""
     touched: tuple[str, ...] = ()
-    """Plans of the first catalog whose customers find something changed."""
+    """Plans of the first catalog whose customers are affected."""
     touched_add_ons: tuple[str, ...] = ()
     """Add-ons of the first catalog, likewise."""
 
     def lines(self) -> Iterator[str]:
-        """All that differs, for people."""
+        """All differences as lines of text."""
         yield from self.whole
         yield from self.new
         yield from self.gone
@@ -63,7 +63,7 @@ def changes(before: Catalog, after: Catalog) -> CatalogChanges:
     features = _each(before.features, after.features, _feature)
     add_ons = _each(before.add_ons, after.add_ons, lambda was, now: _add_on(was, now, after))
     gone_plans = tuple(code for code in before.plans if code not in after.plans)
-    # How it is counted concerns whoever has it.
+    # How a feature is counted affects every plan that has it.
     everybody = [code for code in before.plans if code in after.plans and any(_has(before.plans[code], features))]
     return CatalogChanges(
         tuple(_whole(before, after)),
@@ -80,8 +80,8 @@ def changes(before: Catalog, after: Catalog) -> CatalogChanges:
     )
 
 
-def _each(before: Mapping[str, T], after: Mapping[str, T], told: Callable[[T, T], Iterable[str]]) -> Lines:
-    found = {code: tuple(told(before[code], now)) for code, now in after.items() if code in before}
+def _each(before: Mapping[str, T], after: Mapping[str, T], differences: Callable[[T, T], Iterable[str]]) -> Lines:
+    found = {code: tuple(differences(before[code], now)) for code, now in after.items() if code in before}
     return {code: lines for code, lines in found.items() if lines}
 
 

@@ -1,4 +1,4 @@
-"""What is wrong between the parts of a catalog file, each part being well by itself."""
+"""Errors between the parts of a catalog file, each part being valid by itself."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -11,11 +11,11 @@ from domain.catalog.features import FeatureKind
 from domain.did_you_mean import did_you_mean
 
 PAGES = ("compare", "suggest")
-"""What is answered under `/v1/plans/` besides plans."""
+"""Paths under `/v1/plans/` that are not plans."""
 
 
 def collisions(tree: Mapping[str, Tree]) -> Iterator[Problem]:
-    """What can be told before the file is known to be well: codes and plans that get in each other's way."""
+    """Find errors that need no valid file: codes and plans that conflict."""
     plans, add_ons = _part(tree, "plans"), _part(tree, "add_ons")
     free = [code for code, plan in plans.items() if isinstance(plan, dict) and plan.get("prices") == FREE]
     for code in free[1:]:
@@ -34,7 +34,7 @@ def _part(tree: Mapping[str, Tree], key: str) -> Mapping[str, Tree]:
 
 
 def loose_ends(entry: CatalogEntry) -> Iterator[Problem]:
-    """What names something that is not there, or not of its kind, or two things that cannot both be so."""
+    """Find references to something missing or of the wrong kind, and contradictions."""
     yield from _rules(entry)
     yield from _twins(entry.features)
     yield from _meters(entry.features)
@@ -74,7 +74,7 @@ def _meters(features: Mapping[str, Feature]) -> Iterator[Problem]:
             continue
         meter = feature.meter or code
         place = ("features", code, "meter") if feature.meter else ("features", code)
-        # Use is told by the name of a meter or of a feature: one name must not be two meters.
+        # Usage is reported by the name of a meter or a feature: one name must not mean two meters.
         named = features.get(meter)
         if named is not None and meter != code and (named.window is None or (named.meter or meter) != meter):
             yield Problem(place, f"{meter!r} is a feature that is not of this meter: name the meter otherwise")
@@ -132,7 +132,7 @@ def _why_not_counted(name: str, feature: Feature | None, counted: list[str]) -> 
 
 
 def _sold_names(entry: CatalogEntry) -> Iterator[Problem]:
-    """Each product and price has a name at the payment provider, made of codes: no two may be made the same."""
+    """Find codes that would give two products or prices the same name at the payment provider."""
     sold = dict.fromkeys([*entry.plans, *entry.add_ons], "a plan or add-on")
     for code, plan in entry.plans.items():
         for name in plan.overage:

@@ -18,7 +18,7 @@ def load_catalog(path: Path) -> Catalog:
     """Read a catalog.
 
     Raises:
-        ConfigurationError: the file cannot be used; the message has a line for each thing to mend.
+        ConfigurationError: the file is invalid; the message has one line per error.
     """
     source = read(path)
     tree = source.tree if isinstance(source.tree, dict) else {}

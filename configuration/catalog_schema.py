@@ -1,4 +1,4 @@
-"""The JSON Schema of catalog files, for editors that tell of mistakes while somebody writes."""
+"""The JSON Schema of catalog files, for validation in editors."""
 
 import json
 from typing import Any
@@ -17,8 +17,8 @@ def catalog_schema() -> str:
     It follows from what catalogs are read with. What only several parts of a file tell together, as that a plan says
     something of every feature, is left to `tenure catalog check`.
     """
-    told = {"$schema": GenerateJsonSchema.schema_dialect, **_plain(CatalogEntry.model_json_schema())}
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    schema = {"$schema": GenerateJsonSchema.schema_dialect, **_plain(CatalogEntry.model_json_schema())}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _plain(part: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A catalog in words, for people who check what they have written."""
+"""A catalog in words, to check what a file says."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from domain.catalog.plans import Catalog, Plan
 
 
 def check_catalog(path: Path) -> str:
-    """Read a catalog and tell people what it says.
+    """Read a catalog and return what it says in words.
 
     Raises:
         ConfigurationError: the file cannot be used.

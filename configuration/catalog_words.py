@@ -20,7 +20,7 @@ def prices_in_words(sold: Plan | AddOn) -> str:
 
 
 def value_in_words(value: Value, feature: Feature) -> str:
-    """What a plan gives of a feature, without the feature's name."""
+    """A plan's value for a feature, without the feature's name."""
     match value:
         case None:
             return UNLIMITED
@@ -34,7 +34,7 @@ def value_in_words(value: Value, feature: Feature) -> str:
 
 
 def entitlement_in_words(value: Value, feature: Feature) -> str:
-    """What a plan gives of a feature, with its name."""
+    """A plan's value for a feature, with its name."""
     if isinstance(value, bool):
         return feature.name if value else f"no {feature.name}"
     per_unit = " a unit" if feature.per_unit and value is not None else ""
@@ -74,7 +74,7 @@ def _refusal_in_words(rule: LimitRule) -> str:
 
 
 def overage_in_words(overage: Overage) -> str:
-    """What use beyond a limit costs."""
+    """The price of usage beyond a limit."""
     each = "each" if overage.units == 1 else f"for each {overage.units:,}"
     most = "" if overage.at_most is None else f", {overage.at_most:,} more at most"
     return f"{written(overage.price)} {each}{most}"

@@ -1,4 +1,4 @@
-"""Reads the settings that a process needs, and says in words what is wrong with them."""
+"""Reads the settings of a process, and reports errors in plain words."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +30,7 @@ ENV_FILE = Path(".env")
 
 
 class SettingsError(TenureError):
-    """Settings that a process cannot run with; `problems` has a line for each, and none repeats a secret."""
+    """Invalid settings; `problems` has one line each, and none repeats a secret."""
 
     code = "settings_error"
 
@@ -41,7 +41,7 @@ class SettingsError(TenureError):
 
 
 class Process(StrEnum):
-    """Which process the settings are for."""
+    """The process that the settings are for."""
 
     API = "tenure api"
     WORKER = "tenure worker"
@@ -116,7 +116,7 @@ def load_settings(process: Literal[Process.DOCTOR], env_file: Path = ...) -> Eve
 @overload
 def load_settings(process: Process, env_file: Path = ...) -> Settings: ...
 def load_settings(process: Process, env_file: Path = ENV_FILE) -> Settings:
-    """Read what *process* needs; the environment wins over the file. What it does not need is not looked at.
+    """Read the settings that *process* needs, and no others; the environment wins over the file.
 
     Raises:
         SettingsError: with every setting that is missing, weak or misspelt.
@@ -137,7 +137,7 @@ def load_settings(process: Process, env_file: Path = ENV_FILE) -> Settings:
 
 
 def known_variables() -> list[str]:
-    """The names of all settings there are."""
+    """The names of all settings."""
     return sorted(f"{PREFIX}{name.upper()}" for name in EverySetting.model_fields)
 
 

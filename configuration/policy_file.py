@@ -197,7 +197,7 @@ def load_policy(path: Path) -> Policy:
     """Read a policy; what the file leaves out is as in the default policy.
 
     Raises:
-        ConfigurationError: the file cannot be used; the message has a line for each thing to mend.
+        ConfigurationError: the file is invalid; the message has one line per error.
     """
     entry = check(read(path), _PolicyEntry)
     trial = entry.trial

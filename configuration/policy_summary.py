@@ -1,4 +1,4 @@
-"""A policy in words, for people who check what they have written."""
+"""A policy in words, to check what a file says."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ _REACTIONS = {Reaction.KEEP: "the subscription goes on", Reaction.CANCEL: "cance
 
 
 def check_policy(path: Path) -> str:
-    """Read a policy and tell people what it says.
+    """Read a policy and return what it says in words.
 
     Raises:
         ConfigurationError: the file cannot be used.

@@ -1,4 +1,4 @@
-"""Which plan or add-on a price stands for that the catalog has not made: a YAML file for take-overs."""
+"""Maps prices that the catalog did not create to plans and add-ons: a YAML file for imports."""
 
 from pathlib import Path
 from typing import Self
@@ -28,10 +28,10 @@ class _Map(Strict):
 
 
 def load_price_map(path: Path, catalog: Catalog) -> PriceMap:
-    """Read what each price stands for.
+    """Read the price map.
 
     Raises:
-        ConfigurationError: the file cannot be used; the message has a line for each thing to mend.
+        ConfigurationError: the file is invalid; the message has one line per error.
     """
     source = read(path)
     entries = check(source, _Map).prices

@@ -1,4 +1,4 @@
-"""Prices as people write them, 49.00, and as we keep them, 4900."""
+"""Prices as written in files, 49.00, and as stored, 4900."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _PERCENT = re.compile(r"([0-9]{1,2}(?:\.[0-9]+)?) ?%")
 
 @dataclass(frozen=True)
 class Discount:
-    """What a year costs less than twelve months."""
+    """The yearly discount compared with twelve months."""
 
     percent: Decimal
 
@@ -22,7 +22,7 @@ class Discount:
         """Read "10%".
 
         Raises:
-            ValueError: it cannot be read, or is nothing at all.
+            ValueError: it is no percentage, or zero.
         """
         found = _PERCENT.fullmatch(written) if isinstance(written, str) else None
         if found is None or not Decimal(found[1]):
@@ -37,10 +37,10 @@ class Discount:
 
 
 def amount_of(written: object, currency: str) -> int:
-    """Read a price of *currency* into minor units.
+    """Parse a price in *currency* into minor units.
 
     Raises:
-        ValueError: it is no price, has more decimals than the currency, or no provider charges so much or so little.
+        ValueError: it is no price, has more decimals than the currency, or is outside what providers charge.
     """
     text = str(written) if isinstance(written, int | Decimal | str) and not isinstance(written, bool) else ""
     if not _PRICE.fullmatch(text):

@@ -1,4 +1,4 @@
-"""Kinds of settings, each with the words that say how to mend a bad one. No message repeats a secret."""
+"""Types of settings, each with a message that says how to fix a bad one. No message repeats a secret."""
 
 import re
 from pathlib import Path

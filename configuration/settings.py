@@ -1,4 +1,4 @@
-"""What a process is told from outside: environment variables `TENURE_*`, and the same from a file `.env`."""
+"""The settings of a process: environment variables `TENURE_*`, or the same from a file `.env`."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -25,14 +25,14 @@ PREFIX = "TENURE_"
 
 
 class LogFormat(StrEnum):
-    """How a process writes its log: for machines or for people."""
+    """Log format: JSON or text."""
 
     JSON = "json"
     CONSOLE = "console"
 
 
 class LogLevel(StrEnum):
-    """From where on a process writes things down."""
+    """The lowest level that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -58,7 +58,7 @@ def _fits_credentials(tls: bool, info: ValidationInfo) -> bool:
 
 
 class Settings(BaseSettings):
-    """What every process has."""
+    """Settings of every process."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
@@ -75,7 +75,7 @@ class DatabaseSettings(Settings):
 
 
 class TemporalSettings(Settings):
-    """Where Temporal is, and how to get in."""
+    """Where Temporal is, and the credentials for it."""
 
     temporal_address: HostAndPort = Field(description="where Temporal is, as temporal.internal:7233")
     temporal_namespace: str = "default"
@@ -88,7 +88,7 @@ class TemporalSettings(Settings):
 
 
 class StripeSettings(Settings):
-    """How to get at Stripe."""
+    """Access to Stripe."""
 
     stripe_api_key: StripeKey = Field(description="the secret key of the Stripe account, sk_... or rk_...")
     stripe_api_base: WebAddress | None = None
@@ -96,14 +96,14 @@ class StripeSettings(Settings):
 
 
 class PushSettings(StripeSettings):
-    """What `tenure catalog push` needs."""
+    """Settings of `tenure catalog push`."""
 
     database_url: DatabaseUrl | None = None
-    """None: nothing is published; the API does that when it starts."""
+    """None: nothing is published; the API publishes when it starts."""
 
 
 class SiteSettings(Settings):
-    """Where customers reach us, whose name they read, and what signs the links they get."""
+    """The public address, the brand name, and the secret that signs links to customers."""
 
     public_url: WebAddress = Field(description="where customers reach the API, as https://billing.yourproduct.com")
     secret_key: SecretKey = Field(description="signs links in mails; make one with `openssl rand -base64 48`")
@@ -117,25 +117,25 @@ class SiteSettings(Settings):
 
 
 class MigrateSettings(DatabaseSettings, TemporalSettings):
-    """What `tenure migrate`, `tenure policy migrate` and `tenure reconcile` need."""
+    """Settings of `tenure migrate`, `tenure policy migrate` and `tenure reconcile`."""
 
     migration_lock_timeout: float = Field(default=5.0, gt=0, allow_inf_nan=False)
-    """Seconds that a migration waits for what others have locked, before it is tried again."""
+    """Seconds that a migration waits for a lock before it is retried."""
 
 
 class OfferSettings(Settings):
-    """What is for sale, and how subscriptions to it are dealt with."""
+    """The catalog and the policy."""
 
     catalog: ExistingFile = Field(description="the file with the plans, as catalogs/manufacturing.yaml")
     policy: ExistingFile = Field(description=_POLICY)
 
 
 class ImportSettings(OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings):
-    """What `tenure import` needs."""
+    """Settings of `tenure import`."""
 
 
 class ApiSettings(SiteSettings, OfferSettings, StripeSettings, DatabaseSettings, TemporalSettings):
-    """What `tenure api` needs."""
+    """Settings of `tenure api`."""
 
     stripe_webhook_secrets: WebhookSecrets = Field(
         description="the signing secret of the webhook endpoint at Stripe, whsec_...; several with commas between"
@@ -147,20 +147,20 @@ class ApiSettings(SiteSettings, OfferSettings, StripeSettings, DatabaseSettings,
 
 
 class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
-    """What `tenure worker` needs."""
+    """Settings of `tenure worker`."""
 
     smtp_url: SmtpUrl = Field(description="the mail server, as smtp+starttls://user:password@host:587")
     mail_from: Sender = Field(description="the sender of all mails, as Your Product <billing@yourproduct.com>")
     support_email: Address | None = None
     """None: the sender."""
     payments_a_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Of the whole fleet; None: as Stripe allows with a key of this mode."""
+    """For all workers together; None: what Stripe allows a key of this mode."""
     upgrade_url: WebAddress | None = None
     """Where customers choose a larger plan; None: mails about limits have no button to it."""
     brand_colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")] = "#0f766e"
 
     policy: ExistingFile | None = None
-    """For lost workflows of whose own policy nothing is left; None: these are not restored."""
+    """For lost workflows whose own policy is lost too; None: these are not restored."""
 
     @property
     def support_address(self) -> str:
@@ -168,10 +168,10 @@ class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSet
 
 
 class WebhookSettings(StripeSettings, DatabaseSettings, TemporalSettings):
-    """What `tenure webhooks replay` and `backfill` need."""
+    """Settings of `tenure webhooks replay` and `backfill`."""
 
 
 class EverySetting(ApiSettings, WorkerSettings, MigrateSettings):
-    """All there are."""
+    """All settings."""
 
     policy: ExistingFile = Field(description=_POLICY)

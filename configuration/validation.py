@@ -1,4 +1,4 @@
-"""Checking a file's values against a model, and telling everything that is wrong in plain words."""
+"""Validates a file against a model, and reports every error in plain words."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -29,7 +29,7 @@ _WANTED = {
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
 }
-"""What pydantic's errors are called here; {} are its limits."""
+"""Our messages for pydantic's errors; {} are its limits."""
 
 
 class Strict(BaseModel):
@@ -42,7 +42,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Faults(ValueError):
-    """What a validator found inside its value: where in it, and what is wrong."""
+    """Errors that a validator found inside its value, each with its place."""
 
     def __init__(self, found: Iterable[tuple[Place, str]]) -> None:
         self.found = tuple(found)
@@ -79,7 +79,7 @@ def _problems(details: ErrorDetails, model: type[BaseModel]) -> list[Problem]:
 
 
 def in_words(details: ErrorDetails) -> str:
-    """What is wrong with one value."""
+    """The error of one value."""
     limits: Mapping[str, Any] = details.get("ctx", {})
     if details["type"] == "value_error":
         return str(limits["error"])
@@ -91,7 +91,7 @@ def in_words(details: ErrorDetails) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as it stands in the file, cut short."""
+    """A value as written in the file, shortened."""
     match value:
         case None:
             return "empty"
@@ -108,7 +108,7 @@ def shown(value: object) -> str:
 
 
 def known_keys(model: type[BaseModel], place: Place) -> list[str]:
-    """The keys that may stand at *place* of a file that *model* describes."""
+    """The keys allowed at *place* in a file that *model* describes."""
     found: object = model
     for part in place:
         fields = _fields(found)

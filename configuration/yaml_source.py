@@ -1,4 +1,4 @@
-"""Reading a YAML file so that whatever is wrong with it can be told with its line."""
+"""Reads a YAML file with line numbers, so that every error can name its line."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ruamel.yaml.reader import ReaderError
 from domain.errors import TenureError
 
 Tree = None | bool | int | Decimal | str | list["Tree"] | dict[str, "Tree"]
-"""A file's values. A number with a point is a Decimal, read from its digits and never through a float."""
+"""A file's values. A number with a decimal point is a Decimal, never read through a float."""
 Place = tuple[str | int, ...]
 """Where in the file: keys, and numbers of list entries."""
 
@@ -24,18 +24,18 @@ _BASES = {"0x": 16, "0o": 8, "0b": 2}
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend."""
+    """One error in a file."""
 
     place: Place
     message: str
     at_key: bool = False
-    """It is about the key itself, not about its value."""
+    """True if the error is about the key, not its value."""
     line: int | None = None
-    """Given when the place alone does not tell it."""
+    """Set if the place alone does not determine it."""
 
 
 class ConfigurationError(TenureError):
-    """A file that cannot be used; the message has one line, `path:line: where: message`, for each thing to mend."""
+    """An invalid file; the message has one line, `path:line: where: message`, for each error."""
 
     code = "configuration_error"
 
@@ -49,16 +49,16 @@ class Source:
     keys: Mapping[Place, int]
     values: Mapping[Place, int]
     problems: tuple[Problem, ...] = ()
-    """What is wrong with the file whatever it is meant to say, as keys that stand there twice."""
+    """Errors of the file as such, like duplicate keys."""
 
     def error(self, problems: Iterable[Problem]) -> ConfigurationError:
-        """All that is wrong, in the order of the file."""
+        """All errors, in the order of the file."""
         known = {one.place for one in self.problems}
         news = (one for one in problems if one.place not in known)
-        told = {(self._line(one), _written(one.place), one.message) for one in (*self.problems, *news)}
+        lines = {(self._line(one), _written(one.place), one.message) for one in (*self.problems, *news)}
         lines = [
             ": ".join(part for part in (f"{self.path}:{line}", where, message) if part)
-            for line, where, message in sorted(told)
+            for line, where, message in sorted(lines)
         ]
         return ConfigurationError("\n".join(lines))
 
@@ -68,7 +68,7 @@ class Source:
         place = problem.place
         if not problem.at_key and place in self.values:
             return self.values[place]
-        # What is missing is told where it should have been: at the nearest key around it.
+        # A missing key is reported where it should have been: at the nearest key around it.
         return next((self.keys[place[:size]] for size in range(len(place), 0, -1) if place[:size] in self.keys), 1)
 
 
