@@ -55,10 +55,10 @@ class Source:
         """All errors, in the order of the file."""
         known = {one.place for one in self.problems}
         news = (one for one in problems if one.place not in known)
-        lines = {(self._line(one), _written(one.place), one.message) for one in (*self.problems, *news)}
+        found = {(self._line(one), _written(one.place), one.message) for one in (*self.problems, *news)}
         lines = [
             ": ".join(part for part in (f"{self.path}:{line}", where, message) if part)
-            for line, where, message in sorted(lines)
+            for line, where, message in sorted(found)
         ]
         return ConfigurationError("\n".join(lines))
 

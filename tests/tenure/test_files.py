@@ -77,7 +77,7 @@ async def test_a_weak_secret_is_not_taken(terminal: Terminal) -> None:
     ],
 )
 async def test_travel_says_what_is_wrong(terminal: Terminal, words: tuple[str, ...], told: str) -> None:
-    if "no time" in told:
+    if "duration" in told:
         (terminal.folder / ".tenure").mkdir()
         (terminal.folder / ".tenure" / "stack.json").write_text('{"sandbox_url": "http://127.0.0.1:9"}')
 
