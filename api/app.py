@@ -1,4 +1,4 @@
-"""Puts the HTTP application together."""
+"""Assembles the HTTP application."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from api.http.body_limit import BodyLimit
 from api.http.dependencies import AppDependencies, Repositories
 from api.http.errors import add_error_handlers
 from api.http.fast_path import FastPaths
-from api.http.head_requests import Heads
+from api.http.head_requests import HeadRequests
 from api.http.observability import Observability
 from api.http.openapi import add_description
 from api.payment_pages import checkout, invoices, pay_link, portal
@@ -47,12 +47,12 @@ ROUTERS = (
     webhooks_routes.router,
     pay_link.router,
     health.router,
-    customers_routes.router,  # the last of its prefix: an external id may hold anything
+    customers_routes.router,  # last: its path parameter matches anything below the prefix
 )
 
 
 def create_app(dependencies: AppDependencies) -> FastAPI:
-    """The application; it owns nothing, whoever hands over the dependencies closes them."""
+    """Build the application. It owns nothing: the caller closes the dependencies."""
     repositories = Repositories.on(dependencies)
 
     @asynccontextmanager
@@ -69,9 +69,9 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
         version=version("tenure"),
         redoc_url=None,
         lifespan=lifespan,
-        # A redirect would lead to whatever host the request named, and a webhook's sender counts it as a failure.
+        # A redirect would go to whatever host the request names, and senders of webhooks count it as a failure.
         redirect_slashes=False,
-        # `JsonBodies` has looked at the type: one that is left out means JSON.
+        # `JsonBodies` checks the content type; a missing one means JSON.
         strict_content_type=False,
     )
     app.state.dependencies, app.state.repositories = dependencies, repositories
@@ -80,9 +80,9 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
         app.include_router(router)
     add_error_handlers(app)
     add_description(app, DenialProblem, LimitConflictProblem, ConfirmationProblem)
-    app.add_middleware(FastPaths, ways=(*consume.FAST_PATHS, *entitlements_routes.FAST_PATHS))
+    app.add_middleware(FastPaths, paths=(*consume.FAST_PATHS, *entitlements_routes.FAST_PATHS))
     app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Heads)
+    app.add_middleware(HeadRequests)
     app.add_middleware(Observability, registry=registry)
     return app

@@ -1,4 +1,4 @@
-"""Whether the API lives, whether it can work, and what it measures."""
+"""Liveness, readiness and metrics."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -27,13 +27,13 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether requests can be served; what is missing says why."""
+    """Whether requests can be served; `checks` says what is missing."""
 
     status: str = Field(examples=["ready", "not ready"])
     checks: dict[str, str] = Field(examples=[{"database": "ok", "temporal": "ok", "catalog": "ok"}])
 
 
-@router.get("/healthz", operation_id="health", summary="Whether the process lives")
+@router.get("/healthz", operation_id="health", summary="Check that the process is alive")
 async def health() -> Health:
     return Health(status="ok")
 
@@ -41,7 +41,7 @@ async def health() -> Health:
 @router.get(
     "/readyz",
     operation_id="readiness",
-    summary="Whether the database and Temporal answer, and the catalog is published",
+    summary="Check that the database and Temporal are available and the catalog is published",
     responses={503: {"model": Readiness}},
 )
 async def readiness(dependencies: WithDependencies, repositories: WithRepositories, response: Response) -> Readiness:
@@ -59,32 +59,32 @@ async def readiness(dependencies: WithDependencies, repositories: WithRepositori
 
 
 async def _checked(check: Awaitable[object]) -> str:
-    """`ok`, or in a few words what is wrong; never an address or a password, as a driver's message may hold."""
+    """Return `ok` or a short reason, without addresses or passwords, which a driver's message may contain."""
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             await check
     except TimeoutError:
-        return f"no answer within {ANSWER_TIMEOUT:g} s"
+        return f"no response within {ANSWER_TIMEOUT:g} s"
     except GatewayUnavailable as error:
         return error.message
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is what is wrong
+    except Exception as error:  # noqa: BLE001 - any error is a reason
         return f"failed: {type(error).__name__}"
     return "ok"
 
 
 async def _ask_database(engine: AsyncEngine) -> None:
-    wrong = await check(engine)
-    if wrong is not None:
-        # What follows the colon may be a driver's message.
-        raise GatewayUnavailable(wrong.partition(": ")[0])
+    fault = await check(engine)
+    if fault is not None:
+        # The part after the colon may be a driver's message.
+        raise GatewayUnavailable(fault.partition(": ")[0])
 
 
 async def _ask_temporal(client: Client) -> None:
     request = DescribeNamespaceRequest(namespace=client.namespace)
     try:
         await client.workflow_service.describe_namespace(request, timeout=timedelta(seconds=ANSWER_TIMEOUT))
-    except (RPCError, RuntimeError) as error:  # the latter of a client that could not connect yet
-        raise GatewayUnavailable(f"Temporal does not answer for namespace {client.namespace!r}") from error
+    except (RPCError, RuntimeError) as error:  # RuntimeError: the client has not connected yet
+        raise GatewayUnavailable(f"Temporal is unavailable for namespace {client.namespace!r}") from error
 
 
 @router.get("/metrics", include_in_schema=False)
@@ -95,17 +95,17 @@ async def metrics(request: Request, repositories: WithRepositories) -> Response:
 
 
 async def _blocked(repositories: WithRepositories) -> bytes:
-    """How many subscriptions wait for the outside; left out while the database does not tell."""
+    """The number of blocked subscriptions; empty while the database is unavailable."""
     counted = CollectorRegistry()
-    words = "Subscriptions of which a step waits for the outside"
-    number = Gauge("tenure_subscriptions_blocked", words, registry=counted)
-    by_code = Gauge("tenure_subscriptions_blocked_by_code", f"{words}, by what it is", ["code"], registry=counted)
+    description = "Subscriptions with a step that an external system blocks"
+    number = Gauge("tenure_subscriptions_blocked", description, registry=counted)
+    by_code = Gauge("tenure_subscriptions_blocked_by_code", f"{description}, by error code", ["code"], registry=counted)
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             found = await repositories.subscriptions.blocked()
     except (TimeoutError, TenureError, PoolTimeout):
         return b""
     number.set(sum(found.values()))
-    for code, so_many in found.items():
-        by_code.labels(code).set(so_many)
+    for code, count in found.items():
+        by_code.labels(code).set(count)
     return generate_latest(counted)

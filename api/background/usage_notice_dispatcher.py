@@ -1,4 +1,4 @@
-"""Tells customers of thresholds that were just crossed, after the answer and out of the way of requests."""
+"""Notifies customers who have just crossed a usage threshold, outside of requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,51 +9,51 @@ import structlog
 from domain.errors import GatewayUnavailable
 
 SHUTDOWN_TIMEOUT = 10.0
-"""Seconds that what is under way gets when we are to stop."""
+"""Seconds that the current round gets at shutdown."""
 
 log = structlog.get_logger("tenure.teller")
 
-Tell = Callable[[], Awaitable[int]]
+Notify = Callable[[], Awaitable[int]]
 
 
 class UsageNoticeDispatcher:
-    """One in each API process. Whatever it leaves undone is written down, and the next sweep takes care of it."""
+    """One per API process. Unsent notices are stored, and the next sweep sends them."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
-        self._news = asyncio.Event()
-        self._is_open, self._is_wanted = False, False
+    def __init__(self, notify: Notify) -> None:
+        self._notify = notify
+        self._wakeup = asyncio.Event()
+        self._is_open, self._is_pending = False, False
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Tell while the block runs, first what earlier processes left; on the way out what is known is told."""
+        """Notify while the block runs, starting with what earlier processes left; on exit, send what is pending."""
         self._is_open = True
         self.nudge()
-        working = asyncio.create_task(self._work())
+        task = asyncio.create_task(self._work())
         try:
             yield
         finally:
             self._is_open = False
-            self._news.set()
+            self._wakeup.set()
             with suppress(TimeoutError):
-                await asyncio.wait_for(working, SHUTDOWN_TIMEOUT)
+                await asyncio.wait_for(task, SHUTDOWN_TIMEOUT)
 
     def nudge(self) -> None:
-        """Have told what was just noticed; never waits."""
-        self._is_wanted = True
-        self._news.set()
+        """Request a round for new notices; never waits."""
+        self._is_pending = True
+        self._wakeup.set()
 
     async def _work(self) -> None:
-        while self._is_open or self._is_wanted:
-            await self._news.wait()
-            self._news.clear()
-            if self._is_wanted:
-                self._is_wanted = False
-                await self._tell_once()
+        while self._is_open or self._is_pending:
+            await self._wakeup.wait()
+            self._wakeup.clear()
+            if self._is_pending:
+                self._is_pending = False
+                await self._run_round()
 
-    async def _tell_once(self) -> None:
+    async def _run_round(self) -> None:
         try:
-            await self._tell()
+            await self._notify()
         except GatewayUnavailable as error:
             log.warning("usage mails wait for the next sweep", why=error.message)
         except Exception:

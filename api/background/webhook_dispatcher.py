@@ -1,4 +1,4 @@
-"""Delivers what has just come in, after it was answered: promptly when there is little, out of the way in a burst."""
+"""Delivers webhooks right after they are acknowledged, and backs off during bursts."""
 
 import asyncio
 from collections import deque
@@ -13,18 +13,18 @@ from domain.provider.events import KeptEvent
 from services.webhooks.batch import Delivered
 
 BATCH = 100
-"""Messages delivered together."""
+"""Messages delivered at once."""
 MAX_QUEUED = 5000
-"""In memory; what comes beyond is left to the sweeper, from the inbox."""
+"""Kept in memory; the sweep delivers any others from the inbox."""
 BURST_THRESHOLD = 20
-"""So many messages that come in while a batch is delivered are a burst."""
+"""This many arrivals during one batch count as a burst."""
 BURST_BACKOFF_FACTOR = 4.0
-"""In a burst, rest so many times as long as the batch took: what comes in must be answered first."""
-LONGEST_REST = 1.0
+"""In a burst, rest this many times as long as the batch took, so that incoming requests go first."""
+MAX_REST = 1.0
 SHUTDOWN_TIMEOUT = 10.0
-"""Seconds that the batch at hand gets when we are to stop."""
+"""Seconds that the current batch gets at shutdown."""
 RETRY_AFTER = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""Seconds until a message that is not for anybody yet is tried again; then it is left to the sweeper."""
+"""Seconds until a message that matches no subscription yet is tried again; after that it is left to the sweep."""
 
 log = structlog.get_logger("tenure.courier")
 
@@ -32,89 +32,89 @@ Deliver = Callable[[Sequence[KeptEvent]], Awaitable[Delivered]]
 
 
 class WebhookDispatcher:
-    """One in each API process. Whatever it drops is still in the inbox, and the sweeper takes care of it."""
+    """One per API process. Anything it drops is still in the inbox, and the sweep delivers it."""
 
     def __init__(self, deliver: Deliver) -> None:
         self._deliver = deliver
         self._waiting: deque[tuple[KeptEvent, int]] = deque()
         self._is_open = False
-        self._news, self._stopping = asyncio.Event(), asyncio.Event()
-        self._later: set[asyncio.TimerHandle] = set()
-        self._came_in = 0
+        self._wakeup, self._stopping = asyncio.Event(), asyncio.Event()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._arrivals = 0
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Deliver while the block runs; on the way out the batch at hand is finished."""
+        """Deliver while the block runs; on exit, finish the current batch."""
         self._is_open = True
         self._stopping.clear()
-        working = asyncio.create_task(self._work())
+        task = asyncio.create_task(self._work())
         try:
             yield
         finally:
             self._is_open = False
             self._stopping.set()
-            self._news.set()
-            for timer in self._later:
+            self._wakeup.set()
+            for timer in self._timers:
                 timer.cancel()
             with suppress(TimeoutError):
-                await asyncio.wait_for(working, SHUTDOWN_TIMEOUT)
+                await asyncio.wait_for(task, SHUTDOWN_TIMEOUT)
 
-    def hand_over(self, message: KeptEvent) -> None:
-        """Have a kept message delivered; never waits."""
-        self._came_in += 1
-        self._queue(message, tries=0)
+    def submit(self, message: KeptEvent) -> None:
+        """Queue a stored message for delivery; never waits."""
+        self._arrivals += 1
+        self._queue(message, attempts=0)
 
-    def _queue(self, message: KeptEvent, tries: int) -> None:
+    def _queue(self, message: KeptEvent, attempts: int) -> None:
         if self._is_open and len(self._waiting) < MAX_QUEUED:
-            self._waiting.append((message, tries))
-            self._news.set()
+            self._waiting.append((message, attempts))
+            self._wakeup.set()
 
     async def _work(self) -> None:
         while not self._stopping.is_set():
-            await self._news.wait()
-            self._news.clear()
+            await self._wakeup.wait()
+            self._wakeup.clear()
             while self._waiting and not self._stopping.is_set():
                 await self._deliver_batch()
 
     async def _deliver_batch(self) -> None:
         batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-        came_before, began = self._came_in, monotonic()
+        arrivals_before, started = self._arrivals, monotonic()
         try:
             delivered = await self._deliver([message for message, _ in batch])
         except GatewayUnavailable as error:
-            log.warning("webhooks wait for the sweeper", count=len(batch), why=error.message)
+            log.warning("webhooks left to the sweep", count=len(batch), why=error.message)
         except Exception:
-            log.exception("webhooks wait for the sweeper", count=len(batch))
+            log.exception("webhooks left to the sweep", count=len(batch))
         else:
-            self._tell_failures(delivered)
-            self._try_again(batch, delivered)
-        if self._came_in - came_before >= BURST_THRESHOLD:
-            await self._rest(min((monotonic() - began) * BURST_BACKOFF_FACTOR, LONGEST_REST))
+            self._log_failures(delivered)
+            self._retry_unmatched(batch, delivered)
+        if self._arrivals - arrivals_before >= BURST_THRESHOLD:
+            await self._rest(min((monotonic() - started) * BURST_BACKOFF_FACTOR, MAX_REST))
 
-    def _tell_failures(self, delivered: Delivered) -> None:
+    def _log_failures(self, delivered: Delivered) -> None:
         if delivered.failures:
             why = str(delivered.failures[0])
-            log.warning("webhooks wait for the sweeper", count=len(delivered.failures), why=why)
+            log.warning("webhooks left to the sweep", count=len(delivered.failures), why=why)
 
-    def _try_again(self, batch: Sequence[tuple[KeptEvent, int]], delivered: Delivered) -> None:
-        """What has no address yet may have one soon: a sign-up is just being written down."""
-        unaddressed = {message.event.id for message in delivered.left} - set(delivered.failed)
-        for message, tries in batch:
-            if message.event.id in unaddressed and tries < len(RETRY_AFTER):
-                self._queue_later(message, tries)
+    def _retry_unmatched(self, batch: Sequence[tuple[KeptEvent, int]], delivered: Delivered) -> None:
+        """Queue messages that match no subscription yet: its sign-up may be in progress."""
+        unmatched = {message.event.id for message in delivered.left} - set(delivered.failed)
+        for message, attempts in batch:
+            if message.event.id in unmatched and attempts < len(RETRY_AFTER):
+                self._schedule(message, attempts)
 
-    def _queue_later(self, message: KeptEvent, tries: int) -> None:
-        if len(self._later) >= MAX_QUEUED:
+    def _schedule(self, message: KeptEvent, attempts: int) -> None:
+        if len(self._timers) >= MAX_QUEUED:
             return
 
         def queue() -> None:
-            self._later.discard(timer)
-            self._queue(message, tries + 1)
+            self._timers.discard(timer)
+            self._queue(message, attempts + 1)
 
-        timer = asyncio.get_running_loop().call_later(RETRY_AFTER[tries], queue)
-        self._later.add(timer)
+        timer = asyncio.get_running_loop().call_later(RETRY_AFTER[attempts], queue)
+        self._timers.add(timer)
 
     async def _rest(self, seconds: float) -> None:
-        """For so long, or until we are to stop."""
+        """Wait that long, or until shutdown."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)

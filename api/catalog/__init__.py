@@ -1,1 +1,1 @@
-"""Plans over HTTP."""
+"""Plans and add-ons over HTTP."""

@@ -1,4 +1,4 @@
-"""What is for sale."""
+"""The catalog: plans and add-ons."""
 
 from typing import Annotated
 
@@ -15,23 +15,23 @@ from domain.errors import Rejected
 router = APIRouter(prefix="/v1/plans", tags=["Plans"], responses=READING)
 
 
-@router.get("", operation_id="listPlans", summary="List the plans and add-ons, and what each gives")
+@router.get("", operation_id="listPlans", summary="List plans, add-ons and features")
 async def list_plans(_caller: Reader, dependencies: WithDependencies) -> CatalogView:
     return CatalogView.of(dependencies.catalog, dependencies.policy.trial.days)
 
 
-@router.get("/compare", operation_id="comparePlans", summary="Lay two plans side by side")
+@router.get("/compare", operation_id="comparePlans", summary="Compare two plans")
 async def compare_plans(
     _caller: Reader,
     dependencies: WithDependencies,
-    before: Annotated[str, Query(alias="from", description="a plan's code", examples=["starter"])],
-    after: Annotated[str, Query(alias="to", description="a plan's code", examples=["professional"])],
+    before: Annotated[str, Query(alias="from", description="plan code", examples=["starter"])],
+    after: Annotated[str, Query(alias="to", description="plan code", examples=["professional"])],
 ) -> PlanComparisonView:
     catalog = dependencies.catalog
     return PlanComparisonView.of(catalog, _plan(catalog, before), _plan(catalog, after))
 
 
-@router.get("/{code}", operation_id="getPlan", summary="Get one plan")
+@router.get("/{code}", operation_id="getPlan", summary="Get a plan")
 async def get_plan(code: str, _caller: Reader, dependencies: WithDependencies) -> PlanView:
     return PlanView.of(_plan(dependencies.catalog, code), dependencies.catalog, dependencies.policy.trial.days)
 

@@ -1,4 +1,4 @@
-"""Which plan to take for what one wants to use."""
+"""Suggests a plan for an intended usage."""
 
 from typing import Annotated
 
@@ -6,8 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from api.entitlements.lookup import WithEntitlements, check_quantity, check_value, feature_named
-from api.entitlements.routes import Wanted as WantedQuantity
-from api.entitlements.routes import WantedValue
+from api.entitlements.routes import RequestedQuantity, RequestedValue
 from api.entitlements.views import PlanName, PlanRef, UpgradeSuggestionView
 from api.http.auth import Reader
 from api.http.fields import Code, ExternalId
@@ -17,37 +16,39 @@ from domain.entitlements.suggestions import Wanted, cheapest, plans_with, sugges
 
 router = APIRouter(prefix="/v1/plans", tags=["Plans"], responses=READING)
 
-NOBODY = ""
-"""No customer's external id is empty: they have what those have who never signed up."""
+NO_CUSTOMER = ""
+"""No customer has an empty external id, so this gets what unknown customers get."""
 
 
 class PlanSuggestionView(BaseModel):
-    """What to take for a wanted use."""
+    """The plans and upgrades that allow an intended usage."""
 
-    customer: str | None = Field(description="null: asked for nobody in particular", examples=["user-1815"])
-    plan: PlanRef | None = Field(description="what there is now; null: nothing")
+    customer: str | None = Field(description="null if none was given", examples=["user-1815"])
+    plan: PlanRef | None = Field(description="the current plan; null if there is none")
     basis: Basis
     feature: str = Field(examples=["users"])
     quantity: int | None
     value: str | None
-    enough: bool = Field(description="whether what there is now allows it")
-    plans: list[PlanName] = Field(description="that allow it by themselves, without add-ons")
+    enough: bool = Field(description="whether the current plan and add-ons allow it")
+    plans: list[PlanName] = Field(description="plans that allow it without add-ons")
     cheapest: UpgradeSuggestionView | None = Field(
-        description="what allows it for the least money, and fits what is used now; null: nothing does"
+        description="the cheapest option that allows it and fits current usage; null if there is none"
     )
-    upgrades: list[UpgradeSuggestionView] = Field(description="what this customer may change to, or add; best first")
+    upgrades: list[UpgradeSuggestionView] = Field(description="what this customer can change to or add, best first")
 
 
-@router.get("/suggest", operation_id="suggestPlan", summary="What to take for a wanted use")
+@router.get("/suggest", operation_id="suggestPlan", summary="Suggest a plan for an intended usage")
 async def suggest(
     caller: Reader,
     entitlements: WithEntitlements,
-    feature: Annotated[Code, Query(description="a feature's code", examples=["users"])],
-    customer: Annotated[ExternalId | None, Query(description="whose seats, add-ons and interval count")] = None,
-    quantity: WantedQuantity = None,
-    value: WantedValue = None,
+    feature: Annotated[Code, Query(description="feature code", examples=["users"])],
+    customer: Annotated[
+        ExternalId | None, Query(description="the customer whose quantity, add-ons and interval apply")
+    ] = None,
+    quantity: RequestedQuantity = None,
+    value: RequestedValue = None,
 ) -> PlanSuggestionView:
-    snapshot = await entitlements.of(caller.tenant, customer or NOBODY)
+    snapshot = await entitlements.of(caller.tenant, customer or NO_CUSTOMER)
     asked = feature_named(feature, snapshot)
     check_value(value, asked)
     check_quantity(quantity, asked)

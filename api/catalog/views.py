@@ -1,4 +1,4 @@
-"""What callers are shown of a catalog: plans, what each gives, and two of them side by side."""
+"""Responses about the catalog: plans, what each includes, and comparisons."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from domain.money import Money
 
 
 class PriceView(BaseModel):
-    """An amount in the currency's minor unit: 4900 usd is forty-nine dollars."""
+    """An amount in the currency's minor unit: 4900 usd is 49 dollars."""
 
     amount: int = Field(examples=[4900])
     currency: str = Field(examples=["usd"])
@@ -24,12 +24,12 @@ class PriceView(BaseModel):
 
 
 class AddOnView(BaseModel):
-    """Something sold by the unit on top of a plan."""
+    """Sold by the unit on top of a plan."""
 
     code: str = Field(examples=["users"])
     name: str
     prices: dict[Interval, PriceView]
-    adds: dict[str, int] = Field(description="by feature, what one unit adds to the plan's number")
+    adds: dict[str, int] = Field(description="by feature: how much one unit adds to the plan's number")
 
     @classmethod
     def of(cls, add_on: AddOn) -> "AddOnView":
@@ -38,13 +38,13 @@ class AddOnView(BaseModel):
 
 
 class LimitRuleView(BaseModel):
-    """What happens near a limit, in percent of it."""
+    """What happens near and beyond a limit, in percent of it."""
 
-    warn: int = Field(description="from here on answers carry a hint", examples=[80])
-    mails: list[int] = Field(description="where the customer is written to", examples=[[90, 100]])
-    hard: int | None = Field(description="how far use may go; null: it is never refused", examples=[110])
-    grace_days: int = Field(description="how long use may go on beyond 100 %", examples=[7])
-    status: int = Field(description="of a refusal: 429 or 402", examples=[429])
+    warn: int = Field(description="from here on, responses carry a hint", examples=[80])
+    mails: list[int] = Field(description="thresholds at which the customer gets a mail", examples=[[90, 100]])
+    hard: int | None = Field(description="maximum usage; null if usage is never refused", examples=[110])
+    grace_days: int = Field(description="days for which usage may continue beyond 100 %", examples=[7])
+    status: int = Field(description="HTTP status of a refusal: 429 or 402", examples=[429])
 
     @classmethod
     def of(cls, rule: LimitRule) -> "LimitRuleView":
@@ -58,16 +58,16 @@ class LimitRuleView(BaseModel):
 
 
 class FeatureView(BaseModel):
-    """Something that plans differ in."""
+    """Something in which plans differ."""
 
     code: str = Field(examples=["images_per_month"])
     name: str = Field(examples=["Images a month"])
     kind: FeatureKind
-    values: list[str] = Field(description="of a level from the least to the most, or of a set")
-    window: UsageWindow | None = Field(description="over which time use is counted; null: it is not counted")
-    meter: str | None = Field(description="what is counted; features of one meter are used up together")
-    per_unit: bool = Field(description="whether a plan's number is for each unit of the subscription's quantity")
-    limits: LimitRuleView | None = Field(description="null: it is not counted")
+    values: list[str] = Field(description="for a level, from lowest to highest; for a set, all members")
+    window: UsageWindow | None = Field(description="period over which usage is counted; null if it is not counted")
+    meter: str | None = Field(description="what is counted; features with the same meter are consumed together")
+    per_unit: bool = Field(description="whether a plan's number applies per unit of the subscription's quantity")
+    limits: LimitRuleView | None = Field(description="null if usage is not counted")
 
     @classmethod
     def of(cls, feature: Feature) -> "FeatureView":
@@ -85,17 +85,17 @@ class FeatureView(BaseModel):
 
 
 class PlanEntitlementView(BaseModel):
-    """What a plan gives of one feature."""
+    """What a plan includes of one feature."""
 
     feature: str = Field(examples=["images_per_month"])
     name: str = Field(examples=["Images a month"])
     kind: FeatureKind
-    value: ValueView = Field(description="a switch, a number, a level, a set, or a multiplier; null: unlimited")
+    value: ValueView = Field(description="a switch, number, level, set or multiplier; null if unlimited")
     unlimited: bool
-    window: UsageWindow | None = Field(description="over which time use is counted; null: it is not counted")
-    per_unit: bool = Field(description="whether the number is for each unit of the subscription's quantity")
-    limits: LimitRuleView | None = Field(description="what happens near the limit; null: it is not counted")
-    overage: OverageView | None = Field(description="what use beyond the limit costs; null: it is not sold")
+    window: UsageWindow | None = Field(description="period over which usage is counted; null if it is not counted")
+    per_unit: bool = Field(description="whether the number applies per unit of the subscription's quantity")
+    limits: LimitRuleView | None = Field(description="what happens near the limit; null if usage is not counted")
+    overage: OverageView | None = Field(description="price of usage beyond the limit; null if it is not sold")
 
     @classmethod
     def of(cls, plan: Plan, feature: Feature, value: Value) -> "PlanEntitlementView":
@@ -113,16 +113,18 @@ class PlanEntitlementView(BaseModel):
 
 
 class PlanView(BaseModel):
-    """One plan; without prices it is free."""
+    """A plan; without prices it is free."""
 
     code: str = Field(examples=["starter"])
     name: str = Field(examples=["Starter"])
     description: str
-    trial_days: int = Field(description="0: it is not tried out", examples=[14])
+    trial_days: int = Field(description="0 if there is no trial", examples=[14])
     prices: dict[Interval, PriceView]
-    entitlements: dict[str, PlanEntitlementView] = Field(description="what it gives of every feature")
-    overage: dict[str, OverageView] = Field(description="by feature, what use beyond its limit costs")
-    upgrades_to: list[str] | None = Field(description="suggested upgrades, best first; null: every dearer plan")
+    entitlements: dict[str, PlanEntitlementView] = Field(description="by feature")
+    overage: dict[str, OverageView] = Field(description="by feature: the price of usage beyond its limit")
+    upgrades_to: list[str] | None = Field(
+        description="suggested upgrades, best first; null if every more expensive plan is one"
+    )
 
     @classmethod
     def of(cls, plan: Plan, catalog: Catalog, default_trial_days: int) -> "PlanView":
@@ -143,14 +145,14 @@ class PlanView(BaseModel):
 
 
 class CatalogView(BaseModel):
-    """Everything for sale."""
+    """All plans, add-ons and features."""
 
     product: str
     version: int
     currency: str
     data: list[PlanView]
     add_ons: list[AddOnView]
-    features: list[FeatureView] = Field(description="what the plans differ in, in the order to show it")
+    features: list[FeatureView] = Field(description="in display order")
 
     @classmethod
     def of(cls, catalog: Catalog, default_trial_days: int) -> "CatalogView":
@@ -172,14 +174,14 @@ class ComparedPlanView(BaseModel):
 
 
 class ComparedPriceView(BaseModel):
-    """What two plans cost by one interval."""
+    """What two plans cost at one interval."""
 
     interval: Interval
-    # `from` is a word of Python's.
-    before: PriceView | None = Field(serialization_alias="from", description="null: not sold by this interval")
-    after: PriceView | None = Field(serialization_alias="to", description="null: not sold by this interval")
+    # `from` is a Python keyword.
+    before: PriceView | None = Field(serialization_alias="from", description="null if not sold at this interval")
+    after: PriceView | None = Field(serialization_alias="to", description="null if not sold at this interval")
     difference: int | None = Field(
-        description="minor units that `to` costs more; null: one of them is not sold by this interval", examples=[15000]
+        description="minor units that `to` costs more; null if one is not sold at this interval", examples=[15000]
     )
     currency: str = Field(examples=["usd"])
 
@@ -195,15 +197,15 @@ class ComparedPriceView(BaseModel):
 
 
 class ComparedFeatureView(BaseModel):
-    """One feature as two plans give it."""
+    """One feature in two plans."""
 
     feature: str = Field(examples=["users"])
     name: str = Field(examples=["Users"])
     kind: FeatureKind
     window: UsageWindow | None
-    before: ValueView = Field(serialization_alias="from", description="null: unlimited", examples=[3])
-    after: ValueView = Field(serialization_alias="to", description="null: unlimited", examples=[25])
-    change: ComparisonVerdict = Field(description="what `to` is, seen from `from`; a set that loses something is worse")
+    before: ValueView = Field(serialization_alias="from", description="null if unlimited", examples=[3])
+    after: ValueView = Field(serialization_alias="to", description="null if unlimited", examples=[25])
+    change: ComparisonVerdict = Field(description="`to` compared with `from`; a set that loses a member is worse")
 
     @classmethod
     def of(cls, line: FeatureLine) -> "ComparedFeatureView":
@@ -225,7 +227,7 @@ class PlanComparisonView(BaseModel):
     before: ComparedPlanView = Field(serialization_alias="from")
     after: ComparedPlanView = Field(serialization_alias="to")
     prices: list[ComparedPriceView]
-    features: list[ComparedFeatureView] = Field(description="every feature, in the order to show it")
+    features: list[ComparedFeatureView] = Field(description="every feature, in display order")
 
     @classmethod
     def of(cls, catalog: Catalog, before: Plan, after: Plan) -> "PlanComparisonView":

@@ -1,4 +1,4 @@
-"""Customers by the product's own id for them."""
+"""Customers, identified by the product's own id."""
 
 import logging
 from datetime import datetime
@@ -36,14 +36,14 @@ router = APIRouter(prefix="/v1/customers", tags=["Customers"], responses=READING
 
 
 class TrialEligibilityView(BaseModel):
-    """Whether a new subscription may begin with a trial."""
+    """Whether a new subscription may start with a trial."""
 
     eligible: bool
-    reason: str | None = Field(description="why not; null: it may")
+    reason: str | None = Field(description="why not; null if it may")
 
 
 class LatestSubscriptionView(BaseModel):
-    """The live subscription, else the last."""
+    """The live subscription, or else the last one."""
 
     id: str
     status: Status
@@ -77,16 +77,18 @@ class CustomerList(BaseModel):
     """One page of customers."""
 
     data: list[CustomerSummaryView]
-    next_cursor: str | None = Field(description="ask for the next page with it; null: this was the last")
+    next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last one")
 
 
 class CustomerView(SubscriberView):
-    """A customer, what they have, and whether they may try something."""
+    """A customer, their entitlements' source and whether they may have a trial."""
 
     metadata: dict[str, str]
-    plan: PlanRef | None = Field(description="what entitles them; null: nothing does")
+    plan: PlanRef | None = Field(description="the plan that entitles them; null if there is none")
     basis: Basis
-    subscription: SubscriptionView | None = Field(description="the live one, else the last; null: there never was one")
+    subscription: SubscriptionView | None = Field(
+        description="the live one, or else the last; null if there never was one"
+    )
     trial: TrialEligibilityView
 
 
@@ -94,7 +96,7 @@ class CustomerView(SubscriberView):
 async def list_customers(
     caller: Reader,
     repositories: WithRepositories,
-    q: Annotated[Search | None, Query(description="part of an address, a name or an external id")] = None,
+    q: Annotated[Search | None, Query(description="part of an email address, name or external id")] = None,
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> CustomerList:
@@ -104,12 +106,12 @@ async def list_customers(
 
 
 @router.api_route("/", methods=["GET", "PATCH"], include_in_schema=False)
-async def nobody() -> None:
-    """A slash too many is a path like any other that there is not, and no customer without a name."""
+async def no_customer() -> None:
+    """Without an id this is an unknown path, not a customer without a name."""
     raise HTTPException(404)
 
 
-@router.patch("/{external_id:path}", operation_id="updateCustomer", summary="Change a customer", responses=COMMANDING)
+@router.patch("/{external_id:path}", operation_id="updateCustomer", summary="Update a customer", responses=COMMANDING)
 async def update_customer(
     external_id: CustomerId,
     body: ChangeCustomerRequest,
@@ -128,9 +130,9 @@ async def update_customer(
         try:
             await tell_of_customer(dependencies.client, changed.customer)
         except GatewayUnavailable as error:
-            # It is changed; the next sweep has the others told.
-            _log.warning("told later of the change of customer %s: %s", changed.customer, error)
-    return await _shown(external_id, caller, dependencies, repositories, entitlements)
+            # The change is stored; the next sweep notifies the subscriptions.
+            _log.warning("change of customer %s is left to the next sweep: %s", changed.customer, error)
+    return await _view(external_id, caller, dependencies, repositories, entitlements)
 
 
 @router.get("/{external_id:path}", operation_id="getCustomer", summary="Get a customer")
@@ -141,10 +143,10 @@ async def get_customer(
     repositories: WithRepositories,
     entitlements: WithEntitlements,
 ) -> CustomerView:
-    return await _shown(external_id, caller, dependencies, repositories, entitlements)
+    return await _view(external_id, caller, dependencies, repositories, entitlements)
 
 
-async def _shown(
+async def _view(
     external_id: str,
     caller: Caller,
     dependencies: AppDependencies,
@@ -180,16 +182,18 @@ async def _trial(
     repositories: Repositories,
     subscription: SubscriptionView | None,
 ) -> TrialEligibilityView:
-    """Whether a sign-up would be let begin with a trial; a card is seen only once it is given."""
+    """Whether a sign-up may start with a trial; the card is only checked once it is given."""
     if subscription is not None and subscription.status != "canceled":
-        return TrialEligibilityView(eligible=False, reason=f"there is a subscription already: {subscription.id}")
+        return TrialEligibilityView(
+            eligible=False, reason=f"the customer already has a subscription: {subscription.id}"
+        )
     default = dependencies.policy.trial.days
     if not any(
         plan.trial_days if plan.trial_days is not None else default
         for plan in dependencies.catalog.plans.values()
         if not plan.is_free
     ):
-        return TrialEligibilityView(eligible=False, reason="no plan has a trial")
+        return TrialEligibilityView(eligible=False, reason="no plan offers a trial")
     mark = await repositories.trials.used(
         tenant=tenant, external_id=customer.external_id, email=customer.email, one_per=dependencies.policy.trial.one_per
     )

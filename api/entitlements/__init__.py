@@ -1,1 +1,1 @@
-"""What a customer may do, over HTTP."""
+"""Entitlements over HTTP: checks and consumption."""

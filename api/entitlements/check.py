@@ -1,4 +1,4 @@
-"""Answers to whether a customer may do something: yes with what is left, or no with the reason and what would help."""
+"""Entitlement checks: allowed with what is left, or denied with the reason and what would help."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,42 +29,42 @@ from domain.errors import LimitReached, Rejected
 
 @dataclass(frozen=True)
 class EntitlementCheck:
-    """Whether a customer may use so much of a feature, or this value of it."""
+    """Whether a customer may use this much of a feature, or this value of it."""
 
     customer: str
     snapshot: EntitlementSnapshot
     feature: Feature
     quantity: int | None = None
-    """None: any of it; of what is counted, one more."""
+    """None: any amount; for a counted feature, one more."""
     value: str | None = None
 
     def entitlement(self) -> EntitlementView:
-        """What the customer has of it, and whether what was asked for may be used now."""
+        """Return what the customer has of the feature, and whether the requested amount may be used now."""
         snapshot, feature, value = self.snapshot, self.feature, self.snapshot.has(self.feature).value
         counter = snapshot.counter(feature) if feature.window is not None else None
         denial = snapshot.denial(feature, self.quantity, self.value)
         is_near = (
             counter is not None and counter.included != 0 and snapshot.level(counter, feature) is not UsageLevel.OK
         )
-        about, hinders = self._hindered(denial, counter)
+        blocked, blocking = self._blocking(denial, counter)
         return EntitlementView(
             feature=feature.code,
             name=feature.name,
             kind=feature.kind,
             allowed=denial is None,
             reason=denial,
-            detail=None if denial is None else about.why(denial, hinders),
-            limited_by=None if about is self else about.feature.code,
+            detail=None if denial is None else blocked.why(denial, blocking),
+            limited_by=None if blocked is self else blocked.feature.code,
             value=shown(value),
             overage=OverageView.of(snapshot.overage(feature)),
-            plans=PlanName.all(about.plans(hinders if denial is not None else None)),
+            plans=PlanName.all(blocked.plans(blocking if denial is not None else None)),
             available=available(feature, value),
-            upgrades=about.upgrades(hinders) if denial is not None or is_near else [],
+            upgrades=blocked.upgrades(blocking) if denial is not None or is_near else [],
             **self._counts(counter),
         )
 
-    def _hindered(self, denial: Denial | None, counter: Counter | None) -> tuple["EntitlementCheck", Counter | None]:
-        """What stands in the way, if anything does: of what is used up together it may be another feature's counter."""
+    def _blocking(self, denial: Denial | None, counter: Counter | None) -> tuple["EntitlementCheck", Counter | None]:
+        """Return the check and counter that block it, if any: with a shared meter it may be another feature's."""
         if denial is None or counter is None:
             return self, counter
         found = self.snapshot.refusing(self.feature, self.quantity or 1, denial)
@@ -75,7 +75,7 @@ class EntitlementCheck:
         ), found
 
     def refusal(self, denial: Denial, counter: Counter | None) -> Rejected:
-        """The refusal, with all that helps to go on; *counter* is what stands in the way, or None."""
+        """Return the refusal with everything that helps the caller; *counter* is what blocks it, or None."""
         snapshot, feature = self.snapshot, self.feature
         view = DenialView(
             customer=self.customer,
@@ -88,14 +88,16 @@ class EntitlementCheck:
             **self._counts(counter),
         )
         details = view.model_dump(mode="json")
-        said = f"{self.why(denial, counter)}{_offer(view.upgrades, snapshot) if denial is Denial.LIMIT_REACHED else ''}"
+        detail = (
+            f"{self.why(denial, counter)}{_offer(view.upgrades, snapshot) if denial is Denial.LIMIT_REACHED else ''}"
+        )
         if denial is not Denial.LIMIT_REACHED:
-            return Rejected(said, code=denial.value, details=details)
+            return Rejected(detail, code=denial.value, details=details)
         wait = self._wait(counter) if counter is not None else 0.0
-        return LimitReached(said, is_for_sale=feature.limit.is_for_sale, details=details, retry_after=wait)
+        return LimitReached(detail, is_for_sale=feature.limit.is_for_sale, details=details, retry_after=wait)
 
     def consumed(self, counters: Sequence[Counter], key: str, *, repeated: bool = False) -> ConsumeResult:
-        """What was used up, and where that leaves the customer; without counters nothing is counted of it."""
+        """Return what was consumed and what is left. Without counters, nothing is counted."""
         snapshot, features = self.snapshot, self.snapshot.features
         own = next((one for one in counters if one.feature == self.feature.code), None)
         nearest = snapshot.nearest(counters)
@@ -125,13 +127,13 @@ class EntitlementCheck:
         return not_counted(self.feature, self.snapshot.has(self.feature).value)
 
     def upgrades(self, counter: Counter | None) -> list[UpgradeSuggestionView]:
-        """What would allow it: of what is counted, beside what is used already."""
+        """What would allow it; for a counted feature, on top of current usage."""
         return [
             UpgradeSuggestionView.of(one, self.feature) for one in suggestions(self.snapshot, self._wanted(counter))
         ]
 
     def plans(self, counter: Counter | None) -> tuple[Plan, ...]:
-        """Those of today that would allow it by themselves; with a counter, beside what is used already."""
+        """Current plans that allow it by themselves; with a counter, on top of current usage."""
         return plans_with(self.snapshot.today, self._wanted(counter))
 
     def _of_itself(self) -> Wanted:
@@ -143,13 +145,13 @@ class EntitlementCheck:
         return Wanted(self.feature, counter.used + (self.quantity or 1))
 
     def _wait(self, counter: Counter) -> float:
-        """In how many seconds so much would be let pass; 0: in no time, or it is more than a whole period has."""
+        """Seconds until this much is allowed; 0 if waiting does not help, or it exceeds a whole period."""
         if counter.ends is None or (self.quantity or 1) > whole(counter):
             return 0.0
         return (counter.ends - self.snapshot.standing.moment).total_seconds()
 
     def why(self, denial: Denial, counter: Counter | None) -> str:
-        """Why not, in words."""
+        """The reason in words."""
         quantity = self.quantity or 1
         if denial is not Denial.LIMIT_REACHED:
             return usage_texts.of_denial(denial, self.snapshot, self._of_itself())
@@ -160,7 +162,7 @@ class EntitlementCheck:
 
 
 def _offer(upgrades: list[UpgradeSuggestionView], snapshot: EntitlementSnapshot) -> str:
-    """The first of what would allow more, in words to end a sentence with."""
+    """The best upgrade, as the end of a sentence."""
     if not upgrades:
         return ""
     best = upgrades[0]

@@ -1,4 +1,4 @@
-"""Use of what is counted: used up if the limit lets it, and released again."""
+"""Consumes counted features within their limits, and releases them again."""
 
 from typing import Annotated, Any, Final
 
@@ -9,9 +9,9 @@ from api.entitlements.check import EntitlementCheck
 from api.entitlements.lookup import (
     EntitlementLookup,
     WithEntitlements,
-    about_customer,
     check_quantity,
     check_value,
+    customer_arguments,
     metered,
     unknown_feature,
 )
@@ -34,8 +34,8 @@ from domain.errors import Malformed, Rejected, TenureError
 COUNTED: Final = {
     200: {
         "headers": {
-            "RateLimit-Policy": {"description": "each limit", "schema": {"type": "string"}},
-            "RateLimit": {"description": "what is left of each, and when it starts anew", "schema": {"type": "string"}},
+            "RateLimit-Policy": {"description": "the limits", "schema": {"type": "string"}},
+            "RateLimit": {"description": "what is left of each, and when it resets", "schema": {"type": "string"}},
         }
     }
 }
@@ -49,41 +49,42 @@ Amount = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
 
 
 class UsageRequest(RequestModel):
-    """Something used, or no longer in use."""
+    """Usage of a feature."""
 
-    feature: Code = Field(description="a feature's code, or a meter's", examples=["images_per_month"])
+    feature: Code = Field(description="code of a feature or meter", examples=["images_per_month"])
     quantity: Amount = 1
     key: UsageKey | None = Field(
         default=None,
-        description="names this use: the same key is counted once; left out, the header `Idempotency-Key` is taken",
+        description="identifies this usage, which is counted once per key; defaults to the `Idempotency-Key` header",
         examples=["image-4711"],
     )
 
 
 class ReleaseRequest(UsageRequest):
-    """Something no longer in use, or a use to be given back."""
+    """Units of a gauge to release, or usage of a counter to give back."""
 
     quantity: Amount = Field(
-        default=1, description="of a gauge: so much is taken off; a use of a counter is given back whole, leave it out"
+        default=1,
+        description="for a gauge, how many to release; leave it out for a counter, which gives back all of it",
     )
     key: UsageKey | None = Field(
         default=None,
-        description="of a gauge it names this release, else the header `Idempotency-Key` does; of a counter it is the "
-        "key of the use that is given back, and must be here",
+        description="for a gauge, identifies this release and defaults to the `Idempotency-Key` header; for a counter, "
+        "the key of the usage to give back, and required",
         examples=["image-4711"],
     )
 
 
 class ConsumeRequest(UsageRequest):
-    """Something to be used up if the customer may."""
+    """Usage to consume, if the customer's entitlements allow it."""
 
-    value: Code | None = Field(default=None, description="of a level or a set: this one", examples=["dalle3"])
+    value: Code | None = Field(default=None, description="for a level or a set, the value to use", examples=["dalle3"])
 
 
 @router.post(
     "/consume",
     operation_id="consume",
-    summary="Use something up, if the customer may",
+    summary="Consume a feature within its limit",
     response_model=ConsumeResult,
 )
 async def consume(
@@ -92,7 +93,7 @@ async def consume(
     key = body.key or key_in_header(request)
     feature = metered(body.feature, entitlements.dependencies.catalog)
     if feature is None or feature.window is None:
-        return await _without_counting(external_id, body, key, caller.tenant, entitlements)
+        return await _consume_uncounted(external_id, body, key, caller.tenant, entitlements)
     check_value(body.value, feature)
     use = Use(external_id, feature.meter, body.quantity, key)
     return await record_usage(use, body.feature, caller.tenant, entitlements)
@@ -101,75 +102,77 @@ async def consume(
 @router.post(
     "/release",
     operation_id="release",
-    summary="Give back: of a gauge what is no longer in use, of a counter a use by its key",
+    summary="Release units of a gauge, or give back usage of a counter",
     response_model=ConsumeResult | ReleaseResult,
 )
 async def release(
     external_id: CustomerId, body: ReleaseRequest, request: Request, caller: Service, entitlements: WithEntitlements
 ) -> Response:
-    """Of a gauge `quantity` is taken off, under a key of the release's own.
+    """For a gauge, releases `quantity` units; the release has a key of its own.
 
-    Of what is counted over a time one use is given back as a whole, by the `key` under which it was counted, while its
-    period runs: work that failed need not cost quota. Asked again, the answer is the same. 404 `unknown_use`: this
-    customer has used nothing of it under the key; 409 `period_over`.
+    For a counter, gives back as a whole what was counted under `key`, for example because the work failed. This
+    is possible until its period ends; then it is a 409 `period_over`. A repeat returns the same response. 404
+    `unknown_use` means that the customer has no usage of the feature under this key.
     """
     key = body.key or key_in_header(request)
     feature = await find_feature(body.feature, external_id, caller.tenant, entitlements)
     if feature.window is None:
-        raise not_a_gauge(feature, "use of it is not counted, so there is nothing to give back")
+        raise not_a_gauge(feature, "its usage is not counted, so there is nothing to give back")
     if not is_gauge(feature):
-        return await _given_back(external_id, body, feature, caller.tenant, entitlements)
+        return await _give_back(external_id, body, feature, caller.tenant, entitlements)
     use = Use(external_id, feature.meter, body.quantity, key, Action.RELEASE)
     return await record_usage(use, body.feature, caller.tenant, entitlements)
 
 
-async def _given_back(
+async def _give_back(
     customer: str, body: ReleaseRequest, feature: Feature, tenant: str, entitlements: EntitlementLookup
 ) -> Response:
-    """A use of a counter, taken off again."""
+    """Give back one usage of a counter."""
     if body.key is None:
-        raise Malformed("name the use that is given back: the key under which it was counted", field="key")
-    said = body.quantity if "quantity" in body.model_fields_set else None
+        raise Malformed("give the key under which the usage was counted", field="key")
+    quantity = body.quantity if "quantity" in body.model_fields_set else None
     own = metered(body.feature, (await entitlements.of(tenant, customer)).catalog)
     meters = {feature.meter} | ({own.meter} if own is not None else set())
-    back = await entitlements.repositories.usage.give_back(
-        customer, sorted(meters), body.key, said, entitlements.dependencies.ground, tenant=tenant
+    result = await entitlements.repositories.usage.give_back(
+        customer, sorted(meters), body.key, quantity, entitlements.dependencies.ground, tenant=tenant
     )
-    if back.verdict is UsageVerdict.GIVEN_BACK:
-        # Of a meter's name, or of a feature whose own period is over: what is nearest to being used up by it.
-        used = back.used.get(body.feature)
-        return as_json(ReleaseResult(released=back.released, used=max(back.used.values()) if used is None else used))
-    raise _no_way_back(back, body.key, feature)
+    if result.verdict is UsageVerdict.GIVEN_BACK:
+        # For a meter, or a feature whose own period has ended: the highest count.
+        used = result.used.get(body.feature)
+        return as_json(
+            ReleaseResult(released=result.released, used=max(result.used.values()) if used is None else used)
+        )
+    raise _give_back_error(result, body.key, feature)
 
 
-def _no_way_back(back: GivenBack, key: str, feature: Feature) -> TenureError:
-    """Why a use is not given back."""
-    match back.verdict:
+def _give_back_error(result: GivenBack, key: str, feature: Feature) -> TenureError:
+    """Return the error for usage that cannot be given back."""
+    match result.verdict:
         case UsageVerdict.ANOTHER_QUANTITY:
             return Malformed(
-                f"the use under this key was of {back.quantity:,}, and it is given back as a whole: leave it out",
+                f"the usage under this key is {result.quantity:,} and is given back as a whole: leave quantity out",
                 field="quantity",
             )
         case UsageVerdict.PERIOD_OVER:
             return Rejected(
-                f"the period of {feature.name} in which this was used is over, so it cannot be given back any more",
+                f"the period of {feature.name} in which this was used has ended, so it can no longer be given back",
                 code="period_over",
             )
-    return Rejected(f"this customer has used nothing of {feature.code} under the key {key!r}", code="unknown_use")
+    return Rejected(f"this customer has no usage of {feature.code} under the key {key!r}", code="unknown_use")
 
 
 def not_a_gauge(feature: Feature, why: str) -> Malformed:
-    """The refusal of what can be done to gauges alone."""
-    return Malformed(f"{feature.code} is no gauge: {why}", field="feature", code="not_a_gauge")
+    """Return the error for an operation that only gauges support."""
+    return Malformed(f"{feature.code} is not a gauge: {why}", field="feature", code="not_a_gauge")
 
 
 def _read_as(kind: type[UsageRequest]) -> Read:
     async def read(request: Request) -> dict[str, Any] | None:
         caller = await caller_of(request, *SERVICE_ROLES)
-        about, body = about_customer(request), body_as(request, kind)
-        if about is None or body is None:
+        customer, body = customer_arguments(request), body_as(request, kind)
+        if customer is None or body is None:
             return None
-        return about | {"body": body, "request": request, "caller": caller}
+        return customer | {"body": body, "request": request, "caller": caller}
 
     return read
 
@@ -181,19 +184,19 @@ FAST_PATHS: Final = (
 
 
 def key_in_header(request: Request) -> str:
-    """The key of a use whose body names none.
+    """Return the key from the header, for a body that has none.
 
     Raises:
-        Malformed: there is none at all.
+        Malformed: there is no key at all.
     """
     key = idempotency_key(request)
     if key is None:
-        raise Malformed(f"name this use: give a key, in the body or as the header {HEADER}", field="key")
+        raise Malformed(f"a key is required, in the body or as the header {HEADER}", field="key")
     return key
 
 
 async def find_feature(name: str, customer: str, tenant: str, entitlements: EntitlementLookup) -> Feature:
-    """What a use is counted of, by today's catalog or else by the customer's own.
+    """Return the feature from today's catalog, or else from the customer's own.
 
     Raises:
         Rejected: code `unknown_feature`.
@@ -209,21 +212,21 @@ async def find_feature(name: str, customer: str, tenant: str, entitlements: Enti
 
 
 async def record_usage(use: Use, name: str, tenant: str, entitlements: EntitlementLookup) -> Response:
-    """Have a use counted, and tell what came of it."""
+    """Record usage and return the outcome."""
     first = await entitlements.repositories.usage.use(use, entitlements.dependencies.ground, tenant=tenant)
-    counted, snapshot = await entitlements.settled(use, name, first, tenant)
+    counted, snapshot = await entitlements.settle(use, name, first, tenant)
     counted = snapshot.seen(counted)
     if counted.outcome in (Outcome.COUNTED, Outcome.REPEATED):
-        question = EntitlementCheck(use.customer, snapshot, _asked(name, counted, snapshot), use.quantity)
-        answer = as_json(question.consumed(counted.counters, use.key, repeated=counted.outcome is Outcome.REPEATED))
+        check = EntitlementCheck(use.customer, snapshot, _feature_in_response(name, counted, snapshot), use.quantity)
+        response = as_json(check.consumed(counted.counters, use.key, repeated=counted.outcome is Outcome.REPEATED))
     else:
-        answer = _answered(_refusal(use, name, counted, snapshot))
-    answer.headers.update(limit_headers(counted.counters, snapshot))
-    return answer
+        response = _refused(_refusal(use, name, counted, snapshot))
+    response.headers.update(limit_headers(counted.counters, snapshot))
+    return response
 
 
-def _asked(name: str, counted: Counted, snapshot: EntitlementSnapshot) -> Feature:
-    """What an answer is about: the feature that was named; of a meter, the one that is nearest to its limit."""
+def _feature_in_response(name: str, counted: Counted, snapshot: EntitlementSnapshot) -> Feature:
+    """The feature to respond with: the one that was named or, for a meter, the one nearest to its limit."""
     named = snapshot.features.get(name)
     nearest = snapshot.nearest(counted.counters)
     if named is not None or nearest is None:
@@ -232,33 +235,33 @@ def _asked(name: str, counted: Counted, snapshot: EntitlementSnapshot) -> Featur
 
 
 def _refusal(use: Use, name: str, counted: Counted, snapshot: EntitlementSnapshot) -> TenureError:
-    """Why a use was not counted."""
-    outcome, feature = counted.outcome, _asked(name, counted, snapshot)
+    """Return the error for usage that was not counted."""
+    outcome, feature = counted.outcome, _feature_in_response(name, counted, snapshot)
     if outcome is Outcome.NOT_A_GAUGE:
-        return not_a_gauge(feature, "in the catalog that the customer keeps, it is counted by time")
+        return not_a_gauge(feature, "in the customer's own catalog it is counted over a period")
     if outcome is Outcome.KEY_REUSED:
         return Rejected(
-            f"the key {use.key!r} named another use before, or one that was given back: give each use a key of its own",
+            f"the key {use.key!r} was already used for other usage, or was given back: use a new key for each usage",
             code="key_reused",
-            details=_about(use, feature, snapshot),
+            details=_refusal_members(use, feature, snapshot),
         )
     if outcome is Outcome.TOO_MUCH:
         used = min((one.used for one in counted.counters), default=0)
         return Rejected(
-            f"{feature.name}: {use.quantity:,} cannot be released, for {used:,} are in use",
+            f"{feature.name}: {use.quantity:,} cannot be released, only {used:,} are in use",
             code="nothing_to_release",
-            details=_about(use, feature, snapshot) | {"used": used},
+            details=_refusal_members(use, feature, snapshot) | {"used": used},
         )
     denial = denial_of(outcome)
-    assert denial is not None  # noqa: S101 - what else there is concerns use at another moment
+    assert denial is not None  # noqa: S101 - the other outcomes concern usage at another time
     counter = next((one for one in counted.counters if one.feature == feature.code), None)
     counter = refusing(counted.counters, use.quantity, denial) or counter
     feature = snapshot.features[counter.feature] if counter is not None else feature
     return EntitlementCheck(use.customer, snapshot, feature, use.quantity).refusal(denial, counter)
 
 
-def _about(use: Use, feature: Feature, snapshot: EntitlementSnapshot) -> dict[str, object]:
-    """What every refusal of a use tells."""
+def _refusal_members(use: Use, feature: Feature, snapshot: EntitlementSnapshot) -> dict[str, object]:
+    """The members of every refusal."""
     plan = PlanRef.of(snapshot)
     return {
         "customer": use.customer,
@@ -268,10 +271,10 @@ def _about(use: Use, feature: Feature, snapshot: EntitlementSnapshot) -> dict[st
     }
 
 
-async def _without_counting(
+async def _consume_uncounted(
     customer: str, body: ConsumeRequest, key: str, tenant: str, entitlements: EntitlementLookup
 ) -> Response:
-    """Answer of what is had or not; what turns out to be counted in the customer's own catalog is used up."""
+    """Check a feature that is not counted; if the customer's own catalog counts it, consume it."""
     snapshot = await entitlements.of(tenant, customer)
     feature = metered(body.feature, snapshot.catalog) or metered(body.feature, snapshot.today)
     if feature is None:
@@ -282,18 +285,18 @@ async def _without_counting(
         return await record_usage(Use(customer, feature.meter, body.quantity, key), body.feature, tenant, entitlements)
     if feature.kind is FeatureKind.NUMBER:
         raise Malformed(
-            f"use of {feature.code} is not counted here: ask GET .../entitlements/{feature.code}?quantity= with how "
-            "many there would be",
+            f"usage of {feature.code} is not counted: check GET .../entitlements/{feature.code}?quantity= with the "
+            "total you want",
             field="feature",
             code="not_counted",
         )
-    question = EntitlementCheck(customer, snapshot, feature, body.quantity, body.value)
+    check = EntitlementCheck(customer, snapshot, feature, body.quantity, body.value)
     denial = snapshot.denial(feature, body.quantity, body.value)
-    return as_json(question.consumed((), key)) if denial is None else _answered(question.refusal(denial, None))
+    return as_json(check.consumed((), key)) if denial is None else _refused(check.refusal(denial, None))
 
 
-def _answered(refusal: TenureError) -> Response:
-    """A refusal as an answer of its own, which takes headers."""
-    answer = response_to(refusal)
-    assert answer is not None  # noqa: S101 - an expected error
-    return answer
+def _refused(refusal: TenureError) -> Response:
+    """Return the response to a refusal, to which headers can be added."""
+    response = response_to(refusal)
+    assert response is not None  # noqa: S101 - an expected error
+    return response

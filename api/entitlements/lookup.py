@@ -1,4 +1,4 @@
-"""What a customer holds, looked up for one request; and what is asked of it by name."""
+"""Looks up a customer's entitlements for a request, and features by name."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
@@ -20,31 +20,31 @@ from domain.errors import GatewayUnavailable, Malformed, Rejected
 
 @dataclass(frozen=True)
 class EntitlementLookup:
-    """Looks up what customers hold."""
+    """Looks up customers' entitlements."""
 
     dependencies: AppDependencies
     repositories: Repositories
 
     async def of(self, tenant: str, customer: str) -> EntitlementSnapshot:
-        """What a customer holds now; of whoever is unknown, what the free plan gives."""
+        """Return what a customer has now; an unknown customer has the free plan."""
         standing, tallies = await self.repositories.usage.standing(customer, self.dependencies.ground, tenant=tenant)
         return await self.at(standing, tallies)
 
     async def at(self, standing: EntitlementBasis, tallies: tuple[Tally, ...] = ()) -> EntitlementSnapshot:
-        """What is held where a customer stands.
+        """Return the snapshot for a customer's basis.
 
         Raises:
-            GatewayUnavailable: no catalog is published yet, so that nothing is known of any plan.
+            GatewayUnavailable: no catalog is published yet, so no plan is known.
         """
         if standing.plan is not None and standing.revision is None:
             raise GatewayUnavailable(self.repositories.catalog_publisher.reason_unpublished, code="catalog_unpublished")
         own = await self.catalog_named(standing.catalog, revision=standing.revision)
         return EntitlementSnapshot(standing, own, self.dependencies.catalog, tallies)
 
-    async def settled(self, use: Use, name: str, counted: Counted, tenant: str) -> tuple[Counted, EntitlementSnapshot]:
-        """What came of a use in the end, and what the customer holds; whoever crossed a threshold is told of it.
+    async def settle(self, use: Use, name: str, counted: Counted, tenant: str) -> tuple[Counted, EntitlementSnapshot]:
+        """Return the outcome of a usage and the customer's entitlements; triggers notices of crossed thresholds.
 
-        What is counted of *name* by another meter in the catalog that the customer keeps is counted by that.
+        If the customer's own catalog counts *name* by another meter, the usage is counted there.
         """
         snapshot = await self.at(counted.standing)
         own = metered(name, snapshot.catalog)
@@ -56,11 +56,11 @@ class EntitlementLookup:
         return counted, snapshot
 
     async def catalog_named(self, name: str | None, *, revision: int | None = None) -> Catalog:
-        """The catalog of this name, today's if none was published."""
+        """Return the catalog of this name, or today's if none was published."""
         today = self.dependencies.catalog
         if not name:
             return today
-        # Today's, too, as it is published: it may have been changed in place since this process started.
+        # Even today's is read as published: it may have changed in place since this process started.
         return await self.repositories.catalogs.get(name, revision=revision) or today
 
 
@@ -72,10 +72,10 @@ WithEntitlements = Annotated[EntitlementLookup, Depends(_entitlements)]
 
 
 def feature_named(name: str, snapshot: EntitlementSnapshot) -> Feature:
-    """The feature that is asked for, by itself or by a meter that is its alone.
+    """Return the feature by its code, or by a meter that only it uses.
 
     Raises:
-        Rejected: code `unknown_feature`; the names that come near are told, or those of the meter's features.
+        Rejected: code `unknown_feature`, with similar names or those of the meter's features.
     """
     found = snapshot.features.get(name)
     if found is not None:
@@ -86,7 +86,7 @@ def feature_named(name: str, snapshot: EntitlementSnapshot) -> Feature:
     if len(together) > 1:
         codes = [one.code for one in together]
         raise Rejected(
-            f"{name!r} is a meter of several features: ask for {' or '.join(codes)}",
+            f"{name!r} is a meter of several features: use {' or '.join(codes)}",
             code="unknown_feature",
             details={"near": codes},
         )
@@ -94,7 +94,7 @@ def feature_named(name: str, snapshot: EntitlementSnapshot) -> Feature:
 
 
 def metered(name: str, catalog: Catalog) -> Feature | None:
-    """The feature that is named, by itself or by its meter; None: the catalog has none of this name."""
+    """Return the feature with this code or meter, or None if the catalog has neither."""
     named = catalog.features.get(name)
     if named is not None:
         return named
@@ -102,7 +102,7 @@ def metered(name: str, catalog: Catalog) -> Feature | None:
 
 
 def unknown_feature(name: str, *catalogs: Catalog) -> Rejected:
-    """The refusal of a name that means nothing, with those that may have been meant."""
+    """Return the error for an unknown name, with similar ones."""
     known = names_known(catalogs)
     likely = near(name, known)
     if likely:
@@ -115,17 +115,17 @@ def unknown_feature(name: str, *catalogs: Catalog) -> Rejected:
 
 
 def check_quantity(quantity: int | None, feature: Feature) -> None:
-    """Refuse to be asked for several of what has no number.
+    """Reject a quantity of a feature that has no number.
 
     Raises:
         Malformed: field `quantity`.
     """
     if quantity not in (None, 1) and feature.kind not in (FeatureKind.NUMBER, FeatureKind.RATE):
-        raise Malformed(f"{feature.code} is a {feature.kind}: there is no quantity of it", field="quantity")
+        raise Malformed(f"{feature.code} is a {feature.kind}: it has no quantity", field="quantity")
 
 
 def check_value(value: str | None, feature: Feature) -> None:
-    """Refuse to be asked of a value that a feature cannot have.
+    """Reject a value that the feature cannot have.
 
     Raises:
         Malformed: field `value`.
@@ -136,14 +136,16 @@ def check_value(value: str | None, feature: Feature) -> None:
         raise Malformed(f"{feature.code} is a {feature.kind}: only levels and sets have values", field="value")
     if value not in feature.values:
         likely = near(value, feature.values) or list(feature.values)
-        raise Malformed(f"{value[:64]!r} is no value of {feature.code}; there are {', '.join(likely)}", field="value")
+        raise Malformed(
+            f"{value[:64]!r} is not a value of {feature.code}; use one of {', '.join(likely)}", field="value"
+        )
 
 
 _EXTERNAL_ID: Final = TypeAdapter[str](ExternalId)
 
 
-def about_customer(request: Request) -> dict[str, Any] | None:
-    """Whom a request is about, and what looks up what they hold; None: the external id is none."""
+def customer_arguments(request: Request) -> dict[str, Any] | None:
+    """Return the request's customer and a lookup, or None if the external id is invalid."""
     try:
         external_id = _EXTERNAL_ID.validate_python(request.path_params["external_id"])
     except ValidationError:

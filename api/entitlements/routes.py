@@ -1,4 +1,4 @@
-"""What customers are entitled to, and what they have used: questions that change nothing."""
+"""Reads customers' entitlements and current usage."""
 
 from typing import Annotated, Any, Final
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from api.entitlements.check import EntitlementCheck
-from api.entitlements.lookup import WithEntitlements, about_customer, check_quantity, check_value, feature_named
+from api.entitlements.lookup import WithEntitlements, check_quantity, check_value, customer_arguments, feature_named
 from api.entitlements.views import (
     CustomerUsageView,
     EntitlementCheckResult,
@@ -26,18 +26,21 @@ from storage.access.api_keys import Role
 
 router = APIRouter(prefix="/v1/customers/{external_id:path}", tags=["Entitlements"], responses=READING)
 
-CustomerId = Annotated[ExternalId, Path(description="the product's own id for its customer", examples=["user-1815"])]
-FeatureCode = Annotated[Code, Path(description="a feature's code", examples=["images_per_month"])]
-Wanted = Annotated[
-    int | None, Query(ge=1, le=MAX_QUANTITY, description="so much of it; of what is counted, so much more")
+CustomerId = Annotated[ExternalId, Path(description="the product's own id of the customer", examples=["user-1815"])]
+FeatureCode = Annotated[Code, Path(description="feature code", examples=["images_per_month"])]
+RequestedQuantity = Annotated[
+    int | None,
+    Query(ge=1, le=MAX_QUANTITY, description="amount to check; for a counted feature, on top of current usage"),
 ]
-WantedValue = Annotated[Code | None, Query(description="of a level or a set: this one", examples=["dalle3"])]
+RequestedValue = Annotated[
+    Code | None, Query(description="for a level or a set, the value to check", examples=["dalle3"])
+]
 
 
 @router.get(
     "/entitlements",
     operation_id="getEntitlements",
-    summary="Everything a customer is entitled to",
+    summary="List a customer's entitlements",
     response_model=EntitlementsView,
 )
 async def entitlements(external_id: CustomerId, caller: Reader, entitlements: WithEntitlements) -> Response:
@@ -50,7 +53,7 @@ async def entitlements(external_id: CustomerId, caller: Reader, entitlements: Wi
 @router.get(
     "/entitlements/{feature}",
     operation_id="checkEntitlement",
-    summary="May this customer use this?",
+    summary="Check one entitlement",
     response_model=EntitlementCheckResult,
 )
 async def entitlement(
@@ -58,8 +61,8 @@ async def entitlement(
     feature: FeatureCode,
     caller: Reader,
     entitlements: WithEntitlements,
-    quantity: Wanted = None,
-    value: WantedValue = None,
+    quantity: RequestedQuantity = None,
+    value: RequestedValue = None,
 ) -> Response:
     snapshot = await entitlements.of(caller.tenant, external_id)
     asked = feature_named(feature, snapshot)
@@ -71,11 +74,11 @@ async def entitlement(
 
 async def _read_check(request: Request) -> dict[str, Any] | None:
     caller = await caller_of(request, *Role)
-    about, feature = about_customer(request), request.path_params["feature"]
-    # One that today's catalog has is plainly well; another may still be of the customer's own catalog.
-    if about is None or request.scope["query_string"] or feature not in dependencies_of(request).catalog.features:
+    owner, feature = customer_arguments(request), request.path_params["feature"]
+    # A feature of today's catalog is valid; any other may still be in the customer's own.
+    if owner is None or request.scope["query_string"] or feature not in dependencies_of(request).catalog.features:
         return None
-    return about | {"feature": feature, "caller": caller}
+    return owner | {"feature": feature, "caller": caller}
 
 
 FAST_PATHS: Final = (FastPath("GET", f"{router.prefix}/entitlements/{{feature}}", _read_check, entitlement),)
@@ -84,19 +87,19 @@ FAST_PATHS: Final = (FastPath("GET", f"{router.prefix}/entitlements/{{feature}}"
 @router.get(
     "/usage",
     operation_id="getUsage",
-    summary="What a customer has used in the periods that go on",
+    summary="Get a customer's usage in the current periods",
     response_model=CustomerUsageView,
 )
 async def usage(external_id: CustomerId, caller: Reader, entitlements: WithEntitlements) -> Response:
     snapshot = await entitlements.of(caller.tenant, external_id)
     counted = [one for one in snapshot.features.values() if one.window is not None]
     found = {one.code: FeatureUsageView.of(snapshot, one, snapshot.counter(one)) for one in counted}
-    about = owner_fields(external_id, snapshot)
-    return as_json(CustomerUsageView(customer=external_id, plan=about["plan"], basis=about["basis"], usage=found))
+    owner = owner_fields(external_id, snapshot)
+    return as_json(CustomerUsageView(customer=external_id, plan=owner["plan"], basis=owner["basis"], usage=found))
 
 
 def owner_fields(customer: str, snapshot: EntitlementSnapshot) -> dict[str, Any]:
-    """Whose entitlements they are, and what they come from."""
+    """The fields of an `EntitlementOwnerView`, and the subscription."""
     standing = snapshot.standing
     return {
         "customer": customer,
@@ -107,5 +110,5 @@ def owner_fields(customer: str, snapshot: EntitlementSnapshot) -> dict[str, Any]
 
 
 def as_json(view: BaseModel) -> Response:
-    """The view as it is: what is asked thousands of times a second is not checked a second time."""
+    """Serialize the view directly: FastAPI would validate it again, which is too slow for hot paths."""
     return Response(view.model_dump_json(), media_type="application/json")

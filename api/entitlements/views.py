@@ -1,4 +1,4 @@
-"""What products are shown of a customer's entitlements and use."""
+"""Responses about a customer's entitlements and usage."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -19,7 +19,7 @@ ValueView = bool | int | str | list[str] | None
 
 
 class PlanRef(BaseModel):
-    """The plan that entitles, and the version of the catalog whose it is."""
+    """The plan that entitles the customer, and its catalog version."""
 
     code: str = Field(examples=["pro"])
     name: str = Field(examples=["Pro"])
@@ -35,7 +35,7 @@ class PlanRef(BaseModel):
 
 
 class PlanName(BaseModel):
-    """A plan that has something."""
+    """A plan by its code and name."""
 
     code: str = Field(examples=["pro"])
     name: str = Field(examples=["Pro"])
@@ -46,7 +46,7 @@ class PlanName(BaseModel):
 
 
 class SubscriptionRef(BaseModel):
-    """The subscription behind it: the live one, else the last."""
+    """The subscription behind the entitlements: the live one, or else the last."""
 
     id: str
     status: str = Field(examples=["active"])
@@ -60,22 +60,24 @@ class SubscriptionRef(BaseModel):
 
 
 class UpgradeSuggestionView(BaseModel):
-    """Something to buy that would allow more: a plan, or units of an add-on."""
+    """An upgrade that would allow more: a plan, or units of an add-on."""
 
-    plan: str | None = Field(description="null: it is an add-on", examples=["pro"])
-    add_on: str | None = Field(default=None, description="null: it is a plan")
-    units: int | None = Field(default=None, description="so many more of the add-on")
-    add_ons: dict[str, int] = Field(default_factory=dict, description="units that it takes besides the plan")
+    plan: str | None = Field(description="null for an add-on", examples=["pro"])
+    add_on: str | None = Field(default=None, description="null for a plan")
+    units: int | None = Field(default=None, description="additional units of the add-on")
+    add_ons: dict[str, int] = Field(default_factory=dict, description="add-on units needed with the plan")
     name: str = Field(examples=["Pro"])
     interval: Interval
-    amount: int = Field(description="minor units: what a period costs then, or what these units cost", examples=[7900])
+    amount: int = Field(
+        description="minor units per period: of the plan as a whole, or of these add-on units", examples=[7900]
+    )
     currency: str = Field(examples=["usd"])
     price_difference: int | None = Field(
-        description="minor units a period more than now; null: what is paid now is billed by another interval",
+        description="minor units per period more than now; null if the current interval differs",
         examples=[5000],
     )
-    value: ValueView = Field(description="what there would be of the feature; null: unlimited, or none")
-    limit: int | None = Field(description="as a number; null: unlimited, or no number", examples=[50])
+    value: ValueView = Field(description="value of the feature after the upgrade; null if unlimited, or none")
+    limit: int | None = Field(description="the value as a number; null if unlimited, or not a number", examples=[50])
     unlimited: bool
 
     @classmethod
@@ -98,12 +100,12 @@ class UpgradeSuggestionView(BaseModel):
 
 
 class OverageView(BaseModel):
-    """What use beyond the limit costs."""
+    """The price of usage beyond the limit."""
 
-    amount: int = Field(description="minor units for so many `units`", examples=[200])
+    amount: int = Field(description="minor units per `units`", examples=[200])
     currency: str = Field(examples=["usd"])
     units: int = Field(examples=[1000])
-    at_most: int | None = Field(description="units beyond the limit at which use is refused all the same; null: none")
+    at_most: int | None = Field(description="units beyond the limit from which on usage is refused; null if never")
 
     @classmethod
     def of(cls, overage: Overage | None) -> "OverageView | None":
@@ -114,26 +116,28 @@ class OverageView(BaseModel):
 
 
 class UsageCountView(BaseModel):
-    """How much of something was used, and how much may be."""
+    """How much was used, and how much may be."""
 
-    limit: int | None = Field(description="null: unlimited, or nothing is counted", examples=[100])
+    limit: int | None = Field(description="null if unlimited or not counted", examples=[100])
     unlimited: bool
-    used: int | None = Field(description="in the period that goes on; null: nothing is counted", examples=[80])
-    remaining: int | None = Field(description="until the limit; null: without end", examples=[20])
-    percent: int | None = Field(description="of the limit, rounded down; null: there is none", examples=[80])
-    level: UsageLevel | None = Field(description="how near the limit; null: there is none, or nothing is in the plan")
-    window: UsageWindow | None = Field(description="over which time it is counted; null: it is not")
-    resets_at: datetime | None = Field(description="when it starts anew; null: it does not")
-    grace_ends_at: datetime | None = Field(description="until when use beyond the limit is let pass")
+    used: int | None = Field(description="in the current period; null if not counted", examples=[80])
+    remaining: int | None = Field(description="up to the limit; null if unlimited", examples=[20])
+    percent: int | None = Field(description="of the limit, rounded down; null if there is no limit", examples=[80])
+    level: UsageLevel | None = Field(
+        description="how near the limit; null if there is no limit, or the plan does not include it"
+    )
+    window: UsageWindow | None = Field(description="period over which it is counted; null if it is not")
+    resets_at: datetime | None = Field(description="when the count resets; null if it does not")
+    grace_ends_at: datetime | None = Field(description="until when usage beyond the limit is allowed")
 
 
 class FeatureUsageView(UsageCountView):
-    """One feature's use in the period that goes on."""
+    """Usage of one feature in the current period."""
 
     feature: str = Field(examples=["images_per_month"])
     name: str = Field(examples=["Images a month"])
-    meter: str = Field(description="what is counted; features of one meter are used up together")
-    starts_at: datetime | None = Field(description="when the period began; null: it is how much there is now")
+    meter: str = Field(description="what is counted; features with the same meter are consumed together")
+    starts_at: datetime | None = Field(description="start of the period; null for a gauge")
 
     @classmethod
     def of(cls, snapshot: EntitlementSnapshot, feature: Feature, counter: Counter) -> Self:
@@ -147,10 +151,10 @@ class FeatureUsageView(UsageCountView):
 
 
 class EntitlementOwnerView(BaseModel):
-    """Whose entitlements they are, and what they come from."""
+    """Whose entitlements these are, and what they come from."""
 
-    customer: str = Field(description="the product's own id for them", examples=["user-1815"])
-    plan: PlanRef | None = Field(description="null: nothing entitles")
+    customer: str = Field(description="the product's own id of the customer", examples=["user-1815"])
+    plan: PlanRef | None = Field(description="null if there is none")
     basis: Basis
 
 
@@ -160,75 +164,79 @@ class EntitlementView(UsageCountView):
     feature: str = Field(examples=["image_models"])
     name: str = Field(examples=["Image models"])
     kind: FeatureKind
-    allowed: bool = Field(description="whether what was asked for may be used now; of what is counted, one more")
-    reason: Denial | None = Field(description="why not")
-    detail: str | None = Field(description="the same in words")
+    allowed: bool = Field(
+        description="whether the requested amount may be used now; for a counted feature, one more by default"
+    )
+    reason: Denial | None = Field(description="why it is not allowed")
+    detail: str | None = Field(description="the reason in words")
     limited_by: str | None = Field(
-        description="the feature that stands in the way, if it is another one of the same meter; `detail`, `plans` and "
-        "`upgrades` are about it"
+        description="another feature of the same meter whose limit blocks this one; `detail`, `plans` and `upgrades` "
+        "refer to it"
     )
-    value: ValueView = Field(description="what there is of it; null: unlimited, or none of a level")
-    overage: OverageView | None = Field(description="what use beyond the limit costs; null: it is not let pass so")
+    value: ValueView = Field(description="the value in effect; null if unlimited, or a level that is not included")
+    overage: OverageView | None = Field(description="price of usage beyond the limit; null if it is not sold")
     plans: list[PlanName] = Field(
-        description="that have what was asked for; where it may not be used, that would allow it beside what is used"
+        description="plans that include the requested amount; if it is denied, on top of current usage"
     )
-    available: list[str] = Field(description="of a level or a set, what there is now")
-    upgrades: list[UpgradeSuggestionView] = Field(description="what would allow more, when that is needed or near")
+    available: list[str] = Field(description="for a level or a set, the values that may be used")
+    upgrades: list[UpgradeSuggestionView] = Field(
+        description="what would allow more, if it is denied or near the limit"
+    )
 
 
 class EntitlementsView(EntitlementOwnerView):
-    """Everything a customer is entitled to."""
+    """All entitlements of a customer."""
 
     subscription: SubscriptionRef | None
     entitlements: dict[str, EntitlementView] = Field(description="by feature")
 
 
 class EntitlementCheckResult(EntitlementView, EntitlementOwnerView):
-    """Whether a customer may use something."""
+    """Whether a customer may use a feature."""
 
     subscription: SubscriptionRef | None
 
 
 class CustomerUsageView(EntitlementOwnerView):
-    """What a customer has used."""
+    """A customer's usage in the current periods."""
 
-    usage: dict[str, FeatureUsageView] = Field(description="by feature, of those that are counted")
+    usage: dict[str, FeatureUsageView] = Field(description="by counted feature")
 
 
 class ReleaseResult(BaseModel):
-    """A use of a counter that was given back; the same whenever it is asked for again."""
+    """Usage of a counter that was given back; a repeat returns the same."""
 
     released: int = Field(
-        description="so much was taken off: the use's quantity, or 0 where an operator has had it count from 0 since"
+        description="how much was taken off: the quantity of the usage, or 0 if an operator has reset the counter since"
     )
-    used: int = Field(description="in the period, when it was given back")
+    used: int = Field(description="in the period, after it was given back")
 
 
 class ConsumeResult(UsageCountView, EntitlementOwnerView):
-    """What was used up, and where that leaves the customer."""
+    """What was consumed, and what is left."""
 
     allowed: bool = True
-    repeated: bool = Field(description="counted before under this key; nothing was counted again")
+    repeated: bool = Field(description="true if this key was counted before; nothing was counted again")
     feature: str = Field(examples=["images_per_month"])
-    meter: str | None = Field(description="what was counted; null: nothing is counted of it")
+    meter: str | None = Field(description="what was counted; null if the feature is not counted")
     quantity: int
     key: str
-    hint: str | None = Field(description="what to tell a customer who comes near a limit")
-    upgrades: list[UpgradeSuggestionView] = Field(description="what would allow more, as soon as there is a hint")
-    limits: list[FeatureUsageView] = Field(description="every feature that the meter uses up")
+    hint: str | None = Field(description="a message for a customer near a limit")
+    upgrades: list[UpgradeSuggestionView] = Field(description="what would allow more; present with a hint")
+    limits: list[FeatureUsageView] = Field(description="every feature that the meter counts towards")
 
 
 class DenialView(UsageCountView, EntitlementOwnerView):
-    """What comes with a refusal: how much was used, and what would help."""
+    """The details of a refusal: how much was used, and what would help."""
 
-    feature: str = Field(description="the one whose limit is reached, or that is not in the plan")
-    plans: list[PlanName] = Field(description="that would allow it, beside what is used")
-    available: list[str] = Field(description="of a level or a set, what there is now")
+    feature: str = Field(description="the feature whose limit is reached, or that the plan does not include")
+    plans: list[PlanName] = Field(description="plans that would allow it, on top of current usage")
+    available: list[str] = Field(description="for a level or a set, the values that may be used")
     upgrades: list[UpgradeSuggestionView]
 
 
 class DenialProblem(DenialView, Problem):
-    """Why something may not be used."""
+    """Why usage was denied."""
 
 
 def shown(value: Value) -> ValueView:
@@ -240,7 +248,7 @@ def number_of(value: Value, feature: Feature) -> int | None:
 
 
 def available(feature: Feature, value: Value) -> list[str]:
-    """What can be used now of a level or a set: of a level, itself and all below it."""
+    """The values that may be used: for a level, itself and all below it."""
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, str) and value in feature.values:
@@ -274,7 +282,7 @@ def not_counted(feature: Feature, value: Value) -> dict[str, Any]:
 
 
 def names_known(catalogs: Iterable[Catalog]) -> list[str]:
-    """All that may be asked for: features and meters."""
+    """The names of all features and meters."""
     known: dict[str, None] = {}
     for catalog in catalogs:
         for code, feature in catalog.features.items():

@@ -1,4 +1,4 @@
-"""Who calls, and what their key's role allows."""
+"""Authentication by API key, and what each role may do."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,7 +12,7 @@ from storage.access.api_keys import Role
 
 @dataclass(frozen=True)
 class Caller:
-    """Whoever holds the key that came with a request."""
+    """The holder of the API key sent with a request."""
 
     key_id: str
     tenant: str
@@ -20,12 +20,12 @@ class Caller:
 
     @property
     def actor(self) -> str:
-        """How the journal names them."""
+        """The caller's name in the journal."""
         return f"{self.role} {self.key_id}"
 
 
 async def authenticate(request: Request) -> Caller:
-    """The caller, looked up once a request.
+    """Return the caller, looked up once per request.
 
     Raises:
         Rejected: code `unauthorized`.
@@ -35,7 +35,7 @@ async def authenticate(request: Request) -> Caller:
         return known
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
-        raise Rejected("an API key is needed: send it as 'Authorization: Bearer <key>'", code="unauthorized")
+        raise Rejected("an API key is required: send it as 'Authorization: Bearer <key>'", code="unauthorized")
     key = await repositories_of(request).keys.verify(secret.strip())
     if key is None:
         raise Rejected("this API key is unknown or has been revoked", code="unauthorized")
@@ -45,17 +45,19 @@ async def authenticate(request: Request) -> Caller:
 
 
 def require_role(caller: Caller, *roles: Role, what: str = "do this") -> None:
-    """Let only some roles pass.
+    """Require one of *roles*.
 
     Raises:
         Rejected: code `forbidden`.
     """
     if caller.role not in roles:
-        raise Rejected(f"a key of role {caller.role} may not {what}; it takes {' or '.join(roles)}", code="forbidden")
+        raise Rejected(
+            f"a key with role {caller.role} may not {what}; this requires {' or '.join(roles)}", code="forbidden"
+        )
 
 
 class _RoleRequirement:
-    """Lets some roles pass; which ones can be asked before anything else is looked at."""
+    """A FastAPI dependency that requires a role; `roles` is read before the request is handled."""
 
     def __init__(self, *roles: Role) -> None:
         self.roles = roles
@@ -70,8 +72,8 @@ OPERATOR_ROLES = (Role.ADMIN, Role.OPERATOR)
 SERVICE_ROLES = (*OPERATOR_ROLES, Role.SERVICE)
 
 Reader = Annotated[Caller, Depends(_RoleRequirement(*Role))]
-"""May look at everything."""
+"""May read everything."""
 Service = Annotated[Caller, Depends(_RoleRequirement(*SERVICE_ROLES))]
-"""May sign up and steer: a product's own back end."""
+"""May create and control subscriptions: a product's back end."""
 Operator = Annotated[Caller, Depends(_RoleRequirement(*OPERATOR_ROLES))]
-"""May overrule: suspend, reactivate, extend."""
+"""May override: suspend, reactivate, extend trials."""

@@ -1,4 +1,4 @@
-"""Bodies, for all endpoints: what says to be JSON or nothing, with each name once in an object and numbers JSON has."""
+"""Request bodies: JSON or empty, without duplicate names in an object or numbers that JSON does not have."""
 
 import json
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from api.http.errors import response_to
 from domain.errors import Malformed, TenureError
 
 PREFIX: Final = "/v1/"
-"""Below it every body is JSON; what the payment provider sends is read by whoever checks its signature."""
+"""Every body below this is JSON. The webhook endpoint reads its own, to verify the signature."""
 METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 _PARSED: Final = "tenure.parsed"
 
 NOTHING: Final = object()
-"""No body, or none that can be read: what is wrong with it is told by whoever reads it in earnest."""
+"""No body, or an unreadable one. FastAPI reads that again and reports the error."""
 
 
 class JsonBodies:
-    """Refuses bodies that say to be something else, or that could be read in two ways, before anything is done."""
+    """Rejects bodies of another content type and ambiguous JSON before the request is handled."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -37,46 +37,46 @@ class JsonBodies:
             body = await request.body()
             scope[_PARSED] = _parsed(body, Headers(scope=scope))
         except ClientDisconnect:
-            return  # nobody is left to be answered
+            return  # nobody is left to respond to
         except (HTTPException, TenureError) as error:
             await (await _refusal(request, error))(scope, receive, send)
             return
-        await self._app(scope, _from_the_beginning(body, receive), send)
+        await self._app(scope, _replayed(body, receive), send)
 
 
 def parsed_body(request: Request) -> Any:
-    """The body as it was read; NOTHING: it has to be read again, to tell what is wrong with it."""
+    """Return the parsed body, or NOTHING if FastAPI has to read it again and report the error."""
     return request.scope.get(_PARSED, NOTHING)
 
 
 def path_of(scope: Scope) -> str:
-    """Where a request goes to, whatever the application is mounted below."""
+    """Return the request's path without the application's mount point."""
     return str(scope["path"]).removeprefix(scope.get("root_path", ""))
 
 
 def read_json(body: bytes) -> Any:
-    """What a body says.
+    """Parse a body.
 
     Raises:
-        Malformed: a name stands twice in one object, so that readers would differ; or a number is none.
-        ValueError: it is no JSON.
-        RecursionError: it is nested too deeply.
+        Malformed: an object has a duplicate name, which parsers treat differently, or a number is not valid JSON.
+        ValueError: not JSON.
+        RecursionError: nested too deeply.
     """
-    return json.loads(body, object_pairs_hook=_each_once, parse_constant=_no_number)
+    return json.loads(body, object_pairs_hook=_without_duplicates, parse_constant=_reject_constant)
 
 
-def _each_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        field = twice if twice.isidentifier() and twice.isascii() else "body"
-        raise Malformed(f"{twice[:64]!r} stands twice in one object: say it once", field=field[:64])
+        duplicate = next(name for name in names if names.count(name) > 1)
+        field = duplicate if duplicate.isidentifier() and duplicate.isascii() else "body"
+        raise Malformed(f"{duplicate[:64]!r} appears twice in one object: send it once", field=field[:64])
     return found
 
 
-def _no_number(name: str) -> Any:
-    raise Malformed(f"{name} is no number in JSON", field="body")
+def _reject_constant(name: str) -> Any:
+    raise Malformed(f"{name} is not a valid JSON number", field="body")
 
 
 def _parsed(body: bytes, headers: Headers) -> Any:
@@ -85,12 +85,12 @@ def _parsed(body: bytes, headers: Headers) -> Any:
     if not is_json(headers.get("Content-Type", "")):
         raise HTTPException(
             415,
-            f"a body is JSON here, and this one says to be {headers['Content-Type'][:64]!r}:"
+            f"the body must be JSON, not {headers['Content-Type'][:64]!r}:"
             " send it with 'Content-Type: application/json'",
             headers={"Accept-Post": "application/json"},
         )
     if headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
-        raise HTTPException(415, "a body is taken as it is: send it without a Content-Encoding")
+        raise HTTPException(415, "encoded bodies are not supported: send it without a Content-Encoding")
     try:
         return read_json(body)
     except (ValueError, RecursionError):
@@ -98,29 +98,29 @@ def _parsed(body: bytes, headers: Headers) -> Any:
 
 
 def is_json(content_type: str) -> bool:
-    """Whether a body is to be read as JSON; one that says nothing is, for there is nothing else to be."""
+    """True if the content type is JSON or missing."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind in ("", "application/json") or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 async def _refusal(request: Request, error: Exception) -> Response:
-    """The answer; whoever has no key is told that, and nothing else."""
+    """Return the error response. Callers without a valid key get a 401 and nothing else."""
     try:
         await authenticate(request)
-    except TenureError as unknown:
-        error = unknown
+    except TenureError as unauthorized:
+        error = unauthorized
     answer = response_to(error)
     assert answer is not None  # noqa: S101 - an expected error
     return answer
 
 
-def _from_the_beginning(body: bytes, receive: Receive) -> Receive:
-    """What is received of a request whose body was read, for whoever reads it after us."""
-    left: list[bytes] = [body]
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that yields the body again, for the application."""
+    pending: list[bytes] = [body]
 
-    async def again() -> Message:
-        if not left:
+    async def replay() -> Message:
+        if not pending:
             return await receive()
-        return {"type": "http.request", "body": left.pop(), "more_body": False}
+        return {"type": "http.request", "body": pending.pop(), "more_body": False}
 
-    return again
+    return replay

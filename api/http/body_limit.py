@@ -1,4 +1,4 @@
-"""How large a request may be."""
+"""The maximum size of a request body."""
 
 from fastapi import HTTPException
 from starlette.datastructures import Headers
@@ -9,16 +9,16 @@ from api.http.observability import note_refusal
 
 TOO_LARGE = "too_large"
 MAX_BODY_BYTES = 1024 * 1024
-"""Bytes. A webhook of the provider is some kilobytes, a command of ours less."""
+"""Webhooks have some kilobytes, our own commands less."""
 
 
 def _too_large() -> HTTPException:
-    # Of this kind, for FastAPI takes any other that comes up while it reads a body for a body that is no JSON.
-    return HTTPException(413, f"a request may hold {MAX_BODY_BYTES} bytes at most")
+    # An HTTPException, because FastAPI reports any other error while reading a body as invalid JSON.
+    return HTTPException(413, f"a request body may have at most {MAX_BODY_BYTES} bytes")
 
 
 class BodyLimit:
-    """Refuses larger bodies, before they are read whole."""
+    """Rejects larger bodies before they are read completely."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

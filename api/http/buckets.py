@@ -1,4 +1,4 @@
-"""How often something may be asked for: a bucket of tokens each, kept in this process."""
+"""Rate limits: a token bucket per name, kept in this process."""
 
 import asyncio
 from collections import OrderedDict
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 MAX_ENTRIES = 10_000
-"""Buckets remembered; the one that was asked for longest ago is forgotten, and is full when it is asked for again."""
+"""Buckets kept. The least recently used one is dropped, and is full when it is used again."""
 
 
 @dataclass
@@ -17,7 +17,7 @@ class _Bucket:
 
 
 class Buckets:
-    """So many at once, then one every so many seconds, for each name."""
+    """Allows *size* requests at once per name, then one every *refill_seconds*."""
 
     def __init__(
         self, size: int, refill_seconds: float, *, most: int = MAX_ENTRIES, clock: Callable[[], float] = monotonic
@@ -29,7 +29,7 @@ class Buckets:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def take(self, name: str) -> float:
-        """Take a token if there is one; the seconds until there will be one, 0 when it was taken."""
+        """Take a token and return 0, or return the seconds until there is one."""
         now = self._clock()
         bucket = self._buckets.pop(name, None) or _Bucket(self._size, now)
         tokens = min(self._size, bucket.tokens + (now - bucket.at) / self._refill_seconds)
@@ -41,10 +41,10 @@ class Buckets:
 
 
 @dataclass(frozen=True)
-class Openings:
-    """How often links in mails may be opened, by whoever has one: nobody is logged in there."""
+class PayLinkLimits:
+    """Limits on opening the links in mails, which need no login."""
 
     by_link: Buckets = field(default_factory=lambda: Buckets(size=10, refill_seconds=6))
-    """Scanners of mails open a link several times; a person, now and then."""
+    """Mail scanners open a link several times, people now and then."""
     at_provider: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
-    """At once by this process, so that calls for links never crowd out those for commands and charges."""
+    """Concurrent calls of this process, so that links never crowd out commands and charges."""

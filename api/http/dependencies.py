@@ -1,4 +1,4 @@
-"""What the application is put together from, and how a request gets at it."""
+"""What the application is built from, and how a request gets at it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Self
@@ -10,7 +10,7 @@ from temporalio.client import Client
 from api.background.catalog_publisher import CatalogPublisher
 from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
 from api.background.webhook_dispatcher import Deliver, WebhookDispatcher
-from api.http.buckets import Openings
+from api.http.buckets import PayLinkLimits
 from domain.catalog.plans import Catalog
 from domain.provider.events import ProviderEvents
 from domain.provider.ports import Wallets
@@ -40,7 +40,7 @@ from storage.webhooks.inbox import Inbox
 
 @dataclass(frozen=True)
 class AppDependencies:
-    """What the entry point hands over; the API reads no settings of its own."""
+    """Provided by the entry point; the API reads no settings itself."""
 
     client: Client
     engine: AsyncEngine
@@ -48,16 +48,16 @@ class AppDependencies:
     policy: Policy
     events: ProviderEvents
     deliver: Deliver
-    """Brings what was kept in the inbox to the workflows."""
+    """Delivers webhooks from the inbox to the workflows."""
     wallets: Wallets
     public_url: str
     secret_key: str
     brand: str = "Tenure"
-    """Stands on the few pages that customers see."""
+    """Shown on the few pages that customers see."""
 
     @property
     def ground(self) -> Ground:
-        """What entitlements are worked out on."""
+        """What entitlements are computed from."""
         free = self.catalog.free_plan
         return Ground(
             self.catalog.name, free.plan if free is not None else "", self.policy.limited, self.policy.suspended
@@ -66,7 +66,7 @@ class AppDependencies:
 
 @dataclass(frozen=True)
 class Repositories:
-    """What the API reads and keeps in PostgreSQL, and who brings its inbox to the workflows."""
+    """What the API reads and writes in PostgreSQL, and its background tasks."""
 
     customers: Customers
     sign_ups: SignUps
@@ -87,7 +87,7 @@ class Repositories:
     usage_reports: UsageReports
     usage_notice_dispatcher: UsageNoticeDispatcher
     pay_pages: PayPages
-    openings: Openings
+    pay_link_limits: PayLinkLimits
 
     @classmethod
     def on(cls, dependencies: AppDependencies) -> Self:
@@ -114,7 +114,7 @@ class Repositories:
                 UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(dependencies.client)).tell
             ),
             PayPages(engine),
-            Openings(),
+            PayLinkLimits(),
         )
 
 
@@ -131,7 +131,7 @@ def repositories_of(request: Request) -> Repositories:
 
 
 async def _dependencies(request: Request) -> AppDependencies:
-    # FastAPI would call what is not async in a thread of its own, for every request.
+    # Async, because FastAPI runs a sync dependency in a thread for every request.
     return dependencies_of(request)
 
 

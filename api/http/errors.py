@@ -1,4 +1,4 @@
-"""The one place where errors become HTTP answers: problem details as of RFC 9457."""
+"""Maps errors to HTTP responses: problem details (RFC 9457). Nothing else knows HTTP statuses."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -51,10 +51,10 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = {
     "wrong_account": 400,
     "wrong_mode": 400,
 }
-"""Codes that are told by a status of their own; all others by the kind of their error."""
+"""Codes with a status of their own; others get theirs from the class of their error."""
 
 PUBLIC_CODE: Final[Mapping[str, str]] = {"quota_used_up": "limit_reached"}
-"""Codes that differ by their status alone, and the one that callers know them by."""
+"""Codes that differ only in status, and the code that callers see."""
 
 CODE_OF_STATUS: Final[Mapping[int, str]] = {
     404: "not_found",
@@ -67,14 +67,14 @@ RETRY_AFTER_SECONDS: Final[Mapping[str, int]] = {"request_in_progress": 1, "stil
 RETRY_AFTER_OUTAGE: Final = 5
 
 PUBLIC_DETAIL: Final[Mapping[str, str]] = {
-    "database_unavailable": "the database does not answer; try again later",
-    "temporal_unavailable": "the workflow engine does not answer; try again later",
+    "database_unavailable": "the database is unavailable; try again later",
+    "temporal_unavailable": "the workflow engine is unavailable; try again later",
 }
-"""Told to callers in place of messages that hold addresses of ours; those are logged."""
+"""Shown in place of messages that contain internal addresses; those are logged."""
 
 PYDANTIC_DETAILS: Final[Mapping[str, str]] = {
-    "extra_forbidden": "there is no such field",
-    "missing": "this is needed",
+    "extra_forbidden": "unknown field",
+    "missing": "this field is required",
     "json_invalid": "the body is not valid JSON",
     "model_attributes_type": "this must be a JSON object",
 }
@@ -84,30 +84,30 @@ class FieldProblem(BaseModel):
     """What is wrong with one field."""
 
     field: str = Field(examples=["customer.timezone"])
-    detail: str = Field(examples=["'Mars/Olympus' is no time zone; use a name as 'Europe/Berlin'"])
+    detail: str = Field(examples=["'Mars/Olympus' is not a time zone; use an IANA name such as 'Europe/Berlin'"])
 
 
 class Problem(BaseModel):
-    """Why a request was not carried out (RFC 9457); some codes come with more members, as their endpoints say."""
+    """Why a request failed (RFC 9457). Some codes add members, described at their endpoints."""
 
     model_config = ConfigDict(extra="allow")
 
     type: str = Field(examples=["urn:tenure:error:malformed"])
     title: str = Field(examples=["Malformed"])
     status: int = Field(examples=[422])
-    detail: str = Field(examples=["customer.timezone: 'Mars/Olympus' is no time zone"])
-    code: str = Field(description="stable, for programs", examples=["malformed"])
+    detail: str = Field(examples=["customer.timezone: 'Mars/Olympus' is not a time zone"])
+    code: str = Field(description="stable and machine-readable", examples=["malformed"])
     errors: list[FieldProblem] = Field(default_factory=list)
 
 
 def status_of(error: TenureError) -> int:
-    """The HTTP status that tells what became of a request."""
+    """Return the HTTP status for an error."""
     if isinstance(error, Malformed):
         return 422
     if error.code in STATUS_OF_CODE:
         return STATUS_OF_CODE[error.code]
     if isinstance(error, GatewayRefused):
-        # Without a field the caller has nothing to mend: we asked the provider for something it does not know.
+        # Without a field the caller has nothing to fix: we sent the provider something it does not know.
         return 422 if error.field else 502
     if isinstance(error, GatewayUnavailable):
         return 503
@@ -123,7 +123,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
     details: Mapping[str, object] | None = None,
 ) -> Response:
-    """An answer that says what went wrong; *details* become members beside the usual ones."""
+    """Return an error response; *details* become additional members."""
     body = Problem(
         **(details or {}),
         type=f"urn:tenure:error:{code}",
@@ -133,65 +133,65 @@ def problem(
         code=code,
         errors=list(errors),
     )
-    answer = JSONResponse(
+    response = JSONResponse(
         body.model_dump(mode="json"), status_code=status, headers=dict(headers or {}), media_type=CONTENT_TYPE
     )
     if status == 503 or code in RETRY_AFTER_SECONDS:
-        answer.headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS.get(code, RETRY_AFTER_OUTAGE)))
+        response.headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS.get(code, RETRY_AFTER_OUTAGE)))
     if status == 401:
-        answer.headers["WWW-Authenticate"] = 'Bearer realm="tenure"'
-    return answer
+        response.headers["WWW-Authenticate"] = 'Bearer realm="tenure"'
+    return response
 
 
 def response_to(error: Exception) -> Response | None:
-    """The answer to an expected error; None for a fault of ours, which must stay loud."""
+    """Return the response to an expected error, or None for a bug of ours, which must not be hidden."""
     match error:
         case TenureError():
-            return _of_ours(error)
+            return _from_tenure_error(error)
         case RequestValidationError():
-            return _of_validation(error)
+            return _from_validation_error(error)
         case HTTPException():
-            return _of_framework(error)
+            return _from_http_exception(error)
         case PoolTimeout():
             return problem(503, "database_unavailable", PUBLIC_DETAIL["database_unavailable"])
     return None
 
 
-def _of_ours(error: TenureError) -> Response:
+def _from_tenure_error(error: TenureError) -> Response:
     status = status_of(error)
     if status >= 500:
-        log.warning("outside unavailable", code=error.code, error=error.message)
+        log.warning("dependency unavailable", code=error.code, error=error.message)
     field = getattr(error, "field", None)
     by_part = {field: error.message} if field else error.by_part
     errors = [FieldProblem(field=part, detail=detail) for part, detail in by_part.items()]
     wait = error.retry_after if isinstance(error, GatewayBusy | LimitReached) else 0.0
-    # Who has to pay first need not come again by then.
+    # Waiting does not help a customer who has to pay first.
     headers = {"Retry-After": str(ceil(wait))} if wait and status != 402 else None
-    code, said = PUBLIC_CODE.get(error.code, error.code), PUBLIC_DETAIL.get(error.code, error.message)
-    return problem(status, code, said, errors=errors, headers=headers, details=error.details)
+    code, detail = PUBLIC_CODE.get(error.code, error.code), PUBLIC_DETAIL.get(error.code, error.message)
+    return problem(status, code, detail, errors=errors, headers=headers, details=error.details)
 
 
-def _of_framework(error: HTTPException) -> Response:
+def _from_http_exception(error: HTTPException) -> Response:
     status, detail = error.status_code, str(error.detail)
     if status == 400:
-        # Raised for one cause alone: not UTF-8, nested too deeply, a number of thousands of digits.
-        return _of_ours(Malformed("the body cannot be read as JSON", field="body"))
+        # Raised only for unreadable JSON: not UTF-8, nested too deeply, or a number with thousands of digits.
+        return _from_tenure_error(Malformed("the body cannot be read as JSON", field="body"))
     errors = [FieldProblem(field="body", detail=detail)] if status in (413, 415) else []
     code = CODE_OF_STATUS.get(status, "refused")
     return problem(status, code, detail, errors=errors, headers=error.headers)
 
 
-def _of_validation(error: RequestValidationError) -> Response:
+def _from_validation_error(error: RequestValidationError) -> Response:
     errors = [_field_problem(one["loc"], one["type"], one["msg"]) for one in error.errors()]
-    return problem(422, Malformed.code, _told(errors), errors=errors)
+    return problem(422, Malformed.code, _summary(errors), errors=errors)
 
 
-def said_of(error: ValidationError, part: str) -> str:
-    """What is wrong with one part of a body that is read by itself, in the same words."""
-    return _told([_field_problem((part, *one["loc"]), one["type"], one["msg"]) for one in error.errors()])
+def validation_detail(error: ValidationError, part: str) -> str:
+    """Describe the errors in a part of a body that is validated separately."""
+    return _summary([_field_problem((part, *one["loc"]), one["type"], one["msg"]) for one in error.errors()])
 
 
-def _told(errors: Sequence[FieldProblem]) -> str:
+def _summary(errors: Sequence[FieldProblem]) -> str:
     return "; ".join(f"{one.field}: {one.detail}" for one in errors[:5])
 
 
@@ -199,22 +199,22 @@ def _field_problem(where: Sequence[str | int], kind: str, message: str) -> Field
     place, *path = where
     if kind == "json_invalid":
         return FieldProblem(field="body", detail=f"{PYDANTIC_DETAILS[kind]} (at character {path[0] if path else 0})")
-    said = PYDANTIC_DETAILS.get(kind) or message.removeprefix("Value error, ")
+    detail = PYDANTIC_DETAILS.get(kind) or message.removeprefix("Value error, ")
     steps = [str(step) for step in path if step != "[key]"]
-    return FieldProblem(field=".".join(steps) or str(place), detail=said[:1].lower() + said[1:])
+    return FieldProblem(field=".".join(steps) or str(place), detail=detail[:1].lower() + detail[1:])
 
 
-async def _on_expected(request: Request, error: Exception) -> Response:
+async def _handle_expected(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code in (404, 405) and request.url.path[1:].endswith("/"):
-        # A path that takes other methods may be another one's, which holds anything.
-        error = HTTPException(404, "there is nothing at this path; without the slash at its end there may be")
-    answer = response_to(error)
-    if answer is None:
+        # A 405 here may come from a route whose parameter matches any path.
+        error = HTTPException(404, "nothing exists at this path; try it without the trailing slash")
+    response = response_to(error)
+    if response is None:
         raise error
-    return answer
+    return response
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Answer every expected error with a problem; the rest is logged and answered by `api.http.observability`."""
+    """Respond to expected errors with a problem; `api.http.observability` logs and handles all others."""
     for kind in (TenureError, RequestValidationError, HTTPException, PoolTimeout):
-        app.add_exception_handler(kind, _on_expected)
+        app.add_exception_handler(kind, _handle_expected)

@@ -1,7 +1,7 @@
-"""The short way of requests that come thousands of times a second: past FastAPI, which takes longer than the answer.
+"""Fast paths for endpoints called thousands of times a second: they bypass FastAPI, which costs more than the work.
 
-The endpoint is an ordinary one as well, whose signature describes it. A request that is not plainly well goes on to it,
-so that what is wrong with it is told in the same words as everywhere.
+Each is an ordinary endpoint as well, described by its signature. A request that is not clearly valid falls through to
+FastAPI, so that its error reads the same as everywhere else.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,57 +19,57 @@ from api.http.errors import response_to
 from storage.access.api_keys import Role
 
 Read = Callable[[Request], Awaitable[Mapping[str, Any] | None]]
-"""What an endpoint is to be called with; None: FastAPI is to read the request."""
+"""Returns the endpoint's arguments, or None if FastAPI has to read the request."""
 
 
 @dataclass(frozen=True)
 class FastPath:
-    """One endpoint's short way."""
+    """The fast path of one endpoint."""
 
     method: str
     path: str
-    """As the endpoint's route has it; logs and figures name it."""
+    """The route's template, for logs and metrics."""
     read: Read
     endpoint: Callable[..., Awaitable[Response]]
 
 
 class FastPaths:
-    """Answers what has a short way, and leaves the rest to the application."""
+    """Serves requests that have a fast path, and passes all others to the application."""
 
-    def __init__(self, app: ASGIApp, ways: Sequence[FastPath]) -> None:
+    def __init__(self, app: ASGIApp, paths: Sequence[FastPath]) -> None:
         self._app = app
-        self._ways = [(way.method, compile_path(way.path)[0], way) for way in ways]
+        self._paths = [(path.method, compile_path(path.path)[0], path) for path in paths]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        way = self._way_of(scope) if scope["type"] == "http" else None
-        if way is None:
+        fast_path = self._match(scope) if scope["type"] == "http" else None
+        if fast_path is None:
             await self._app(scope, receive, send)
             return
-        scope["route"] = way
+        scope["route"] = fast_path
         request = Request(scope, receive)
         try:
-            given = await way.read(request)
-            answer = None if given is None else await way.endpoint(**given)
+            arguments = await fast_path.read(request)
+            response = None if arguments is None else await fast_path.endpoint(**arguments)
         except Exception as error:
-            answer = response_to(error)
-            if answer is None:
+            response = response_to(error)
+            if response is None:
                 raise
-        if answer is None:
+        if response is None:
             await self._app(scope, receive, send)
         else:
-            await answer(scope, receive, send)
+            await response(scope, receive, send)
 
-    def _way_of(self, scope: Scope) -> FastPath | None:
+    def _match(self, scope: Scope) -> FastPath | None:
         path = path_of(scope)
-        for method, pattern, way in self._ways:
+        for method, pattern, fast_path in self._paths:
             if scope["method"] == method and (found := pattern.match(path)):
                 scope["path_params"] = found.groupdict()
-                return way
+                return fast_path
         return None
 
 
 async def caller_of(request: Request, *roles: Role) -> Caller:
-    """Who calls.
+    """Return the caller, who must have one of *roles*.
 
     Raises:
         Rejected: code `unauthorized` or `forbidden`.
@@ -80,7 +80,7 @@ async def caller_of(request: Request, *roles: Role) -> Caller:
 
 
 def body_as(request: Request, kind: type[BaseModel]) -> BaseModel | None:
-    """A request's body; None: it is not such JSON."""
+    """Return the body as *kind*, or None if it is not a valid one."""
     parsed = parsed_body(request)
     try:
         return None if parsed is NOTHING else kind.model_validate(parsed)

@@ -1,4 +1,4 @@
-"""Kinds of values in requests, each with the words that say how to mend a bad one."""
+"""Types of request fields. Their error messages say how to fix a bad value."""
 
 import re
 import unicodedata
@@ -31,10 +31,10 @@ _LANGUAGE = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE | re.ASCII,
 )
-"""A language tag as of BCP 47 (RFC 5646)."""
+"""A BCP 47 language tag (RFC 5646)."""
 _POSIX_ENCODING = re.compile(r"[.@].*")
-_NO_REAL_ZONES = frozenset({"Factory", "localtime", "posixrules"})
-"""Names for "not set" and for whatever a machine is set to."""
+_PSEUDO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
+"""Names for "not set" and for the machine's own setting."""
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 METADATA_KEYS, METADATA_KEY_LENGTH, METADATA_VALUE_LENGTH = 50, 40, 500
 
@@ -42,7 +42,7 @@ METADATA_KEYS, METADATA_KEY_LENGTH, METADATA_VALUE_LENGTH = 50, 40, 500
 def _on_one_line(text: str) -> str:
     for character in text:
         if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
-            raise ValueError(f"control characters are not allowed (there is U+{ord(character):04X})")
+            raise ValueError(f"control characters are not allowed (found U+{ord(character):04X})")
     return text
 
 
@@ -55,30 +55,30 @@ def _email(address: str) -> str:
     try:
         return mail_address(address)
     except ValueError as error:
-        raise ValueError(f"this is no mail address: {error}") from None
+        raise ValueError(f"this is not an email address: {error}") from None
 
 
 @cache
 def _timezones() -> frozenset[str]:
-    """Those of the IANA database as we ship it: what a machine has beside may be missing on the next one."""
-    return frozenset((files("tzdata") / "zones").read_text("ascii").split()) - _NO_REAL_ZONES
+    """The zones of the IANA database that we ship, as machines differ in what they have installed."""
+    return frozenset((files("tzdata") / "zones").read_text("ascii").split()) - _PSEUDO_ZONES
 
 
 def is_timezone(name: str) -> bool:
-    """Whether this is a zone's name in the IANA database, and not one that means whatever a machine is set to."""
+    """True if *name* is an IANA zone, and not one that stands for the machine's own setting."""
     return name in _timezones()
 
 
 def _timezone(name: str) -> str:
     if not is_timezone(name):
-        raise ValueError(f"{name!r} is no time zone; use a name of the IANA database as 'Europe/Berlin'")
+        raise ValueError(f"{name!r} is not a time zone; use an IANA name such as 'Europe/Berlin'")
     return name
 
 
 def language_tag(text: str) -> str | None:
-    """The tag of BCP 47 that is meant, also by a locale's name on Unix, as `pt_BR` or `de_DE.UTF-8`; None: it is none.
+    """Return the BCP 47 tag, also for a Unix locale such as `pt_BR` or `de_DE.UTF-8`, or None if it is neither.
 
-    What is a plain tag already stays as it is written.
+    A plain tag is returned unchanged.
     """
     if _PLAIN_LANGUAGE.fullmatch(text):
         return text
@@ -93,14 +93,14 @@ def language_tag(text: str) -> str | None:
 def _locale(tag: str) -> str:
     found = language_tag(tag)
     if found is None:
-        raise ValueError(f"{tag!r} is no language tag; write it as 'de' or 'pt-BR'")
+        raise ValueError(f"{tag!r} is not a language tag; use one such as 'de' or 'pt-BR'")
     return found
 
 
 def _rfc_3339(given: object) -> object:
     if isinstance(given, datetime) or (isinstance(given, str) and _RFC_3339.fullmatch(given)):
         return given
-    raise ValueError("this is no time as of RFC 3339, with seconds and an offset: write it as '2027-01-15T09:00:00Z'")
+    raise ValueError("this is not an RFC 3339 time with seconds and an offset, such as '2027-01-15T09:00:00Z'")
 
 
 def _metadata(pairs: dict[str, str]) -> dict[str, str]:
@@ -109,41 +109,41 @@ def _metadata(pairs: dict[str, str]) -> dict[str, str]:
     return pairs
 
 
-def _within_calendars(at: datetime) -> datetime:
+def _plausible(at: datetime) -> datetime:
     if not 2000 <= at.year <= 2200:
-        raise ValueError("the year must lie between 2000 and 2200")
+        raise ValueError("the year must be between 2000 and 2200")
     return at.astimezone(UTC)
 
 
 def _payment_method(reference: str) -> str:
     if not is_provider_id(reference):
-        raise ValueError("this is no id of a payment method: it has letters, digits, _ and - only, as 'pm_card_visa'")
+        raise ValueError("this is not a payment method id: use letters, digits, _ and - only, as in 'pm_card_visa'")
     return reference
 
 
-_IN_NO_ADDRESS = frozenset('"<>\\^`|')
+_NOT_IN_URLS = frozenset('"<>\\^`|')
 
 
-def _web_address(address: str) -> str:
-    if any(letter.isspace() or letter in _IN_NO_ADDRESS for letter in address):
-        raise ValueError("this is no address: blanks, quotes and angle brackets must be percent-encoded")
+def _url(address: str) -> str:
+    if any(letter.isspace() or letter in _NOT_IN_URLS for letter in address):
+        raise ValueError("this is not a URL: spaces, quotes and angle brackets must be percent-encoded")
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("this must be an address that begins with https:// or http://")
+        raise ValueError("this must be a URL that begins with https:// or http://")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("an address with a user name or a password in it is not taken")
+        raise ValueError("URLs with a user name or password are not accepted")
     try:
         _ = parts.port
     except ValueError:
-        raise ValueError("the port of this address is none: 1 to 65535") from None
+        raise ValueError("the port must be between 1 and 65535") from None
     return address
 
 
 def subscription_id_of(text: str) -> str:
-    """The id in its canonical form.
+    """Return the id in canonical form.
 
     Raises:
-        Rejected: code `unknown_subscription`; it is no id of ours.
+        Rejected: code `unknown_subscription`; it is not a UUID.
     """
     try:
         return str(UUID(text))
@@ -151,17 +151,17 @@ def subscription_id_of(text: str) -> str:
         raise Rejected(f"there is no subscription {text[:64]!r}", code="unknown_subscription") from None
 
 
-_BELOW_CUSTOMERS = re.compile(r"/(?:(?:entitlements|usage)(?:/[^/]+)?|export)\Z")
-"""What is asked of a customer by a path."""
-_NO_SEGMENTS = frozenset((".", ".."))
+_SUB_PATHS = re.compile(r"/(?:(?:entitlements|usage)(?:/[^/]+)?|export)\Z")
+"""Paths below a customer's."""
+_DOT_SEGMENTS = frozenset((".", ".."))
 
 
-def _in_a_path(external_id: str) -> str:
-    """An id by which its customer, and nothing of another one, is asked for: with an id, much follows in paths."""
-    if found := _BELOW_CUSTOMERS.search(external_id):
-        raise ValueError(f"an id that ends in {found[0]!r} cannot be told from a part of another customer's answers")
-    if not _NO_SEGMENTS.isdisjoint(external_id.split("/")):
-        raise ValueError("'.' and '..' are steps in paths: an id may neither be one nor have one between slashes")
+def _unambiguous_in_a_path(external_id: str) -> str:
+    """Reject ids that would be ambiguous in a URL path, where more may follow the id."""
+    if found := _SUB_PATHS.search(external_id):
+        raise ValueError(f"an id must not end in {found[0]!r}: it would be ambiguous in a URL path")
+    if not _DOT_SEGMENTS.isdisjoint(external_id.split("/")):
+        raise ValueError("'.' and '..' are path segments: an id must not be one or have one between slashes")
     return external_id
 
 
@@ -170,22 +170,22 @@ _line = AfterValidator(_on_one_line)
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _line]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64), _line]
 ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), _line]
-NewExternalId = Annotated[ExternalId, AfterValidator(_in_a_path)]
+NewExternalId = Annotated[ExternalId, AfterValidator(_unambiguous_in_a_path)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), _line, AfterValidator(_email)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), _line, AfterValidator(_timezone)]
 Locale = Annotated[str, StringConstraints(max_length=100), _line, AfterValidator(_locale)]
 PaymentMethod = Annotated[str, StringConstraints(max_length=200), AfterValidator(_payment_method)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_printable)]
 Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(_printable)]
-WebAddress = Annotated[str, StringConstraints(max_length=2000), _line, AfterValidator(_web_address)]
+WebAddress = Annotated[str, StringConstraints(max_length=2000), _line, AfterValidator(_url)]
 Search = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), _line]
 UsageKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_LENGTH), _line]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=10_000)]
 Units = Annotated[int, Field(strict=True, ge=0, le=10_000)]
 
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_rfc_3339)]
-"""A time as of RFC 3339: a number of seconds is none, nor is a day."""
-Moment = Annotated[Timestamp, AfterValidator(_within_calendars)]
+"""An RFC 3339 time; a number of seconds or a date alone is rejected."""
+Moment = Annotated[Timestamp, AfterValidator(_plausible)]
 
 Metadata = Annotated[
     dict[

@@ -1,12 +1,12 @@
-"""HEAD is answered wherever GET is: health probes, link scanners and monitors ask by it."""
+"""HEAD works wherever GET does: health probes, link scanners and monitors use it."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 IS_HEAD = "tenure.head"
 
 
-class Heads:
-    """Has a HEAD answered as the same GET would be, with its status and headers, and sends no body."""
+class HeadRequests:
+    """Handles a HEAD as the same GET, with its status and headers but no body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -21,16 +21,16 @@ class Heads:
                 message = {**message, "body": b""}
             await send(message)
 
-        # A copy: the server goes by the method, too. What is noted of the request is one for both.
+        # A copy, because the server reads the method too. Both share `state`, so that the log line is complete.
         scope.setdefault("state", {})
-        asked: Scope = {**scope, "method": "GET", IS_HEAD: True}
+        as_get: Scope = {**scope, "method": "GET", IS_HEAD: True}
         try:
-            await self._app(asked, receive, without_body)
+            await self._app(as_get, receive, without_body)
         finally:
-            if "route" in asked:
-                scope["route"] = asked["route"]
+            if "route" in as_get:
+                scope["route"] = as_get["route"]
 
 
 def is_head(scope: Scope) -> bool:
-    """Whether only the headers of an answer are asked for: then nothing may come of asking."""
+    """True if only headers are requested: then the request must have no side effects."""
     return bool(scope.get(IS_HEAD, False))

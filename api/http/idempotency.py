@@ -1,4 +1,4 @@
-"""Repeats of a POST under the same `Idempotency-Key` are answered as the first was."""
+"""Answers a repeated POST under the same `Idempotency-Key` with the first response."""
 
 import hashlib
 import json
@@ -24,25 +24,25 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 MAX_LENGTH = 255
 PLAIN_LENGTH = 100
-"""Longer keys go into the ids of subscriptions as a digest."""
+"""Longer keys go into subscription ids as a digest."""
 
 OPERATOR_FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "createSubscription": ("allow_another_trial", "allow another trial"),
-    "changePlan": ("accept_misfits", "have a change that current use does not fit"),
+    "changePlan": ("accept_misfits", "make a change that current usage does not fit"),
 }
-"""By operation: a field that only operators may set in a body that others may send, too, and what others may not."""
+"""By operation: a field that only operators may set to true, and what it does, for the error message."""
 
-KEPT = frozenset({200, 201, 402})
-"""Answers to what was done; a decline counts, for the card was tried. Any other changed nothing: the key stays free."""
+STORED = frozenset({200, 201, 402})
+"""Statuses of stored responses. A decline counts: the card was tried. Others changed nothing: the key stays free."""
 
-PASSING = frozenset({"authentication_required"})
-"""Codes of answers that hold only for now: a repeat is answered as things stand then, and does nothing twice."""
+TRANSIENT = frozenset({"authentication_required"})
+"""Codes that hold only for now: a repeat returns the state at that time, and does nothing twice."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class IdempotentRoute(APIRoute):
-    """Carries out a POST once per tenant and key, and gives the answer again to whoever repeats it."""
+    """Handles a POST once per tenant and key, and returns the same response to repeats."""
 
     def get_route_handler(self) -> Handler:
         handle, roles = super().get_route_handler(), list(roles_of(self.dependant))
@@ -54,16 +54,16 @@ class IdempotentRoute(APIRoute):
             caller = await authenticate(request)
             key = idempotency_key(request)
             _check_role(request, caller, roles, operation)
-            named = str(uuid4()) if key is None else key
-            request.state.command_key = named if key is None else hashed(named)
-            request.state.sign_up_key = sign_up_key(named)
+            effective_key = str(uuid4()) if key is None else key
+            request.state.command_key = effective_key if key is None else hashed(effective_key)
+            request.state.sign_up_key = sign_up_key(effective_key)
             return await handle(request) if key is None else await _once(request, caller, key, handle)
 
         return handle_once
 
 
 def _check_role(request: Request, caller: Caller, roles: Sequence[Sequence[Role]], operation: str | None) -> None:
-    """Refuse who may not do this, before they are told what somebody else was answered.
+    """Check the role first, so that nobody sees a stored response that their own role does not allow.
 
     Raises:
         Rejected: code `forbidden`.
@@ -77,10 +77,10 @@ def _check_role(request: Request, caller: Caller, roles: Sequence[Sequence[Role]
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The key that came with the request.
+    """Return the idempotency key of the request, if it has one.
 
     Raises:
-        Malformed: it is empty, too long or holds characters that cannot be printed.
+        Malformed: it is empty, too long or not printable ASCII.
     """
     key = request.headers.get(HEADER)
     if key is not None and not (1 <= len(key) <= MAX_LENGTH and key.isascii() and key.isprintable()):
@@ -89,12 +89,12 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def sign_up_key(key: str) -> str:
-    """The key as it goes into the id of the subscription that it begins: never anything else than at the first time."""
+    """Return the key as it goes into the new subscription's id. It must stay the same for the same key."""
     return key if len(key) <= PLAIN_LENGTH else hashed(key)
 
 
 def roles_of(dependant: Dependant) -> Iterator[Sequence[Role]]:
-    """Who may call an endpoint, by whatever it depends on."""
+    """Yield the roles that an endpoint's dependencies require."""
     for one in dependant.dependencies:
         roles = getattr(one.call, "roles", None)
         if roles is not None:
@@ -103,56 +103,56 @@ def roles_of(dependant: Dependant) -> Iterator[Sequence[Role]]:
 
 
 def fingerprint(method: str, path: str, body: bytes) -> str:
-    """What makes two requests the same; the order of fields and blanks between them do not matter."""
+    """Identify a request, regardless of the order of fields and of whitespace."""
     try:
         content = json.dumps(json.loads(body), sort_keys=True).encode() if body else b""
-    except (ValueError, RecursionError):  # no JSON, or nested too deeply: refused when it is read in earnest
+    except (ValueError, RecursionError):  # not JSON, or nested too deeply: rejected when FastAPI reads it
         content = body
     return hashlib.sha256(b"\n".join((method.encode(), path.encode(), content))).hexdigest()
 
 
 async def _once(request: Request, caller: Caller, key: str, handle: Handler) -> Response:
     keys = repositories_of(request).idempotency
-    asked = fingerprint(request.method, request.url.path, await request.body())
-    match await keys.begin(caller.tenant, key, asked):
+    request_hash = fingerprint(request.method, request.url.path, await request.body())
+    match await keys.begin(caller.tenant, key, request_hash):
         case Done() as done:
-            return _again(done)
+            return _replay(done)
         case Running():
             raise Rejected(
-                "the request with this key is being carried out right now; repeat it in a moment",
+                "a request with this key is still running; retry in a moment",
                 code="request_in_progress",
             )
     try:
-        answer = await _answered(request, handle)
+        response = await _respond(request, handle)
     except Exception:
         await keys.abandon(caller.tenant, key)
         raise
-    if answer.status_code in KEPT and not _is_passing(answer):
-        location = answer.headers.get("Location")
-        await keys.complete(caller.tenant, key, answer.status_code, bytes(answer.body), location)
+    if response.status_code in STORED and not _is_transient(response):
+        location = response.headers.get("Location")
+        await keys.complete(caller.tenant, key, response.status_code, bytes(response.body), location)
     else:
         await keys.abandon(caller.tenant, key)
-    return answer
+    return response
 
 
-def _is_passing(answer: Response) -> bool:
-    return answer.status_code == 402 and json.loads(bytes(answer.body)).get("code") in PASSING
+def _is_transient(response: Response) -> bool:
+    return response.status_code == 402 and json.loads(bytes(response.body)).get("code") in TRANSIENT
 
 
-async def _answered(request: Request, handle: Handler) -> Response:
+async def _respond(request: Request, handle: Handler) -> Response:
     try:
         return await handle(request)
     except Exception as error:
-        answer = response_to(error)
-        if answer is None:
+        response = response_to(error)
+        if response is None:
             raise
-        return answer
+        return response
 
 
-def _again(done: Done) -> Response:
+def _replay(done: Done) -> Response:
     is_problem = done.status >= 400
-    answer = Response(done.body, done.status, media_type=CONTENT_TYPE if is_problem else "application/json")
-    answer.headers[REPLAYED] = "true"
+    response = Response(done.body, done.status, media_type=CONTENT_TYPE if is_problem else "application/json")
+    response.headers[REPLAYED] = "true"
     if done.location is not None:
-        answer.headers["Location"] = done.location
-    return answer
+        response.headers["Location"] = done.location
+    return response

@@ -1,4 +1,4 @@
-"""What operators see of requests: one log line and one measurement each; no bodies, no personal data."""
+"""Request logs and metrics: one log line and one measurement each, without bodies or personal data."""
 
 import re
 import time
@@ -15,7 +15,7 @@ REQUEST_ID = "X-Request-Id"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 REFUSAL = "refused"
 PUBLIC = frozenset({"/openapi.json", "/docs"})
-"""The same for everybody. All else may be about somebody, and is kept by no browser and no proxy."""
+"""The same for everyone. Other responses may be personal, and must not be cached by browsers or proxies."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET = frozenset(
     {
@@ -26,22 +26,22 @@ QUIET = frozenset(
         "/v1/customers/{external_id:path}/consume",
     }
 )
-"""Asked every few seconds by machines, or all the time by products: measured, but logged only when they fail or refuse.
-What was used is written down with its key in any case."""
+"""Called every few seconds by machines or all the time by products: measured, but logged only on errors.
+Usage is recorded under its key in any case."""
 
 log = structlog.get_logger("tenure.access")
 
 
 class Observability:
-    """The outermost layer: names, times, logs and counts each request, and answers for faults of ours."""
+    """The outermost layer: assigns request ids, measures and logs each request, and handles unexpected errors."""
 
     def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
         self._app = app
         self._requests = Counter(
-            "tenure_http_requests", "Requests answered", ["method", "route", "status"], registry=registry
+            "tenure_http_requests", "Requests handled", ["method", "route", "status"], registry=registry
         )
         self._seconds = Histogram(
-            "tenure_http_request_seconds", "Time until the answer", ["method", "route"], registry=registry
+            "tenure_http_request_seconds", "Time until the response", ["method", "route"], registry=registry
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,40 +62,40 @@ class Observability:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        began = time.perf_counter()
+        started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, named)
             except Exception:
                 log.exception("request failed")
                 if status:
-                    raise  # the answer is under way already: only the server can cut it off
-                fault = problem(500, "internal_error", f"this is a fault of ours; it is logged under {request_id}")
+                    raise  # the response has started: only the server can cut it off
+                fault = problem(500, "internal_error", f"an internal error occurred; it is logged as {request_id}")
                 await fault(scope, receive, named)
             finally:
-                self._note(scope, status or 500, time.perf_counter() - began)
+                self._record(scope, status or 500, time.perf_counter() - started)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
         method, route = scope["method"] if scope["method"] in METHODS else "other", route_of(scope)
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
         if route in QUIET and status < 400:
             return
         state, ms = scope.get("state", {}), round(seconds * 1000, 1)
-        told = {"method": method, "route": route, "status": status, "ms": ms, "key": state.get("caller_id")}
+        fields = {"method": method, "route": route, "status": status, "ms": ms, "key": state.get("caller_id")}
         if REFUSAL in state:
-            log.warning("request", **told, refused=state[REFUSAL])
+            log.warning("request", **fields, refused=state[REFUSAL])
         else:
-            log.info("request", **told)
+            log.info("request", **fields)
 
 
 def note_refusal(scope: Scope, code: str) -> None:
-    """Have the request's log line tell why a message was not taken in."""
+    """Add to the request's log line why it was rejected."""
     scope.setdefault("state", {})[REFUSAL] = code
 
 
 def route_of(scope: Scope) -> str:
-    """The route's template, never the path itself: ids and tokens belong neither in labels nor in logs."""
+    """Return the route's template, never the path: ids and tokens belong neither in labels nor in logs."""
     return str(getattr(scope.get("route"), "path", "unknown"))
 
 

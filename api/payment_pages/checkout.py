@@ -1,4 +1,4 @@
-"""Pages on which customers put a card on file."""
+"""Checkout sessions: hosted pages on which customers add a card."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -18,21 +18,23 @@ router = APIRouter(prefix="/v1/checkout-sessions", tags=["Checkout"], route_clas
 
 
 class CheckoutSessionView(BaseModel):
-    """Send the customer to `url`; when the card is given, the subscription hears of it by itself."""
+    """Redirect the customer to `url`. The subscription picks up the card by itself."""
 
     url: str
     subscription: str = Field(description="the subscription's id")
 
 
-@router.post("", operation_id="createCheckoutSession", summary="Open a page on which a customer puts a card on file")
+@router.post(
+    "", operation_id="createCheckoutSession", summary="Create a checkout session, where a customer adds a card"
+)
 async def create(body: CreateCheckoutSessionRequest, context: ServiceContext) -> CheckoutSessionView:
     subscription_id = await _subscription(context, body)
-    here = context.dependencies.public_url.rstrip("/")
+    base_url = context.dependencies.public_url.rstrip("/")
     command = OpenCheckout(
         context.key,
         context.caller.actor,
-        body.success_url or f"{here}/pay/done",
-        body.cancel_url or f"{here}/pay/canceled",
+        body.success_url or f"{base_url}/pay/done",
+        body.cancel_url or f"{base_url}/pay/canceled",
     )
     try:
         update = SubscriptionWorkflow.open_checkout
@@ -41,14 +43,14 @@ async def create(body: CreateCheckoutSessionRequest, context: ServiceContext) ->
         await refuse_ended(context.repositories, context.caller.tenant, subscription_id)
         raise
     if not answer.url:
-        raise GatewayUnavailable("the payment provider gave no page; try again")
+        raise GatewayUnavailable("the payment provider returned no page; try again")
     return CheckoutSessionView(url=answer.url, subscription=subscription_id)
 
 
 async def _subscription(context: CommandContext, body: CreateCheckoutSessionRequest) -> str:
     if body.subscription is not None:
         return (await context.row(subscription_id_of(body.subscription))).id
-    assert body.customer is not None  # noqa: S101 - a body names one of the two
+    assert body.customer is not None  # noqa: S101 - the model requires one of the two
     live = await context.repositories.customers.live_subscription(
         tenant=context.caller.tenant, external_id=body.customer
     )

@@ -41,13 +41,13 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": POLICY,
-    # The address holds the token; it is told to nobody else.
+    # The URL contains the token, and must not reach anyone else.
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 
 
 def page(brand: str, title: str, text: str, *, status: int = 200) -> HTMLResponse:
-    """A page that says one thing."""
+    """Return a page with one message."""
     html = PAGE.format(brand=escape(brand), title=escape(title), text=escape(text))
     return HTMLResponse(html, status_code=status, headers=HEADERS)

@@ -1,4 +1,4 @@
-"""Bills, as the payment provider last told us of them."""
+"""Invoices, as last seen at the payment provider."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from api.subscriptions.views import InvoiceList
 router = APIRouter(prefix="/v1/invoices", tags=["Invoices"], responses=READING)
 
 
-@router.get("", operation_id="listInvoices", summary="List bills, newest first")
+@router.get("", operation_id="listInvoices", summary="List invoices, newest first")
 async def list_invoices(
     caller: Reader,
     repositories: WithRepositories,

@@ -1,4 +1,4 @@
-"""The link in mails: it opens the page on which a customer pays or puts a card on file."""
+"""The link in mails: it opens the page on which a customer pays or adds a card."""
 
 import hashlib
 from dataclasses import dataclass
@@ -22,32 +22,34 @@ router = APIRouter(prefix="/pay", include_in_schema=False)
 
 
 @dataclass(frozen=True)
-class _Words:
+class _Message:
     title: str
     text: str
     status: int
 
 
-OVER: Final = _Words("This subscription is over", "There is nothing left to pay. You can sign up again any time.", 410)
-WORDS: Final = {
-    "bad_link": _Words(
+SUBSCRIPTION_OVER: Final = _Message(
+    "This subscription is over", "There is nothing left to pay. You can sign up again any time.", 410
+)
+MESSAGES: Final = {
+    "bad_link": _Message(
         "This link is not complete", "Please open it from the mail again: it must not be cut short.", 404
     ),
-    "link_expired": _Words(
+    "link_expired": _Message(
         "This link has expired", "Please open the link in our latest mail, or ask our support for a new one.", 410
     ),
-    "link_replaced": _Words(
+    "link_replaced": _Message(
         "This link was replaced", "Please open the link in our latest mail, or ask our support for a new one.", 410
     ),
-    "subscription_canceled": OVER,
-    "suspended_by_operator": _Words(
+    "subscription_canceled": SUBSCRIPTION_OVER,
+    "suspended_by_operator": _Message(
         "Please get in touch", "Your subscription was suspended by our team. Our support will help you.", 409
     ),
 }
-AT_ANY_OTHER: Final = _Words(
+OTHER_ERROR: Final = _Message(
     "This cannot be done right now", "Your subscription takes no payment at the moment. Our support will help you.", 409
 )
-LATER: Final = _Words(
+TRY_LATER: Final = _Message(
     "One moment, please",
     "The payment page cannot be opened right now. Please try the link again in a few minutes.",
     503,
@@ -81,72 +83,77 @@ async def closed(dependencies: WithDependencies) -> HTMLResponse:
 
 @router.get("/{token}")
 async def pay(token: str, request: Request, dependencies: WithDependencies, repositories: WithRepositories) -> Response:
-    """Lead to where the customer pays. Asked for again it leads to the same page, and nothing is used up by it."""
+    """Redirect to where the customer pays. Opening the link again leads to the same page."""
     try:
         link = PayLink.read(token, dependencies.secret_key)
-        if wait := repositories.openings.by_link.take(link.subscription):
-            return _say(dependencies, LATER, retry_after=wait)
-        url = await _way_to_pay(link, dependencies, repositories, may_open=not is_head(request.scope))
+        if wait := repositories.pay_link_limits.by_link.take(link.subscription):
+            return _message_page(dependencies, TRY_LATER, retry_after=wait)
+        url = await _payment_url(link, dependencies, repositories, may_open=not is_head(request.scope))
     except GatewayUnavailable:
-        return _say(dependencies, LATER)
+        return _message_page(dependencies, TRY_LATER)
     except TenureError as error:
-        return _say(dependencies, WORDS.get(error.code, AT_ANY_OTHER))
+        return _message_page(dependencies, MESSAGES.get(error.code, OTHER_ERROR))
     return RedirectResponse(url, status_code=303, headers=HEADERS) if url else Response(headers=HEADERS)
 
 
-def _say(dependencies: AppDependencies, words: _Words, *, retry_after: float = 0) -> HTMLResponse:
-    said = page(dependencies.brand, words.title, words.text, status=429 if retry_after else words.status)
+def _message_page(dependencies: AppDependencies, message: _Message, *, retry_after: float = 0) -> HTMLResponse:
+    response = page(dependencies.brand, message.title, message.text, status=429 if retry_after else message.status)
     if retry_after:
-        said.headers["Retry-After"] = str(ceil(retry_after))
-    return said
+        response.headers["Retry-After"] = str(ceil(retry_after))
+    return response
 
 
-async def _way_to_pay(
+async def _payment_url(
     link: PayLink, dependencies: AppDependencies, repositories: Repositories, *, may_open: bool
 ) -> str:
-    """The open bill's own page if there is one, else a page that puts a card on file.
+    """Return the open invoice's own page if there is one, else a page that puts a card on file.
 
-    No workflow is asked: nothing about a subscription changes by a page being opened. Empty: one would be opened.
+    No workflow is involved: opening a page changes nothing about a subscription. Empty if a page would have to be
+    opened and *may_open* is false.
     """
     known = await repositories.pay_pages.of(link.subscription)
     if known is None:
         raise Rejected("there is no such subscription", code="subscription_canceled")
-    _check_is_good(link, known)
-    bill = await repositories.timeline.open_bill(link.subscription)
-    if bill is not None:
-        return bill
+    _check_link(link, known)
+    invoice_url = await repositories.timeline.open_bill(link.subscription)
+    if invoice_url is not None:
+        return invoice_url
     check_checkout(known.subscription)
     if known.url or not may_open:
         return known.url
-    return await _opened(known, dependencies, repositories)
+    return await _open_page(known, dependencies, repositories)
 
 
-def _check_is_good(link: PayLink, known: PayPage) -> None:
+def _check_link(link: PayLink, known: PayPage) -> None:
     if link.generation != known.generation:
-        raise Rejected("the links of this subscription were renewed since", code="link_replaced")
+        raise Rejected("this subscription's links have been renewed", code="link_replaced")
     if link.expires_at is not None and link.expires_at <= datetime.now(UTC):
-        raise Rejected("this link was good until a while ago", code="link_expired")
+        raise Rejected("this link has expired", code="link_expired")
 
 
-async def _opened(known: PayPage, dependencies: AppDependencies, repositories: Repositories) -> str:
-    """The subscription's next page. All who ask for it at once get the same one, as it has the same key."""
-    if repositories.openings.at_provider.locked():
+async def _open_page(known: PayPage, dependencies: AppDependencies, repositories: Repositories) -> str:
+    """Open the subscription's next page. Concurrent requests get the same one, because they use the same key."""
+    if repositories.pay_link_limits.at_provider.locked():
         raise GatewayUnavailable("too many payment pages are being opened", code="busy")
-    async with repositories.openings.at_provider:
-        it, number = known.subscription, known.number + 1
-        key = f"{it.id}/pay/{number}/{it.sequence}"
-        reference = await customer_ref(dependencies.wallets, repositories.records, it.customer, key=key)
-        here = dependencies.public_url.rstrip("/")
-        urls = (f"{here}/pay/done", f"{here}/pay/canceled")
+    async with repositories.pay_link_limits.at_provider:
+        subscription, number = known.subscription, known.number + 1
+        key = f"{subscription.id}/pay/{number}/{subscription.sequence}"
+        reference = await customer_ref(dependencies.wallets, repositories.records, subscription.customer, key=key)
+        base_url = dependencies.public_url.rstrip("/")
+        urls = (f"{base_url}/pay/done", f"{base_url}/pay/canceled")
 
         async def opened(at: str, key: str) -> str:
-            return await dependencies.wallets.open_checkout(at, it.id, *urls, key=f"{key}/{_digest(at, *urls)}")
+            return await dependencies.wallets.open_checkout(
+                at, subscription.id, *urls, key=f"{key}/{_digest(at, *urls)}"
+            )
 
-        _, url = await at_wallet(dependencies.wallets, repositories.records, it.customer, reference, opened, key)
-        await repositories.pay_pages.opened(it, number, url)
+        _, url = await at_wallet(
+            dependencies.wallets, repositories.records, subscription.customer, reference, opened, key
+        )
+        await repositories.pay_pages.opened(subscription, number, url)
     return url
 
 
 def _digest(*values: str) -> str:
-    """Names what a page is opened with: the provider takes nothing else under the same key."""
+    """Identify the parameters of a page: the provider rejects different ones under the same key."""
     return hashlib.sha256("\n".join(values).encode()).hexdigest()[:12]

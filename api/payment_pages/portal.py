@@ -1,4 +1,4 @@
-"""The payment provider's own page on which customers see their bills and look after their cards."""
+"""Portal sessions: the payment provider's page on which customers manage cards and invoices."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -15,21 +15,22 @@ router = APIRouter(prefix="/v1/portal-sessions", tags=["Checkout"], route_class=
 
 
 class PortalSessionView(BaseModel):
-    """Send the customer to `url` at once: it is good for minutes, and for whoever has it."""
+    """Redirect the customer to `url` right away: it works for a few minutes, for anyone who has it."""
 
     url: str
     customer: str = Field(description="the customer's external id")
 
 
 @router.post(
-    "", operation_id="createPortalSession", summary="Open the page on which a customer looks after cards and bills"
+    "",
+    operation_id="createPortalSession",
+    summary="Create a portal session, where a customer manages cards and invoices",
 )
 async def create(body: CreatePortalSessionRequest, context: ServiceContext) -> PortalSessionView:
-    """What the customer changes there, the subscription hears of by itself.
+    """Changes made there reach the subscription by themselves.
 
-    No subscription is asked: nothing about one changes by a page being opened, so it is not written into its
-    history, and a customer whose subscriptions are all over has a page too. One who is not known to the payment
-    provider yet is made known there under the key that sign-ups and checkouts use, so there is one wallet still.
+    Opening the page does not appear in a subscription's timeline, and works for customers whose subscriptions have all
+    ended. A customer whom the payment provider does not know yet is created there, once.
     """
     customer_id, external_id = await _customer(context, body)
     wallets, key = context.dependencies.wallets, f"{customer_id}/portal/{context.key}"
@@ -41,16 +42,16 @@ async def create(body: CreatePortalSessionRequest, context: ServiceContext) -> P
 
     _, url = await at_wallet(wallets, context.repositories.records, customer_id, reference, opened, key)
     if not url:
-        raise GatewayUnavailable("the payment provider gave no page; try again")
+        raise GatewayUnavailable("the payment provider returned no page; try again")
     return PortalSessionView(url=url, customer=external_id)
 
 
 async def _customer(context: CommandContext, body: CreatePortalSessionRequest) -> tuple[str, str]:
-    """Our id for the customer, and the product's own."""
+    """Return our id of the customer and the product's own."""
     if body.subscription is not None:
         row = await context.row(subscription_id_of(body.subscription))
         return row.customer_id, row.external_id
-    assert body.customer is not None  # noqa: S101 - a body names one of the two
+    assert body.customer is not None  # noqa: S101 - the model requires one of the two
     found = await context.repositories.customers.id_of(tenant=context.caller.tenant, external_id=body.customer)
     if found is None:
         raise Rejected(f"there is no customer {body.customer!r}: sign them up first", code="unknown_customer")

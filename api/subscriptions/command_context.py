@@ -1,4 +1,4 @@
-"""What an endpoint that changes something works with: who asks, under which key, and how the answer comes about."""
+"""The context of a command: the caller, the idempotency key, and how the command is executed."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
@@ -21,29 +21,29 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class CommandContext:
-    """One request that changes something."""
+    """One request that changes a subscription."""
 
     dependencies: AppDependencies
     repositories: Repositories
     caller: Caller
     key: str
-    """Names the command: the same for a repeat of the same request. A digest of what the caller sent."""
+    """Identifies the command, and is the same for a repeat: a digest of the caller's idempotency key."""
     sign_up_key: str
-    """The same for the id of a subscription that the request begins."""
+    """The part of the key that goes into the id of a new subscription."""
 
     async def row(self, subscription_id: str) -> SubscriptionRow:
-        """The subscription as last written.
+        """Return the subscription's latest stored state.
 
         Raises:
             Rejected: code `unknown_subscription`.
         """
         return await find(self.repositories, self.caller.tenant, subscription_id)
 
-    async def ask(self, subscription_id: str, update: UpdateMethodMultiParam[[Any, C], R], command: C) -> R:
-        """Have the subscription answer a question that only it can answer.
+    async def send(self, subscription_id: str, update: UpdateMethodMultiParam[[Any, C], R], command: C) -> R:
+        """Send an update to the subscription's workflow and return its result.
 
         Raises:
-            TenureError: the question makes no sense as things stand, or no answer came in time.
+            TenureError: the current state does not allow it, or the workflow did not respond in time.
         """
         await self.row(subscription_id)
         try:
@@ -52,18 +52,18 @@ class CommandContext:
             await refuse_ended(self.repositories, self.caller.tenant, subscription_id)
             raise
 
-    async def carry_out(self, subscription_id: str, update: Update[C], command: C) -> SubscriptionView:
-        """Have the subscription carry out a command, and show it as it is then.
+    async def execute(self, subscription_id: str, update: Update[C], command: C) -> SubscriptionView:
+        """Execute a command and return the subscription after it.
 
         Raises:
-            TenureError: the command was refused, or no answer came in time.
+            TenureError: the command was rejected, or the workflow did not respond in time.
         """
-        await self.ask(subscription_id, update, command)
+        await self.send(subscription_id, update, command)
         return SubscriptionView.of(await self.row(subscription_id))
 
 
 async def find(repositories: Repositories, tenant: str, subscription_id: str) -> SubscriptionRow:
-    """The subscription as last written.
+    """Return the subscription's latest stored state.
 
     Raises:
         Rejected: code `unknown_subscription`.
@@ -75,7 +75,7 @@ async def find(repositories: Repositories, tenant: str, subscription_id: str) ->
 
 
 async def refuse_ended(repositories: Repositories, tenant: str, subscription_id: str) -> None:
-    """Say why a subscription without a running workflow takes no command.
+    """Raise the reason why a subscription without a running workflow accepts no commands.
 
     Raises:
         Rejected: always.
@@ -84,7 +84,7 @@ async def refuse_ended(repositories: Repositories, tenant: str, subscription_id:
     if row.status == "canceled":
         raise Rejected("the subscription is canceled; sign the customer up again", code="subscription_canceled")
     raise Rejected(
-        "the subscription's workflow is not running although the subscription is not over: tell an operator",
+        "the subscription has not ended, but its workflow is not running: contact an operator",
         code="not_running",
     )
 

@@ -1,4 +1,4 @@
-"""Payments that wait for the customer's bank, as callers are told of them."""
+"""Payments that the customer has to confirm with their bank."""
 
 from datetime import datetime
 
@@ -14,16 +14,16 @@ from storage.subscriptions.read_model import SubscriptionRow
 
 
 class PendingConfirmationView(BaseModel):
-    """A payment that the customer still has to confirm to their bank."""
+    """A payment that the customer still has to confirm with their bank."""
 
-    action: ConfirmedAction = Field(description="what is done once it is confirmed")
+    action: ConfirmedAction = Field(description="what happens once it is confirmed")
     confirmation_url: str = Field(description="the page on which the customer confirms")
-    expires_at: datetime = Field(description="until when; then it is as if it had not been asked for")
+    expires_at: datetime = Field(description="deadline; after it, the request is dropped")
 
     @classmethod
     def of(cls, row: SubscriptionRow) -> "PendingConfirmationView | None":
         if not row.state.get("confirmation") and not row.state.get("recovery"):
-            return None  # as with nearly all: a list need not read every state
+            return None  # true of nearly all, which spares lists from decoding every state
         subscription = state_from_json(dict(row.state))
         waiting = subscription.confirmation
         if waiting is not None:
@@ -35,18 +35,18 @@ class PendingConfirmationView(BaseModel):
 
 
 def _end_of_ladder(row: SubscriptionRow) -> datetime | None:
-    """When the open bill is voided; None: the ladder stands still, as in a dispute, and nothing is asked for."""
+    """When the open invoice is voided. None while recovery is on hold, as in a dispute: nothing is requested then."""
     ends = (due["at"] for due in row.next_actions if due["action"] == Action.CANCEL)
     return next((datetime.fromisoformat(at) for at in ends), None)
 
 
 class ConfirmationProblem(Problem):
-    """`authentication_required`: the bank wants its customer to confirm the payment. Other 402s lack these members."""
+    """`authentication_required`: the bank wants the customer to confirm the payment. Other 402s lack these members."""
 
     confirmation_url: str | None = Field(default=None, description="where to send the customer")
-    expires_at: datetime | None = Field(default=None, description="until when it can be confirmed")
-    subscription: str | None = Field(default=None, description="the subscription that waits")
+    expires_at: datetime | None = Field(default=None, description="deadline of the confirmation")
+    subscription: str | None = Field(default=None, description="the subscription that is waiting")
 
 
 CONFIRMING = problems(402, kinds=[ConfirmationProblem])
-"""An endpoint whose charge may have to be confirmed. That answer is not kept: a repeat is told how things stand."""
+"""For endpoints whose charge may need confirmation. This response is not stored: a repeat returns the current state."""

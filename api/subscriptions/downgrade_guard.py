@@ -1,4 +1,4 @@
-"""Changes are refused when current use does not fit: nobody loses what they have without having been told."""
+"""Rejects plan changes that current usage does not fit, so that nobody loses anything unwarned."""
 
 from pydantic import BaseModel, Field
 
@@ -20,12 +20,12 @@ from workflows.subscription.workflow import SubscriptionWorkflow
 
 
 class LimitConflictView(BaseModel):
-    """Something of which more is used than there would be."""
+    """A feature of which more is used than the change would allow."""
 
     feature: str = Field(examples=["users"])
     name: str = Field(examples=["Users"])
     used: int = Field(examples=[12])
-    limit: int = Field(description="what there would be", examples=[3])
+    limit: int = Field(description="the limit after the change", examples=[3])
     excess: int = Field(examples=[9])
     window: UsageWindow | None
     detail: str
@@ -44,60 +44,62 @@ class LimitConflictView(BaseModel):
 
 
 class LimitConflictProblem(Problem):
-    """Why a change is refused: current use does not fit it. Of other codes there are no `misfits`."""
+    """`usage_does_not_fit`: current usage exceeds the limits after the change. Other codes have no `misfits`."""
 
     misfits: list[LimitConflictView] = Field(default_factory=list)
 
 
 class PlanChangePreviewView(ChangeQuoteView):
-    """What a change would bill, and when, and what of current use would not fit; nothing has changed."""
+    """What a change would bill, when, and where current usage would not fit. Nothing has changed."""
 
-    misfits: list[LimitConflictView] = Field(description="for these the change would be refused; empty: it would not")
+    misfits: list[LimitConflictView] = Field(
+        description="features for which the change would be rejected; empty if none"
+    )
 
 
 async def check_fit(context: CommandContext, subscription_id: str, command: ChangePlan, *, accepted: bool) -> None:
-    """Refuse a change to what current use does not fit, unless an operator accepts that; all data is kept either way.
+    """Reject a change that current usage does not fit, unless an operator accepts it. All data is kept either way.
 
     Raises:
-        Rejected: code `usage_does_not_fit`, with what is to be done about each feature.
+        Rejected: code `usage_does_not_fit`, with what to do about each feature.
     """
     if accepted:
-        require_role(context.caller, *OPERATOR_ROLES, what="have a change that current use does not fit")
+        require_role(context.caller, *OPERATOR_ROLES, what="make a change that current usage does not fit")
         return
-    found = await unfit(context, subscription_id, command.to, at_once=True)
-    if found and not await _is_at_once(context, subscription_id, command, found):
-        found = await unfit(context, subscription_id, command.to, at_once=False)
-    if found:
-        told = {one.feature.code: one.in_words() for one in found}
+    conflicts = await unfit(context, subscription_id, command.to, at_once=True)
+    if conflicts and not await _is_at_once(context, subscription_id, command, conflicts):
+        conflicts = await unfit(context, subscription_id, command.to, at_once=False)
+    if conflicts:
+        details = {one.feature.code: one.in_words() for one in conflicts}
         raise Rejected(
-            f"current use does not fit {command.to.plan_name}: {'; '.join(told.values())}",
+            f"current usage does not fit {command.to.plan_name}: {'; '.join(details.values())}",
             code="usage_does_not_fit",
-            details={"misfits": [LimitConflictView.of(one) for one in found]},
-            by_part=told,
+            details={"misfits": [LimitConflictView.of(one) for one in conflicts]},
+            by_part=details,
         )
 
 
 async def unfit(
     context: CommandContext, subscription_id: str, to: Selection, *, at_once: bool
 ) -> tuple[LimitConflict, ...]:
-    """What of current use would not fit."""
+    """Return where current usage would not fit."""
     row = await context.row(subscription_id)
     if row.status == Status.CANCELED.value:
         return ()
-    had, entitlements = (
+    current, entitlements = (
         state_from_json(dict(row.state)).selection,
         EntitlementLookup(context.dependencies, context.repositories),
     )
     snapshot = await entitlements.of(context.caller.tenant, row.external_id)
-    was, will_be = await entitlements.catalog_named(row.catalog), await entitlements.catalog_named(to.catalog)
-    return downgrade_fit.unfit(snapshot, (had, was), (to, will_be), at_once=at_once)
+    catalog, new_catalog = await entitlements.catalog_named(row.catalog), await entitlements.catalog_named(to.catalog)
+    return downgrade_fit.unfit(snapshot, (current, catalog), (to, new_catalog), at_once=at_once)
 
 
 async def _is_at_once(
-    context: CommandContext, subscription_id: str, command: ChangePlan, found: tuple[LimitConflict, ...]
+    context: CommandContext, subscription_id: str, command: ChangePlan, conflicts: tuple[LimitConflict, ...]
 ) -> bool:
-    """When the change would take effect; the subscription itself knows by the policy that it lives by."""
-    if all(one.feature.window is UsageWindow.GAUGE for one in found):
+    """True if the change takes effect at once. Only the subscription knows, by its own policy."""
+    if all(one.feature.window is UsageWindow.GAUGE for one in conflicts):
         return True
-    preview = await context.ask(subscription_id, SubscriptionWorkflow.preview_change, command)
+    preview = await context.send(subscription_id, SubscriptionWorkflow.preview_change, command)
     return preview.at is ChangeAt.NOW

@@ -1,4 +1,4 @@
-"""Use beyond a plan's limits is told to the provider before a change that bills it: later no bill would have it."""
+"""Reports unreported overage to the provider before a change that bills it: afterwards no invoice would include it."""
 
 import asyncio
 
@@ -12,17 +12,17 @@ from domain.names import LIFECYCLE_QUEUE, report_usage_workflow_id
 from workflows.usage_report import ReportUsageWorkflow
 
 REPORT_TIMEOUT = 5.0
-"""Seconds; a provider that is down holds no change up."""
+"""Seconds; an unavailable provider must not delay a change."""
 RUNS = 2
-"""A run that was under way may have begun before the last use."""
+"""The second covers usage that came in after a concurrent run had started."""
 
 log = structlog.get_logger("tenure.use")
 
 
 async def report_overage_first(context: CommandContext, subscription_id: str) -> None:
-    """Have the customer's use told that still waits, so that it is billed with what comes next.
+    """Report the customer's unreported overage, so that it lands on the next invoice.
 
-    Whether it could be told or not, the change may go on.
+    Failures are logged and do not block the change.
 
     Raises:
         Rejected: code `unknown_subscription`.
@@ -39,8 +39,10 @@ async def report_overage_first(context: CommandContext, subscription_id: str) ->
                     id=report_usage_workflow_id(),
                     task_queue=LIFECYCLE_QUEUE,
                     id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                    static_summary="Report of billed use before a change",
+                    static_summary="Report overage before a change",
                 )
-    # The last one is of a client that could not connect yet.
+    # RuntimeError: the client has not connected yet.
     except (TimeoutError, WorkflowFailureError, RPCError, RuntimeError) as error:
-        log.warning("use could not be told before a change", subscription=subscription_id, why=type(error).__name__)
+        log.warning(
+            "overage could not be reported before a change", subscription=subscription_id, why=type(error).__name__
+        )

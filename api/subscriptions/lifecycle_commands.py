@@ -1,4 +1,4 @@
-"""Commands to a subscription: each answers with the subscription after it."""
+"""Lifecycle commands; each returns the subscription after it."""
 
 from fastapi import APIRouter
 
@@ -44,7 +44,7 @@ router = APIRouter(
 @router.post(
     "/convert",
     operation_id="convertSubscription",
-    summary="Become a paid subscription",
+    summary="Convert a trial to a paid subscription",
     responses=CONFIRMING,
 )
 async def convert(
@@ -52,31 +52,33 @@ async def convert(
 ) -> SubscriptionView:
     body = body or ConvertRequest()
     command = Convert(context.key, context.caller.actor, body.payment_method, body.when)
-    return await context.carry_out(subscription_id, SubscriptionWorkflow.convert, command)
+    return await context.execute(subscription_id, SubscriptionWorkflow.convert, command)
 
 
-@router.post("/payment-method", operation_id="putPaymentMethod", summary="Put a card on file; what is owed is tried")
+@router.post(
+    "/payment-method", operation_id="putPaymentMethod", summary="Put a card on file and retry any open payment"
+)
 async def put_payment_method(
     subscription_id: SubscriptionId, context: ServiceContext, body: PutPaymentMethodRequest
 ) -> SubscriptionView:
     command = PutPaymentMethod(context.key, context.caller.actor, body.payment_method)
-    return await context.carry_out(subscription_id, SubscriptionWorkflow.put_payment_method, command)
+    return await context.execute(subscription_id, SubscriptionWorkflow.put_payment_method, command)
 
 
 @router.post(
     "/retry-payment",
     operation_id="retryPayment",
-    summary="Try now to take what is owed",
+    summary="Retry the open payment now",
     responses=CONFIRMING,
 )
 async def retry_payment(
     subscription_id: SubscriptionId, context: ServiceContext, _body: EmptyRequest | None = None
 ) -> SubscriptionView:
     command = Command(context.key, context.caller.actor)
-    return await context.carry_out(subscription_id, SubscriptionWorkflow.retry_payment, command)
+    return await context.execute(subscription_id, SubscriptionWorkflow.retry_payment, command)
 
 
-@router.post("/cancel", operation_id="cancelSubscription", summary="End at the period's end, or now")
+@router.post("/cancel", operation_id="cancelSubscription", summary="Cancel at the end of the period, or now")
 async def cancel(
     subscription_id: SubscriptionId, context: ServiceContext, body: CancelRequest | None = None
 ) -> SubscriptionView:
@@ -86,53 +88,55 @@ async def cancel(
     by = EndKind.OPERATOR if context.caller.role in OPERATOR_ROLES else EndKind.CUSTOMER
     code = body.reason_code.value if body.reason_code is not None else ""
     command = Cancel(context.key, context.caller.actor, body.at, body.words, code, by)
-    return await context.carry_out(subscription_id, SubscriptionWorkflow.cancel, command)
+    return await context.execute(subscription_id, SubscriptionWorkflow.cancel, command)
 
 
-@router.post("/preview-cancel", operation_id="previewCancel", summary="What a cancellation would bring")
+@router.post("/preview-cancel", operation_id="previewCancel", summary="Preview a cancellation")
 async def preview_cancel(
     subscription_id: SubscriptionId, context: ServiceContext, body: PreviewCancelRequest | None = None
 ) -> CancellationPreviewView:
-    """Nothing is changed. What is owed, suspended or on the free plan ends at once, whenever it is asked to."""
+    """Nothing is changed. A subscription that is past due, suspended or on the free plan always ends at once."""
     command = PreviewCancel(context.key, context.caller.actor, (body or PreviewCancelRequest()).at)
-    return CancellationPreviewView.of(await context.ask(subscription_id, SubscriptionWorkflow.preview_cancel, command))
+    return CancellationPreviewView.of(await context.send(subscription_id, SubscriptionWorkflow.preview_cancel, command))
 
 
-@router.post("/uncancel", operation_id="uncancelSubscription", summary="Go on after all")
+@router.post("/uncancel", operation_id="uncancelSubscription", summary="Undo a scheduled cancellation")
 async def uncancel(
     subscription_id: SubscriptionId, context: ServiceContext, _body: EmptyRequest | None = None
 ) -> SubscriptionView:
     command = Command(context.key, context.caller.actor)
-    return await context.carry_out(subscription_id, SubscriptionWorkflow.uncancel, command)
+    return await context.execute(subscription_id, SubscriptionWorkflow.uncancel, command)
 
 
-@router.post("/extend-trial", operation_id="extendTrial", summary="Move a trial's end (operators)")
+@router.post("/extend-trial", operation_id="extendTrial", summary="Extend a trial (operators)")
 async def extend_trial(
     subscription_id: SubscriptionId, context: OperatorContext, body: ExtendTrialRequest
 ) -> SubscriptionView:
     command = ExtendTrial(context.key, context.caller.actor, body.days, body.reason)
-    return await context.carry_out(subscription_id, SubscriptionWorkflow.extend_trial, command)
+    return await context.execute(subscription_id, SubscriptionWorkflow.extend_trial, command)
 
 
-@router.post("/renew-links", operation_id="renewLinks", summary="Have links that were mailed open nothing (operators)")
+@router.post("/renew-links", operation_id="renewLinks", summary="Revoke links in earlier mails (operators)")
 async def renew_links(
     subscription_id: SubscriptionId, context: OperatorContext, _body: EmptyRequest | None = None
 ) -> SubscriptionView:
-    """For a mail that came into wrong hands. Mails sent from now on carry links that work."""
+    """For a mail that reached the wrong person. Links in later mails work."""
     row = await context.row(subscription_id)
     await context.repositories.pay_pages.renew_links(row.id)
     return SubscriptionView.of(row)
 
 
-@router.post("/suspend", operation_id="suspendSubscription", summary="Turn access off (operators)")
+@router.post("/suspend", operation_id="suspendSubscription", summary="Suspend a subscription (operators)")
 async def suspend(subscription_id: SubscriptionId, context: OperatorContext, body: ReasonRequest) -> SubscriptionView:
     command = Suspend(context.key, context.caller.actor, body.reason)
-    return await context.carry_out(subscription_id, SubscriptionWorkflow.suspend, command)
+    return await context.execute(subscription_id, SubscriptionWorkflow.suspend, command)
 
 
-@router.post("/reactivate", operation_id="reactivateSubscription", summary="Give access back (operators)")
+@router.post(
+    "/reactivate", operation_id="reactivateSubscription", summary="Reactivate a suspended subscription (operators)"
+)
 async def reactivate(
     subscription_id: SubscriptionId, context: OperatorContext, body: ReasonRequest
 ) -> SubscriptionView:
     command = Reactivate(context.key, context.caller.actor, body.reason)
-    return await context.carry_out(subscription_id, SubscriptionWorkflow.reactivate, command)
+    return await context.execute(subscription_id, SubscriptionWorkflow.reactivate, command)

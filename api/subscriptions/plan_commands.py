@@ -1,4 +1,4 @@
-"""Commands to what a subscription is about and whether it runs: plan, pause."""
+"""Commands for plan changes and pauses."""
 
 from fastapi import APIRouter
 
@@ -34,27 +34,27 @@ router = APIRouter(
 )
 
 
-@router.post("/pause", operation_id="pauseSubscription", summary="Stop until a date, or until resumed")
+@router.post("/pause", operation_id="pauseSubscription", summary="Pause until a date, or until resumed")
 async def pause(
     subscription_id: SubscriptionId, context: ServiceContext, body: PauseRequest | None = None
 ) -> SubscriptionView:
     body = body or PauseRequest()
     command = PauseUntil(context.key, context.caller.actor, body.resumes_at)
-    return await context.carry_out(subscription_id, SubscriptionWorkflow.pause, command)
+    return await context.execute(subscription_id, SubscriptionWorkflow.pause, command)
 
 
-@router.post("/resume", operation_id="resumeSubscription", summary="End a pause early")
+@router.post("/resume", operation_id="resumeSubscription", summary="Resume a paused subscription")
 async def resume(
     subscription_id: SubscriptionId, context: ServiceContext, _body: EmptyRequest | None = None
 ) -> SubscriptionView:
     command = Command(context.key, context.caller.actor)
-    return await context.carry_out(subscription_id, SubscriptionWorkflow.resume, command)
+    return await context.execute(subscription_id, SubscriptionWorkflow.resume, command)
 
 
 @router.post(
     "/change-plan",
     operation_id="changePlan",
-    summary="Have another plan, interval, quantity or add-ons",
+    summary="Change plan, interval, quantity or add-ons",
     responses=problems(409, kinds=[LimitConflictProblem]) | CONFIRMING,
 )
 async def change_plan(
@@ -63,55 +63,55 @@ async def change_plan(
     command = await _change(context, subscription_id, body)
     await check_fit(context, subscription_id, command, accepted=body.accept_misfits)
     await report_overage_first(context, subscription_id)
-    return await context.carry_out(subscription_id, SubscriptionWorkflow.change_plan, command)
+    return await context.execute(subscription_id, SubscriptionWorkflow.change_plan, command)
 
 
-@router.post("/preview-change", operation_id="previewChange", summary="What the same change would bill, and when")
+@router.post("/preview-change", operation_id="previewChange", summary="Preview a plan change")
 async def preview_change(
     subscription_id: SubscriptionId, context: ServiceContext, body: ChangePlanRequest
 ) -> PlanChangePreviewView:
     command = await _change(context, subscription_id, body)
     await report_overage_first(context, subscription_id)
-    preview = await context.ask(subscription_id, SubscriptionWorkflow.preview_change, command)
+    preview = await context.send(subscription_id, SubscriptionWorkflow.preview_change, command)
     found = await unfit(context, subscription_id, preview.to, at_once=preview.at is ChangeAt.NOW)
     shown = ChangeQuoteView.of(preview)
     return PlanChangePreviewView(**dict(shown), misfits=[LimitConflictView.of(one) for one in found])
 
 
-@router.post("/withdraw-change", operation_id="withdrawChange", summary="Keep what there is after all")
+@router.post("/withdraw-change", operation_id="withdrawChange", summary="Withdraw a planned change")
 async def withdraw_change(
     subscription_id: SubscriptionId, context: ServiceContext, _body: EmptyRequest | None = None
 ) -> SubscriptionView:
     command = Command(context.key, context.caller.actor)
-    return await context.carry_out(subscription_id, SubscriptionWorkflow.withdraw_change, command)
+    return await context.execute(subscription_id, SubscriptionWorkflow.withdraw_change, command)
 
 
 async def _change(context: CommandContext, subscription_id: str, body: ChangePlanRequest) -> ChangePlan:
-    """The body, with its price worked out; what it leaves out is as planned, or else as it is."""
+    """Return the priced change; what the body leaves out is taken from the planned change, or else stays as it is."""
     row = await context.row(subscription_id)
     subscription, today = state_from_json(dict(row.state)), context.dependencies.catalog
-    had, base = subscription.selection, plan_changes.basis(subscription)
+    current, base = subscription.selection, plan_changes.basis(subscription)
     own = await context.repositories.catalogs.get(row.catalog) or today
-    # Without a plan named, that of the base stays, of the version it was chosen from.
+    # Without a plan in the body, the base's plan stays, in the catalog version from which it was chosen.
     of_base = own if base.catalog == row.catalog else await context.repositories.catalogs.get(base.catalog) or today
     to = _select(of_base if body.plan is None else today, base, body)
-    worked_out_from = "" if body.is_complete else plan_changes.basis_name(subscription)
-    return ChangePlan(context.key, context.caller.actor, to, own.is_upgrade(had, to), body.when, worked_out_from)
+    computed_from = "" if body.is_complete else plan_changes.basis_name(subscription)
+    return ChangePlan(context.key, context.caller.actor, to, own.is_upgrade(current, to), body.when, computed_from)
 
 
 def _select(catalog: Catalog, base: Selection, body: ChangePlanRequest) -> Selection:
     plan, free = body.plan or base.plan, catalog.free_plan
     if free is not None and plan == free.plan:
-        _check_nothing_is_added(free, body)
+        _check_free_plan(free, body)
         return free
     add_ons = base.add_ons if body.add_ons is None else body.add_ons
     return within_bounds(catalog.select(plan, body.interval or base.interval, body.quantity or base.quantity, add_ons))
 
 
-def _check_nothing_is_added(free: Selection, body: ChangePlanRequest) -> None:
-    """Nothing that was asked for is passed over: what costs nothing comes once, and alone."""
-    named = "" if body.plan is not None else ", which is planned or in force: name the plan to have"
+def _check_free_plan(free: Selection, body: ChangePlanRequest) -> None:
+    """Reject a quantity or add-ons: the free plan has neither, and ignoring them would hide a mistake."""
+    hint = "" if body.plan is not None else ", which is current or planned: give the plan to change to"
     if any((body.add_ons or {}).values()):
-        raise Malformed(f"there are no add-ons on {free.plan_name}{named}", field="add_ons", code="free_plan")
+        raise Malformed(f"{free.plan_name} has no add-ons{hint}", field="add_ons", code="free_plan")
     if (body.quantity or 1) != 1:
-        raise Malformed(f"{free.plan_name} is had once{named}", field="quantity", code="free_plan")
+        raise Malformed(f"the quantity of {free.plan_name} is always 1{hint}", field="quantity", code="free_plan")

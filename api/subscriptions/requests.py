@@ -1,4 +1,4 @@
-"""What callers may ask for. Unknown fields are refused by name: a misspelt one must not be passed over."""
+"""Request bodies. Unknown fields are rejected, so that a misspelt one is never ignored."""
 
 from typing import Annotated, Self
 
@@ -32,46 +32,46 @@ MAX_TRIAL_DAYS = 90
 
 
 class CustomerRequest(RequestModel):
-    """Who signs up; known by `external_id`, the product's own id for its customer."""
+    """The customer who signs up, identified by `external_id`, the product's own id."""
 
     external_id: NewExternalId = Field(
-        description="any text of up to 200 characters on one line that cannot be mistaken in a path: it may not end as "
-        "`/usage`, `/entitlements` or `/export` do, nor have `.` or `..` between slashes",
+        description="one line of up to 200 characters that is unambiguous in a URL path: it must not end in `/usage`, "
+        "`/entitlements` or `/export`, or have `.` or `..` between slashes",
         examples=["user-1815"],
     )
     email: Email = Field(
-        description="ASCII before the @; a domain may have other letters, `ada@straße.example` (IDNA 2008)",
+        description="ASCII before the @; the domain may be internationalized, as in `ada@straße.example` (IDNA 2008)",
         examples=["ada@example.com"],
     )
     name: Name | None = Field(default=None, examples=["Ada Lovelace"])
     timezone: TimeZone | None = Field(
-        default=None, description="IANA name; mails go out in this zone's day", examples=["Europe/London"]
+        default=None, description="IANA name; mails are sent during the day in this zone", examples=["Europe/London"]
     )
     locale: Locale | None = Field(default=None, examples=["en-GB"])
 
 
 class ChangeCustomerRequest(RequestModel):
-    """What is to be different about a customer; what is left out stays."""
+    """Changes to a customer; fields that are left out stay as they are."""
 
     email: Email | None = Field(default=None, examples=["ada@new.example"])
     name: Name | None = Field(default=None, examples=["Ada King"])
     timezone: TimeZone | None = Field(
-        default=None, description="IANA name; mails that are still ahead move to its day", examples=["Asia/Tokyo"]
+        default=None, description="IANA name; pending mails move to the day in this zone", examples=["Asia/Tokyo"]
     )
     locale: Locale | None = Field(default=None, examples=["en-GB"])
     metadata: Metadata | None = Field(
-        default=None, description="merged into what there is; an empty value takes its key away"
+        default=None, description="merged into the existing metadata; an empty value removes its key"
     )
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
         if not self.given:
-            raise ValueError("say what is to change: email, name, timezone, locale or metadata")
+            raise ValueError("give at least one of email, name, timezone, locale or metadata")
         return self
 
     @property
     def given(self) -> dict[str, object]:
-        """What was said, by name."""
+        """The fields that were sent."""
         return self.model_dump(exclude_none=True)
 
 
@@ -86,21 +86,23 @@ class CreateSubscriptionRequest(RequestModel):
         default_factory=dict, description="units by add-on code", examples=[{"users": 2}]
     )
     payment_method: PaymentMethod | None = Field(
-        default=None, description="a payment method of the provider, to be put on file", examples=["pm_card_visa"]
+        default=None, description="id of a payment method at the provider, to put on file", examples=["pm_card_visa"]
     )
     trial_days: Annotated[int, Field(strict=True, ge=0, le=MAX_TRIAL_DAYS)] | None = Field(
-        default=None, description="0 starts paid at once; left out, the plan or the policy says how long", examples=[14]
+        default=None,
+        description="0 starts the paid subscription at once; defaults to the plan's or the policy's trial",
+        examples=[14],
     )
     allow_another_trial: Annotated[bool, Field(strict=True)] = Field(
         default=False,
-        description="begin with a trial although the customer, the mail address or the card had one; without it that "
-        "is 409 `trial_used`. Takes a key of role operator or admin",
+        description="start a trial although the customer, email address or card already had one, which otherwise is a "
+        "409 `trial_used`. Requires a key with role operator or admin",
     )
     metadata: Metadata = Field(default_factory=dict, examples=[{"campaign": "spring"}])
 
 
 class ConvertRequest(RequestModel):
-    """Become a paid subscription; at the trial's end unless `now` is asked for."""
+    """When to convert the trial, and the card to use."""
 
     payment_method: PaymentMethod | None = Field(default=None, examples=["pm_card_visa"])
     when: ConvertAt = ConvertAt.TRIAL_END
@@ -113,20 +115,20 @@ class PutPaymentMethodRequest(RequestModel):
 class CancelRequest(RequestModel):
     at: CancelAt = CancelAt.PERIOD_END
     reason_code: ReasonCode | None = Field(default=None, description="why the customer leaves", examples=["unused"])
-    comment: Comment | None = Field(default=None, description="in free words", examples=["we moved to paper"])
+    comment: Comment | None = Field(default=None, description="free text", examples=["we moved to paper"])
     reason: Comment | None = Field(
-        default=None, description="an older name of `comment`", json_schema_extra={"deprecated": True}
+        default=None, description="former name of `comment`", json_schema_extra={"deprecated": True}
     )
 
     @property
     def words(self) -> str:
-        """What is said of it in free words."""
+        """The comment, under either name."""
         return self.comment or self.reason or ""
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
         if self.comment and self.reason and self.comment != self.reason:
-            raise ValueError("comment and reason are two names of one thing: give comment alone")
+            raise ValueError("reason is the former name of comment: give comment only")
         return self
 
 
@@ -140,38 +142,38 @@ class ExtendTrialRequest(RequestModel):
 
 
 class PauseRequest(RequestModel):
-    """Stop until a date, or until resumed; while paused, another date."""
+    """When the pause ends, or never until resumed; for a paused subscription, a new date."""
 
     resumes_at: Moment | None = Field(default=None, examples=["2027-01-15T09:00:00Z"])
 
 
 class ChangePlanRequest(RequestModel):
-    """Have something else; what is left out is as in the planned change where one is planned, else as it is."""
+    """A change of plan. What is left out is taken from the planned change if there is one, or else stays as it is."""
 
     plan: Code | None = Field(default=None, examples=["professional"])
     interval: Interval | None = None
     quantity: Quantity | None = None
     add_ons: Annotated[dict[Code, Units], Field(max_length=50)] | None = Field(
-        default=None, description="units by add-on code: all that there are to be", examples=[{"users": 3}]
+        default=None, description="units by add-on code; replaces all current add-ons", examples=[{"users": 3}]
     )
     when: ChangeAt | None = Field(
-        default=None, description="left out, the policy decides: upgrades at once, downgrades at the period's end"
+        default=None, description="defaults to the policy: upgrades at once, downgrades at the end of the period"
     )
     accept_misfits: Annotated[bool, Field(strict=True)] = Field(
         default=False,
-        description="change although current use does not fit; without it that is 409 `usage_does_not_fit`. All data "
-        "is kept. Takes a key of role operator or admin",
+        description="change although current usage does not fit, which otherwise is a 409 `usage_does_not_fit`. All "
+        "data is kept. Requires a key with role operator or admin",
     )
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
         if all(part is None for part in self._parts):
-            raise ValueError("say what is to change: plan, interval, quantity or add_ons")
+            raise ValueError("give at least one of plan, interval, quantity or add_ons")
         return self
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing has to be taken from what the subscription is to, or will be."""
+        """True if nothing has to be taken from the current or planned selection."""
         return self.when is not None and all(part is not None for part in self._parts)
 
     @property
@@ -184,11 +186,11 @@ class ReasonRequest(RequestModel):
 
 
 class EmptyRequest(RequestModel):
-    """Nothing needs to be said."""
+    """No fields."""
 
 
 class PageRequest(RequestModel):
-    """A page of the payment provider, for a subscription's customer or for one named by their external id."""
+    """A page of the payment provider, for a customer given by subscription or external id."""
 
     subscription: str | None = Field(default=None, description="the subscription's id")
     customer: ExternalId | None = Field(default=None, description="the customer's external id", examples=["user-1815"])
@@ -201,16 +203,18 @@ class PageRequest(RequestModel):
 
 
 class CreateCheckoutSessionRequest(PageRequest):
-    """A page on which a customer puts a card on file: for a subscription, or for a customer's live one."""
+    """A page on which a customer adds a card, for a subscription or a customer's live one."""
 
     success_url: WebAddress | None = Field(
         default=None,
-        description="where the page leads to when a card was given; `{CHECKOUT_SESSION_ID}` becomes the session's id",
+        description="where the page redirects to after adding a card; `{CHECKOUT_SESSION_ID}` becomes the session's id",
     )
-    cancel_url: WebAddress | None = Field(default=None, description="where the page leads to when it was left")
+    cancel_url: WebAddress | None = Field(
+        default=None, description="where the page redirects to if the customer leaves it"
+    )
 
 
 class CreatePortalSessionRequest(PageRequest):
-    """The page on which a customer sees their bills and looks after their cards; also when all they had is over."""
+    """The page on which a customer manages cards and invoices, even after their subscriptions have ended."""
 
-    return_url: WebAddress | None = Field(default=None, description="where the page leads back to")
+    return_url: WebAddress | None = Field(default=None, description="where the page links back to")

@@ -1,4 +1,4 @@
-"""Signing up, and looking at subscriptions."""
+"""Creating and reading subscriptions."""
 
 from typing import Annotated
 
@@ -20,14 +20,14 @@ from storage.subscriptions.read_model import Filters
 
 router = APIRouter(prefix="/v1/subscriptions", tags=["Subscriptions"], route_class=IdempotentRoute)
 
-Limit = Annotated[int, Query(ge=1, le=100, description="how many to a page")]
-Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=100, description="page size")]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the previous page")]
 
 
 @router.post(
     "",
     operation_id="createSubscription",
-    summary="Sign a customer up",
+    summary="Create a subscription",
     status_code=status.HTTP_201_CREATED,
     responses=COMMANDING | CONFIRMING,
 )
@@ -37,15 +37,16 @@ async def create(body: CreateSubscriptionRequest, context: ServiceContext, respo
     return SubscriptionView.of(await context.row(subscription_id))
 
 
-def _narrowed(
+def _filters(
     status: Annotated[Status | None, Query()] = None,
-    plan: Annotated[Code | None, Query(description="a plan's code")] = None,
-    customer: Annotated[ExternalId | None, Query(description="a customer's external id")] = None,
+    plan: Annotated[Code | None, Query(description="plan code")] = None,
+    customer: Annotated[ExternalId | None, Query(description="the customer's external id")] = None,
     q: Annotated[
-        Search | None, Query(description="part of an address, a name or an external id; the beginning of an id")
+        Search | None, Query(description="part of an email address, name or external id, or the beginning of an id")
     ] = None,
     blocked: Annotated[
-        bool | None, Query(description="true: those of which a step waits for an operator or for the end of an outage")
+        bool | None,
+        Query(description="true for subscriptions with a step that waits for an operator or the end of an outage"),
     ] = None,
 ) -> Filters:
     return Filters(
@@ -57,7 +58,7 @@ def _narrowed(
 async def list_subscriptions(
     caller: Reader,
     repositories: WithRepositories,
-    filters: Annotated[Filters, Depends(_narrowed)],
+    filters: Annotated[Filters, Depends(_filters)],
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> SubscriptionList:
@@ -73,7 +74,7 @@ async def get(subscription_id: SubscriptionId, caller: Reader, repositories: Wit
 @router.get(
     "/{subscription_id}/timeline",
     operation_id="getTimeline",
-    summary="All that has happened, because of what, and what happens next",
+    summary="Get a subscription's history with causes, and what happens next",
     responses=READING,
 )
 async def timeline(subscription_id: SubscriptionId, caller: Reader, repositories: WithRepositories) -> TimelineView:

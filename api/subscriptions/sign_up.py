@@ -1,4 +1,4 @@
-"""Signing a customer up: everything is checked before anything is written."""
+"""Signs a customer up: everything is checked before anything is written."""
 
 import json
 from collections.abc import Callable
@@ -34,19 +34,19 @@ from workflows.subscription.messages import Cancel, SubscriptionInput
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 NOT_TAKEN: Final = "payment_not_taken"
-"""The code of a sign-up that was canceled, or replaced, before the provider took its first payment."""
+"""The code of a sign-up that was canceled or replaced before its first payment was taken."""
 NAMESPACE: Final = UUID("6f0b6f0c-5d0e-4c5a-9a55-1f1c9a4a7b2e")
-"""Ids of subscriptions are derived in it from tenant, key and body, so that a repeated sign-up finds the first.
+"""Subscription ids are derived in it from tenant, key and body, so that a repeated sign-up finds the first.
 
-Of the body as well, because one that was refused may be mended and sent again under its key.
+From the body as well, because a rejected one may be corrected and sent again under its key.
 """
 
 
 async def sign_up(context: CommandContext, body: CreateSubscriptionRequest) -> str:
-    """The id of the new subscription, or of the one that an earlier request under the same key has begun.
+    """Return the id of the new subscription, or of the one created by an earlier request under the same key.
 
     Raises:
-        TenureError: nothing came about.
+        TenureError: no subscription was created.
     """
     if body.allow_another_trial:
         require_role(context.caller, *OPERATOR_ROLES, what="allow another trial")
@@ -56,12 +56,14 @@ async def sign_up(context: CommandContext, body: CreateSubscriptionRequest) -> s
     trial_days = _trial_days(context, body)
     subscription_id = _id_of(context, body)
     await _check_is_new(context, body, trial_days, subscription_id)
-    await _start(context, body, subscription_id, partial(_life, context, body, selection, trial_days, subscription_id))
+    await _start(
+        context, body, subscription_id, partial(_workflow_input, context, body, selection, trial_days, subscription_id)
+    )
     return subscription_id
 
 
 async def _customer_of(context: CommandContext, body: CreateSubscriptionRequest, subscription_id: str) -> str:
-    """Their id; what the sign-up says of them waits until its first step is written."""
+    """Return the customer's id. Their data is stored with the subscription's first step."""
     return await context.repositories.sign_ups.wait(
         subscription=subscription_id,
         tenant=context.caller.tenant,
@@ -74,7 +76,7 @@ async def _customer_of(context: CommandContext, body: CreateSubscriptionRequest,
     )
 
 
-def _life(
+def _workflow_input(
     context: CommandContext,
     body: CreateSubscriptionRequest,
     selection: Selection,
@@ -102,33 +104,33 @@ def _life(
 
 
 def _id_of(context: CommandContext, body: CreateSubscriptionRequest) -> str:
-    wished = json.dumps(body.model_dump(mode="json"), sort_keys=True)
-    return str(uuid5(NAMESPACE, f"{context.caller.tenant}/{context.sign_up_key}/{wished}"))
+    content = json.dumps(body.model_dump(mode="json"), sort_keys=True)
+    return str(uuid5(NAMESPACE, f"{context.caller.tenant}/{context.sign_up_key}/{content}"))
 
 
 async def _start(
     context: CommandContext,
     body: CreateSubscriptionRequest,
     subscription_id: str,
-    life_of: Callable[[str], SubscriptionInput],
+    input_of: Callable[[str], SubscriptionInput],
 ) -> None:
-    """Start the life once; one that was refused left nothing behind and is started again."""
+    """Start the workflow once; a rejected one left nothing behind and is started again."""
     try:
         await subscription_client.sign_up(
-            context.dependencies.client, life_of(await _customer_of(context, body, subscription_id))
+            context.dependencies.client, input_of(await _customer_of(context, body, subscription_id))
         )
     except subscription_client.HasEnded:
         row = await context.repositories.subscriptions.get(context.caller.tenant, subscription_id)
         if row is None:
-            # The one that was refused may have taken away just now what the sign-up says of the customer.
-            again = life_of(await _customer_of(context, body, subscription_id))
+            # The rejected one may just have removed the customer's data of this sign-up.
+            again = input_of(await _customer_of(context, body, subscription_id))
             await subscription_client.sign_up(context.dependencies.client, again, anew=True)
         else:
             _refuse_if_unpaid(row)
 
 
 def _refuse_if_unpaid(row: SubscriptionRow) -> None:
-    """Raise for a sign-up that was refused once it was written down, because of its first payment."""
+    """Raise if the sign-up was stored, but rejected because of its first payment."""
     end = state_from_json(dict(row.state)).end
     if end is None or end.kind is not EndKind.NEVER_BEGAN:
         return
@@ -141,10 +143,10 @@ def _refuse_if_unpaid(row: SubscriptionRow) -> None:
 
 
 def within_bounds(selection: Selection) -> Selection:
-    """The same selection.
+    """Return the same selection.
 
     Raises:
-        Malformed: one period of it costs more than can be billed.
+        Malformed: one period costs more than can be billed.
     """
     if selection.total.amount > max_amount(selection.total.currency):
         raise Malformed(
@@ -156,13 +158,13 @@ def within_bounds(selection: Selection) -> Selection:
 
 
 def _trial_days(context: CommandContext, body: CreateSubscriptionRequest) -> int:
-    """As the call says, else the plan, else the policy."""
+    """From the request, or else the plan, or else the policy."""
     of_plan = context.dependencies.catalog.plans[body.plan].trial_days
     choices = (body.trial_days, of_plan, context.dependencies.policy.trial.days)
     days = next(days for days in choices if days is not None)
     if days == 0 and body.payment_method is None:
         raise Malformed(
-            "a subscription without a trial is paid at once: give a payment_method",
+            "a subscription without a trial is charged at once: give a payment_method",
             field="payment_method",
             code="payment_method_required",
         )
@@ -172,12 +174,12 @@ def _trial_days(context: CommandContext, body: CreateSubscriptionRequest) -> int
 async def _check_is_new(
     context: CommandContext, body: CreateSubscriptionRequest, trial_days: int, subscription_id: str
 ) -> None:
-    """Refuse early, before a customer is changed or a card put on file; what settles it is the first step's writing."""
+    """Reject early, before the customer is changed or a card stored; storing the first step decides."""
     tenant, customer = context.caller.tenant, body.customer
-    mark = None
+    used_mark = None
     if trial_days and not body.allow_another_trial:
-        # Looked up first: of sign-ups at once, the rest shall be told of the live subscription, not of its trial.
-        mark = await context.repositories.trials.used(
+        # Looked up first: concurrent sign-ups should hear about the live subscription, not about its trial.
+        used_mark = await context.repositories.trials.used(
             tenant=tenant,
             external_id=customer.external_id,
             email=customer.email,
@@ -186,29 +188,29 @@ async def _check_is_new(
         )
     live = await context.repositories.customers.live_subscription(tenant=tenant, external_id=customer.external_id)
     replaces = live if live is not None and live != subscription_id else None
-    if replaces is not None and not await _has_not_begun(context, replaces):
+    if replaces is not None and not await _is_unbegun(context, replaces):
         raise Rejected(
-            f"customer {customer.external_id!r} has a subscription already: {replaces}", code="already_subscribed"
+            f"customer {customer.external_id!r} already has a subscription: {replaces}", code="already_subscribed"
         )
-    if mark is not None:
-        raise used(mark)
+    if used_mark is not None:
+        raise used(used_mark)
     if replaces is not None:
         await _replace(context, replaces, subscription_id)
 
 
-async def _has_not_begun(context: CommandContext, live: str) -> bool:
-    """Whether the customer's subscription is one whose first payment is still to be made."""
+async def _is_unbegun(context: CommandContext, live: str) -> bool:
+    """True if the subscription's first payment has not been made yet."""
     row = await context.repositories.subscriptions.get(context.caller.tenant, live)
     return row is not None and is_unbegun(state_from_json(dict(row.state)))
 
 
 async def _replace(context: CommandContext, live: str, by: str) -> None:
-    """Have a sign-up that has not begun give way.
+    """Cancel a sign-up that has not begun.
 
     Raises:
-        Rejected: code `already_subscribed`; its first payment was made meanwhile.
-        GatewayUnavailable: whether it was made only the provider can tell, and does not.
+        Rejected: code `already_subscribed`; its first payment has been made meanwhile.
+        GatewayUnavailable: the provider cannot say whether it was made.
     """
     command = Cancel(hashed(f"replaced/{by}"), context.caller.actor, CancelAt.NOW, unless_begun=True)
-    with suppress(subscription_client.NotRunning):  # it has come to its end just now
+    with suppress(subscription_client.NotRunning):  # it has just ended
         await subscription_client.carry_out(context.dependencies.client, live, SubscriptionWorkflow.cancel, command)

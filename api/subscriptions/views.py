@@ -1,4 +1,4 @@
-"""What callers are shown: subscriptions, what has happened to them, and their bills."""
+"""Responses about subscriptions: state, timeline, previews and invoices."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -22,7 +22,7 @@ from workflows.subscription.messages import Preview
 
 
 class SubscriberView(BaseModel):
-    """Whose subscription it is."""
+    """The customer of a subscription."""
 
     id: str
     external_id: str = Field(examples=["user-1815"])
@@ -33,7 +33,7 @@ class SubscriberView(BaseModel):
 
 
 class NextActionView(BaseModel):
-    """Something that will happen if nobody intervenes."""
+    """An action that is scheduled unless somebody intervenes."""
 
     at: datetime
     action: str = Field(examples=["send_reminder"])
@@ -41,7 +41,7 @@ class NextActionView(BaseModel):
 
 
 class PendingChangeView(BaseModel):
-    """A change that takes effect later."""
+    """A change of plan that takes effect later."""
 
     at: datetime | None
     plan: str
@@ -49,7 +49,7 @@ class PendingChangeView(BaseModel):
     interval: Interval
     quantity: int
     add_ons: dict[str, int]
-    amount: int = Field(description="what one period costs then, in minor units")
+    amount: int = Field(description="price of one period after the change, in minor units")
     currency: str
 
     @classmethod
@@ -67,19 +67,19 @@ class PendingChangeView(BaseModel):
 
 
 class BlockedStepView(BaseModel):
-    """A step that the payment provider refuses or gives no answer to; it is tried again until it is taken."""
+    """A step that the payment provider rejects or does not respond to. It is retried until it succeeds."""
 
     since: datetime
     action: str = Field(
-        description="what waits: an action of `next_actions`, `hold`, `end`, `hear` …", examples=["convert"]
+        description="what is blocked: an action of `next_actions`, `hold`, `end`, `hear` …", examples=["convert"]
     )
-    code: str = Field(description="stable, for programs", examples=["stripe_key"])
+    code: str = Field(description="stable and machine-readable", examples=["stripe_key"])
     why: str = Field(examples=["Stripe has no active price 'shop_pro_month_v2': run `tenure catalog push`"])
-    next_try: datetime = Field(description="`retry-payment` and `tenure reconcile` try at once")
+    next_try: datetime = Field(description="`retry-payment` and `tenure reconcile` retry at once")
 
 
 class SubscriptionView(BaseModel):
-    """A subscription as it stands, and what happens to it next."""
+    """A subscription's current state, and what happens next."""
 
     id: str = Field(examples=["5c1f2f0e-7a43-5d0b-9a52-3f0f6f1f8c11"])
     customer: SubscriberView
@@ -88,12 +88,14 @@ class SubscriptionView(BaseModel):
     interval: Interval
     quantity: int
     add_ons: dict[str, int] = Field(examples=[{"users": 2}])
-    amount: int = Field(description="what one period costs, in the currency's minor unit", examples=[4900])
+    amount: int = Field(description="price of one period, in minor units", examples=[4900])
     currency: str = Field(examples=["usd"])
     status: Status
     status_reason: str
-    end_kind: EndKind | None = Field(default=None, description="what has ended it, or will at `cancel_at`; else null")
-    reason_code: ReasonCode | None = Field(default=None, description="why the customer leaves, if they have said")
+    end_kind: EndKind | None = Field(
+        default=None, description="what has ended it, or will at `cancel_at`; null if it is not ending"
+    )
+    reason_code: ReasonCode | None = Field(default=None, description="why the customer leaves, if given")
     access: Access
     trial_ends_at: datetime | None
     current_period_start: datetime | None
@@ -101,9 +103,9 @@ class SubscriptionView(BaseModel):
     cancel_at: datetime | None
     resumes_at: datetime | None
     pending_change: PendingChangeView | None = None
-    blocked: BlockedStepView | None = Field(default=None, description="null: all goes on")
+    blocked: BlockedStepView | None = Field(default=None, description="null if nothing is blocked")
     pending_confirmation: PendingConfirmationView | None = Field(
-        default=None, description="a payment that the customer has to confirm to their bank; null: none waits"
+        default=None, description="a payment that the customer has to confirm with their bank; null if there is none"
     )
     next_actions: list[NextActionView]
     metadata: dict[str, str]
@@ -147,34 +149,36 @@ class SubscriptionView(BaseModel):
 
 
 class QuoteLineView(BaseModel):
-    """One line of the bill that a change would bring about."""
+    """One line of the invoice that a change would create."""
 
     text: str = Field(examples=["Remaining time on Professional after 05 Dec 2026"])
     amount: int
 
 
 class ChangeQuoteView(BaseModel):
-    """What a change would bill, and when; nothing has changed."""
+    """What a change would bill, and when. Nothing has changed."""
 
-    change: PendingChangeView = Field(description="what there would be; `at` is null when it takes effect at once")
+    change: PendingChangeView = Field(description="the result of the change; `at` is null if it takes effect at once")
     when: ChangeAt
-    due_now: int = Field(description="minor units taken now; negative: a credit for later bills", examples=[7500])
-    credit_applied: int = Field(default=0, description="of what is billed at once, what earlier credit pays")
+    due_now: int = Field(
+        description="minor units charged now; negative for a credit on later invoices", examples=[7500]
+    )
+    credit_applied: int = Field(default=0, description="part of the immediate invoice that is paid from earlier credit")
     carried_to_next: int = Field(
         default=0,
-        description="of what is billed at once, what is left to the next bill, as it is too little to be charged; "
-        "negative: a credit for it",
+        description="part of the immediate invoice that is carried to the next one because it is too small to charge; "
+        "negative for a credit",
     )
     currency: str = Field(examples=["usd"])
     lines: list[QuoteLineView]
-    next_amount: int = Field(description="what one period costs then", examples=[19900])
-    next_at: datetime | None = Field(description="when that is billed next; null: one period after the change")
+    next_amount: int = Field(description="price of one period after the change", examples=[19900])
+    next_at: datetime | None = Field(description="when that is billed next; null if one period after the change")
     exact_until: datetime | None = Field(
-        description="until when the same change bills just that at once; null: nothing is prorated"
+        description="until when the same change bills exactly this amount at once; null if nothing is prorated"
     )
     replaces: PendingChangeView | None = Field(
         default=None,
-        description="the planned change that would no longer take place; null: none is planned, or it is this one",
+        description="the planned change that this one would replace; null if there is none, or it is the same",
     )
 
     @classmethod
@@ -196,15 +200,17 @@ class ChangeQuoteView(BaseModel):
 
 
 class CancellationPreviewView(BaseModel):
-    """What a cancellation would bring; nothing has changed."""
+    """What a cancellation would do. Nothing has changed."""
 
     ends_at: datetime = Field(description="when access ends")
-    loses_paid_days: int = Field(description="whole days that were paid for and could not be used any more")
+    loses_paid_days: int = Field(description="whole days that were paid for and would be lost")
     voids_invoice: str | None = Field(
-        description="the id of the open invoice that would not be owed any more; null: there is none",
+        description="id of the open invoice that would be voided; null if there is none",
         examples=["in_1Qx"],
     )
-    undo_until: datetime | None = Field(description="until when `uncancel` undoes it; null: it takes effect at once")
+    undo_until: datetime | None = Field(
+        description="until when `uncancel` can undo it; null if it takes effect at once"
+    )
 
     @classmethod
     def of(cls, preview: CancelPreview) -> "CancellationPreviewView":
@@ -218,15 +224,15 @@ class CancellationPreviewView(BaseModel):
 
 class SubscriptionList(BaseModel):
     data: list[SubscriptionView]
-    next_cursor: str | None = Field(description="give it as `cursor` to get the next page; null on the last")
+    next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last one")
 
 
 class CauseView(BaseModel):
-    """Why it happened."""
+    """Why something happened."""
 
     kind: str = Field(description="command, timer, webhook, provider, step or usage", examples=["webhook"])
     ref: str = Field(
-        description="of a command `sha256:` and the digest of its `Idempotency-Key`; else the webhook's event id or "
+        description="for a command, `sha256:` and the digest of its `Idempotency-Key`; else the webhook's event id or "
         "the action that was due",
         examples=["evt_1Qx"],
     )
@@ -234,7 +240,7 @@ class CauseView(BaseModel):
 
 
 class TimelineEntryView(BaseModel):
-    """Something that has happened."""
+    """Something that happened to a subscription."""
 
     at: datetime
     kind: str = Field(examples=["renewed"])
@@ -249,36 +255,36 @@ class TimelineEntryView(BaseModel):
 
 
 class TimelineView(BaseModel):
-    """All that has happened to a subscription and because of what, oldest first, and what happens next."""
+    """A subscription's history with causes, oldest first, and what happens next."""
 
     past: list[TimelineEntryView]
     next_actions: list[NextActionView]
 
 
 class InvoiceView(BaseModel):
-    """One bill of the payment provider."""
+    """An invoice of the payment provider."""
 
     id: str = Field(description="the provider's id", examples=["in_1Qx"])
     subscription: str
     number: str
     status: str = Field(examples=["paid"])
-    amount: int = Field(description="`total` if that is a credit, else `amount_due`", examples=[4900])
+    amount: int = Field(description="`total` if it is a credit, else `amount_due`", examples=[4900])
     currency: str = Field(examples=["usd"])
     total: int = Field(
-        description="minor units billed, taxes and discounts included; negative: a credit", examples=[4900]
+        description="minor units billed, including taxes and discounts; negative for a credit", examples=[4900]
     )
-    amount_due: int = Field(description="minor units to be paid, after the customer's balance", examples=[3900])
-    amount_paid: int = Field(description="minor units that were paid", examples=[3900])
-    credit_applied: int = Field(description="minor units of the total taken off the credit balance", examples=[1000])
-    amount_refunded: int = Field(description="minor units given back since, by all refunds together", examples=[0])
-    issued_at: datetime | None = Field(description="when it was finalised; null: a draft, or not known")
-    paid_at: datetime | None = Field(description="when it was paid; null: it was not, or not known")
+    amount_due: int = Field(description="minor units to pay, after the customer's balance", examples=[3900])
+    amount_paid: int = Field(description="minor units paid", examples=[3900])
+    credit_applied: int = Field(description="minor units of the total paid from the credit balance", examples=[1000])
+    amount_refunded: int = Field(description="minor units refunded in total", examples=[0])
+    issued_at: datetime | None = Field(description="when it was finalized; null for a draft, or if unknown")
+    paid_at: datetime | None = Field(description="when it was paid; null if unpaid or unknown")
     url: str
     pdf: str
     attempts: int
     period_start: datetime | None
     period_end: datetime | None
-    at: datetime = Field(description="when we last learned how it stands, in the subscription's own time")
+    at: datetime = Field(description="when this state was last seen, in the subscription's own time")
 
     @classmethod
     def of(cls, row: InvoiceRow) -> "InvoiceView":
@@ -318,7 +324,7 @@ def actions(row: SubscriptionRow) -> list[NextActionView]:
 
 
 def _end(row: SubscriptionRow) -> dict[str, Any]:
-    """What has ended a subscription or will, and why; of most it is known without reading their state."""
+    """What has ended or will end a subscription, and why; most have no end, which spares decoding their state."""
     if row.status != Status.CANCELED and row.cancel_at is None:
         return {}
     it = state_from_json(dict(row.state))
@@ -328,6 +334,6 @@ def _end(row: SubscriptionRow) -> dict[str, Any]:
 
 def _pending_change(row: SubscriptionRow) -> PendingChangeView | None:
     if not row.state.get("pending_change"):
-        return None  # as with nearly all: a list need not read every state
+        return None  # true of nearly all, which spares lists from decoding every state
     pending = state_from_json(dict(row.state)).pending_change
     return None if pending is None else PendingChangeView.of(pending.to, pending.at)

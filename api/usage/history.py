@@ -1,4 +1,4 @@
-"""Looking back upon use: a customer's periods and days for charts, and what all customers use by plan."""
+"""Past usage: a customer's periods and days for charts, and statistics over all customers by plan."""
 
 from datetime import date, datetime, timedelta
 from typing import Annotated
@@ -35,7 +35,7 @@ class UsagePeriodView(BaseModel):
 
 
 class GaugeDayView(BaseModel):
-    """How much of a gauge there was on one day, as it was looked at every six hours."""
+    """The values of a gauge on one day, sampled every six hours."""
 
     day: date
     lowest: int
@@ -48,25 +48,25 @@ class GaugeDayView(BaseModel):
 
 
 class UsageHistoryView(BaseModel):
-    """A feature's past, oldest first; periods and days of which nothing is known are left out."""
+    """Past usage of a feature, oldest first; periods and days without data are left out."""
 
     customer: str
     plan: PlanRef | None
     basis: Basis
     feature: str
-    window: UsageWindow | None = Field(description="null: use of it is not counted")
-    periods: list[UsagePeriodView] = Field(description="of what is counted over a time; the last one still runs")
-    days: list[GaugeDayView] = Field(description="of gauges")
+    window: UsageWindow | None = Field(description="null if usage is not counted")
+    periods: list[UsagePeriodView] = Field(description="for counters; the last one is the current period")
+    days: list[GaugeDayView] = Field(description="for gauges")
 
 
 class UsageStatisticView(BaseModel):
-    """How much the customers of one plan use of one feature, in the periods that go on."""
+    """Usage of one feature by the customers of one plan, in their current periods."""
 
-    plan: str | None = Field(description="null: they have none, and there is no free plan")
+    plan: str | None = Field(description="null for customers without a plan, if there is no free plan")
     feature: str
     customers: int
-    used: int = Field(description="by all of them together")
-    highest: int = Field(description="by one of them")
+    used: int = Field(description="total of all customers")
+    highest: int = Field(description="highest of one customer")
     near_limit: int = Field(description="customers at 80 % of their limit or more")
     at_limit: int = Field(description="customers at 100 % of their limit or more")
 
@@ -84,16 +84,16 @@ class UsageStatisticView(BaseModel):
 
 
 class UsageStatistics(BaseModel):
-    """The latest statistics; they are taken every six hours."""
+    """The latest statistics, which are updated every six hours."""
 
-    taken_at: datetime | None = Field(description="null: none were taken yet")
+    taken_at: datetime | None = Field(description="null if there are none yet")
     statistics: list[UsageStatisticView]
 
 
 @router.get(
     "/v1/customers/{external_id:path}/usage/{feature}",
     operation_id="getUsageHistory",
-    summary="How much a customer has used of one feature, period by period",
+    summary="Get a customer's usage history of one feature",
 )
 async def usage_history(
     external_id: CustomerId,
@@ -101,9 +101,7 @@ async def usage_history(
     caller: Reader,
     entitlements: WithEntitlements,
     repositories: WithRepositories,
-    periods: Annotated[
-        int, Query(ge=1, le=400, description="so many at most; of a gauge the days of as many months")
-    ] = 12,
+    periods: Annotated[int, Query(ge=1, le=400, description="maximum number of periods; for a gauge, of months")] = 12,
 ) -> UsageHistoryView:
     snapshot = await entitlements.of(caller.tenant, external_id)
     asked = feature_named(feature, snapshot)
@@ -128,7 +126,7 @@ async def usage_history(
 @router.get(
     "/v1/usage/statistics",
     operation_id="getUsageStatistics",
-    summary="How much all customers use, by plan and feature",
+    summary="Get usage statistics by plan and feature (operators)",
 )
 async def usage_statistics(caller: Operator, repositories: WithRepositories) -> UsageStatistics:
     rows = await repositories.usage_history.statistics(tenant=caller.tenant)

@@ -1,4 +1,4 @@
-"""Events of use, many in one request: each looked at, counted and answered by itself."""
+"""Ingests batches of usage events; each is validated, counted and reported on its own."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from api.entitlements.lookup import EntitlementLookup, metered, unknown_feature
 from api.entitlements.views import PlanRef
-from api.http.errors import said_of
+from api.http.errors import validation_detail
 from api.http.fields import Code, ExternalId, Timestamp, UsageKey
 from api.http.request_model import RequestModel
 from domain.access import Basis
@@ -18,12 +18,12 @@ from domain.entitlements.snapshot import EntitlementSnapshot
 from domain.entitlements.usage import MAX_QUANTITY, Action, Counted, Outcome, UsageLevel, Use
 
 MAX_EVENTS = 1000
-NAMES = ("key", "customer", "meter")
-"""What an event is told by in its result, however wrong it is."""
+IDENTIFYING_FIELDS = ("key", "customer", "meter")
+"""Fields that identify an event in its result, even if it is malformed."""
 
 
 class EventAction(StrEnum):
-    """What has happened to a meter."""
+    """What an event does to a meter."""
 
     RECORD = "record"
     RELEASE = "release"
@@ -31,7 +31,7 @@ class EventAction(StrEnum):
 
 
 class IngestOutcome(StrEnum):
-    """What came of an event."""
+    """The outcome of an event."""
 
     COUNTED = "counted"
     REPEATED = "repeated"
@@ -39,7 +39,7 @@ class IngestOutcome(StrEnum):
 
 
 class UsageEventRequest(RequestModel):
-    """Something that was used, released or set."""
+    """Usage that was recorded, released or set."""
 
     customer: ExternalId
     meter: Code
@@ -50,23 +50,27 @@ class UsageEventRequest(RequestModel):
 
 
 class UsageEventResult(BaseModel):
-    """What came of one event, in the order in which they were sent."""
+    """The result of one event, in the order in which they were sent."""
 
-    key: str | None = Field(description="as it was sent; null: there was none, or none that can be written")
+    key: str | None = Field(description="as sent; null if missing or not valid text")
     customer: str | None
     meter: str | None
     outcome: IngestOutcome
-    plan: PlanRef | None = Field(default=None, description="null: nothing entitles, or the event made no sense")
-    basis: Basis | None = Field(default=None, description="null: the event made no sense")
-    code: str | None = Field(default=None, description="why it was refused, for programs", examples=["in_the_future"])
-    detail: str | None = Field(default=None, description="the same for people")
-    used: int | None = Field(default=None, description="of what the meter uses up, that which is nearest to its limit")
-    limit: int | None = Field(default=None, description="null: unlimited")
-    level: UsageLevel | None = Field(default=None, description="null: there is no limit, or nothing is in the plan")
+    plan: PlanRef | None = Field(default=None, description="null if the customer has none, or the event is malformed")
+    basis: Basis | None = Field(default=None, description="null if the event is malformed")
+    code: str | None = Field(
+        default=None, description="machine-readable reason of a refusal", examples=["in_the_future"]
+    )
+    detail: str | None = Field(default=None, description="the reason in words")
+    used: int | None = Field(default=None, description="of the meter's feature that is nearest to its limit")
+    limit: int | None = Field(default=None, description="null if unlimited")
+    level: UsageLevel | None = Field(
+        default=None, description="null if there is no limit, or the plan does not include it"
+    )
 
 
 class IngestResult(BaseModel):
-    """What came of all events."""
+    """The results of all events."""
 
     counted: int
     repeated: int
@@ -75,86 +79,86 @@ class IngestResult(BaseModel):
 
 
 _REFUSALS = {
-    Outcome.KEY_REUSED: ("key_reused", "the key named another use before: give each event a key of its own"),
-    Outcome.NO_PLAN: ("no_plan", "the customer has no plan, and there is no free one to count by"),
+    Outcome.KEY_REUSED: ("key_reused", "the key was already used for other usage: use a new key for each event"),
+    Outcome.NO_PLAN: ("no_plan", "the customer has no plan, and there is no free plan"),
     Outcome.NOT_IN_PLAN: (
         "feature_not_in_plan",
-        "in the catalog of the customer's plan nothing of this name is counted",
+        "the catalog of the customer's plan counts nothing of this name",
     ),
-    Outcome.NOT_A_GAUGE: ("not_a_gauge", "what is used over a time is recorded; only gauges are released or set"),
-    Outcome.TOO_MUCH: ("nothing_to_release", "more was to be released than is in use"),
+    Outcome.NOT_A_GAUGE: ("not_a_gauge", "only gauges can be released or set; usage of other meters is recorded"),
+    Outcome.TOO_MUCH: ("nothing_to_release", "cannot release more than is in use"),
     Outcome.IN_THE_FUTURE: ("in_the_future", "`at` is more than 5 minutes ahead of our clock"),
     Outcome.TOO_LATE: ("too_late", "`at` is more than 35 days ago"),
 }
 
 
 async def ingest(events: Sequence[Any], tenant: str, entitlements: EntitlementLookup) -> IngestResult:
-    """Count what can be counted, in one round trip, and say of each event what came of it."""
+    """Count all valid events in one round trip, and return the result of each."""
     read = [_read(event) for event in events]
-    uses = [_use(body, entitlements.dependencies.catalog) for body in read if isinstance(body, UsageEventRequest)]
+    uses = [_use(event, entitlements.dependencies.catalog) for event in read if isinstance(event, UsageEventRequest)]
     usage, ground = entitlements.repositories.usage, entitlements.dependencies.ground
     counted = zip(uses, await usage.use_all(uses, ground, tenant=tenant), strict=True)
     results = [
-        await _result(body, *next(counted), tenant, entitlements) if isinstance(body, UsageEventRequest) else body
-        for body in read
+        await _result(event, *next(counted), tenant, entitlements) if isinstance(event, UsageEventRequest) else event
+        for event in read
     ]
-    return _summed(results)
+    return _totals(results)
 
 
-def _read(event: Any) -> UsageEventRequest | UsageEventResult:
-    """The event, or what is wrong with it."""
+def _read(raw: Any) -> UsageEventRequest | UsageEventResult:
+    """Return the event, or a result that says what is wrong with it."""
     try:
-        body = UsageEventRequest.model_validate(event)
-        if body.quantity == 0 and body.action is not EventAction.SET:
-            return _refused(event, "malformed", "quantity: at least 1, unless a gauge is set")
-        if body.at is not None and body.action is EventAction.SET:
-            return _refused(event, "malformed", "at: how much there is is set as of now; leave it out")
-        if body.at is not None and not 2000 <= body.at.year <= 2200:
-            return _refused(event, "malformed", "at: the year must lie between 2000 and 2200")
+        event = UsageEventRequest.model_validate(raw)
+        if event.quantity == 0 and event.action is not EventAction.SET:
+            return _refused(raw, "malformed", "quantity: must be at least 1, except with action set")
+        if event.at is not None and event.action is EventAction.SET:
+            return _refused(raw, "malformed", "at: leave it out, a gauge is always set as of now")
+        if event.at is not None and not 2000 <= event.at.year <= 2200:
+            return _refused(raw, "malformed", "at: the year must be between 2000 and 2200")
     except ValidationError as error:
-        return _refused(event, "malformed", said_of(error, "event"))
-    return body
+        return _refused(raw, "malformed", validation_detail(error, "event"))
+    return event
 
 
-def _refused(event: Any, code: str, detail: str) -> UsageEventResult:
-    given = event if isinstance(event, dict) else {}
-    key, customer, meter = (_echo(given.get(name)) for name in NAMES)
+def _refused(raw: Any, code: str, detail: str) -> UsageEventResult:
+    given = raw if isinstance(raw, dict) else {}
+    key, customer, meter = (_echo(given.get(name)) for name in IDENTIFYING_FIELDS)
     return UsageEventResult(
         key=key, customer=customer, meter=meter, outcome=IngestOutcome.REFUSED, code=code, detail=detail
     )
 
 
-def _echo(told: object) -> str | None:
-    """A name as it was sent; JSON may come with half of a character, which cannot be sent back."""
-    if not isinstance(told, str):
+def _echo(value: object) -> str | None:
+    """Return a name as sent, unless it contains lone surrogates, which cannot be sent back."""
+    if not isinstance(value, str):
         return None
     try:
-        told.encode()
+        value.encode()
     except UnicodeEncodeError:
         return None
-    return told
+    return value
 
 
-def _use(body: UsageEventRequest, today: Catalog) -> Use:
-    feature = metered(body.meter, today)
-    meter = feature.meter if feature is not None and feature.meter else body.meter
-    at = body.at.astimezone(UTC) if isinstance(body.at, datetime) else None
-    return Use(body.customer, meter, body.quantity, body.key, Action(body.action), at)
+def _use(event: UsageEventRequest, today: Catalog) -> Use:
+    feature = metered(event.meter, today)
+    meter = feature.meter if feature is not None and feature.meter else event.meter
+    at = event.at.astimezone(UTC) if isinstance(event.at, datetime) else None
+    return Use(event.customer, meter, event.quantity, event.key, Action(event.action), at)
 
 
 async def _result(
-    body: UsageEventRequest, use: Use, counted: Counted, tenant: str, entitlements: EntitlementLookup
+    event: UsageEventRequest, use: Use, counted: Counted, tenant: str, entitlements: EntitlementLookup
 ) -> UsageEventResult:
-    counted, snapshot = await entitlements.settled(use, body.meter, counted, tenant)
+    counted, snapshot = await entitlements.settle(use, event.meter, counted, tenant)
     known: dict[str, Any] = {
-        "key": body.key,
-        "customer": body.customer,
-        "meter": body.meter,
+        "key": event.key,
+        "customer": event.customer,
+        "meter": event.meter,
         "plan": PlanRef.of(snapshot),
         "basis": snapshot.standing.basis,
     }
     if counted.outcome not in (Outcome.COUNTED, Outcome.REPEATED):
-        code, detail = _why_not(body, counted, snapshot)
+        code, detail = _refusal(event, counted, snapshot)
         return UsageEventResult(**known, outcome=IngestOutcome.REFUSED, code=code, detail=detail)
     return UsageEventResult(**known, outcome=IngestOutcome(counted.outcome), **_counts(counted, snapshot))
 
@@ -168,11 +172,11 @@ def _counts(counted: Counted, snapshot: EntitlementSnapshot) -> dict[str, Any]:
     return {"used": nearest.used, "limit": nearest.included, "level": level}
 
 
-def _why_not(body: UsageEventRequest, counted: Counted, snapshot: EntitlementSnapshot) -> tuple[str, str]:
+def _refusal(event: UsageEventRequest, counted: Counted, snapshot: EntitlementSnapshot) -> tuple[str, str]:
     if counted.outcome in (Outcome.NO_PLAN, Outcome.NOT_IN_PLAN) and not _is_known(
-        body.meter, (snapshot.today, snapshot.catalog)
+        event.meter, (snapshot.today, snapshot.catalog)
     ):
-        unknown = unknown_feature(body.meter, snapshot.today, snapshot.catalog)
+        unknown = unknown_feature(event.meter, snapshot.today, snapshot.catalog)
         return "unknown_meter", unknown.message
     return _REFUSALS[counted.outcome]
 
@@ -181,6 +185,6 @@ def _is_known(name: str, catalogs: Iterable[Catalog]) -> bool:
     return any(metered(name, catalog) is not None for catalog in catalogs)
 
 
-def _summed(results: list[UsageEventResult]) -> IngestResult:
+def _totals(results: list[UsageEventResult]) -> IngestResult:
     of = [one.outcome for one in results]
     return IngestResult(**{each.value: of.count(each) for each in IngestOutcome}, results=results)

@@ -1,4 +1,4 @@
-"""Use that has happened: told in batches, a gauge set to what there is, and counters that an operator resets."""
+"""Records usage in batches, sets gauges, and resets counters for operators."""
 
 from typing import Annotated, Any
 from uuid import uuid4
@@ -26,25 +26,25 @@ Level = Annotated[int, Field(strict=True, ge=0, le=MAX_QUANTITY)]
 
 
 class SetUsageRequest(RequestModel):
-    """How much there is of a gauge."""
+    """The new value of a gauge."""
 
     quantity: Level
     key: UsageKey | None = Field(
-        default=None, description="names this word; left out, the header `Idempotency-Key` is taken"
+        default=None, description="identifies this request; defaults to the `Idempotency-Key` header"
     )
 
 
 class ResetUsageRequest(RequestModel):
-    """Why a counter starts anew."""
+    """Why a counter is reset."""
 
     reason: Annotated[Reason, Field(min_length=1)]
     key: UsageKey | None = Field(
-        default=None, description="so that a repeat resets nothing more; else the header `Idempotency-Key`"
+        default=None, description="prevents a repeat from resetting again; defaults to the `Idempotency-Key` header"
     )
 
 
 class IngestUsageRequest(RequestModel):
-    """What has happened. Each event is looked at by itself: one that is wrong does not stand in the others' way."""
+    """Usage events. Each is handled on its own: a malformed one does not affect the others."""
 
     events: list[Any] = Field(
         min_length=1,
@@ -54,16 +54,16 @@ class IngestUsageRequest(RequestModel):
     )
 
 
-@router.post("/v1/usage", operation_id="recordUsage", summary="Tell what was used", response_model=IngestResult)
+@router.post("/v1/usage", operation_id="recordUsage", summary="Record usage in batches", response_model=IngestResult)
 async def record(body: IngestUsageRequest, caller: Service, entitlements: WithEntitlements) -> Response:
-    """Nothing is refused for a limit: it has happened. Late events, by 35 days at most, count in their own period."""
+    """Limits do not apply, because the usage has happened. Events up to 35 days old count in their own period."""
     return as_json(await ingest(body.events, caller.tenant, entitlements))
 
 
 @router.post(
     "/v1/customers/{external_id:path}/usage/{feature}/set",
     operation_id="setUsage",
-    summary="Say how much there is of a gauge",
+    summary="Set a gauge",
     response_model=ConsumeResult,
 )
 async def set_usage(
@@ -75,17 +75,17 @@ async def set_usage(
     entitlements: WithEntitlements,
 ) -> Response:
     key = body.key or key_in_header(request)
-    meant = await find_feature(feature, external_id, caller.tenant, entitlements)
-    if not is_gauge(meant):
-        raise not_a_gauge(meant, "what was used of it over a time is added up, not set")
-    use = Use(external_id, meant.meter, body.quantity, key, Action.SET)
+    found = await find_feature(feature, external_id, caller.tenant, entitlements)
+    if not is_gauge(found):
+        raise not_a_gauge(found, "its usage is added up over a period, not set")
+    use = Use(external_id, found.meter, body.quantity, key, Action.SET)
     return await record_usage(use, feature, caller.tenant, entitlements)
 
 
 @router.post(
     "/v1/customers/{external_id:path}/usage/{feature}/reset",
     operation_id="resetUsage",
-    summary="Have a feature count from 0; of a meter's name, all that it uses up",
+    summary="Reset a feature's usage counter, or every feature of a meter (operators)",
     response_model=ConsumeResult,
 )
 async def reset_usage(
@@ -97,8 +97,8 @@ async def reset_usage(
     entitlements: WithEntitlements,
 ) -> Response:
     key = body.key or idempotency_key(request) or str(uuid4())
-    meant = await find_feature(feature, external_id, caller.tenant, entitlements)
-    if meant.window is None:
-        raise Malformed(f"use of {meant.code} is not counted", field="feature", code="not_counted")
+    found = await find_feature(feature, external_id, caller.tenant, entitlements)
+    if found.window is None:
+        raise Malformed(f"usage of {found.code} is not counted", field="feature", code="not_counted")
     use = Use(external_id, feature, 0, key, Action.RESET, reason=body.reason, actor=caller.actor)
     return await record_usage(use, feature, caller.tenant, entitlements)

@@ -1,1 +1,1 @@
-"""The endpoint that takes the provider's webhooks."""
+"""The endpoint that receives the provider's webhooks."""

@@ -1,4 +1,4 @@
-"""What the payment provider tells us: believed when signed, stored before it is acknowledged, delivered afterwards."""
+"""Receives the payment provider's webhooks: verify the signature, store, acknowledge, deliver."""
 
 from datetime import UTC, datetime
 
@@ -16,18 +16,18 @@ router = APIRouter(prefix="/webhooks", tags=["Webhooks"])
 
 
 class WebhookReceipt(BaseModel):
-    """The message is in our inbox."""
+    """The event is stored."""
 
     received: bool = True
 
 
-@router.post("/stripe/", include_in_schema=False)  # as it is often typed in where endpoints are set up
+@router.post("/stripe/", include_in_schema=False)  # a common typo in endpoint settings
 @router.post(
     "/stripe",
     operation_id="receiveStripeWebhook",
-    summary="Take in a signed event",
+    summary="Receive a signed event",
     responses=problems(413, 503)
-    | {400: {"description": "Not signed by the provider, too long ago, ahead of our clock, or not for us"}},
+    | {400: {"description": "Not signed by the provider, too old, ahead of our clock, or not for this account"}},
 )
 async def receive(request: Request, dependencies: WithDependencies, repositories: WithRepositories) -> WebhookReceipt:
     body = await request.body()
@@ -38,5 +38,5 @@ async def receive(request: Request, dependencies: WithDependencies, repositories
         raise
     is_new = await repositories.inbox.receive(event, body, tenant=DEFAULT_TENANT)
     if is_new and event.news is not None:
-        repositories.webhook_dispatcher.hand_over(KeptEvent(event, datetime.now(UTC)))
+        repositories.webhook_dispatcher.submit(KeptEvent(event, datetime.now(UTC)))
     return WebhookReceipt()

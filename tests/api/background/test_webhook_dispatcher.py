@@ -61,10 +61,10 @@ async def test_what_comes_while_a_batch_is_on_its_way_goes_together_with_the_nex
     round_ = Round()
     dispatcher = WebhookDispatcher(round_)
     async with dispatcher.running(), asyncio.timeout(PATIENT):
-        dispatcher.hand_over(a_message(1))
+        dispatcher.submit(a_message(1))
         await round_.has_begun.wait()
         for number in range(2, BATCH + 3):
-            dispatcher.hand_over(a_message(number))
+            dispatcher.submit(a_message(number))
         round_.may_end.set()
         while len(round_.batches) < 3:
             await round_.done.wait()
@@ -77,14 +77,14 @@ async def test_the_batch_at_hand_is_finished_when_the_process_stops_and_the_rest
     round_ = Round()
     dispatcher = WebhookDispatcher(round_)
     async with dispatcher.running(), asyncio.timeout(PATIENT):
-        dispatcher.hand_over(a_message(1))
+        dispatcher.submit(a_message(1))
         await round_.has_begun.wait()
-        dispatcher.hand_over(a_message(2))
+        dispatcher.submit(a_message(2))
         asyncio.get_running_loop().call_later(0.05, round_.may_end.set)
 
     assert round_.done.is_set()
     assert round_.batches == [["evt_1"]]
-    dispatcher.hand_over(a_message(3))
+    dispatcher.submit(a_message(3))
 
 
 async def test_what_has_no_address_yet_is_tried_again_soon() -> None:
@@ -92,7 +92,7 @@ async def test_what_has_no_address_yet_is_tried_again_soon() -> None:
     round_.may_end.set()
     dispatcher = WebhookDispatcher(round_)
     async with dispatcher.running(), asyncio.timeout(PATIENT):
-        dispatcher.hand_over(a_message())
+        dispatcher.submit(a_message())
         await round_.done.wait()
 
     assert round_.batches == [["evt_1"]] * 3
@@ -103,10 +103,10 @@ async def test_what_fails_is_left_to_the_sweeper_and_holds_up_nothing() -> None:
     round_.may_end.set()
     dispatcher = WebhookDispatcher(round_)
     async with dispatcher.running(), asyncio.timeout(PATIENT):
-        dispatcher.hand_over(a_message(1))
+        dispatcher.submit(a_message(1))
         await round_.done.wait()
         round_.done.clear()
-        dispatcher.hand_over(a_message(2))
+        dispatcher.submit(a_message(2))
         await round_.done.wait()
 
     assert round_.batches == [["evt_1"], ["evt_2"]]
@@ -118,9 +118,9 @@ async def test_the_courier_outlives_whatever_happens_to_a_batch(outage: Exceptio
     round_.may_end.set()
     dispatcher = WebhookDispatcher(round_)
     async with dispatcher.running(), asyncio.timeout(PATIENT):
-        dispatcher.hand_over(a_message(1))
+        dispatcher.submit(a_message(1))
         await round_.had_outage.wait()
-        dispatcher.hand_over(a_message(2))
+        dispatcher.submit(a_message(2))
         await round_.done.wait()
 
     assert round_.batches == [["evt_1"], ["evt_2"]]
@@ -132,7 +132,7 @@ async def test_no_more_wait_in_memory_than_there_is_room_for(monkeypatch: pytest
     dispatcher = WebhookDispatcher(round_)
     async with dispatcher.running(), asyncio.timeout(PATIENT):
         for number in (1, 2, 3):
-            dispatcher.hand_over(a_message(number))
+            dispatcher.submit(a_message(number))
         round_.may_end.set()
         await round_.done.wait()
 
