@@ -83,7 +83,7 @@ _REFUSALS = {
     Outcome.NO_PLAN: ("no_plan", "the customer has no plan, and there is no free plan"),
     Outcome.NOT_IN_PLAN: (
         "feature_not_in_plan",
-        "the catalog of the customer's plan counts nothing of this name",
+        "nothing of this name is counted in the catalog of the customer's plan",
     ),
     Outcome.NOT_A_GAUGE: ("not_a_gauge", "only gauges can be released or set; usage of other meters is recorded"),
     Outcome.TOO_MUCH: ("nothing_to_release", "cannot release more than is in use"),

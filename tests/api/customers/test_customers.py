@@ -39,7 +39,7 @@ async def test_a_customer_is_shown_with_what_they_have(admin: Caller, name: str)
         "plan": {"code": "starter", "name": "Starter", "catalog": "manufacturing_v1"},
         "basis": "plan",
         "subscription": made,
-        "trial": {"eligible": False, "reason": f"there is a subscription already: {made['id']}"},
+        "trial": {"eligible": False, "reason": f"the customer already has a subscription: {made['id']}"},
     }
 
 

@@ -174,7 +174,7 @@ async def test_what_goes_beyond_a_limit_is_not_billed_in_a_trial(shop: Caller, n
 async def test_a_meter_of_several_features_is_no_feature_and_they_are_told(shop: Caller, path: str) -> None:
     problem = problem_of(await shop.get(f"/v1/{path}", feature="posts"), 404, "unknown_feature")
 
-    assert problem["detail"] == "'posts' is a meter of several features: ask for posts_a_day or posts_a_week"
+    assert problem["detail"] == "'posts' is a meter of several features: use posts_a_day or posts_a_week"
     assert problem["near"] == ["posts_a_day", "posts_a_week"]
 
 

@@ -218,8 +218,8 @@ async def test_null_for_what_is_needed_is_told_as_missing(admin: Caller, name: s
 
     problem = problem_of(answer, 422, "malformed")
     assert {one["field"]: one["detail"] for one in problem["errors"]} == {
-        "plan": "this is needed",
-        "wrong": "there is no such field",
+        "plan": "this field is required",
+        "wrong": "unknown field",
     }
 
 

@@ -138,7 +138,7 @@ async def test_what_is_missing_is_named(stack: Stack, admin: Caller, name: str, 
 
     problem = await refused(stack, admin, json.dumps(body).encode(), None)
 
-    assert problem["errors"] == [{"field": field, "detail": "this is needed"}]
+    assert problem["errors"] == [{"field": field, "detail": "this field is required"}]
 
 
 async def test_all_that_is_wrong_is_told_at_once(stack: Stack, admin: Caller, name: str) -> None:

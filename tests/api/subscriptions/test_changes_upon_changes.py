@@ -89,7 +89,7 @@ async def test_nothing_is_added_to_a_planned_free_plan_without_a_word(
     problem = problem_of(await paid_shop.command(made["id"], "change-plan", **{part: value}), 422, "free_plan")
 
     assert fields_of(problem) == {part}
-    assert "name the plan to have" in problem["detail"]
+    assert "give the plan to change to" in problem["detail"]
     assert (await paid_shop.subscription(made["id"]))["pending_change"]["plan"] == "free"
 
 
