@@ -28,28 +28,28 @@ async def admin(stack: Stack) -> AsyncIterator[Caller]:
 
 @pytest.fixture(scope="session")
 async def stranger(stack: Stack) -> AsyncIterator[Caller]:
-    """Holds no key."""
+    """A caller without a key."""
     async with Caller.holding(stack, None) as caller:
         yield caller
 
 
 @pytest.fixture(scope="session")
 async def looked_up(stack: Stack) -> AsyncIterator[StripePayments]:
-    """The provider, for APIs besides the stack's own; it does not let them in."""
+    """The provider, for APIs besides the stack's own; it rejects their key."""
     async with connected("sk_test_of_nobody", stack.addresses.stripe_url) as client:
         yield StripePayments(client)
 
 
 @pytest.fixture
 async def alone(stack: Stack, name: str) -> AsyncIterator[Caller]:
-    """The admin of a tenant that is the test's own: nobody else's subscriptions are in its lists."""
+    """The admin of a tenant of the test's own, whose lists contain nobody else's subscriptions."""
     async with Caller.of_role(stack, Role.ADMIN, tenant=name) as caller:
         yield caller
 
 
 @pytest.fixture(scope="module")
 async def shop(stack: Stack) -> AsyncIterator[Caller]:
-    """The admin of a product that sells features of every kind."""
+    """The admin of a product with features of every kind."""
     async with (
         stack.under(load_policy(POLICY), SHOP) as addresses,
         Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
@@ -67,12 +67,12 @@ async def paid_shop(stack: Stack, stack_folder: Path, shop: Caller) -> Caller:
 
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
-    """Names a customer after the test."""
+    """A customer name derived from the test."""
     return named_after(request)
 
 
 @pytest.fixture(scope="module")
 async def rotating(stack: Stack, looked_up: StripePayments) -> AsyncIterator[httpx.AsyncClient]:
-    """An API that takes two secrets, as while one is being replaced."""
+    """An API that accepts two webhook secrets, as during a rotation."""
     async with an_api(stack, looked_up, stack.client) as http:
         yield http

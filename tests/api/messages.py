@@ -1,4 +1,4 @@
-"""Messages of the provider as tests send them, and what came of them."""
+"""Webhooks of the provider as tests send them, and their outcomes."""
 
 import asyncio
 import hashlib
@@ -47,7 +47,7 @@ async def kept(stack: Stack, event: str) -> list[Any]:
 
 
 async def dealt_with(stack: Stack, event: str) -> str:
-    """What came of an event, once it was delivered."""
+    """The outcome of an event, once it was delivered."""
     async with asyncio.timeout(PATIENT):
         while True:
             found = await kept(stack, event)

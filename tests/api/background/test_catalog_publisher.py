@@ -1,4 +1,4 @@
-"""The API makes its catalog known, however late that becomes possible."""
+"""The API publishes its catalog, however late that becomes possible."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ OURS = CATALOG
 OTHER = replace(OURS, add_ons={})
 
 
-async def test_a_catalog_that_differs_is_tried_again_until_it_was_pushed_in_place(
+async def test_a_conflicting_catalog_is_retried_until_it_is_pushed_in_place(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalog_publisher, "RETRY_AFTER", 0.01)

@@ -1,4 +1,4 @@
-"""Customers are told of what was just crossed after the answer, and nothing that fails there harms anybody."""
+"""Usage notices are sent after the response, and failures there affect no request."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from tests.harness.patience import PATIENT
 
 @dataclass
 class Round:
-    """Counts how often all was told, and waits for a word before it is done."""
+    """Counts the rounds, and blocks each until it is released."""
 
     begun: int = 0
     has_begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -35,7 +35,7 @@ class Round:
         self.has_begun.clear()
 
 
-async def test_what_a_process_before_has_left_is_told_at_the_start() -> None:
+async def test_notices_left_by_an_earlier_process_are_sent_at_startup() -> None:
     round_ = Round()
     async with UsageNoticeDispatcher(round_).running(), asyncio.timeout(PATIENT):
         await round_.until_begun()
@@ -44,7 +44,7 @@ async def test_what_a_process_before_has_left_is_told_at_the_start() -> None:
     assert round_.done == 1
 
 
-async def test_nudges_that_come_while_it_is_told_are_one_more_round_also_when_the_process_stops() -> None:
+async def test_nudges_during_a_round_cause_one_more_round_even_at_shutdown() -> None:
     round_ = Round()
     dispatcher = UsageNoticeDispatcher(round_)
     async with dispatcher.running(), asyncio.timeout(PATIENT):
@@ -57,7 +57,7 @@ async def test_nudges_that_come_while_it_is_told_are_one_more_round_also_when_th
 
 
 @pytest.mark.parametrize("outage", [GatewayUnavailable("the database is out of reach"), ZeroDivisionError()])
-async def test_the_teller_outlives_whatever_fails(outage: Exception) -> None:
+async def test_the_dispatcher_survives_any_error(outage: Exception) -> None:
     round_ = Round(outage=outage)
     round_.may_end.set()
     dispatcher = UsageNoticeDispatcher(round_)

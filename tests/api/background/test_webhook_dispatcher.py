@@ -1,4 +1,4 @@
-"""Messages on their way from the answer to the subscription: promptly, again, or left to the sweeper."""
+"""Messages between acknowledgement and delivery: prompt, retried, or left to the sweep."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def a_message(number: int = 1) -> KeptEvent:
 
 @dataclass
 class Round:
-    """Notes each batch, and waits for a word before it is done."""
+    """Records each batch, and blocks it until it is released."""
 
     batches: list[list[str]] = field(default_factory=list)
     has_begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -33,7 +33,7 @@ class Round:
     had_outage: asyncio.Event = field(default_factory=asyncio.Event)
     failures: Mapping[str, Exception] = field(default_factory=dict)
     unaddressed: int = 0
-    """So often a message has no address."""
+    """How often a message matches no subscription."""
     outage: Exception | None = None
 
     async def __call__(self, messages: Sequence[KeptEvent]) -> Delivered:
@@ -57,7 +57,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(couriers, "RETRY_AFTER", (0.001,) * 3)
 
 
-async def test_what_comes_while_a_batch_is_on_its_way_goes_together_with_the_next() -> None:
+async def test_messages_that_arrive_during_a_batch_go_with_the_next() -> None:
     round_ = Round()
     dispatcher = WebhookDispatcher(round_)
     async with dispatcher.running(), asyncio.timeout(PATIENT):
@@ -73,7 +73,7 @@ async def test_what_comes_while_a_batch_is_on_its_way_goes_together_with_the_nex
     assert [len(batch) for batch in round_.batches] == [1, BATCH, 1]
 
 
-async def test_the_batch_at_hand_is_finished_when_the_process_stops_and_the_rest_is_the_sweepers() -> None:
+async def test_at_shutdown_the_current_batch_is_finished_and_the_rest_is_left_to_the_sweep() -> None:
     round_ = Round()
     dispatcher = WebhookDispatcher(round_)
     async with dispatcher.running(), asyncio.timeout(PATIENT):
@@ -87,7 +87,7 @@ async def test_the_batch_at_hand_is_finished_when_the_process_stops_and_the_rest
     dispatcher.submit(a_message(3))
 
 
-async def test_what_has_no_address_yet_is_tried_again_soon() -> None:
+async def test_a_message_that_matches_no_subscription_yet_is_retried_soon() -> None:
     round_ = Round(unaddressed=2)
     round_.may_end.set()
     dispatcher = WebhookDispatcher(round_)
@@ -98,7 +98,7 @@ async def test_what_has_no_address_yet_is_tried_again_soon() -> None:
     assert round_.batches == [["evt_1"]] * 3
 
 
-async def test_what_fails_is_left_to_the_sweeper_and_holds_up_nothing() -> None:
+async def test_failures_are_left_to_the_sweep_and_delay_nothing() -> None:
     round_ = Round(failures={"evt_1": GatewayUnavailable("not now")})
     round_.may_end.set()
     dispatcher = WebhookDispatcher(round_)
@@ -113,7 +113,7 @@ async def test_what_fails_is_left_to_the_sweeper_and_holds_up_nothing() -> None:
 
 
 @pytest.mark.parametrize("outage", [GatewayUnavailable("the database is out of reach"), ZeroDivisionError()])
-async def test_the_courier_outlives_whatever_happens_to_a_batch(outage: Exception) -> None:
+async def test_the_dispatcher_survives_any_error_of_a_batch(outage: Exception) -> None:
     round_ = Round(outage=outage)
     round_.may_end.set()
     dispatcher = WebhookDispatcher(round_)
@@ -126,7 +126,7 @@ async def test_the_courier_outlives_whatever_happens_to_a_batch(outage: Exceptio
     assert round_.batches == [["evt_1"], ["evt_2"]]
 
 
-async def test_no_more_wait_in_memory_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_messages_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(couriers, "MAX_QUEUED", 2)
     round_ = Round()
     dispatcher = WebhookDispatcher(round_)

@@ -1,4 +1,4 @@
-"""Who chose from an older catalog keeps what that gives, also of what today's does not know any more."""
+"""Subscribers of an older catalog keep what it includes, even features that today's no longer has."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ NEXT = replace(
 
 @pytest.fixture(scope="module")
 async def later(stack: Stack, shop: Caller) -> AsyncIterator[Caller]:
-    """The same shop after the next version of its catalog came."""
+    """The same shop with the next version of its catalog."""
     async with (
         stack.under(load_policy(POLICY), NEXT) as addresses,
         Caller.at(addresses.api_url, stack.addresses.admin_key) as caller,
@@ -50,7 +50,7 @@ async def later(stack: Stack, shop: Caller) -> AsyncIterator[Caller]:
         yield caller
 
 
-async def test_what_was_chosen_goes_on(shop: Caller, later: Caller, name: str) -> None:
+async def test_subscribers_keep_what_they_chose(shop: Caller, later: Caller, name: str) -> None:
     await shop.signed_up(name, plan="pro")
     path = f"/v1/customers/{name}"
 
@@ -67,7 +67,7 @@ async def test_what_was_chosen_goes_on(shop: Caller, later: Caller, name: str) -
     assert [plan["code"] for plan in problem["plans"]] == ["free", "pro", "scale"]
 
 
-async def test_what_is_in_use_can_be_released_while_nothing_entitles(shop: Caller, later: Caller, name: str) -> None:
+async def test_gauges_can_be_released_without_any_entitlement(shop: Caller, later: Caller, name: str) -> None:
     made = await shop.signed_up(name, plan="pro")
     path = f"/v1/customers/{name}"
     await later.post(f"{path}/consume", {"feature": "seats", "quantity": 2, "key": f"{name}-1"})
@@ -82,7 +82,7 @@ async def test_what_is_in_use_can_be_released_while_nothing_entitles(shop: Calle
     assert "suspended" in problem["detail"]
 
 
-async def test_who_began_before_versions_were_noted_is_refused_what_the_plan_of_today_gives_less(
+async def test_subscribers_without_a_recorded_version_are_checked_against_todays_plan(
     stack: Stack, shop: Caller, later: Caller, name: str
 ) -> None:
     made = await shop.signed_up(name, plan="pro")
@@ -98,7 +98,7 @@ async def test_who_began_before_versions_were_noted_is_refused_what_the_plan_of_
     assert [(one["feature"], one["used"], one["limit"]) for one in problem["misfits"]] == [("calls", 40, 7)]
 
 
-async def test_an_api_that_begins_notes_what_it_lives_by(stack: Stack) -> None:
+async def test_an_api_records_its_catalog_at_startup(stack: Stack) -> None:
     catalog = replace(CATALOG, product=f"gadgets_{uuid4().hex[:8]}")
 
     async with (

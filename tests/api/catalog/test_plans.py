@@ -1,4 +1,4 @@
-"""What is for sale, over HTTP: what each plan gives, and two plans side by side."""
+"""The catalog over HTTP: what each plan includes, and comparisons."""
 
 from collections.abc import AsyncIterator
 
@@ -22,7 +22,7 @@ async def attribution(stack: Stack) -> AsyncIterator[Caller]:
         yield caller
 
 
-async def test_a_plan_says_what_it_gives_of_every_feature(admin: Caller) -> None:
+async def test_a_plan_lists_what_it_includes_of_every_feature(admin: Caller) -> None:
     plan = (await admin.get("/v1/plans/starter")).json()
 
     assert list(plan["entitlements"]) == ["users", "plants", "storage_gb", "custom_fields", "workflows", "white_label"]
@@ -43,7 +43,7 @@ async def test_a_plan_says_what_it_gives_of_every_feature(admin: Caller) -> None
     assert (most["value"], most["unlimited"]) == (None, True)
 
 
-async def test_the_features_are_told_in_the_order_of_the_catalog(admin: Caller) -> None:
+async def test_features_are_listed_in_catalog_order(admin: Caller) -> None:
     told = (await admin.get("/v1/plans")).json()
 
     assert [(one["code"], one["kind"], one["window"], one["meter"]) for one in told["features"]] == [
@@ -58,14 +58,14 @@ async def test_the_features_are_told_in_the_order_of_the_catalog(admin: Caller) 
     assert [one["adds"] for one in told["add_ons"]] == [{"users": 1}, {"plants": 1}, {"storage_gb": 1}]
 
 
-async def test_what_costs_nothing_is_not_tried_out(attribution: Caller) -> None:
+async def test_a_free_plan_has_no_trial(attribution: Caller) -> None:
     told = (await attribution.get("/v1/plans")).json()["data"]
 
     assert [(one["code"], one["trial_days"]) for one in told] == [("free", 0), ("pro", 14), ("scale", 14)]
     assert (await attribution.get("/v1/plans/free")).json()["trial_days"] == 0
 
 
-async def test_what_use_beyond_a_limit_costs_is_told(attribution: Caller) -> None:
+async def test_a_plan_shows_the_price_of_overage(attribution: Caller) -> None:
     plan = (await attribution.get("/v1/plans/scale")).json()
 
     assert plan["overage"] == {
@@ -76,7 +76,7 @@ async def test_what_use_beyond_a_limit_costs_is_told(attribution: Caller) -> Non
     assert (await attribution.get("/v1/plans/pro")).json()["overage"] == {}
 
 
-async def test_two_plans_stand_side_by_side(admin: Caller) -> None:
+async def test_two_plans_are_compared(admin: Caller) -> None:
     told = (await admin.get("/v1/plans/compare", **{"from": "starter", "to": "professional"})).json()
 
     assert told["from"] == {"code": "starter", "name": "Starter"}
@@ -131,7 +131,7 @@ async def test_the_free_plan_costs_nothing_in_a_comparison(attribution: Caller) 
         ({"from": "starter", "to": "zzz"}, "there is no plan 'zzz': known plans: starter, professional, enterprise"),
     ],
 )
-async def test_a_comparison_with_an_unknown_plan_tells_those_that_come_near(
+async def test_a_comparison_with_an_unknown_plan_suggests_similar_names(
     admin: Caller, asked: dict[str, str], near: str
 ) -> None:
     problem = problem_of(await admin.get("/v1/plans/compare", **asked), 404, "unknown_plan")

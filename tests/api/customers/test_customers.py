@@ -1,4 +1,4 @@
-"""Customers by the product's own id, and which plan to take for what."""
+"""Customers by the product's own id, and plan suggestions."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ async def suggested(caller: Caller, feature: str, **more: Any) -> dict[str, Any]
     return found
 
 
-async def test_a_customer_is_shown_with_what_they_have(admin: Caller, name: str) -> None:
+async def test_a_customer_is_shown_with_plan_subscription_and_trial_eligibility(admin: Caller, name: str) -> None:
     who = {"name": "Ada Lovelace", "timezone": "Europe/London", "locale": "en-GB"}
     made = await admin.signed_up(name, customer=who, metadata={"from": "fair"})
 
@@ -43,7 +43,7 @@ async def test_a_customer_is_shown_with_what_they_have(admin: Caller, name: str)
     }
 
 
-async def test_who_had_a_trial_is_told_why_there_is_no_other(shop: Caller, name: str) -> None:
+async def test_a_customer_who_had_a_trial_is_not_eligible_for_another(shop: Caller, name: str) -> None:
     made = await shop.signed_up(name, plan="pro")
     await shop.command(made["id"], "cancel", at="now")
 
@@ -54,7 +54,7 @@ async def test_who_had_a_trial_is_told_why_there_is_no_other(shop: Caller, name:
     assert "one trial per customer" in told["trial"]["reason"]
 
 
-async def test_who_began_without_a_trial_may_still_have_one(admin: Caller, name: str) -> None:
+async def test_a_customer_who_started_without_a_trial_is_still_eligible(admin: Caller, name: str) -> None:
     made = await admin.signed_up(name, trial_days=0, payment_method="pm_card_visa")
     await admin.command(made["id"], "cancel", at="now")
 
@@ -71,7 +71,7 @@ async def changed(caller: Caller, who: str, /, **given: Any) -> httpx.Response:
     return await caller.http.patch(f"/v1/customers/{who}", json=given)
 
 
-async def test_a_customer_is_changed_in_what_is_given(admin: Caller, name: str) -> None:
+async def test_an_update_changes_only_the_given_fields(admin: Caller, name: str) -> None:
     await admin.signed_up(name, customer={"name": "Ada"}, metadata={"from": "fair"})
 
     answer = await changed(admin, name, email=f"{name}@new.example", name=None, locale="pt_BR", metadata={"to": "moon"})
@@ -101,7 +101,7 @@ async def test_a_customer_is_changed_in_what_is_given(admin: Caller, name: str) 
         ({"nmae": "Ada"}, "nmae"),
     ],
 )
-async def test_a_change_that_makes_no_sense_is_refused_by_its_field(
+async def test_an_invalid_update_is_rejected_with_its_field(
     admin: Caller, name: str, given: dict[str, Any], field: str
 ) -> None:
     await admin.signed_up(name)
@@ -113,7 +113,9 @@ async def test_a_change_that_makes_no_sense_is_refused_by_its_field(
     assert await customer(admin, name) == before
 
 
-async def test_nobody_changes_who_is_not_theirs(stack: Stack, admin: Caller, alone: Caller, name: str) -> None:
+async def test_customers_of_another_tenant_cannot_be_changed(
+    stack: Stack, admin: Caller, alone: Caller, name: str
+) -> None:
     problem_of(await changed(admin, name, name="Ada"), 404, "unknown_customer")
     await admin.signed_up(name)
 
@@ -150,13 +152,13 @@ async def test_customers_are_found_by_part_of_address_name_or_id(alone: Caller, 
     assert (await alone.get("/v1/customers", q="nobody")).json() == {"data": [], "next_cursor": None}
 
 
-async def test_a_cursor_of_no_list_is_refused(admin: Caller) -> None:
+async def test_an_invalid_cursor_is_rejected(admin: Caller) -> None:
     answer = await admin.get("/v1/customers", cursor="bm90aGluZw==")
 
     assert fields_of(problem_of(answer, 422, "malformed")) == {"cursor"}
 
 
-async def test_the_cheapest_plan_for_a_use_is_suggested(shop: Caller) -> None:
+async def test_the_cheapest_plan_for_a_usage_is_suggested(shop: Caller) -> None:
     told = await suggested(shop, "runs", quantity=50)
     alone, with_seats = await suggested(shop, "seats", quantity=3), await suggested(shop, "seats", quantity=5)
 
@@ -168,7 +170,7 @@ async def test_the_cheapest_plan_for_a_use_is_suggested(shop: Caller) -> None:
     assert with_seats["cheapest"]["amount"] == 5400
 
 
-async def test_what_is_suggested_to_a_customer_counts_what_they_have(shop: Caller, name: str) -> None:
+async def test_suggestions_for_a_customer_build_on_what_they_have(shop: Caller, name: str) -> None:
     await shop.signed_up(name, plan="pro", interval="year", add_ons={"seats": 1})
 
     told = await suggested(shop, "seats", customer=name, quantity=7)
@@ -181,13 +183,13 @@ async def test_what_is_suggested_to_a_customer_counts_what_they_have(shop: Calle
     assert (enough["enough"], enough["upgrades"]) == (True, [])
 
 
-async def test_a_level_or_one_of_a_set_may_be_wanted(shop: Caller) -> None:
+async def test_suggestions_work_for_levels_and_sets(shop: Caller) -> None:
     assert (await suggested(shop, "quality", value="premium"))["cheapest"]["plan"] == "scale"
     assert (await suggested(shop, "models", value="dalle3"))["cheapest"]["plan"] == "pro"
     assert (await suggested(shop, "posts_a_day", quantity=101))["cheapest"] is None
 
 
-async def test_questions_that_make_no_sense(shop: Caller) -> None:
+async def test_invalid_queries_are_rejected(shop: Caller) -> None:
     for params, field in (
         ({}, "feature"),
         ({"feature": "runs", "quantity": "-1"}, "quantity"),
@@ -199,7 +201,7 @@ async def test_questions_that_make_no_sense(shop: Caller) -> None:
     problem_of(await shop.get("/v1/plans/suggest", feature="rums"), 404, "unknown_feature")
 
 
-async def test_a_domain_with_letters_is_shown_with_them_and_used_as_mail_servers_know_it(
+async def test_an_internationalized_domain_is_shown_as_written_and_stored_as_ascii(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     host = name.rpartition("-")[2]
@@ -224,7 +226,7 @@ async def test_a_domain_with_letters_is_shown_with_them_and_used_as_mail_servers
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
-async def test_a_slash_too_many_is_no_customer_without_a_name(admin: Caller, method: str) -> None:
+async def test_a_trailing_slash_is_not_a_customer_without_an_id(admin: Caller, method: str) -> None:
     answer = await admin.http.request(method, "/v1/customers/", json={} if method == "PATCH" else None)
 
     assert answer.status_code == 404

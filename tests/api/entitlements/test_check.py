@@ -1,4 +1,4 @@
-"""Answers about a customer's entitlements, at moments of the test's own."""
+"""Entitlement checks at fixed times."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ SSO = Feature("sso", "SSO", FeatureKind.SWITCH)
 
 
 def on(plan: str, **more: Any) -> EntitlementBasis:
-    """Where somebody stands who has subscribed and pays."""
+    """The basis of a paying subscriber."""
     told: dict[str, Any] = {"basis": Basis.PLAN, "subscription": "s", "status": "active", "access": "full"}
     told |= {"own_plan": plan, "plan": plan, "is_billed": True, "billed_every": Interval.MONTH}
     told["by_use"] = tuple(CATALOG.overage_key(plan, code, Interval.MONTH) for code in CATALOG.plans[plan].overage)
@@ -32,7 +32,7 @@ def on(plan: str, **more: Any) -> EntitlementBasis:
 
 
 def holding(standing: EntitlementBasis = FREE, today: Catalog = CATALOG, **used: int) -> EntitlementSnapshot:
-    """What is held by who has used so much."""
+    """The snapshot of a customer with this usage."""
     tallies = []
     for feature, much in used.items():
         window = CATALOG.features[feature].window
@@ -45,7 +45,7 @@ def holding(standing: EntitlementBasis = FREE, today: Catalog = CATALOG, **used:
 def asked(
     held: EntitlementSnapshot, feature: str, quantity: int | None = None, value: str | None = None
 ) -> dict[str, Any]:
-    """What a check answers."""
+    """The result of a check."""
     return EntitlementCheck("ada", held, held.features[feature], quantity, value).entitlement().model_dump(mode="json")
 
 
@@ -54,7 +54,7 @@ def plans(answer: dict[str, Any]) -> list[str]:
 
 
 def next_version(**entitlements: Value) -> Catalog:
-    """Today's catalog, whose plan pro has other things, and every plan SSO."""
+    """Today's catalog: plan pro differs, and every plan has SSO."""
     given: dict[str, dict[str, Value]] = {
         code: {**plan.entitlements, "sso": True} for code, plan in CATALOG.plans.items()
     }
@@ -63,7 +63,7 @@ def next_version(**entitlements: Value) -> Catalog:
     return replace(CATALOG, version=2, plans=changed, features={**CATALOG.features, "sso": SSO})
 
 
-def test_of_two_full_limits_the_one_that_refuses_the_longest_is_told() -> None:
+def test_of_two_reached_limits_the_one_that_lasts_longer_is_reported() -> None:
     held = holding(posts_a_day=2, posts_a_week=3)
     feature = held.features["posts_a_day"]
 
@@ -76,7 +76,7 @@ def test_of_two_full_limits_the_one_that_refuses_the_longest_is_told() -> None:
     assert refusal.retry_after == (NEXT_WEEK - WEDNESDAY).total_seconds()
 
 
-def test_what_waits_for_a_release_or_is_more_than_a_whole_period_has_is_refused_the_longest() -> None:
+def test_gauges_and_more_than_a_whole_period_count_as_blocked_the_longest() -> None:
     day = Counter("day", 5, 5, 5, 5, WEDNESDAY, TOMORROW)
     small = replace(day, feature="small", included=3, ceiling=3, used=0)
     gauge = replace(day, feature="gauge", starts=None, ends=None)
@@ -88,7 +88,7 @@ def test_what_waits_for_a_release_or_is_more_than_a_whole_period_has_is_refused_
     assert refusing((day, replace(day, included=0)), 1, Denial.NOT_IN_PLAN) == replace(day, included=0)
 
 
-def test_a_check_is_explained_by_the_limit_that_stands_in_the_way() -> None:
+def test_a_denied_check_names_the_limit_that_blocks_it() -> None:
     told = asked(holding(posts_a_week=3), "posts_a_day")
 
     assert (told["allowed"], told["reason"], told["limited_by"]) == (False, "limit_reached", "posts_a_week")
@@ -102,13 +102,13 @@ def test_a_check_is_explained_by_the_limit_that_stands_in_the_way() -> None:
 @pytest.mark.parametrize(
     ("used", "nearest"),
     [
-        # Less is left of the day, but more of the week is used.
+        # Less is left of the day, but a larger share of the week is used.
         ({"posts_a_day": 3, "posts_a_week": 41}, "posts_a_week"),
         ({"posts_a_day": 8, "posts_a_week": 39}, "posts_a_day"),
         ({"posts_a_day": 12, "posts_a_week": 55}, "posts_a_day"),
     ],
 )
-def test_the_hint_is_of_what_is_nearest_to_its_limit(used: dict[str, int], nearest: str) -> None:
+def test_the_hint_is_about_the_feature_nearest_to_its_limit(used: dict[str, int], nearest: str) -> None:
     held = holding(on("pro"), CATALOG, **used)
     counters = tuple(held.counter(held.features[one]) for one in used)
 
@@ -119,14 +119,14 @@ def test_the_hint_is_of_what_is_nearest_to_its_limit(used: dict[str, int], neare
     assert told.hint.startswith(held.features[nearest].name)
 
 
-def test_what_lets_no_more_pass_is_nearer_to_its_limit_than_what_is_billed_beyond_it() -> None:
+def test_a_hard_limit_counts_as_nearer_than_one_with_overage() -> None:
     counters = [Counter("calls", 60, 80, 70, 70, None, None), Counter("seats", 10, 10, 10, 10, None, None)]
     nearest = holding(on("scale")).nearest(counters)
     assert nearest is not None
     assert nearest.feature == "seats"
 
 
-def test_unlimited_and_nothing_at_all_are_no_limit_to_be_near_to() -> None:
+def test_unlimited_and_excluded_features_are_never_near_a_limit() -> None:
     held = holding(on("scale"))
     runs, calls = (held.counter(held.features[one]) for one in ("runs", "calls"))
     assert runs.included is None
@@ -135,7 +135,7 @@ def test_unlimited_and_nothing_at_all_are_no_limit_to_be_near_to() -> None:
     assert held.nearest(()) is None
 
 
-def test_the_plans_of_a_refusal_are_those_that_would_do() -> None:
+def test_a_refusal_lists_the_plans_that_would_allow_it() -> None:
     assert plans(asked(holding(on("pro"), seats=3), "seats")) == ["scale"], "their own is used up"
     assert plans(asked(holding(calls=3), "calls", 48)) == ["scale"]
     assert plans(asked(holding(calls=3), "calls", 58)) == []
@@ -149,27 +149,27 @@ def test_the_plans_of_a_refusal_are_those_that_would_do() -> None:
     assert [one["code"] for one in refusal.details["plans"]] == ["scale"]  # type: ignore[attr-defined]
 
 
-def test_the_plans_of_a_yes_are_those_that_have_it() -> None:
+def test_an_allowed_check_lists_the_plans_that_include_it() -> None:
     assert plans(asked(holding(calls=2), "calls")) == ["free", "pro", "scale"]
     assert plans(asked(holding(on("pro")), "models", value="dalle3")) == ["pro", "scale"]
     assert plans(asked(holding(on("pro")), "calls", 50)) == ["pro", "scale"]
 
 
-def test_only_what_is_fast_enough_is_suggested_for_a_rate() -> None:
+def test_only_plans_with_a_sufficient_rate_are_suggested() -> None:
     told = asked(holding(), "rate", 6)
 
     assert [one["plan"] for one in told["upgrades"]] == ["scale"]
     assert told["detail"] == "Rate (x6) is not in the plan Free; it is in Scale"
 
 
-def test_who_keeps_an_older_version_of_their_plan_is_told_of_todays() -> None:
+def test_subscribers_of_an_older_plan_version_are_offered_todays() -> None:
     told = asked(holding(on("scale"), next_version()), "sso")
 
     assert told["detail"] == "SSO is not in the plan Scale; it is in Free, Pro, today's version of Scale"
     assert [(one["plan"], one["price_difference"]) for one in told["upgrades"]] == [("scale", 0)]
 
 
-def test_todays_version_of_the_own_plan_comes_first_and_only_if_it_has_more() -> None:
+def test_todays_version_of_the_own_plan_comes_first_if_it_has_more() -> None:
     more = asked(holding(on("pro"), next_version(calls=55), calls=50), "calls")
     same = asked(holding(on("pro"), next_version(), calls=50), "calls")
 
@@ -182,7 +182,7 @@ def test_todays_version_of_the_own_plan_comes_first_and_only_if_it_has_more() ->
     assert said.endswith("; with today's version of Pro it is 55")
 
 
-def test_overage_is_told_where_use_is_let_pass_for_money() -> None:
+def test_overage_is_shown_where_usage_beyond_the_limit_is_sold() -> None:
     trial = on("scale", status="trialing", is_billed=False)
 
     assert asked(holding(on("scale")), "jobs")["overage"] == {
@@ -195,7 +195,7 @@ def test_overage_is_told_where_use_is_let_pass_for_money() -> None:
     assert asked(holding(on("scale")), "runs")["overage"] is None
 
 
-def test_grace_is_no_reason_to_leave_out_the_own_plan() -> None:
+def test_the_own_plan_is_listed_even_during_grace() -> None:
     told = asked(holding(replace(FREE, moment=WEDNESDAY + timedelta(hours=1)), runs=10), "runs")
 
     assert (told["allowed"], told["level"]) == (True, "grace")

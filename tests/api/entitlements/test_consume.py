@@ -1,4 +1,4 @@
-"""Use over HTTP: what is used up, what is refused and how, and that a key counts once."""
+"""Consumption over HTTP: what is counted, what is refused and how, and that a key counts once."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ async def consume(caller: Caller, customer: str, feature: str, **more: Any) -> A
     return await caller.post(f"/v1/customers/{customer}/consume", {"feature": feature} | more)
 
 
-async def test_what_is_used_is_counted_and_what_is_left_is_told(shop: Caller, name: str) -> None:
+async def test_usage_is_counted_and_the_remainder_is_returned(shop: Caller, name: str) -> None:
     answer = await consume(shop, name, "runs", quantity=3, key=f"{name}-1")
 
     assert answer.status_code == 200, answer.text
@@ -34,7 +34,7 @@ async def test_what_is_used_is_counted_and_what_is_left_is_told(shop: Caller, na
     assert [one["feature"] for one in told["limits"]] == ["runs"]
 
 
-async def test_no_more_is_let_pass_than_the_limit(shop: Caller, name: str) -> None:
+async def test_usage_beyond_the_limit_is_refused(shop: Caller, name: str) -> None:
     for number in range(3):
         assert (await consume(shop, name, "calls", key=f"{name}-{number}")).status_code == 200
 
@@ -52,7 +52,7 @@ async def test_no_more_is_let_pass_than_the_limit(shop: Caller, name: str) -> No
     assert refused.headers["RateLimit"].startswith('"calls";r=0;t=')
 
 
-async def test_what_the_plan_has_none_of_is_refused_with_the_plans_that_have_it(shop: Caller, name: str) -> None:
+async def test_a_feature_not_in_the_plan_is_refused_with_the_plans_that_have_it(shop: Caller, name: str) -> None:
     problem = problem_of(await consume(shop, name, "jobs", key=name), 403, "feature_not_in_plan")
     switch = problem_of(await consume(shop, name, "export", key=name), 403, "feature_not_in_plan")
     model = problem_of(await consume(shop, name, "models", value="gpt", key=name), 403, "feature_not_in_plan")
@@ -64,14 +64,14 @@ async def test_what_the_plan_has_none_of_is_refused_with_the_plans_that_have_it(
     assert [one["plan"] for one in model["upgrades"]] == ["scale"]
 
 
-async def test_an_unknown_feature_is_not_found_and_near_names_are_told(shop: Caller, name: str) -> None:
+async def test_an_unknown_feature_is_not_found_and_similar_names_are_suggested(shop: Caller, name: str) -> None:
     problem = problem_of(await consume(shop, name, "callz", key=name), 404, "unknown_feature")
 
     assert "'calls'" in problem["detail"]
     assert problem["near"][0] == "calls"
 
 
-async def test_a_meter_uses_up_all_its_features_at_once_or_none(shop: Caller, name: str) -> None:
+async def test_a_meter_consumes_all_its_features_or_none(shop: Caller, name: str) -> None:
     first = (await consume(shop, name, "posts", key=f"{name}-1")).json()
     second = (await consume(shop, name, "posts_a_week", key=f"{name}-2")).json()
 
@@ -88,7 +88,7 @@ async def test_a_meter_uses_up_all_its_features_at_once_or_none(shop: Caller, na
     assert (usage["posts_a_day"]["used"], usage["posts_a_week"]["used"]) == (2, 2)
 
 
-async def test_of_two_limits_that_are_reached_the_one_is_told_that_lasts_longer(shop: Caller, name: str) -> None:
+async def test_of_two_reached_limits_the_longer_lasting_one_is_reported(shop: Caller, name: str) -> None:
     event = {"customer": name, "meter": "posts", "quantity": 3, "key": f"{name}-told"}
     assert (await shop.post("/v1/usage", {"events": [event]})).json()["counted"] == 1
 
@@ -120,7 +120,7 @@ async def test_near_the_limit_there_is_a_hint_and_what_would_allow_more(shop: Ca
     assert "11 of 10" in problem["detail"]
 
 
-async def test_where_more_is_a_matter_of_money_the_limit_is_answered_so(shop: Caller, name: str) -> None:
+async def test_a_limit_that_money_can_raise_is_a_402(shop: Caller, name: str) -> None:
     await shop.signed_up(name, plan="pro")
     headers = (await consume(shop, name, "jobs", quantity=5, key=f"{name}-1")).headers
 
@@ -149,7 +149,7 @@ async def test_add_ons_and_seats_count_and_are_suggested(shop: Caller, name: str
     assert "8 of 8 used" in problem["detail"]
 
 
-async def test_what_is_had_or_not_is_answered_and_nothing_is_counted(shop: Caller, name: str) -> None:
+async def test_consuming_an_uncounted_feature_checks_it_and_counts_nothing(shop: Caller, name: str) -> None:
     await shop.signed_up(name, plan="pro")
 
     answers = [
@@ -173,7 +173,7 @@ async def test_what_is_had_or_not_is_answered_and_nothing_is_counted(shop: Calle
     assert "?quantity=" in problem["detail"]
 
 
-async def test_a_key_counts_once_however_often_it_comes(shop: Caller, name: str) -> None:
+async def test_a_key_counts_once_however_often_it_is_sent(shop: Caller, name: str) -> None:
     first = (await consume(shop, name, "calls", quantity=2, key=name)).json()
     again = await consume(shop, name, "calls", quantity=2, key=name)
     many = await asyncio.gather(*(consume(shop, name, "calls", key=f"{name}-at-once") for _ in range(8)))
@@ -186,7 +186,7 @@ async def test_a_key_counts_once_however_often_it_comes(shop: Caller, name: str)
 
 
 @pytest.mark.parametrize("other", [{"quantity": 2}, {"feature": "runs"}])
-async def test_a_key_that_named_another_use_is_refused(shop: Caller, name: str, other: dict[str, Any]) -> None:
+async def test_a_key_of_other_usage_is_refused(shop: Caller, name: str, other: dict[str, Any]) -> None:
     await consume(shop, name, "calls", key=name)
 
     problem_of(
@@ -197,7 +197,7 @@ async def test_a_key_that_named_another_use_is_refused(shop: Caller, name: str, 
     assert (problem["plan"], problem["basis"]) == (PLAN, "free_plan")
 
 
-async def test_the_key_may_come_as_a_header_and_must_come(shop: Caller, name: str) -> None:
+async def test_a_key_is_required_in_the_body_or_the_header(shop: Caller, name: str) -> None:
     path, body = f"/v1/customers/{name}/consume", {"feature": "calls"}
 
     told = (await shop.post(path, body, key=f"{name}-header")).json()
@@ -234,7 +234,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("bad", "field"), BAD)
-async def test_what_makes_no_sense_is_refused_by_name(shop: Caller, name: str, bad: dict[str, Any], field: str) -> None:
+async def test_an_invalid_consumption_is_rejected_with_its_field(
+    shop: Caller, name: str, bad: dict[str, Any], field: str
+) -> None:
     body = json.dumps({"feature": "calls", "key": name} | bad).encode()
     refused = await shop.send(f"/v1/customers/{name}/consume", body)
 
@@ -246,7 +248,7 @@ async def test_what_makes_no_sense_is_refused_by_name(shop: Caller, name: str, b
     "strange",
     ["org/7/entitlements", "%F0%9F%8E%89 party", "a'; drop table usage --", "x" * 200, "consume"],
 )
-async def test_whatever_the_product_calls_its_customers(shop: Caller, strange: str, name: str) -> None:
+async def test_unusual_external_ids_work(shop: Caller, strange: str, name: str) -> None:
     told = await consume(shop, strange, "runs", quantity=1, key=name)
     shown = await shop.get(f"/v1/customers/{strange}/entitlements/runs")
 
@@ -256,12 +258,12 @@ async def test_whatever_the_product_calls_its_customers(shop: Caller, strange: s
 
 
 @pytest.mark.parametrize("strange", ["%00", "%07a", "x" * 201, "%20"])
-async def test_what_is_nobodys_name_is_refused(shop: Caller, strange: str, name: str) -> None:
+async def test_invalid_external_ids_are_rejected(shop: Caller, strange: str, name: str) -> None:
     refused = await consume(shop, strange, "runs", key=name)
     assert fields_of(problem_of(refused, 422, "malformed")) == {"external_id"}
 
 
-async def test_who_may_only_look_uses_nothing_up(stack: Stack, name: str) -> None:
+async def test_a_read_only_key_cannot_consume(stack: Stack, name: str) -> None:
     async with Caller.of_role(stack, Role.READ_ONLY) as reader, Caller.of_role(stack, Role.SERVICE) as service:
         problem_of(await consume(reader, name, "users", key=name), 403, "forbidden")
         problem_of(await reader.post(f"/v1/customers/{name}/release", {"feature": "users"}), 403, "forbidden")
@@ -269,14 +271,14 @@ async def test_who_may_only_look_uses_nothing_up(stack: Stack, name: str) -> Non
         problem_of(await consume(service, name, "users", key=name), 403, "no_plan")
 
 
-async def test_each_tenant_counts_its_own(stack: Stack, shop: Caller, name: str) -> None:
+async def test_usage_is_counted_per_tenant(stack: Stack, shop: Caller, name: str) -> None:
     key = await ApiKeys(stack.engine).create(Role.SERVICE, name, tenant=name)
     async with Caller.at(str(shop.http.base_url), key) as other:
         for caller in (shop, other):
             assert (await consume(caller, name, "calls", quantity=3, key=name)).json()["used"] == 3
 
 
-async def test_a_use_of_a_counter_is_given_back_by_its_key(shop: Caller, name: str) -> None:
+async def test_usage_of_a_counter_is_given_back_by_its_key(shop: Caller, name: str) -> None:
     path, body = f"/v1/customers/{name}/release", {"feature": "calls", "key": f"{name}-job"}
     assert (await consume(shop, name, "calls", quantity=2, key=f"{name}-job")).json()["used"] == 2
     assert (await consume(shop, name, "calls", key=f"{name}-other")).json()["used"] == 3
@@ -292,7 +294,7 @@ async def test_a_use_of_a_counter_is_given_back_by_its_key(shop: Caller, name: s
     assert (await consume(shop, name, "calls", quantity=2, key=f"{name}-job-2")).status_code == 200
 
 
-async def test_what_is_given_back_of_a_meter_is_given_back_of_all_its_features(shop: Caller, name: str) -> None:
+async def test_giving_back_usage_of_a_meter_affects_all_its_features(shop: Caller, name: str) -> None:
     assert (await consume(shop, name, "posts", key=name)).status_code == 200
 
     given = await shop.post(f"/v1/customers/{name}/release", {"feature": "posts", "key": name})
@@ -313,7 +315,7 @@ async def test_what_is_given_back_of_a_meter_is_given_back_of_all_its_features(s
         ({"feature": "calls", "key": "{name}", "quantity": 0}, 422, "malformed", "quantity"),
     ],
 )
-async def test_what_cannot_be_given_back_is_refused_and_stays_counted(
+async def test_usage_that_cannot_be_given_back_stays_counted(
     shop: Caller, name: str, body: dict[str, Any], status: int, code: str, field: str | None
 ) -> None:
     await consume(shop, name, "calls", quantity=2, key=name)
@@ -325,7 +327,7 @@ async def test_what_cannot_be_given_back_is_refused_and_stays_counted(
     assert (await shop.get(f"/v1/customers/{name}/usage")).json()["usage"]["calls"]["used"] == 2
 
 
-async def test_a_use_is_not_given_back_once_its_period_is_over(stack: Stack, shop: Caller, name: str) -> None:
+async def test_usage_cannot_be_given_back_after_its_period(stack: Stack, shop: Caller, name: str) -> None:
     await consume(shop, name, "calls", quantity=2, key=name)
     async with stack.engine.begin() as connection:
         await connection.execute(
@@ -337,7 +339,7 @@ async def test_a_use_is_not_given_back_once_its_period_is_over(stack: Stack, sho
     problem_of(refused, 409, "period_over")
 
 
-async def test_a_gauge_is_released_and_never_below_nothing(shop: Caller, name: str) -> None:
+async def test_a_gauge_is_released_and_never_below_zero(shop: Caller, name: str) -> None:
     assert (await consume(shop, name, "seats", key=f"{name}-in")).status_code == 200
     path, out = f"/v1/customers/{name}/release", {"feature": "seats", "key": f"{name}-out"}
 

@@ -1,4 +1,4 @@
-"""What a customer is entitled to: by status and access, by kind of feature, and with what would help."""
+"""A customer's entitlements by status, access and kind of feature, with suggestions."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ async def asked(caller: Caller, customer: str, feature: str, **more: Any) -> dic
     return found
 
 
-async def test_who_never_signed_up_has_the_free_plan(shop: Caller, name: str) -> None:
+async def test_an_unknown_customer_has_the_free_plan(shop: Caller, name: str) -> None:
     told = await entitled(shop, name)
 
     assert told["plan"] == {"code": "free", "name": "Free", "catalog": "gadgets_v1"}
@@ -51,7 +51,7 @@ async def test_who_never_signed_up_has_the_free_plan(shop: Caller, name: str) ->
     assert {code for code, one in told["entitlements"].items() if not one["allowed"]} == {"export", "jobs"}
 
 
-async def test_without_a_free_plan_who_never_signed_up_has_nothing(admin: Caller, name: str) -> None:
+async def test_an_unknown_customer_has_nothing_without_a_free_plan(admin: Caller, name: str) -> None:
     told = await entitled(admin, name)
 
     assert (told["plan"], told["basis"], told["subscription"]) == (None, "nothing", None)
@@ -70,7 +70,7 @@ async def test_without_a_free_plan_who_never_signed_up_has_nothing(admin: Caller
 
 
 async def test_entitlements_follow_each_command_at_once(admin: Caller, name: str) -> None:
-    """On trial, another plan, suspended, back again, over: a look right after the answer says so."""
+    """On trial, another plan, suspended, reactivated, canceled: a check right after the response reflects it."""
     made = await admin.signed_up(name)
     seen = []
 
@@ -99,7 +99,7 @@ async def test_entitlements_follow_each_command_at_once(admin: Caller, name: str
     ]
 
 
-async def test_after_the_end_there_is_the_free_plan(shop: Caller, name: str) -> None:
+async def test_the_free_plan_applies_after_the_end(shop: Caller, name: str) -> None:
     made = await shop.signed_up(name, plan="pro")
     assert (await asked(shop, name, "export"))["allowed"]
     await shop.command(made["id"], "cancel", at="now")
@@ -110,7 +110,7 @@ async def test_after_the_end_there_is_the_free_plan(shop: Caller, name: str) -> 
     assert told["subscription"] == {"id": made["id"], "status": "canceled", "access": "none"}
 
 
-async def test_while_a_payment_is_recovered_nothing_more_is_used_up(
+async def test_while_a_payment_is_recovered_nothing_more_can_be_consumed(
     begin: Callable[..., Awaitable[Life]], admin: Caller
 ) -> None:
     life = await begin(plan="professional", trial_days=0, payment_method="pm_card_visa")
@@ -139,7 +139,7 @@ async def test_while_a_payment_is_recovered_nothing_more_is_used_up(
     assert released.json()["used"] == 1
 
 
-async def test_a_question_may_name_how_much(shop: Caller, name: str) -> None:
+async def test_a_check_may_give_a_quantity(shop: Caller, name: str) -> None:
     await shop.signed_up(name, plan="pro")
 
     counted = [(await asked(shop, name, "calls", quantity=much))["allowed"] for much in (1, 50, 51)]
@@ -153,7 +153,7 @@ async def test_a_question_may_name_how_much(shop: Caller, name: str) -> None:
     assert (await asked(shop, name, "calls", quantity=51))["reason"] == "limit_reached"
 
 
-async def test_a_question_may_name_a_value(shop: Caller, name: str) -> None:
+async def test_a_check_may_give_a_value(shop: Caller, name: str) -> None:
     quality = [(await asked(shop, name, "quality", value=value))["allowed"] for value in ("draft", "standard")]
     model = await asked(shop, name, "models", value="dalle3")
 
@@ -171,14 +171,14 @@ async def test_what_goes_beyond_a_limit_is_not_billed_in_a_trial(shop: Caller, n
 @pytest.mark.parametrize(
     "path", ["customers/somebody/entitlements/posts", "customers/somebody/usage/posts", "plans/suggest"]
 )
-async def test_a_meter_of_several_features_is_no_feature_and_they_are_told(shop: Caller, path: str) -> None:
+async def test_a_meter_of_several_features_is_not_a_feature_and_they_are_listed(shop: Caller, path: str) -> None:
     problem = problem_of(await shop.get(f"/v1/{path}", feature="posts"), 404, "unknown_feature")
 
     assert problem["detail"] == "'posts' is a meter of several features: use posts_a_day or posts_a_week"
     assert problem["near"] == ["posts_a_day", "posts_a_week"]
 
 
-async def test_what_is_in_use_is_counted_against_nothing_while_nothing_entitles(shop: Caller, name: str) -> None:
+async def test_gauges_have_no_limit_while_nothing_entitles(shop: Caller, name: str) -> None:
     made = await shop.signed_up(name, plan="pro")
     path = f"/v1/customers/{name}"
     await shop.post(f"{path}/consume", {"feature": "seats", "quantity": 3, "key": f"{name}-1"})
@@ -196,8 +196,8 @@ async def test_what_is_in_use_is_counted_against_nothing_while_nothing_entitles(
     assert released.headers["RateLimit-Policy"] == '"seats";q=0'
 
 
-async def test_what_a_look_shows_is_what_use_brings(shop: Caller, name: str) -> None:
-    """Every counted feature, asked and used in turn until nothing more goes."""
+async def test_a_check_predicts_what_consuming_does(shop: Caller, name: str) -> None:
+    """Every counted feature, checked and consumed in turn until it is refused."""
     for step in range(5):
         looks = {code: one for code, one in (await entitled(shop, name))["entitlements"].items() if one["window"]}
         for feature in looks:
@@ -212,7 +212,7 @@ async def test_what_a_look_shows_is_what_use_brings(shop: Caller, name: str) -> 
             ] != feature
 
 
-async def test_usage_is_told_with_its_periods(shop: Caller, name: str) -> None:
+async def test_usage_is_shown_with_its_periods(shop: Caller, name: str) -> None:
     await shop.post(f"/v1/customers/{name}/consume", {"feature": "runs", "quantity": 4, "key": name})
 
     told = (await shop.get(f"/v1/customers/{name}/usage")).json()
@@ -234,7 +234,7 @@ async def test_usage_is_told_with_its_periods(shop: Caller, name: str) -> None:
     assert (seats["used"], seats["starts_at"], seats["resets_at"]) == (0, None, None)
 
 
-async def test_unlimited_is_told_as_such(admin: Caller, name: str) -> None:
+async def test_unlimited_is_shown_as_such(admin: Caller, name: str) -> None:
     await admin.signed_up(name, plan="enterprise")
 
     told = await asked(admin, name, "users", quantity=10**12)
@@ -252,7 +252,7 @@ async def test_unlimited_is_told_as_such(admin: Caller, name: str) -> None:
 @pytest.mark.parametrize(
     ("feature", "near"), [("image_model", "models"), ("CALLS", "calls"), ("post", "posts"), ("xyzzy", "known:")]
 )
-async def test_an_unknown_feature_is_told_with_what_may_have_been_meant(
+async def test_an_unknown_feature_is_reported_with_similar_names(
     shop: Caller, name: str, feature: str, near: str
 ) -> None:
     answer = await shop.get(f"/v1/customers/{name}/entitlements/{feature}")
@@ -274,19 +274,19 @@ async def test_an_unknown_feature_is_told_with_what_may_have_been_meant(
         ("x" * 65, {}, "feature"),
     ],
 )
-async def test_questions_that_make_no_sense(
+async def test_invalid_queries_are_rejected(
     shop: Caller, name: str, feature: str, params: dict[str, str], field: str
 ) -> None:
     answer = await shop.get(f"/v1/customers/{name}/entitlements/{feature}", **params)
     assert fields_of(problem_of(answer, 422, "malformed")) == {field}
 
 
-async def test_no_plan_is_suggested_for_several_of_what_has_no_number(shop: Caller) -> None:
+async def test_a_quantity_of_a_feature_without_a_number_is_rejected(shop: Caller) -> None:
     answer = await shop.get("/v1/plans/suggest", feature="models", quantity=3)
     assert fields_of(problem_of(answer, 422, "malformed")) == {"quantity"}
 
 
-async def test_a_key_is_needed(stranger: Caller, name: str) -> None:
+async def test_a_key_is_required(stranger: Caller, name: str) -> None:
     for path in ("entitlements", "entitlements/users", "usage"):
         problem_of(await stranger.get(f"/v1/customers/{name}/{path}"), 401, "unauthorized")
 

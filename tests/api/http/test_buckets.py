@@ -1,10 +1,10 @@
-"""So many at once, then one every so many seconds."""
+"""Token buckets: a burst, then a steady rate."""
 
 from api.http.buckets import Buckets
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that only moves when told to."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -13,7 +13,7 @@ class Clock:
         return self.now
 
 
-def test_a_bucket_gives_what_it_holds_and_then_says_how_long_to_wait() -> None:
+def test_a_bucket_allows_its_size_and_then_says_how_long_to_wait() -> None:
     clock = Clock()
     buckets = Buckets(size=2, refill_seconds=6, clock=clock)
 
@@ -30,7 +30,7 @@ def test_each_name_has_a_bucket_of_its_own() -> None:
     assert [buckets.take(name) for name in ("a", "b", "a")] == [0, 0, 6]
 
 
-def test_a_bucket_never_holds_more_than_its_size_however_long_nobody_asks() -> None:
+def test_a_bucket_never_holds_more_than_its_size() -> None:
     clock = Clock()
     buckets = Buckets(size=2, refill_seconds=6, clock=clock)
     buckets.take("a")
@@ -39,7 +39,7 @@ def test_a_bucket_never_holds_more_than_its_size_however_long_nobody_asks() -> N
     assert [buckets.take("a") > 0 for _ in range(3)] == [False, False, True]
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_the_number_of_buckets_is_bounded() -> None:
     buckets = Buckets(size=1, refill_seconds=6, most=2, clock=Clock())
     for name in ("a", "b", "c"):
         buckets.take(name)

@@ -1,4 +1,4 @@
-"""Kinds of values by themselves, without a server."""
+"""Types of request fields, without a server."""
 
 import pytest
 
@@ -23,7 +23,7 @@ from gateways.mail.formats import locale_of
         ("qq_QQ", "qq-QQ", None),
     ],
 )
-def test_a_language_is_kept_as_a_tag_and_read_as_the_nearest_that_is_known(
+def test_a_locale_is_stored_as_a_tag_and_resolved_to_the_nearest_known(
     text: str, tag: str, read_as: str | None
 ) -> None:
     assert language_tag(text) == tag
@@ -35,7 +35,7 @@ def test_a_language_is_kept_as_a_tag_and_read_as_the_nearest_that_is_known(
     "text",
     ["", "C", "d", "de-", "de--DE", "de-u", "german!", "english", "Deutsch", "POSIX", "12", "-de", "dé", "x" * 9],
 )
-def test_what_is_no_language_is_told_so(text: str) -> None:
+def test_an_invalid_locale_is_reported(text: str) -> None:
     assert language_tag(text) is None
 
 

@@ -1,4 +1,4 @@
-"""Idempotency keys of callers: they leave the database for nobody, and repeats are known across the upgrade."""
+"""Callers' idempotency keys never leave the database, and repeats are recognized across the upgrade."""
 
 import json
 from uuid import uuid5
@@ -21,7 +21,7 @@ EXTENSION = {"days": 7, "reason": "holidays"}
 
 
 async def history_of(stack: Stack, subscription: str) -> bytes:
-    """All that Temporal holds of a subscription's latest run."""
+    """Everything Temporal stores about a subscription's latest run."""
     handle = stack.client.get_workflow_handle(subscription_workflow_id(subscription))
     return b"".join([event.SerializeToString() async for event in handle.fetch_history_events()])
 
@@ -56,11 +56,11 @@ async def test_keys_reach_neither_temporal_nor_the_provider_nor_the_timeline(
     assert [one for one in stack.simulator.call_log() if secret in str(one)] == []
 
 
-async def test_a_command_that_was_sent_before_the_upgrade_is_not_carried_out_again_after_it(
+async def test_a_command_sent_before_the_upgrade_is_not_repeated_after_it(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     made = await admin.signed_up(name)
-    # As the release before sent it; its caller was told to come again, and no answer was stored.
+    # As the previous release sent it; its caller was told to retry, and no response was stored.
     command = ExtendTrial(name, "operator", 7, "holidays")
     await subscription_client.carry_out(stack.client, made["id"], SubscriptionWorkflow.extend_trial, command)
     extended = await admin.subscription(made["id"])
@@ -71,7 +71,7 @@ async def test_a_command_that_was_sent_before_the_upgrade_is_not_carried_out_aga
     assert (await kinds_of(admin, made["id"])).count("trial_extended") == 1
 
 
-async def test_a_command_is_known_to_an_api_of_the_release_before_too(stack: Stack, admin: Caller, name: str) -> None:
+async def test_a_command_is_known_to_the_previous_release_too(stack: Stack, admin: Caller, name: str) -> None:
     made = await admin.signed_up(name)
     extended = await admin.command(made["id"], "extend-trial", key=name, **EXTENSION)
 
@@ -81,7 +81,7 @@ async def test_a_command_is_known_to_an_api_of_the_release_before_too(stack: Sta
     assert (await admin.subscription(made["id"]))["trial_ends_at"] == extended.json()["trial_ends_at"]
 
 
-async def test_a_decline_from_before_the_upgrade_is_told_again_and_no_card_is_tried(
+async def test_a_decline_from_before_the_upgrade_is_replayed_and_no_card_is_tried(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     made = await admin.signed_up(name)
@@ -100,9 +100,7 @@ async def test_a_decline_from_before_the_upgrade_is_told_again_and_no_card_is_tr
 
 
 @pytest.mark.parametrize("key", ["order 17 of {name}", "{name}" + "x" * 120], ids=["short", "long"])
-async def test_a_sign_up_has_the_id_that_the_release_before_would_have_given_it(
-    admin: Caller, name: str, key: str
-) -> None:
+async def test_a_sign_up_gets_the_same_id_as_in_the_previous_release(admin: Caller, name: str, key: str) -> None:
     given, body = key.format(name=name), a_sign_up(name)
     wished = json.dumps(CreateSubscriptionRequest.model_validate(body).model_dump(mode="json"), sort_keys=True)
     named = given if len(given) <= 100 else hashed(given)

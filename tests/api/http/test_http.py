@@ -1,4 +1,4 @@
-"""What holds for every endpoint alike: HEAD, slashes, content types, and JSON that could be read in two ways."""
+"""What holds for every endpoint: HEAD, trailing slashes, content types and ambiguous JSON."""
 
 import json
 from collections.abc import Callable
@@ -31,23 +31,23 @@ from tests.harness.callers import Caller, a_sign_up, fields_of, problem_of, writ
         "/pay/nonsense",
     ],
 )
-async def test_head_is_answered_as_get_is_without_the_body(admin: Caller, path: str) -> None:
+async def test_head_returns_what_get_does_without_the_body(admin: Caller, path: str) -> None:
     got, headed = await admin.get(path), await admin.http.head(path)
 
     assert headed.status_code == got.status_code
     assert headed.content == b""
     assert headed.headers["Content-Type"] == got.headers["Content-Type"]
-    if path != "/metrics":  # which has changed by the first question
+    if path != "/metrics":  # which the first request has changed
         assert headed.headers["Content-Length"] == got.headers["Content-Length"]
 
 
-async def test_head_of_what_takes_no_get_is_told_what_is_taken(admin: Caller) -> None:
+async def test_head_where_there_is_no_get_is_told_the_allowed_methods(admin: Caller) -> None:
     answer = await admin.http.head("/v1/usage")
 
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
-async def test_head_is_measured_by_its_own_name(admin: Caller) -> None:
+async def test_head_is_measured_as_head(admin: Caller) -> None:
     await admin.http.head("/healthz")
 
     told = (await admin.get("/metrics")).text
@@ -67,14 +67,14 @@ async def test_head_is_measured_by_its_own_name(admin: Caller) -> None:
         ("POST", "/v1/checkout-sessions/"),
     ],
 )
-async def test_a_slash_too_many_leads_nowhere_and_to_no_other_host(admin: Caller, method: str, path: str) -> None:
+async def test_a_trailing_slash_is_not_found_and_never_redirected(admin: Caller, method: str, path: str) -> None:
     answer = await admin.http.request(method, path, headers={"Host": "evil.example"}, json=None)
 
     assert "slash" in problem_of(answer, 404, "not_found")["detail"]
     assert "Location" not in answer.headers
 
 
-async def test_a_webhook_is_taken_at_an_address_with_a_slash_at_its_end(stack: Stack, stranger: Caller) -> None:
+async def test_a_webhook_is_accepted_with_a_trailing_slash(stack: Stack, stranger: Caller) -> None:
     event = an_event()
     body = json.dumps(event).encode()
     signature = {"Stripe-Signature": signed(body, stack.addresses.webhook_secret)}
@@ -86,7 +86,7 @@ async def test_a_webhook_is_taken_at_an_address_with_a_slash_at_its_end(stack: S
 
 
 async def sent(caller: Caller, path: str, content: bytes, kind: str | None, **headers: str) -> httpx.Response:
-    """Post bytes under a content type; None: under none."""
+    """Post bytes with a content type, or without one."""
     told = {"Idempotency-Key": str(uuid4())} | ({} if kind is None else {"Content-Type": kind}) | headers
     return await caller.http.post(path, content=content, headers=told)
 
@@ -106,7 +106,7 @@ BODIES: dict[str, Callable[[str], bytes]] = {
 
 @pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
-async def test_a_body_that_says_to_be_no_json_is_415(
+async def test_a_body_of_another_content_type_is_415(
     stack: Stack, admin: Caller, name: str, path: str, kind: str
 ) -> None:
     before = await written(stack.engine)
@@ -120,7 +120,9 @@ async def test_a_body_that_says_to_be_no_json_is_415(
 
 @pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize("kind", [None, "Application/JSON", "application/json;charset=UTF-8", "application/vnd.x+json"])
-async def test_a_body_that_says_nothing_is_read_as_json(admin: Caller, name: str, path: str, kind: str | None) -> None:
+async def test_a_body_without_a_content_type_is_read_as_json(
+    admin: Caller, name: str, path: str, kind: str | None
+) -> None:
     plainly = await sent(admin, path, BODIES[path](f"{name}-plainly"), "application/json")
 
     answer = await sent(admin, path, BODIES[path](name), kind)
@@ -129,7 +131,7 @@ async def test_a_body_that_says_nothing_is_read_as_json(admin: Caller, name: str
     assert answer.status_code not in (415, 422)
 
 
-async def test_a_compressed_body_is_415_and_not_called_broken(admin: Caller) -> None:
+async def test_a_compressed_body_is_415_and_not_malformed(admin: Caller) -> None:
     answer = await sent(admin, "/v1/usage", b"\x1f\x8b", "application/json", **{"Content-Encoding": "gzip"})
 
     assert "Content-Encoding" in problem_of(answer, 415, "unsupported_media_type")["detail"]
@@ -143,7 +145,7 @@ async def test_a_command_without_a_body_needs_no_content_type(admin: Caller, nam
     assert answer.status_code == 200, answer.text
 
 
-async def test_whoever_has_no_key_is_told_that_before_anything_else(stranger: Caller) -> None:
+async def test_a_missing_key_is_reported_before_anything_else(stranger: Caller) -> None:
     problem_of(await sent(stranger, "/v1/usage", b"x", "text/plain"), 401, "unauthorized")
     problem_of(await sent(stranger, "/v1/usage", b'{"a":1,"a":2}', None), 401, "unauthorized")
 
@@ -160,9 +162,7 @@ async def test_whoever_has_no_key_is_told_that_before_anything_else(stranger: Ca
         ("/v1/customers/doubled/consume", b'{"feature":"users","quantity":Infinity,"key":"k"}', "body"),
     ],
 )
-async def test_json_that_readers_take_differently_is_refused(
-    stack: Stack, admin: Caller, path: str, body: bytes, field: str
-) -> None:
+async def test_ambiguous_json_is_rejected(stack: Stack, admin: Caller, path: str, body: bytes, field: str) -> None:
     before = await written(stack.engine)
 
     answer = await sent(admin, path, body, "application/json")
@@ -171,7 +171,7 @@ async def test_json_that_readers_take_differently_is_refused(
     assert await written(stack.engine) == before
 
 
-async def test_null_says_nothing_in_a_sign_up(admin: Caller, name: str) -> None:
+async def test_null_is_the_same_as_a_missing_field_in_a_sign_up(admin: Caller, name: str) -> None:
     unsaid = dict.fromkeys(
         ("interval", "quantity", "add_ons", "payment_method", "trial_days", "allow_another_trial", "metadata")
     )
@@ -183,7 +183,7 @@ async def test_null_says_nothing_in_a_sign_up(admin: Caller, name: str) -> None:
     assert (made["customer"]["timezone"], made["customer"]["locale"]) == ("UTC", "en")
 
 
-async def test_null_says_nothing_in_commands_and_uses(admin: Caller, name: str) -> None:
+async def test_null_is_the_same_as_a_missing_field_in_commands_and_usage(admin: Caller, name: str) -> None:
     made = await admin.signed_up(name, metadata={"campaign": None, "source": "fair"})
     assert (await admin.get(f"/v1/customers/{name}")).json()["metadata"] == {"source": "fair"}
     nothing: dict[str, Any] = {
@@ -204,7 +204,7 @@ async def test_null_says_nothing_in_commands_and_uses(admin: Caller, name: str) 
     assert canceled.status_code == 200, canceled.text
 
 
-async def test_null_says_nothing_in_an_event(admin: Caller, name: str) -> None:
+async def test_null_is_the_same_as_a_missing_field_in_an_event(admin: Caller, name: str) -> None:
     await admin.signed_up(name)
     event = {"customer": name, "meter": "users", "quantity": 1, "key": uuid4().hex, "at": None, "action": None}
 
@@ -213,7 +213,7 @@ async def test_null_says_nothing_in_an_event(admin: Caller, name: str) -> None:
     assert told["outcome"] == "counted", told
 
 
-async def test_null_for_what_is_needed_is_told_as_missing(admin: Caller, name: str) -> None:
+async def test_null_for_a_required_field_is_reported_as_missing(admin: Caller, name: str) -> None:
     answer = await admin.post("/v1/subscriptions", a_sign_up(name) | {"plan": None, "wrong": None})
 
     problem = problem_of(answer, 422, "malformed")
@@ -260,16 +260,16 @@ async def test_a_time_may_have_fractions_and_another_offset(admin: Caller, name:
     ("given", "kept_as"),
     [("pt_BR", "pt-BR"), ("en_US.UTF-8", "en-US"), ("en-US-u-hc-h23", "en-US-u-hc-h23"), ("ZH_hant_tw", "zh-Hant-TW")],
 )
-async def test_a_language_may_be_written_as_machines_write_it(
-    admin: Caller, name: str, given: str, kept_as: str
-) -> None:
+async def test_a_locale_may_be_written_in_unix_form(admin: Caller, name: str, given: str, kept_as: str) -> None:
     made = await admin.signed_up(name, customer={"locale": given})
 
     assert made["customer"]["locale"] == kept_as
 
 
 @pytest.mark.parametrize("zone", ["localtime", "Factory", "posixrules", "right/UTC", "posix/Europe/Berlin", "utc"])
-async def test_what_is_a_zone_on_one_machine_alone_is_none(stack: Stack, admin: Caller, name: str, zone: str) -> None:
+async def test_a_time_zone_known_only_to_the_machine_is_rejected(
+    stack: Stack, admin: Caller, name: str, zone: str
+) -> None:
     answer = await admin.sign_up(name, customer={"timezone": zone})
 
     assert fields_of(problem_of(answer, 422, "malformed")) == {"customer.timezone"}
@@ -290,14 +290,12 @@ async def test_what_is_a_zone_on_one_machine_alone_is_none(stack: Stack, admin: 
         ),
     ],
 )
-async def test_what_may_be_about_somebody_is_kept_by_no_browser_and_no_proxy(
-    admin: Caller, stranger: Caller, path: str
-) -> None:
+async def test_personal_responses_are_never_cached(admin: Caller, stranger: Caller, path: str) -> None:
     for answer in (await admin.get(path), await stranger.get(path), await admin.http.head(path)):
         assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
 
 
-async def test_the_description_is_everybodys(stranger: Caller) -> None:
+async def test_the_openapi_description_is_public(stranger: Caller) -> None:
     answer = await stranger.get("/openapi.json")
 
     assert "Cache-Control" not in answer.headers

@@ -1,4 +1,4 @@
-"""Who may do what: keys and their roles."""
+"""API keys and what their roles allow."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -23,7 +23,7 @@ async def of_role(stack: Stack, request: pytest.FixtureRequest) -> AsyncIterator
 
 
 @pytest.mark.parametrize("path", ["/v1/subscriptions", "/v1/plans", "/v1/invoices", "/v1/subscriptions/none"])
-async def test_nothing_is_shown_without_a_key(stranger: Caller, path: str) -> None:
+async def test_nothing_is_readable_without_a_key(stranger: Caller, path: str) -> None:
     answer = await stranger.get(path)
 
     problem_of(answer, 401, "unauthorized")
@@ -35,7 +35,7 @@ async def test_nothing_is_shown_without_a_key(stranger: Caller, path: str) -> No
     ["Bearer tn_live_wrong", "Bearer", "Basic {key}", "{key}", "Token {key}", "Bearer {key}x"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_key_that_is_wrong_or_wrongly_sent_opens_nothing(
+async def test_a_wrong_or_wrongly_sent_key_is_rejected(
     stack: Stack, stranger: Caller, method: str, authorization: str
 ) -> None:
     headers = {"Authorization": authorization.format(key=stack.addresses.admin_key)}
@@ -54,7 +54,7 @@ async def test_a_sign_up_without_a_key_writes_nothing(stack: Stack, stranger: Ca
     assert await written(stack.engine, "customers", "idempotency_keys") == before
 
 
-async def test_a_key_that_was_revoked_opens_nothing(stack: Stack) -> None:
+async def test_a_revoked_key_is_rejected(stack: Stack) -> None:
     keys = ApiKeys(stack.engine)
     secret = await keys.create(Role.ADMIN, "to be revoked")
     known = await keys.verify(secret)
@@ -66,7 +66,7 @@ async def test_a_key_that_was_revoked_opens_nothing(stack: Stack) -> None:
         problem_of(await caller.post("/v1/subscriptions", {}), 401, "unauthorized")
 
 
-async def test_every_role_may_look(of_role: tuple[Role, Caller], admin: Caller, name: str) -> None:
+async def test_every_role_may_read(of_role: tuple[Role, Caller], admin: Caller, name: str) -> None:
     made = await admin.signed_up(name)
     _, caller = of_role
 
@@ -76,7 +76,7 @@ async def test_every_role_may_look(of_role: tuple[Role, Caller], admin: Caller, 
     assert (await caller.get("/v1/invoices")).status_code == 200
 
 
-async def test_a_key_for_reading_changes_nothing(stack: Stack, admin: Caller, name: str) -> None:
+async def test_a_read_only_key_cannot_change_anything(stack: Stack, admin: Caller, name: str) -> None:
     made = await admin.signed_up(name)
     async with Caller.of_role(stack, Role.READ_ONLY) as reader:
         before = await written(stack.engine)
@@ -90,7 +90,7 @@ async def test_a_key_for_reading_changes_nothing(stack: Stack, admin: Caller, na
 
 
 @pytest.mark.parametrize("command", list(BODIES))
-async def test_overruling_takes_an_operator(stack: Stack, admin: Caller, name: str, command: str) -> None:
+async def test_overriding_requires_an_operator(stack: Stack, admin: Caller, name: str, command: str) -> None:
     made = await admin.signed_up(name)
     if command == "reactivate":
         assert (await admin.command(made["id"], "suspend", reason="chargeback")).status_code == 200
@@ -107,14 +107,14 @@ async def test_overruling_takes_an_operator(stack: Stack, admin: Caller, name: s
     assert ordered[-1].startswith("operator ")
 
 
-async def test_a_service_signs_up_and_steers(stack: Stack, name: str) -> None:
+async def test_a_service_may_sign_up_and_control(stack: Stack, name: str) -> None:
     async with Caller.of_role(stack, Role.SERVICE) as service:
         made = await service.signed_up(name)
 
         assert (await service.command(made["id"], "cancel")).status_code == 200
 
 
-async def test_one_tenant_knows_nothing_of_anothers_subscriptions(
+async def test_a_tenant_cannot_see_anothers_subscriptions(
     stack: Stack, alone: Caller, admin: Caller, name: str
 ) -> None:
     made = await admin.signed_up(name)

@@ -1,4 +1,4 @@
-"""Health, metrics, the API's description, and what callers are told when a server behind it is gone."""
+"""Health, metrics, the OpenAPI description, and errors while a dependency is unavailable."""
 
 import json
 from collections.abc import AsyncIterator
@@ -48,7 +48,7 @@ async def test_requests_are_measured_by_route_and_never_by_path(stranger: Caller
     assert name not in measured
 
 
-async def test_every_answer_names_its_request(stranger: Caller) -> None:
+async def test_every_response_has_a_request_id(stranger: Caller) -> None:
     given = await stranger.http.get("/healthz", headers={"X-Request-Id": "abc-1"})
     made_up = await stranger.http.get("/nothing", headers={"X-Request-Id": "<script>"})
 
@@ -62,7 +62,7 @@ async def description(stranger: Caller) -> dict[str, Any]:
     return described
 
 
-def test_every_operation_is_named_once_and_tells_its_problems(description: dict[str, Any]) -> None:
+def test_every_operation_has_a_unique_id_and_describes_its_errors(description: dict[str, Any]) -> None:
     operations = [
         (path, method, operation)
         for path, ways in description["paths"].items()
@@ -96,7 +96,7 @@ def test_the_description_refers_to_nothing_that_is_missing(description: dict[str
         Draft202012Validator.check_schema(schema)
 
 
-async def test_what_is_answered_is_as_described(description: dict[str, Any], admin: Caller, name: str) -> None:
+async def test_responses_match_the_description(description: dict[str, Any], admin: Caller, name: str) -> None:
     made = await admin.signed_up(name)
     refused = (await admin.sign_up(name)).json()
     timeline = (await admin.get(f"/v1/subscriptions/{made['id']}/timeline")).json()
@@ -123,7 +123,7 @@ async def test_what_is_answered_is_as_described(description: dict[str, Any], adm
 
 @pytest.fixture(scope="module")
 async def cut_off(stack: Stack, looked_up: StripePayments) -> AsyncIterator[httpx.AsyncClient]:
-    """An API whose database is gone."""
+    """An API whose database is unavailable."""
     engine = create_engine_from_url(f"postgresql://nobody:hunter2@127.0.0.1:{free_port()}/none")
     parts = AppDependencies(
         client=stack.client,
@@ -144,7 +144,7 @@ async def cut_off(stack: Stack, looked_up: StripePayments) -> AsyncIterator[http
     await engine.dispose()
 
 
-async def test_without_its_database_it_lives_but_is_not_ready_and_says_why(cut_off: httpx.AsyncClient) -> None:
+async def test_without_its_database_the_api_is_alive_but_not_ready(cut_off: httpx.AsyncClient) -> None:
     assert (await cut_off.get("/healthz")).status_code == 200
     answer = await cut_off.get("/readyz")
 
@@ -164,7 +164,7 @@ async def test_without_its_database_it_lives_but_is_not_ready_and_says_why(cut_o
         ("POST", "/v1/subscriptions/5c1f2f0e-7a43-5d0b-9a52-3f0f6f1f8c11/cancel"),
     ],
 )
-async def test_without_its_database_callers_are_asked_to_come_back(
+async def test_without_its_database_callers_are_told_to_retry(
     cut_off: httpx.AsyncClient, method: str, path: str
 ) -> None:
     headers = {"Authorization": "Bearer tn_live_any", "Idempotency-Key": "k"}
@@ -189,7 +189,7 @@ async def test_without_its_database_a_webhook_is_not_acknowledged(cut_off: httpx
     problem_of(answer, 503, "database_unavailable")
 
 
-async def test_without_its_database_the_provider_is_asked_to_send_its_message_again(cut_off: httpx.AsyncClient) -> None:
+async def test_without_its_database_the_provider_is_told_to_resend(cut_off: httpx.AsyncClient) -> None:
     body = json.dumps(an_event()).encode()
 
     answer = await cut_off.post(

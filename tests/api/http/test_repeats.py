@@ -1,4 +1,4 @@
-"""The same request again, at once or later: what was asked for once happens once."""
+"""Repeated requests, concurrent or later, take effect once."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +17,7 @@ from tests.harness.patience import PATIENT
 
 
 async def stripe_customers(stack: Stack, external_id: str) -> int:
-    """How many customers of that external id the payment provider has."""
+    """The number of customers with that external id at the payment provider."""
     async with httpx.AsyncClient(base_url=stack.addresses.stripe_url, trust_env=False, timeout=PATIENT) as http:
         answer = await http.get("/v1/customers", params={"limit": 100}, auth=(stack.simulator._api._api_key, ""))
     answer.raise_for_status()
@@ -26,7 +26,7 @@ async def stripe_customers(stack: Stack, external_id: str) -> int:
 
 
 async def subscriptions_of(stack: Stack, external_id: str) -> list[str]:
-    """Ids of all that a customer has or had."""
+    """The ids of all subscriptions that a customer has or had."""
     query = text(
         "SELECT s.id FROM subscriptions s JOIN customers c ON c.id = s.customer"
         " WHERE c.external_id = :external_id AND c.tenant = :tenant"
@@ -37,13 +37,13 @@ async def subscriptions_of(stack: Stack, external_id: str) -> list[str]:
 
 
 async def all_workflows(stack: Stack) -> Counter[str]:
-    """How many subscription workflows there are of each state."""
+    """The number of subscription workflows in each state."""
     runs = stack.client.list_workflows("WorkflowType = 'SubscriptionWorkflow'")
     return Counter([run.status.name async for run in runs if run.status])
 
 
 async def settled(stack: Stack) -> Counter[str]:
-    """The states of all workflows, once the list shows every subscription that is not over as running."""
+    """The states of all workflows, once the list shows every live subscription as running."""
     query = text("SELECT count(*) FROM subscriptions WHERE status <> 'canceled'")
     found: Counter[str] = Counter()
     async with asyncio.timeout(PATIENT):
@@ -57,7 +57,7 @@ async def settled(stack: Stack) -> Counter[str]:
 
 
 async def until(stack: Stack, wanted: Counter[str], *, besides: str = "") -> None:
-    """Return when the workflows are of these states; what Temporal lists lags behind a little."""
+    """Wait until the workflows have these states; Temporal's list lags a little."""
     found: Counter[str] = Counter()
     try:
         async with asyncio.timeout(PATIENT):
@@ -73,9 +73,9 @@ def codes(answers: list[httpx.Response]) -> Counter[str]:
     return Counter(answer.json().get("code", str(answer.status_code)) for answer in answers)
 
 
-async def test_a_repeated_sign_up_is_answered_as_the_first_was(stack: Stack, admin: Caller, name: str) -> None:
+async def test_a_repeated_sign_up_returns_the_first_response(stack: Stack, admin: Caller, name: str) -> None:
     first = await admin.sign_up(name, key=name)
-    # What became of it meanwhile does not show in the answer that is given again.
+    # Later changes do not show in the replayed response.
     assert (await admin.command(first.json()["id"], "cancel")).status_code == 200
     before = await written(stack.engine)
 
@@ -98,7 +98,7 @@ async def test_fields_in_another_order_are_the_same_request(admin: Caller, name:
     assert (again.status_code, again.content) == (201, first.content)
 
 
-async def test_a_decline_is_repeated_and_no_card_is_tried_again(stack: Stack, admin: Caller, name: str) -> None:
+async def test_a_decline_is_replayed_and_no_card_is_tried_again(stack: Stack, admin: Caller, name: str) -> None:
     body = {"trial_days": 0, "payment_method": "pm_card_chargeCustomerFail"}
     first = await admin.sign_up(name, key=name, **body)
     problem_of(first, 402, "payment_declined")
@@ -156,7 +156,7 @@ async def test_twenty_sign_ups_at_once_under_one_key_are_one(
 
 
 @pytest.mark.parametrize("payment_method", [None, "pm_card_visa"])
-async def test_ten_sign_ups_of_one_customer_at_once_have_one_winner(
+async def test_of_ten_concurrent_sign_ups_of_one_customer_one_wins(
     stack: Stack, admin: Caller, name: str, payment_method: str | None
 ) -> None:
     before = await settled(stack)
@@ -166,11 +166,11 @@ async def test_ten_sign_ups_of_one_customer_at_once_have_one_winner(
     winner = next(answer.json() for answer in answers if answer.status_code == 201)
     assert await subscriptions_of(stack, name) == [winner["id"]]
     assert await admin.subscription(winner["id"]) == winner
-    # Those that were refused after all have ended well: none goes on, none failed.
+    # The workflows that were rejected have completed: none is running, none has failed.
     await until(stack, before + Counter(RUNNING=1), besides="COMPLETED")
 
 
-async def test_ten_sign_ups_of_one_customer_at_once_leave_one_customer_at_the_provider(
+async def test_ten_concurrent_sign_ups_leave_one_customer_at_the_provider(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     await asyncio.gather(*(admin.sign_up(name, payment_method="pm_card_visa") for _ in range(10)))
@@ -185,7 +185,7 @@ async def test_a_malformed_request_does_not_use_up_its_key(stack: Stack, admin: 
     assert (await admin.sign_up(name, key=name)).status_code == 201
 
 
-async def test_a_sign_up_that_the_provider_refused_can_be_mended_under_its_key(
+async def test_a_sign_up_the_provider_rejected_can_be_corrected_under_its_key(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     refused = await admin.sign_up(name, key=name, payment_method="pm_card_nonsense")
@@ -197,7 +197,7 @@ async def test_a_sign_up_that_the_provider_refused_can_be_mended_under_its_key(
     assert await subscriptions_of(stack, name) == [mended.json()["id"]]
 
 
-async def test_a_sign_up_that_came_too_early_can_be_made_again_under_its_key(
+async def test_a_sign_up_that_came_too_early_can_be_repeated_under_its_key(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     sent = [admin.sign_up(name, key=f"{name}-{number}", allow_another_trial=True) for number in range(5)]
@@ -273,7 +273,7 @@ async def test_keys_up_to_their_largest_size_reach_the_provider_in_a_form_it_tak
     assert again.content == first.content
 
 
-async def test_a_stored_answer_is_given_to_nobody_who_could_not_have_asked_for_it(
+async def test_a_stored_response_is_only_replayed_to_roles_that_may_request_it(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     made = await admin.signed_up(name)
@@ -289,9 +289,7 @@ async def test_a_stored_answer_is_given_to_nobody_who_could_not_have_asked_for_i
     assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
 
 
-async def test_what_only_operators_may_say_in_a_body_is_repeated_to_operators_alone(
-    stack: Stack, admin: Caller, name: str
-) -> None:
+async def test_operator_only_fields_are_replayed_only_to_operators(stack: Stack, admin: Caller, name: str) -> None:
     assert (await admin.sign_up(name, key=name, allow_another_trial=True)).status_code == 201
 
     async with Caller.of_role(stack, Role.SERVICE) as service, Caller.of_role(stack, Role.READ_ONLY) as reader:
@@ -299,7 +297,7 @@ async def test_what_only_operators_may_say_in_a_body_is_repeated_to_operators_al
         problem_of(await reader.sign_up(name, key=name, allow_another_trial=True), 403, "forbidden")
 
 
-async def test_a_service_is_told_again_what_an_operator_had_done_that_it_may_do_too(
+async def test_a_service_gets_the_replay_of_an_operators_request_it_may_make_too(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     made = await admin.sign_up(name, key=name)
@@ -310,7 +308,7 @@ async def test_a_service_is_told_again_what_an_operator_had_done_that_it_may_do_
     assert (again.status_code, again.content, again.headers["Idempotency-Replayed"]) == (201, made.content, "true")
 
 
-async def test_who_may_only_look_is_refused_before_a_request_that_is_under_way_is_told_of(
+async def test_a_read_only_key_is_rejected_before_a_running_request_is_revealed(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     async with Caller.of_role(stack, Role.READ_ONLY) as reader:
@@ -319,7 +317,7 @@ async def test_who_may_only_look_is_refused_before_a_request_that_is_under_way_i
     assert (await admin.sign_up(name, key=name)).status_code == 201
 
 
-def test_every_endpoint_that_keeps_answers_says_who_may_call_it() -> None:
+def test_every_idempotent_endpoint_declares_its_roles() -> None:
     routes = [one for router in ROUTERS for one in router.routes if isinstance(one, IdempotentRoute)]
     commands = [one for one in routes if "POST" in (one.methods or ())]
 

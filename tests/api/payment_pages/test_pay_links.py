@@ -1,4 +1,4 @@
-"""The link in a mail: whatever became of the subscription, a person sees a page that makes sense."""
+"""The link in a mail shows a sensible page, whatever has become of the subscription."""
 
 import asyncio
 import base64
@@ -48,7 +48,7 @@ async def link_in_mail(product: Product, name: str, made: dict[str, object]) -> 
     return next(word for word in str(mails[-1]["text"]).split() if "/pay/" in word)
 
 
-async def test_a_link_leads_to_the_page_that_takes_a_card(
+async def test_a_link_leads_to_the_page_where_a_card_is_added(
     browser: httpx.AsyncClient, admin: Caller, product: Product, stack: Stack, name: str
 ) -> None:
     made = await admin.signed_up(name)
@@ -75,7 +75,7 @@ async def test_a_link_of_a_canceled_subscription_says_that_it_is_over(
     assert "is over" in answer.text
 
 
-async def test_a_link_of_a_customer_whom_an_operator_suspended_takes_no_card(
+async def test_a_link_of_a_customer_suspended_by_an_operator_accepts_no_card(
     browser: httpx.AsyncClient, admin: Caller, product: Product, name: str
 ) -> None:
     made = await admin.signed_up(name)
@@ -89,7 +89,7 @@ async def test_a_link_of_a_customer_whom_an_operator_suspended_takes_no_card(
     assert "secret suspicion" not in answer.text
 
 
-async def test_a_link_that_is_not_ours_is_not_found(browser: httpx.AsyncClient, admin: Caller, name: str) -> None:
+async def test_a_forged_link_is_not_found(browser: httpx.AsyncClient, admin: Caller, name: str) -> None:
     made = await admin.signed_up(name)
     forged = PayLink(str(made["id"])).token("another secret")
 
@@ -110,7 +110,7 @@ async def test_a_customer_coming_back_from_paying_sees_a_page(browser: httpx.Asy
 
 @pytest.fixture
 def our_link(stack_folder: Path) -> Callable[..., str]:
-    """Makes a link as we do, with what the test says of it."""
+    """Creates a signed link with the given contents."""
     secret = Secrets.of(stack_folder).secret_key
 
     def our_link(made: dict[str, object], **more: Any) -> str:
@@ -124,7 +124,7 @@ async def history_of(stack: Stack, made: dict[str, object]) -> int:
     return int(description.history_length)
 
 
-async def test_a_link_that_is_opened_again_and_again_leads_to_one_page_and_leaves_no_history(
+async def test_a_link_opened_repeatedly_leads_to_one_page_and_leaves_no_history(
     browser: httpx.AsyncClient, admin: Caller, stack: Stack, our_link: Callable[..., str], name: str
 ) -> None:
     made = await admin.signed_up(name)
@@ -142,7 +142,7 @@ async def test_a_link_that_is_opened_again_and_again_leads_to_one_page_and_leave
     assert is_a_page(refused)
 
 
-async def test_all_who_open_a_link_at_once_are_led_to_the_same_page(
+async def test_concurrent_openings_of_a_link_lead_to_the_same_page(
     browser: httpx.AsyncClient, admin: Caller, our_link: Callable[..., str], name: str
 ) -> None:
     made = await admin.signed_up(name)
@@ -153,7 +153,7 @@ async def test_all_who_open_a_link_at_once_are_led_to_the_same_page(
     assert {answer.status_code for answer in answers} <= {303, 503}, "others come while it is being opened"
 
 
-async def test_a_scanner_that_asks_for_the_headers_alone_opens_no_page(
+async def test_a_head_request_opens_no_page(
     browser: httpx.AsyncClient, admin: Caller, stack: Stack, our_link: Callable[..., str], name: str
 ) -> None:
     made = await admin.signed_up(name)
@@ -163,7 +163,7 @@ async def test_a_scanner_that_asks_for_the_headers_alone_opens_no_page(
     assert [call for call in stack.simulator.call_log()[before:] if "checkout" in call[1]] == []
 
 
-async def test_once_a_card_was_given_the_link_leads_to_another_page(
+async def test_once_a_card_was_added_the_link_leads_to_another_page(
     browser: httpx.AsyncClient, admin: Caller, our_link: Callable[..., str], name: str
 ) -> None:
     made = await admin.signed_up(name)
@@ -174,7 +174,7 @@ async def test_once_a_card_was_given_the_link_leads_to_another_page(
     assert (await browser.get(our_link(made))).headers["Location"] != first
 
 
-async def test_a_card_given_behind_a_link_is_on_file(
+async def test_a_card_added_through_a_link_is_on_file(
     browser: httpx.AsyncClient, admin: Caller, product: Product, our_link: Callable[..., str], name: str
 ) -> None:
     made = await admin.signed_up(name)
@@ -182,12 +182,12 @@ async def test_a_card_given_behind_a_link_is_on_file(
 
     life = Life(product, name, made)
     await life.pay_at(page, "pm_card_visa")
-    await life.mails()  # which settles what was begun
+    await life.mails()  # which waits for what is in progress
 
     assert (await admin.subscription(made["id"]))["next_actions"][-1]["action"] == "convert"
 
 
-async def test_a_link_is_good_for_weeks_and_then_says_that_it_has_expired(
+async def test_a_link_works_for_weeks_and_then_says_that_it_has_expired(
     browser: httpx.AsyncClient, admin: Caller, our_link: Callable[..., str], name: str
 ) -> None:
     made, now = await admin.signed_up(name), datetime.now(UTC)
@@ -202,7 +202,7 @@ async def test_a_link_is_good_for_weeks_and_then_says_that_it_has_expired(
     assert timedelta(days=30) < GOOD_FOR, "a suspended subscription waits for so long after its last mail"
 
 
-async def test_links_that_were_renewed_open_nothing_and_the_next_mails_do(
+async def test_revoked_links_stop_working_and_later_mails_have_new_ones(
     browser: httpx.AsyncClient, admin: Caller, product: Product, our_link: Callable[..., str], name: str
 ) -> None:
     made = await admin.signed_up(name)
@@ -218,7 +218,7 @@ async def test_links_that_were_renewed_open_nothing_and_the_next_mails_do(
     assert (await browser.get(await link_in_mail(product, name, made))).status_code == 303
 
 
-async def test_a_link_that_was_mailed_before_links_could_expire_still_opens(
+async def test_a_link_from_before_links_could_expire_still_works(
     browser: httpx.AsyncClient, admin: Caller, stack_folder: Path, name: str
 ) -> None:
     made = await admin.signed_up(name)

@@ -1,4 +1,4 @@
-"""Portal sessions over HTTP, and the addresses that callers may have pages lead to."""
+"""Portal sessions over HTTP, and the URLs that callers may give."""
 
 import asyncio
 from typing import Any
@@ -34,7 +34,7 @@ async def test_a_portal_is_opened_for_a_customer_or_a_subscription(admin: Caller
         assert "visa •••• 4242" in page
 
 
-async def test_a_portal_leads_back_to_where_the_caller_says_or_to_a_page_of_ours(
+async def test_a_portal_links_back_to_the_callers_url_or_to_our_own_page(
     admin: Caller, stack: Stack, name: str
 ) -> None:
     await admin.signed_up(name)
@@ -57,7 +57,7 @@ async def test_a_customer_whose_subscription_is_over_still_has_a_portal(admin: C
         assert "49.00 USD" in await page_at(answer.json()["url"])
 
 
-async def test_a_customer_without_a_wallet_gets_one_however_many_ask_at_once(
+async def test_a_customer_without_a_wallet_gets_exactly_one_under_concurrency(
     admin: Caller, stack: Stack, name: str
 ) -> None:
     it = await admin.signed_up(name)
@@ -70,12 +70,12 @@ async def test_a_customer_without_a_wallet_gets_one_however_many_ask_at_once(
 
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["url"] for answer in answers}) == len(answers)
-    # Under one key there is one customer at Stripe, however often it is asked for.
+    # Under one key there is one customer at Stripe, however often it is requested.
     made = [call for call in stack.simulator.call_log()[before:] if call[:2] == ("POST", "/v1/customers")]
     assert len({key for _, _, key, _ in made}) == 1
 
 
-async def test_a_repeat_is_answered_as_the_first_was(admin: Caller, name: str) -> None:
+async def test_a_repeat_returns_the_first_response(admin: Caller, name: str) -> None:
     await admin.signed_up(name)
     key = str(uuid4())
 
@@ -101,11 +101,11 @@ async def test_a_repeat_is_answered_as_the_first_was(admin: Caller, name: str) -
         ("success_url", {"customer": "ada", "success_url": "https://shop.example/"}),
     ],
 )
-async def test_a_malformed_wish_for_a_portal_is_refused(admin: Caller, field: str, body: dict[str, Any]) -> None:
+async def test_a_malformed_portal_request_is_rejected(admin: Caller, field: str, body: dict[str, Any]) -> None:
     assert fields_of(problem_of(await admin.post(PATH, body), 422, "malformed")) == {field}
 
 
-async def test_a_portal_for_nobody_is_not_found(admin: Caller, alone: Caller, name: str) -> None:
+async def test_a_portal_for_an_unknown_customer_is_not_found(admin: Caller, alone: Caller, name: str) -> None:
     it = await admin.signed_up(name)
 
     problem_of(await admin.post(PATH, {"customer": "nobody"}), 404, "unknown_customer")
@@ -115,7 +115,7 @@ async def test_a_portal_for_nobody_is_not_found(admin: Caller, alone: Caller, na
     problem_of(await alone.post(PATH, {"subscription": it["id"]}), 404, "unknown_subscription")
 
 
-async def test_a_key_for_reading_opens_no_portal(stack: Stack, admin: Caller, name: str) -> None:
+async def test_a_read_only_key_cannot_create_a_portal_session(stack: Stack, admin: Caller, name: str) -> None:
     await admin.signed_up(name)
     async with Caller.of_role(stack, Role.READ_ONLY) as reader:
         problem_of(await reader.post(PATH, {"customer": name}), 403, "forbidden")
@@ -124,9 +124,7 @@ async def test_a_key_for_reading_opens_no_portal(stack: Stack, admin: Caller, na
 
 
 @pytest.mark.usefixtures("healed")
-async def test_a_portal_that_cannot_be_opened_now_may_be_asked_for_again(
-    stack: Stack, admin: Caller, name: str
-) -> None:
+async def test_a_failed_portal_session_can_be_retried(stack: Stack, admin: Caller, name: str) -> None:
     await admin.signed_up(name)
     key = str(uuid4())
     stack.simulator.set_faults(stripe={"error_rate": 1.0, "status": 503})

@@ -1,4 +1,4 @@
-"""Sign-ups that make no sense: each is told which field to mend, and nothing is written."""
+"""Invalid sign-ups: the error names the field to fix, and nothing is written."""
 
 import json
 from typing import Any
@@ -110,7 +110,7 @@ BAD_BODIES = {
 
 
 async def refused(stack: Stack, caller: Caller, content: bytes, key: str | None) -> dict[str, Any]:
-    """The problem told; the same without a key and with one, and nothing is written."""
+    """Return the problem, which is the same with and without a key; nothing is written."""
     before = await written(stack.engine, *("customers", "subscriptions", "idempotency_keys"))
     headers = {"Idempotency-Key": key} if key else {}
     answer = await caller.send("/v1/subscriptions", content, **headers)
@@ -121,7 +121,7 @@ async def refused(stack: Stack, caller: Caller, content: bytes, key: str | None)
 
 
 @pytest.mark.parametrize(("field", "change"), BAD_FIELDS, ids=[ascii(bad)[:60] for bad in BAD_FIELDS])
-async def test_a_bad_value_is_refused_by_its_fields_name(
+async def test_a_bad_value_is_rejected_with_its_field(
     stack: Stack, admin: Caller, name: str, field: str, change: dict[str, Any]
 ) -> None:
     content = json.dumps(a_sign_up(name, **dict(change))).encode()
@@ -132,7 +132,7 @@ async def test_a_bad_value_is_refused_by_its_fields_name(
 
 
 @pytest.mark.parametrize(("missing", "field"), [("customer", "customer"), ("plan", "plan")])
-async def test_what_is_missing_is_named(stack: Stack, admin: Caller, name: str, missing: str, field: str) -> None:
+async def test_a_missing_field_is_named(stack: Stack, admin: Caller, name: str, missing: str, field: str) -> None:
     body = a_sign_up(name)
     del body[missing]
 
@@ -141,7 +141,7 @@ async def test_what_is_missing_is_named(stack: Stack, admin: Caller, name: str, 
     assert problem["errors"] == [{"field": field, "detail": "this field is required"}]
 
 
-async def test_all_that_is_wrong_is_told_at_once(stack: Stack, admin: Caller, name: str) -> None:
+async def test_all_errors_are_reported_at_once(stack: Stack, admin: Caller, name: str) -> None:
     body = a_sign_up(name, quantity=0, coupon="x", customer={"timezone": "Mars/Olympus"})
 
     problem = await refused(stack, admin, json.dumps(body).encode(), None)
@@ -149,7 +149,7 @@ async def test_all_that_is_wrong_is_told_at_once(stack: Stack, admin: Caller, na
     assert fields_of(problem) == {"quantity", "coupon", "customer.timezone"}
 
 
-async def test_an_unknown_plan_is_answered_with_those_there_are(stack: Stack, admin: Caller, name: str) -> None:
+async def test_an_unknown_plan_is_rejected_with_the_known_ones(stack: Stack, admin: Caller, name: str) -> None:
     problem = await refused(stack, admin, json.dumps(a_sign_up(name, plan="platinum")).encode(), None)
 
     assert problem["code"] == "unknown_plan"
@@ -157,7 +157,7 @@ async def test_an_unknown_plan_is_answered_with_those_there_are(stack: Stack, ad
 
 
 @pytest.mark.parametrize("named", ["", "\ud800", "a\x00", "x" * 10_000])
-async def test_a_field_of_any_name_can_be_refused(stack: Stack, admin: Caller, name: str, named: str) -> None:
+async def test_an_unknown_field_of_any_name_is_rejected(stack: Stack, admin: Caller, name: str, named: str) -> None:
     body = a_sign_up(name, **{named: 1}) | {"metadata": {named * 50: "x"}}
 
     problem = await refused(stack, admin, json.dumps(body).encode(), name)
@@ -167,7 +167,7 @@ async def test_a_field_of_any_name_can_be_refused(stack: Stack, admin: Caller, n
 
 @pytest.mark.parametrize("with_key", [False, True])
 @pytest.mark.parametrize("body", list(BAD_BODIES))
-async def test_a_body_that_is_no_json_object_is_refused(
+async def test_a_body_that_is_not_a_json_object_is_rejected(
     stack: Stack, admin: Caller, name: str, body: str, with_key: bool
 ) -> None:
     problem = await refused(stack, admin, BAD_BODIES[body], name if with_key else None)
@@ -176,7 +176,7 @@ async def test_a_body_that_is_no_json_object_is_refused(
     assert problem["errors"]
 
 
-async def test_a_body_that_is_not_called_json_is_refused(stack: Stack, admin: Caller, name: str) -> None:
+async def test_a_body_that_is_not_declared_json_is_rejected(stack: Stack, admin: Caller, name: str) -> None:
     before = await written(stack.engine, "customers")
 
     answer = await admin.http.post(
@@ -189,7 +189,7 @@ async def test_a_body_that_is_not_called_json_is_refused(stack: Stack, admin: Ca
 
 @pytest.mark.parametrize("with_key", [False, True])
 @pytest.mark.parametrize("is_announced", [False, True])
-async def test_a_body_of_more_than_a_megabyte_is_refused(
+async def test_a_body_of_more_than_a_megabyte_is_rejected(
     stack: Stack, admin: Caller, name: str, is_announced: bool, with_key: bool
 ) -> None:
     content = json.dumps(a_sign_up(name)).encode() + b" " * 1024 * 1024
@@ -208,7 +208,7 @@ async def test_a_body_of_more_than_a_megabyte_is_refused(
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "ümlaut".encode("latin-1").decode("latin-1")])
-async def test_an_unfit_idempotency_key_is_refused_by_its_headers_name(
+async def test_an_invalid_idempotency_key_is_rejected_with_its_header(
     stack: Stack, admin: Caller, name: str, key: str
 ) -> None:
     before = await written(stack.engine, "customers")
@@ -220,7 +220,7 @@ async def test_an_unfit_idempotency_key_is_refused_by_its_headers_name(
     assert await written(stack.engine, "customers") == before
 
 
-async def test_unusual_but_good_values_are_taken_as_they_are(admin: Caller, name: str) -> None:
+async def test_unusual_but_valid_values_are_accepted_unchanged(admin: Caller, name: str) -> None:
     customer = {"external_id": f"{name}/ü 漢 🎉", "name": "Łukasz O’Hara <b>&amp;</b>", "timezone": "Asia/Kathmandu"}
 
     made = await admin.signed_up(

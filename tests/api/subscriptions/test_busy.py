@@ -1,4 +1,4 @@
-"""More commands at once than a subscription takes: who is turned away is told so, and nothing is done by halves."""
+"""More concurrent commands than a subscription accepts: the rest are rejected, and nothing is left half done."""
 
 import asyncio
 from collections import Counter
@@ -18,7 +18,7 @@ from tests.harness.callers import Caller, problem_of
 from tests.harness.patience import until
 
 AT_ONCE = 10
-"""As many as Temporal lets wait."""
+"""Temporal's limit of in-flight updates."""
 ATTACH = r"/v1/payment_methods/[^/]+/attach"
 NEW_CARD = {"payment_method": "pm_card_mastercard"}
 
@@ -26,12 +26,12 @@ Give = Callable[[str], Awaitable[httpx.Response]]
 
 
 async def accepted(stack: Stack, subscription: str) -> int:
-    """How many commands a subscription has taken."""
+    """The number of commands a subscription has accepted."""
     history = await stack.client.get_workflow_handle(subscription_workflow_id(subscription)).fetch_history()
     return sum(event.HasField("workflow_execution_update_accepted_event_attributes") for event in history.events)
 
 
-async def test_beyond_ten_commands_at_once_a_subscription_is_busy_and_takes_what_comes_when_there_is_room(
+async def test_beyond_ten_concurrent_commands_a_subscription_is_busy_until_there_is_room(
     stack: Stack, admin: Caller, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workflow_updates, "BUSY_FOR", 0.5)
@@ -90,7 +90,7 @@ GONE = RPCError("workflow not found", RPCStatusCode.NOT_FOUND, b"")
 
 
 class Engine:
-    """Answers with one error after the other, the last of them for ever; None: with what was asked for."""
+    """Raises one error after the other, and the last one forever; None succeeds."""
 
     def __init__(self, *says: RPCError | None) -> None:
         self._says = list(says)
@@ -111,7 +111,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("error", [FULL, FULL_FOR_THIS_RUN, CUT_OFF, RATE, AWAY])
-async def test_what_will_soon_be_over_is_asked_again(error: RPCError, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_temporary_error_is_retried(error: RPCError, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workflow_updates, "FIRST_PAUSE", 0.001)
     engine = Engine(error, error, None)
 
@@ -121,7 +121,7 @@ async def test_what_will_soon_be_over_is_asked_again(error: RPCError, monkeypatc
 
 @pytest.mark.usefixtures("hurry")
 @pytest.mark.parametrize("error", [FULL, FULL_FOR_THIS_RUN])
-async def test_one_that_is_full_all_the_time_has_done_nothing(error: RPCError) -> None:
+async def test_a_subscription_that_stays_full_has_done_nothing(error: RPCError) -> None:
     engine = Engine(error)
 
     with pytest.raises(SubscriptionBusy, match="nothing was done"):
@@ -131,7 +131,7 @@ async def test_one_that_is_full_all_the_time_has_done_nothing(error: RPCError) -
 
 @pytest.mark.usefixtures("hurry")
 @pytest.mark.parametrize("says", [(CUT_OFF,), (CUT_OFF, FULL), (AWAY, FULL)], ids=["for ever", "then full", "lost"])
-async def test_of_one_that_was_cut_off_nobody_says_that_nothing_was_done(says: tuple[RPCError, ...]) -> None:
+async def test_an_aborted_command_is_never_reported_as_not_done(says: tuple[RPCError, ...]) -> None:
     engine = Engine(*says)
 
     with pytest.raises(SubscriptionBusy, match="same Idempotency-Key"):
@@ -141,7 +141,7 @@ async def test_of_one_that_was_cut_off_nobody_says_that_nothing_was_done(says: t
 
 @pytest.mark.usefixtures("hurry")
 @pytest.mark.parametrize("error", [AWAY, RATE])
-async def test_an_engine_that_is_away_or_overrun_is_no_busy_subscription(error: RPCError) -> None:
+async def test_an_unavailable_or_throttled_engine_is_not_a_busy_subscription(error: RPCError) -> None:
     engine = Engine(error)
 
     with pytest.raises(RPCError) as raised:
@@ -150,7 +150,7 @@ async def test_an_engine_that_is_away_or_overrun_is_no_busy_subscription(error: 
     assert engine.asked > 1
 
 
-async def test_what_no_asking_helps_against_is_told_at_once() -> None:
+async def test_a_permanent_error_is_reported_at_once() -> None:
     engine = Engine(GONE)
 
     with pytest.raises(RPCError):

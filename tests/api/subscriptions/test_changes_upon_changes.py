@@ -1,4 +1,4 @@
-"""A change of plan that comes after a planned one: it builds on what is planned and says what becomes of that."""
+"""A plan change after a planned one builds on it and says what becomes of it."""
 
 from dataclasses import replace
 from typing import Any
@@ -27,7 +27,7 @@ async def planning_starter(admin: Caller, name: str, **more: Any) -> dict[str, A
     return made
 
 
-async def test_what_a_later_request_leaves_out_is_as_planned(admin: Caller, name: str) -> None:
+async def test_fields_left_out_of_a_later_request_come_from_the_planned_change(admin: Caller, name: str) -> None:
     made = await planning_starter(admin, name)
 
     preview = (await admin.command(made["id"], "preview-change", add_ons={"users": 2})).json()
@@ -45,7 +45,7 @@ async def test_what_a_later_request_leaves_out_is_as_planned(admin: Caller, name
     assert (pending["plan"], pending["add_ons"], pending["amount"]) == ("starter", {"users": 2}, STARTER_WITH_TWO_USERS)
 
 
-async def test_planned_seats_and_intervals_stay_when_only_the_plan_is_named(admin: Caller, name: str) -> None:
+async def test_planned_quantity_and_interval_stay_when_only_the_plan_is_given(admin: Caller, name: str) -> None:
     made = await admin.signed_up(name, plan="enterprise", interval="year", **PAID)
     body: dict[str, Any] = {"plan": "professional", "interval": "month", "quantity": 2, "add_ons": {"users": 1}}
     await admin.command(made["id"], "change-plan", **body)
@@ -69,7 +69,7 @@ async def test_a_preview_without_a_planned_change_replaces_none(admin: Caller, n
     assert preview["replaces"] is None
 
 
-async def test_what_is_planned_can_be_brought_forward(admin: Caller, name: str) -> None:
+async def test_a_planned_change_can_be_brought_forward(admin: Caller, name: str) -> None:
     made = await planning_starter(admin, name)
 
     preview = (await admin.command(made["id"], "preview-change", plan="starter", when="now")).json()
@@ -80,7 +80,7 @@ async def test_what_is_planned_can_be_brought_forward(admin: Caller, name: str) 
 
 
 @pytest.mark.parametrize(("part", "value"), [("add_ons", {"seats": 2}), ("quantity", 2)])
-async def test_nothing_is_added_to_a_planned_free_plan_without_a_word(
+async def test_additions_to_a_planned_free_plan_are_rejected(
     paid_shop: Caller, name: str, part: str, value: Any
 ) -> None:
     made = await paid_shop.signed_up(name, plan="pro", **PAID)
@@ -93,7 +93,7 @@ async def test_nothing_is_added_to_a_planned_free_plan_without_a_word(
     assert (await paid_shop.subscription(made["id"]))["pending_change"]["plan"] == "free"
 
 
-async def test_a_change_that_another_has_overtaken_is_refused_and_changes_nothing(
+async def test_a_change_overtaken_by_another_is_rejected_and_changes_nothing(
     admin: Caller, stack: Stack, name: str
 ) -> None:
     made = await planning_starter(admin, name)

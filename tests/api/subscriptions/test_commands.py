@@ -1,4 +1,4 @@
-"""Commands that cannot be, in each status: refused with a code, and nothing has changed."""
+"""Commands that a status does not allow are rejected with a code, and change nothing."""
 
 import json
 from typing import Any
@@ -106,7 +106,7 @@ async def looks(caller: Caller, subscription: str) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("status", list(IMPOSSIBLE))
-async def test_what_is_impossible_is_refused_with_its_reason(admin: Caller, name: str, status: str) -> None:
+async def test_an_impossible_command_is_rejected_with_its_reason(admin: Caller, name: str, status: str) -> None:
     it = await a_subscription(admin, name, status)
     before = await looks(admin, it["id"])
 
@@ -116,7 +116,7 @@ async def test_what_is_impossible_is_refused_with_its_reason(admin: Caller, name
     assert await looks(admin, it["id"]) == before
 
 
-async def test_a_canceled_customer_has_no_page_to_pay_on(admin: Caller, name: str) -> None:
+async def test_a_canceled_customer_gets_no_checkout_page(admin: Caller, name: str) -> None:
     it = await a_subscription(admin, name, "canceled")
 
     by_subscription = await admin.post("/v1/checkout-sessions", {"subscription": it["id"]})
@@ -124,7 +124,7 @@ async def test_a_canceled_customer_has_no_page_to_pay_on(admin: Caller, name: st
     problem_of(await admin.post("/v1/checkout-sessions", {"customer": name}), 404, "unknown_customer")
 
 
-async def test_what_is_malformed_is_refused_by_its_fields_name(admin: Caller, name: str) -> None:
+async def test_a_malformed_command_is_rejected_with_its_field(admin: Caller, name: str) -> None:
     it = await a_subscription(admin, name, "trialing")
     before = await looks(admin, it["id"])
 
@@ -144,7 +144,7 @@ def ascii_json(body: Any) -> bytes:
 
 @pytest.mark.parametrize("command", list(BODIES))
 @pytest.mark.parametrize("unknown", ["0b3c5c1e-6d0f-4a53-9a3e-3f1c8a2d7e10", "none", "%00"])
-async def test_a_command_to_nobody_is_not_found(admin: Caller, command: str, unknown: str) -> None:
+async def test_a_command_to_an_unknown_subscription_is_not_found(admin: Caller, command: str, unknown: str) -> None:
     problem_of(await admin.command(unknown, command, **BODIES[command]), 404, "unknown_subscription")
 
 
@@ -156,7 +156,7 @@ async def test_an_unknown_command_or_path_is_not_found(admin: Caller, name: str)
     problem_of(await admin.get("/"), 404, "not_found")
 
 
-async def test_a_wrong_method_is_told_and_which_are_right(admin: Caller, name: str) -> None:
+async def test_a_wrong_method_is_rejected_with_the_allowed_ones(admin: Caller, name: str) -> None:
     it = await a_subscription(admin, name, "trialing")
 
     for method, path in [
@@ -174,7 +174,7 @@ async def test_a_wrong_method_is_told_and_which_are_right(admin: Caller, name: s
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"{}"])
-async def test_a_command_that_needs_no_words_takes_none(admin: Caller, name: str, body: bytes) -> None:
+async def test_a_command_without_fields_needs_no_body(admin: Caller, name: str, body: bytes) -> None:
     it = await a_subscription(admin, name, "trialing")
 
     answer = await admin.send(f"/v1/subscriptions/{it['id']}/cancel", body)
@@ -184,7 +184,7 @@ async def test_a_command_that_needs_no_words_takes_none(admin: Caller, name: str
     assert answer.json() == await admin.subscription(it["id"])
 
 
-async def test_a_checkout_page_is_opened_for_a_subscription_or_its_customer(admin: Caller, name: str) -> None:
+async def test_a_checkout_session_is_created_for_a_subscription_or_its_customer(admin: Caller, name: str) -> None:
     it = await a_subscription(admin, name, "trialing")
 
     for body in ({"subscription": it["id"]}, {"customer": name}):
@@ -206,11 +206,11 @@ async def test_a_checkout_page_is_opened_for_a_subscription_or_its_customer(admi
         ("subscription", {"subscription": 7}),
     ],
 )
-async def test_a_malformed_wish_for_a_page_is_refused(admin: Caller, field: str, body: dict[str, Any]) -> None:
+async def test_a_malformed_checkout_request_is_rejected(admin: Caller, field: str, body: dict[str, Any]) -> None:
     assert fields_of(problem_of(await admin.post("/v1/checkout-sessions", body), 422, "malformed")) == {field}
 
 
-async def test_a_page_for_nobody_is_not_found(admin: Caller) -> None:
+async def test_a_checkout_for_an_unknown_customer_is_not_found(admin: Caller) -> None:
     answers = {
         "unknown_customer": await admin.post("/v1/checkout-sessions", {"customer": "nobody"}),
         "unknown_subscription": await admin.post("/v1/checkout-sessions", {"subscription": str(uuid4())}),
@@ -221,7 +221,7 @@ async def test_a_page_for_nobody_is_not_found(admin: Caller) -> None:
 
 
 @pytest.mark.parametrize(("role", "kind"), [(Role.SERVICE, "customer"), (Role.OPERATOR, "operator")])
-async def test_an_end_says_whose_it_was_by_the_key_it_came_with(
+async def test_an_end_names_who_caused_it_by_the_keys_role(
     stack: Stack, admin: Caller, name: str, role: Role, kind: str
 ) -> None:
     made = await admin.signed_up(name)

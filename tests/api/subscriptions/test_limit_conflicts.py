@@ -1,4 +1,4 @@
-"""Changes that current use does not fit: refused with what is to be done, unless an operator accepts it."""
+"""Plan changes that current usage does not fit are rejected with what to do, unless an operator accepts."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ async def test_a_downgrade_below_what_is_in_use_is_refused_with_what_to_remove(a
     assert (stands["plan"], stands["pending_change"]) == ("professional", None)
 
 
-async def test_once_enough_is_released_the_downgrade_goes_through(admin: Caller, name: str) -> None:
+async def test_a_downgrade_succeeds_once_enough_is_released(admin: Caller, name: str) -> None:
     made = await admin.signed_up(name, plan="professional")
     await use(admin, name, "users", 4)
     problem_of(await change(admin, made, plan="starter"), 409, "usage_does_not_fit")
@@ -72,7 +72,7 @@ async def test_fewer_seats_and_add_ons_are_checked_as_well(shop: Caller, name: s
     assert (await change(shop, made, quantity=3, add_ons={})).status_code == 200, "seats in place of add-ons"
 
 
-async def test_what_was_used_of_a_period_matters_to_a_change_at_once(shop: Caller, name: str) -> None:
+async def test_usage_of_the_period_matters_to_an_immediate_change(shop: Caller, name: str) -> None:
     made = await shop.signed_up(name, plan="scale")
     await use(shop, name, "runs", 500)
 
@@ -82,10 +82,8 @@ async def test_what_was_used_of_a_period_matters_to_a_change_at_once(shop: Calle
     assert "it resets at" in problem["detail"]
 
 
-async def test_what_was_used_of_a_period_does_not_stand_in_the_way_of_a_change_at_its_end(
-    paid_shop: Caller, name: str
-) -> None:
-    """The policy of the subscription itself decides when; what is a gauge must fit then as well."""
+async def test_usage_of_the_period_does_not_block_a_change_at_its_end(paid_shop: Caller, name: str) -> None:
+    """The subscription's own policy decides when; gauges must fit in either case."""
     made = await paid_shop.signed_up(name, plan="pro", **PAID)
     await use(paid_shop, name, "runs", 50)
 
@@ -113,7 +111,7 @@ async def test_an_upgrade_is_never_refused(admin: Caller, name: str) -> None:
     assert (await change(admin, made, plan="professional")).json()["plan"] == "professional"
 
 
-async def test_who_is_gone_is_told_that_and_not_of_their_use(admin: Caller, name: str) -> None:
+async def test_a_change_of_a_canceled_subscription_is_rejected_as_canceled(admin: Caller, name: str) -> None:
     made = await admin.signed_up(name, plan="professional")
     await use(admin, name, "users", 12)
     await admin.command(made["id"], "cancel", at="now")
@@ -121,7 +119,7 @@ async def test_who_is_gone_is_told_that_and_not_of_their_use(admin: Caller, name
     problem_of(await change(admin, made, plan="starter"), 409, "subscription_canceled")
 
 
-async def test_accepting_must_be_said_plainly(admin: Caller, name: str) -> None:
+async def test_accepting_conflicts_must_be_explicit(admin: Caller, name: str) -> None:
     made = await admin.signed_up(name)
     refused = await change(admin, made, plan="professional", accept_misfits="yes")
     assert fields_of(problem_of(refused, 422, "malformed")) == {"accept_misfits"}

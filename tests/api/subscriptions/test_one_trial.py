@@ -12,12 +12,12 @@ COUNTED = ("customers", "subscriptions", "journal", "mails", "trials")
 
 
 def mailbox(name: str) -> dict[str, Any]:
-    """Somebody else by the product's own id, with the mailbox of *name*."""
+    """Another external id with the mailbox of *name*."""
     return {"customer": {"email": f"{name.upper()}+again@Example.com"}}
 
 
 async def over(caller: Caller, name: str, **more: Any) -> None:
-    """A trial of that customer that has come and gone."""
+    """A trial of that customer that has ended."""
     made = await caller.signed_up(name, **more)
     assert (await caller.command(made["id"], "cancel", at="now")).status_code == 200
 
@@ -41,7 +41,7 @@ async def test_a_second_trial_is_refused_with_the_rule_and_the_ways_on(stack: St
     assert await written(stack.engine, *COUNTED) == before
 
 
-async def test_a_refused_second_trial_changes_nothing_that_is_known_of_the_customer(
+async def test_a_refused_second_trial_changes_nothing_about_the_customer(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     first = await admin.signed_up(name)
@@ -55,7 +55,7 @@ async def test_a_refused_second_trial_changes_nothing_that_is_known_of_the_custo
     assert len(stack.simulator.call_log()) == calls
 
 
-async def test_whoever_had_a_trial_may_start_paid(admin: Caller, name: str) -> None:
+async def test_a_customer_who_had_a_trial_may_start_paid(admin: Caller, name: str) -> None:
     await over(admin, name)
 
     paid = await admin.signed_up(name, trial_days=0, payment_method="pm_card_visa")
@@ -63,13 +63,13 @@ async def test_whoever_had_a_trial_may_start_paid(admin: Caller, name: str) -> N
     assert paid["status"] == "active"
 
 
-async def test_whoever_only_ever_paid_may_still_have_a_trial(admin: Caller, name: str) -> None:
+async def test_a_customer_who_only_ever_paid_may_still_have_a_trial(admin: Caller, name: str) -> None:
     await over(admin, name, trial_days=0, payment_method="pm_card_visa")
 
     assert (await admin.signed_up(name))["status"] == "trialing"
 
 
-async def test_an_operator_allows_another_trial_and_is_named_for_it(stack: Stack, admin: Caller, name: str) -> None:
+async def test_an_operator_may_allow_another_trial_and_is_recorded(stack: Stack, admin: Caller, name: str) -> None:
     await over(admin, name)
     async with Caller.of_role(stack, Role.OPERATOR) as operator:
         again = await operator.signed_up(name, allow_another_trial=True)
@@ -99,7 +99,7 @@ async def test_a_repeat_of_a_sign_up_is_not_a_second_trial(admin: Caller, name: 
     assert again.json()["id"] == first.json()["id"]
 
 
-async def test_a_sign_up_that_came_to_nothing_uses_no_trial_up(admin: Caller, name: str) -> None:
+async def test_a_failed_sign_up_uses_up_no_trial(admin: Caller, name: str) -> None:
     assert (await admin.sign_up(name, payment_method="pm_card_nonsense")).status_code == 422
     declined: dict[str, Any] = {"trial_days": 0, "payment_method": "pm_card_chargeCustomerFail"}
     problem_of(await admin.sign_up(name, **declined), 402, "payment_declined")
@@ -107,7 +107,7 @@ async def test_a_sign_up_that_came_to_nothing_uses_no_trial_up(admin: Caller, na
     assert (await admin.signed_up(name, payment_method="pm_card_visa"))["status"] == "trialing"
 
 
-async def test_a_refused_sign_up_can_be_mended_under_its_key(admin: Caller, name: str) -> None:
+async def test_a_refused_sign_up_can_be_corrected_under_its_key(admin: Caller, name: str) -> None:
     await over(admin, name)
     problem_of(await admin.sign_up(name, key=f"{name}-again"), 409, "trial_used")
 

@@ -1,4 +1,4 @@
-"""What callers are shown: single subscriptions, lists, timelines, plans and bills."""
+"""Reading subscriptions, lists, timelines, plans and invoices."""
 
 import re
 from datetime import datetime
@@ -15,7 +15,7 @@ NO_IDS = ["none", "1", NOBODY, NOBODY[:-1], "null", "x" * 2000, "%00", "%ED%A0%8
 
 
 def moments_in(shown: Any) -> list[str]:
-    """Every string in an answer that begins as a date does."""
+    """Every string in a response that begins like a date."""
     if isinstance(shown, dict):
         return [found for value in shown.values() for found in moments_in(value)]
     if isinstance(shown, list):
@@ -50,7 +50,7 @@ async def test_a_subscription_is_shown_as_the_contract_says(admin: Caller, name:
     assert trial.days == 14
 
 
-async def test_what_happens_next_is_told_in_order_with_its_reason(admin: Caller, name: str) -> None:
+async def test_next_actions_are_listed_in_order_with_reasons(admin: Caller, name: str) -> None:
     made = await admin.signed_up(name)
 
     ahead = made["next_actions"]
@@ -63,7 +63,7 @@ async def test_what_happens_next_is_told_in_order_with_its_reason(admin: Caller,
     ).replace(microsecond=0)
 
 
-async def test_the_timeline_tells_what_happened_and_who_wanted_it(admin: Caller, name: str) -> None:
+async def test_the_timeline_shows_what_happened_and_who_caused_it(admin: Caller, name: str) -> None:
     made = await admin.signed_up(name, key=name)
     assert (await admin.command(made["id"], "cancel", key=f"{name}-c", reason="too expensive")).status_code == 200
 
@@ -80,7 +80,7 @@ async def test_the_timeline_tells_what_happened_and_who_wanted_it(admin: Caller,
     assert told["next_actions"] == (await admin.subscription(made["id"]))["next_actions"]
 
 
-async def test_every_time_is_in_utc_and_says_so(admin: Caller, name: str) -> None:
+async def test_every_time_is_marked_as_utc(admin: Caller, name: str) -> None:
     made = await admin.signed_up(name, customer={"timezone": "Asia/Tokyo"}, trial_days=0, payment_method="pm_card_visa")
     timeline = (await admin.get(f"/v1/subscriptions/{made['id']}/timeline")).json()
     bills = (await admin.get("/v1/invoices", customer=name)).json()
@@ -91,7 +91,7 @@ async def test_every_time_is_in_utc_and_says_so(admin: Caller, name: str) -> Non
     assert [moment for moment in moments if not MOMENT.fullmatch(moment)] == []
 
 
-async def test_bills_are_told_in_minor_units_of_one_customer_or_of_all(alone: Caller, name: str) -> None:
+async def test_invoices_are_listed_in_minor_units_for_one_customer_or_all(alone: Caller, name: str) -> None:
     for number in (1, 2):
         await alone.signed_up(f"{name}-{number}", trial_days=0, payment_method="pm_card_visa", quantity=number)
 
@@ -106,14 +106,14 @@ async def test_bills_are_told_in_minor_units_of_one_customer_or_of_all(alone: Ca
     assert (await alone.get("/v1/invoices", customer="nobody")).json() == {"data": []}
 
 
-async def test_a_cursor_walks_over_every_row_once(alone: Caller, name: str) -> None:
+async def test_a_cursor_visits_every_row_once(alone: Caller, name: str) -> None:
     made = [(await alone.signed_up(f"{name}-{number}"))["id"] for number in range(7)]
 
     walked, cursor, pages = [], None, 0
     while pages == 0 or cursor:
         page = (await alone.get("/v1/subscriptions", limit=2, **({"cursor": cursor} if cursor else {}))).json()
         if pages == 1:
-            # A row that is added meanwhile does not move the pages behind.
+            # A row added meanwhile does not shift later pages.
             await alone.signed_up(f"{name}-late")
         assert len(page["data"]) <= 2
         walked += [row["id"] for row in page["data"]]
@@ -123,7 +123,7 @@ async def test_a_cursor_walks_over_every_row_once(alone: Caller, name: str) -> N
     assert walked == made[::-1]
 
 
-async def test_lists_are_narrowed_by_what_is_asked_for(alone: Caller, name: str) -> None:
+async def test_lists_can_be_filtered(alone: Caller, name: str) -> None:
     ada = await alone.signed_up(f"{name}-ada", customer={"name": "Ada 100% Lovelace"})
     grace = await alone.signed_up(f"{name}-grace", plan="professional", customer={"name": "Grace_Hopper"})
     canceled = await alone.command(grace["id"], "cancel", at="now")
@@ -174,18 +174,18 @@ async def test_lists_are_narrowed_by_what_is_asked_for(alone: Caller, name: str)
         ("q", "\x00"),
     ],
 )
-async def test_a_bad_question_is_refused_by_its_name(admin: Caller, field: str, value: str) -> None:
+async def test_a_bad_query_parameter_is_rejected_by_name(admin: Caller, field: str, value: str) -> None:
     problem = problem_of(await admin.get("/v1/subscriptions", **{field: value}), 422, "malformed")
 
     assert fields_of(problem) == {field}
 
 
 @pytest.mark.parametrize(("field", "value"), [("limit", "0"), ("limit", "101"), ("customer", "\x00")])
-async def test_a_bad_question_for_bills_is_refused_by_its_name(admin: Caller, field: str, value: str) -> None:
+async def test_a_bad_query_parameter_for_invoices_is_rejected_by_name(admin: Caller, field: str, value: str) -> None:
     assert fields_of(problem_of(await admin.get("/v1/invoices", **{field: value}), 422, "malformed")) == {field}
 
 
-async def test_limits_are_taken_up_to_their_bounds(admin: Caller) -> None:
+async def test_page_sizes_are_accepted_up_to_their_bounds(admin: Caller) -> None:
     for limit in (1, 100):
         assert (await admin.get("/v1/subscriptions", limit=limit)).status_code == 200
 
@@ -206,7 +206,7 @@ async def test_the_plans_are_those_of_the_catalog(admin: Caller) -> None:
 
 
 @pytest.mark.parametrize("code", ["platinum", "%00", "x" * 2000, "STARTER"])
-async def test_an_unknown_plan_is_not_found_and_the_known_ones_are_told(admin: Caller, code: str) -> None:
+async def test_an_unknown_plan_is_not_found_and_the_known_ones_are_listed(admin: Caller, code: str) -> None:
     problem = problem_of(await admin.get(f"/v1/plans/{code}"), 404, "unknown_plan")
 
     assert "starter, professional, enterprise" in problem["detail"]

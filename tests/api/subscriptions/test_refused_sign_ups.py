@@ -1,4 +1,4 @@
-"""What is refused changes nothing that anybody can read."""
+"""A refused sign-up changes nothing that anybody can read."""
 
 import asyncio
 from typing import Any
@@ -20,7 +20,7 @@ REFUSALS: dict[str, tuple[int, dict[str, Any]]] = {
 
 
 async def waiting(stack: Stack, name: str) -> int:
-    """How many of the customer's sign-ups are not decided on."""
+    """The number of the customer's pending sign-ups."""
     query = text("SELECT count(*) FROM sign_up_contacts WHERE external_id = :name")
     async with stack.engine.connect() as connection:
         count: int = (await connection.execute(query, {"name": name})).scalar_one()
@@ -28,7 +28,7 @@ async def waiting(stack: Stack, name: str) -> int:
 
 
 async def mailed(stack: Stack, addresses: list[str]) -> list[str]:
-    """Which of the addresses got mail, once there is any."""
+    """Which of the addresses got mail, once any did."""
     async with (
         asyncio.timeout(PATIENT),
         httpx.AsyncClient(base_url=stack.addresses.sandbox_url, trust_env=False) as http,
@@ -60,7 +60,7 @@ async def test_a_refused_sign_up_leaves_an_ended_customer_as_they_were(
     assert await waiting(stack, name) == 0
 
 
-async def test_an_accepted_sign_up_of_an_ended_customer_says_who_they_are_now(admin: Caller, name: str) -> None:
+async def test_an_accepted_sign_up_of_an_ended_customer_updates_their_data(admin: Caller, name: str) -> None:
     first = await admin.signed_up(name, customer={"name": "Ada"})
     await admin.command(first["id"], "cancel", at="now")
 
@@ -73,7 +73,7 @@ async def test_an_accepted_sign_up_of_an_ended_customer_says_who_they_are_now(ad
 
 
 @pytest.mark.parametrize("body", [{}, {"payment_method": "pm_card_visa"}], ids=["without a card", "with a card"])
-async def test_of_eight_sign_ups_at_once_the_mails_go_to_the_winner_alone(
+async def test_of_eight_concurrent_sign_ups_only_the_winner_gets_mails(
     stack: Stack, admin: Caller, name: str, body: dict[str, Any]
 ) -> None:
     addresses = [f"{name}+{number}@at-once.example" for number in range(8)]

@@ -1,4 +1,4 @@
-"""What a product asks all the time needs the database alone, and is right as soon as a command has answered."""
+"""Checks and consumption need only the database, and are current as soon as a command has returned."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -17,7 +17,7 @@ from tests.harness.callers import Caller, problem_of
 
 @pytest.fixture
 async def cut_off(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """An API that reaches neither Temporal nor Stripe."""
+    """An API that can reach neither Temporal nor Stripe."""
     nowhere = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
     async with (
         connected("sk_test_of_nobody", f"http://127.0.0.1:{free_port()}") as stripe,
@@ -27,7 +27,7 @@ async def cut_off(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
-async def test_checks_and_uses_are_answered_while_temporal_and_stripe_are_out_of_reach(
+async def test_checks_and_consumption_work_without_temporal_and_stripe(
     cut_off: httpx.AsyncClient, admin: Caller, name: str
 ) -> None:
     made = await admin.signed_up(name)
@@ -36,7 +36,7 @@ async def test_checks_and_uses_are_answered_while_temporal_and_stripe_are_out_of
     assert withdrawn.status_code == 503, "commands need Temporal"
 
     check = (await cut_off.get(f"{at}/entitlements/storage_gb")).json()
-    # The customer is to be told of it: that waits, the answer does not.
+    # The customer is to be notified: that waits, the response does not.
     used = await cut_off.post(f"{at}/consume", json={"feature": "storage_gb", "quantity": 9, "key": f"{name}-1"})
     refused = await cut_off.post(f"{at}/consume", json={"feature": "storage_gb", "quantity": 9, "key": f"{name}-2"})
     released = await cut_off.post(f"{at}/release", json={"feature": "storage_gb", "quantity": 4, "key": f"{name}-3"})
@@ -64,7 +64,7 @@ async def entitled(caller: Caller, customer: str) -> dict[str, Any]:
     }
 
 
-async def test_the_next_check_sees_what_a_command_has_done(admin: Caller, name: str) -> None:
+async def test_the_next_check_sees_the_effect_of_a_command(admin: Caller, name: str) -> None:
     made = await admin.signed_up(name, trial_days=0, payment_method="pm_card_visa")
 
     async def after(command: str, **body: Any) -> dict[str, Any]:
@@ -82,6 +82,6 @@ async def test_the_next_check_sees_what_a_command_has_done(admin: Caller, name: 
     assert await after("reactivate", reason="settled") == upgraded
     assert await after("pause") == nothing
     assert await after("resume") == upgraded
-    # A downgrade is planned for the period's end: until then there is what was paid for.
+    # A downgrade takes effect at the end of the period: until then the customer has what was paid for.
     assert await after("change-plan", plan="starter", add_ons={}) == upgraded
     assert await after("cancel", at="now") == nothing

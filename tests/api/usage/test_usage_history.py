@@ -1,4 +1,4 @@
-"""Looking back upon use over HTTP: periods and days for charts, statistics for operators."""
+"""Usage history over HTTP: periods and days for charts, statistics for operators."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -17,12 +17,12 @@ from tests.harness.lives import CATALOG
 
 
 async def put(stack: Stack, tenant: str, customer: str, feature: str, quantity: int) -> None:
-    """So much there is of a gauge."""
+    """Set the gauge to this value."""
     use = Use(customer, feature, quantity, str(uuid4()), Action.SET)
     await Usage(stack.engine).use(use, stack.api_parts.ground, tenant=tenant)
 
 
-async def test_the_days_of_a_gauge_are_told_for_charts(stack: Stack, alone: Caller, name: str) -> None:
+async def test_the_days_of_a_gauge_are_listed(stack: Stack, alone: Caller, name: str) -> None:
     await alone.signed_up(name)
     await put(stack, name, name, "storage_gb", 4)
     await PostgresUsageRollUp(stack.engine).sample((name, "", ""))
@@ -45,21 +45,21 @@ async def test_the_days_of_a_gauge_are_told_for_charts(stack: Stack, alone: Call
     assert [day["latest"] for day in a_quarter["days"]] == [40, 2, 4]
 
 
-async def test_what_is_not_counted_has_no_past(admin: Caller, name: str) -> None:
+async def test_an_uncounted_feature_has_no_history(admin: Caller, name: str) -> None:
     shown = (await admin.get(f"/v1/customers/{name}/usage/custom_fields")).json()
 
     assert (shown["window"], shown["periods"], shown["days"]) == (None, [], [])
     assert (shown["plan"], shown["basis"]) == (None, "nothing")
 
 
-async def test_an_unknown_feature_is_not_found_and_those_that_were_meant_are_named(admin: Caller, name: str) -> None:
+async def test_an_unknown_feature_is_not_found_and_similar_ones_are_named(admin: Caller, name: str) -> None:
     problem = problem_of(await admin.get(f"/v1/customers/{name}/usage/storage"), 404, "unknown_feature")
 
     assert "'storage_gb'" in problem["detail"]
 
 
 @pytest.mark.parametrize("periods", ["0", "401", "all"])
-async def test_a_number_of_periods_that_makes_no_sense_is_refused(admin: Caller, name: str, periods: str) -> None:
+async def test_an_invalid_number_of_periods_is_rejected(admin: Caller, name: str, periods: str) -> None:
     answer = await admin.get(f"/v1/customers/{name}/usage/storage_gb", periods=periods)
 
     assert fields_of(problem_of(answer, 422, "malformed")) == {"periods"}

@@ -1,4 +1,4 @@
-"""Use that has happened, over HTTP: batches with a result for each event, gauges set, counters reset."""
+"""Recording usage over HTTP: batches with a result per event, setting gauges, resetting counters."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ async def used(caller: Caller, customer: str, feature: str) -> int:
     return found
 
 
-async def test_what_has_happened_is_counted_beyond_every_limit(shop: Caller, name: str) -> None:
+async def test_recorded_usage_is_counted_beyond_every_limit(shop: Caller, name: str) -> None:
     batch = await told(
         shop, an_event(name, quantity=9), an_event(name, "calls", 50), an_event(name, quantity=3, key="2")
     )
@@ -43,7 +43,7 @@ async def test_what_has_happened_is_counted_beyond_every_limit(shop: Caller, nam
     assert (await used(shop, name, "runs"), await used(shop, name, "calls")) == (12, 50)
 
 
-async def test_a_batch_that_is_sent_again_counts_nothing_again(shop: Caller, name: str) -> None:
+async def test_a_repeated_batch_counts_nothing_twice(shop: Caller, name: str) -> None:
     batch = [an_event(name, key=str(number)) for number in range(3)]
     await told(shop, *batch)
 
@@ -82,7 +82,7 @@ WRONG: list[tuple[object, str, str]] = [
 ]
 
 
-async def test_an_event_that_is_wrong_is_refused_by_itself_with_what_to_mend(shop: Caller, name: str) -> None:
+async def test_a_malformed_event_is_refused_on_its_own_with_the_reason(shop: Caller, name: str) -> None:
     await told(shop, an_event(f"{name}-other") | {"key": "taken"})
     wrong = [an_event(name, key=str(n)) | one if isinstance(one, dict) else one for n, (one, _, _) in enumerate(WRONG)]
 
@@ -111,13 +111,13 @@ async def test_late_events_count_in_their_own_period(shop: Caller, name: str) ->
     assert [one["used"] for one in past] == [2, 1]
 
 
-async def test_gauges_are_told_in_a_batch_too(shop: Caller, name: str) -> None:
+async def test_gauges_can_be_set_in_a_batch(shop: Caller, name: str) -> None:
     actions = [("set", 7), ("release", 2), ("record", 1), ("set", 0), ("record", 4)]
     events = [an_event(name, "seats", quantity, key=str(n), action=a) for n, (a, quantity) in enumerate(actions)]
     assert [one["used"] for one in (await told(shop, *events))["results"]] == [7, 5, 6, 0, 4]
 
 
-async def test_a_thousand_events_of_many_customers_are_taken_at_once_and_no_more(shop: Caller, name: str) -> None:
+async def test_a_batch_holds_up_to_a_thousand_events(shop: Caller, name: str) -> None:
     events = [an_event(f"{name}-{number % 7}", key=str(number)) for number in range(1000)]
     assert (await told(shop, *events))["counted"] == 1000
     assert await used(shop, f"{name}-0", "runs") == 143
@@ -127,17 +127,17 @@ async def test_a_thousand_events_of_many_customers_are_taken_at_once_and_no_more
 
 
 @pytest.mark.parametrize("body", [{}, {"events": []}, {"events": {}}, {"events": None}, []])
-async def test_a_batch_that_is_none_is_refused_whole(shop: Caller, body: object) -> None:
+async def test_an_invalid_batch_is_rejected_as_a_whole(shop: Caller, body: object) -> None:
     problem_of(await shop.post("/v1/usage", body), 422, "malformed")
 
 
-async def test_who_may_only_look_tells_nothing(stack: Stack, name: str) -> None:
+async def test_a_read_only_key_cannot_record_usage(stack: Stack, name: str) -> None:
     async with Caller.of_role(stack, Role.READ_ONLY) as reader:
         problem_of(await reader.post("/v1/usage", {"events": [an_event(name)]}), 403, "forbidden")
         problem_of(await reader.post(f"/v1/customers/{name}/usage/users/set", {"quantity": 1}), 403, "forbidden")
 
 
-async def test_a_gauge_is_set_to_what_there_is(shop: Caller, name: str) -> None:
+async def test_a_gauge_can_be_set(shop: Caller, name: str) -> None:
     path = f"/v1/customers/{name}/usage/seats/set"
     first = (await shop.post(path, {"quantity": 4, "key": f"{name}-1"})).json()
     again = (await shop.post(path, {"quantity": 4, "key": f"{name}-1"})).json()
@@ -156,11 +156,11 @@ async def test_a_gauge_is_set_to_what_there_is(shop: Caller, name: str) -> None:
 @pytest.mark.parametrize(
     ("feature", "status", "code"), [("calls", 422, "not_a_gauge"), ("seatz", 404, "unknown_feature")]
 )
-async def test_only_gauges_are_set(shop: Caller, name: str, feature: str, status: int, code: str) -> None:
+async def test_only_gauges_can_be_set(shop: Caller, name: str, feature: str, status: int, code: str) -> None:
     problem_of(await shop.post(f"/v1/customers/{name}/usage/{feature}/set", {"quantity": 1}), status, code)
 
 
-async def test_an_operator_resets_one_feature_or_all_that_a_meter_uses_up_and_says_why(
+async def test_an_operator_resets_one_feature_or_a_whole_meter_with_a_reason(
     stack: Stack, shop: Caller, name: str
 ) -> None:
     await told(shop, an_event(name, "posts", 2))
@@ -182,7 +182,7 @@ async def test_an_operator_resets_one_feature_or_all_that_a_meter_uses_up_and_sa
     assert (await used(shop, name, "posts_a_day"), await used(shop, name, "posts_a_week")) == (0, 0)
 
 
-async def test_a_reset_needs_an_operator_and_a_reason(stack: Stack, shop: Caller, name: str) -> None:
+async def test_a_reset_requires_an_operator_and_a_reason(stack: Stack, shop: Caller, name: str) -> None:
     path = f"/v1/customers/{name}/usage/runs/reset"
     async with Caller.of_role(stack, Role.SERVICE) as service:
         problem_of(await service.post(path, {"reason": "because"}), 403, "forbidden")

@@ -1,4 +1,4 @@
-"""Fetching what the provider told in vain: oldest first, a little at a time, and for so long."""
+"""Backfill fetches missed events oldest first, in pages, within a time limit."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,12 +13,12 @@ NOW = datetime.now(UTC)
 
 
 class History:
-    """One message a second, of the last so many seconds."""
+    """One message per second, for this many past seconds."""
 
     def __init__(self, messages: int) -> None:
         self._told = [NOW - timedelta(seconds=each + 1) for each in range(messages)]
         self.largest = 0
-        """So many pages of one time were asked for."""
+        """The number of pages requested of one period."""
         self._pages = 0
 
     async def events(
@@ -52,7 +52,7 @@ class Inbox:
 
 
 class Nobody:
-    """Takes no message."""
+    """Delivers nothing."""
 
     async def deliver(self, messages: Sequence[KeptEvent], *, anew: bool = False) -> Delivered:
         assert not anew
@@ -60,7 +60,7 @@ class Nobody:
         return Delivered(verdicts, messages, {}, messages[-1])
 
 
-async def test_a_busy_time_is_fetched_oldest_first_and_never_held_at_once() -> None:
+async def test_a_busy_period_is_fetched_oldest_first_in_pages() -> None:
     inbox, history = Inbox(), History(5 * HELD * PAGE)
 
     done = await Backfill(history, inbox, Nobody()).since(NOW - timedelta(days=1))
@@ -70,7 +70,7 @@ async def test_a_busy_time_is_fetched_oldest_first_and_never_held_at_once() -> N
     assert history.largest <= HELD
 
 
-async def test_when_the_time_is_up_it_stops_and_says_so() -> None:
+async def test_it_stops_at_its_time_limit_and_says_so() -> None:
     inbox = Inbox()
 
     done = await Backfill(History(3 * PAGE), inbox, Nobody()).of_last(timedelta(days=1), seconds=0)
@@ -82,7 +82,7 @@ async def test_when_the_time_is_up_it_stops_and_says_so() -> None:
     assert (done.new, done.is_all, len(inbox.kept)) == (PAGE, False, PAGE)
 
 
-async def test_one_may_ask_for_all_that_the_provider_remembers() -> None:
+async def test_everything_the_provider_remembers_can_be_fetched() -> None:
     done = await Backfill(History(0), Inbox(), Nobody()).since(datetime.now(UTC) - REMEMBERED_FOR)
 
     assert done.found == 0

@@ -1,4 +1,4 @@
-"""Bringing messages to subscriptions: by agreement, by customer, or by asking; and what comes of every answer."""
+"""Delivering messages to subscriptions: by agreement, by customer, or by asking the provider."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ Whose = Callable[[EventKind, str], Awaitable[Belonging]]
 async def an_event(
     stack: Stack, news: EventKind = EventKind.BILL_PAID, *, age: timedelta = timedelta(), **more: Any
 ) -> KeptEvent:
-    """Kept in the inbox."""
+    """A stored message."""
     told = {"type": "invoice.paid", "object_id": "in_1", "customer_ref": ""} | more
     event = ProviderEvent(id=f"evt_{uuid4().hex}", news=news, **told)
     await Inbox(stack.engine).receive(event, b"{}", tenant=DEFAULT_TENANT)
@@ -86,7 +86,7 @@ async def refs_of(stack: Stack, subscription: str) -> tuple[str, str]:
 
 @pytest.fixture
 async def two(stack: Stack, admin: Caller, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A customer's subscription that is over, and the one after it; both with an agreement."""
+    """A customer's ended subscription and the one after it, both with an agreement."""
     first = await admin.signed_up(name, payment_method="pm_card_visa", trial_days=0)
     assert (await admin.command(first["id"], "cancel", at="now")).status_code == 200
     second = await admin.signed_up(name, payment_method="pm_card_visa", trial_days=0)
@@ -101,7 +101,9 @@ async def two(stack: Stack, admin: Caller, name: str) -> tuple[dict[str, Any], d
     ],
     ids=["nobody's", "refused"],
 )
-async def test_a_dispute_of_nobody_is_set_aside_with_the_reason(stack: Stack, whose: Whose, words: str) -> None:
+async def test_a_dispute_without_a_subscription_is_set_aside_with_the_reason(
+    stack: Stack, whose: Whose, words: str
+) -> None:
     dispute = await a_dispute(stack)
 
     await delivered(stack, dispute, whose=whose)
@@ -109,14 +111,14 @@ async def test_a_dispute_of_nobody_is_set_aside_with_the_reason(stack: Stack, wh
     assert await kept(stack, dispute) == ("set_aside", words)
 
 
-async def test_a_dispute_waits_for_somebody_who_can_ask(stack: Stack) -> None:
+async def test_a_dispute_waits_until_the_provider_can_be_asked(stack: Stack) -> None:
     dispute = await a_dispute(stack)
 
     assert (await delivered(stack, dispute)).left == [dispute]
     assert await kept(stack, dispute) == (None, None)
 
 
-async def test_a_dispute_is_not_lost_when_the_provider_gives_no_answer(stack: Stack) -> None:
+async def test_a_dispute_is_not_lost_when_the_provider_is_unavailable(stack: Stack) -> None:
     dispute = await a_dispute(stack)
 
     done = await delivered(stack, dispute, whose=silent)
@@ -125,7 +127,7 @@ async def test_a_dispute_is_not_lost_when_the_provider_gives_no_answer(stack: St
     assert await kept(stack, dispute) == (None, None)
 
 
-async def test_a_message_goes_to_the_subscription_of_its_agreement_also_when_that_is_over(
+async def test_a_message_goes_to_the_subscription_of_its_agreement_even_after_its_end(
     stack: Stack, two: tuple[dict[str, Any], dict[str, Any]]
 ) -> None:
     customer, old = await refs_of(stack, two[0]["id"])
@@ -142,7 +144,7 @@ async def test_a_message_goes_to_the_subscription_of_its_agreement_also_when_tha
     assert await kept(stack, of_none) == to_newest
 
 
-async def test_a_refund_of_a_customer_with_several_subscriptions_goes_to_the_one_whose_bill_it_was(
+async def test_a_refund_goes_to_the_subscription_whose_invoice_it_was(
     stack: Stack, two: tuple[dict[str, Any], dict[str, Any]]
 ) -> None:
     customer, old = await refs_of(stack, two[0]["id"])
@@ -168,7 +170,7 @@ async def test_the_provider_is_not_asked_when_a_customer_has_one_subscription(
     assert await kept(stack, refund) == ("delivered", f"delivered to subscription {made['id']}")
 
 
-async def test_another_products_agreement_with_a_customer_of_ours_is_set_aside(
+async def test_another_products_agreement_with_our_customer_is_set_aside(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     made = await admin.signed_up(name, payment_method="pm_card_visa", trial_days=0)
@@ -183,7 +185,7 @@ async def test_another_products_agreement_with_a_customer_of_ours_is_set_aside(
     )
 
 
-async def test_an_agreement_that_is_just_being_made_may_be_the_trials(stack: Stack, admin: Caller, name: str) -> None:
+async def test_an_agreement_being_created_may_belong_to_the_trial(stack: Stack, admin: Caller, name: str) -> None:
     made = await admin.signed_up(name, payment_method="pm_card_visa")
     customer, agreement = await refs_of(stack, made["id"])
     assert agreement == ""
@@ -194,7 +196,7 @@ async def test_an_agreement_that_is_just_being_made_may_be_the_trials(stack: Sta
     assert (await kept(stack, early))[0] == "delivered"
 
 
-async def test_a_customer_who_is_not_known_here_is_waited_for_and_then_set_aside(stack: Stack) -> None:
+async def test_a_message_of_an_unknown_customer_waits_and_is_then_set_aside(stack: Stack) -> None:
     young = await an_event(stack, customer_ref="cus_of_nobody")
     old = await an_event(stack, customer_ref="cus_of_nobody", age=UNKNOWN_FOR)
 
@@ -204,7 +206,7 @@ async def test_a_customer_who_is_not_known_here_is_waited_for_and_then_set_aside
     assert await kept(stack, old) == ("set_aside", "set aside: the customer is not known here")
 
 
-async def test_one_that_fails_through_a_fault_of_ours_holds_up_nobody_and_is_set_aside_in_the_end(
+async def test_a_message_that_fails_through_our_fault_delays_no_other_and_is_finally_set_aside(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     made = await admin.signed_up(name, payment_method="pm_card_visa")
@@ -220,7 +222,7 @@ async def test_one_that_fails_through_a_fault_of_ours_holds_up_nobody_and_is_set
     assert (await kept(stack, fine))[0] == "delivered"
 
 
-async def test_a_sweep_goes_past_what_waits_and_what_fails(stack: Stack, admin: Caller, name: str) -> None:
+async def test_a_sweep_skips_what_waits_and_what_fails(stack: Stack, admin: Caller, name: str) -> None:
     made = await admin.signed_up(name, payment_method="pm_card_visa")
     customer, _ = await refs_of(stack, made["id"])
     in_the_way = [await a_dispute(stack) for _ in range(3)]
@@ -235,7 +237,7 @@ async def test_a_sweep_goes_past_what_waits_and_what_fails(stack: Stack, admin: 
         await sweeper.sweep(30)
 
 
-async def test_what_was_dealt_with_can_be_delivered_anew_and_the_newer_verdict_is_kept(
+async def test_a_handled_message_can_be_redelivered_and_the_newer_outcome_is_kept(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     made = await admin.signed_up(name, payment_method="pm_card_visa")
@@ -250,7 +252,7 @@ async def test_what_was_dealt_with_can_be_delivered_anew_and_the_newer_verdict_i
 
 @pytest.fixture(autouse=True)
 async def tidy(stack: Stack) -> Any:
-    """Messages that nobody can deliver are taken away again: the stack's own sweeper would stumble over them."""
+    """Remove messages that cannot be delivered, as the stack's own sweep would trip over them."""
     yield
     async with stack.engine.begin() as connection:
         await connection.execute(text("DELETE FROM webhook_inbox WHERE handled_at IS NULL AND body = '{}'"))

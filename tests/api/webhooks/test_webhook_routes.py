@@ -1,4 +1,4 @@
-"""What comes as a message of the payment provider reaches whom it concerns, at once or later."""
+"""Webhooks reach the subscription they concern, at once or later."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ from workflows.sweep_webhooks import SweepWebhooksWorkflow
     ],
     ids=["customer not known yet", "nothing new"],
 )
-async def test_an_event_that_concerns_nobody_is_kept_and_acknowledged(
+async def test_an_event_without_a_subscription_is_stored_and_acknowledged(
     stack: Stack, stranger: Caller, event: dict[str, Any], outcome: str | None
 ) -> None:
     body = json.dumps(event).encode()
@@ -37,7 +37,7 @@ async def test_an_event_that_concerns_nobody_is_kept_and_acknowledged(
     assert await kept(stack, event["id"]) == [outcome]
 
 
-async def test_an_event_that_concerns_nobody_even_at_the_provider_is_set_aside(stack: Stack, stranger: Caller) -> None:
+async def test_an_event_without_a_customer_at_the_provider_is_set_aside(stack: Stack, stranger: Caller) -> None:
     event = an_event("invoice.paid", "")
     body = json.dumps(event).encode()
 
@@ -46,7 +46,7 @@ async def test_an_event_that_concerns_nobody_even_at_the_provider_is_set_aside(s
     assert await dealt_with(stack, event["id"]) == "set aside: concerns no customer"
 
 
-async def test_a_thin_event_finds_its_subscription_by_what_it_is_about(
+async def test_a_thin_event_finds_its_subscription_by_its_object(
     stack: Stack, admin: Caller, stranger: Caller, name: str
 ) -> None:
     made = await admin.signed_up(name, payment_method="pm_card_visa", trial_days=0)
@@ -60,7 +60,7 @@ async def test_a_thin_event_finds_its_subscription_by_what_it_is_about(
     assert await dealt_with(stack, event["id"]) == f"delivered to subscription {made['id']}"
 
 
-async def test_an_event_of_a_customer_reaches_their_subscription_and_lies_do_no_harm(
+async def test_an_event_reaches_the_customers_subscription_and_false_ones_do_no_harm(
     stack: Stack, admin: Caller, stranger: Caller, name: str
 ) -> None:
     made = await admin.signed_up(name, payment_method="pm_card_visa")
@@ -74,7 +74,7 @@ async def test_an_event_of_a_customer_reaches_their_subscription_and_lies_do_no_
 
     assert answer.status_code == 200
     assert await dealt_with(stack, event["id"]) == f"delivered to subscription {made['id']}"
-    # A bill that the provider knows nothing of converts nobody.
+    # An invoice unknown to the provider converts nobody.
     assert (await admin.subscription(made["id"]))["status"] == "trialing"
 
 
@@ -98,7 +98,7 @@ async def test_a_dispute_finds_its_subscription_by_the_charge(
     assert await dealt_with(stack, event["id"]) == f"delivered to subscription {made['id']}"
 
 
-async def test_a_dispute_is_delivered_later_when_the_provider_does_not_tell_whose_it_is(
+async def test_a_dispute_is_delivered_later_when_the_provider_is_unavailable(
     stack: Stack, admin: Caller, rotating: httpx.AsyncClient, name: str
 ) -> None:
     made, event = await a_dispute_of(stack, admin, name)
@@ -123,7 +123,7 @@ async def test_without_temporal_an_event_is_acknowledged_and_delivered_later(
     async with an_api(stack, looked_up, nowhere) as api:
         answer = await api.post(PATH, content=body, headers={"Stripe-Signature": signed(body, "whsec_new")})
         assert answer.status_code == 200
-    # The API has stopped, and with it whoever tried to deliver.
+    # The API has stopped, and with it the dispatcher.
     assert await kept(stack, event["id"]) == [None]
 
     await stack.client.execute_workflow(SweepWebhooksWorkflow.run, id=f"sweep-for-{name}", task_queue=LIFECYCLE_QUEUE)

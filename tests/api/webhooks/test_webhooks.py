@@ -1,4 +1,4 @@
-"""What comes as a message of the payment provider: believed when it is signed, and kept once."""
+"""Webhooks are accepted only when signed, and stored once."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ from tests.harness.callers import Caller, problem_of, written
 
 @pytest.fixture
 def logged() -> Iterator[list[Any]]:
-    """Each line that is written to the log, with what it is bound to."""
+    """Every log line with its bound values."""
     with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
         yield lines
 
@@ -36,7 +36,7 @@ def logged() -> Iterator[list[Any]]:
         ("{early}", "future_signature"),
     ],
 )
-async def test_what_is_not_signed_now_and_by_the_provider_is_not_believed(
+async def test_an_event_without_a_current_signature_is_rejected(
     stack: Stack, stranger: Caller, signature: str | None, code: str
 ) -> None:
     event = an_event()
@@ -52,7 +52,7 @@ async def test_what_is_not_signed_now_and_by_the_provider_is_not_believed(
     assert await kept(stack, event["id"]) == []
 
 
-async def test_a_clock_that_is_a_little_ahead_does_no_harm(stack: Stack, stranger: Caller) -> None:
+async def test_a_clock_slightly_ahead_is_tolerated(stack: Stack, stranger: Caller) -> None:
     event = an_event()
     body = json.dumps(event).encode()
 
@@ -64,7 +64,7 @@ async def test_a_clock_that_is_a_little_ahead_does_no_harm(stack: Stack, strange
     assert await kept(stack, event["id"]) == [None]
 
 
-async def test_a_body_changed_on_its_way_is_not_believed(stack: Stack, stranger: Caller) -> None:
+async def test_a_modified_body_is_rejected(stack: Stack, stranger: Caller) -> None:
     event = an_event()
     body = json.dumps(event).encode()
     signature = signed(body, stack.addresses.webhook_secret)
@@ -78,7 +78,7 @@ async def test_a_body_changed_on_its_way_is_not_believed(stack: Stack, stranger:
     "body",
     [b"", b"{", b"[]", b"null", b'"event"', b"{}", b'{"id":"evt_1","type":"x","data":{"object":null}}', b"\xff\xfe"],
 )
-async def test_what_is_signed_but_no_event_is_refused(stack: Stack, stranger: Caller, body: bytes) -> None:
+async def test_a_signed_body_that_is_not_an_event_is_rejected(stack: Stack, stranger: Caller, body: bytes) -> None:
     before = await written(stack.engine, "webhook_inbox")
     signature = signed(body, stack.addresses.webhook_secret)
 
@@ -87,7 +87,9 @@ async def test_what_is_signed_but_no_event_is_refused(stack: Stack, stranger: Ca
     assert await written(stack.engine, "webhook_inbox") == before
 
 
-async def test_an_event_sent_ten_times_is_kept_once_and_acknowledged_each_time(stack: Stack, stranger: Caller) -> None:
+async def test_an_event_sent_ten_times_is_stored_once_and_acknowledged_each_time(
+    stack: Stack, stranger: Caller
+) -> None:
     event = an_event()
     body = json.dumps(event).encode()
     signature = {"Stripe-Signature": signed(body, stack.addresses.webhook_secret)}
@@ -121,7 +123,7 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], int, str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 @pytest.mark.parametrize("is_announced", [True, False], ids=["length announced", "in pieces"])
-async def test_what_is_refused_leaves_one_line_in_the_log_and_no_row(
+async def test_a_rejected_webhook_leaves_one_log_line_and_no_row(
     stack: Stack, stranger: Caller, logged: list[Any], name: str, case: str, is_announced: bool
 ) -> None:
     body, signing, status, code = REFUSED[case]
