@@ -49,21 +49,21 @@ async def suggest(
     value: RequestedValue = None,
 ) -> PlanSuggestionView:
     snapshot = await entitlements.of(caller.tenant, customer or NO_CUSTOMER)
-    asked = feature_named(feature, snapshot)
-    check_value(value, asked)
-    check_quantity(quantity, asked)
-    wanted = Wanted(asked, quantity, value)
+    resolved = feature_named(feature, snapshot)
+    check_value(value, resolved)
+    check_quantity(quantity, resolved)
+    wanted = Wanted(resolved, quantity, value)
     least = cheapest(snapshot, wanted)
-    enough = wanted.is_met_by(snapshot.has(asked))
+    enough = wanted.is_met_by(snapshot.has(resolved))
     return PlanSuggestionView(
         customer=customer,
         plan=PlanRef.of(snapshot),
         basis=snapshot.standing.basis,
-        feature=asked.code,
+        feature=resolved.code,
         quantity=quantity,
         value=value,
         enough=enough,
         plans=PlanName.all(plans_with(snapshot.today, wanted)),
-        cheapest=UpgradeSuggestionView.of(least, asked) if least is not None else None,
-        upgrades=[] if enough else [UpgradeSuggestionView.of(one, asked) for one in suggestions(snapshot, wanted)],
+        cheapest=UpgradeSuggestionView.of(least, resolved) if least is not None else None,
+        upgrades=[] if enough else [UpgradeSuggestionView.of(one, resolved) for one in suggestions(snapshot, wanted)],
     )

@@ -70,7 +70,7 @@ class ReleaseRequest(UsageRequest):
     key: UsageKey | None = Field(
         default=None,
         description="for a gauge, identifies this release and defaults to the `Idempotency-Key` header; for a counter, "
-        "the key of the usage to give back, and required",
+        "the key of the usage to give back (required)",
         examples=["image-4711"],
     )
 

@@ -65,11 +65,11 @@ async def entitlement(
     value: RequestedValue = None,
 ) -> Response:
     snapshot = await entitlements.of(caller.tenant, external_id)
-    asked = feature_named(feature, snapshot)
-    check_value(value, asked)
-    check_quantity(quantity, asked)
-    answer = EntitlementCheck(external_id, snapshot, asked, quantity, value).entitlement()
-    return as_json(EntitlementCheckResult(**owner_fields(external_id, snapshot), **dict(answer)))
+    resolved = feature_named(feature, snapshot)
+    check_value(value, resolved)
+    check_quantity(quantity, resolved)
+    view = EntitlementCheck(external_id, snapshot, resolved, quantity, value).entitlement()
+    return as_json(EntitlementCheckResult(**owner_fields(external_id, snapshot), **dict(view)))
 
 
 async def _read_check(request: Request) -> dict[str, Any] | None:

@@ -20,11 +20,16 @@ class Buckets:
     """Allows *size* requests at once per name, then one every *refill_seconds*."""
 
     def __init__(
-        self, size: int, refill_seconds: float, *, most: int = MAX_ENTRIES, clock: Callable[[], float] = monotonic
+        self,
+        size: int,
+        refill_seconds: float,
+        *,
+        max_entries: int = MAX_ENTRIES,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._size = size
         self._refill_seconds = refill_seconds
-        self._most = most
+        self._max_entries = max_entries
         self._clock = clock
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
@@ -35,7 +40,7 @@ class Buckets:
         tokens = min(self._size, bucket.tokens + (now - bucket.at) / self._refill_seconds)
         is_allowed = tokens >= 1
         self._buckets[name] = _Bucket(tokens - is_allowed, now)
-        if len(self._buckets) > self._most:
+        if len(self._buckets) > self._max_entries:
             self._buckets.popitem(last=False)
         return 0 if is_allowed else (1 - tokens) * self._refill_seconds
 

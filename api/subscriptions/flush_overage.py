@@ -1,4 +1,4 @@
-"""Reports unreported overage to the provider before a change that bills it: afterwards no invoice would include it."""
+"""Reports unreported overage to the provider before a change: no later invoice would include it."""
 
 import asyncio
 

@@ -123,8 +123,8 @@ async def _start(
         row = await context.repositories.subscriptions.get(context.caller.tenant, subscription_id)
         if row is None:
             # The rejected one may just have removed the customer's data of this sign-up.
-            again = input_of(await _customer_of(context, body, subscription_id))
-            await subscription_client.sign_up(context.dependencies.client, again, anew=True)
+            repeated = input_of(await _customer_of(context, body, subscription_id))
+            await subscription_client.sign_up(context.dependencies.client, repeated, anew=True)
         else:
             _refuse_if_unpaid(row)
 

@@ -104,20 +104,20 @@ async def usage_history(
     periods: Annotated[int, Query(ge=1, le=400, description="maximum number of periods; for a gauge, of months")] = 12,
 ) -> UsageHistoryView:
     snapshot = await entitlements.of(caller.tenant, external_id)
-    asked = feature_named(feature, snapshot)
+    resolved = feature_named(feature, snapshot)
     past: list[PastPeriod] = []
     days: list[PastDay] = []
-    if is_gauge(asked):
+    if is_gauge(resolved):
         back = A_MONTH * periods
-        days = await repositories.usage_history.days(external_id, asked.code, back=back, tenant=caller.tenant)
+        days = await repositories.usage_history.days(external_id, resolved.code, back=back, tenant=caller.tenant)
     else:
-        past = await repositories.usage_history.periods(external_id, asked.code, limit=periods, tenant=caller.tenant)
+        past = await repositories.usage_history.periods(external_id, resolved.code, limit=periods, tenant=caller.tenant)
     return UsageHistoryView(
         customer=external_id,
         plan=PlanRef.of(snapshot),
         basis=snapshot.standing.basis,
-        feature=asked.code,
-        window=asked.window,
+        feature=resolved.code,
+        window=resolved.window,
         periods=[UsagePeriodView.of(period) for period in past],
         days=[GaugeDayView.of(day) for day in days],
     )

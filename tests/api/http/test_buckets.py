@@ -40,7 +40,7 @@ def test_a_bucket_never_holds_more_than_its_size() -> None:
 
 
 def test_the_number_of_buckets_is_bounded() -> None:
-    buckets = Buckets(size=1, refill_seconds=6, most=2, clock=Clock())
+    buckets = Buckets(size=1, refill_seconds=6, max_entries=2, clock=Clock())
     for name in ("a", "b", "c"):
         buckets.take(name)
 
