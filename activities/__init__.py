@@ -1,1 +1,1 @@
-"""What touches the outside on a workflow's behalf; one class per concern, its ports injected."""
+"""External calls made for workflows: one class per concern, with its ports injected."""

@@ -1,4 +1,4 @@
-"""Taking a trial over from the provider: nothing of it ends there before it is sure to go on here."""
+"""Adopts trials from the provider: a trial ends there only once it is certain to continue here."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from domain.provider.ports import Agreements, Handover
 
 @dataclass(frozen=True)
 class TrialRequest:
-    """A trial of the provider's, as it stood when it was judged."""
+    """A trial at the provider, as it was when it was checked."""
 
     subscription: str
     agreement_ref: str
@@ -24,7 +24,7 @@ class TrialRequest:
 
 
 class AdoptionActivities:
-    """The activities of a take-over; one per worker."""
+    """The activities of an adoption; one per worker."""
 
     def __init__(self, agreements: Agreements, handover: Handover) -> None:
         self._agreements = agreements
@@ -32,20 +32,20 @@ class AdoptionActivities:
 
     @activity.defn(name="check_trial_elsewhere")
     async def check_trial_elsewhere(self, request: TrialRequest) -> None:
-        """Refuse a trial that is no longer as it was judged. Changes nothing."""
+        """Rejects a trial that has changed since it was checked. Changes nothing."""
         with as_temporal_failures():
             await self._check(request, TRIAL_MARGIN)
 
     @activity.defn(name="end_trial_elsewhere")
     async def end_trial_elsewhere(self, request: TrialRequest) -> None:
-        """End the provider's trial, or refuse: then it was not ended by us, and is as others have left it.
+        """End the provider's trial, or reject it: then we have not ended it and it stays as others left it.
 
-        Idempotent by what the ended agreement says: one that ended for this subscription has been ended by us.
+        Idempotent by the ended agreement's mark: one marked as ended for this subscription was ended by us.
         """
         with as_temporal_failures():
             if await self._has_ended_for(request):
                 return
-            # Half the margin is left for trying again while the provider does not answer.
+            # Half the margin is left for retries while the provider does not answer.
             await self._check(request, TRIAL_MARGIN / 2)
             await self._handover.end_trial(request.agreement_ref, request.subscription, key=request.key)
             if not await self._has_ended_for(request):

@@ -1,4 +1,4 @@
-"""Changing what an agreement is about: the activities on the payments queue."""
+"""Plan changes at the provider: activities on the payments queue."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,31 +15,31 @@ from domain.provider.proration import OwnPeriod
 
 @dataclass(frozen=True)
 class ChangeRequest:
-    """Make an agreement one about other items; the difference is counted from `at`."""
+    """Change an agreement to other items; the difference is prorated from `at`."""
 
     agreement_ref: str
     items: tuple[Item, ...]
     at: datetime
     key: str = ""
     own: OwnPeriod | None = None
-    """The period that is paid for, if it is not the provider's."""
+    """The paid period, if it is not the provider's."""
     present: bool = False
-    """Whether the customer is there and could confirm the payment."""
+    """Whether the customer is present and could confirm the payment."""
     held: bool = False
 
 
 class ChangeActivities:
-    """The activities about changes; one per worker."""
+    """The activities of plan changes; one per worker."""
 
     def __init__(self, payments: Payments) -> None:
         self._payments = payments
 
     @activity.defn(name="change")
     async def change(self, request: ChangeRequest) -> Charge:
-        """Change what an agreement is about and bill the difference. Idempotent by ``request.key``, however late.
+        """Change an agreement's items and bill the difference. Idempotent by ``request.key``, however late.
 
-        Workflows of an earlier release ask for every change here, and would not make one that was billed apart and
-        waits: nothing is left waiting of it.
+        Workflows of an earlier release request every change here and cannot complete one that was billed separately
+        and awaits confirmation, so it is withdrawn.
         """
         with as_temporal_failures():
             charge = await self._change(request)
@@ -54,12 +54,12 @@ class ChangeActivities:
 
     @activity.defn(name="change_on_terms")
     async def change_on_terms(self, request: ChangeRequest) -> Charge:
-        """Change on terms of its own: in a period of ours, or of a customer who is there. Idempotent as `change`."""
+        """Change in a period of our own, or with the customer present. Idempotent like `change`."""
         with as_temporal_failures():
             return await self._change(request)
 
     async def _change(self, request: ChangeRequest) -> Charge:
-        async def ask(key: str) -> Charge:
+        async def attempt(key: str) -> Charge:
             return await self._payments.change(
                 request.agreement_ref,
                 request.items,
@@ -70,10 +70,10 @@ class ChangeActivities:
                 held=request.held,
             )
 
-        return await in_any_words(ask, request.key)
+        return await in_any_words(attempt, request.key)
 
     @activity.defn(name="quote")
     async def quote(self, request: ChangeRequest) -> Quote:
-        """What the same change would bill at once. Changes nothing."""
+        """Returns what the same change would bill immediately. Changes nothing."""
         with as_temporal_failures():
             return await self._payments.quote(request.agreement_ref, request.items, request.at, request.own)

@@ -1,4 +1,4 @@
-"""Telling all who must know that a customer was changed: their subscription, and the payment provider."""
+"""Syncs changes of a customer to their subscription and to the payment provider."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,17 +16,17 @@ from domain.subscription.journal import Cause, CauseKind
 
 @dataclass(frozen=True)
 class HeardRequest:
-    """Asks to look at the provider for who a customer is, because of one of its messages."""
+    """Requests a customer's contact data from the provider, because of one of its messages."""
 
     customer: str
     event: str
 
 
 class TellsSubscriptions(Protocol):
-    """What tells subscriptions of changes of their customers."""
+    """Notifies subscriptions of changes of their customers."""
 
     async def tell(self, change: Untold) -> None:
-        """Have the subscription know; safe to repeat. One that is over need not know.
+        """Notify the subscription; safe to repeat. Ignores a subscription that is over.
 
         Raises:
             GatewayUnavailable: Temporal, or the subscription's workflow, did not answer.
@@ -35,16 +35,16 @@ class TellsSubscriptions(Protocol):
 
 
 class TakesUp(Protocol):
-    """What takes up changes of customers that nobody has taken up."""
+    """Starts syncing customer changes that were left behind."""
 
     async def take_up(self) -> int: ...
 
 
 class CustomerActivities:
-    """The activities about customers; one per worker.
+    """The activities of customer changes; one per worker.
 
     Args:
-        normalized: a mail address as ours are written; raises ValueError for one that no mail could be sent to.
+        normalized: normalizes a mail address; raises ValueError for one that cannot receive mail.
 
     """
 
@@ -64,7 +64,7 @@ class CustomerActivities:
 
     @activity.defn(name="tell_subscription")
     async def tell_subscription(self, customer: str) -> None:
-        """Tell the customer's subscription what has changed. Idempotent by the change's id."""
+        """Notify the customer's subscription of what has changed. Idempotent by the change's id."""
         with as_temporal_failures():
             for change in await self._changes.untold(customer):
                 if change.subscription:
@@ -73,7 +73,7 @@ class CustomerActivities:
 
     @activity.defn(name="carry_customer")
     async def carry_customer(self, customer: str) -> None:
-        """Tell the provider who the customer is now. Idempotent by the change's id, and it sets a state."""
+        """Send the customer's contact data to the provider. Idempotent by the change's id, and it sets a state."""
         with as_temporal_failures():
             change = await self._changes.uncarried(customer)
             if change is None:
@@ -93,29 +93,29 @@ class CustomerActivities:
 
     @activity.defn(name="hear_customer")
     async def hear_customer(self, request: HeardRequest) -> None:
-        """Take over who the customer is at the provider, if that is news. Idempotent."""
+        """Adopt the customer's contact data from the provider if it has changed. Idempotent."""
         with as_temporal_failures():
-            was = await self._changes.known(request.customer)
-            if was is None or not was.customer_ref or was.is_changing:
+            before = await self._changes.known(request.customer)
+            if before is None or not before.customer_ref or before.is_changing:
                 return
-            told = await self._provider.known_customer(was.customer_ref)
-            if told is not None:
-                found, trouble = self._read(was, told)
+            at_provider = await self._provider.known_customer(before.customer_ref)
+            if at_provider is not None:
+                after, trouble = self._read(before, at_provider)
                 cause = Cause(CauseKind.WEBHOOK, request.event)
-                await self._changes.take_over(request.customer, was, found, cause, trouble)
+                await self._changes.take_over(request.customer, before, after, cause, trouble)
 
-    def _read(self, was: KnownContact, told: KnownCustomer) -> tuple[KnownContact, str]:
-        """Who they are by the provider's word, and what is wrong with it; what is missing there stays as it was."""
-        name = fit_name(told.name) or was.name
-        if not told.email:
-            return replace(was, name=name), ""
+    def _read(self, before: KnownContact, at_provider: KnownCustomer) -> tuple[KnownContact, str]:
+        """Returns the contact by the provider's data, and what is wrong with it; missing values stay as before."""
+        name = fit_name(at_provider.name) or before.name
+        if not at_provider.email:
+            return replace(before, name=name), ""
         try:
-            return replace(was, email=self._normalized(told.email), name=name), ""
+            return replace(before, email=self._normalized(at_provider.email), name=name), ""
         except ValueError:
-            return replace(was, name=name), UNUSABLE_ADDRESS
+            return replace(before, name=name), UNUSABLE_ADDRESS
 
     @activity.defn(name="take_up_customers")
     async def take_up_customers(self) -> int:
-        """Start what tells of customers' changes that were left behind; for how many. Idempotent."""
+        """Start syncing customer changes that were left behind; returns how many. Idempotent."""
         with as_temporal_failures():
             return await self._left.take_up()

@@ -1,4 +1,4 @@
-"""The one place where our errors become Temporal failures and back."""
+"""Converts our errors to Temporal failures and back; nothing else does."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -29,19 +29,19 @@ KINDS: Mapping[str, type[TenureError]] = {
     "GatewayUnavailable": GatewayUnavailable,
     "TenureError": TenureError,
 }
-"""What a failure calls each error, the narrower before the wider. It is in histories of workflows that still run: a
-class may get another name, its kind may not."""
+"""The kind of each error in a failure, subclasses first. Histories of running workflows contain it: a class may be
+renamed, its kind may not."""
 PAUSES: Mapping[Haste, tuple[float, float]] = {Haste.LOCK: (0.5, 5.0), Haste.RATE: (2.0, 60.0)}
-"""Seconds before the second attempt, and at most, when a call was turned away unheard."""
+"""Seconds before the second attempt, and at most, after a call was turned away unprocessed."""
 UNKNOWN_ACTIVITY = "NotFoundError"
-"""How a worker of an earlier release refuses an activity that it does not know: one of ours will take it."""
+"""How a worker of an earlier release refuses an unknown activity: a newer worker will take it."""
 FORBIDDEN_ATTEMPTS = 5
-"""So many attempts of an activity may meet a system that does not accept our key; then the workflow is told. With
-pauses of 1, 2, 4 and 8 seconds that takes a quarter of a minute: long enough for a key that is just being replaced."""
+"""After this many attempts rejected for our key, the failure goes to the workflow. With pauses of 1, 2, 4 and 8 seconds
+that takes a quarter of a minute: enough for a key that is being rotated."""
 
 
 def as_failure(error: TenureError) -> ApplicationError:
-    """The failure that carries an error's code, message and field through Temporal; retried only when that may help."""
+    """Returns the failure that carries an error through Temporal; it is retryable only if a retry may help."""
     carried: dict[str, object] = {"kind": _kind(error), "field": getattr(error, "field", None)}
     if error.details:
         carried["details"] = error.details
@@ -51,28 +51,28 @@ def as_failure(error: TenureError) -> ApplicationError:
         error.message,
         carried,
         type=error.code,
-        non_retryable=not _is_worth_another_attempt(error),
+        non_retryable=not _is_retryable(error),
         next_retry_delay=_pause(error),
     )
 
 
-def _is_worth_another_attempt(error: TenureError) -> bool:
+def _is_retryable(error: TenureError) -> bool:
     if isinstance(error, GatewayForbidden) and activity.in_activity():
         return activity.info().attempt < FORBIDDEN_ATTEMPTS
     return isinstance(error, GatewayUnavailable)
 
 
 def _pause(error: TenureError) -> timedelta | None:
-    """Until an activity's next attempt; None: as its retry policy has it."""
+    """The delay before an activity's next attempt; None: as its retry policy says."""
     if not isinstance(error, GatewayBusy) or not activity.in_activity():
         return None
     return pause_after(error, activity.info().attempt, random.random())  # noqa: S311 - chance, not a secret
 
 
 def pause_after(error: GatewayBusy, attempt: int, chance: float) -> timedelta:
-    """How long to leave alone who was too busy for us: longer each time, by a *chance* of 0 to 1 of one's own.
+    """The delay before retrying a busy system: exponential, with jitter from *chance*, which is 0 to 1.
 
-    A lock is soon gone. A rate is everybody's, so those that were turned away together must not come back together.
+    A lock is released soon. A rate limit is shared, so callers turned away together must not return together.
     """
     first, longest = PAUSES[error.haste]
     seconds = min(first * 2.0 ** min(attempt - 1, 30), longest)
@@ -85,7 +85,7 @@ def _kind(error: TenureError) -> str:
 
 @contextmanager
 def as_temporal_failures() -> Iterator[None]:
-    """Mark errors that no retry can cure; every other error is left to be retried."""
+    """Converts our errors to Temporal failures; all other errors are retried as they are."""
     try:
         yield
     except TenureError as error:
@@ -93,12 +93,12 @@ def as_temporal_failures() -> Iterator[None]:
 
 
 def as_tenure_error(failure: BaseException | None) -> TenureError | None:
-    """The error that was carried by a failure (or by what caused it); None when it was a fault of ours."""
+    """Returns the error that a failure, or its cause, carries; None if it was a bug of ours."""
     while isinstance(failure, FailureError):
         if isinstance(failure, ApplicationError) and failure.details:
             return _restored(failure)
         if isinstance(failure, ApplicationError) and failure.type == UNKNOWN_ACTIVITY:
-            return GatewayUnavailable("no worker that was asked knows this step yet", code="no_answer")
+            return GatewayUnavailable("no worker knows this activity yet", code="no_answer")
         if isinstance(failure, TimedOut) and failure.cause is None:
             return GatewayUnavailable("no answer came in time", code="no_answer")
         failure = failure.cause
@@ -123,28 +123,28 @@ def _restored(failure: ApplicationError) -> TenureError | None:
 
 
 _PLAIN: tuple[type[TenureError], ...] = (GatewayForbidden, GatewayUnavailable)
-"""Errors that have nothing but a message and a code."""
+"""Errors with only a message and a code."""
 
 STEP_FAILED = (ActivityError, ApplicationError)
-"""What a workflow sees of an activity that was refused for good; a local one raises its own error as it is."""
+"""What a workflow catches when an activity failed permanently; a local activity raises its own error unwrapped."""
 
 
 def refusal(error: FailureError) -> ApplicationError | None:
-    """The refusal inside a failed activity, fit to be raised from an update; None if it was no refusal."""
+    """Returns the refusal inside a failed activity, to be raised from an update; None if it was not a refusal."""
     carried = as_tenure_error(error)
     return None if carried is None else as_failure(carried)
 
 
 def can_be_had_later(error: BaseException) -> bool:
-    """Whether a failed activity met an outage, or a system that does not accept our key: the step itself is in order.
+    """True if an activity failed for an outage or a rejected key: the step itself is valid.
 
-    What an attempt of it has done may be unknown; the same step must be asked for again under the same key.
+    What an attempt did may be unknown; the same step must be retried under the same key.
     """
     carried = as_tenure_error(error) if isinstance(error, FailureError) else error
     return isinstance(carried, GatewayUnavailable)
 
 
 def may_have_been_done(error: BaseException) -> bool:
-    """Whether a failed activity was given no answer; a system that does not accept our key has done nothing."""
+    """True if a failed activity got no answer; a system that rejected our key has done nothing."""
     carried = as_tenure_error(error) if isinstance(error, FailureError) else error
     return isinstance(carried, GatewayUnavailable) and not isinstance(carried, GatewayForbidden)

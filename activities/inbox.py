@@ -1,4 +1,4 @@
-"""The webhook inbox: what waits there is delivered, what never came is fetched."""
+"""The webhook inbox: delivers waiting messages and fetches missed ones."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,41 +9,41 @@ from temporalio import activity
 from activities.failures import as_temporal_failures
 
 WORK_FOR = 90.0
-"""Seconds; what is left then is the next one's."""
+"""Seconds; the next run continues with the rest."""
 MADE_UP_FOR = timedelta(days=3)
-"""So long the provider tries to tell; what got through by then is of no matter here."""
+"""How long the provider retries its messages; older ones need no fetching."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What came of fetching messages."""
+    """The result of fetching messages."""
 
     new: int = 0
-    """So many had never reached us."""
+    """How many had never reached us."""
     is_all: bool = True
-    """False: the time was up before all was looked through."""
+    """False: time ran out before everything was checked."""
 
 
 class Sweeper(Protocol):
-    """What brings the provider's messages that wait to subscriptions."""
+    """Delivers the provider's waiting messages to subscriptions."""
 
     async def sweep(self, seconds: float) -> int:
-        """Deliver what waits, for so long; returns how many messages were dealt with.
+        """Deliver waiting messages for this many seconds; returns how many were processed.
 
         Raises:
-            GatewayUnavailable: some were not taken.
+            GatewayUnavailable: some were not accepted.
         """
         ...
 
 
 class Fetcher(Protocol):
-    """What fetches the provider's messages that did not get through."""
+    """Fetches the provider's messages that did not get through."""
 
     async def of_last(self, time: timedelta, *, seconds: float) -> Fetched:
-        """Keep and deliver those of late, for so many seconds.
+        """Store and deliver recent missed messages, for this many seconds.
 
         Raises:
-            GatewayUnavailable: the provider, or the database, does not answer; what was fetched is kept.
+            GatewayUnavailable: the provider or the database does not answer; messages fetched so far are stored.
         """
         ...
 
@@ -57,12 +57,12 @@ class InboxActivities:
 
     @activity.defn(name="sweep_webhooks")
     async def sweep(self) -> int:
-        """How many waiting messages were delivered. Idempotent: a workflow hears each message once, by its event id."""
+        """Deliver waiting messages; returns how many. Idempotent: a workflow takes each message once, by event id."""
         with as_temporal_failures():
             return await self._sweeper.sweep(WORK_FOR)
 
     @activity.defn(name="fetch_unheard_webhooks")
     async def fetch_unheard(self) -> Fetched:
-        """How many messages of the provider had never reached us. Idempotent: each message is kept once."""
+        """Fetch messages that had never reached us. Idempotent: each message is stored once."""
         with as_temporal_failures():
             return await self._fetcher.of_last(MADE_UP_FOR, seconds=WORK_FOR)

@@ -1,4 +1,4 @@
-"""Delivering mails that were written down: the activity on the mail queue."""
+"""Delivers stored mails: the activities on the mail queue."""
 
 from temporalio import activity
 
@@ -8,7 +8,7 @@ from domain.notifications.ports import Mailer, Mails
 
 
 class MailActivities:
-    """The mail activity; one per worker."""
+    """The mail activities; one per worker."""
 
     def __init__(self, mails: Mails, mailer: Mailer) -> None:
         self._mails = mails
@@ -16,10 +16,10 @@ class MailActivities:
 
     @activity.defn(name="deliver")
     async def deliver(self, mail_id: str) -> str:
-        """Send one mail unless it was sent or withdrawn meanwhile; what came of it in one word.
+        """Send one mail unless it has been sent or withdrawn; returns the outcome.
 
-        Idempotent by the mail's row. Should a worker die between the server's yes and our mark, the mail goes out
-        again under the same Message-ID, by which mail systems know it for the same.
+        Idempotent by the mail's row. If a worker dies after the server accepted the mail and before it is marked as
+        sent, it is sent again under the same Message-ID, which lets mail systems recognize the copy.
         """
         with as_temporal_failures():
             mail = await self._mails.to_send(mail_id)
@@ -35,7 +35,7 @@ class MailActivities:
 
     @activity.defn(name="give_up")
     async def give_up(self, mail_id: str) -> str:
-        """Mark a mail that no server would take in time. Idempotent; one that was sent after all stays sent."""
+        """Mark a mail that no server accepted in time. Idempotent; a mail that was sent after all stays sent."""
         with as_temporal_failures():
-            await self._mails.mark_refused(mail_id, "the mail server did not take it in time")
+            await self._mails.mark_refused(mail_id, "the mail server did not accept it in time")
             return "given up"

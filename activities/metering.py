@@ -1,4 +1,4 @@
-"""Telling the provider what was used beyond plans' limits: the activity that works through what waits."""
+"""Reports billed overage to the provider."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,19 +14,20 @@ from domain.provider.overage_use import BilledUse, Claimed, Trouble
 from domain.provider.ports import Metering
 
 TOGETHER = 300
+"""Usages per batch."""
 AT_ONCE = 20
-"""So many calls are under way at once, unless the provider allows fewer."""
+"""The maximum number of concurrent calls, unless the provider allows fewer."""
 WORK_FOR = 90.0
-"""Seconds; what is left then is the next one's."""
-IN_VAIN = 3
-"""So many calls in a row that bring no answer end it: the provider is down."""
+"""Seconds; the next run continues with the rest."""
+MAX_UNANSWERED = 3
+"""After this many unanswered calls in a row the provider counts as down, and the run ends."""
 
 _Lane = tuple[str, str]
-"""A customer and what is counted of theirs: of these the provider takes one call at a time."""
+"""A customer and a meter event name, for which the provider accepts one call at a time."""
 
 
 class Reports(Protocol):
-    """Where it is kept what the provider was told."""
+    """Stores what was reported to the provider."""
 
     async def claim(self, limit: int) -> list[Claimed]: ...
 
@@ -39,15 +40,15 @@ class Reports(Protocol):
 
 @dataclass(frozen=True)
 class Reported:
-    """What came of telling what was used."""
+    """The result of a run."""
 
     reported: int = 0
     set_aside: int = 0
-    """Left to an operator."""
+    """Left for an operator."""
     unanswered: int = 0
-    """Tried again the next time."""
+    """Retried in the next run."""
     is_all: bool = True
-    """False: more may wait that can be told at once."""
+    """False: more may wait that can be reported immediately."""
 
     def __add__(self, other: "Reported") -> "Reported":
         return Reported(
@@ -59,7 +60,7 @@ class Reported:
 
 
 class MeteringActivities:
-    """The activities of billed use; one per worker."""
+    """The activities of billed overage; one per worker."""
 
     def __init__(self, reports: Reports, metering: Metering, *, at_once: int = AT_ONCE) -> None:
         self._reports = reports
@@ -68,29 +69,29 @@ class MeteringActivities:
 
     @activity.defn(name="report_usage")
     async def report_usage(self) -> Reported:
-        """Tell the next uses, many at once. Idempotent: each has an identifier under which it is counted once."""
+        """Report the next usages concurrently. Idempotent: each has an identifier under which it counts once."""
         with as_temporal_failures():
             waiting = await self._reports.claim(TOGETHER)
             is_last = len(waiting) < TOGETHER
             batch = _Batch(waiting, self._report)
             try:
-                # One alone, until one is answered: of a provider that is down as few as may be are asked.
+                # One call at a time until one is answered, to make few calls to a provider that is down.
                 await batch.work(until_answered=True)
                 await asyncio.gather(*(batch.work() for _ in range(self._at_once)))
             finally:
                 await self._reports.release([each.use for each in batch.waiting if each.began_before is None])
             if batch.failure is not None:
                 raise batch.failure
-            # What brought no answer is not tried in haste.
-            is_all = batch.is_in_vain or (is_last and (bool(batch.done.unanswered) or not batch.waiting))
+            # Unanswered reports are not retried immediately.
+            is_all = batch.provider_is_down or (is_last and (bool(batch.done.unanswered) or not batch.waiting))
             return batch.done + Reported(is_all=is_all)
 
     async def _report(self, claimed: Claimed) -> Reported:
         use = claimed.use
         if not claimed.may_be_made_again:
             why = (
-                f"its report was begun more than a day ago and nobody knows whether it got through: look whether the "
-                f"provider has {use.counted_as} of {use.customer_ref} at {use.at:%Y-%m-%d %H:%M:%S}Z"
+                f"its report began more than a day ago and its outcome is unknown: check whether the provider has "
+                f"{use.counted_as} of {use.customer_ref} at {use.at:%Y-%m-%d %H:%M:%S}Z"
             )
             return await self._set_aside(use, Trouble.UNKNOWN, why)
         try:
@@ -98,7 +99,7 @@ class MeteringActivities:
         except GatewayRefused as error:
             return await self._set_aside(use, Trouble.REFUSED, error.message)
         except GatewayUnavailable as error:
-            if isinstance(error, GatewayBusy) or _was_not_heard(error):
+            if isinstance(error, GatewayBusy) or _was_not_processed(error):
                 raise
             activity.logger.warning("no answer to a report of use", extra={"key": use.key, "why": error.message})
             return Reported(unanswered=1)
@@ -107,49 +108,49 @@ class MeteringActivities:
 
     async def _set_aside(self, use: BilledUse, trouble: Trouble, why: str) -> Reported:
         await self._reports.set_aside(use, trouble, why)
-        told = {"key": use.key, "counted_as": use.counted_as, "trouble": trouble.value, "why": why}
-        activity.logger.error("use is not billed until an operator has looked", extra=told)
+        extra = {"key": use.key, "counted_as": use.counted_as, "trouble": trouble.value, "why": why}
+        activity.logger.error("use is not billed until an operator has looked", extra=extra)
         return Reported(set_aside=1)
 
 
 class _Batch:
-    """Uses that were claimed together, and several who work through them."""
+    """Usages that were claimed together, processed by several concurrent workers."""
 
     def __init__(self, waiting: list[Claimed], report: Callable[[Claimed], Awaitable[Reported]]) -> None:
         self.waiting = waiting
         self.done = Reported()
         self.failure: Exception | None = None
-        """Nothing more is begun then."""
+        """Once set, no further report is started."""
         self._report = report
         self._under_way: set[_Lane] = set()
-        self._in_vain = 0
+        self._unanswered_in_a_row = 0
         self._stop_at = monotonic() + WORK_FOR
 
     @property
-    def is_in_vain(self) -> bool:
-        return self._in_vain >= IN_VAIN
+    def provider_is_down(self) -> bool:
+        return self._unanswered_in_a_row >= MAX_UNANSWERED
 
     async def work(self, *, until_answered: bool = False) -> None:
-        """Tell one after the other, whoever else does; what others have begun is brought to its end by them."""
+        """Report one usage after the other; several may run concurrently, each finishing what it started."""
         while (one := self._next()) is not None:
             lane = _lane(one)
             self._under_way.add(lane)
             try:
-                came = await self._report(one)
-            except Exception as error:  # noqa: BLE001 - raised when all have come to their end
-                if _was_not_heard(error):
+                result = await self._report(one)
+            except Exception as error:  # noqa: BLE001 - raised once all workers have finished
+                if _was_not_processed(error):
                     self.waiting.insert(0, one)
                 self.failure = self.failure or error
                 return
             finally:
                 self._under_way.discard(lane)
-            self.done += came
-            self._in_vain = self._in_vain + 1 if came.unanswered else 0
-            if until_answered and not came.unanswered:
+            self.done += result
+            self._unanswered_in_a_row = self._unanswered_in_a_row + 1 if result.unanswered else 0
+            if until_answered and not result.unanswered:
                 return
 
     def _next(self) -> Claimed | None:
-        if self.failure is not None or self.is_in_vain or monotonic() >= self._stop_at:
+        if self.failure is not None or self.provider_is_down or monotonic() >= self._stop_at:
             return None
         for number, one in enumerate(self.waiting):
             if _lane(one) not in self._under_way:
@@ -161,8 +162,8 @@ def _lane(claimed: Claimed) -> _Lane:
     return claimed.use.customer_ref, claimed.use.counted_as
 
 
-def _was_not_heard(error: Exception) -> bool:
-    """Whether the provider has turned the call away for certain, so that nothing was begun by it."""
+def _was_not_processed(error: Exception) -> bool:
+    """True if the provider certainly turned the call away, so that it did nothing."""
     if isinstance(error, GatewayBusy):
         return error.haste is Haste.RATE
     return isinstance(error, GatewayUnavailable) and error.code == "stripe_key"

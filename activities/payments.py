@@ -1,4 +1,4 @@
-"""Moving money and keeping cards: the activities on the payments queue."""
+"""Charges, cards and agreements: activities on the payments queue."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,7 +27,7 @@ from domain.subscription.ports import Records
 
 @dataclass(frozen=True)
 class CardRequest:
-    """Put a card on file for a customer, who is made known to the provider if need be."""
+    """Put a card on file for a customer, who is created at the provider if needed."""
 
     customer: str
     customer_ref: str
@@ -35,12 +35,12 @@ class CardRequest:
     payment_method: str | None
     key: str
     signing_up: str = ""
-    """The subscription that is not written down yet, for which the card is given; empty: they have one."""
+    """The subscription that is not stored yet, for which the card is provided; empty: it is stored already."""
 
 
 @dataclass(frozen=True)
 class DeletedRequest:
-    """A customer whom the provider has deleted."""
+    """A customer that the provider has deleted."""
 
     customer: str
     customer_ref: str
@@ -54,9 +54,9 @@ class BeginRequest:
     items: tuple[Item, ...]
     key: str
     present: bool = False
-    """Whether the customer is there and could confirm the payment."""
+    """Whether the customer is present and could confirm the payment."""
     earlier: tuple[str, ...] = ()
-    """The keys of tries for something else that were not answered: what one of them has paid for is taken as it is."""
+    """The keys of unanswered attempts for something else: if one of them has paid, its agreement is used as it is."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class RestartRequest:
     void_invoice: str
     key: str
     items: tuple[Item, ...] = ()
-    """What the agreement is to be about from then on; empty: what it is about."""
+    """The agreement's new items; empty: unchanged."""
     settled_invoice: str = ""
-    """The bill that is settled already: it is not what this try has made."""
+    """The invoice that was settled before: this attempt did not create it."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class FirstQuoteRequest:
 
 @dataclass(frozen=True)
 class UpcomingRequest:
-    """Whose next renewal is asked about."""
+    """Identifies the agreement whose next renewal is requested."""
 
     agreement_ref: str
 
@@ -100,13 +100,13 @@ class StandingRequest:
     customer_ref: str
     agreement_ref: str
     invoice_ref: str
-    """The bill to look at; empty: the newest."""
+    """The invoice to read; empty: the latest."""
     customer: str = ""
-    """Whose wallet it is, should the subscription not know of one that was opened elsewhere."""
+    """The customer, in case the subscription does not know a wallet that was opened elsewhere."""
     tries: tuple[str, ...] = ()
-    """The keys of tries that were not answered, of which one may have brought the agreement about."""
+    """The keys of unanswered attempts, one of which may have created the agreement."""
     change_key: str = ""
-    """The key of the change that was not answered; empty: there is none."""
+    """The key of the unanswered change; empty: there is none."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class EndRequest:
 
 @dataclass(frozen=True)
 class SwitchRequest:
-    """Turn something about an agreement on or off."""
+    """Turn a setting of an agreement on or off."""
 
     agreement_ref: str
     on: bool
@@ -141,7 +141,7 @@ class AdoptRequest:
     agreement_ref: str
     newer_than: datetime | None = None
     key: str = ""
-    """Empty: that of the checkout alone, as of workflows of an earlier release."""
+    """Empty: derived from the checkout alone, for workflows of an earlier release."""
 
 
 class PaymentActivities:
@@ -153,7 +153,7 @@ class PaymentActivities:
 
     @activity.defn(name="put_card")
     async def put_card(self, request: CardRequest) -> Wallet:
-        """The customer's wallet with the card in it. Idempotent by ``request.key`` at the provider."""
+        """Put the card in the customer's wallet. Idempotent by ``request.key`` at the provider."""
         with as_temporal_failures():
             if request.customer_ref and request.payment_method:
                 reference, card = await self._put_card(request, request.payment_method)
@@ -169,7 +169,7 @@ class PaymentActivities:
 
     async def _put_card(self, request: CardRequest, payment_method: str) -> tuple[str, Card]:
         async def put(reference: str, key: str) -> Card:
-            # Along with the customer the provider has ended the agreement.
+            # When the provider deleted the customer, it ended the agreement as well.
             agreement_ref = request.agreement_ref if reference == request.customer_ref else ""
             return await self._payments.put_card(reference, agreement_ref, payment_method, key=key)
 
@@ -177,7 +177,7 @@ class PaymentActivities:
 
     @activity.defn(name="know_again")
     async def know_again(self, request: DeletedRequest) -> str:
-        """The id that a customer has at the provider after it deleted the one known. Idempotent by the deleted id."""
+        """Returns the customer's new id after the provider deleted the known one. Idempotent by the deleted id."""
         with as_temporal_failures():
             again = await known_again(self._payments, self._records, request.customer, request.customer_ref)
             return again or request.customer_ref
@@ -193,30 +193,30 @@ class PaymentActivities:
 
     @activity.defn(name="begin")
     async def begin(self, request: BeginRequest) -> Charge:
-        """Charge the first period. Idempotent by ``request.key``, however late: first it looks for what that left.
+        """Charge the first period. Idempotent by ``request.key``, however late: it first looks up that attempt.
 
-        What an earlier try has paid for is not paid for again, and its charge has that try's key.
+        If an earlier attempt has paid, nothing is charged again, and the charge has that attempt's key.
         """
 
-        async def ask(under: str) -> Charge:
-            begun = await self._payments.begun(request.customer_ref, key=under)
+        async def attempt(attempt_key: str) -> Charge:
+            begun = await self._payments.begun(request.customer_ref, key=attempt_key)
             if begun is not None:
-                return begun if request.present else await self._as_nobody_is_there(begun, under)
+                return begun if request.present else await self._without_customer(begun, attempt_key)
             for key in request.earlier:
                 earlier = await self._payments.begun(request.customer_ref, key=key)
-                left = earlier and await self._as_nobody_is_there(earlier, key)
-                if left is not None and left.outcome in (ChargeOutcome.PAID, ChargeOutcome.PENDING):
-                    return replace(left, key=key)
+                result = earlier and await self._without_customer(earlier, key)
+                if result is not None and result.outcome in (ChargeOutcome.PAID, ChargeOutcome.PENDING):
+                    return replace(result, key=key)
             order = NewAgreement(
                 request.subscription, request.customer_ref, request.card_ref, request.items, request.present
             )
-            return await self._payments.begin(order, key=under)
+            return await self._payments.begin(order, key=attempt_key)
 
         with as_temporal_failures():
-            return await in_any_words(ask, request.key)
+            return await in_any_words(attempt, request.key)
 
-    async def _as_nobody_is_there(self, begun: Charge, key: str) -> Charge:
-        """A try that was made while the customer was there and not heard of: nothing waits for them any more."""
+    async def _without_customer(self, begun: Charge, key: str) -> Charge:
+        """Withdraws the confirmation that an attempt with the customer present left waiting."""
         if begun.waits_until is None or begun.invoice is None:
             return begun
         withdrawn = await self._payments.withdraw_confirmation(
@@ -227,7 +227,7 @@ class PaymentActivities:
 
     @activity.defn(name="collect")
     async def collect(self, request: CollectRequest) -> Charge:
-        """Try an open bill once more. Idempotent by ``request.key``; a bill paid meanwhile answers as paid."""
+        """Retry an open invoice. Idempotent by ``request.key``; returns paid if it has been paid in the meantime."""
         with as_temporal_failures():
             return await in_any_words(lambda key: self._payments.collect(request.invoice_ref, key=key), request.key)
 
@@ -248,39 +248,39 @@ class PaymentActivities:
 
     @activity.defn(name="first_quote")
     async def first_quote(self, request: FirstQuoteRequest) -> Quote:
-        """What a first period would bill at once. Changes nothing."""
+        """Returns what a first period would bill immediately. Changes nothing."""
         with as_temporal_failures():
             return await self._payments.first_quote(request.customer_ref, request.items)
 
     @activity.defn(name="upcoming_bill")
     async def upcoming_bill(self, request: UpcomingRequest) -> UpcomingBill:
-        """What the next renewal would bill as things stand. Changes nothing."""
+        """Returns what the next renewal would bill as of now. Changes nothing."""
         with as_temporal_failures():
             return await self._payments.upcoming(request.agreement_ref)
 
     @activity.defn(name="reversal")
     async def reversal(self, request: ReversalRequest) -> Reversal:
-        """How money that went back stands now. Changes nothing."""
+        """Returns the current state of a refund or dispute. Changes nothing."""
         with as_temporal_failures():
             return await self._payments.reversal(request.kind, request.object_ref)
 
     @activity.defn(name="standing")
     async def standing(self, request: StandingRequest) -> ProviderState:
-        """What the provider knows now. Changes nothing."""
+        """Returns the provider's current state of a subscription. Changes nothing."""
         with as_temporal_failures():
             reference = request.customer_ref
             if not reference and request.customer:
-                # A customer who was at the portal before ever giving a card has a wallet of which nobody was told.
+                # A customer who used the portal before providing a card has a wallet that the subscription lacks.
                 reference = (await self._records.contact(request.customer)).customer_ref
-            standing = await self._payments.standing(reference, request.agreement_ref, request.invoice_ref)
+            state = await self._payments.standing(reference, request.agreement_ref, request.invoice_ref)
             begun = await self._begun(reference, request.tries) if request.tries else None
             change = None
-            if request.change_key and standing.agreement is AgreementStatus.LIVE:
+            if request.change_key and state.agreement is AgreementStatus.LIVE:
                 change = await self._payments.asked_change(request.agreement_ref, key=request.change_key)
-            return replace(standing, customer_ref=reference, begun=begun, change=change)
+            return replace(state, customer_ref=reference, begun=begun, change=change)
 
     async def _begun(self, customer_ref: str, tries: tuple[str, ...]) -> Charge:
-        """What came of tries to begin an agreement; gone when none of them has left anything."""
+        """Returns the outcome of attempts to create an agreement; gone if none of them did."""
         for key in tries if customer_ref else ():
             begun = await self._payments.begun(customer_ref, key=key)
             if begun is not None and begun.outcome is not ChargeOutcome.DECLINED:
@@ -289,25 +289,25 @@ class PaymentActivities:
 
     @activity.defn(name="end")
     async def end(self, request: EndRequest) -> None:
-        """End the agreement. Idempotent: an ended one stays ended."""
+        """End the agreement. Idempotent: an ended agreement stays ended."""
         with as_temporal_failures():
             await self._payments.end(request.agreement_ref, request.open_invoice, key=request.key)
 
     @activity.defn(name="end_at_period_end")
     async def end_at_period_end(self, request: SwitchRequest) -> None:
-        """Bill no further period, or bill on. Idempotent: it sets a state."""
+        """Stop billing at the end of the period, or continue. Idempotent: it sets a state."""
         with as_temporal_failures():
             await self._payments.end_at_period_end(request.agreement_ref, request.on, key=request.key)
 
     @activity.defn(name="hold")
     async def hold(self, request: SwitchRequest) -> None:
-        """Stop billing while a payment is owed or access is off, or bill again. Idempotent: it sets a state."""
+        """Put billing on hold while a payment is owed or access is off, or resume it. Idempotent: it sets a state."""
         with as_temporal_failures():
             await self._payments.hold(request.agreement_ref, request.on, key=request.key)
 
     @activity.defn(name="open_checkout")
     async def open_checkout(self, request: CheckoutRequest) -> tuple[str, str]:
-        """The customer's id at the provider and the address of their checkout page. Idempotent by ``request.key``."""
+        """Returns the customer's provider id and the URL of their checkout page. Idempotent by ``request.key``."""
         with as_temporal_failures():
             reference = request.customer_ref or await customer_ref(
                 self._payments, self._records, request.customer, key=request.key

@@ -1,4 +1,4 @@
-"""Reconciliation: the activities that compare, heal and write down what was found."""
+"""Reconciliation: activities that compare, fix, and store findings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ from domain.reconciliation.ports import Comparison, Found
 
 @dataclass(frozen=True)
 class Page:
-    """What comparing one page has brought."""
+    """The result of comparing one page."""
 
     found: tuple[Discrepancy, ...] = ()
     next_cursor: str | None = None
     compared: int = 0
     not_ours: int = 0
-    """Agreements that have nothing to do with us."""
+    """Agreements that are not ours."""
     under_way: int = 0
-    """Subscriptions that differ and are in the middle of something: they are looked at again next time."""
+    """Subscriptions that differ but are busy: the next run compares them again."""
 
 
 @dataclass(frozen=True)
 class PageRequest:
-    """Asks for the page at `cursor`; None: the first."""
+    """Requests the page at `cursor`; None: the first."""
 
     cursor: str | None
     run_began: datetime
     without_provider: bool = False
-    """The provider gives no answer: only what can be compared without it."""
+    """The provider does not answer: compare only what does not need it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class NoteRequest:
 
 
 class Inspects(Protocol):
-    """What compares subscriptions in all the places where they are kept."""
+    """Compares subscriptions across provider, database and workflows."""
 
     async def agreements(self, cursor: str | None, run_began: datetime) -> Page: ...
     async def subscriptions(
@@ -59,13 +59,13 @@ class Inspects(Protocol):
 
 
 class InspectsMails(Protocol):
-    """What finds mails that nobody sends."""
+    """Finds stuck mails."""
 
     async def mails(self, after: str | None) -> Page: ...
 
 
 class Heals(Protocol):
-    """What has a subscription put right."""
+    """Fixes a subscription."""
 
     async def heal(self, run: str, found: Sequence[Discrepancy]) -> Sequence[Found]: ...
 
@@ -81,13 +81,13 @@ class ReconcileActivities:
 
     @activity.defn(name="compare_agreements")
     async def compare_agreements(self, request: PageRequest) -> Page:
-        """A page of the provider's agreements against ours. Changes nothing but when they were seen."""
+        """Compare a page of the provider's agreements to our subscriptions. Changes only when they were last seen."""
         with as_temporal_failures():
             return await self._inspects.agreements(request.cursor, request.run_began)
 
     @activity.defn(name="compare_subscriptions")
     async def compare_subscriptions(self, request: PageRequest) -> Page:
-        """A page of our subscriptions against their workflows. Changes nothing."""
+        """Compare a page of our subscriptions to their workflows. Changes nothing."""
         with as_temporal_failures():
             return await self._inspects.subscriptions(
                 request.cursor, request.run_began, without_provider=request.without_provider
@@ -95,24 +95,24 @@ class ReconcileActivities:
 
     @activity.defn(name="compare_mails")
     async def compare_mails(self, request: PageRequest) -> Page:
-        """A page of mails that wait for long against the workflows that are to send them. Changes nothing."""
+        """Compare a page of long-waiting mails to the workflows that should send them. Changes nothing."""
         with as_temporal_failures():
             return await self._mails.mails(request.cursor)
 
     @activity.defn(name="heal_subscription")
     async def heal_subscription(self, request: HealRequest) -> tuple[Found, ...]:
-        """Heal what can be, and tell what came of it. Idempotent: what is right is left as it is."""
+        """Fix what can be fixed, and return the outcomes. Idempotent: what is right stays unchanged."""
         with as_temporal_failures():
             return tuple(await self._heals.heal(request.run, request.found))
 
     @activity.defn(name="note_findings")
     async def note_findings(self, request: NoteRequest) -> None:
-        """Write down what was found. Idempotent by run, kind, subscription and agreement."""
+        """Store findings. Idempotent by run, kind, subscription and agreement."""
         with as_temporal_failures():
             await self._ours.keep(request.run, request.found)
 
     @activity.defn(name="forget_old_findings")
     async def forget_old_findings(self) -> None:
-        """Remove what was found a month ago."""
+        """Remove findings older than a month."""
         with as_temporal_failures():
             await self._ours.forget_old()

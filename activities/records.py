@@ -1,4 +1,4 @@
-"""Writing down what happened: database steps that run with the workflow task itself."""
+"""Database activities that run with the workflow task itself."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,24 +16,24 @@ from domain.subscription.renewal_notices import laid_out
 from domain.subscription.state import Notice
 
 FIRST_STEPS = 3
-"""With one of these a sign-up is accepted, which may say who the customer is now; a later one waits for the sweep."""
+"""One of these steps accepts a sign-up, which may change the customer; later changes wait for the sweep."""
 
 
 @dataclass(frozen=True)
 class AnchorRequest:
-    """Asks when the reminders of a trial that ends at `ends_at` are due."""
+    """Requests when the reminders of a trial that ends at `ends_at` are due."""
 
     customer: str
     ends_at: datetime
     trial: TrialPolicy
     now: datetime
     signing_up: str = ""
-    """The subscription that is not written down yet, whose sign-up may bring another zone; empty: there is none."""
+    """The subscription that is not stored yet, whose sign-up may change the time zone; empty: there is none."""
 
 
 @dataclass(frozen=True)
 class LadderRequest:
-    """Asks when the steps of a recovery that began at `since` are due."""
+    """Requests when the steps of a recovery that began at `since` are due."""
 
     customer: str
     since: datetime
@@ -43,7 +43,7 @@ class LadderRequest:
 
 @dataclass(frozen=True)
 class NoticesRequest:
-    """Asks when a customer is to be told of what is ahead."""
+    """Requests when a customer's notices are due."""
 
     customer: str
     notices: tuple[Notice, ...]
@@ -53,7 +53,7 @@ class NoticesRequest:
 
 @dataclass(frozen=True)
 class ForgetRequest:
-    """Tells which sign-up of which customer was refused."""
+    """Identifies a refused sign-up."""
 
     customer: str
     subscription: str
@@ -68,25 +68,26 @@ class RecordActivities:
 
     @activity.defn(name="record")
     async def record(self, step: Step) -> None:
-        """Write a step down and hand its mails to the post. Idempotent by subscription and sequence."""
+        """Store a step and dispatch its mails. Idempotent by subscription and sequence."""
         with as_temporal_failures():
-            waiting = await self._records.save(await self._held_against_use(step))
+            waiting = await self._records.save(await self._with_excess(step))
             await self._post.dispatch(waiting)
-            it, may_be_accepted = step.subscription, step.trial is not None or step.invoice is not None
-            if it.sequence <= FIRST_STEPS and may_be_accepted and await self._records.is_changing(it.customer):
-                await self._post.tell_of_customer(it.customer)
+            subscription, may_accept = step.subscription, step.trial is not None or step.invoice is not None
+            is_early = subscription.sequence <= FIRST_STEPS
+            if is_early and may_accept and await self._records.is_changing(subscription.customer):
+                await self._post.tell_of_customer(subscription.customer)
 
-    async def _held_against_use(self, step: Step) -> Step:
-        """The step, with what of current use does not fit the change that it is about."""
+    async def _with_excess(self, step: Step) -> Step:
+        """The step, with the current usage that does not fit its plan change."""
         if step.fit is None:
             return step
         return with_excess(step, await self._records.misfits(step.subscription, step.fit))
 
     @activity.defn(name="anchor_reminders")
     async def anchor_reminders(self, request: AnchorRequest) -> tuple[Reminder, ...]:
-        """The reminders still ahead in the customer's own day. Changes nothing.
+        """Returns the upcoming reminders, in the customer's time zone. Changes nothing.
 
-        An activity because time zone rules change: what was once decided must read the same on replay.
+        An activity because time zone rules change, and a replay must see what was decided.
         """
         with as_temporal_failures():
             contact = await self._records.contact(request.customer, request.signing_up)
@@ -94,20 +95,20 @@ class RecordActivities:
 
     @activity.defn(name="anchor_ladder")
     async def anchor_ladder(self, request: LadderRequest) -> tuple[datetime, ...]:
-        """When each step of a recovery is due, at decent hours of the customer's own day. Changes nothing."""
+        """Returns when each step of a recovery is due, within the customer's contact hours. Changes nothing."""
         with as_temporal_failures():
             contact = await self._records.contact(request.customer)
             return rungs_for(request.since, request.ladder, request.hours, contact.timezone)
 
     @activity.defn(name="lay_out_notices")
     async def lay_out_notices(self, request: NoticesRequest) -> tuple[Notice, ...]:
-        """The notices still ahead, at decent hours of the customer's own day. Changes nothing."""
+        """Returns the upcoming notices, within the customer's contact hours. Changes nothing."""
         with as_temporal_failures():
             contact = await self._records.contact(request.customer)
             return laid_out(request.notices, request.hours, contact.timezone, request.now)
 
     @activity.defn(name="forget_sign_up")
     async def forget_sign_up(self, request: ForgetRequest) -> None:
-        """Remove what a refused sign-up has left. Idempotent; a customer with a subscription, or about to, stays."""
+        """Remove what a refused sign-up left behind. Idempotent; keeps a customer with a subscription or sign-up."""
         with as_temporal_failures():
             await self._records.forget_sign_up(request.customer, request.subscription)

@@ -1,4 +1,4 @@
-"""Tries that were begun by another release, in other words than ours."""
+"""Attempts that another release began with other parameters."""
 
 from collections.abc import Awaitable, Callable
 
@@ -7,14 +7,14 @@ from domain.provider.attempt_keys import asked_otherwise
 from domain.provider.payments import KEY_IS_TAKEN, Charge
 
 
-async def in_any_words(ask: Callable[[str], Awaitable[Charge]], key: str) -> Charge:
-    """What *ask* comes to under a key, also when an earlier release has begun it in other words.
+async def in_any_words(attempt: Callable[[str], Awaitable[Charge]], key: str) -> Charge:
+    """Makes an attempt under a key, even if an earlier release began it with other parameters.
 
-    What was done then is looked for first, by *ask* itself; the rest goes on under a key for these words.
+    *attempt* itself first looks up what was done then; the rest is done under another key.
     """
     try:
-        return await ask(key)
+        return await attempt(key)
     except GatewayRefused as error:
         if error.code != KEY_IS_TAKEN:
             raise
-    return await ask(asked_otherwise(key))
+    return await attempt(asked_otherwise(key))

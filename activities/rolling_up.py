@@ -1,4 +1,4 @@
-"""The roll-up of usage: the activities that tell, sample, sum up and forget."""
+"""The usage roll-up: activities that send late notices, sample gauges, compute statistics and remove old data."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +10,7 @@ from domain.entitlements.ports import UsageRollUp
 
 
 class Tells(Protocol):
-    """What tells customers of thresholds that their use has crossed."""
+    """Notifies customers of crossed usage thresholds."""
 
     async def tell(self) -> int: ...
     async def send_what_was_left(self) -> int: ...
@@ -18,15 +18,15 @@ class Tells(Protocol):
 
 @dataclass(frozen=True)
 class LateTold:
-    """What had not been told in time."""
+    """What had not been sent in time."""
 
     notices: int = 0
     mails: int = 0
-    """Written down before and handed over again."""
+    """Stored before and dispatched again."""
 
 
 class RollUpActivities:
-    """The activities of the roll-up; one per worker. Each may be run again at any time."""
+    """The activities of the roll-up; one per worker. Each is safe to repeat at any time."""
 
     def __init__(self, tells: Tells, book: UsageRollUp) -> None:
         self._tells = tells
@@ -34,16 +34,16 @@ class RollUpActivities:
 
     @activity.defn(name="tell_usage_notices")
     async def tell_usage_notices(self) -> LateTold:
-        """Tell of thresholds of which nobody was told when they were crossed. Idempotent by notice and mail."""
+        """Send notices of thresholds that were not sent when they were crossed. Idempotent by notice and mail."""
         with as_temporal_failures():
             notices = await self._tells.tell()
             return LateTold(notices, await self._tells.send_what_was_left())
 
     @activity.defn(name="sample_gauges")
     async def sample_gauges(self) -> int:
-        """Note how much there is of what is counted as it stands. Idempotent by customer, feature and day."""
+        """Record the current amount of every gauge. Idempotent by customer, feature and day."""
         with as_temporal_failures():
-            count, cursor = _so_far()
+            count, cursor = _progress()
             while True:
                 page = await self._book.sample(cursor)
                 count, cursor = count + page.gauges, page.next_cursor
@@ -53,19 +53,19 @@ class RollUpActivities:
 
     @activity.defn(name="take_usage_statistics")
     async def take_usage_statistics(self) -> int:
-        """Sum up how much is used by plan and feature. Idempotent: what these six hours have already is replaced."""
+        """Sum up usage by plan and feature. Idempotent: replaces what is stored for these six hours."""
         with as_temporal_failures():
             return await self._book.take_statistics(alive=activity.heartbeat)
 
     @activity.defn(name="forget_old_usage")
     async def forget_old_usage(self) -> dict[str, int]:
-        """Remove what is too old to be asked for, batch by batch. Idempotent."""
+        """Remove expired data in batches. Idempotent."""
         with as_temporal_failures():
             return await self._book.forget(alive=activity.heartbeat)
 
 
-def _so_far() -> tuple[int, tuple[str, str, str] | None]:
-    """How far an attempt came before this one."""
+def _progress() -> tuple[int, tuple[str, str, str] | None]:
+    """How far the previous attempt came."""
     details = activity.info().heartbeat_details
     if not details:
         return 0, None

@@ -1,4 +1,4 @@
-"""One wallet per customer, whoever opens it."""
+"""Ensures one wallet per customer at the provider."""
 
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -22,11 +22,11 @@ async def open_wallet(
     key: str,
     signing_up: str = "",
 ) -> Wallet:
-    """The customer's one wallet, also when several ask for it at the same time: sign-ups, a checkout, a portal.
+    """Returns the customer's wallet, the same for concurrent callers: sign-ups, a checkout, a portal.
 
-    All make it under the same key at the provider, and the database keeps whichever is written down first.
-    With *signing_up*, a subscription that is not written down yet, the sign-up takes its turn first, and a card that
-    the customer has stays the one that is charged.
+    All create it under the same key at the provider, and the database keeps the first one stored.
+    With *signing_up*, a subscription that is not stored yet, the sign-up first takes its turn, and the customer's
+    existing default card stays.
 
     Raises:
         Rejected: code `unknown_customer`.
@@ -38,8 +38,8 @@ async def open_wallet(
     new_key = f"{customer}/wallet/{hashlib.sha256(opening).hexdigest()[:16]}"
 
     async def opened(known: str, key: str) -> Wallet:
-        asked = replace(contact, customer_ref=known)
-        return await wallets.open_wallet(asked, payment_method, key=key, keeps_default=bool(signing_up))
+        owner = replace(contact, customer_ref=known)
+        return await wallets.open_wallet(owner, payment_method, key=key, keeps_default=bool(signing_up))
 
     if contact.customer_ref:
         _, wallet = await at_wallet(wallets, records, customer, contact.customer_ref, opened, key)
@@ -53,18 +53,18 @@ async def open_wallet(
 
 
 async def customer_ref(wallets: Wallets, records: Records, customer: str, *, key: str) -> str:
-    """The customer's id at the provider, who gets a wallet without a card if they have none; raises as it does."""
+    """Returns the customer's provider id, creating a wallet without a card if needed; raises like `open_wallet`."""
     known = (await records.contact(customer)).customer_ref
     return known or (await open_wallet(wallets, records, customer, None, key=key)).customer_ref
 
 
 async def known_again(wallets: Wallets, records: Records, customer: str, deleted_ref: str) -> str | None:
-    """The id of a customer whom the provider has deleted: they are made known there again, once, without a card.
+    """Recreates a customer whom the provider has deleted, once and without a card, and returns their new id.
 
-    None when the provider does not say that it deleted them. Whoever asks, also at the same time, gets the same one.
+    Returns None if the provider does not report them as deleted. Concurrent callers get the same id.
 
     Raises:
-        GatewayRefused: the provider knows nobody of that id: it may be another account's.
+        GatewayRefused: the provider does not know the id: it may be another account's.
         GatewayUnavailable: the provider does not answer.
     """
     if not await wallets.is_deleted(deleted_ref):
@@ -72,24 +72,29 @@ async def known_again(wallets: Wallets, records: Records, customer: str, deleted
     contact = await records.contact(customer)
     known = contact.customer_ref
     if known and known != deleted_ref:
-        # Somebody has been here before; that one may be deleted as well by now.
+        # Another caller has replaced it already; that one may be deleted as well by now.
         return await known_again(wallets, records, customer, known) or known
     again = await wallets.open_wallet(replace(contact, customer_ref=""), None, key=f"{customer}/again/{deleted_ref}")
     return await records.replace_wallet(customer, deleted_ref, again.customer_ref)
 
 
 async def at_wallet(
-    wallets: Wallets, records: Records, customer: str, reference: str, use: Callable[[str, str], Awaitable[R]], key: str
+    wallets: Wallets,
+    records: Records,
+    customer: str,
+    reference: str,
+    call: Callable[[str, str], Awaitable[R]],
+    key: str,
 ) -> tuple[str, R]:
-    """Do something with a customer's wallet (its id and a key are handed to *use*); with a new one if it was deleted.
+    """Calls *call* with a customer's wallet (its id and a key), or with a new one if it was deleted.
 
     Raises:
-        GatewayRefused: as *use* does, the customer not being deleted.
+        GatewayRefused: *call* was refused and the customer was not deleted.
     """
     try:
-        return reference, await use(reference, key)
+        return reference, await call(reference, key)
     except GatewayRefused as error:
         again = await known_again(wallets, records, customer, reference) if error.code == NO_SUCH_THING else None
         if again is None:
             raise
-    return again, await use(again, f"{key}/again")
+    return again, await call(again, f"{key}/again")

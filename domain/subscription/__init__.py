@@ -1,1 +1,1 @@
-"""One subscription: its state, its lifecycle, and the rule behind each step of it."""
+"""One subscription: its state, its lifecycle, and the rules for each step."""

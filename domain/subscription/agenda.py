@@ -9,19 +9,19 @@ from domain.subscription.policy import LadderStep, Policy, TrialEnd
 from domain.subscription.state import Recovery, Subscription, SuspensionKind
 
 ASKED_AGAIN_AFTER = timedelta(minutes=5)
-"""So long after a payment was not answered it is asked what came of it, where nothing else asks."""
+"""How long after an unanswered payment its outcome is requested, where nothing else does."""
 
 
 class Action(StrEnum):
-    """What can be due."""
+    """The actions that can be due."""
 
     FIRST_PAYMENT = "first_payment"
-    """That of a sign-up without a trial, which the provider did not take at once."""
+    """The first payment of a sign-up without a trial, which the provider did not accept immediately."""
     SEND_REMINDER = "send_reminder"
     CONVERT = "convert"
     EXPIRE_TRIAL = "expire_trial"
     RENEW = "renew"
-    """Done by the provider; nothing of ours is due."""
+    """Done by the provider; we have nothing to do."""
     ASK_PROVIDER = "ask_provider"
     BEGIN_PERIOD = "begin_period"
     RECOVER = "recover"
@@ -29,14 +29,14 @@ class Action(StrEnum):
     CHANGE_PLAN = "change_plan"
     RESUME = "resume"
     NOTIFY = "notify"
-    """Tell the customer of a renewal ahead, or of a card that will have expired by then."""
+    """Notify the customer of an upcoming renewal, or of a card that will have expired by then."""
     END_CONFIRMATION = "end_confirmation"
     """Withdraw a payment that was not confirmed in time."""
 
 
 @dataclass(frozen=True)
 class Due:
-    """One action ahead."""
+    """One upcoming action."""
 
     at: datetime
     action: Action
@@ -44,7 +44,7 @@ class Due:
 
 
 def agenda(subscription: Subscription, policy: Policy) -> tuple[Due, ...]:
-    """Everything that will happen if nobody intervenes, soonest first."""
+    """Returns everything that will happen if nobody intervenes, soonest first."""
     match subscription.status:
         case Status.TRIALING:
             ahead = _of_trial(subscription, policy)
@@ -59,16 +59,16 @@ def agenda(subscription: Subscription, policy: Policy) -> tuple[Due, ...]:
         case _:
             ahead = []
     if subscription.status is Status.ACTIVE:
-        ahead += _of_lost_answers(subscription)
+        ahead += _of_unanswered(subscription)
     if subscription.confirmation is not None:
-        why = "unless the customer has confirmed the payment to their bank by then"
-        # First, so that of two at the same moment it goes before what would take money as well.
+        why = "unless the customer has confirmed the payment with their bank by then"
+        # First, so that at the same moment it comes before an action that would also charge the customer.
         ahead.insert(0, Due(subscription.confirmation.expires_at, Action.END_CONFIRMATION, why))
     return tuple(sorted(ahead, key=lambda due: due.at))
 
 
 def next_due(subscription: Subscription, policy: Policy) -> Due | None:
-    """The next action that the workflow itself must take; None when it only waits for news."""
+    """Returns the next action that the workflow itself must take; None if it only waits for events."""
     return next((due for due in agenda(subscription, policy) if due.action is not Action.RENEW), None)
 
 
@@ -82,19 +82,19 @@ def _of_trial(subscription: Subscription, policy: Policy) -> list[Due]:
     ]
     if subscription.card is not None and not subscription.card_is_barred:
         return [*ahead, Due(ends_at, Action.CONVERT, "the trial ends and a card is on file")]
-    lacks = "the card was declined for good" if subscription.card_is_barred else "no card is on file"
+    problem = "the card must not be tried again" if subscription.card_is_barred else "no card is on file"
     return [
         *ahead,
-        Due(ends_at, Action.EXPIRE_TRIAL, f"the trial ends and {lacks}: {_after_trial(subscription, policy)}"),
+        Due(ends_at, Action.EXPIRE_TRIAL, f"the trial ends and {problem}: {_after_trial(subscription, policy)}"),
     ]
 
 
 def _after_trial(subscription: Subscription, policy: Policy) -> str:
-    """What the end of a trial without a card brings."""
+    """What happens when a trial ends without a card."""
     if policy.trial.without_card is TrialEnd.CANCEL:
         return "canceled"
     if policy.trial.without_card is TrialEnd.FREE_PLAN and subscription.free_plan is not None:
-        return f"{subscription.free_plan.plan_name} goes on"
+        return f"continues on {subscription.free_plan.plan_name}"
     return "suspended"
 
 
@@ -102,10 +102,10 @@ def _of_paid(subscription: Subscription) -> list[Due]:
     if subscription.cancel_at is not None:
         return [Due(subscription.cancel_at, Action.CANCEL, _cancel_why(subscription))]
     if subscription.dispute is not None:
-        return []  # nothing is taken from a card whose owner disputes a payment
+        return []  # a card is not charged while its owner disputes a payment
     change, period_end = subscription.pending_change, subscription.period_end
     if change is not None:
-        return [Due(change.at, Action.CHANGE_PLAN, f"a change to {change.to.plan_name} was asked for")]
+        return [Due(change.at, Action.CHANGE_PLAN, f"a change to {change.to.plan_name} was requested")]
     ahead = [
         Due(notice.at, Action.NOTIFY, f"{notice.kind.replace('_', ' ')}: {notice.days} days before the renewal")
         for notice in subscription.notices
@@ -122,9 +122,9 @@ def _of_paid(subscription: Subscription) -> list[Due]:
     return ahead
 
 
-def _of_lost_answers(subscription: Subscription) -> list[Due]:
-    """What is asked of what nobody asks for again by themselves."""
-    why = "the payment provider has not answered whether {} was made"
+def _of_unanswered(subscription: Subscription) -> list[Due]:
+    """Requests for the outcome of unanswered calls that nothing else repeats."""
+    why = "the payment provider has not confirmed {}"
     ahead: list[Due] = []
     if subscription.is_free and subscription.unheard_tries:
         at = subscription.unheard_tries[-1].since + ASKED_AGAIN_AFTER
@@ -141,13 +141,13 @@ _AFTER_LOSS = "the paid period ends, and the payment provider has deleted the ag
 
 
 def ladder_of(subscription: Subscription, policy: Policy) -> tuple[LadderStep, ...]:
-    """The ladder that a recovery is on: the one it began with."""
+    """Returns the ladder of a recovery: the one it began with."""
     recovery = subscription.recovery
     return recovery.ladder if recovery is not None and recovery.ladder else policy.recovery
 
 
 def rung_at(recovery: Recovery, ladder: tuple[LadderStep, ...], number: int) -> datetime:
-    """When a step of the ladder is due."""
+    """Returns when a step of the ladder is due."""
     if number < len(recovery.rungs):
         return recovery.rungs[number]
     return recovery.since + ladder[number].after
@@ -172,7 +172,7 @@ def _of_pause(subscription: Subscription) -> list[Due]:
     pause = subscription.pause
     if pause is None or pause.resumes_at is None or subscription.dispute is not None:
         return []
-    return [Due(pause.resumes_at, Action.RESUME, f"paused since {pause.since:%Y-%m-%d}, until then")]
+    return [Due(pause.resumes_at, Action.RESUME, f"the pause that began on {pause.since:%Y-%m-%d} ends")]
 
 
 def _of_suspension(subscription: Subscription, policy: Policy) -> list[Due]:
@@ -182,7 +182,7 @@ def _of_suspension(subscription: Subscription, policy: Policy) -> list[Due]:
     if suspension.kind is SuspensionKind.NONPAYMENT:
         return _of_recovery(subscription, policy)
     if suspension.kind is SuspensionKind.AWAITING_PAYMENT:
-        return [Due(suspension.since, Action.FIRST_PAYMENT, "it begins with its first payment")]
+        return [Due(suspension.since, Action.FIRST_PAYMENT, "the subscription begins with its first payment")]
     if suspension.cancel_at is not None:
         return [
             Due(
@@ -196,14 +196,14 @@ def _of_suspension(subscription: Subscription, policy: Policy) -> list[Due]:
 
 def _cancel_why(subscription: Subscription) -> str:
     return (
-        f"cancellation was asked for: {subscription.cancel_reason}"
+        f"cancellation was requested: {subscription.cancel_reason}"
         if subscription.cancel_reason
-        else "cancellation was asked for"
+        else "cancellation was requested"
     )
 
 
 def describe(step: LadderStep) -> str:
-    """A ladder step in words: "retry, else access limited and mail"."""
+    """Describes a ladder step: "retry, else access limited and mail"."""
     harsher = [
         words
         for words, wanted in (

@@ -1,8 +1,8 @@
-"""The billing day: kept whoever begins a period, and however late; a pause moves it by whole days.
+"""The billing day: kept whoever begins a period and however late; a pause moves it by whole days.
 
-Two anchors are known: ours, from which all periods are counted, and the provider's own, which moves to the present
-whenever we begin a period there. While both lead to the same dates the provider goes on by itself; where they do not,
-we begin the next period too, on our day.
+There are two anchors: ours, which all periods are counted from, and the provider's, which moves to the present whenever
+we begin a period there. While both lead to the same dates, the provider renews by itself; if they do not, we begin the
+next period as well, on our day.
 """
 
 from calendar import monthrange
@@ -16,34 +16,34 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
 
 NEAR = timedelta(hours=1)
-"""So far apart two dates are the same one: what we begin is begun some moments after it was due."""
+"""Dates this close are the same: what we begin starts some moments after it was due."""
 A_DAY = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)
 ON_TIME = timedelta(minutes=5)
-"""By so much a pause may miss whole days: it begins and ends some moments after it was asked for."""
+"""How much shorter than whole days a pause may be: it begins and ends some moments after the request."""
 
 _MONTHS = {Interval.MONTH: 1, Interval.YEAR: 12}
 
 
 @dataclass(frozen=True)
 class Placement:
-    """The period that a payment is for, by our billing day."""
+    """The period that a payment covers, by our billing day."""
 
     start: datetime | None
     end: datetime | None
     begins_next: bool = False
-    """The provider's own date is another one: the next period must be begun by us."""
+    """The provider's date differs: we must begin the next period."""
     days: dict[str, Any] | None = None
-    """What the subscription notes of its billing day and its pauses; None: all stays as it is."""
+    """The subscription's fields for its billing day and pauses; None: unchanged."""
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The subscription's fields for period and billing day."""
+        """The changed fields of the subscription: period and billing day."""
         return {"period_start": self.start, "period_end": self.end, **(self.days or {})}
 
 
 def boundary(anchor: datetime, interval: Interval, number: int) -> datetime:
-    """When the *number*-th period after *anchor* begins; a month that lacks its day has its last one instead."""
+    """Returns when the *number*-th period after *anchor* begins; a month without that day uses its last one."""
     months = anchor.year * 12 + anchor.month - 1 + _MONTHS[interval] * number
     year, month = divmod(months, 12)
     day = min(anchor.day, monthrange(year, month + 1)[1])
@@ -51,7 +51,7 @@ def boundary(anchor: datetime, interval: Interval, number: int) -> datetime:
 
 
 def boundary_after(anchor: datetime, interval: Interval, moment: datetime) -> datetime:
-    """The first beginning of a period that is later than *moment*."""
+    """Returns the first start of a period after *moment*."""
     months = (moment.year - anchor.year) * 12 + moment.month - anchor.month
     number = months // _MONTHS[interval] - 1
     while (found := boundary(anchor, interval, number)) <= moment:
@@ -60,14 +60,14 @@ def boundary_after(anchor: datetime, interval: Interval, moment: datetime) -> da
 
 
 def derived(period_start: datetime | None, period_end: datetime | None) -> datetime | None:
-    """The anchor of a period, as far as it tells: a short month's last day may stand for a later one."""
+    """Derives the anchor from a period, as far as possible: the last day of a short month may stand for a later one."""
     if period_start is None or period_end is None:
         return period_start or period_end
     return period_start if period_start.day >= period_end.day else period_end
 
 
 def anchor_of(subscription: Subscription) -> datetime | None:
-    """Our anchor, or what the period tells where none was noted; None: the provider's periods tell nothing of it."""
+    """Returns our anchor, or derives it from the period if none is stored; None: the period does not determine it."""
     if subscription.billing_anchor is not None:
         return subscription.billing_anchor
     if subscription.begins_own_period or not subscription.agreement_ref:
@@ -76,12 +76,12 @@ def anchor_of(subscription: Subscription) -> datetime | None:
 
 
 def whole_days(length: timedelta) -> int:
-    """For how many days a pause of this length counts."""
+    """Returns how many days a pause of this length counts as."""
     return max((length + ON_TIME) // A_DAY, 0)
 
 
 def placed(before: Subscription, charge: Charge) -> Placement:
-    """Where a payment puts the period and the billing day."""
+    """Returns the period and the billing day after a payment."""
     start, end = charge.period_start or before.period_start, charge.period_end or before.period_end
     theirs = charge.anchor
     if theirs is None or start is None or end is None:
@@ -91,7 +91,7 @@ def placed(before: Subscription, charge: Charge) -> Placement:
     was_begun_by_us = bool(charge.key) and theirs == start
     if was_begun_by_us:
         return _begun(before, theirs, start, end)
-    # Somebody has moved it at the provider, or it was never noted: the provider's counts.
+    # Somebody has moved it at the provider, or it was never stored: the provider's counts.
     is_as_known = theirs == before.agreement_anchor and before.billing_anchor is not None
     ours = before.billing_anchor if is_as_known and before.billing_anchor is not None else theirs
     if ours == theirs:
@@ -101,7 +101,7 @@ def placed(before: Subscription, charge: Charge) -> Placement:
 
 
 def _begun(before: Subscription, theirs: datetime, start: datetime, end: datetime) -> Placement:
-    """A period that we have begun: it counts from when it was due, unless access was off since or its time is over."""
+    """A period that we began: it starts when it was due, unless access has been off since or it would be over."""
     ours, was_due = anchor_of(before), before.period_end
     lost_access = before.sets_billing_day or before.status is Status.SUSPENDED
     if ours is None or was_due is None or lost_access:
@@ -121,11 +121,11 @@ def _days(ours: datetime, theirs: datetime) -> dict[str, Any]:
 
 
 def as_placed(charge: Charge, after: Subscription) -> Charge:
-    """The charge with the period that it has paid for, by our billing day: what customers are told."""
+    """Returns the charge with the paid period by our billing day, as shown to customers."""
     if charge.anchor is None:
         return charge
     start, end = after.period_start, after.period_end
-    bill = charge.invoice
-    if bill is not None and charge.key:
-        bill = replace(bill, period_start=start, period_end=end)
-    return replace(charge, invoice=bill, period_start=start, period_end=end)
+    invoice = charge.invoice
+    if invoice is not None and charge.key:
+        invoice = replace(invoice, period_start=start, period_end=end)
+    return replace(charge, invoice=invoice, period_start=start, period_end=end)

@@ -1,4 +1,4 @@
-"""When a cancellation takes effect, and what it costs the customer: one rule, for the preview and for what is done."""
+"""When a cancellation takes effect and what the customer loses: the same rule for the preview and the command."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,22 +11,22 @@ from domain.subscription.state import Subscription
 
 @dataclass(frozen=True)
 class CancelPreview:
-    """What a cancellation would bring."""
+    """The effects of a cancellation."""
 
     ends_at: datetime
     """When access ends."""
     loses_paid_days: int
-    """Whole days that were paid for and could not be used any more."""
+    """Whole paid days that could no longer be used."""
     voids_invoice: str
-    """The open invoice that would not be owed any more; empty: there is none."""
+    """The open invoice that would no longer be owed; empty: there is none."""
     undo_until: datetime | None
-    """Until when it could be undone; None: it would take effect at once."""
+    """Until when it could be undone; None: it would take effect immediately."""
 
 
 def usable_until(subscription: Subscription, now: datetime) -> datetime | None:
-    """Until when a customer who cancels may go on: the trial's or the paid period's end; None: no longer.
+    """Returns until when a customer who cancels keeps access: the end of the trial or paid period; None: not at all.
 
-    Of a paused subscription: until the paid days that the pause has kept are used, counted from now.
+    For a paused subscription: until the paid days that the pause has preserved are used up, from now.
     """
     match subscription.status:
         case Status.TRIALING:
@@ -40,15 +40,15 @@ def usable_until(subscription: Subscription, now: datetime) -> datetime | None:
 
 
 def ends_at(subscription: Subscription, at: CancelAt, now: datetime) -> datetime | None:
-    """When a cancellation takes effect; None: at once."""
+    """Returns when a cancellation takes effect; None: immediately."""
     until = usable_until(subscription, now)
     return until if at is CancelAt.PERIOD_END and until is not None and until > now else None
 
 
 def previewed(subscription: Subscription, at: CancelAt, now: datetime) -> CancelPreview:
-    """What a cancellation would bring; nothing is changed."""
+    """Returns the effects of a cancellation. Changes nothing."""
     later = ends_at(subscription, at, now)
-    lost = timedelta() if later is not None else _paid_for(subscription, now)
+    lost = timedelta() if later is not None else _paid_time_left(subscription, now)
     recovery = subscription.recovery
     return CancelPreview(
         ends_at=later or now,
@@ -58,8 +58,8 @@ def previewed(subscription: Subscription, at: CancelAt, now: datetime) -> Cancel
     )
 
 
-def _paid_for(subscription: Subscription, now: datetime) -> timedelta:
-    """For how long there is something left that was paid for: a trial was not, nor is what is owed."""
+def _paid_time_left(subscription: Subscription, now: datetime) -> timedelta:
+    """The remaining paid time: none in a trial, nor while a payment is owed."""
     if subscription.status is Status.TRIALING or subscription.is_free or subscription.recovery is not None:
         return timedelta()
     paid_until = pause.paid_until(subscription, now) if subscription.pause is not None else subscription.period_end

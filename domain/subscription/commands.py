@@ -1,4 +1,4 @@
-"""Commands of customers and operators: what they may ask for, and what comes of it."""
+"""The steps of customers' and operators' commands."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from domain.subscription.reminders import Reminder
 from domain.subscription.state import Subscription
 
 CLOCKS_DIFFER = timedelta(minutes=1)
-"""How far ours may be ahead of the provider's: a checkout so shortly before a card was put on file by a command may
+"""How far our clock may be ahead of the provider's: a checkout this shortly before a command that set the card may
 have come after it."""
 
 
@@ -39,7 +39,7 @@ class CancelAt(StrEnum):
 
 
 def signed_up(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """The first step of a life without a trial; the first payment follows, and access with it."""
+    """The first step of a subscription without a trial; the first payment follows, and gives access."""
     after = subscription.after(Event.NOTED, access=Access.NONE)
     return Step(after, (Entry("signed_up", now, f"Signed up for {after.plan_name} without a trial", cause),))
 
@@ -53,10 +53,10 @@ def card_replaced(
     *,
     given_at: datetime | None = None,
 ) -> Step:
-    """A card was put on file, or the one there was renewed by its bank: then it may be tried again.
+    """A card was put on file, or the bank renewed the existing one, which may then be tried again.
 
-    *given_at* is when the customer gave it by the provider's clock, so that of two checkouts the later one counts,
-    whichever is heard of first.
+    *given_at* is when the customer provided it by the provider's clock, so that the later of two checkouts counts,
+    whichever is processed first.
     """
     since = given_at if given_at is not None else now - CLOCKS_DIFFER
     changes: dict[str, Any] = {"customer_ref": customer_ref, "card": card, "card_since": since}
@@ -71,18 +71,18 @@ def card_replaced(
 
 
 def card_removed(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """The customer took the card away at the provider, and left no other."""
+    """The customer removed the card at the provider and has no other."""
     gone = subscription.card
     after = subscription.after(Event.CARD_REPLACED, card=None, card_since=now)
-    summary = "No card on file any more" + (f": {gone.brand} ending in {gone.last4} was taken away" if gone else "")
+    summary = "No card on file" + (f": {gone.brand} ending in {gone.last4} was removed" if gone else "")
     return Step(after, (Entry("card_removed", now, summary, cause, {"card": gone.ref} if gone else {}),))
 
 
 def provider_pause_noted(subscription: Subscription, paused_for: str, now: datetime, cause: Cause) -> Step:
-    """The provider has paused its side by somebody else's word, or goes on; what is billed is not ours to say then."""
+    """Somebody else paused the agreement at the provider, or resumed it; while paused, we do not control billing."""
     after = subscription.after(Event.NOTED, paused_at_provider=paused_for)
     if not paused_for:
-        return Step(after, (Entry("provider_resumed", now, "The payment provider bills again", cause),))
+        return Step(after, (Entry("provider_resumed", now, "The payment provider resumed billing", cause),))
     words = (
         f"Paused at the payment provider ({paused_for.replace('_', ' ')}): nothing is billed until it is resumed there"
     )
@@ -90,19 +90,19 @@ def provider_pause_noted(subscription: Subscription, paused_for: str, now: datet
 
 
 def conversion_planned(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """The customer agreed to convert when the trial ends; the card on file is what makes it happen."""
+    """The customer agreed to convert when the trial ends; the card on file triggers it."""
     after = subscription.after(Event.NOTED)
     ends_at = moment(subscription.trial_ends_at or now)
     return Step(after, (Entry("conversion_planned", now, f"Will convert when the trial ends at {ends_at}", cause),))
 
 
 def declined_at_hand(subscription: Subscription, decline: Decline, now: datetime, cause: Cause) -> Step:
-    """A charge that the customer asked for just now was declined; nothing else changes."""
-    # An authentication that was not given bars no card: its owner may give it next time.
-    is_for_good = decline.is_hard and decline.code != AUTHENTICATE and subscription.card is not None
+    """A charge that the customer has just requested was declined; nothing else changes."""
+    # A missing authentication does not bar the card: its owner may authenticate next time.
+    is_permanent = decline.is_hard and decline.code != AUTHENTICATE and subscription.card is not None
     after = subscription.after(
         Event.NOTED,
-        barred_card=subscription.card.ref if is_for_good and subscription.card else subscription.barred_card,
+        barred_card=subscription.card.ref if is_permanent and subscription.card else subscription.barred_card,
     )
     details = {"decline_code": decline.code}
     words = decline.words[0].upper() + decline.words[1:]
@@ -110,7 +110,7 @@ def declined_at_hand(subscription: Subscription, decline: Decline, now: datetime
 
 
 def cancel_scheduled(subscription: Subscription, at: datetime, end: End, now: datetime, cause: Cause) -> Step:
-    """The subscription ends by itself at *at*; until then it stays usable."""
+    """The subscription will end by itself at *at*; until then it stays usable."""
     after = subscription.after(
         Event.CANCEL_SCHEDULED,
         cancel_at=at,
@@ -123,11 +123,11 @@ def cancel_scheduled(subscription: Subscription, at: datetime, end: End, now: da
     summary = f"Will be canceled at {moment(at)}{_because(end)}"
     if planned is not None:
         details["replaces"] = plan_changes.words(planned.to)
-        summary += f"; the planned change to {details['replaces']} is dropped"
+        summary += f"; the planned change to {details['replaces']} is canceled"
     entry = Entry("cancel_scheduled", now, summary, cause, details)
-    letter = mail(after, Occasion.CANCELLATION_SCHEDULED, now, cancel_at=moment(at))
+    notification = mail(after, Occasion.CANCELLATION_SCHEDULED, now, cancel_at=moment(at))
     stale = (Occasion.TRIAL_ENDING, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING, Occasion.PLAN_CHANGE_SCHEDULED)
-    return Step(after, (entry,), (letter,), withdraws=stale)
+    return Step(after, (entry,), (notification,), withdraws=stale)
 
 
 def cancel_withdrawn(subscription: Subscription, now: datetime, cause: Cause) -> Step:
@@ -146,12 +146,12 @@ def cancel_withdrawn(subscription: Subscription, now: datetime, cause: Cause) ->
 
 
 def wished_end(subscription: Subscription) -> End:
-    """The end that was asked for before, now that it has come."""
+    """Returns the end that was requested earlier."""
     return End(subscription.end_kind or EndKind.CUSTOMER, subscription.cancel_reason, subscription.reason_code)
 
 
 def due_end(subscription: Subscription) -> End:
-    """The end for which the time has come: as it was asked for, or by what is owed or has expired."""
+    """Returns the end that is due: as requested, or because of nonpayment or an expired suspension."""
     if subscription.cancel_at is not None:
         return wished_end(subscription)
     if subscription.recovery is not None:
@@ -163,7 +163,7 @@ def due_end(subscription: Subscription) -> End:
 
 
 def found_ended(subscription: Subscription, policy: Policy, now: datetime) -> End:
-    """The end of what has ended at the provider: ours if one was asked for or is due, of which no answer came."""
+    """Returns the end of a subscription that ended at the provider: our own, if one was requested or due."""
     due = next_due(subscription, policy)
     is_due = due is not None and due.action is Action.CANCEL and due.at <= now
     is_ours = is_due or subscription.cancel_at is not None
@@ -171,7 +171,7 @@ def found_ended(subscription: Subscription, policy: Policy, now: datetime) -> En
 
 
 def canceled(subscription: Subscription, end: End, now: datetime, cause: Cause) -> Step:
-    """The end. Every mail that still waits, but a receipt, is withdrawn."""
+    """Ends the subscription and withdraws every waiting mail except receipts."""
     after = subscription.after(
         Event.CANCELED,
         access=Access.NONE,
@@ -190,11 +190,11 @@ def canceled(subscription: Subscription, end: End, now: datetime, cause: Cause) 
         untold_end=None,
     )
     entry = Entry("canceled", now, f"Canceled{_because(end)}", cause, _details(end))
-    # By the kind, which is ours: whoever cancels may say anything.
-    letter = mail(after, Occasion.CANCELED, now, canceled_reason=end.kind)
+    # The mail states the kind, which is ours; the comment may be any text.
+    notification = mail(after, Occasion.CANCELED, now, canceled_reason=end.kind)
     stale = tuple(occasion for occasion in Occasion if occasion not in (Occasion.RECEIPT, Occasion.CANCELED))
     voided = subscription.recovery.invoice_ref if subscription.recovery else ""
-    return Step(after, (entry,), (letter,), withdraws=stale, voided=voided)
+    return Step(after, (entry,), (notification,), withdraws=stale, voided=voided)
 
 
 def _because(end: End) -> str:
@@ -214,7 +214,7 @@ def policy_adopted(
     now: datetime,
     cause: Cause,
 ) -> Step:
-    """An operator moved the subscription to another policy; a recovery that runs stays on the ladder it began with."""
+    """An operator moved the subscription to another policy; a running recovery keeps the ladder it began with."""
     recovery = subscription.recovery
     if recovery is not None and not recovery.ladder:
         recovery = replace(recovery, ladder=was.recovery)

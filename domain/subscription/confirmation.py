@@ -1,4 +1,4 @@
-"""A payment that waits until the customer has confirmed it to their bank."""
+"""A payment that waits for the customer to confirm it with their bank."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from enum import StrEnum
 from domain.catalog.plans import Selection
 
 KEYS_KEPT = 8
-"""So many commands that have waited are remembered with what came of them."""
+"""How many commands that waited are remembered with their outcome."""
 
 
 class ConfirmedAction(StrEnum):
@@ -17,26 +17,26 @@ class ConfirmedAction(StrEnum):
     CONVERT = "convert"
     SIGN_UP = "sign_up"
     RETRY_PAYMENT = "retry_payment"
-    """Of what is owed: the bill is open anyway, so nothing has to be withdrawn, and the ladder goes on."""
+    """A payment that is owed: its invoice is open anyway, so nothing has to be withdrawn, and the ladder continues."""
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """What waits, where it is confirmed and until when. A subscription has one at most."""
+    """The waiting payment, where to confirm it and until when. A subscription has one at most."""
 
     action: ConfirmedAction
     url: str
-    """The bill's page at the provider."""
+    """The invoice page at the provider."""
     expires_at: datetime
-    """Then it is withdrawn; the provider's own end is this or later."""
+    """When it is withdrawn; the provider's own expiry is then or later."""
     invoice_ref: str
     agreement_ref: str
-    """The agreement that the bill is of; it is the subscription's own only when a change of plan waits."""
+    """The agreement of the invoice; it is the subscription's own only if a plan change waits."""
     command: str = ""
-    """The key of the command that asked, so that a repeat of it is answered as things stand."""
+    """The key of the requesting command, so that a repeat gets the current state."""
     key: str = ""
-    """Under which the provider was asked for the money."""
+    """The idempotency key of the charge."""
     to: Selection | None = None
-    """What the subscription is to from then on; None: what it is to already."""
+    """The selection from then on; None: unchanged."""
     is_apart: bool = False
-    """Its bill is apart from the agreement's own: once it is paid the change is still to be made."""
+    """Its invoice is separate from the agreement's: once paid, the change is still to be applied."""

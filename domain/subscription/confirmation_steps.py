@@ -1,4 +1,4 @@
-"""Payments that wait for the customer's bank: what is said of them, and what comes of them."""
+"""The steps of payments that wait for confirmation with the customer's bank, and what callers are told."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ from domain.subscription.policy import Policy
 from domain.subscription.state import Subscription, Suspension, SuspensionKind
 
 NEEDED = "authentication_required"
-"""The code of a refusal that tells where the payment is confirmed; it holds only as things stand."""
+"""The code of a refusal that says where to confirm the payment; valid only in the current state."""
 NOT_CONFIRMED = "payment_not_confirmed"
 GIVES_WAY_TO = frozenset(
     {
@@ -34,10 +34,10 @@ GIVES_WAY_TO = frozenset(
         Action.CANCEL,
     }
 )
-"""What moves money or ends something: nothing may wait beside it that could be paid as well."""
+"""Actions that move money or end something: no payment may wait alongside that could also be made."""
 
 _WHAT: Mapping[ConfirmedAction, str] = {
-    ConfirmedAction.CHANGE_PLAN: "the change of plan",
+    ConfirmedAction.CHANGE_PLAN: "the plan change",
     ConfirmedAction.CONVERT: "the first period",
     ConfirmedAction.SIGN_UP: "the first period",
     ConfirmedAction.RETRY_PAYMENT: "what is owed",
@@ -45,15 +45,15 @@ _WHAT: Mapping[ConfirmedAction, str] = {
 
 
 def waits(charge: Charge) -> bool:
-    """Whether the provider keeps the payment for the customer to confirm."""
+    """True if the payment waits for the customer to confirm it."""
     return charge.outcome is ChargeOutcome.ACTION_REQUIRED and charge.waits_until is not None
 
 
 def is_waiting_for(subscription: Subscription, charge: Charge | None) -> bool:
-    """Whether it is that of the bill which waits, and not one of the subscription's own course."""
-    bill = charge.invoice if charge is not None else None
-    waiting_for = subscription.confirmation
-    return waiting_for is not None and bill is not None and bill.ref == waiting_for.invoice_ref
+    """True if the charge is for the invoice that awaits confirmation, not for a regular one."""
+    invoice = charge.invoice if charge is not None else None
+    confirmation = subscription.confirmation
+    return confirmation is not None and invoice is not None and invoice.ref == confirmation.invoice_ref
 
 
 def waiting(
@@ -65,32 +65,32 @@ def waiting(
     now: datetime,
     cause: Cause,
 ) -> Step:
-    """The bank wants the customer to confirm the payment; until then everything stays as it is."""
-    bill = charge.invoice
-    assert bill is not None, "what waits has a bill"  # noqa: S101
-    assert charge.waits_until is not None, "what waits has an end"  # noqa: S101
+    """The bank requires the customer to confirm the payment; until then nothing changes."""
+    invoice = charge.invoice
+    assert invoice is not None, "a waiting payment has an invoice"  # noqa: S101
+    assert charge.waits_until is not None, "a waiting payment has an expiry"  # noqa: S101
     due = (one.at for one in agenda(subscription, policy) if one.action in GIVES_WAY_TO and one.at > now)
     confirmation = Confirmation(
         action,
-        bill.url,
+        invoice.url,
         min((charge.waits_until, *due)),
-        bill.ref,
+        invoice.ref,
         charge.agreement_ref,
         cause.ref if cause.kind is CauseKind.COMMAND else "",
         charge.key,
         to,
         charge.is_apart,
     )
-    after = _unbegun(subscription, now) if action is ConfirmedAction.SIGN_UP else subscription.after(Event.NOTED)
+    after = _not_begun(subscription, now) if action is ConfirmedAction.SIGN_UP else subscription.after(Event.NOTED)
     after = replace(after, confirmation=confirmation)
     until = moment(confirmation.expires_at)
-    summary = f"The bank wants the customer to confirm the payment for {_WHAT[action]}, until {until}"
+    summary = f"The bank requires the customer to confirm the payment for {_WHAT[action]} by {until}"
     details = {"action": action.value, "expires_at": until} | provider_key(charge)
-    return Step(after, (Entry("confirmation_needed", now, summary, cause, details),), invoice=bill)
+    return Step(after, (Entry("confirmation_needed", now, summary, cause, details),), invoice=invoice)
 
 
-def _unbegun(subscription: Subscription, now: datetime) -> Subscription:
-    """Without access until it is paid: nothing has begun yet."""
+def _not_begun(subscription: Subscription, now: datetime) -> Subscription:
+    """Without access until it is paid."""
     kind = SuspensionKind.AWAITING_CONFIRMATION
     suspension = Suspension(kind, now, "the first payment is to be confirmed", Status.ACTIVE)
     return subscription.after(
@@ -99,16 +99,16 @@ def _unbegun(subscription: Subscription, now: datetime) -> Subscription:
 
 
 def confirmed(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """The customer has confirmed and it is paid: what waited is done."""
+    """The customer has confirmed the payment and it is paid: carries out what waited for it."""
     confirmation = subscription.confirmation
-    assert confirmation is not None, "something waits"  # noqa: S101
+    assert confirmation is not None, "a payment waits"  # noqa: S101
     charge = replace(charge, key=confirmation.key)
     settled = replace(subscription, confirmation=None, confirmed=kept(subscription.confirmed, confirmation.command))
     if confirmation.action is ConfirmedAction.CHANGE_PLAN and confirmation.to is not None:
         step = plan_changes.changed_at_cost(settled, confirmation.to, charge, policy, now, cause)
         if charge.is_apart:
-            return step  # which leaves a hold as it is
-        # A hold that stood while it waited still stands; that it is over must be told.
+            return step  # a separate invoice leaves a hold unchanged
+        # A hold from before still stands at the provider, which must be asked to lift it.
         return replace(step, subscription=replace(step.subscription, is_held=subscription.is_held))
     if confirmation.to is not None:
         settled = settled.choosing(confirmation.to)
@@ -116,9 +116,9 @@ def confirmed(subscription: Subscription, charge: Charge, policy: Policy, now: d
 
 
 def undone(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """It was withdrawn, or not confirmed in time: its bill is void, and everything is as it was before."""
+    """It was withdrawn, or not confirmed in time: its invoice is void, and everything is as before."""
     confirmation = subscription.confirmation
-    assert confirmation is not None, "something waits"  # noqa: S101
+    assert confirmation is not None, "a payment waits"  # noqa: S101
     unconfirmed = kept(subscription.unconfirmed, confirmation.command)
     forgotten = replace(subscription, confirmation=None, unconfirmed=unconfirmed)
     is_withdrawn = cause.kind is CauseKind.COMMAND
@@ -127,40 +127,40 @@ def undone(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     summary = f"The payment for {_WHAT[confirmation.action]} was {why}: nothing was charged"
     entry = Entry(kind, now, summary, cause, {"action": confirmation.action.value})
     if confirmation.action is ConfirmedAction.SIGN_UP:
-        # Whoever asked for it was answered, and knows.
+        # No mail: the caller already has the answer.
         end = commands.canceled(forgotten, End(EndKind.NEVER_BEGAN, FIRST_PAYMENT_NOT_CONFIRMED), now, cause)
         return replace(end, entries=(entry, *end.entries), mails=(), voided=confirmation.invoice_ref)
     return Step(forgotten.after(Event.NOTED), (entry,), voided=confirmation.invoice_ref)
 
 
 def kept(keys: tuple[str, ...], command: str) -> tuple[str, ...]:
-    """The latest commands of a kind, with one more."""
+    """Adds a command to the latest ones."""
     return (*keys, command)[-KEYS_KEPT:] if command else keys
 
 
 def needed(subscription: Subscription) -> Rejected:
-    """Tells the caller where the customer confirms, and until when."""
+    """Returns the refusal that says where the customer confirms the payment, and until when."""
     confirmation = subscription.confirmation
-    assert confirmation is not None, "something waits"  # noqa: S101
+    assert confirmation is not None, "a payment waits"  # noqa: S101
     return _needed(subscription, confirmation.url, confirmation.expires_at)
 
 
 def _needed(subscription: Subscription, url: str, until: datetime) -> Rejected:
     return Rejected(
-        "the customer's bank wants them to confirm the payment: send them to confirmation_url",
+        "the customer's bank requires them to confirm the payment: send them to confirmation_url",
         code=NEEDED,
         details={"confirmation_url": url, "expires_at": moment(until), "subscription": subscription.id},
     )
 
 
 def page_of_open_bill(subscription: Subscription) -> str:
-    """Where the customer confirms the payment of what is owed; empty: it is not that which the bank wants."""
+    """Returns where the customer confirms an owed payment; empty: the bank does not require it."""
     recovery = subscription.recovery
     return recovery.decline.action_url if recovery is not None and recovery.decline.code == AUTHENTICATE else ""
 
 
 def needed_for_open_bill(subscription: Subscription, policy: Policy) -> Rejected | None:
-    """The same of what is owed: its page is good until the ladder ends; None: nothing can be confirmed there."""
+    """As `needed`, for an owed payment, whose page is valid until the ladder ends; None: nothing to confirm."""
     recovery, page = subscription.recovery, page_of_open_bill(subscription)
     if recovery is None or not page:
         return None
@@ -169,13 +169,13 @@ def needed_for_open_bill(subscription: Subscription, policy: Policy) -> Rejected
 
 
 def is_known(subscription: Subscription, command: str) -> bool:
-    """Whether a command has asked for a payment that waits, or has waited."""
+    """True if a command requested a payment that waits or has waited."""
     have_waited = (*subscription.confirmed, *subscription.unconfirmed, *_asked(subscription))
     return _waits(subscription, command) or is_among(command, have_waited)
 
 
 def is_done(subscription: Subscription, command: str) -> bool:
-    """Whether nothing is left to be done or told of a command: confirmed, or its bill was declined otherwise since."""
+    """True if a command is settled: its payment was confirmed, or its invoice has since been declined otherwise."""
     asked = () if page_of_open_bill(subscription) else _asked(subscription)
     return is_among(command, (*subscription.confirmed, *asked))
 
@@ -190,12 +190,12 @@ def _waits(subscription: Subscription, command: str) -> bool:
 
 
 def answer_to_repeat(subscription: Subscription, command: str, policy: Policy) -> Rejected | None:
-    """How a command is refused that comes again; None: it was not refused, or never asked."""
+    """Returns the refusal of a repeated command; None: it was not refused, or is new."""
     if _waits(subscription, command):
         return needed(subscription)
     if is_among(command, _asked(subscription)):
         return needed_for_open_bill(subscription, policy)
     if is_among(command, subscription.unconfirmed):
-        words = "the payment was not confirmed and nothing was charged: ask again under another Idempotency-Key"
+        words = "the payment was not confirmed and nothing was charged: repeat with another Idempotency-Key"
         return Rejected(words, code=NOT_CONFIRMED)
     return None

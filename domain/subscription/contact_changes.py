@@ -1,4 +1,4 @@
-"""Who customers are, as it changes: what was changed, who must be told, and what the provider says of them."""
+"""Changes of customers' contact data: what has changed, who must be notified, and what the provider has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,15 +13,15 @@ from domain.subscription.state import Notice, Recovery, Subscription
 
 CHANGEABLE = ("email", "name", "timezone", "locale", "metadata")
 CARRIED = frozenset({"email", "name", "locale"})
-"""What the provider keeps of a customer too."""
+"""Fields that the provider stores as well."""
 LONGEST_NAME = 200
 UNUSABLE_ADDRESS = "unusable_address"
-"""The provider was given an address for the customer that no mail could be sent to."""
+"""The provider has an address for the customer that cannot receive mail."""
 
 
 @dataclass(frozen=True)
 class Untold:
-    """A change of which the customer's subscription is to be told. Names what has changed, never to what."""
+    """A change that the customer's subscription must be notified of. Names the fields, never their values."""
 
     id: str
     fields: tuple[str, ...]
@@ -32,7 +32,7 @@ class Untold:
 
 @dataclass(frozen=True)
 class Uncarried:
-    """What the provider is to be told of a customer. Never put this into a workflow's history."""
+    """A change that must be sent to the provider. Never put this into a workflow's history."""
 
     id: str
     customer_ref: str
@@ -43,47 +43,47 @@ class Uncarried:
 
 @dataclass(frozen=True)
 class KnownContact:
-    """Who a customer is here, in what the provider may tell us too. Never put this into a workflow's history."""
+    """A customer's contact data here, as far as the provider has it too. Never put this into a workflow's history."""
 
     customer_ref: str
-    """Empty: they are not known there."""
+    """Empty: the provider does not know them."""
     email: str
     name: str | None
     is_changing: bool
-    """Whether a change of ours is on its way: what the provider says is older."""
+    """Whether a change is being sent to the provider, whose data is then outdated."""
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """What an operator must see to about a customer. Names no address."""
+    """A problem with a customer that needs an operator. Contains no address."""
 
     customer: str
     tenant: str
     subscription: str
     customer_ref: str
     code: str
-    """`unusable_address`, or that with which the provider refused to be told."""
+    """`unusable_address`, or the code of the provider's refusal."""
 
 
 class ContactChanges(Protocol):
-    """The changes of customers that somebody is still to be told of."""
+    """Customer changes that are still to be synced."""
 
     async def untold(self, customer: str) -> Sequence[Untold]:
-        """Those of which the subscription was not told yet, oldest first."""
+        """Returns changes that the subscription has not been notified of, oldest first."""
         ...
 
     async def mark_told(self, change: str) -> None: ...
 
     async def uncarried(self, customer: str) -> Uncarried | None:
-        """The newest that the provider is to be told; None: it knows all, or does not know the customer."""
+        """Returns the latest change to send to the provider; None: it has all, or does not know the customer."""
         ...
 
     async def mark_carried(self, customer: str, change: str) -> None:
-        """Note that the provider knows this change and all before it."""
+        """Record that the provider has this change and all earlier ones."""
         ...
 
     async def mark_refused(self, change: str, code: str) -> None:
-        """Note that the provider refused to be told; it is tried again in an hour."""
+        """Record that the provider refused the change; it is retried in an hour."""
         ...
 
     async def known(self, customer: str) -> KnownContact | None: ...
@@ -91,38 +91,38 @@ class ContactChanges(Protocol):
     async def take_over(
         self, customer: str, was: KnownContact, found: KnownContact, cause: Cause, trouble: str
     ) -> None:
-        """Have the customer be as the provider says, unless they were changed since they were *was*."""
+        """Adopt the provider's data, unless the customer has changed since *was* was read."""
         ...
 
 
 def fit_name(name: str | None) -> str | None:
-    """A name of the provider's as we keep them; None: it has none that fits on one line."""
+    """Returns the provider's name for a customer as we store it; None: none that fits on one line."""
     kept = (name or "").strip()
     is_fit = 0 < len(kept) <= LONGEST_NAME and all(category(letter) not in ("Cc", "Cs", "Zl", "Zp") for letter in kept)
     return kept if is_fit else None
 
 
 def reminders_moved(had: Sequence[Reminder], anchored: Sequence[Reminder]) -> tuple[Reminder, ...]:
-    """The reminders that were not sent yet, as *anchored* in another zone; where that is past, as it was."""
+    """Returns the unsent reminders as *anchored* in the new time zone; unchanged where that is in the past."""
     moved = {each.days: each for each in anchored}
     return tuple(sorted((moved.get(each.days, each) for each in had), key=lambda each: each.at))
 
 
 def notices_moved(had: Sequence[Notice], anchored: Sequence[Notice]) -> tuple[Notice, ...]:
-    """As `reminders_moved`, for the notices before a renewal."""
+    """Like `reminders_moved`, for the notices before a renewal."""
     moved = {(each.kind, each.days): each for each in anchored}
     kept = (moved.get((each.kind, each.days), each) for each in had)
     return tuple(sorted(kept, key=lambda each: (each.at, each.kind)))
 
 
 def rungs_moved(recovery: Recovery, anchored: Sequence[datetime], now: datetime) -> tuple[datetime, ...]:
-    """The steps of a recovery that are still ahead as *anchored* in another zone; where that is past, as it was.
+    """Returns the upcoming steps of a recovery as *anchored* in the new time zone; unchanged where that is past.
 
-    Each stays after the one before. Those that were taken stay where they were.
+    Each stays after the previous one. Steps already taken do not move.
     """
     had = recovery.rungs
     if len(anchored) != len(had):
-        return had  # the policy knows no decent hours any more
+        return had  # the policy no longer has contact hours
     moved = list(had[: recovery.step])
     for was, at in zip(had[recovery.step :], anchored[recovery.step :], strict=True):
         last = moved[-1] if moved else now
@@ -139,7 +139,7 @@ def customer_changed(
     now: datetime,
     cause: Cause,
 ) -> Step:
-    """Who the customer is has changed; what is due by their own day moves with it."""
+    """The customer's contact data changed; what is due in their time zone moves along."""
     recovery = subscription.recovery
     if recovery is not None and rungs:
         recovery = replace(recovery, rungs=rungs)

@@ -1,4 +1,4 @@
-"""Decent hours: moments of the customer's own day at which people may be written to and cards charged."""
+"""Contact hours: when, in the customer's time zone, mails may be sent and cards charged."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -7,21 +7,21 @@ from zoneinfo import ZoneInfo
 from domain.subscription.policy import LadderStep
 
 CLOSING_MARGIN = timedelta(minutes=30)
-"""The last decent moment is so long before the hours close, so that a delay cannot push anything out of them."""
+"""The latest scheduled moment is this long before the hours end, so that delays stay within them."""
 
 
 @dataclass(frozen=True)
 class Hours:
-    """Between which hours of the customer's day: "09:00" and "18:00"."""
+    """A range of the customer's day: from "09:00" to "18:00"."""
 
     earliest: str
     latest: str
 
 
 def on_the_day(moment: datetime, days: int, hours: Hours, zone: ZoneInfo) -> datetime:
-    """So many calendar days later (or earlier), at the same time of the day, moved back into decent hours.
+    """Returns the same time of day, *days* calendar days later (or earlier), moved back into contact hours.
 
-    Never later: what is promised within so many days has happened then. A clock change in between moves nothing.
+    Never later, so that a promise within that many days is kept. A clock change in between has no effect.
     """
     local = moment.astimezone(zone)
     day, wanted = local.date() + timedelta(days=days), local.time()
@@ -33,7 +33,7 @@ def on_the_day(moment: datetime, days: int, hours: Hours, zone: ZoneInfo) -> dat
 
 
 def not_before(moment: datetime, hours: Hours, zone: ZoneInfo) -> datetime:
-    """The first decent moment from then on: the same day, or when the hours of the next begin."""
+    """Returns the first moment within contact hours from then on: the same day, or at the start of the next."""
     day = moment.astimezone(zone).date()
     opens, closes = _of_day(day, hours, zone)
     if moment > closes:
@@ -47,10 +47,10 @@ def _of_day(day: date, hours: Hours, zone: ZoneInfo) -> tuple[datetime, datetime
 
 
 def rungs_for(since: datetime, ladder: tuple[LadderStep, ...], hours: Hours, timezone: str) -> tuple[datetime, ...]:
-    """When each step of a recovery is due that began at *since*: each after the one before, the first at once.
+    """Returns when each step of a recovery that began at *since* is due: in order, the first immediately.
 
-    A step of days is due that many calendar days after the decline, at the same time of the day or at the last decent
-    moment before; one of hours not before they have passed.
+    A step in days is due that many calendar days after the decline, at the same time of day or the last moment of
+    contact hours before; a step in hours is due no earlier than that.
     """
     zone = ZoneInfo(timezone)
     rungs: list[datetime] = []

@@ -1,4 +1,4 @@
-"""A customer whom the provider has deleted: known there again by another id, without a card or an agreement."""
+"""Customers deleted at the provider: recreated under another id, without a card or an agreement."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -11,7 +11,7 @@ from domain.subscription.state import Recovery, Subscription
 
 
 def last_bill(subscription: Subscription, standing: ProviderState) -> Invoice | None:
-    """The bill of a deleted customer that counts still: paid unheard of, or open and to be voided; None: none does."""
+    """Returns the deleted customer's invoice that still matters: paid but unknown here, or open; None: none does."""
     latest = standing.latest
     if latest is None or latest.invoice is None or subscription.status is Status.TRIALING:
         return None
@@ -23,9 +23,9 @@ def last_bill(subscription: Subscription, standing: ProviderState) -> Invoice | 
 def known_again(
     subscription: Subscription, customer_ref: str, now: datetime, cause: Cause, *, voided: str = ""
 ) -> Step:
-    """What was paid for goes on until its period ends; then the next one needs a card. Nothing is charged for it again.
+    """The paid period continues to its end, and is not charged again; the next one needs a card.
 
-    A trial ends as one without a card. What is owed stays owed, to be paid by a new period; the bill for it was
+    A trial ends like one without a card. What is owed stays owed, to be paid with a new period; its invoice was
     *voided*.
     """
     changes: dict[str, Any] = {"customer_ref": customer_ref}
@@ -33,8 +33,8 @@ def known_again(
         changes |= {"card": None, "card_since": now, "barred_card": ""}
     if subscription.agreement_ref:
         changes |= _without_agreement(subscription)
-    needs = "" if subscription.card is not None and "card" not in changes else ": a card is needed"
-    summary = f"The payment provider has deleted the customer, who is known there again{needs}"
+    needs_card = "" if subscription.card is not None and "card" not in changes else ": a card is needed"
+    summary = f"The payment provider had deleted the customer, who was recreated there{needs_card}"
     details = {"deleted": subscription.customer_ref, "customer_ref": customer_ref}
     if voided:
         details["voided_invoice"] = voided
@@ -53,10 +53,10 @@ def _without_agreement(subscription: Subscription) -> dict[str, Any]:
         "owes_new_period": True,
         "begins_own_period": False,
         "agreement_is_stale": False,
-        "recovery": _without_bill(recovery) if recovery is not None else None,
+        "recovery": _without_invoice(recovery) if recovery is not None else None,
     }
 
 
-def _without_bill(recovery: Recovery) -> Recovery:
-    """Nor is there a page on which that could be confirmed."""
+def _without_invoice(recovery: Recovery) -> Recovery:
+    """Also without the page where its payment could be confirmed."""
     return replace(recovery, invoice_ref="", period_end=None, decline=replace(recovery.decline, action_url=""))

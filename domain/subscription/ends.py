@@ -1,4 +1,4 @@
-"""How a subscription has ended: a closed list of ours, set by the code path; what the customer says of it is apart."""
+"""How a subscription ended: our own closed list of kinds, separate from the customer's comment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,23 +6,23 @@ from enum import StrEnum
 
 
 class EndKind(StrEnum):
-    """What has ended a subscription."""
+    """Why a subscription ended."""
 
     CUSTOMER = "customer"
-    """Canceled by the customer, or by the product for them."""
+    """Canceled by the customer, or by the product on their behalf."""
     OPERATOR = "operator"
     NONPAYMENT = "nonpayment"
     TRIAL_EXPIRED = "trial_expired"
     NEVER_BEGAN = "never_began"
-    """Its first payment was declined, or its sign-up refused: it was never in use."""
+    """Its first payment was declined, or its sign-up was refused: it was never usable."""
     DISPUTE_LOST = "dispute_lost"
     REFUNDED = "refunded"
     PROVIDER = "provider"
-    """Ended at the payment provider, by somebody else's hand."""
+    """Ended at the payment provider by somebody else."""
 
 
 class ReasonCode(StrEnum):
-    """Why a customer leaves, as they say; the codes that others in the field use, so that figures compare."""
+    """The customer's stated reason; the codes are common in the field, so that figures are comparable."""
 
     TOO_EXPENSIVE = "too_expensive"
     MISSING_FEATURES = "missing_features"
@@ -35,12 +35,12 @@ class ReasonCode(StrEnum):
 
 
 FIRST_PAYMENT_DECLINED = "the first payment was declined"
-"""Begins the reason for which a sign-up without a trial has ended at once."""
+"""The start of the reason of a sign-up without a trial that ended immediately."""
 FIRST_PAYMENT_NOT_TAKEN = "the first payment was not taken"
-"""It was canceled, or signed up for anew, before the provider took it."""
+"""It was canceled, or replaced by a new sign-up, before the provider accepted it."""
 FIRST_PAYMENT_NOT_CONFIRMED = "the first payment was not confirmed"
 REFUSED = "the sign-up was refused"
-"""Why what was written down before it was sure has ended again."""
+"""The reason of a subscription that was stored before its sign-up was refused."""
 ENDED_AT_PROVIDER = "ended_at_provider"
 
 _KIND_OF_REASON: Mapping[str, EndKind] = {
@@ -57,22 +57,22 @@ _KIND_OF_REASON: Mapping[str, EndKind] = {
 
 @dataclass(frozen=True)
 class End:
-    """An end, and what is said of it."""
+    """An end and its reasons."""
 
     kind: EndKind
     comment: str = ""
-    """Free words: of whoever canceled, or ours where nobody did."""
+    """Free text: from whoever canceled, or ours if nobody did."""
     reason_code: str = ""
-    """One of `ReasonCode`, or empty: the customer has not said."""
+    """One of `ReasonCode`; empty: the customer did not say."""
 
     @property
     def status_reason(self) -> str:
-        """What a canceled subscription tells as its reason."""
+        """The status reason of the canceled subscription."""
         return self.comment or self.reason_code or "canceled"
 
     @classmethod
     def of_before(cls, status_reason: str) -> "End":
-        """What is known of an end from before its kind was kept: its reason alone, which may be anybody's words."""
+        """Derives an end from before its kind was stored from its reason alone, which may be any text."""
         if status_reason.startswith(FIRST_PAYMENT_DECLINED):
             return cls(EndKind.NEVER_BEGAN, status_reason)
         return cls(_KIND_OF_REASON.get(status_reason, EndKind.CUSTOMER), status_reason)

@@ -1,4 +1,4 @@
-"""A paid sign-up whose first payment the provider does not take for now: written down, and nothing has begun."""
+"""Paid sign-ups whose first payment the provider does not accept for now: stored, but not begun."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -15,20 +15,20 @@ from domain.subscription.state import Subscription, Suspension, SuspensionKind
 
 
 def waits_for_payment(subscription: Subscription) -> bool:
-    """Whether its first payment is still to be taken; until then it has not begun."""
+    """True if its first payment is still outstanding; until then it has not begun."""
     suspension = subscription.suspension
     return suspension is not None and suspension.kind is SuspensionKind.AWAITING_PAYMENT
 
 
 def is_unbegun(subscription: Subscription) -> bool:
-    """Whether a sign-up is still to begin: its first payment is to be confirmed, or to be taken."""
+    """True if a sign-up has not begun: its first payment is to be confirmed or taken."""
     confirmation = subscription.confirmation
     is_to_be_confirmed = confirmation is not None and confirmation.action is ConfirmedAction.SIGN_UP
     return is_to_be_confirmed or waits_for_payment(subscription)
 
 
 def put_off(subscription: Subscription, now: datetime) -> Step:
-    """Without access until it is paid; why it waits is told with what is blocked."""
+    """Without access until it is paid; the blocked step says why."""
     kind = SuspensionKind.AWAITING_PAYMENT
     suspension = Suspension(kind, now, "the first payment is still to be taken", Status.ACTIVE)
     return Step(
@@ -37,19 +37,19 @@ def put_off(subscription: Subscription, now: datetime) -> Step:
 
 
 def not_taken(subscription: Subscription) -> GatewayUnavailable:
-    """What whoever signs up is told meanwhile."""
+    """Returns the error for the caller who signs up in the meantime."""
     why = subscription.blocked.why if subscription.blocked is not None else "it has not answered"
     return GatewayUnavailable(
-        f"the payment provider does not take the first payment for now ({why}): nothing has begun, and it is tried"
-        " until it does; repeat the request with the same Idempotency-Key to learn how it ended, or cancel the"
-        f" subscription, {subscription.id}",
+        f"the payment provider does not accept the first payment for now ({why}): nothing has begun, and it is retried"
+        " until it succeeds; repeat the request with the same Idempotency-Key to get the outcome, or cancel"
+        f" subscription {subscription.id}",
         code="first_payment_blocked",
         details={"subscription": subscription.id},
     )
 
 
 def declined(subscription: Subscription, charge: Charge, now: datetime, cause: Cause) -> Step:
-    """Over before it began; whoever signed up is answered so."""
+    """The first payment was declined: it ends before it began."""
     code = charge.decline.code if charge.decline else charge.outcome.value
     return _never_began(subscription, f"{FIRST_PAYMENT_DECLINED}: {code}", now, cause)
 

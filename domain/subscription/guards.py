@@ -1,4 +1,4 @@
-"""What may be asked of a subscription as it stands: each check refuses what cannot be, before anything is written."""
+"""Checks whether a command is allowed in the subscription's current state, before anything is written."""
 
 from datetime import datetime, timedelta
 
@@ -21,18 +21,18 @@ def check_alive(subscription: Subscription) -> None:
 
 
 def check_can_be_mended(subscription: Subscription) -> None:
-    """Refuse when it is over and the provider knows."""
+    """Rejects if the subscription is over and the provider knows it."""
     if subscription.untold_end is None:
         check_alive(subscription)
 
 
 def check_convert(subscription: Subscription, when: ConvertAt, now: datetime, *, brings_card: bool) -> None:
-    """Refuse a conversion that cannot be."""
+    """Rejects a conversion that is not possible."""
     check_alive(subscription)
     if subscription.agreement_ref or subscription.lost_agreement:
-        raise Rejected("the subscription is converted already", code="already_converted")
+        raise Rejected("the subscription is already converted", code="already_converted")
     if subscription.is_free:
-        raise Rejected("the free plan costs nothing: choose another by change-plan", code="on_free_plan")
+        raise Rejected("the free plan costs nothing: choose another plan with change-plan", code="on_free_plan")
     _check_not_held(subscription)
     _check_stays(subscription)
     if not brings_card:
@@ -45,18 +45,18 @@ def check_convert(subscription: Subscription, when: ConvertAt, now: datetime, *,
 def _check_has_card(subscription: Subscription) -> None:
     if subscription.card is None:
         raise Rejected(
-            "there is no card on file: give a payment_method or open a checkout session",
+            "there is no card on file: provide a payment_method or open a checkout session",
             code="payment_method_required",
         )
 
 
 def _check_card(subscription: Subscription) -> None:
     if subscription.card_is_barred:
-        raise Rejected("the card on file was declined for good: a new card is needed", code="card_cannot_be_retried")
+        raise Rejected("the card on file must not be tried again: a new card is needed", code="card_cannot_be_retried")
 
 
 def _check_card_of_present(subscription: Subscription) -> None:
-    """Of a customer who is there: an authentication that was not given before can be given now."""
+    """Like `_check_card`, for a customer who is present and can give a missing authentication now."""
     recovery = subscription.recovery
     if recovery is None or recovery.decline.code != AUTHENTICATE:
         _check_card(subscription)
@@ -64,21 +64,21 @@ def _check_card_of_present(subscription: Subscription) -> None:
 
 def _check_cap(subscription: Subscription, now: datetime) -> None:
     if not subscription.may_try(now):
-        raise Rejected("the card networks' cap on tries within 30 days is reached", code="too_many_tries")
+        raise Rejected("the card networks' limit on attempts within 30 days is reached", code="too_many_tries")
 
 
 def _check_has_begun(subscription: Subscription) -> None:
     suspension = subscription.suspension
     if suspension is not None and suspension.kind is SuspensionKind.AWAITING_PAYMENT:
         raise Rejected(
-            "the payment provider has not taken the first payment yet: until then the sign-up can only be canceled,"
-            " made again, or tried again by retry-payment",
+            "the payment provider has not accepted the first payment yet: until then the sign-up can only be canceled,"
+            " repeated, or retried with retry-payment",
             code="awaiting_payment",
         )
     if suspension is not None and suspension.kind is SuspensionKind.AWAITING_CONFIRMATION:
         raise Rejected(
-            "the first payment is still to be confirmed by the customer: until then the sign-up can only be canceled,"
-            " or made again",
+            "the customer has not confirmed the first payment yet: until then the sign-up can only be canceled or"
+            " repeated",
             code="awaiting_confirmation",
         )
 
@@ -94,7 +94,7 @@ def check_checkout(subscription: Subscription) -> None:
 
 
 def check_retry(subscription: Subscription, now: datetime) -> None:
-    """Refuse a retry when nothing is owed or the card must not be tried; what is blocked can always be tried."""
+    """Rejects a retry if nothing is owed or the card must not be tried; a blocked step can always be retried."""
     if subscription.blocked is not None:
         return
     check_alive(subscription)
@@ -110,7 +110,7 @@ def check_retry(subscription: Subscription, now: datetime) -> None:
 def check_cancel(subscription: Subscription, at: CancelAt) -> None:
     check_alive(subscription)
     if at is CancelAt.PERIOD_END and subscription.cancel_at is not None:
-        raise Rejected("a cancellation at the period's end is scheduled already", code="cancellation_scheduled")
+        raise Rejected("a cancellation at the period's end is already scheduled", code="cancellation_scheduled")
 
 
 def check_uncancel(subscription: Subscription) -> None:
@@ -126,7 +126,7 @@ def check_suspend(subscription: Subscription, reason: str) -> None:
     check_alive(subscription)
     _check_reason(reason)
     if subscription.status is Status.SUSPENDED:
-        raise Rejected("the subscription is suspended already", code="already_suspended")
+        raise Rejected("the subscription is already suspended", code="already_suspended")
 
 
 def check_reactivate(subscription: Subscription, reason: str) -> None:
@@ -142,7 +142,7 @@ def check_reactivate(subscription: Subscription, reason: str) -> None:
 
 def _check_reason(reason: str) -> None:
     if not reason.strip():
-        raise Malformed("a reason is needed for the audit log", field="reason")
+        raise Malformed("a reason is required for the audit log", field="reason")
 
 
 def _check_not_held(subscription: Subscription) -> None:
@@ -153,12 +153,12 @@ def _check_not_held(subscription: Subscription) -> None:
 
 
 def check_pause(subscription: Subscription, resumes_at: datetime | None, now: datetime) -> None:
-    """Refuse a pause of what is not paid up, or one that would end at no time there is."""
+    """Rejects a pause of a subscription that is not paid up, or with an end outside the allowed range."""
     check_alive(subscription)
     _check_not_held(subscription)
     if resumes_at is not None and not now < resumes_at <= now + LONGEST_PAUSE:
         raise Malformed(
-            f"resumes_at must be within {LONGEST_PAUSE.days} days after now, which is {now:%Y-%m-%dT%H:%M:%SZ}"
+            f"resumes_at must be within {LONGEST_PAUSE.days} days from now, which is {now:%Y-%m-%dT%H:%M:%SZ}"
             " for this subscription",
             field="resumes_at",
         )
@@ -169,7 +169,7 @@ def check_pause(subscription: Subscription, resumes_at: datetime | None, now: da
             f"only an active subscription can be paused; this one is {subscription.status}", code="not_active"
         )
     if subscription.is_free:
-        raise Rejected("nothing is billed on the free plan that a pause could stop", code="on_free_plan")
+        raise Rejected("the free plan bills nothing that a pause could stop", code="on_free_plan")
     _check_stays(subscription)
     _check_not_disputed(subscription)
 
@@ -185,44 +185,44 @@ def check_resume(subscription: Subscription) -> None:
 
 
 def check_change(subscription: Subscription, to: Selection, at: ChangeAt, now: datetime) -> None:
-    """Refuse a change of plan that cannot be, or that would change nothing."""
+    """Rejects a plan change that is not possible, or that would change nothing."""
     check_alive(subscription)
     _check_not_held(subscription)
     if subscription.recovery is not None:
-        raise Rejected("a payment is owed: it must come before the plan can change", code="payment_owed")
+        raise Rejected("a payment is owed: it must be paid before the plan can change", code="payment_owed")
     if subscription.status is Status.PAUSED:
         raise Rejected("the subscription is paused: resume it first", code="paused")
     _check_stays(subscription)
     _check_not_disputed(subscription)
     if to.is_just(subscription.selection):
-        wanted = subscription.pending_change
-        how = ": withdraw the planned change to keep it" if wanted is not None else ""
-        raise Rejected(f"the subscription is to just that already{how}", code="no_change")
+        planned = subscription.pending_change
+        remedy = ": withdraw the planned change to keep it" if planned is not None else ""
+        raise Rejected(f"the subscription already has exactly this{remedy}", code="no_change")
     if to.total.currency != subscription.currency and not subscription.is_free:
         raise Malformed(f"the subscription is billed in {subscription.currency}", field="plan", code="other_currency")
     if subscription.is_free:
         if to.items:
             _check_first_payment(subscription, now)
     elif subscription.lost_agreement:
-        _check_waits(to, at)
+        _check_prorates_nothing(to, at)
     elif subscription.agreement_ref:
         _check_paid_change(subscription, to, at, now)
 
 
 def check_basis(subscription: Subscription, basis: str) -> None:
-    """Refuse a change that was worked out from what has been replaced since; an empty *basis* depends on nothing."""
+    """Rejects a change that was derived from an outdated selection; an empty *basis* always passes."""
     if basis and basis != basis_name(subscription):
         raise Rejected(
-            "the subscription was changed while this request was worked out: look at it and ask again",
+            "the subscription was changed while this request was processed: check it and try again",
             code="changed_meanwhile",
         )
 
 
-def _check_waits(to: Selection, at: ChangeAt) -> None:
+def _check_prorates_nothing(to: Selection, at: ChangeAt) -> None:
     if at is ChangeAt.NOW and to.items:
         raise Rejected(
-            "the payment provider has deleted the customer and with them the agreement, so nothing can be prorated:"
-            " ask for the change at the period's end",
+            "the payment provider has deleted the customer and their agreement, so nothing can be prorated: request"
+            " the change for the period's end",
             code="agreement_lost",
         )
 
@@ -230,7 +230,7 @@ def _check_waits(to: Selection, at: ChangeAt) -> None:
 def _check_first_payment(subscription: Subscription, now: datetime) -> None:
     if subscription.card is None:
         raise Rejected(
-            "there is no card on file: give one first, by payment-method or a checkout session",
+            "there is no card on file: provide one first with payment-method or a checkout session",
             code="payment_method_required",
         )
     _check_card_of_present(subscription)
@@ -246,18 +246,20 @@ def _check_paid_change(subscription: Subscription, to: Selection, at: ChangeAt, 
 
 
 def check_renewal_is_decided(subscription: Subscription, now: datetime) -> None:
-    """Refuse what a renewal must not meet halfway: its bill is made already, and will be charged within hours."""
+    """Rejects what must not coincide with a renewal, whose invoice exists and will be charged within hours."""
     if subscription.is_due_for_renewal(now):
-        raise Rejected("the renewal is under way: ask again when it is decided, within hours", code="renewal_under_way")
+        raise Rejected(
+            "the renewal is in progress: try again once it is decided, within hours", code="renewal_under_way"
+        )
 
 
 def check_withdraw_change(subscription: Subscription) -> None:
     check_alive(subscription)
-    waits = subscription.confirmation
-    if waits is not None and waits.action is ConfirmedAction.CHANGE_PLAN:
+    waiting = subscription.confirmation
+    if waiting is not None and waiting.action is ConfirmedAction.CHANGE_PLAN:
         return
     if subscription.pending_change is None:
-        raise Rejected("no change of plan is planned", code="no_change_planned")
+        raise Rejected("no plan change is scheduled", code="no_change_planned")
     _check_not_held(subscription)
     if not subscription.allows(Event.CHANGE_WITHDRAWN):
         raise Rejected(f"a change cannot be withdrawn while {subscription.status}", code="transition_rejected")

@@ -1,11 +1,11 @@
-"""Whether looking where a hint points to can bring anything new."""
+"""Whether following a hint can bring anything new."""
 
 from domain.provider.hints import MONEY_WENT_BACK, EventHint, EventKind
 from domain.subscription.state import Subscription
 
 
 def is_worth_a_look(subscription: Subscription, hint: EventHint) -> bool:
-    """False when the subscription knows already what the hint can tell: an echo of its own doing."""
+    """False if the subscription already knows what the hint is about, as with echoes of its own calls."""
     if subscription.is_over or hint.news is EventKind.CONTACT_CHANGED:
         return hint.news in MONEY_WENT_BACK
     recovery = subscription.recovery

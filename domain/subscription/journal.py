@@ -1,4 +1,4 @@
-"""What a step of a subscription's life leaves behind: journal lines, mails, a bill."""
+"""Steps and what they record: journal entries, mails, an invoice."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,15 +13,15 @@ from domain.subscription.state import Subscription
 
 
 class CauseKind(StrEnum):
-    """What set a step off."""
+    """What triggered a step."""
 
     COMMAND = "command"
     TIMER = "timer"
     WEBHOOK = "webhook"
     PROVIDER = "provider"
-    """We asked the provider ourselves."""
+    """We checked the provider ourselves."""
     RECONCILIATION = "reconciliation"
-    """The provider, the database and the workflow were compared, and differed."""
+    """A comparison of provider, database and workflow found a difference."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the journal."""
+    """One journal entry."""
 
     kind: str
     at: datetime
@@ -53,41 +53,41 @@ class Entry:
 
 @dataclass(frozen=True)
 class TrialClaim:
-    """A trial that begins. Names no one: who it is for is known where the step is written down."""
+    """A trial that begins. Names nobody: storage knows the customer when it records the step."""
 
     one_per: tuple[TrialMark, ...] = ()
-    """It may not begin when one of these belongs to an earlier trial."""
+    """It must not begin if one of these belongs to an earlier trial."""
 
 
 @dataclass(frozen=True)
 class FitCheck:
-    """A change of what there is, that current use is held against as its step is written down."""
+    """A plan change whose fit to current usage is checked when its step is recorded."""
 
     before: Selection
     after: Selection
     is_ahead: bool = False
-    """It is planned: what is used up of a period by then does not matter."""
+    """It is scheduled: usage of the current period does not matter."""
     begins_period: bool = False
-    """A billing period begins with it: what was used up of the last one is over."""
+    """It begins a billing period: usage of the previous one is over."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step, recorded in one transaction: the subscription after it and all it leaves behind."""
+    """One step, recorded in one transaction: the subscription after it, and everything to store with it."""
 
     subscription: Subscription
     entries: tuple[Entry, ...] = ()
     mails: tuple[Mail, ...] = ()
     withdraws: tuple[Occasion, ...] = ()
-    """Mails of these occasions that are still waiting to be sent are not sent any more."""
+    """Waiting mails of these occasions are withdrawn."""
     invoice: Invoice | None = None
     voided: str = ""
-    """A bill that was voided at the provider along with this step."""
+    """An invoice that was voided at the provider with this step."""
     reversal: Reversal | None = None
-    """Money that went back."""
+    """A refund or dispute."""
     ahead: tuple[Due, ...] = ()
-    """The next actions after this step, for whoever reads the projection."""
+    """The next actions after this step, for readers of the projection."""
     trial: TrialClaim | None = None
-    """Set on the step with which a trial begins; whether it may is decided as the step is written down."""
+    """Set on the step that begins a trial; whether it may begin is decided when the step is recorded."""
     fit: FitCheck | None = None
-    """Set on a step that changes what there is; what does not fit is told along with it."""
+    """Set on a step that changes the plan; its record says what does not fit."""

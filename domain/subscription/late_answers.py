@@ -1,4 +1,4 @@
-"""What becomes of a charge or a change whose answer was lost, once a look or the next try tells what came of it."""
+"""Charges and changes whose answer was lost, once a check or the next attempt shows their outcome."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +15,7 @@ from domain.subscription.unanswered_attempts import UnheardChange, UnheardTry
 
 
 def next_try(subscription: Subscription) -> Subscription:
-    """The subscription as it makes its next try: one for something else that was not answered keeps its own key."""
+    """Prepares the next charge attempt: an unanswered attempt for something else keeps its own key."""
     if subscription.agreement_ref or not subscription.unheard_tries:
         return subscription
     latest = subscription.unheard_tries[-1]
@@ -25,12 +25,12 @@ def next_try(subscription: Subscription) -> Subscription:
 
 
 def earlier_tries(subscription: Subscription, key: str) -> tuple[str, ...]:
-    """The keys of tries before that of *key* which may have brought an agreement about."""
+    """Returns the keys of attempts other than *key* that may have created an agreement."""
     return tuple(each.key for each in subscription.unheard_tries if each.key != key)
 
 
 def unanswered(subscription: Subscription, key: str, now: datetime) -> Subscription:
-    """The subscription with a try to which there was no answer; the same one asked again is no other."""
+    """Adds an unanswered attempt; a repeat of the same attempt is not added again."""
     if any(each.key == key for each in subscription.unheard_tries):
         return subscription
     tries = (*subscription.unheard_tries, UnheardTry(key, subscription.selection, now))
@@ -38,15 +38,15 @@ def unanswered(subscription: Subscription, key: str, now: datetime) -> Subscript
 
 
 def noted(subscription: Subscription, what: str, now: datetime, cause: Cause) -> Step:
-    """Nobody knows whether it was done; that is asked for later, whatever becomes of who is told so now."""
-    summary = f"No answer from the payment provider: whether {what} was made is asked for later"
+    """The outcome is unknown; it is checked later, whatever the current caller does."""
+    summary = f"No answer from the payment provider: the outcome of {what} will be checked later"
     return Step(subscription.after(Event.NOTED), (Entry("answer_missing", now, summary, cause),))
 
 
 def answered(subscription: Subscription, charge: Charge, now: datetime) -> Subscription:
-    """No try is without an answer any more.
+    """Clears the unanswered attempts.
 
-    What an earlier one has paid for is what there is then, and what was wanted since follows at once.
+    If an earlier one has paid, the subscription has what it paid for, and the later choice follows immediately.
     """
     paid_for = next((each.to for each in subscription.unheard_tries if each.key == charge.key), None)
     after = replace(subscription, unheard_tries=())
@@ -58,9 +58,9 @@ def answered(subscription: Subscription, charge: Charge, now: datetime) -> Subsc
 
 
 def settled(subscription: Subscription, charge: Charge, now: datetime) -> tuple[Subscription, Charge]:
-    """A look has found a bill settled: the try without an answer was that one, and the next has another key.
+    """A check found an invoice settled: it was the unanswered attempt's, and the next attempt gets another key.
 
-    The provider counts from another moment than was known only when a try of ours has begun the period there.
+    The provider's anchor differs from the known one only if our attempt has begun the period there.
     """
     tries = subscription.unheard_tries
     if not tries:
@@ -71,17 +71,17 @@ def settled(subscription: Subscription, charge: Charge, now: datetime) -> tuple[
 
 
 def begun(subscription: Subscription, charge: Charge, now: datetime) -> Subscription:
-    """A look has found the agreement that a try without an answer has paid for."""
+    """A check found the agreement that an unanswered attempt has paid for."""
     is_last = subscription.unheard_tries[-1].key == subscription.next_try_key
     return answered(subscription.with_try(now) if is_last else subscription, charge, now)
 
 
 def not_begun(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """A look has found that no try without an answer came to anything; the next one has another key."""
+    """A check found that no unanswered attempt succeeded; the next one gets another key."""
     is_last = subscription.unheard_tries[-1].key == subscription.next_try_key
     tries = subscription.charge_tries + is_last
     after = subscription.after(Event.NOTED, charge_tries=tries, unheard_tries=())
-    summary = "The payment that the payment provider had not answered was not made: nothing was charged"
+    summary = "The unanswered payment was not made: nothing was charged"
     return Step(after, (Entry("payment_not_made", now, summary, cause),))
 
 
@@ -89,21 +89,21 @@ def not_begun(subscription: Subscription, now: datetime, cause: Cause) -> Step:
 
 
 def change_noted(subscription: Subscription, asked: UnheardChange, now: datetime, cause: Cause) -> Step:
-    """Nobody knows whether a change was made; it is kept until that is known."""
+    """The outcome of a change is unknown; the change is kept until it is known."""
     return noted(replace(subscription, unheard_change=asked), f"the change to {asked.to.plan_name}", now, cause)
 
 
 def change_found(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """The change was made and is paid: it is taken over as if it had been answered, once."""
+    """The change was made and paid: it is applied as if it had been answered, once."""
     asked = _asked(subscription)
-    told = replace(
+    settled = replace(
         subscription, unheard_change=None, confirmed=confirmation_steps.kept(subscription.confirmed, asked.command)
     )
-    return plan_changes.changed_at_cost(told, asked.to, replace(charge, key=asked.key), policy, now, cause)
+    return plan_changes.changed_at_cost(settled, asked.to, replace(charge, key=asked.key), policy, now, cause)
 
 
 def free_plan_found(subscription: Subscription, to: Selection, now: datetime, cause: Cause) -> Step:
-    """The agreement was ended by us for the free plan, whether that was planned or was not answered."""
+    """We ended the agreement for the free plan, by a scheduled or an unanswered change."""
     asked = subscription.unheard_change
     done = (
         confirmation_steps.kept(subscription.confirmed, asked.command) if asked is not None else subscription.confirmed
@@ -112,10 +112,10 @@ def free_plan_found(subscription: Subscription, to: Selection, now: datetime, ca
 
 
 def change_waits(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """The customer's bank wants the change's payment confirmed; until then everything stays as it is."""
+    """The customer's bank requires confirmation of the change's payment; until then nothing changes."""
     asked, action = _asked(subscription), ConfirmedAction.CHANGE_PLAN
-    told = replace(subscription, unheard_change=None)
-    step = confirmation_steps.waiting(told, replace(charge, key=asked.key), action, asked.to, policy, now, cause)
+    answered = replace(subscription, unheard_change=None)
+    step = confirmation_steps.waiting(answered, replace(charge, key=asked.key), action, asked.to, policy, now, cause)
     waits = step.subscription.confirmation
     if waits is None:
         return step
@@ -123,18 +123,18 @@ def change_waits(subscription: Subscription, charge: Charge, policy: Policy, now
 
 
 def change_not_made(subscription: Subscription, now: datetime, cause: Cause) -> Step:
-    """Nothing was paid for the change, and nothing can be any more: all is as it was before.
+    """The change was not paid and no longer can be: everything is as before.
 
-    A hold that is to stand was lifted for it, perhaps: it is told again.
+    A required hold may have been lifted for it, so it is requested again.
     """
     asked = _asked(subscription)
     is_held = subscription.is_held and not (asked.present and subscription.wants_hold)
     after = subscription.after(Event.NOTED, unheard_change=None, is_held=is_held)
-    summary = f"The change to {asked.to.plan_name} that was not answered was not made: nothing was charged"
+    summary = f"The unanswered change to {asked.to.plan_name} was not made: nothing was charged"
     return Step(after, (Entry("change_not_made", now, summary, cause),))
 
 
 def _asked(subscription: Subscription) -> UnheardChange:
     asked = subscription.unheard_change
-    assert asked is not None, "a change was not answered"  # noqa: S101
+    assert asked is not None, "a change is unanswered"  # noqa: S101
     return asked

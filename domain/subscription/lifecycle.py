@@ -1,38 +1,38 @@
-"""The lifecycle on one page: statuses, events, and the whole transition table."""
+"""The lifecycle on one page: statuses, events and the complete transition table."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Where a subscription stands."""
+    """The status of a subscription."""
 
     TRIALING = "trialing"
-    """Full access, nothing paid yet, an end in sight."""
+    """Full access, nothing paid yet, until the trial ends."""
     ACTIVE = "active"
     """Paid up."""
     PAST_DUE = "past_due"
     """A payment failed and is being recovered."""
     SUSPENDED = "suspended"
-    """Access off, data kept; a payment or an operator brings it back."""
+    """Access off, data kept; a payment or an operator restores access."""
     PAUSED = "paused"
-    """Stopped by the customer's wish until a date."""
+    """Paused by the customer until a date."""
     CANCELED = "canceled"
-    """Over, for good."""
+    """Permanently over."""
 
 
 class Event(StrEnum):
     """What can happen to a subscription."""
 
     NOTED = "noted"
-    """Something was written down that changes no status."""
+    """Something was recorded without a change of status."""
     REMINDED = "reminded"
     TRIAL_EXTENDED = "trial_extended"
     TRIAL_EXPIRED = "trial_expired"
     AWAITS_CONFIRMATION = "awaits_confirmation"
-    """Signed up without a trial, and the customer's bank wants the first payment confirmed."""
+    """Signed up without a trial; the customer's bank requires confirmation of the first payment."""
     AWAITS_PAYMENT = "awaits_payment"
-    """Signed up without a trial, and the provider does not take the first payment for now."""
+    """Signed up without a trial; the provider does not accept the first payment for now."""
     CONVERTED = "converted"
     RENEWED = "renewed"
     PAYMENT_FAILED = "payment_failed"
@@ -55,7 +55,7 @@ class Event(StrEnum):
     RESUMED = "resumed"
     RETURNED_PAUSED = "returned_paused"
     NOTIFIED = "notified"
-    """The customer was told of something ahead: a renewal, a card that expires."""
+    """The customer was notified of a renewal or an expiring card."""
     DISPUTED = "disputed"
     DISPUTE_CLOSED = "dispute_closed"
 
@@ -93,7 +93,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_A, Event.CANCEL_SCHEDULED): _A,
     (_A, Event.CANCEL_WITHDRAWN): _A,
     (_A, Event.CANCELED): _X,
-    # On the free plan nothing is paid: the first payment converts from there.
+    # The free plan is not paid for, so the first payment converts.
     (_A, Event.CONVERTED): _A,
     (_A, Event.PLAN_CHANGED): _A,
     (_A, Event.CHANGE_SCHEDULED): _A,
@@ -103,7 +103,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_A, Event.NOTIFIED): _A,
     (_A, Event.DISPUTED): _A,
     (_A, Event.DISPUTE_CLOSED): _A,
-    # A first payment can fail as well: then it is the conversion that is recovered.
+    # If the first payment failed, the recovery ends in a conversion.
     (_D, Event.CONVERTED): _A,
     (_D, Event.RECOVERY_ADVANCED): _D,
     (_D, Event.RECOVERED): _A,
@@ -114,7 +114,7 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_D, Event.CANCELED): _X,
     (_D, Event.DISPUTED): _D,
     (_D, Event.DISPUTE_CLOSED): _D,
-    # Expired trials, failed recoveries and operators' holds are all suspensions; `Suspension.kind` tells which.
+    # Expired trials, failed recoveries and operators' holds are all suspensions; `Suspension.kind` distinguishes them.
     (_S, Event.TRIAL_EXTENDED): _T,
     (_S, Event.AWAITS_CONFIRMATION): _S,
     (_S, Event.CONVERTED): _A,
@@ -127,12 +127,12 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_S, Event.CARD_REPLACED): _S,
     (_S, Event.CANCELED): _X,
     (_S, Event.PLAN_CHANGED): _S,
-    # After a trial that has expired.
+    # After an expired trial.
     (_S, Event.MOVED_TO_FREE): _A,
     (_S, Event.RETURNED_PAUSED): _P,
     (_S, Event.DISPUTED): _S,
     (_S, Event.DISPUTE_CLOSED): _S,
-    # Another date for the end of a pause is a pause too.
+    # Changing the end of a pause is also a pause.
     (_P, Event.PAUSED): _P,
     (_P, Event.RESUMED): _A,
     (_P, Event.RENEWED): _P,
@@ -144,4 +144,4 @@ TRANSITIONS: Mapping[tuple[Status, Event], Status] = {
     (_P, Event.DISPUTE_CLOSED): _P,
     (_P, Event.CANCELED): _X,
 }
-"""Every move there is. A pair that is not listed cannot happen; a canceled subscription has none."""
+"""All transitions. A pair that is not listed cannot happen; a canceled subscription has none."""

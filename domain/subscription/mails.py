@@ -1,4 +1,4 @@
-"""Mails as a step decides them: which occasion, under which key, with which facts."""
+"""Builds the mails of a step: occasion, key and facts."""
 
 from datetime import datetime
 
@@ -16,8 +16,8 @@ def mail(
     occasion_key: str | None = None,
     **facts: str,
 ) -> Mail:
-    """A mail about the subscription as it stands after the step; its key makes it one per occasion."""
-    told = {
+    """Returns a mail about the subscription after the step; its key makes it unique per occasion."""
+    common = {
         "plan": subscription.plan,
         "plan_name": subscription.plan_name,
         "interval": str(subscription.interval),
@@ -27,32 +27,33 @@ def mail(
         "has_card": "yes" if subscription.card else "no",
     }
     if subscription.card is not None:
-        told |= {"card_brand": subscription.card.brand, "card_last4": subscription.card.last4}
-    # Without a key of its own an occasion belongs to the step, which happens once.
+        common |= {"card_brand": subscription.card.brand, "card_last4": subscription.card.last4}
+    # Without its own key, a mail is unique per step, which happens once.
     key = f"{occasion}/{occasion_key or subscription.sequence}"
-    return Mail(key, occasion, now, told | facts)
+    return Mail(key, occasion, now, common | facts)
 
 
 def receipt(subscription: Subscription, charge: Charge, now: datetime) -> list[Mail]:
-    """The receipt for a paid bill: one per bill, whoever learned of the payment first."""
-    bill = charge.invoice
-    if bill is None or bill.amount == 0:
+    """Returns the receipt for a paid invoice: one per invoice, however the payment was found."""
+    invoice = charge.invoice
+    if invoice is None or invoice.amount == 0:
         return []
-    return [mail(subscription, Occasion.RECEIPT, now, occasion_key=bill.ref, **bill_facts(bill, charge.period_end))]
+    facts = bill_facts(invoice, charge.period_end)
+    return [mail(subscription, Occasion.RECEIPT, now, occasion_key=invoice.ref, **facts)]
 
 
 def provider_key(charge: Charge) -> dict[str, str]:
-    """Under which key the provider knows a try, for the journal."""
+    """Returns the idempotency key of a charge, for the journal."""
     return {"provider_key": charge.key} if charge.key else {}
 
 
-def bill_facts(bill: Invoice, period_end: datetime | None) -> dict[str, str]:
+def bill_facts(invoice: Invoice, period_end: datetime | None) -> dict[str, str]:
     facts = {
-        "amount": str(bill.amount),
-        "currency": bill.currency,
-        "invoice_number": bill.number or bill.ref,
-        "invoice_url": bill.url,
-        "invoice_pdf": bill.pdf,
+        "amount": str(invoice.amount),
+        "currency": invoice.currency,
+        "invoice_number": invoice.number or invoice.ref,
+        "invoice_url": invoice.url,
+        "invoice_pdf": invoice.pdf,
     }
     if period_end is not None:
         facts["period_end"] = moment(period_end)

@@ -1,4 +1,4 @@
-"""A pause by the customer's wish: nothing is billed, nothing can be used, and no paid day is lost."""
+"""Pauses at the customer's request: nothing is billed, nothing can be used, and no paid day is lost."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,9 +15,9 @@ from domain.subscription.state import Pause, Subscription
 
 
 def paused(subscription: Subscription, resumes_at: datetime | None, now: datetime, cause: Cause) -> Step:
-    """Stop until *resumes_at*, or until the customer says so; of a pause that runs already, the end moves."""
-    runs = subscription.pause
-    pause = replace(runs, resumes_at=resumes_at) if runs is not None else Pause(now, resumes_at)
+    """Pause until *resumes_at*, or until the customer resumes it; for a running pause, changes its end."""
+    running = subscription.pause
+    pause = replace(running, resumes_at=resumes_at) if running is not None else Pause(now, resumes_at)
     after = subscription.after(Event.PAUSED, pause=pause, access=Access.NONE, status_reason="paused", ask_at=None)
     until = f"until {moment(resumes_at)}" if resumes_at is not None else "until the customer resumes it"
     facts = {"resumes_at": moment(resumes_at)} if resumes_at is not None else {}
@@ -29,45 +29,45 @@ def paused(subscription: Subscription, resumes_at: datetime | None, now: datetim
 def resumed(
     subscription: Subscription, now: datetime, cause: Cause, ask_after: timedelta = DEFAULT_POLICY.ask_after
 ) -> Step:
-    """Go on: the paid days that the pause took are given back; the provider is asked *ask_after* their end."""
-    given, change = _given_back(subscription, now), subscription.pending_change
-    paid_until = given.until
-    goes_on_by_itself = not given.begins_next and not subscription.owes_new_period
+    """Resume: gives back the paid days that the pause took; the provider is checked *ask_after* their end."""
+    given_back, change = _given_back(subscription, now), subscription.pending_change
+    paid_until = given_back.until
+    renews_at_provider = not given_back.begins_next and not subscription.owes_new_period
     after = subscription.after(
         Event.RESUMED,
         pause=None,
         access=Access.FULL,
         status_reason="",
         period_end=paid_until,
-        owes_new_period=not goes_on_by_itself,
-        begins_own_period=given.begins_next or subscription.begins_own_period,
-        ask_at=paid_until + ask_after if goes_on_by_itself else subscription.ask_at,
-        billing_anchor=given.anchor,
-        paused_seconds=given.seconds_kept,
+        owes_new_period=not renews_at_provider,
+        begins_own_period=given_back.begins_next or subscription.begins_own_period,
+        ask_at=paid_until + ask_after if renews_at_provider else subscription.ask_at,
+        billing_anchor=given_back.anchor,
+        paused_seconds=given_back.seconds_kept,
         given_back_seconds=subscription.given_back_seconds + _moved_by(subscription, paid_until),
         pending_change=replace(change, at=paid_until) if change is not None else None,
     )
     entry = Entry(
         "resumed", now, f"Resumed, paid until {moment(paid_until)}", cause, {"period_end": moment(paid_until)}
     )
-    letter = mail(after, Occasion.RESUMED, now, period_end=moment(paid_until))
-    return Step(after, (entry,), (letter,), withdraws=(Occasion.PAUSED,))
+    resumed_mail = mail(after, Occasion.RESUMED, now, period_end=moment(paid_until))
+    return Step(after, (entry,), (resumed_mail,), withdraws=(Occasion.PAUSED,))
 
 
 @dataclass(frozen=True)
 class _GivenBack:
-    """What a pause gives back."""
+    """The paid time that a pause gives back."""
 
     until: datetime
     begins_next: bool
-    """The provider's own date is another one."""
+    """The provider's renewal date differs."""
     anchor: datetime | None
     seconds_kept: int = 0
-    """Of days that are not whole, for the next pause."""
+    """The rest below a whole day, credited to the next pause."""
 
 
 def paid_until(subscription: Subscription, now: datetime) -> datetime:
-    """Until when it would be paid for, were the pause over at *now*."""
+    """Returns until when the subscription would be paid if the pause ended at *now*."""
     return _given_back(subscription, now).until
 
 
@@ -79,8 +79,8 @@ def _given_back(subscription: Subscription, now: datetime) -> _GivenBack:
     days = billing_day.whole_days(length)
     kept = int((length - timedelta(days=days)).total_seconds())
     until = period_end + timedelta(days=days)
-    # The billing day moves by the days of the pause. While its renewal may be under way at the provider, and was kept
-    # from being billed, the period is begun by us.
+    # The billing day moves by the days of the pause. If the renewal may be in progress at the provider, where it
+    # was not billed because of our hold, we begin the period.
     is_near = until <= now + billing_day.NEAR
     return _GivenBack(until, bool(days) or is_near, until if days else anchor, kept)
 
@@ -92,7 +92,7 @@ def _moved_by(subscription: Subscription, paid_until: datetime) -> int:
 
 
 def _days_left(subscription: Subscription) -> timedelta:
-    """What was paid for and not used when the pause began."""
+    """The paid time that was left when the pause began."""
     pause, period_end = subscription.pause, subscription.period_end
     if pause is None or period_end is None:
         return timedelta()

@@ -1,4 +1,4 @@
-"""Money that has come: conversion, renewal, recovery; and bills for which none will come."""
+"""Received payments (conversion, renewal, recovery) and invoices that will not be paid."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -17,27 +17,27 @@ from domain.subscription.state import Dispute, Subscription, Suspension, Suspens
 
 
 def paid(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """A bill was paid: the first one converts, later ones renew or end a recovery."""
+    """An invoice was paid: the first one converts, later ones renew or end a recovery."""
     if _is_held(subscription):
         return _paid_while_held(subscription, charge, now, cause)
     event = _event_of_payment(subscription)
     was = subscription.status
     after = subscription.after(event, **_paid_up(subscription, charge, policy, now))
     charge = billing_day.as_placed(charge, after)
-    bill = charge.invoice
-    details = bill_facts(bill, charge.period_end) if bill else {}
+    invoice = charge.invoice
+    details = bill_facts(invoice, charge.period_end) if invoice else {}
     summary = _PAID_SUMMARY[event].format(plan=after.plan_name, amount=_amount(after, charge))
     entry = Entry(str(event), now, summary, cause, details | provider_key(charge))
-    letters = receipt(after, charge, now)
+    mails = receipt(after, charge, now)
     if event is Event.CONVERTED:
-        letters.insert(0, mail(after, Occasion.CONVERTED, now, **details))
+        mails.insert(0, mail(after, Occasion.CONVERTED, now, **details))
     if was is Status.SUSPENDED and event is Event.RECOVERED:
-        letters.insert(0, mail(after, Occasion.REACTIVATED, now, **details))
+        mails.insert(0, mail(after, Occasion.REACTIVATED, now, **details))
     stale = (*recovery.MAILS, Occasion.TRIAL_ENDING, Occasion.TRIAL_EXPIRED)
     owed = subscription.recovery.invoice_ref if subscription.recovery else ""
-    # A new period was paid instead of the bill that was owed: that one was voided.
-    voided = owed if bill is not None and bill.ref != owed else ""
-    return Step(after, (entry,), tuple(letters), withdraws=stale, invoice=bill, voided=voided)
+    # If a new period was paid instead of the owed invoice, that invoice was voided.
+    voided = owed if invoice is not None and invoice.ref != owed else ""
+    return Step(after, (entry,), tuple(mails), withdraws=stale, invoice=invoice, voided=voided)
 
 
 def _is_held(subscription: Subscription) -> bool:
@@ -45,7 +45,7 @@ def _is_held(subscription: Subscription) -> bool:
 
 
 def _paid_while_held(subscription: Subscription, charge: Charge, now: datetime, cause: Cause) -> Step:
-    """Money that arrives while an operator holds the subscription is receipted; only the operator gives access back."""
+    """A payment while an operator has suspended the subscription: a receipt is sent, but access stays off."""
     after = subscription.after(Event.NOTED, **_settled_while_held(subscription, charge))
     entry = Entry("paid_while_suspended", now, "Paid while suspended by an operator: access stays off", cause)
     return Step(after, (entry,), tuple(receipt(after, charge, now)), withdraws=recovery.MAILS, invoice=charge.invoice)
@@ -60,24 +60,24 @@ def _settled_while_held(subscription: Subscription, charge: Charge) -> dict[str,
         **billing_day.placed(subscription, charge).changes,
         "recovery": None,
         "confirmed": _confirmed(subscription),
-        "suspension": replace(suspension, returns_to=_to_come_back_to(suspension)) if suspension else None,
-        "dispute": _dispute_apart(subscription),
+        "suspension": replace(suspension, returns_to=_status_after(suspension)) if suspension else None,
+        "dispute": _dispute_without_debt(subscription),
     }
 
 
 def _confirmed(subscription: Subscription) -> tuple[str, ...]:
-    """With the tries of what was owed which the customer was to confirm: it is settled now."""
+    """Adds the commands whose attempts the customer was to confirm, as what was owed is now settled."""
     recovery = subscription.recovery
     asked = recovery.asked if recovery is not None else ()
     return (*subscription.confirmed, *asked)[-KEYS_KEPT:] if asked else subscription.confirmed
 
 
-def _dispute_apart(subscription: Subscription) -> Dispute | None:
-    """The dispute that runs; what was owed besides is paid, so access is full once it is closed."""
+def _dispute_without_debt(subscription: Subscription) -> Dispute | None:
+    """The running dispute; as nothing else is owed now, access will be full once it is closed."""
     return replace(subscription.dispute, access=Access.FULL) if subscription.dispute is not None else None
 
 
-def _to_come_back_to(suspension: Suspension) -> Status:
+def _status_after(suspension: Suspension) -> Status:
     return Status.PAUSED if suspension.returns_to is Status.PAUSED else Status.ACTIVE
 
 
@@ -95,8 +95,8 @@ def _event_of_payment(subscription: Subscription) -> Event:
 
 
 def _amount(subscription: Subscription, charge: Charge) -> str:
-    bill = charge.invoice
-    amount, currency = (bill.amount, bill.currency) if bill else (subscription.amount, subscription.currency)
+    invoice = charge.invoice
+    amount, currency = (invoice.amount, invoice.currency) if invoice else (subscription.amount, subscription.currency)
     return f"{amount} {currency} (minor units)"
 
 
@@ -104,9 +104,9 @@ def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: da
     place = billing_day.placed(subscription, charge)
     period_end = place.end
     # A payment ends neither a pause nor a dispute.
-    is_paused, dispute = subscription.status is Status.PAUSED, _dispute_apart(subscription)
+    is_paused, dispute = subscription.status is Status.PAUSED, _dispute_without_debt(subscription)
     access = Access.FULL if dispute is None else policy.disputed_access
-    # Not paid by a try of ours: the agreement is still about what there was before. The next period puts it right.
+    # Not paid by our own attempt, so the agreement still has the previous items. The next period corrects that.
     stays_stale = subscription.agreement_is_stale and not charge.key
     begins_next = stays_stale or place.begins_next
     ask_at = max(period_end, now) + policy.ask_after if period_end else now + policy.ask_every
@@ -118,7 +118,7 @@ def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: da
         "lost_agreement": "" if charge.agreement_ref else subscription.lost_agreement,
         **place.changes,
         "ask_at": None if place.begins_next else ask_at,
-        # To begin a period is to end a hold; that the next one is ours too must be told again.
+        # Beginning a period lifts a hold; if the next period is also ours, the hold must be requested again.
         "is_held": subscription.is_held and not place.begins_next,
         "settled_invoice": charge.invoice.ref if charge.invoice else subscription.settled_invoice,
         "trial_ends_at": subscription.trial_ends_at
@@ -135,22 +135,22 @@ def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: da
     }
 
 
-def is_waiver(subscription: Subscription, bill: Invoice) -> bool:
-    """Whether a bill that was voided or written off was one for what is owed, or for the period that comes next.
+def is_waiver(subscription: Subscription, invoice: Invoice) -> bool:
+    """True if a voided or written-off invoice was for what is owed, or for the next period.
 
-    Bills are voided by a hold of ours too: they say nothing of what was paid before, nor of the period after it.
+    Our own holds void invoices too; those concern neither the paid period nor the next one.
     """
     if subscription.recovery is not None:
-        return subscription.recovery.invoice_ref == bill.ref
+        return subscription.recovery.invoice_ref == invoice.ref
     if subscription.status is not Status.ACTIVE or subscription.owes_new_period or subscription.wants_hold:
         return False
     known_until = subscription.period_end
-    return known_until is None or bill.period_start is None or bill.period_start >= known_until
+    return known_until is None or invoice.period_start is None or invoice.period_start >= known_until
 
 
 def not_owed(subscription: Subscription, charge: Charge, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """The bill was voided or written off at the provider: nothing is owed for this period any more."""
-    entry = Entry("bill_waived", now, "The bill was voided at the payment provider: nothing is owed", cause)
+    """The invoice was voided or written off at the provider: this period is no longer owed."""
+    entry = Entry("bill_waived", now, "The invoice was voided at the payment provider: nothing is owed", cause)
     if _is_held(subscription):
         after = subscription.after(Event.NOTED, **_settled_while_held(subscription, charge))
     else:
@@ -160,15 +160,15 @@ def not_owed(subscription: Subscription, charge: Charge, policy: Policy, now: da
 
 
 def undecided(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """The provider was asked and has not decided on the renewal yet: ask again later."""
+    """The provider was checked and has not decided the renewal yet: check again later."""
     after = subscription.after(Event.NOTED, ask_at=now + policy.ask_every)
     return Step(
-        after, (Entry("renewal_undecided", now, "Asked the payment provider: no word on the renewal yet", cause),)
+        after, (Entry("renewal_undecided", now, "Checked the payment provider: renewal not decided yet", cause),)
     )
 
 
 def up_to_date(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """The provider was asked while a paid period runs, and knows nothing new: the next word is due at its end."""
+    """The provider was checked during a paid period without news: the next event is due at its end."""
     period_end = max(subscription.period_end or now, now)
     after = subscription.after(Event.NOTED, ask_at=period_end + policy.ask_after)
-    return Step(after, (Entry("provider_asked", now, "Asked the payment provider: nothing new", cause),))
+    return Step(after, (Entry("provider_asked", now, "Checked the payment provider: nothing new", cause),))

@@ -1,4 +1,4 @@
-"""A policy as data: how a trial runs and how a failed payment is recovered."""
+"""A policy as data: trials, recovery, plan changes, notices and disputes."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,50 +9,50 @@ from domain.access import Access, Basis
 from domain.errors import Malformed
 
 MAX_TRIES_IN_30_DAYS = 15
-"""Under every card network's cap on reattempts: Visa allows 20 in 30 days, some acquirers 15."""
+"""Below every card network's limit on reattempts: Visa allows 20 in 30 days, some acquirers 15."""
 
 
 class TrialEnd(StrEnum):
-    """What happens when a trial ends and no card is on file."""
+    """What happens when a trial ends without a card on file."""
 
     SUSPEND = "suspend"
     CANCEL = "cancel"
     FREE_PLAN = "free_plan"
-    """Go on with the catalog's free plan; suspend where it has none."""
+    """Continue on the catalog's free plan; suspend if it has none."""
 
 
 class ChangeAt(StrEnum):
-    """When a change of plan takes effect."""
+    """When a plan change takes effect."""
 
     NOW = "now"
     PERIOD_END = "period_end"
 
 
 class Reaction(StrEnum):
-    """What becomes of a subscription whose money went back for good."""
+    """What happens to a subscription whose payment was permanently reversed."""
 
     KEEP = "keep"
     CANCEL = "cancel"
 
 
 class TrialMark(StrEnum):
-    """What a customer is known by when trials are counted."""
+    """What identifies a customer when trials are limited."""
 
     CUSTOMER = "customer"
-    """The product's own id for them."""
+    """The product's own id of the customer."""
     EMAIL = "email"
-    """Their mail address, however it is written."""
+    """Their mail address, in canonical form."""
     CARD = "card"
-    """The card itself, whoever gives it."""
+    """The card itself, whoever provides it."""
 
 
 @dataclass(frozen=True)
 class TrialPolicy:
-    """How long a trial is, when it is announced to end, and what follows without a card."""
+    """The length of a trial, its reminders, and what follows without a card."""
 
     days: int = 14
     reminders: tuple[int, ...] = (7, 3, 1)
-    """Days before the end, most first."""
+    """Days before the end, in descending order."""
     earliest: str = "09:00"
     latest: str = "18:00"
     """Reminders go out between these hours of the customer's day."""
@@ -60,15 +60,15 @@ class TrialPolicy:
     cancel_after_days: int = 30
     """From the suspension of an expired trial to its cancellation."""
     reopen_days: int = 7
-    """How long an operator's reactivation opens an expired trial again."""
+    """How many days an operator's reactivation adds to an expired trial."""
     one_per: tuple[TrialMark, ...] = ()
-    """By what a second trial is known and refused. Read at the sign-up alone; empty here, because policies of
-    subscriptions that signed up earlier lack it."""
+    """What identifies a second trial, which is refused. Only read at sign-up; empty here because policies of earlier
+    subscriptions lack it."""
 
 
 @dataclass(frozen=True)
 class LadderStep:
-    """One rung of the recovery ladder: the retry comes first, the rest only if it failed."""
+    """One step of the recovery ladder: the retry comes first, the rest only if it fails."""
 
     day: int
     """Days after the first decline."""
@@ -78,7 +78,7 @@ class LadderStep:
     suspend: bool = False
     cancel: bool = False
     hours: int = 0
-    """On top of the days, for steps that are not to wait until the next day."""
+    """Added to the days, for steps that should not wait until the next day."""
 
     @property
     def after(self) -> timedelta:
@@ -110,31 +110,31 @@ DEFAULT_LADDER = (
 
 @dataclass(frozen=True)
 class Policy:
-    """One version of a product's policy; a subscription keeps the one it started with."""
+    """One version of a product's policy; a subscription keeps the version it started with."""
 
     version: str = "default"
     trial: TrialPolicy = TrialPolicy()
     recovery: tuple[LadderStep, ...] = DEFAULT_LADDER
     ask_after_hours: int = 3
-    """How long after a period's end the provider is asked when its word has not come."""
+    """How long after a period's end the provider is checked if it has sent no message."""
     ask_every_hours: int = 6
     retry_earliest: str = ""
-    """Steps of the recovery are taken from this hour of the customer's day on; empty: at the hour of the decline."""
+    """Recovery steps run from this hour of the customer's day on; empty: at the hour of the decline."""
     retry_latest: str = ""
     card_expiring: tuple[int, ...] = ()
-    """Days before a renewal on which to say that the card will have expired by then."""
+    """Days before a renewal on which to warn that the card will have expired by then."""
     renewal_ahead: tuple[int, ...] = ()
     """Days before a yearly renewal on which to announce it."""
     upgrade: ChangeAt = ChangeAt.NOW
     downgrade: ChangeAt = ChangeAt.PERIOD_END
     disputed_access: Access = Access.LIMITED
-    """What may be used while the bank looks into a disputed payment."""
+    """The access while a bank decides on a disputed payment."""
     dispute_lost: Reaction = Reaction.CANCEL
     fully_refunded: Reaction = Reaction.KEEP
     limited: Basis = Basis.NO_NEW_USE
-    """What limited access entitles to. Asked of today's policy, whichever a subscription began with."""
+    """What limited access entitles to. Read from today's policy, not the one a subscription started with."""
     suspended: Basis = Basis.NOTHING
-    """What a suspended or paused subscription entitles to; likewise."""
+    """What a suspended or paused subscription entitles to; also read from today's policy."""
 
     @property
     def ask_after(self) -> timedelta:
@@ -152,19 +152,19 @@ DEFAULT_POLICY = Policy(
     card_expiring=(30, 7),
     renewal_ahead=(30,),
 )
-"""What holds where a policy file says nothing. A policy kept before a field came has the field's own default."""
+"""Defaults for a policy file. A policy stored before a field existed has the field's own default."""
 
 
 def validate_ladder(steps: tuple[LadderStep, ...]) -> None:
-    """Check that a ladder makes sense.
+    """Checks that a ladder is valid.
 
     Raises:
-        Malformed: `field` is the place of the first faulty step, as "recovery.2".
+        Malformed: `field` names the first invalid step, as "recovery.2".
     """
     if not steps or not steps[-1].cancel:
         raise Malformed("the ladder must end with a step that cancels", field=f"recovery.{max(len(steps) - 1, 0)}")
     if steps[0].cancel:
-        raise Malformed("the first step cannot cancel: nothing would have been tried", field="recovery.0")
+        raise Malformed("the first step cannot cancel: no retry would have been made", field="recovery.0")
     if steps[0].after or steps[0].retry:
         raise Malformed(
             "the ladder starts on day 0, the day of the decline itself, without a retry", field="recovery.0"
@@ -188,6 +188,6 @@ def _validate_pace(steps: tuple[LadderStep, ...]) -> None:
         within = sum(1 for other in retries if first <= other < first + timedelta(days=30))
         if within > MAX_TRIES_IN_30_DAYS:
             raise Malformed(
-                f"more than {MAX_TRIES_IN_30_DAYS} retries within 30 days break the card networks' caps",
+                f"more than {MAX_TRIES_IN_30_DAYS} retries within 30 days exceed the card networks' limits",
                 field="recovery",
             )

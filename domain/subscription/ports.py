@@ -1,4 +1,4 @@
-"""What the activities need of the database and of the mail server, in our words; storage and gateways provide it."""
+"""The ports of the database and of mail dispatch for the activities; storage and services implement them."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,21 +11,21 @@ from domain.subscription.state import Subscription
 
 
 class Records(Protocol):
-    """The database, one transaction a call."""
+    """The database; each call is one transaction."""
 
     async def save(self, step: Step) -> Sequence[QueuedMail]:
-        """Write the projection (unless a later one is there), journal, mails and bill of a step.
+        """Store a step: its projection (unless a later one is stored), journal, mails and invoice.
 
         Idempotent by the subscription's id and sequence; returns the step's mails that still wait to be sent.
         """
         ...
 
     async def misfits(self, subscription: Subscription, check: FitCheck) -> Sequence[LimitConflict]:
-        """What of the customer's current use does not fit a change; nothing where a catalog is not known."""
+        """Returns where current usage does not fit a change; empty if a catalog is unknown."""
         ...
 
     async def contact(self, customer: str, signing_up: str = "") -> Contact:
-        """Who the customer is; with *signing_up*, who they are once that sign-up was accepted.
+        """Returns the customer's contact; with *signing_up*, as it will be once that sign-up is accepted.
 
         Raises:
             Rejected: code `unknown_customer`.
@@ -33,21 +33,20 @@ class Records(Protocol):
         ...
 
     async def take_turn(self, customer: str, signing_up: str) -> Contact:
-        """Who the customer is today, for a sign-up that puts a card on file before it is decided on.
+        """Returns the customer's current contact, for a sign-up that puts a card on file before it is decided.
 
-        Of several for one customer, one at a time has the turn, until its first step is written or it was refused.
+        Of concurrent sign-ups of a customer, one has the turn, until its first step is stored or it is refused.
 
         Raises:
-            Rejected: code `already_subscribed`; or `sign_up_expired`, what it was to say of the customer was
-                forgotten after a day.
-            GatewayUnavailable: another one has the turn.
+            Rejected: code `already_subscribed`; or `sign_up_expired`: its contact data was removed after a day.
+            GatewayUnavailable: another sign-up has the turn.
         """
         ...
 
     async def remember_wallet(self, customer: str, customer_ref: str, signing_up: str = "") -> str:
-        """Keep the customer's id at the provider and return it: the one that was kept first, should there be another.
+        """Store the customer's id at the provider and return it, or the one stored earlier if there is another.
 
-        That of a customer who has none before *signing_up* becomes theirs along with the first step.
+        If the customer has none before *signing_up*, it becomes theirs with the first step.
 
         Raises:
             Rejected: code `unknown_customer`.
@@ -55,13 +54,13 @@ class Records(Protocol):
         ...
 
     async def is_changing(self, customer: str) -> bool:
-        """Whether there is a change of the customer of which somebody is still to be told."""
+        """True if a change of the customer is still to be synced."""
         ...
 
     async def replace_wallet(self, customer: str, deleted_ref: str, customer_ref: str) -> str:
-        """Keep *customer_ref* instead of *deleted_ref*, which stays known for messages that come late.
+        """Store *customer_ref* instead of *deleted_ref*, which stays known for late messages.
 
-        Returns the one that is kept: another, should somebody else have replaced it before.
+        Returns the stored one, which differs if another caller has replaced it already.
 
         Raises:
             Rejected: code `unknown_customer`.
@@ -69,11 +68,11 @@ class Records(Protocol):
         ...
 
     async def forget_sign_up(self, customer: str, subscription: str) -> None:
-        """Remove what a refused sign-up said of its customer, and the customer should nothing else be of them."""
+        """Remove a refused sign-up's contact data, and the customer if nothing else refers to them."""
         ...
 
 
 class Messenger(Post, Protocol):
-    """A post that also sees to it that all hear of a customer who was changed."""
+    """A dispatcher that also syncs a changed customer."""
 
     async def tell_of_customer(self, customer: str) -> None: ...

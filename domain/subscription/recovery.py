@@ -1,4 +1,4 @@
-"""The recovery ladder: what a failed payment leads to, rung by rung."""
+"""The recovery ladder: what follows a failed payment, step by step."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from domain.subscription.policy import LadderStep, Policy
 from domain.subscription.state import Recovery, Subscription, Suspension, SuspensionKind
 
 MAILS = (Occasion.PAYMENT_FAILED, Occasion.ACTION_REQUIRED, Occasion.SUSPENDED)
-"""What is stale as soon as the payment has come."""
+"""Mails that a successful payment withdraws."""
 UNKNOWN_DECLINE = Decline("generic_decline")
 
 
@@ -29,7 +29,7 @@ def failed(
     cause: Cause,
     rungs: tuple[datetime, ...] = (),
 ) -> Step:
-    """A payment that was due failed for the first time: the recovery begins, its steps due at *rungs*."""
+    """A due payment failed for the first time: the recovery begins, with its steps due at *rungs*."""
     decline = charge.decline or UNKNOWN_DECLINE
     recovery = Recovery(
         since=now,
@@ -63,13 +63,13 @@ def failed(
 
 
 def _with_rung(before: Step, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """Add what the ladder's next rung holds besides its retry to a step that is part of the same moment."""
+    """Adds the effects of the ladder's next step, apart from its retry, to the step at the same moment."""
     subscription = before.subscription
     recovery = subscription.recovery
     if recovery is None:
         return before
     rung = ladder_of(subscription, policy)[recovery.step]
-    event, changes = _harsher_part(subscription, rung, now)
+    event, changes = _consequence(subscription, rung, now)
     changes["recovery"] = replace(recovery, step=recovery.step + 1)
     after = subscription.after(event, **changes)
     entries = list(before.entries)
@@ -83,11 +83,11 @@ def _with_rung(before: Step, policy: Policy, now: datetime, cause: Cause) -> Ste
                 {"access": after.access},
             )
         )
-    letters = (*before.mails, *_recovery_mails(after, rung, policy, now))
-    return Step(after, tuple(entries), letters, before.withdraws, before.invoice)
+    mails = (*before.mails, *_recovery_mails(after, rung, policy, now))
+    return Step(after, tuple(entries), mails, before.withdraws, before.invoice)
 
 
-def _harsher_part(subscription: Subscription, rung: LadderStep, now: datetime) -> tuple[Event, dict[str, Any]]:
+def _consequence(subscription: Subscription, rung: LadderStep, now: datetime) -> tuple[Event, dict[str, Any]]:
     if rung.suspend and subscription.status is not Status.SUSPENDED:
         suspension = Suspension(SuspensionKind.NONPAYMENT, now, "the payment could not be recovered", Status.PAST_DUE)
         return Event.RECOVERY_SUSPENDED, {
@@ -101,7 +101,7 @@ def _harsher_part(subscription: Subscription, rung: LadderStep, now: datetime) -
 
 
 def retry_is_due(subscription: Subscription, policy: Policy, now: datetime) -> bool:
-    """True when the ladder's next rung begins with a retry that may be made."""
+    """True if the ladder's next step has a retry that is allowed."""
     recovery = subscription.recovery
     if recovery is None or not ladder_of(subscription, policy)[recovery.step].retry:
         return False
@@ -109,9 +109,9 @@ def retry_is_due(subscription: Subscription, policy: Policy, now: datetime) -> b
 
 
 def climbed(subscription: Subscription, charge: Charge | None, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """One rung up the ladder: *charge* is the retry that failed, None when none was made."""
+    """Takes the ladder's next step: *charge* is the failed retry, None if none was made."""
     recovery = subscription.recovery
-    assert recovery is not None  # noqa: S101 - only a subscription in recovery has a rung that is due
+    assert recovery is not None  # noqa: S101 - only a subscription in recovery has a due step
     rung = ladder_of(subscription, policy)[recovery.step]
     if charge is not None:
         start = failed_again(subscription, charge, now, cause)
@@ -128,16 +128,16 @@ def _why_not(subscription: Subscription) -> str:
     if subscription.card_is_barred:
         if subscription.recovery is not None and subscription.recovery.decline.code == NO_CARD:
             return "no card is on file"
-        return f"the card was declined for good ({subscription.status_reason})"
-    return "the card networks' cap on tries is reached"
+        return f"the card must not be tried again ({subscription.status_reason})"
+    return "the card networks' limit on attempts is reached"
 
 
 def failed_again(subscription: Subscription, charge: Charge, now: datetime, cause: Cause) -> Step:
-    """A try during the recovery failed: it is counted, the ladder stays where it is."""
+    """An attempt during the recovery failed: it is counted, and the ladder does not move."""
     recovery = subscription.recovery
     assert recovery is not None  # noqa: S101 - callers are in recovery
     decline = charge.decline or UNKNOWN_DECLINE
-    tried = replace(
+    updated = replace(
         recovery,
         tries=recovery.tries + 1,
         decline=decline,
@@ -146,22 +146,22 @@ def failed_again(subscription: Subscription, charge: Charge, now: datetime, caus
         **_due(charge),
     )
     reason = decline.code if subscription.status is Status.PAST_DUE else subscription.status_reason
-    after = subscription.after(Event.RECOVERY_ADVANCED, recovery=tried, status_reason=reason)
-    details = _decline_details(charge, decline, tried.tries)
+    after = subscription.after(Event.RECOVERY_ADVANCED, recovery=updated, status_reason=reason)
+    details = _decline_details(charge, decline, updated.tries)
     entry = Entry("retry_failed", now, f"Retry failed: {decline.code}", cause, details)
     return Step(after, (entry,))
 
 
 def _asked(recovery: Recovery, decline: Decline, cause: Cause) -> tuple[str, ...]:
-    """The commands to remember: what the bank wants confirmed by its customer is not asked for twice by a repeat."""
+    """The commands to remember, so that a repeat does not request a second payment that needs confirmation."""
     is_asked = cause.kind is CauseKind.COMMAND and decline.code == AUTHENTICATE
     return (*recovery.asked, cause.ref)[-KEYS_KEPT:] if is_asked else recovery.asked
 
 
 def _due(charge: Charge) -> dict[str, Any]:
-    """What the bill of a try asks for; nothing is known anew where a try has none."""
-    bill = charge.invoice
-    return {} if bill is None else {"amount_due": bill.to_pay, "currency": bill.currency}
+    """The amount due on the attempt's invoice; empty if it has none."""
+    invoice = charge.invoice
+    return {} if invoice is None else {"amount_due": invoice.to_pay, "currency": invoice.currency}
 
 
 def _decline_details(charge: Charge, decline: Decline, tries: int) -> dict[str, str]:
@@ -176,10 +176,10 @@ def _recovery_mails(subscription: Subscription, rung: LadderStep, policy: Policy
     facts = {
         "attempt": str(recovery.tries),
         "attempts": str(1 + sum(step.retry for step in ladder)),
-        # One that has been taken away since is not said to have been declined, nor to be tried again.
+        # A card that has been removed since is reported neither as declined nor as to be retried.
         "decline_code": NO_CARD if subscription.card is None else recovery.decline.code,
         "cancel_at": ends,
-        **_next_try(subscription, recovery, ladder),
+        **_next_attempt(subscription, recovery, ladder),
     }
     if recovery.amount_due is not None:
         facts |= {"amount_due": str(recovery.amount_due), "currency": recovery.currency}
@@ -194,7 +194,7 @@ def _recovery_mails(subscription: Subscription, rung: LadderStep, policy: Policy
     return [mail(subscription, occasion, now, occasion_key=key, **facts)]
 
 
-def _next_try(subscription: Subscription, recovery: Recovery, ladder: tuple[LadderStep, ...]) -> dict[str, str]:
+def _next_attempt(subscription: Subscription, recovery: Recovery, ladder: tuple[LadderStep, ...]) -> dict[str, str]:
     if subscription.card is None or subscription.card_is_barred:
         return {}
     ahead = (number for number, step in enumerate(ladder) if number >= recovery.step and step.retry)

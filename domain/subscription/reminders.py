@@ -1,4 +1,4 @@
-"""When a trial's reminders are due, in the customer's own day."""
+"""When a trial's reminders are due, in the customer's time zone."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,17 +10,17 @@ from domain.subscription.policy import TrialPolicy
 
 @dataclass(frozen=True)
 class Reminder:
-    """One rung of the ladder before a trial's end."""
+    """One reminder before a trial's end."""
 
     days: int
     at: datetime
 
 
 def reminders_for(ends_at: datetime, policy: TrialPolicy, timezone: str, *, now: datetime) -> tuple[Reminder, ...]:
-    """Return the reminders still ahead, earliest first; rungs that are already past are left out.
+    """Returns the upcoming reminders, earliest first, without those already past.
 
-    A rung is at the end's wall-clock time, that many calendar days earlier, moved back into the window if it
-    falls outside: never later, so that at least so many days remain. A clock change in between moves nothing.
+    A reminder is due at the wall-clock time of the trial's end, that many calendar days earlier, moved back into
+    contact hours if needed: never later, so that at least that many days remain. A clock change has no effect.
     """
     zone, hours = ZoneInfo(timezone), Hours(policy.earliest, policy.latest)
     ladder = (

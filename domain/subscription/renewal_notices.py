@@ -1,4 +1,4 @@
-"""What a customer is told ahead of a renewal: that it comes, and that the card will have expired by then."""
+"""Notices ahead of a renewal: that it is coming, or that the card will have expired by then."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from domain.subscription.state import Notice, NoticeKind, Subscription
 
 
 def expires(card: Card) -> datetime | None:
-    """When a card is no longer good: after its last month; None when that is not known."""
+    """Returns when a card expires: after its last month; None if unknown."""
     if not (card.exp_year and 1 <= card.exp_month <= 12):
         return None
     year, month = (card.exp_year + 1, 1) if card.exp_month == 12 else (card.exp_year, card.exp_month + 1)
@@ -25,7 +25,7 @@ def expires(card: Card) -> datetime | None:
 
 
 def wanted(subscription: Subscription, policy: Policy) -> tuple[Notice, ...]:
-    """The notices that the next renewal asks for, each so many days before it to the second."""
+    """Returns the notices for the next renewal, each timed at the renewal and not laid out yet."""
     renews_at = subscription.period_end
     if renews_at is None or not _renews(subscription):
         return ()
@@ -45,51 +45,51 @@ def _renews(subscription: Subscription) -> bool:
 
 
 def laid_out(notices: Sequence[Notice], hours: Hours, timezone: str, now: datetime) -> tuple[Notice, ...]:
-    """Notices moved to decent hours of the customer's day; earliest first, without those that are past."""
+    """Schedules notices within the customer's contact hours; earliest first, without those already past."""
     zone = ZoneInfo(timezone)
     placed = [Notice(each.kind, each.days, on_the_day(each.at, -each.days, hours, zone)) for each in notices]
     return tuple(sorted((each for each in placed if each.at > now), key=lambda each: (each.at, each.kind)))
 
 
 def key_of(subscription: Subscription, policy: Policy) -> str:
-    """Names what the next renewal asks for: while it stays the same, nothing is laid out anew. Empty: nothing."""
+    """Identifies the notices of the next renewal: while it is unchanged, nothing is rescheduled. Empty: none."""
     return ",".join(f"{each.kind}/{each.days}/{moment(each.at)}" for each in wanted(subscription, policy))
 
 
 def can_be_quoted(subscription: Subscription, now: datetime) -> bool:
-    """Whether the provider can tell what the renewal will bill: it is its own, still ahead and not ours to begin."""
+    """True if the provider can quote the renewal: it is upcoming, and the provider's to begin."""
     is_ahead = subscription.period_end is not None and subscription.period_end > now
     is_ours = subscription.begins_own_period or subscription.owes_new_period or subscription.agreement_is_stale
     return is_ahead and not is_ours and bool(subscription.agreement_ref)
 
 
 def notified(subscription: Subscription, now: datetime, cause: Cause, upcoming: UpcomingBill | None = None) -> Step:
-    """Tell what is due; of several of a kind only the latest, and nothing of a renewal that has passed.
+    """Sends due notices; of several of a kind only the latest, and none for a renewal that has passed.
 
-    *upcoming* is what the renewal will bill, as the provider has just said; None: not known, so no sum is told.
+    *upcoming* is what the renewal will bill by the provider's quote; None: unknown, so no amount is stated.
     """
     latest = {notice.kind: notice for notice in subscription.notices if notice.at <= now}
     ahead = tuple(notice for notice in subscription.notices if notice.at > now)
     after = subscription.after(Event.NOTIFIED, notices=ahead)
     renews_at = moment(subscription.period_end or now)
-    entries, letters = [], []
+    entries, mails = [], []
     for kind, notice in latest.items():
         if subscription.period_end is not None and subscription.period_end <= now:
             summary = f"{notice.days}-day notice ({kind.replace('_', ' ')}) skipped: the renewal has passed"
             entries.append(Entry("notice_skipped", now, summary, cause))
             continue
-        entries.append(Entry(str(kind), now, f"{_TOLD[kind]} at {renews_at}", cause, {"days": str(notice.days)}))
+        entries.append(Entry(str(kind), now, f"{_SUMMARY[kind]} at {renews_at}", cause, {"days": str(notice.days)}))
         facts = {"renews_at": renews_at} | _card_facts(subscription, kind)
         if upcoming is not None:
             facts |= {"amount_due": str(upcoming.amount_due), "currency": upcoming.currency}
         key = f"{renews_at}/{notice.days}"
-        letters.append(mail(after, Occasion(str(kind)), now, occasion_key=key, **facts))
-    return Step(after, tuple(entries), tuple(letters))
+        mails.append(mail(after, Occasion(str(kind)), now, occasion_key=key, **facts))
+    return Step(after, tuple(entries), tuple(mails))
 
 
-_TOLD = {
-    NoticeKind.RENEWAL_AHEAD: "Told of the renewal",
-    NoticeKind.CARD_EXPIRING: "Told that the card will have expired at the renewal",
+_SUMMARY = {
+    NoticeKind.RENEWAL_AHEAD: "Customer notified of the renewal",
+    NoticeKind.CARD_EXPIRING: "Customer notified that the card will have expired at the renewal",
 }
 
 

@@ -1,4 +1,4 @@
-"""Money that goes back: refunds, and payments that the customer's bank disputes."""
+"""Reversals: refunds and disputes."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,18 +19,18 @@ _HARSHNESS = (Access.FULL, Access.LIMITED, Access.NONE)
 
 
 KEPT = 8
-"""So many of the latest are remembered; messages of the provider are repeated for some days only."""
+"""How many of the latest are remembered; the provider repeats messages for some days only."""
 
 
 def is_known(subscription: Subscription, reversal: Reversal) -> bool:
-    """Whether all that this reversal tells has been taken note of."""
-    runs = subscription.dispute
-    is_running = reversal.status is DisputeStatus.OPEN and runs is not None and runs.ref == reversal.ref
+    """True if this state of the reversal has been processed."""
+    dispute = subscription.dispute
+    is_running = reversal.status is DisputeStatus.OPEN and dispute is not None and dispute.ref == reversal.ref
     return is_running or _key(reversal) in subscription.known_reversals
 
 
 def _key(reversal: Reversal) -> str:
-    """Names what it tells: how a dispute stands, or what the refunds of a charge add up to."""
+    """Identifies the state: the status of a dispute, or the sum of a charge's refunds."""
     return f"{reversal.ref}/{reversal.status if reversal.status is not None else reversal.amount}"
 
 
@@ -39,7 +39,7 @@ def _with(subscription: Subscription, reversal: Reversal) -> tuple[str, ...]:
 
 
 def taken_note_of(subscription: Subscription, reversal: Reversal, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """The step that a reversal makes necessary."""
+    """Returns the step for a reversal."""
     if reversal.kind is ReversalKind.REFUND:
         return refunded(subscription, reversal, now, cause)
     known, is_open = subscription.dispute, reversal.status is DisputeStatus.OPEN
@@ -53,8 +53,8 @@ def taken_note_of(subscription: Subscription, reversal: Reversal, policy: Policy
 
 
 def is_of(subscription: Subscription, reversal: Reversal) -> bool:
-    """Whether the money was for what runs now, not for an earlier subscription of the customer or anything else."""
-    # What was paid for may be of an agreement that went with its customer at the provider.
+    """True if the payment was for this subscription, not for an earlier one or anything else."""
+    # The payment may belong to an agreement that the provider deleted with its customer.
     return bool(reversal.agreement_ref) and reversal.agreement_ref in (
         subscription.agreement_ref,
         subscription.lost_agreement,
@@ -62,7 +62,7 @@ def is_of(subscription: Subscription, reversal: Reversal) -> bool:
 
 
 def end_by(subscription: Subscription, reversal: Reversal, policy: Policy) -> End | None:
-    """How the subscription ends with this reversal by the policy; None: it does not."""
+    """Returns how this reversal ends the subscription by policy; None: it does not."""
     if not is_of(subscription, reversal):
         return None
     if reversal.status is DisputeStatus.LOST and policy.dispute_lost is Reaction.CANCEL:
@@ -74,36 +74,36 @@ def end_by(subscription: Subscription, reversal: Reversal, policy: Policy) -> En
 
 
 def after_the_end(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
-    """Money went back of a subscription that is canceled: written down, a refund is mailed too, nothing else."""
-    # No event can happen to it any more; only what is known of it grows.
+    """A reversal after the end: it is recorded, and a refund is mailed, nothing else."""
+    # A canceled subscription allows no events, so only its known reversals change.
     known = _with(subscription, reversal)
     after = replace(subscription, sequence=subscription.sequence + 1, known_reversals=known)
     if reversal.kind is ReversalKind.REFUND:
-        return _given_back(after, reversal, _given_before(subscription, reversal), now, cause)
+        return _refund_step(after, reversal, _refunded_before(subscription, reversal), now, cause)
     entry = Entry("dispute_noted", now, f"Dispute after the end: {reversal.status}", cause, _details(reversal))
     return Step(after, (entry,), reversal=reversal)
 
 
 def refunded(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
-    """A payment was given back, whole or in part."""
+    """A payment was refunded in full or in part."""
     after = subscription.after(Event.NOTED, known_reversals=_with(subscription, reversal))
-    return _given_back(after, reversal, _given_before(subscription, reversal), now, cause)
+    return _refund_step(after, reversal, _refunded_before(subscription, reversal), now, cause)
 
 
-def _given_before(subscription: Subscription, reversal: Reversal) -> int:
-    """What the refunds of the charge added up to when they were last taken note of."""
+def _refunded_before(subscription: Subscription, reversal: Reversal) -> int:
+    """The sum of the charge's refunds when they were last processed."""
     keys = (key.rpartition("/") for key in subscription.known_reversals)
     return next((int(amount) for ref, _, amount in reversed([*keys]) if ref == reversal.ref and amount.isdigit()), 0)
 
 
-def _given_back(after: Subscription, reversal: Reversal, before: int, now: datetime, cause: Cause) -> Step:
+def _refund_step(after: Subscription, reversal: Reversal, before: int, now: datetime, cause: Cause) -> Step:
     fresh = reversal.amount - before
     if fresh <= 0:
-        summary = f"A refund did not go through: {reversal.amount} {reversal.currency} (minor units) given back in all"
+        summary = f"A refund failed: {reversal.amount} {reversal.currency} (minor units) refunded in total"
         return Step(after, (Entry("refunded", now, summary, cause, _details(reversal)),), reversal=reversal)
     how_much = "in full" if reversal.is_full else "in part"
-    in_all = f", {reversal.amount} in all" if before else ""
-    summary = f"Refunded {how_much}: {fresh} {reversal.currency} (minor units){in_all}"
+    total = f", {reversal.amount} in total" if before else ""
+    summary = f"Refunded {how_much}: {fresh} {reversal.currency} (minor units){total}"
     entry = Entry("refunded", now, summary, cause, _details(reversal))
     paid = reversal.amount_paid
     facts = {
@@ -112,18 +112,18 @@ def _given_back(after: Subscription, reversal: Reversal, before: int, now: datet
         "amount_paid": "" if paid is None else str(paid),
         "invoice_number": reversal.invoice_number,
         "currency": reversal.currency,
-        # A bill may have been paid by several charges: all of one is not all that was paid.
+        # An invoice may have been paid by several charges, so one fully refunded charge is not the whole payment.
         "is_full_refund": "yes" if reversal.is_full and (paid is None or reversal.amount >= paid) else "no",
         "card_brand": reversal.card_brand,
         "card_last4": reversal.card_last4,
     }
-    # One mail for each amount that the charge's refunds add up to: told twice, it is the same one.
-    letter = mail(after, Occasion.REFUNDED, now, occasion_key=_key(reversal), **facts)
-    return Step(after, (entry,), (letter,), reversal=reversal)
+    # One mail per sum of the charge's refunds: if reported twice, it is the same mail.
+    notification = mail(after, Occasion.REFUNDED, now, occasion_key=_key(reversal), **facts)
+    return Step(after, (entry,), (notification,), reversal=reversal)
 
 
 def disputed(subscription: Subscription, reversal: Reversal, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """The bank took a payment back for now: nothing is billed or asked for until it has decided."""
+    """The bank has provisionally taken a payment back: nothing is billed or charged until it decides."""
     access = _harsher(subscription.access, policy.disputed_access)
     changes: dict[str, Any] = {"access": access, "ask_at": None}
     suspension = subscription.suspension
@@ -143,51 +143,53 @@ def _harsher(one: Access, other: Access) -> Access:
 
 
 def _access_due(subscription: Subscription) -> Access:
-    """What may be used when nothing stands still: a suspension or a pause that runs meanwhile ends by its own rules."""
+    """The access without the dispute; a suspension or pause in the meantime ends by its own rules."""
     if subscription.suspension is not None:
         return subscription.suspension.access
     return Access.FULL if subscription.status is Status.PAUSED else subscription.access
 
 
 def dispute_noted(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
-    """The bank only asks, or what it has decided changes nothing here: written down, nothing else."""
+    """The bank only inquires, or its decision changes nothing here: recorded, nothing else."""
     entry = Entry("dispute_noted", now, f"Dispute: {reversal.status}", cause, _details(reversal))
     after = subscription.after(Event.NOTED, known_reversals=_with(subscription, reversal))
     return Step(after, (entry,), reversal=reversal)
 
 
 def dispute_closed(subscription: Subscription, reversal: Reversal, now: datetime, cause: Cause) -> Step:
-    """The bank has decided; what stood still meanwhile goes on where it was."""
+    """The bank has decided; what was paused continues where it was."""
     known = _with(subscription, reversal)
-    after = subscription.after(Event.DISPUTE_CLOSED, dispute=None, known_reversals=known, **_thawed(subscription, now))
-    word = "won" if reversal.status is DisputeStatus.WON else "lost"
-    entry = Entry("dispute_closed", now, f"Dispute {word}", cause, _details(reversal))
+    after = subscription.after(
+        Event.DISPUTE_CLOSED, dispute=None, known_reversals=known, **_after_dispute(subscription, now)
+    )
+    result = "won" if reversal.status is DisputeStatus.WON else "lost"
+    entry = Entry("dispute_closed", now, f"Dispute {result}", cause, _details(reversal))
     return Step(after, (entry,), reversal=reversal)
 
 
-def _thawed(subscription: Subscription, now: datetime) -> dict[str, Any]:
+def _after_dispute(subscription: Subscription, now: datetime) -> dict[str, Any]:
     dispute, recovery, period_end = subscription.dispute, subscription.recovery, subscription.period_end
     assert dispute is not None  # noqa: S101 - callers have one
-    thawed: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     if subscription.suspension is not None:
-        thawed["suspension"] = replace(subscription.suspension, access=dispute.access)
+        changes["suspension"] = replace(subscription.suspension, access=dispute.access)
     elif subscription.status is not Status.PAUSED:
-        thawed["access"] = dispute.access
+        changes["access"] = dispute.access
     if recovery is not None:
-        # The ladder stood still: its days are counted from as much later, and laid out anew.
-        thawed["recovery"] = replace(recovery, since=recovery.since + _stood_still(subscription, now), rungs=())
+        # The ladder was paused: its start moves by that time, and its steps are rescheduled.
+        changes["recovery"] = replace(recovery, since=recovery.since + _paused_by_dispute(subscription, now), rungs=())
     if subscription.status is Status.ACTIVE:
-        thawed["status_reason"] = ""
+        changes["status_reason"] = ""
     if subscription.status is Status.ACTIVE and subscription.agreement_ref:
-        thawed["ask_at"] = now
-        # The bill for it was voided by our own hold.
+        changes["ask_at"] = now
+        # Our own hold voided its invoice.
         if period_end is not None and period_end <= now:
-            thawed |= {"owes_new_period": True, "sets_billing_day": True}
-    return thawed
+            changes |= {"owes_new_period": True, "sets_billing_day": True}
+    return changes
 
 
-def _stood_still(subscription: Subscription, now: datetime) -> timedelta:
-    """For how long a dispute alone has kept a recovery waiting; an operator's hold gives its own days back."""
+def _paused_by_dispute(subscription: Subscription, now: datetime) -> timedelta:
+    """How long the dispute alone has paused a recovery; an operator's suspension gives back its own days."""
     dispute, recovery, suspension = subscription.dispute, subscription.recovery, subscription.suspension
     if dispute is None or recovery is None:
         return timedelta()

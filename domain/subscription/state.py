@@ -1,4 +1,4 @@
-"""The subscription itself: one customer's, and where in its life it stands."""
+"""The state of one customer's subscription."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -25,28 +25,28 @@ class SuspensionKind(StrEnum):
     NONPAYMENT = "nonpayment"
     OPERATOR = "operator"
     AWAITING_CONFIRMATION = "awaiting_confirmation"
-    """Its first payment is still to be confirmed: it has not begun."""
+    """Its first payment is not confirmed yet: it has not begun."""
     AWAITING_PAYMENT = "awaiting_payment"
-    """Its first payment is still to be taken, which the provider refuses for now: it has not begun."""
+    """The provider does not accept its first payment for now: it has not begun."""
 
 
 @dataclass(frozen=True)
 class Suspension:
-    """A suspension, and what it will come back to."""
+    """A suspension, and what it returns to."""
 
     kind: SuspensionKind
     since: datetime
     reason: str
     returns_to: Status
     cancel_at: datetime | None = None
-    """When it ends the subscription, unless the recovery ladder says so."""
+    """When it ends the subscription, unless the recovery ladder decides that."""
     access: Access = Access.FULL
-    """What it comes back to, should it come back owing."""
+    """The access it returns to, if a payment is still owed then."""
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """A failed payment on its way up the ladder."""
+    """The recovery of a failed payment."""
 
     since: datetime
     """The first decline; the ladder's days count from here."""
@@ -58,23 +58,23 @@ class Recovery:
     card_ref: str
     """The card that was declined; a hard decline bars this one only."""
     invoice_ref: str = ""
-    """The open bill; empty while it is the conversion that failed."""
+    """The open invoice; empty if the conversion failed."""
     period_end: datetime | None = None
-    """End of the period that the bill is for."""
+    """The end of the invoice's period."""
     rungs: tuple[datetime, ...] = ()
-    """When each step of the ladder is due, at a decent hour of the customer's day; empty: counted from `since`."""
+    """When each step of the ladder is due, within the customer's contact hours; empty: counted from `since`."""
     ladder: tuple[LadderStep, ...] = ()
-    """The ladder it began with, should the policy have changed since; empty: the policy's."""
+    """The ladder it began with, if the policy has changed since; empty: the policy's."""
     amount_due: int | None = None
-    """What is to be paid with the latest bill that was tried, in minor units of `currency`; None: there is no bill."""
+    """The amount due on the latest attempted invoice, in minor units of `currency`; None: there is no invoice."""
     currency: str = ""
     asked: tuple[str, ...] = ()
-    """The latest commands whose try the bank wanted the customer to confirm, on the open bill's page."""
+    """The latest commands whose attempt required confirmation on the open invoice's page."""
 
 
 @dataclass(frozen=True)
 class PendingChange:
-    """What the subscription will be to when its paid period ends."""
+    """A plan change scheduled for the end of the paid period."""
 
     to: Selection
     at: datetime
@@ -83,25 +83,25 @@ class PendingChange:
 
 @dataclass(frozen=True)
 class Pause:
-    """A stop by the customer's wish."""
+    """A pause at the customer's request."""
 
     since: datetime
     resumes_at: datetime | None = None
-    """None: when the customer says so."""
+    """None: when the customer resumes it."""
 
 
 @dataclass(frozen=True)
 class Dispute:
-    """A payment that the customer's bank has taken back for now."""
+    """A payment that the customer's bank has provisionally taken back."""
 
     ref: str
     since: datetime
     access: Access
-    """What there was before."""
+    """The access before."""
 
 
 class NoticeKind(StrEnum):
-    """What a customer is told of ahead of time."""
+    """What a customer is notified of ahead of a renewal."""
 
     CARD_EXPIRING = "card_expiring"
     RENEWAL_AHEAD = "renewal_ahead"
@@ -109,7 +109,7 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True)
 class Notice:
-    """Something to tell the customer ahead of a renewal."""
+    """A notice to send ahead of a renewal."""
 
     kind: NoticeKind
     days: int
@@ -119,33 +119,33 @@ class Notice:
 
 @dataclass(frozen=True)
 class Blocked:
-    """A step that the outside refuses, or gives no answer to; it is tried again until it is taken."""
+    """A step that an external system refuses or does not answer; it is retried until it succeeds."""
 
     since: datetime
     action: str
-    """What is due and waits (`domain.subscription.agenda.Action`), or one of `domain.subscription.blocked_steps`."""
+    """The blocked action (`domain.subscription.agenda.Action`), or one of `domain.subscription.blocked_steps`."""
     code: str
-    """Of the refusal, for programs."""
+    """The code of the refusal."""
     why: str
     next_try: datetime
     refusals: int = 0
-    """How often it was refused; what was not answered is not counted. The next try has the number in its key."""
+    """How often it was refused, not counting unanswered attempts. It is part of the next attempt's key."""
 
 
 @dataclass(frozen=True)
 class UntoldEnd:
-    """An end that was decided while the provider did not take it; it is told again and again until it does."""
+    """An end that the provider has not accepted yet; it is retried until it does."""
 
     since: datetime
     invoice_ref: str = ""
-    """The open bill that is not owed any more."""
+    """The open invoice that is no longer owed."""
     confirmation: Confirmation | None = None
-    """A payment that waited for the customer's bank, and is not to be taken any more."""
+    """A payment that awaited confirmation, and must no longer be taken."""
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """One customer's subscription and where in its life it stands. Holds ids, never a name or an address."""
+    """The state of one customer's subscription. Holds ids, never a name or an address."""
 
     id: str
     tenant: str
@@ -156,7 +156,7 @@ class Subscription:
     quantity: int
     items: tuple[Item, ...]
     amount: int
-    """What one period costs, in minor units of `currency`."""
+    """The price of one period, in minor units of `currency`."""
     currency: str
     created_at: datetime
     status: Status = Status.TRIALING
@@ -171,81 +171,81 @@ class Subscription:
     agreement_ref: str = ""
     card: Card | None = None
     card_since: datetime | None = None
-    """Since when the card counts; one that was given at a checkout before does not replace it."""
+    """Since when the card is on file; one from an earlier checkout does not replace it."""
     barred_card: str = ""
-    """The card that was last declined for good, if it was not in a recovery."""
+    """The card with the last hard decline outside a recovery."""
     period_start: datetime | None = None
     period_end: datetime | None = None
     ask_at: datetime | None = None
-    """When to ask the provider about the renewal, should its word not come."""
+    """When to check the provider about the renewal if it sends no message."""
     settled_invoice: str = ""
     is_held: bool = False
-    """Whether the provider was told to bill no further for now."""
+    """Whether we put billing on hold at the provider."""
     paused_at_provider: str = ""
-    """Why the provider has paused its side, by somebody else's word; empty: it has not, or not told."""
+    """Why the agreement is paused at the provider by somebody else; empty: it is not, or not reported."""
     owes_new_period: bool = False
-    """Billing goes on after a hold that outlasted the paid period."""
+    """A new period must be begun, after a hold that outlasted the paid period."""
     cancel_at: datetime | None = None
     cancel_reason: str = ""
-    """What whoever canceled says of it."""
+    """The comment given with the cancellation."""
     end_kind: EndKind | None = None
-    """What will end it, or has; None: nothing yet, or from before that was kept."""
+    """Why it will end or has ended; None: not ending, or ended before this was stored."""
     reason_code: str = ""
-    """One of `ReasonCode`, if the customer has said why they leave."""
+    """One of `ReasonCode`, if the customer stated a reason."""
     suspension: Suspension | None = None
     recovery: Recovery | None = None
     charge_tries: int = 0
-    """Business tries of taking money so far; the next one's idempotency key names its number."""
+    """Charge attempts so far; the next one's idempotency key contains its number."""
     recent_tries: tuple[datetime, ...] = ()
     free_plan: Selection | None = None
-    """What there is to fall back to, if the catalog has something for nothing."""
+    """The free plan to fall back to, if the catalog has one."""
     pending_change: PendingChange | None = None
     pause: Pause | None = None
     dispute: Dispute | None = None
     known_reversals: tuple[str, ...] = ()
-    """The latest refunds and disputes that were taken note of, as they stood."""
+    """The latest refunds and disputes that were processed, with their state."""
     notices: tuple[Notice, ...] = ()
-    """What the customer will be told before the next renewal."""
+    """The scheduled notices before the next renewal."""
     noticed_for: str = ""
-    """Names what the notices were laid out for."""
+    """Identifies what the notices were scheduled for."""
     begins_own_period: bool = False
-    """The next period is begun by us, at `period_end`: the provider's own periods run otherwise since a pause."""
+    """We begin the next period, at `period_end`: since a pause, the provider's periods differ."""
     agreement_is_stale: bool = False
-    """The agreement is still about what there was before a change of plan; the next period puts it right."""
+    """The agreement still has the items from before a plan change; the next period corrects that."""
     billing_anchor: datetime | None = None
-    """From where its periods are counted; None: not noted yet, the provider's periods tell."""
+    """Our billing anchor; None: not stored yet, so it is derived from the provider's periods."""
     agreement_anchor: datetime | None = None
-    """From where the provider counts, as last heard; None: not noted yet."""
+    """The provider's billing anchor as last reported; None: not stored yet."""
     sets_billing_day: bool = False
     """The next period sets the billing day: access was off when it was due."""
     given_back_seconds: int = 0
-    """By how much pauses have moved the end of the period that is paid for."""
+    """How far pauses have moved the end of the paid period."""
     paused_seconds: int = 0
-    """What pauses took beyond whole days and have not given back yet."""
+    """Time of pauses below whole days that has not been given back yet."""
     catalog: str = ""
-    """The catalog its plan is of, whose entitlements it keeps; empty: begun before that was noted."""
+    """The catalog of its plan, whose entitlements it keeps; empty: begun before this was stored."""
     lost_agreement: str = ""
-    """The agreement that ended when the provider deleted the customer; what it was paid for goes on until its end."""
+    """The agreement that ended when the provider deleted the customer; its paid period continues to its end."""
     blocked: Blocked | None = None
-    """The step that has waited longest for an operator or for the end of an outage; None: all goes on."""
+    """The step that has been blocked longest; None: nothing is blocked."""
     also_blocked: tuple[Blocked, ...] = ()
-    """Other steps that wait as well, each with its own `since` and count."""
+    """Other blocked steps, each with its own `since` and count."""
     untold_end: UntoldEnd | None = None
-    """Set while the provider is still to be told of the end: at once if it is over, else with the paid period."""
+    """Set while the provider still has to end the agreement: immediately if it is over, else with the paid period."""
     confirmation: Confirmation | None = None
-    """The payment that waits until the customer has confirmed it to their bank."""
+    """The payment that waits for the customer to confirm it with their bank."""
     confirmed: tuple[str, ...] = ()
-    """The latest commands whose payment had waited and was confirmed."""
+    """The latest commands whose waiting payment was confirmed."""
     unconfirmed: tuple[str, ...] = ()
-    """The latest commands whose payment had waited and was not."""
+    """The latest commands whose waiting payment was not confirmed."""
     unheard_tries: tuple[UnheardTry, ...] = ()
-    """Tries of taking money that the provider has not answered, and of which nobody knows yet what came."""
+    """Charge attempts that the provider has not answered, with unknown outcome."""
     unheard_change: UnheardChange | None = None
-    """The change of plan that the provider has not answered, or its bank not decided on; None: all were answered."""
+    """The plan change that the provider has not answered, or the bank not decided; None: there is none."""
 
     @property
     def selection(self) -> Selection:
-        """What the customer has chosen, with its price."""
+        """The customer's choice with its price."""
         return Selection(
             self.plan,
             self.plan_name,
@@ -261,7 +261,7 @@ class Subscription:
     def to(
         cls, selection: Selection, *, subscription_id: str, tenant: str, customer: str, created_at: datetime
     ) -> Self:
-        """A customer's subscription that has just come about, in which nothing has happened yet."""
+        """Returns a new subscription in which nothing has happened yet."""
         return cls(
             id=subscription_id,
             tenant=tenant,
@@ -279,7 +279,7 @@ class Subscription:
         )
 
     def choosing(self, selection: Selection) -> Self:
-        """The same subscription to something else; no step is taken."""
+        """Returns the subscription with another selection, without taking a step."""
         return replace(
             self,
             plan=selection.plan,
@@ -295,7 +295,7 @@ class Subscription:
 
     @property
     def is_free(self) -> bool:
-        """True when nothing is ever billed for what the customer has."""
+        """True if the customer's plan is never billed."""
         return not self.items
 
     @property
@@ -304,7 +304,7 @@ class Subscription:
 
     @property
     def end(self) -> End | None:
-        """How it has ended; None: it has not."""
+        """How it ended; None: it has not ended."""
         if not self.is_over:
             return None
         if self.end_kind is None:
@@ -313,24 +313,24 @@ class Subscription:
 
     @property
     def next_try_key(self) -> str:
-        """Names the next try to take money: the same when the try is repeated, new for a new try."""
+        """The key of the next charge attempt: the same if it is repeated, new for a new attempt."""
         return f"{self.id}/charge/{self.charge_tries + 1}"
 
     def is_due_for_renewal(self, now: datetime) -> bool:
-        """True when the paid period is over and nobody has said yet how the renewal went."""
+        """True if the paid period is over and the outcome of the renewal is not known yet."""
         bills_on = self.status is Status.ACTIVE and bool(self.agreement_ref)
         return bills_on and self.period_end is not None and self.period_end <= now
 
     @property
     def trial_is_elsewhere(self) -> bool:
-        """True while a trial that is taken over goes on at the provider too: until it has ended there, we bill none."""
+        """True while an adopted trial also runs at the provider: until it has ended there, we bill nothing."""
         return self.status is Status.TRIALING and bool(self.agreement_ref)
 
     def allows(self, event: Event) -> bool:
         return (self.status, event) in TRANSITIONS
 
     def after(self, event: Event, **changes: Any) -> Self:
-        """Return the subscription one step on.
+        """Returns the subscription one step later.
 
         Raises:
             Rejected: *event* cannot happen in this status.
@@ -342,17 +342,17 @@ class Subscription:
         return replace(self, status=status, sequence=self.sequence + 1, **changes)
 
     def with_try(self, now: datetime) -> Self:
-        """The subscription with one more try of taking money counted at *now*."""
+        """Returns the subscription with another charge attempt counted at *now*."""
         recent = tuple(moment for moment in self.recent_tries if moment > now - timedelta(days=30))
         return replace(self, charge_tries=self.charge_tries + 1, recent_tries=(*recent, now))
 
     def may_try(self, now: datetime) -> bool:
-        """True unless the card networks' cap on tries within 30 days is reached."""
+        """True unless the card networks' limit on attempts within 30 days is reached."""
         return sum(moment > now - timedelta(days=30) for moment in self.recent_tries) < MAX_TRIES_IN_30_DAYS
 
     @property
     def card_is_barred(self) -> bool:
-        """True while the card on file is the one that was declined for good."""
+        """True while the card on file is the one with the last hard decline."""
         if self.card is None:
             return False
         declined = self.recovery
@@ -361,7 +361,7 @@ class Subscription:
 
     @property
     def wants_hold(self) -> bool:
-        """True while the provider may bill no further period: one is owed, access is off, or we begin the next."""
-        stands_still = self.status in (Status.PAST_DUE, Status.SUSPENDED, Status.PAUSED) or self.dispute is not None
+        """True when the provider must not bill another period: one is owed, access is off, or we begin the next."""
+        is_stopped = self.status in (Status.PAST_DUE, Status.SUSPENDED, Status.PAUSED) or self.dispute is not None
         next_is_ours = self.pending_change is not None or self.begins_own_period or self.agreement_is_stale
-        return bool(self.agreement_ref) and (stands_still or next_is_ours)
+        return bool(self.agreement_ref) and (is_stopped or next_is_ours)

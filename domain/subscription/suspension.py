@@ -14,7 +14,7 @@ from domain.subscription.state import Recovery, Subscription, Suspension, Suspen
 
 
 def suspended(subscription: Subscription, reason: str, now: datetime, cause: Cause) -> Step:
-    """An operator turned access off; clocks stand still until it is given back."""
+    """An operator turned access off; trial and recovery are paused until it is restored."""
     suspension = Suspension(SuspensionKind.OPERATOR, now, reason, subscription.status, access=subscription.access)
     after = subscription.after(
         Event.SUSPENDED_BY_OPERATOR,
@@ -24,18 +24,18 @@ def suspended(subscription: Subscription, reason: str, now: datetime, cause: Cau
         ask_at=None,
     )
     entry = Entry("suspended", now, f"Suspended by an operator: {reason}", cause, {"reason": reason})
-    letter = mail(after, Occasion.SUSPENDED, now, reason=reason)
+    notification = mail(after, Occasion.SUSPENDED, now, reason=reason)
     return Step(
         after,
         (entry,),
-        (letter,),
+        (notification,),
         withdraws=(Occasion.TRIAL_ENDING, Occasion.PAYMENT_FAILED, Occasion.ACTION_REQUIRED),
     )
 
 
 @dataclass(frozen=True)
 class Return:
-    """How a suspended subscription comes back."""
+    """What a suspended subscription returns to."""
 
     event: Event
     trial_ends_at: datetime | None = None
@@ -49,11 +49,11 @@ def returned(
     now: datetime,
     cause: Cause,
 ) -> Step:
-    """An operator gave access back; what stood still goes on where it was."""
+    """An operator restored access; what was paused continues where it was."""
     recovery = _resumed(subscription, now)
     is_paused, is_paid_up = back.event is Event.RETURNED_PAUSED, back.event is Event.RETURNED_PAID_UP
     period_is_over = subscription.period_end is not None and subscription.period_end <= now
-    # On the free plan there is no agreement that the provider could be asked about.
+    # On the free plan there is no agreement to check at the provider.
     ask_at = now if is_paid_up and subscription.agreement_ref else None
     after = subscription.after(
         back.event,
@@ -62,7 +62,7 @@ def returned(
         suspension=None,
         recovery=recovery,
         trial_ends_at=back.trial_ends_at or subscription.trial_ends_at,
-        # A trial that was to be canceled at its end is so at its new end.
+        # A trial that was to be canceled at its end is canceled at its new end.
         cancel_at=back.trial_ends_at if subscription.cancel_at and back.trial_ends_at else subscription.cancel_at,
         reminders=reminders,
         ask_at=ask_at,
@@ -76,8 +76,8 @@ def returned(
         facts["trial_ends_at"] = moment(after.trial_ends_at)
     elif after.status is Status.ACTIVE and after.period_end is not None:
         facts["period_end"] = moment(after.period_end)
-    letter = mail(after, Occasion.REACTIVATED, now, **facts)
-    return Step(after, (entry,), (letter,), withdraws=(Occasion.SUSPENDED, Occasion.TRIAL_EXPIRED))
+    notification = mail(after, Occasion.REACTIVATED, now, **facts)
+    return Step(after, (entry,), (notification,), withdraws=(Occasion.SUSPENDED, Occasion.TRIAL_EXPIRED))
 
 
 def _access_after(subscription: Subscription, back: Return) -> Access:
@@ -89,13 +89,13 @@ def _access_after(subscription: Subscription, back: Return) -> Access:
 
 
 def way_back(subscription: Subscription, reopen_for: timedelta, now: datetime) -> Return:
-    """What an operator's reactivation brings a suspended subscription back to."""
+    """Returns what an operator's reactivation restores."""
     suspension = subscription.suspension
     assert suspension is not None  # noqa: S101 - checked by check_reactivate
     if suspension.kind is SuspensionKind.TRIAL_EXPIRED:
         return Return(Event.RETURNED_TO_TRIAL, now + reopen_for)
     if suspension.returns_to is Status.TRIALING:
-        # The days of the trial that the suspension took are given back.
+        # The trial gets back the days that the suspension took.
         left = (subscription.trial_ends_at or now) - suspension.since
         return Return(Event.RETURNED_TO_TRIAL, now + left)
     if suspension.returns_to is Status.PAUSED:
@@ -110,9 +110,9 @@ def _resumed(subscription: Subscription, now: datetime) -> Recovery | None:
     if recovery is None or suspension is None:
         return recovery
     if suspension.kind is SuspensionKind.NONPAYMENT:
-        # Given back although unpaid: the customer gets the whole ladder again before access is lost anew.
+        # Restored although unpaid: the customer gets the whole ladder again before losing access again.
         return replace(recovery, since=now, step=1, rungs=())
-    # While a dispute runs too the ladder goes on standing still, and what it takes is given back at its end.
+    # During a dispute the ladder stays paused; the time is given back when the dispute ends.
     until = now if subscription.dispute is None else subscription.dispute.since
     held_for = max(until - suspension.since, timedelta())
     return replace(recovery, since=recovery.since + held_for, rungs=())

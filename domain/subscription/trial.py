@@ -1,4 +1,4 @@
-"""The trial: its start, its reminders, its extension and its end without a card."""
+"""The trial: its start, reminders, extension, and end without a card."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from domain.subscription.state import Subscription, Suspension, SuspensionKind
 
 MAX_EXTENSION_DAYS = 90
 TOO_CLOSE = timedelta(hours=12)
-"""A late reminder that comes so shortly before the next one is left to that."""
+"""A late reminder this close to the next one is skipped in its favor."""
 
 _KNOWN_BY = {
     TrialMark.CUSTOMER: "customer, and this external_id",
@@ -30,29 +30,30 @@ _KNOWN_BY = {
 def started(
     subscription: Subscription, policy: Policy, now: datetime, cause: Cause, *, another_allowed: bool = False
 ) -> Step:
-    """The first step of a life that begins with a trial; *another_allowed* lets it begin for those who had one."""
+    """The first step of a subscription with a trial; *another_allowed* permits it for customers who had one."""
     ends_at = moment(subscription.trial_ends_at or now)
     after = replace(subscription, sequence=subscription.sequence + 1)
     summary, details = f"Trial of {after.plan_name} until {ends_at}", {"trial_ends_at": ends_at}
     if another_allowed:
         summary += f"; another one allowed by {cause.actor}"
         details["another_trial_allowed_by"] = cause.actor
-    letter = mail(after, Occasion.TRIAL_STARTED, now, trial_ends_at=ends_at, **_end_facts(after, policy))
+    facts = {"trial_ends_at": ends_at} | _end_facts(after, policy)
+    notification = mail(after, Occasion.TRIAL_STARTED, now, **facts)
     claim = TrialClaim() if another_allowed else TrialClaim(policy.trial.one_per)
-    return Step(after, (Entry("trial_started", now, summary, cause, details),), (letter,), trial=claim)
+    return Step(after, (Entry("trial_started", now, summary, cause, details),), (notification,), trial=claim)
 
 
 def used(mark: TrialMark) -> Rejected:
-    """The refusal of a trial for somebody who had one."""
+    """Returns the refusal of a trial for a customer who already had one."""
     return Rejected(
         f"there is one trial per {_KNOWN_BY[mark]} has had it: start paid with trial_days 0 and a payment_method, or "
-        "have an operator sign up with allow_another_trial true",
+        "have an operator sign the customer up with allow_another_trial true",
         code="trial_used",
     )
 
 
 def reminded(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:
-    """Send the latest reminder that is due; those it has overtaken are skipped, never sent in a burst."""
+    """Sends the latest due reminder; earlier ones are skipped, so that they are never sent in a burst."""
     due = [rung for rung in subscription.reminders if rung.at <= now]
     ahead = tuple(rung for rung in subscription.reminders if rung.at > now)
     after = subscription.after(Event.REMINDED, reminders=ahead)
@@ -74,21 +75,21 @@ def reminded(subscription: Subscription, policy: Policy, now: datetime, cause: C
 
 
 def _days_left(ends_at: datetime, rung: Reminder, now: datetime) -> int:
-    """As many as the rung is for, unless it goes out so late that fewer are left."""
+    """The days of the reminder, unless it is sent so late that fewer are left."""
     return max(1, min(rung.days, round((ends_at - now) / timedelta(days=1))))
 
 
 def falls_to(subscription: Subscription, policy: Policy) -> Selection | None:
-    """What goes on for nothing when the trial ends without a card; None: nothing does."""
+    """Returns the free plan that follows a trial without a card; None: there is none."""
     return subscription.free_plan if policy.trial.without_card is TrialEnd.FREE_PLAN else None
 
 
 def _end_facts(subscription: Subscription, policy: Policy) -> dict[str, str]:
-    """What the end of the trial brings should there be no card, for the mails that announce it."""
-    free, wished = falls_to(subscription, policy), policy.trial.without_card
+    """What the end of the trial brings without a card, for the mails that announce it."""
+    free, without_card = falls_to(subscription, policy), policy.trial.without_card
     if free is not None:
         return {"trial_end": TrialEnd.FREE_PLAN.value, "free_plan_name": free.plan_name}
-    return {"trial_end": (TrialEnd.SUSPEND if wished is TrialEnd.FREE_PLAN else wished).value}
+    return {"trial_end": (TrialEnd.SUSPEND if without_card is TrialEnd.FREE_PLAN else without_card).value}
 
 
 def expired(subscription: Subscription, policy: Policy, now: datetime, cause: Cause) -> Step:
@@ -107,19 +108,19 @@ def expired(subscription: Subscription, policy: Policy, now: datetime, cause: Ca
     entry = Entry(
         "trial_expired",
         now,
-        "Trial ended without a card that may be charged: suspended, data kept",
+        "Trial ended without a chargeable card: suspended, data kept",
         cause,
         {"cancel_at": moment(cancel_at)},
     )
-    letter = mail(after, Occasion.TRIAL_EXPIRED, now, keep_data_until=moment(cancel_at))
-    return Step(after, (entry,), (letter,), withdraws=(Occasion.TRIAL_ENDING,))
+    notification = mail(after, Occasion.TRIAL_EXPIRED, now, keep_data_until=moment(cancel_at))
+    return Step(after, (entry,), (notification,), withdraws=(Occasion.TRIAL_ENDING,))
 
 
 def check_extension(subscription: Subscription, days: int, reason: str) -> None:
-    """Refuse an extension that cannot be.
+    """Rejects an extension that is not possible.
 
     Raises:
-        Malformed: days or reason.
+        Malformed: days or reason are invalid.
         Rejected: there is no trial to extend.
     """
     check_alive(subscription)
@@ -137,7 +138,7 @@ def check_extension(subscription: Subscription, days: int, reason: str) -> None:
 
 
 def end_after_extension(subscription: Subscription, days: int, now: datetime) -> datetime:
-    """When the trial ends once it is extended: from its old end while it runs, from now once it is over."""
+    """Returns the new end: counted from the old end while the trial runs, from now once it is over."""
     old = subscription.trial_ends_at or now
     return (old if subscription.status is Status.TRIALING else now) + timedelta(days=days)
 
@@ -150,7 +151,7 @@ def extended(
     now: datetime,
     cause: Cause,
 ) -> Step:
-    """The trial's end moves and its reminders with it."""
+    """Moves the trial's end, and its reminders with it."""
     after = subscription.after(
         Event.TRIAL_EXTENDED,
         trial_ends_at=ends_at,

@@ -1,4 +1,4 @@
-"""What the provider was asked for and gave no answer to: it may have been done all the same."""
+"""Requests that the provider has not answered, and may nevertheless have carried out."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,24 +8,24 @@ from domain.catalog.plans import Selection
 
 @dataclass(frozen=True)
 class UnheardTry:
-    """A try of taking money."""
+    """An unanswered charge attempt."""
 
     key: str
     to: Selection
-    """What it was to pay for."""
+    """What it was to pay."""
     since: datetime
 
 
 @dataclass(frozen=True)
 class UnheardChange:
-    """A change of plan that is billed at once."""
+    """An unanswered plan change that is billed immediately."""
 
     key: str
     to: Selection
     at: datetime
-    """From when it is counted."""
+    """From when it is prorated."""
     since: datetime
     command: str = ""
-    """The key of the command that asked, so that a repeat of it is answered as things stand; empty: none did."""
+    """The key of the requesting command, so that a repeat gets the current state; empty: there is none."""
     present: bool = False
-    """Whether the customer was there and could confirm the payment."""
+    """Whether the customer was present and could confirm the payment."""

@@ -1,4 +1,4 @@
-"""An end that the provider does not take for now: decided all the same, and told as soon as it can be."""
+"""Ends that the provider does not accept for now: decided nevertheless, and sent as soon as possible."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,12 +14,12 @@ from domain.subscription.state import Subscription, UntoldEnd
 
 
 def is_to_be_told(subscription: Subscription) -> bool:
-    """Whether the provider is still to be told that it ends, at once or with the paid period."""
+    """True if the provider still has to end the agreement, immediately or with the paid period."""
     return subscription.untold_end is not None and (subscription.is_over or wants_end(subscription))
 
 
 def ended_untold(subscription: Subscription, end: End, now: datetime, cause: Cause) -> Step:
-    """It is over. What is open at the provider is named, so that it can be ended there later."""
+    """Ends the subscription, and keeps what is open at the provider so that it can be ended there later."""
     recovery = subscription.recovery
     untold = UntoldEnd(now, recovery.invoice_ref if recovery is not None else "", subscription.confirmation)
     step = commands.canceled(subscription, end, now, cause)
@@ -27,7 +27,7 @@ def ended_untold(subscription: Subscription, end: End, now: datetime, cause: Cau
 
 
 def scheduled_untold(subscription: Subscription, at: datetime, end: End, now: datetime, cause: Cause) -> Step:
-    """It ends at *at*, and a payment that waits for the customer's bank is withdrawn as soon as that can be."""
+    """Schedules the end, and withdraws a payment that awaits confirmation as soon as possible."""
     step = commands.cancel_scheduled(subscription, at, end, now, cause)
     after = withdrawn_soon(step.subscription, now)
     untold = UntoldEnd(now) if after.agreement_ref else None
@@ -35,27 +35,27 @@ def scheduled_untold(subscription: Subscription, at: datetime, end: End, now: da
 
 
 def withdrawn_soon(subscription: Subscription, now: datetime) -> Subscription:
-    """The same with the time for a payment to be confirmed over; no step is taken."""
-    waits = subscription.confirmation
-    return subscription if waits is None else replace(subscription, confirmation=replace(waits, expires_at=now))
+    """Lets the time to confirm a payment expire now, without taking a step."""
+    waiting = subscription.confirmation
+    return subscription if waiting is None else replace(subscription, confirmation=replace(waiting, expires_at=now))
 
 
 def told(subscription: Subscription, paid: Sequence[Invoice], now: datetime, cause: Cause) -> Step:
-    """The provider knows; a bill that was *paid* there all the same is left to an operator."""
+    """The provider accepted the end; an invoice that was *paid* there before is left for an operator."""
     if not subscription.is_over:
         return Step(subscription.after(Event.NOTED, untold_end=None))
-    # No event can happen to it any more.
+    # A canceled subscription allows no events.
     after = replace(subscription, sequence=subscription.sequence + 1, untold_end=None)
     entries = [
         Entry(
             "charged_after_end",
             now,
-            f"Bill {bill.ref} of {bill.amount} {bill.currency} (minor units) was paid, and the end was not known at the"
-            " payment provider: an operator may have to refund it",
+            f"Invoice {invoice.ref} of {invoice.amount} {invoice.currency} (minor units) was paid before the payment"
+            " provider knew of the end: an operator may have to refund it",
             cause,
-            {"invoice": bill.ref, "amount": str(bill.amount), "currency": bill.currency},
+            {"invoice": invoice.ref, "amount": str(invoice.amount), "currency": invoice.currency},
         )
-        for bill in paid
+        for invoice in paid
     ]
-    summary = "The payment provider was told of the end: nothing is billed any more"
+    summary = "The payment provider was notified of the end: it bills nothing further"
     return Step(after, (*entries, Entry("end_told", now, summary, cause)), invoice=paid[0] if paid else None)

@@ -151,7 +151,7 @@ async def test_what_was_begun_within_the_day_is_told_again_and_what_was_earlier_
 
     assert await desk.stands() == {"young": "reported", "old": Trouble.UNKNOWN}
     [left] = await UsageReports(desk.ledger.engine).troubled(limit=10)
-    assert "look whether the provider has shop_runs of cus_" in left.why
+    assert "check whether the provider has shop_runs of cus_" in left.why
 
 
 async def test_what_is_refused_is_left_to_an_operator_and_the_others_are_told(desk: Desk) -> None:

@@ -198,7 +198,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "more tries than card networks allow": (
         LADDER + "  - {day: 9, ",
         "".join(f"  - {{day: {day}, retry: true}}\n" for day in range(1, 17)) + "  - {day: 40, ",
-        ["8: recovery: more than 15 retries within 30 days break the card networks' caps"],
+        ["8: recovery: more than 15 retries within 30 days exceed the card networks' limits"],
     ),
     "an empty ladder": (
         GOOD[GOOD.index("recovery:") : GOOD.index("ask_every")],

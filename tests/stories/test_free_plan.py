@@ -82,7 +82,7 @@ async def agreement(stack: Stack, life: Life) -> str:
 async def test_a_trial_that_ends_without_a_card_goes_on_for_nothing(begin: Begin) -> None:
     life = await begin()
     ahead = (await life.stands())["next_actions"]
-    assert ahead[-1]["why"] == "the trial ends and no card is on file: Free goes on"
+    assert ahead[-1]["why"] == "the trial ends and no card is on file: continues on Free"
     await life.mails()
     assert "you go on with Free, which costs nothing" in one_line((await life.last_mail())["text"])
     await life.live_until("send_reminder")

@@ -278,7 +278,7 @@ async def test_a_smaller_plan_that_begins_over_used_is_told_with_what_does_not_f
     await life.live_until("change_plan")
 
     [entry] = [each for each in await life.past() if each["kind"] == "usage_exceeds_plan"]
-    assert (entry["summary"], entry["details"]) == ("Current use exceeds Starter: Users: 9 of 3", {"users": "9 of 3"})
+    assert (entry["summary"], entry["details"]) == ("Current usage exceeds Starter: Users: 9 of 3", {"users": "9 of 3"})
     assert (await life.mails())["plan_changed"] == 1
     [told] = [
         mail["text"] for mail in await life.product.mails(life.external_id) if "now on Starter" in mail["subject"]
@@ -296,7 +296,7 @@ async def test_a_smaller_plan_that_is_planned_over_used_is_told_in_advance_in_th
     await life.command("change-plan", plan="starter", accept_misfits=True)
 
     [entry] = [each for each in await life.past() if each["kind"] == "usage_exceeds_plan"]
-    assert entry["summary"] == "Current use would exceed Starter: Users: 9 of 3; Storage in GB: 80 of 10"
+    assert entry["summary"] == "Current usage would exceed Starter: Users: 9 of 3; Storage in GB: 80 of 10"
     assert (await life.mails())["plan_change_scheduled"] == 1
     told = (await life.last_mail())["text"]
     assert (

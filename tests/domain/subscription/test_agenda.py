@@ -51,7 +51,7 @@ def test_a_trial_with_a_card_reminds_and_then_converts() -> None:
 
 def test_a_trial_to_be_canceled_does_nothing_else_any_more() -> None:
     ending = a_trial(card=VISA, cancel_at=TRIAL_END, cancel_reason="too dear")
-    assert agenda(ending, POLICY) == (Due(TRIAL_END, Action.CANCEL, "cancellation was asked for: too dear"),)
+    assert agenda(ending, POLICY) == (Due(TRIAL_END, Action.CANCEL, "cancellation was requested: too dear"),)
 
 
 def test_a_paid_subscription_renews_and_asks_if_it_hears_nothing() -> None:
@@ -71,7 +71,7 @@ def test_renewing_is_the_providers_so_the_workflow_waits_for_its_own_turn() -> N
 
 def test_a_paid_subscription_to_be_canceled_is_not_renewed() -> None:
     ending = replace(a_paid_subscription(), cancel_at=PERIOD_END)
-    assert agenda(ending, POLICY) == (Due(PERIOD_END, Action.CANCEL, "cancellation was asked for"),)
+    assert agenda(ending, POLICY) == (Due(PERIOD_END, Action.CANCEL, "cancellation was requested"),)
 
 
 def test_a_failed_payment_has_the_whole_ladder_ahead_counted_from_its_first_decline() -> None:

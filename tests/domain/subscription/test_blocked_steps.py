@@ -29,7 +29,7 @@ def test_a_step_that_is_blocked_is_told_once_with_the_reason() -> None:
     step = blocked_steps.blocked(a_trial(card=VISA), NO_KEY, TRIAL_END, CAUSE)
 
     assert [entry.kind for entry in step.entries] == ["blocked"]
-    assert "convert waits, Stripe does not accept our key" in step.entries[0].summary
+    assert "convert: Stripe does not accept our key" in step.entries[0].summary
     assert step.entries[0].details["code"] == "stripe_key"
     assert not step.mails
     assert step.subscription.blocked == NO_KEY

@@ -124,10 +124,10 @@ def test_nothing_is_had_for_nothing_meanwhile() -> None:
     year = replace(PRO, interval=Interval.YEAR)
 
     assert plan_changes.takes_effect(stands, DEFAULT_POLICY, None, is_upgrade=True) is ChangeAt.PERIOD_END
-    with pytest.raises(Rejected, match="at the period's end") as refused:
+    with pytest.raises(Rejected, match="for the period's end") as refused:
         guards.check_change(stands, year, ChangeAt.NOW, NOW)
     assert refused.value.code == "agreement_lost"
-    with pytest.raises(Rejected, match="converted already"):
+    with pytest.raises(Rejected, match="already converted"):
         guards.check_convert(stands, ConvertAt.NOW, NOW, brings_card=True)
     guards.check_change(stands, year, ChangeAt.PERIOD_END, NOW)
     guards.check_cancel(stands, CancelAt.PERIOD_END)

@@ -59,8 +59,8 @@ def test_a_receipt_that_goes_along_says_nothing_of_it() -> None:
 def test_what_is_planned_would_exceed_and_what_has_begun_exceeds() -> None:
     planned, begun = (with_excess(STEPS[name], too_much(seats=9)).entries[-1] for name in ("planned", "begun"))
 
-    assert planned.summary == "Current use would exceed Professional: Seats: 9 of 3"
-    assert begun.summary == "Current use exceeds Professional: Seats: 9 of 3"
+    assert planned.summary == "Current usage would exceed Professional: Seats: 9 of 3"
+    assert begun.summary == "Current usage exceeds Professional: Seats: 9 of 3"
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)

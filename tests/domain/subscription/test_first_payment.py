@@ -75,5 +75,5 @@ def test_nothing_but_a_cancellation_and_another_try_is_taken_meanwhile() -> None
         with pytest.raises(Rejected) as refused:
             check(unbegun)
         assert refused.value.code == "awaiting_payment"
-    with pytest.raises(Rejected, match="not taken the first payment"):
+    with pytest.raises(Rejected, match="not accepted the first payment"):
         guards.check_reactivate(replace(unbegun, blocked=None), "please")

@@ -139,7 +139,7 @@ def test_on_the_free_plan_it_is_soon_asked_what_came_of_a_payment_that_was_not_a
     asked = asked_in_vain(a_free_subscription().choosing(PRO)).choosing(FREE)
 
     assert agenda(a_free_subscription(), DEFAULT_POLICY) == ()
-    why = "the payment provider has not answered whether a payment was made"
+    why = "the payment provider has not confirmed a payment"
     assert agenda(asked, DEFAULT_POLICY) == (Due(NOW + ASKED_AGAIN_AFTER, Action.ASK_PROVIDER, why),)
 
 

@@ -115,7 +115,7 @@ def test_a_later_plan_says_which_one_it_replaces_and_by_mail_too() -> None:
     step = plan_changes.change_scheduled(planned(PRO), FREE, NOW + DAY, CAUSE)
     (letter,) = step.mails
     assert step.entries[0].details["replaces"] == "Professional by the month"
-    assert step.entries[0].summary.endswith(", in place of the planned change to Professional by the month")
+    assert step.entries[0].summary.endswith(", replacing the planned change to Professional by the month")
     assert letter.facts["replaced_plan_name"] == "Professional"
     assert letter.facts["replaced_at"] == letter.facts["change_at"]
 
@@ -205,19 +205,19 @@ def test_what_was_paid_for_leaves_nothing_behind_on_the_free_plan() -> None:
     assert after.is_free
     assert agenda(after, POLICY) == ()
     assert not after.wants_hold
-    assert step.entries[0].summary == "Starter is over: Free goes on, data kept"
+    assert step.entries[0].summary == "Starter is over: continues on Free, data kept"
 
 
 def test_a_trial_that_falls_to_the_free_plan_is_over_and_silent() -> None:
     policy = replace(POLICY, trial=replace(POLICY.trial, without_card=TrialEnd.FREE_PLAN))
     ending = a_trial(free_plan=FREE)
-    assert agenda(ending, policy)[-1].why == "the trial ends and no card is on file: Free goes on"
+    assert agenda(ending, policy)[-1].why == "the trial ends and no card is on file: continues on Free"
     assert trial.falls_to(ending, policy) == FREE
     assert trial.falls_to(a_trial(), policy) is None, "the catalog has none: suspended"
     assert trial.falls_to(ending, POLICY) is None, "the policy wants none"
     step = plan_changes.moved_to_free(ending, FREE, TRIAL_END, CAUSE)
     assert (step.subscription.reminders, agenda(step.subscription, policy)) == ((), ())
-    assert step.entries[0].summary == "The trial is over: Free goes on, data kept"
+    assert step.entries[0].summary == "The trial is over: continues on Free, data kept"
     assert Occasion.TRIAL_ENDING in step.withdraws
 
 

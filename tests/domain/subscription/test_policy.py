@@ -61,7 +61,7 @@ def test_a_ladder_is_refused_when_and_only_when_it_breaks_the_card_networks_cap(
     if most <= MAX_TRIES_IN_30_DAYS:
         validate_ladder(ladder_with_retries_on(days))
     else:
-        with pytest.raises(Malformed, match="card networks' caps"):
+        with pytest.raises(Malformed, match="card networks' limits"):
             validate_ladder(ladder_with_retries_on(days))
 
 
