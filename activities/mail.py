@@ -37,5 +37,5 @@ class MailActivities:
     async def give_up(self, mail_id: str) -> str:
         """Mark a mail that no server accepted in time. Idempotent; a mail that was sent after all stays sent."""
         with as_temporal_failures():
-            await self._mails.mark_refused(mail_id, "the mail server did not accept it in time")
+            await self._mails.mark_refused(mail_id, "the mail server did not take it in time")
             return "given up"

@@ -1,4 +1,4 @@
-"""A first payment that was asked for while the customer was there, and is asked for again when nobody is."""
+"""A first payment that was requested with the customer present, and is repeated without them."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ class Asking:
     def __init__(self, world: InMemoryProvider, customer_ref: str, card_ref: str) -> None:
         self.world = world
         self._order = ("s", customer_ref, card_ref, (STARTER,), KEY)
-        # Nobody's records are asked.
+        # The records are not used.
         self._activities = PaymentActivities(world.adapter, None)  # type: ignore[arg-type]
 
     @classmethod
@@ -56,7 +56,7 @@ class Asking:
         return len((await self.world.adapter.agreements(None)).agreements)
 
 
-async def test_asked_again_while_they_are_there_it_waits_on() -> None:
+async def test_repeated_with_the_customer_present_it_keeps_waiting() -> None:
     asking, waiting = await Asking.to_be_confirmed()
 
     again = await asking.begin(present=True)
@@ -66,7 +66,7 @@ async def test_asked_again_while_they_are_there_it_waits_on() -> None:
 
 
 @pytest.mark.parametrize("is_confirmed", [False, True])
-async def test_asked_again_when_nobody_is_it_waits_no_more(is_confirmed: bool) -> None:
+async def test_repeated_without_the_customer_it_stops_waiting(is_confirmed: bool) -> None:
     asking, waiting = await Asking.to_be_confirmed()
     assert waiting.invoice is not None
     if is_confirmed:
@@ -79,7 +79,7 @@ async def test_asked_again_when_nobody_is_it_waits_no_more(is_confirmed: bool) -
     assert await asking.left() == (1 if is_confirmed else 0)
 
 
-async def test_what_an_unheard_try_has_paid_for_is_told_with_its_key_when_something_else_is_asked_for() -> None:
+async def test_an_unanswered_attempt_that_paid_is_returned_with_its_key_when_something_else_is_requested() -> None:
     asking, paid = await Asking.first()
 
     found = await asking.begin_pro_instead()
@@ -88,7 +88,7 @@ async def test_what_an_unheard_try_has_paid_for_is_told_with_its_key_when_someth
     assert await asking.sold() == [(STARTER,)], "nothing is paid twice"
 
 
-async def test_an_unheard_try_that_waits_for_the_bank_is_withdrawn_when_something_else_is_asked_for() -> None:
+async def test_an_unanswered_attempt_that_awaits_the_bank_is_withdrawn_when_something_else_is_requested() -> None:
     asking, _ = await Asking.to_be_confirmed()
 
     found = await asking.begin_pro_instead()
@@ -97,7 +97,7 @@ async def test_an_unheard_try_that_waits_for_the_bank_is_withdrawn_when_somethin
     assert await asking.sold() == [(PRO,)]
 
 
-async def test_a_look_tells_what_an_unheard_try_has_begun_or_that_it_came_to_nothing() -> None:
+async def test_a_check_returns_what_an_unanswered_attempt_has_begun_or_that_it_failed() -> None:
     asking, paid = await Asking.first()
 
     assert await asking.stands("s/charge/0", KEY) == replace(paid, key=KEY)

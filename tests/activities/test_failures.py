@@ -1,4 +1,4 @@
-"""Errors of ours on their way through Temporal, and how long who was turned away stays away."""
+"""Our errors as Temporal failures and back, and the delay before a rejected call is retried."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -43,7 +43,7 @@ def test_an_error_arrives_as_what_it_was(error: TenureError) -> None:
 
 
 @pytest.mark.parametrize(("haste", "longest"), [(Haste.LOCK, 5), (Haste.RATE, 60)])
-def test_who_is_turned_away_again_stays_away_longer_up_to_a_bound(haste: Haste, longest: float) -> None:
+def test_repeated_rejections_wait_longer_up_to_a_maximum(haste: Haste, longest: float) -> None:
     pauses = [pause_after(GatewayBusy("later", haste=haste), attempt, 1.0) for attempt in range(1, 40)]
 
     assert all(later >= earlier for earlier, later in pairwise(pauses))
@@ -51,19 +51,19 @@ def test_who_is_turned_away_again_stays_away_longer_up_to_a_bound(haste: Haste, 
     assert pauses[-1] == timedelta(seconds=longest)
 
 
-def test_those_turned_away_together_do_not_come_back_together() -> None:
+def test_callers_rejected_together_do_not_retry_together() -> None:
     error = GatewayBusy("later", haste=Haste.RATE)
 
     assert pause_after(error, 5, 0.0) * 2 == pause_after(error, 5, 1.0)
 
 
-def test_the_provider_is_left_alone_for_as_long_as_it_asks() -> None:
+def test_retry_after_of_the_provider_is_respected() -> None:
     error = GatewayBusy("later", haste=Haste.LOCK, retry_after=42.0)
 
     assert pause_after(error, 1, 0.5) == timedelta(seconds=42)
 
 
-def test_an_activity_that_was_turned_away_asks_for_its_own_pause() -> None:
+def test_a_rejected_activity_sets_its_own_retry_delay() -> None:
     def turned_away() -> ApplicationError:
         return as_failure(GatewayBusy("later", haste=Haste.RATE))
 
@@ -82,7 +82,7 @@ def test_an_activity_that_was_turned_away_asks_for_its_own_pause() -> None:
         (GatewayUnavailable("silence"), 10 * FORBIDDEN_ATTEMPTS, False),
     ],
 )
-def test_the_workflow_is_told_soon_that_our_key_is_not_accepted_and_waits_for_an_answer(
+def test_a_rejected_key_reaches_the_workflow_soon_while_missing_answers_are_retried(
     error: TenureError, attempt: int, *, is_told: bool
 ) -> None:
     environment = ActivityEnvironment()
@@ -107,7 +107,7 @@ def failed(cause: BaseException) -> ActivityError:
     return error
 
 
-def test_an_attempt_that_never_came_back_is_no_refusal() -> None:
+def test_an_attempt_that_timed_out_is_not_a_refusal() -> None:
     silence = TimedOut("activity timed out", type=TimeoutType.SCHEDULE_TO_CLOSE, last_heartbeat_details=[])
 
     assert isinstance(as_tenure_error(failed(silence)), GatewayUnavailable)

@@ -1,4 +1,4 @@
-"""Telling use, on the real database and the simulator: once each; what nobody knows is left to an operator."""
+"""Reporting overage, on the real database and the simulator: once each; unknown outcomes go to an operator."""
 
 import asyncio
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class Crowd:
         assert lane not in self._there, "Stripe takes one call at a time of a customer's meter"
         self._there.append(lane)
         self.most = max(self.most, len(self._there))
-        # Whoever else may begin now does.
+        # Lets every other task that may begin do so.
         for _ in range(50):
             await asyncio.sleep(0)
         self._there.remove(lane)
@@ -55,7 +55,7 @@ class Crowd:
 
 @dataclass
 class Shelf:
-    """Uses that wait, in memory."""
+    """Waiting usages, in memory."""
 
     waiting: list[Claimed]
     reported: list[str] = field(default_factory=list)
@@ -75,13 +75,13 @@ class Shelf:
 
 
 def of_many(customers: int, each: int = 1) -> Shelf:
-    """Uses of so many customers, each with so many."""
+    """Usages of several customers, several each."""
     uses = [(f"{customer:02}-{number}", f"cus_{customer}") for number in range(each) for customer in range(customers)]
     return Shelf([Claimed(BilledUse("default", key, ref, "shop_runs", 1, datetime.now(UTC))) for key, ref in uses])
 
 
 @dataclass
-class Desk:
+class Setup:
     """The activity, and a look at both sides."""
 
     ledger: Ledger
@@ -90,11 +90,11 @@ class Desk:
     client: stripe.StripeClient
     metering: StripePayments
 
-    async def tell(self) -> Reported:
+    async def report(self) -> Reported:
         activities = MeteringActivities(UsageReports(self.ledger.engine), self.metering)
         return await ActivityEnvironment().run(activities.report_usage)
 
-    def told(self) -> list[int]:
+    def reported(self) -> list[int]:
         """What Stripe has counted, oldest first."""
         events = self.simulator._store.find("billing.meter_event", newest_first=False)
         return [event["_value"] for event in events]
@@ -111,80 +111,80 @@ def _stands(row: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-async def desk(ledger: Ledger, simulator: StripeSimulator, wire: Wire, client: stripe.StripeClient) -> Desk:
+async def setup(ledger: Ledger, simulator: StripeSimulator, wire: Wire, client: stripe.StripeClient) -> Setup:
     """Ada is known on both sides."""
     await push(client, CATALOG)
     payments = StripePayments(client)
     wallet = await payments.open_wallet(contact(), None, key="ada/sign-up")
     await ledger.records.remember_wallet(await ledger.customer("ada"), wallet.customer_ref)
-    return Desk(ledger, simulator, wire, client, payments)
+    return Setup(ledger, simulator, wire, client, payments)
 
 
-async def test_all_that_waits_is_told_once(desk: Desk) -> None:
-    await a_use(desk.ledger, "one", overage=1)
-    await a_use(desk.ledger, "two", overage=2)
+async def test_everything_waiting_is_reported_once(setup: Setup) -> None:
+    await a_use(setup.ledger, "one", overage=1)
+    await a_use(setup.ledger, "two", overage=2)
 
-    assert await desk.tell() == Reported(reported=2)
-    assert await desk.tell() == Reported()
+    assert await setup.report() == Reported(reported=2)
+    assert await setup.report() == Reported()
 
-    assert desk.told() == [1, 2]
-    names = [key for method, path, key in desk.wire.calls if path == "/v1/billing/meter_events"]
+    assert setup.reported() == [1, 2]
+    names = [key for method, path, key in setup.wire.calls if path == "/v1/billing/meter_events"]
     assert names == [f"{report_key('default', key)}/0" for key in ("one", "two")]
 
 
-async def test_a_full_batch_says_that_more_may_wait(desk: Desk) -> None:
+async def test_a_full_batch_says_that_more_may_wait(setup: Setup) -> None:
     for number in range(TOGETHER + 1):
-        await a_use(desk.ledger, f"use-{number}")
+        await a_use(setup.ledger, f"use-{number}")
 
-    assert await desk.tell() == Reported(reported=TOGETHER, is_all=False)
-    assert await desk.tell() == Reported(reported=1)
+    assert await setup.report() == Reported(reported=TOGETHER, is_all=False)
+    assert await setup.report() == Reported(reported=1)
 
 
-async def test_what_was_begun_within_the_day_is_told_again_and_what_was_earlier_is_left_to_an_operator(
-    desk: Desk,
+async def test_reports_begun_within_a_day_are_repeated_and_older_ones_are_left_to_an_operator(
+    setup: Setup,
 ) -> None:
     for key, ago in (("young", REPEATED_WITHIN - A_MINUTE), ("old", REPEATED_WITHIN + A_MINUTE)):
-        await a_use(desk.ledger, key)
-        await began(desk.ledger, key, ago)
+        await a_use(setup.ledger, key)
+        await began(setup.ledger, key, ago)
 
-    assert await desk.tell() == Reported(reported=1, set_aside=1)
+    assert await setup.report() == Reported(reported=1, set_aside=1)
 
-    assert await desk.stands() == {"young": "reported", "old": Trouble.UNKNOWN}
-    [left] = await UsageReports(desk.ledger.engine).troubled(limit=10)
+    assert await setup.stands() == {"young": "reported", "old": Trouble.UNKNOWN}
+    [left] = await UsageReports(setup.ledger.engine).troubled(limit=10)
     assert "check whether the provider has shop_runs of cus_" in left.why
 
 
-async def test_what_is_refused_is_left_to_an_operator_and_the_others_are_told(desk: Desk) -> None:
-    await a_use(desk.ledger, "bad", catalog="other_v1")
-    await a_use(desk.ledger, "late", at_ago=timedelta(days=36))
-    await a_use(desk.ledger, "good")
+async def test_refused_usage_is_left_to_an_operator_and_the_rest_is_reported(setup: Setup) -> None:
+    await a_use(setup.ledger, "bad", catalog="other_v1")
+    await a_use(setup.ledger, "late", at_ago=timedelta(days=36))
+    await a_use(setup.ledger, "good")
 
-    assert await desk.tell() == Reported(reported=1, set_aside=2)
+    assert await setup.report() == Reported(reported=1, set_aside=2)
 
-    assert await desk.stands() == {"bad": Trouble.REFUSED, "late": Trouble.REFUSED, "good": "reported"}
-
-
-async def test_what_brings_no_answer_stays_begun_holds_nothing_up_and_is_counted_once(desk: Desk) -> None:
-    await a_use(desk.ledger, "mute", overage=1)
-    await a_use(desk.ledger, "good", overage=2)
-    desk.wire.lose(1)
-
-    assert await desk.tell() == Reported(reported=1, unanswered=1)
-    assert await desk.stands() == {"mute": "begun", "good": "reported"}
-    await began(desk.ledger, "mute", 2 * timedelta(hours=1))
-    assert await desk.tell() == Reported(reported=1)
-
-    assert (desk.told(), await desk.stands()) == ([1, 2], {"mute": "reported", "good": "reported"})
+    assert await setup.stands() == {"bad": Trouble.REFUSED, "late": Trouble.REFUSED, "good": "reported"}
 
 
-async def test_a_provider_that_is_down_is_left_alone_and_what_was_not_tried_is_as_new(desk: Desk) -> None:
+async def test_an_unanswered_report_stays_begun_blocks_nothing_and_is_counted_once(setup: Setup) -> None:
+    await a_use(setup.ledger, "mute", overage=1)
+    await a_use(setup.ledger, "good", overage=2)
+    setup.wire.lose(1)
+
+    assert await setup.report() == Reported(reported=1, unanswered=1)
+    assert await setup.stands() == {"mute": "begun", "good": "reported"}
+    await began(setup.ledger, "mute", 2 * timedelta(hours=1))
+    assert await setup.report() == Reported(reported=1)
+
+    assert (setup.reported(), await setup.stands()) == ([1, 2], {"mute": "reported", "good": "reported"})
+
+
+async def test_a_provider_that_is_down_gets_few_calls_and_untried_usage_stays_new(setup: Setup) -> None:
     for number in range(5):
-        await a_use(desk.ledger, f"use-{number}")
-    desk.simulator.set_faults(stripe={"error_rate": 1, "status": 503})
+        await a_use(setup.ledger, f"use-{number}")
+    setup.simulator.set_faults(stripe={"error_rate": 1, "status": 503})
 
-    assert await desk.tell() == Reported(unanswered=3)
+    assert await setup.report() == Reported(unanswered=3)
 
-    assert list((await desk.stands()).values()) == ["begun"] * 3 + ["new"] * 2
+    assert list((await setup.stands()).values()) == ["begun"] * 3 + ["new"] * 2
 
 
 @pytest.mark.parametrize(
@@ -192,44 +192,44 @@ async def test_a_provider_that_is_down_is_left_alone_and_what_was_not_tried_is_a
     [({"error_rate": 1, "status": 429}, "new"), ({"lock_rate": 1}, "begun")],
     ids=["too many calls", "another is at it"],
 )
-async def test_a_call_that_was_turned_away_ends_the_batch_and_only_one_that_was_not_heard_is_as_new(
-    desk: Desk, faults: dict[str, float], stand: str
+async def test_a_rejected_call_ends_the_batch_and_only_an_unprocessed_one_stays_new(
+    setup: Setup, faults: dict[str, float], stand: str
 ) -> None:
-    await a_use(desk.ledger, "one")
-    await a_use(desk.ledger, "two")
-    desk.simulator.set_faults(stripe=faults)
+    await a_use(setup.ledger, "one")
+    await a_use(setup.ledger, "two")
+    setup.simulator.set_faults(stripe=faults)
 
     with pytest.raises(ApplicationError) as failed:
-        await desk.tell()
+        await setup.report()
 
     assert not failed.value.non_retryable
-    assert await desk.stands() == {"one": stand, "two": "new"}
+    assert await setup.stands() == {"one": stand, "two": "new"}
 
 
-async def test_while_the_key_is_wrong_nothing_is_begun(desk: Desk) -> None:
-    await a_use(desk.ledger, "one")
-    http = desk.client._requestor._client  # the same wire
-    wrong = stripe.StripeClient(f"{API_KEY}x", base_addresses={"api": desk.simulator.base_url}, http_client=http)
+async def test_while_the_key_is_wrong_nothing_is_begun(setup: Setup) -> None:
+    await a_use(setup.ledger, "one")
+    http = setup.client._requestor._client  # the same wire
+    wrong = stripe.StripeClient(f"{API_KEY}x", base_addresses={"api": setup.simulator.base_url}, http_client=http)
 
     with pytest.raises(ApplicationError) as failed:
-        await replace(desk, metering=StripePayments(wrong)).tell()
+        await replace(setup, metering=StripePayments(wrong)).report()
 
     assert (failed.value.type, failed.value.non_retryable) == ("stripe_key", False)
-    assert await desk.stands() == {"one": "new"}
+    assert await setup.stands() == {"one": "new"}
 
 
-async def test_one_whose_earlier_report_is_open_stays_begun_also_if_it_is_turned_away_now(desk: Desk) -> None:
-    await a_use(desk.ledger, "open")
-    await began(desk.ledger, "open", timedelta(hours=2))
-    desk.simulator.set_faults(stripe={"error_rate": 1, "status": 429})
+async def test_usage_with_an_open_report_stays_begun_even_if_it_is_rejected_now(setup: Setup) -> None:
+    await a_use(setup.ledger, "open")
+    await began(setup.ledger, "open", timedelta(hours=2))
+    setup.simulator.set_faults(stripe={"error_rate": 1, "status": 429})
 
     with pytest.raises(ApplicationError):
-        await desk.tell()
+        await setup.report()
 
-    assert await desk.stands() == {"open": "begun"}
+    assert await setup.stands() == {"open": "begun"}
 
 
-async def test_after_a_first_answer_uses_are_told_many_at_once_but_of_a_customers_meter_one_at_a_time() -> None:
+async def test_after_a_first_answer_usages_are_reported_concurrently_but_one_at_a_time_per_customer_and_meter() -> None:
     crowd, shelf = Crowd(), of_many(30, each=3)
 
     done = await ActivityEnvironment().run(MeteringActivities(shelf, crowd).report_usage)
@@ -246,7 +246,7 @@ async def test_a_provider_may_allow_fewer_at_once() -> None:
     assert crowd.most == 1
 
 
-async def test_when_one_of_many_is_turned_away_the_others_that_were_begun_are_brought_to_their_end() -> None:
+async def test_when_one_report_is_rejected_the_others_already_begun_are_completed() -> None:
     crowd, shelf = Crowd(fails="05-0"), of_many(60)
 
     with pytest.raises(ApplicationError):
@@ -258,14 +258,14 @@ async def test_when_one_of_many_is_turned_away_the_others_that_were_begun_are_br
     assert "05-0" in shelf.released
 
 
-def test_a_call_has_another_name_every_hour() -> None:
+def test_the_call_key_changes_every_hour() -> None:
     use = BilledUse("default", "k", "cus_1", "shop_runs", 4, at=None)  # type: ignore[arg-type]
     hours = (None, timedelta(minutes=59), timedelta(minutes=60), timedelta(hours=22.5))
 
     assert [Claimed(use, ago).call_key.rpartition("/")[2] for ago in hours] == ["0", "0", "1", "22"]
 
 
-def test_the_name_of_a_use_fits_and_tells_tenants_and_keys_apart() -> None:
+def test_the_report_key_has_a_fixed_length_and_distinguishes_tenants_and_keys() -> None:
     names = {report_key(tenant, key) for tenant, key in (("a", "b/c"), ("a/b", "c"), ("a", "b"), ("a", "x" * 255))}
 
     assert len(names) == 4

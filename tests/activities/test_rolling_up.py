@@ -1,4 +1,4 @@
-"""The activities of the roll-up: page by page, and from where an attempt before came to."""
+"""The activities of the roll-up: page by page, and from where the previous attempt stopped."""
 
 from dataclasses import dataclass, field, replace
 
@@ -40,7 +40,7 @@ class Teller:
         return 1
 
 
-async def test_all_gauges_are_sampled_and_each_page_is_a_sign_of_life() -> None:
+async def test_all_gauges_are_sampled_with_a_heartbeat_per_page() -> None:
     book, environment, beats = Book(), ActivityEnvironment(), []
     environment.on_heartbeat = lambda *details: beats.append(details)
 
@@ -50,7 +50,7 @@ async def test_all_gauges_are_sampled_and_each_page_is_a_sign_of_life() -> None:
     assert beats == [(10, ("t", "c", "1")), (20, ("t", "c", "2"))]
 
 
-async def test_another_attempt_goes_on_where_the_one_before_was() -> None:
+async def test_another_attempt_continues_where_the_previous_one_stopped() -> None:
     book, environment = Book(), ActivityEnvironment()
     environment.info = replace(environment.info, heartbeat_details=[20, ["t", "c", "2"]])
 
@@ -59,7 +59,7 @@ async def test_another_attempt_goes_on_where_the_one_before_was() -> None:
     assert book.asked == [("t", "c", "2")]
 
 
-async def test_what_takes_long_gives_signs_of_life() -> None:
+async def test_long_operations_send_heartbeats() -> None:
     activities, environment, beats = RollUpActivities(Teller(), Book()), ActivityEnvironment(), []
     environment.on_heartbeat = lambda *details: beats.append(details)
 

@@ -1,4 +1,4 @@
-"""Two plans side by side."""
+"""Comparing two plans."""
 
 import pytest
 from hypothesis import given
@@ -48,12 +48,12 @@ def test_what_is_better_one_way_is_worse_the_other(found: tuple[Feature, Value, 
     assert {there, back} in ({ComparisonVerdict.SAME}, {ComparisonVerdict.BETTER, ComparisonVerdict.WORSE})
 
 
-def test_a_set_that_loses_something_is_worse_whatever_comes_in_its_place() -> None:
+def test_a_set_that_loses_a_value_is_worse_whatever_it_gains() -> None:
     assert verdict(("small",), ("large", "huge"), SET) is ComparisonVerdict.WORSE
     assert verdict(("large", "huge"), ("small",), SET) is ComparisonVerdict.WORSE
 
 
-def test_a_plan_is_priced_by_every_interval_that_either_is_sold_by() -> None:
+def test_plans_are_compared_for_every_interval_that_either_is_sold_for() -> None:
     def usd(amount: int) -> Money:
         return Money(amount, "usd")
 

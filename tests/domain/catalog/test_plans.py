@@ -45,7 +45,7 @@ def test_quantity_and_add_ons_are_items_and_add_up() -> None:
     assert chosen.add_ons == {"seats": 2}
 
 
-def test_an_add_on_of_nought_units_is_none() -> None:
+def test_an_add_on_with_zero_units_is_left_out() -> None:
     assert CATALOG.select("pro", add_ons={"seats": 0}) == CATALOG.select("pro")
 
 
@@ -116,7 +116,7 @@ def test_no_two_prices_share_a_name_at_the_provider() -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_a_new_version_of_a_catalog_names_its_prices_anew() -> None:
+def test_a_new_version_of_a_catalog_has_new_price_names() -> None:
     newer = Catalog(CATALOG.product, 4, CATALOG.currency, CATALOG.plans)
     assert newer.lookup_key("pro", Interval.MONTH) != CATALOG.lookup_key("pro", Interval.MONTH)
 
@@ -159,11 +159,11 @@ def test_from_and_to_the_free_plan_is_up_and_down() -> None:
     assert not CATALOG.is_upgrade(free, free)
 
 
-def test_a_catalog_may_have_nothing_for_nothing() -> None:
+def test_a_catalog_may_have_no_free_plan() -> None:
     assert Catalog("shop", 1, "usd", {"pro": CATALOG.plans["pro"]}).free_plan is None
 
 
-def test_a_plan_that_is_not_sold_any_more_is_compared_by_what_it_costs() -> None:
+def test_a_plan_that_is_no_longer_sold_is_compared_by_its_price() -> None:
     gone = replace(CATALOG.select("pro"), plan="classic", total=usd(5000))
     assert not CATALOG.is_upgrade(gone, CATALOG.select("pro"))
     assert not CATALOG.is_upgrade(gone, CATALOG.select("pro", Interval.YEAR))

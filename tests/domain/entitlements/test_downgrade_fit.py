@@ -1,4 +1,4 @@
-"""What of current use does not fit a change, and only that."""
+"""Current usage that does not fit a plan change, and only that."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ def having(**values: Value) -> dict[str, Granted]:
     return {code: Granted(CATALOG.features[code], value) for code, value in values.items()}
 
 
-def test_a_gauge_above_what_there_would_be_does_not_fit_and_by_how_much_is_told() -> None:
+def test_a_gauge_above_the_new_limit_does_not_fit_and_the_excess_is_stated() -> None:
     [found] = limit_conflicts(having(seats=25), having(seats=3), [used("seats", 12)], at_once=False)
 
     assert (found.feature.code, found.counter.used, found.allowed, found.excess) == ("seats", 12, 3, 9)
@@ -41,7 +41,9 @@ def test_a_gauge_above_what_there_would_be_does_not_fit_and_by_how_much_is_told(
     ],
     ids=["exactly", "nothing", "unlimited", "unlimited now", "over already", "over, and more than before"],
 )
-def test_what_fits_or_becomes_no_less_is_let_be(before: Value, after: Value, quantity: int) -> None:
+def test_usage_that_fits_or_whose_limit_does_not_shrink_is_no_conflict(
+    before: Value, after: Value, quantity: int
+) -> None:
     assert limit_conflicts(having(seats=before), having(seats=after), [used("seats", quantity)], at_once=True) == ()
 
 
@@ -49,7 +51,7 @@ def test_from_unlimited_to_a_number_counts_as_less() -> None:
     assert limit_conflicts(having(seats=None), having(seats=3), [used("seats", 4)], at_once=False)
 
 
-def test_what_was_used_of_a_period_matters_only_while_the_period_goes_on() -> None:
+def test_usage_in_a_period_matters_only_while_the_period_continues() -> None:
     before, after = having(runs=100), having(runs=10)
 
     [found] = limit_conflicts(before, after, [used("runs", 50)], at_once=True)
@@ -59,12 +61,12 @@ def test_what_was_used_of_a_period_matters_only_while_the_period_goes_on() -> No
     assert limit_conflicts(before, after, [used("runs", 50)], at_once=True, billed={"runs"}) == ()
 
 
-def test_switches_levels_and_sets_are_no_use() -> None:
+def test_switches_levels_and_sets_have_no_usage() -> None:
     scale, free = (all_granted(CATALOG, plan, {}, 1) for plan in ("scale", "free"))
     assert limit_conflicts(scale, free, [], at_once=True) == ()
 
 
-def test_a_plan_that_has_none_of_it_fits_nobody_who_uses_it() -> None:
+def test_a_plan_without_the_feature_fits_nobody_who_uses_it() -> None:
     unused = replace(used("seats", 0))
     assert limit_conflicts(having(seats=3), having(seats=0), [unused], at_once=True) == ()
     assert limit_conflicts(having(seats=3), having(seats=0), [used("seats", 1)], at_once=True)

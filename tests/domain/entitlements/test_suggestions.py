@@ -1,4 +1,4 @@
-"""What is suggested to who wants more: plans in a sensible order with what they cost more, and add-ons."""
+"""What is suggested to customers who want more: plans in order, with price differences, and add-ons."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -45,12 +45,12 @@ def with_plan(code: str, **changes: Any) -> Catalog:
     return replace(CATALOG, plans={**CATALOG.plans, code: replace(CATALOG.plans[code], **changes)})
 
 
-def test_who_has_nothing_is_told_of_every_dearer_plan_that_has_more_the_cheapest_first() -> None:
+def test_customers_without_a_plan_get_every_more_expensive_plan_with_more_cheapest_first() -> None:
     assert told(suggestions(holding(NOBODY), wanted("export"))) == [("pro", 4900, True), ("scale", 19900, True)]
     assert told(suggestions(holding(NOBODY), wanted("runs"))) == [("pro", 4900, 100), ("scale", 19900, None)]
 
 
-def test_only_what_reaches_for_the_wanted_use_is_suggested() -> None:
+def test_only_plans_that_cover_the_wanted_usage_are_suggested() -> None:
     assert told(suggestions(holding(NOBODY), wanted("runs", 101))) == [("scale", 19900, None)]
     assert told(suggestions(holding(NOBODY), wanted("models", value="gpt"))) == [
         ("scale", 19900, ("basic", "dalle3", "gpt"))
@@ -92,7 +92,7 @@ def test_a_plan_that_is_not_sold_by_the_own_interval_is_suggested_without_a_diff
     assert (scale.interval, scale.difference) == (Interval.MONTH, None)
 
 
-def test_who_pays_an_old_price_is_told_the_difference_to_that() -> None:
+def test_the_difference_is_to_the_price_that_the_customer_pays() -> None:
     dearer = replace(with_plan("pro", prices={Interval.MONTH: usd(9900)}), version=2)
 
     [scale] = suggestions(holding(ON_PRO, dearer), wanted("runs"))
@@ -108,7 +108,7 @@ def test_who_pays_an_old_price_is_told_the_difference_to_that() -> None:
         (replace(ON_PRO, basis=Basis.NOTHING, plan=None, status="canceled", billed_every=None), ("pro", "scale")),
     ],
 )
-def test_only_who_may_buy_is_shown_what_to_buy(standing: EntitlementBasis, has: tuple[str, ...]) -> None:
+def test_suggestions_are_only_for_customers_who_may_buy(standing: EntitlementBasis, has: tuple[str, ...]) -> None:
     assert tuple(one.code for one in suggestions(holding(standing), wanted("export"))) == has
 
 
@@ -126,8 +126,8 @@ def test_the_cheapest_is_by_the_month_and_may_be_a_plan_with_add_ons() -> None:
     assert (yearly.code, yearly.interval) == ("scale", Interval.YEAR)
 
 
-def test_the_cheapest_fits_what_is_used_now() -> None:
-    """A change that current use does not fit would be refused; what is used of a period is over before a downgrade."""
+def test_the_cheapest_plan_fits_current_usage() -> None:
+    """A change that current usage does not fit would be refused; usage in a period is over before a downgrade."""
     on_scale = replace(ON_PRO, plan="scale", own_plan="scale")
     seats = Tally("seats", 5, EPOCH, None)
     runs = Tally("runs", 500, datetime(2026, 3, 1, tzinfo=UTC), None)
@@ -146,7 +146,7 @@ def test_the_cheapest_fits_what_is_used_now() -> None:
     assert (by_seats.code, dict(by_seats.with_add_ons)) == ("pro", {"seats": 1}), "add-ons may make room"
 
 
-def test_what_nothing_reaches_for_has_no_cheapest() -> None:
+def test_what_no_plan_covers_has_no_cheapest_plan() -> None:
     assert cheapest(holding(NOBODY), wanted("posts_a_day", 101)) is None
 
 

@@ -1,4 +1,4 @@
-"""What a mail about a limit says of use beyond it."""
+"""What a mail about a limit says about usage beyond it."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -32,7 +32,7 @@ PRO = plan("pro", 4900, 1000)
 
 
 def told(rule: LimitRule = SOFT, overage: Overage | None = None, **changes: Any) -> dict[str, str]:
-    """What is said beside the bare facts."""
+    """What is stated in addition to the basic facts."""
     sold = shop(plan("pro", 4900, 1000, overage={"calls": overage} if overage else {}), rule=rule)
     mail = usage_mail(replace(AT_THE_LIMIT, **changes), sold, sold)
     assert mail is not None

@@ -1,4 +1,4 @@
-"""Which agreements of others can be carried on, and how they stand then."""
+"""Which agreements created elsewhere can be adopted, and in which state."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -96,7 +96,7 @@ def test_what_is_billed_by_use_goes_on_as_an_item_without_a_quantity_whatever_it
         check_as_judged(in_trial(items=agreement.items[:1]), selection.items, TRIAL_END, None, NOW)
 
 
-def test_use_that_would_not_be_billed_or_is_none_of_the_plans_is_in_the_way() -> None:
+def test_missing_or_foreign_usage_prices_prevent_adoption() -> None:
     with pytest.raises(NotAdoptable, match="add the price manufacturing_starter_runs_overage_month_v2"):
         check(an_agreement(), with_overage(), PriceMap(), NOW)
     assert reasons(an_agreement(an_item(), by_use())) == (
@@ -145,17 +145,17 @@ def test_a_price_of_others_is_known_by_the_map_and_kept_by_its_id() -> None:
     ],
     ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
 )
-def test_what_cannot_be_carried_on_is_refused_with_the_reason(agreement: Agreement, reason: str) -> None:
+def test_what_cannot_be_continued_is_refused_with_the_reason(agreement: Agreement, reason: str) -> None:
     assert reason in "; ".join(reasons(agreement))
 
 
-def test_all_that_is_in_the_way_is_told_at_once() -> None:
+def test_all_reasons_are_reported_together() -> None:
     agreement = an_agreement(an_item(currency="eur", interval="week"), is_held=True)
 
     assert len(reasons(agreement)) == 3
 
 
-def test_an_id_that_reads_like_a_name_of_ours_cannot_be_mapped() -> None:
+def test_an_id_that_looks_like_our_lookup_key_cannot_be_mapped() -> None:
     item = an_item(price_ref="gold_month_v1", lookup_key="")
 
     assert (
@@ -183,7 +183,7 @@ def test_a_trial_needs_no_card() -> None:
     assert check_customer(in_trial(), ADA, None) == ADA
 
 
-def test_one_that_is_paid_up_stands_as_it_did_and_is_looked_at_at_once() -> None:
+def test_a_paid_up_agreement_keeps_its_state_and_is_checked_immediately() -> None:
     agreement = an_agreement(ends_at=PERIOD_END)
 
     it = adoptable(agreement, OWNER, VISA, check(agreement, CATALOG, PriceMap(), NOW), CATALOG, NOW)
@@ -194,7 +194,7 @@ def test_one_that_is_paid_up_stands_as_it_did_and_is_looked_at_at_once() -> None
     assert (it.cancel_at, it.amount, it.recent_tries) == (PERIOD_END, 4900, ())
 
 
-def test_one_that_owes_has_nothing_settled_and_counts_what_others_have_tried() -> None:
+def test_an_owing_agreement_has_nothing_settled_and_counts_attempts_of_others() -> None:
     agreement = owing()
 
     it = adoptable(agreement, OWNER, VISA, check(agreement, CATALOG, PriceMap(), NOW), CATALOG, NOW)
@@ -234,7 +234,9 @@ def test_a_trial_keeps_its_end_and_counts_as_one() -> None:
         (in_trial(items=(an_item("professional"),)), "trial_changed"),
     ],
 )
-def test_a_trial_that_is_not_as_it_was_judged_is_left(agreement: Agreement | None, code: str | None) -> None:
+def test_a_trial_that_changed_since_its_check_is_left_to_the_provider(
+    agreement: Agreement | None, code: str | None
+) -> None:
     items = check(in_trial(), CATALOG, PriceMap(), NOW).items
     if code is None:
         check_as_judged(agreement, items, TRIAL_END, None, NOW)
@@ -250,7 +252,7 @@ def test_a_trial_that_is_about_to_end_is_left_to_the_provider() -> None:
         check_as_judged(in_trial(), items, TRIAL_END, None, TRIAL_END + timedelta(minutes=1))
 
 
-def test_a_trial_is_of_the_provider_until_it_has_ended_there() -> None:
+def test_a_trial_stays_with_the_provider_until_it_has_ended_there() -> None:
     agreement = in_trial()
     it = adoptable(agreement, OWNER, VISA, check(agreement, CATALOG, PriceMap(), NOW), CATALOG, NOW)
     begun = adopted(it, it.agreement_ref, NOW, CAUSE).subscription

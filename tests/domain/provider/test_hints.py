@@ -1,4 +1,4 @@
-"""Which of the provider's messages are worth a look."""
+"""Which of the provider's messages are followed up."""
 
 import pytest
 
@@ -36,11 +36,11 @@ from tests.builders import (
         (EventHint("evt", EventKind.BILL_FAILED, "in_7"), True),
     ],
 )
-def test_an_echo_of_our_own_doing_is_not_worth_a_look(hint: EventHint, worth: bool) -> None:
+def test_echoes_of_our_own_calls_are_ignored(hint: EventHint, worth: bool) -> None:
     assert is_worth_a_look(a_paid_subscription(), hint) is worth
 
 
-def test_the_failure_of_a_bill_in_recovery_is_no_news() -> None:
+def test_the_failure_of_an_invoice_in_recovery_is_ignored() -> None:
     assert not is_worth_a_look(a_past_due_subscription(), EventHint("evt", EventKind.BILL_FAILED, "in_2"))
     assert not is_worth_a_look(in_status(Status.CANCELED), EventHint("evt", EventKind.BILL_PAID, "in_2"))
 
@@ -60,5 +60,5 @@ OF_THE_RELEASE_BEFORE = {
 @pytest.mark.parametrize(
     "news", [news for news in EventKind if news not in (EventKind.LIFE_RESTORED, EventKind.CONTACT_CHANGED)]
 )
-def test_workers_of_the_release_before_can_read_what_workflows_are_told(news: EventKind) -> None:
+def test_workers_of_the_previous_release_can_read_hints(news: EventKind) -> None:
     assert EventHint.of("evt", news, "id_1").news.value in OF_THE_RELEASE_BEFORE

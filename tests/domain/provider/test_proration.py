@@ -1,4 +1,4 @@
-"""Our own proration: the floor of each line, nothing lost and nothing given twice."""
+"""Our own proration: each line rounded down, nothing lost and nothing credited twice."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -54,7 +54,7 @@ def test_a_refund_in_part_leaves_the_unused_share_of_what_was_kept() -> None:
     [(23300, 19900, 19900, ALL), (19900, 19900, 1000, Fraction(0)), (23300, 21600, 19900, Fraction(1, 2))],
     ids=["settled", "the-rest-went-back-too", "half-of-what-came-since"],
 )
-def test_what_was_taken_off_before_is_not_taken_off_again(
+def test_what_was_deducted_before_is_not_deducted_again(
     paid: int, gone_back: int, settled: int, kept: Fraction
 ) -> None:
     assert kept_of(paid, gone_back, settled) == kept
@@ -92,7 +92,7 @@ def test_of_a_life_whose_pauses_were_not_counted_no_more_than_an_interval_was_pa
     assert own.end - own.start == 31 * DAY
 
 
-# What becomes of the subscription
+# The subscription afterwards
 
 
 def billed_apart(**changes: Any) -> Charge:
@@ -131,7 +131,7 @@ def test_a_change_after_a_refund_leaves_the_providers_period_as_it_is() -> None:
     assert after.ask_at == PERIOD_END + DEFAULT_POLICY.ask_after
 
 
-def test_a_change_apart_without_a_bill_is_told_as_one_that_cost_nothing() -> None:
+def test_a_separate_change_without_an_invoice_is_reported_as_free() -> None:
     before = resumed_after(5)
     charge = Charge(ChargeOutcome.PAID, None, None, "sub_1", NOW, PERIOD_END, anchor=NOW, is_apart=True)
     step = plan_changes.changed_at_cost(before, PRO, charge, DEFAULT_POLICY, NOW + 16 * DAY, CAUSE)

@@ -1,4 +1,4 @@
-"""What is told of a bill ahead is what becomes of it: taken now, paid by credit, or carried to the next one."""
+"""A quoted invoice is settled as quoted: charged now, paid from credit, or carried to the next one."""
 
 import pytest
 
@@ -23,7 +23,7 @@ SMALLEST = 50
         (-14462, -500, Settled(-14462, carried_to_next=-14462)),
     ],
 )
-def test_a_bill_is_taken_now_paid_by_credit_or_carried_on(total: int, balance: int, told: Settled) -> None:
+def test_an_invoice_is_charged_now_paid_from_credit_or_carried_over(total: int, balance: int, told: Settled) -> None:
     assert settled(total, balance, SMALLEST) == told
 
 

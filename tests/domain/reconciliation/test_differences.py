@@ -133,7 +133,7 @@ def test_each_difference_to_the_provider_has_its_name(
     assert kinds(subscription, agreement) == found
 
 
-def test_a_hold_is_lifted_only_if_it_was_our_word() -> None:
+def test_a_hold_is_lifted_only_if_it_is_ours() -> None:
     held = an_agreement(is_held=True)
     (theirs,) = of_agreement(a_paid_subscription(), held)
     (ours,) = of_agreement(a_paid_subscription(is_held=True), held)
@@ -151,7 +151,7 @@ def test_an_item_that_is_named_by_its_price_is_the_same_though_the_price_has_a_l
     assert kinds(taken_over, an_agreement(items=(other,))) == [DifferenceKind.ITEMS_DIFFER]
 
 
-def test_money_taken_after_the_end_is_told_and_an_open_bill_is_named() -> None:
+def test_money_taken_after_the_end_is_reported_and_an_open_invoice_is_named() -> None:
     over = in_status(Status.CANCELED)
     (paid,) = of_agreement(over, an_agreement(latest=a_paid_charge("in_9")))
     (owed,) = of_agreement(over, an_agreement(latest=a_declined_charge(ref="in_9")))
@@ -167,7 +167,7 @@ def sight_of(subscription: Subscription, **changes: Any) -> Sight:
     return replace(Sight(is_running=True, status=subscription.status, plan=subscription.plan), **changes)
 
 
-def test_a_workflow_that_shows_what_is_written_is_not_asked_for_more() -> None:
+def test_a_workflow_that_shows_what_is_stored_is_not_queried() -> None:
     kept = Projection(a_paid_subscription(), "renew", "2026-04-02T12:00:00Z")
     sight = sight_of(kept.subscription, next_action="renew", next_action_at="2026-04-02T12:00:00Z")
 
@@ -214,7 +214,7 @@ def test_no_rule_undoes_a_customers_cancellation_or_decides_about_money() -> Non
     } <= FOR_AN_OPERATOR
 
 
-def test_a_bill_without_a_try_says_nothing() -> None:
+def test_an_invoice_without_an_attempt_is_no_difference() -> None:
     undecided = Charge(ChargeOutcome.PENDING, agreement_ref="sub_1")
     assert kinds(a_paid_subscription(), an_agreement(latest=undecided)) == []
 
@@ -231,7 +231,7 @@ def test_what_is_billed_by_use_is_there_or_it_is_not() -> None:
     assert kinds(subscription, an_agreement(items=(STARTER_AGREED, none_of_it))) == []
 
 
-def test_a_step_that_waits_is_listed_of_no_agreement_and_can_be_tried_again() -> None:
+def test_a_blocked_step_is_listed_without_an_agreement_and_can_be_retried() -> None:
     trouble = Blocked(NOW, "convert", "unknown_price", "Stripe has no active price", NOW + timedelta(hours=1))
     kept = Projection(a_paid_subscription(blocked=trouble))
 

@@ -1,4 +1,4 @@
-"""Agreements that no subscription names: which are ours, and what they are."""
+"""Agreements that no subscription refers to: which are ours, and what is wrong with them."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def test_an_agreement_of_nobody_known_is_not_ours() -> None:
         (UNMARKED, [a_paid_subscription()], DifferenceKind.UNKNOWN_AGREEMENT),
     ],
 )
-def test_a_stray_agreement_is_told_for_what_it_is(
+def test_an_unlinked_agreement_is_classified(
     agreement: Agreement, subscriptions: list[Subscription], kind: DifferenceKind
 ) -> None:
     found = stray(agreement, *subscriptions)
@@ -72,7 +72,7 @@ def test_what_a_customer_has_of_another_product_on_the_account_is_not_ours(
 
 
 @pytest.mark.parametrize("owner", [a_trial(), a_paid_subscription()], ids=["a trial", "paid for"])
-def test_what_has_not_come_about_yet_is_no_difference(owner: Subscription) -> None:
+def test_an_agreement_that_is_not_active_yet_is_no_difference(owner: Subscription) -> None:
     unbegun = an_agreement(ref="sub_2", state=AgreementState.UNBEGUN, latest=a_declined_charge())
     assert stray(unbegun, owner) is None
 
@@ -89,7 +89,7 @@ def test_a_first_payment_that_the_bank_has_not_decided_on_is_no_difference() -> 
         (a_free_subscription(), an_agreement().latest, "it was paid to leave the free plan"),
     ],
 )
-def test_what_no_rule_can_take_over_is_an_operators(owner: Subscription, latest: Charge | None, words: str) -> None:
+def test_what_no_rule_can_adopt_is_left_to_an_operator(owner: Subscription, latest: Charge | None, words: str) -> None:
     found = stray(an_agreement(ref="sub_2", latest=latest), owner)
 
     assert found is not None

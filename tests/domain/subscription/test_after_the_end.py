@@ -1,4 +1,4 @@
-"""Money that goes back when the subscription is over already."""
+"""Reversals after the subscription has ended."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def a_canceled_subscription() -> Subscription:
     return replace(a_paid_subscription(), status=Status.CANCELED, access=Access.NONE)
 
 
-def test_a_refund_after_the_end_is_written_down_and_mailed_and_changes_nothing_else() -> None:
+def test_a_refund_after_the_end_is_recorded_and_mailed_and_changes_nothing_else() -> None:
     before = a_canceled_subscription()
     step = reversals.after_the_end(before, REFUND, NOW, CAUSE)
     known = step.subscription
@@ -35,7 +35,7 @@ def test_a_refund_after_the_end_is_written_down_and_mailed_and_changes_nothing_e
     assert REQUIRED_FACTS[Occasion.REFUNDED] <= letter.facts.keys()
 
 
-def test_a_dispute_after_the_end_is_only_written_down() -> None:
+def test_a_dispute_after_the_end_is_only_recorded() -> None:
     step = reversals.after_the_end(a_canceled_subscription(), DISPUTE, NOW, CAUSE)
     assert (step.mails, step.reversal, step.subscription.dispute) == ((), DISPUTE, None)
     assert [entry.kind for entry in step.entries] == ["dispute_noted"]
@@ -45,7 +45,7 @@ def test_a_dispute_after_the_end_is_only_written_down() -> None:
     ("reversal", "next_word"),
     [(REFUND, replace(REFUND, amount=4900)), (DISPUTE, replace(DISPUTE, status=DisputeStatus.LOST))],
 )
-def test_what_is_told_again_after_the_end_is_known_and_what_has_moved_on_is_not(
+def test_a_repeated_reversal_after_the_end_is_known_and_a_new_state_is_not(
     reversal: Reversal, next_word: Reversal
 ) -> None:
     before = a_canceled_subscription()
@@ -55,7 +55,7 @@ def test_what_is_told_again_after_the_end_is_known_and_what_has_moved_on_is_not(
     assert not reversals.is_known(after, next_word)
 
 
-def test_a_refund_told_before_the_end_is_known_after_it() -> None:
+def test_a_refund_reported_before_the_end_is_known_after_it() -> None:
     told = reversals.refunded(a_paid_subscription(), REFUND, NOW, CAUSE).subscription
     assert reversals.is_known(replace(told, status=Status.CANCELED), REFUND)
 

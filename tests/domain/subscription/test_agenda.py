@@ -1,4 +1,4 @@
-"""What happens next, when and why, in every status."""
+"""The next actions, with time and reason, in every status."""
 
 from dataclasses import replace
 from datetime import timedelta

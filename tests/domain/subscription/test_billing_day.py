@@ -1,4 +1,4 @@
-"""The billing day: kept for a whole life, whoever begins a period and however late; a pause moves it by its days."""
+"""The billing day: kept for the whole subscription, however late a period begins; a pause moves it by its days."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -56,7 +56,7 @@ def converted(anchor: datetime, interval: Interval = Interval.MONTH) -> tuple[Su
 
 
 def next_period(subscription: Subscription, provider: Provider, late: timedelta = MOMENT) -> Subscription:
-    """The next period begins: by the provider itself where it may, else by us, *late*."""
+    """The next period begins: by the provider if allowed, else by us, *late*."""
     assert subscription.period_end is not None
     now = subscription.period_end + late
     due = next_due(subscription, DEFAULT_POLICY)

@@ -1,4 +1,4 @@
-"""What is blocked is told once, kept up to date, and gone as soon as it goes on or is not to be done any more."""
+"""A blocked step is recorded once, kept up to date, and cleared once it succeeds or is no longer needed."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -25,7 +25,7 @@ def is_moot(subscription: Subscription, action: str) -> bool:
     return blocked_steps.is_moot(stands, trouble, agenda(stands, DEFAULT_POLICY), TRIAL_END)
 
 
-def test_a_step_that_is_blocked_is_told_once_with_the_reason() -> None:
+def test_a_blocked_step_is_recorded_once_with_the_reason() -> None:
     step = blocked_steps.blocked(a_trial(card=VISA), NO_KEY, TRIAL_END, CAUSE)
 
     assert [entry.kind for entry in step.entries] == ["blocked"]
@@ -35,7 +35,7 @@ def test_a_step_that_is_blocked_is_told_once_with_the_reason() -> None:
     assert step.subscription.blocked == NO_KEY
 
 
-def test_the_next_try_is_kept_up_to_date_without_another_line_in_the_timeline() -> None:
+def test_the_next_attempt_is_updated_without_another_journal_entry() -> None:
     later = replace(NO_KEY, since=TRIAL_END + AN_HOUR, next_try=TRIAL_END + 2 * AN_HOUR, code="unknown_price")
 
     step = blocked_steps.blocked(a_blocked_trial(), later, TRIAL_END + AN_HOUR, CAUSE)
@@ -44,7 +44,7 @@ def test_the_next_try_is_kept_up_to_date_without_another_line_in_the_timeline() 
     assert step.subscription.blocked == replace(later, since=TRIAL_END)
 
 
-def test_refusals_are_counted_and_what_was_not_answered_is_not() -> None:
+def test_refusals_are_counted_and_missing_answers_are_not() -> None:
     refused = replace(NO_KEY, refusals=1)
     stands = blocked_steps.blocked(a_trial(card=VISA), refused, TRIAL_END, CAUSE).subscription
 
@@ -97,7 +97,7 @@ def test_a_reason_without_end_is_cut_short() -> None:
     assert len(step.subscription.blocked.why) == blocked_steps.LONGEST_WHY
 
 
-def test_what_goes_on_says_so_once_before_what_has_come_of_it() -> None:
+def test_an_unblocked_step_is_recorded_once_before_its_outcome() -> None:
     stands = a_blocked_trial()
     converted = commands.signed_up(stands, TRIAL_END + AN_HOUR, CAUSE)
 
@@ -107,7 +107,7 @@ def test_what_goes_on_says_so_once_before_what_has_come_of_it() -> None:
     assert step.subscription.blocked is None
 
 
-def test_what_has_ended_does_not_go_on() -> None:
+def test_an_ended_subscription_is_not_recorded_as_unblocked() -> None:
     ended: Step = commands.canceled(a_blocked_trial(), End(EndKind.CUSTOMER), TRIAL_END, CAUSE)
 
     step = blocked_steps.unblocked(ended, [NO_KEY], TRIAL_END)
@@ -126,7 +126,7 @@ def test_a_step_is_blocked_only_as_long_as_it_is_due() -> None:
     assert is_moot(longer, Action.CONVERT)
 
 
-def test_a_hold_is_blocked_until_it_is_told_or_not_wanted_any_more() -> None:
+def test_a_hold_is_blocked_until_it_is_accepted_or_no_longer_wanted() -> None:
     stands = a_paid_subscription(is_held=True)
 
     assert not is_moot(stands, blocked_steps.HOLD)

@@ -1,4 +1,4 @@
-"""When a cancellation takes effect and what it costs: what the preview says is what is done."""
+"""When a cancellation takes effect and what it costs: the preview matches the command."""
 
 from datetime import datetime, timedelta
 

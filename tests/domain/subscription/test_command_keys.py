@@ -1,4 +1,4 @@
-"""Names of commands: hashed, and comparable with those that were not."""
+"""Command keys: hashed, and comparable to earlier unhashed ones."""
 
 from hashlib import sha256
 

@@ -1,4 +1,4 @@
-"""What customers and operators may ask for, and what comes of it."""
+"""The steps of customers' and operators' commands."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -91,7 +91,7 @@ def test_a_card_declined_for_good_at_hand_is_not_charged_at_the_trials_end() -> 
     ("code", "words"),
     [("insufficient_funds", "The card was declined: insufficient_funds"), (NO_CARD, "No card is on file")],
 )
-def test_the_journal_says_why_a_charge_at_hand_was_not_paid(code: str, words: str) -> None:
+def test_the_journal_says_why_a_requested_charge_was_not_paid(code: str, words: str) -> None:
     step = commands.declined_at_hand(a_trial(card=VISA), Decline(code), NOW, CAUSE)
 
     assert [entry.summary for entry in step.entries] == [words]

@@ -1,4 +1,4 @@
-"""A payment that waits for the customer's bank: until when, what comes of it, and how a repeat is answered."""
+"""Payments that await confirmation: until when, with which outcome, and what a repeated command gets."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -138,7 +138,7 @@ def test_confirmed_a_first_period_converts() -> None:
 
 
 @pytest.mark.parametrize(("cause", "kind"), [(ASKED, "confirmation_withdrawn"), (CAUSE, "confirmation_expired")])
-def test_undone_nothing_stays_but_what_became_of_it(cause: Cause, kind: str) -> None:
+def test_once_undone_only_its_outcome_is_kept(cause: Cause, kind: str) -> None:
     before = a_paid_subscription()
 
     step = confirmation_steps.undone(waiting(before), NOW, cause)
@@ -148,7 +148,7 @@ def test_undone_nothing_stays_but_what_became_of_it(cause: Cause, kind: str) -> 
     assert (step.voided, step.entries[0].kind) == ("in_2", kind)
 
 
-def test_a_repeat_is_answered_as_things_stand() -> None:
+def test_a_repeat_returns_the_current_state() -> None:
     before = waiting()
     refused = confirmation_steps.answer_to_repeat(before, "key-1", DEFAULT_POLICY)
     assert refused is not None
@@ -207,7 +207,7 @@ def test_an_authentication_that_was_not_given_bars_no_card() -> None:
     assert barred.card_is_barred
 
 
-def test_the_bill_that_waits_is_no_failed_renewal() -> None:
+def test_an_invoice_that_awaits_confirmation_is_no_failed_renewal() -> None:
     charge = a_waiting_charge()
     assert confirmation_steps.is_waiting_for(waiting(), charge)
     assert not confirmation_steps.is_waiting_for(a_paid_subscription(), charge)

@@ -1,4 +1,4 @@
-"""Who customers are, as it changes."""
+"""Changes of customers' contact data."""
 
 from collections.abc import Sequence
 from datetime import timedelta

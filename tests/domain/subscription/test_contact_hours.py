@@ -1,4 +1,4 @@
-"""Decent hours of the customer's day, whatever clocks do there."""
+"""Contact hours in the customer's time zone, across clock changes."""
 
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise

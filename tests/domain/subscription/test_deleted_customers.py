@@ -1,4 +1,4 @@
-"""A customer whom the provider has deleted: what is paid for goes on, what comes next needs a card."""
+"""Customers deleted at the provider: the paid period continues, and the next one needs a card."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ def test_a_trial_goes_on_without_a_card() -> None:
     assert step.entries[0].details["deleted"] == "cus_1"
 
 
-def test_what_is_paid_for_goes_on_until_its_end_and_then_begins_anew() -> None:
+def test_the_paid_period_continues_to_its_end_and_then_a_new_one_begins() -> None:
     after = known_again(a_paid_subscription())
 
     assert (after.status, after.period_end, after.agreement_ref, after.lost_agreement) == (
@@ -119,7 +119,7 @@ def test_without_a_card_the_next_period_is_owed() -> None:
     assert (after.status, after.status_reason) == (Status.PAST_DUE, NO_CARD)
 
 
-def test_nothing_is_had_for_nothing_meanwhile() -> None:
+def test_nothing_is_available_for_free_in_the_meantime() -> None:
     stands = known_again(a_paid_subscription())
     year = replace(PRO, interval=Interval.YEAR)
 

@@ -1,4 +1,4 @@
-"""How a subscription has ended is ours to say, whatever those who cancel call it."""
+"""How a subscription ended is decided by us, whatever the comment says."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A smaller plan that holds less than is in use: what the timeline and the mail say of it."""
+"""Usage that exceeds a smaller plan: what the journal and the mail say about it."""
 
 import json
 from dataclasses import replace

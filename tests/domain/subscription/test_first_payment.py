@@ -1,4 +1,4 @@
-"""A sign-up whose first payment is not taken yet has not begun, and says so."""
+"""A sign-up whose first payment is outstanding has not begun, and says so."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -47,7 +47,7 @@ def test_once_it_is_paid_it_begins_and_is_not_blocked_any_more() -> None:
     assert blocked_steps.is_moot(begun, begun.blocked, (), NOW)
 
 
-def test_whoever_signs_up_is_told_why_and_that_asking_again_tells_how_it_ended() -> None:
+def test_the_caller_learns_why_and_that_a_repeat_returns_the_outcome() -> None:
     told = first_payment.not_taken(put_off())
 
     assert (told.code, told.details) == ("first_payment_blocked", {"subscription": SIGNED_UP.id})
@@ -66,7 +66,7 @@ def test_canceled_or_declined_it_never_began_and_no_mail_tells_of_an_end() -> No
     assert refused.subscription.status_reason == "the first payment was declined: insufficient_funds"
 
 
-def test_nothing_but_a_cancellation_and_another_try_is_taken_meanwhile() -> None:
+def test_only_a_cancellation_or_a_retry_is_accepted_in_the_meantime() -> None:
     unbegun = put_off()
 
     guards.check_cancel(unbegun, CancelAt.NOW)

@@ -1,4 +1,4 @@
-"""What may be asked of a subscription as it stands, and what is refused with which code."""
+"""Which commands are allowed in which state, and the codes of refusals."""
 
 from collections.abc import Callable
 from dataclasses import replace

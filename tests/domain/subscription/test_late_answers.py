@@ -1,4 +1,4 @@
-"""What was asked for and not answered: the next try, and what a look finds of it."""
+"""Unanswered requests: the next attempt, and what a check finds."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -42,7 +42,7 @@ def asked_in_vain(subscription: Subscription) -> Subscription:
     return late_answers.unanswered(subscription, subscription.next_try_key, NOW)
 
 
-def test_a_bill_that_a_look_finds_settled_counts_the_try_that_was_not_answered() -> None:
+def test_an_invoice_found_settled_counts_the_unanswered_attempt() -> None:
     before = asked_in_vain(a_paid_subscription(charge_tries=1))
 
     after, _ = late_answers.settled(before, paid(), LATER)
@@ -51,7 +51,7 @@ def test_a_bill_that_a_look_finds_settled_counts_the_try_that_was_not_answered()
     assert (after.unheard_tries, after.recent_tries) == ((), (LATER,))
 
 
-def test_a_bill_that_a_look_finds_settled_counts_nothing_when_every_try_was_answered() -> None:
+def test_an_invoice_found_settled_counts_nothing_if_every_attempt_was_answered() -> None:
     before = a_paid_subscription(charge_tries=1)
 
     assert late_answers.settled(before, paid(), LATER) == (before, paid())
@@ -70,7 +70,7 @@ def test_a_period_that_the_unheard_try_has_begun_is_known_as_its_own_and_what_wa
     assert (renewed.agreement_is_stale, renewed.owes_new_period) == (False, False)
 
 
-def test_a_bill_paid_by_hand_is_not_the_unheard_trys() -> None:
+def test_an_invoice_paid_manually_is_not_the_unanswered_attempts() -> None:
     before = asked_in_vain(a_paid_subscription(agreement_anchor=NOW))
 
     _, charge = late_answers.settled(before, paid(anchor=NOW), LATER)

@@ -57,13 +57,13 @@ def test_a_subscription_can_be_canceled_in_every_status_that_is_reached() -> Non
     assert all((status, Event.CANCELED) in TRANSITIONS for status in reached)
 
 
-def test_a_repeated_try_keeps_its_key_and_a_new_one_gets_a_new_one() -> None:
+def test_a_repeated_attempt_keeps_its_key_and_a_new_one_gets_a_new_one() -> None:
     first = a_trial(id="sub")
     assert first.next_try_key == "sub/charge/1"
     assert first.with_try(NOW).next_try_key == "sub/charge/2"
 
 
-def test_no_more_tries_than_the_networks_allow_are_made_within_30_days() -> None:
+def test_attempts_within_30_days_stay_within_the_networks_limit() -> None:
     tried = a_past_due_subscription()
     for day in range(MAX_TRIES_IN_30_DAYS):
         assert tried.may_try(NOW + timedelta(days=day))

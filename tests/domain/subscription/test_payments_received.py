@@ -95,14 +95,14 @@ def test_money_that_arrives_while_an_operator_holds_the_subscription_opens_nothi
     assert occasions(step) == [Occasion.RECEIPT]
 
 
-def test_a_bill_voided_at_the_provider_is_owed_no_more() -> None:
+def test_an_invoice_voided_at_the_provider_is_no_longer_owed() -> None:
     gone = a_paid_charge(outcome=ChargeOutcome.GONE)
     step = payments_received.not_owed(a_past_due_subscription(), gone, POLICY, NOW, CAUSE)
     assert step.subscription.status is Status.ACTIVE
     assert not step.mails
 
 
-def test_a_bill_voided_while_an_operator_holds_gives_no_access() -> None:
+def test_an_invoice_voided_during_an_operators_suspension_gives_no_access() -> None:
     held = a_suspended_subscription(SuspensionKind.OPERATOR, recovery=a_recovery())
     gone = Charge(ChargeOutcome.GONE, a_paid_charge("in_1").invoice, None, "sub_1")
     after = payments_received.not_owed(held, gone, POLICY, NOW, CAUSE).subscription
@@ -136,7 +136,7 @@ def test_a_voided_bill_waives_the_next_period_and_none_that_is_paid() -> None:
     assert not payments_received.is_waiver(paid_up, _a_voided_bill(PERIOD_END - timedelta(days=31)))
 
 
-def test_a_bill_voided_by_our_own_hold_waives_nothing() -> None:
+def test_an_invoice_voided_by_our_own_hold_waives_nothing() -> None:
     after_hold = replace(a_paid_subscription(), owes_new_period=True)
     assert not payments_received.is_waiver(after_hold, _a_voided_bill(PERIOD_END))
     owing = a_past_due_subscription(recovery=a_recovery(invoice_ref="in_1"))

@@ -48,7 +48,7 @@ def actions(subscription: Subscription) -> list[Action]:
 
 
 @pytest.mark.parametrize("is_upgrade", [True, False], ids=["upgrade", "downgrade"])
-def test_a_change_takes_effect_as_wished_else_as_the_policy_says(is_upgrade: bool) -> None:
+def test_a_change_takes_effect_as_requested_else_by_policy(is_upgrade: bool) -> None:
     paid = a_paid_subscription()
     for wished in ChangeAt:
         assert plan_changes.takes_effect(paid, POLICY, wished, is_upgrade=is_upgrade) is wished
@@ -164,7 +164,7 @@ def test_a_first_period_of_a_new_plan_that_is_declined_is_recovered_at_the_new_p
     assert noticed.agreement_is_stale, "a payment that was only looked at has put nothing right"
 
 
-def test_a_change_at_cost_ends_what_was_planned_and_tells_the_bill_once() -> None:
+def test_a_billed_change_ends_the_planned_one_and_reports_its_invoice_once() -> None:
     charge = a_paid_charge("in_7", amount=15000, period_start=NOW, period_end=PERIOD_END)
     step = plan_changes.changed_at_cost(planned(FREE), PRO, charge, POLICY, NOW + DAY, CAUSE)
     after = step.subscription

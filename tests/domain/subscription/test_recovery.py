@@ -183,8 +183,8 @@ def test_the_rungs_of_a_kept_ladder_are_climbed_as_it_says_and_the_next_recovery
     adopted = commands.policy_adopted(owing, POLICY, QUICK, (), NOW, CAUSE).subscription
     assert [rung[:3] for rung in climb(adopted, policy=QUICK)] == [rung[:3] for rung in climb(owing)]
     paid = payments_received.paid(adopted, a_paid_charge(), QUICK, NOW, CAUSE).subscription
-    anew = recovery.failed(paid, a_declined_charge(), QUICK, PERIOD_END, CAUSE).subscription
-    assert agenda(anew, QUICK)[0].at == PERIOD_END + timedelta(hours=12)
+    again = recovery.failed(paid, a_declined_charge(), QUICK, PERIOD_END, CAUSE).subscription
+    assert agenda(again, QUICK)[0].at == PERIOD_END + timedelta(hours=12)
 
 
 def test_a_kept_ladder_is_what_an_operator_begins_anew() -> None:

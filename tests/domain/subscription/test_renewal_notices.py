@@ -156,7 +156,7 @@ def test_what_is_told_is_told_once() -> None:
     assert [letter.key for letter in step.mails] == ["renewal_ahead/2027-03-02T12:00:00Z/30"]
     assert not REQUIRED_FACTS[step.mails[0].occasion] - step.mails[0].facts.keys()
     assert Action.NOTIFY not in [each.action for each in agenda(step.subscription, POLICY)]
-    assert renewal_notices.key_of(step.subscription, POLICY) == ready.noticed_for, "nothing is laid out anew"
+    assert renewal_notices.key_of(step.subscription, POLICY) == ready.noticed_for, "nothing is rescheduled"
 
 
 def test_of_several_that_are_late_only_the_latest_of_a_kind_is_told() -> None:

@@ -121,7 +121,7 @@ def test_a_ladder_that_a_dispute_stopped_goes_on_with_the_same_distances(started
     after = decided(disputed(owing, started), started + lasts)
     assert days_ahead(after, started + lasts) == pytest.approx(days_ahead(owing, started), abs=1e-4)
     assert after.recovery is not None
-    assert after.recovery.rungs == (), "to be laid out anew at decent hours"
+    assert after.recovery.rungs == (), "to be rescheduled within contact hours"
 
 
 @pytest.mark.parametrize(

@@ -37,13 +37,13 @@ def test_a_trial_starts_with_its_first_step_and_a_mail_that_says_when_it_ends() 
     step = trial.started(a_trial(sequence=0), DEFAULT_POLICY, NOW, CAUSE)
     assert (step.subscription.sequence, step.subscription.status) == (1, Status.TRIALING)
     assert [(entry.kind, entry.at, entry.cause) for entry in step.entries] == [("trial_started", NOW, CAUSE)]
-    (letter,) = step.mails
-    assert letter.occasion is Occasion.TRIAL_STARTED
-    assert letter.facts["trial_ends_at"] == "2026-03-16T12:00:00Z"
+    (mail,) = step.mails
+    assert mail.occasion is Occasion.TRIAL_STARTED
+    assert mail.facts["trial_ends_at"] == "2026-03-16T12:00:00Z"
 
 
 @pytest.mark.parametrize(
-    ("wished", "has_free_plan", "told"),
+    ("without_card", "has_free_plan", "told"),
     [
         (TrialEnd.SUSPEND, True, {"trial_end": "suspend"}),
         (TrialEnd.CANCEL, True, {"trial_end": "cancel"}),
@@ -52,17 +52,17 @@ def test_a_trial_starts_with_its_first_step_and_a_mail_that_says_when_it_ends() 
     ],
 )
 def test_mails_of_a_trial_tell_what_its_end_without_a_card_brings(
-    wished: TrialEnd, has_free_plan: bool, told: dict[str, str]
+    without_card: TrialEnd, has_free_plan: bool, told: dict[str, str]
 ) -> None:
-    policy = Policy(trial=TrialPolicy(without_card=wished))
+    policy = Policy(trial=TrialPolicy(without_card=without_card))
     before = a_trial(free_plan=FREE if has_free_plan else None)
-    letters = [
+    mails = [
         *trial.started(before, policy, NOW, CAUSE).mails,
         *trial.reminded(before, policy, TRIAL_END - 7 * DAY, CAUSE).mails,
     ]
-    assert [letter.occasion for letter in letters] == [Occasion.TRIAL_STARTED, Occasion.TRIAL_ENDING]
-    for letter in letters:
-        assert {name: fact for name, fact in letter.facts.items() if name in ("trial_end", "free_plan_name")} == told
+    assert [mail.occasion for mail in mails] == [Occasion.TRIAL_STARTED, Occasion.TRIAL_ENDING]
+    for mail in mails:
+        assert {name: fact for name, fact in mail.facts.items() if name in ("trial_end", "free_plan_name")} == told
 
 
 def test_a_trial_claims_what_the_policy_counts_it_by() -> None:
@@ -97,7 +97,7 @@ def test_a_refused_trial_names_the_rule_and_the_ways_on(mark: TrialMark) -> None
 def test_a_reminder_that_is_due_goes_out_and_is_not_ahead_any_more() -> None:
     step = trial.reminded(a_trial(), DEFAULT_POLICY, TRIAL_END - 7 * DAY, CAUSE)
     assert [rung.days for rung in step.subscription.reminders] == [3, 1]
-    assert [letter.facts["days_left"] for letter in step.mails] == ["7"]
+    assert [mail.facts["days_left"] for mail in step.mails] == ["7"]
     assert [entry.summary for entry in step.entries] == ["Reminder: the trial ends in 7 days"]
 
 
@@ -112,7 +112,7 @@ def test_reminders_that_were_missed_are_skipped_and_never_sent_in_a_burst() -> N
         ("reminder_skipped", "7-day reminder skipped: its time has passed"),
         ("trial_ending", "Reminder: the trial ends in 2 days"),
     ]
-    assert [letter.facts["days_left"] for letter in step.mails] == ["2"]
+    assert [mail.facts["days_left"] for mail in step.mails] == ["2"]
     assert [rung.days for rung in step.subscription.reminders] == [1]
 
 
@@ -124,8 +124,8 @@ def test_however_late_we_are_at_most_one_mail_goes_out_with_the_days_that_are_le
     next_one = step.subscription.reminders[:1]
     is_close = any(rung.at - now < timedelta(hours=12) for rung in next_one)
     assert len(step.mails) == (0 if is_close else 1)
-    for letter in step.mails:
-        assert abs(TRIAL_END - now - int(letter.facts["days_left"]) * DAY) <= max(DAY / 2, now - TRIAL_END + DAY)
+    for mail in step.mails:
+        assert abs(TRIAL_END - now - int(mail.facts["days_left"]) * DAY) <= max(DAY / 2, now - TRIAL_END + DAY)
     assert len(step.entries) + len(step.subscription.reminders) == len(before.reminders)
     assert all(rung.at > now for rung in step.subscription.reminders)
 
@@ -147,7 +147,7 @@ def test_a_trial_without_a_card_is_suspended_with_its_data_kept_for_as_long_as_t
     assert after.suspension.kind is SuspensionKind.TRIAL_EXPIRED
     assert after.suspension.returns_to is Status.TRIALING
     assert after.suspension.cancel_at == TRIAL_END + 45 * DAY
-    assert [(letter.occasion, letter.facts["keep_data_until"]) for letter in step.mails] == [
+    assert [(mail.occasion, mail.facts["keep_data_until"]) for mail in step.mails] == [
         (Occasion.TRIAL_EXPIRED, "2026-04-30T12:00:00Z")
     ]
     assert step.withdraws == (Occasion.TRIAL_ENDING,)
