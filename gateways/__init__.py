@@ -1,1 +1,1 @@
-"""The outside systems behind our ports: Stripe and SMTP. They translate words and errors, and decide nothing."""
+"""Adapters to Stripe and SMTP, behind our ports. They map data and errors, and decide nothing."""

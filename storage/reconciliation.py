@@ -1,4 +1,4 @@
-"""What reconciliation reads of our side, and the list of what it has found."""
+"""Reconciliation: what it reads from our side, and the differences it has found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ KEPT_FOR = timedelta(days=30)
 
 @dataclass(frozen=True)
 class KeptFinding:
-    """A difference as it was written down."""
+    """A recorded difference."""
 
     kind: str
     subscription: str
@@ -44,7 +44,7 @@ class Reconciliations:
         self._engine = engine
 
     async def of_agreements(self, refs: Sequence[str]) -> dict[str, Projection]:
-        """The subscription that each agreement is of; of several the one that is not over."""
+        """The subscription of each agreement; if there are several, the one that is not over."""
         wanted = _select().where(subscriptions.c.agreement_ref.in_(refs), subscriptions.c.agreement_ref != "")
         found: dict[str, Projection] = {}
         for each in await self._projections(wanted):
@@ -54,9 +54,9 @@ class Reconciliations:
         return found
 
     async def related(self, ids: Sequence[str], customer_refs: Sequence[str]) -> Sequence[Projection]:
-        """Subscriptions of these ids or of these customers at the provider, the live ones first."""
+        """Subscriptions with these ids or with these customers at the provider, live ones first."""
         known = [UUID(each) for each in ids if _is_uuid(each)]
-        # Two queries: each has an index, both in one would read every row there is.
+        # Two queries: each has an index; combined they would read every row.
         by_id = await self._projections(_select().where(subscriptions.c.id.in_(known)))
         by_customer = await self._projections(_select().where(customers.c.customer_ref.in_(customer_refs)))
         found = {each.subscription.id: each for each in (*by_id, *by_customer)}
@@ -75,14 +75,17 @@ class Reconciliations:
             )
 
     async def live(self, after: str | None, run_began: datetime, *, limit: int) -> Sequence[tuple[Projection, bool]]:
-        """The next that are not over, or not yet at the provider, by id; each with whether its agreement was met."""
+        """The next subscriptions that are not over, or not yet at the provider, by id.
+
+        Each comes with whether its agreement was seen.
+        """
         it = subscriptions.c
         seen = func.coalesce(it.seen_at_provider >= run_began, False)
         wanted = _select().add_columns(seen.label("seen")).order_by(it.id).limit(limit)
         if after is not None:
             wanted = wanted.where(it.id > UUID(after))
         is_over = it.status == Status.CANCELED.value
-        # Two queries: each has an index of its own.
+        # Two queries: each has its own index.
         async with transaction(self._engine) as connection:
             alive = (await connection.execute(wanted.where(it.status != Status.CANCELED.value))).all()
             untold = (await connection.execute(wanted.where(is_over, it.blocked_since.is_not(None)))).all()
@@ -90,7 +93,7 @@ class Reconciliations:
         return sorted(found, key=lambda each: UUID(each[0].subscription.id))[:limit]
 
     async def stuck_mails(self, after: str | None, *, waiting_for: timedelta, limit: int) -> Sequence[StuckMails]:
-        """Mails that were queued long ago, by subscription."""
+        """Mails that have been queued for long, by subscription."""
         ids = func.array_agg(mails.c.id).label("ids")
         wanted = (
             select(mails.c.subscription, mails.c.tenant, ids)
@@ -106,11 +109,11 @@ class Reconciliations:
         return [StuckMails(str(row.subscription), row.tenant, tuple(str(each) for each in row.ids)) for row in rows]
 
     async def customer_troubles(self) -> Sequence[Trouble]:
-        """What an operator must see to about customers."""
+        """Problems with customers that need an operator."""
         return await CustomerChanges(self._engine).troubles()
 
     async def queued(self, mail_ids: Sequence[str]) -> list[QueuedMail]:
-        """Those of these mails that still wait to be sent."""
+        """The mails among these that are still unsent."""
         known = [UUID(each) for each in mail_ids]
         wanted = select(mails.c.id, mails.c.subscription, mails.c.occasion)
         async with transaction(self._engine) as connection:
@@ -118,7 +121,7 @@ class Reconciliations:
             return [QueuedMail(str(row.id), str(row.subscription), Occasion(row.occasion)) for row in rows]
 
     async def keep(self, run: str, found: Sequence[Found]) -> None:
-        """Write down what was found; told again, the latest outcome stays."""
+        """Records differences. A repeated one keeps the latest outcome."""
         values = list({_key(each.discrepancy): _values(run, each) for each in found}.values())
         if not values:
             return
@@ -133,7 +136,7 @@ class Reconciliations:
             await connection.execute(delete(discrepancies).where(discrepancies.c.found_at < func.now() - KEPT_FOR))
 
     async def of_run(self, run: str) -> list[KeptFinding]:
-        """What a run has found, in the order in which it was found."""
+        """The differences of a run, in the order in which they were found."""
         it = discrepancies.c
         shown = select(it.kind, it.subscription, it.agreement_ref, it.details, it.outcome, it.why_not)
         async with transaction(self._engine) as connection:

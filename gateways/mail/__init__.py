@@ -1,1 +1,1 @@
-"""Mails: rendered for one customer, and sent over SMTP."""
+"""Renders mails for one customer and sends them over SMTP."""

@@ -1,4 +1,4 @@
-"""How one customer reads names, money, numbers, days and times."""
+"""Formats names, money, numbers, days and times for one customer."""
 
 import re
 import unicodedata
@@ -15,26 +15,26 @@ from babel.numbers import format_decimal, format_percent, parse_pattern
 from domain.currencies import DECIMALS, shown_decimals
 
 WITHOUT_A_COUNTRY = {"en": Locale("en", "GB")}
-"""English of no country puts the day first and has 24 hours: most readers of it are not American."""
+"""English without a country writes the day first and uses 24 hours: most of its readers are not American."""
 
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def one_line(text: str, limit: int | None = None) -> str:
-    """Return *text* on one line, without what could break a header or turn the text around."""
+    """Returns *text* on one line, without characters that could break a header or reverse the text."""
     printable = "".join(" " if is_unprintable(character) else character for character in text)
     line = " ".join(printable.split())
     return line if limit is None or len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 def is_unprintable(character: str) -> bool:
-    """Whether it breaks a line, turns the text around or is no character at all."""
+    """True if the character breaks a line, reverses the text or is not a character at all."""
     return unicodedata.category(character) in _UNPRINTABLE or character in _DIRECTION_MARKS
 
 
 def locale_of(tag: str) -> Locale | None:
-    """Return the nearest locale that is known: "de-AT" or "de_AT" as it is, "de-XX" as "de"; None for "xx"."""
+    """Returns the nearest known locale: "de-AT" or "de_AT" as it is, "de-XX" as "de"; None for "xx"."""
     parts = re.split(r"[-_]", re.split(r"[.@]", tag)[0])
     for length in range(len(parts), 0, -1):
         try:
@@ -46,7 +46,7 @@ def locale_of(tag: str) -> Locale | None:
 
 @dataclass(frozen=True)
 class Formats:
-    """The customer's clock and ways to write; names of days and months are in the language of the mail."""
+    """A customer's time zone and number formats. Names of days and months are in the language of the mail."""
 
     locale: Locale
     """Decides how numbers and money are written."""
@@ -56,44 +56,44 @@ class Formats:
 
     @classmethod
     def of(cls, tag: str, timezone: str, language: str = "en") -> "Formats":
-        """Return what suits a reader's locale; an odd locale is read as *language*, an odd time zone as UTC."""
+        """Returns the formats for a locale. An unknown locale falls back to *language*, an unknown time zone to UTC."""
         written_in = Locale.parse(language)
         locale = locale_of(tag) or written_in
         dates = locale if locale.language == written_in.language else written_in
         return cls(locale, WITHOUT_A_COUNTRY.get(str(dates), dates), _zone(timezone))
 
     def money(self, amount: int, currency: str) -> str:
-        """Format minor units: 4900, "usd" is "$49.00", or "49,00 $" in German."""
+        """Formats minor units: 4900, "usd" is "$49.00", or "49,00 $" in German."""
         code, digits = currency.upper(), shown_decimals(currency.lower())
         pattern = parse_pattern(self.locale.currency_formats["standard"])
-        # Our own decimals, not the library's: the provider counts some currencies in other units than people do.
+        # Our own decimals, not the library's: the provider's minor unit of some currencies differs from the usual one.
         pattern.frac_prec = (digits, digits)
         units = Decimal(amount).scaleb(-DECIMALS.get(currency.lower(), digits))
         written = one_line(pattern.apply(units, self.locale, currency=code, currency_digits=False))
         return re.sub(r"([A-Z]{3})(?=\d)", r"\1 ", written)  # "KWD 4.900", where locales put no space
 
     def number(self, value: Decimal) -> str:
-        """Format 12000 as "12,000", or "12.000" in German."""
+        """Formats 12000 as "12,000", or "12.000" in German."""
         return one_line(format_decimal(value, locale=self.locale))
 
     def percent(self, value: Decimal) -> str:
-        """Format 90 as "90%", or "90 %" in German."""
+        """Formats 90 as "90%", or "90 %" in German."""
         return one_line(format_percent(value / 100, locale=self.locale))
 
     def day(self, at: datetime) -> str:
-        """Format as "Saturday, 5 December 2026"."""
+        """Formats as "Saturday, 5 December 2026"."""
         return one_line(format_date(at.astimezone(self.zone), "full", self.dates))
 
     def date(self, at: datetime) -> str:
-        """Format as "5 December 2026"."""
+        """Formats as "5 December 2026"."""
         return one_line(format_date(at.astimezone(self.zone), "long", self.dates))
 
     def clock(self, at: datetime) -> str:
-        """Format as "18:00", or "6:00 PM" for Americans."""
+        """Formats as "18:00", or "6:00 PM" for Americans."""
         return one_line(format_time(at, "short", tzinfo=self.zone, locale=self.dates))
 
     def zone_name(self, at: datetime) -> str:
-        """Name the zone at that moment, "CET"; those without letters of their own are told from UTC."""
+        """Names the zone at that instant, "CET"; the offset from UTC for zones without a name."""
         local = at.astimezone(self.zone)
         for name in (get_timezone_name(local, "short", locale=self.dates), local.tzname() or ""):
             if name.isalpha():

@@ -1,4 +1,4 @@
-"""What customers call themselves, as far as it is a name to greet them with."""
+"""Decides whether what customers call themselves is a name to greet them with."""
 
 import re
 import unicodedata
@@ -67,7 +67,7 @@ TITLES = frozenset(
         *("sta", "ste", "sto", "wm"),
     }
 )
-"""What stands before a dot and a name without a blank between, besides initials."""
+"""What precedes a dot and a name without a space between them, besides initials."""
 ALWAYS_DOMAINS = frozenset({"com", "net", "org"})
 DOMAINS = ALWAYS_DOMAINS | {
     *("agency", "app", "art", "biz", "blog", "bond", "buzz", "cam", "center", "cfd", "chat", "click", "cloud", "club"),
@@ -121,7 +121,7 @@ DOMAINS = ALWAYS_DOMAINS | {
     *("tools", "top", "travel", "trade", "vip", "website", "wiki", "win", "work", "world", "xxx", "xyz", "zip", "zone"),
     *("рф", "онлайн", "сайт", "中国", "公司", "网址", "网店", "在线"),
 }
-"""Ends of addresses that mail programs make links of, besides those of countries, which have two letters."""
+"""Domain endings that mail clients turn into links, besides the two-letter ones of countries."""
 
 _ADDRESS = re.compile(r"://|@|\bwww\.|\b\d+(\.\d+){3}\b", re.IGNORECASE)
 _WITH_DOTS = re.compile(r"[\w'’-]+(?:\.[\w'’-]+)*\.\w[\w'’-]+")
@@ -129,9 +129,9 @@ _DOTS = str.maketrans("。．｡․", "....")
 
 
 def greeting_name(name: str | None) -> str:
-    """Return the name to greet with, or nothing if it is more of an advertisement than a name."""
+    """Returns the name to greet with; empty if it contains a link rather than a name."""
     line = one_line(name or "", NAME_LIMIT)
-    # Looked for as mail programs read it: what cannot be seen does not keep them from making a link.
+    # As mail clients read it: invisible characters do not stop them from making a link.
     seen = "".join(letter for letter in line.translate(_DOTS) if unicodedata.category(letter) != "Cf")
     return "" if _leads_somewhere(unicodedata.normalize("NFKC", seen)) else line
 
@@ -143,7 +143,7 @@ def _leads_somewhere(text: str) -> bool:
 
 
 def _is_host(text: str, what_follows: str) -> bool:
-    """Tell "evil.example" and "Evil.Com" from "J.Smith", "Dr.Müller" and "St.John"."""
+    """Tells "evil.example" and "Evil.Com" from "J.Smith", "Dr.Müller" and "St.John"."""
     *before, last = text.split(".")
     ending = last.lower()
     if ending in ALWAYS_DOMAINS or any(piece[:1].isdigit() for piece in (*before, last)):

@@ -1,7 +1,7 @@
 """Mail headers as they go over the wire.
 
-Python's own header classes decode encoded words (RFC 2047) that stand in what they are given, line breaks included.
-What others have typed therefore never goes through them: it is encoded here, once, and read back as it was typed.
+Python's own header classes decode encoded words (RFC 2047) in their input, including line breaks. User input therefore
+never passes through them: it is encoded here, once, and decodes to exactly what was entered.
 """
 
 import base64
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 
 LINE_LIMIT = 76
 BYTES_A_WORD = 39
-"""In one encoded word: 64 characters, so that it fits behind each of our header names."""
+"""Per encoded word: 64 characters, so that it fits behind each of our header names."""
 
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+( [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _PLAIN = re.compile(r"[ -~]*")
 _MARK = "=?"
-"""Encoded words begin with it; readers decode them wherever they stand, in quotes too."""
+"""The start of an encoded word. Mail clients decode it anywhere, even within quotes."""
 
 
 def header(name: str, value: str) -> str:
-    """Return a header, its *value* being fit for the wire already; broken at blanks into lines of 76 characters."""
+    """Returns a header, folded at spaces into lines of 76 characters. *value* must be encoded already."""
     lines = [f"{name}:"]
     for part in value.split(" "):
         if len(lines[-1]) + 1 + len(part) > LINE_LIMIT and len(lines[-1]) > len(name) + 1:
@@ -29,12 +29,12 @@ def header(name: str, value: str) -> str:
 
 
 def unstructured(text: str) -> str:
-    """Return *text*, one line of it, so that readers show just that: as it is, or as encoded words."""
+    """Returns *text*, a single line, as it is or as encoded words, so that clients show exactly that."""
     return text if _PLAIN.fullmatch(text) and _MARK not in text else " ".join(_encoded_words(text))
 
 
 def mailbox_header(name: str, address: str) -> str:
-    """Return "Ada Lovelace <ada@example.com>", whatever the name is; the address alone if there is none."""
+    """Returns "Ada Lovelace <ada@example.com>", encoded if needed; the address alone if there is no name."""
     if not name:
         return address
     return f"{_phrase(name)} <{address}>"
@@ -50,7 +50,7 @@ def _phrase(text: str) -> str:
 
 
 def _encoded_words(text: str) -> Iterator[str]:
-    """Readers put the words together without the blanks between them. No character is split."""
+    """Mail clients join the words without the spaces between them. No character is split."""
     chunk = b""
     for character in text:
         encoded = character.encode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The languages that mails are written in: English in the templates, every other one in a file of its own."""
+"""The languages of mails: English in the templates, every other one in its own file."""
 
 import gettext
 import io
@@ -25,7 +25,7 @@ _NO_PLACEHOLDER = re.compile(r"%(?!\(\w+\)s|%)")
 
 @dataclass(frozen=True)
 class Language:
-    """One language's words; what it lacks is said in English."""
+    """The texts of one language. Falls back to English for missing texts."""
 
     code: str
     """As its file is named: "de", "pt_BR"."""
@@ -38,13 +38,13 @@ class Language:
 
     @property
     def direction(self) -> str:
-        """Return ltr or rtl."""
+        """Returns ltr or rtl."""
         return Locale.parse(self.code).text_direction
 
 
 @cache
 def languages() -> Mapping[str, Language]:
-    """Return every language by its code: English, and one for each file in `templates/mail/languages`."""
+    """Returns every language by its code: English, and one for each file in `templates/mail/languages`."""
     known = {ENGLISH: Language(ENGLISH)}
     for file in sorted(language_files(), key=lambda file: file.name):
         code = file.name.removesuffix(".po")
@@ -53,7 +53,7 @@ def languages() -> Mapping[str, Language]:
 
 
 def language_for(tag: str) -> Language:
-    """Return the language for a customer's locale: "de-AT" reads German, one that nobody has written reads English."""
+    """Returns the language for a customer's locale: German for "de-AT", English for a language without a file."""
     locale = locale_of(tag)
     if locale is not None:
         for code in _codes(locale):
@@ -63,23 +63,23 @@ def language_for(tag: str) -> Language:
 
 
 def language_files() -> Iterator[Traversable]:
-    """Yield the file of every language but English."""
+    """Yields the file of every language except English."""
     folder = files("templates") / "mail" / "languages"
     return (file for file in folder.iterdir() if file.name.endswith(".po"))
 
 
 def read_language(file: Traversable) -> Catalog:
-    """Return a language's file as it is.
+    """Returns the content of a language file.
 
     Raises:
-        PoFileError: it is no such file.
+        PoFileError: it is not a valid file.
     """
     with file.open("rb") as opened:
         return read_po(opened, locale=file.name.removesuffix(".po"), abort_invalid=True)
 
 
 def misfits(message: Message) -> bool:
-    """Tell whether a translation asks for facts that the English words do not have, or leaves one out."""
+    """True if a translation uses a placeholder that the English text lacks, or omits one."""
     asked = [set(PLACEHOLDER.findall(source)) for source in _texts(message.id)]
     needed, known = set.intersection(*asked) - {"num"}, set.union(*asked)
     return any(
@@ -90,14 +90,14 @@ def misfits(message: Message) -> bool:
 
 
 def _texts(words: object) -> list[str]:
-    """Return the singular and the plurals, or what there is instead of both; empty where it is not translated."""
+    """Returns the singular and the plurals, or the only text; an empty one if it is not translated."""
     return [str(text or "") for text in (words if isinstance(words, (tuple, list)) else (words,))]
 
 
 def _translations(catalog: Catalog) -> gettext.NullTranslations:
     for message in catalog:
         if message.id and misfits(message):
-            message.string = ""  # English is better than a mail that cannot be written.
+            message.string = ""  # English is better than a mail that cannot be rendered.
     compiled = io.BytesIO()
     write_mo(compiled, catalog)
     compiled.seek(0)

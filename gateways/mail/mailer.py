@@ -1,4 +1,4 @@
-"""From a mail that was written down to one that the mail server has taken."""
+"""Renders a queued mail and hands it to the mail server."""
 
 from collections.abc import Callable
 
@@ -16,8 +16,8 @@ class MailDelivery:
     def __init__(
         self, renderer: MailRenderer, mailer: SmtpMailer, from_: str, billing_url: Callable[[PayLink], str]
     ) -> None:
-        """*billing_url* gives the address by which the customer of a subscription can put a card on file."""
-        # An address that cannot be one is to show at start.
+        """*billing_url* returns the URL where the customer of a subscription can put a card on file."""
+        # Fails at start if the address is invalid.
         message_id_for("check", from_)
         mailbox(sender_of(from_)[1])
         self._renderer = renderer
@@ -26,12 +26,12 @@ class MailDelivery:
         self._billing_url = billing_url
 
     async def send(self, mail: MailToSend) -> str:
-        """Send it and return its Message-ID, the same for the same mail every time.
+        """Sends a mail and returns its Message-ID, which is always the same for the same mail.
 
         Raises:
-            IncompleteMail: a fact is missing or makes no sense.
+            IncompleteMail: a fact is missing or invalid.
             GatewayRefused: it can never be delivered.
-            GatewayUnavailable: it may be later.
+            GatewayUnavailable: it may be delivered later.
         """
         contact = mail.contact
         recipient = Recipient(contact.email, contact.name, contact.locale, contact.timezone)

@@ -1,4 +1,4 @@
-"""A mail as the bytes that go over the wire, and the look at them before they go."""
+"""Builds the bytes of a mail, and checks them before they are sent."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ from gateways.mail.greetings import greeting_name
 from gateways.mail.headers import header, mailbox_header, unstructured
 
 LINE_LIMIT = 998
-"""Of a line on the wire, by RFC 5322."""
+"""Characters per line on the wire, by RFC 5322."""
 OURS = ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted")
 OF_THE_BODY = ("Content-Type", "MIME-Version")
 
@@ -27,21 +27,21 @@ _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=")
 
 
 def mailbox(address: str) -> str:
-    """Return the address as servers know it: a domain with letters such as ü in its ASCII form.
+    """Returns the address as servers know it, with the domain in its ASCII form.
 
     Raises:
-        GatewayRefused: field `email`, if no mail can go to such an address, or come from it.
+        GatewayRefused: field `email`, if mail cannot be sent to or from such an address.
     """
     user, _, domain = address.rpartition("@")
     known_as = f"{user}@{domain if domain.isascii() else _in_ascii(domain)}"
-    # What looks like an encoded word would be decoded by readers of the header that it stands in.
+    # Mail clients would decode anything that looks like an encoded word.
     if not _MAILBOX.fullmatch(known_as) or "=?" in known_as or any(map(is_unprintable, known_as)):
         raise GatewayRefused("the mail address is none", field="email")
     return known_as
 
 
 def _in_ascii(domain: str) -> str:
-    """Addresses have their domain in ASCII; those that were kept before they did are sent to all the same."""
+    """Domains are stored in ASCII. Older addresses that are not can still be mailed."""
     try:
         return validate_email(f"x@{domain}", check_deliverability=False, test_environment=True).ascii_domain
     except EmailNotValidError:
@@ -49,13 +49,13 @@ def _in_ascii(domain: str) -> str:
 
 
 def build_message(mail: OutgoingMail) -> bytes:
-    """Return the mail as it goes over the wire, the same to the last byte every time.
+    """Returns the mail as it goes over the wire, always the same to the last byte.
 
-    All of it is ASCII, but for a recipient whose name before the @ is not.
+    All of it is ASCII, except for a recipient whose local part is not.
 
     Raises:
-        GatewayRefused: field `email`, if no mail can go to such an address; without a field, if the finished mail is
-            not what was meant to be sent.
+        GatewayRefused: field `email`, if mail cannot be sent to such an address; without a field, if the finished mail
+            is not what was intended.
     """
     recipient = mailbox(mail.to)
     sender_name, sender = sender_of(mail.from_)
@@ -83,7 +83,7 @@ def _body(mail: OutgoingMail, boundary: str) -> bytes:
 
 
 def _check(wire: bytes, headers: tuple[str, ...], recipient: str, boundary: str) -> None:
-    """See that what goes out has our headers and no others, one recipient, and begins its text where it should."""
+    """Checks that the mail has exactly our headers, one recipient, and its body where it belongs."""
     text = wire.decode()
     block, _, body = text.partition("\r\n\r\n")
     found = [_HEADER.fullmatch(line) for line in block.replace("\r\n ", " ").split("\r\n")]
@@ -103,7 +103,7 @@ def _check(wire: bytes, headers: tuple[str, ...], recipient: str, boundary: str)
 
 
 def _hides_a_line(value: str) -> bool:
-    """Whether a reader that decodes the value finds in it what could break its line."""
+    """True if the decoded value contains something that could break its line."""
     for word in _ENCODED_WORD.findall(value):
         for chunk, charset in decode_header(word):
             shown = chunk.decode(charset or "ascii", "replace") if isinstance(chunk, bytes) else chunk

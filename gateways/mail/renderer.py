@@ -23,10 +23,10 @@ DARKEST, LIGHTEST = "#111827", "#ffffff"
 
 @dataclass(frozen=True)
 class Brand:
-    """Whose mails these are.
+    """The product that the mails are from.
 
     Raises:
-        Malformed: `field` names the setting that makes no sense.
+        Malformed: `field` names the invalid setting.
     """
 
     product_name: str
@@ -34,12 +34,12 @@ class Brand:
     support_email: str
     colour: str = "#0f766e"
     billing_url: str = ""
-    """Where customers manage their subscription, if not at the public address."""
+    """Where customers manage their subscription, if not at the public URL."""
     upgrade_url: str = ""
-    """Where customers choose a larger plan; empty: mails name the product, and no page of it."""
+    """Where customers choose a larger plan. If empty, mails name the product without a link."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "product_name", one_line(self.product_name))  # it stands in subjects
+        object.__setattr__(self, "product_name", one_line(self.product_name))  # used in subjects
         if not self.product_name:
             raise Malformed("the product needs a name", field="product_name")
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour):
@@ -55,18 +55,18 @@ class Brand:
 
     @property
     def ink(self) -> str:
-        """The colour that can be read on the brand's own."""
+        """A text colour that is readable on the brand's colour."""
         red, green, blue = (int(self.colour[at : at + 2], 16) for at in (1, 3, 5))
         return DARKEST if (299 * red + 587 * green + 114 * blue) / 1000 > 150 else LIGHTEST
 
     @property
     def home(self) -> str:
-        """Where a customer goes when a mail has no better link."""
+        """The link of a mail that has no better one."""
         return self.billing_url or self.public_url
 
 
 class MailRenderer:
-    """Writes the mails of one brand from `templates/mail/<occasion>.jinja`, in every language there is."""
+    """Renders the mails of one brand from `templates/mail/<occasion>.jinja`, in every available language."""
 
     def __init__(self, brand: Brand) -> None:
         self._brand = brand
@@ -78,10 +78,10 @@ class MailRenderer:
         self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 
     def render(self, occasion: Occasion, facts: Mapping[str, str], recipient: Recipient) -> Rendered:
-        """Write the mail for its reader, in their language, ways to write and clock.
+        """Renders a mail in its reader's language, formats and time zone.
 
         Raises:
-            IncompleteMail: a required fact is missing, or one makes no sense; the message names it.
+            IncompleteMail: a required fact is missing, or a fact is invalid; the message names it.
         """
         language = language_for(recipient.locale)
         formats = Formats.of(recipient.locale, recipient.timezone, language.code)
@@ -100,7 +100,7 @@ class MailRenderer:
 
 
 def _environment(language: Language, *, is_html: bool) -> Environment:
-    """Return the templates in one language. A template's sentences stand in it once, for text and HTML alike."""
+    """Returns the templates in one language. Each sentence is written once, for text and HTML alike."""
     environment = Environment(
         loader=PackageLoader("templates", "mail"),
         autoescape=is_html,  # noqa: S701 - the other one writes plain text
@@ -114,6 +114,6 @@ def _environment(language: Language, *, is_html: bool) -> Environment:
 
 
 def _tidy(text: str) -> str:
-    """Take out what template logic leaves behind: trailing blanks and runs of empty lines."""
+    """Removes what template logic leaves behind: trailing spaces and runs of empty lines."""
     lines = "\n".join(line.rstrip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"

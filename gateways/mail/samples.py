@@ -1,4 +1,4 @@
-"""A sample of every mail and its variants: to look at before customers do."""
+"""Samples of every mail and its variants, to preview them before customers receive them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,16 +38,16 @@ RESET = {"resets_at": "2027-01-01T00:00:00Z"}
 
 @dataclass(frozen=True)
 class Sample:
-    """One mail, made up."""
+    """A sample mail."""
 
     name: str
-    """As a file can be named: the occasion, and after a dash what is special."""
+    """Usable as a file name: the occasion, and after a dash the variant."""
     occasion: Occasion
     facts: dict[str, str]
 
 
 def samples(currency: str = "usd") -> list[Sample]:
-    """Return samples of every occasion, those of a kind side by side."""
+    """Returns samples of every occasion, grouped by kind."""
     told = [*_trials(), *_money(), *_access(), *_changes(), *_usage()]
     return [
         Sample("-".join(filter(None, (occasion, variant))), occasion, {**PLAN, "currency": currency, **facts})

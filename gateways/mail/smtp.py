@@ -1,4 +1,4 @@
-"""Hands mails to a mail server over SMTP and says in our words what came of it."""
+"""Sends mails over SMTP and maps the server's answers to our errors."""
 
 import asyncio
 import re
@@ -34,10 +34,10 @@ _ANY_ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>]+>?")
 
 
 class Security(StrEnum):
-    """How the line to the mail server is kept private, as the address's scheme says."""
+    """How the connection to the mail server is encrypted, by the scheme of its URL."""
 
     NONE = "smtp"
-    """In clear; with a password, encrypted all the same if the server offers it."""
+    """Not required; with a password, encrypted anyway if the server offers it."""
     TLS = "smtps"
     STARTTLS = "smtp+starttls"
 
@@ -47,7 +47,7 @@ DEFAULT_PORTS = {Security.NONE: 25, Security.TLS: 465, Security.STARTTLS: 587}
 
 @dataclass(frozen=True)
 class SmtpServer:
-    """Where a mail server is and how to get in."""
+    """A mail server and its credentials."""
 
     security: Security
     host: str
@@ -57,10 +57,10 @@ class SmtpServer:
 
     @classmethod
     def of(cls, url: str) -> "SmtpServer":
-        """Read smtp://, smtps:// or smtp+starttls://user:password@host:port.
+        """Parses smtp://, smtps:// or smtp+starttls://user:password@host:port.
 
         Raises:
-            Malformed: field `smtp_url`; the message does not repeat the address, which may hold a password.
+            Malformed: field `smtp_url`; the message does not repeat the URL, which may contain a password.
         """
         try:
             parts = urlsplit(url)
@@ -77,7 +77,7 @@ class SmtpServer:
 
     @property
     def start_tls(self) -> bool | None:
-        """None: if the server offers it, which a password is worth."""
+        """None means: if the server offers it, to protect a password."""
         if self.security is Security.STARTTLS:
             return True
         return None if self.security is Security.NONE and self.username else False
@@ -88,10 +88,10 @@ def _malformed(advice: str) -> Malformed:
 
 
 class SmtpMailer:
-    """Sends mails through one server, over a connection of its own for each.
+    """Sends mails through one server, over a new connection for each.
 
-    A timeout can hide that the server took the mail after all. Sent again it is the same mail under the same
-    Message-ID, so that the copy can be known for one.
+    After a timeout the server may still have accepted the mail. A second attempt sends the same mail under the same
+    Message-ID, so that the duplicate can be recognised.
     """
 
     def __init__(
@@ -102,11 +102,11 @@ class SmtpMailer:
         self._total_seconds = total_seconds
 
     async def send(self, message: OutgoingMail) -> None:
-        """Return when the server has taken the mail. No error repeats the recipient's address.
+        """Returns once the server has accepted the mail. No error contains the recipient's address.
 
         Raises:
-            GatewayRefused: the server will never take it for this recipient.
-            GatewayUnavailable: the server did not take it now, or takes no mail from us as we are set up.
+            GatewayRefused: the server will never accept it for this recipient.
+            GatewayUnavailable: the server did not accept it now, or accepts no mail with our configuration.
         """
         wire = build_message(message)
         sender, recipient = mailbox(sender_of(message.from_)[1]), mailbox(message.to)
@@ -114,7 +114,7 @@ class SmtpMailer:
 
         async def hand_over(client: SMTP) -> None:
             try:
-                # The bytes that were looked at, not a message that would be written once more.
+                # The bytes that were checked, not a message that would be serialised again.
                 await client.sendmail(sender, [recipient], wire, mail_options=options)
             except SMTPNotSupported:
                 reason = "the mail server cannot send to addresses with letters such as ü"
@@ -125,10 +125,10 @@ class SmtpMailer:
         await self._talk(hand_over)
 
     async def check(self) -> None:
-        """Connect, sign in and say nothing: whether mails could be sent.
+        """Connects and signs in without sending anything, to check that mails can be sent.
 
         Raises:
-            GatewayUnavailable: they could not, and why.
+            GatewayUnavailable: they cannot; the message says why.
         """
 
         async def say_nothing(client: SMTP) -> None:
@@ -143,10 +143,10 @@ class SmtpMailer:
                 await client.connect()
                 await talk(client)
         except (SMTPException, OSError, TimeoutError) as error:
-            # The server's words can hold the address, and a cause is kept in workflow histories: no cause.
+            # The server's answer can contain the address, and a cause is stored in workflow histories: no cause.
             raise self._in_our_words(error) from None
         else:
-            # The mail is delivered; a failed goodbye must not make it look as if it were not.
+            # The mail is accepted; a failing QUIT must not make it look otherwise.
             with suppress(SMTPException, OSError, TimeoutError):
                 await client.quit(timeout=GOODBYE_SECONDS)
         finally:

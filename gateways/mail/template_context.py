@@ -1,4 +1,4 @@
-"""What a template sees: a mail's facts, checked and made readable for one customer."""
+"""What a template sees: a mail's facts, validated and formatted for one customer."""
 
 import gettext
 import json
@@ -38,7 +38,7 @@ TEXT_LIMIT = 80
 
 @dataclass(frozen=True)
 class Moment:
-    """An instant as the customer's calendar and clock show it."""
+    """An instant in the customer's calendar and time zone."""
 
     day: str
     """Saturday, 5 December 2026"""
@@ -49,7 +49,7 @@ class Moment:
 
 
 Excess = list[tuple[str, str, str]]
-"""Of what more is used than there is: its name, how much is used, and how much there is."""
+"""Features used beyond their limit: name, usage and limit."""
 
 View = dict[str, str | int | bool | Moment | Excess | None]
 
@@ -57,13 +57,13 @@ View = dict[str, str | int | bool | Moment | Excess | None]
 def view_of(
     occasion: Occasion, facts: Mapping[str, str], formats: Formats, words: gettext.NullTranslations | None = None
 ) -> View:
-    """Return every fact under its name, readable in the language of *words*; one that was left out is empty.
+    """Returns every fact under its name, formatted in the language of *words*; empty if it was omitted.
 
-    On top of the facts there are `price` ("$49.00 a month"), `card` ("Visa ending in 4242"), `your_card` (the same, or
-    just "card") and `credit`, which is what `due_now` is when it is negative.
+    Adds `price` ("$49.00 a month"), `card` ("Visa ending in 4242"), `your_card` (the same, or just "card") and
+    `credit`, which replaces a negative `due_now`.
 
     Raises:
-        IncompleteMail: a required fact is missing, or one makes no sense; the message names it.
+        IncompleteMail: a required fact is missing, or a fact is invalid; the message names it.
     """
     words = words or gettext.NullTranslations()
     told = {name: one_line(facts.get(name, "")) for name in FACTS}
@@ -136,7 +136,7 @@ def _excess(value: str, formats: Formats) -> Excess:
 
 
 def _amounts(told: Mapping[str, str], formats: Formats) -> dict[str, str]:
-    """Return all money; what a change costs at once is either `due_now` or, if it is less than nothing, `credit`."""
+    """Returns all amounts. The price of a change is either `due_now` or, if negative, `credit`."""
     minor = {name: _minor_units(name, told[name]) for name in AMOUNTS if told["currency"] and told[name]}
     if minor and not re.fullmatch(r"[A-Za-z]{3}", told["currency"]):
         raise _nonsense("currency", told["currency"], "three letters such as usd")

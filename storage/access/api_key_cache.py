@@ -1,4 +1,4 @@
-"""API keys that were verified a moment ago, so that not every request asks the database who calls."""
+"""Caches recently verified API keys, so that not every request queries the database."""
 
 import asyncio
 import hashlib
@@ -8,13 +8,13 @@ from time import monotonic
 from storage.access.api_keys import ApiKey, ApiKeys
 
 KNOWN_FOR = 3.0
-"""Seconds: for so long a key that was revoked may still be taken, by a process that had just verified it."""
+"""Seconds that a process may keep accepting a revoked key that it has just verified."""
 MAX_ENTRIES = 10_000
-"""Keys remembered; a product has a handful."""
+"""The most keys remembered; a product has only a few."""
 
 
 class KnownKeys:
-    """Verifies keys; what is unknown or revoked is asked for every time, so that a new key opens at once."""
+    """Verifies keys. Unknown and revoked ones are never cached, so a new key works at once."""
 
     def __init__(self, keys: ApiKeys, *, most: int = MAX_ENTRIES, clock: Callable[[], float] = monotonic) -> None:
         self._keys = keys
@@ -24,20 +24,20 @@ class KnownKeys:
         self._asking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
 
     async def verify(self, plaintext: str) -> ApiKey | None:
-        """The key behind a plain text; None when it is unknown, or was revoked some seconds ago."""
-        # By a digest: what opens the door is not kept in memory longer than a request takes.
+        """The key with this plain text; None if it is unknown, or was revoked some seconds ago."""
+        # By a digest: the key itself is not kept in memory longer than a request takes.
         digest = hashlib.sha256(plaintext.encode(errors="surrogatepass")).digest()
         known = self._known.get(digest)
         if known is not None and self._clock() < known[0]:
             return known[1]
         asking = self._asking.get(digest)
         if asking is None:
-            # One look-up for all who come meanwhile, whoever of them goes away.
+            # One look-up for all concurrent requests, even if some of them are cancelled.
             asking = self._asking[digest] = asyncio.create_task(self._ask(plaintext, digest))
         return await asyncio.shield(asking)
 
     async def _ask(self, plaintext: str, digest: bytes) -> ApiKey | None:
-        # Reckoned from before it was asked: what is revoked meanwhile is no longer taken than was said.
+        # Counted from before the look-up, so that a key revoked during it does not live longer.
         until = self._clock() + KNOWN_FOR
         try:
             key = await self._keys.verify(plaintext)

@@ -1,4 +1,4 @@
-"""API keys: shown once, kept as a hash."""
+"""API keys: shown once, stored as a hash."""
 
 import hashlib
 import secrets
@@ -33,30 +33,30 @@ class ApiKey:
 
 
 def _hash(plaintext: str) -> str:
-    # Plain SHA-256: the keys are long and random, there is nothing to guess.
+    # Plain SHA-256: the keys are long and random, so they cannot be guessed.
     return hashlib.sha256(plaintext.encode(errors="surrogatepass")).hexdigest()
 
 
 class ApiKeys:
-    """Makes, checks and revokes API keys."""
+    """Creates, verifies and revokes API keys."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def create(self, role: Role, name: str, *, tenant: str = DEFAULT_TENANT) -> str:
-        """A new key in plain text; it cannot be had again."""
+        """Returns a new key in plain text, which is not stored."""
         plaintext = f"tn_live_{secrets.token_urlsafe(32)}"
         await self.ensure(plaintext, role, name, tenant=tenant)
         return plaintext
 
     async def ensure(self, plaintext: str, role: Role, name: str, *, tenant: str = DEFAULT_TENANT) -> None:
-        """Make sure that a key is known."""
+        """Makes sure that a key is stored."""
         values = {"id": uuid4(), "tenant": tenant, "name": name, "role": role.value, "key_hash": _hash(plaintext)}
         async with transaction(self._engine) as connection:
             await connection.execute(insert(api_keys).values(values).on_conflict_do_nothing())
 
     async def verify(self, plaintext: str) -> ApiKey | None:
-        """The key behind a plain text; None when it is unknown or revoked."""
+        """The key with this plain text; None if it is unknown or revoked."""
         wanted = select(api_keys).where(api_keys.c.key_hash == _hash(plaintext), api_keys.c.revoked_at.is_(None))
         async with transaction(self._engine) as connection:
             row = (await connection.execute(wanted)).one_or_none()

@@ -1,4 +1,4 @@
-"""Idempotency keys of the API: the first answer to a request is kept and given again."""
+"""The API's idempotency keys: the first response to a request is stored and returned again."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,22 +12,22 @@ from storage.db.engine import transaction
 from storage.schema.tables import idempotency_keys
 
 STALE = timedelta(seconds=60)
-"""A request that has run for so long without an answer died with its process; a repeat may take it over."""
+"""A request without a response for this long died with its process; a retry may take over."""
 
 
 @dataclass(frozen=True)
 class Fresh:
-    """Nobody has asked this before: go ahead."""
+    """The first request with this key: go ahead."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """The same request is being answered right now."""
+    """The same request is in progress."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """The answer that was given the first time."""
+    """The stored response."""
 
     status: int
     body: bytes
@@ -35,13 +35,13 @@ class Done:
 
 
 class IdempotencyKeys:
-    """Remembers requests by tenant and key."""
+    """Stores requests by tenant and key."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def begin(self, tenant: str, key: str, fingerprint: str) -> Fresh | Running | Done:
-        """Claim a key for a request.
+        """Claims a key for a request.
 
         Raises:
             Rejected: code `idempotency_key_reused`; the key belongs to another request.
@@ -74,7 +74,7 @@ class IdempotencyKeys:
         return Running() if row.completed_at is None else Done(row.status, row.body, row.location)
 
     async def complete(self, tenant: str, key: str, status: int, body: bytes, location: str | None) -> None:
-        """Keep the answer; when there is one already, that one stays."""
+        """Stores the response. An existing one stays."""
         keys = idempotency_keys
         async with transaction(self._engine) as connection:
             await connection.execute(
@@ -84,7 +84,7 @@ class IdempotencyKeys:
             )
 
     async def abandon(self, tenant: str, key: str) -> None:
-        """Forget a request that got no lasting answer, so that it can be made again."""
+        """Forgets a request without a final response, so that it can be made again."""
         keys = idempotency_keys
         async with transaction(self._engine) as connection:
             await connection.execute(

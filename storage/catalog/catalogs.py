@@ -1,4 +1,4 @@
-"""Catalogs as they were published: subscriptions keep the entitlements of the one they were chosen from."""
+"""Published catalogs. A subscription keeps the entitlements of the catalog it was chosen from."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,31 +31,31 @@ def catalog_from_json(content: Mapping[str, Any]) -> Catalog:
 
 @dataclass(frozen=True)
 class Holders:
-    """Who has what, of all tenants."""
+    """How many subscriptions have what, across all tenants."""
 
     live: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """By published catalog and plan, subscriptions that are not canceled."""
+    """Subscriptions that are not canceled, by published catalog and plan."""
     followers: Mapping[str, int] = field(default_factory=dict)
-    """By plan, those of no published catalog: they have what the catalog of the day gives."""
+    """Subscriptions of unpublished catalogs, by plan: the current catalog applies to them."""
     without: int = 0
     """Customers without a subscription."""
     add_ons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """By published catalog and add-on, subscriptions that are not canceled and have units of it."""
+    """Subscriptions that are not canceled and have units of an add-on, by published catalog and add-on."""
 
 
 class Catalogs:
-    """Publishes catalogs and finds those that were."""
+    """Publishes and finds catalogs."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._known: dict[str, tuple[int, Catalog]] = {}
 
     async def publish(self, catalog: Catalog, *, in_place: bool = False) -> bool:
-        """Make a catalog known, so that its plans entitle; whether anything was new. Safe to repeat.
+        """Publishes a catalog, so that its plans grant entitlements. Returns whether anything was new. Safe to repeat.
 
         Raises:
-            Rejected: code `catalog_differs`; a catalog of this name was published with other content, and it is not
-                to be changed *in_place*, for all whose plan is of it.
+            Rejected: code `catalog_differs`; a catalog with this name was published with other content, and *in_place*
+                is not set, which would change it for all subscriptions of its plans.
         """
         content = catalog_to_json(catalog)
         table, revision = catalog_versions, 1
@@ -64,7 +64,7 @@ class Catalogs:
             if (await connection.execute(made.returning(table.c.name))).first() is None:
                 where = table.c.name == catalog.name
                 known = (await connection.execute(select(table.c.content).where(where).with_for_update())).scalar_one()
-                # Not by what is written: of an earlier release it lacks what has come about since.
+                # Not by the stored text: an earlier release's lacks later additions.
                 if catalog_from_json(known) == catalog:
                     return False
                 if not in_place:
@@ -79,7 +79,7 @@ class Catalogs:
         return True
 
     async def get(self, name: str, *, revision: int | None = None) -> Catalog | None:
-        """The catalog of this name, at this revision or a later one; None: none was published."""
+        """The catalog with this name, at this revision or a later one; None if it was not published."""
         known = self._known.get(name)
         if known is not None and (revision is None or known[0] >= revision):
             return known[1]
@@ -94,20 +94,20 @@ class Catalogs:
         return catalog
 
     async def products(self) -> set[str]:
-        """All products of which anything was published."""
+        """All products with a published catalog."""
         product = catalog_versions.c.content["product"].astext
         async with transaction(self._engine) as connection:
             return set(await connection.scalars(select(product).distinct()))
 
     async def versions(self, product: str) -> list[Catalog]:
-        """All that was published of a product, as it stands now, the oldest version first."""
+        """All published catalogs of a product in their current state, oldest version first."""
         content = catalog_versions.c.content
         async with transaction(self._engine) as connection:
             rows = await connection.execute(select(content).where(content["product"].astext == product))
             return sorted((catalog_from_json(row.content) for row in rows), key=lambda catalog: catalog.version)
 
     async def holders(self) -> Holders:
-        """Who has what, for whoever is about to change it."""
+        """How many subscriptions a change would affect."""
         it = subscriptions.c
         is_live = it.status != Status.CANCELED.value
         published = catalog_versions.c.name

@@ -1,4 +1,4 @@
-"""The catalog that the API lives by, for processes that have no catalog file of their own."""
+"""The API's current catalog, for processes without a catalog file."""
 
 from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -10,17 +10,17 @@ from storage.schema.usage_tables import catalog_versions
 
 
 async def put_in_force(engine: AsyncEngine, name: str) -> None:
-    """Note that an API lives by a published catalog from now on."""
+    """Records that an API now uses a published catalog."""
     it = catalog_versions
     async with transaction(engine) as connection:
         await connection.execute(it.update().where(it.c.name == name).values(in_force_since=func.clock_timestamp()))
 
 
 async def in_force(connection: AsyncConnection) -> Catalog | None:
-    """The catalog with which an API has begun last; None: nothing is published.
+    """The catalog with which an API has started last; None if none is published.
 
-    A catalog can be published before an API begins with it, and for the sake of old subscriptions without any that
-    ever will: when it was published tells nothing. Before the first API begins it is the newest version.
+    The time of publication says nothing: a catalog can be published before an API starts with it, or only for old
+    subscriptions. Before the first API starts, it is the newest version.
     """
     it = catalog_versions.c
     version = cast(it.content["version"].astext, Integer)

@@ -1,4 +1,4 @@
-"""Live subscriptions of no published catalog: they have what today's gives under their plan's name."""
+"""Live subscriptions of unpublished catalogs: the current catalog applies to them, by the name of their plan."""
 
 import re
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from storage.schema.usage_tables import catalog_versions
 _VERSION = re.compile(r"[a-z][a-z0-9_]*_v[0-9]+")
 
 Followers = Mapping[str, Mapping[str, int]]
-"""How many there are, by the catalog that they were chosen from, and by plan; of no catalog that is known: under ''."""
+"""How many there are, by original catalog and plan; under '' if the catalog is unknown."""
 
 
 async def followers(engine: AsyncEngine) -> Followers:
-    """Of all tenants; none is left once every catalog is published from which one was chosen."""
+    """Across all tenants. There are none once every original catalog is published."""
     it = subscriptions.c
     counted = (
         select(it.catalog, it.plan, func.count())
@@ -30,7 +30,7 @@ async def followers(engine: AsyncEngine) -> Followers:
     found: dict[str, dict[str, int]] = {}
     async with transaction(engine) as connection:
         for catalog, plan, count in await connection.execute(counted):
-            # Where the price is not a catalog's, its name tells of none.
+            # A price outside a catalog has no name to derive the catalog from.
             plans = found.setdefault(catalog if _VERSION.fullmatch(catalog) else "", {})
             plans[plan] = plans.get(plan, 0) + count
     return found

@@ -1,4 +1,4 @@
-"""Many values in one parameter, so that a statement is the same however many there are."""
+"""Passes many values in one parameter, so that the statement stays the same however many there are."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,5 +7,5 @@ from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, cast
 
 
 def texts(values: Iterable[str]) -> ColumnElement[Any]:
-    """An array of texts, in their order."""
+    """An array of texts, in order."""
     return cast(bindparam(None, list(values), type_=ARRAY(Text)), ARRAY(Text))

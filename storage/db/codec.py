@@ -1,4 +1,4 @@
-"""A subscription's state to JSON and back."""
+"""Converts a subscription's state to JSON and back."""
 
 from datetime import UTC, datetime
 from typing import Any

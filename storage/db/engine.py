@@ -1,4 +1,4 @@
-"""How we reach PostgreSQL."""
+"""Connections to PostgreSQL."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,26 +16,26 @@ from sqlalchemy.util import await_only, greenlet_spawn
 from domain.errors import GatewayUnavailable
 
 CONNECTIONS = 20
-"""Of one process at most; who comes while all are in use waits."""
+"""The most connections per process. Further callers wait for a free one."""
 CONNECT_WITHIN = 10.0
 ANSWER_TIMEOUT = 30.0
-"""Seconds: a server that is gone without a word must not keep a webhook, or a step, waiting for ever."""
+"""Seconds. A silently lost server must not keep a webhook or a step waiting forever."""
 ASK_AFTER = 5.0
-"""Seconds: a connection that was not used for longer may be broken without our having been told."""
+"""Seconds. A connection that was idle for longer may be broken without notice."""
 SCHEMES = ("postgresql+asyncpg", "postgresql", "postgres")
 TRY_AGAIN = ("08", "25006", "28", "3D000", "40", "53", "57")
-"""How the SQLSTATEs begin after which the same may work later: connection lost, read-only while another server takes
-over, not let in, no such database, rolled back for another transaction, out of resources, server going down or up."""
+"""Prefixes of SQLSTATEs that may succeed later: connection lost, read-only during a failover, login refused, no such
+database, rolled back because of another transaction, out of resources, server shutting down or starting up."""
 
 GONE = ("08", "57P")
-"""How the SQLSTATEs begin with which a connection ends."""
+"""Prefixes of SQLSTATEs that end the connection."""
 
 
 def async_url(url: str) -> str:
-    """The URL with asyncpg as its driver, and `sslmode`, as most providers write it, by asyncpg's name for it.
+    """The URL with asyncpg as its driver, and `sslmode`, which most providers use, renamed for asyncpg.
 
     Raises:
-        ValueError: it is no PostgreSQL URL.
+        ValueError: it is not a PostgreSQL URL.
     """
     if url.partition("://")[0] not in SCHEMES:
         raise ValueError("a database URL begins with postgresql://")
@@ -48,10 +48,10 @@ def async_url(url: str) -> str:
 
 
 def create_engine_from_url(url: str) -> AsyncEngine:
-    # Parameters hold names and addresses, which belong into no error message.
+    # Parameters contain names and addresses, which do not belong in error messages.
     engine = create_async_engine(
         async_url(url),
-        # None beyond these: such are closed again after each use, and to open one costs more than to wait for one.
+        # No overflow: such connections are closed after each use, and opening one costs more than waiting.
         pool_size=CONNECTIONS,
         max_overflow=0,
         hide_parameters=True,
@@ -67,7 +67,7 @@ def _note_use(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) 
 
 
 def _check(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
-    """Take no connection that is broken. SQLAlchemy's own check asks the server three times before every use."""
+    """Skips broken connections. SQLAlchemy's own check makes three round trips before every use."""
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
     if monotonic() - record.info.get("used_at", monotonic()) > ASK_AFTER:
@@ -78,31 +78,32 @@ def _check(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: Poo
 
 
 class Deadlock(GatewayUnavailable):
-    """Another transaction waited for this one as it waited for that: rolled back, and may be tried again at once."""
+    """A deadlock: rolled back, and may be retried at once."""
 
 
 @asynccontextmanager
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """One transaction, committed when the block ends well.
+    """One transaction, committed at the end of the block unless it raises.
 
     Raises:
-        GatewayUnavailable: the database cannot be reached, or dropped us; nothing was committed that we know of.
+        GatewayUnavailable: the database cannot be reached, or has dropped the connection; as far as we know, nothing
+            was committed.
     """
     async with _reached(), engine.begin() as connection:
         yield connection
 
 
 def single(engine: AsyncEngine) -> AsyncEngine:
-    """The same engine, with the same connections, for `statement`."""
+    """The same engine and connections, in autocommit mode, for `statement`."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @asynccontextmanager
 async def session(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection whose transactions are the caller's to begin and end.
+    """A connection whose transactions the caller controls.
 
     Raises:
-        GatewayUnavailable: as of `transaction`.
+        GatewayUnavailable: as with `transaction`.
     """
     async with _reached(), engine.connect() as connection:
         yield connection
@@ -110,22 +111,22 @@ async def session(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 @asynccontextmanager
 async def statement(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection of a `single` engine: each statement is a transaction, and nothing else goes over the wire.
+    """A connection of a `single` engine: each statement is its own transaction, without further round trips.
 
     Raises:
-        GatewayUnavailable: as of `transaction`.
+        GatewayUnavailable: as with `transaction`.
     """
     async with _reached(), engine.connect() as connection:
         yield connection
 
 
 async def fetch(engine: AsyncEngine, query: str, *values: object) -> list[asyncpg.Record]:
-    """The rows of one statement that is a transaction by itself, from the driver: for what is asked all the time.
+    """The rows of one statement in autocommit mode, straight from the driver: for frequent queries.
 
-    Parameters are `$1`, `$2` and so on. It takes a connection of the same pool, and half the time of a `statement`.
+    Parameters are `$1`, `$2` and so on. Uses a connection of the same pool, and takes half the time of a `statement`.
 
     Raises:
-        GatewayUnavailable: as of `transaction`.
+        GatewayUnavailable: as with `transaction`.
     """
 
     def ask() -> list[asyncpg.Record]:
@@ -134,7 +135,7 @@ async def fetch(engine: AsyncEngine, query: str, *values: object) -> list[asyncp
         try:
             return await_only(connection.fetch(query, *values))
         except BaseException as error:
-            # Unless the statement alone was at fault: nobody knows what the connection would answer to the next one.
+            # Unless only the statement was at fault: the connection may be in an unknown state.
             if not _is_at_fault(error) or connection.is_closed():
                 pooled.invalidate()
             if isinstance(error, asyncpg.InterfaceError) and connection.is_closed():
@@ -166,14 +167,14 @@ async def _reached() -> AsyncIterator[None]:
 
 
 def _is_at_fault(error: BaseException) -> bool:
-    """Whether it is the statement that failed, on a connection that is as good as before."""
+    """True if only the statement failed, and the connection is intact."""
     if isinstance(error, asyncpg.PostgresError):
         return not str(error.sqlstate).startswith(GONE)
     return isinstance(error, asyncpg.InterfaceError)
 
 
 def _may_work_later(error: DBAPIError) -> bool:
-    """False when the statement itself is at fault, as with a value that does not fit its column."""
+    """False if the statement itself is at fault, e.g. with a value that does not fit its column."""
     state = getattr(error.orig, "sqlstate", None) or ""
     return error.connection_invalidated or isinstance(error, OperationalError) or state.startswith(TRY_AGAIN)
 

@@ -1,4 +1,4 @@
-"""Whether the database can be worked with."""
+"""Checks that the database is usable."""
 
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -9,9 +9,9 @@ from storage.db.migrations import head, is_known
 
 
 async def check(engine: AsyncEngine) -> str | None:
-    """None when the database is there and up to date; otherwise what is wrong and what to do.
+    """None if the database is reachable and up to date; otherwise what is wrong and what to do.
 
-    A version of which this release knows nothing is of a newer one, and newer ones leave what this one works with.
+    An unknown version belongs to a newer release, and newer ones keep what this release needs.
     """
     try:
         async with transaction(engine) as connection:

@@ -6,5 +6,5 @@ from domain.notifications.mail_types import Mail
 
 
 def mail_id(subscription: str, mail: Mail) -> UUID:
-    """The mail's id: the same however often the step is written."""
+    """The id of a mail: the same however often the step is written."""
     return uuid5(UUID(subscription), mail.key)

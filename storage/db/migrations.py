@@ -1,4 +1,4 @@
-"""Bringing a database to a version of its schema and back, with Alembic."""
+"""Migrates a database to a version of its schema and back, with Alembic."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,35 +21,35 @@ ONE_AT_A_TIME = 7_314_420_190
 """The advisory lock that keeps two processes from migrating at once."""
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK = "40P01"
-"""Like the other: nothing was changed, and it goes better when less is written at once."""
+"""Like its base class: nothing was changed, and it is more likely to succeed with less write traffic."""
 LONGEST = 2**31 - 1
-"""Milliseconds that PostgreSQL takes for a timeout."""
+"""PostgreSQL's maximum for a timeout, in milliseconds."""
 LOOK = 0.2
-"""Seconds, after which a process that waits for another to have migrated looks again."""
+"""Seconds between checks for another process that is migrating."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a migration waits for what others have locked.
+    """How long a migration waits for locks held by others.
 
-    All who come behind it wait as long. So it waits briefly, and again after a pause in which they have their turn.
+    Everybody queues behind a waiting migration. So it waits briefly, and retries after a pause that lets them through.
     """
 
     lock_timeout: float = 5.0
-    """Seconds for one lock; a migration may ask for less."""
+    """Seconds for one lock; a migration may set fewer."""
     tries: int = 5
-    """Of one migration."""
+    """Attempts per migration."""
     pause: float = 2.0
-    """Seconds between two tries."""
+    """Seconds between two attempts."""
 
     @property
     def milliseconds(self) -> int:
-        """What PostgreSQL is told; to it, 0 would be for ever."""
+        """The timeout for PostgreSQL, where 0 would mean forever."""
         return min(max(round(self.lock_timeout * 1000), 1), LONGEST)
 
 
 def in_silence(_words: str) -> None:
-    """For those who need not be told."""
+    """Ignores progress messages."""
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -64,12 +64,12 @@ def _scripts() -> ScriptDirectory:
 
 
 def is_known(version: str) -> bool:
-    """Whether this release has a version, as its newest or an earlier one."""
+    """True if this release has the version, as its newest or an earlier one."""
     return any(script.revision == version for script in _scripts().walk_revisions())
 
 
 def head() -> str:
-    """The newest version there is."""
+    """The newest version of this release."""
     newest = _scripts().get_current_head()
     if newest is None:
         raise RuntimeError(f"there are no migrations in {MIGRATIONS}")
@@ -79,16 +79,16 @@ def head() -> str:
 async def upgrade(
     url: str, revision: str = "head", *, patience: Patience = Patience(), tell: Callable[[str], None] = in_silence
 ) -> None:
-    """Bring the database up to a version; safe when several processes do it at once.
+    """Migrates the database to a version. Safe if several processes do it at once.
 
-    Each migration is a transaction of its own, so that no more tables are held at a time than one of them changes. What
-    ends early, by an error or a crash, leaves a version that was reached in full: the next run goes on from there. A
-    database that a newer release has migrated stays as it is. *tell* hears what is waited for.
+    Each migration is its own transaction, so that only its own tables are locked. An aborted run leaves a complete
+    version, and the next run continues from there. A database migrated by a newer release stays as it is. *tell*
+    receives what is being waited for.
 
     Raises:
-        GatewayUnavailable: it is out of reach, or so much in use that a table could not be had.
+        GatewayUnavailable: it cannot be reached, or is so busy that a table could not be locked.
     """
-    # A parameter of the connection: a pooler, behind which the lock of a session would be anybody's, refuses it.
+    # A connection parameter: a pooler, which shares session locks between clients, rejects it.
     engine = create_async_engine(
         async_url(url), connect_args={"server_settings": {"lock_timeout": str(patience.milliseconds)}}
     )
@@ -101,10 +101,9 @@ async def upgrade(
 
 
 async def _be_the_only_one(connection: AsyncConnection, tell: Callable[[str], None]) -> None:
-    """Get the lock that lasts as long as the connection, whatever transactions it has.
+    """Takes a lock that lasts as long as the connection, across its transactions.
 
-    Asked for again and again: who waits within a statement keeps a snapshot, for the end of which an index that is
-    built CONCURRENTLY would wait.
+    It polls: waiting inside a statement would hold a snapshot, and an index built CONCURRENTLY would wait for its end.
     """
     has_told = False
     while True:
@@ -136,7 +135,7 @@ async def _go_up(connection: AsyncConnection, revision: str, patience: Patience,
 
 
 def _apply(connection: Connection, revision: str) -> DBAPIError | None:
-    """Apply one migration after the other, until none is left or one fails for what others have locked."""
+    """Applies migrations one after the other, until none is left or one cannot get its locks."""
     try:
         at = _version(connection)
         if at is None or is_known(at):
@@ -152,7 +151,7 @@ def _apply(connection: Connection, revision: str) -> DBAPIError | None:
 
 def _version(connection: Connection) -> str | None:
     at = MigrationContext.configure(connection).get_current_revision()
-    connection.rollback()  # a transaction that begins here would keep Alembic from beginning its own
+    connection.rollback()  # a transaction started here would keep Alembic from starting its own
     return at
 
 
@@ -161,10 +160,10 @@ def _is_busy(error: DBAPIError) -> bool:
 
 
 async def downgrade(url: str, revision: str) -> None:
-    """Bring the database back to a version, in one transaction.
+    """Migrates the database back to a version, in one transaction.
 
     Raises:
-        GatewayUnavailable: as of `upgrade`; nothing was changed.
+        GatewayUnavailable: as with `upgrade`; nothing was changed.
     """
 
     def run(connection: Connection) -> None:
@@ -188,7 +187,7 @@ async def downgrade(url: str, revision: str) -> None:
 
 
 async def current(url: str) -> str | None:
-    """The version the database is at; None when it is empty."""
+    """The version of the database; None if it is empty."""
     engine = create_async_engine(async_url(url))
     try:
         async with transaction(engine) as connection:

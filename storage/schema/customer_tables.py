@@ -1,4 +1,4 @@
-"""The table of what customers' rows were changed to, until all have been told of it."""
+"""The table of changed customers, kept until everyone concerned has been notified."""
 
 from sqlalchemy import (
     ARRAY,

@@ -1,4 +1,4 @@
-"""All tables there are."""
+"""All tables."""
 
 from storage.schema import customer_tables, usage_tables
 from storage.schema.tables import METADATA

@@ -1,4 +1,4 @@
-"""The tables. Every row carries its tenant; what must happen once has a unique key."""
+"""The tables. Every row carries its tenant; everything that must happen once has a unique key."""
 
 from sqlalchemy import (
     BigInteger,
@@ -77,7 +77,7 @@ customers = Table(
     _made_at(),
     UniqueConstraint("tenant", "external_id"),
     UniqueConstraint("tenant", "customer_ref"),
-    # Messages of the provider name a customer of theirs, and no tenant.
+    # The provider's events name its customer, not our tenant.
     Index("ix_customers_customer_ref", "customer_ref"),
     Index("ix_customers_tenant_created_at_id", "tenant", "created_at", "id"),
     Index("ix_customers_former_refs", "former_refs", postgresql_using="gin"),
@@ -132,7 +132,7 @@ subscriptions = Table(
     Column("state", JSONB, nullable=False, doc="the whole of it, from which a lost workflow can be restored"),
     Column("created_at", _MOMENT, nullable=False),
     _made_at("updated_at"),
-    # One life at a time: whoever signs the same customer up twice at once, one of them is refused.
+    # One live subscription per customer: of two concurrent sign-ups, one is refused.
     Index(
         "uq_subscriptions_live_customer",
         "tenant",
@@ -149,7 +149,7 @@ subscriptions = Table(
         "id",
         postgresql_where=text("blocked_since is not null"),
     ),
-    # The live one of a customer first, else the last there was.
+    # A customer's live subscription first, otherwise the last one.
     Index("ix_subscriptions_customer_latest", "customer", text("(status = 'canceled')"), text("created_at DESC")),
     Index("ix_subscriptions_agreement_ref", "agreement_ref", postgresql_where=text("agreement_ref <> ''")),
 )
@@ -172,7 +172,7 @@ sign_up_contacts = Table(
     ),
     _made_at(),
     Index("ix_sign_up_contacts_tenant_external_id", "tenant", "external_id"),
-    # One at a time puts a card on file: a refused one must not leave its card on the other's customer.
+    # One card at a time: a refused sign-up must not leave its card on the other's customer.
     Index("uq_sign_up_contacts_turn", "tenant", "external_id", unique=True, postgresql_where=text("has_turn")),
     Index("ix_sign_up_contacts_created_at", "created_at"),
 )
@@ -266,7 +266,7 @@ trials = Table(
     Column("digest", Text, nullable=False, doc="of what the trial was begun with; nobody's name or address"),
     Column("subscription", Uuid, ForeignKey(subscriptions.c.id), nullable=False),
     Column("at", _MOMENT, nullable=False, doc="in the subscription's own time"),
-    # One trial each: of two that begin with the same mark at once, one is refused.
+    # One trial per mark: of two that start with the same mark at once, one is refused.
     UniqueConstraint("tenant", "kind", "digest"),
     Index("ix_trials_subscription", "subscription"),
 )
@@ -330,7 +330,7 @@ discrepancies = Table(
     ),
     Column("why_not", Text, nullable=False, server_default="", doc="healing failed, or is left to an operator"),
     _made_at("found_at"),
-    # A page that is looked through again tells the same again, once.
+    # Reading a page again records the same differences, once.
     UniqueConstraint("run", "kind", "subscription", "agreement_ref", postgresql_nulls_not_distinct=True),
     Index("ix_discrepancies_found_at", "found_at"),
 )

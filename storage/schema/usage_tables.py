@@ -1,4 +1,4 @@
-"""The tables of catalogs as they were published, which are of the whole installation, and of use."""
+"""The tables of published catalogs, which belong to the whole installation, and of usage."""
 
 from sqlalchemy import ARRAY, BigInteger, Boolean, CheckConstraint, Column, Date, DateTime, Index, Integer, Table, Text
 from sqlalchemy import text as sql
@@ -56,7 +56,7 @@ usage = Table(
     *_key("tenant", "customer", "feature"),
     Column("period_start", _MOMENT, primary_key=True, doc="of a gauge the epoch"),
     Column("period_end", _MOMENT),
-    # The one check: each is read anew with every statement that writes, and all else goes through `tenure_use`.
+    # The only check: each is evaluated with every write, and all other writes go through `tenure_use`.
     Column("used", BigInteger, CheckConstraint("used >= 0", name="used"), nullable=False, server_default="0"),
     Column("over_since", _MOMENT, doc="since when it has been at its limit or beyond: grace counts from here"),
     Column(
@@ -78,14 +78,14 @@ usage = Table(
     ),
     Column("reset_at", _MOMENT, doc="when an operator last had it count from 0"),
     Index("ix_usage_gauges", "tenant", "customer", "feature", postgresql_where=sql("period_end is null")),
-    # Days and weeks, by their age: the only counters that are forgotten.
+    # Days and weeks, by age: the only counters that are deleted.
     Index("ix_usage_short", "period_end", postgresql_where=sql("period_end - period_start <= interval '7 days'")),
 )
 
 usage_events = Table(
     "usage_events",
     METADATA,
-    # Once: whoever repeats a key is told so, and nothing is counted again.
+    # Once: a repeated key is reported as such, and nothing is counted again.
     *_key("tenant", "key"),
     Column("customer", Text, nullable=False),
     Column("meter", Text, nullable=False),
@@ -117,7 +117,7 @@ usage_events = Table(
 usage_notices = Table(
     "usage_notices",
     METADATA,
-    # One notice per threshold and period; of another limit, as after an upgrade, it is another.
+    # One notice per threshold and period, and another one for a new limit, as after an upgrade.
     *_key("tenant", "customer", "feature"),
     Column("period_start", _MOMENT, primary_key=True, doc="of a gauge the month's"),
     Column("threshold", Integer, primary_key=True),

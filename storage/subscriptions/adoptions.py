@@ -1,4 +1,4 @@
-"""Customers and agreements that are taken over: whom we know already, and who comes anew."""
+"""Imported customers and agreements: whom we know already, and who is new."""
 
 from uuid import UUID, uuid4
 
@@ -16,14 +16,14 @@ from storage.subscriptions.customers import NEW_CUSTOMER
 
 
 class Adoptions:
-    """What of the provider's is ours, for one tenant."""
+    """What we know of the provider's objects, for one tenant."""
 
     def __init__(self, engine: AsyncEngine, tenant: str) -> None:
         self._engine = engine
         self._tenant = tenant
 
     async def subscription_of(self, agreement_ref: str) -> str | None:
-        """The subscription that carries an agreement on, if there is one."""
+        """The subscription of an agreement, if there is one."""
         wanted = select(subscriptions.c.id).where(
             subscriptions.c.tenant == self._tenant, subscriptions.c.agreement_ref == agreement_ref
         )
@@ -32,7 +32,7 @@ class Adoptions:
         return None if found is None else str(found)
 
     async def is_known(self, subscription: str) -> bool:
-        """Whether there is a subscription of that id; what is no id of ours is none."""
+        """True if a subscription with that id exists. An invalid id matches none."""
         try:
             id_ = UUID(subscription)
         except ValueError:
@@ -42,7 +42,7 @@ class Adoptions:
             return (await connection.execute(wanted)).first() is not None
 
     async def was_left(self, subscription: str) -> bool:
-        """Whether a take-over was begun under that id and its agreement was left to the provider after all."""
+        """True if an import was started under that id and its agreement was left to the provider after all."""
         wanted = select(subscriptions.c.id).where(
             subscriptions.c.tenant == self._tenant,
             subscriptions.c.id == UUID(subscription),
@@ -55,7 +55,7 @@ class Adoptions:
             return (await connection.execute(wanted)).first() is not None
 
     async def check_customer(self, external_id: str, customer_ref: str) -> None:
-        """Refuse whom we know as somebody else.
+        """Rejects a customer who is known as somebody else.
 
         Raises:
             Rejected: code `customer_clash`.
@@ -81,12 +81,12 @@ class Adoptions:
         locale: str | None,
         signing_up: str,
     ) -> str:
-        """Our id for a customer of the provider's. Of one whom we know only their id there is kept.
+        """Our id for a customer of the provider. A known customer only gets the provider's id.
 
-        *signing_up* is the subscription that is to be theirs: the customer stays until that was refused.
+        *signing_up* is the subscription to be imported: the customer stays until it is refused.
 
         Raises:
-            Rejected: code `customer_clash`; we know them as somebody else.
+            Rejected: code `customer_clash`; the customer is known as somebody else.
         """
         given = {"email": email, "name": name, "timezone": timezone, "locale": locale}
         told = {column: value for column, value in given.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Changes of customers: each written with the customer's row, and kept until all who must know it do."""
+"""Changes of customers: written together with the customer's row, and kept until everyone concerned knows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from storage.subscriptions.trials import keep_mark_of_address
 
 METADATA_KEYS = 50
 LEFT_AFTER = timedelta(seconds=30)
-"""By then whoever made the change has had it taken up."""
+"""By then whoever made the change has had it processed."""
 TRIED_AGAIN_AFTER = timedelta(hours=1)
 AT_ONCE = 500
 
@@ -29,11 +29,11 @@ _it = customer_changes.c
 
 @dataclass(frozen=True)
 class Changed:
-    """What came of a change."""
+    """The result of a change."""
 
     customer: str
     is_news: bool
-    """False: all of it was so before."""
+    """False if nothing differed."""
 
 
 class CustomerChanges:
@@ -43,9 +43,9 @@ class CustomerChanges:
         self._engine = engine
 
     async def change(self, *, tenant: str, external_id: str, given: Mapping[str, Any], cause: Cause) -> Changed | None:
-        """Have a customer be as *given* by the names of `CHANGEABLE`; None: there is no such customer.
+        """Updates the fields of `CHANGEABLE` in *given*. Returns None if there is no such customer.
 
-        What is not named stays. Metadata is merged: an empty value takes a key away.
+        Other fields stay. Metadata is merged: an empty value removes a key.
 
         Raises:
             Malformed: field `metadata`, there would be too many keys.
@@ -132,7 +132,7 @@ class CustomerChanges:
                 await connection.execute(_row(row, (), cause, carries=False).values(told))
 
     async def left(self) -> list[str]:
-        """Customers with a change that nobody has taken up."""
+        """Customers with a change that nobody has processed."""
         may_carry = and_(
             _IS_ON_ITS_WAY,
             customers.c.customer_ref.is_not(None),
@@ -149,7 +149,7 @@ class CustomerChanges:
             return [str(each) for each in (await connection.execute(wanted)).scalars()]
 
     async def troubles(self) -> list[Trouble]:
-        """What an operator must see to, by customer."""
+        """Problems that need an operator, by customer."""
         latest = (
             select(subscriptions.c.id)
             .where(subscriptions.c.customer == _it.customer)
@@ -181,9 +181,9 @@ async def apply(
     carries: bool = True,
     is_told: bool = False,
 ) -> bool:
-    """Change a customer's row, which is locked, and note who must know; False: it was so before.
+    """Changes a customer's locked row, and records who must be notified. Returns False if nothing differed.
 
-    Without *carries* the provider knows already, with *is_told* the subscription does.
+    Without *carries* the provider knows already; with *is_told* the subscription does.
     """
     changed = {name: value for name, value in new.items() if getattr(row, name) != value}
     if not changed:
@@ -193,7 +193,7 @@ async def apply(
         await keep_mark_of_address(connection, row.tenant, row.external_id, changed["email"])
     for_provider = carries and not CARRIED.isdisjoint(changed)
     if for_provider:
-        # What was not told to the provider yet is older than what it is to be told now.
+        # A change that has not reached the provider is older than this one.
         outdated = and_(_it.customer == row.id, _it.carries, _it.carried_at.is_(None))
         await connection.execute(update(customer_changes).where(outdated).values(carries=False, trouble=""))
     if "email" in changed:
@@ -206,7 +206,7 @@ async def apply(
 
 
 async def is_changing(connection: AsyncConnection, customer: UUID) -> bool:
-    """Whether somebody is still to be told of a change."""
+    """True if somebody must still be notified of a change."""
     waits = or_(_it.told_at.is_(None), _IS_ON_ITS_WAY)
     return (await connection.execute(select(_it.id).where(_it.customer == customer, waits))).first() is not None
 

@@ -1,4 +1,4 @@
-"""The list of customers, each with their live subscription, or the last."""
+"""The list of customers, each with their live subscription, or the last one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class ListedCustomer:
     metadata: Mapping[str, str]
     created_at: datetime
     subscription: str | None
-    """The id of the live one, else the last; None: a first payment is being decided on."""
+    """The id of the live subscription, otherwise the last; None while a first payment is pending."""
     status: str
     plan: str
 
@@ -45,12 +45,12 @@ class CustomerList:
     async def find(
         self, tenant: str, q: str | None, q_address: str | None, *, cursor: str | None, limit: int
     ) -> CustomerPage:
-        """One page, newest first, of those with *q* in their address, name or external id.
+        """One page of the customers with *q* in their address, name or external id, newest first.
 
-        *q_address* is the same as part of an address, where that is kept otherwise than it was asked for.
+        *q_address* is *q* as part of a stored address, if that differs.
 
         Raises:
-            Malformed: field `cursor`, it is none of ours.
+            Malformed: field `cursor`; it is not a valid cursor.
         """
         it = customers.c
         latest = (

@@ -1,4 +1,4 @@
-"""Customers: who signs up. The only place of names and addresses."""
+"""Customers who sign up. The only place with names and addresses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -16,7 +16,7 @@ NEW_CUSTOMER = {"timezone": "UTC", "locale": "en"}
 
 @dataclass(frozen=True)
 class CustomerRow:
-    """What is known of a customer."""
+    """What we know of a customer."""
 
     id: str
     external_id: str
@@ -28,7 +28,7 @@ class CustomerRow:
 
 
 class Customers:
-    """Finds customers and keeps what is known of them."""
+    """Finds and stores customers."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -45,10 +45,10 @@ class Customers:
         metadata: Mapping[str, str] | None = None,
         signing_up: str | None = None,
     ) -> str:
-        """Keep a customer, new or known by their external id, and return our id for them.
+        """Stores a customer, new or known by their external id, and returns our id.
 
-        What is None stays as it was; for a new customer it becomes UTC, English and no metadata. *signing_up* is the
-        subscription they ask for: the customer stays until that sign-up was refused or has become theirs.
+        None keeps the current value; for a new customer it means UTC, English and no metadata. *signing_up* is the
+        subscription they ask for: the customer stays until that sign-up is refused or completed.
         """
         given = {"name": name, "timezone": timezone, "locale": locale, "metadata": dict(metadata) if metadata else None}
         told = {"email": email} | {column: value for column, value in given.items() if value is not None}
@@ -66,7 +66,7 @@ class Customers:
             return str((await connection.execute(statement)).scalar_one())
 
     async def get(self, *, tenant: str, external_id: str) -> CustomerRow | None:
-        """What is known of a customer; None: there is no such customer."""
+        """What we know of a customer; None if there is no such customer."""
         shown = [customers.c[one.name] for one in fields(CustomerRow)]
         found = select(*shown).where(customers.c.tenant == tenant, customers.c.external_id == external_id)
         async with transaction(self._engine) as connection:
@@ -74,7 +74,7 @@ class Customers:
         return None if row is None else CustomerRow(str(row[0]), *row[1:])
 
     async def id_of(self, *, tenant: str, external_id: str) -> str | None:
-        """Our id for a customer; None: there is no such customer."""
+        """Our id for a customer; None if there is no such customer."""
         found = select(customers.c.id).where(customers.c.tenant == tenant, customers.c.external_id == external_id)
         async with transaction(self._engine) as connection:
             id_: UUID | None = (await connection.execute(found)).scalar()

@@ -1,4 +1,4 @@
-"""The mails that were written down: the mails port on PostgreSQL."""
+"""Recorded mails: the mails port on PostgreSQL."""
 
 from uuid import UUID
 
@@ -48,7 +48,7 @@ class PostgresMails:
         )
 
     async def mark_sent(self, mail_id: str, message_id: str) -> None:
-        """Keep that it was sent, and when for the first time."""
+        """Records that it was sent. The first time counts."""
         async with transaction(self._engine) as connection:
             await connection.execute(
                 update(mails)

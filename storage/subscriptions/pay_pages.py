@@ -1,4 +1,4 @@
-"""The payment pages that links in mails have opened, and how often a subscription's links were renewed."""
+"""The payment pages opened from links in mails, and how often a subscription's links were replaced."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,32 +14,32 @@ from storage.db.engine import transaction
 from storage.schema.tables import pay_pages, subscriptions
 
 OPEN_FOR = timedelta(hours=20)
-"""So long a page is given again; providers close them after 24 hours."""
+"""How long a page is reused; providers close them after 24 hours."""
 
 
 @dataclass(frozen=True)
 class PayPage:
-    """Where the links of a subscription lead to."""
+    """Where the links of a subscription lead."""
 
     subscription: Subscription
     generation: int
-    """Of the links that are good."""
+    """The generation of the valid links."""
     number: int
     """How many pages were opened so far."""
     url: str
-    """The page that is still open; empty: there is none."""
+    """The page that is still open; empty if there is none."""
 
 
 class PayPages:
-    """Keeps one page a subscription."""
+    """Stores one page per subscription."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def of(self, subscription: str) -> PayPage | None:
-        """Where the links of a subscription lead to, of whichever tenant; None: there is no such subscription.
+        """Where the links of a subscription lead, in any tenant; None if there is no such subscription.
 
-        A page is given again while nothing has happened to the subscription since: a card given on it counts as such.
+        A page is reused until something happens to the subscription, such as a card entered on it.
         """
         is_open = and_(
             pay_pages.c.sequence == subscriptions.c.sequence,
@@ -58,12 +58,12 @@ class PayPages:
         return PayPage(state_from_json(dict(row.state)), row.generation or 0, row.number or 0, url)
 
     async def opened(self, subscription: Subscription, number: int, url: str) -> None:
-        """Keep the page that was opened as the subscription's *number*-th."""
+        """Stores the page as the subscription's *number*-th."""
         page = {"number": number, "url": url, "sequence": subscription.sequence, "opened_at": func.now()}
         await self._write(subscription.id, page, page, only_if=pay_pages.c.number < number)
 
     async def renew_links(self, subscription: str) -> None:
-        """Have all links that were mailed so far open nothing any more; mails sent from now on carry new ones."""
+        """Invalidates all links mailed so far; mails sent from now on contain new ones."""
         renewed = {"generation": pay_pages.c.generation + 1, "url": ""}
         await self._write(subscription, {"generation": 1}, renewed)
 

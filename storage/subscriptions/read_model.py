@@ -1,4 +1,4 @@
-"""The read side: subscriptions as the API shows them."""
+"""The read model: subscriptions as the API shows them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ class SubscriptionRow:
     resumes_at: datetime | None
     agreement_ref: str
     catalog: str
-    """Whose entitlements it keeps, as `shop_v2`; empty: begun before that was noted."""
+    """The catalog whose entitlements it keeps, e.g. `shop_v2`; empty if it is older than this field."""
     next_actions: list[Mapping[str, str]]
     state: Mapping[str, Any]
     created_at: datetime
@@ -57,7 +57,7 @@ class SubscriptionRow:
 
 @dataclass(frozen=True)
 class LiveSubscription:
-    """One that is not canceled, of whichever tenant."""
+    """A subscription that is not canceled, in any tenant."""
 
     id: str
     plan: str
@@ -66,7 +66,7 @@ class LiveSubscription:
 
 @dataclass(frozen=True)
 class Filters:
-    """What a list is narrowed to; None: not at all."""
+    """The filters of a list; None means any."""
 
     status: str | None = None
     plan: str | None = None
@@ -75,9 +75,9 @@ class Filters:
     q: str | None = None
     """Part of an address, a name or an external id, or the beginning of a subscription's id."""
     q_address: str | None = None
-    """The same as part of an address, where that is kept otherwise than it was asked for."""
+    """The same as part of a stored address, if that differs."""
     blocked: bool | None = None
-    """Whether a step waits for the outside."""
+    """True for subscriptions with a blocked step."""
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,10 @@ class Subscriptions:
         return None if found is None else _row(found)
 
     async def find(self, tenant: str, filters: Filters, *, cursor: str | None, limit: int) -> Page:
-        """One page, newest first; rows that are added meanwhile do not move the pages behind.
+        """One page, newest first. Rows added in the meantime do not shift later pages.
 
         Raises:
-            Malformed: field `cursor`, it is none of ours; field `limit`, it is less than 1.
+            Malformed: field `cursor`, it is not a valid cursor; field `limit`, it is less than 1.
         """
         if limit < 1:
             raise Malformed("a page holds at least 1 row", field="limit")
@@ -138,7 +138,7 @@ class Subscriptions:
         return Page(shown, cursors.after(shown[-1].created_at, shown[-1].id) if len(found) > limit else None)
 
     async def blocked(self) -> dict[str, int]:
-        """How many subscriptions of all tenants wait for the outside, by the code of what they wait for."""
+        """How many subscriptions of all tenants are blocked, by the code of the cause."""
         code = subscriptions.c.state["blocked"]["code"].astext.label("code")
         wanted = select(code, func.count().label("number")).where(subscriptions.c.blocked_since.is_not(None))
         async with transaction(self._engine) as connection:
@@ -146,7 +146,7 @@ class Subscriptions:
         return {row.code or "": row.number for row in rows}
 
     async def ended(self, subscription: str) -> tuple[Subscription, datetime] | None:
-        """A canceled subscription and when the last thing happened to it; None: it is not canceled."""
+        """A canceled subscription and when something last happened to it; None if it is not canceled."""
         last = select(func.max(journal.c.at)).where(journal.c.subscription == subscriptions.c.id).scalar_subquery()
         wanted = select(subscriptions.c.state, subscriptions.c.updated_at, last.label("last")).where(
             subscriptions.c.id == UUID(subscription), subscriptions.c.status == Status.CANCELED.value
@@ -158,7 +158,7 @@ class Subscriptions:
     async def live(
         self, *, plan: str | None, subscription: str | None, after: str | None, limit: int
     ) -> list[LiveSubscription]:
-        """The next of all tenants' subscriptions that are not canceled, in the order of their ids."""
+        """The next subscriptions of all tenants that are not canceled, ordered by id."""
         it = subscriptions.c
         wanted = select(it.id, it.plan, it.status).where(it.status != Status.CANCELED.value)
         if plan is not None:

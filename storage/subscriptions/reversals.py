@@ -1,4 +1,4 @@
-"""Money that went back, as the provider has told of it last: one row for each dispute and each refunded charge."""
+"""The latest known state of reversals: one row per dispute and per refunded charge."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from storage.schema.tables import reversals
 
 
 async def save_reversal(connection: AsyncConnection, step: Step) -> None:
-    """Write down what a step tells of money that went back, in place of what was known of it before."""
+    """Replaces the known state of the reversals in a step."""
     it, reversal = step.subscription, step.reversal
     if reversal is None:
         return

@@ -1,4 +1,4 @@
-"""What sign-ups say of their customers: it waits here, and counts once the sign-up is accepted."""
+"""Customer data of a sign-up: kept separately until the sign-up is accepted."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,7 +23,7 @@ _SAID = ("email", "name", "timezone", "locale", "metadata")
 
 
 class SignUps:
-    """Keeps what sign-ups say of customers until they are decided on."""
+    """Stores the customer data of sign-ups until they are decided."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -40,10 +40,10 @@ class SignUps:
         locale: str | None,
         metadata: Mapping[str, str] | None,
     ) -> str:
-        """Keep what the sign-up for *subscription* says, and return our id for the customer, who may not be there yet.
+        """Stores the data of the sign-up for *subscription*, and returns our id for the customer.
 
-        Sign-ups at once for one new customer are told the same id. What is said of a subscription that has come about
-        already is not kept.
+        The customer may not exist yet. Concurrent sign-ups of one new customer get the same id. Data for an existing
+        subscription is not stored.
         """
         async with transaction(self._engine) as connection:
             await _one_at_a_time(connection, tenant, external_id)
@@ -64,7 +64,7 @@ async def _one_at_a_time(connection: AsyncConnection, tenant: str, external_id: 
 
 
 async def _customer_of(connection: AsyncConnection, subscription: UUID, tenant: str, external_id: str) -> UUID:
-    """Of the subscription itself, else as known, else as another sign-up was told, else a new id."""
+    """From the subscription itself, else from the known customer, else from another sign-up, else a new id."""
     waits, known = sign_up_contacts.c, customers.c
     of_ours = select(subscriptions.c.customer).where(subscriptions.c.id == subscription).scalar_subquery()
     of_known = select(known.id).where(known.tenant == tenant, known.external_id == external_id).scalar_subquery()
@@ -87,13 +87,13 @@ async def _has_begun(connection: AsyncConnection, subscription: UUID) -> bool:
 
 
 async def said_by(connection: AsyncConnection, subscription: str) -> Row[Any] | None:
-    """What a sign-up says that is not decided on yet."""
+    """The data of a pending sign-up."""
     wanted = select(sign_up_contacts).where(sign_up_contacts.c.subscription == UUID(subscription))
     return (await connection.execute(wanted)).one_or_none()
 
 
 def contact_said(said: Row[Any], known: Contact | None) -> Contact:
-    """Who the customer is once the sign-up was accepted."""
+    """The customer's id once the sign-up is accepted."""
     if known is None:
         known = Contact(str(said.customer), said.external_id, said.email, None, **NEW_CUSTOMER, customer_ref="")
     told = {name: getattr(said, name) for name in _SAID if name != "metadata" and getattr(said, name) is not None}
@@ -101,7 +101,7 @@ def contact_said(said: Row[Any], known: Contact | None) -> Contact:
 
 
 async def remember_wallet(connection: AsyncConnection, subscription: str, customer_ref: str) -> str | None:
-    """Keep the id at the provider of a customer who is not known yet; as `Records.remember_wallet` has it."""
+    """Stores the provider's id of a customer who does not exist yet; see `Records.remember_wallet`."""
     waits = sign_up_contacts.c
     kept = (
         update(sign_up_contacts)
@@ -114,12 +114,12 @@ async def remember_wallet(connection: AsyncConnection, subscription: str, custom
 
 
 async def forget(connection: AsyncConnection, subscription: str) -> None:
-    """Remove what a refused sign-up said."""
+    """Deletes the data of a refused sign-up."""
     await connection.execute(delete(sign_up_contacts).where(sign_up_contacts.c.subscription == UUID(subscription)))
 
 
 async def take_turn(connection: AsyncConnection, said: Row[Any]) -> None:
-    """Let this sign-up put a card on file; as `domain.subscription.ports.Records.take_turn`."""
+    """Lets this sign-up put a card on file; see `domain.subscription.ports.Records.take_turn`."""
     waits = sign_up_contacts.c
     await _one_at_a_time(connection, said.tenant, said.external_id)
     is_live = exists().where(
@@ -148,13 +148,13 @@ async def _refuse_out_of_turn(connection: AsyncConnection, said: Row[Any]) -> No
 
 
 async def settle(connection: AsyncConnection, step: Step) -> None:
-    """Have what the sign-up said count along with the step that decides on it; does nothing for any other step.
+    """Applies the sign-up's data together with the step that decides it. Does nothing for any other step.
 
-    A trial is decided on with its first step, a paid start with its first payment.
+    The first step decides a trial, the first payment a paid start.
 
     Raises:
         Rejected: code `sign_up_overtaken`; the step must not be written.
-        GatewayUnavailable: another sign-up of the customer is being decided on.
+        GatewayUnavailable: another sign-up of the customer is being decided.
     """
     it = step.subscription
     waiting = select(sign_up_contacts).where(sign_up_contacts.c.subscription == UUID(it.id)).with_for_update()
@@ -173,18 +173,18 @@ async def settle(connection: AsyncConnection, step: Step) -> None:
     told = {name: getattr(said, name) for name in _SAID if getattr(said, name) is not None}
     known = (await connection.execute(select(customers).where(customers.c.id == said.customer))).one()
     cause = step.entries[0].cause if step.entries else Cause(CauseKind.COMMAND, it.id)
-    # The provider may know them from before; the subscription begins with it and need not be told.
+    # The provider may know the customer already; the subscription starts with this data and need not be notified.
     await customer_changes.apply(connection, known, told, cause, is_told=True)
     await connection.execute(delete(sign_up_contacts).where(mine))
 
 
 def _is_accepted(it: Subscription) -> bool:
-    """Whether it has begun: what waits for its first payment may yet be refused."""
+    """True if it has started: a sign-up that waits for its first payment may still be refused."""
     return it.status is Status.ACTIVE or it.trial_ends_at is not None or it.period_end is not None
 
 
 async def _make_known(connection: AsyncConnection, said: Row[Any], it: Subscription) -> None:
-    """See that the customer is there, as they were before if they are."""
+    """Makes sure that the customer exists. An existing one stays unchanged."""
     told = {name: getattr(said, name) for name in _SAID if getattr(said, name) is not None}
     new = {"id": said.customer, "tenant": said.tenant, "external_id": said.external_id, **NEW_CUSTOMER, **told}
     await connection.execute(insert(customers).values(new).on_conflict_do_nothing())

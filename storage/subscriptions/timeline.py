@@ -1,4 +1,4 @@
-"""What has happened to a subscription, with its causes and mails, the limits that its use came to, and its bills."""
+"""The history of a subscription: steps with their causes, mails, usage thresholds, and its invoices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from storage.schema.tables import customers, invoices, journal, mails, reversals
 
 @dataclass(frozen=True)
 class PastEntry:
-    """One thing that happened: a line of the journal, a mail, or use that came near a limit."""
+    """One event: a journal entry, a mail, or usage close to a limit."""
 
     at: datetime
     kind: str
@@ -47,19 +47,19 @@ class InvoiceRow:
     amount_paid: int
     credit_applied: int
     amount_refunded: int
-    """Of all refunds together; what a dispute has taken back is none."""
+    """The sum of all refunds, without disputes."""
     issued_at: datetime | None
     paid_at: datetime | None
 
 
 class Timeline:
-    """Reads journal, mails and bills."""
+    """Reads the journal, mails and invoices."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def past(self, tenant: str, subscription: str) -> list[PastEntry]:
-        """Everything that has happened, oldest first; each mail behind the step that decided it."""
+        """All events, oldest first; each mail follows the step that decided it."""
         id_ = UUID(subscription)
         lines = (
             select(journal)
@@ -83,7 +83,7 @@ class Timeline:
         return sorted(past, key=lambda entry: entry.at)
 
     async def invoices(self, tenant: str, *, external_id: str | None, limit: int = 100) -> list[InvoiceRow]:
-        """Bills, newest first, of one customer or of all."""
+        """Invoices of one customer or of all, newest first."""
         refunded = (
             select(func.coalesce(func.sum(reversals.c.amount), 0))
             .where(
@@ -108,7 +108,7 @@ class Timeline:
         return [_invoice_row(row) for row in rows]
 
     async def open_bill(self, subscription: str) -> str | None:
-        """The address of the page on which the newest unpaid bill can be paid."""
+        """The URL of the page to pay the newest unpaid invoice."""
         wanted = (
             select(invoices.c.url)
             .join(subscriptions, subscriptions.c.id == invoices.c.subscription)
@@ -127,7 +127,7 @@ class Timeline:
 
 
 def _invoice_row(row: dict[str, Any]) -> InvoiceRow:
-    """An invoice; of one that was last looked at before its amounts were noted, what its amount tells of them."""
+    """An invoice. If its row predates the amount columns, they are derived from its amount."""
     del row["tenant"]
     amount, is_paid = row["amount"], row["status"] == "paid"
     due = max(0, amount)
@@ -139,7 +139,7 @@ def _invoice_row(row: dict[str, Any]) -> InvoiceRow:
 
 
 def _mailed(row: Row[Any]) -> list[PastEntry]:
-    """A mail; before one about use, which no step of the subscription has decided, what the use has come to."""
+    """A mail. A usage mail, which no step of the subscription has decided, follows the state of the usage."""
     told = {"mail": str(row.id), "key": row.key, "message_id": row.message_id or "", "status": row.status}
     summary = f"Mail {row.occasion.replace('_', ' ')}: {row.status}"
     if row.occasion not in USAGE_OCCASIONS:

@@ -1,4 +1,4 @@
-"""Who has had a trial: one row for each mark that one was begun with, under a unique key."""
+"""Who has had a trial: one row per mark of each trial, under a unique key."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from storage.schema.tables import customers, trials
 
 
 def digest(tenant: str, mark: TrialMark, value: str) -> str:
-    """What is kept in place of the value: the same for the same, and within a tenant only."""
+    """Stored in place of the value: the same for equal values within a tenant only."""
     return hashlib.sha256("\0".join((tenant, mark.value, value)).encode()).hexdigest()
 
 
@@ -29,7 +29,7 @@ def marks_of_customer(tenant: str, external_id: str, email: str) -> dict[TrialMa
 
 
 class Trials:
-    """Answers who has had a trial."""
+    """Finds out who has had a trial."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -37,7 +37,7 @@ class Trials:
     async def used(
         self, *, tenant: str, external_id: str, email: str, one_per: Sequence[TrialMark], besides: str | None = None
     ) -> TrialMark | None:
-        """The first of the marks by which the customer has had a trial; the one of subscription *besides* is none."""
+        """The first mark under which the customer has had a trial, other than that of subscription *besides*."""
         marks = marks_of_customer(tenant, external_id, email)
         found = select(trials.c.kind).where(
             trials.c.tenant == tenant,
@@ -51,9 +51,9 @@ class Trials:
 
 
 async def keep_marks(connection: AsyncConnection, step: Step) -> None:
-    """Write down what a trial is known by, with the step that begins it; a card given later with the step it came by.
+    """Records the marks of a trial with the step that starts it, or of a card with the step that brings it.
 
-    Marks that no rule asks for are kept as well, so that a rule which is made later finds them.
+    Marks that no rule asks for are recorded too, so that a later rule finds them.
 
     Raises:
         Rejected: code `trial_used`; the step must not be written.
@@ -67,7 +67,7 @@ async def keep_marks(connection: AsyncConnection, step: Step) -> None:
     at = step.entries[-1].at if step.entries else it.created_at
     rows = [
         {"tenant": it.tenant, "kind": mark.value, "digest": marks[mark], "subscription": UUID(it.id), "at": at}
-        for mark in TrialMark  # always in this order, so that no two transactions wait for each other
+        for mark in TrialMark  # always in this order, to avoid deadlocks
         if mark in marks
     ]
     kept = insert(trials).values(rows).on_conflict_do_nothing().returning(trials.c.kind)
@@ -79,7 +79,7 @@ async def keep_marks(connection: AsyncConnection, step: Step) -> None:
 
 
 async def keep_mark_of_address(connection: AsyncConnection, tenant: str, external_id: str, email: str) -> None:
-    """Have a trial that the customer had be known by another address of theirs too."""
+    """Records the customer's new address for the trial they had."""
     marks = marks_of_customer(tenant, external_id, email)
     had = select(
         literal(tenant),

@@ -1,4 +1,4 @@
-"""Writing down a subscription's steps: the records port on PostgreSQL."""
+"""Writes a subscription's steps: the records port on PostgreSQL."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,7 +27,7 @@ from storage.subscriptions.trials import keep_marks
 from storage.usage.downgrade_fit import UsageFit
 
 _KEPT = frozenset({"id", "tenant", "customer", "created_at"})
-"""Columns that a later step does not touch."""
+"""Columns that later steps do not change."""
 
 
 def contact_of(row: Row[Any]) -> Contact:
@@ -85,7 +85,7 @@ class PostgresRecords:
             said = await sign_ups.said_by(connection, signing_up)
             if said is not None:
                 await sign_ups.take_turn(connection, said)
-                # What is at the provider already is changed only once the sign-up was accepted.
+                # Data that is already at the provider changes only once the sign-up is accepted.
                 return known or sign_ups.contact_said(said, None)
             if known is not None and await _was_asked_for_before(connection, customer, signing_up):
                 return known
@@ -102,7 +102,7 @@ class PostgresRecords:
         async with transaction(self._engine) as connection:
             ref: str | None = (await connection.execute(has)).scalar() if signing_up else None
             if ref is None and signing_up:
-                # The customer's only along with the first step: a refused sign-up leaves them without a card.
+                # The customer gets it only with the first step: a refused sign-up leaves them without a card.
                 ref = await sign_ups.remember_wallet(connection, signing_up, customer_ref)
             if ref is None:
                 ref = (await connection.execute(kept)).scalar()
@@ -134,7 +134,7 @@ class PostgresRecords:
         others = func.array_remove(customers.c.signing_up, UUID(subscription))
         async with transaction(self._engine) as connection:
             await sign_ups.forget(connection, subscription)
-            # Waits for a sign-up of the same customer that is being written, so that the next statement sees it.
+            # Waits for a concurrent sign-up of the same customer, so that the next statement sees it.
             await connection.execute(select(customers.c.id).where(customers.c.id == id_).with_for_update())
             await connection.execute(update(customers).where(customers.c.id == id_).values(signing_up=others))
             is_last = func.cardinality(customers.c.signing_up) == 0
@@ -151,17 +151,17 @@ def _unknown(customer: str) -> Rejected:
 
 
 async def _was_asked_for_before(connection: AsyncConnection, customer: str, subscription: str) -> bool:
-    """Whether the sign-up was begun by an earlier release, which wrote the customer down at once."""
+    """True if an earlier release began the sign-up, which stored the customer at once."""
     asked = customers.c.signing_up.contains([UUID(subscription)])
     wanted = select(customers.c.id).where(customers.c.id == UUID(customer), asked)
     return (await connection.execute(wanted)).first() is not None
 
 
 async def _wait_for_turn(connection: AsyncConnection, customer: str) -> None:
-    """Let one transaction at a time write for a customer.
+    """Serialises transactions per customer.
 
     Otherwise two that write the same new subscription at once both miss its row, and the second is told that the
-    customer has a subscription already: its own.
+    customer already has a subscription: its own.
     """
     locked = select(customers.c.id).where(customers.c.id == UUID(customer)).with_for_update(key_share=True)
     if (await connection.execute(locked)).first() is None:
@@ -169,7 +169,7 @@ async def _wait_for_turn(connection: AsyncConnection, customer: str) -> None:
 
 
 async def _save_projection(connection: AsyncConnection, step: Step) -> bool:
-    """Write the projection unless a later one, or this one, is there; whether it was written."""
+    """Writes the projection unless this one or a later one is there. Returns whether it was written."""
     values = _projection(step)
     changed = {name: value for name, value in values.items() if name not in _KEPT}
     statement = (
@@ -306,7 +306,7 @@ async def _save_invoice(connection: AsyncConnection, step: Step) -> None:
         .on_conflict_do_update(
             index_elements=[invoices.c.tenant, invoices.c.ref],
             set_={name: value for name, value in values.items() if name not in ("tenant", "ref", "subscription")},
-            # What is paid was paid: no late look makes it open again.
+            # Paid stays paid: a late result does not reopen it.
             where=invoices.c.status != "paid",
         )
     )

@@ -1,4 +1,4 @@
-"""Counting use, and telling where a customer stands: one round trip each."""
+"""Counts usage and reads a customer's state, in one round trip each."""
 
 import asyncio
 import random
@@ -19,39 +19,39 @@ from storage.db.engine import Deadlock, fetch
 from storage.usage.statements import GIVE_BACK, STANDING, USE, USE_ALL
 
 TRIES = 3
-"""Of what was rolled back because another waited for it as it waited for that. Counters are taken in one order, but
-keys that are sent for several customers crosswise are in none."""
+"""Retries after a deadlock. Counters are locked in one order, but batches whose keys cross several customers are
+not."""
 LONGEST_PAUSE = 0.1
-"""Seconds between tries."""
+"""Seconds between attempts."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What entitlements are worked out on: the catalog of today, and what the policy says of limited access."""
+    """What entitlements are derived from: the current catalog, and the policy for limited access."""
 
     catalog: str
     free_plan: str
-    """Its code; empty: there is none."""
+    """Its code; empty if there is none."""
     limited: Basis = Basis.NO_NEW_USE
-    """What limited access entitles to."""
+    """The entitlements of limited access."""
     suspended: Basis = Basis.NOTHING
-    """What a suspended or paused subscription entitles to."""
+    """The entitlements of a suspended or paused subscription."""
 
 
 class Usage:
-    """Counts use in PostgreSQL, whose clock it goes by; neither Temporal nor the provider is asked."""
+    """Counts usage in PostgreSQL, by its clock. Calls neither Temporal nor the provider."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def use(self, use: Use, ground: Ground, *, tenant: str = DEFAULT_TENANT) -> Counted:
-        """Count one use, or say why it is not; atomic, and once per key."""
+        """Counts one usage event, or returns why it is denied. Atomic, and once per key."""
         return _counted(await self._rows(USE, *_given(ground, tenant), *_told(use)))
 
     async def use_all(
         self, uses: Sequence[Use], ground: Ground, *, tenant: str = DEFAULT_TENANT
     ) -> tuple[Counted, ...]:
-        """Count many uses in one transaction, each for itself: what came of each, in their order."""
+        """Counts many usage events in one transaction, each by itself. Returns their results in order."""
         if not uses:
             return ()
         by_number: dict[int, list[asyncpg.Record]] = {}
@@ -63,9 +63,9 @@ class Usage:
     async def give_back(
         self, customer: str, meters: Sequence[str], key: str, quantity: int | None, ground: Ground, *, tenant: str
     ) -> GivenBack:
-        """Take a use off again, by the key under which it was counted, while its period runs; atomic, and once.
+        """Reverts a usage event by its key while its period runs. Atomic, and once.
 
-        *meters* are the names that it may have been counted under; *quantity*, if it is said, must be the use's.
+        *meters* are the names it may have been counted under. *quantity*, if given, must match.
         """
         [row] = await self._rows(GIVE_BACK, *_given(ground, tenant), customer, list(meters), key, quantity)
         return GivenBack(UsageVerdict(row["outcome"]), row["quantity"] or 0, row["released"] or 0, row["used"] or {})
@@ -73,7 +73,7 @@ class Usage:
     async def standing(
         self, customer: str, ground: Ground, *, tenant: str = DEFAULT_TENANT
     ) -> tuple[EntitlementBasis, tuple[Tally, ...]]:
-        """Where a customer stands, and what they have used in the periods that go on."""
+        """A customer's state, and their usage in the current periods."""
         [row] = await fetch(self._engine, STANDING, *_given(ground, tenant), customer)
         return _standing(row), _tallies(row)
 

@@ -1,4 +1,4 @@
-"""What of a customer's current use does not fit a change of plan."""
+"""Which of a customer's current usage does not fit a change of plan."""
 
 from uuid import UUID
 
@@ -18,17 +18,17 @@ from storage.schema.tables import customers
 from storage.usage.counting import Ground, Usage
 
 UNREADABLE = (ValueError, TypeError, LookupError)
-"""What is raised of a catalog of another release."""
+"""The exceptions raised for a catalog of another release."""
 
 
 class UsageFit:
-    """Holds use against what there will be, as it is written down."""
+    """Compares recorded usage with the entitlements after the change."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
     async def misfits(self, subscription: Subscription, check: FitCheck) -> tuple[LimitConflict, ...]:
-        """What does not fit; nothing where one of the catalogs is not known, or not to this release."""
+        """What does not fit; empty if this release cannot read one of the catalogs."""
         try:
             return await self._misfits(subscription, check)
         except UNREADABLE:
@@ -51,5 +51,5 @@ class UsageFit:
 
 
 async def _catalog_of(selection: Selection, catalogs: Catalogs, today: Catalog) -> Catalog:
-    """The catalog something was chosen from; today's where that was not noted, or was not published."""
+    """The catalog something was chosen from; the current one if that is unknown or unpublished."""
     return (await catalogs.get(selection.catalog) if selection.catalog else None) or today

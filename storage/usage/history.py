@@ -1,4 +1,4 @@
-"""Looking back upon use: a customer's past periods and days, and the latest statistics."""
+"""Usage history: a customer's past periods and days, and the latest statistics."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,7 +13,7 @@ from storage.schema.usage_tables import usage, usage_samples, usage_statistics
 
 @dataclass(frozen=True)
 class PastPeriod:
-    """How much was used of a feature in one period."""
+    """Usage of a feature in one period."""
 
     starts: datetime
     ends: datetime
@@ -22,7 +22,7 @@ class PastPeriod:
 
 @dataclass(frozen=True)
 class PastDay:
-    """How much there was on one day, as it was looked at every few hours."""
+    """The level of a gauge on one day, sampled every few hours."""
 
     day: date
     lowest: int
@@ -32,17 +32,17 @@ class PastDay:
 
 @dataclass(frozen=True)
 class Statistic:
-    """How much the customers of one plan use of one feature."""
+    """How the customers of one plan use one feature."""
 
     taken_at: datetime
     plan: str
-    """Empty: they have none, and there is no free plan."""
+    """Empty if they have none, and there is no free plan."""
     feature: str
     customers: int
     used: int
-    """By all of them together."""
+    """The sum over all customers."""
     highest: int
-    """By one of them."""
+    """The highest usage of one customer."""
     near_limit: int
     """Customers at 80 % or more."""
     at_limit: int
@@ -50,7 +50,7 @@ class Statistic:
 
 
 class UsageHistory:
-    """Reads; another tenant's customers are nobody."""
+    """Reads the history. Customers of other tenants do not exist."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -58,7 +58,7 @@ class UsageHistory:
     async def periods(
         self, customer: str, feature: str, *, limit: int, tenant: str = DEFAULT_TENANT
     ) -> list[PastPeriod]:
-        """The latest periods in which something was used, the running one included; oldest first."""
+        """The latest periods with usage, including the current one; oldest first."""
         it = usage.c
         wanted = (
             select(it.period_start, it.period_end, it.used)
@@ -84,7 +84,7 @@ class UsageHistory:
             return [PastDay(*row) for row in await connection.execute(wanted)]
 
     async def statistics(self, *, tenant: str = DEFAULT_TENANT) -> list[Statistic]:
-        """The latest there are, by plan and feature; empty: none were taken yet."""
+        """The latest statistics, by plan and feature; empty if there are none yet."""
         it = usage_statistics.c
         latest = select(func.max(it.taken_at)).where(it.tenant == tenant).scalar_subquery()
         wanted = select(

@@ -1,4 +1,4 @@
-"""Notices of thresholds that were crossed, and the mails that they become."""
+"""Notices of crossed usage thresholds, and their mails."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -24,13 +24,13 @@ from storage.schema.tables import customers, mails, subscriptions
 from storage.schema.usage_tables import catalog_versions, usage_notices
 
 ON_ITS_WAY = timedelta(minutes=1)
-"""So long a mail that was written down is on its way to those who send it."""
+"""How long a recorded mail may be on its way to the sender."""
 LAST_USEFUL_MOMENT = timedelta(days=3)
 
 log = logging.getLogger("tenure.usage")
 
 _UNREADABLE = (ValueError, TypeError, LookupError)
-"""What is raised of a catalog of another release."""
+"""The exceptions raised for a catalog of another release."""
 
 _Customer = tuple[str, str]
 """Tenant and external id."""
@@ -73,9 +73,9 @@ class UsageNotices:
 async def _taken_with_catalogs(
     connection: AsyncConnection, limit: int
 ) -> tuple[Sequence[Row[Any]], dict[str, Catalog]]:
-    """The notices that are next, and their catalogs.
+    """The next notices, and their catalogs.
 
-    Those of a catalog that cannot be read, as of a newer release, wait for one that can, and hold up no others.
+    A notice whose catalog this release cannot read waits for one that can, and holds up no others.
     """
     unreadable: set[str] = set()
     while True:
@@ -90,7 +90,7 @@ async def _taken_with_catalogs(
 
 
 async def _taken(connection: AsyncConnection, limit: int, unreadable: set[str]) -> Sequence[Row[Any]]:
-    """The notices that have waited longest, but for those that another is just telling."""
+    """The oldest notices, except those in progress elsewhere."""
     waiting = select(usage_notices).where(usage_notices.c.told_at.is_(None)).order_by(usage_notices.c.at)
     if unreadable:
         waiting = waiting.where(usage_notices.c.catalog.not_in(unreadable))
@@ -98,7 +98,7 @@ async def _taken(connection: AsyncConnection, limit: int, unreadable: set[str]) 
 
 
 async def _today(connection: AsyncConnection) -> Catalog | None:
-    """What is for sale now; None: nothing is, or in a way that this release cannot read."""
+    """The current catalog; None if there is none, or this release cannot read it."""
     try:
         return await in_force(connection)
     except _UNREADABLE:
@@ -106,7 +106,7 @@ async def _today(connection: AsyncConnection) -> Catalog | None:
 
 
 async def _catalogs(connection: AsyncConnection, names: set[str]) -> tuple[dict[str, Catalog], set[str]]:
-    """Those of the catalogs that were published, and the names of those that cannot be read."""
+    """The published ones of these catalogs, and the names of those that cannot be read."""
     wanted = select(catalog_versions.c.name, catalog_versions.c.content).where(catalog_versions.c.name.in_(names))
     found: dict[str, Catalog] = {}
     not_read = set()

@@ -1,4 +1,4 @@
-"""Use beyond plans' limits: which of it the provider was not told yet, and what has come of telling it."""
+"""Overage: usage beyond the plans' limits, which of it is unreported, and the outcome of reporting it."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -13,16 +13,16 @@ from storage.db.engine import single, statement, transaction
 from storage.schema.usage_tables import usage_events
 
 OVERDUE_SHARE = 10
-"""One in so many of a claim is kept for reports that were cut off more than an hour ago: however much is new, they must
-be made again within the day, and those that fail again and again hold up nothing."""
+"""One in this many of a claim is reserved for reports interrupted more than an hour ago: however much is new, they must
+be repeated within the day, and repeated failures must not hold up others."""
 
 _WAITING = (
     "SELECT e.ctid AS place, e.report_began_at AS began, c.customer_ref FROM usage_events e"
     " JOIN customers c ON c.tenant = e.tenant AND c.external_id = e.customer"
     " WHERE e.overage > 0 AND e.reported_at IS NULL AND e.report_trouble IS NULL AND c.customer_ref <> ''"
 )
-# Each part in the order of an index of its own, so that it does not matter how much waits; and what was picked is
-# found by its place, since the database takes it for many rows and would read all there are.
+# Each part follows its own index, so the length of the queue does not matter. The picked rows are found by ctid: the
+# planner expects many rows and would otherwise scan the table.
 _CLAIM = text(
     f"WITH overdue AS ({_WAITING} AND e.report_began_at < now() - interval '1 hour'"  # noqa: S608 - text of our own
     " ORDER BY e.report_began_at LIMIT :overdue FOR UPDATE OF e SKIP LOCKED"
@@ -42,14 +42,14 @@ _NOTHING_BEGUN = {"report_began_at": None, "report_trouble": None, "report_why":
 
 
 class UsageReports:
-    """Keeps what is still to be told to the provider. A use waits until its customer is known there."""
+    """Stores usage to report to the provider. It waits until its customer exists there."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._at_once = single(engine)
 
     async def waits(self, customer: str, *, tenant: str = DEFAULT_TENANT) -> bool:
-        """Whether anything that a customer has used is still to be told, and not left to an operator."""
+        """True if any usage of a customer is unreported and not left to an operator."""
         it = usage_events.c
         its = (it.tenant == tenant, it.customer == customer)
         wanted = select(it.key).where(*its, it.overage > 0, it.reported_at.is_(None), it.report_trouble.is_(None))
@@ -57,14 +57,14 @@ class UsageReports:
             return (await connection.execute(wanted.limit(1))).first() is not None
 
     async def claim(self, limit: int) -> list[Claimed]:
-        """The next uses to be told, marked as begun, what was never tried first; none that another is just claiming."""
+        """Claims the next usage to report, never-attempted first, and skips what another process is claiming."""
         async with transaction(self._engine) as connection:
             given = {"limit": limit, "overdue": limit // OVERDUE_SHARE}
             rows = (await connection.execute(_CLAIM, given)).all()
         return [_claimed(row) for row in sorted(rows, key=lambda row: (row.began_before is not None, row.recorded_at))]
 
     async def release(self, uses: Sequence[BilledUse]) -> None:
-        """Take the mark off uses of which nothing was told after all."""
+        """Releases claimed usage that was not reported after all."""
         it, named = usage_events.c, [(use.tenant, use.key) for use in uses]
         if not named:
             return
@@ -76,7 +76,7 @@ class UsageReports:
         await self._write(use.key, {"reported_at": func.now(), "report_trouble": None, "report_why": ""}, use.tenant)
 
     async def set_aside(self, use: BilledUse, trouble: Trouble, why: str) -> None:
-        """Leave it to an operator."""
+        """Leaves it to an operator."""
         await self._write(use.key, {"report_trouble": trouble.value, "report_why": why}, use.tenant)
 
     async def _write(self, key: str, values: dict[str, Any], tenant: str) -> bool:
@@ -98,7 +98,7 @@ class UsageReports:
             return [_troubled(row) for row in await connection.execute(wanted)]
 
     async def try_refused_again(self, *, tenant: str = DEFAULT_TENANT) -> int:
-        """Have everything told once more that the provider has refused; how many there are."""
+        """Reports everything again that the provider has refused. Returns how many there are."""
         it = usage_events.c
         waits = (it.tenant == tenant, it.overage > 0, it.reported_at.is_(None))
         refused = (*waits, it.report_trouble == Trouble.REFUSED.value)
@@ -106,7 +106,10 @@ class UsageReports:
             return (await connection.execute(update(usage_events).where(*refused).values(_NOTHING_BEGUN))).rowcount
 
     async def resolve(self, key: str, *, is_billed: bool, tenant: str = DEFAULT_TENANT) -> bool:
-        """An operator has looked: the provider has this use, or it is to be told anew. False: it does not wait."""
+        """An operator's decision: the provider has this usage, or it must be reported again.
+
+        False if it was not waiting.
+        """
         it = usage_events.c
         values: dict[str, Any] = {"reported_at": func.now()} if is_billed else _NOTHING_BEGUN
         waits = (it.tenant == tenant, it.key == key, it.reported_at.is_(None), it.report_trouble.is_not(None))

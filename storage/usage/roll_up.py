@@ -1,4 +1,4 @@
-"""Rolling use up: samples of gauges by the day, statistics by plan and feature, and forgetting what is too old."""
+"""The roll-up of usage: daily samples of gauges, statistics by plan and feature, and deletion of old rows."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -16,20 +16,20 @@ from storage.db.engine import transaction
 from storage.schema.usage_tables import usage_statistics
 
 PAGE = 2000
-"""Rows looked at together."""
+"""Rows read per batch."""
 BATCH = 5000
-"""Rows removed together."""
+"""Rows deleted per batch."""
 LOOKED_BACK = timedelta(days=400)
-"""A year and a month: so long samples, statistics, and counters of days and weeks are kept."""
+"""How long samples, statistics, and counters of days and weeks are kept: a year and a month."""
 NOTICES_KEPT = timedelta(days=800)
-"""Longer than the longest period, within which nobody is told the same twice."""
+"""Longer than the longest period, within which nobody is notified twice."""
 SIGN_UPS_KEPT = timedelta(days=1)
 NEAR = 80
 """In percent of the limit."""
 ONE_AT_A_TIME = 7_314_420_191
-"""The advisory lock of those that write statistics."""
+"""The advisory lock for writing statistics."""
 
-# `period_end IS NULL` is what gauges have an index for.
+# `period_end IS NULL` is the condition of the index for gauges.
 _SAMPLE = text(
     "WITH page AS ("
     " SELECT tenant, customer, feature, used FROM usage"
@@ -43,10 +43,10 @@ _SAMPLE = text(
     ") SELECT tenant, customer, feature, count(*) OVER () AS gauges FROM page"
     " ORDER BY tenant DESC, customer DESC, feature DESC LIMIT 1"
 )
-# Counters are gone through from one customer's feature to the next, not row by row: of each there are hundreds of
-# periods that are over. The period that counts is found as `tenure_use` finds it: one that was cut short, as by a
-# conversion or an end, stands beside it until its own end. Where no plan says how a feature is counted, the latest
-# period that runs is meant. Who has no live subscription has the free plan.
+# Skips from one customer's feature to the next, not row by row: each has hundreds of past periods. The current period
+# is found as in `tenure_use`: a period that was cut short, as by a conversion or an end, coexists with it until its own
+# end. If no plan says how a feature is counted, the latest running period counts. Customers without a live subscription
+# have the free plan.
 _STANDING = text(
     "WITH RECURSIVE page AS ("
     " (SELECT tenant, customer, feature, 1 AS n FROM usage"
@@ -83,7 +83,7 @@ _STANDING = text(
 
 
 def _forget(table: str, by: str, where: str) -> TextClause:
-    """Removes a batch of what is too old, oldest first; found once, by their places."""
+    """Deletes a batch of old rows, oldest first; found once, by ctid."""
     oldest = f"SELECT ctid FROM {table} WHERE {where} ORDER BY {by} LIMIT :batch"  # noqa: S608 - text of our own
     return text(f"DELETE FROM {table} WHERE ctid = ANY (ARRAY({oldest}))")  # noqa: S608
 
@@ -93,12 +93,12 @@ _FORGET = {
     "events": _forget(
         "usage_events", "recorded_at", f"recorded_at < {_OLD} AND (overage = 0 OR reported_at IS NOT NULL)"
     ),
-    # Of days and weeks there are many; months and billing periods stay.
+    # There are many of days and weeks; months and billing periods stay.
     "counters": _forget("usage", "period_end", f"period_end - period_start <= '7 days' AND period_end < {_OLD}"),
     "samples": _forget("usage_samples", "day", f"day < ({_OLD})::date"),
     "statistics": _forget("usage_statistics", "taken_at", f"taken_at < {_OLD}"),
     "notices": _forget("usage_notices", "at", f"told_at IS NOT NULL AND at < {_OLD}"),
-    # Of sign-ups that were not answered; one whose first payment is still to be decided on stays.
+    # Sign-ups without an answer; one that waits for its first payment stays.
     "sign_ups": _forget(
         "sign_up_contacts",
         "created_at",
@@ -122,7 +122,7 @@ _BEFORE_ALL: _Cursor = ("", "", "")
 
 @dataclass
 class _Sum:
-    """What customers of one plan use of one feature."""
+    """How customers of one plan use one feature."""
 
     customers: int = 0
     used: int = 0
@@ -140,7 +140,7 @@ class _Sum:
 
 
 class PostgresUsageRollUp:
-    """Implements `domain.entitlements.ports.UsageBook`; its clock is the database's."""
+    """Implements `domain.entitlements.ports.UsageBook`; uses the database's clock."""
 
     def __init__(self, engine: AsyncEngine, *, page: int = PAGE, batch: int = BATCH) -> None:
         self._engine = engine
@@ -164,10 +164,10 @@ class PostgresUsageRollUp:
         return len(sums)
 
     async def _standing(self) -> AsyncIterator[Sequence[Row[Any]]]:
-        """How much each customer uses of each feature in the period that counts, page by page; None: nothing."""
+        """Each customer's usage per feature in the current period, page by page; None if there is none."""
         async with transaction(self._engine) as connection:
             today = await _today(connection)
-            # One for all pages: when a day ends meanwhile, nobody counts for both.
+            # One for all pages: if a day ends meanwhile, no customer counts for both.
             moment = (await connection.execute(select(func.now()))).scalar_one()
         cursor: _Cursor | None = _BEFORE_ALL
         while cursor is not None:
@@ -177,7 +177,7 @@ class PostgresUsageRollUp:
             cursor = _cursor(rows[-1]) if len(rows) == self._page else None
 
     async def _keep(self, sums: dict[_Cursor, _Sum]) -> None:
-        """Statistics of these six hours, in place of those that were taken in them before."""
+        """Statistics of these six hours, replacing earlier ones of the same hours."""
         rows = [
             {"tenant": tenant, "plan": plan, "feature": feature, **asdict(each)}
             for (tenant, plan, feature), each in sums.items()
@@ -214,7 +214,7 @@ def _cursor(row: Row[Any]) -> _Cursor:
 
 
 async def _today(connection: AsyncConnection) -> dict[str, str]:
-    """The catalog that the API lives by, and its free plan; empty where there is none."""
+    """The API's current catalog, and its free plan; empty if there is none."""
     catalog = await in_force(connection)
     if catalog is None:
         return {"catalog": "", "free_plan": ""}

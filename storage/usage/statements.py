@@ -1,6 +1,6 @@
-"""What is sent to the database when something is used or looked at; the rest of it is `migrations/functions`.
+"""The statements for counting and reading usage. The rest is in `migrations/functions`.
 
-Each takes tenant, catalog, free plan, and what limited and suspended access entitle to, as `$1` to `$5`.
+Each takes tenant, catalog, free plan, and the entitlements of limited and suspended access as `$1` to `$5`.
 """
 
 _GIVEN = "$1, $6, $2, $3, $4, $5"
@@ -17,12 +17,12 @@ STANDING = (
     f" AND u.period_start = {_STARTS}"
     " WHERE p.catalog = s.catalog AND p.plan = s.counted_by_plan) c"
 )
-"""Where the customer `$6` stands, and what is written down for the periods that go on."""
+"""The state of the customer `$6`, and the counters of the current periods."""
 
-# Most uses are now, of a meter with one feature, by somebody whose plan holds or who has the free plan, and far from
-# the limit: nothing is to be told or billed, no share of the limit is at stake. This one statement counts them, for
-# less than the function, which has all the others: it decides anew and owes nothing to what was looked at here. The
-# counter is locked as it is read, so what is decided holds; a key that is known leaves it as it was.
+# The common case: usage now, of a meter with one feature, by a customer with full access or the free plan, and far from
+# the limit. There is nothing to notify or bill, and no threshold to cross. This statement counts it at a lower cost
+# than the function, which handles every case and decides independently of what was read here. The counter is locked
+# when it is read, so the decision holds; a known key leaves it unchanged.
 USE = (
     "WITH s AS MATERIALIZED ("
     " SELECT statement_timestamp() AS moment, c.id::text AS customer_id,"
@@ -77,9 +77,9 @@ USE = (
     " SELECT * FROM counted UNION ALL SELECT * FROM tenure_use($1, $6, $7, $8, $9, $10, $11, $12, $13, $2, $3, $4, $5)"
     " WHERE NOT EXISTS (SELECT FROM counted)"
 )
-"""One use: customer, meter, action, quantity, key, moment, reason and actor are `$6` to `$13`."""
+"""One usage event: customer, meter, action, quantity, key, time, reason and actor are `$6` to `$13`."""
 
-# One after the other by customer, meter and moment, so that two batches hardly ever wait for each other.
+# Ordered by customer, meter and time, so that two batches hardly ever wait for each other.
 USE_ALL = (
     "SELECT number, (counted).* FROM ("
     " SELECT e.number, tenure_use($1, e.customer, e.meter, e.action, e.quantity, e.key, e.at, e.reason, e.actor,"
@@ -90,7 +90,7 @@ USE_ALL = (
     " ORDER BY customer, meter, coalesce(at, statement_timestamp()), number) e"
     ") each"
 )
-"""Many uses: the same as arrays."""
+"""Many usage events: the same as arrays."""
 
 GIVE_BACK = "SELECT * FROM tenure_give_back($1, $6, $7, $8, $9, $2, $3, $4, $5)"
-"""A use given back: customer, names of the meter, key, and quantity if it was said are `$6` to `$9`."""
+"""A reverted usage event: customer, names of the meter, key, and the quantity if given are `$6` to `$9`."""

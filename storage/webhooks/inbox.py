@@ -1,4 +1,4 @@
-"""The webhook inbox: every event is kept once before it is answered, and handled later if not at once."""
+"""The webhook inbox: every event is stored once before it is acknowledged, and handled later if not at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _KEEP_AS_HANDLED = _KEEP.values(_DONE)
 
 @dataclass(frozen=True)
 class InboxRow:
-    """A message with what has become of it, for an operator."""
+    """An event with its state, for an operator."""
 
     event_id: str
     type: str
@@ -37,7 +37,7 @@ class InboxRow:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which messages; None and False: whichever."""
+    """Filters of events; None and False mean any."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -47,20 +47,20 @@ class Chosen:
 
 
 class Inbox:
-    """Keeps what the payment provider sends. Handling an event twice is harmless, so no row is ever locked."""
+    """Stores the payment provider's events. Handling one twice is harmless, so no row is locked."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._at_once = single(engine)
 
     async def receive(self, event: ProviderEvent, body: bytes, *, tenant: str) -> bool:
-        """Keep an event, one without news as handled; False when it was kept already. One round trip."""
+        """Stores an event, as handled if it carries no news. Returns False if it was stored already. One round trip."""
         keep = _KEEP_AS_HANDLED if event.news is None else _KEEP
         async with statement(self._at_once) as connection:
             return (await connection.execute(keep, _values(event, body, tenant))).first() is not None
 
     async def mark_handled(self, verdicts: Mapping[str, Routing], *, anew: bool = False) -> None:
-        """Note what came of events, by their ids; the first verdict stays unless they were delivered *anew*."""
+        """Records the results of events by id. The first result stays, except for events that were delivered *anew*."""
         if not verdicts:
             return
         told = (
@@ -88,11 +88,11 @@ class Inbox:
             await connection.execute(wanted)
 
     async def waiting(self, *, limit: int = 500, after: KeptEvent | None = None) -> list[KeptEvent]:
-        """Events that were not handled, oldest first; those behind *after*."""
+        """Unhandled events after *after*, oldest first."""
         return await self.kept(Chosen(waiting=True), limit=limit, after=after)
 
     async def kept(self, chosen: Chosen, *, limit: int, after: KeptEvent | None = None) -> list[KeptEvent]:
-        """The chosen events, handled or not, oldest first; those behind *after*."""
+        """The selected events after *after*, handled or not, oldest first."""
         it = webhook_inbox.c
         wanted = select(webhook_inbox).where(*_conditions(chosen))
         if after is not None:
@@ -102,7 +102,7 @@ class Inbox:
         return [KeptEvent(_event_of(row), row.received_at) for row in rows]
 
     async def newest(self, chosen: Chosen, *, limit: int) -> list[InboxRow]:
-        """The newest of the chosen events, newest first."""
+        """The selected events, newest first."""
         it = webhook_inbox.c
         wanted = (
             select(*(it[name] for name in InboxRow.__dataclass_fields__))
@@ -114,12 +114,12 @@ class Inbox:
             return [_row(found) for found in await connection.execute(wanted)]
 
     async def receive_past(self, events: Sequence[PastEvent], *, tenant: str) -> list[ProviderEvent]:
-        """Keep events that did not reach us when they happened, as they are given; returns those that were not kept."""
+        """Stores events that did not reach us when they happened, in order. Returns those that were new."""
         new = []
         async with transaction(self._engine) as connection:
             for past in events:
                 keep = _KEEP_AS_HANDLED if past.event.news is None else _KEEP
-                # In the order in which they are given, which is that of their delivery; `now()` stands still.
+                # In the given order, which is that of their delivery; `now()` would be the same for all.
                 later = {"received_at": func.clock_timestamp()}
                 row = await connection.execute(keep.values(later), _values(past.event, past.body, tenant))
                 if row.first() is not None:
@@ -127,7 +127,7 @@ class Inbox:
         return new
 
     async def known(self, ids: Sequence[str]) -> set[str]:
-        """Which of these events were kept."""
+        """Which of these events are stored."""
         wanted = select(webhook_inbox.c.event_id).where(webhook_inbox.c.event_id == func.any(texts(ids)))
         async with transaction(self._engine) as connection:
             return set((await connection.execute(wanted)).scalars())

@@ -1,4 +1,4 @@
-"""Whose customer and whose agreement at the payment provider is whose subscription."""
+"""Maps customers and agreements at the payment provider to subscriptions."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,13 +13,13 @@ from storage.schema.tables import customers, subscriptions
 
 
 class PostgresAddresses:
-    """Finds the subscriptions that messages of the provider are for."""
+    """Finds the subscriptions that an event is for."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._at_once = single(engine)
 
     async def look_up(self, customer_refs: Iterable[str], agreement_refs: Iterable[str]) -> Directory:
-        """All subscriptions of these customers and agreements, whatever their status, in one query."""
+        """All subscriptions of these customers and agreements, in any status, with one query."""
         it = subscriptions.c
         shown = (it.id, it.agreement_ref, it.created_at, it.customer)
         joined = subscriptions.join(customers, customers.c.id == it.customer)
@@ -37,7 +37,7 @@ class PostgresAddresses:
                 former.c.ref == func.any(texts(sorted(customer_refs))),
             )
         )
-        # Not empty is said again, so that the index, which has only those, can be used.
+        # The condition is repeated so that the partial index can be used.
         of_agreements = select(*shown, literal("").label("customer_ref")).where(
             it.agreement_ref == func.any(texts(sorted(agreement_refs))), it.agreement_ref != ""
         )
