@@ -22,7 +22,7 @@ from storage.db.engine import transaction
 from storage.schema.tables import customers, discrepancies, mails, subscriptions
 from storage.subscriptions.customer_changes import CustomerChanges
 
-KEPT_FOR = timedelta(days=30)
+RETENTION = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Reconciliations:
 
     async def forget_old(self) -> None:
         async with transaction(self._engine) as connection:
-            await connection.execute(delete(discrepancies).where(discrepancies.c.found_at < func.now() - KEPT_FOR))
+            await connection.execute(delete(discrepancies).where(discrepancies.c.found_at < func.now() - RETENTION))
 
     async def of_run(self, run: str) -> list[KeptFinding]:
         """The differences of a run, in the order in which they were found."""

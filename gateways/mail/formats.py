@@ -14,7 +14,7 @@ from babel.numbers import format_decimal, format_percent, parse_pattern
 
 from domain.currencies import DECIMALS, shown_decimals
 
-WITHOUT_A_COUNTRY = {"en": Locale("en", "GB")}
+LOCALE_WITHOUT_COUNTRY = {"en": Locale("en", "GB")}
 """English without a country writes the day first and uses 24 hours: most of its readers are not American."""
 
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -57,10 +57,10 @@ class Formats:
     @classmethod
     def of(cls, tag: str, timezone: str, language: str = "en") -> "Formats":
         """Returns the formats for a locale. An unknown locale falls back to *language*, an unknown time zone to UTC."""
-        written_in = Locale.parse(language)
-        locale = locale_of(tag) or written_in
-        dates = locale if locale.language == written_in.language else written_in
-        return cls(locale, WITHOUT_A_COUNTRY.get(str(dates), dates), _zone(timezone))
+        own_locale = Locale.parse(language)
+        locale = locale_of(tag) or own_locale
+        dates = locale if locale.language == own_locale.language else own_locale
+        return cls(locale, LOCALE_WITHOUT_COUNTRY.get(str(dates), dates), _zone(timezone))
 
     def money(self, amount: int, currency: str) -> str:
         """Formats minor units: 4900, "usd" is "$49.00", or "49,00 $" in German."""

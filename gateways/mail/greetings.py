@@ -133,10 +133,10 @@ def greeting_name(name: str | None) -> str:
     line = one_line(name or "", NAME_LIMIT)
     # As mail clients read it: invisible characters do not stop them from making a link.
     seen = "".join(letter for letter in line.translate(_DOTS) if unicodedata.category(letter) != "Cf")
-    return "" if _leads_somewhere(unicodedata.normalize("NFKC", seen)) else line
+    return "" if _contains_link(unicodedata.normalize("NFKC", seen)) else line
 
 
-def _leads_somewhere(text: str) -> bool:
+def _contains_link(text: str) -> bool:
     if _ADDRESS.search(text):
         return True
     return any(_is_host(found[0], text[found.end() :]) for found in _WITH_DOTS.finditer(text))

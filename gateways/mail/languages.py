@@ -78,7 +78,7 @@ def read_language(file: Traversable) -> Catalog:
         return read_po(opened, locale=file.name.removesuffix(".po"), abort_invalid=True)
 
 
-def misfits(message: Message) -> bool:
+def breaks_placeholders(message: Message) -> bool:
     """True if a translation uses a placeholder that the English text lacks, or omits one."""
     asked = [set(PLACEHOLDER.findall(source)) for source in _texts(message.id)]
     needed, known = set.intersection(*asked) - {"num"}, set.union(*asked)
@@ -96,7 +96,7 @@ def _texts(words: object) -> list[str]:
 
 def _translations(catalog: Catalog) -> gettext.NullTranslations:
     for message in catalog:
-        if message.id and misfits(message):
+        if message.id and breaks_placeholders(message):
             message.string = ""  # English is better than a mail that cannot be rendered.
     compiled = io.BytesIO()
     write_mo(compiled, catalog)

@@ -17,8 +17,8 @@ from gateways.mail.headers import header, mailbox_header, unstructured
 
 LINE_LIMIT = 998
 """Characters per line on the wire, by RFC 5322."""
-OURS = ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted")
-OF_THE_BODY = ("Content-Type", "MIME-Version")
+OUR_HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted")
+BODY_HEADERS = ("Content-Type", "MIME-Version")
 
 _BODY = SMTP.clone(cte_type="7bit")
 _MAILBOX = re.compile(r"""[^\s@<>()\[\]",:;\\\x00-\x1f\x7f]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*""")
@@ -33,14 +33,14 @@ def mailbox(address: str) -> str:
         GatewayRefused: field `email`, if mail cannot be sent to or from such an address.
     """
     user, _, domain = address.rpartition("@")
-    known_as = f"{user}@{domain if domain.isascii() else _in_ascii(domain)}"
+    ascii_address = f"{user}@{domain if domain.isascii() else _to_ascii(domain)}"
     # Mail clients would decode anything that looks like an encoded word.
-    if not _MAILBOX.fullmatch(known_as) or "=?" in known_as or any(map(is_unprintable, known_as)):
-        raise GatewayRefused("the mail address is none", field="email")
-    return known_as
+    if not _MAILBOX.fullmatch(ascii_address) or "=?" in ascii_address or any(map(is_unprintable, ascii_address)):
+        raise GatewayRefused("not a valid mail address", field="email")
+    return ascii_address
 
 
-def _in_ascii(domain: str) -> str:
+def _to_ascii(domain: str) -> str:
     """Domains are stored in ASCII. Older addresses that are not can still be mailed."""
     try:
         return validate_email(f"x@{domain}", check_deliverability=False, test_environment=True).ascii_domain
@@ -70,7 +70,7 @@ def build_message(mail: OutgoingMail) -> bytes:
     }
     boundary = f"part-{hashlib.sha256(mail.message_id.encode()).hexdigest()[:32]}"
     wire = "".join(header(name, value) for name, value in values.items()).encode() + _body(mail, boundary)
-    _check(wire, (*OURS, *mail.headers), recipient, boundary)
+    _check(wire, (*OUR_HEADERS, *mail.headers), recipient, boundary)
     return wire
 
 
@@ -88,21 +88,25 @@ def _check(wire: bytes, headers: tuple[str, ...], recipient: str, boundary: str)
     block, _, body = text.partition("\r\n\r\n")
     found = [_HEADER.fullmatch(line) for line in block.replace("\r\n ", " ").split("\r\n")]
     values = [(each[1], each[2]) for each in found if each is not None]
-    if len(values) != len(found) or sorted(name for name, _ in values) != sorted((*headers, *OF_THE_BODY)):
-        raise _wrong("its headers are not those that it was given")
+    if len(values) != len(found) or sorted(name for name, _ in values) != sorted((*headers, *BODY_HEADERS)):
+        raise _invalid_mail("its headers are not the intended ones")
     if re.search(r"\r(?!\n)|(?<!\r)\n|\0", text) or any(len(line) > LINE_LIMIT for line in text.split("\r\n")):
-        raise _wrong("it has a line that no mail may have")
+        raise _invalid_mail("it has a line that mails must not have")
     for name, value in values:
-        if not value.replace(recipient, "").isascii() or any(map(is_unprintable, value)) or _hides_a_line(value):
-            raise _wrong(f"its {name} holds a sign that no header may hold")
+        if (
+            not value.replace(recipient, "").isascii()
+            or any(map(is_unprintable, value))
+            or _decodes_to_line_break(value)
+        ):
+            raise _invalid_mail(f"its {name} header contains a forbidden character")
     to = dict(values)["To"]
     if not to.endswith((f" <{recipient}>", recipient)) or re.sub(r'"(\\.|[^"\\])*"', "", to).count("@") != 1:
-        raise _wrong("it does not go to its recipient alone")
+        raise _invalid_mail("it does not go to its recipient alone")
     if body.count(f"--{boundary}\r\n") != 2 or not body.startswith(f"--{boundary}\r\n"):
-        raise _wrong("its text does not begin where it should")
+        raise _invalid_mail("its body does not start where it should")
 
 
-def _hides_a_line(value: str) -> bool:
+def _decodes_to_line_break(value: str) -> bool:
     """True if the decoded value contains something that could break its line."""
     for word in _ENCODED_WORD.findall(value):
         for chunk, charset in decode_header(word):
@@ -112,5 +116,5 @@ def _hides_a_line(value: str) -> bool:
     return False
 
 
-def _wrong(why: str) -> GatewayRefused:
-    return GatewayRefused(f"the mail was not sent, as {why}: this is a fault in Tenure, please report it")
+def _invalid_mail(why: str) -> GatewayRefused:
+    return GatewayRefused(f"the mail was not sent because {why}: this is a bug in Tenure, please report it")

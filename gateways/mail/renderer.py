@@ -43,15 +43,15 @@ class Brand:
         if not self.product_name:
             raise Malformed("the product needs a name", field="product_name")
         if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.colour):
-            raise Malformed(f"{self.colour!r} is no colour: write it as six hex digits, '#0f766e'", field="colour")
+            raise Malformed(f"{self.colour!r} is not a colour: write six hex digits, such as '#0f766e'", field="colour")
         if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", self.support_email):
-            raise Malformed(f"{self.support_email!r} is no mail address", field="support_email")
+            raise Malformed(f"{self.support_email!r} is not a mail address", field="support_email")
         given = {"public_url": self.public_url, "billing_url": self.billing_url, "upgrade_url": self.upgrade_url}
         for name, url in given.items():
             if not url and name != "public_url":
                 continue
             if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-                raise Malformed(f"{url!r} is no web address: begin it with https://", field=name)
+                raise Malformed(f"{url!r} is not a web address: start it with https://", field=name)
 
     @property
     def ink(self) -> str:

@@ -17,7 +17,7 @@ PLAN = {
     "billing_url": "https://app.northwind.example/pay/sample",
 }
 CARD = {"has_card": "yes", "card_brand": "visa", "card_last4": "4242", "card_exp": "12/2026"}
-BILL = {
+INVOICE = {
     "invoice_number": "NW-0003",
     "invoice_url": "https://pay.example.com/invoices/3",
     "period_end": "2027-01-05T17:30:00Z",
@@ -27,7 +27,7 @@ TRIAL = {"trial_ends_at": "2026-12-05T17:30:00Z"}
 DECLINE = {"attempts": "6", "decline_code": "insufficient_funds", "amount_due": "18900"}
 NONE_ON_FILE = {"decline_code": NO_CARD}
 CONFIRM = {"action_url": "https://pay.example.com/confirm/1", "amount_due": "18900"}
-NEXT_TRY = {"next_attempt_at": "2026-12-08T09:00:00Z"}
+NEXT_ATTEMPT = {"next_attempt_at": "2026-12-08T09:00:00Z"}
 END = {"cancel_at": "2027-01-18T09:00:00Z"}
 KEPT = {"keep_data_until": "2027-01-18T09:00:00Z"}
 RENEWAL = {"renews_at": "2027-01-05T17:30:00Z"}
@@ -48,17 +48,17 @@ class Sample:
 
 def samples(currency: str = "usd") -> list[Sample]:
     """Returns samples of every occasion, grouped by kind."""
-    told = [*_trials(), *_money(), *_access(), *_changes(), *_usage()]
+    found = [*_trials(), *_payments(), *_access(), *_changes(), *_usage()]
     return [
         Sample("-".join(filter(None, (occasion, variant))), occasion, {**PLAN, "currency": currency, **facts})
-        for occasion, variant, facts in told
+        for occasion, variant, facts in found
     ]
 
 
-Told = tuple[Occasion, str, dict[str, str]]
+SampleFacts = tuple[Occasion, str, dict[str, str]]
 
 
-def _trials() -> Iterator[Told]:
+def _trials() -> Iterator[SampleFacts]:
     yield Occasion.TRIAL_STARTED, "", TRIAL
     yield Occasion.TRIAL_STARTED, "with-card", {**TRIAL, **CARD}
     to_free = {"trial_end": "free_plan", "free_plan_name": "Free"}
@@ -68,32 +68,32 @@ def _trials() -> Iterator[Told]:
     yield Occasion.TRIAL_ENDING, "with-card", {**TRIAL, **CARD, "days_left": "3"}
     yield Occasion.TRIAL_ENDING, "to-free", {**TRIAL, **to_free, "days_left": "3"}
     yield Occasion.TRIAL_EXPIRED, "", KEPT
-    yield Occasion.CONVERTED, "", {**CARD, **BILL}
+    yield Occasion.CONVERTED, "", {**CARD, **INVOICE}
 
 
-def _money() -> Iterator[Told]:
-    yield Occasion.RECEIPT, "", {**CARD, **BILL}
-    yield Occasion.RECEIPT, "with-pdf", {**CARD, **BILL, **PDF}
-    yield Occasion.PAYMENT_FAILED, "first-try", {**CARD, **DECLINE, "attempt": "1", **NEXT_TRY}
+def _payments() -> Iterator[SampleFacts]:
+    yield Occasion.RECEIPT, "", {**CARD, **INVOICE}
+    yield Occasion.RECEIPT, "with-pdf", {**CARD, **INVOICE, **PDF}
+    yield Occasion.PAYMENT_FAILED, "first-try", {**CARD, **DECLINE, "attempt": "1", **NEXT_ATTEMPT}
     yield (
         Occasion.PAYMENT_FAILED,
         "no-clear-reason",
-        {**CARD, **DECLINE, "attempt": "2", "decline_code": "", **NEXT_TRY},
+        {**CARD, **DECLINE, "attempt": "2", "decline_code": "", **NEXT_ATTEMPT},
     )
-    yield Occasion.PAYMENT_FAILED, "no-invoice", {**CARD, **DECLINE, "amount_due": "", "attempt": "1", **NEXT_TRY}
+    yield Occasion.PAYMENT_FAILED, "no-invoice", {**CARD, **DECLINE, "amount_due": "", "attempt": "1", **NEXT_ATTEMPT}
     yield Occasion.PAYMENT_FAILED, "no-card", {**DECLINE, **NONE_ON_FILE, "attempt": "1", **END}
-    limited = {**CARD, **DECLINE, "attempt": "4", "access": "limited", **NEXT_TRY, **END}
+    limited = {**CARD, **DECLINE, "attempt": "4", "access": "limited", **NEXT_ATTEMPT, **END}
     yield Occasion.PAYMENT_FAILED, "access-limited", limited
     yield Occasion.PAYMENT_FAILED, "last-try", {**CARD, **DECLINE, "attempt": "6", "access": "limited", **END}
-    yield Occasion.ACTION_REQUIRED, "", {**CARD, **CONFIRM, **NEXT_TRY}
-    yield Occasion.ACTION_REQUIRED, "no-invoice", {**CARD, **CONFIRM, "amount_due": "", **NEXT_TRY}
+    yield Occasion.ACTION_REQUIRED, "", {**CARD, **CONFIRM, **NEXT_ATTEMPT}
+    yield Occasion.ACTION_REQUIRED, "no-invoice", {**CARD, **CONFIRM, "amount_due": "", **NEXT_ATTEMPT}
     yield Occasion.CARD_EXPIRING, "", {**CARD, **RENEWAL, "amount_due": "18900"}
     yield Occasion.CARD_EXPIRING, "amount-unknown", {**CARD, **RENEWAL}
     yearly = {**CARD, **RENEWAL, "interval": "year", "amount": "214920"}
     yield Occasion.RENEWAL_AHEAD, "", {**yearly, "amount_due": "204920"}
     yield Occasion.RENEWAL_AHEAD, "covered-by-credit", {**yearly, "amount_due": "0"}
     yield Occasion.RENEWAL_AHEAD, "amount-unknown", yearly
-    back = {**CARD, **BILL, "amount_paid": "12503"}
+    back = {**CARD, **INVOICE, "amount_paid": "12503"}
     yield Occasion.REFUNDED, "in-full", {**back, "refund_amount": "12503", "is_full_refund": "yes"}
     yield Occasion.REFUNDED, "in-part", {**back, "refund_amount": "5000", "is_full_refund": "no"}
     again = {**back, "is_full_refund": "no", "refund_amount": "2000", "refunded_in_all": "7000"}
@@ -102,12 +102,12 @@ def _money() -> Iterator[Told]:
     yield Occasion.REFUNDED, "the-rest", rest
 
 
-def _access() -> Iterator[Told]:
+def _access() -> Iterator[SampleFacts]:
     unpaid = {**DECLINE, "attempt": "6", "reason": "nonpayment", "access": "none", **KEPT, **END}
     yield Occasion.SUSPENDED, "for-nonpayment", {**CARD, **unpaid}
     yield Occasion.SUSPENDED, "no-card", {**unpaid, **NONE_ON_FILE, "attempt": "1"}
     yield Occasion.SUSPENDED, "by-operator", {"reason": "operator", "access": "none"}
-    yield Occasion.REACTIVATED, "by-payment", {**CARD, **BILL}
+    yield Occasion.REACTIVATED, "by-payment", {**CARD, **INVOICE}
     yield Occasion.REACTIVATED, "by-operator", {}
     yield Occasion.CANCELLATION_SCHEDULED, "", {**CARD, "cancel_at": "2027-01-05T17:30:00Z"}
     yield Occasion.CANCELED, "", {"canceled_reason": "customer"}
@@ -118,8 +118,8 @@ def _access() -> Iterator[Told]:
     yield Occasion.RESUMED, "", RENEWAL
 
 
-def _changes() -> Iterator[Told]:
-    yield Occasion.PLAN_CHANGED, "with-charge", {**CHANGE, **BILL, "due_now": "7500"}
+def _changes() -> Iterator[SampleFacts]:
+    yield Occasion.PLAN_CHANGED, "with-charge", {**CHANGE, **INVOICE, "due_now": "7500"}
     yield Occasion.PLAN_CHANGED, "with-credit", {**CHANGE, "old_plan_name": "Enterprise", "due_now": "-40000"}
     yield (
         Occasion.PLAN_CHANGED,
@@ -127,7 +127,7 @@ def _changes() -> Iterator[Told]:
         {**CHANGE, "old_plan_name": "Professional", "quantity": "3", "due_now": "1000"},
     )
     replaced = {"replaced_plan_name": "Starter", "replaced_at": "2027-01-05T17:30:00Z"}
-    yield Occasion.PLAN_CHANGED, "replacing", {**CHANGE, **BILL, "due_now": "7500", **replaced}
+    yield Occasion.PLAN_CHANGED, "replacing", {**CHANGE, **INVOICE, "due_now": "7500", **replaced}
     yield Occasion.PLAN_CHANGED, "at-renewal", {**CHANGE, "old_plan_name": "Enterprise"}
     planned = {"change_at": "2027-01-05T17:30:00Z"}
     yield Occasion.PLAN_CHANGE_SCHEDULED, "", {**CHANGE, "old_plan_name": "Enterprise", **planned}
@@ -150,7 +150,7 @@ def _changes() -> Iterator[Told]:
     yield Occasion.MOVED_TO_FREE, "for-nonpayment", {**free, "old_plan_name": "Professional", "reason": "nonpayment"}
 
 
-def _usage() -> Iterator[Told]:
+def _usage() -> Iterator[SampleFacts]:
     grace = {"grace_ends_at": "2026-12-28T09:00:00Z", "ceiling": "11000"}
     yield Occasion.USAGE_WARNING, "", {**USAGE, "used": "9000", "percent": "90", **RESET}
     yield Occasion.USAGE_WARNING, "with-grace", {**USAGE, "used": "9000", "percent": "90", **RESET, "grace_days": "7"}

@@ -66,7 +66,7 @@ class SmtpServer:
             parts = urlsplit(url)
             security, host, port = Security(parts.scheme), parts.hostname, parts.port
         except ValueError:
-            raise _malformed("begin it with smtp://, smtps:// or smtp+starttls://, a host and a port") from None
+            raise _malformed("start it with smtp://, smtps:// or smtp+starttls://, a host and a port") from None
         if not host or parts.path not in ("", "/") or parts.query or parts.fragment:
             raise _malformed("write it as smtp://user:password@host:port, with %40 for an @ in the password")
         if bool(parts.username) != bool(parts.password):
@@ -84,7 +84,7 @@ class SmtpServer:
 
 
 def _malformed(advice: str) -> Malformed:
-    return Malformed(f"the mail server's address cannot be read: {advice}", field="smtp_url")
+    return Malformed(f"the mail server's URL is invalid: {advice}", field="smtp_url")
 
 
 class SmtpMailer:
@@ -112,7 +112,7 @@ class SmtpMailer:
         sender, recipient = mailbox(sender_of(message.from_)[1]), mailbox(message.to)
         options = [] if wire.isascii() else ["SMTPUTF8", "BODY=8BITMIME"]
 
-        async def hand_over(client: SMTP) -> None:
+        async def send_wire(client: SMTP) -> None:
             try:
                 # The bytes that were checked, not a message that would be serialised again.
                 await client.sendmail(sender, [recipient], wire, mail_options=options)
@@ -120,9 +120,9 @@ class SmtpMailer:
                 reason = "the mail server cannot send to addresses with letters such as ü"
                 raise GatewayRefused(reason, field="email") from None
             except ValueError:
-                raise GatewayRefused("the mail address is none", field="email") from None
+                raise GatewayRefused("not a valid mail address", field="email") from None
 
-        await self._talk(hand_over)
+        await self._run(send_wire)
 
     async def check(self) -> None:
         """Connects and signs in without sending anything, to check that mails can be sent.
@@ -131,20 +131,20 @@ class SmtpMailer:
             GatewayUnavailable: they cannot; the message says why.
         """
 
-        async def say_nothing(client: SMTP) -> None:
+        async def noop(client: SMTP) -> None:
             await client.noop()
 
-        await self._talk(say_nothing)
+        await self._run(noop)
 
-    async def _talk(self, talk: Callable[[SMTP], Awaitable[None]]) -> None:
+    async def _run(self, action: Callable[[SMTP], Awaitable[None]]) -> None:
         client = self._client()
         try:
             async with asyncio.timeout(self._total_seconds):
                 await client.connect()
-                await talk(client)
+                await action(client)
         except (SMTPException, OSError, TimeoutError) as error:
             # The server's answer can contain the address, and a cause is stored in workflow histories: no cause.
-            raise self._in_our_words(error) from None
+            raise self._translated(error) from None
         else:
             # The mail is accepted; a failing QUIT must not make it look otherwise.
             with suppress(SMTPException, OSError, TimeoutError):
@@ -164,22 +164,22 @@ class SmtpMailer:
             timeout=self._connect_seconds,
         )
 
-    def _in_our_words(self, error: Exception) -> TenureError:
+    def _translated(self, error: Exception) -> TenureError:
         where = f"mail server {self._server.host}:{self._server.port}"
         if isinstance(error, SMTPRecipientsRefused):
             error = error.recipients[0]
-        if isinstance(error, SMTPRecipientRefused | SMTPDataError) and _is_for_good(error.code):
+        if isinstance(error, SMTPRecipientRefused | SMTPDataError) and _is_permanent(error.code):
             return GatewayRefused(f"{where} refused the mail: {_answer(error)}", field="email")
         if isinstance(error, SMTPSenderRefused):
-            return GatewayUnavailable(f"{where} takes no mail from our sender address: {_answer(error)}")
+            return GatewayUnavailable(f"{where} rejects our sender address: {_answer(error)}")
         if isinstance(error, SMTPResponseException):
-            return GatewayUnavailable(f"{where} did not take the mail: {_answer(error)}")
+            return GatewayUnavailable(f"{where} did not accept the mail: {_answer(error)}")
         if isinstance(error, TimeoutError):
             return GatewayUnavailable(f"{where} did not answer in time")
         return GatewayUnavailable(f"{where} cannot be reached: {_without_addresses(str(error))}")
 
 
-def _is_for_good(code: int) -> bool:
+def _is_permanent(code: int) -> bool:
     return code >= 500 and code != AUTHENTICATION_NEEDED
 
 

@@ -19,7 +19,7 @@ INSTANTS = (
 COUNTS = ("days_left", "attempt", "attempts", "quantity", "grace_days")
 AMOUNTS = ("amount", "amount_due", "amount_paid", "refund_amount", "refunded_in_all", "due_now", "overage_amount")
 NUMBERS = ("used", "limit", "percent", "ceiling", "overage_units")
-ANSWERS = ("has_card", "is_full_refund", "has_larger_plan")
+BOOLEANS = ("has_card", "is_full_refund", "has_larger_plan")
 LINKS = ("invoice_url", "invoice_pdf", "action_url", "billing_url")
 INTERVALS = ("month", "year")
 CARD_BRANDS = {
@@ -66,21 +66,21 @@ def view_of(
         IncompleteMail: a required fact is missing, or a fact is invalid; the message names it.
     """
     words = words or gettext.NullTranslations()
-    told = {name: one_line(facts.get(name, "")) for name in FACTS}
-    missing = missing_facts(occasion, told)
+    given = {name: one_line(facts.get(name, "")) for name in FACTS}
+    missing = missing_facts(occasion, given)
     if missing:
-        raise IncompleteMail(f"a {occasion} mail cannot be written without {', '.join(missing)}")
-    view: View = {name: one_line(value, TEXT_LIMIT) for name, value in told.items()}
-    view |= {name: _moment(name, told[name], formats, words) for name in INSTANTS}
-    view |= {name: _count(name, told[name]) for name in COUNTS}
-    view |= {name: _link(name, told[name]) for name in LINKS}
-    view |= {name: _number(name, told[name], formats) for name in NUMBERS}
-    view |= {name: told[name] == "yes" for name in ANSWERS}
-    view["excess"] = _excess(told["excess"], formats)
-    view |= _amounts(told, formats)
-    view["nothing_due"] = told["amount_due"] == "0"
-    view["price"] = _price(told["interval"], str(view["amount"]), words)
-    view["card"] = _card(told, words)
+        raise IncompleteMail(f"a {occasion} mail cannot be rendered without {', '.join(missing)}")
+    view: View = {name: one_line(value, TEXT_LIMIT) for name, value in given.items()}
+    view |= {name: _moment(name, given[name], formats, words) for name in INSTANTS}
+    view |= {name: _count(name, given[name]) for name in COUNTS}
+    view |= {name: _link(name, given[name]) for name in LINKS}
+    view |= {name: _number(name, given[name], formats) for name in NUMBERS}
+    view |= {name: given[name] == "yes" for name in BOOLEANS}
+    view["excess"] = _excess(given["excess"], formats)
+    view |= _amounts(given, formats)
+    view["nothing_due"] = given["amount_due"] == "0"
+    view["price"] = _price(given["interval"], str(view["amount"]), words)
+    view["card"] = _card(given, words)
     view["your_card"] = view["card"] or words.gettext("card")
     return view
 
@@ -91,9 +91,9 @@ def _moment(name: str, value: str, formats: Formats, words: gettext.NullTranslat
     try:
         at = datetime.fromisoformat(value)
     except ValueError:
-        raise _nonsense(name, value, "an instant such as 2026-12-05T09:00:00Z") from None
+        raise _invalid(name, value, "an instant such as 2026-12-05T09:00:00Z") from None
     if at.tzinfo is None:
-        raise _nonsense(name, value, "an instant with its zone, such as 2026-12-05T09:00:00Z")
+        raise _invalid(name, value, "an instant with its zone, such as 2026-12-05T09:00:00Z")
     time = words.gettext("%(clock)s %(zone)s") % {"clock": formats.clock(at), "zone": formats.zone_name(at)}
     return Moment(formats.day(at), formats.date(at), time)
 
@@ -102,7 +102,7 @@ def _count(name: str, value: str) -> int | None:
     if not value:
         return None
     if not (value.isascii() and value.isdigit()):
-        raise _nonsense(name, value, "a whole number")
+        raise _invalid(name, value, "a whole number")
     return int(value)
 
 
@@ -110,9 +110,9 @@ def _link(name: str, value: str) -> str:
     try:
         parts = urlsplit(value)
     except ValueError:
-        raise _nonsense(name, value, "a web address") from None
+        raise _invalid(name, value, "a web address") from None
     if value and (parts.scheme not in ("http", "https") or not parts.netloc):
-        raise _nonsense(name, value, "a web address that begins with https://")
+        raise _invalid(name, value, "a web address that starts with https://")
     return value
 
 
@@ -120,7 +120,7 @@ def _number(name: str, value: str, formats: Formats) -> str:
     if not value:
         return ""
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
-        raise _nonsense(name, value, "a number such as 9000 or 1.5")
+        raise _invalid(name, value, "a number such as 9000 or 1.5")
     return formats.percent(Decimal(value)) if name == "percent" else formats.number(Decimal(value))
 
 
@@ -132,44 +132,44 @@ def _excess(value: str, formats: Formats) -> Excess:
             for name, used, has in found
         ]
     except (ValueError, TypeError):
-        raise _nonsense("excess", value, 'a list such as [["Users", 9, 3]]') from None
+        raise _invalid("excess", value, 'a list such as [["Users", 9, 3]]') from None
 
 
-def _amounts(told: Mapping[str, str], formats: Formats) -> dict[str, str]:
+def _amounts(given: Mapping[str, str], formats: Formats) -> dict[str, str]:
     """Returns all amounts. The price of a change is either `due_now` or, if negative, `credit`."""
-    minor = {name: _minor_units(name, told[name]) for name in AMOUNTS if told["currency"] and told[name]}
-    if minor and not re.fullmatch(r"[A-Za-z]{3}", told["currency"]):
-        raise _nonsense("currency", told["currency"], "three letters such as usd")
+    minor = {name: _minor_units(name, given[name]) for name in AMOUNTS if given["currency"] and given[name]}
+    if minor and not re.fullmatch(r"[A-Za-z]{3}", given["currency"]):
+        raise _invalid("currency", given["currency"], "three letters such as usd")
     due = minor.pop("due_now", 0)
     minor |= {"due_now": due} if due > 0 else {"credit": -due} if due < 0 else {}
-    written = {name: formats.money(units, told["currency"]) for name, units in minor.items()}
+    written = {name: formats.money(units, given["currency"]) for name, units in minor.items()}
     return dict.fromkeys((*AMOUNTS, "credit"), "") | written
 
 
 def _minor_units(name: str, value: str) -> int:
     if not re.fullmatch(r"-?[0-9]+", value):
-        raise _nonsense(name, value, "minor units such as 4900")
+        raise _invalid(name, value, "minor units such as 4900")
     return int(value)
 
 
 def _price(interval: str, amount: str, words: gettext.NullTranslations) -> str:
     if interval and interval not in INTERVALS:
-        raise _nonsense("interval", interval, " or ".join(INTERVALS))
+        raise _invalid("interval", interval, " or ".join(INTERVALS))
     if not amount or not interval:
         return amount
     by_interval = words.gettext("%(amount)s a month") if interval == "month" else words.gettext("%(amount)s a year")
     return by_interval % {"amount": amount}
 
 
-def _card(told: Mapping[str, str], words: gettext.NullTranslations) -> str:
-    last4 = one_line(told["card_last4"], 4)
+def _card(given: Mapping[str, str], words: gettext.NullTranslations) -> str:
+    last4 = one_line(given["card_last4"], 4)
     if not last4:
         return ""
-    brand = CARD_BRANDS.get(told["card_brand"].lower())
+    brand = CARD_BRANDS.get(given["card_brand"].lower())
     if brand is None:
         return words.gettext("card ending in %(last4)s") % {"last4": last4}
     return words.gettext("%(brand)s ending in %(last4)s") % {"brand": brand, "last4": last4}
 
 
-def _nonsense(name: str, value: str, expected: str) -> IncompleteMail:
+def _invalid(name: str, value: str, expected: str) -> IncompleteMail:
     return IncompleteMail(f"{name} is {value!r}, which is not {expected}")

@@ -7,7 +7,7 @@ from time import monotonic
 
 from storage.access.api_keys import ApiKey, ApiKeys
 
-KNOWN_FOR = 3.0
+CACHE_SECONDS = 3.0
 """Seconds that a process may keep accepting a revoked key that it has just verified."""
 MAX_ENTRIES = 10_000
 """The most keys remembered; a product has only a few."""
@@ -21,7 +21,7 @@ class KnownKeys:
         self._most = most
         self._clock = clock
         self._known: dict[bytes, tuple[float, ApiKey]] = {}
-        self._asking: dict[bytes, asyncio.Task[ApiKey | None]] = {}
+        self._lookups: dict[bytes, asyncio.Task[ApiKey | None]] = {}
 
     async def verify(self, plaintext: str) -> ApiKey | None:
         """The key with this plain text; None if it is unknown, or was revoked some seconds ago."""
@@ -30,19 +30,19 @@ class KnownKeys:
         known = self._known.get(digest)
         if known is not None and self._clock() < known[0]:
             return known[1]
-        asking = self._asking.get(digest)
-        if asking is None:
+        lookup = self._lookups.get(digest)
+        if lookup is None:
             # One look-up for all concurrent requests, even if some of them are cancelled.
-            asking = self._asking[digest] = asyncio.create_task(self._ask(plaintext, digest))
-        return await asyncio.shield(asking)
+            lookup = self._lookups[digest] = asyncio.create_task(self._look_up(plaintext, digest))
+        return await asyncio.shield(lookup)
 
-    async def _ask(self, plaintext: str, digest: bytes) -> ApiKey | None:
+    async def _look_up(self, plaintext: str, digest: bytes) -> ApiKey | None:
         # Counted from before the look-up, so that a key revoked during it does not live longer.
-        until = self._clock() + KNOWN_FOR
+        until = self._clock() + CACHE_SECONDS
         try:
             key = await self._keys.verify(plaintext)
         finally:
-            del self._asking[digest]
+            del self._lookups[digest]
         self._known.pop(digest, None)
         if key is not None:
             if len(self._known) >= self._most:

@@ -11,7 +11,7 @@ from domain.errors import Rejected
 from storage.db.engine import transaction
 from storage.schema.tables import idempotency_keys
 
-STALE = timedelta(seconds=60)
+STALE_AFTER = timedelta(seconds=60)
 """A request without a response for this long died with its process; a retry may take over."""
 
 
@@ -55,7 +55,7 @@ class IdempotencyKeys:
                 set_={"created_at": func.now()},
                 where=and_(
                     keys.c.completed_at.is_(None),
-                    keys.c.created_at < func.now() - STALE,
+                    keys.c.created_at < func.now() - STALE_AFTER,
                     keys.c.fingerprint == fingerprint,
                 ),
             )

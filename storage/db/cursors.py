@@ -26,4 +26,4 @@ def read(cursor: str) -> tuple[datetime, UUID]:
         # Without an offset the instant would be ambiguous; near the ends of the calendar it has no equivalent in UTC.
         return datetime.strptime(created_at, _MOMENT).astimezone(UTC), UUID(id_)
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise Malformed("this cursor is none that a list has answered with", field="cursor") from None
+        raise Malformed("this is not a cursor that a list has returned", field="cursor") from None

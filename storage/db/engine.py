@@ -17,17 +17,17 @@ from domain.errors import GatewayUnavailable
 
 CONNECTIONS = 20
 """The most connections per process. Further callers wait for a free one."""
-CONNECT_WITHIN = 10.0
+CONNECT_TIMEOUT = 10.0
 ANSWER_TIMEOUT = 30.0
 """Seconds. A silently lost server must not keep a webhook or a step waiting forever."""
-ASK_AFTER = 5.0
+CHECK_IDLE_AFTER = 5.0
 """Seconds. A connection that was idle for longer may be broken without notice."""
 SCHEMES = ("postgresql+asyncpg", "postgresql", "postgres")
-TRY_AGAIN = ("08", "25006", "28", "3D000", "40", "53", "57")
+TRANSIENT = ("08", "25006", "28", "3D000", "40", "53", "57")
 """Prefixes of SQLSTATEs that may succeed later: connection lost, read-only during a failover, login refused, no such
 database, rolled back because of another transaction, out of resources, server shutting down or starting up."""
 
-GONE = ("08", "57P")
+CONNECTION_ENDED = ("08", "57P")
 """Prefixes of SQLSTATEs that end the connection."""
 
 
@@ -38,11 +38,11 @@ def async_url(url: str) -> str:
         ValueError: it is not a PostgreSQL URL.
     """
     if url.partition("://")[0] not in SCHEMES:
-        raise ValueError("a database URL begins with postgresql://")
+        raise ValueError("a database URL starts with postgresql://")
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise ValueError("a database URL reads postgresql://user:password@host:port/database") from None
+        raise ValueError("a database URL has the form postgresql://user:password@host:port/database") from None
     query = {"ssl" if name == "sslmode" else name: value for name, value in parsed.query.items()}
     return parsed.set(drivername=SCHEMES[0], query=query).render_as_string(hide_password=False)
 
@@ -55,7 +55,7 @@ def create_engine_from_url(url: str) -> AsyncEngine:
         pool_size=CONNECTIONS,
         max_overflow=0,
         hide_parameters=True,
-        connect_args={"timeout": CONNECT_WITHIN, "command_timeout": ANSWER_TIMEOUT},
+        connect_args={"timeout": CONNECT_TIMEOUT, "command_timeout": ANSWER_TIMEOUT},
     )
     event.listen(engine.sync_engine, "checkin", _note_use)
     event.listen(engine.sync_engine, "checkout", _check)
@@ -70,7 +70,7 @@ def _check(connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: Poo
     """Skips broken connections. SQLAlchemy's own check makes three round trips before every use."""
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
-    if monotonic() - record.info.get("used_at", monotonic()) > ASK_AFTER:
+    if monotonic() - record.info.get("used_at", monotonic()) > CHECK_IDLE_AFTER:
         try:
             connection.ping()
         except Exception as error:  # whatever it is: another connection will do
@@ -153,13 +153,13 @@ async def _reached() -> AsyncIterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if not _may_work_later(error):
+        if not _is_transient(error):
             raise
         raise _unavailable(error.orig) from error
     except asyncpg.DeadlockDetectedError as error:
         raise Deadlock(f"the database rolled back: {error}", code="database_unavailable") from error
     except asyncpg.PostgresError as error:
-        if not str(error.sqlstate).startswith(TRY_AGAIN):
+        if not str(error.sqlstate).startswith(TRANSIENT):
             raise
         raise _unavailable(error) from error
     except (PoolTimeout, OSError) as error:
@@ -169,14 +169,14 @@ async def _reached() -> AsyncIterator[None]:
 def _is_at_fault(error: BaseException) -> bool:
     """True if only the statement failed, and the connection is intact."""
     if isinstance(error, asyncpg.PostgresError):
-        return not str(error.sqlstate).startswith(GONE)
+        return not str(error.sqlstate).startswith(CONNECTION_ENDED)
     return isinstance(error, asyncpg.InterfaceError)
 
 
-def _may_work_later(error: DBAPIError) -> bool:
+def _is_transient(error: DBAPIError) -> bool:
     """False if the statement itself is at fault, e.g. with a value that does not fit its column."""
     state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or isinstance(error, OperationalError) or state.startswith(TRY_AGAIN)
+    return error.connection_invalidated or isinstance(error, OperationalError) or state.startswith(TRANSIENT)
 
 
 def _unavailable(cause: BaseException | None) -> GatewayUnavailable:

@@ -17,14 +17,14 @@ from domain.errors import GatewayUnavailable
 from storage.db.engine import async_url, session, transaction
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
-ONE_AT_A_TIME = 7_314_420_190
+ADVISORY_LOCK = 7_314_420_190
 """The advisory lock that keeps two processes from migrating at once."""
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK = "40P01"
 """Like its base class: nothing was changed, and it is more likely to succeed with less write traffic."""
-LONGEST = 2**31 - 1
+MAX_TIMEOUT = 2**31 - 1
 """PostgreSQL's maximum for a timeout, in milliseconds."""
-LOOK = 0.2
+POLL_SECONDS = 0.2
 """Seconds between checks for another process that is migrating."""
 
 
@@ -45,10 +45,10 @@ class Patience:
     @property
     def milliseconds(self) -> int:
         """The timeout for PostgreSQL, where 0 would mean forever."""
-        return min(max(round(self.lock_timeout * 1000), 1), LONGEST)
+        return min(max(round(self.lock_timeout * 1000), 1), MAX_TIMEOUT)
 
 
-def in_silence(_words: str) -> None:
+def ignore_progress(_message: str) -> None:
     """Ignores progress messages."""
 
 
@@ -77,7 +77,7 @@ def head() -> str:
 
 
 async def upgrade(
-    url: str, revision: str = "head", *, patience: Patience = Patience(), tell: Callable[[str], None] = in_silence
+    url: str, revision: str = "head", *, patience: Patience = Patience(), tell: Callable[[str], None] = ignore_progress
 ) -> None:
     """Migrates the database to a version. Safe if several processes do it at once.
 
@@ -94,29 +94,31 @@ async def upgrade(
     )
     try:
         async with session(engine) as connection:
-            await _be_the_only_one(connection, tell)
-            await _go_up(connection, revision, patience, tell)
+            await _lock_migrations(connection, tell)
+            await _apply_all(connection, revision, patience, tell)
     finally:
         await engine.dispose()
 
 
-async def _be_the_only_one(connection: AsyncConnection, tell: Callable[[str], None]) -> None:
+async def _lock_migrations(connection: AsyncConnection, tell: Callable[[str], None]) -> None:
     """Takes a lock that lasts as long as the connection, across its transactions.
 
     It polls: waiting inside a statement would hold a snapshot, and an index built CONCURRENTLY would wait for its end.
     """
-    has_told = False
+    has_reported = False
     while True:
         async with connection.begin():
-            if await connection.scalar(text(f"select pg_try_advisory_lock({ONE_AT_A_TIME})")):
+            if await connection.scalar(text(f"select pg_try_advisory_lock({ADVISORY_LOCK})")):
                 return
-        if not has_told:
-            tell("another process migrates it: waiting until that has ended")
-            has_told = True
-        await asyncio.sleep(LOOK)
+        if not has_reported:
+            tell("another process is migrating the database: waiting for it to finish")
+            has_reported = True
+        await asyncio.sleep(POLL_SECONDS)
 
 
-async def _go_up(connection: AsyncConnection, revision: str, patience: Patience, tell: Callable[[str], None]) -> None:
+async def _apply_all(
+    connection: AsyncConnection, revision: str, patience: Patience, tell: Callable[[str], None]
+) -> None:
     stuck_at, tries = None, 0
     while busy := await connection.run_sync(_apply, revision):
         at = await connection.run_sync(_version)
@@ -125,12 +127,12 @@ async def _go_up(connection: AsyncConnection, revision: str, patience: Patience,
         step = f"the step from version {at or 'none'}"
         if tries == patience.tries:
             raise GatewayUnavailable(
-                f"{step} did not get a table that others use, in {tries} tries of {patience.lock_timeout:g} s at most, "
-                "and nothing of it was kept: end what has had a transaction open for long (pg_stat_activity has it, by "
-                "xact_start), then run `tenure migrate` again; it goes on from there",
+                f"{step} could not lock a table that others are using, in {tries} attempts of at most "
+                f"{patience.lock_timeout:g} s, and was rolled back: end the transaction that has been open for long "
+                "(in pg_stat_activity, by xact_start), then run `tenure migrate` again; it continues from there",
                 code="database_unavailable",
             ) from busy
-        tell(f"{step} did not get a table that others use: trying again in {patience.pause:g} s")
+        tell(f"{step} could not lock a table that others are using: trying again in {patience.pause:g} s")
         await asyncio.sleep(patience.pause)
 
 
@@ -144,7 +146,7 @@ def _apply(connection: Connection, revision: str) -> DBAPIError | None:
         if isinstance(error, DBAPIError) and _is_busy(error):
             connection.rollback()
             return error
-        error.add_note("Nothing of this migration was kept. Once this is mended, `tenure migrate` goes on with it.")
+        error.add_note("This migration was rolled back. Once the cause is fixed, `tenure migrate` continues with it.")
         raise
     return None
 
@@ -167,7 +169,7 @@ async def downgrade(url: str, revision: str) -> None:
     """
 
     def run(connection: Connection) -> None:
-        connection.execute(text(f"select pg_advisory_xact_lock({ONE_AT_A_TIME})"))
+        connection.execute(text(f"select pg_advisory_xact_lock({ADVISORY_LOCK})"))
         command.downgrade(_config(connection), revision)
 
     engine = create_async_engine(async_url(url))
@@ -178,8 +180,8 @@ async def downgrade(url: str, revision: str) -> None:
         if not _is_busy(error):
             raise
         raise GatewayUnavailable(
-            "a transaction that has been open for long keeps a table that is to be changed, and nobody was to wait "
-            "behind us for it; nothing was changed: run it again when that has ended",
+            "a transaction that has been open for long is using a table to be changed, and waiting for it would block "
+            "others; nothing was changed: run this again once it has ended",
             code="database_unavailable",
         ) from error
     finally:

@@ -31,7 +31,7 @@ customer_changes = Table(
     Column("email", Text, nullable=False, doc="as it is since then"),
     Column("name", Text),
     Column("locale", Text, nullable=False),
-    Column("carries", Boolean, nullable=False, doc="whether the payment provider is to be told"),
+    Column("carries", Boolean, nullable=False, doc="whether the payment provider must be notified"),
     Column("cause_kind", Text, nullable=False),
     Column("cause_ref", Text, nullable=False),
     Column("cause_actor", Text, nullable=False),

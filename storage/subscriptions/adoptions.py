@@ -89,7 +89,7 @@ class Adoptions:
             Rejected: code `customer_clash`; the customer is known as somebody else.
         """
         given = {"email": email, "name": name, "timezone": timezone, "locale": locale}
-        told = {column: value for column, value in given.items() if value is not None}
+        values = {column: value for column, value in given.items() if value is not None}
         asked_for = [UUID(signing_up)]
         statement = (
             insert(customers)
@@ -99,7 +99,7 @@ class Adoptions:
                 external_id=external_id,
                 customer_ref=customer_ref,
                 signing_up=asked_for,
-                **NEW_CUSTOMER | told,
+                **NEW_CUSTOMER | values,
             )
             .on_conflict_do_update(
                 index_elements=[customers.c.tenant, customers.c.external_id],
@@ -120,6 +120,6 @@ class Adoptions:
 
 def _clash(external_id: str, customer_ref: str) -> Rejected:
     return Rejected(
-        f"its customer {customer_ref} would be {external_id!r} here, and one of the two is another's already",
+        f"its customer {customer_ref} would be {external_id!r} here, but one of the two belongs to someone else",
         code="customer_clash",
     )

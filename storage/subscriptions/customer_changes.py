@@ -18,11 +18,11 @@ from storage.schema.customer_tables import customer_changes
 from storage.schema.tables import customers, subscriptions
 from storage.subscriptions.trials import keep_mark_of_address
 
-METADATA_KEYS = 50
-LEFT_AFTER = timedelta(seconds=30)
+MAX_METADATA_KEYS = 50
+PICK_UP_AFTER = timedelta(seconds=30)
 """By then whoever made the change has had it processed."""
-TRIED_AGAIN_AFTER = timedelta(hours=1)
-AT_ONCE = 500
+RETRY_AFTER = timedelta(hours=1)
+BATCH_SIZE = 500
 
 _it = customer_changes.c
 
@@ -77,17 +77,19 @@ class CustomerChanges:
         ]
 
     async def mark_told(self, change: str) -> None:
-        told = update(customer_changes).where(_it.id == UUID(change)).values(told_at=func.now()).returning(_it.customer)
+        notified = (
+            update(customer_changes).where(_it.id == UUID(change)).values(told_at=func.now()).returning(_it.customer)
+        )
         async with transaction(self._engine) as connection:
-            customer = (await connection.execute(told)).scalar()
+            customer = (await connection.execute(notified)).scalar()
             if customer is not None:
-                await _forget_done(connection, customer)
+                await _delete_done(connection, customer)
 
     async def uncarried(self, customer: str) -> Uncarried | None:
         wanted = (
             select(customer_changes, customers.c.customer_ref)
             .join(customers, customers.c.id == _it.customer)
-            .where(_it.customer == UUID(customer), _IS_ON_ITS_WAY, customers.c.customer_ref.is_not(None))
+            .where(_it.customer == UUID(customer), _IS_UNCARRIED, customers.c.customer_ref.is_not(None))
             .order_by(_it.number.desc())
             .limit(1)
         )
@@ -99,12 +101,12 @@ class CustomerChanges:
         until = select(_it.number).where(_it.id == UUID(change)).scalar_subquery()
         carried = (
             update(customer_changes)
-            .where(_it.customer == UUID(customer), _IS_ON_ITS_WAY, _it.number <= until)
+            .where(_it.customer == UUID(customer), _IS_UNCARRIED, _it.number <= until)
             .values(carried_at=func.now(), trouble="")
         )
         async with transaction(self._engine) as connection:
             await connection.execute(carried)
-            await _forget_done(connection, UUID(customer))
+            await _delete_done(connection, UUID(customer))
 
     async def mark_refused(self, change: str, code: str) -> None:
         refused = {"tried_at": func.now(), "trouble": code}
@@ -125,25 +127,25 @@ class CustomerChanges:
             row = (await connection.execute(wanted)).one_or_none()
             if row is None or row.is_changing or (row.email, row.name) != (was.email, was.name):
                 return
-            await connection.execute(delete(customer_changes).where(_it.customer == row.id, _IS_OF_THE_PROVIDER))
+            await connection.execute(delete(customer_changes).where(_it.customer == row.id, _IS_PROVIDERS_CHANGE))
             await apply(connection, row, {"email": found.email, "name": found.name}, cause, carries=False)
             if trouble:
-                told = {"told_at": func.now(), "trouble": trouble}
-                await connection.execute(_row(row, (), cause, carries=False).values(told))
+                reported = {"told_at": func.now(), "trouble": trouble}
+                await connection.execute(_row(row, (), cause, carries=False).values(reported))
 
     async def left(self) -> list[str]:
         """Customers with a change that nobody has processed."""
         may_carry = and_(
-            _IS_ON_ITS_WAY,
+            _IS_UNCARRIED,
             customers.c.customer_ref.is_not(None),
-            or_(_it.tried_at.is_(None), _it.tried_at < func.now() - TRIED_AGAIN_AFTER),
+            or_(_it.tried_at.is_(None), _it.tried_at < func.now() - RETRY_AFTER),
         )
         wanted = (
             select(_it.customer)
             .join(customers, customers.c.id == _it.customer)
-            .where(_it.at < func.now() - LEFT_AFTER, or_(_it.told_at.is_(None), may_carry))
+            .where(_it.at < func.now() - PICK_UP_AFTER, or_(_it.told_at.is_(None), may_carry))
             .distinct()
-            .limit(AT_ONCE)
+            .limit(BATCH_SIZE)
         )
         async with transaction(self._engine) as connection:
             return [str(each) for each in (await connection.execute(wanted)).scalars()]
@@ -162,7 +164,7 @@ class CustomerChanges:
             .join(customers, customers.c.id == _it.customer)
             .where(_it.trouble != "")
             .order_by(_it.customer, _it.number)
-            .limit(AT_ONCE)
+            .limit(BATCH_SIZE)
         )
         async with transaction(self._engine) as connection:
             rows = (await connection.execute(wanted)).all()
@@ -179,11 +181,11 @@ async def apply(
     cause: Cause,
     *,
     carries: bool = True,
-    is_told: bool = False,
+    is_notified: bool = False,
 ) -> bool:
     """Changes a customer's locked row, and records who must be notified. Returns False if nothing differed.
 
-    Without *carries* the provider knows already; with *is_told* the subscription does.
+    Without *carries* the provider knows already; with *is_notified* the subscription does.
     """
     changed = {name: value for name, value in new.items() if getattr(row, name) != value}
     if not changed:
@@ -197,27 +199,27 @@ async def apply(
         outdated = and_(_it.customer == row.id, _it.carries, _it.carried_at.is_(None))
         await connection.execute(update(customer_changes).where(outdated).values(carries=False, trouble=""))
     if "email" in changed:
-        await connection.execute(delete(customer_changes).where(_it.customer == row.id, _IS_OF_THE_PROVIDER))
-    as_it_is = {name: changed.get(name, getattr(row, name)) for name in ("email", "name", "locale")}
-    noted = _row(row, tuple(changed), cause, carries=for_provider).values(as_it_is)
-    await connection.execute(noted.values(told_at=func.now()) if is_told else noted)
-    await _forget_done(connection, row.id)
+        await connection.execute(delete(customer_changes).where(_it.customer == row.id, _IS_PROVIDERS_CHANGE))
+    current = {name: changed.get(name, getattr(row, name)) for name in ("email", "name", "locale")}
+    recorded = _row(row, tuple(changed), cause, carries=for_provider).values(current)
+    await connection.execute(recorded.values(told_at=func.now()) if is_notified else recorded)
+    await _delete_done(connection, row.id)
     return True
 
 
 async def is_changing(connection: AsyncConnection, customer: UUID) -> bool:
     """True if somebody must still be notified of a change."""
-    waits = or_(_it.told_at.is_(None), _IS_ON_ITS_WAY)
+    waits = or_(_it.told_at.is_(None), _IS_UNCARRIED)
     return (await connection.execute(select(_it.id).where(_it.customer == customer, waits))).first() is not None
 
 
-_IS_ON_ITS_WAY = and_(_it.carries, _it.carried_at.is_(None))
-_IS_OF_THE_PROVIDER = and_(_it.trouble != "", ~_it.carries)
+_IS_UNCARRIED = and_(_it.carries, _it.carried_at.is_(None))
+_IS_PROVIDERS_CHANGE = and_(_it.trouble != "", ~_it.carries)
 
 
 def _is_changing() -> ColumnElement[bool]:
-    on_its_way = select(literal(1)).where(_it.customer == customers.c.id, _IS_ON_ITS_WAY).exists()
-    return on_its_way.label("is_changing")
+    uncarried = select(literal(1)).where(_it.customer == customers.c.id, _IS_UNCARRIED).exists()
+    return uncarried.label("is_changing")
 
 
 def _row(row: Row[Any], fields: tuple[str, ...], cause: Cause, *, carries: bool) -> Any:
@@ -236,7 +238,7 @@ def _row(row: Row[Any], fields: tuple[str, ...], cause: Cause, *, carries: bool)
     )
 
 
-async def _forget_done(connection: AsyncConnection, customer: UUID) -> None:
+async def _delete_done(connection: AsyncConnection, customer: UUID) -> None:
     is_carried = or_(~_it.carries, _it.carried_at.is_not(None))
     done = and_(_it.customer == customer, _it.told_at.is_not(None), is_carried, _it.trouble == "")
     await connection.execute(delete(customer_changes).where(done))
@@ -244,8 +246,8 @@ async def _forget_done(connection: AsyncConnection, customer: UUID) -> None:
 
 def _merged(had: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
     merged = {key: value for key, value in (dict(had) | dict(given)).items() if value}
-    if len(merged) > METADATA_KEYS:
-        raise Malformed(f"at most {METADATA_KEYS} keys, with these it would have {len(merged)}", field="metadata")
+    if len(merged) > MAX_METADATA_KEYS:
+        raise Malformed(f"at most {MAX_METADATA_KEYS} keys, this would make it {len(merged)}", field="metadata")
     return merged
 
 

@@ -51,14 +51,14 @@ class Customers:
         subscription they ask for: the customer stays until that sign-up is refused or completed.
         """
         given = {"name": name, "timezone": timezone, "locale": locale, "metadata": dict(metadata) if metadata else None}
-        told = {"email": email} | {column: value for column, value in given.items() if value is not None}
+        values = {"email": email} | {column: value for column, value in given.items() if value is not None}
         asked_for = [] if signing_up is None else [UUID(signing_up)]
         statement = (
             insert(customers)
-            .values(id=uuid4(), tenant=tenant, external_id=external_id, signing_up=asked_for, **NEW_CUSTOMER | told)
+            .values(id=uuid4(), tenant=tenant, external_id=external_id, signing_up=asked_for, **NEW_CUSTOMER | values)
             .on_conflict_do_update(
                 index_elements=[customers.c.tenant, customers.c.external_id],
-                set_=told | {"signing_up": customers.c.signing_up + asked_for},
+                set_=values | {"signing_up": customers.c.signing_up + asked_for},
             )
             .returning(customers.c.id)
         )

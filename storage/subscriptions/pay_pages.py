@@ -13,7 +13,7 @@ from storage.db.codec import state_from_json
 from storage.db.engine import transaction
 from storage.schema.tables import pay_pages, subscriptions
 
-OPEN_FOR = timedelta(hours=20)
+REUSE_FOR = timedelta(hours=20)
 """How long a page is reused; providers close them after 24 hours."""
 
 
@@ -43,7 +43,7 @@ class PayPages:
         """
         is_open = and_(
             pay_pages.c.sequence == subscriptions.c.sequence,
-            pay_pages.c.opened_at > func.now() - OPEN_FOR,
+            pay_pages.c.opened_at > func.now() - REUSE_FOR,
         )
         wanted = (
             select(subscriptions.c.state, pay_pages, is_open.label("is_open"))

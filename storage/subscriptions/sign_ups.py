@@ -19,7 +19,7 @@ from storage.schema.tables import customers, sign_up_contacts, subscriptions
 from storage.subscriptions import customer_changes
 from storage.subscriptions.customers import NEW_CUSTOMER
 
-_SAID = ("email", "name", "timezone", "locale", "metadata")
+_CONTACT_FIELDS = ("email", "name", "timezone", "locale", "metadata")
 
 
 class SignUps:
@@ -46,58 +46,70 @@ class SignUps:
         subscription is not stored.
         """
         async with transaction(self._engine) as connection:
-            await _one_at_a_time(connection, tenant, external_id)
+            await _lock_sign_ups(connection, tenant, external_id)
             customer = await _customer_of(connection, UUID(subscription), tenant, external_id)
-            said = {"email": email, "name": name, "timezone": timezone, "locale": locale, "metadata": metadata or None}
+            data = {
+                "email": email,
+                "name": name,
+                "timezone": timezone,
+                "locale": locale,
+                "metadata": metadata or None,
+            }
             named = {"subscription": UUID(subscription), "tenant": tenant, "external_id": external_id}
-            if not await _has_begun(connection, UUID(subscription)):
+            if not await _has_started(connection, UUID(subscription)):
                 await connection.execute(
                     insert(sign_up_contacts)
-                    .values(customer=customer, **named, **said)
+                    .values(customer=customer, **named, **data)
                     .on_conflict_do_update(index_elements=["subscription"], set_={"created_at": func.now()})
                 )
             return str(customer)
 
 
-async def _one_at_a_time(connection: AsyncConnection, tenant: str, external_id: str) -> None:
+async def _lock_sign_ups(connection: AsyncConnection, tenant: str, external_id: str) -> None:
     await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{tenant}/{external_id}", 0))))
 
 
 async def _customer_of(connection: AsyncConnection, subscription: UUID, tenant: str, external_id: str) -> UUID:
     """From the subscription itself, else from the known customer, else from another sign-up, else a new id."""
     waits, known = sign_up_contacts.c, customers.c
-    of_ours = select(subscriptions.c.customer).where(subscriptions.c.id == subscription).scalar_subquery()
+    of_subscription = select(subscriptions.c.customer).where(subscriptions.c.id == subscription).scalar_subquery()
     of_known = select(known.id).where(known.tenant == tenant, known.external_id == external_id).scalar_subquery()
-    of_waiting = (
+    of_pending = (
         select(waits.customer)
         .where(waits.tenant == tenant, waits.external_id == external_id)
         .order_by((waits.subscription == subscription).desc(), waits.created_at)
         .limit(1)
         .scalar_subquery()
     )
-    found = select(func.coalesce(of_ours, of_known, of_waiting, literal(uuid4(), Uuid)))
+    found = select(func.coalesce(of_subscription, of_known, of_pending, literal(uuid4(), Uuid)))
     id_: UUID = (await connection.execute(found)).scalar_one()
     return id_
 
 
-async def _has_begun(connection: AsyncConnection, subscription: UUID) -> bool:
+async def _has_started(connection: AsyncConnection, subscription: UUID) -> bool:
     return (
         await connection.execute(select(subscriptions.c.id).where(subscriptions.c.id == subscription))
     ).first() is not None
 
 
-async def said_by(connection: AsyncConnection, subscription: str) -> Row[Any] | None:
+async def pending_sign_up(connection: AsyncConnection, subscription: str) -> Row[Any] | None:
     """The data of a pending sign-up."""
     wanted = select(sign_up_contacts).where(sign_up_contacts.c.subscription == UUID(subscription))
     return (await connection.execute(wanted)).one_or_none()
 
 
-def contact_said(said: Row[Any], known: Contact | None) -> Contact:
-    """The customer's id once the sign-up is accepted."""
+def contact_after(sign_up: Row[Any], known: Contact | None) -> Contact:
+    """The customer as they will be once the sign-up is accepted."""
     if known is None:
-        known = Contact(str(said.customer), said.external_id, said.email, None, **NEW_CUSTOMER, customer_ref="")
-    told = {name: getattr(said, name) for name in _SAID if name != "metadata" and getattr(said, name) is not None}
-    return replace(known, customer_ref=known.customer_ref or said.customer_ref or "", **told)
+        known = Contact(
+            str(sign_up.customer), sign_up.external_id, sign_up.email, None, **NEW_CUSTOMER, customer_ref=""
+        )
+    values = {
+        name: getattr(sign_up, name)
+        for name in _CONTACT_FIELDS
+        if name != "metadata" and getattr(sign_up, name) is not None
+    }
+    return replace(known, customer_ref=known.customer_ref or sign_up.customer_ref or "", **values)
 
 
 async def remember_wallet(connection: AsyncConnection, subscription: str, customer_ref: str) -> str | None:
@@ -118,33 +130,33 @@ async def forget(connection: AsyncConnection, subscription: str) -> None:
     await connection.execute(delete(sign_up_contacts).where(sign_up_contacts.c.subscription == UUID(subscription)))
 
 
-async def take_turn(connection: AsyncConnection, said: Row[Any]) -> None:
+async def take_turn(connection: AsyncConnection, sign_up: Row[Any]) -> None:
     """Lets this sign-up put a card on file; see `domain.subscription.ports.Records.take_turn`."""
     waits = sign_up_contacts.c
-    await _one_at_a_time(connection, said.tenant, said.external_id)
+    await _lock_sign_ups(connection, sign_up.tenant, sign_up.external_id)
     is_live = exists().where(
-        subscriptions.c.customer == said.customer,
+        subscriptions.c.customer == sign_up.customer,
         subscriptions.c.status != Status.CANCELED,
-        subscriptions.c.id != said.subscription,
+        subscriptions.c.id != sign_up.subscription,
     )
     if (await connection.execute(select(is_live))).scalar_one():
-        raise Rejected("the customer has a live subscription already", code="already_subscribed")
-    await _refuse_out_of_turn(connection, said)
+        raise Rejected("the customer already has a live subscription", code="already_subscribed")
+    await _check_turn(connection, sign_up)
     await connection.execute(
-        update(sign_up_contacts).where(waits.subscription == said.subscription).values(has_turn=True)
+        update(sign_up_contacts).where(waits.subscription == sign_up.subscription).values(has_turn=True)
     )
 
 
-async def _refuse_out_of_turn(connection: AsyncConnection, said: Row[Any]) -> None:
+async def _check_turn(connection: AsyncConnection, sign_up: Row[Any]) -> None:
     waits = sign_up_contacts.c
     others = select(waits.subscription).where(
-        waits.tenant == said.tenant,
-        waits.external_id == said.external_id,
+        waits.tenant == sign_up.tenant,
+        waits.external_id == sign_up.external_id,
         waits.has_turn,
-        waits.subscription != said.subscription,
+        waits.subscription != sign_up.subscription,
     )
     if (await connection.execute(others)).first() is not None:
-        raise GatewayUnavailable("another sign-up of the customer is being decided on", code="sign_up_under_way")
+        raise GatewayUnavailable("another sign-up of the customer is in progress", code="sign_up_under_way")
 
 
 async def settle(connection: AsyncConnection, step: Step) -> None:
@@ -158,24 +170,24 @@ async def settle(connection: AsyncConnection, step: Step) -> None:
     """
     it = step.subscription
     waiting = select(sign_up_contacts).where(sign_up_contacts.c.subscription == UUID(it.id)).with_for_update()
-    said = (await connection.execute(waiting)).one_or_none()
-    if said is None:
+    sign_up = (await connection.execute(waiting)).one_or_none()
+    if sign_up is None:
         return
-    mine = sign_up_contacts.c.subscription == said.subscription
+    is_this = sign_up_contacts.c.subscription == sign_up.subscription
     if it.is_over:
-        await connection.execute(delete(sign_up_contacts).where(mine))
+        await connection.execute(delete(sign_up_contacts).where(is_this))
         return
-    await _refuse_out_of_turn(connection, said)
-    await _make_known(connection, said, it)
+    await _check_turn(connection, sign_up)
+    await _ensure_customer(connection, sign_up, it)
     if not _is_accepted(it):
-        await connection.execute(update(sign_up_contacts).where(mine).values(has_turn=False))
+        await connection.execute(update(sign_up_contacts).where(is_this).values(has_turn=False))
         return
-    told = {name: getattr(said, name) for name in _SAID if getattr(said, name) is not None}
-    known = (await connection.execute(select(customers).where(customers.c.id == said.customer))).one()
+    values = {name: getattr(sign_up, name) for name in _CONTACT_FIELDS if getattr(sign_up, name) is not None}
+    known = (await connection.execute(select(customers).where(customers.c.id == sign_up.customer))).one()
     cause = step.entries[0].cause if step.entries else Cause(CauseKind.COMMAND, it.id)
     # The provider may know the customer already; the subscription starts with this data and need not be notified.
-    await customer_changes.apply(connection, known, told, cause, is_told=True)
-    await connection.execute(delete(sign_up_contacts).where(mine))
+    await customer_changes.apply(connection, known, values, cause, is_notified=True)
+    await connection.execute(delete(sign_up_contacts).where(is_this))
 
 
 def _is_accepted(it: Subscription) -> bool:
@@ -183,16 +195,22 @@ def _is_accepted(it: Subscription) -> bool:
     return it.status is Status.ACTIVE or it.trial_ends_at is not None or it.period_end is not None
 
 
-async def _make_known(connection: AsyncConnection, said: Row[Any], it: Subscription) -> None:
+async def _ensure_customer(connection: AsyncConnection, sign_up: Row[Any], it: Subscription) -> None:
     """Makes sure that the customer exists. An existing one stays unchanged."""
-    told = {name: getattr(said, name) for name in _SAID if getattr(said, name) is not None}
-    new = {"id": said.customer, "tenant": said.tenant, "external_id": said.external_id, **NEW_CUSTOMER, **told}
+    values = {name: getattr(sign_up, name) for name in _CONTACT_FIELDS if getattr(sign_up, name) is not None}
+    new = {
+        "id": sign_up.customer,
+        "tenant": sign_up.tenant,
+        "external_id": sign_up.external_id,
+        **NEW_CUSTOMER,
+        **values,
+    }
     await connection.execute(insert(customers).values(new).on_conflict_do_nothing())
     kept = (
         update(customers)
-        .where(customers.c.id == UUID(it.customer), customers.c.external_id == said.external_id)
-        .values(customer_ref=func.coalesce(customers.c.customer_ref, said.customer_ref))
+        .where(customers.c.id == UUID(it.customer), customers.c.external_id == sign_up.external_id)
+        .values(customer_ref=func.coalesce(customers.c.customer_ref, sign_up.customer_ref))
         .returning(customers.c.id)
     )
     if (await connection.execute(kept)).first() is None:
-        raise Rejected("the customer was made known another way meanwhile: ask again", code="sign_up_overtaken")
+        raise Rejected("the customer was created in another way in the meantime: try again", code="sign_up_overtaken")

@@ -140,11 +140,11 @@ def _invoice_row(row: dict[str, Any]) -> InvoiceRow:
 
 def _mailed(row: Row[Any]) -> list[PastEntry]:
     """A mail. A usage mail, which no step of the subscription has decided, follows the state of the usage."""
-    told = {"mail": str(row.id), "key": row.key, "message_id": row.message_id or "", "status": row.status}
+    details = {"mail": str(row.id), "key": row.key, "message_id": row.message_id or "", "status": row.status}
     summary = f"Mail {row.occasion.replace('_', ' ')}: {row.status}"
     if row.occasion not in USAGE_OCCASIONS:
-        return [PastEntry(row.at, f"mail_{row.status}", summary, "step", row.key, "", told)]
-    return [_crossed(row), PastEntry(row.at, f"mail_{row.status}", summary, "usage", row.key, "", told)]
+        return [PastEntry(row.at, f"mail_{row.status}", summary, "step", row.key, "", details)]
+    return [_crossed(row), PastEntry(row.at, f"mail_{row.status}", summary, "usage", row.key, "", details)]
 
 
 def _crossed(row: Row[Any]) -> PastEntry:

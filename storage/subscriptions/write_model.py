@@ -26,7 +26,7 @@ from storage.subscriptions.reversals import save_reversal
 from storage.subscriptions.trials import keep_marks
 from storage.usage.downgrade_fit import UsageFit
 
-_KEPT = frozenset({"id", "tenant", "customer", "created_at"})
+_UNCHANGEABLE = frozenset({"id", "tenant", "customer", "created_at"})
 """Columns that later steps do not change."""
 
 
@@ -52,7 +52,7 @@ class PostgresRecords:
         try:
             async with transaction(self._engine) as connection:
                 await sign_ups.settle(connection, step)
-                await _wait_for_turn(connection, step.subscription.customer)
+                await _lock_customer(connection, step.subscription.customer)
                 if await _save_projection(connection, step):
                     await keep_marks(connection, step)
                     await _save_journal(connection, step)
@@ -60,10 +60,10 @@ class PostgresRecords:
                     await _save_mails(connection, step)
                     await _save_invoice(connection, step)
                     await save_reversal(connection, step)
-                return await _waiting(connection, step.subscription, step.mails)
+                return await _queued(connection, step.subscription, step.mails)
         except IntegrityError as error:
             if "uq_subscriptions_live_customer" in str(error.orig):
-                raise Rejected("the customer has a live subscription already", code="already_subscribed") from error
+                raise Rejected("the customer already has a live subscription", code="already_subscribed") from error
             raise
 
     async def misfits(self, subscription: Subscription, check: FitCheck) -> Sequence[LimitConflict]:
@@ -72,9 +72,9 @@ class PostgresRecords:
     async def contact(self, customer: str, signing_up: str = "") -> Contact:
         async with transaction(self._engine) as connection:
             known = await _known(connection, customer)
-            said = await sign_ups.said_by(connection, signing_up) if signing_up else None
-        if said is not None:
-            return sign_ups.contact_said(said, known)
+            sign_up = await sign_ups.pending_sign_up(connection, signing_up) if signing_up else None
+        if sign_up is not None:
+            return sign_ups.contact_after(sign_up, known)
         if known is None:
             raise _unknown(customer)
         return known
@@ -82,14 +82,14 @@ class PostgresRecords:
     async def take_turn(self, customer: str, signing_up: str) -> Contact:
         async with transaction(self._engine) as connection:
             known = await _known(connection, customer)
-            said = await sign_ups.said_by(connection, signing_up)
-            if said is not None:
-                await sign_ups.take_turn(connection, said)
+            sign_up = await sign_ups.pending_sign_up(connection, signing_up)
+            if sign_up is not None:
+                await sign_ups.take_turn(connection, sign_up)
                 # Data that is already at the provider changes only once the sign-up is accepted.
-                return known or sign_ups.contact_said(said, None)
-            if known is not None and await _was_asked_for_before(connection, customer, signing_up):
+                return known or sign_ups.contact_after(sign_up, None)
+            if known is not None and await _was_started_by_earlier_release(connection, customer, signing_up):
                 return known
-        raise Rejected("the sign-up waited for more than a day and was forgotten: ask again", code="sign_up_expired")
+        raise Rejected("the sign-up waited for more than a day and has expired: sign up again", code="sign_up_expired")
 
     async def remember_wallet(self, customer: str, customer_ref: str, signing_up: str = "") -> str:
         kept = (
@@ -150,14 +150,14 @@ def _unknown(customer: str) -> Rejected:
     return Rejected(f"there is no customer {customer}", code="unknown_customer")
 
 
-async def _was_asked_for_before(connection: AsyncConnection, customer: str, subscription: str) -> bool:
+async def _was_started_by_earlier_release(connection: AsyncConnection, customer: str, subscription: str) -> bool:
     """True if an earlier release began the sign-up, which stored the customer at once."""
     asked = customers.c.signing_up.contains([UUID(subscription)])
     wanted = select(customers.c.id).where(customers.c.id == UUID(customer), asked)
     return (await connection.execute(wanted)).first() is not None
 
 
-async def _wait_for_turn(connection: AsyncConnection, customer: str) -> None:
+async def _lock_customer(connection: AsyncConnection, customer: str) -> None:
     """Serialises transactions per customer.
 
     Otherwise two that write the same new subscription at once both miss its row, and the second is told that the
@@ -171,7 +171,7 @@ async def _wait_for_turn(connection: AsyncConnection, customer: str) -> None:
 async def _save_projection(connection: AsyncConnection, step: Step) -> bool:
     """Writes the projection unless this one or a later one is there. Returns whether it was written."""
     values = _projection(step)
-    changed = {name: value for name, value in values.items() if name not in _KEPT}
+    changed = {name: value for name, value in values.items() if name not in _UNCHANGEABLE}
     statement = (
         insert(subscriptions)
         .values(values)
@@ -269,35 +269,35 @@ async def _save_mails(connection: AsyncConnection, step: Step) -> None:
 
 
 async def _save_invoice(connection: AsyncConnection, step: Step) -> None:
-    bill, it = step.invoice, step.subscription
+    invoice, it = step.invoice, step.subscription
     if step.voided:
         await connection.execute(
             update(invoices)
             .where(invoices.c.tenant == it.tenant, invoices.c.ref == step.voided, invoices.c.status == "open")
             .values(status="void")
         )
-    if bill is None:
+    if invoice is None:
         return
     at: datetime = step.entries[-1].at if step.entries else it.created_at
     values = {
         "tenant": it.tenant,
-        "ref": bill.ref,
+        "ref": invoice.ref,
         "subscription": UUID(it.id),
-        "number": bill.number,
-        "status": bill.status,
-        "amount": bill.amount,
-        "currency": bill.currency,
-        "url": bill.url,
-        "pdf": bill.pdf,
-        "attempts": bill.attempts,
-        "period_start": bill.period_start,
-        "period_end": bill.period_end,
-        "total": bill.total,
-        "amount_due": bill.amount_due,
-        "amount_paid": bill.amount_paid,
-        "credit_applied": bill.credit_applied,
-        "issued_at": bill.issued_at,
-        "paid_at": bill.paid_at,
+        "number": invoice.number,
+        "status": invoice.status,
+        "amount": invoice.amount,
+        "currency": invoice.currency,
+        "url": invoice.url,
+        "pdf": invoice.pdf,
+        "attempts": invoice.attempts,
+        "period_start": invoice.period_start,
+        "period_end": invoice.period_end,
+        "total": invoice.total,
+        "amount_due": invoice.amount_due,
+        "amount_paid": invoice.amount_paid,
+        "credit_applied": invoice.credit_applied,
+        "issued_at": invoice.issued_at,
+        "paid_at": invoice.paid_at,
         "at": at,
     }
     await connection.execute(
@@ -312,12 +312,10 @@ async def _save_invoice(connection: AsyncConnection, step: Step) -> None:
     )
 
 
-async def _waiting(
-    connection: AsyncConnection, subscription: Subscription, sent_along: Sequence[Mail]
-) -> list[QueuedMail]:
-    if not sent_along:
+async def _queued(connection: AsyncConnection, subscription: Subscription, sent: Sequence[Mail]) -> list[QueuedMail]:
+    if not sent:
         return []
-    ids = [mail_id(subscription.id, mail) for mail in sent_along]
+    ids = [mail_id(subscription.id, mail) for mail in sent]
     rows = await connection.execute(
         select(mails.c.id, mails.c.occasion).where(mails.c.id.in_(ids), mails.c.status == "queued")
     )

@@ -18,10 +18,10 @@ from domain.names import DEFAULT_TENANT
 from storage.db.engine import Deadlock, fetch
 from storage.usage.statements import GIVE_BACK, STANDING, USE, USE_ALL
 
-TRIES = 3
+MAX_ATTEMPTS = 3
 """Retries after a deadlock. Counters are locked in one order, but batches whose keys cross several customers are
 not."""
-LONGEST_PAUSE = 0.1
+MAX_PAUSE = 0.1
 """Seconds between attempts."""
 
 
@@ -46,7 +46,7 @@ class Usage:
 
     async def use(self, use: Use, ground: Ground, *, tenant: str = DEFAULT_TENANT) -> Counted:
         """Counts one usage event, or returns why it is denied. Atomic, and once per key."""
-        return _counted(await self._rows(USE, *_given(ground, tenant), *_told(use)))
+        return _result(await self._rows(USE, *_ground_values(ground, tenant), *_event_values(use)))
 
     async def use_all(
         self, uses: Sequence[Use], ground: Ground, *, tenant: str = DEFAULT_TENANT
@@ -55,10 +55,10 @@ class Usage:
         if not uses:
             return ()
         by_number: dict[int, list[asyncpg.Record]] = {}
-        parts = zip(*map(_told, uses), strict=True)
-        for row in await self._rows(USE_ALL, *_given(ground, tenant), *map(list, parts)):
+        parts = zip(*map(_event_values, uses), strict=True)
+        for row in await self._rows(USE_ALL, *_ground_values(ground, tenant), *map(list, parts)):
             by_number.setdefault(row["number"], []).append(row)
-        return tuple(_counted(by_number[number]) for number in sorted(by_number))
+        return tuple(_result(by_number[number]) for number in sorted(by_number))
 
     async def give_back(
         self, customer: str, meters: Sequence[str], key: str, quantity: int | None, ground: Ground, *, tenant: str
@@ -67,34 +67,34 @@ class Usage:
 
         *meters* are the names it may have been counted under. *quantity*, if given, must match.
         """
-        [row] = await self._rows(GIVE_BACK, *_given(ground, tenant), customer, list(meters), key, quantity)
+        [row] = await self._rows(GIVE_BACK, *_ground_values(ground, tenant), customer, list(meters), key, quantity)
         return GivenBack(UsageVerdict(row["outcome"]), row["quantity"] or 0, row["released"] or 0, row["used"] or {})
 
     async def standing(
         self, customer: str, ground: Ground, *, tenant: str = DEFAULT_TENANT
     ) -> tuple[EntitlementBasis, tuple[Tally, ...]]:
         """A customer's state, and their usage in the current periods."""
-        [row] = await fetch(self._engine, STANDING, *_given(ground, tenant), customer)
+        [row] = await fetch(self._engine, STANDING, *_ground_values(ground, tenant), customer)
         return _standing(row), _tallies(row)
 
     async def _rows(self, query: str, *values: object) -> list[asyncpg.Record]:
-        for _ in range(TRIES - 1):
+        for _ in range(MAX_ATTEMPTS - 1):
             with suppress(Deadlock):
                 return await fetch(self._engine, query, *values)
             # Not at the same moment as the other.
-            await asyncio.sleep(random.random() * LONGEST_PAUSE)  # noqa: S311 - nobody is to be kept from guessing it
+            await asyncio.sleep(random.random() * MAX_PAUSE)  # noqa: S311 - not security-sensitive
         return await fetch(self._engine, query, *values)
 
 
-def _given(ground: Ground, tenant: str) -> tuple[str, ...]:
+def _ground_values(ground: Ground, tenant: str) -> tuple[str, ...]:
     return tenant, ground.catalog, ground.free_plan, ground.limited.value, ground.suspended.value
 
 
-def _told(use: Use) -> tuple[object, ...]:
+def _event_values(use: Use) -> tuple[object, ...]:
     return use.customer, use.meter, use.action.value, use.quantity, use.key, use.at, use.reason, use.actor
 
 
-def _counted(rows: Sequence[asyncpg.Record]) -> Counted:
+def _result(rows: Sequence[asyncpg.Record]) -> Counted:
     first = rows[0]
     counters = tuple(
         Counter(

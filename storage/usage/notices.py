@@ -23,7 +23,7 @@ from storage.db.mail_ids import mail_id
 from storage.schema.tables import customers, mails, subscriptions
 from storage.schema.usage_tables import catalog_versions, usage_notices
 
-ON_ITS_WAY = timedelta(minutes=1)
+HAND_OVER_TIMEOUT = timedelta(minutes=1)
 """How long a recorded mail may be on its way to the sender."""
 LAST_USEFUL_MOMENT = timedelta(days=3)
 
@@ -45,22 +45,24 @@ class UsageNotices:
 
     async def write(self, *, limit: int) -> NoticesSent:
         async with transaction(self._engine) as connection:
-            waiting, catalogs = await _taken_with_catalogs(connection, limit)
+            waiting, catalogs = await _claim_with_catalogs(connection, limit)
             if not waiting:
                 return NoticesSent()
-            today = await _today(connection)
-            written_to = await _subscriptions(connection, {(row.tenant, row.customer) for row in waiting})
-            rows = list(_letters(waiting, catalogs, today, written_to))
+            current = await _current_catalog(connection)
+            recipients = await _subscriptions(connection, {(row.tenant, row.customer) for row in waiting})
+            rows = list(_mail_rows(waiting, catalogs, current, recipients))
             queued = await _queue(connection, rows) if rows else ()
-            told = tuple_(*(usage_notices.c[name] for name in _KEY)).in_(
+            claimed = tuple_(*(usage_notices.c[name] for name in _KEY)).in_(
                 [tuple(getattr(row, name) for name in _KEY) for row in waiting]
             )
-            await connection.execute(update(usage_notices).where(told).values(told_at=func.now()))
+            await connection.execute(update(usage_notices).where(claimed).values(told_at=func.now()))
         return NoticesSent(len(waiting), tuple(queued))
 
     async def left_behind(self, *, limit: int) -> Sequence[QueuedMail]:
         age = func.now() - mails.c.created_at
-        wanted = _queued_ones().where(mails.c.handed_over_at.is_(None), age > ON_ITS_WAY, age < LAST_USEFUL_MOMENT)
+        wanted = _select_queued().where(
+            mails.c.handed_over_at.is_(None), age > HAND_OVER_TIMEOUT, age < LAST_USEFUL_MOMENT
+        )
         async with transaction(self._engine) as connection:
             return [_queued(row) for row in await connection.execute(wanted.limit(limit))]
 
@@ -70,26 +72,27 @@ class UsageNotices:
             await connection.execute(update(mails).where(mails.c.id.in_(ids)).values(handed_over_at=func.now()))
 
 
-async def _taken_with_catalogs(
+async def _claim_with_catalogs(
     connection: AsyncConnection, limit: int
 ) -> tuple[Sequence[Row[Any]], dict[str, Catalog]]:
     """The next notices, and their catalogs.
 
-    A notice whose catalog this release cannot read waits for one that can, and holds up no others.
+    A notice holders catalog this release cannot read waits for one that can, and holds up no others.
     """
     unreadable: set[str] = set()
     while True:
-        waiting = await _taken(connection, limit, unreadable)
-        catalogs, not_read = await _catalogs(connection, {row.catalog for row in waiting})
-        if not not_read:
+        waiting = await _claim(connection, limit, unreadable)
+        catalogs, unreadable_names = await _catalogs(connection, {row.catalog for row in waiting})
+        if not unreadable_names:
             return waiting, catalogs
         log.error(
-            "usage mails wait: their catalog cannot be read by this release", extra={"catalogs": sorted(not_read)}
+            "usage mails wait: their catalog cannot be read by this release",
+            extra={"catalogs": sorted(unreadable_names)},
         )
-        unreadable |= not_read
+        unreadable |= unreadable_names
 
 
-async def _taken(connection: AsyncConnection, limit: int, unreadable: set[str]) -> Sequence[Row[Any]]:
+async def _claim(connection: AsyncConnection, limit: int, unreadable: set[str]) -> Sequence[Row[Any]]:
     """The oldest notices, except those in progress elsewhere."""
     waiting = select(usage_notices).where(usage_notices.c.told_at.is_(None)).order_by(usage_notices.c.at)
     if unreadable:
@@ -97,7 +100,7 @@ async def _taken(connection: AsyncConnection, limit: int, unreadable: set[str]) 
     return (await connection.execute(waiting.limit(limit).with_for_update(skip_locked=True))).all()
 
 
-async def _today(connection: AsyncConnection) -> Catalog | None:
+async def _current_catalog(connection: AsyncConnection) -> Catalog | None:
     """The current catalog; None if there is none, or this release cannot read it."""
     try:
         return await in_force(connection)
@@ -109,44 +112,44 @@ async def _catalogs(connection: AsyncConnection, names: set[str]) -> tuple[dict[
     """The published ones of these catalogs, and the names of those that cannot be read."""
     wanted = select(catalog_versions.c.name, catalog_versions.c.content).where(catalog_versions.c.name.in_(names))
     found: dict[str, Catalog] = {}
-    not_read = set()
+    unreadable_names = set()
     for row in await connection.execute(wanted):
         try:
             found[row.name] = catalog_from_json(row.content)
         except _UNREADABLE:
-            not_read.add(row.name)
-    return found, not_read
+            unreadable_names.add(row.name)
+    return found, unreadable_names
 
 
-async def _subscriptions(connection: AsyncConnection, whose: set[_Customer]) -> dict[_Customer, UUID]:
+async def _subscriptions(connection: AsyncConnection, holders: set[_Customer]) -> dict[_Customer, UUID]:
     """The live subscription of each customer, else the newest; some have none."""
     wanted = (
         select(customers.c.tenant, customers.c.external_id, subscriptions.c.id)
         .join(subscriptions, subscriptions.c.customer == customers.c.id)
-        .where(tuple_(customers.c.tenant, customers.c.external_id).in_(list(whose)))
+        .where(tuple_(customers.c.tenant, customers.c.external_id).in_(list(holders)))
         # The last one of a customer stays in the mapping.
         .order_by(subscriptions.c.status != "canceled", subscriptions.c.created_at)
     )
     return {(row.tenant, row.external_id): row.id for row in await connection.execute(wanted)}
 
 
-def _letters(
+def _mail_rows(
     waiting: Sequence[Row[Any]],
     catalogs: Mapping[str, Catalog],
-    today: Catalog | None,
-    written_to: Mapping[_Customer, UUID],
+    current: Catalog | None,
+    recipients: Mapping[_Customer, UUID],
 ) -> list[dict[str, Any]]:
     found = []
     for row in waiting:
-        catalog, subscription = catalogs.get(row.catalog), written_to.get((row.tenant, row.customer))
-        mail = usage_mail(_crossing(row), catalog, _for_sale(catalog, today)) if catalog is not None else None
+        catalog, subscription = catalogs.get(row.catalog), recipients.get((row.tenant, row.customer))
+        mail = usage_mail(_crossing(row), catalog, _for_sale(catalog, current)) if catalog is not None else None
         if mail is not None and subscription is not None:
             found.append(_row_of(mail, row.tenant, subscription))
     return found
 
 
-def _for_sale(catalog: Catalog, today: Catalog | None) -> Catalog:
-    return today if today is not None and today.product == catalog.product else catalog
+def _for_sale(catalog: Catalog, current: Catalog | None) -> Catalog:
+    return current if current is not None and current.product == catalog.product else catalog
 
 
 def _crossing(row: Row[Any]) -> Crossing:
@@ -167,11 +170,11 @@ def _row_of(mail: Mail, tenant: str, subscription: UUID) -> dict[str, Any]:
 
 async def _queue(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> list[QueuedMail]:
     await connection.execute(insert(mails).values(rows).on_conflict_do_nothing())
-    wanted = _queued_ones().where(mails.c.id.in_([row["id"] for row in rows]))
+    wanted = _select_queued().where(mails.c.id.in_([row["id"] for row in rows]))
     return [_queued(row) for row in await connection.execute(wanted)]
 
 
-def _queued_ones() -> Any:
+def _select_queued() -> Any:
     return select(mails.c.id, mails.c.subscription, mails.c.occasion).where(mails.c.status == "queued")
 
 

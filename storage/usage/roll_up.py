@@ -19,14 +19,14 @@ PAGE = 2000
 """Rows read per batch."""
 BATCH = 5000
 """Rows deleted per batch."""
-LOOKED_BACK = timedelta(days=400)
+RETENTION = timedelta(days=400)
 """How long samples, statistics, and counters of days and weeks are kept: a year and a month."""
-NOTICES_KEPT = timedelta(days=800)
+NOTICE_RETENTION = timedelta(days=800)
 """Longer than the longest period, within which nobody is notified twice."""
-SIGN_UPS_KEPT = timedelta(days=1)
-NEAR = 80
+SIGN_UP_RETENTION = timedelta(days=1)
+NEAR_LIMIT = 80
 """In percent of the limit."""
-ONE_AT_A_TIME = 7_314_420_191
+ADVISORY_LOCK = 7_314_420_191
 """The advisory lock for writing statistics."""
 
 # `period_end IS NULL` is the condition of the index for gauges.
@@ -82,24 +82,24 @@ _STANDING = text(
 )
 
 
-def _forget(table: str, by: str, where: str) -> TextClause:
+def _delete_old(table: str, by: str, where: str) -> TextClause:
     """Deletes a batch of old rows, oldest first; found once, by ctid."""
     oldest = f"SELECT ctid FROM {table} WHERE {where} ORDER BY {by} LIMIT :batch"  # noqa: S608 - text of our own
     return text(f"DELETE FROM {table} WHERE ctid = ANY (ARRAY({oldest}))")  # noqa: S608
 
 
 _OLD = "now() - CAST(:age AS interval)"
-_FORGET = {
-    "events": _forget(
+_CLEANUP = {
+    "events": _delete_old(
         "usage_events", "recorded_at", f"recorded_at < {_OLD} AND (overage = 0 OR reported_at IS NOT NULL)"
     ),
     # There are many of days and weeks; months and billing periods stay.
-    "counters": _forget("usage", "period_end", f"period_end - period_start <= '7 days' AND period_end < {_OLD}"),
-    "samples": _forget("usage_samples", "day", f"day < ({_OLD})::date"),
-    "statistics": _forget("usage_statistics", "taken_at", f"taken_at < {_OLD}"),
-    "notices": _forget("usage_notices", "at", f"told_at IS NOT NULL AND at < {_OLD}"),
+    "counters": _delete_old("usage", "period_end", f"period_end - period_start <= '7 days' AND period_end < {_OLD}"),
+    "samples": _delete_old("usage_samples", "day", f"day < ({_OLD})::date"),
+    "statistics": _delete_old("usage_statistics", "taken_at", f"taken_at < {_OLD}"),
+    "notices": _delete_old("usage_notices", "at", f"told_at IS NOT NULL AND at < {_OLD}"),
     # Sign-ups without an answer; one that waits for its first payment stays.
-    "sign_ups": _forget(
+    "sign_ups": _delete_old(
         "sign_up_contacts",
         "created_at",
         f"created_at < {_OLD} AND NOT EXISTS"
@@ -108,11 +108,11 @@ _FORGET = {
 }
 _AGES = {
     "events": KEYS_KEPT,
-    "counters": LOOKED_BACK,
-    "samples": LOOKED_BACK,
-    "statistics": LOOKED_BACK,
-    "notices": NOTICES_KEPT,
-    "sign_ups": SIGN_UPS_KEPT,
+    "counters": RETENTION,
+    "samples": RETENTION,
+    "statistics": RETENTION,
+    "notices": NOTICE_RETENTION,
+    "sign_ups": SIGN_UP_RETENTION,
 }
 
 _Cursor = tuple[str, str, str]
@@ -135,7 +135,7 @@ class _Sum:
         self.used += used
         self.highest = max(self.highest, used)
         if has:
-            self.near_limit += used * 100 >= has * NEAR
+            self.near_limit += used * 100 >= has * NEAR_LIMIT
             self.at_limit += used >= has
 
 
@@ -185,14 +185,14 @@ class PostgresUsageRollUp:
         it = usage_statistics
         hours = func.date_bin(timedelta(hours=6), func.now(), func.to_timestamp(0))
         async with transaction(self._engine) as connection:
-            await connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+            await connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
             await connection.execute(it.delete().where(it.c.taken_at >= hours))
             if rows:
                 await connection.execute(it.insert().values(taken_at=func.now()), rows)
 
     async def forget(self, *, alive: Alive) -> dict[str, int]:
         forgotten = {}
-        for kind, statement in _FORGET.items():
+        for kind, statement in _CLEANUP.items():
             removed, count = self._batch, 0
             while removed == self._batch:
                 async with transaction(self._engine) as connection:

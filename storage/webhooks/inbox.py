@@ -63,23 +63,23 @@ class Inbox:
         """Records the results of events by id. The first result stays, except for events that were delivered *anew*."""
         if not verdicts:
             return
-        told = (
+        given = (
             func.unnest(
                 texts(verdicts),
                 texts(verdict.disposition.value for verdict in verdicts.values()),
                 texts(verdict.words for verdict in verdicts.values()),
             )
             .table_valued("event_id", "disposition", "outcome")
-            .render_derived(name="told")
+            .render_derived(name="given")
         )
         it = webhook_inbox.c
         wanted = (
             update(webhook_inbox)
-            .where(it.event_id == told.c.event_id)
+            .where(it.event_id == given.c.event_id)
             .values(
                 handled_at=func.coalesce(it.handled_at, func.now()),
-                disposition=told.c.disposition,
-                outcome=told.c.outcome,
+                disposition=given.c.disposition,
+                outcome=given.c.outcome,
             )
         )
         if not anew:

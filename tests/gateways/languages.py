@@ -15,7 +15,7 @@ from babel.messages.catalog import Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import write_po
 
-from gateways.mail.languages import language_files, misfits, read_language
+from gateways.mail.languages import breaks_placeholders, language_files, read_language
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "templates" / "mail" / "languages"
@@ -68,7 +68,7 @@ def _wrong(catalog: Catalog, source: Message) -> list[str]:
     found = {
         "not translated": not all(words) or (message.pluralizable and len(words) != catalog.num_plurals),
         "fuzzy": message.fuzzy,
-        "asks for other facts": misfits(message),
+        "asks for other facts": breaks_placeholders(message),
         "has markup": any("<" in text or "&" in text for text in words),
     }
     return [problem for problem, is_so in found.items() if is_so]

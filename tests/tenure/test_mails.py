@@ -36,7 +36,7 @@ async def test_a_preview_can_be_of_one_language_and_one_locale_under_ones_own_br
     [
         (["--language", "tlh"], "there are no mails in 'tlh', only in en, de"),
         (["--locale", "../de"], "'../de' is not a locale"),
-        (["--colour", "red"], "'red' is no colour"),
+        (["--colour", "red"], "'red' is not a colour"),
     ],
 )
 async def test_a_preview_of_what_there_is_not_is_refused(terminal: Terminal, words: list[str], why: str) -> None:

@@ -33,7 +33,7 @@ MAIL = OutgoingMail(
     date=datetime(2026, 12, 5, 9, 0, tzinfo=UTC),
     headers={"X-Tenure-Subscription": "sub-1", "X-Tenure-Occasion": "trial_ending"},
 )
-HEADERS = [*message.OURS, *MAIL.headers, *message.OF_THE_BODY]
+HEADERS = [*message.OUR_HEADERS, *MAIL.headers, *message.BODY_HEADERS]
 
 
 def lines_of(wire: bytes) -> list[tuple[str, str]]:
@@ -155,9 +155,15 @@ def test_no_mail_goes_to_an_address_that_readers_would_take_for_more(to: str) ->
         pytest.param({"unstructured": lambda text: f"{text}\r\nBcc: eve@evil.example"}, "headers", id="another-header"),
         pytest.param({"unstructured": lambda text: f"{text}\r\n\r\nPay now"}, "headers", id="text-too-early"),
         pytest.param({"unstructured": lambda text: f"{text}\nX: 1"}, "headers", id="bare-line-feed"),
-        pytest.param({"unstructured": lambda _: HIDDEN_TEXT}, "Subject holds a sign", id="line-break-in-a-word"),
-        pytest.param({"unstructured": lambda text: f"{text}ü"}, "Subject holds a sign", id="not-encoded"),
-        pytest.param({"unstructured": lambda text: f"{text}\0"}, "no mail may have", id="nul"),
+        pytest.param(
+            {"unstructured": lambda _: HIDDEN_TEXT},
+            "Subject header contains a forbidden character",
+            id="line-break-in-a-word",
+        ),
+        pytest.param(
+            {"unstructured": lambda text: f"{text}ü"}, "Subject header contains a forbidden character", id="not-encoded"
+        ),
+        pytest.param({"unstructured": lambda text: f"{text}\0"}, "mails must not have", id="nul"),
         pytest.param(
             {"mailbox_header": lambda _, to: f"<eve@evil.example>, <{to}>"}, "recipient alone", id="two-recipients"
         ),

@@ -16,7 +16,7 @@ from tests.gateways.letters import ADA, BRAND, FULL_FACTS, Reader, assert_both_s
 def test_every_required_fact_is_missed_by_name(occasion: Occasion) -> None:
     for name in REQUIRED_FACTS[occasion]:
         facts = {key: value for key, value in FULL_FACTS.items() if key != name}
-        with pytest.raises(IncompleteMail, match=rf"a {occasion} mail cannot be written without {name}$"):
+        with pytest.raises(IncompleteMail, match=rf"a {occasion} mail cannot be rendered without {name}$"):
             renderer().render(occasion, facts, ADA)
         with pytest.raises(IncompleteMail, match=name):
             renderer().render(occasion, FULL_FACTS | {name: " \n"}, ADA)

@@ -1,4 +1,4 @@
-"""A key that was just verified is taken without asking again, and for no longer than is said."""
+"""A key that was just verified is taken without lookup again, and for no longer than is said."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from sqlalchemy import event
 
 from domain.errors import GatewayUnavailable
 from sandbox.processes import free_port
-from storage.access.api_key_cache import KNOWN_FOR, KnownKeys
+from storage.access.api_key_cache import CACHE_SECONDS, KnownKeys
 from storage.access.api_keys import ApiKeys, Role
 from storage.db.engine import create_engine_from_url
 from tests.storage.ledger import Ledger
@@ -55,7 +55,7 @@ async def test_a_key_is_asked_for_once_while_it_is_known(
     found = await asyncio.gather(*(known.verify(secret) for _ in range(20)))
     assert {(one.tenant, one.role) for one in found if one is not None} == {("acme", Role.SERVICE)}
     assert len(found) == 20
-    clock.now += KNOWN_FOR - 0.1
+    clock.now += CACHE_SECONDS - 0.1
     assert await known.verify(secret) == found[0]
     assert len(asked) == 1
 
@@ -69,7 +69,7 @@ async def test_a_revoked_key_is_taken_for_some_seconds_more_at_most(
     assert key is not None
     await keys.revoke(key.id)
     assert await known.verify(secret) == key
-    clock.now += KNOWN_FOR
+    clock.now += CACHE_SECONDS
     assert await known.verify(secret) is None
 
 

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from domain.errors import Rejected
-from storage.access.idempotency import STALE, Done, Fresh, IdempotencyKeys, Running
+from storage.access.idempotency import STALE_AFTER, Done, Fresh, IdempotencyKeys, Running
 from tests.storage.ledger import Ledger
 
 KEY = ("default", "key-1")
@@ -48,7 +48,7 @@ async def test_a_key_is_refused_when_it_belongs_to_another_request(keys: Idempot
 
 async def test_another_request_takes_nothing_over_when_the_first_died(ledger: Ledger, keys: IdempotencyKeys) -> None:
     await keys.begin(*KEY, "one")
-    await let_pass(ledger, STALE.total_seconds() * 2)
+    await let_pass(ledger, STALE_AFTER.total_seconds() * 2)
     with pytest.raises(Rejected):
         await keys.begin(*KEY, "other")
     assert await keys.begin(*KEY, "one") == Fresh()
@@ -80,7 +80,7 @@ async def test_tenants_and_keys_know_nothing_of_each_other(keys: IdempotencyKeys
 
 async def test_one_takes_over_when_the_first_died_and_many_ask_at_once(ledger: Ledger, keys: IdempotencyKeys) -> None:
     await keys.begin(*KEY, "same")
-    await let_pass(ledger, STALE.total_seconds() - 5)
+    await let_pass(ledger, STALE_AFTER.total_seconds() - 5)
     assert await keys.begin(*KEY, "same") == Running()
 
     await let_pass(ledger, 10)
@@ -92,5 +92,5 @@ async def test_one_takes_over_when_the_first_died_and_many_ask_at_once(ledger: L
 async def test_an_answer_is_given_however_old_it_is(ledger: Ledger, keys: IdempotencyKeys) -> None:
     await keys.begin(*KEY, "same")
     await keys.complete(*KEY, ANSWER.status, ANSWER.body, ANSWER.location)
-    await let_pass(ledger, STALE.total_seconds() * 100)
+    await let_pass(ledger, STALE_AFTER.total_seconds() * 100)
     assert await keys.begin(*KEY, "same") == ANSWER

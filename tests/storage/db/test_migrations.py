@@ -234,7 +234,7 @@ async def test_a_table_that_others_have_for_a_moment_is_waited_for_again(empty_u
 
     async with holding(empty_url, "invoices"):
         migrating = asyncio.create_task(upgrade(empty_url, patience=patience, tell=told.put_nowait))
-        assert "from version 0007 did not get a table that others use: trying again" in await told.get()
+        assert "from version 0007 could not lock a table that others are using: trying again" in await told.get()
         assert await current(empty_url) == "0007", "what needs not the table is done"
     await migrating
 
@@ -285,7 +285,7 @@ async def test_one_process_migrates_at_a_time_however_many_transactions_it_has(e
         assert await current(empty_url) == "0007"
 
         second = asyncio.create_task(upgrade(empty_url, tell=told.put_nowait))
-        assert "another process migrates" in await told.get()
+        assert "another process is migrating" in await told.get()
         assert len(await waiting(empty_url)) == 1
     await asyncio.gather(first, second)
 

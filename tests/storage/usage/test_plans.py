@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import TextClause, text
 
 from storage.usage.overage_reports import _CLAIM
-from storage.usage.roll_up import _FORGET, _SAMPLE, _STANDING
+from storage.usage.roll_up import _CLEANUP, _SAMPLE, _STANDING
 from tests.storage.ledger import Ledger
 
 A_PAGE = {"tenant": "t", "customer": "c", "feature": "f", "page": 9}
@@ -30,11 +30,11 @@ async def plan_of(ledger: Ledger, statement: TextClause, given: dict[str, Any]) 
     [
         pytest.param(_SAMPLE, A_PAGE, ["ix_usage_gauges"], id="gauges"),
         pytest.param(_STANDING, STANDING, ["pk_usage"], id="statistics"),
-        pytest.param(_FORGET["events"], OLD, ["ix_usage_events_recorded_at"], id="old events"),
-        pytest.param(_FORGET["counters"], OLD, ["ix_usage_short"], id="old counters"),
-        pytest.param(_FORGET["samples"], OLD, ["ix_usage_samples_day"], id="old samples"),
-        pytest.param(_FORGET["statistics"], OLD, ["ix_usage_statistics_taken_at"], id="old statistics"),
-        pytest.param(_FORGET["notices"], OLD, ["ix_usage_notices_told"], id="old notices"),
+        pytest.param(_CLEANUP["events"], OLD, ["ix_usage_events_recorded_at"], id="old events"),
+        pytest.param(_CLEANUP["counters"], OLD, ["ix_usage_short"], id="old counters"),
+        pytest.param(_CLEANUP["samples"], OLD, ["ix_usage_samples_day"], id="old samples"),
+        pytest.param(_CLEANUP["statistics"], OLD, ["ix_usage_statistics_taken_at"], id="old statistics"),
+        pytest.param(_CLEANUP["notices"], OLD, ["ix_usage_notices_told"], id="old notices"),
         pytest.param(
             _CLAIM,
             {"limit": 9, "overdue": 1},
