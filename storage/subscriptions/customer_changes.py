@@ -20,7 +20,7 @@ from storage.subscriptions.trials import keep_mark_of_address
 
 MAX_METADATA_KEYS = 50
 PICK_UP_AFTER = timedelta(seconds=30)
-"""By then whoever made the change has had it processed."""
+"""By then the caller that made the change has had it processed."""
 RETRY_AFTER = timedelta(hours=1)
 BATCH_SIZE = 500
 

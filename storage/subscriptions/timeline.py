@@ -66,7 +66,7 @@ class Timeline:
             .where(journal.c.tenant == tenant, journal.c.subscription == id_)
             .order_by(journal.c.sequence, journal.c.position)
         )
-        letters = (
+        queued = (
             select(mails)
             .where(mails.c.tenant == tenant, mails.c.subscription == id_)
             .order_by(mails.c.at, mails.c.created_at, mails.c.key)
@@ -78,7 +78,7 @@ class Timeline:
                 )
                 for row in await connection.execute(lines)
             ]
-            for row in await connection.execute(letters):
+            for row in await connection.execute(queued):
                 past += _mailed(row)
         return sorted(past, key=lambda entry: entry.at)
 

@@ -38,7 +38,7 @@ def users(quantity: int) -> Item:
 
 
 def left_of(amount: int) -> int:
-    """The part of a monthly amount, or of a credit below nothing, that falls to the 21 days left: its floor."""
+    """The part of a monthly amount, or of a negative credit, for the remaining 21 days, rounded down."""
     return amount * 21 // 31
 
 

@@ -1,9 +1,9 @@
-"""Every mail as its readers get it, kept to be looked over.
+"""Every mail as its readers see it, stored for review.
 
-    python -m tests.gateways.golden     writes them anew: read the difference before you commit it
+    python -m tests.gateways.golden     rewrites them: read the difference before you commit it
 
-There is a text and an HTML page for each sample and language. The pages are kept without their style, which is the same
-for all of them and makes the words hard to see.
+There is a text and an HTML page for each sample and language. The pages are stored without their style, which is the
+same for all of them and hides the text.
 """
 
 import re
@@ -20,7 +20,7 @@ REVIEWED = ("de", "en")
 
 
 def rendered() -> Iterator[tuple[Path, str]]:
-    """Yield every kept file as it would be written today."""
+    """Yields every stored file as it would be written today."""
     for code in REVIEWED:
         reader = Recipient("ada@example.com", "Ada Lovelace", languages()[code].tag, "Europe/Berlin")
         for sample in samples():
@@ -31,7 +31,7 @@ def rendered() -> Iterator[tuple[Path, str]]:
 
 
 def without_style(html: str) -> str:
-    """Return a page without what only paints it."""
+    """Returns a page without its styling."""
     plain = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
     plain = re.sub(r' style="[^"]*"', "", plain)
     return re.sub(r"\n\s*\n+", "\n", plain).strip() + "\n"

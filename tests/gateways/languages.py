@@ -1,10 +1,10 @@
-"""The files of the mails' languages, kept in step with the templates.
+"""Keeps the language files of the mails in step with the templates.
 
-    python -m tests.gateways.languages        brings every file up to date and tells what is to be translated
-    python -m tests.gateways.languages fr     begins French
+    python -m tests.gateways.languages        updates every file and reports what is to be translated
+    python -m tests.gateways.languages fr     starts French
 
-A sentence that has changed in English is kept as it was in the other languages and marked "fuzzy": until a person has
-looked at it, it counts as untranslated.
+A sentence that has changed in English keeps its old translation, marked "fuzzy": until somebody has reviewed it, it
+counts as untranslated.
 """
 
 import sys
@@ -38,7 +38,7 @@ msgstr ""
 
 
 def english() -> Catalog:
-    """Return every sentence that a mail can say."""
+    """Returns every sentence of the mails."""
     catalog = Catalog(project="mails", charset="utf-8")
     for top in ("templates", "gateways"):
         for file, _line, message, _comments, _context in extract_from_dir(
@@ -56,7 +56,7 @@ def english() -> Catalog:
 
 
 def gaps(catalog: Catalog) -> list[str]:
-    """Name what a language lacks or gets wrong, sentence by sentence."""
+    """Names what a language lacks or gets wrong, sentence by sentence."""
     return [f"{problem}: {message.id!r}" for message in english() if message.id for problem in _wrong(catalog, message)]
 
 
@@ -75,7 +75,7 @@ def _wrong(catalog: Catalog, source: Message) -> list[str]:
 
 
 def renew(code: str) -> list[str]:
-    """Write one language's file anew and return what is to be done in it."""
+    """Rewrites one language's file and returns what is to be translated in it."""
     file = FOLDER / f"{code}.po"
     catalog = read_language(file) if file.exists() else Catalog(locale=code, project="mails", charset="utf-8")
     catalog.update(english(), no_fuzzy_matching=False, update_creation_date=False)

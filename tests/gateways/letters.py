@@ -1,4 +1,4 @@
-"""Facts of all kinds, and eyes to read the mails made of them."""
+"""Facts of all kinds, and helpers to read the mails made of them."""
 
 from dataclasses import replace
 from functools import cache

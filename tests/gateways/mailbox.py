@@ -1,4 +1,4 @@
-"""A real mail server on a loopback port that keeps what it is given and answers as a test tells it to."""
+"""A real mail server on a loopback port that stores mails and answers as a test tells it to."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,9 +21,9 @@ class Mailbox:
     answers: dict[str, str] = field(default_factory=dict)
     """What it says to MAIL, RCPT or DATA, if not OK."""
     hangs: bool = False
-    """It takes the mail's text and then says nothing until the test is over."""
+    """Accepts the mail's text and then does not answer until the test is over."""
     login: tuple[str, str] | None = None
-    """It takes mail only from this user."""
+    """Accepts mail only from this user."""
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -62,7 +62,7 @@ class Mailbox:
 
 @asynccontextmanager
 async def a_mailbox(*, login: tuple[str, str] | None = None, utf8: bool = True) -> AsyncIterator[Mailbox]:
-    """Open a mailbox; with *login* it takes mail only from that user."""
+    """Opens a mailbox; with *login* it accepts mail only from that user."""
     mailbox = Mailbox(login=login)
 
     def authenticate(server: SMTP, session: Session, envelope: Envelope, how: str, given: object) -> AuthResult:

@@ -33,7 +33,7 @@ USERS = Item("shop_users_month_v1", 3)
 
 
 class Wire(httpx.AsyncHTTPTransport):
-    """Carries requests, notes them, and loses answers as told."""
+    """Forwards requests, records them, and loses answers on request."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Wire(httpx.AsyncHTTPTransport):
         return answer
 
     def lose(self, *nth: int) -> None:
-        """Lose the answers to these of the next changing calls, counted from 1, and to no others."""
+        """Loses the answers to these of the next writing calls, counted from 1, and to no others."""
         self._lost = set(nth)
 
 
@@ -74,7 +74,7 @@ def a_contact(name: str = "ada", customer_ref: str = "") -> Contact:
 
 @dataclass
 class Till:
-    """The gateway, and a look behind it."""
+    """The gateway, and access to what is behind it."""
 
     simulator: StripeSimulator
     client: stripe.StripeClient
@@ -90,12 +90,12 @@ class Till:
         return await self.payments.begin(order, key=key)
 
     async def sold(self, name: str = "ada") -> tuple[Wallet, Charge]:
-        """A wallet with a Visa, and Starter begun and paid with it."""
+        """A wallet with a Visa, and a paid Starter."""
         wallet = await self.wallet(name)
         return wallet, await self.begin(wallet, f"{name}/charge/1")
 
     async def owing(self, name: str = "ada", answer: str = "insufficient_funds") -> tuple[Wallet, str, str]:
-        """Wallet, agreement and open bill of a renewal that was refused; the card says ok again."""
+        """Wallet, agreement and open invoice of a declined renewal; the card works again."""
         wallet, begun = await self.sold(name)
         self.simulator.set_card_answers(name, [answer, "ok"])
         await self.renew(name)
@@ -104,13 +104,13 @@ class Till:
         return wallet, begun.agreement_ref, open_bills[0]
 
     async def renew(self, name: str = "ada") -> None:
-        """Let time pass until the next renewal has been tried."""
+        """Advances time until the next renewal has been attempted."""
         boundary = self.simulator.next_boundary(name)
         assert boundary is not None
         await self.simulator.advance(name, boundary + timedelta(hours=2))
 
     async def bills(self, wallet: Wallet) -> list[dict[str, Any]]:
-        """Every bill, oldest first."""
+        """Every invoice, oldest first."""
         found = await self.client.v1.invoices.list_async({"customer": wallet.customer_ref, "limit": 100})
         return [bill.to_dict() for bill in reversed(found.data)]
 

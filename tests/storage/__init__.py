@@ -1,1 +1,1 @@
-"""What PostgreSQL keeps, proven on a real one."""
+"""What PostgreSQL stores, tested on a real one."""

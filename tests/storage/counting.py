@@ -1,4 +1,4 @@
-"""A small shop whose plans are counted, and its customers: what the tests of use are told in."""
+"""A small shop with metered plans, and its customers, for the tests of usage."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -79,7 +79,7 @@ GROUND = Ground(SHOP.name, "free")
 
 
 def billed_for(plan: str) -> tuple[Item, ...]:
-    """What an agreement about a plan is about."""
+    """The items of an agreement for a plan."""
     return SHOP.select(plan).items if SHOP.plans[plan].prices else ()
 
 
@@ -93,7 +93,7 @@ def selling(plan: Plan, **changes: Any) -> Catalog:
 
 
 class Counting:
-    """Uses up, and looks at what was counted."""
+    """Uses features, and reads the counters."""
 
     def __init__(self, engine: AsyncEngine, ground: Ground = GROUND) -> None:
         self.ledger = Ledger(engine)
@@ -107,7 +107,7 @@ class Counting:
     async def customer(
         self, external_id: str, plan: str | None = "starter", status: Status = Status.ACTIVE, **changes: Any
     ) -> Subscription | None:
-        """One who has a plan in a month that has just begun, or who is known and nothing more."""
+        """A customer with a plan in a month that has just begun, or without any."""
         id_ = await self.ledger.customer(external_id)
         if plan is None:
             return None
@@ -154,7 +154,7 @@ class Counting:
         return (await self.use(meter, quantity, **how)).outcome.value
 
     async def under(self, limited: Basis = Basis.NO_NEW_USE, suspended: Basis = Basis.NOTHING) -> "Counting":
-        """The same under a policy that says so of limited and suspended access."""
+        """The same with this policy for limited and suspended access."""
         return Counting(self.ledger.engine, replace(self.ground, limited=limited, suspended=suspended))
 
     async def tallies(self, customer: str = "ada") -> dict[str, Tally]:
@@ -162,17 +162,17 @@ class Counting:
         return {one.feature: one for one in found}
 
     async def used(self, feature: str, customer: str = "ada") -> int | None:
-        """So much, as is told to who asks; None: nothing of it was ever counted in this period."""
+        """The usage as returned to callers; None if nothing was counted in this period."""
         found = (await self.tallies(customer)).get(feature)
         return None if found is None else found.used
 
     async def notices(self) -> list[tuple[str, int, int]]:
-        """What customers are to be told: feature, threshold, limit."""
+        """The queued notices: feature, threshold, limit."""
         rows = await self.ledger.rows("select feature, threshold, included from usage_notices order by 1, 3, 2")
         return [(str(row["feature"]), int(str(row["threshold"])), int(str(row["included"]))) for row in rows]
 
     async def age(self, days: int, customer: str = "ada") -> None:
-        """Let the limit have been reached so many days earlier."""
+        """Moves the time at which the limit was reached back by this many days."""
         await self.ledger.run(
             f"update usage set over_since = over_since - interval '{days} days' where customer = '{customer}'"  # noqa: S608
         )

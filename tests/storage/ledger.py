@@ -1,4 +1,4 @@
-"""Customers, steps and plain SQL: what the tests of the storage are told in."""
+"""Customers, steps and plain SQL for the tests of the storage."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -54,7 +54,7 @@ def an_invoice(**changes: object) -> Invoice:
 
 
 def a_step(subscription: Subscription, *mails: Mail, at: datetime = NOW, **parts: object) -> Step:
-    """A step as the workflow takes it: what is not given is one line of the journal and one action ahead."""
+    """A step as the workflow takes it: by default one journal entry and one next action."""
     lines = (
         Entry("noted", at, f"step {subscription.sequence}", CAUSE, {"status": subscription.status.value}),
         Entry("explained", at, f"step {subscription.sequence}, on", CAUSE),
@@ -69,7 +69,7 @@ def later(subscription: Subscription, **changes: object) -> Subscription:
 
 
 class Ledger:
-    """Signs customers up and looks into the tables."""
+    """Signs customers up and reads the tables."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
@@ -82,18 +82,18 @@ class Ledger:
         )
 
     async def newcomer(self, external_id: str = "ada", tenant: str = DEFAULT_TENANT, **changes: object) -> Subscription:
-        """A subscription of a known customer, not written down yet."""
+        """A subscription of a known customer, not yet recorded."""
         customer = await self.customer(external_id, tenant)
         return a_trial(id=str(uuid4()), customer=customer, tenant=tenant, **changes)
 
     async def sign_up(self, external_id: str = "ada", tenant: str = DEFAULT_TENANT, **changes: object) -> Subscription:
-        """A subscription that is written down."""
+        """A recorded subscription."""
         subscription = await self.newcomer(external_id, tenant, **changes)
         await self.save(a_step(subscription))
         return subscription
 
     async def sign_up_many(self, how_many: int, tenant: str = DEFAULT_TENANT) -> list[Subscription]:
-        """Subscriptions an hour apart, oldest first; every third shares its moment with the one before."""
+        """Subscriptions an hour apart, oldest first; every third has the same creation time as the one before."""
         moments = [NOW + timedelta(hours=number - (number % 3 == 2)) for number in range(how_many)]
         return [await self.sign_up(f"c{n}", tenant, created_at=moment) for n, moment in enumerate(moments)]
 

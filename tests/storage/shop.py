@@ -1,4 +1,4 @@
-"""A shop that sells the same by the month, the period and the piece: what tests of notices and of books are told in."""
+"""A shop that sells the same by the month, the period and the piece, for tests of notices and statistics."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ GROUND = Ground(SHOP.name, "free")
 
 
 class Shop:
-    """Its customers use up what they have, and are never refused."""
+    """Its customers use their features, and are never refused."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._counting = Counting(engine, GROUND)
@@ -64,7 +64,7 @@ class Shop:
         return shop
 
     async def use(self, meter: str, quantity: int, customer: str = "ada", **how: Any) -> Counted:
-        """Use so much, under a key of its own."""
+        """Uses this many, under a new key."""
         counted = await self._counting.use(meter, quantity, customer=customer, **how)
         assert counted.outcome is Outcome.COUNTED, counted.outcome
         return counted

@@ -1,10 +1,10 @@
-"""The watch over the names that tests sign up with sees those that two of them share."""
+"""The check of the names that tests sign up with detects those that two tests share."""
 
 from tests.harness.owners import Owners
 from tests.storage.ledger import Ledger
 
 
-async def test_a_name_or_an_address_that_was_another_tests_is_told_with_whose_it_is(ledger: Ledger) -> None:
+async def test_a_shared_name_or_address_is_reported_with_its_owner(ledger: Ledger) -> None:
     owners = Owners()
     await ledger.sign_up("ada")
     assert await owners.shared(ledger.engine, "one") == {}

@@ -1,4 +1,4 @@
-"""Our side as reconciliation reads it, and the list of what it has found."""
+"""Our side as reconciliation reads it, and the list of its findings."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Use beyond plans' limits as it stands in the database, ready made."""
+"""Overage as it is stored in the database, ready made."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ async def a_use(
     at_ago: timedelta = NOW,
     catalog: str = "shop_v2",
 ) -> None:
-    """Use of runs that goes so far beyond a plan's limit, written down so long ago."""
+    """Runs used this far beyond a plan's limit, recorded this long ago."""
     counted = text(
         "insert into usage_events (tenant, key, customer, meter, action, quantity, at, catalog, overage_of, overage,"
         " recorded_at) values ('default', :key, :customer, 'runs', 'consume', 5, now() - cast(:at_ago as interval),"
@@ -32,12 +32,12 @@ async def a_use(
 
 
 async def began(ledger: Ledger, key: str, ago: timedelta) -> None:
-    """A report of which nobody knows the outcome was begun so long ago."""
+    """A report with an unknown outcome, started this long ago."""
     begun = text("update usage_events set report_began_at = now() - cast(:ago as interval) where key = :key")
     async with ledger.engine.begin() as connection:
         await connection.execute(begun, {"ago": ago, "key": key})
 
 
 async def rows(ledger: Ledger) -> list[dict[str, Any]]:
-    """All uses, in the order in which they were written down."""
+    """All usage events, in the order in which they were recorded."""
     return await ledger.rows("select * from usage_events order by recorded_at")

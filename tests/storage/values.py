@@ -1,4 +1,4 @@
-"""Any value of the domain: strategies worked out from the types, so that a new field is never forgotten."""
+"""Any value of the domain: strategies derived from the types, so that no new field is forgotten."""
 
 import types
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from typing import Union, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
-"""All that PostgreSQL can keep; the API lets no control characters in at all."""
+"""Every text that PostgreSQL can store; the API rejects control characters."""
 MOMENTS = st.datetimes(timezones=st.just(UTC))
 COUNTS = st.integers(0, 2**31 - 1)
 
 
 def any_value(kind: object) -> st.SearchStrategy[object]:
-    """Every value that a field of this type may have."""
+    """Every value of a field of this type."""
     plain: dict[object, st.SearchStrategy[object]] = {
         str: TEXTS,
         int: COUNTS,

@@ -1,4 +1,4 @@
-"""Each button names what it opens; what has no page is said in words."""
+"""Each button names what it opens; without a page there is text instead."""
 
 import re
 from html import unescape
@@ -65,11 +65,13 @@ def test_each_link_names_what_it_opens(sample: Sample, locale: str) -> None:
         (Occasion.RESUMED, CARD, "To change your plan or to cancel, write to help@northwind.example."),
     ],
 )
-def test_what_has_no_page_is_said_in_words(occasion: Occasion, facts: dict[str, str], sentence: str) -> None:
+def test_without_a_page_there_is_text_instead_of_a_link(
+    occasion: Occasion, facts: dict[str, str], sentence: str
+) -> None:
     assert_both_say(write(occasion, **facts), sentence)
 
 
-def test_a_subscription_that_is_over_or_a_choice_that_is_made_by_mail_has_no_link_to_a_card() -> None:
+def test_a_canceled_subscription_and_a_choice_made_by_mail_have_no_card_link() -> None:
     for occasion in (Occasion.CANCELED, Occasion.CANCELLATION_SCHEDULED, Occasion.PAUSED, Occasion.MOVED_TO_FREE):
         mail = write(
             occasion, **CARD, billing_url=PAY_LINK, cancel_at="2027-01-05T09:00:00Z", old_plan_name="Professional"

@@ -26,13 +26,13 @@ from tests.gateways.letters import ADA, FULL_FACTS, assert_both_say, renderer, w
         ("xx", "../etc/passwd", "Saturday, 5 December 2026 at 23:30 UTC"),
     ],
 )
-def test_an_instant_is_told_on_the_customers_own_calendar(locale: str, zone: str, said: str) -> None:
+def test_an_instant_is_shown_in_the_customers_calendar(locale: str, zone: str, said: str) -> None:
     facts = FULL_FACTS | {"trial_ends_at": "2026-12-05T23:30:00Z"}
     reader = replace(ADA, locale=locale, timezone=zone)
     assert said in renderer().render(Occasion.TRIAL_STARTED, facts, reader).text
 
 
-def test_a_clock_change_is_told_by_the_zones_name() -> None:
+def test_a_clock_change_shows_in_the_zone_name() -> None:
     assert "at 09:00 CEST" in write(Occasion.TRIAL_STARTED, trial_ends_at="2026-10-24T07:00:00Z").text
     assert "at 09:00 CET" in write(Occasion.TRIAL_STARTED, trial_ends_at="2026-10-26T08:00:00Z").text
 
@@ -52,12 +52,12 @@ def test_a_clock_change_is_told_by_the_zones_name() -> None:
         ("0", "usd", "$0.00"),
     ],
 )
-def test_money_is_told_with_its_currencys_own_decimals(amount: str, currency: str, said: str) -> None:
+def test_money_is_shown_with_its_currencys_decimals(amount: str, currency: str, said: str) -> None:
     mail = write(Occasion.ACTION_REQUIRED, amount_due=amount, currency=currency)
     assert mail.subject == f"Please confirm your payment of {said}"
 
 
-def test_a_yearly_price_is_told_by_the_year() -> None:
+def test_a_yearly_price_is_shown_per_year() -> None:
     mail = write(Occasion.TRIAL_STARTED, interval="year", trial_ends_at="2026-12-05T17:30:00Z")
     assert_both_say(mail, "$199.00 a year")
 
@@ -102,7 +102,7 @@ def test_numbers_follow_the_customer_and_names_of_days_the_language_of_the_mail(
     at=st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     amount=st.integers(-(10**9), 10**9),
 )
-def test_no_locale_and_no_zone_stops_a_mail(locale: str, zone: str, at: datetime, amount: int) -> None:
+def test_an_unknown_locale_or_zone_stops_no_mail(locale: str, zone: str, at: datetime, amount: int) -> None:
     formats = Formats.of(locale, zone)
     told = [formats.money(amount, "eur"), formats.day(at), formats.date(at), formats.clock(at), formats.zone_name(at)]
 

@@ -1,11 +1,11 @@
-"""Every mail is as it was when somebody last looked it over (`python -m tests.gateways.golden` writes them anew)."""
+"""Every mail matches its golden file (`python -m tests.gateways.golden` rewrites them)."""
 
 from domain.notifications.mail_types import Occasion
 from gateways.mail.samples import samples
 from tests.gateways.golden import FOLDER, kept, rendered
 
 
-def test_every_mail_is_as_it_was_looked_over() -> None:
+def test_every_mail_matches_its_golden_file() -> None:
     now = dict(rendered())
     changed = [
         str(file.relative_to(FOLDER))

@@ -19,12 +19,12 @@ FILES = {file.name.removesuffix(".po"): file for file in language_files()}
 
 
 @pytest.mark.parametrize("code", FILES)
-def test_a_language_says_all_that_english_says(code: str) -> None:
+def test_a_language_has_every_english_text(code: str) -> None:
     assert gaps(read_language(FILES[code])) == []
 
 
 @pytest.mark.parametrize("code", FILES)
-def test_a_language_says_nothing_that_english_does_not(code: str) -> None:
+def test_a_language_has_no_text_that_english_lacks(code: str) -> None:
     known = {message.id for message in english()}
     assert [message.id for message in read_language(FILES[code]) if message.id not in known] == []
 
@@ -119,7 +119,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     languages.cache_clear()
 
 
-def test_a_third_language_is_a_file_more_and_says_in_english_what_it_lacks(folder: Path) -> None:
+def test_a_third_language_is_one_more_file_and_falls_back_to_english(folder: Path) -> None:
     (folder / "fr.po").write_text(FRENCH, encoding="utf-8")
     mail = MailRenderer(BRAND).render(Occasion.CANCELED, FULL_FACTS, a_reader("fr-CA"))
 
@@ -129,7 +129,7 @@ def test_a_third_language_is_a_file_more_and_says_in_english_what_it_lacks(folde
     assert 'lang="fr"' in mail.html
 
 
-def test_a_language_that_is_written_from_the_right_turns_the_page(folder: Path) -> None:
+def test_a_right_to_left_language_sets_the_direction_of_the_page(folder: Path) -> None:
     (folder / "he.po").write_text(FRENCH.replace("fr", "he"), encoding="utf-8")
     html = MailRenderer(BRAND).render(Occasion.CANCELED, FULL_FACTS, a_reader("he-IL")).html
 

@@ -1,4 +1,4 @@
-"""What customers read of cards, renewals, changes, pauses, refunds and limits."""
+"""Mails about cards, renewals, changes, pauses, refunds and limits."""
 
 import re
 from dataclasses import replace
@@ -26,7 +26,7 @@ def test_a_card_about_to_expire_says_which_when_and_what_for() -> None:
     )
 
 
-def test_a_yearly_renewal_is_told_ahead_with_its_price_and_a_way_out() -> None:
+def test_a_yearly_renewal_is_announced_with_its_price_and_how_to_cancel() -> None:
     mail = write(Occasion.RENEWAL_AHEAD, **CARD, **RENEWAL, interval="year", amount="214920", amount_due="204920")
 
     assert mail.subject == "Your Professional subscription renews on 5 January 2027 for $2,049.20"
@@ -41,9 +41,7 @@ def test_a_yearly_renewal_is_told_ahead_with_its_price_and_a_way_out() -> None:
         ("", "it renews by itself on Tuesday, 5 January 2027, and the invoice tells what was charged."),
     ],
 )
-def test_a_renewal_of_which_nothing_is_due_or_nothing_is_known_promises_no_charge(
-    amount_due: str, sentence: str
-) -> None:
+def test_a_renewal_with_nothing_due_or_an_unknown_amount_promises_no_charge(amount_due: str, sentence: str) -> None:
     yearly = {**CARD, **RENEWAL, "interval": "year", "amount": "214920", "amount_due": amount_due}
     ahead, expiring = write(Occasion.RENEWAL_AHEAD, **yearly), write(Occasion.CARD_EXPIRING, **yearly, card_exp="12/26")
 
@@ -109,7 +107,7 @@ def test_a_pause_says_when_it_ends() -> None:
     assert_both_say(open_ended, "It stays paused until you resume it.")
 
 
-def test_the_end_of_a_pause_says_when_the_next_bill_comes() -> None:
+def test_the_end_of_a_pause_says_when_the_next_invoice_comes() -> None:
     assert_both_say(
         write(Occasion.RESUMED, **RENEWAL),
         "Your access is back",
@@ -125,7 +123,7 @@ def test_the_end_of_a_pause_says_when_the_next_bill_comes() -> None:
         ("looks like fraud", "Your time with Professional is over."),
     ],
 )
-def test_a_fall_to_the_free_plan_says_what_goes_on(reason: str, sentence: str) -> None:
+def test_a_move_to_the_free_plan_says_what_continues(reason: str, sentence: str) -> None:
     mail = write(Occasion.MOVED_TO_FREE, plan_name="Free", old_plan_name="Professional", reason=reason)
 
     assert_both_say(mail, sentence, "nothing is charged", "To have Professional back")
@@ -155,7 +153,7 @@ def test_a_fall_to_the_free_plan_says_what_goes_on(reason: str, sentence: str) -
         ),
     ],
 )
-def test_a_refund_says_how_much_of_which_bill(facts: dict[str, str], sentence: str) -> None:
+def test_a_refund_says_how_much_of_which_invoice(facts: dict[str, str], sentence: str) -> None:
     mail = write(Occasion.REFUNDED, refund_amount="5000", **facts)
 
     assert mail.subject == "We gave you back $50.00"
@@ -176,7 +174,7 @@ def test_a_limit_that_comes_near_says_how_near_and_where_there_is_more() -> None
 @pytest.mark.parametrize("occasion", [Occasion.USAGE_WARNING, Occasion.USAGE_LIMIT])
 @pytest.mark.parametrize("more", [{}, {"resets_at": "2027-01-01T00:00:00Z"}, {"beyond_limit": "free"}])
 @pytest.mark.parametrize("locale", ["en", "de"])
-def test_who_has_the_largest_plan_is_told_of_no_larger_one(
+def test_customers_on_the_largest_plan_are_offered_no_larger_one(
     occasion: Occasion, more: dict[str, str], locale: str
 ) -> None:
     told = {**PLAN, **USAGE, "used": "10000", "percent": "100", **more}
@@ -205,7 +203,7 @@ def test_without_a_page_to_choose_a_plan_on_the_product_is_named_and_there_is_no
         assert BRAND.billing_url not in mail.text + mail.html
 
 
-def test_a_limit_that_is_reached_says_until_when_it_is_let_pass() -> None:
+def test_a_reached_limit_says_until_when_usage_is_allowed() -> None:
     at_once = write(Occasion.USAGE_LIMIT, **USAGE, used="10000", percent="100")
     with_grace = write(Occasion.USAGE_LIMIT, **USAGE, used="10312", percent="103", grace_ends_at="2026-12-28T09:00:00Z")
 
@@ -221,16 +219,14 @@ def test_a_limit_that_is_reached_says_until_when_it_is_let_pass() -> None:
         ({}, "What you use beyond the limit is billed."),
     ],
 )
-def test_a_limit_beyond_which_use_is_billed_says_that_it_goes_on_and_for_how_much(
-    facts: dict[str, str], sentence: str
-) -> None:
+def test_a_limit_with_overage_says_that_usage_continues_and_at_what_price(facts: dict[str, str], sentence: str) -> None:
     mail = write(Occasion.USAGE_LIMIT, **USAGE, used="10000", percent="100", beyond_limit="billed", **facts)
 
     assert_both_say(mail, "You can go on.", sentence)
     assert "turned away" not in mail.text
 
 
-def test_a_warning_says_for_how_long_use_may_go_beyond_the_limit_or_that_it_is_billed() -> None:
+def test_a_warning_says_how_long_usage_may_exceed_the_limit_or_that_it_is_billed() -> None:
     near = {**USAGE, "used": "9000", "percent": "90"}
     with_grace = write(Occasion.USAGE_WARNING, **near, grace_days="7")
     billed = write(Occasion.USAGE_WARNING, **near, beyond_limit="billed")
@@ -281,7 +277,7 @@ LEVEL_OF = {
     "usage_warning-never-resets": "warning",
     "usage_warning-with-grace": "warning",
 }
-"""All others are calm."""
+"""All others have no urgency."""
 
 
 @pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.name)
@@ -297,11 +293,11 @@ def test_a_mail_shows_how_urgent_it_is_by_colour_and_by_word(sample: Sample) -> 
         assert mail.text.startswith(f"[{word}] ")
 
 
-def test_the_levels_told_are_those_of_samples_there_are() -> None:
+def test_the_urgency_levels_belong_to_existing_samples() -> None:
     assert set(LEVEL_OF) <= {sample.name for sample in samples()}
 
 
 @pytest.mark.parametrize(("attempt", "level"), [("1", "warning"), ("4", "warning"), ("5", "urgent"), ("6", "urgent")])
-def test_the_last_tries_are_urgent(attempt: str, level: str) -> None:
+def test_the_last_attempts_are_urgent(attempt: str, level: str) -> None:
     mail = write(Occasion.PAYMENT_FAILED, **CARD, attempt=attempt, attempts="6", next_attempt_at="2026-12-08T09:00:00Z")
     assert f'class="card {level}"' in mail.html

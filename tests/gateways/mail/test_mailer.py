@@ -1,4 +1,4 @@
-"""From a mail that was written down to one in a mailbox."""
+"""From a queued mail to one in a mailbox."""
 
 from datetime import UTC, datetime
 
@@ -37,7 +37,7 @@ def delivery(url: str) -> Mailer:
     return MailDelivery(MailRenderer(brand), SmtpMailer(url), "Northwind <billing@northwind.example>", pay_link)
 
 
-async def test_a_written_down_mail_arrives_as_its_customers_own() -> None:
+async def test_a_queued_mail_arrives_for_its_customer() -> None:
     async with a_mailbox() as mailbox:
         message_id = await delivery(mailbox.url).send(a_mail({"plan_name": "Professional"}))
 
@@ -59,7 +59,7 @@ async def test_nothing_is_sent_when_a_mail_is_incomplete() -> None:
         assert mailbox.received == []
 
 
-def test_a_senders_address_that_is_none_shows_at_once() -> None:
+def test_an_invalid_sender_address_is_rejected_at_once() -> None:
     brand = Brand("Northwind", "https://northwind.example", "help@northwind.example")
     with pytest.raises(ValueError, match="'nobody' is not a mail address"):
         MailDelivery(MailRenderer(brand), SmtpMailer("smtp://127.0.0.1"), "nobody", pay_link)

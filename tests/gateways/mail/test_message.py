@@ -1,4 +1,4 @@
-"""Whatever stands in names and settings, a mail has our headers, once each, and its text begins where it should."""
+"""Whatever names and settings contain, a mail has exactly our headers and its body where it belongs."""
 
 import re
 from dataclasses import replace
@@ -44,14 +44,14 @@ def lines_of(wire: bytes) -> list[tuple[str, str]]:
 
 
 def shown(value: str) -> str:
-    """What a mail program shows of a header: encoded words are decoded, once."""
+    """What a mail client shows of a header: encoded words are decoded once."""
     return "".join(
         part.decode(charset or "ascii") if isinstance(part, bytes) else part for part, charset in decode_header(value)
     )
 
 
 def shown_name(value: str) -> str:
-    """What it shows as the name of one who is written to."""
+    """What it shows as the recipient's name."""
     name = shown(value).removesuffix(" <ada@example.com>")
     return re.sub(r"\\(.)", r"\1", name[1:-1]) if value.startswith('"') else name
 
@@ -144,7 +144,7 @@ def test_a_plain_mail_is_read_by_pythons_own_parser_as_it_was_meant() -> None:
     "to",
     [f"{HIDDEN_HEADER}@example.com", "ada=?@example.com", "ada\0@example.com", "a\u202eda@example.com", "a\x7f@b.c"],
 )
-def test_no_mail_goes_to_an_address_that_readers_would_take_for_more(to: str) -> None:
+def test_no_mail_goes_to_an_address_that_clients_would_decode(to: str) -> None:
     with pytest.raises(GatewayRefused, match="address is none"):
         build_message(replace(MAIL, to=to))
 
@@ -169,7 +169,7 @@ def test_no_mail_goes_to_an_address_that_readers_would_take_for_more(to: str) ->
         ),
     ],
 )
-def test_a_mail_is_not_sent_when_its_finished_bytes_are_not_what_was_meant(
+def test_a_mail_is_not_sent_when_its_final_bytes_are_not_the_intended_ones(
     monkeypatch: pytest.MonkeyPatch, broken: dict[str, object], why: str
 ) -> None:
     for name, fault in broken.items():

@@ -1,4 +1,4 @@
-"""A name is only ever a name: whatever customers call themselves, no header, no sentence and no page breaks."""
+"""A name is only a name: whatever customers enter, it breaks no header, sentence or page."""
 
 import re
 from dataclasses import replace
@@ -47,7 +47,7 @@ def test_no_name_of_a_customer_a_plan_or_a_meter_breaks_a_mail(name: str, locale
     plain = renderer().render(
         occasion, FULL_FACTS | dict.fromkeys(NAMES, "Ada"), replace(ADA, name="Ada", locale=locale)
     )
-    # A name with nothing to read in it is a missing fact, which other tests are about.
+    # A name without visible characters is a missing fact, which other tests cover.
     facts = FULL_FACTS | dict.fromkeys(NAMES, f"{name} Ada")
     mail = renderer().render(occasion, facts, replace(ADA, name=name, locale=locale))
 
@@ -59,7 +59,7 @@ def test_no_name_of_a_customer_a_plan_or_a_meter_breaks_a_mail(name: str, locale
 
 
 def _shape(html: str) -> tuple[list[str], list[str]]:
-    """What a page is made of and where it leads, whatever is written on it."""
+    """The structure and the links of a page, whatever its content."""
     reader = Reader()
     reader.feed(html)
     return reader.tags, reader.addresses

@@ -99,7 +99,7 @@ def test_a_plans_name_can_neither_break_the_subject_nor_the_page() -> None:
         ("quantity", "three"),
     ],
 )
-def test_a_fact_that_makes_no_sense_is_refused_by_name(name: str, value: str) -> None:
+def test_an_invalid_fact_is_rejected_by_name(name: str, value: str) -> None:
     with pytest.raises(IncompleteMail, match=f"^{name} is "):
         renderer().render(Occasion.TRIAL_ENDING, FULL_FACTS | {name: value}, ADA)
 
@@ -107,7 +107,7 @@ def test_a_fact_that_makes_no_sense_is_refused_by_name(name: str, value: str) ->
 # --- the brand --------------------------------------------------------------------------------------------
 
 
-def test_a_mail_wears_its_brand() -> None:
+def test_a_mail_shows_its_brand() -> None:
     acme = Brand("Acme & Söhne", "https://acme.example", "hi@acme.example", colour="#FFD400")
     mail = MailRenderer(acme).render(Occasion.CANCELED, FULL_FACTS | {"action_url": "", "billing_url": ""}, ADA)
 
@@ -129,7 +129,7 @@ def test_a_mail_wears_its_brand() -> None:
         ("upgrade_url", "app.example/plans"),
     ],
 )
-def test_a_brand_that_makes_no_sense_is_refused_by_its_field(field: str, value: str) -> None:
+def test_an_invalid_brand_is_rejected_by_field(field: str, value: str) -> None:
     with pytest.raises(Malformed) as error:
         replace(BRAND, **{field: value})
     assert error.value.field == field

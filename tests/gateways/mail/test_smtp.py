@@ -1,4 +1,4 @@
-"""What happens to a mail between us and a mail server, told on a real one."""
+"""What happens to a mail between us and a mail server, tested with a real one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -117,7 +117,7 @@ async def test_a_subject_cannot_break_the_headers(mailbox: Mailbox) -> None:
 
 
 @pytest.mark.parametrize("at", ["MAIL", "RCPT", "DATA"])
-async def test_a_mail_may_be_tried_again_when_the_server_says_not_now(mailbox: Mailbox, at: str) -> None:
+async def test_a_mail_may_be_retried_when_the_server_answers_not_now(mailbox: Mailbox, at: str) -> None:
     mailbox.answers[at] = "451 4.7.1 greylisted, come back later"
 
     with pytest.raises(GatewayUnavailable, match=r"451 4\.7\.1 greylisted"):
@@ -238,7 +238,7 @@ async def test_an_address_with_an_umlaut_is_reached_when_the_server_can(mailbox:
     ("kept", "reached"),
     [("a@straße.example", "a@xn--strae-oqa.example"), ("a@βόλος.example", "a@xn--nxasmm1c.example")],
 )
-async def test_a_domain_that_was_kept_in_letters_is_reached_by_the_name_of_today(
+async def test_a_domain_stored_in_unicode_is_reached_by_its_ascii_form(
     mailbox: Mailbox, kept: str, reached: str
 ) -> None:
     await SmtpMailer(mailbox.url).send(replace(MAIL, to=kept))
@@ -253,7 +253,7 @@ async def test_an_address_with_an_umlaut_is_refused_when_the_server_cannot() -> 
 
 
 @pytest.mark.parametrize("to", ["", "ada", "ada@", "a@b@c", "a b@c.example", "a@b\r\nRCPT TO:<x@y>", "\ud800@c.d"])
-async def test_a_mail_is_refused_when_its_address_is_none(mailbox: Mailbox, to: str) -> None:
+async def test_a_mail_to_an_invalid_address_is_refused(mailbox: Mailbox, to: str) -> None:
     with pytest.raises(GatewayRefused, match="address is none"):
         await SmtpMailer(mailbox.url).send(replace(MAIL, to=to))
 
@@ -284,7 +284,7 @@ async def test_the_server_is_unavailable_when_it_wants_a_password_and_we_have_no
             await SmtpMailer(mailbox.url).send(MAIL)
 
 
-async def test_nothing_is_sent_in_clear_when_encryption_is_asked_for_and_not_offered(mailbox: Mailbox) -> None:
+async def test_nothing_is_sent_unencrypted_when_encryption_is_required_and_not_offered(mailbox: Mailbox) -> None:
     with pytest.raises(GatewayUnavailable):
         await SmtpMailer(f"smtp+starttls://127.0.0.1:{mailbox.port}").send(MAIL)
     with pytest.raises(GatewayUnavailable):
@@ -306,7 +306,7 @@ async def test_nothing_is_sent_in_clear_when_encryption_is_asked_for_and_not_off
         "smtp://[h",
     ],
 )
-def test_a_server_address_that_cannot_be_read_is_malformed_and_not_repeated(url: str) -> None:
+def test_an_invalid_server_url_is_malformed_and_not_repeated(url: str) -> None:
     with pytest.raises(Malformed, match="the mail server's URL is invalid") as error:
         SmtpMailer(url)
 

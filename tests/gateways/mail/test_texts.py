@@ -1,4 +1,4 @@
-"""What customers read: the sentences that matter, mail by mail."""
+"""What customers read: the important sentences, mail by mail."""
 
 import re
 
@@ -102,7 +102,7 @@ def test_a_receipt_has_amount_period_and_invoice() -> None:
     assert 'href="https://pay.example.com/i/3.pdf"' in mail.html
 
 
-def test_a_failed_payment_says_which_try_why_and_when_the_next_is() -> None:
+def test_a_failed_payment_says_which_attempt_why_and_when_the_next_is() -> None:
     mail = write(Occasion.PAYMENT_FAILED, **CARD, **ATTEMPT)
 
     assert mail.subject == "Your payment of $189.00 did not go through (try 2 of 6)"
@@ -137,14 +137,14 @@ def test_a_failed_payment_says_which_try_why_and_when_the_next_is() -> None:
         ),
     ],
 )
-def test_without_a_bill_no_sum_is_said_to_be_due(occasion: Occasion, subject: str, sentence: str) -> None:
+def test_without_an_invoice_no_amount_is_said_to_be_due(occasion: Occasion, subject: str, sentence: str) -> None:
     mail = write(occasion, **(CARD | ATTEMPT | {"amount_due": "", "reason": "nonpayment"}))
 
     assert mail.subject == subject
     assert_both_say(mail, sentence)
 
 
-def test_a_failed_payment_promises_no_try_when_there_is_none() -> None:
+def test_a_failed_payment_promises_no_attempt_when_there_is_none() -> None:
     mail = write(
         Occasion.PAYMENT_FAILED, **(CARD | ATTEMPT | {"next_attempt_at": ""}), cancel_at="2027-01-18T09:00:00Z"
     )
@@ -178,7 +178,7 @@ def test_a_failed_payment_says_what_it_does_to_access(access: str, sentence: str
         ("", "Your bank gave no clear reason. The usual ones:"),
     ],
 )
-def test_a_decline_is_told_in_plain_words(code: str, sentence: str) -> None:
+def test_a_decline_is_explained_in_plain_words(code: str, sentence: str) -> None:
     mail = write(Occasion.PAYMENT_FAILED, **(CARD | ATTEMPT | {"decline_code": code}))
 
     assert_both_say(mail, sentence)
@@ -208,7 +208,7 @@ def test_where_no_card_is_on_file_none_is_said_to_be_declined(occasion: Occasion
         assert untrue not in mail.subject + mail.text + words(mail.html)
 
 
-def test_a_payment_without_a_card_is_due_and_none_is_said_to_have_been_tried() -> None:
+def test_a_payment_without_a_card_is_due_and_mentions_no_attempt() -> None:
     none = {**CARD, **ATTEMPT, "decline_code": NO_CARD}
     known, unknown = (write(Occasion.PAYMENT_FAILED, **none | more) for more in ({}, {"amount_due": ""}))
 

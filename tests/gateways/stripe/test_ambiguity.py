@@ -1,4 +1,4 @@
-"""Answers that do not tell what happened: none of them is ever taken for a decline, and each try is made once."""
+"""Unusable answers: none of them is ever taken for a decline, and each attempt is made once."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,12 +25,12 @@ DECLINES = {ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED}
 
 @dataclass(frozen=True)
 class Broken:
-    """How the answers to changing calls are spoilt."""
+    """How the answers to writing calls are corrupted."""
 
     status: int
     body: str
     is_done: bool
-    """Whether the call is carried out all the same."""
+    """Whether the call is carried out anyway."""
     is_cut: bool
     """Whether the connection ends in the middle of the answer."""
 
@@ -73,7 +73,7 @@ BROKEN = st.one_of(
 
 
 class Spoilt:
-    """The simulator, whose answers to changing calls are spoilt while *broken* is set."""
+    """The simulator. While *broken* is set, answers to writing calls are corrupted."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -97,14 +97,14 @@ async def _nowhere(_message: Message) -> None:
 
 @dataclass
 class Counter:
-    """A till in front of a wire that can be spoilt, as production is connected."""
+    """A till connected as in production, on a wire that can corrupt answers."""
 
     till: Till
     spoilt: Spoilt
     payments: StripePayments
 
     async def prepared(self, does: str) -> tuple[str, Callable[[], Awaitable[Charge]]]:
-        """A customer for whom something is to be done now; their name and the doing, under one key."""
+        """A call for a customer, under one key, and the customer's name."""
         name = f"ambiguous-{next(NAMES)}"
         key = f"{name}/try"
         if does == "begin":
@@ -153,7 +153,7 @@ async def counter(till: Till, stage: Stage) -> AsyncIterator[Counter]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(does=st.sampled_from(["begin", "collect", "restart", "change"]), broken=BROKEN, forgotten=st.booleans())
-async def test_no_spoilt_answer_is_a_decline_and_the_try_is_made_once(
+async def test_a_corrupt_answer_is_never_a_decline_and_the_attempt_is_made_once(
     counter: Counter, does: str, broken: Broken, forgotten: bool
 ) -> None:
     name, call = await counter.prepared(does)
@@ -184,7 +184,7 @@ FAULTS = {
 @pytest.mark.parametrize("does", ["begin", "collect", "restart", "change"])
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 @pytest.mark.parametrize("forgotten", [False, True])
-async def test_a_try_under_a_fault_takes_money_once(
+async def test_an_attempt_takes_money_once_despite_a_server_error(
     counter: Counter, does: str, fault: dict[str, object], forgotten: bool
 ) -> None:
     name, call = await counter.prepared(does)
@@ -205,7 +205,7 @@ async def test_a_try_under_a_fault_takes_money_once(
 
 @pytest.mark.parametrize("forgotten", [False, True])
 @pytest.mark.parametrize("fault", ["fault_after_rate", "lost_answer_rate"])
-async def test_a_bill_whose_refusal_got_lost_does_not_go_to_the_bank_twice(
+async def test_an_invoice_whose_refusal_was_lost_is_not_charged_twice(
     counter: Counter, fault: str, forgotten: bool
 ) -> None:
     name, call = await counter.prepared("collect")
@@ -215,7 +215,7 @@ async def test_a_bill_whose_refusal_got_lost_does_not_go_to_the_bank_twice(
         counter.till.simulator.set_faults(stripe={fault: 1})
         with pytest.raises(GatewayUnavailable):
             await call()
-        # First the note on the bill is lost, then the refusal.
+        # First the note on the invoice is lost, then the refusal.
         if await counter.card_asked(name) > asked:
             break
     counter.till.simulator.set_faults(stripe={})
@@ -231,7 +231,7 @@ async def test_a_bill_whose_refusal_got_lost_does_not_go_to_the_bank_twice(
 
 
 async def repeated(call: Callable[[], Awaitable[object]]) -> None:
-    """Try as an activity is tried: again for as long as there is no answer."""
+    """Retries as an activity does, until there is an answer."""
     for _ in range(5):
         try:
             await call()
@@ -272,7 +272,7 @@ async def test_what_sets_a_state_is_repeated_until_it_is_set(
 
 @pytest.mark.parametrize("card", ["pm_card_visa", None])
 @pytest.mark.parametrize("forgotten", [False, True])
-async def test_a_wallet_whose_opening_was_not_heard_of_is_opened_once(
+async def test_a_wallet_whose_creation_went_unanswered_is_created_once(
     counter: Counter, card: str | None, forgotten: bool
 ) -> None:
     counter.till.simulator.set_faults(stripe={"fault_after_rate": 1})

@@ -1,4 +1,4 @@
-"""The places where the gateway asks Stripe for something can all be found, so that none stays without a test.
+"""Every call site of Stripe in the gateway can be found, so that none stays untested.
 
 A run of the whole suite fails for a call that no test makes (`tests/harness/stripe_coverage.py`).
 """
@@ -10,8 +10,8 @@ from tests.harness.stripe_call_sites import all_sites, never_called, noted
 from tests.harness.stripe_sdk import described
 
 
-def test_every_call_is_written_out_from_the_client_on() -> None:
-    """Or else nobody could tell which one it is."""
+def test_every_call_is_spelled_out_from_the_client_on() -> None:
+    """Otherwise nobody could tell which one it is."""
     sites = all_sites()
 
     assert [str(site) for site in sites if not site.steps] == []

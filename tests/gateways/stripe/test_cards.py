@@ -30,7 +30,7 @@ async def test_a_customer_without_a_card_or_a_name_is_made_too(till: Till) -> No
     assert (await till.client.v1.customers.retrieve_async(wallet.customer_ref)).name is None
 
 
-async def test_a_card_is_known_again_by_its_fingerprint(till: Till) -> None:
+async def test_a_card_is_recognised_by_its_fingerprint(till: Till) -> None:
     ada = await till.wallet("ada", "pm_card_visa_shared")
     grace = await till.wallet("grace", "pm_card_visa_shared")
     own = await till.payments.put_card(ada.customer_ref, "", "pm_card_visa", key="k/1")

@@ -1,4 +1,4 @@
-"""Bringing the catalog to Stripe: what is missing is made, what is there is never changed."""
+"""Pushing the catalog to Stripe: what is missing is created, what exists is never changed."""
 
 import asyncio
 from dataclasses import replace
@@ -68,7 +68,7 @@ async def test_a_second_push_makes_nothing(client: stripe.StripeClient, wire: Wi
     assert await prices(client) == made
 
 
-async def test_a_dry_run_says_what_would_be_made_and_makes_nothing(client: stripe.StripeClient) -> None:
+async def test_a_dry_run_reports_the_steps_and_changes_nothing(client: stripe.StripeClient) -> None:
     assert await push(client, CATALOG, dry_run=True) == PUSHED
 
     assert await prices(client) == {}
@@ -124,7 +124,7 @@ async def test_an_archived_price_is_refused_before_anyone_subscribes_to_it(till:
     assert refused.value.code == "price_archived"
 
 
-async def test_a_raised_version_is_sold_beside_the_old_one(client: stripe.StripeClient) -> None:
+async def test_a_raised_version_is_sold_alongside_the_old_one(client: stripe.StripeClient) -> None:
     await push(client, CATALOG)
 
     done = await push(client, replace(sold_at(5900), version=2))
@@ -143,7 +143,7 @@ async def test_a_push_is_completed_by_the_next_when_an_answer_got_lost(
     with pytest.raises(GatewayUnavailable):
         await push(client, CATALOG)
 
-    # What was made before the answer got lost is there already.
+    # What was created before the answer was lost is there already.
     assert await push(client, CATALOG) == PUSHED[call:]
 
     assert set(await prices(client)) == {"shop_starter_month_v1", "shop_users_month_v1"}
@@ -157,7 +157,7 @@ async def test_pushes_at_the_same_time_make_everything_once(
 
     answers = await asyncio.gather(*(push(client, CATALOG) for _ in range(4)), return_exceptions=True)
 
-    # Who met another's call still running is told to come again, not that it cannot be.
+    # A call that meets another one in progress is retried, not refused.
     assert all(isinstance(answer, list | GatewayUnavailable) for answer in answers), answers
     assert any(isinstance(answer, list) for answer in answers)
     assert await push(client, CATALOG) == []
@@ -174,7 +174,7 @@ async def test_tax_is_part_of_a_new_price(client: stripe.StripeClient) -> None:
     assert {price["tax_behavior"] for price in (await prices(client)).values()} == {"exclusive"}
 
 
-async def test_tax_is_told_once_where_nothing_was_said_and_never_changed(client: stripe.StripeClient) -> None:
+async def test_an_unspecified_tax_behavior_is_set_once_and_never_changed(client: stripe.StripeClient) -> None:
     await push(client, CATALOG)
     exclusive = replace(CATALOG, tax_behavior=TaxBehavior.EXCLUSIVE)
 
@@ -190,7 +190,7 @@ async def test_tax_is_told_once_where_nothing_was_said_and_never_changed(client:
     assert refused.value.code == "price_in_use"
 
 
-async def test_tax_is_not_told_of_a_price_that_somebody_is_subscribed_to(client: stripe.StripeClient) -> None:
+async def test_the_tax_behavior_of_a_price_with_subscribers_is_not_set(client: stripe.StripeClient) -> None:
     await push(client, CATALOG)
     starter = (await client.v1.prices.list_async({"lookup_keys": ["shop_starter_month_v1"]})).data[0]
     customer = await client.v1.customers.create_async(
@@ -236,7 +236,7 @@ async def test_prices_are_looked_up_ten_at_a_time(client: stripe.StripeClient, w
     ]
 
 
-async def test_all_that_is_in_the_way_is_told_at_once_and_nothing_is_done(client: stripe.StripeClient) -> None:
+async def test_all_problems_are_reported_at_once_and_nothing_is_changed(client: stripe.StripeClient) -> None:
     await push(client, CATALOG)
     await client.v1.products.update_async("shop_users", {"active": False})
     before = await prices(client)
@@ -264,7 +264,7 @@ async def test_all_that_is_in_the_way_is_told_at_once_and_nothing_is_done(client
         (replace(CATALOG, plans={"starter": replace(CATALOG.plans["starter"], name="S" * 251)}), "longer than 250"),
     ],
 )
-async def test_what_stripe_could_not_have_is_refused_before_it_is_asked(
+async def test_what_stripe_cannot_represent_is_refused_before_any_request(
     client: stripe.StripeClient, wire: Wire, catalog: Catalog, told: str
 ) -> None:
     with pytest.raises(GatewayRefused, match=told) as refused:

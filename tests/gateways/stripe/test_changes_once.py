@@ -1,4 +1,4 @@
-"""A change at Stripe that is asked for again is billed once."""
+"""A change at Stripe that is requested again is billed once."""
 
 from collections.abc import Awaitable, Callable
 
@@ -53,7 +53,7 @@ async def test_a_lost_answer_costs_nothing_when_the_change_is_repeated(till: Til
     assert await till.statuses(deal.wallet) == ["paid", "paid"]
 
 
-async def test_two_changes_are_two_bills(till: Till) -> None:
+async def test_two_changes_are_two_invoices(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
 
     up = await deal.change(PRO, key="s/change/1")

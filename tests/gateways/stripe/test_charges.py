@@ -1,4 +1,4 @@
-"""Taking money at Stripe: the first period, an open bill, a new beginning."""
+"""Taking money at Stripe: first periods, open invoices, restarts."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ REFUSALS = [
 # ── The first period ──
 
 
-async def test_the_first_period_is_paid_and_told_with_its_bill(till: Till) -> None:
+async def test_the_first_period_is_paid_and_returned_with_its_invoice(till: Till) -> None:
     start = datetime(2031, 1, 31, 12, tzinfo=UTC)
     await till.simulator.advance("ada", start)
     wallet = await till.wallet()
@@ -64,7 +64,7 @@ async def test_nothing_is_left_when_the_first_charge_is_declined(
     assert (charge.agreement_ref, charge.invoice) == ("", None)
     assert await till.agreements(wallet) == []
     assert await till.bills(wallet) == []
-    # The same try is answered as before; a new one asks the bank again.
+    # The same attempt gets the same answer; a new one asks the bank again.
     assert await till.begin(wallet) == charge
     assert (await till.begin(wallet, "s/charge/2")).outcome is ChargeOutcome.PAID
 
@@ -130,10 +130,10 @@ async def test_a_price_that_was_never_pushed_is_refused_with_what_to_do(till: Ti
     assert await till.agreements(wallet) == []
 
 
-# ── An open bill ──
+# ── Open invoices ──
 
 
-async def test_an_open_bill_is_paid_once_under_one_key(till: Till) -> None:
+async def test_an_open_invoice_is_paid_once_under_one_key(till: Till) -> None:
     wallet, agreement, bill = await till.owing()
     till.wire.lose(1)
     with pytest.raises(GatewayUnavailable):
@@ -150,7 +150,7 @@ async def test_an_open_bill_is_paid_once_under_one_key(till: Till) -> None:
 
 
 @pytest.mark.parametrize(("code", "advice", "hard"), REFUSALS)
-async def test_an_open_bill_stays_open_when_the_card_is_declined(
+async def test_an_open_invoice_stays_open_when_the_card_is_declined(
     till: Till, code: str, advice: str, hard: bool
 ) -> None:
     wallet, _, bill = await till.owing()
@@ -166,7 +166,7 @@ async def test_an_open_bill_stays_open_when_the_card_is_declined(
     assert (await till.payments.collect(bill, key="try/2")).outcome is ChargeOutcome.PAID
 
 
-async def test_the_customer_gets_a_link_when_an_open_bill_wants_their_confirmation(till: Till) -> None:
+async def test_the_customer_gets_a_link_when_an_open_invoice_needs_confirmation(till: Till) -> None:
     _, _, bill = await till.owing()
     till.simulator.set_card_answers("ada", ["authentication_required"])
 
@@ -179,10 +179,10 @@ async def test_the_customer_gets_a_link_when_an_open_bill_wants_their_confirmati
     assert charge.decline.action_url == charge.invoice.url == f"{till.simulator.base_url}/i/{bill}"
 
 
-# ── A new beginning ──
+# ── Restarts ──
 
 
-async def test_a_restart_charges_a_period_from_now_and_forgets_the_old_bill(till: Till) -> None:
+async def test_a_restart_charges_a_period_from_now_and_voids_the_old_invoice(till: Till) -> None:
     wallet, agreement, bill = await till.owing()
     await till.payments.hold(agreement, True, key="hold/on")
     await till.simulator.advance("ada", till.simulator.now("ada") + timedelta(days=10))
@@ -219,7 +219,7 @@ async def test_a_restart_charges_once_when_an_answer_gets_lost(till: Till, lost:
     assert await till.statuses(wallet) == ["paid", "void", "paid"]
 
 
-async def test_an_open_bill_is_paid_once_when_stripe_has_forgotten_the_key(till: Till) -> None:
+async def test_an_open_invoice_is_paid_once_when_stripe_has_forgotten_the_key(till: Till) -> None:
     wallet, _, bill = await till.owing()
     charge = await till.payments.collect(bill, key="try/1")
     forget_keys(till)
@@ -250,7 +250,7 @@ async def test_nothing_changes_when_a_restart_is_declined(till: Till) -> None:
     assert (await till.payments.restart(agreement, bill, key="again/2")).outcome is ChargeOutcome.PAID
 
 
-async def test_a_restart_needs_no_bill_to_forget(till: Till) -> None:
+async def test_a_restart_needs_no_invoice_to_void(till: Till) -> None:
     wallet, begun = await till.sold()
     await till.simulator.advance("ada", till.simulator.now("ada") + timedelta(days=5))
 
@@ -268,7 +268,7 @@ async def test_an_ended_agreement_is_not_restarted(till: Till) -> None:
     assert await till.statuses(wallet) == ["paid"]
 
 
-async def test_a_bill_tells_its_total_beside_what_a_credit_has_left_to_pay(till: Till) -> None:
+async def test_an_invoice_has_its_total_and_what_a_credit_leaves_to_pay(till: Till) -> None:
     wallet = await till.wallet("ada-with-credit")
     await till.client.v1.customers.update_async(wallet.customer_ref, {"balance": -1000})
 

@@ -1,4 +1,4 @@
-"""What a change that waits for the customer leaves at Stripe, and what is looked for after lost answers."""
+"""What a change to be confirmed leaves at Stripe, and what is checked after lost answers."""
 
 import pytest
 
@@ -37,8 +37,8 @@ async def test_the_key_travels_with_the_change_and_is_noted_once_it_is_made(till
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
-async def test_an_answer_that_got_lost_is_found_however_it_was(till: Till, lost: int) -> None:
-    """The change's own, or one of those by which its bill was voided after a decline."""
+async def test_a_lost_answer_is_found_whatever_it_was(till: Till, lost: int) -> None:
+    """The key of the change, or of a call that voided its invoice after a decline."""
     deal = await Deal.of(till, STARTER)
     till.wire.lose(lost)
 
@@ -52,7 +52,7 @@ async def test_an_answer_that_got_lost_is_found_however_it_was(till: Till, lost:
     assert await statuses(deal) == ["paid", "void"]
 
 
-async def test_after_a_day_what_waits_is_found_by_its_key(till: Till) -> None:
+async def test_after_a_day_a_pending_change_is_found_by_its_key(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
     waiting = await asked(till, deal, "authentication_required", "ok")
     till.simulator._store.tell("DELETE FROM calls")
@@ -61,7 +61,7 @@ async def test_after_a_day_what_waits_is_found_by_its_key(till: Till) -> None:
     assert await statuses(deal) == ["paid", "open"]
 
 
-async def test_without_a_card_it_is_told_as_that(till: Till) -> None:
+async def test_a_missing_card_is_reported_as_such(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
     for card in (await till.client.v1.customers.payment_methods.list_async(deal.wallet.customer_ref)).data:
         await till.client.v1.payment_methods.detach_async(card.id)
@@ -73,7 +73,7 @@ async def test_without_a_card_it_is_told_as_that(till: Till) -> None:
     assert "open" not in await statuses(deal)
 
 
-async def test_a_hold_that_was_lifted_in_vain_is_set_again_though_an_answer_got_lost(till: Till) -> None:
+async def test_a_hold_lifted_for_an_unpaid_change_is_restored_despite_a_lost_answer(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
     await till.payments.hold(deal.ref, True, key="hold")
     till.simulator.set_card_answers("ada", ["authentication_required", "ok"])
@@ -89,7 +89,7 @@ async def test_a_hold_that_was_lifted_in_vain_is_set_again_though_an_answer_got_
 
 
 @pytest.mark.parametrize("is_over", [False, True])
-async def test_an_agreement_that_came_about_for_a_payment_goes_with_it(till: Till, is_over: bool) -> None:
+async def test_an_agreement_created_for_a_payment_ends_with_it(till: Till, is_over: bool) -> None:
     wallet = await till.wallet()
     till.simulator.set_card_answers("ada", ["authentication_required"])
     price = (await till.client.v1.prices.list_async({"lookup_keys": [STARTER.lookup_key]})).data[0].id
@@ -112,7 +112,7 @@ async def test_an_agreement_that_came_about_for_a_payment_goes_with_it(till: Til
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
 async def test_a_declined_first_period_is_found_declined_whichever_answer_got_lost(till: Till, lost: int) -> None:
-    """Of the subscription's making, its bill's voiding, its own end."""
+    """Creating the subscription, voiding its invoice, ending it."""
     wallet = await till.wallet()
     till.simulator.set_card_answers("ada", ["insufficient_funds", "ok"])
     assert wallet.card is not None
@@ -129,7 +129,7 @@ async def test_a_declined_first_period_is_found_declined_whichever_answer_got_lo
     assert await till.statuses(wallet) == ["void"]
 
 
-async def test_what_waits_or_was_declined_is_told_by_its_key_and_nothing_is_changed_by_it(till: Till) -> None:
+async def test_a_pending_or_declined_change_is_reported_by_its_key_without_side_effects(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
     waiting = await asked(till, deal, "authentication_required", "ok")
 
@@ -139,7 +139,7 @@ async def test_what_waits_or_was_declined_is_told_by_its_key_and_nothing_is_chan
     assert await statuses(deal) == ["paid", "open"]
 
 
-async def test_a_change_that_was_declined_unheard_is_told_with_its_open_bill(till: Till) -> None:
+async def test_a_decline_whose_answer_was_lost_is_reported_with_its_open_invoice(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
     till.wire.lose(1)
     with pytest.raises(GatewayUnavailable):

@@ -1,4 +1,4 @@
-"""What goes wrong between us and Stripe, in the domain's words: refused for good, or no answer to rely on."""
+"""Errors between us and Stripe, in the domain's words: refused for good, or no reliable answer."""
 
 import json
 import socket
@@ -48,7 +48,7 @@ def an_error(message: str, kind: str = "invalid_request_error", **fields: Any) -
 
 @asynccontextmanager
 async def payments_at(stage: Stage, app: ASGIApp, api_key: str = API_KEY) -> AsyncIterator[StripePayments]:
-    """Payments of production's own making, at something that only answers so."""
+    """Payments as in production, against an endpoint that only answers like this."""
     stage.app = app
     async with connected(api_key, stage.url) as client:
         yield StripePayments(client)
@@ -63,7 +63,7 @@ async def failure_of(call: Awaitable[object]) -> TenureError:
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
-async def test_every_call_may_be_tried_again_when_stripe_fails(stage: Stage, call: Call) -> None:
+async def test_every_call_may_be_retried_when_stripe_fails(stage: Stage, call: Call) -> None:
     async with payments_at(stage, answering(500, an_error("broken", "api_error"))) as payments:
         error = await failure_of(call(payments))
 
@@ -72,7 +72,7 @@ async def test_every_call_may_be_tried_again_when_stripe_fails(stage: Stage, cal
 
 
 @pytest.mark.parametrize("reference", ["..", ".", ""])
-async def test_an_id_that_leads_elsewhere_never_leaves_the_house(till: Till, reference: str) -> None:
+async def test_an_id_with_dot_segments_is_never_sent(till: Till, reference: str) -> None:
     """`POST /v1/payment_methods/../attach` is a call of another path, and so is one with nothing in between."""
     async with connected(API_KEY, till.simulator.base_url) as client:
         payments = StripePayments(client)
@@ -110,7 +110,7 @@ async def test_every_call_is_refused_for_good_when_stripe_does_not_know_what_it_
         pytest.param(400, "[]", id="no error of Stripe's"),
     ],
 )
-async def test_a_call_may_be_tried_again_when_its_answer_tells_nothing(stage: Stage, status: int, body: str) -> None:
+async def test_a_call_may_be_retried_when_its_answer_is_unusable(stage: Stage, status: int, body: str) -> None:
     async with payments_at(stage, answering(status, body)) as payments:
         error = await failure_of(payments.hold("sub_1", True, key="k"))
 
@@ -129,7 +129,7 @@ async def test_a_call_may_be_tried_again_when_its_answer_tells_nothing(stage: St
         pytest.param(409, "idempotency_key_in_use", Haste.LOCK, id="still running"),
     ],
 )
-async def test_a_call_that_was_turned_away_unheard_says_by_what(
+async def test_a_call_that_was_turned_away_says_by_what(
     stage: Stage, status: int, code: str | None, haste: Haste
 ) -> None:
     body = an_error("later", code=code)
@@ -149,7 +149,7 @@ async def test_nothing_is_done_when_the_sandbox_fails_a_call(till: Till, status:
     assert await till.customers() == 0
 
 
-async def test_a_call_may_be_tried_again_when_nothing_listens() -> None:
+async def test_a_call_may_be_retried_when_nothing_listens() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         async with connected(API_KEY, f"http://127.0.0.1:{free.getsockname()[1]}/") as client:
@@ -159,7 +159,7 @@ async def test_a_call_may_be_tried_again_when_nothing_listens() -> None:
     assert API_KEY not in str(error)
 
 
-async def test_a_call_may_be_tried_again_when_no_answer_comes_in_time(till: Till) -> None:
+async def test_a_call_may_be_retried_after_a_timeout(till: Till) -> None:
     till.simulator.set_faults(stripe={"delay_s": 5})
     http = stripe.HTTPXClient(timeout=0.05)
     client = stripe.StripeClient(API_KEY, base_addresses={"api": till.simulator.base_url}, http_client=http)
@@ -170,7 +170,7 @@ async def test_a_call_may_be_tried_again_when_no_answer_comes_in_time(till: Till
     await http.close_async()  # type: ignore[no-untyped-call]
 
 
-async def test_a_wrong_key_is_the_operators_to_mend_and_never_told(till: Till) -> None:
+async def test_a_wrong_key_is_for_the_operator_to_fix_and_never_shown(till: Till) -> None:
     wrong = "sk_test_wrong_and_secret_all_the_same"
     async with connected(wrong, till.simulator.base_url) as client:
         error = await failure_of(StripePayments(client).hold("sub_1", True, key="k"))
@@ -181,7 +181,7 @@ async def test_a_wrong_key_is_the_operators_to_mend_and_never_told(till: Till) -
     assert "secret" not in str(error)
 
 
-async def test_a_missing_permission_is_the_operators_to_mend(stage: Stage) -> None:
+async def test_a_missing_permission_is_for_the_operator_to_fix(stage: Stage) -> None:
     body = an_error("The provided key does not have the required permissions. Having rak_invoice_write would help.")
     async with payments_at(stage, answering(403, body)) as payments:
         error = await failure_of(payments.collect("in_1", key="k"))
@@ -216,7 +216,7 @@ async def test_an_error_never_repeats_an_address(stage: Stage, status: int, kind
     assert "ada" not in error.message
 
 
-async def test_a_refused_request_is_told_in_stripes_words_and_code(stage: Stage) -> None:
+async def test_a_refused_request_has_stripes_message_and_code(stage: Stage) -> None:
     body = an_error("This subscription cannot be held.", code="subscription_not_holdable")
     async with payments_at(stage, answering(400, body)) as payments:
         error = await failure_of(payments.hold("sub_1", True, key="k"))

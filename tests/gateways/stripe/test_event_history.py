@@ -1,4 +1,4 @@
-"""Events as Stripe remembers them: page by page, of a time, and only those that did not get through."""
+"""Events as Stripe remembers them: page by page, within a time, and only undelivered ones."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,9 +10,7 @@ from gateways.stripe.event_history import StripeEventHistory
 from tests.gateways.till import Till
 
 
-async def test_what_can_tell_us_something_is_told_page_by_page_newest_first(
-    till: Till, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_relevant_events_come_page_by_page_newest_first(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_history, "PAGE", 1)
     history, since = StripeEventHistory(till.client), datetime.now(UTC) - timedelta(minutes=1)
     wallet, begun = await till.sold()

@@ -1,4 +1,4 @@
-"""Subscriptions that others have made at Stripe: whose card is charged, and prices known by their ids alone."""
+"""Subscriptions created at Stripe by others: whose card is charged, and prices known only by their id."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,7 +46,7 @@ async def test_the_agreements_own_card_goes_before_the_customers(till: Till) -> 
     assert customers.ref == other
 
 
-async def test_a_look_finds_the_card_that_was_made_the_default(till: Till) -> None:
+async def test_the_default_card_is_found(till: Till) -> None:
     customer, card, agreement = await a_subscriber(till, await a_price(till))
     await till.client.v1.payment_methods.attach_async("pm_card_mastercard", {"customer": customer})
 
@@ -75,7 +75,7 @@ async def test_a_change_leaves_a_price_known_by_its_id_alone_where_it_is_wanted(
     assert left["price"]["lookup_key"] == STARTER.lookup_key
 
 
-async def test_a_price_known_by_its_id_alone_is_billed_anew(till: Till) -> None:
+async def test_a_price_known_by_its_id_alone_is_billed_again(till: Till) -> None:
     price = await a_price(till)
     customer, card, agreement = await a_subscriber(till, price)
 
@@ -122,7 +122,7 @@ async def test_ending_a_trial_is_refused_when_others_have_ended_it_just_before(t
 
 
 class _EndedJustBefore:
-    """The handover, in the moment between whose look and whose end somebody else ends the trial."""
+    """The handover when somebody else ends the trial between its check and its call."""
 
     def __init__(self, till: Till) -> None:
         self._till = till
@@ -138,7 +138,7 @@ class _EndedJustBefore:
         await self._till.payments.end_trial(agreement_ref, subscription, key=key)
 
 
-async def test_what_tenure_would_bill_otherwise_is_told_as_a_hindrance(till: Till) -> None:
+async def test_what_tenure_would_bill_differently_is_a_hindrance(till: Till) -> None:
     _, _, small = await a_subscriber(till, await a_price(till, 20))
 
     found = await till.payments.agreement(small)

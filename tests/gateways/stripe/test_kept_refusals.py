@@ -1,4 +1,4 @@
-"""Stripe keeps refusals and declines under their key for a day: what was mended needs another, a decline gets none."""
+"""Stripe replays refusals under their key for a day: after a fix a call needs another key, a decline gets none."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -56,7 +56,7 @@ async def a_sale(till: Till) -> Sale:
 
 
 async def refused(till: Till, path: str, asking: Awaitable[object], status: int) -> None:
-    """Have the call to *path*, and nothing before it, refused for a reason that is mended right after."""
+    """Refuses the first call to *path* for a cause that is fixed right after."""
     with till.simulator.gates.one(path, is_done=False) as gate:
         task = asyncio.ensure_future(asking)
         await gate.reached()
@@ -69,13 +69,13 @@ async def refused(till: Till, path: str, asking: Awaitable[object], status: int)
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 @pytest.mark.parametrize(("path", "do"), STEPS.values(), ids=STEPS.keys())
-async def test_a_step_that_was_refused_goes_on_under_the_next_try_once_it_is_mended(
+async def test_a_refused_step_continues_with_the_next_attempt_once_the_cause_is_fixed(
     till: Till, path: str, do: Do, status: int
 ) -> None:
     sale = await a_sale(till)
     await refused(till, path, do(till.payments, sale, KEY), status)
     paid = (await till.statuses(sale.wallet)).count("paid")
-    if do is not STEPS["end"][1]:  # a DELETE has no key: it may be made again as it is
+    if do is not STEPS["end"][1]:  # a DELETE has no key: it may be repeated as it is
         with pytest.raises(TenureError):
             await do(till.payments, sale, KEY)
 
@@ -88,10 +88,10 @@ async def test_a_step_that_was_refused_goes_on_under_the_next_try_once_it_is_men
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 @pytest.mark.parametrize("does", [does for does in STEPS if does != "end"])
-async def test_what_was_refused_is_done_under_its_own_key_too_once_it_is_mended(
+async def test_a_refused_call_succeeds_under_its_own_key_once_the_cause_is_fixed(
     till: Till, does: str, status: int
 ) -> None:
-    """A command that comes again has no other key: the wish is the same."""
+    """A repeated command has the same key: it is the same request."""
     sale, (path, do) = await a_sale(till), STEPS[does]
     for _ in range(2):
         async with connected(API_KEY, till.simulator.base_url) as client:
@@ -105,7 +105,7 @@ async def test_what_was_refused_is_done_under_its_own_key_too_once_it_is_mended(
     assert (await till.statuses(sale.wallet)).count("paid") <= paid + 1
 
 
-async def test_what_the_first_try_had_done_is_found_by_the_next_one(till: Till) -> None:
+async def test_the_next_attempt_finds_what_the_first_one_did(till: Till) -> None:
     sale = await a_sale(till)
     key = asked_again(KEY, 1)
     done = await till.payments.change(sale.agreement, (STARTER, USERS), sale.at, key=KEY)
@@ -120,7 +120,7 @@ async def test_what_the_first_try_had_done_is_found_by_the_next_one(till: Till) 
 async def test_a_decline_is_the_answer_also_for_another_process_and_one_attempt_at_the_card(
     till: Till, does: str
 ) -> None:
-    """The worker that was told of it is killed before it can say so."""
+    """The worker that received the answer is killed before it can pass it on."""
     sale = await a_sale(till)
     _, do = STEPS[does]
     till.simulator.set_card_answers("ada", ["insufficient_funds", "ok"])

@@ -1,4 +1,4 @@
-"""What is too little to be charged, and what earlier credit pays: told ahead as it is billed then."""
+"""Amounts below what Stripe charges, and amounts covered by credit: quoted as they are billed."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ __all__ = ["till"]
 from tests.gateways.till import Till
 
 
-async def test_less_than_stripe_charges_is_told_and_billed_as_nothing_now_and_is_on_the_next_bill(till: Till) -> None:
+async def test_less_than_stripe_charges_is_quoted_and_billed_as_zero_and_is_on_the_next_invoice(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
     await till.simulator.advance("ada", deal.end - timedelta(hours=12))
     deal.at = deal.end - timedelta(hours=12)
@@ -34,7 +34,7 @@ async def test_less_than_stripe_charges_is_told_and_billed_as_nothing_now_and_is
     assert await deal.balance() == 0
 
 
-async def test_a_first_period_of_less_than_stripe_charges_is_told_and_billed_as_nothing_now(till: Till) -> None:
+async def test_a_first_period_below_what_stripe_charges_is_quoted_and_billed_as_zero(till: Till) -> None:
     wallet = await till.wallet("ada")
     await till.client.v1.customers.update_async(wallet.customer_ref, {"balance": -4880})
 
@@ -47,7 +47,7 @@ async def test_a_first_period_of_less_than_stripe_charges_is_told_and_billed_as_
 
 
 @pytest.mark.parametrize("credit", [3000, 500_000])
-async def test_what_earlier_credit_pays_is_told_and_not_charged(till: Till, credit: int) -> None:
+async def test_what_earlier_credit_pays_is_quoted_and_not_charged(till: Till, credit: int) -> None:
     deal = await Deal.of(till, STARTER)
     await till.client.v1.customers.update_async(deal.wallet.customer_ref, {"balance": -credit})
 
@@ -60,7 +60,7 @@ async def test_what_earlier_credit_pays_is_told_and_not_charged(till: Till, cred
     assert bill_of(charge).amount == total - applied
 
 
-async def test_a_smaller_plan_leaves_a_credit_for_the_next_bill(till: Till) -> None:
+async def test_a_smaller_plan_leaves_a_credit_for_the_next_invoice(till: Till) -> None:
     deal = await Deal.of(till, PRO)
 
     quote = await till.payments.quote(deal.ref, (STARTER,), deal.at)

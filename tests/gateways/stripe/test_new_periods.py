@@ -1,4 +1,4 @@
-"""Changes at Stripe that begin a new period: another interval, and a new beginning."""
+"""Changes at Stripe that start a new period: another interval, and a restart."""
 
 from datetime import timedelta
 
@@ -35,7 +35,7 @@ async def test_a_year_can_become_a_month_again_and_the_rest_is_a_credit(till: Ti
     assert await deal.balance() == 4900 - credit
 
 
-async def test_a_new_beginning_can_be_about_something_else(till: Till) -> None:
+async def test_a_restart_can_change_the_items(till: Till) -> None:
     deal = await Deal.of(till, STARTER, users(3))
     await till.payments.hold(deal.ref, True, key="hold")
 
@@ -49,7 +49,7 @@ async def test_a_new_beginning_can_be_about_something_else(till: Till) -> None:
     assert len(await deal.bills()) == 2
 
 
-async def test_a_new_beginning_that_is_to_be_confirmed_leaves_the_bill_that_is_owed_to_be_paid(till: Till) -> None:
+async def test_a_restart_to_be_confirmed_leaves_the_owed_invoice_payable(till: Till) -> None:
     wallet, agreement, owed = await till.owing()
     till.simulator.set_card_answers("ada", ["authentication_required"])
 
@@ -62,7 +62,7 @@ async def test_a_new_beginning_that_is_to_be_confirmed_leaves_the_bill_that_is_o
     assert await till.statuses(wallet) == ["paid", "open"]
 
 
-async def test_a_declined_new_beginning_leaves_the_old_terms(till: Till) -> None:
+async def test_a_declined_restart_leaves_the_old_terms(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
     before = await deal.agreement()
     till.simulator.set_card_answers("ada", ["insufficient_funds"])
@@ -73,7 +73,7 @@ async def test_a_declined_new_beginning_leaves_the_old_terms(till: Till) -> None
     assert await deal.agreement() == before
 
 
-async def test_a_new_beginning_that_was_settled_before_is_not_taken_for_the_next_one(till: Till) -> None:
+async def test_a_settled_restart_is_not_taken_for_the_next_one(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
     first = await till.payments.restart(deal.ref, "", key="s/charge/2")
     till.simulator._store.tell("DELETE FROM calls")

@@ -1,4 +1,4 @@
-"""Whatever gets lost and is repeated: no business try ever takes money twice."""
+"""Whatever is lost and repeated: no attempt ever takes money twice."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -22,14 +22,14 @@ NUMBERS = count(1)
 
 @dataclass(frozen=True)
 class Step:
-    """Something done at the till, and what goes wrong on the way."""
+    """A call at the till, and what goes wrong on the way."""
 
     does: str
     bank: str
     lost: frozenset[int]
-    """Which of the next changing calls get no answer."""
+    """Which of the next writing calls get no answer."""
     repeats: int
-    """How often it is called again though it was answered."""
+    """How often it is called again although it was answered."""
     forgotten: bool
     """Whether Stripe has forgotten the keys by then."""
 
@@ -47,7 +47,7 @@ STEPS = st.builds(
 
 
 class Life:
-    """One customer at the till, and what each try has cost them."""
+    """One customer at the till, and what each attempt has cost them."""
 
     def __init__(self, till: Till, name: str, wallet: Wallet) -> None:
         self.till, self.name, self.wallet = till, name, wallet
@@ -95,14 +95,14 @@ class Life:
         return lambda: call(key)
 
     async def _begin(self, key: str) -> Charge | None:
-        """As the activity does it: look first for what an earlier attempt has left."""
+        """As the activity does it: check first what an earlier attempt has left."""
         if self.agreement:
             return None
         found = await self.till.payments.begun(self.wallet.customer_ref, key=key)
         return found or await self.till.begin(self.wallet, key)
 
     async def _collect(self, key: str) -> Charge:
-        # The bill of one try is always the same.
+        # The invoice of one attempt is always the same.
         bills = await self.till.bills(self.wallet)
         drafts = {bill["id"] for bill in bills if bill["status"] == "draft"}
         return await self.till.payments.collect(
@@ -113,7 +113,7 @@ class Life:
         return await self.till.payments.restart(self.agreement, "", key=key)
 
     def _change(self, key: str) -> Callable[[], Awaitable[Charge]]:
-        """The number of users changes with every try."""
+        """The number of users changes with every attempt."""
         items, at = (STARTER, Item(USERS.lookup_key, self.tries)), self.till.simulator.now(self.name)
         return lambda: self.till.payments.change(self.agreement, items, at, key=key)
 
@@ -125,7 +125,7 @@ class Life:
         await self.till.payments.end(self.agreement, "", key=key)
 
     async def _settled(self, step: Step, call: Callable[[], Awaitable[Any]]) -> Any:
-        """What a call comes to when it is repeated until it is answered, and then again for no reason."""
+        """The result of a call that is repeated until it is answered, and then once more."""
         self.till.wire.lose(*step.lost)
         answers: list[Any] = []
         while len(answers) <= step.repeats:
@@ -146,7 +146,7 @@ class Life:
 
 
 def _was_refused_by_the_bank(answer: object) -> bool:
-    """After a refusal a try under a forgotten key is a new try, which may well be paid."""
+    """After a refusal an attempt under a forgotten key is a new one, which may well be paid."""
     return isinstance(answer, Charge) and answer.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED)
 
 
@@ -156,7 +156,7 @@ def _was_refused_by_the_bank(answer: object) -> bool:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(STEPS, min_size=1, max_size=8))
-async def test_no_try_takes_money_twice_whatever_gets_lost_and_repeated(till: Till, steps: list[Step]) -> None:
+async def test_no_attempt_takes_money_twice_whatever_is_lost_and_repeated(till: Till, steps: list[Step]) -> None:
     name = f"life-{next(NUMBERS)}"
     life = Life(till, name, await till.wallet(name))
 
@@ -173,7 +173,7 @@ async def test_no_try_takes_money_twice_whatever_gets_lost_and_repeated(till: Ti
 
 @pytest.mark.parametrize("does", ["begin", "collect", "restart", "change"])
 @pytest.mark.parametrize("forgotten", [False, True])
-async def test_a_try_costs_one_bill_when_its_answers_get_lost(till: Till, does: str, forgotten: bool) -> None:
+async def test_an_attempt_makes_one_invoice_when_its_answers_are_lost(till: Till, does: str, forgotten: bool) -> None:
     wallet = await till.wallet()
     life = Life(till, "ada", wallet)
     if does != "begin":
@@ -186,7 +186,7 @@ async def test_a_try_costs_one_bill_when_its_answers_get_lost(till: Till, does: 
     assert (await life.paid_bills()).total() == before + 1
 
 
-async def test_a_fault_that_stripe_kept_is_looked_into_before_the_try_goes_on(till: Till) -> None:
+async def test_a_replayed_server_error_is_checked_before_the_attempt_continues(till: Till) -> None:
     wallet = await till.wallet()
     till.simulator.set_faults(stripe={"fault_after_rate": 1.0})
     with pytest.raises(GatewayUnavailable):

@@ -1,4 +1,4 @@
-"""Tries that an earlier release has begun under the same key in other words: found if they were done, else gone on."""
+"""Attempts begun by an earlier release under the same key with other parameters: found if done, else continued."""
 
 from collections.abc import Awaitable, Callable
 
@@ -34,7 +34,7 @@ async def change(_: PaymentActivities, changes: ChangeActivities, sale: Sale) ->
 
 
 @pytest.mark.parametrize("ask", [begin, collect, restart, change])
-async def test_a_try_goes_on_when_its_key_was_used_in_other_words_and_is_made_once(till: Till, ask: Ask) -> None:
+async def test_an_attempt_begun_with_other_parameters_continues_and_is_made_once(till: Till, ask: Ask) -> None:
     sale = await a_sale(till)
     # Nobody's records are asked.
     parts = PaymentActivities(till.payments, None), ChangeActivities(till.payments)  # type: ignore[arg-type]

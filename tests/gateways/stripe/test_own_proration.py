@@ -1,4 +1,4 @@
-"""Changes billed apart from Stripe's own proration: whichever answer gets lost, each half happens once."""
+"""Changes that we prorate ourselves: whichever answer is lost, each half happens once."""
 
 from datetime import timedelta
 
@@ -23,11 +23,11 @@ __all__ = ["till"]
 
 HALF = timedelta(days=10)
 CALLS = 6
-"""Make the bill, name it with the agreement, fill it, finalise it, pay it, change the items."""
+"""Create the invoice, note it on the agreement, fill, finalise and pay it, change the items."""
 
 
 class OwnDeal(Deal):
-    """One whose period is ours, and half over; Stripe's own is on hold."""
+    """An agreement half through our own period; Stripe's is on hold."""
 
     @property
     def own(self) -> OwnPeriod:
@@ -118,7 +118,7 @@ async def test_a_card_that_wants_its_owner_is_told_as_such_and_leaves_nothing_op
 
 
 async def asked(deal: OwnDeal, *items: Item, key: str = "s/change/1") -> Charge:
-    """Ask for a change, or again, while the customer is there."""
+    """Requests a change, or repeats it, while the customer is present."""
     return await deal.till.payments.change(deal.ref, items or (PRO,), deal.at, deal.own, key=key, present=True)
 
 
@@ -128,7 +128,7 @@ async def waiting(till: Till) -> tuple[OwnDeal, Charge]:
     return deal, await asked(deal)
 
 
-async def test_while_its_customer_is_there_a_bill_apart_waits_for_them_and_the_old_plan_stays(till: Till) -> None:
+async def test_a_one_off_invoice_waits_for_a_present_customer_and_the_old_plan_stays(till: Till) -> None:
     deal, charge = await waiting(till)
     again = await asked(deal)
 
@@ -144,7 +144,7 @@ async def test_while_its_customer_is_there_a_bill_apart_waits_for_them_and_the_o
 
 
 @pytest.mark.parametrize("forgets", [False, True], ids=["at-once", "after-a-day"])
-async def test_once_it_is_confirmed_the_change_is_made_under_its_key(till: Till, forgets: bool) -> None:
+async def test_once_confirmed_the_change_is_applied_under_its_key(till: Till, forgets: bool) -> None:
     deal, charge = await waiting(till)
     assert charge.invoice is not None
     await StripeProvider(till).pay_by_hand(charge.invoice.ref)
@@ -163,7 +163,7 @@ async def test_once_it_is_confirmed_the_change_is_made_under_its_key(till: Till,
     assert await deal.items() == {PRO.lookup_key: 1}
 
 
-async def test_withdrawn_the_bill_is_void_and_too_late_it_is_paid(till: Till) -> None:
+async def test_a_withdrawn_invoice_is_void_and_a_late_withdrawal_finds_it_paid(till: Till) -> None:
     deal, charge = await waiting(till)
     assert charge.invoice is not None
     gone = await till.payments.withdraw_confirmation(deal.ref, charge.invoice.ref, ends_agreement=False, key="w/1")
@@ -178,8 +178,8 @@ async def test_withdrawn_the_bill_is_void_and_too_late_it_is_paid(till: Till) ->
     assert await till.statuses(deal.wallet) == ["paid", "void", "paid"]
 
 
-async def test_a_bill_that_waits_gives_way_to_the_next_change(till: Till) -> None:
-    """One that nobody has heard of, for its answer got lost."""
+async def test_a_pending_invoice_is_voided_for_the_next_change(till: Till) -> None:
+    """A change whose answer was lost."""
     deal, _ = await waiting(till)
 
     charge = await asked(deal, STARTER, users(2), key="s/change/2")
@@ -206,7 +206,7 @@ async def test_for_a_workflow_of_an_earlier_release_nothing_is_left_to_be_confir
     assert await deal.items() == {(PRO if is_confirmed else STARTER).lookup_key: 1}
 
 
-async def test_a_plain_decline_voids_the_bill_at_once_though_the_customer_is_there(till: Till) -> None:
+async def test_a_plain_decline_voids_the_invoice_at_once_even_if_the_customer_is_present(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     till.simulator.set_card_answers("ada", ["insufficient_funds", "ok"])
 
@@ -217,7 +217,7 @@ async def test_a_plain_decline_voids_the_bill_at_once_though_the_customer_is_the
     assert await till.statuses(deal.wallet) == ["paid", "void"]
 
 
-async def test_the_bill_is_charged_to_the_agreements_own_card(till: Till) -> None:
+async def test_the_invoice_is_charged_to_the_agreements_own_card(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     assert deal.wallet.card is not None
     other = await till.payments.put_card(deal.wallet.customer_ref, "", "pm_card_mastercard", key="ada/other")
@@ -251,7 +251,7 @@ async def test_another_interval_after_a_refund_is_begun_under_a_hold_of_its_own(
     assert (await deal.agreement())["pause_collection"], "to be taken back by who asked for the change"
 
 
-async def test_after_a_change_apart_the_next_one_is_stripes_own_again(till: Till) -> None:
+async def test_after_our_own_proration_stripe_prorates_the_next_change_again(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     await deal.change_apart(STARTER, users(2), key="s/change/1")
     await till.payments.hold(deal.ref, False, key="s/hold/off")
@@ -264,7 +264,7 @@ async def test_after_a_change_apart_the_next_one_is_stripes_own_again(till: Till
     assert not (await deal.agreement())["metadata"].get(CHANGE_INVOICE)
 
 
-async def test_a_refund_of_a_bill_apart_is_the_agreements(till: Till) -> None:
+async def test_a_refund_of_a_one_off_invoice_belongs_to_the_agreement(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     charge = await deal.change_apart(PRO)
     refund = till.simulator.refund("ada", None)
@@ -274,7 +274,7 @@ async def test_a_refund_of_a_bill_apart_is_the_agreements(till: Till) -> None:
     assert (ref, agreement) == (bill_of(charge).ref, deal.ref)
 
 
-async def test_what_was_used_of_a_plan_that_goes_is_billed_apart_once(till: Till) -> None:
+async def test_usage_of_a_removed_plan_is_on_the_one_off_invoice_once(till: Till) -> None:
     await push(till.client, CATALOG)
     await till.simulator.advance("ada", STARTS)
     wallet = await till.wallet()
@@ -306,9 +306,7 @@ async def test_what_was_used_of_a_plan_that_goes_is_billed_apart_once(till: Till
         pytest.param(7, ChargeOutcome.PAID, id="made"),
     ],
 )
-async def test_a_change_apart_that_was_not_answered_is_told_as_far_as_it_has_come(
-    till: Till, lost: int, outcome: ChargeOutcome
-) -> None:
+async def test_an_unanswered_change_is_reported_as_far_as_it_got(till: Till, lost: int, outcome: ChargeOutcome) -> None:
     deal = await OwnDeal.held(till, STARTER)
     till.wire.lose(lost)
     with pytest.raises(GatewayUnavailable):

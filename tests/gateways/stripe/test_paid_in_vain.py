@@ -1,4 +1,4 @@
-"""Bills apart that were paid for changes that were not made: used for the same, or given back before another."""
+"""One-off invoices paid for changes that were not applied: used for the same change, or credited before another."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ UP = 9950 - 2450
 
 
 async def paid_in_vain(till: Till, deal: Deal, *items: Item, key: str = "s/change/1") -> str:
-    """Pay for a change whose price is archived before the items are put: refused for good. The id of its bill."""
+    """Pays for a change whose price is archived before the items change: refused for good. Returns the invoice's id."""
     [price] = (await till.client.v1.prices.list_async({"lookup_keys": [items[0].lookup_key]})).data
     own = deal.own if isinstance(deal, OwnDeal) else None
     with till.simulator.gates.one("/v1/invoices/[^/]+/finalize", is_done=True) as gate:
@@ -42,7 +42,7 @@ async def given_back(till: Till, deal: Deal) -> list[tuple[int, str]]:
     return [(each["amount"], each["metadata"][GIVEN_BACK]) for each in entries]
 
 
-async def test_the_same_wish_under_another_key_uses_what_was_paid_and_bills_nothing(till: Till) -> None:
+async def test_the_same_change_under_another_key_uses_the_payment_and_bills_nothing(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     bill = await paid_in_vain(till, deal, PRO)
 
@@ -61,10 +61,8 @@ async def test_the_same_wish_under_another_key_uses_what_was_paid_and_bills_noth
 
 
 @pytest.mark.parametrize("lost", [None, 1, 2, 3], ids=str)
-async def test_for_another_wish_what_was_paid_is_given_back_once_before_it_is_billed(
-    till: Till, lost: int | None
-) -> None:
-    """Whichever answer is lost for a day: to the entry in the balance, to the note on the bill, or to the new bill."""
+async def test_another_change_credits_the_payment_once_before_it_is_billed(till: Till, lost: int | None) -> None:
+    """Whichever answer is lost for a day: of the balance transaction, the invoice's note, or the new invoice."""
     deal = await OwnDeal.held(till, STARTER)
     bill = await paid_in_vain(till, deal, PRO)
     quote = await till.payments.quote(deal.ref, (STARTER, users(2)), deal.at, deal.own)
@@ -83,7 +81,7 @@ async def test_for_another_wish_what_was_paid_is_given_back_once_before_it_is_bi
     assert await deal.items() == {STARTER.lookup_key: 1, users(2).lookup_key: 2}
 
 
-async def test_a_wish_comes_again_under_its_key_after_its_money_went_back_and_is_billed_anew(till: Till) -> None:
+async def test_a_change_repeated_under_its_key_after_a_refund_is_billed_again(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     await paid_in_vain(till, deal, PRO)
     await deal.change_apart(STARTER, users(2), key="s/change/2")
@@ -97,7 +95,7 @@ async def test_a_wish_comes_again_under_its_key_after_its_money_went_back_and_is
     assert sum(paid) == 4900 + UP, "what Pro costs, once"
 
 
-async def test_a_credit_for_a_change_that_was_not_made_is_taken_off_again(till: Till) -> None:
+async def test_a_credit_for_a_change_that_was_not_applied_is_reverted(till: Till) -> None:
     deal = await OwnDeal.held(till, PRO)
     bill = await paid_in_vain(till, deal, STARTER)
     assert await deal.balance() == -UP
@@ -119,7 +117,7 @@ async def test_a_credit_for_the_same_change_is_used(till: Till) -> None:
     assert await given_back(till, deal) == []
 
 
-async def test_what_was_refunded_by_hand_is_neither_used_nor_given_back_twice(till: Till) -> None:
+async def test_a_manually_refunded_payment_is_neither_used_nor_credited_again(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     await paid_in_vain(till, deal, PRO)
     till.simulator.refund("ada", 7000)
@@ -131,7 +129,7 @@ async def test_what_was_refunded_by_hand_is_neither_used_nor_given_back_twice(ti
     assert bill_of(charge).amount == 7000
 
 
-async def test_what_was_paid_for_another_period_is_given_back(till: Till) -> None:
+async def test_a_payment_for_another_period_is_credited(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     bill = await paid_in_vain(till, deal, PRO)
     later = OwnPeriod(deal.own.start, deal.own.end + (deal.own.end - deal.at), deal.start)
@@ -142,7 +140,7 @@ async def test_what_was_paid_for_another_period_is_given_back(till: Till) -> Non
     assert bill_of(charge).ref != bill
 
 
-async def test_stripes_own_proration_gives_it_back_first_as_well(till: Till) -> None:
+async def test_stripes_own_proration_credits_it_first_as_well(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     await paid_in_vain(till, deal, PRO)
     await till.payments.hold(deal.ref, False, key="s/hold/off")
@@ -158,8 +156,8 @@ async def test_stripes_own_proration_gives_it_back_first_as_well(till: Till) -> 
     assert not (await deal.agreement())["metadata"].get(BEGUN)
 
 
-async def test_money_that_brought_nothing_makes_no_refunded_money_worth_more(till: Till) -> None:
-    """What was refunded of the period is not credited because something else was paid in vain."""
+async def test_an_unapplied_payment_does_not_change_what_a_refund_leaves(till: Till) -> None:
+    """What was refunded of the period is not credited because of an unapplied payment."""
     deal = await Deal.of(till, STARTER)
     till.simulator.refund("ada", None)
     await paid_in_vain(till, deal, PRO)
@@ -170,7 +168,7 @@ async def test_money_that_brought_nothing_makes_no_refunded_money_worth_more(til
     assert (quote.amount, bill_of(charge).total) == (49900, 49900)
 
 
-async def test_bills_of_an_earlier_release_are_used_for_nothing_but_their_own_change(till: Till) -> None:
+async def test_invoices_of_an_earlier_release_count_only_for_their_own_change(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     bill = await paid_in_vain(till, deal, PRO)
     await till.client.v1.invoices.update_async(

@@ -1,4 +1,4 @@
-"""Changing plan, quantity and add-ons at Stripe: what is quoted is billed, or nothing is changed."""
+"""Changes of plan, quantity and add-ons at Stripe: what is quoted is billed, or nothing changes."""
 
 from datetime import datetime, timedelta
 
@@ -47,7 +47,7 @@ async def test_the_difference_is_billed_at_once_to_the_cent_and_as_quoted(
     assert await deal.items() == {item.lookup_key: item.quantity for item in after}
     assert await deal.balance() == min(0, difference)
     await till.renew()
-    # The renewal costs what is had now, less what was credited.
+    # The renewal costs the current items, less the credit.
     assert (await deal.bills())[-1]["total"] == sum(PRICES[item.lookup_key] * item.quantity for item in after)
 
 
@@ -59,7 +59,7 @@ PRICES = {
 }
 
 
-async def test_a_credit_lowers_the_next_bill(till: Till) -> None:
+async def test_a_credit_lowers_the_next_invoice(till: Till) -> None:
     deal = await Deal.of(till, STARTER, users(3))
     credit = -left_of(-1500) - left_of(500)
 
@@ -74,7 +74,7 @@ async def test_a_credit_lowers_the_next_bill(till: Till) -> None:
     assert await deal.balance() == 0
 
 
-async def test_a_bill_that_a_credit_covers_costs_nothing(till: Till) -> None:
+async def test_an_invoice_covered_by_a_credit_costs_nothing(till: Till) -> None:
     deal = await Deal.of(till, PRO)
     credit = -left_of(-19900) - left_of(4900)
     await deal.change(STARTER)
@@ -107,7 +107,7 @@ async def test_nothing_changes_when_the_difference_is_declined(till: Till, answe
     assert (charge.decline.code, charge.invoice) == (answer, None)
     assert await deal.agreement() == before
     assert await deal.bills() == bills
-    # The same try is answered as before; a new one asks the bank again.
+    # The same attempt gets the same answer; a new one asks the bank again.
     assert await deal.change(PRO) == charge
     assert (await deal.change(PRO, key="s/change/2")).outcome is ChargeOutcome.PAID
 

@@ -1,4 +1,4 @@
-"""A price may be archived or replaced at Stripe while workers run: they ask for it once more by its lookup key."""
+"""Prices may be archived or replaced at Stripe while workers run: they are looked up again by their lookup key."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from tests.gateways.till import STARTER, USERS, Till
 
 
 async def replaced(till: Till, item: Item, amount: int) -> str:
-    """Archive the price of *item* and sell it at another one, as the Dashboard does; the new price's id."""
+    """Archives the price of *item* and creates another one, as in the Dashboard. Returns the new price's id."""
     listed = await till.client.v1.prices.list_async({"lookup_keys": [item.lookup_key]})
     (old,) = (each.to_dict() for each in listed.data)
     made = await till.client.v1.prices.create_async(
@@ -49,7 +49,7 @@ async def test_a_price_that_stripe_does_not_know_any_more_is_looked_up_again(til
     assert await till.statuses(wallet) == ["paid"]
 
 
-async def test_a_change_and_its_quote_are_made_at_the_price_of_now(till: Till) -> None:
+async def test_a_change_and_its_quote_use_the_current_price(till: Till) -> None:
     wallet, begun = await till.sold()
     at = till.simulator.now("ada")
     known = (STARTER, USERS)
@@ -65,7 +65,7 @@ async def test_a_change_and_its_quote_are_made_at_the_price_of_now(till: Till) -
     assert await till.statuses(wallet) == ["paid", "paid"]
 
 
-async def test_a_new_beginning_about_something_else_is_made_at_the_price_of_now(till: Till) -> None:
+async def test_a_restart_with_other_items_uses_the_current_price(till: Till) -> None:
     wallet, begun = await till.sold()
     till.payments._prices[USERS.lookup_key] = "price_of_another_account"
     await till.simulator.advance("ada", till.simulator.now("ada") + timedelta(days=3))
@@ -94,7 +94,7 @@ async def test_it_is_done_once_also_when_the_answer_at_the_new_price_gets_lost(t
     assert [item["quantity"] for item in agreement["items"]["data"]] == [1, 3]
 
 
-async def test_with_no_price_left_to_ask_for_it_is_told_what_to_do(till: Till) -> None:
+async def test_without_any_active_price_the_error_says_what_to_do(till: Till) -> None:
     wallet, _ = await till.sold()
     listed = await till.client.v1.prices.list_async({"lookup_keys": [STARTER.lookup_key]})
     await till.client.v1.prices.update_async(listed.data[0].id, {"active": False})

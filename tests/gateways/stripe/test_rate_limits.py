@@ -1,4 +1,4 @@
-"""What one step asks of Stripe, and how many steps a second that leaves to the fleet."""
+"""The requests of one step, and how many steps a second that leaves to the fleet."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ from tests.sandbox.stripe.published import template_of
 
 
 async def steps_of(till: Till) -> dict[str, Callable[[], Awaitable[object]]]:
-    """Every step of the payments queue, in a customer's life, in an order in which none needs another look."""
+    """Every step of the payments queue in a customer's life, in an order in which none needs a retry."""
     payments = till.payments
     wallet, begun = await till.sold("warm")
     owing, agreement, bill = await till.owing("owing")
@@ -68,10 +68,10 @@ async def test_no_step_asks_more_than_the_fleets_rate_is_counted_from(till: Till
 )
 def test_the_fleets_rate_stays_below_every_limit(api_key: str, steps: float, in_all: float) -> None:
     assert steps_a_second(api_key) == pytest.approx(steps)
-    # Steps that were saved up come at once: twice the rate within one second.
+    # Queued steps come in bursts: twice the rate within one second.
     assert 2 * steps * MAX_CALLS_PER_STEP < in_all
     assert 2 * steps < ONE_ENDPOINT_A_SECOND
 
 
-def test_use_is_told_side_by_side_only_where_that_has_a_limit_of_its_own() -> None:
+def test_usage_is_reported_concurrently_only_where_it_has_a_separate_limit() -> None:
     assert (reports_at_once("sk_live_x"), reports_at_once("rk_test_x")) == (20, 1)

@@ -1,4 +1,4 @@
-"""Money that goes back: refunds and disputes as Stripe has them, and whose they are."""
+"""Refunds and disputes as Stripe has them, and whose payment they reverse."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.sandbox.stripe.published import choices
 
 
 async def the_charge(till: Till) -> dict[str, Any]:
-    """What a sale is kept as at Stripe: bill, payment intent and charge."""
+    """The objects of a sale at Stripe: invoice, payment intent and charge."""
     wallet, begun = await till.sold()
     assert begun.invoice is not None
     intent = (
@@ -28,7 +28,7 @@ async def the_charge(till: Till) -> dict[str, Any]:
     }
 
 
-async def test_refunds_of_a_charge_are_told_together(till: Till) -> None:
+async def test_refunds_of_a_charge_are_summed(till: Till) -> None:
     charge = await the_charge(till)
 
     till.simulator.refund("ada", 1000)
@@ -57,7 +57,7 @@ async def test_refunds_of_a_charge_are_told_together(till: Till) -> None:
     ],
     ids=" then ".join,
 )
-async def test_a_dispute_is_told_as_it_stands(till: Till, turns: list[str], status: DisputeStatus) -> None:
+async def test_a_dispute_has_its_current_state(till: Till, turns: list[str], status: DisputeStatus) -> None:
     charge = await the_charge(till)
     refs = [till.simulator.dispute("ada", turn)["id"] for turn in turns]
 
@@ -81,7 +81,7 @@ def test_every_status_that_stripe_publishes_is_known() -> None:
     assert set(choices("dispute", "status")) == set(STATUSES)
 
 
-async def test_a_status_of_later_is_taken_for_an_open_dispute(till: Till, stripe_watch: StripeWatch) -> None:
+async def test_an_unknown_status_counts_as_an_open_dispute(till: Till, stripe_watch: StripeWatch) -> None:
     await the_charge(till)
     dispute = till.simulator.dispute("ada")
     stored = till.simulator._store.get(dispute["id"], "dispute")

@@ -1,4 +1,4 @@
-"""An account looked over: what is missing is named, with the place where it is mended."""
+"""The check of an account: what is missing is named, with the place to fix it."""
 
 import json
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ async def set_up(client: stripe.StripeClient) -> None:
     await open_portal(client)
 
 
-async def test_an_empty_account_is_told_all_that_it_lacks(client: stripe.StripeClient) -> None:
+async def test_everything_missing_from_an_empty_account_is_reported(client: stripe.StripeClient) -> None:
     found = await looked_over(client)
 
     assert {subject for subject, check in found.items() if not check.is_fine} == {"catalog", "webhook", "portal"}
@@ -50,7 +50,7 @@ async def test_an_empty_account_is_told_all_that_it_lacks(client: stripe.StripeC
     assert "has no settings yet" in found["portal"].words
 
 
-async def test_an_account_that_is_set_up_has_nothing_to_mend_and_nothing_is_changed_by_looking(
+async def test_a_complete_setup_has_no_findings_and_the_check_changes_nothing(
     client: stripe.StripeClient, wire: Wire
 ) -> None:
     await set_up(client)
@@ -72,7 +72,7 @@ async def test_an_account_that_is_set_up_has_nothing_to_mend_and_nothing_is_chan
     ],
     ids=["missing", "extra", "all", "version"],
 )
-async def test_an_endpoint_must_be_told_of_our_events_in_our_version(
+async def test_an_endpoint_must_receive_our_events_in_our_version(
     client: stripe.StripeClient, events: tuple[str, ...], more: dict[str, Any], is_fine: bool, told: str
 ) -> None:
     await register(client, *events, **more)
@@ -83,7 +83,7 @@ async def test_an_endpoint_must_be_told_of_our_events_in_our_version(
     assert told in webhook.words
 
 
-async def test_an_endpoint_that_is_off_is_told(client: stripe.StripeClient) -> None:
+async def test_a_disabled_endpoint_is_reported(client: stripe.StripeClient) -> None:
     endpoint = await register(client, *EVENTS)
     await client.v1.webhook_endpoints.update_async(endpoint, {"disabled": True})
 
@@ -93,7 +93,7 @@ async def test_an_endpoint_that_is_off_is_told(client: stripe.StripeClient) -> N
     assert "the endpoint is disabled: enable it" in webhook.words
 
 
-async def test_two_endpoints_of_one_address_are_told(client: stripe.StripeClient) -> None:
+async def test_two_endpoints_with_one_url_are_reported(client: stripe.StripeClient) -> None:
     for _ in range(2):
         await register(client, *EVENTS)
 
@@ -122,7 +122,7 @@ async def test_a_rolled_secret_is_not_forgotten(client: stripe.StripeClient) -> 
         ({"invoice_history": {"enabled": False}}, "customers cannot see their invoices"),
     ],
 )
-async def test_a_portal_that_allows_other_things_is_told(
+async def test_a_portal_that_allows_other_things_is_reported(
     client: stripe.StripeClient, features: dict[str, Any], told: str
 ) -> None:
     await open_portal(client, **features)
@@ -133,7 +133,7 @@ async def test_a_portal_that_allows_other_things_is_told(
     assert told in portal.words
 
 
-async def test_a_live_key_wants_an_address_that_stripe_can_reach_safely(client: stripe.StripeClient) -> None:
+async def test_a_live_key_requires_an_https_url(client: stripe.StripeClient) -> None:
     found = await looked_over(client, Wanted("rk_live_1", "http://localhost/webhooks/stripe", 1, CATALOG))
 
     assert not found["key"].is_fine
@@ -172,7 +172,7 @@ async def test_permissions_that_a_restricted_key_lacks_are_named(simulator: Stri
     assert "check it manually" in found["webhook"].words
 
 
-async def test_what_overage_needs_is_asked_of_the_key_only_where_plans_have_it(simulator: StripeSimulator) -> None:
+async def test_permissions_for_overage_are_required_only_where_plans_have_it(simulator: StripeSimulator) -> None:
     http = stripe.HTTPXClient()
     await http.close_async()  # type: ignore[no-untyped-call]
     doorman = Doorman(("GET", "/v1/billing/meters"), ("POST", "/v1/billing/meter_events"), ("POST", "/v1/invoiceitems"))
@@ -189,7 +189,7 @@ async def test_what_overage_needs_is_asked_of_the_key_only_where_plans_have_it(s
     assert lacking == ["Billing meter events: Write", "Billing meters: Read", "Invoice items: Write"]
 
 
-async def test_a_wrong_key_is_told_and_never_shown(client: stripe.StripeClient, simulator: StripeSimulator) -> None:
+async def test_a_wrong_key_is_reported_and_never_shown(client: stripe.StripeClient, simulator: StripeSimulator) -> None:
     http = stripe.HTTPXClient()
     addresses: Any = {"api": simulator.base_url}
     other = stripe.StripeClient("sk_test_other", base_addresses=addresses, http_client=http, max_network_retries=0)

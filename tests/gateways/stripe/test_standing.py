@@ -1,4 +1,4 @@
-"""How things stand at Stripe, and what ends or holds them."""
+"""The state of agreements at Stripe, and what ends or holds them."""
 
 from datetime import timedelta
 
@@ -8,10 +8,10 @@ from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.provider.payments import AgreementStatus, ChargeOutcome, ProviderState
 from tests.gateways.till import Till
 
-# ── How things stand ──
+# ── State ──
 
 
-async def test_a_paid_up_agreement_stands_with_its_newest_bill(till: Till) -> None:
+async def test_a_paid_up_agreement_has_its_latest_invoice(till: Till) -> None:
     wallet, begun = await till.sold()
     first = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
     assert first == ProviderState(wallet.card, AgreementStatus.LIVE, begun)
@@ -27,7 +27,7 @@ async def test_a_paid_up_agreement_stands_with_its_newest_bill(till: Till) -> No
 
 
 @pytest.mark.parametrize("code", ["insufficient_funds", "stolen_card"])
-async def test_a_declined_renewal_stands_open_with_its_reason(till: Till, code: str) -> None:
+async def test_a_declined_renewal_is_open_with_its_reason(till: Till, code: str) -> None:
     wallet, agreement, bill = await till.owing(answer=code)
 
     standing = await till.payments.standing(wallet.customer_ref, agreement, "")
@@ -42,7 +42,7 @@ async def test_a_declined_renewal_stands_open_with_its_reason(till: Till, code: 
     assert (standing.latest.invoice.ref, standing.latest.invoice.status) == (bill, "open")
 
 
-async def test_a_renewal_that_wants_the_customer_stands_with_the_link(till: Till) -> None:
+async def test_a_renewal_to_be_confirmed_has_the_link(till: Till) -> None:
     wallet, agreement, bill = await till.owing(answer="authentication_required")
 
     latest = (await till.payments.standing(wallet.customer_ref, agreement, "")).latest
@@ -53,7 +53,7 @@ async def test_a_renewal_that_wants_the_customer_stands_with_the_link(till: Till
     assert latest.decline.action_url == f"{till.simulator.base_url}/i/{bill}"
 
 
-async def test_a_renewal_is_pending_while_its_bill_is_a_draft(till: Till) -> None:
+async def test_a_renewal_is_pending_while_its_invoice_is_a_draft(till: Till) -> None:
     wallet, begun = await till.sold()
     boundary = till.simulator.next_boundary("ada")
     assert boundary is not None
@@ -67,7 +67,7 @@ async def test_a_renewal_is_pending_while_its_bill_is_a_draft(till: Till) -> Non
 
 
 @pytest.mark.parametrize("how", ["void", "uncollectible"])
-async def test_a_bill_that_was_closed_stands_as_gone(till: Till, how: str) -> None:
+async def test_a_closed_invoice_is_gone(till: Till, how: str) -> None:
     wallet, agreement, bill = await till.owing()
     invoices = till.client.v1.invoices
     await (invoices.void_invoice_async(bill) if how == "void" else invoices.mark_uncollectible_async(bill))
@@ -79,7 +79,7 @@ async def test_a_bill_that_was_closed_stands_as_gone(till: Till, how: str) -> No
     assert (latest.outcome, latest.decline, latest.invoice.status) == (ChargeOutcome.GONE, None, how)
 
 
-async def test_a_given_bill_is_looked_at_instead_of_the_newest(till: Till) -> None:
+async def test_a_given_invoice_is_read_instead_of_the_latest(till: Till) -> None:
     wallet, agreement, bill = await till.owing()
     await till.renew()
     newest = (await till.payments.standing(wallet.customer_ref, agreement, "")).latest
@@ -93,7 +93,7 @@ async def test_a_given_bill_is_looked_at_instead_of_the_newest(till: Till) -> No
     assert given.invoice.ref == bill != newest.invoice.ref
 
 
-async def test_an_ended_agreement_stands_as_ended(till: Till) -> None:
+async def test_an_ended_agreement_is_ended(till: Till) -> None:
     wallet, begun = await till.sold()
     await till.client.v1.subscriptions.cancel_async(begun.agreement_ref)
 
@@ -104,7 +104,7 @@ async def test_an_ended_agreement_stands_as_ended(till: Till) -> None:
     assert standing.latest.outcome is ChargeOutcome.PAID
 
 
-async def test_what_stripe_does_not_know_does_not_stand(till: Till) -> None:
+async def test_an_unknown_agreement_is_refused(till: Till) -> None:
     wallet = await till.wallet()
 
     with pytest.raises(GatewayRefused, match="cus_nobody_knows"):
@@ -116,7 +116,7 @@ async def test_what_stripe_does_not_know_does_not_stand(till: Till) -> None:
 # ── The end ──
 
 
-async def test_an_end_voids_the_open_bill_and_is_safe_twice(till: Till) -> None:
+async def test_an_end_voids_the_open_invoice_and_is_safe_to_repeat(till: Till) -> None:
     wallet, agreement, bill = await till.owing()
 
     await till.payments.end(agreement, bill, key="end")
@@ -129,7 +129,7 @@ async def test_an_end_voids_the_open_bill_and_is_safe_twice(till: Till) -> None:
 
 
 @pytest.mark.parametrize("lost", [1, 2], ids=["the bill's", "the agreement's"])
-async def test_an_end_comes_about_when_an_answer_gets_lost(till: Till, lost: int) -> None:
+async def test_an_end_happens_despite_a_lost_answer(till: Till, lost: int) -> None:
     wallet, agreement, bill = await till.owing()
     till.wire.lose(lost)
     with pytest.raises(GatewayUnavailable):
@@ -160,7 +160,7 @@ async def test_the_end_of_an_unknown_agreement_is_refused(till: Till) -> None:
         await till.payments.end("sub_nobody_knows", "", key="end")
 
 
-async def test_an_agreement_ends_with_its_period_when_told_so(till: Till) -> None:
+async def test_an_agreement_ends_with_its_period_on_request(till: Till) -> None:
     wallet, begun = await till.sold()
     for _ in range(2):
         await till.payments.end_at_period_end(begun.agreement_ref, True, key="ends/on/1")
@@ -208,7 +208,7 @@ async def test_a_held_agreement_can_be_ended(till: Till) -> None:
     assert standing.agreement is AgreementStatus.ENDED
 
 
-async def test_an_ended_agreement_is_neither_held_nor_told_when_to_end(till: Till) -> None:
+async def test_an_ended_agreement_can_neither_be_held_nor_scheduled_to_end(till: Till) -> None:
     _, begun = await till.sold()
     await till.payments.end(begun.agreement_ref, "", key="end")
 
@@ -230,7 +230,7 @@ def a_pause(reason: str) -> dict[str, object]:
         (None, "unknown"),
     ],
 )
-async def test_a_pause_by_somebody_elses_word_is_told_with_its_reason(
+async def test_a_pause_made_elsewhere_is_reported_with_its_reason(
     till: Till, details: dict[str, object] | None, told: str
 ) -> None:
     wallet, begun = await till.sold()

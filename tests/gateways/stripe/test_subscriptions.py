@@ -1,4 +1,4 @@
-"""Subscriptions at Stripe as reconciliation reads them: page by page, whoever's they are."""
+"""Subscriptions at Stripe as reconciliation reads them: page by page, whoever owns them."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ async def test_all_that_are_not_over_come_page_by_page_each_once(till: Till) -> 
     assert (await all_pages(till, limit=100))[0] == [each for page in pages for each in page]
 
 
-async def test_an_agreement_is_listed_with_its_newest_bill_as_it_is_when_asked_for_alone(till: Till) -> None:
+async def test_an_agreement_in_a_list_has_the_same_latest_invoice_as_on_its_own(till: Till) -> None:
     wallet, begun = await till.sold()
 
     ((listed,),) = await all_pages(till, limit=100)
@@ -61,7 +61,7 @@ async def test_what_is_owed_held_and_ending_shows(till: Till) -> None:
     assert (standing.is_held, standing.ends) == (True, True)
 
 
-async def test_one_that_never_was_is_none_and_one_that_is_over_is_told(till: Till) -> None:
+async def test_an_unknown_agreement_is_none_and_an_ended_one_is_returned(till: Till) -> None:
     _, begun = await till.sold()
     await till.payments.end(begun.agreement_ref, "", key="end")
 
@@ -73,7 +73,7 @@ async def test_one_that_never_was_is_none_and_one_that_is_over_is_told(till: Til
 
 
 @pytest.mark.parametrize("status", ["paused", "unpaid", "of_a_later_version"])
-def test_one_that_bills_nothing_by_somebody_elses_word_has_been_stopped(status: str) -> None:
+def test_an_agreement_paused_elsewhere_counts_as_stopped(status: str) -> None:
     assert agreement_of(a_subscription({}, status=status)).state is AgreementState.STOPPED
 
 
@@ -84,7 +84,7 @@ BY_USE = {"price": {"id": "price_2", "currency": "usd", "unit_amount": 50, "recu
     ("item", "mode", "is_hindered"),
     [(BY_USE, "classic", True), (BY_USE, "flexible", False), ({}, "classic", False)],
 )
-def test_use_that_classic_billing_would_not_bill_is_in_the_way(
+def test_usage_that_classic_billing_would_drop_is_a_hindrance(
     item: dict[str, Any], mode: str, is_hindered: bool
 ) -> None:
     hindrances = agreement_of(a_subscription(item, billing_mode={"type": mode})).hindrances
@@ -113,7 +113,7 @@ def a_subscription(item: dict[str, Any], **more: Any) -> dict[str, Any]:
         ({"tax_rates": [{"id": "txr_1"}]}, "an item has its own tax rates"),
     ],
 )
-def test_what_an_item_has_of_its_own_is_in_the_way(item: dict[str, Any], reason: str) -> None:
+def test_settings_of_an_item_are_hindrances(item: dict[str, Any], reason: str) -> None:
     assert reason in "; ".join(agreement_of(a_subscription(item)).hindrances)
 
 
@@ -125,7 +125,7 @@ def test_what_an_item_has_of_its_own_is_in_the_way(item: dict[str, Any], reason:
         ({"application_fee_percent": 5}, "it has an application fee"),
     ],
 )
-def test_what_a_new_subscription_would_lack_is_in_the_way_of_a_trial_alone(more: dict[str, Any], reason: str) -> None:
+def test_what_a_conversion_would_lose_is_a_hindrance_for_trials_only(more: dict[str, Any], reason: str) -> None:
     assert agreement_of(a_subscription({}, **more)).hindrances == ()
     (told,) = agreement_of(a_subscription({}, status="trialing", **more)).hindrances
     assert told.startswith(reason)

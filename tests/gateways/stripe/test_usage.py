@@ -1,4 +1,4 @@
-"""Use beyond a plan's limit at Stripe: meters and prices are pushed, items have no quantity, bills have it once."""
+"""Usage beyond a plan's limit at Stripe: meters and prices are pushed, items have no quantity, it is invoiced once."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -80,7 +80,7 @@ async def test_a_meter_that_is_there_is_used_and_a_dry_run_makes_none(client: st
         pytest.param(sold(units=10), "25 usd a month, by use, for every 10", id="units"),
     ],
 )
-async def test_another_price_of_use_under_the_same_name_is_refused(
+async def test_another_usage_price_under_the_same_name_is_refused(
     client: stripe.StripeClient, catalog: Catalog, wanted: str
 ) -> None:
     await push(client, CATALOG)
@@ -92,7 +92,7 @@ async def test_another_price_of_use_under_the_same_name_is_refused(
     assert f"Stripe has 25 usd a month, by use under {OVERAGE}, the catalog says {wanted}" in refused.value.message
 
 
-async def test_a_meter_that_counts_otherwise_or_was_switched_off_is_told(client: stripe.StripeClient) -> None:
+async def test_a_meter_with_other_settings_or_deactivated_is_reported(client: stripe.StripeClient) -> None:
     other: Any = {
         "event_name": COUNTED_AS,
         "display_name": "Runs",
@@ -109,7 +109,7 @@ async def test_a_meter_that_counts_otherwise_or_was_switched_off_is_told(client:
             await client.v1.billing.meters.deactivate_async(meter.id)
 
 
-async def test_a_price_that_another_meter_counts_is_told(client: stripe.StripeClient) -> None:
+async def test_a_price_counted_by_another_meter_is_reported(client: stripe.StripeClient) -> None:
     await push(client, CATALOG)
     [meter] = (await client.v1.billing.meters.list_async()).data
     await client.v1.billing.meters.deactivate_async(meter.id)
@@ -123,7 +123,7 @@ async def test_a_price_that_another_meter_counts_is_told(client: stripe.StripeCl
     assert refused.value.code == "price_in_use"
 
 
-def test_a_meter_with_a_name_that_stripe_could_not_have_is_told() -> None:
+def test_a_meter_name_that_stripe_cannot_represent_is_reported() -> None:
     [offer] = [offer for offer in offers(CATALOG) if offer.event_name]
     long = replace(offer, event_name="shop_" + "x" * 100)
 
@@ -151,7 +151,7 @@ async def tell(till: Till, wallet: Wallet, quantity: int = 4) -> None:
     await till.payments.report_use(use, key=use.report_key)
 
 
-async def test_what_is_billed_by_use_keeps_to_its_own_item(scale: tuple[Till, Wallet, str]) -> None:
+async def test_metered_prices_keep_their_own_item(scale: tuple[Till, Wallet, str]) -> None:
     till, wallet, ref = scale
     at = till.simulator.now("ada")
     [agreement] = await till.agreements(wallet)
@@ -169,7 +169,7 @@ async def test_what_is_billed_by_use_keeps_to_its_own_item(scale: tuple[Till, Wa
     assert agreement["items"]["data"][0]["id"] == plan, "the plan's item lives as long as the agreement"
 
 
-async def test_a_bill_is_for_the_period_that_it_begins_whatever_was_used_before(
+async def test_an_invoice_is_for_the_period_that_it_starts_whatever_usage_it_bills(
     scale: tuple[Till, Wallet, str],
 ) -> None:
     till, wallet, ref = scale
@@ -184,7 +184,7 @@ async def test_a_bill_is_for_the_period_that_it_begins_whatever_was_used_before(
     assert (latest.invoice.period_start, latest.invoice.period_end) == (latest.period_start, latest.period_end)
 
 
-async def test_what_an_interrupted_new_beginning_has_left_is_carried_over_once(
+async def test_usage_left_by_an_interrupted_restart_is_carried_over_once(
     scale: tuple[Till, Wallet, str],
 ) -> None:
     till, wallet, ref = scale
@@ -205,7 +205,7 @@ async def test_what_an_interrupted_new_beginning_has_left_is_carried_over_once(
     assert [bill["status"] for bill in await till.bills(wallet)] == ["paid", "void", "paid", "paid"]
 
 
-async def test_what_is_not_billed_by_use_asks_nothing_more_of_stripe(till: Till) -> None:
+async def test_agreements_without_usage_cost_no_further_requests(till: Till) -> None:
     wallet, begun = await till.sold()
     await till.payments.hold(begun.agreement_ref, True, key="hold")
     await till.simulator.advance("ada", till.simulator.now("ada") + timedelta(days=40))

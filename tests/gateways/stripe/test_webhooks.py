@@ -1,4 +1,4 @@
-"""Stripe's webhooks: believed only when signed, and read as hints."""
+"""Stripe's webhooks must be signed, and are read as hints."""
 
 import json
 import time
@@ -64,7 +64,7 @@ def test_an_event_is_read_by_its_type(kind: str, news: EventKind | None) -> None
         pytest.param({"customer": {"object": "customer"}}, "", id="without an id"),
     ],
 )
-def test_the_customer_is_found_when_told(found: dict[str, Any], customer_ref: str) -> None:
+def test_the_customer_is_read_from_the_event(found: dict[str, Any], customer_ref: str) -> None:
     assert read(an_event(**found)).customer_ref == customer_ref
 
 
@@ -75,7 +75,7 @@ def test_a_dispute_names_its_charge_instead(charge: Any) -> None:
     assert event == ProviderEvent("evt_1", "charge.dispute.created", "du_1", "", EventKind.DISPUTED, "ch_1")
 
 
-def test_an_agreement_is_named_by_its_bills_and_by_itself() -> None:
+def test_an_agreement_is_named_by_its_invoices_and_by_itself() -> None:
     of_bill: dict[str, Any] = {
         "parent": {"type": "subscription_details", "subscription_details": {"subscription": "sub_1"}}
     }
@@ -139,11 +139,11 @@ def test_a_thin_event_of_a_customer_may_tell_of_another_card_or_address() -> Non
 
 
 @pytest.mark.parametrize("kind", ["v2.core.account.updated", "invoice.paid", "v1.thought.of.later"])
-def test_a_thin_event_of_another_kind_is_passed_over(kind: str) -> None:
+def test_a_thin_event_of_another_kind_is_skipped(kind: str) -> None:
     assert read(json.dumps(a_thin_event(kind)).encode()).news is None
 
 
-def test_a_thin_event_about_nothing_is_passed_over() -> None:
+def test_a_thin_event_without_an_object_is_skipped() -> None:
     event = a_thin_event("v1.invoice.paid") | {"related_object": None}
 
     assert read(json.dumps(event).encode()) == ProviderEvent("evt_1", "v1.invoice.paid", "", "", None)
@@ -218,7 +218,7 @@ def test_a_body_is_not_believed_when_it_was_changed_after_signing() -> None:
     "signature",
     ["", "v1=abc", "t=now,v1=abc", "t=1", "t=1,v0=abc", ",", "t", "t=99999999999999999999,v1=a", "t=1,v1=gefälscht"],
 )
-def test_a_signature_that_is_none_is_not_believed(signature: str) -> None:
+def test_an_invalid_signature_is_rejected(signature: str) -> None:
     with pytest.raises(Rejected) as rejected:
         read(an_event(), signature)
 

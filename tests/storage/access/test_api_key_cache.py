@@ -1,4 +1,4 @@
-"""A key that was just verified is taken without lookup again, and for no longer than is said."""
+"""A recently verified key is accepted without a lookup, and no longer than stated."""
 
 import asyncio
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def known(ledger: Ledger, clock: Clock) -> KnownKeys:
 
 @pytest.fixture
 def asked(ledger: Ledger) -> Iterator[list[str]]:
-    """What the database was asked."""
+    """The queries to the database."""
     found: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
@@ -79,7 +79,7 @@ async def test_a_key_opens_as_soon_as_it_is_made(ledger: Ledger, known: KnownKey
     assert await known.verify("tn_live_soon") is not None
 
 
-async def test_no_more_than_some_are_remembered_and_the_first_is_asked_for_again(
+async def test_the_cache_is_bounded_and_drops_the_oldest_key(
     ledger: Ledger, known: KnownKeys, asked: list[str]
 ) -> None:
     keys = ApiKeys(ledger.engine)
@@ -92,9 +92,7 @@ async def test_no_more_than_some_are_remembered_and_the_first_is_asked_for_again
     assert len(asked) == 1
 
 
-async def test_who_goes_away_while_a_key_is_asked_for_leaves_the_others_their_answer(
-    ledger: Ledger, known: KnownKeys
-) -> None:
+async def test_a_cancelled_lookup_still_answers_the_others(ledger: Ledger, known: KnownKeys) -> None:
     secret = await ApiKeys(ledger.engine).create(Role.SERVICE, "the shop")
     first, second = (asyncio.create_task(known.verify(secret)) for _ in range(2))
     await asyncio.sleep(0)
@@ -102,7 +100,7 @@ async def test_who_goes_away_while_a_key_is_asked_for_leaves_the_others_their_an
     assert await second is not None
 
 
-async def test_a_database_that_is_out_of_reach_is_said_to_be_and_asked_again() -> None:
+async def test_an_unreachable_database_is_reported_and_queried_again() -> None:
     engine = create_engine_from_url(f"postgresql://postgres:secret@127.0.0.1:{free_port()}/tenure")
     known = KnownKeys(ApiKeys(engine))
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""API keys open the door, and the database does not know them."""
+"""API keys grant access, and the database does not contain them."""
 
 import asyncio
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""The same request is carried out once, and its answer given again."""
+"""A request is carried out once, and its response is returned again."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ async def keys(ledger: Ledger) -> IdempotencyKeys:
 
 
 async def let_pass(ledger: Ledger, seconds: float) -> None:
-    """Make every key that much older."""
+    """Makes every key that much older."""
     await ledger.run(f"update idempotency_keys set created_at = created_at - interval '{seconds} seconds'")  # noqa: S608
 
 

@@ -1,4 +1,4 @@
-"""Catalogs as they were published: kept by name, in the order of their file, and who has what of them."""
+"""Published catalogs: stored by name, in the order of their file, and how many subscriptions have what."""
 
 import asyncio
 from dataclasses import replace
@@ -28,7 +28,7 @@ def with_posts(catalog: Catalog, number: int) -> Catalog:
 
 
 async def sign_up(ledger: Ledger, name: str, to: Selection, tenant: str = DEFAULT_TENANT) -> Subscription:
-    """A subscription to something that was chosen from a catalog, written down."""
+    """A recorded subscription to a selection from a catalog."""
     subscription = (await ledger.newcomer(name, tenant)).choosing(to)
     await ledger.save(a_step(subscription))
     return subscription
@@ -63,7 +63,7 @@ async def test_a_version_is_not_changed_unless_that_is_meant(catalogs: Catalogs,
     assert await ledger.everything() == before
 
 
-async def test_a_change_in_place_is_found_by_whoever_asks_for_its_revision(catalogs: Catalogs, ledger: Ledger) -> None:
+async def test_a_change_in_place_is_found_by_its_revision(catalogs: Catalogs, ledger: Ledger) -> None:
     await catalogs.publish(SHOP)
     assert await catalogs.get(SHOP.name) == SHOP
     changed = with_posts(SHOP, 5)
@@ -101,7 +101,7 @@ async def test_many_who_publish_at_once_publish_once(catalogs: Catalogs, ledger:
     assert await ledger.count("plan_limits") == 12
 
 
-async def test_the_versions_of_a_product_are_told_oldest_first_and_no_other_products(catalogs: Catalogs) -> None:
+async def test_the_versions_of_one_product_come_oldest_first(catalogs: Catalogs) -> None:
     later_on = [replace(SHOP, version=version) for version in (10, 9)]
     for catalog in (*later_on, SHOP, replace(SHOP, product="shop_2")):
         await catalogs.publish(catalog)

@@ -1,4 +1,4 @@
-"""Who is of no published catalog, by the catalog and the plan that they chose."""
+"""Subscriptions of unpublished catalogs, by original catalog and plan."""
 
 from domain.catalog.plans import Item
 from domain.subscription.lifecycle import Status
@@ -8,7 +8,7 @@ from tests.storage.ledger import Ledger, a_step, later
 from tests.storage.shop import SHOP
 
 
-async def test_they_are_told_by_the_catalog_that_their_price_or_they_themselves_name(ledger: Ledger) -> None:
+async def test_they_are_grouped_by_the_catalog_named_by_their_price_or_themselves(ledger: Ledger) -> None:
     await ledger.sign_up("ada", items=(Item("shop_starter_month_v1", 1),))
     gone = await ledger.sign_up("grace", catalog="shop_v3")
     await ledger.save(a_step(later(gone, status=Status.CANCELED)))

@@ -1,4 +1,4 @@
-"""A subscription's state survives being JSON."""
+"""A subscription's state survives a round trip through JSON."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -42,7 +42,7 @@ def test_a_moment_reads_the_same_to_the_second(at: datetime) -> None:
     assert datetime.fromisoformat(rfc3339(at)) == at.replace(microsecond=0)
 
 
-def test_what_is_due_is_told_in_utc() -> None:
+def test_due_times_are_in_utc() -> None:
     at = datetime(2026, 3, 2, 1, 30, tzinfo=timezone(timedelta(hours=2)))
     assert due_to_json(Due(at, Action.CONVERT, "the trial ends")) == {
         "at": "2026-03-01T23:30:00Z",

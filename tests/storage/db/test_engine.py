@@ -1,4 +1,4 @@
-"""What callers are told when the database does not answer, and when a statement is at fault."""
+"""What callers get when the database does not answer, and when a statement is at fault."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -115,7 +115,7 @@ async def test_work_goes_on_when_the_server_was_started_again() -> None:
             await engine.dispose()
 
 
-async def test_nothing_is_kept_and_no_address_told_when_the_connection_breaks_midway(
+async def test_nothing_is_committed_and_no_address_shown_when_the_connection_breaks_midway(
     ledger: Ledger, database_url: str
 ) -> None:
     await ledger.customer("ada")
@@ -152,7 +152,7 @@ async def test_it_may_work_later_when_two_transactions_wait_for_each_other(ledge
 async def test_an_error_stays_what_it_is_when_the_statement_is_at_fault(ledger: Ledger) -> None:
     subscription = await ledger.sign_up("ada")
 
-    # Neither of these would ever work, however often it is tried.
+    # Neither of these would ever work, however often it is retried.
     with pytest.raises(DBAPIError, match="out of int32 range"):
         await ledger.save(a_step(later(subscription, quantity=2**31)))
     with pytest.raises(IntegrityError):
@@ -211,7 +211,7 @@ async def test_a_database_that_a_newer_release_has_migrated_is_ready_for_this_on
 
 
 class TestFetch:
-    """One statement by the driver itself has the same pool, and the same words for a database that is gone."""
+    """A statement sent by the driver uses the same pool, and the same errors for an unreachable database."""
 
     async def test_it_is_a_transaction_of_its_own(self, small_pool: AsyncEngine) -> None:
         await fetch(small_pool, "create table notes as select $1::text as note", "kept")
@@ -220,7 +220,7 @@ class TestFetch:
             assert (await connection.execute(text("select note from notes"))).scalar() == "kept"
         await fetch(small_pool, "drop table notes")
 
-    async def test_what_waits_for_a_connection_is_told_that_there_is_none(self, small_pool: AsyncEngine) -> None:
+    async def test_waiting_for_a_connection_ends_with_an_error(self, small_pool: AsyncEngine) -> None:
         async with transaction(small_pool):
             with pytest.raises(GatewayUnavailable):
                 await fetch(small_pool, "select 1")
@@ -264,7 +264,7 @@ class TestFetch:
 
 @asynccontextmanager
 async def serialised(url: str) -> AsyncIterator[None]:
-    """Whoever takes the advisory lock 1 waits while the block runs."""
+    """Blocks everybody who takes advisory lock 1 while the block runs."""
     connection = await asyncpg.connect(url)
     async with connection.transaction():
         await connection.execute("select pg_advisory_xact_lock(1)")

@@ -1,4 +1,4 @@
-"""The schema's way up and down, and that it is what the code believes it to be."""
+"""The schema up and down, and that it is what the code expects."""
 
 import asyncio
 import os
@@ -71,7 +71,7 @@ async def test_the_migrations_lead_to_the_tables_that_the_code_knows(database_ur
         assert await connection.run_sync(differences) == []
     await engine.dispose()
 
-    # Alembic does not compare checks: make the tables by the code alone and lay both side by side.
+    # Alembic does not compare checks: create the tables from the code alone and compare both.
     engine = create_engine_from_url(empty_url)
     async with engine.begin() as connection:
         await connection.run_sync(METADATA.create_all)
@@ -172,7 +172,7 @@ async def fill(url: str, statements: str) -> None:
     await engine.dispose()
 
 
-async def test_what_was_chosen_before_catalogs_were_noted_is_told_by_its_price(empty_url: str) -> None:
+async def test_the_catalog_of_older_subscriptions_is_derived_from_their_price(empty_url: str) -> None:
     await upgrade(empty_url, "0005")
     await fill(empty_url, BEFORE_CATALOGS_WERE_NOTED)
 
@@ -183,7 +183,7 @@ async def test_what_was_chosen_before_catalogs_were_noted_is_told_by_its_price(e
         found = await connection.exec_driver_sql("select catalog, by_use from subscriptions order by id")
         rows = [tuple(row) for row in found]
     await engine.dispose()
-    # A price that is no catalog's names none that is known: such a subscription has what the catalog of today gives.
+    # A price outside every catalog: the current catalog applies to such a subscription.
     assert [catalog for catalog, _ in rows] == ["shop_v2", "my_shop_v10", "", "price_1ABC", "shop_v2", ""]
     assert [by_use for _, by_use in rows] == [None] * 4 + [["shop_pro_runs_overage_month_v2"], None]
 
@@ -202,7 +202,7 @@ async def test_a_migration_holds_nobody_up_behind_a_transaction_that_has_been_op
 
 @asynccontextmanager
 async def holding(url: str, table: str, mode: str = "access share") -> AsyncIterator[AsyncConnection]:
-    """A transaction that stays open, and has a table locked until then."""
+    """A transaction that stays open with a lock on a table."""
     engine = create_engine_from_url(url)
     async with engine.begin() as connection:
         await connection.execute(text(f"lock table {table} in {mode} mode"))
@@ -210,9 +210,7 @@ async def holding(url: str, table: str, mode: str = "access share") -> AsyncIter
     await engine.dispose()
 
 
-async def test_what_a_migration_fails_on_is_mended_while_those_before_it_are_kept(
-    empty_url: str, database_url: str
-) -> None:
+async def test_a_failed_migration_can_be_fixed_and_those_before_it_stay(empty_url: str, database_url: str) -> None:
     await upgrade(empty_url, "0006")
     await fill(empty_url, "create table pay_pages ()")
 
@@ -227,7 +225,7 @@ async def test_what_a_migration_fails_on_is_mended_while_those_before_it_are_kep
     assert await schema_of(empty_url) == await schema_of(database_url)
 
 
-async def test_a_table_that_others_have_for_a_moment_is_waited_for_again(empty_url: str) -> None:
+async def test_a_briefly_locked_table_is_retried(empty_url: str) -> None:
     await upgrade(empty_url, "0006")
     told: asyncio.Queue[str] = asyncio.Queue()
     patience = Patience(lock_timeout=0.05, tries=1000, pause=0.01)
@@ -241,7 +239,7 @@ async def test_a_table_that_others_have_for_a_moment_is_waited_for_again(empty_u
     assert await current(empty_url) == head()
 
 
-async def test_each_migration_has_its_own_tries(empty_url: str) -> None:
+async def test_each_migration_has_its_own_attempts(empty_url: str) -> None:
     await upgrade(empty_url, "0006")
     told: list[str] = []
     async with AsyncExitStack() as both:
@@ -259,7 +257,7 @@ async def test_each_migration_has_its_own_tries(empty_url: str) -> None:
     assert sum("0007" in words for words in told) == 9
 
 
-async def test_a_migration_that_is_rolled_back_for_another_is_tried_again(empty_url: str) -> None:
+async def test_a_migration_rolled_back_by_a_deadlock_is_retried(empty_url: str) -> None:
     await upgrade(empty_url, "0007")
     told: list[str] = []
 

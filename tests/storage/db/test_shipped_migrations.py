@@ -1,4 +1,4 @@
-"""What has been shipped stays as it is: databases have gone through it, and others will, with the code of their day."""
+"""Shipped migrations never change: databases have run them, and others will, with the code of their day."""
 
 import ast
 import hashlib

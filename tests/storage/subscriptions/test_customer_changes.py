@@ -1,4 +1,4 @@
-"""A change of a customer is written once, and kept until all who must know it do."""
+"""A change of a customer is recorded once, and kept until everyone concerned knows."""
 
 import asyncio
 from typing import Any
@@ -68,7 +68,7 @@ async def test_what_was_so_before_is_no_change(ledger: Ledger, changes: Customer
     assert await ledger.count("customer_changes") == 0
 
 
-async def test_a_change_is_told_and_carried_and_then_forgotten(ledger: Ledger, changes: CustomerChanges) -> None:
+async def test_a_change_is_reported_and_carried_and_then_deleted(ledger: Ledger, changes: CustomerChanges) -> None:
     live = await ledger.sign_up("ada")
     await ledger.records.remember_wallet(live.customer, "cus_1")
     await change(changes, email="ada@new.example")
@@ -84,7 +84,7 @@ async def test_a_change_is_told_and_carried_and_then_forgotten(ledger: Ledger, c
     assert await ledger.count("customer_changes") == 0
 
 
-async def test_the_provider_is_told_the_newest_alone(ledger: Ledger, changes: CustomerChanges) -> None:
+async def test_the_provider_gets_only_the_newest_change(ledger: Ledger, changes: CustomerChanges) -> None:
     ada = await ledger.customer("ada")
     await ledger.records.remember_wallet(ada, "cus_1")
     await change(changes, email="first@new.example")
@@ -110,7 +110,7 @@ async def test_what_the_provider_does_not_keep_is_not_carried(ledger: Ledger, ch
     assert [one.fields for one in await changes.untold(ada)] == [("timezone", "metadata")]
 
 
-async def test_who_is_not_at_the_provider_yet_is_told_of_once_they_are(
+async def test_a_customer_not_yet_at_the_provider_is_reported_once_they_are(
     ledger: Ledger, changes: CustomerChanges
 ) -> None:
     ada = await ledger.customer("ada")
@@ -137,7 +137,7 @@ async def test_what_the_provider_says_is_taken_over(ledger: Ledger, changes: Cus
     assert await changes.uncarried(ada) is None
 
 
-async def test_an_echo_is_nothing_to_tell_of(ledger: Ledger, changes: CustomerChanges) -> None:
+async def test_an_echo_is_not_a_change(ledger: Ledger, changes: CustomerChanges) -> None:
     ada = await ledger.customer("ada")
     was = await changes.known(ada)
     assert was is not None
@@ -148,7 +148,7 @@ async def test_an_echo_is_nothing_to_tell_of(ledger: Ledger, changes: CustomerCh
 
 
 @pytest.mark.parametrize("is_carried", [True, False])
-async def test_what_the_provider_said_before_a_change_of_ours_is_passed_over(
+async def test_a_provider_change_older_than_our_own_is_ignored(
     ledger: Ledger, changes: CustomerChanges, is_carried: bool
 ) -> None:
     ada = await ledger.customer("ada")
@@ -183,7 +183,7 @@ async def test_what_is_left_is_found(ledger: Ledger, changes: CustomerChanges) -
     assert await changes.left() == [grace]
 
 
-async def test_a_refusal_of_the_provider_is_listed_and_tried_again_in_an_hour(
+async def test_a_refusal_by_the_provider_is_listed_and_retried_in_an_hour(
     ledger: Ledger, changes: CustomerChanges
 ) -> None:
     live = await ledger.sign_up("ada")
@@ -203,7 +203,7 @@ async def test_a_refusal_of_the_provider_is_listed_and_tried_again_in_an_hour(
     assert await changes.troubles() == []
 
 
-async def test_an_unusable_address_of_the_providers_is_listed_until_another_is_said(
+async def test_an_unusable_address_from_the_provider_is_listed_until_it_changes(
     ledger: Ledger, changes: CustomerChanges
 ) -> None:
     ada = await ledger.customer("ada")
@@ -248,7 +248,7 @@ async def test_many_changes_at_once_leave_what_was_written_last(ledger: Ledger, 
     assert uncarried.name == row["name"]
 
 
-async def test_a_sign_up_of_a_known_customer_has_the_provider_told(
+async def test_a_sign_up_of_a_known_customer_is_carried_to_the_provider(
     ledger: Ledger, changes: CustomerChanges, engine: AsyncEngine
 ) -> None:
     before = await ledger.sign_up("ada")

@@ -1,4 +1,4 @@
-"""Customers are known by their external id, once, and what they told before is kept."""
+"""Customers are known by their external id, once, and keep earlier values."""
 
 import asyncio
 from dataclasses import asdict, dataclass
@@ -21,7 +21,7 @@ SIGN_UP = str(uuid4())
 
 @dataclass(frozen=True)
 class Told:
-    """What a sign-up says of a customer."""
+    """The customer data of a sign-up."""
 
     email: str
     name: str | None = None
@@ -42,7 +42,7 @@ TELLING = st.builds(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TELLING, min_size=1, max_size=4))
-async def test_what_is_not_told_stays_as_it_was_told_before(ledger: Ledger, tellings: list[Told]) -> None:
+async def test_omitted_fields_keep_their_values(ledger: Ledger, tellings: list[Told]) -> None:
     external_id = str(uuid4())
     expected: dict[str, object] = {"name": None, "timezone": "UTC", "locale": "en", "metadata": {}}
     ids = set()
@@ -57,7 +57,7 @@ async def test_what_is_not_told_stays_as_it_was_told_before(ledger: Ledger, tell
     assert len(ids) == 1
 
 
-async def test_a_customer_is_there_once_when_told_of_by_many_at_once(ledger: Ledger) -> None:
+async def test_a_customer_is_stored_once_when_many_store_them_at_once(ledger: Ledger) -> None:
     ids = await asyncio.gather(*(ledger.customer("ada") for _ in range(10)))
     assert len(set(ids)) == 1
     assert await ledger.count("customers") == 1
@@ -76,7 +76,7 @@ async def test_a_subscription_is_live_until_it_is_canceled(ledger: Ledger, statu
     assert await ledger.customers.live_subscription(tenant="default", external_id="grace") is None
 
 
-async def test_a_contact_tells_who_the_customer_is_and_where_their_wallet_is(ledger: Ledger) -> None:
+async def test_a_contact_has_the_customer_and_their_wallet(ledger: Ledger) -> None:
     ada = await ledger.customer("ada", name="Ada")
     assert (await ledger.records.contact(ada)).customer_ref == ""
 
@@ -131,7 +131,7 @@ async def test_a_customer_stays_when_another_sign_up_of_theirs_is_just_being_wri
 ) -> None:
     await ledger.sign_up("ada")
     [of_ada] = await ledger.rows("select * from subscriptions")
-    del of_ada["agreement_ref"], of_ada["catalog"], of_ada["by_use"]  # worked out by the database
+    del of_ada["agreement_ref"], of_ada["catalog"], of_ada["by_use"]  # computed by the database
     grace = await ledger.customer("grace")
 
     async with ledger.engine.begin() as writing:

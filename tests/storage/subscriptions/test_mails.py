@@ -1,4 +1,4 @@
-"""A mail is sent while it waits, and marked afterwards."""
+"""A queued mail is sent, and marked afterwards."""
 
 from datetime import datetime
 from uuid import uuid4
@@ -26,7 +26,7 @@ async def ada(ledger: Ledger) -> Subscription:
 
 @pytest_asyncio.fixture
 async def queued(ledger: Ledger, ada: Subscription) -> str:
-    """The id of a mail that waits to be sent."""
+    """The id of a queued mail."""
     [mail] = await ledger.save(a_step(later(ada), a_mail(Occasion.TRIAL_ENDING)))
     return mail.id
 
@@ -46,7 +46,7 @@ async def test_a_waiting_mail_has_all_that_is_needed_to_send_it(
     assert mail is not None
     assert (mail.id, mail.subscription, mail.occasion, mail.at) == (queued, ada.id, Occasion.TRIAL_ENDING, NOW)
     assert mail.facts == {"plan_name": "Starter"}
-    # Where it goes is decided when it goes.
+    # The recipient is decided when it is sent.
     who = mail.contact
     assert (who.customer, who.external_id, who.email) == (ada.customer, "ada", "new@example.com")
     assert (who.name, who.timezone, who.locale) == ("Ada", "Asia/Tokyo", "ja")

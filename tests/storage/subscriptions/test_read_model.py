@@ -1,4 +1,4 @@
-"""Looking at subscriptions: one, some, and all of them page by page."""
+"""Reading subscriptions: one, some, and all of them page by page."""
 
 import base64
 import json
@@ -97,7 +97,7 @@ async def test_a_search_finds_parts_of_address_name_and_external_id_and_beginnin
     assert await found(ledger, Filters(q=ids["ada"])) == ["ada"]
     assert await found(ledger, Filters(q=ids["ada"][9:])) == []
     assert await found(ledger, Filters(q="")) == ["x/y", "grace_50%", "ada"]
-    # Signs with a meaning of their own in patterns stand for themselves.
+    # Characters with a meaning in patterns stand for themselves.
     assert await found(ledger, Filters(q="_")) == ["grace_50%"]
     assert await found(ledger, Filters(q="%")) == ["grace_50%"]
     assert await found(ledger, Filters(q="/")) == ["x/y"]

@@ -1,4 +1,4 @@
-"""What a sign-up says of its customer waits until the sign-up is accepted, and is gone when it was refused."""
+"""The customer data of a sign-up waits until it is accepted, and is deleted when it is refused."""
 
 import asyncio
 from dataclasses import replace
@@ -23,7 +23,7 @@ def sign_ups(engine: AsyncEngine) -> SignUps:
 
 
 async def asked(sign_ups: SignUps, external_id: str = "ada", **said: object) -> Subscription:
-    """A subscription that was asked for and is not written down yet."""
+    """A requested subscription that is not yet recorded."""
     id_ = str(uuid4())
     says = {"email": f"{id_}@new.example", "name": None, "timezone": None, "locale": None, "metadata": None} | said
     customer = await sign_ups.wait(subscription=id_, tenant="default", external_id=external_id, **says)  # type: ignore[arg-type]  # told by name
@@ -137,7 +137,7 @@ async def test_a_paid_start_that_was_declined_changes_nobody(ledger: Ledger, sig
     assert await ledger.count("sign_up_contacts") == 0
 
 
-async def test_a_late_repeat_of_a_sign_up_says_nothing_more(ledger: Ledger, sign_ups: SignUps) -> None:
+async def test_a_late_repeat_of_a_sign_up_changes_nothing(ledger: Ledger, sign_ups: SignUps) -> None:
     it = await asked(sign_ups)
     await ledger.save(a_step(it))
 
@@ -177,7 +177,7 @@ async def test_one_sign_up_at_a_time_puts_a_card_on_file(ledger: Ledger, sign_up
         assert caught.value.code == "already_subscribed"
 
 
-async def test_a_sign_up_that_was_forgotten_puts_no_card_on_file(ledger: Ledger, sign_ups: SignUps) -> None:
+async def test_an_expired_sign_up_puts_no_card_on_file(ledger: Ledger, sign_ups: SignUps) -> None:
     await ledger.customer("ada")
     it = await asked(sign_ups)
     await ledger.run("delete from sign_up_contacts")

@@ -1,4 +1,4 @@
-"""What has happened is told in order, each with its cause."""
+"""The timeline is in order, each event with its cause."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -24,7 +24,7 @@ async def timeline(ledger: Ledger) -> Timeline:
     return Timeline(ledger.engine)
 
 
-async def test_a_line_of_the_journal_is_told_as_it_was_written(ledger: Ledger, timeline: Timeline) -> None:
+async def test_a_journal_entry_is_returned_as_it_was_written(ledger: Ledger, timeline: Timeline) -> None:
     cause = Cause(CauseKind.COMMAND, "key-1", "operator/grace")
     entry = Entry("trial_extended", NOW, "The trial was extended by 7 days", cause, {"days": "7"})
     subscription = await ledger.newcomer()
@@ -35,7 +35,7 @@ async def test_a_line_of_the_journal_is_told_as_it_was_written(ledger: Ledger, t
     ]
 
 
-async def test_each_mail_is_told_behind_its_step_with_what_became_of_it(ledger: Ledger, timeline: Timeline) -> None:
+async def test_each_mail_follows_its_step_with_its_status(ledger: Ledger, timeline: Timeline) -> None:
     subscription = await ledger.newcomer()
     started, receipt = a_mail(Occasion.TRIAL_STARTED), a_mail(Occasion.RECEIPT, NOW + timedelta(days=1))
     await ledger.save(a_step(subscription, started))
@@ -58,9 +58,7 @@ async def test_each_mail_is_told_behind_its_step_with_what_became_of_it(ledger: 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=5))
-async def test_the_past_is_told_in_order_and_always_alike(
-    ledger: Ledger, timeline: Timeline, pauses: list[int]
-) -> None:
+async def test_the_timeline_is_ordered_and_stable(ledger: Ledger, timeline: Timeline, pauses: list[int]) -> None:
     subscription = await ledger.newcomer(str(uuid4()))
     at = NOW
     for number, pause in enumerate(pauses, start=1):
@@ -81,9 +79,7 @@ async def test_the_past_is_told_in_order_and_always_alike(
     assert await timeline.past("default", subscription.id) == past
 
 
-async def test_nothing_is_told_of_another_tenants_or_another_customers_subscription(
-    ledger: Ledger, timeline: Timeline
-) -> None:
+async def test_nothing_of_another_tenant_or_customer_is_returned(ledger: Ledger, timeline: Timeline) -> None:
     ada = await ledger.newcomer("ada", "acme")
     await ledger.save(a_step(ada, a_mail(), invoice=an_invoice()))
     grace = await ledger.sign_up("grace", "acme")
@@ -96,7 +92,7 @@ async def test_nothing_is_told_of_another_tenants_or_another_customers_subscript
     assert len(await timeline.invoices("acme", external_id="ada")) == 1
 
 
-async def test_bills_are_told_newest_first_of_one_customer_or_of_all(ledger: Ledger, timeline: Timeline) -> None:
+async def test_invoices_come_newest_first_for_one_customer_or_all(ledger: Ledger, timeline: Timeline) -> None:
     for hours, (external_id, refs) in enumerate([("ada", ["in_1", "in_3"]), ("grace", ["in_2"])]):
         subscription = await ledger.newcomer(external_id)
         for number, ref in enumerate(refs):
@@ -117,9 +113,7 @@ async def test_bills_are_told_newest_first_of_one_customer_or_of_all(ledger: Led
     assert bills[1].at == NOW + timedelta(hours=1)
 
 
-async def test_an_invoice_tells_what_was_billed_credited_paid_and_given_back(
-    ledger: Ledger, timeline: Timeline
-) -> None:
+async def test_an_invoice_shows_what_was_billed_credited_paid_and_refunded(ledger: Ledger, timeline: Timeline) -> None:
     ada = await ledger.newcomer("ada-with-credit")
     bill = an_invoice(
         ref="in_credited",
@@ -151,7 +145,7 @@ async def test_an_invoice_tells_what_was_billed_credited_paid_and_given_back(
     ("amount", "status", "amounts"),
     [(4900, "paid", (4900, 4900, 4900)), (4900, "open", (4900, 4900, 0)), (-1000, "paid", (-1000, 0, 0))],
 )
-async def test_an_invoice_of_before_its_amounts_were_noted_tells_them_as_far_as_they_are_known(
+async def test_an_invoice_without_amount_columns_derives_them(
     ledger: Ledger, timeline: Timeline, amount: int, status: str, amounts: tuple[int, int, int]
 ) -> None:
     ada = await ledger.newcomer("ada-of-before")

@@ -1,4 +1,4 @@
-"""A trial is begun once with each mark, however many begin at once, and nobody's name is kept for it."""
+"""A trial starts once per mark, however many start at once, and no names are stored for it."""
 
 import asyncio
 from dataclasses import replace
@@ -21,7 +21,7 @@ CARD = replace(VISA, fingerprint="fp_visa")
 
 
 async def newcomer(ledger: Ledger, external_id: str, email: str | None = None, **changes: object) -> Subscription:
-    """A trial that was asked for and is not written down yet."""
+    """A requested trial that is not yet recorded."""
     tenant = str(changes.get("tenant", "default"))
     address = email or f"{external_id}@example.com"
     customer = await ledger.customers.upsert(tenant=tenant, external_id=external_id, email=address)
@@ -33,7 +33,7 @@ def begins(subscription: Subscription, one_per: tuple[TrialMark, ...] = ALL) -> 
 
 
 async def begun(ledger: Ledger, external_id: str, email: str | None = None, **changes: object) -> Subscription:
-    """A trial that is written down."""
+    """A recorded trial."""
     subscription = await newcomer(ledger, external_id, email, **changes)
     await ledger.save(begins(subscription))
     return subscription
@@ -44,7 +44,7 @@ async def over(ledger: Ledger, subscription: Subscription) -> None:
 
 
 async def refusal(ledger: Ledger, subscription: Subscription, one_per: tuple[TrialMark, ...] = ALL) -> str:
-    """What a trial that may not begin is told; nothing of it is there afterwards."""
+    """The error of a refused trial; nothing of it is stored."""
     before = await ledger.everything()
     with pytest.raises(Rejected) as refused:
         await ledger.save(begins(subscription, one_per))
@@ -66,7 +66,7 @@ async def test_a_mailbox_that_had_a_trial_gets_no_other_however_it_is_written(le
         assert "per mail address" in await refusal(ledger, await newcomer(ledger, f"other-{number}", address))
 
 
-async def test_a_card_that_had_a_trial_gets_no_other_whoever_gives_it(ledger: Ledger) -> None:
+async def test_a_card_that_had_a_trial_gets_no_other_for_any_customer(ledger: Ledger) -> None:
     await begun(ledger, "ada", card=CARD)
 
     assert "per card" in await refusal(ledger, await newcomer(ledger, "grace", card=replace(CARD, ref="pm_other")))
@@ -88,7 +88,7 @@ async def test_a_card_of_somebody_else_can_be_put_on_file_during_a_trial(ledger:
     assert await ledger.rows("select count(*)::int as n from trials where kind = 'card'") == [{"n": 1}]
 
 
-async def test_cards_without_a_fingerprint_are_told_apart_by_nothing_and_never_refused(ledger: Ledger) -> None:
+async def test_cards_without_a_fingerprint_are_never_refused(ledger: Ledger) -> None:
     await begun(ledger, "ada", card=VISA)
     await begun(ledger, "grace", card=VISA)
 
@@ -187,7 +187,7 @@ async def test_nothing_that_is_kept_of_a_trial_names_anybody(ledger: Ledger) -> 
     assert [word for word in ("ada", "example.com", "fp_visa") if word in told] == []
 
 
-async def test_a_look_ahead_finds_a_trial_of_another_subscription_only(ledger: Ledger) -> None:
+async def test_a_preview_finds_a_trial_of_another_subscription_only(ledger: Ledger) -> None:
     first = await begun(ledger, "ada", created_at=NOW + timedelta(hours=1))
     trials = Trials(ledger.engine)
 

@@ -1,4 +1,4 @@
-"""A step is written once and whole, or not at all."""
+"""A step is written once and completely, or not at all."""
 
 import asyncio
 from dataclasses import replace
@@ -26,10 +26,10 @@ from tests.storage.values import any_value
 SAME_DATABASE = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-"""Every example signs somebody new up, so that one database serves them all."""
+"""Every example signs up a new customer, so that one database serves them all."""
 
 CUSTOMERS = [f"c{number}" for number in range(40)]
-"""So many that a race which goes wrong once in a hundred times does go wrong."""
+"""Enough that a race with a probability of 1 % does occur."""
 
 
 async def shown(ledger: Ledger, subscription: Subscription) -> SubscriptionRow:
@@ -100,7 +100,7 @@ async def test_nothing_changes_when_a_step_is_written_again(ledger: Ledger) -> N
     again = await ledger.save(step)
 
     assert await ledger.everything() == before
-    # Whoever died between writing and sending learns again what is to be sent.
+    # A process that died between writing and sending learns again what to send.
     assert {mail.id for mail in again} == {mail.id for mail in first}
     assert {mail.occasion for mail in again} == {Occasion.TRIAL_STARTED, Occasion.RECEIPT}
 
@@ -182,7 +182,7 @@ async def test_one_of_ten_is_taken_when_a_customer_is_signed_up_by_ten_at_once(l
     assert counts == {"customers": 1, "subscriptions": 1, "journal": 2, "mails": 1}
 
 
-async def test_a_customer_begins_anew_when_the_subscription_before_is_canceled(ledger: Ledger) -> None:
+async def test_a_customer_starts_again_after_a_canceled_subscription(ledger: Ledger) -> None:
     first = await ledger.sign_up("ada")
     with pytest.raises(Rejected, match="live subscription already"):
         await ledger.sign_up("ada")
@@ -221,11 +221,11 @@ async def test_only_waiting_mails_of_these_occasions_are_withdrawn(ledger: Ledge
     ending = a_mail(Occasion.TRIAL_ENDING)
     for each in (ada, grace):
         await ledger.save(a_step(later(each), ending, a_mail(Occasion.TRIAL_STARTED)))
-    anew = a_mail(Occasion.TRIAL_ENDING, NOW + timedelta(days=1))
+    another = a_mail(Occasion.TRIAL_ENDING, NOW + timedelta(days=1))
 
-    queued = await ledger.save(a_step(later(later(ada)), anew, withdraws=(Occasion.TRIAL_ENDING,)))
+    queued = await ledger.save(a_step(later(later(ada)), another, withdraws=(Occasion.TRIAL_ENDING,)))
 
-    assert [mail.id for mail in queued] == [str(mail_id(ada.id, anew))]
+    assert [mail.id for mail in queued] == [str(mail_id(ada.id, another))]
     rows = await ledger.rows("select id::text as id from mails where status = 'withdrawn'")
     assert [row["id"] for row in rows] == [str(mail_id(ada.id, ending))]
 
@@ -238,7 +238,7 @@ async def test_only_waiting_mails_of_these_occasions_are_withdrawn(ledger: Ledge
         pytest.param(["paid", "open"], "paid", id="a-late-look-opens-nothing"),
     ],
 )
-async def test_a_bill_is_one_row_with_its_latest_standing(ledger: Ledger, looks: list[str], status: str) -> None:
+async def test_an_invoice_is_one_row_with_its_latest_state(ledger: Ledger, looks: list[str], status: str) -> None:
     subscription = await ledger.sign_up()
     for look in looks:
         subscription = later(subscription)
@@ -246,7 +246,7 @@ async def test_a_bill_is_one_row_with_its_latest_standing(ledger: Ledger, looks:
     assert await ledger.rows("select status, amount from invoices") == [{"status": status, "amount": 10**12}]
 
 
-async def test_a_bill_that_was_voided_along_with_a_step_is_open_no_more(ledger: Ledger) -> None:
+async def test_an_invoice_voided_with_a_step_is_no_longer_open(ledger: Ledger) -> None:
     subscription = await ledger.newcomer("ada")
     await ledger.save(a_step(subscription, invoice=an_invoice(ref="in_1", status="open")))
     await ledger.save(a_step(later(subscription), invoice=an_invoice(ref="in_2", status="paid"), voided="in_1"))

@@ -1,4 +1,4 @@
-"""Use is counted once, up to its limit, or refused without a trace."""
+"""Usage is counted once, up to its limit, or denied without a trace."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +23,7 @@ async def shop(engine: AsyncEngine) -> Counting:
     return made
 
 
-async def test_use_is_counted_until_no_more_is_let_pass(shop: Counting) -> None:
+async def test_usage_is_counted_until_the_limit(shop: Counting) -> None:
     outcomes = [await shop.outcome("profiles") for _ in range(7)]
 
     assert outcomes == ["counted"] * 5 + ["limit_reached"] * 2
@@ -75,7 +75,7 @@ async def test_a_refusal_leaves_nothing_behind(
     assert await shop.ledger.everything() == before
 
 
-async def test_a_repeated_key_counts_once_and_is_told_how_things_stand_now(shop: Counting) -> None:
+async def test_a_repeated_key_counts_once_and_returns_the_current_state(shop: Counting) -> None:
     await shop.use("profiles", 2, key="k")
     await shop.use("profiles", 3)
 
@@ -85,7 +85,7 @@ async def test_a_repeated_key_counts_once_and_is_told_how_things_stand_now(shop:
     assert await shop.used("profiles") == 5
 
 
-async def test_a_refused_key_may_be_tried_again(shop: Counting) -> None:
+async def test_a_refused_key_may_be_retried(shop: Counting) -> None:
     await shop.use("profiles", 5)
     assert await shop.outcome("profiles", key="k") == "limit_reached"
     await shop.use("profiles", 1, action=Action.RELEASE)
@@ -102,7 +102,7 @@ async def test_a_refused_key_may_be_tried_again(shop: Counting) -> None:
         Use("ada", "images", 1, "k", at=now() - timedelta(hours=1)),
     ],
 )
-async def test_a_key_is_of_one_use_alone(shop: Counting, other: Use) -> None:
+async def test_a_key_belongs_to_one_usage_event(shop: Counting, other: Use) -> None:
     await shop.customer("grace")
     await shop.use("images", key="k")
     before = await shop.ledger.everything()
@@ -118,7 +118,7 @@ async def test_tenants_know_nothing_of_each_others_keys_and_counters(shop: Count
     assert await shop.used("images") == 1
 
 
-async def test_a_share_of_a_limit_never_lets_more_pass_than_it_says(shop: Counting) -> None:
+async def test_a_percentage_of_a_limit_never_allows_more_than_it_says(shop: Counting) -> None:
     await shop.publish(selling(replace(STARTER, entitlements={**STARTER.entitlements, "images": 15})))
     answer = await shop.use("images", 16)
     # 110 % of 15 are 16.5.
@@ -134,7 +134,7 @@ async def test_grace_ends_some_days_after_the_limit_was_reached(shop: Counting) 
     over = await shop.use("storage")
     assert (over.outcome, over.counters[0].ceiling) == (Outcome.LIMIT_REACHED, 20)
 
-    # Below the limit it begins anew.
+    # Below the limit it starts again.
     await shop.use("storage", 3, action=Action.RELEASE)
     assert await shop.outcome("storage", 4) == "counted"
 
@@ -187,7 +187,7 @@ async def test_an_operator_has_all_features_of_a_meter_count_from_0_and_gives_a_
     assert await shop.outcome("posts", 3) == "counted"
 
 
-async def test_who_is_limited_or_has_nothing_can_still_release_and_have_it_told_what_there_is(shop: Counting) -> None:
+async def test_customers_with_limited_or_no_access_can_still_release_and_set(shop: Counting) -> None:
     await shop.customer("grace", access=Access.LIMITED)
     for how in (Action.SET, Action.RELEASE, Action.RECORD):
         assert await shop.outcome("profiles", 1, customer="grace", action=how) == "counted"
@@ -205,7 +205,7 @@ async def test_the_largest_numbers_are_counted_too(shop: Counting) -> None:
 
 
 class TestNotices:
-    """The customer is told of a threshold once per period, and again of another limit."""
+    """The customer is notified of a threshold once per period, and again for another limit."""
 
     async def test_each_threshold_is_noted_once_as_use_goes_up_and_down(self, shop: Counting) -> None:
         crossed = [(await shop.use("storage", 17)).noticed, *[(await shop.use("storage")).noticed for _ in range(4)]]
@@ -216,7 +216,7 @@ class TestNotices:
         assert not (await shop.use("storage", 21, action=Action.SET)).noticed
         assert await shop.notices() == [("storage", 90, 20), ("storage", 100, 20)]
 
-    async def test_who_leaps_over_one_is_told_of_the_highest_alone(self, shop: Counting) -> None:
+    async def test_only_the_highest_crossed_threshold_is_reported(self, shop: Counting) -> None:
         await shop.use("storage", 20)
         assert await shop.notices() == [("storage", 100, 20)]
         await shop.use("storage", 1, action=Action.RELEASE)
@@ -232,7 +232,7 @@ class TestNotices:
 
         await shop.change(upgraded, plan="starter")
         await shop.use("storage", 160, customer="grace", action=Action.RELEASE)
-        # Of the limit of before it was said already.
+        # The notice for the previous limit was sent already.
         await shop.use("storage", 20, customer="grace", action=Action.SET)
         assert await shop.notices() == [("storage", 100, 20), ("storage", 90, 200)]
 
@@ -252,7 +252,7 @@ class TestNotices:
 
 
 class TestOverage:
-    """Use beyond the limit of a paid plan that bills it."""
+    """Usage beyond the limit of a paid plan with overage."""
 
     async def test_each_event_notes_what_of_it_is_beyond(self, shop: Counting) -> None:
         await shop.customer("grace", "pro")
@@ -267,13 +267,13 @@ class TestOverage:
         assert (answer.outcome, answer.counters[0].ceiling) == (Outcome.COUNTED, 150)
         assert await shop.outcome("runs", customer="grace") == "limit_reached"
 
-    async def test_who_is_not_billed_yet_has_the_limit_s_own_rule(self, shop: Counting) -> None:
+    async def test_customers_who_are_not_billed_yet_have_the_limits_own_rule(self, shop: Counting) -> None:
         await shop.customer("grace", "pro", agreement_ref="")
         assert (await shop.use("runs", 105, customer="grace")).counters[0].ceiling == 110
         assert await shop.ledger.rows("select sum(overage)::int as beyond from usage_events") == [{"beyond": 0}]
 
-    async def test_it_is_let_pass_only_once_the_agreement_has_an_item_for_it(self, shop: Counting) -> None:
-        """As after the first catalog with overage was published: those who subscribed before have no such item."""
+    async def test_overage_is_allowed_only_once_the_agreement_has_an_item_for_it(self, shop: Counting) -> None:
+        """As after the first published catalog with overage: earlier subscribers have no such item."""
         plan_alone = (Item("shop_pro_month_v1", 1),)
         grace = await shop.customer("grace", "pro", items=plan_alone)
         assert (await shop.use("runs", 105, customer="grace")).counters[0].ceiling == 110
@@ -289,15 +289,15 @@ class TestOverage:
         rows = await shop.ledger.rows("select overage_of, overage from usage_events order by recorded_at")
         assert [tuple(row.values()) for row in rows] == [("", 0), ("runs", 6)]
 
-    async def test_who_follows_todays_catalog_without_its_item_has_the_limit_s_own_rule(self, shop: Counting) -> None:
-        """The version they subscribed to was never published; what is published today has overage."""
+    async def test_the_current_catalog_without_its_item_has_the_limits_own_rule(self, shop: Counting) -> None:
+        """The version they subscribed to was never published; the current one has overage."""
         await shop.customer("grace", "pro", catalog="", items=(Item("shop_pro_month_v7", 1),))
         answer = await shop.use("runs", 105, customer="grace")
         assert (answer.standing.catalog, answer.counters[0].ceiling) == (SHOP.name, 110)
         assert await shop.outcome("runs", 6, customer="grace") == "limit_reached"
         assert await shop.ledger.rows("select sum(overage)::int as beyond from usage_events") == [{"beyond": 0}]
 
-    async def test_use_of_the_trial_that_is_told_late_is_not_billed(self, shop: Counting) -> None:
+    async def test_late_usage_of_the_trial_is_not_billed(self, shop: Counting) -> None:
         converted = now() - timedelta(days=2)
         await shop.customer(
             "grace", "pro", created_at=converted - timedelta(days=14), trial_ends_at=converted, period_start=converted

@@ -1,4 +1,4 @@
-"""What of the use that is written down does not fit a change of plan."""
+"""Which recorded usage does not fit a change of plan."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ async def shop(ledger: Ledger) -> Shop:
 
 @pytest_asyncio.fixture
 async def ada(ledger: Ledger, shop: Shop) -> Subscription:
-    """Has Professional, and uses more of it than Starter has: 150 of 100 GB, 12 of 10 clicks, 5 of 3 posts."""
+    """Has Professional, and uses more than Starter includes: 150 of 100 GB, 12 of 10 clicks, 5 of 3 posts."""
     subscription = await ledger.sign_up("ada", items=PROFESSIONAL.items, catalog=SHOP.name, plan="professional")
     for feature, quantity in (("storage_gb", 150), ("clicks", 12), ("posts", 5), ("calls", 2000)):
         await shop.use(feature, quantity)
@@ -35,7 +35,7 @@ async def found(ledger: Ledger, subscription: Subscription, check: FitCheck) -> 
     return {one.feature.code: (one.counter.used, one.allowed) for one in misfits}
 
 
-async def test_at_once_all_that_goes_on_is_held_against_the_new_plan(ledger: Ledger, ada: Subscription) -> None:
+async def test_at_once_all_current_usage_is_compared_with_the_new_plan(ledger: Ledger, ada: Subscription) -> None:
     assert await found(ledger, ada, DOWN) == {"storage_gb": (150, 100), "clicks": (12, 10), "posts": (5, 3)}
 
 
@@ -75,7 +75,7 @@ async def test_one_that_this_release_cannot_read_holds_up_no_step(ledger: Ledger
     assert await found(ledger, ada, check) == {}
 
 
-async def test_another_tenants_use_is_not_hers(ledger: Ledger, ada: Subscription) -> None:
+async def test_another_tenants_usage_does_not_count(ledger: Ledger, ada: Subscription) -> None:
     other = await ledger.sign_up("ada", tenant="acme", items=PROFESSIONAL.items, catalog=SHOP.name, plan="professional")
 
     assert await found(ledger, other, DOWN) == {}

@@ -1,4 +1,4 @@
-"""Use of a counter that is given back by its key: off the counter once, off the bill, and never for nothing."""
+"""Usage that is reverted by its key: off the counter once, off the invoice, and never for free."""
 
 import asyncio
 from collections import Counter as Tally
@@ -37,13 +37,13 @@ async def overage(shop: Counting) -> dict[str, int]:
 
 
 async def told(shop: Counting, key: str) -> None:
-    """The provider was told of a use, and it is on a bill."""
+    """Usage was reported to the provider and invoiced."""
     await shop.ledger.run(
         f"update usage_events set report_began_at = now(), reported_at = now() where key = '{key}'"  # noqa: S608
     )
 
 
-async def test_a_use_is_taken_off_again_and_told_so_whenever_it_is_asked(shop: Counting) -> None:
+async def test_usage_is_reverted_once_and_reported_so_every_time(shop: Counting) -> None:
     await shop.customer("ada")
     await shop.use("images", 3, key="job-1")
     await shop.use("images", 2, key="job-2")
@@ -89,7 +89,7 @@ async def test_uses_and_give_backs_of_many_at_once_add_up(shop: Counting) -> Non
 
 
 async def test_a_key_that_was_given_back_is_used_up(shop: Counting) -> None:
-    """Told `repeated`, a second try of the job would be served for nothing; and a late repeat must count nothing."""
+    """Returning `repeated` would serve a second attempt of the job for free; and a late repeat must count nothing."""
     await shop.customer("ada")
     await shop.use("images", key="job")
     await back(shop, "job", "images")
@@ -123,7 +123,7 @@ async def test_a_refused_use_left_nothing_to_give_back(shop: Counting) -> None:
     assert (await back(shop, "too-many", "posts")).verdict is UsageVerdict.UNKNOWN
 
 
-async def test_a_use_is_given_back_as_a_whole(shop: Counting) -> None:
+async def test_usage_is_reverted_as_a_whole(shop: Counting) -> None:
     await shop.customer("ada")
     await shop.use("images", 3, key="job")
 
@@ -133,7 +133,7 @@ async def test_a_use_is_given_back_as_a_whole(shop: Counting) -> None:
     assert (await back(shop, "job", "images", quantity=3)).released == 3
 
 
-async def test_once_its_period_is_over_a_use_stays_counted(shop: Counting) -> None:
+async def test_once_its_period_is_over_usage_stays_counted(shop: Counting) -> None:
     await shop.customer("ada")
     await shop.use("calls", key="late", action=Action.RECORD, at=now() - timedelta(days=34))
 
@@ -144,18 +144,18 @@ async def test_once_its_period_is_over_a_use_stays_counted(shop: Counting) -> No
 async def test_a_period_that_was_cut_short_is_over(shop: Counting) -> None:
     subscription = await shop.customer("ada")
     await shop.use("runs", 4, key="before")
-    anew = now() - timedelta(minutes=1)
-    await shop.change(subscription, period_start=anew, period_end=anew + timedelta(days=31))
+    restarted = now() - timedelta(minutes=1)
+    await shop.change(subscription, period_start=restarted, period_end=restarted + timedelta(days=31))
 
     assert (await back(shop, "before", "runs")).verdict is UsageVerdict.PERIOD_OVER
 
 
-async def test_what_was_given_back_in_time_is_told_again_after_its_period(shop: Counting) -> None:
+async def test_a_timely_revert_is_reported_again_after_its_period(shop: Counting) -> None:
     subscription = await shop.customer("ada")
     await shop.use("runs", 4, key="job")
     first = await back(shop, "job", "runs")
-    anew = now() - timedelta(minutes=1)
-    await shop.change(subscription, period_start=anew, period_end=anew + timedelta(days=31))
+    restarted = now() - timedelta(minutes=1)
+    await shop.change(subscription, period_start=restarted, period_end=restarted + timedelta(days=31))
 
     assert await back(shop, "job", "runs") == first
 
@@ -197,7 +197,7 @@ async def test_an_operators_reset_has_given_it_back_already(shop: Counting) -> N
     assert (await back(shop, "after", "images")).used == {"images": 0}
 
 
-async def test_a_use_that_an_earlier_release_has_counted_is_found_by_its_moment(shop: Counting) -> None:
+async def test_usage_counted_by_an_earlier_release_is_found_by_its_time(shop: Counting) -> None:
     await shop.customer("ada")
     await shop.use("posts", 2, key="old")
     await shop.ledger.run("update usage_events set features = null, starts = null")
@@ -216,11 +216,11 @@ async def test_falling_below_the_limit_ends_grace(shop: Counting) -> None:
 
     assert (await shop.tallies())["images"].over_since is None
     assert [await shop.outcome("images") for _ in range(3)] == ["counted", "counted", "limit_reached"]
-    # Nobody reads the same twice.
+    # The same is never read twice.
     assert await shop.notices() == [("images", 90, 10), ("images", 100, 10)]
 
 
-async def test_overage_that_the_provider_was_not_told_of_is_never_told(shop: Counting) -> None:
+async def test_reverted_overage_is_never_reported(shop: Counting) -> None:
     await shop.customer("ada", "pro")
     await shop.use("runs", 98, key="within")
     await shop.use("runs", 5, key="beyond-1")
@@ -229,7 +229,7 @@ async def test_overage_that_the_provider_was_not_told_of_is_never_told(shop: Cou
 
     await back(shop, "beyond-1", "runs")
 
-    # 100 are used: nothing is beyond the limit any more, whichever use it was that went beyond it.
+    # 100 are used: nothing exceeds the limit any more, whichever usage did.
     assert await overage(shop) == {}
 
 
@@ -245,7 +245,7 @@ async def test_a_use_within_the_limit_that_is_given_back_brings_later_ones_withi
     assert await overage(shop) == {"beyond-0": 2}
 
 
-async def test_overage_that_is_on_a_bill_is_made_up_for_by_what_comes_next(shop: Counting) -> None:
+async def test_invoiced_overage_is_offset_by_later_usage(shop: Counting) -> None:
     await shop.customer("ada", "pro")
     await shop.use("runs", 100)
     await shop.use("runs", 5, key="billed")
@@ -255,11 +255,11 @@ async def test_overage_that_is_on_a_bill_is_made_up_for_by_what_comes_next(shop:
     await shop.use("runs", 3, key="next")
     await shop.use("runs", 4, key="last")
 
-    # 107 are used, 7 beyond the limit: 5 are on the bill already.
+    # 107 are used, 7 beyond the limit: 5 are invoiced already.
     assert await overage(shop) == {"billed": 5, "last": 2}
 
 
-async def test_a_report_under_way_counts_as_told(shop: Counting) -> None:
+async def test_a_report_in_progress_counts_as_reported(shop: Counting) -> None:
     await shop.customer("ada", "pro")
     await shop.use("runs", 100)
     await shop.use("runs", 5, key="begun")
@@ -271,7 +271,7 @@ async def test_a_report_under_way_counts_as_told(shop: Counting) -> None:
     assert await overage(shop) == {"begun": 5}
 
 
-async def test_what_the_provider_has_refused_is_not_on_a_bill(shop: Counting) -> None:
+async def test_overage_refused_by_the_provider_is_not_invoiced(shop: Counting) -> None:
     await shop.customer("ada", "pro")
     await shop.use("runs", 105, key="refused")
     await shop.ledger.run(
@@ -295,8 +295,8 @@ async def test_where_nothing_beyond_the_limit_is_billed_nothing_is_made_up_for(s
     assert await overage(shop) == {"billed": 3}
 
 
-async def test_whatever_is_used_and_given_back_the_bill_is_for_what_is_beyond_the_limit(shop: Counting) -> None:
-    """Told in any order: what is billed is never less than what is beyond the limit, and no more once all is used."""
+async def test_whatever_is_used_and_reverted_the_invoice_is_for_usage_beyond_the_limit(shop: Counting) -> None:
+    """In any order: what is billed is never less than the excess, and no more once all is used."""
     await shop.customer("ada", "pro")
     await shop.use("runs", 95)
     used = 95
@@ -314,7 +314,7 @@ async def test_whatever_is_used_and_given_back_the_bill_is_for_what_is_beyond_th
     assert sum((await overage(shop)).values()) - int(str(row["overage_back"])) == used - 100
 
 
-async def test_in_a_tenant_nobody_gives_back_anothers_use(shop: Counting) -> None:
+async def test_nobody_reverts_another_customers_usage(shop: Counting) -> None:
     await shop.customer("ada")
     use = Use("ada", "images", 1, f"shared-{uuid4()}")
     assert (await shop.usage.use(use, shop.ground)).outcome is Outcome.COUNTED
@@ -324,7 +324,7 @@ async def test_in_a_tenant_nobody_gives_back_anothers_use(shop: Counting) -> Non
     assert other.verdict is UsageVerdict.UNKNOWN
 
 
-async def test_a_batch_counts_nothing_of_a_use_that_was_given_back(shop: Counting) -> None:
+async def test_a_batch_does_not_count_reverted_usage_again(shop: Counting) -> None:
     await shop.customer("ada")
     uses = [Use("ada", "images", 1, f"b{number}", Action.RECORD) for number in range(3)]
     await shop.usage.use_all(uses, shop.ground)

@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order: the database counts as a few lines of Python do that know nothing of it."""
+"""In whatever order: the database counts like a few independent lines of Python."""
 
 from dataclasses import dataclass, field, replace
 from uuid import uuid4
@@ -23,7 +23,7 @@ class Upgraded:
 
 @dataclass(frozen=True)
 class Waited:
-    """So many days go by, of which only grace takes note."""
+    """Moves time on by this many days, which only grace notices."""
 
     days: int
 
@@ -45,15 +45,15 @@ HAPPENS = st.one_of(USES, st.builds(Upgraded), st.builds(Waited, st.integers(1, 
 
 @dataclass
 class Model:
-    """One customer, told in Python."""
+    """One customer, modelled in Python."""
 
     is_pro: bool = False
     used: dict[str, int] = field(default_factory=dict)
     days_over: dict[str, int] = field(default_factory=dict)
-    """Since a feature is at its limit."""
+    """When a feature reached its limit."""
     keys: dict[int, Used] = field(default_factory=dict)
     noticed: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """By feature the limit, and the share of it that was reached."""
+    """By feature the limit, and the percentage that was reached."""
     notices: set[tuple[str, int, int]] = field(default_factory=set)
     overage: dict[int, int] = field(default_factory=dict)
 
@@ -182,7 +182,7 @@ async def test_a_batch_comes_to_what_its_uses_come_to_one_by_one(shop: Counting,
         names = [f"{number}-{uuid4().hex}" for number in range(3)]
         for name in names:
             await shop.customer(name)
-        # Keys are of one customer alone: in a batch uses of the same one keep their order, others may change places.
+        # Keys belong to one customer: in a batch events with the same key keep their order, others may change places.
         given_uses = [
             Use(names[who], one.meter, one.quantity, f"{names[who]}/{one.meter}/{one.key}", one.action)
             for who, one in uses

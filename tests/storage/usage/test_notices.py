@@ -1,4 +1,4 @@
-"""Thresholds that are crossed become mails, each once."""
+"""Crossed thresholds become mails, each once."""
 
 import asyncio
 from dataclasses import replace
@@ -48,7 +48,7 @@ async def facts(ledger: Ledger) -> list[dict[str, str]]:
     return [row["facts"] for row in await ledger.rows(MAILS)]  # type: ignore[misc]
 
 
-async def test_a_customer_is_warned_at_90_percent_and_told_at_100(
+async def test_a_customer_is_warned_at_90_percent_and_notified_at_100(
     ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
 ) -> None:
     assert not (await shop.use("storage_gb", 89)).noticed
@@ -74,7 +74,7 @@ async def test_a_customer_is_warned_at_90_percent_and_told_at_100(
     assert {row["subscription"] for row in rows} == {ada.id}
 
 
-async def test_the_timeline_tells_what_use_has_come_to_and_the_mail_behind_it(
+async def test_the_timeline_shows_the_usage_and_the_mail_behind_it(
     ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
 ) -> None:
     await shop.use("storage_gb", 92)
@@ -91,7 +91,7 @@ async def test_the_timeline_tells_what_use_has_come_to_and_the_mail_behind_it(
     assert (mailed.kind, mailed.summary) == ("mail_queued", "Mail usage warning: queued")
 
 
-async def test_of_two_thresholds_crossed_at_once_only_the_higher_is_told(
+async def test_of_two_thresholds_crossed_at_once_only_the_higher_is_reported(
     shop: Shop, notices: UsageNotices, ada: Subscription
 ) -> None:
     await shop.use("storage_gb", 105)
@@ -100,7 +100,7 @@ async def test_of_two_thresholds_crossed_at_once_only_the_higher_is_told(
     assert await notices.write(limit=100) == NoticesSent()
 
 
-async def test_nothing_is_told_twice_when_use_falls_and_rises_within_the_period(
+async def test_nothing_is_reported_twice_when_usage_falls_and_rises_within_the_period(
     ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
 ) -> None:
     await shop.use("storage_gb", 90)
@@ -110,7 +110,7 @@ async def test_nothing_is_told_twice_when_use_falls_and_rises_within_the_period(
     assert not (await shop.use("storage_gb", 51)).noticed
     assert await told(notices) == []
 
-    # A month later it is worth a word again.
+    # A month later it is reported again.
     await ledger.run("update usage_notices set period_start = period_start - interval '1 month'")
     await ledger.run("update mails set key = 'of the month before', id = gen_random_uuid()")
     await shop.use("storage_gb", 50, action=Action.RELEASE)
@@ -119,7 +119,7 @@ async def test_nothing_is_told_twice_when_use_falls_and_rises_within_the_period(
     assert await ledger.count("mails") == 2
 
 
-async def test_it_is_told_again_after_an_upgrade_within_the_period(
+async def test_it_is_reported_again_after_an_upgrade_within_the_period(
     ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
 ) -> None:
     await shop.use("storage_gb", 100)
@@ -134,7 +134,7 @@ async def test_it_is_told_again_after_an_upgrade_within_the_period(
     assert (latest["plan_name"], latest["limit"], latest["used"]) == ("Professional", "1000", "901")
 
 
-async def test_many_that_tell_at_once_tell_each_notice_once(ledger: Ledger, shop: Shop, ada: Subscription) -> None:
+async def test_concurrent_senders_send_each_notice_once(ledger: Ledger, shop: Shop, ada: Subscription) -> None:
     for name in ("grace", "barbara", "edsger"):
         await ledger.sign_up(name, items=ITEMS, catalog=SHOP.name)
     for name in ("ada", "grace", "barbara", "edsger"):
@@ -160,9 +160,7 @@ async def test_many_that_cross_a_threshold_at_once_leave_one_notice(
     ]
 
 
-async def test_a_limit_beyond_which_use_is_billed_says_what_it_costs(
-    ledger: Ledger, shop: Shop, notices: UsageNotices
-) -> None:
+async def test_a_limit_with_overage_says_what_it_costs(ledger: Ledger, shop: Shop, notices: UsageNotices) -> None:
     paid: dict[str, Any] = {
         "status": Status.ACTIVE,
         "agreement_ref": "sub_1",
@@ -206,7 +204,7 @@ async def test_the_mail_says_whether_use_stops_at_the_limit(
     assert of["Clicks"]["beyond_limit"] == "free"
 
 
-async def test_whether_there_is_a_larger_plan_is_told_by_the_catalog_that_the_api_lives_by(
+async def test_whether_there_is_a_larger_plan_depends_on_the_current_catalog(
     ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
 ) -> None:
     await shop.use("storage_gb", 90)
@@ -252,9 +250,7 @@ async def test_the_live_subscription_is_written_to_rather_than_a_newer_one_that_
     assert [mail.subscription for mail in (await notices.write(limit=100)).mails] == [ada.id]
 
 
-async def test_where_nobody_can_be_written_to_the_notice_counts_as_told(
-    ledger: Ledger, shop: Shop, notices: UsageNotices
-) -> None:
+async def test_without_a_recipient_the_notice_counts_as_sent(ledger: Ledger, shop: Shop, notices: UsageNotices) -> None:
     assert (await shop.use("storage_gb", 1, "stranger")).noticed
 
     assert await notices.write(limit=100) == NoticesSent(notices=1)
@@ -262,7 +258,7 @@ async def test_where_nobody_can_be_written_to_the_notice_counts_as_told(
     assert await ledger.count("mails") == 0
 
 
-async def test_customers_of_the_same_name_of_two_tenants_are_told_apart(
+async def test_customers_with_the_same_id_in_two_tenants_are_distinct(
     ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
 ) -> None:
     other = await ledger.sign_up("ada", "acme", items=ITEMS, catalog=SHOP.name)
@@ -311,7 +307,7 @@ async def test_mails_of_every_occasion_are_taken_up(ledger: Ledger, notices: Usa
     assert {mail.occasion for mail in left} >= {Occasion.RECEIPT, Occasion.SUSPENDED, Occasion.USAGE_LIMIT}
 
 
-async def test_a_feature_that_is_in_no_catalog_any_more_is_told_to_nobody(
+async def test_a_feature_in_no_catalog_any_more_causes_no_mail(
     ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
 ) -> None:
     await shop.use("storage_gb", 90)

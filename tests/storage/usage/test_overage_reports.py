@@ -1,4 +1,4 @@
-"""What was used beyond plans' limits waits until the provider was told, once."""
+"""Overage waits until it is reported to the provider, once."""
 
 import asyncio
 from datetime import timedelta
@@ -30,7 +30,7 @@ def keys(claimed: list[Claimed]) -> list[str]:
     return [each.use.key for each in claimed]
 
 
-async def test_what_went_beyond_a_limit_is_claimed_with_all_that_is_told(ledger: Ledger, reports: UsageReports) -> None:
+async def test_overage_is_claimed_with_everything_to_report(ledger: Ledger, reports: UsageReports) -> None:
     await known(ledger)
     await a_use(ledger, "within", overage=0)
     await a_use(ledger, "over")
@@ -43,7 +43,7 @@ async def test_what_went_beyond_a_limit_is_claimed_with_all_that_is_told(ledger:
     assert await reports.claim(10) == []
 
 
-async def test_whether_a_customers_use_waits_is_told_until_it_was_reported_or_left_to_an_operator(
+async def test_a_customers_usage_waits_until_it_is_reported_or_left_to_an_operator(
     ledger: Ledger, reports: UsageReports
 ) -> None:
     await known(ledger)
@@ -63,7 +63,7 @@ async def test_whether_a_customers_use_waits_is_told_until_it_was_reported_or_le
     assert not await reports.waits("ada")
 
 
-async def test_use_by_who_is_not_known_to_the_provider_waits(ledger: Ledger, reports: UsageReports) -> None:
+async def test_usage_of_customers_unknown_to_the_provider_waits(ledger: Ledger, reports: UsageReports) -> None:
     await ledger.customer("ada")
     await a_use(ledger, "early")
     assert await reports.claim(10) == []
@@ -73,9 +73,7 @@ async def test_use_by_who_is_not_known_to_the_provider_waits(ledger: Ledger, rep
     assert keys(await reports.claim(10)) == ["early"]
 
 
-async def test_what_was_begun_tells_how_long_ago_and_what_was_released_is_as_new(
-    ledger: Ledger, reports: UsageReports
-) -> None:
+async def test_a_started_report_has_its_age_and_a_released_one_is_new(ledger: Ledger, reports: UsageReports) -> None:
     await known(ledger)
     await a_use(ledger, "one")
     [first] = await reports.claim(10)
@@ -88,9 +86,7 @@ async def test_what_was_begun_tells_how_long_ago_and_what_was_released_is_as_new
     assert (await reports.claim(10))[0].began_before is None
 
 
-async def test_the_oldest_go_first_but_behind_those_that_were_never_tried(
-    ledger: Ledger, reports: UsageReports
-) -> None:
+async def test_never_attempted_reports_go_first_then_the_oldest(ledger: Ledger, reports: UsageReports) -> None:
     await known(ledger)
     for key, ago in (("failing", 3 * HOUR), ("older", 2 * HOUR), ("newer", HOUR)):
         await a_use(ledger, key, ago=ago)
@@ -111,13 +107,13 @@ async def test_of_each_claim_a_tenth_is_kept_for_reports_that_were_cut_off_more_
     first, second = keys(await reports.claim(20)), keys(await reports.claim(20))
 
     assert first == [f"use-{number:02}" for number in range(3, 21)] + ["use-01", "use-02"][: 20 // OVERDUE_SHARE]
-    # The day of the oldest is over first; and what one claim leaves begun, the next has again when nothing is new.
+    # The oldest is overdue first; and what one claim leaves started, the next claims again when nothing is new.
     assert second[:9] == [f"use-{number:02}" for number in range(21, 30)]
     assert {"use-00", "use-01", "use-02"} <= {*second}
     assert len(second) == 20
 
 
-async def test_no_use_is_claimed_by_two_at_once(ledger: Ledger, reports: UsageReports) -> None:
+async def test_no_usage_is_claimed_twice_at_once(ledger: Ledger, reports: UsageReports) -> None:
     await known(ledger)
     for number in range(20):
         await a_use(ledger, f"use-{number:02}")
@@ -149,7 +145,7 @@ async def test_what_is_left_to_an_operator_is_claimed_by_nobody_and_listed(
     }
 
 
-async def test_an_operator_has_it_told_again_or_notes_that_it_is_billed(ledger: Ledger, reports: UsageReports) -> None:
+async def test_an_operator_has_it_reported_again_or_marks_it_billed(ledger: Ledger, reports: UsageReports) -> None:
     await known(ledger)
     for key in ("there", "not-there", "refused"):
         await a_use(ledger, key)

@@ -1,4 +1,4 @@
-"""Which period a use is of: by UTC, the subscription's own where that is meant, and its own however late it is told."""
+"""The period of a usage event: in UTC, the subscription's own where configured, and its own however late it is sent."""
 
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ Span = tuple[datetime, datetime]
 
 
 def months_on(at: datetime, months: int, day: int) -> datetime:
-    """So many months later on that day of the month, or on the month's last."""
+    """Adds months and sets the day of the month, or the last one if it is too short."""
     year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
     return at.replace(year=year, month=month + 1, day=min(day, monthrange(year, month + 1)[1]))
 
@@ -49,7 +49,7 @@ async def span(database: "asyncpg.Connection", per: str, at: datetime, *billed: 
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland", "America/New_York"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 @given(at=MOMENTS)
-async def test_windows_of_the_calendar_are_by_utc_wherever_the_database_stands(
+async def test_calendar_periods_are_in_utc_whatever_the_databases_time_zone(
     database: "asyncpg.Connection", zone: str, at: datetime
 ) -> None:
     await database.execute(f"SET timezone = '{zone}'")
@@ -117,7 +117,7 @@ async def test_a_renewal_that_is_late_begins_its_period_all_the_same(shop: Count
     assert (period(answer), answer.counters[0].used) == ((ended, renewed), 90)
 
 
-async def test_periods_go_on_however_long_a_subscription_is_held(shop: Counting) -> None:
+async def test_periods_continue_however_long_a_subscription_is_held(shop: Counting) -> None:
     ended = now() - timedelta(days=200)
     await shop.customer("ada", period_start=ended - timedelta(days=30), period_end=ended)
     starts, ends = period(await shop.use("runs"))
@@ -142,7 +142,7 @@ async def test_a_new_period_counts_from_0_and_the_old_one_is_kept(shop: Counting
     assert [row["used"] for row in rows] == [110, 1]
 
 
-async def test_late_use_is_counted_in_the_period_it_is_of(shop: Counting) -> None:
+async def test_late_usage_counts_in_its_own_period(shop: Counting) -> None:
     ada = await shop.customer("ada")
     assert ada is not None
     assert ada.period_start is not None
@@ -154,7 +154,7 @@ async def test_late_use_is_counted_in_the_period_it_is_of(shop: Counting) -> Non
     late = await shop.use("runs", 5, action=Action.RECORD, at=before + timedelta(minutes=1))
     assert (period(late), late.counters[0].used) == ((before, ada.period_end), 12)
 
-    # Of a time that nothing is known of: an earlier month, reckoned back.
+    # At a time nothing is known about: an earlier month, counted back.
     long_ago = before - timedelta(days=20)
     starts, ends = period(await shop.use("runs", 5, action=Action.RECORD, at=long_ago))
     assert starts is not None
@@ -163,7 +163,7 @@ async def test_late_use_is_counted_in_the_period_it_is_of(shop: Counting) -> Non
     assert await shop.used("runs") is None
 
 
-async def test_late_use_by_the_day_is_of_its_day(shop: Counting) -> None:
+async def test_late_daily_usage_counts_for_its_day(shop: Counting) -> None:
     await shop.customer("ada")
     yesterday = now() - timedelta(days=1)
     late = await shop.use("posts", 3, action=Action.RECORD, at=yesterday)

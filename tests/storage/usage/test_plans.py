@@ -1,4 +1,4 @@
-"""What goes over much use is led by an index, however much there is."""
+"""Scans of large usage tables use an index, however many rows there are."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ OLD = {"age": timedelta(days=9), "batch": 9}
 
 
 async def plan_of(ledger: Ledger, statement: TextClause, given: dict[str, Any]) -> str:
-    """How the database would go about it, were each table too large to be read as a whole."""
+    """The plan of the database if each table were too large to be scanned."""
     async with ledger.engine.begin() as connection:
         await connection.execute(text("set local enable_seqscan = off"))
         await connection.execute(text("set local enable_bitmapscan = off"))

@@ -1,4 +1,4 @@
-"""Many who count at once: nothing is let pass beyond a limit, nothing is counted twice, and nobody waits for ever."""
+"""Concurrent counting: nothing is allowed beyond a limit, nothing is counted twice, and nobody waits forever."""
 
 import asyncio
 from collections import Counter
@@ -30,7 +30,7 @@ async def crowd(database_url: str) -> AsyncIterator[Counting]:
 
 @pytest_asyncio.fixture
 async def patient(database_url: str) -> AsyncIterator[Counting]:
-    """The same on a database that breaks up no deadlock: those who are in one wait for ever."""
+    """The same on a database that breaks up no deadlock: those in one wait forever."""
     settings = {"server_settings": {"deadlock_timeout": "1h"}}
     engine = create_async_engine(async_url(database_url), pool_size=CLIENTS, connect_args=settings)
     shop = Counting(engine)
@@ -72,7 +72,7 @@ async def test_several_features_of_a_meter_are_kept_in_step_by_many_at_once(crow
 
 async def test_one_key_counts_once_however_many_send_it_at_once(crowd: Counting) -> None:
     await crowd.customer("ada")
-    # One is all that is left: who comes second finds the limit reached, and was counted all the same.
+    # Only one is left: the second finds the limit reached, and was counted anyway.
     await crowd.use("profiles", 4)
     answers = await at_once(lambda _: crowd.use("profiles", key="k"))
     assert tally(answers) == {"counted": 1, "repeated": CLIENTS - 1}
@@ -157,7 +157,7 @@ async def test_the_same_batch_sent_by_many_at_once_counts_once(crowd: Counting) 
 
 
 async def test_two_batches_that_wait_for_each_others_keys_both_end_well(crowd: Counting, database_url: str) -> None:
-    """Keys that are sent for two customers crosswise cannot be put into an order: the loser goes again."""
+    """Keys sent for two customers crosswise cannot be ordered: the loser retries."""
     for name in ("a", "b", "y", "z"):
         await crowd.customer(name)
     one = [Use("a", "images", 1, "k1", Action.RECORD), Use("z", "images", 1, "k2", Action.RECORD)]
@@ -166,7 +166,7 @@ async def test_two_batches_that_wait_for_each_others_keys_both_end_well(crowd: C
     for name in ("y", "z"):
         await crowd.use("images", customer=name)
     async with holder.transaction():
-        # Both have their first key and come no further, until both are let go.
+        # Both have their first key and are blocked, until both are released.
         await holder.execute("SELECT 1 FROM usage WHERE customer IN ('y', 'z') FOR UPDATE")
         batches = [asyncio.create_task(crowd.usage.use_all(uses, crowd.ground)) for uses in (one, other)]
 

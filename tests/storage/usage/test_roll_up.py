@@ -1,4 +1,4 @@
-"""Use is rolled up: samples by the day, statistics by plan and feature, and what is too old is forgotten."""
+"""The roll-up of usage: daily samples, statistics by plan and feature, and deletion of old rows."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -121,7 +121,7 @@ async def test_statistics_go_by_the_plan_there_is_now_and_by_the_period_that_run
     assert (storage.plan, storage.at_limit) == ("professional", 0)
 
 
-async def test_statistics_go_by_the_catalog_that_the_api_lives_by_whatever_is_published_besides(
+async def test_statistics_use_the_current_catalog_whatever_else_is_published(
     ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
 ) -> None:
     await shop.use("storage_gb", 8, "never-signed-up", action=Action.SET)
@@ -177,7 +177,7 @@ async def test_what_no_plan_knows_is_summed_up_without_a_limit(
     assert (gone.feature, gone.used, gone.near_limit) == ("gone", 8, 0)
 
 
-async def test_statistics_taken_twice_within_six_hours_are_there_once_and_later_ones_beside_them(
+async def test_statistics_within_six_hours_are_stored_once_and_later_ones_alongside(
     ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
 ) -> None:
     await shop.use("posts", 1, "ada")
@@ -194,7 +194,7 @@ async def test_statistics_taken_twice_within_six_hours_are_there_once_and_later_
     assert len(await history.statistics()) == 2
 
 
-async def test_of_no_use_there_are_no_statistics(book: PostgresUsageRollUp, history: UsageHistory) -> None:
+async def test_without_usage_there_are_no_statistics(book: PostgresUsageRollUp, history: UsageHistory) -> None:
     assert await take(book) == 0
     assert await history.statistics() == []
 
@@ -227,7 +227,7 @@ async def test_keys_are_remembered_for_75_days_and_what_is_to_be_billed_until_it
     assert [row["key"] for row in await ledger.rows(EVENTS)] == ["b-young", "c-to-report"]
 
 
-async def test_it_is_forgotten_batch_by_batch_with_a_sign_of_life_after_each(
+async def test_old_rows_are_deleted_in_batches_with_a_heartbeat_after_each(
     ledger: Ledger, book: PostgresUsageRollUp
 ) -> None:
     await ledger.run(
@@ -281,7 +281,7 @@ async def test_samples_and_statistics_are_kept_for_a_year_and_notices_for_two(
     assert await ledger.count("usage_notices") == 2, "what nobody was told of yet stays"
 
 
-async def test_what_a_sign_up_said_is_forgotten_after_a_day_unless_its_first_payment_is_awaited(
+async def test_sign_up_data_is_deleted_after_a_day_unless_its_first_payment_is_pending(
     ledger: Ledger, book: PostgresUsageRollUp
 ) -> None:
     awaited = await ledger.sign_up("awaited", trial_ends_at=None)
@@ -299,7 +299,7 @@ async def test_what_a_sign_up_said_is_forgotten_after_a_day_unless_its_first_pay
     assert [row["external_id"] for row in left] == ["awaited", "young"]
 
 
-async def test_history_tells_the_latest_periods_oldest_first(ledger: Ledger, shop: Shop, history: UsageHistory) -> None:
+async def test_history_has_the_latest_periods_oldest_first(ledger: Ledger, shop: Shop, history: UsageHistory) -> None:
     await ledger.sign_up("ada", items=ITEMS, catalog=SHOP.name, status=Status.ACTIVE)
     await shop.use("posts", 3)
     await ledger.run(

@@ -1,4 +1,4 @@
-"""What a look at a customer's entitlements says is what the database decides when something is used."""
+"""An entitlement check predicts what the database decides when a feature is used."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -49,7 +49,7 @@ CUSTOMERS: dict[str, tuple[Status, dict[str, Any]] | None] = {
 
 
 class Till:
-    """Looks at what a customer holds, and uses it up."""
+    """Reads a customer's entitlements, and uses them."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -92,7 +92,7 @@ def as_before(counter: Counter) -> Counter:
 
 
 async def agree(till: Till, name: str, feature: Feature, quantity: int) -> Outcome:
-    """Ask, use, and compare: whether it is let pass, why not, and all that was told of the counters."""
+    """Check, use, and compare: whether it is allowed, why not, and all counters."""
     holding = await till.holding(name)
     said = holding.denial(feature, quantity)
 
@@ -114,7 +114,7 @@ async def agree(till: Till, name: str, feature: Feature, quantity: int) -> Outco
 
 
 @pytest.mark.parametrize("name", CUSTOMERS)
-async def test_a_look_says_what_use_would_bring(till: Till, name: str) -> None:
+async def test_a_check_predicts_the_result_of_usage(till: Till, name: str) -> None:
     if (kind := CUSTOMERS[name]) is not None:
         await till.customer(name, kind[0], **kind[1])
 
@@ -133,7 +133,7 @@ async def test_a_look_says_what_use_would_bring(till: Till, name: str) -> None:
 
 
 @pytest.mark.parametrize("days", [6, 7, 8])
-async def test_a_look_knows_when_grace_is_over(till: Till, days: int) -> None:
+async def test_a_check_knows_when_grace_is_over(till: Till, days: int) -> None:
     await till.customer("ada", Status.ACTIVE)
     for feature, quantity in (("runs", 100), ("storage", 10)):
         await till.use("ada", feature, quantity)
@@ -144,8 +144,8 @@ async def test_a_look_knows_when_grace_is_over(till: Till, days: int) -> None:
         assert outcome is (Outcome.COUNTED if days < 7 else Outcome.LIMIT_REACHED)
 
 
-async def test_use_is_counted_in_the_periods_that_a_look_expects(till: Till) -> None:
-    """Every day of the last five weeks, at its first and last moment, so that weeks and months turn as well."""
+async def test_usage_is_counted_in_the_periods_that_a_check_expects(till: Till) -> None:
+    """Every day of the last five weeks, at its first and last instant, so that weeks and months end as well."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     moments = [today - timedelta(days=days) for days in range(34)]
     moments += [midnight - timedelta(microseconds=1) for midnight in moments[:-1]]

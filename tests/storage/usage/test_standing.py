@@ -1,4 +1,4 @@
-"""What a customer is entitled to follows where their subscription stands."""
+"""A customer's entitlements follow the state of their subscription."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -59,7 +59,7 @@ async def test_entitlements_follow_status_and_access(
 async def test_a_start_without_a_trial_gives_nothing_of_its_plan_before_it_is_paid(shop: Counting) -> None:
     unpaid = await shop.customer("ada", status=Status.TRIALING, trial_ends_at=None, agreement_ref="")
 
-    for _ in range(2):  # the second use finds a counter
+    for _ in range(2):  # the second usage finds a counter
         answer = await shop.use("images")
         assert (answer.standing.basis, answer.standing.plan, answer.outcome) == (FREE_PLAN, "free", "counted")
         assert answer.standing.period_start is None
@@ -112,7 +112,7 @@ async def test_a_subscription_to_the_free_plan_entitles_as_any_other(shop: Count
     await shop.customer("ada", "free")
     answer = await shop.use("runs")
     assert (answer.standing.basis, answer.standing.plan, limit(answer)) == (PLAN, "free", 10)
-    # Without bills its billing period is the month of the calendar.
+    # Without invoices its billing period is the calendar month.
     starts = answer.counters[0].starts
     assert starts is not None
     assert (starts.day, starts.hour, starts.minute) == (1, 0, 0)
@@ -127,7 +127,7 @@ async def test_the_live_subscription_counts_and_not_the_one_before_nor_another_c
     assert (standing.plan, standing.status) == ("starter", "active")
 
 
-async def test_of_several_that_are_over_the_last_one_is_told(shop: Counting) -> None:
+async def test_of_several_canceled_subscriptions_the_last_one_counts(shop: Counting) -> None:
     last = await shop.customer("ada", "pro", Status.CANCELED)
     assert last is not None
     await shop.customer("ada", "starter", Status.CANCELED, created_at=last.created_at - timedelta(days=1))
@@ -171,7 +171,7 @@ async def test_a_version_that_was_chosen_earlier_holds(shop: Counting) -> None:
     ("lookup_key", "told_by_price"),
     [("shop_starter_month_v1", "shop_v1"), ("shop_starter_month_v7", "shop_v2"), ("price_1ABC", "shop_v2")],
 )
-async def test_a_subscription_of_before_catalogs_were_noted_is_told_by_its_price_or_has_what_there_is_today(
+async def test_an_older_subscription_has_the_catalog_of_its_price_or_the_current_one(
     shop: Counting, lookup_key: str, told_by_price: str
 ) -> None:
     await shop.publish(selling(STARTER, version=2))
@@ -181,7 +181,7 @@ async def test_a_subscription_of_before_catalogs_were_noted_is_told_by_its_price
     assert (answer.outcome, answer.standing.catalog, limit(answer)) == ("counted", told_by_price, 10)
 
 
-async def test_the_revision_tells_that_a_catalog_was_changed_in_place(shop: Counting) -> None:
+async def test_the_revision_shows_that_a_catalog_was_changed_in_place(shop: Counting) -> None:
     await shop.customer("ada")
     first, _ = await shop.usage.standing("ada", shop.ground)
     await shop.publish(selling(replace(STARTER, entitlements={**STARTER.entitlements, "images": 3})))

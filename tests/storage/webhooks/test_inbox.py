@@ -1,4 +1,4 @@
-"""Every event of the payment provider is kept once, and waits until it was handled."""
+"""Every event of the payment provider is stored once, and waits until it is handled."""
 
 import asyncio
 
@@ -31,7 +31,7 @@ async def test_an_event_is_kept_with_its_very_bytes(ledger: Ledger, inbox: Inbox
     assert row == {"tenant": "acme", "body": body, "handled_at": None, "outcome": None}
 
 
-async def test_an_event_without_news_is_kept_as_dealt_with(ledger: Ledger, inbox: Inbox) -> None:
+async def test_an_event_without_news_is_stored_as_handled(ledger: Ledger, inbox: Inbox) -> None:
     assert await inbox.receive(an_event(news=None), b"{}", tenant="default")
 
     [row] = await ledger.rows("select disposition, outcome, handled_at = received_at as at_once from webhook_inbox")
@@ -86,7 +86,7 @@ async def test_the_first_outcome_stays_when_an_event_is_handled_twice(ledger: Le
     assert before[0]["outcome"] == "signaled"
 
 
-async def test_what_came_of_an_event_is_noted_again_when_it_was_delivered_anew(ledger: Ledger, inbox: Inbox) -> None:
+async def test_the_result_of_an_event_is_recorded_again_after_redelivery(ledger: Ledger, inbox: Inbox) -> None:
     await inbox.receive(an_event(), b"{}", tenant="default")
     await inbox.mark_handled({"evt_1": Routing(Disposition.SET_ASIDE, "nobody to tell")})
 
@@ -97,7 +97,7 @@ async def test_what_came_of_an_event_is_noted_again_when_it_was_delivered_anew(l
     ]
 
 
-async def test_the_events_that_are_chosen_are_listed_newest_first_and_told_oldest_first(inbox: Inbox) -> None:
+async def test_selected_events_are_listed_newest_first_and_delivered_oldest_first(inbox: Inbox) -> None:
     for number in (1, 2, 3):
         await inbox.receive(an_event(f"evt_{number}"), b"{}", tenant="default")
     await inbox.mark_handled({"evt_1": Routing(Disposition.SET_ASIDE, "nobody to tell"), "evt_2": SIGNALED})
@@ -116,7 +116,7 @@ async def test_the_events_that_are_chosen_are_listed_newest_first_and_told_oldes
     assert await inbox.kept(Chosen(since=others[0].received_at, until=others[1].received_at), limit=9) == others[:1]
 
 
-async def test_past_events_are_kept_in_their_order_and_those_that_are_here_left_alone(inbox: Inbox) -> None:
+async def test_past_events_are_stored_in_order_and_known_ones_stay_unchanged(inbox: Inbox) -> None:
     await inbox.receive(an_event("evt_2"), b"{}", tenant="default")
     await inbox.mark_handled({"evt_2": SIGNALED})
     past = [PastEvent(an_event(f"evt_{number}"), b"{}") for number in (3, 2, 1)]

@@ -1,4 +1,4 @@
-"""Whose a message is: subscriptions by the provider's names for their customers and agreements."""
+"""Maps events to subscriptions by the provider's ids of their customers and agreements."""
 
 from datetime import timedelta
 
