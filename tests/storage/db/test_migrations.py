@@ -217,7 +217,7 @@ async def test_a_failed_migration_can_be_fixed_and_those_before_it_stay(empty_ur
     with pytest.raises(ProgrammingError, match='"pay_pages" already exists') as failed:
         await upgrade(empty_url)
 
-    assert "`tenure migrate` goes on" in failed.value.__notes__[0]
+    assert "`tenure migrate` continues" in failed.value.__notes__[0]
     assert await current(empty_url) == "0008"
     assert any("handed_over_at" in entry for entry in await schema_of(empty_url))
     await fill(empty_url, "drop table pay_pages")
@@ -252,7 +252,7 @@ async def test_each_migration_has_its_own_attempts(empty_url: str) -> None:
                 ending.append(asyncio.create_task(first.commit()))
 
         ending: list[asyncio.Task[None]] = []
-        with pytest.raises(GatewayUnavailable, match=r"from version 0007 .* in 10 tries of 0\.1 s at most"):
+        with pytest.raises(GatewayUnavailable, match=r"from version 0007 .* in 10 attempts of at most 0\.1 s"):
             await upgrade(empty_url, patience=Patience(lock_timeout=0.1, tries=10, pause=0.1), tell=let_the_first_go)
     assert sum("0007" in words for words in told) == 9
 
@@ -271,7 +271,7 @@ async def test_a_migration_rolled_back_by_a_deadlock_is_retried(empty_url: str) 
     await migrating
 
     assert await current(empty_url) == head()
-    assert "from version 0007 did not get" in told[0]
+    assert "from version 0007 could not lock" in told[0]
 
 
 async def test_one_process_migrates_at_a_time_however_many_transactions_it_has(empty_url: str) -> None:
