@@ -192,7 +192,7 @@ async def test_a_migration_holds_nobody_up_behind_a_transaction_that_has_been_op
     await upgrade(empty_url, "0005")
     before = await schema_of(empty_url)
     async with holding(empty_url, "subscriptions"):
-        with pytest.raises(GatewayUnavailable, match=r"version 0005 did not get .* run `tenure migrate` again"):
+        with pytest.raises(GatewayUnavailable, match=r"version 0005 could not lock .* run `tenure migrate` again"):
             await upgrade(empty_url, patience=Patience(tries=1))
     assert (await current(empty_url), await schema_of(empty_url)) == ("0005", before)
 
