@@ -1,1 +1,1 @@
-"""Ordinary asynchronous code that speaks to Temporal as a client. Nothing here is replayed."""
+"""Ordinary async code that calls Temporal as a client. Nothing in here replays."""

@@ -1,4 +1,4 @@
-"""Starting what tells of changed customers, and telling their subscriptions: as a client of Temporal."""
+"""Propagates customer changes through Temporal: starts the customer workflow, and notifies subscriptions."""
 
 import asyncio
 from typing import Protocol
@@ -14,48 +14,48 @@ from workflows.customer import CustomerWorkflow
 from workflows.subscription.messages import ContactChanged
 from workflows.subscription.workflow import SubscriptionWorkflow
 
-STARTED_WITHIN = 3.0
-"""Seconds in which Temporal must take it."""
-TOLD_WITHIN = 25.0
-"""Seconds in which a subscription must have noted it; it may be in the middle of a step."""
+START_TIMEOUT = 3.0
+"""Seconds for Temporal to accept the start."""
+UPDATE_TIMEOUT = 25.0
+"""Seconds for a subscription to record the change; it may be in the middle of a step."""
 
 
-class Left(Protocol):
-    """Where changes of customers are kept."""
+class PendingChanges(Protocol):
+    """The stored customer changes."""
 
     async def left(self) -> list[str]:
-        """Customers with a change that nobody has taken up."""
+        """Customers with a change that has not been picked up."""
         ...
 
 
 async def tell_of_customer(client: Client, customer: str, *, event: str = "") -> None:
-    """Have all told that a customer was changed; with *event*, a message of the provider, have it looked into.
+    """Propagate a customer's change; with *event*, the id of a provider event, read the change from the provider.
 
-    Safe to repeat: what runs for the customer already is told, and no two do at once.
+    Safe to repeat: a running workflow of the customer gets a signal, and there is never a second one.
 
     Raises:
-        GatewayUnavailable: Temporal did not take it.
+        GatewayUnavailable: Temporal did not accept it.
     """
-    signal, told = ("heard", [event]) if event else ("changed", [])
+    signal, signal_args = ("heard", [event]) if event else ("changed", [])
     try:
-        async with asyncio.timeout(STARTED_WITHIN):
+        async with asyncio.timeout(START_TIMEOUT):
             await client.start_workflow(
                 CustomerWorkflow.run,
                 customer,
                 id=customer_workflow_id(customer),
                 task_queue=LIFECYCLE_QUEUE,
                 start_signal=signal,
-                start_signal_args=told,
+                start_signal_args=signal_args,
                 static_summary="Customer changed at the provider" if event else "Customer changed",
             )
     except (TimeoutError, RPCError, RuntimeError) as error:  # the last: a client that has not connected yet
-        raise GatewayUnavailable(f"Temporal took no signal: {error}", code="temporal_unavailable") from error
+        raise GatewayUnavailable(f"Temporal did not take the signal: {error}", code="temporal_unavailable") from error
 
 
-class CustomerErrands:
+class CustomerDispatcher:
     """Implements `activities.customers.TellsSubscriptions` and `TakesUp`."""
 
-    def __init__(self, client: Client, changes: Left) -> None:
+    def __init__(self, client: Client, changes: PendingChanges) -> None:
         self._client = client
         self._changes = changes
 
@@ -63,20 +63,20 @@ class CustomerErrands:
         handle = self._client.get_workflow_handle(subscription_workflow_id(change.subscription))
         command = ContactChanged(f"customer/{change.id}", change.cause.actor, change.fields, change.cause)
         try:
-            async with asyncio.timeout(TOLD_WITHIN):
+            async with asyncio.timeout(UPDATE_TIMEOUT):
                 await handle.execute_update(SubscriptionWorkflow.contact_changed, command)
         except WorkflowUpdateFailedError as error:
             refused = as_tenure_error(error.cause)
-            if not isinstance(refused, Rejected):  # one that is over, or is just ending, need not know
-                raise GatewayUnavailable(f"the subscription did not note it: {error.cause}") from error
+            if not isinstance(refused, Rejected):  # a subscription that is over, or just ending, need not know
+                raise GatewayUnavailable(f"the subscription did not record the change: {error.cause}") from error
         except (TimeoutError, RPCTimeoutOrCancelledError) as error:
             raise GatewayUnavailable("the subscription has not answered yet") from error
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
-                raise GatewayUnavailable(f"Temporal does not answer: {error.message}") from error
+                raise GatewayUnavailable(f"Temporal does not respond: {error.message}") from error
 
     async def take_up(self) -> int:
-        left = await self._changes.left()
-        for customer in left:
+        customers = await self._changes.left()
+        for customer in customers:
             await tell_of_customer(self._client, customer)
-        return len(left)
+        return len(customers)

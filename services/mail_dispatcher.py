@@ -1,4 +1,4 @@
-"""Sees to it that each queued mail is sent, once: one small workflow per mail, named after the mail."""
+"""Sends each queued mail exactly once: one small workflow per mail, with the mail's id."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from workflows.priorities import mail_priority
 
 
 class TemporalMailDispatcher:
-    """Implements `domain.subscription.ports.Messenger`; what is on its way already is not started again."""
+    """Implements `domain.subscription.ports.Messenger`; a mail whose workflow already exists is not started again."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -38,7 +38,7 @@ class TemporalMailDispatcher:
             except WorkflowAlreadyStartedError:
                 continue
             except RPCError as error:
-                raise GatewayUnavailable(f"the mail could not be handed to Temporal: {error.message}") from error
+                raise GatewayUnavailable(f"Temporal did not take the mail: {error.message}") from error
 
     async def tell_of_customer(self, customer: str) -> None:
         await tell_of_customer(self._client, customer)

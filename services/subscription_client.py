@@ -1,4 +1,4 @@
-"""Speaking to subscriptions' workflows: starting one, and having it carry out a command."""
+"""Client of the subscription workflows: starts them, and sends them commands."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,13 +22,13 @@ from domain.errors import GatewayUnavailable, Rejected
 from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
 from domain.subscription.agenda import agenda
 from domain.subscription.state import Subscription
-from services.workflow_updates import asking_once, persistently
+from services.workflow_updates import persistently, without_sdk_retries
 from workflows.subscription import visibility
 from workflows.subscription.messages import Command, CommandResult, SubscriptionInput
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 ANSWER_TIMEOUT = 25.0
-"""Seconds a caller is kept waiting; what was begun goes on, and a repeat finds it."""
+"""Seconds a caller waits; the command continues after that, and a repeat finds it."""
 
 C = TypeVar("C", bound=Command)
 R = TypeVar("R")
@@ -36,48 +36,55 @@ Update = UpdateMethodMultiParam[[Any, C], CommandResult]
 
 
 class HasEnded(Exception):
-    """A workflow of this id ran before and is over: the projection tells whether anything came of it."""
+    """A workflow of this id ran before and is over; the projection shows its result, if there is one."""
 
 
 class NotRunning(Rejected):
-    """The subscription's workflow has ended or never was."""
+    """The subscription's workflow has ended or never existed."""
 
     code = "not_running"
 
 
-async def sign_up(client: Client, life: SubscriptionInput, *, anew: bool = False) -> CommandResult:
-    """Start a subscription's life, or find the one that an earlier call has started; *anew* after one that has ended.
+async def sign_up(client: Client, start: SubscriptionInput, *, anew: bool = False) -> CommandResult:
+    """Start a subscription's workflow, or find the one that an earlier call has started.
+
+    Args:
+        client: the client of Temporal.
+        start: the workflow's input.
+        anew: start it again if an earlier one has ended.
 
     Raises:
-        HasEnded: an earlier call started it and it is over, and it was not to be started anew.
-        TenureError: the sign-up was refused and nothing was kept, or no answer came in time.
+        HasEnded: an earlier call started it and it is over, and *anew* is off.
+        TenureError: the sign-up was refused and nothing was kept, or there was no answer in time.
     """
     try:
-        async with _answered():
-            return await persistently(lambda: _sign_up_once(client, life, anew=anew))
+        async with _as_tenure_errors():
+            return await persistently(lambda: _sign_up_once(client, start, restart=anew))
     except WorkflowAlreadyStartedError as error:
         raise HasEnded from error
 
 
-async def _sign_up_once(client: Client, life: SubscriptionInput, *, anew: bool) -> CommandResult:
-    # Without an id of its own: asked under the same one, a run that is over would give its old refusal again. Who asks
-    # a second time finds the workflow that the first has started, and only waits.
+async def _sign_up_once(client: Client, start: SubscriptionInput, *, restart: bool) -> CommandResult:
+    # No update id: under the same id, a run that is over would repeat its old refusal. A second caller finds the
+    # workflow that the first has started, and only waits.
     return await client.execute_update_with_start_workflow(
-        SubscriptionWorkflow.sign_up, start_workflow_operation=_start(life, anew=anew)
+        SubscriptionWorkflow.sign_up, start_workflow_operation=_start_operation(start, restart=restart)
     )
 
 
-def _start(life: SubscriptionInput, *, anew: bool) -> WithStartWorkflowOperation[SubscriptionWorkflow, str]:
-    subscription = life.subscription
+def _start_operation(
+    start: SubscriptionInput, *, restart: bool
+) -> WithStartWorkflowOperation[SubscriptionWorkflow, str]:
+    subscription = start.subscription
     return WithStartWorkflowOperation(
         SubscriptionWorkflow.run,
-        life,
+        start,
         id=subscription_workflow_id(subscription.id),
         task_queue=LIFECYCLE_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE if anew else WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        search_attributes=visibility.attributes(subscription, agenda(subscription, life.policy)),
-        # Told twice: the summary is the first run's own, the memo goes on with the later ones.
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE if restart else WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        search_attributes=visibility.attributes(subscription, agenda(subscription, start.policy)),
+        # Given twice: the static summary belongs to the first run only, the memo carries over to later runs.
         memo={"summary": visibility.summary(subscription)},
         static_summary=visibility.summary(subscription),
         static_details=_details(subscription),
@@ -97,24 +104,24 @@ def _details(subscription: Subscription) -> str:
 
 
 async def carry_out(client: Client, subscription_id: str, update: UpdateMethodMultiParam[[Any, C], R], command: C) -> R:
-    """Have a subscription carry out a command; a repeat under the same key changes nothing more.
+    """Send a command to a subscription; a repeat under the same key is not carried out twice.
 
     Raises:
-        NotRunning: there is no such workflow any more; the projection tells why.
-        SubscriptionBusy: it has as much to do as it takes at once.
-        TenureError: the command was refused, or no answer came in time.
+        NotRunning: the workflow does not run any more; the projection shows why.
+        SubscriptionBusy: it has as many commands under way as it takes.
+        TenureError: the command was refused, or there was no answer in time.
     """
-    handle = asking_once(client).get_workflow_handle(subscription_workflow_id(subscription_id))
-    # An id of this call's own: under that of an earlier one a run would give its old refusal again. The workflow
-    # itself carries out a command once by its key.
-    asked = str(uuid4())
-    async with _answered():
-        return await persistently(lambda: handle.execute_update(update, command, id=asked))
+    handle = without_sdk_retries(client).get_workflow_handle(subscription_workflow_id(subscription_id))
+    # Each call has its own update id: under an earlier one, a run would repeat its old refusal. The workflow itself
+    # carries out a command once by its key.
+    update_id = str(uuid4())
+    async with _as_tenure_errors():
+        return await persistently(lambda: handle.execute_update(update, command, id=update_id))
 
 
 @asynccontextmanager
-async def _answered() -> AsyncIterator[None]:
-    """Tell in our words why an update brought no answer."""
+async def _as_tenure_errors() -> AsyncIterator[None]:
+    """Translate the errors of an update into ours."""
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT):
             yield
@@ -122,13 +129,13 @@ async def _answered() -> AsyncIterator[None]:
         raise as_tenure_error(error.cause) or error from error
     except (TimeoutError, RPCTimeoutOrCancelledError) as error:
         raise GatewayUnavailable(
-            "the command was taken but is not finished; repeat the request with the same Idempotency-Key"
-            " to learn how it ended: it will not be carried out twice",
+            "the command was accepted but is not finished; repeat the request with the same Idempotency-Key"
+            " to get its result: it will not be carried out twice",
             code="still_working",
         ) from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotRunning("the subscription's workflow is not running") from error
-        raise GatewayUnavailable(f"Temporal does not answer: {error}", code="temporal_unavailable") from error
+        raise GatewayUnavailable(f"Temporal does not respond: {error}", code="temporal_unavailable") from error
     except RuntimeError as error:  # a client that could not connect yet
-        raise GatewayUnavailable(f"Temporal is out of reach: {error}", code="temporal_unavailable") from error
+        raise GatewayUnavailable(f"Temporal is unreachable: {error}", code="temporal_unavailable") from error

@@ -1,4 +1,4 @@
-"""Telling customers of thresholds that their use has crossed: notices become mails, and these are sent, each once."""
+"""Notifies customers of usage thresholds that they have crossed: each notice becomes one mail, sent once."""
 
 from collections.abc import Sequence
 
@@ -9,37 +9,37 @@ BATCH = 100
 
 
 class UsageNotifier:
-    """Tells; several may do so at once."""
+    """Sends usage notices; safe to run concurrently."""
 
-    def __init__(self, notices: Notices, post: Post) -> None:
+    def __init__(self, notices: Notices, mail_dispatcher: Post) -> None:
         self._notices = notices
-        self._post = post
+        self._mail_dispatcher = mail_dispatcher
 
     async def tell(self) -> int:
-        """Tell all that waits; how many notices that were.
+        """Send all pending notices; returns how many.
 
         Raises:
-            GatewayUnavailable: the database or Temporal does not answer; mails that were written down stay queued.
+            GatewayUnavailable: the database or Temporal does not respond; stored mails stay queued.
         """
         count = 0
-        while (told := await self._notices.write(limit=BATCH)).notices:
-            count += told.notices
-            await self._hand_over(told.mails)
+        while (sent := await self._notices.write(limit=BATCH)).notices:
+            count += sent.notices
+            await self._dispatch(sent.mails)
         return count
 
     async def send_what_was_left(self) -> int:
-        """Hand over every mail that was queued and left behind; what is on its way is started no second time.
+        """Dispatch every mail that is still queued; a mail on its way is not started again.
 
         Raises:
-            GatewayUnavailable: the database or Temporal does not answer; the rest stays queued.
+            GatewayUnavailable: the database or Temporal does not respond; the rest stays queued.
         """
         count = 0
-        while left := await self._notices.left_behind(limit=BATCH):
-            await self._hand_over(left)
-            count += len(left)
+        while mails := await self._notices.left_behind(limit=BATCH):
+            await self._dispatch(mails)
+            count += len(mails)
         return count
 
-    async def _hand_over(self, mails: Sequence[QueuedMail]) -> None:
+    async def _dispatch(self, mails: Sequence[QueuedMail]) -> None:
         if mails:
-            await self._post.dispatch(mails)
+            await self._mail_dispatcher.dispatch(mails)
             await self._notices.handed_over(mails)

@@ -1,4 +1,4 @@
-"""Sending updates to a subscription's workflow: one that has too much to do is asked again for a few seconds."""
+"""Sends updates to a subscription workflow, and retries for a few seconds while it is busy."""
 
 import asyncio
 import random
@@ -22,18 +22,18 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.errors import Rejected
 
 BUSY_FOR = 5.0
-"""Seconds for which a subscription that has too much to do is asked again before the caller is told."""
+"""Seconds of retries while a subscription is busy, before the caller gets an error."""
 OUT_FOR = 10.0
-"""Seconds for which Temporal is asked again that does not answer; the SDK's own measure."""
+"""Seconds of retries while Temporal does not respond; the SDK's own value."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 
 ACCEPTED = UpdateWorkflowExecutionLifecycleStage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED
 IN_FLIGHT: Final = ResourceExhaustedCause.RESOURCE_EXHAUSTED_CAUSE_CONCURRENT_LIMIT
-OF_A_RUN: Final = "limit on the total number of distinct updates"
-"""Reached just before a workflow continues as new; Temporal tells it by its words alone."""
-CUT_OFF: Final = ("workflow update was aborted", "update registry was cleared")
-"""What an update is answered with whose wait was broken off: it may have been accepted or not."""
-PASSING: Final = frozenset(
+UPDATES_PER_RUN: Final = "limit on the total number of distinct updates"
+"""Reached just before a workflow continues as new; Temporal reports it only in the message."""
+ABORTED_WAIT: Final = ("workflow update was aborted", "update registry was cleared")
+"""The messages when the wait for an update was aborted: the update may have been accepted or not."""
+TRANSIENT: Final = frozenset(
     {
         RPCStatusCode.ABORTED,
         RPCStatusCode.DATA_LOSS,
@@ -49,21 +49,21 @@ R = TypeVar("R")
 
 
 class SubscriptionBusy(Rejected):
-    """The subscription has as many commands under way as it takes at once."""
+    """The subscription has as many commands under way as it takes."""
 
     code = "subscription_busy"
 
 
 def is_full(error: RPCError) -> bool:
-    """Whether the workflow takes no more updates for now: this one was turned away unheard."""
+    """True if the workflow takes no more updates for now: this one was rejected without being seen."""
     if error.status is RPCStatusCode.FAILED_PRECONDITION:
-        return OF_A_RUN in error.message
+        return UPDATES_PER_RUN in error.message
     return error.status is RPCStatusCode.RESOURCE_EXHAUSTED and _cause(error) == IN_FLIGHT
 
 
-def is_cut_off(error: RPCError) -> bool:
-    """Whether the wait for an update was broken off at the server: asked again under its id, it is found or taken."""
-    return error.status is RPCStatusCode.UNAVAILABLE and any(words in error.message for words in CUT_OFF)
+def is_aborted_wait(error: RPCError) -> bool:
+    """True if the server aborted the wait for an update: a repeat under its id finds it or is accepted."""
+    return error.status is RPCStatusCode.UNAVAILABLE and any(text in error.message for text in ABORTED_WAIT)
 
 
 def _cause(error: RPCError) -> int:
@@ -74,68 +74,68 @@ def _cause(error: RPCError) -> int:
     return 0
 
 
-async def persistently(ask: Callable[[], Awaitable[R]]) -> R:
-    """What *ask* answers, which is asked again while it meets what will soon be over; each time for the same update.
+async def persistently(send: Callable[[], Awaitable[R]]) -> R:
+    """Call *send*, and repeat it with backoff while it fails with a transient error; always for the same update.
 
     Raises:
-        SubscriptionBusy: it had too much to do all the time.
-        RPCError: asking again would not help, or has not helped.
+        SubscriptionBusy: the subscription stayed busy.
+        RPCError: a retry would not help, or has not helped.
     """
     clock = asyncio.get_running_loop().time
-    began, pause, was_unheard = clock(), FIRST_PAUSE, True
+    began, pause, was_never_seen = clock(), FIRST_PAUSE, True
     while True:
         try:
-            return await ask()
+            return await send()
         except RPCError as error:
-            was_unheard = was_unheard and is_full(error)
-            if clock() - began + pause > _worth_asking_for(error):
-                _give_up(error, was_unheard=was_unheard)
-        # Those that were turned away together must not come back together.
-        await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - chance, not a secret
+            was_never_seen = was_never_seen and is_full(error)
+            if clock() - began + pause > _retry_seconds(error):
+                _give_up(error, was_never_seen=was_never_seen)
+        # Jitter: callers that were rejected together must not return together.
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - not for cryptography
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _worth_asking_for(error: RPCError) -> float:
-    """For how many seconds after the first time it helps to ask again."""
-    if is_full(error) or is_cut_off(error):
+def _retry_seconds(error: RPCError) -> float:
+    """How many seconds after the first attempt a retry is worthwhile."""
+    if is_full(error) or is_aborted_wait(error):
         return BUSY_FOR
-    return OUT_FOR if error.status in PASSING else 0.0
+    return OUT_FOR if error.status in TRANSIENT else 0.0
 
 
-def _give_up(error: RPCError, *, was_unheard: bool) -> NoReturn:
-    if was_unheard:
+def _give_up(error: RPCError, *, was_never_seen: bool) -> NoReturn:
+    if was_never_seen:
         raise SubscriptionBusy(
-            "the subscription has as many commands under way as it takes at once; nothing was done: repeat the request"
+            "the subscription has as many commands under way as it takes; nothing was done: repeat the request"
         ) from error
-    if is_full(error) or is_cut_off(error):
+    if is_full(error) or is_aborted_wait(error):
         raise SubscriptionBusy(
-            "the subscription is too busy to tell whether it has taken the command; repeat the request with the same"
+            "the subscription is too busy to say whether it has accepted the command; repeat the request with the same"
             " Idempotency-Key: it will not be carried out twice"
         ) from error
     raise error
 
 
-def asking_once(client: Client) -> Client:
-    """The same client, whose updates are sent once.
+def without_sdk_retries(client: Client) -> Client:
+    """Return the same client, but one that sends each update once.
 
-    The SDK itself sends one that was turned away again for up to 20 seconds, and does not let itself be told otherwise.
+    The SDK itself retries a rejected update for up to 20 seconds, and has no option to turn that off.
     """
     config = client.config()
-    config["interceptors"] = [*config["interceptors"], _Once(client)]
+    config["interceptors"] = [*config["interceptors"], _NoRetries(client)]
     return Client(**config)
 
 
-class _Once(Interceptor):
+class _NoRetries(Interceptor):
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002 - the SDK's word
-        return _SendsOnce(next, self._client)
+    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002 - the SDK's name
+        return _SingleSend(next, self._client)
 
 
-class _SendsOnce(OutboundInterceptor):
-    def __init__(self, after: OutboundInterceptor, client: Client) -> None:
-        super().__init__(after)
+class _SingleSend(OutboundInterceptor):
+    def __init__(self, next_interceptor: OutboundInterceptor, client: Client) -> None:
+        super().__init__(next_interceptor)
         self._client = client
 
     async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> WorkflowUpdateHandle[Any]:  # noqa: A002
@@ -155,19 +155,19 @@ class _SendsOnce(OutboundInterceptor):
             known_outcome=answer.outcome if answer.HasField("outcome") else None,
         )
 
-    async def _request(self, asked: StartWorkflowUpdateInput) -> UpdateWorkflowExecutionRequest:
-        stage = UpdateWorkflowExecutionLifecycleStage.ValueType(asked.wait_for_stage)
+    async def _request(self, update: StartWorkflowUpdateInput) -> UpdateWorkflowExecutionRequest:
+        stage = UpdateWorkflowExecutionLifecycleStage.ValueType(update.wait_for_stage)
         request = UpdateWorkflowExecutionRequest(
             namespace=self._client.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=asked.id, run_id=asked.run_id or ""),
-            first_execution_run_id=asked.first_execution_run_id or "",
+            workflow_execution=WorkflowExecution(workflow_id=update.id, run_id=update.run_id or ""),
+            first_execution_run_id=update.first_execution_run_id or "",
             request=Request(
-                meta=Meta(update_id=asked.update_id or "", identity=self._client.identity),
-                input=Input(name=asked.update),
+                meta=Meta(update_id=update.update_id or "", identity=self._client.identity),
+                input=Input(name=update.update),
             ),
             wait_policy=WaitPolicy(lifecycle_stage=stage),
         )
-        request.request.input.args.payloads.extend(await self._client.data_converter.encode(asked.args))
-        for name, payload in asked.headers.items():
+        request.request.input.args.payloads.extend(await self._client.data_converter.encode(update.args))
+        for name, payload in update.headers.items():
             request.request.input.header.fields[name].CopyFrom(payload)
         return request

@@ -1,1 +1,1 @@
-"""The composition root: the only room that knows which gateway stands behind which port."""
+"""The composition root: the only package that binds gateways to ports."""

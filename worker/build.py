@@ -1,4 +1,4 @@
-"""Builds the workers: one per task queue, each with its own limits, all with the same parts."""
+"""Builds the workers: one per task queue, each with its own limits, all with the same dependencies."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -45,18 +45,18 @@ WORKFLOWS = (
 )
 
 PURE_PACKAGES = ("activities", "domain")
-"""Deterministic on import, so the workflow sandbox need not load them anew for every run."""
+"""Deterministic on import, so the workflow sandbox need not reload them for every run."""
 
-MAILS_A_SECOND = 50.0
-WORKFLOW_TASKS_AT_ONCE = 16
-"""By one worker. What waits, waits in Temporal, by urgency; begun all at once, each would take longer than it may."""
+MAILS_PER_SECOND = 50.0
+MAX_CONCURRENT_WORKFLOW_TASKS = 16
+"""Per worker. The rest waits in Temporal, by priority; started all at once, each task would exceed its timeout."""
 FINISH_WITHIN = timedelta(seconds=50)
-"""Longer than any activity may take, so that no charge is cut off in the middle."""
+"""Longer than any activity may take, so that no charge is interrupted."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What the workers work with."""
+    """The workers' dependencies."""
 
     records: Records
     mails: Mails
@@ -84,8 +84,8 @@ def build_workers(
 ) -> list[Worker]:
     """Return the workers that production, sandbox and tests all run.
 
-    *payments_a_second* is for the whole fleet, and what the worker that polled last says goes for all; None: no limit.
-    When told to stop, each takes nothing new and lets its activities finish within *finish_within*.
+    *payments_a_second* limits the whole fleet; the value of the worker that polled last applies. None: no limit. On
+    shutdown, each worker takes no new tasks and lets its activities finish within *finish_within*.
     """
     records = RecordActivities(parts.records, TemporalMailDispatcher(client))
     payments, confirming = PaymentActivities(parts.payments, parts.records), ConfirmationActivities(parts.payments)
@@ -96,7 +96,7 @@ def build_workers(
             client,
             task_queue=LIFECYCLE_QUEUE,
             workflows=WORKFLOWS,
-            # Database steps run here as local activities, within the workflow task.
+            # Database activities run here as local activities, within the workflow task.
             activities=[
                 records.record,
                 records.anchor_reminders,
@@ -106,7 +106,7 @@ def build_workers(
             ],
             workflow_runner=workflow_runner(),
             max_cached_workflows=max_cached_workflows,
-            max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
+            max_concurrent_workflow_tasks=MAX_CONCURRENT_WORKFLOW_TASKS,
             graceful_shutdown_timeout=finish_within,
         ),
         Worker(
@@ -153,7 +153,7 @@ def build_workers(
             activities=[mail.deliver, mail.give_up],
             max_concurrent_activities=10,
             graceful_shutdown_timeout=finish_within,
-            max_task_queue_activities_per_second=MAILS_A_SECOND,
+            max_task_queue_activities_per_second=MAILS_PER_SECOND,
         ),
         Worker(
             client,
@@ -177,7 +177,7 @@ def build_workers(
 
 @asynccontextmanager
 async def at_work(workers: list[Worker]) -> AsyncIterator[None]:
-    """Run the workers while the block runs; on the way out all finish what they have begun, side by side."""
+    """Run the workers inside the block; on exit they all shut down gracefully, in parallel."""
     async with AsyncExitStack() as stack:
         for worker in workers:
             await stack.enter_async_context(worker)

@@ -1,4 +1,4 @@
-"""Puts together what the workers work with."""
+"""Composes the workers' dependencies."""
 
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from configuration.mail_addresses import mail_address
 from domain.notifications.ports import Mailer
 from domain.provider.events import ProviderHistory
 from domain.provider.ports import Agreements, Handover, Metering, Payments
-from services.customer_dispatcher import CustomerErrands
+from services.customer_dispatcher import CustomerDispatcher
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.usage_notifier import UsageNotifier
 from storage.subscriptions.customer_changes import CustomerChanges
@@ -28,7 +28,7 @@ from worker.webhooks import inbox_activities
 
 
 class Provider(Payments, Agreements, Handover, Metering, ProviderHistory, Protocol):
-    """The provider's ports in one."""
+    """All ports of the provider in one."""
 
 
 def parts_on(
@@ -40,9 +40,9 @@ def parts_on(
     *,
     reports_at_once: int = AT_ONCE,
 ) -> Parts:
-    """The workers' parts on one database, one provider and one mail server."""
+    """The workers' dependencies on one database, one provider and one mail server."""
     changes = CustomerChanges(engine)
-    errands = CustomerErrands(client, changes)
+    dispatcher = CustomerDispatcher(client, changes)
     return Parts(
         records=PostgresRecords(engine),
         mails=PostgresMails(engine),
@@ -54,6 +54,6 @@ def parts_on(
         rolling_up=RollUpActivities(
             UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(client)), PostgresUsageRollUp(engine)
         ),
-        customers=CustomerActivities(changes, errands, provider, errands, mail_address),
+        customers=CustomerActivities(changes, dispatcher, provider, dispatcher, mail_address),
         metering=MeteringActivities(UsageReports(engine), provider, at_once=reports_at_once),
     )

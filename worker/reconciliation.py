@@ -1,4 +1,4 @@
-"""Puts together what reconciliation works with."""
+"""Composes the dependencies of reconciliation."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from domain.provider.ports import Agreements, Payments
 from domain.subscription.policy import Policy
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.reconciliation.healing import Healer
-from services.reconciliation.inspection import A_MOMENT, Inspection
+from services.reconciliation.inspection import SECOND_LOOK_DELAY, Inspection
 from services.reconciliation.restore import Restorer
 from services.reconciliation.stuck_mails import StuckMailsInspection
 from storage.reconciliation import Reconciliations
@@ -18,7 +18,7 @@ from storage.subscriptions.write_model import PostgresRecords
 
 
 class Provider(Payments, Agreements, Protocol):
-    """The provider's two ports in one."""
+    """The provider's payments and agreements."""
 
 
 def reconciling(
@@ -28,23 +28,23 @@ def reconciling(
     policy: Policy | None,
     *,
     starter: Client | None = None,
-    between_looks: float = A_MOMENT,
+    between_looks: float = SECOND_LOOK_DELAY,
 ) -> ReconcileActivities:
     """The activities of reconciliation.
 
     Args:
-        client: for everything that is asked of Temporal.
+        client: the client of Temporal.
         engine: the database.
-        provider: who moves the money.
-        policy: for lost workflows of whose own policy nothing is left.
-        starter: with which lost workflows are started again, if not with *client*.
-        between_looks: seconds in which what is in flight arrives.
+        provider: the payment provider.
+        policy: for lost workflows whose own policy is unknown.
+        starter: the client that restarts lost workflows, if not *client*.
+        between_looks: seconds between the two looks, in which what is in flight arrives.
 
     """
-    ours = Reconciliations(engine)
-    inspection = Inspection(client, provider, ours, between_looks=between_looks)
+    comparison = Reconciliations(engine)
+    inspection = Inspection(client, provider, comparison, between_looks=between_looks)
     restorer = Restorer(starter or client, policy)
     healer = Healer(
-        client, inspection, restorer, ours, provider, PostgresRecords(engine), TemporalMailDispatcher(client)
+        client, inspection, restorer, comparison, provider, PostgresRecords(engine), TemporalMailDispatcher(client)
     )
-    return ReconcileActivities(inspection, StuckMailsInspection(client, ours), healer, ours)
+    return ReconcileActivities(inspection, StuckMailsInspection(client, comparison), healer, comparison)

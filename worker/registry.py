@@ -1,4 +1,4 @@
-"""What a Temporal namespace must know: search attributes before anything runs in it, schedules once workers do."""
+"""Prepares a Temporal namespace: search attributes before anything runs, schedules once workers are running."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -15,35 +15,35 @@ from worker.schedules import ensure_schedules
 KINDS: Final[Mapping[str, str]] = {
     name.value: "Datetime" if name is SearchAttribute.NEXT_ACTION_AT else "Keyword" for name in SearchAttribute
 }
-"""Each search attribute's type, as the `temporal` command writes it."""
+"""The type of each search attribute, as the `temporal` CLI writes it."""
 
 _TYPES: Final = {
     "Datetime": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
     "Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
 }
-_NOT_OURS_TO_MAKE: Final = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED)
+_NOT_ALLOWED: Final = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED)
 
 
 async def missing_attributes(client: Client) -> list[str]:
-    """The search attributes that the namespace does not have yet.
+    """Return the search attributes that the namespace does not have yet.
 
     Raises:
-        GatewayUnavailable: Temporal does not answer.
+        GatewayUnavailable: Temporal does not respond.
     """
     try:
         known = await client.operator_service.list_search_attributes(
             ListSearchAttributesRequest(namespace=client.namespace)
         )
     except RPCError as error:
-        raise GatewayUnavailable(f"Temporal does not tell its search attributes: {error.message}") from error
+        raise GatewayUnavailable(f"Temporal does not list its search attributes: {error.message}") from error
     return [name for name in KINDS if name not in known.custom_attributes]
 
 
 async def register(client: Client) -> list[str]:
-    """Make the search attributes that are missing, and say which; safe to repeat.
+    """Add the missing search attributes, and return their descriptions; safe to repeat.
 
     Raises:
-        GatewayRefused: this Temporal takes search attributes only by its own console, as Temporal Cloud does.
+        GatewayRefused: search attributes can only be added in this Temporal's console, as in Temporal Cloud.
     """
     missing = await missing_attributes(client)
     if missing:
@@ -52,17 +52,17 @@ async def register(client: Client) -> list[str]:
 
 
 async def keep_schedules(client: Client) -> None:
-    """Make the schedules that are missing, and bring the others up to date; safe to repeat, and for several at once.
+    """Create missing schedules and update the others; safe to repeat and to run concurrently.
 
-    Called by workers that are at work: those of the release before do not know what a new schedule starts.
+    Call it from running workers: workers of the previous release do not know the workflow of a new schedule.
 
     Raises:
-        GatewayUnavailable: Temporal does not take them.
+        GatewayUnavailable: Temporal does not accept them.
     """
     try:
         await ensure_schedules(client)
     except RPCError as error:
-        raise GatewayUnavailable(f"Temporal does not take the schedules: {error.message}") from error
+        raise GatewayUnavailable(f"Temporal did not accept the schedules: {error.message}") from error
 
 
 async def _add(client: Client, missing: list[str]) -> None:
@@ -72,10 +72,10 @@ async def _add(client: Client, missing: list[str]) -> None:
     try:
         await client.operator_service.add_search_attributes(request)
     except RPCError as error:
-        if error.status in _NOT_OURS_TO_MAKE:
+        if error.status in _NOT_ALLOWED:
             wanted = ", ".join(f"{name} ({KINDS[name]})" for name in missing)
             raise GatewayRefused(
-                f"this Temporal does not let us add search attributes; add them in its console: {wanted}"
+                f"this Temporal does not allow adding search attributes; add them in its console: {wanted}"
             ) from error
         if error.status is not RPCStatusCode.ALREADY_EXISTS:
-            raise GatewayUnavailable(f"Temporal did not take the search attributes: {error.message}") from error
+            raise GatewayUnavailable(f"Temporal did not accept the search attributes: {error.message}") from error

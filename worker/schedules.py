@@ -1,4 +1,4 @@
-"""The Temporal Schedules: the sweep of webhooks, reports of billed use, reconciliation, and the roll-up of use."""
+"""The Temporal Schedules: webhook sweep, usage reports, reconciliation, and usage roll-up."""
 
 from datetime import timedelta
 
@@ -30,11 +30,11 @@ from workflows.usage_roll_up import RollUpUsageWorkflow
 
 SWEEP_EVERY = timedelta(minutes=1)
 REPORT_USAGE_EVERY = timedelta(minutes=5)
-"""Well within the hour for which the provider leaves the bill of a period open that is over."""
+"""Well within the hour for which the provider keeps the invoice of an ended period open."""
 RECONCILE_EVERY = timedelta(hours=1)
 ROLL_UP_EVERY = timedelta(hours=6)
-RESTORED_WITHOUT_A_WORD = 20
-"""Lost workflows that the hourly run starts again; if more are lost, something is wrong that a person must see."""
+MAX_AUTOMATIC_RESTORES = 20
+"""How many lost workflows the hourly run restarts; if more are lost, an operator must find out why."""
 
 
 async def ensure_schedules(client: Client) -> None:
@@ -49,30 +49,30 @@ async def ensure_schedules(client: Client) -> None:
         try:
             await client.create_schedule(schedule_id, schedule)
         except ScheduleAlreadyRunningError:
-            await _renew(client, schedule_id, schedule)
+            await _update(client, schedule_id, schedule)
 
 
-async def _renew(client: Client, schedule_id: str, wanted: Schedule) -> None:
-    def renewed(known: ScheduleUpdateInput) -> ScheduleUpdate:
+async def _update(client: Client, schedule_id: str, wanted: Schedule) -> None:
+    def updated(known: ScheduleUpdateInput) -> ScheduleUpdate:
         """The wanted schedule, still paused if an operator has paused it."""
         wanted.state = known.description.schedule.state
         return ScheduleUpdate(wanted)
 
-    await client.get_schedule_handle(schedule_id).update(renewed)
+    await client.get_schedule_handle(schedule_id).update(updated)
 
 
 def _sweep() -> Schedule:
-    # After an outage one sweep does the work of all that were missed.
+    # After an outage one sweep catches up for all missed ones.
     return _schedule(
         ScheduleActionStartWorkflow(
             SweepWebhooksWorkflow.run,
             id=sweep_schedule_id(),
             task_queue=LIFECYCLE_QUEUE,
             execution_timeout=timedelta(minutes=10),
-            static_summary="Deliver webhooks that could not be delivered when they came",
+            static_summary="Deliver webhooks that could not be delivered on arrival",
         ),
         every=SWEEP_EVERY,
-        note="Run it by hand with Trigger; nothing is delivered twice.",
+        note="Run it manually with Trigger; nothing is delivered twice.",
     )
 
 
@@ -83,10 +83,10 @@ def _report_usage() -> Schedule:
             id=report_usage_schedule_id(),
             task_queue=LIFECYCLE_QUEUE,
             execution_timeout=timedelta(hours=3),
-            static_summary="Tell the payment provider what was used beyond plans' limits",
+            static_summary="Report usage beyond plan limits to the payment provider",
         ),
         every=REPORT_USAGE_EVERY,
-        note="Run it by hand with Trigger, or `tenure usage report`; nothing is billed twice.",
+        note="Run it manually with Trigger, or `tenure usage report`; nothing is billed twice.",
     )
 
 
@@ -94,16 +94,16 @@ def _reconcile() -> Schedule:
     return _schedule(
         ScheduleActionStartWorkflow(
             ReconcileWorkflow.run,
-            Reconciliation(heals=True, restores_at_most=RESTORED_WITHOUT_A_WORD),
+            Reconciliation(heals=True, restores_at_most=MAX_AUTOMATIC_RESTORES),
             id=reconcile_schedule_id(),
             task_queue=LIFECYCLE_QUEUE,
             execution_timeout=timedelta(hours=12),
             static_summary="Compare the payment provider, the database and the workflows, and heal what differs",
         ),
         every=RECONCILE_EVERY,
-        # Not at the full hour, when renewals and much else fall due.
+        # Not on the hour, when renewals and many other actions fall due.
         offset=timedelta(minutes=37),
-        note="Run it by hand with Trigger, or `tenure reconcile --fix`.",
+        note="Run it manually with Trigger, or `tenure reconcile --fix`.",
     )
 
 
@@ -114,19 +114,19 @@ def _roll_up() -> Schedule:
             id=roll_up_schedule_id(),
             task_queue=LIFECYCLE_QUEUE,
             execution_timeout=timedelta(hours=5),
-            static_summary="Roll usage up: late notices, samples of gauges, statistics, and forgetting what is old",
+            static_summary="Roll usage up: late notices, gauge samples, statistics, and retention",
         ),
         every=ROLL_UP_EVERY,
-        # The last of a day's is shortly before its end, by UTC, so that what there was in the evening is seen.
+        # The day's last run is shortly before midnight UTC, so that the sample shows the evening's values.
         offset=timedelta(hours=5, minutes=47),
-        note="Run it by hand with Trigger, or `tenure usage rollup`; nothing is counted twice.",
+        note="Run it manually with Trigger, or `tenure usage rollup`; nothing is counted twice.",
     )
 
 
 def _schedule(
     action: ScheduleActionStartWorkflow, *, every: timedelta, note: str, offset: timedelta | None = None
 ) -> Schedule:
-    """One run at a time, and of those that an outage kept from beginning only what one interval holds."""
+    """One run at a time; after an outage, only runs missed within the last interval are made up for."""
     return Schedule(
         action=action,
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every, offset=offset)]),

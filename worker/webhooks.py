@@ -1,4 +1,4 @@
-"""Puts together what brings the provider's messages to the subscriptions."""
+"""Composes the delivery of provider events."""
 
 from typing import Protocol
 
@@ -19,20 +19,20 @@ from storage.webhooks.routing_index import PostgresAddresses
 
 
 class Provider(Quotes, ProviderHistory, Protocol):
-    """The provider's two ports in one."""
+    """The provider's quotes and event history."""
 
 
 def delivery_of(provider: Quotes, client: Client, engine: AsyncEngine) -> Delivery:
-    """The way of the provider's messages to the subscriptions."""
+    """The delivery of provider events to subscriptions."""
     subscriptions = Subscriptions(engine)
-    afterwards = LateReversals(
+    late_reversals = LateReversals(
         provider.reversal, subscriptions, PostgresRecords(engine), TemporalMailDispatcher(client)
     )
-    return Delivery(client, Inbox(engine), PostgresAddresses(engine), provider.belonging, afterwards)
+    return Delivery(client, Inbox(engine), PostgresAddresses(engine), provider.belonging, late_reversals)
 
 
 def backfill_of(provider: Provider, client: Client, engine: AsyncEngine) -> Backfill:
-    """What fetches messages that did not get through."""
+    """The backfill of events that did not reach us."""
     return Backfill(provider, Inbox(engine), delivery_of(provider, client, engine))
 
 

@@ -1,1 +1,1 @@
-"""Comparing the provider, the database and the workflows, and healing what differs."""
+"""Compares the provider, the database and the workflows, and heals what differs."""

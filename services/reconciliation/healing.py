@@ -1,4 +1,4 @@
-"""Healing what reconciliation has found: by the subscription's own workflow, which is started again if it is lost."""
+"""Heals what reconciliation found: through the subscription's own workflow, which is restarted if it was lost."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,44 +25,44 @@ from workflows.subscription.workflow import SubscriptionWorkflow
 
 ACTOR = "reconciliation"
 ANSWER_TIMEOUT = 25.0
-"""Seconds in which a workflow must have put right what differs; what was begun goes on."""
-LOOKS, BETWEEN_LOOKS = 3, 1.0
-"""How often, and after how many seconds, it is looked whether healing has helped."""
+"""Seconds for a workflow to fix what differs; after that it continues on its own."""
+CHECKS, SECONDS_BETWEEN_CHECKS = 3, 1.0
+"""How often, and at what interval, the result of healing is checked."""
 
 
 class Healer:
-    """Heals. Safe to repeat: a workflow takes one key once, and what is right already is left as it is."""
+    """Heals differences. Safe to repeat: a workflow takes each key once, and what is right stays untouched."""
 
     def __init__(
         self,
         client: Client,
         inspection: Inspection,
         restorer: Restorer,
-        ours: Comparison,
+        comparison: Comparison,
         payments: Payments,
         records: Records,
-        post: Post,
+        mail_dispatcher: Post,
     ) -> None:
         self._client = client
         self._inspection = inspection
         self._restorer = restorer
-        self._ours = ours
+        self._comparison = comparison
         self._payments = payments
         self._records = records
-        self._post = post
+        self._mail_dispatcher = mail_dispatcher
 
     async def heal(self, run: str, found: Sequence[Discrepancy]) -> list[Found]:
-        """Heal what was found of one subscription and one agreement, and tell of each difference what came of it."""
+        """Heal the differences of one subscription and agreement; returns the outcome of each."""
         try:
             await self._heal(run, found)
-            left = await self._left(found)
+            remaining = await self._remaining(found)
         except NotRestorable as error:
             return [Found(each, Outcome.LISTED, error.message) for each in found]
         except TenureError as error:
             return [Found(each, Outcome.FAILED, error.message) for each in found]
         return [
             Found(each, Outcome.FAILED, "it still differs: an operator must look")
-            if each.kind in left
+            if each.kind in remaining
             else Found(each, Outcome.HEALED)
             for each in found
         ]
@@ -70,37 +70,37 @@ class Healer:
     async def _heal(self, run: str, found: Sequence[Discrepancy]) -> None:
         for each in found:
             if each.kind is DifferenceKind.MAIL_STUCK:
-                await self._post.dispatch(await self._ours.queued(each.mails))
+                await self._mail_dispatcher.dispatch(await self._comparison.queued(each.mails))
             elif each.kind is DifferenceKind.BILLED_AFTER_END:
                 key = f"{each.subscription}/end/{each.agreement_ref}/{run}"
                 await self._payments.end(each.agreement_ref, each.bill_ref, key=key)
         kinds = {each.kind for each in found} - {DifferenceKind.MAIL_STUCK, DifferenceKind.BILLED_AFTER_END}
-        kept = await self._ours.one(found[0].subscription) if kinds else None
-        if kept is None or (kept.subscription.is_over and kept.subscription.untold_end is None):
+        projection = await self._comparison.one(found[0].subscription) if kinds else None
+        if projection is None or (projection.subscription.is_over and projection.subscription.untold_end is None):
             return
         if DifferenceKind.END_UNWRITTEN in kinds:
-            await self._write_end(run, kept)
+            await self._write_end(run, projection)
             return
-        unheard = next((each.agreement_ref for each in found if each.kind is DifferenceKind.AGREEMENT_UNHEARD), "")
+        unknown = next((each.agreement_ref for each in found if each.kind is DifferenceKind.AGREEMENT_UNHEARD), "")
         writes_again = DifferenceKind.DATABASE_BEHIND in kinds
         if DifferenceKind.WORKFLOW_MISSING in kinds:
-            writes_again |= await self._restorer.restore(kept, run, unheard)
-        # A later stage of the same run may find something else.
+            writes_again |= await self._restorer.restore(projection, run, unknown)
+        # The key has the kinds, since a later stage of the same run may find something else.
         key = f"reconcile/{run}/{'+'.join(sorted(kinds))}"
         only_tries = kinds == {DifferenceKind.BLOCKED}
         command = Reconcile(
-            key, ACTOR, unheard_agreement=unheard, writes_again=writes_again, only_tries_again=only_tries
+            key, ACTOR, unheard_agreement=unknown, writes_again=writes_again, only_tries_again=only_tries
         )
-        await self._have_mended(kept.subscription.id, command)
+        await self._reconcile(projection.subscription.id, command)
 
-    async def _write_end(self, run: str, kept: Projection) -> None:
-        """What a workflow that is over would have written; who was to be told was told when it ended."""
-        end = await self._inspection.end_of(kept.subscription.id)
+    async def _write_end(self, run: str, projection: Projection) -> None:
+        """Record the end that a finished workflow should have recorded; its mails were sent when it ended."""
+        end = await self._inspection.end_of(projection.subscription.id)
         cause = Cause(CauseKind.RECONCILIATION, run, ACTOR)
-        step = commands.canceled(kept.subscription, end, datetime.now(UTC), cause)
+        step = commands.canceled(projection.subscription, end, datetime.now(UTC), cause)
         await self._records.save(replace(step, mails=()))
 
-    async def _have_mended(self, subscription: str, command: Reconcile) -> None:
+    async def _reconcile(self, subscription: str, command: Reconcile) -> None:
         handle = self._client.get_workflow_handle(subscription_workflow_id(subscription))
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
@@ -108,25 +108,25 @@ class Healer:
         except WorkflowUpdateFailedError as error:
             raise as_tenure_error(error.cause) or GatewayUnavailable(f"the workflow refused: {error.cause}") from error
         except (TimeoutError, RPCTimeoutOrCancelledError) as error:
-            raise GatewayUnavailable("the workflow has not answered yet; what it has begun goes on") from error
+            raise GatewayUnavailable("the workflow has not answered yet; it continues on its own") from error
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                # It came to its end while it was asked, or will be found missing next time.
+                # It ended meanwhile, or the next run will find it missing.
                 return
-            raise GatewayUnavailable(f"Temporal does not answer: {error.message}") from error
+            raise GatewayUnavailable(f"Temporal does not respond: {error.message}") from error
 
-    async def _left(self, found: Sequence[Discrepancy]) -> set[DifferenceKind]:
-        """Which kinds of difference are still there."""
+    async def _remaining(self, found: Sequence[Discrepancy]) -> set[DifferenceKind]:
+        """The kinds of difference that are still there."""
         by_agreement: dict[str, list[Discrepancy]] = {}
         for each in found:
             if each.kind is not DifferenceKind.MAIL_STUCK:
                 by_agreement.setdefault(each.agreement_ref, []).append(each)
-        for attempt in range(LOOKS):
+        for attempt in range(CHECKS):
             if attempt:
-                await asyncio.sleep(BETWEEN_LOOKS)
-            left = {
+                await asyncio.sleep(SECONDS_BETWEEN_CHECKS)
+            remaining = {
                 still.kind for group in by_agreement.values() for still in await self._inspection.still_there(group)
             }
-            if not left:
+            if not remaining:
                 break
-        return left
+        return remaining

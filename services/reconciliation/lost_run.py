@@ -1,4 +1,4 @@
-"""What is left of a run that was lost: what Temporal still tells of it, and what it would say itself."""
+"""Recovers the state of a lost workflow run: from its history in Temporal, and from a query of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,81 +23,81 @@ T = TypeVar("T")
 
 ADOPT_POLICY = "adopt_policy"
 HEAR = "hear"
-NOT_CARRIED_OUT_ONCE = frozenset({"preview_change", "open_checkout"})
-"""Updates that may be repeated under one key: theirs are not kept."""
-TAKES_MONEY = frozenset({"begin", "collect", "restart", "change"})
+REPEATABLE = frozenset({"preview_change", "open_checkout"})
+"""Updates that may be repeated under one key, so their keys are not kept."""
+CHARGES = frozenset({"begin", "collect", "restart", "change"})
 ANSWER_TIMEOUT = 10.0
-"""Seconds in which the lost run must tell how it stood: a worker has to go through its history."""
+"""Seconds for the query of the lost run: a worker has to replay its history."""
 
 
 @dataclass(frozen=True)
 class LostRun:
-    """What is known of a run that was lost."""
+    """What is known of a lost run."""
 
-    life: SubscriptionInput
-    """What it was started with."""
+    start: SubscriptionInput
+    """The input it was started with."""
     policy: Policy
     done: tuple[str, ...]
     hints: tuple[EventHint, ...]
-    """What it was told, looked into or not."""
+    """The provider events it received, processed or not."""
     answered: int
-    """The latest step that a command was answered with."""
-    lived: Subscription | None
-    """As it stood when it was lost; None: nobody can tell, or it was just taking money, of which we know no outcome."""
+    """The latest sequence that the result of a command carried."""
+    last_state: Subscription | None
+    """Its state when it was lost; None: unknown, or a charge was under way whose outcome is unknown."""
 
-    def latest(self, written: Subscription) -> Subscription:
-        """The subscription as it stood last, given how it was written down."""
-        known = [written, self.life.subscription, *([self.lived] if self.lived is not None else [])]
-        # Of equals the one that was written down: the others may have counted a try that came to nothing.
+    def latest(self, recorded: Subscription) -> Subscription:
+        """The subscription's latest known state, given the recorded one."""
+        known = [recorded, self.start.subscription, *([self.last_state] if self.last_state is not None else [])]
+        # At equal sequences prefer the recorded one: the others may have counted an attempt that failed.
         return max(known, key=lambda each: each.sequence)
 
 
 async def lost_run_of(client: Client, workflow_id: str) -> LostRun | None:
-    """What is left of the newest run; None: nothing.
+    """Return what is known of the newest run; None: nothing.
 
     Raises:
-        GatewayUnavailable: Temporal does not answer.
+        GatewayUnavailable: Temporal does not respond.
     """
-    reading = _Reading(client)
+    history = _HistoryReader(client)
     handle = client.get_workflow_handle(workflow_id)
     try:
         async for event in handle.fetch_history_events():
-            await reading.read(event)
+            await history.read(event)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return None
-        raise GatewayUnavailable(f"Temporal does not tell of the lost run: {error.message}") from error
-    life = reading.life
-    if life is None:
+        raise GatewayUnavailable(f"Temporal does not return the lost run's history: {error.message}") from error
+    start = history.start
+    if start is None:
         return None
-    lived: Subscription | None = None
-    if not reading.taking_money:
+    last_state: Subscription | None = None
+    if not history.open_charges:
         try:
-            lived = await handle.query(SubscriptionWorkflow.current, rpc_timeout=timedelta(seconds=ANSWER_TIMEOUT))
+            last_state = await handle.query(SubscriptionWorkflow.current, rpc_timeout=timedelta(seconds=ANSWER_TIMEOUT))
         except (WorkflowQueryFailedError, RPCError):
-            # Its history may be of no use any more; then what is written down must do.
-            lived = None
-    done = (*life.done, *reading.done)[-MAX_COMMAND_KEYS:]
-    return LostRun(life, reading.policy or life.policy, done, tuple(reading.hints), reading.answered, lived)
+            # The history may not replay any more; then the recorded state must do.
+            last_state = None
+    done = (*start.done, *history.done)[-MAX_COMMAND_KEYS:]
+    return LostRun(start, history.policy or start.policy, done, tuple(history.hints), history.answered, last_state)
 
 
-class _Reading:
-    """A history, event by event."""
+class _HistoryReader:
+    """Collects what matters from a history, event by event."""
 
     def __init__(self, client: Client) -> None:
         self._converter = client.data_converter
         self._accepted: dict[int, Input] = {}
-        self.life: SubscriptionInput | None = None
+        self.start: SubscriptionInput | None = None
         self.policy: Policy | None = None
         self.done: list[str] = []
         self.hints: list[EventHint] = []
         self.answered = 0
-        self.taking_money: set[int] = set()
-        """Tries whose outcome the run has not heard."""
+        self.open_charges: set[int] = set()
+        """Charge activities without an outcome in the history."""
 
     async def read(self, event: HistoryEvent) -> None:
         if event.HasField("workflow_execution_started_event_attributes"):
-            self.life = await self._decoded(event.workflow_execution_started_event_attributes.input, SubscriptionInput)
+            self.start = await self._decoded(event.workflow_execution_started_event_attributes.input, SubscriptionInput)
         elif event.HasField("workflow_execution_signaled_event_attributes"):
             signaled = event.workflow_execution_signaled_event_attributes
             if signaled.signal_name == HEAR:
@@ -106,40 +106,40 @@ class _Reading:
             request = event.workflow_execution_update_accepted_event_attributes.accepted_request
             self._accepted[event.event_id] = request.input
         elif event.HasField("workflow_execution_update_completed_event_attributes"):
-            await self._read_answer(event)
+            await self._read_result(event)
         else:
-            self._read_of_activities(event)
+            self._read_activity(event)
 
-    async def _read_answer(self, event: HistoryEvent) -> None:
+    async def _read_result(self, event: HistoryEvent) -> None:
         completed = event.workflow_execution_update_completed_event_attributes
-        given = self._accepted.get(completed.accepted_event_id)
-        if given is None or not completed.outcome.HasField("success"):
+        update = self._accepted.get(completed.accepted_event_id)
+        if update is None or not completed.outcome.HasField("success"):
             return
-        self.done += await self._keys(given)
-        if given.name == ADOPT_POLICY:
-            self.policy = (await self._decoded(given.args, AdoptPolicy)).policy
+        self.done += await self._keys(update)
+        if update.name == ADOPT_POLICY:
+            self.policy = (await self._decoded(update.args, AdoptPolicy)).policy
         sequence = await self._field(completed.outcome.success, "sequence")
         if isinstance(sequence, int):
             self.answered = max(self.answered, sequence)
 
-    def _read_of_activities(self, event: HistoryEvent) -> None:
+    def _read_activity(self, event: HistoryEvent) -> None:
         if event.HasField("activity_task_scheduled_event_attributes"):
-            if event.activity_task_scheduled_event_attributes.activity_type.name in TAKES_MONEY:
-                self.taking_money.add(event.event_id)
+            if event.activity_task_scheduled_event_attributes.activity_type.name in CHARGES:
+                self.open_charges.add(event.event_id)
         elif event.HasField("activity_task_completed_event_attributes"):
-            self.taking_money.discard(event.activity_task_completed_event_attributes.scheduled_event_id)
+            self.open_charges.discard(event.activity_task_completed_event_attributes.scheduled_event_id)
         elif event.HasField("activity_task_failed_event_attributes"):
-            self.taking_money.discard(event.activity_task_failed_event_attributes.scheduled_event_id)
+            self.open_charges.discard(event.activity_task_failed_event_attributes.scheduled_event_id)
 
     async def _decoded(self, payloads: Payloads, kind: type[T]) -> T:
         (value,) = await self._converter.decode(list(payloads.payloads), [kind])
         return value  # type: ignore[no-any-return]
 
-    async def _keys(self, given: Input) -> list[str]:
-        """The key of a command that was carried out."""
-        if given.name in NOT_CARRIED_OUT_ONCE:
+    async def _keys(self, update: Input) -> list[str]:
+        """The key of a command that was carried out, if it is kept."""
+        if update.name in REPEATABLE:
             return []
-        key = await self._field(given.args, "key")
+        key = await self._field(update.args, "key")
         return [key] if isinstance(key, str) else []
 
     async def _field(self, payloads: Payloads, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Starting a lost workflow again: from the database, and from what Temporal still knows of the run that was lost."""
+"""Restarts a lost workflow from the database and from what Temporal still knows of the lost run."""
 
 from dataclasses import replace
 
@@ -21,17 +21,17 @@ from workflows.subscription.workflow import SubscriptionWorkflow
 
 
 class NotRestorable(Rejected):
-    """A lost workflow that no rule can start again: an operator must."""
+    """A lost workflow that cannot be restarted automatically: an operator must restore it."""
 
     code = "not_restorable"
 
 
 class Restorer:
-    """Starts lost workflows again; safe to repeat, also by two at once: one of them starts it.
+    """Restarts lost workflows; safe to repeat and to run concurrently: only one call starts the workflow.
 
     Args:
-        client: with which they are started.
-        policy: for those of whose policy nothing is known any more; None: these cannot be restored.
+        client: the client that starts them.
+        policy: for workflows whose own policy is unknown; None: these cannot be restored.
 
     """
 
@@ -39,72 +39,72 @@ class Restorer:
         self._client = client
         self._policy = policy
 
-    async def restore(self, kept: Projection, run: str, unheard_agreement: str = "") -> bool:
-        """Have the subscription live on from where it stood last; first of all it looks at the provider.
+    async def restore(self, projection: Projection, run: str, unheard_agreement: str = "") -> bool:
+        """Restart the subscription's workflow from its latest known state; it reconciles with the provider first.
 
         Returns:
-            Whether it stood further than it was written down, as after a restored backup.
+            True if that state is ahead of the recorded one, as after restoring a backup.
 
         Raises:
-            NotRestorable: code `no_policy`; nobody knows by which policy it lived. Code `steps_lost`: what was asked of
-                it and done is not known any more, a cancellation perhaps.
-            GatewayUnavailable: Temporal does not answer.
+            NotRestorable: code `no_policy`: its policy is unknown. Code `steps_lost`: commands that it carried out, a
+                cancellation perhaps, are missing from what is known.
+            GatewayUnavailable: Temporal does not respond.
         """
-        workflow_id = subscription_workflow_id(kept.subscription.id)
-        remains = await lost_run_of(self._client, workflow_id)
-        policy = remains.policy if remains is not None else self._policy
+        workflow_id = subscription_workflow_id(projection.subscription.id)
+        lost = await lost_run_of(self._client, workflow_id)
+        policy = lost.policy if lost is not None else self._policy
         if policy is None:
             raise NotRestorable(
-                "nothing is left of its workflow and the worker has no TENURE_POLICY to restore it with",
+                "nothing is left of its workflow, and the worker has no TENURE_POLICY to restore it with",
                 code="no_policy",
             )
-        subscription = _as_it_stood(kept, remains)
-        before = remains.life if remains is not None else SubscriptionInput(subscription, policy)
-        told = remains.hints if remains is not None else ()
+        subscription = _latest_state(projection, lost)
+        before = lost.start if lost is not None else SubscriptionInput(subscription, policy)
+        received = lost.hints if lost is not None else ()
         restored = EventHint(f"restored/{run}", EventKind.LIFE_RESTORED, unheard_agreement)
-        life = replace(
+        start = replace(
             before,
             subscription=subscription,
             policy=policy,
             payment_method=None,
             is_born=True,
-            done=remains.done if remains is not None else (),
-            # What it was told counts as delivered, looked into or not; to hear it twice is harmless.
-            hints=tuple({hint.event: hint for hint in (restored, *before.hints, *told)}.values()),
+            done=lost.done if lost is not None else (),
+            # Events count as delivered once received, processed or not; processing one twice is harmless.
+            hints=tuple({hint.event: hint for hint in (restored, *before.hints, *received)}.values()),
         )
-        await self._start(workflow_id, life)
-        return subscription.sequence > kept.subscription.sequence
+        await self._start(workflow_id, start)
+        return subscription.sequence > projection.subscription.sequence
 
-    async def _start(self, workflow_id: str, life: SubscriptionInput) -> None:
-        subscription = life.subscription
+    async def _start(self, workflow_id: str, start: SubscriptionInput) -> None:
+        subscription = start.subscription
         summary = visibility.summary(subscription)
         try:
             await self._client.start_workflow(
                 SubscriptionWorkflow.run,
-                life,
+                start,
                 id=workflow_id,
                 task_queue=LIFECYCLE_QUEUE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                search_attributes=visibility.attributes(subscription, agenda(subscription, life.policy)),
+                search_attributes=visibility.attributes(subscription, agenda(subscription, start.policy)),
                 memo={"summary": summary},
                 static_summary=summary,
                 static_details=f"Subscription `{subscription.id}`, restored at step {subscription.sequence}",
             )
         except WorkflowAlreadyStartedError:
-            # It has come to its own end meanwhile: there is nothing to restore.
+            # It has ended by itself meanwhile: there is nothing to restore.
             return
         except RPCError as error:
-            raise GatewayUnavailable(f"Temporal did not start it again: {error.message}") from error
+            raise GatewayUnavailable(f"Temporal did not restart it: {error.message}") from error
 
 
-def _as_it_stood(kept: Projection, remains: LostRun | None) -> Subscription:
-    subscription = remains.latest(kept.subscription) if remains is not None else kept.subscription
-    if remains is not None and remains.answered > subscription.sequence:
+def _latest_state(projection: Projection, lost: LostRun | None) -> Subscription:
+    subscription = lost.latest(projection.subscription) if lost is not None else projection.subscription
+    if lost is not None and lost.answered > subscription.sequence:
         raise NotRestorable(
-            f"it had carried out commands up to step {remains.answered}, known is step {subscription.sequence}:"
-            " restore its row from a newer backup; what was asked (to cancel?) is in the lost workflow's history",
+            f"it had carried out commands up to step {lost.answered}, but only step {subscription.sequence} is known:"
+            " restore its row from a newer backup; the commands (a cancellation?) are in the lost workflow's history",
             code="steps_lost",
         )
-    # A customer known since a checkout page was opened, which is no step.
-    return replace(subscription, customer_ref=subscription.customer_ref or kept.customer_ref)
+    # Opening a checkout page creates the customer at the provider without recording a step.
+    return replace(subscription, customer_ref=subscription.customer_ref or projection.customer_ref)

@@ -1,4 +1,4 @@
-"""Mails that were queued long ago and that nobody sends."""
+"""Finds queued mails that no workflow sends."""
 
 from datetime import timedelta
 
@@ -18,64 +18,64 @@ HAVE_ENDED = (WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.FAILED)
 
 
 class StuckMailsInspection:
-    """Finds mails that wait although no workflow sends them."""
+    """Finds mails that stay queued although no workflow sends them."""
 
-    def __init__(self, client: Client, ours: Comparison) -> None:
+    def __init__(self, client: Client, comparison: Comparison) -> None:
         self._client = client
-        self._ours = ours
+        self._comparison = comparison
 
     async def mails(self, after: str | None) -> Page:
-        """The stuck mails of the next subscriptions; with the first page, what there is to see to about customers.
+        """The stuck mails of the next subscriptions; the first page also has customers that need attention.
 
         Raises:
-            GatewayUnavailable: Temporal or the database did not answer.
+            GatewayUnavailable: Temporal or the database did not respond.
         """
-        waiting = await self._ours.stuck_mails(after, waiting_for=STUCK_AFTER, limit=PAGE)
-        found = [each for one in waiting for each in await self._stuck(one)]
+        queued = await self._comparison.stuck_mails(after, waiting_for=STUCK_AFTER, limit=PAGE)
+        found = [each for one in queued for each in await self._stuck(one)]
         if after is None:
-            found += [_of_customer(each) for each in await self._ours.customer_troubles()]
-        return Page(tuple(found), waiting[-1].subscription if len(waiting) == PAGE else None)
+            found += [_of_customer(each) for each in await self._comparison.customer_troubles()]
+        return Page(tuple(found), queued[-1].subscription if len(queued) == PAGE else None)
 
-    async def _stuck(self, waiting: StuckMails) -> list[Discrepancy]:
-        stands = {mail: await self._stands(mail) for mail in waiting.mails}
-        ended = tuple(mail for mail, status in stands.items() if status in HAVE_ENDED)
+    async def _stuck(self, queued: StuckMails) -> list[Discrepancy]:
+        statuses = {mail: await self._status(mail) for mail in queued.mails}
+        ended = tuple(mail for mail, status in statuses.items() if status in HAVE_ENDED)
         running = WorkflowExecutionStatus.RUNNING
-        lost = tuple(mail for mail, status in stands.items() if status is not running and mail not in ended)
-        told = (
+        lost = tuple(mail for mail, status in statuses.items() if status is not running and mail not in ended)
+        findings = (
             (DifferenceKind.MAIL_STUCK, lost, "no workflow sends them"),
-            (DifferenceKind.MAIL_UNSENT, ended, "their workflows have ended: look what came of them"),
+            (DifferenceKind.MAIL_UNSENT, ended, "their workflows have ended: check their results"),
         )
         return [
             Discrepancy(
                 kind,
                 f"queued for more than an hour, and {why}: {', '.join(mails)}",
-                waiting.subscription,
-                tenant=waiting.tenant,
+                queued.subscription,
+                tenant=queued.tenant,
                 mails=mails,
             )
-            for kind, mails, why in told
+            for kind, mails, why in findings
             if mails
         ]
 
-    async def _stands(self, mail: str) -> WorkflowExecutionStatus | None:
+    async def _status(self, mail: str) -> WorkflowExecutionStatus | None:
         try:
             return (await self._client.get_workflow_handle(mail_workflow_id(mail)).describe()).status
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return None
-            raise GatewayUnavailable(f"Temporal does not answer: {error.message}") from error
+            raise GatewayUnavailable(f"Temporal does not respond: {error.message}") from error
 
 
 def _of_customer(trouble: Trouble) -> Discrepancy:
     if trouble.code == UNUSABLE_ADDRESS:
-        kind, words = (
+        kind, problem = (
             DifferenceKind.ADDRESS_UNUSABLE,
-            "has an address at the provider that no mail could be sent to: change it there",
+            "has an address at the provider that no mail can be sent to: change it there",
         )
     else:
-        kind, words = (
+        kind, problem = (
             DifferenceKind.CUSTOMER_NOT_TOLD,
-            f"cannot be changed at the provider ({trouble.code}): tried again every hour",
+            f"cannot be changed at the provider ({trouble.code}): retried every hour",
         )
-    told = f"customer {trouble.customer} {words}"
-    return Discrepancy(kind, told, trouble.subscription, trouble.customer_ref, trouble.tenant)
+    text = f"customer {trouble.customer} {problem}"
+    return Discrepancy(kind, text, trouble.subscription, trouble.customer_ref, trouble.tenant)

@@ -1,4 +1,4 @@
-"""Making up for an outage of ours: what the provider told and we did not hear is fetched, kept and delivered."""
+"""Recovers from our own outages: fetches, stores and delivers provider events that did not reach us."""
 
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,52 +14,52 @@ from domain.provider.events import KeptEvent, PastEvent, ProviderEvent, Provider
 from services.webhooks.batch import Delivered
 
 REMEMBERED_FOR = timedelta(days=30)
-"""So long the provider knows what it has told."""
+"""How long the provider keeps its events."""
 SLICE = timedelta(hours=6)
-"""The provider tells the newest first; slice by slice what is older comes first."""
+"""The provider lists the newest first; fetching in slices delivers older events first."""
 HELD = 10
-"""So many pages are in memory at a time; a slice with more of them is cut in two."""
-SHORTEST = timedelta(seconds=1)
-"""The provider's moments are no finer."""
-TOGETHER = 100
+"""The number of pages kept in memory; a slice with more is halved."""
+SHORTEST_SLICE = timedelta(seconds=1)
+"""The resolution of the provider's timestamps."""
+BATCH = 100
 
 
 class Inbox(Protocol):
-    """Where the messages of the provider are kept, each once."""
+    """The stored provider events, each once."""
 
     async def known(self, ids: Sequence[str]) -> set[str]:
-        """Which of these messages were kept."""
+        """The ids that are stored already."""
         ...
 
     async def receive_past(self, events: Sequence[PastEvent], *, tenant: str) -> list[ProviderEvent]:
-        """Keep messages that did not reach us; returns those that were not kept already."""
+        """Store events that did not reach us; returns those that were not stored already."""
         ...
 
 
 class Deliverer(Protocol):
-    """What brings the provider's messages to subscriptions."""
+    """Delivers provider events to subscriptions."""
 
     async def deliver(self, messages: Sequence[KeptEvent], *, anew: bool = False) -> Delivered:
-        """Bring messages to whom they concern."""
+        """Deliver events to the subscriptions that they concern."""
         ...
 
 
 @dataclass(frozen=True)
 class Backfilled:
-    """What came of a backfill."""
+    """The result of a backfill."""
 
     found: int = 0
-    """Messages that the provider told of."""
+    """Events that the provider listed."""
     new: int = 0
-    """Those of them that had never reached us."""
+    """Those that had never reached us."""
     delivered: int = 0
-    """Those of the new ones that were dealt with; the others are left to the sweeper."""
+    """New events that were handled; the others are left to the sweep."""
     is_all: bool = True
-    """False: the time was up before all was looked through."""
+    """False: time ran out before all events were fetched."""
 
 
 class Backfill:
-    """Fetches what the provider told in vain. Safe to repeat: each message is kept once."""
+    """Fetches provider events that never reached us. Safe to repeat: each event is stored once."""
 
     def __init__(self, history: ProviderHistory, inbox: Inbox, delivery: Deliverer) -> None:
         self._history = history
@@ -67,34 +67,34 @@ class Backfill:
         self._delivery = delivery
 
     async def of_last(self, time: timedelta, *, seconds: float) -> Fetched:
-        """Make up for what did not get through of late, for so many seconds."""
+        """Backfill the last *time*, for at most *seconds*."""
         done = await self.since(datetime.now(UTC) - time, seconds=seconds)
         return Fetched(done.new, is_all=done.is_all)
 
     async def since(
         self, moment: datetime, *, every: bool = False, dry_run: bool = False, seconds: float = math.inf
     ) -> Backfilled:
-        """Keep and deliver, oldest first, what did not get through since *moment*.
+        """Store and deliver, oldest first, the events since *moment* that did not reach us.
 
         Args:
-            moment: from when on.
-            every: also what the provider believes to have got through.
+            moment: the start.
+            every: include events that the provider counts as delivered.
             dry_run: only count.
-            seconds: after which no more is begun; what is kept by then is passed by the next time.
+            seconds: start no more work after this time; events stored by then are skipped next time.
 
         Raises:
-            Malformed: field `since`; the provider does not remember so far back, or it is still to come.
-            GatewayUnavailable: the provider, or the database, does not answer; what was fetched is kept.
+            Malformed: field `since`; beyond the provider's retention, or in the future.
+            GatewayUnavailable: the provider or the database does not respond; what was fetched is stored.
         """
         now = datetime.now(UTC)
         _check(moment, now)
         stop_at = monotonic() + seconds
         done = Backfilled()
         async for events in self._slices(moment, now, undelivered=not every):
-            for start in range(0, len(events), TOGETHER):
-                together = events[start : start + TOGETHER]
-                new, delivered = await self._take(together, dry_run=dry_run)
-                done = Backfilled(done.found + len(together), done.new + new, done.delivered + delivered)
+            for start in range(0, len(events), BATCH):
+                batch = events[start : start + BATCH]
+                new, delivered = await self._receive(batch, dry_run=dry_run)
+                done = Backfilled(done.found + len(batch), done.new + new, done.delivered + delivered)
                 if monotonic() >= stop_at:
                     return replace(done, is_all=False)
             if monotonic() >= stop_at:
@@ -104,11 +104,11 @@ class Backfill:
     async def _slices(self, since: datetime, now: datetime, *, undelivered: bool) -> AsyncIterator[list[PastEvent]]:
         length = SLICE
         while since < now:
-            # The last one has no end: what happens meanwhile belongs to it.
+            # The last slice is open-ended: it includes what happens meanwhile.
             until = since + length if since + length < now else None
-            events = await self._slice(since, until, undelivered=undelivered, at_most=HELD)
-            if events is None and length > SHORTEST:
-                length = max(min(length, now - since) / 2, SHORTEST)
+            events = await self._slice(since, until, undelivered=undelivered, max_pages=HELD)
+            if events is None and length > SHORTEST_SLICE:
+                length = max(min(length, now - since) / 2, SHORTEST_SLICE)
                 continue
             if events is None:
                 events = await self._slice(since, until, undelivered=undelivered)
@@ -117,9 +117,9 @@ class Backfill:
             length = min(length * 2, SLICE)
 
     async def _slice(
-        self, since: datetime, until: datetime | None, *, undelivered: bool, at_most: int | None = None
+        self, since: datetime, until: datetime | None, *, undelivered: bool, max_pages: int | None = None
     ) -> list[PastEvent] | None:
-        """What the provider told between two moments, oldest first; None: it was more than so many pages."""
+        """The provider's events between two moments, oldest first; None: more than *max_pages*."""
         newest_first: list[PastEvent] = []
         cursor: str | None = None
         pages = 0
@@ -129,28 +129,28 @@ class Backfill:
             pages += 1
             if page.next_cursor is None:
                 return newest_first[::-1]
-            if pages == at_most:
+            if pages == max_pages:
                 return None
             cursor = page.next_cursor
 
-    async def _take(self, events: Sequence[PastEvent], *, dry_run: bool) -> tuple[int, int]:
-        """How many were new, and how many of these were dealt with."""
+    async def _receive(self, events: Sequence[PastEvent], *, dry_run: bool) -> tuple[int, int]:
+        """Store and deliver events; returns how many were new, and how many of those were handled."""
         if dry_run:
             return len(events) - len(await self._inbox.known([past.event.id for past in events])), 0
         new = await self._inbox.receive_past(events, tenant=DEFAULT_TENANT)
-        told = [KeptEvent(event, datetime.now(UTC)) for event in new if event.news is not None]
-        verdicts: Mapping[str, Routing] = (await self._delivery.deliver(told)).verdicts if told else {}
-        return len(new), len(new) - len(told) + len(verdicts)
+        relevant = [KeptEvent(event, datetime.now(UTC)) for event in new if event.news is not None]
+        verdicts: Mapping[str, Routing] = (await self._delivery.deliver(relevant)).verdicts if relevant else {}
+        return len(new), len(new) - len(relevant) + len(verdicts)
 
 
 def _check(moment: datetime, now: datetime) -> None:
     if moment > now:
-        raise Malformed("this moment is still to come", field="since")
-    # Whoever asks for just so long has worked it out a little earlier.
+        raise Malformed("this time is still to come", field="since")
+    # Tolerance: callers that ask for the whole retention computed the start a moment ago.
     if moment < now - REMEMBERED_FOR - timedelta(minutes=1):
         days = REMEMBERED_FOR.days
         raise Malformed(
-            f"the provider remembers its messages for {days} days only: ask for {days}d or less, and let reconciliation"
+            f"the provider keeps its events for {days} days only: ask for {days}d or less, and let reconciliation"
             " find what is older",
             field="since",
             code="too_long_ago",

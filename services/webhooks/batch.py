@@ -1,4 +1,4 @@
-"""One round of delivering messages: what came of each, and what failed."""
+"""One batch of event deliveries: the outcome of each event, and the failures."""
 
 import asyncio
 import logging
@@ -14,61 +14,61 @@ _log = logging.getLogger("tenure.delivery")
 
 @dataclass
 class Batch:
-    """What came of messages so far, by their ids."""
+    """The outcome of events so far, by event id."""
 
-    turns: asyncio.Semaphore
-    """Who may be at work at the same time."""
+    limit: asyncio.Semaphore
+    """Limits concurrent deliveries."""
     verdicts: dict[str, Routing] = field(default_factory=dict)
     failures: dict[str, Exception] = field(default_factory=dict)
     customers: dict[str, str] = field(default_factory=dict)
-    """Whom messages are about that tell of customers: our ids, by the messages'."""
+    """The customers' ids, for events about customers."""
     lost: set[str] = field(default_factory=set)
-    """Those that were told to nobody, since the workflow of their subscription is gone."""
+    """Events that were not delivered because their subscription's workflow is lost."""
 
     @property
     def temporal_failures(self) -> int:
-        """How often the workflow engine took nothing, each subscription counted once."""
+        """How often Temporal did not take a signal, counting each subscription once."""
         return _of_temporal(self.failures.values())
 
     @property
     def other_outages(self) -> int:
-        """How often the provider gave no answer."""
+        """How often the provider did not respond."""
         outages = sum(isinstance(failure, GatewayUnavailable) for failure in self.failures.values())
         return outages - self.temporal_failures
 
     @contextmanager
-    def noting(self, event: ProviderEvent) -> Iterator[None]:
-        """What fails for one message, whatever it is, is noted, so that the others go on."""
+    def recording_failure(self, event: ProviderEvent) -> Iterator[None]:
+        """Record any failure of one event, so that the others continue."""
         try:
             yield
         except GatewayUnavailable as error:
             self.failures[event.id] = error
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not hold up other messages
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not hold up other events
             _log.exception("provider event %s cannot be delivered", event.id)
             self.failures[event.id] = error
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """What came of a batch."""
+    """The outcome of a batch."""
 
     verdicts: Mapping[str, Routing]
-    """Of those that were dealt with, by their ids."""
+    """The outcome of each handled event, by id."""
     left: Sequence[KeptEvent]
-    """Those that stay as they were: they failed, or cannot be addressed yet."""
+    """Events that stay pending: they failed, or cannot be routed yet."""
     failed: Mapping[str, Exception]
-    """Why those failed that did, by their ids."""
+    """The failures, by event id."""
     last: KeptEvent
-    """Of the batch, in the order in which it was given."""
+    """The last event of the batch, in the given order."""
 
     @property
     def temporal_failures(self) -> int:
-        """How often the workflow engine took nothing."""
+        """How often Temporal did not take a signal."""
         return _of_temporal(self.failed.values())
 
     @property
     def failures(self) -> Sequence[Exception]:
-        """Each failure there was."""
+        """All failures."""
         return list(self.failed.values())
 
 

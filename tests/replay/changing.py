@@ -1,4 +1,4 @@
-"""A workflow in the versions of its life: what it was, and each way of changing it. All of one type, `Toy`."""
+"""A workflow in several versions: the original, and each way of changing it. All have the type `Toy`."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ TWICE = "waits-twice"
 
 @dataclass(frozen=True)
 class OldOrder:
-    """What the first version was started with."""
+    """The first version's input."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Order:
-    """The same, one release later: who starts one anew says so, what was started before has the default."""
+    """The same one release later: new starts set the field, earlier ones have the default."""
 
     name: str
     waits_twice: bool = False
@@ -36,7 +36,7 @@ class First:
 
 @workflow.defn(name="Toy", sandboxed=False)
 class Careless:
-    """Waits twice, whatever was begun before."""
+    """Waits twice, regardless of running workflows."""
 
     @workflow.run
     async def run(self, order: OldOrder) -> str:
@@ -47,7 +47,7 @@ class Careless:
 
 @workflow.defn(name="Toy", sandboxed=False)
 class GatedByData:
-    """Waits twice where its order says so."""
+    """Waits twice if its order says so."""
 
     @workflow.run
     async def run(self, order: Order) -> str:
@@ -60,7 +60,7 @@ class GatedByData:
 
 @workflow.defn(name="Toy", sandboxed=False)
 class Patched:
-    """Waits twice from now on; what was begun before goes on as it was begun."""
+    """Waits twice from now on; running workflows continue as before."""
 
     @workflow.run
     async def run(self, order: OldOrder) -> str:
@@ -73,7 +73,7 @@ class Patched:
 
 @workflow.defn(name="Toy", sandboxed=False)
 class PatchDeprecated:
-    """The old way is gone, as nothing that went it runs any more; what went the new way still has the mark."""
+    """The old branch is gone, since no workflow on it runs any more; newer ones still have the marker."""
 
     @workflow.run
     async def run(self, order: OldOrder) -> str:
@@ -84,7 +84,7 @@ class PatchDeprecated:
 
 
 class Served:
-    """Tells which version of the code serves it, until it is let go; the same in every version but for its name."""
+    """Reports which code version serves it, until released; identical in every version except for its name."""
 
     version = ""
 
@@ -141,7 +141,7 @@ class UpgradingSecond(Served):
 
 
 class _Moving(Served):
-    """Pinned, and moves on when it continues as new, as a long life does now and then."""
+    """Pinned, and upgrades when it continues as new, as long-running workflows do from time to time."""
 
     async def live(self) -> str:
         await workflow.wait_condition(

@@ -1,4 +1,4 @@
-"""Lives whose histories are kept: between them they go down every path of the workflow."""
+"""Lives whose histories are kept: together they cover every path of the workflow."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -58,7 +58,7 @@ async def lost(product: Product) -> None:
 
 
 async def retried(product: Product) -> None:
-    """A payment recovered by a retry that was asked for, another by the ladder's own."""
+    """A payment recovered by a retry command, another by the ladder's own retry."""
     life = await Life.begun(product, "kept-retried", **PAID_START)
     await life.live_until_declined("insufficient_funds")
     await life.product.card_answers(life.external_id, "ok")
@@ -109,17 +109,17 @@ async def held(product: Product) -> None:
 
 
 async def declined_at_start(product: Product) -> None:
-    """A paid start that was declined, and a sign-up with a card that nobody knows."""
+    """A paid start that was declined, and a sign-up with an unknown card."""
     for method in ("pm_card_chargeCustomerFail", "pm_card_unknown"):
         try:
             await product.sign_up("kept-declined", trial_days=0, payment_method=method)
         except RefusedError:
             continue
-        raise AssertionError(f"{method} was taken")
+        raise AssertionError(f"{method} was accepted")
 
 
 async def signed_up_again(product: Product) -> None:
-    """A customer who was here before signs up with another card; one who has confirmed brings a card in vain."""
+    """A returning customer signs up with another card; one who has already confirmed converts with a card in vain."""
     first = await Life.begun(product, "kept-again", **PAID_START)
     await first.command("cancel", at="now")
     again = await Life.begun(product, "kept-again", trial_days=0, payment_method="pm_card_mastercard")
@@ -135,7 +135,7 @@ async def signed_up_again(product: Product) -> None:
 
 
 async def unheard(product: Product) -> None:
-    """A renewal found by asking."""
+    """A renewal found by a sync."""
     life = await Life.begun(product, "kept-unheard", **PAID_START)
     await product.faults(webhooks={"drop": True})
     await life.live_until("renew")
@@ -160,7 +160,7 @@ async def changed(product: Product) -> None:
 
 
 async def confirmed(product: Product) -> None:
-    """Changes of plan that the bank wants confirmed: one that is, one withdrawn by the next, one that runs out."""
+    """Plan changes that the bank wants confirmed: one confirmed, one withdrawn by the next, one that expires."""
     life = await Life.begun(product, "kept-confirmed", **PAID_START)
     await product.card_answers(life.external_id, "authentication_required", "ok", "authentication_required")
     url = await life.to_be_confirmed("change-plan", plan="professional")
@@ -172,7 +172,7 @@ async def confirmed(product: Product) -> None:
 
 
 async def confirmed_first(product: Product) -> None:
-    """Conversions that the bank wants confirmed: one that runs out, one withdrawn by the next, one that is."""
+    """Conversions that the bank wants confirmed: one expires, one is withdrawn by the next, one is confirmed."""
     life = await Life.begun(product, "kept-confirmed-first", payment_method="pm_card_visa")
     await product.card_answers(life.external_id, *["authentication_required"] * 3, "ok")
     await life.to_be_confirmed("convert", when="now")
@@ -183,7 +183,7 @@ async def confirmed_first(product: Product) -> None:
 
 
 async def confirmed_retry(product: Product) -> None:
-    """Retries that the bank wants confirmed: of a conversion, withdrawn by the next and then paid; of an open bill."""
+    """Retries that the bank wants confirmed: of a conversion, withdrawn by the next, then paid; of an open invoice."""
     life = await Life.begun(product, "kept-confirmed-retry", payment_method="pm_card_visa")
     await product.card_answers(life.external_id, "authentication_required")
     await life.live_until("convert")
@@ -196,7 +196,7 @@ async def confirmed_retry(product: Product) -> None:
 
 
 async def confirmed_sign_up(product: Product) -> None:
-    """Sign-ups without a trial that the bank wants confirmed: one replaced by the next, which is, one that runs out."""
+    """Sign-ups without a trial to be confirmed: one replaced by the next, which is confirmed, and one that expires."""
     for name, is_confirmed in (("kept-sign-up", False), ("kept-sign-up", True), ("kept-sign-up-late", False)):
         try:
             await product.sign_up(name, trial_days=0, payment_method="pm_card_authenticationRequired")
@@ -209,7 +209,7 @@ async def confirmed_sign_up(product: Product) -> None:
 
 
 async def paused(product: Product) -> None:
-    """A pause whose end moves, resumed on its date and early, under an operator's hold; a period of our own."""
+    """A pause whose end moves, resumed on its date and early, during an operator's hold; a period of our own."""
     life = await Life.begun(product, "kept-paused", **PAID_START)
     await life.live(timedelta(days=10))
     await life.command("pause", resumes_at=(life.now + timedelta(days=20)).isoformat())
@@ -225,7 +225,7 @@ async def paused(product: Product) -> None:
 
 
 async def canceled_in_a_pause(product: Product) -> None:
-    """A preview in a pause, the cancellation that uses up what it has kept, and its end."""
+    """A preview during a pause, the cancellation that uses up the remaining days, and its end."""
     life = await Life.begun(product, "kept-canceled-in-a-pause", **PAID_START)
     await life.live(timedelta(days=10))
     await life.command("pause")
@@ -248,7 +248,7 @@ async def billing_day(product: Product) -> None:
 
 
 async def own_changes(product: Product) -> None:
-    """In the days that a pause gave back: a decline, an upgrade, and another interval at once."""
+    """In the days left after a pause: a decline, an upgrade, and another interval at once."""
     life = await Life.begun(product, "kept-own-changes", **PAID_START)
     await life.live(timedelta(days=10))
     await life.command("pause")
@@ -268,7 +268,7 @@ async def own_changes(product: Product) -> None:
 
 
 async def confirmed_apart(product: Product) -> None:
-    """In the days that a pause gave back, changes that the bank wants confirmed: withdrawn, run out, confirmed."""
+    """In the days left after a pause, changes that the bank wants confirmed: withdrawn, expired, confirmed."""
     life = await Life.begun(product, "kept-confirmed-apart", **PAID_START)
     await life.live(timedelta(days=10))
     await life.command("pause")
@@ -286,7 +286,7 @@ async def confirmed_apart(product: Product) -> None:
 
 
 async def disputed(product: Product) -> None:
-    """A refund in part, a dispute over a renewal that is won, another in a recovery that is lost."""
+    """A partial refund, a dispute over a renewal that is won, another during a recovery that is lost."""
     life = await Life.begun(product, "kept-disputed", **PAID_START)
     await product.refund(life.external_id, 100)
     await life.live(A_MINUTE)
@@ -309,14 +309,14 @@ async def expiring(product: Product) -> None:
 
 
 async def looked(product: Product) -> None:
-    """A cancellation while a payment is owed: the provider is asked first."""
+    """A cancellation while a payment is owed: it syncs with the provider first."""
     life = await Life.begun(product, "kept-looked", **PAID_START)
     await life.live_until_declined("insufficient_funds")
     await life.command("cancel")
 
 
 async def moved(product: Product) -> None:
-    """Another policy in a trial and in a recovery."""
+    """Another policy during a trial and during a recovery."""
     client = await Client.connect(product.addresses.temporal_address)
     life = await Life.begun(product, "kept-moved", payment_method="pm_card_visa")
     await move_to(client, life.id, replace(DEFAULT_POLICY, version="another", trial=TrialPolicy(reminders=(2,))))
@@ -327,7 +327,7 @@ async def moved(product: Product) -> None:
 
 
 async def taken_over(product: Product, folder: Path) -> None:
-    """Agreements that were made elsewhere: one that is paid, and a trial."""
+    """Agreements started elsewhere: a paid one, and a trial."""
     async with Elsewhere.at(product.addresses, folder) as elsewhere:
         price = await elsewhere.price(3900)
         plans = {price: "starter"}
@@ -343,7 +343,7 @@ async def taken_over(product: Product, folder: Path) -> None:
 
 
 async def handed_over(product: Product, folder: Path) -> None:
-    """Trials of elsewhere whose workflows were lost on the way here: one goes on here, one has turned paid there."""
+    """Trials from elsewhere whose workflows were lost on adoption: one continues here, one has turned paid there."""
     client = await Client.connect(product.addresses.temporal_address)
     async with Elsewhere.at(product.addresses, folder) as elsewhere:
         price = await elsewhere.price(3900)
@@ -357,7 +357,7 @@ async def handed_over(product: Product, folder: Path) -> None:
 
 
 async def deleted(product: Product, folder: Path) -> None:
-    """Customers deleted at the provider, in a trial with a card and in a paid period; both give a card again."""
+    """Customers deleted at the provider, in a trial with a card and in a paid period; both enter a card again."""
     async with Elsewhere.at(product.addresses, folder) as elsewhere:
         trial = await Life.begun(product, "kept-deleted-trial", payment_method="pm_card_visa")
         paid = await Life.begun(product, "kept-deleted-paid", **PAID_START)
@@ -374,7 +374,7 @@ async def deleted(product: Product, folder: Path) -> None:
 
 
 async def deleted_owing(product: Product, folder: Path) -> None:
-    """Customers deleted at the provider who owe a bill, have paid one unheard of, or have one to be confirmed."""
+    """Customers deleted at the provider who owe an invoice, paid one without notice, or have one to be confirmed."""
     async with Elsewhere.at(product.addresses, folder) as elsewhere:
 
         async def delete(life: Life) -> None:
@@ -402,11 +402,11 @@ async def deleted_owing(product: Product, folder: Path) -> None:
 
 PlayElsewhere = Callable[[Product, Path], Awaitable[None]]
 TAKEN_OVER: tuple[PlayElsewhere, ...] = (taken_over, handed_over, deleted, deleted_owing)
-"""These begin at the provider, beside a stack that keeps its secrets in a folder."""
+"""These start at the provider, next to a stack that keeps its secrets in a folder."""
 
 
 async def portal(product: Product) -> None:
-    """A card taken away before the trial's end, and others chosen in the portal of which nobody told."""
+    """A card removed before the trial's end, and others chosen in the portal without notice."""
     life = await Life.begun(product, "kept-portal", payment_method="pm_card_visa")
     await product.faults(webhooks={"drop": 1.0})
     await life.take_card_away()
@@ -421,7 +421,7 @@ async def portal(product: Product) -> None:
 
 
 async def reconciled(product: Product) -> None:
-    """A renewal taken over that nobody told of, then a decline; a hold that stands all the same."""
+    """A renewal found without an event, then a decline; a hold that stays in place."""
     client = await Client.connect(product.addresses.temporal_address)
     life = await Life.begun(product, "kept-reconciled", **PAID_START)
     await product.faults(webhooks={"drop": True})
@@ -436,7 +436,7 @@ async def reconciled(product: Product) -> None:
 
 
 async def restored(product: Product) -> None:
-    """A trial whose workflow was terminated and started again, then a recovery likewise."""
+    """A trial whose workflow was terminated and restarted, then a recovery likewise."""
     client = await Client.connect(product.addresses.temporal_address)
     life = await Life.begun(product, "kept-restored", payment_method="pm_card_visa")
     for _ in range(2):
@@ -449,17 +449,17 @@ async def restored(product: Product) -> None:
 
 
 async def rolled_up(product: Product) -> None:
-    """A roll-up of what was used."""
+    """A usage roll-up."""
     await roll_up_now(await Client.connect(product.addresses.temporal_address))
 
 
 async def used(product: Product) -> None:
-    """What was used beyond plans' limits is told."""
+    """Usage beyond plan limits is reported."""
     await report_now(await Client.connect(product.addresses.temporal_address))
 
 
 async def swept(product: Product) -> None:
-    """What waits is taken up: webhooks, and mails that were left behind."""
+    """Pending webhooks and mails are picked up."""
     await _sweep(product)
 
 
@@ -470,7 +470,7 @@ async def _sweep(product: Product) -> None:
 
 
 async def refused(product: Product) -> None:
-    """A conversion refused for good, under a release that did not show it; then mended."""
+    """A conversion refused permanently, under a release that did not show it; then fixed."""
     life = await Life.begun(product, "kept-refused", payment_method="pm_card_visa")
     await life.live(timedelta(days=13))
     await product.faults(stripe={"error_rate": 1, "status": 400})
@@ -481,7 +481,7 @@ async def refused(product: Product) -> None:
 
 
 async def blocked(product: Product) -> None:
-    """A hold, a conversion and a cancellation that are blocked, by refusals and by an outage; each goes on."""
+    """A hold, a conversion and a cancellation that are blocked, by refusals and by an outage; each continues."""
     client = await Client.connect(product.addresses.temporal_address)
     life = await Life.begun(product, "kept-blocked", payment_method="pm_card_visa")
     await life.live(timedelta(days=13))
@@ -506,7 +506,7 @@ async def blocked(product: Product) -> None:
 
 
 async def blocked_in_turns(product: Product) -> None:
-    """A hold and a message that are refused in turns; each waits by itself, and goes on."""
+    """A hold and an event that are refused in turns; each waits independently, and continues."""
     life = await Life.begun(product, "kept-blocked-in-turns", **PAID_START)
     await product.faults(stripe={"error_rate": 1, "status": 401})
     await life.command("pause")
@@ -518,7 +518,7 @@ async def blocked_in_turns(product: Product) -> None:
 
 
 async def ended_untold(product: Product) -> None:
-    """A cancellation with the paid period and one at once, neither taken by the provider; told once it does."""
+    """A cancellation at period end and one at once, neither taken by the provider; reported once it takes them."""
     life = await Life.begun(product, "kept-ended-untold", **PAID_START)
     await product.faults(stripe={"error_rate": 1, "status": 401})
     await life.command("cancel")
@@ -533,7 +533,7 @@ async def ended_untold(product: Product) -> None:
 
 
 async def not_begun(product: Product) -> None:
-    """A paid sign-up whose first payment is not taken, made anew; the second one begins once that is mended."""
+    """A paid sign-up whose first payment is not taken, then repeated; the second one starts once that is fixed."""
     with withheld("POST", "/v1/subscriptions"):
         for _ in range(2):
             try:
@@ -545,7 +545,7 @@ async def not_begun(product: Product) -> None:
 
 
 async def customer_changed(product: Product) -> None:
-    """A zone changed in a trial and before a yearly renewal, an address changed here and at the provider; a sweep."""
+    """A time zone changed in a trial and before a yearly renewal, an address changed here and at Stripe; a sweep."""
     life = await Life.begun(product, "kept-customer", payment_method="pm_card_visa", interval="year")
     await product.change_customer(life.external_id, timezone="Asia/Tokyo", email="kept-customer@new.example")
     await _noted(product, life, 1)
@@ -559,7 +559,7 @@ async def customer_changed(product: Product) -> None:
 
 
 async def moved_owing(product: Product) -> None:
-    """A zone changed in a recovery."""
+    """A time zone changed during a recovery."""
     life = await Life.begun(product, "kept-moved-owing", payment_method="pm_card_chargeCustomerFail")
     await life.live_until("convert")
     await product.change_customer(life.external_id, timezone="Asia/Tokyo")
@@ -568,24 +568,24 @@ async def moved_owing(product: Product) -> None:
 
 
 async def _told(product: Product, life: Life) -> None:
-    """Wait until all know the customer as they are."""
+    """Wait until everyone has been notified of the customer's change."""
     client = await Client.connect(product.addresses.temporal_address)
     customer = (await product.get(f"/v1/customers/{life.external_id}"))["id"]
     await client.get_workflow_handle(customer_workflow_id(customer)).result()
 
 
 async def _noted(product: Product, life: Life, times: int) -> None:
-    """Wait until the timeline tells so often that the customer was changed."""
+    """Wait until the timeline has this many customer changes."""
 
-    async def is_told() -> bool:
+    async def is_recorded() -> bool:
         past = (await product.timeline(life.id))["past"]
         return len([entry for entry in past if entry["kind"] == "customer_changed"]) >= times
 
-    await until(is_told)
+    await until(is_recorded)
 
 
 async def announced(product: Product) -> None:
-    """A yearly renewal announced with what it will bill, and without a figure while the provider does not answer."""
+    """A yearly renewal announced with its amount, and without one while the provider does not respond."""
     life = await Life.begun(product, "kept-announced", interval="year", **PAID_START)
     await life.live_until("notify")
     await life.live_until("renew")
@@ -596,7 +596,7 @@ async def announced(product: Product) -> None:
 
 
 async def left_free(stack: Stack, folder: Path) -> None:
-    """A trial that falls to the free plan, which is left as it was previewed."""
+    """A trial that falls back to the free plan, which is then left as previewed."""
     async with stack.under(FALLS_TO_FREE, with_free_plan(folder)) as addresses, Product(addresses) as product:
         life = await Life.begun(product, "kept-left-free")
         await life.live_until("expire_trial")
@@ -607,7 +607,7 @@ async def left_free(stack: Stack, folder: Path) -> None:
 
 PlayUnder = Callable[[Stack, Path], Awaitable[None]]
 OF_ANOTHER_CATALOG: tuple[PlayUnder, ...] = (left_free,)
-"""These live by a catalog and a policy of their own."""
+"""These have a catalog and a policy of their own."""
 
 LIVES: tuple[Play, ...] = (
     checkout,

@@ -1,7 +1,7 @@
-"""Plays the lives and keeps the histories of their workflows: `python -m tests.replay.record NAME...` (or all).
+"""Plays the lives and records the histories of their workflows: `python -m tests.replay.record NAME...` (or all).
 
-Histories that are kept already stay: a release must replay what earlier ones wrote. So record under a new name what is
-new, and delete a history only when no workflow of its time can still be running.
+Recorded histories stay: a release must replay those of earlier releases. Record new ones under a new name, and delete a
+history only when no workflow of its release can still be running.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ OF_LIVES = (
 
 
 async def record(lives: Sequence[AnyPlay]) -> list[Path]:
-    """Play each life and write down the history of every run that it made, and one of each other workflow."""
+    """Play each life and record the history of each of its runs, and one of every other workflow."""
     written: list[Path] = []
     with tempfile.TemporaryDirectory() as folder:
         options = Options(Path(folder), CATALOG, POLICY, durable=False, ui=False)
@@ -78,7 +78,7 @@ async def _one_of_each_other(client: Client) -> list[WorkflowExecution]:
     found: list[WorkflowExecution] = []
     for kind in ("MailWorkflow", "SweepWebhooksWorkflow"):
         query = f"WorkflowType = '{kind}' AND ExecutionStatus = 'Completed'"
-        # The server tells nobody when one comes to be listed.
+        # The server sends no notification when one is listed.
         while not (done := [run async for run in client.list_workflows(query, limit=1)]):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         found += done
@@ -88,14 +88,14 @@ async def _one_of_each_other(client: Client) -> list[WorkflowExecution]:
 async def _keep(client: Client, name: str, number: int, run: WorkflowExecution) -> Path:
     path = HISTORIES / f"{name}-{number}-{run.workflow_type.removesuffix('Workflow').lower()}.json"
     if path.exists():
-        raise FileExistsError(f"{path} is kept already: give the life a new name")
+        raise FileExistsError(f"{path} exists already: give the life a new name")
     history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
     path.write_text(json.dumps(_anonymous(json.loads(history.to_json())), separators=(",", ":")) + "\n")
     return path
 
 
 def _anonymous(part: Any) -> Any:
-    """Without the names of machines and files, which no replay looks at."""
+    """Remove the names of machines and files, which no replay needs."""
     if isinstance(part, list):
         return [_anonymous(each) for each in part]
     if isinstance(part, dict):
@@ -107,4 +107,4 @@ if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     wanted = [life for life in ALL if life.__name__ in sys.argv[1:] or not sys.argv[1:]]
     for kept in asyncio.run(record(wanted)):
-        print(kept.relative_to(HISTORIES), f"{kept.stat().st_size:,} bytes")  # noqa: T201 - it is a command
+        print(kept.relative_to(HISTORIES), f"{kept.stat().st_size:,} bytes")  # noqa: T201 - this is a command

@@ -1,6 +1,6 @@
-"""Each way of changing a workflow's code while workflows run, and what goes wrong without it.
+"""Each way of changing a workflow's code while workflows run, and what fails without it.
 
-docs/decisions/0012-three-ways-to-change-a-workflow.md tells when to take which.
+docs/decisions/0012-three-ways-to-change-a-workflow.md says when to use which.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ async def client() -> AsyncIterator[Client]:
 
 
 async def _history(client: Client, code: type, order: object) -> WorkflowHistory:
-    """What is written when *code* runs to its end."""
+    """The history of *code*, run to its end."""
     async with Worker(client, task_queue=QUEUE, workflows=[code]):
         handle = await client.start_workflow("Toy", order, id=str(uuid4()), task_queue=QUEUE)
         await handle.result()
@@ -43,14 +43,14 @@ async def _replay(history: WorkflowHistory, code: type) -> None:
     await Replayer(workflows=[code]).replay_workflow(history)
 
 
-async def test_a_step_put_in_without_more_breaks_what_runs(client: Client) -> None:
+async def test_a_step_added_without_versioning_breaks_running_workflows(client: Client) -> None:
     begun_before = await _history(client, First, OldOrder("ada"))
 
     with pytest.raises(workflow.NondeterminismError):
         await _replay(begun_before, Careless)
 
 
-async def test_data_decides_and_what_was_started_before_has_the_default(client: Client) -> None:
+async def test_with_a_new_input_field_earlier_workflows_have_its_default(client: Client) -> None:
     begun_before = await _history(client, First, OldOrder("ada"))
     begun_after = await _history(client, GatedByData, Order("grace", waits_twice=True))
 
@@ -59,7 +59,7 @@ async def test_data_decides_and_what_was_started_before_has_the_default(client: 
     assert _timers(begun_after) == 2
 
 
-async def test_a_patch_lets_both_go_on_until_the_old_are_over(client: Client) -> None:
+async def test_a_patch_lets_old_and_new_workflows_run_until_the_old_have_ended(client: Client) -> None:
     begun_before = await _history(client, First, OldOrder("ada"))
     begun_after = await _history(client, Patched, OldOrder("grace"))
 
@@ -68,7 +68,7 @@ async def test_a_patch_lets_both_go_on_until_the_old_are_over(client: Client) ->
     assert _timers(begun_after) == 2
 
 
-async def test_a_patch_is_deprecated_when_nothing_runs_that_is_older_than_it(client: Client) -> None:
+async def test_a_patch_is_deprecated_once_no_older_workflow_runs(client: Client) -> None:
     begun_before = await _history(client, First, OldOrder("ada"))
     begun_after = await _history(client, Patched, OldOrder("grace"))
 
@@ -97,7 +97,7 @@ async def test_an_upgrading_workflow_is_served_by_the_current_version(client: Cl
         assert await _let_go(old) == "2.0"
 
 
-async def test_a_pinned_workflow_moves_on_when_it_continues_as_new(client: Client) -> None:
+async def test_a_pinned_workflow_upgrades_when_it_continues_as_new(client: Client) -> None:
     async with _two_versions(client) as release:
         old = await release.start("Moving")
         assert await old.execute_update(Served.served_by) == "1.0"
@@ -110,7 +110,7 @@ async def test_a_pinned_workflow_moves_on_when_it_continues_as_new(client: Clien
 
 
 class _Release:
-    """A deployment with two versions of the code at work."""
+    """A deployment with two running versions of the code."""
 
     def __init__(self, client: Client, name: str) -> None:
         self._client = client
@@ -126,7 +126,7 @@ class _Release:
             namespace=NAMESPACE, deployment_name=self._name, build_id=version
         )
         async with asyncio.timeout(PATIENT):
-            while not await self._is_made_current(request):  # noqa: ASYNC110 - the server tells nobody
+            while not await self._is_made_current(request):  # noqa: ASYNC110 - the server sends no notification
                 await asyncio.sleep(0.02)
 
     async def _is_made_current(self, request: SetWorkerDeploymentCurrentVersionRequest) -> bool:
@@ -135,11 +135,11 @@ class _Release:
         except RPCError as error:
             if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
                 raise
-            return False  # the version's worker has not come to be known yet
+            return False  # the server does not know the version's worker yet
         return True
 
     async def start(self, kind: str) -> WorkflowHandle[Any, str]:
-        """Start one and return when a worker has begun it."""
+        """Start a workflow, and return once a worker runs it."""
         handle: WorkflowHandle[Any, str] = await self._client.start_workflow(
             kind, id=str(uuid4()), task_queue=self._name, result_type=str
         )
@@ -147,7 +147,7 @@ class _Release:
         return handle
 
     async def start_on(self, kind: str, version: str) -> WorkflowHandle[Any, str]:
-        """Start some until one is on *version*: a new current version takes a moment to be known everywhere."""
+        """Start workflows until one runs on *version*: a new current version takes a moment to propagate."""
         async with asyncio.timeout(PATIENT):
             while True:
                 handle = await self.start(kind)
@@ -157,7 +157,7 @@ class _Release:
 
 @asynccontextmanager
 async def _two_versions(client: Client) -> AsyncIterator[_Release]:
-    """Both at work; 1.0 is the current one."""
+    """Run both versions; 1.0 is the current one."""
     release = _Release(client, f"toys-{uuid4()}")
     async with release.worker("1.0", changing.FIRST), release.worker("2.0", changing.SECOND):
         await release.make_current("1.0")
@@ -166,7 +166,7 @@ async def _two_versions(client: Client) -> AsyncIterator[_Release]:
 
 async def _until_served_by(handle: WorkflowHandle[Any, str], version: str) -> None:
     async with asyncio.timeout(PATIENT):
-        while await handle.execute_update(Served.served_by) != version:  # noqa: ASYNC110 - the server tells nobody
+        while await handle.execute_update(Served.served_by) != version:  # noqa: ASYNC110 - no notification
             await asyncio.sleep(0.02)
 
 

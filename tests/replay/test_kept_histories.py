@@ -1,4 +1,4 @@
-"""No release can break a running subscription: what earlier ones wrote must replay."""
+"""No release may break a running subscription: histories of earlier releases must replay."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ def _history(file: Path) -> WorkflowHistory:
 
 
 def broken_off(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The errors that have ended workflow code in a replay, by name; it tells of none but nondeterminism by itself."""
+    """The names of errors that ended workflow code in a replay; the replayer itself reports only nondeterminism."""
     ends = [record.exc_info for record in caplog.records if record.msg.startswith("Failed activation on workflow")]
     return [error[0].__name__ for error in ends if error and error[0]]
 
@@ -40,8 +40,8 @@ def test_every_kind_of_workflow_has_a_kept_history() -> None:
     assert {workflow._Definition.must_from_class(kind).name for kind in WORKFLOWS} == set(KEPT)
 
 
-def test_the_kept_histories_go_down_every_path() -> None:
-    """Each activity and each update of the workflow is in one of them."""
+def test_the_kept_histories_cover_every_path() -> None:
+    """Each activity and each update of the workflows occurs in one of them."""
     events = [event for file in KEPT_FILES for event in json.loads(file.read_text())["events"]]
     seen = {
         event["activityTaskScheduledEventAttributes"]["activityType"]["name"]
@@ -69,7 +69,7 @@ def test_the_kept_histories_go_down_every_path() -> None:
 
 @workflow.defn(name="MailWorkflow", sandboxed=False)
 class OtherMailWorkflow:
-    """Waits before it does what the kept workflows did at once."""
+    """Waits before it does what the kept workflows did immediately."""
 
     @workflow.run
     async def run(self, _mail: str) -> str:
@@ -77,7 +77,7 @@ class OtherMailWorkflow:
         return "sent"
 
 
-async def test_a_workflow_that_does_otherwise_is_found_out() -> None:
+async def test_a_workflow_that_behaves_differently_is_detected() -> None:
     file = next(file for file in KEPT_FILES if file.stem.endswith("-mail"))
 
     with pytest.raises(workflow.NondeterminismError):

@@ -1,4 +1,4 @@
-"""A query brings along what has happened since the last workflow task: a workflow must not act on it yet."""
+"""A query replays events after the last workflow task: a workflow must not act on them yet."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ FIRED = [number for number, event in enumerate(EVENTS) if event["eventType"] == 
 
 
 @pytest.mark.parametrize("fired", FIRED)
-async def test_a_timer_that_has_fired_is_left_to_the_task_that_tells_the_time(
+async def test_a_fired_timer_is_left_to_the_workflow_task_that_carries_the_time(
     fired: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     scheduled, started = fired + 2, fired + 3

@@ -1,6 +1,6 @@
-"""Lives in which Stripe does what it is asked for and its answers get lost; there is a free plan, to which trials fall.
+"""Lives in which Stripe carries out requests but its answers get lost; trials fall back to a free plan.
 
-Their histories are kept as those of `lives.py` are.
+Their histories are kept like those of `lives.py`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -27,7 +27,7 @@ def _with_free_plan(play: Callable[[Stack, Product], Awaitable[None]]) -> PlayUn
 
 @_with_free_plan
 async def unheard_change(stack: Stack, product: Product) -> None:
-    """An upgrade that was made and not answered, found by asking; one that the bank declined unheard of."""
+    """An upgrade whose answer was lost, found by a sync; one that the bank declined without us knowing."""
     life = await Life.begun(product, "kept-unheard-change", **PAID_START)
     await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.command("change-plan", plan="professional"))
     await product.card_answers(life.external_id, "insufficient_funds", "ok")
@@ -36,7 +36,7 @@ async def unheard_change(stack: Stack, product: Product) -> None:
 
 @_with_free_plan
 async def unheard_period(stack: Stack, product: Product) -> None:
-    """A period that we began and were not answered, told by a webhook; the next one is begun all the same."""
+    """A period whose start got no answer, reported by a webhook; the next one still starts."""
     life = await Life.begun(product, "kept-unheard-period", **PAID_START)
     await life.live(timedelta(days=10))
     await life.command("pause")
@@ -49,7 +49,7 @@ async def unheard_period(stack: Stack, product: Product) -> None:
 
 @_with_free_plan
 async def unheard_first(stack: Stack, product: Product) -> None:
-    """From a trial to the free plan, and from there to a paid one by a payment that was not answered."""
+    """From a trial to the free plan, and from there to a paid one by a payment whose answer was lost."""
     life = await Life.begun(product, "kept-unheard-first")
     await life.live_until("expire_trial")
     await life.command("payment-method", payment_method="pm_card_visa")
@@ -58,7 +58,7 @@ async def unheard_first(stack: Stack, product: Product) -> None:
 
 @_with_free_plan
 async def ended_unheard(stack: Stack, product: Product) -> None:
-    """A change to the free plan that was planned; the agreement's end was not answered."""
+    """A planned change to the free plan; the answer to the agreement's end was lost."""
     life = await Life.begun(product, "kept-ended-unheard", plan="professional", **PAID_START)
     await life.command("change-plan", plan="free")
     await life.live(A_MINUTE)
@@ -67,7 +67,7 @@ async def ended_unheard(stack: Stack, product: Product) -> None:
 
 @_with_free_plan
 async def ended_at_once_unheard(stack: Stack, product: Product) -> None:
-    """A change to the free plan at once; the agreement's end was not answered."""
+    """A change to the free plan at once; the answer to the agreement's end was lost."""
     life = await Life.begun(product, "kept-ended-at-once", plan="professional", **PAID_START)
     await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.command("change-plan", plan="free", when="now"))
 

@@ -1,4 +1,4 @@
-"""Thresholds become mails, and every mail is handed over until it was taken."""
+"""Usage notices become mails, and every mail is dispatched until Temporal has taken it."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ from domain.notifications.ports import QueuedMail
 from services.usage_notifier import UsageNotifier
 
 
-class Book:
-    """Notices and mails in memory; a mail counts as left behind from when it is written."""
+class InMemoryNotices:
+    """Notices and mails in memory; a mail counts as left behind as soon as it is stored."""
 
     def __init__(self, notices: int = 0, queued: int = 0) -> None:
         self._notices = notices
@@ -30,8 +30,8 @@ class Book:
         self._queued = [mail for mail in self._queued if mail not in mails]
 
 
-class Post:
-    """Takes mails, unless Temporal is out of reach."""
+class MailDispatcher:
+    """Takes mails, unless Temporal is down."""
 
     def __init__(self, *, is_down: bool = False) -> None:
         self.is_down = is_down
@@ -39,7 +39,7 @@ class Post:
 
     async def dispatch(self, mails: Sequence[QueuedMail]) -> None:
         if self.is_down:
-            raise GatewayUnavailable("the mail could not be handed to Temporal")
+            raise GatewayUnavailable("Temporal did not take the mail")
         self.taken += [mail.id for mail in mails]
 
 
@@ -47,28 +47,28 @@ def a_mail(mail: str) -> QueuedMail:
     return QueuedMail(mail, "a-subscription", Occasion.USAGE_WARNING)
 
 
-async def test_what_was_decided_while_temporal_was_down_is_sent_by_the_next_sweep() -> None:
-    book, post = Book(notices=2), Post(is_down=True)
+async def test_mails_stored_while_temporal_was_down_are_sent_by_the_next_sweep() -> None:
+    notices, dispatcher = InMemoryNotices(notices=2), MailDispatcher(is_down=True)
     with pytest.raises(GatewayUnavailable):
-        await UsageNotifier(book, post).tell()
+        await UsageNotifier(notices, dispatcher).tell()
 
-    post.is_down = False
-    await UsageNotifier(book, post).tell()
-    sent = await UsageNotifier(book, post).send_what_was_left()
+    dispatcher.is_down = False
+    await UsageNotifier(notices, dispatcher).tell()
+    sent = await UsageNotifier(notices, dispatcher).send_what_was_left()
 
-    assert (sent, post.taken) == (2, ["written-0", "written-1"])
-
-
-async def test_a_mail_that_was_handed_over_is_not_handed_over_by_every_sweep() -> None:
-    book, post = Book(notices=1), Post()
-    await UsageNotifier(book, post).tell()
-
-    assert await UsageNotifier(book, post).send_what_was_left() == 0
-    assert post.taken == ["written-0"]
+    assert (sent, dispatcher.taken) == (2, ["written-0", "written-1"])
 
 
-async def test_a_long_queue_is_worked_off_to_its_end() -> None:
-    book, post = Book(queued=250), Post()
+async def test_a_dispatched_mail_is_not_dispatched_again_by_later_sweeps() -> None:
+    notices, dispatcher = InMemoryNotices(notices=1), MailDispatcher()
+    await UsageNotifier(notices, dispatcher).tell()
 
-    assert await UsageNotifier(book, post).send_what_was_left() == 250
-    assert len(set(post.taken)) == 250
+    assert await UsageNotifier(notices, dispatcher).send_what_was_left() == 0
+    assert dispatcher.taken == ["written-0"]
+
+
+async def test_a_long_queue_is_processed_to_its_end() -> None:
+    notices, dispatcher = InMemoryNotices(queued=250), MailDispatcher()
+
+    assert await UsageNotifier(notices, dispatcher).send_what_was_left() == 250
+    assert len(set(dispatcher.taken)) == 250

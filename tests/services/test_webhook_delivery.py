@@ -1,4 +1,4 @@
-"""The sweep of messages when Temporal, or one workflow, takes nothing: every message has its turn, none is lost."""
+"""The sweep of events while Temporal, or one workflow, takes no signals: every event gets its turn, none is lost."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,22 +17,22 @@ from services.webhooks.delivery import Delivery
 SECONDS = 20.0
 
 
-class Engine:
-    """Temporal's client, which takes signals for all but some workflows."""
+class FailingClient:
+    """A Temporal client that fails signals to one workflow, or to all."""
 
-    def __init__(self, failing: RPCStatusCode, whose: str | None = None) -> None:
+    def __init__(self, failing: RPCStatusCode, only: str | None = None) -> None:
         self._failing = failing
-        self._whose = whose
+        self._only = only
 
-    def get_workflow_handle(self, workflow_id: str) -> "Engine":
-        return Engine(self._failing, None if self._whose in (None, workflow_id) else "others")
+    def get_workflow_handle(self, workflow_id: str) -> "FailingClient":
+        return FailingClient(self._failing, None if self._only in (None, workflow_id) else "others")
 
     async def signal(self, *_: object) -> None:
-        if self._whose is None:
+        if self._only is None:
             raise RPCError("not now", self._failing, b"")
 
 
-class Kept:
+class InMemoryInbox:
     """An inbox in memory."""
 
     def __init__(self, messages: Iterable[KeptEvent]) -> None:
@@ -47,7 +47,7 @@ class Kept:
         self.handled.update(verdicts)
 
 
-class Everybody:
+class KnownCustomers:
     """Each customer at the provider has a subscription of the same name."""
 
     async def look_up(self, customer_refs: Iterable[str], agreement_refs: Iterable[str]) -> Directory:
@@ -69,33 +69,34 @@ def messages(customers: Iterable[str], age: timedelta) -> list[KeptEvent]:
     ]
 
 
-def delivery(engine: Engine, inbox: Kept) -> Delivery:
-    return Delivery(cast("Client", cast("Any", engine)), inbox, Everybody())
+def delivery(client: FailingClient, inbox: InMemoryInbox) -> Delivery:
+    return Delivery(cast("Client", cast("Any", client)), inbox, KnownCustomers())
 
 
 @pytest.mark.parametrize("status", [RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.UNAVAILABLE])
-async def test_one_workflow_that_takes_no_signal_holds_up_no_other(status: RPCStatusCode) -> None:
-    inbox = Kept(messages(["bad"] * 20, timedelta(minutes=9)) + messages(map(str, range(300)), timedelta(minutes=5)))
+async def test_one_workflow_that_takes_no_signal_does_not_hold_up_the_others(status: RPCStatusCode) -> None:
+    failing = messages(["bad"] * 20, timedelta(minutes=9))
+    inbox = InMemoryInbox(failing + messages(map(str, range(300)), timedelta(minutes=5)))
 
     with pytest.raises(GatewayUnavailable):
-        await delivery(Engine(status, "subscription/bad"), inbox).sweep(SECONDS)
+        await delivery(FailingClient(status, "subscription/bad"), inbox).sweep(SECONDS)
 
     assert len(inbox.handled) == 300
 
 
-async def test_what_one_workflow_never_takes_is_set_aside_after_an_hour() -> None:
-    inbox = Kept(messages(["bad"], timedelta(hours=2)))
+async def test_an_event_that_one_workflow_never_takes_is_set_aside_after_an_hour() -> None:
+    inbox = InMemoryInbox(messages(["bad"], timedelta(hours=2)))
 
     with pytest.raises(GatewayUnavailable):
-        await delivery(Engine(RPCStatusCode.INVALID_ARGUMENT, "subscription/bad"), inbox).sweep(SECONDS)
+        await delivery(FailingClient(RPCStatusCode.INVALID_ARGUMENT, "subscription/bad"), inbox).sweep(SECONDS)
 
     assert Counter(verdict.disposition.value for verdict in inbox.handled.values()) == Counter(set_aside=1)
 
 
-async def test_an_outage_of_temporal_closes_no_message_however_old() -> None:
-    inbox = Kept(messages(map(str, range(200)), timedelta(days=4)))
+async def test_an_outage_of_temporal_sets_no_event_aside_however_old() -> None:
+    inbox = InMemoryInbox(messages(map(str, range(200)), timedelta(days=4)))
 
     with pytest.raises(GatewayUnavailable):
-        await delivery(Engine(RPCStatusCode.UNAVAILABLE), inbox).sweep(SECONDS)
+        await delivery(FailingClient(RPCStatusCode.UNAVAILABLE), inbox).sweep(SECONDS)
 
     assert inbox.handled == {}

@@ -258,7 +258,7 @@ async def test_what_is_told_of_again_after_the_end_is_written_down_once(payer: L
     said = await asyncio.gather(*(afterwards.note(payer.id, hint) for hint in hints))
 
     words = {verdict.words for verdict in said if verdict is not None}
-    assert words == {f"written down for subscription {payer.id}, which is over"}
+    assert words == {f"recorded for subscription {payer.id}, which is over"}
     assert (await payer.mails(), await payer.past()) == before
 
 

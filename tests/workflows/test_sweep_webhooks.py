@@ -1,4 +1,4 @@
-"""The minutely sweep: webhooks, mails and customers are parts, and a failure of one keeps the others from nothing."""
+"""The sweep every minute: webhooks, mails and customers are independent, and a failure does not stop the others."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,7 +24,7 @@ def parts(done: list[str], *, inbox_fails: bool) -> list[Sweep]:
     @activity.defn(name="sweep_webhooks")
     async def sweep_webhooks() -> int:
         if inbox_fails:
-            raise ApplicationError("the inbox is torn", non_retryable=True)
+            raise ApplicationError("the inbox is broken", non_retryable=True)
         done.append("webhooks")
         return 4
 
@@ -52,7 +52,7 @@ async def swept(client: Client, steps: list[Sweep]) -> int:
         return await handle.result()
 
 
-async def test_each_sweep_takes_up_webhooks_mails_and_changes_of_customers(stack: Stack) -> None:
+async def test_each_sweep_picks_up_webhooks_mails_and_customer_changes(stack: Stack) -> None:
     done: list[str] = []
     client = await elsewhere(stack, "sweeping")
 
@@ -60,9 +60,9 @@ async def test_each_sweep_takes_up_webhooks_mails_and_changes_of_customers(stack
     assert done == ["webhooks", "mails", "customers"]
 
 
-async def test_an_inbox_that_cannot_be_swept_keeps_nothing_else_back_and_is_seen(stack: Stack) -> None:
+async def test_a_failing_inbox_stops_nothing_else_and_fails_the_sweep(stack: Stack) -> None:
     done: list[str] = []
-    client = await elsewhere(stack, "sweeping-torn")
+    client = await elsewhere(stack, "sweeping-broken")
 
     with pytest.raises(WorkflowFailureError):
         await swept(client, parts(done, inbox_fails=True))

@@ -1,4 +1,4 @@
-"""The roll-up when one of its steps fails for good: the others are done all the same."""
+"""The roll-up when one of its steps fails permanently: the other steps still run."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ done: list[str] = []
 
 @activity.defn
 async def tell_usage_notices() -> LateTold:
-    raise ApplicationError("the notices are torn", non_retryable=True)
+    raise ApplicationError("the notices are broken", non_retryable=True)
 
 
 @activity.defn
@@ -40,7 +40,7 @@ async def forget_old_usage() -> dict[str, int]:
     return {}
 
 
-async def test_a_step_that_fails_holds_up_no_other_and_fails_the_run_at_its_end(stack: Stack) -> None:
+async def test_a_failed_step_does_not_stop_the_others_and_fails_the_run_at_its_end(stack: Stack) -> None:
     client = await elsewhere(stack, "rolling-up")
     done.clear()
     handle = await client.start_workflow(
@@ -55,6 +55,6 @@ async def test_a_step_that_fails_holds_up_no_other_and_fails_the_run_at_its_end(
             await handle.result()
 
     assert done == ["sample_gauges", "forget_old_usage"]
-    assert "tell_usage_notices: the notices are torn; take_usage_statistics: the sums are off" in str(
+    assert "tell_usage_notices: the notices are broken; take_usage_statistics: the sums are off" in str(
         failure.value.cause
     )

@@ -1,4 +1,4 @@
-"""What stands in `workflows/` replays, so it speaks to nobody as a client and reads no clock but the workflow's."""
+"""All code in `workflows/` replays, so it must not use Temporal's client or read any clock but the workflow's."""
 
 import ast
 from pathlib import Path
@@ -23,7 +23,7 @@ def _imported(tree: ast.Module) -> set[str]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=[str(one.relative_to(HERE)) for one in MODULES])
-def test_a_module_of_workflows_is_no_client_and_reads_no_clock(module: Path) -> None:
+def test_a_workflow_module_uses_no_client_and_reads_no_clock(module: Path) -> None:
     tree = ast.parse(module.read_text())
 
     read = {

@@ -181,7 +181,7 @@ async def test_another_products_agreement_with_our_customer_is_set_aside(
 
     assert await kept(stack, foreign) == (
         "set_aside",
-        "set aside: agreement sub_of_another_product is none of ours",
+        "set aside: agreement sub_of_another_product is not ours",
     )
 
 
@@ -233,7 +233,7 @@ async def test_a_sweep_skips_what_waits_and_what_fails(stack: Stack, admin: Call
 
     assert (await kept(stack, behind))[0] == "delivered"
     assert [await kept(stack, each) for each in in_the_way] == [(None, None)] * 3
-    with pytest.raises(GatewayUnavailable, match="were not taken, the first for: du_1"):
+    with pytest.raises(GatewayUnavailable, match="were not delivered; the first failure: du_1"):
         await sweeper.sweep(30)
 
 
