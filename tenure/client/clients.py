@@ -1,4 +1,4 @@
-"""The two clients: one to await, one that blocks. All they do is carry out steps (`tenure.client.core`)."""
+"""The two clients, async and blocking. They only run the steps of `tenure.client.core`."""
 
 import asyncio
 import time
@@ -25,19 +25,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 LONGEST_LABEL, LARGEST_PORT = 64, 65_535
 CONNECTIONS = 100
-"""At once; all of them stay open, as they are wanted again the next moment."""
+"""Maximum number of connections; all are kept alive for reuse."""
 
 
 MISTAKES = (
     *(httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.CookieConflict),
-    *(RuntimeError, ValueError, TypeError),  # of a client that is closed, a loop that is gone, a host no resolver takes
+    *(RuntimeError, ValueError, TypeError),  # a closed client, a closed loop, an invalid host
 )
-"""What httpx raises before anything is sent; some of it calls itself an error of transport."""
+"""Errors that httpx raises before anything is sent; some are subclasses of TransportError."""
 LOST = (httpx.TransportError, httpx.DecodingError, OSError)
 
 
 class _Client:
-    """What both have in common."""
+    """What both clients share."""
 
     def __init__(self, url: str, key: str, options: Options) -> None:
         self._at: Mapping[str, Any] = {
@@ -48,7 +48,7 @@ class _Client:
         self._core = Core(options)
 
     def invalidate(self, customer: str | None = None) -> None:
-        """Go by nothing that was known before: of one customer, or of all."""
+        """Drop the cache of one customer, or of all."""
         self._core.memory.forget(customer)
 
     def _how(self, send: Send) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class _Client:
 
 
 def _checked_key(key: object) -> str:
-    """The key, if a header can hold it; it never stands in an error, which is logged."""
+    """The key, if it is valid in a header; errors never contain it, as they are logged."""
     if not isinstance(key, str) or not key:
         raise ValueError("there is no API key: is the setting that should hold it there?")
     if not (key.isascii() and key.isprintable()) or " " in key:
@@ -92,10 +92,10 @@ def _checked_url(url: object) -> str:
 
 
 def _no_answer(error: Exception) -> Reply:
-    """What did not come back, for whoever decides whether to try again.
+    """The lost reply, for the decision whether to retry.
 
     Raises:
-        CannotSend: it is no use, as nothing went out.
+        CannotSend: nothing was sent, so a retry is of no use.
     """
     if isinstance(error, MISTAKES) and not isinstance(error, OSError):
         raise CannotSend(f"nothing was sent: {type(error).__name__} {error}", code="cannot_send") from error
@@ -121,7 +121,7 @@ def _blocking(operation: Callable[Concatenate[Core, P], Steps[T]]) -> Callable[C
 
 
 def _as_method(method: F) -> F:
-    """For `help` and editors: *self* in place of what operations take first."""
+    """For `help` and editors: *self* in place of the operation's first parameter."""
     _core, *rest = signature(method).parameters.values()
     itself = Parameter("self", Parameter.POSITIONAL_ONLY)
     method.__signature__ = signature(method).replace(parameters=[itself, *rest])  # type: ignore[attr-defined]
@@ -129,10 +129,10 @@ def _as_method(method: F) -> F:
 
 
 class AsyncTenure(_Client):
-    """Tenure, for code that awaits. One for the whole process; close it at the end, or use it as a context."""
+    """The async client. Use one per process; close it at the end, or use it as a context manager."""
 
     def __init__(self, url: str, key: str, options: Options | None = None) -> None:
-        """*url* of the API and an API key of role `service`; *options* say how patient and how forgetful to be."""
+        """*url* of the API and an API key of role `service`; *options* set timeouts, retries and caching."""
         super().__init__(url, key, options or Options())
         self._tls = httpx.create_ssl_context()
         self._by_loop: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
@@ -175,7 +175,7 @@ class AsyncTenure(_Client):
     suggest = _awaited(subscribing.suggest)
 
     async def aclose(self) -> None:
-        """Close its connections: those of the running loop, which are all there are unless there were other loops."""
+        """Close the connections of the running event loop."""
         self._is_closed = True
         mine = self._by_loop.pop(asyncio.get_running_loop(), None)
         if mine is not None:
@@ -191,7 +191,7 @@ class AsyncTenure(_Client):
 
     async def _carry_out(self, steps: Steps[T]) -> T:
         reply: Reply | None = None
-        with closing(steps):  # also when it is broken off: others may wait for what comes of it
+        with closing(steps):  # also on cancellation: other callers may wait for the outcome
             while not isinstance(step := advance(steps, reply), Done):
                 reply = await self._do(step)
         return step.result
@@ -218,7 +218,7 @@ class AsyncTenure(_Client):
             return _no_answer(error)
 
     def _http(self) -> httpx.AsyncClient:
-        """That of the running loop: connections are of the loop they were made in, as where each task has its own."""
+        """The HTTP client of the running loop: connections belong to the loop that opened them."""
         loop = asyncio.get_running_loop()
         found = self._by_loop.get(loop)
         if found is None:
@@ -231,10 +231,10 @@ class AsyncTenure(_Client):
 
 
 class Tenure(_Client):
-    """Tenure, for code that blocks. One for the whole process, threads may share it; close it at the end."""
+    """The blocking client. Use one per process, shared by its threads; close it at the end."""
 
     def __init__(self, url: str, key: str, options: Options | None = None) -> None:
-        """*url* of the API and an API key of role `service`; *options* say how patient and how forgetful to be."""
+        """*url* of the API and an API key of role `service`; *options* set timeouts, retries and caching."""
         super().__init__(url, key, options or Options())
         self._http = httpx.Client(**self._at)
         self._deadline = Deadline()
@@ -277,7 +277,7 @@ class Tenure(_Client):
     suggest = _blocking(subscribing.suggest)
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the connections."""
         self._http.close()
 
     def __enter__(self) -> Self:

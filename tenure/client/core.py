@@ -1,7 +1,7 @@
-"""How calls go, whoever carries them: what to send, when to wait and send again, what to remember.
+"""The logic of calls, independent of I/O: what to send, when to retry, what to cache.
 
-An operation is a generator. It yields what is to be done outside (`Send`, `Wait`, `Join`) and is told what came of it;
-what it returns is the result. `tenure.client.clients` carries such steps out, once by awaiting and once by blocking.
+An operation is a generator. It yields the I/O to do (`Send`, `Wait`, `Join`) and receives the outcome; its return value
+is the result. `tenure.client.clients` runs these steps, once with await and once blocking.
 """
 
 import time
@@ -24,25 +24,25 @@ Told = TypeVar("Told", Standing, Entitlement, Plans)
 
 @dataclass(frozen=True)
 class Send:
-    """Send this request and tell what came back."""
+    """Send this request and pass back the reply."""
 
     call: Call[Any]
     within: float
-    """Seconds that the other side may be silent."""
+    """Seconds that the server may be silent."""
     at_most: float
-    """Seconds until the whole answer must be there, however busily it comes in."""
+    """Seconds in which the whole answer must arrive."""
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Let so many seconds pass."""
+    """Wait this many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Join:
-    """Let another's question come to its end, or so many seconds pass."""
+    """Wait for another caller's request, or this many seconds."""
 
     flight: Flight
     within: float
@@ -50,7 +50,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Done(Generic[T]):
-    """There is nothing more to do."""
+    """The operation is complete."""
 
     result: T
 
@@ -59,7 +59,7 @@ Steps = Generator[Send | Wait | Join, Reply | None, T]
 
 
 def advance(steps: Steps[T], reply: Reply | None) -> Send | Wait | Join | Done[T]:
-    """Tell steps what came of the last thing to do, and be told the next."""
+    """Pass the outcome of the last step, and return the next one."""
     try:
         return steps.send(reply)
     except StopIteration as end:
@@ -71,9 +71,9 @@ class Options:
     """How a client goes about it."""
 
     staleness: float = 5.0
-    """For so many seconds switches, sets, levels and plans are gone by without asking again; 0: always ask."""
+    """Seconds for which switches, sets, levels and plans are cached; 0: never."""
     stale_if_unavailable: float = 60.0
-    """For so many more they are gone by while Tenure cannot be reached; 0: never."""
+    """Further seconds for which the cache is used while Tenure cannot be reached; 0: never."""
     quick: Patience = QUICK
     commands: Patience = COMMANDS
 
@@ -141,16 +141,16 @@ class Core:
                     if known is not None:
                         makeshift: Told = _makeshift(known)
                         return makeshift
-                    raise Unavailable("Tenure did not answer whoever asked first", code="no_answer")
+                    raise Unavailable("Tenure did not answer the first of these requests", code="no_answer")
 
     def _flown(
         self, flight: Flight, customer: str, question: Hashable, call: Call[Told], lasts: Callable[[Told], bool]
     ) -> Steps[Told]:
-        """Ask for all who want to know; they are told the end, whatever it is."""
+        """Ask on behalf of all callers; they all get the outcome."""
         end: End | TenureError = End.BROKEN_OFF
         try:
             known = self.memory.recall(customer, question)
-            if known is not None and known.is_fresh:  # somebody was told between a look and the next
+            if known is not None and known.is_fresh:  # another caller got the answer in the meantime
                 answer: Told = known.answer
             else:
                 answer = yield from self._asked(customer, question, call, lasts)
@@ -183,7 +183,7 @@ class Core:
 
 
 def new_key() -> str:
-    """Names one call; kept over all its tries."""
+    """Identifies one call across all of its attempts."""
     return str(uuid4())
 
 

@@ -52,7 +52,7 @@ class Memory:
             return Remembered(entry.answer, now < entry.ask_again_at)
 
     def asking(self) -> int:
-        """To be given to `keep` with the answer; tells whether anything was forgotten in between."""
+        """A token to pass to `keep` with the answer, which detects whether anything was invalidated in between."""
         return self._forgotten
 
     def keep(self, customer: str, question: Hashable, answer: Any, asked: int) -> None:
@@ -76,7 +76,7 @@ class Memory:
                 entry.ask_again_at = self._clock() + max(self._staleness, LET_ALONE)
 
     def forget(self, customer: str | None = None) -> None:
-        """Ask anew from now on: of one customer, or of all."""
+        """Drop the cache of one customer, or of all."""
         with self._lock:
             self._forgotten += 1
             if customer is None:

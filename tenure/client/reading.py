@@ -1,6 +1,6 @@
-"""From JSON to frozen dataclasses. Fields that are not known are passed over: a newer Tenure may say more.
+"""From JSON to frozen dataclasses. Unknown fields are ignored: a newer Tenure may send more.
 
-A field whose JSON name is a word of Python's says so in its metadata, as `said`.
+A field whose JSON name is a Python keyword has that name in its metadata, as `said`.
 """
 
 import types
@@ -15,14 +15,14 @@ Reader = Callable[[Any], Any]
 
 
 class Unreadable(Exception):
-    """The JSON is not what was expected."""
+    """The JSON does not match the expected type."""
 
 
 def read(kind: type[T], said: Any) -> T:
-    """*said* as a value of *kind*: a dataclass, a tuple or mapping of such, a moment or something plain.
+    """*said* as a value of *kind*: a dataclass, a tuple or mapping of such, a datetime or a plain value.
 
     Raises:
-        Unreadable: something that is needed is missing, or of another kind.
+        Unreadable: a required member is missing, or has the wrong type.
     """
     of: Any = kind
     value: T = _reader(of)(said)
@@ -31,7 +31,7 @@ def read(kind: type[T], said: Any) -> T:
 
 @cache
 def _reader(kind: Any) -> Reader:
-    """Reads one kind; put together once, for answers come by the thousand."""
+    """Build the reader of one type; cached, because answers are frequent."""
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         return _one_of(get_args(kind))
@@ -94,7 +94,7 @@ def _record(kind: Any) -> Reader:
 
 def _plain(kind: Any) -> Reader:
     def plain(said: Any) -> Any:
-        # A truth is an int in Python, and never one in JSON.
+        # A bool is an int in Python, but not in JSON.
         if isinstance(said, kind) and (kind is bool or not isinstance(said, bool)):
             return said
         raise Unreadable(f"{kind.__name__} expected, not {said!r}")

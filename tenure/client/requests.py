@@ -1,4 +1,4 @@
-"""A call and its answer as data: what is asked of Tenure, and how the answer is read. No network is touched here."""
+"""Requests and answers as data: what is sent to Tenure, and how the answer is parsed. No I/O happens here."""
 
 import json
 import re
@@ -14,17 +14,17 @@ from tenure.client.reading import Unreadable, read
 T = TypeVar("T")
 
 PASSED_ON = ("ratelimit", "ratelimit-policy", "retry-after")
-"""Headers that mean something to whoever asked."""
+"""Headers that are of use to the caller."""
 
 
 NO_TEXT = "it holds half of a character (a lone surrogate)"
 WAYS = re.compile(r"/(?:(?:entitlements|usage)(?:/[^/]*)?|export)\Z")
-"""How addresses below a customer's end; an id that ends so would be taken for another customer's."""
+"""Endings of paths below a customer; an id with such an ending would address another customer."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back over HTTP."""
+    """An HTTP answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Lost:
-    """Nothing came back: the connection failed, or time was up."""
+    """No answer: the connection failed, or it timed out."""
 
     error: Exception
 
@@ -44,7 +44,7 @@ Reply = Answer | Lost
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """One request, which may be sent again as it is: it asks, or it has a key."""
+    """One request, safe to repeat: it only reads, or it has an idempotency key."""
 
     method: str
     path: str
@@ -52,15 +52,15 @@ class Call(Generic[T]):
     query: Mapping[str, str | int] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     key: str | None = None
-    """Goes along as `Idempotency-Key`; None: it stands in the body, or nothing is done."""
+    """Sent as `Idempotency-Key`; None: the key is in the body, or the request only reads."""
     takes_time: bool = False
-    """Whether outside systems are asked, or very much is counted."""
+    """True if Tenure calls other systems, or counts many events."""
 
     def __post_init__(self) -> None:
-        """See that it can be sent as it is.
+        """Check that it can be sent.
 
         Raises:
-            Malformed: it cannot, and `fields` says why.
+            Malformed: it cannot; `fields` says why.
         """
         for name, value in self.query.items():
             if not _is_text(str(value)):
@@ -69,10 +69,10 @@ class Call(Generic[T]):
             raise malformed("key", f"{self.key!a} cannot be sent: keys here are printable ASCII characters alone")
 
     def read(self, answer: Answer) -> T:
-        """The result that an answer holds.
+        """Parse the result from an answer.
 
         Raises:
-            TenureError: it holds none.
+            TenureError: the answer is an error.
         """
         if answer.status >= 300:
             raise error_of(answer.status, _problem(answer.content), answer.headers)
@@ -82,37 +82,37 @@ class Call(Generic[T]):
                 said["headers"] = {name: answer.headers[name] for name in PASSED_ON if name in answer.headers}
             return read(self.kind, said)
         except (ValueError, TypeError, Unreadable, RecursionError) as error:
-            raise Unavailable(f"what was answered is not Tenure's: {error}", code="unreadable_answer") from error
+            raise Unavailable(f"the answer is not from Tenure: {error}", code="unreadable_answer") from error
 
     @property
     def content(self) -> bytes | None:
-        """The body as it is sent; None: there is none.
+        """The body as sent; None: there is none.
 
         Raises:
-            Malformed: it holds what JSON has no way to say.
+            Malformed: it cannot be expressed in JSON.
         """
         if self.body is None:
             return None
         try:
-            # In ASCII alone: so anything can be sent that a string may hold, and Tenure says what it cannot be.
+            # ASCII only, so that any string can be sent, and Tenure reports what is invalid.
             return json.dumps(self.body, allow_nan=False).encode()
         except (ValueError, TypeError, RecursionError) as error:
             raise malformed("body", f"this cannot be sent as JSON: {error}") from error
 
 
 def body_of(**members: Any) -> dict[str, Any]:
-    """The members that are said; what is None is left to Tenure."""
+    """The given members; None leaves the default to Tenure."""
     return {name: _plain(value) for name, value in members.items() if value is not None}
 
 
 def of_customer(customer: str, *steps: str) -> str:
-    """The path to a customer, by external id, and on from there.
+    """The path of a customer, by external id, with further *steps*.
 
     Raises:
-        Malformed: no path leads to such an id, or it leads to another customer.
+        Malformed: the id cannot be in a path, or would address another customer.
     """
     if WAYS.search(customer) or not {".", ".."}.isdisjoint(customer.split("/")):
-        raise malformed("customer", f"{customer!a} cannot be asked for: its address would be another one's")
+        raise malformed("customer", f"{customer!a} cannot be looked up: its path would address another customer")
     return "/v1/customers/" + "/".join((step_of("customer", customer), *(step_of("feature", step) for step in steps)))
 
 
@@ -121,13 +121,13 @@ def of_subscription(subscription: str, *steps: str) -> str:
 
 
 def step_of(field: str, name: str) -> str:
-    """A name as one step of a path.
+    """A name as one segment of a path.
 
     Raises:
         Malformed: it cannot be one.
     """
     if name in ("", ".", ".."):
-        raise malformed(field, f"{name!r} cannot stand in an address")
+        raise malformed(field, f"{name!r} cannot be part of a path")
     if not _is_text(name):
         raise malformed(field, f"{name!a} cannot be sent: {NO_TEXT}")
     return quote(name, safe="")
@@ -148,6 +148,6 @@ def _plain(value: Any) -> Any:
 def _problem(content: bytes) -> Mapping[str, Any]:
     try:
         said = json.loads(content)
-    except (ValueError, RecursionError):  # a proxy's page
+    except (ValueError, RecursionError):  # a page of a proxy
         return {}
     return said if isinstance(said, dict) else {}

@@ -1,4 +1,4 @@
-"""When to try again, and for how long."""
+"""When to retry, and for how long."""
 
 import random
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ class Patience:
     total: float = 5.0
     """Seconds after which nothing more is begun."""
     one_try: float = 2.0
-    """Seconds that Tenure may be silent within one try."""
+    """Seconds that Tenure may be silent within one attempt."""
     tries: int = 4
     first_pause: float = 0.1
     longest_pause: float = 2.0
 
     def pause(self, error: TenureError, tries: int, left: float) -> float | None:
-        """How long to wait before the next try; None: there is none.
+        """How long to wait before the next attempt; None: there is none.
 
         Half of it is left to chance, so that callers who failed together do not come back together. Tenure's own
         `Retry-After` is the least; if there is no time left for it, waiting is left to the caller.

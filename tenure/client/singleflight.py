@@ -1,4 +1,4 @@
-"""Questions that are under way: whoever asks the same meanwhile waits for that answer."""
+"""Requests in progress: callers with the same question wait for the same answer."""
 
 import threading
 from collections.abc import Hashable
@@ -17,7 +17,7 @@ class End(Enum):
     PASSING = "passing"
     """An answer that was good for that one moment: each asks on their own."""
     BROKEN_OFF = "broken_off"
-    """Nothing: whoever asked has gone away."""
+    """No outcome: the caller has gone away."""
 
 
 Landed = End | TenureError
@@ -57,7 +57,7 @@ class Flights:
             return mine, True
 
     def land(self, flight: Flight, end: Landed) -> None:
-        """Tell those who wait. Only the first end counts."""
+        """Notify the waiting callers. Only the first outcome counts."""
         with self._lock:
             if self._under_way.get(flight.name) is not flight:
                 return
