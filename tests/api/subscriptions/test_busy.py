@@ -86,6 +86,7 @@ FULL_FOR_THIS_RUN = RPCError(ALL_UPDATES, RPCStatusCode.FAILED_PRECONDITION, b""
 CUT_OFF = RPCError(ABORTED, RPCStatusCode.UNAVAILABLE, b"")
 RATE = exhausted(TOO_FAST, ResourceExhaustedCause.RESOURCE_EXHAUSTED_CAUSE_RPS_LIMIT)
 AWAY = RPCError("connection refused", RPCStatusCode.UNAVAILABLE, b"")
+GAVE_UP = RPCError("operation was canceled", RPCStatusCode.CANCELLED, b"")
 GONE = RPCError("workflow not found", RPCStatusCode.NOT_FOUND, b"")
 
 
@@ -110,7 +111,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(workflow_updates, name, seconds)
 
 
-@pytest.mark.parametrize("error", [FULL, FULL_FOR_THIS_RUN, CUT_OFF, RATE, AWAY])
+@pytest.mark.parametrize("error", [FULL, FULL_FOR_THIS_RUN, CUT_OFF, RATE, AWAY, GAVE_UP])
 async def test_a_temporary_error_is_retried(error: RPCError, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workflow_updates, "FIRST_PAUSE", 0.001)
     engine = Engine(error, error, None)
