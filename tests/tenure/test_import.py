@@ -73,7 +73,7 @@ async def test_a_dry_run_tells_all_and_writes_nothing_then_all_is_adopted_once(
     assert told[first].startswith("would adopt  starter/month x1 + 1 users, 54.00 USD, active until ")
     assert told[yearly].startswith("would adopt  professional/year x1, 390.00 USD, active until ")
     assert told[unmapped].startswith("skipped      the price price_")
-    assert "name its plan or add-on in a map file" in told[unmapped]
+    assert "map it to a plan or add-on in a map file" in told[unmapped]
     assert would.out.endswith("2 would adopt, 0 already ours, 1 skipped, 0 FAILED\n")
 
     real = await imports(terminal, first, yearly, unmapped, map=str(price_map))
@@ -178,7 +178,7 @@ async def test_two_customers_of_one_name_are_not_taken_for_one(elsewhere: Elsewh
     (verdict,) = await elsewhere.verdicts(second)
 
     assert verdict.result is Result.SKIPPED
-    assert "one of the two is another's already" in verdict.words
+    assert "one of the two belongs to someone else" in verdict.words
 
 
 async def test_every_page_is_walked_and_what_tenure_made_is_its_own(elsewhere: Elsewhere, product: Product) -> None:

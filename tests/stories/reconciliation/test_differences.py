@@ -236,7 +236,7 @@ async def test_the_command_lists_heals_and_ends_with_the_status_that_an_operator
     assert (listed.status, healed.status, clean.status) == (1, 0, 0), listed.err + healed.err + clean.err
     heads, line, summary = listed.out.splitlines()
     assert heads.split() == ["DIFFERENCE", "SUBSCRIPTION", "OUTCOME", "WHAT"]
-    assert line.startswith(f"payment_unheard  {life.id}  listed   bill in_")
+    assert line.startswith(f"payment_unheard  {life.id}  listed   invoice in_")
     assert "compared: 1 listed, 0 healed, 0 failed; 0 under way" in summary
     (difference,) = json.loads(healed.out)["differences"]
     assert (difference["kind"], difference["outcome"]) == ("payment_unheard", "healed")

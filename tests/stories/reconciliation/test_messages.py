@@ -103,7 +103,7 @@ async def test_a_reconciliation_is_done_though_messages_cannot_be_fetched(begin:
         task_queue=LIFECYCLE_QUEUE,
     )
 
-    assert "not all messages were heard" in done.tally.in_words()
+    assert "not all events were delivered" in done.tally.in_words()
 
 
 async def _told_of_dispute(life: Life, stack: Stack) -> bool:
