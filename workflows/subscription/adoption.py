@@ -1,6 +1,5 @@
 """Activates a subscription that was started elsewhere and is adopted here."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from temporalio import workflow
@@ -31,16 +30,8 @@ async def adopt(process: SubscriptionProcess, cause: Cause) -> None:
     if adopted.status is Status.TRIALING:
         await take_trial_over(process, cause)
     if adopted.card is not None:
-        await _make_default(process, adopted.card.ref)
-
-
-async def _make_default(process: SubscriptionProcess, card_ref: str) -> None:
-    """Only after the adoption: an agreement that was not adopted keeps its card."""
-    try:
-        await activity_calls.make_default_card(process.subscription, card_ref)
-    except STEP_FAILED as error:
-        # It may have been removed since the check. The next sync finds the current card.
-        workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
+        # Only after the adoption: an agreement that was not adopted keeps its card.
+        await process.make_default(adopted.card.ref)
 
 
 async def take_trial_over(process: SubscriptionProcess, cause: Cause) -> None:
@@ -50,28 +41,17 @@ async def take_trial_over(process: SubscriptionProcess, cause: Cause) -> None:
         ApplicationError: it has turned paid, was canceled or changed meanwhile, and is left unchanged.
     """
     try:
-        await _retry_until_done(process, lambda: activity_calls.end_trial_elsewhere(process.subscription))
+        # After any error but those it may have been done, and only a retry tells.
+        await process.retry_until_answered(
+            blocked_steps.HAND_OVER,
+            lambda: activity_calls.end_trial_elsewhere(process.subscription),
+            is_final=_stays_with_provider,
+        )
     except STEP_FAILED:
         # Our side ends now; the provider's agreement must not.
         process.subscription = replace(process.subscription, agreement_ref="", settled_invoice="")
         raise
     await process.commit(adoption.handed_over(process.subscription, workflow.now(), cause))
-
-
-async def _retry_until_done(process: SubscriptionProcess, ask: Callable[[], Awaitable[None]]) -> None:
-    """Retry until done or finally refused: after any other error it may have been done, and only a retry tells."""
-    since = workflow.now()
-    while True:
-        try:
-            with process.attempting(blocked_steps.HAND_OVER):
-                await ask()
-        except STEP_FAILED as error:
-            if _stays_with_provider(error):
-                raise
-            await process.block_and_rest(blocked_steps.HAND_OVER, error, since)
-        else:
-            await process.clear_block(blocked_steps.HAND_OVER)
-            return
 
 
 def _stays_with_provider(error: FailureError) -> bool:

@@ -41,6 +41,10 @@ def is_refused_or_unavailable(error: BaseException) -> bool:
     return isinstance(_tenure_error(error), GatewayRefused | GatewayUnavailable)
 
 
+def _is_answer(error: FailureError) -> bool:
+    return not can_be_had_later(error)
+
+
 def retry_delay(error: BaseException) -> timedelta:
     """Return the delay before a step that failed with *error* is retried."""
     is_outage = can_be_had_later(error) and not isinstance(_tenure_error(error), GatewayForbidden)
@@ -132,10 +136,15 @@ class BlockedSteps(StepRecorder):
             # A failed write must not end the workflow: it is the database that refuses.
             workflow.logger.error("not recorded: %s", error.__cause__ or error)
 
-    async def retry_until_answered(self, action: str, ask: Callable[[], Awaitable[R]]) -> R:
+    async def retry_until_answered(
+        self, action: str, ask: Callable[[], Awaitable[R]], *, is_final: Callable[[FailureError], bool] = _is_answer
+    ) -> R:
         """Retry until the provider answers or refuses, so that a request it may have carried out is not left half done.
 
         Call it only when everything so far is recorded.
+
+        Raises:
+            STEP_FAILED: the error is final; by default any error that tells what became of the request.
         """
         since = workflow.now()
         while True:
@@ -143,7 +152,7 @@ class BlockedSteps(StepRecorder):
                 with self.attempting(action):
                     answer = await ask()
             except STEP_FAILED as error:
-                if not can_be_had_later(error):
+                if is_final(error):
                     raise
                 await self.block_and_rest(action, error, since)
             else:

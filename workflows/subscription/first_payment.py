@@ -4,12 +4,10 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-from activities.failures import STEP_FAILED
 from domain.provider.payments import Charge, ChargeOutcome
 from domain.subscription import confirmation_steps, first_payment
 from domain.subscription.confirmation import ConfirmedAction
 from domain.subscription.journal import Cause
-from workflows.subscription import activity_calls
 from workflows.subscription.plan_changes import UNDECIDED_RETRY_DELAY
 from workflows.subscription.provider_sync import ProviderSync
 
@@ -25,22 +23,11 @@ class FirstPayment(ProviderSync):
         charge = await self.charge(present=True)
         if charge.outcome is ChargeOutcome.PENDING:
             return UNDECIDED_RETRY_DELAY
-        if await self.begin_with(charge, cause):
-            await self._make_default()
-        else:
+        if not await self.begin_with(charge, cause):
             await self.commit(first_payment.declined(self.subscription, charge, workflow.now(), cause))
+        elif self.subscription.card is not None:
+            await self.make_default(self.subscription.card.ref)
         return None
-
-    async def _make_default(self) -> None:
-        """Make the card from the sign-up the default of a returning customer."""
-        card = self.subscription.card
-        if card is None:
-            return
-        try:
-            await activity_calls.make_default_card(self.subscription, card.ref)
-        except STEP_FAILED as error:
-            # It may have been removed since. The next sync finds the current card.
-            workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
 
     async def begin_with(self, charge: Charge, cause: Cause) -> bool:
         """Start the subscription if it is paid, or wait for the customer's bank; returns False if neither."""

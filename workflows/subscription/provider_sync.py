@@ -15,6 +15,7 @@ from domain.provider.payments import (
     ReversalKind,
 )
 from domain.subscription import (
+    blocked_steps,
     commands,
     confirmation_steps,
     deleted_customers,
@@ -143,6 +144,21 @@ class ProviderSync(BlockedSteps, Confirmations, LateAnswers):
             key = f"{self.subscription.id}/card/{card.ref}/{self.subscription.sequence}"
             await activity_calls.put_card(self.subscription, card.ref, key)
         await self._new_card(customer_ref, card, cause)
+
+    async def make_default(self, card_ref: str, *, until_answered: bool = False) -> None:
+        """Make a card the customer's default; if that is refused, the old card stays.
+
+        With *until_answered* an outage is waited for.
+        """
+
+        async def ask() -> None:
+            await activity_calls.make_default_card(self.subscription, card_ref)
+
+        try:
+            await (self.retry_until_answered(blocked_steps.CARD, ask) if until_answered else ask())
+        except STEP_FAILED as error:
+            # It may have been removed since. The next sync finds the current card.
+            workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
 
     async def _new_card(self, customer_ref: str, card: Card, cause: Cause, *, given_at: datetime | None = None) -> None:
         if card == self.subscription.card:

@@ -121,17 +121,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         if wallet is None or wallet.card is None or wallet.is_default or self._refusal is not None:
             return
         if not first_payment.waits_for_payment(self._now):  # else once the first payment is taken
-            await self._make_default(wallet.card.ref)
-
-    async def _make_default(self, card_ref: str) -> None:
-        """Make the new card the default of a returning customer; if that is refused, the old card stays."""
-        try:
-            await self._process.retry_until_answered(
-                blocked_steps.CARD, lambda: activity_calls.make_default_card(self._now, card_ref)
-            )
-        except STEP_FAILED as error:
-            # It may have been removed since. The next sync finds the current card.
-            workflow.logger.warning("card not made the default: %s", error.__cause__ or error)
+            await self._process.make_default(wallet.card.ref, until_answered=True)
 
     async def _begin_trial_or_charge(self, start: SubscriptionInput, cause: Cause) -> None:
         ends_at = self._now.trial_ends_at
