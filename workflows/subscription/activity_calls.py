@@ -1,4 +1,4 @@
-"""Calls of activities: each with its task queue, timeouts, retries and the summary that operators see."""
+"""Calls of the provider's activities: each with its timeouts, retries, priority and the summary that operators see."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -26,22 +26,16 @@ from activities.payments import (
     SwitchRequest,
     UpcomingRequest,
 )
-from activities.records import AnchorRequest, ForgetRequest, LadderRequest, NoticesRequest, RecordActivities
 from domain.catalog.plans import Selection
 from domain.names import PAYMENTS_QUEUE
 from domain.provider.payments import Charge, ProviderState, Quote, Reversal, ReversalKind, UpcomingBill, Wallet
 from domain.subscription import late_answers
 from domain.subscription.confirmation import Confirmation, ConfirmedAction
-from domain.subscription.contact_hours import Hours
-from domain.subscription.journal import Step
 from domain.subscription.own_period import own_period
-from domain.subscription.policy import LadderStep, TrialPolicy
-from domain.subscription.reminders import Reminder
-from domain.subscription.state import Notice, Subscription
+from domain.subscription.state import Subscription
 from workflows.priorities import Urgency, attempt_key, is_few_attempts, is_single_attempt, priority
+from workflows.subscription.database_calls import RETRY_FOREVER
 
-RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
-"""Retries until the dependency is back: giving up would leave a step half done."""
 SINGLE_ATTEMPT = RetryPolicy(maximum_attempts=1)
 """For a step that is blocked already: the workflow itself retries it, and can take commands in between."""
 FEW_ATTEMPTS = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3)
@@ -65,20 +59,6 @@ class _Remote(TypedDict):
     priority: Priority
 
 
-class _Local(TypedDict):
-    start_to_close_timeout: timedelta
-    local_retry_threshold: timedelta
-    retry_policy: RetryPolicy
-
-
-DATABASE: _Local = {
-    "start_to_close_timeout": timedelta(seconds=10),
-    # Retried within the workflow task up to this long, then with a timer in between.
-    "local_retry_threshold": timedelta(seconds=20),
-    "retry_policy": RETRY_FOREVER,
-}
-
-
 def _payments(urgency: Urgency, subscription: Subscription, within: timedelta = OUTAGE_TIMEOUT) -> _Remote:
     return {
         "task_queue": PAYMENTS_QUEUE,
@@ -87,56 +67,6 @@ def _payments(urgency: Urgency, subscription: Subscription, within: timedelta = 
         "retry_policy": SINGLE_ATTEMPT if is_single_attempt() else FEW_ATTEMPTS if is_few_attempts() else RETRY_FOREVER,
         "priority": priority(urgency, subscription.tenant),
     }
-
-
-async def record(step: Step) -> None:
-    """Record the step; returns once it is in the database."""
-    await workflow.execute_local_activity_method(
-        RecordActivities.record,
-        step,
-        **DATABASE,
-        summary=", ".join(entry.kind for entry in step.entries),
-    )
-
-
-async def schedule_reminders(
-    customer: str, ends_at: datetime, trial: TrialPolicy, *, signing_up: str = ""
-) -> tuple[Reminder, ...]:
-    return await workflow.execute_local_activity_method(
-        RecordActivities.anchor_reminders,
-        AnchorRequest(customer, ends_at, trial, workflow.now(), signing_up),
-        **DATABASE,
-        summary=f"Reminders before {ends_at:%Y-%m-%d}",
-    )
-
-
-async def schedule_ladder(
-    customer: str, since: datetime, ladder: tuple[LadderStep, ...], hours: Hours
-) -> tuple[datetime, ...]:
-    return await workflow.execute_local_activity_method(
-        RecordActivities.anchor_ladder,
-        LadderRequest(customer, since, ladder, hours),
-        **DATABASE,
-        summary=f"Due days of a recovery that started on {since:%Y-%m-%d}",
-    )
-
-
-async def schedule_notices(customer: str, notices: tuple[Notice, ...], hours: Hours) -> tuple[Notice, ...]:
-    return await workflow.execute_local_activity_method(
-        RecordActivities.lay_out_notices,
-        NoticesRequest(customer, notices, hours, workflow.now()),
-        **DATABASE,
-        summary="Notices before the next renewal",
-    )
-
-
-async def forget_sign_up(subscription: Subscription) -> None:
-    await workflow.execute_local_activity_method(
-        RecordActivities.forget_sign_up,
-        ForgetRequest(subscription.customer, subscription.id),
-        **DATABASE,
-        summary="Delete a refused sign-up",
-    )
 
 
 async def put_card(subscription: Subscription, payment_method: str | None, key: str) -> Wallet:

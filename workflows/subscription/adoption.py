@@ -10,7 +10,7 @@ from domain.imports import adoption
 from domain.subscription import blocked_steps
 from domain.subscription.journal import Cause
 from domain.subscription.lifecycle import Status
-from workflows.subscription import activity_calls
+from workflows.subscription import activity_calls, database_calls
 from workflows.subscription.process import SubscriptionProcess
 
 
@@ -24,7 +24,7 @@ async def adopt(process: SubscriptionProcess, cause: Cause) -> None:
     if adopted.status is Status.TRIALING:
         await activity_calls.check_trial_elsewhere(adopted)
         ends_at = adopted.trial_ends_at or workflow.now()
-        reminders = await activity_calls.schedule_reminders(adopted.customer, ends_at, process.policy.trial)
+        reminders = await database_calls.schedule_reminders(adopted.customer, ends_at, process.policy.trial)
         process.subscription = replace(adopted, reminders=reminders)
     await process.commit(adoption.adopted(process.subscription, adopted.agreement_ref, workflow.now(), cause))
     if adopted.status is Status.TRIALING:

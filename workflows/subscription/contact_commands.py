@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.lifecycle import Status
     from domain.subscription.reminders import Reminder
     from domain.subscription.state import Notice
-    from workflows.subscription import activity_calls
+    from workflows.subscription import database_calls
     from workflows.subscription.command_base import CommandHandler
     from workflows.subscription.handlers import update
     from workflows.subscription.messages import CommandResult, ContactChanged
@@ -51,7 +51,7 @@ class ContactCommands(CommandHandler):
         had, ends_at = self._now.reminders, self._now.trial_ends_at
         if not had or ends_at is None or self._now.status is not Status.TRIALING:
             return had
-        anchored = await activity_calls.schedule_reminders(self._now.customer, ends_at, self._process.policy.trial)
+        anchored = await database_calls.schedule_reminders(self._now.customer, ends_at, self._process.policy.trial)
         return contact_changes.reminders_moved(had, anchored)
 
     async def _rungs_moved(self) -> tuple[datetime, ...]:
@@ -69,5 +69,5 @@ class ContactCommands(CommandHandler):
             return had
         hours = Hours(policy.trial.earliest, policy.trial.latest)
         return contact_changes.notices_moved(
-            had, await activity_calls.schedule_notices(self._now.customer, wanted, hours)
+            had, await database_calls.schedule_notices(self._now.customer, wanted, hours)
         )

@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.ends import End
     from domain.subscription.journal import Cause
     from domain.subscription.lifecycle import Event, Status
-    from workflows.subscription import activity_calls
+    from workflows.subscription import activity_calls, database_calls
     from workflows.subscription.blocked_steps import is_refused_or_unavailable
     from workflows.subscription.handlers import update
     from workflows.subscription.messages import (
@@ -278,7 +278,7 @@ class LifecycleCommands(Progress):
             if is_first:
                 now = workflow.now()
                 ends_at = trial.end_after_extension(self._now, command.days, now)
-                reminders = await activity_calls.schedule_reminders(
+                reminders = await database_calls.schedule_reminders(
                     self._now.customer, ends_at, self._process.policy.trial
                 )
                 step = trial.extended(self._now, ends_at, reminders, command.reason, now, self._cause(command))

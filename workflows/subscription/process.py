@@ -33,7 +33,7 @@ from domain.subscription.journal import Cause
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import Policy, TrialEnd
 from domain.subscription.state import SuspensionKind
-from workflows.subscription import activity_calls
+from workflows.subscription import activity_calls, database_calls
 from workflows.subscription.first_payment import FirstPayment
 from workflows.subscription.plan_changes import UNDECIDED_RETRY_DELAY, PlanChanges
 from workflows.subscription.provider_sync import CARDS_OF_THE_PORTAL
@@ -230,7 +230,7 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, FirstPayment, UntoldEnds)
         back = subscription_suspension.way_back(self.subscription, timedelta(days=self.policy.trial.reopen_days), now)
         reminders = self.subscription.reminders
         if back.trial_ends_at is not None:
-            reminders = await activity_calls.schedule_reminders(
+            reminders = await database_calls.schedule_reminders(
                 self.subscription.customer, back.trial_ends_at, self.policy.trial
             )
         await self.commit(subscription_suspension.returned(self.subscription, back, reminders, reason, now, cause))
@@ -240,7 +240,7 @@ class SubscriptionProcess(PlanChanges, ReconcileSteps, FirstPayment, UntoldEnds)
         now, was = workflow.now(), self.policy
         ends_at, reminders = self.subscription.trial_ends_at, self.subscription.reminders
         if self.subscription.status is Status.TRIALING and ends_at is not None:
-            reminders = await activity_calls.schedule_reminders(self.subscription.customer, ends_at, policy.trial)
+            reminders = await database_calls.schedule_reminders(self.subscription.customer, ends_at, policy.trial)
         self.policy = policy
         try:
             await self.commit(commands.policy_adopted(self.subscription, was, policy, reminders, now, cause))

@@ -17,7 +17,7 @@ from domain.subscription.contact_hours import Hours
 from domain.subscription.journal import Cause, Step
 from domain.subscription.policy import Policy
 from domain.subscription.state import Subscription
-from workflows.subscription import activity_calls, visibility
+from workflows.subscription import activity_calls, database_calls, visibility
 
 UNHEARD = "unheard"
 """A change to the order of commands: before, an unanswered payment or change was forgotten unless the same step was
@@ -42,7 +42,7 @@ class StepRecorder:
         step = replace(step, subscription=await self._with_due_dates(step.subscription))
         ahead = agenda(step.subscription, self.policy)
         step = self._without_cleared_blocks(step, ahead)
-        await activity_calls.record(replace(step, ahead=ahead))
+        await database_calls.record(replace(step, ahead=ahead))
         self.subscription = step.subscription
         self.steps_taken += 1
         self.recent.extend(f"{moment(entry.at)} {entry.summary}" for entry in step.entries)
@@ -78,7 +78,7 @@ class StepRecorder:
             return subscription
         wanted = renewal_notices.wanted(subscription, self.policy)
         hours = Hours(self.policy.trial.earliest, self.policy.trial.latest)
-        notices = await activity_calls.schedule_notices(subscription.customer, wanted, hours) if wanted else ()
+        notices = await database_calls.schedule_notices(subscription.customer, wanted, hours) if wanted else ()
         return replace(subscription, notices=notices, noticed_for=key)
 
     async def rungs(self, subscription: Subscription, since: datetime) -> tuple[datetime, ...]:
@@ -86,7 +86,7 @@ class StepRecorder:
         if not self.policy.retry_earliest:
             return ()
         hours = Hours(self.policy.retry_earliest, self.policy.retry_latest)
-        return await activity_calls.schedule_ladder(
+        return await database_calls.schedule_ladder(
             subscription.customer, since, ladder_of(subscription, self.policy), hours
         )
 

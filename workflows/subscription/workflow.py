@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.journal import Cause, CauseKind
     from domain.subscription.state import Subscription
     from workflows.priorities import interactive
-    from workflows.subscription import activity_calls, adoption
+    from workflows.subscription import activity_calls, adoption, database_calls
     from workflows.subscription.contact_commands import ContactCommands
     from workflows.subscription.handlers import update
     from workflows.subscription.lifecycle_commands import LifecycleCommands
@@ -128,7 +128,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         if ends_at is None:
             await self._start_paid(cause)
             return
-        reminders = await activity_calls.schedule_reminders(
+        reminders = await database_calls.schedule_reminders(
             self._now.customer, ends_at, start.policy.trial, signing_up=self._now.id
         )
         self._process.subscription = replace(self._now, reminders=reminders)
@@ -139,7 +139,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
     async def _roll_back_sign_up(self, cause: Cause) -> None:
         """Undo a refused sign-up: end the subscription if it was recorded, otherwise delete the customer."""
         if self._now.sequence == 0:
-            await activity_calls.forget_sign_up(self._now)
+            await database_calls.forget_sign_up(self._now)
             return
         ended = commands.canceled(self._now, End(EndKind.NEVER_BEGAN, REFUSED), workflow.now(), cause)
         await self._process.commit(replace(ended, mails=()))
