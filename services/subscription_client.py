@@ -45,21 +45,21 @@ class NotRunning(Rejected):
     code = "not_running"
 
 
-async def sign_up(client: Client, start: SubscriptionInput, *, anew: bool = False) -> CommandResult:
+async def sign_up(client: Client, start: SubscriptionInput, *, restart: bool = False) -> CommandResult:
     """Start a subscription's workflow, or find the one that an earlier call has started.
 
     Args:
         client: the client of Temporal.
         start: the workflow's input.
-        anew: start it again if an earlier one has ended.
+        restart: start it again if an earlier one has ended.
 
     Raises:
-        HasEnded: an earlier call started it and it is over, and *anew* is off.
+        HasEnded: an earlier call started it and it is over, and *restart* is off.
         TenureError: the sign-up was refused and nothing was kept, or there was no answer in time.
     """
     try:
         async with _as_tenure_errors():
-            return await persistently(lambda: _sign_up_once(client, start, restart=anew))
+            return await persistently(lambda: _sign_up_once(client, start, restart=restart))
     except WorkflowAlreadyStartedError as error:
         raise HasEnded from error
 

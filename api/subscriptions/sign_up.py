@@ -124,7 +124,7 @@ async def _start(
         if row is None:
             # The rejected one may just have removed the customer's data of this sign-up.
             repeated = input_of(await _customer_of(context, body, subscription_id))
-            await subscription_client.sign_up(context.dependencies.client, repeated, anew=True)
+            await subscription_client.sign_up(context.dependencies.client, repeated, restart=True)
         else:
             _refuse_if_unpaid(row)
 

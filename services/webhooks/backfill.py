@@ -39,7 +39,7 @@ class Inbox(Protocol):
 class Deliverer(Protocol):
     """Delivers provider events to subscriptions."""
 
-    async def deliver(self, messages: Sequence[KeptEvent], *, anew: bool = False) -> Delivered:
+    async def deliver(self, messages: Sequence[KeptEvent], *, redelivered: bool = False) -> Delivered:
         """Deliver events to the subscriptions that they concern."""
         ...
 

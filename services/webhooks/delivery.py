@@ -50,8 +50,8 @@ class Inbox(Protocol):
         """The oldest pending events after *after*."""
         ...
 
-    async def mark_handled(self, verdicts: Mapping[str, Routing], *, anew: bool = False) -> None:
-        """Record the outcome of events by id; the first outcome stays, unless the events were delivered *anew*."""
+    async def mark_handled(self, verdicts: Mapping[str, Routing], *, redelivered: bool = False) -> None:
+        """Record the outcome of events by id; the first outcome stays, unless the events were *redelivered*."""
         ...
 
 
@@ -90,11 +90,11 @@ class Delivery:
         self._owner_of = owner_of
         self._late_reversals = late_reversals
 
-    async def deliver(self, messages: Sequence[KeptEvent], *, anew: bool = False) -> Delivered:
+    async def deliver(self, messages: Sequence[KeptEvent], *, redelivered: bool = False) -> Delivered:
         """Deliver events to the subscriptions they concern; those of one subscription one after the other.
 
-        A failed event does not hold up the others: it stays pending, and the result has its failure. With *anew*,
-        events that were handled before are delivered again, and the new outcome is recorded.
+        A failed event does not hold up the others: it stays pending, and the result has its failure. With
+        *redelivered*, events that were handled before are delivered again, and the new outcome is recorded.
 
         Raises:
             GatewayUnavailable: the database does not respond.
@@ -110,7 +110,7 @@ class Delivery:
                 batch.verdicts[message.event.id] = to
         await asyncio.gather(*(self._deliver_to(each, events, batch) for each, events in by_subscription.items()))
         self._set_aside_undeliverable(messages, routes, batch)
-        await self._inbox.mark_handled(batch.verdicts, anew=anew)
+        await self._inbox.mark_handled(batch.verdicts, redelivered=redelivered)
         left = [each for each in messages if each.event.id not in batch.verdicts]
         return Delivered(batch.verdicts, left, batch.failures, messages[-1])
 

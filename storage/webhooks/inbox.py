@@ -59,8 +59,8 @@ class Inbox:
         async with statement(self._at_once) as connection:
             return (await connection.execute(keep, _values(event, body, tenant))).first() is not None
 
-    async def mark_handled(self, verdicts: Mapping[str, Routing], *, anew: bool = False) -> None:
-        """Records the results of events by id. The first result stays, except for events that were delivered *anew*."""
+    async def mark_handled(self, verdicts: Mapping[str, Routing], *, redelivered: bool = False) -> None:
+        """Records the results of events by id. The first result stays, except for events that were *redelivered*."""
         if not verdicts:
             return
         given = (
@@ -82,7 +82,7 @@ class Inbox:
                 outcome=given.c.outcome,
             )
         )
-        if not anew:
+        if not redelivered:
             wanted = wanted.where(it.handled_at.is_(None))
         async with statement(self._at_once) as connection:
             await connection.execute(wanted)

@@ -277,7 +277,7 @@ class TakeOver:
                     f"it was taken over as {life.subscription.id}, which is over: end it at the provider too",
                     code="has_ended",
                 ) from None
-            await subscription_client.sign_up(client, life, anew=True)
+            await subscription_client.sign_up(client, life, restart=True)
 
     async def _claim(self, agreement_ref: str, subscription: str) -> None:
         key = f"{subscription}/claim/{agreement_ref}"

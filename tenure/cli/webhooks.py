@@ -121,7 +121,7 @@ async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
         while messages := await inbox.kept(chosen, limit=TOGETHER, after=last):
             found, last = found + len(messages), messages[-1]
             if not dry_run:
-                delivered = await delivery.deliver(messages, anew=True)
+                delivered = await delivery.deliver(messages, redelivered=True)
                 dealt_with += len(delivered.verdicts)
                 for failure in delivered.failures:
                     print(f"FAILED: {failure}", file=sys.stderr)

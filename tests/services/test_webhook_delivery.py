@@ -43,7 +43,7 @@ class InMemoryInbox:
         left = sorted((m for m in self._messages.values() if m.event.id not in self.handled), key=_place)
         return [m for m in left if after is None or _place(m) > _place(after)][:limit]
 
-    async def mark_handled(self, verdicts: Mapping[str, Routing], *, anew: bool = False) -> None:
+    async def mark_handled(self, verdicts: Mapping[str, Routing], *, redelivered: bool = False) -> None:
         self.handled.update(verdicts)
 
 

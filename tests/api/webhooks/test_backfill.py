@@ -54,8 +54,8 @@ class Inbox:
 class Nobody:
     """Delivers nothing."""
 
-    async def deliver(self, messages: Sequence[KeptEvent], *, anew: bool = False) -> Delivered:
-        assert not anew
+    async def deliver(self, messages: Sequence[KeptEvent], *, redelivered: bool = False) -> Delivered:
+        assert not redelivered
         verdicts: Mapping[str, Routing] = {}
         return Delivered(verdicts, messages, {}, messages[-1])
 

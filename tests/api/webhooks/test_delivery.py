@@ -245,7 +245,7 @@ async def test_a_handled_message_can_be_redelivered_and_the_newer_outcome_is_kep
     dispute = await a_dispute(stack)
     await delivered(stack, dispute, whose=refusing)
 
-    await delivery(stack, belongs(customer)).deliver([dispute], anew=True)
+    await delivery(stack, belongs(customer)).deliver([dispute], redelivered=True)
 
     assert await kept(stack, dispute) == ("delivered", f"delivered to subscription {made['id']}")
 

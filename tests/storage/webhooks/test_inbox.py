@@ -90,7 +90,7 @@ async def test_the_result_of_an_event_is_recorded_again_after_redelivery(ledger:
     await inbox.receive(an_event(), b"{}", tenant="default")
     await inbox.mark_handled({"evt_1": Routing(Disposition.SET_ASIDE, "nobody to tell")})
 
-    await inbox.mark_handled({"evt_1": SIGNALED}, anew=True)
+    await inbox.mark_handled({"evt_1": SIGNALED}, redelivered=True)
 
     assert await ledger.rows("select disposition, outcome from webhook_inbox") == [
         {"disposition": "delivered", "outcome": "signaled"}
