@@ -39,8 +39,8 @@ ONE_HOP = TimeSkippingConfig(enabled=False, max_session_skip_count=1)
 HOPS = 500
 OVERDUE = "the workflow is about to do what was due at"
 WOKEN_AFTER = 10.0
-"""So many seconds something is overdue before the workflow is woken: a server that was started again under load has
-passed over a timer (Temporal 1.32), and moving the clock on does not bring it back."""
+"""So many seconds something is overdue before the workflow is woken. A last resort: the one known cause, a timer set
+again after a query to a new worker, is ruled out by the workflow itself (`ReadAheadError`)."""
 SETTLED_WITHIN = 120.0
 WEBHOOKS_PATIENCE = 1.0
 FIRST_LOOK, LAST_LOOK = 0.005, 0.1
