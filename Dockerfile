@@ -5,14 +5,12 @@ WORKDIR /build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 
 # What runs: locked by version and hash, wheels only, in a virtual environment of its own.
-COPY requirements/production.txt requirements/dev.txt requirements/
+COPY requirements/production.txt requirements/build.txt requirements/
 RUN python -m venv /opt/tenure \
     && /opt/tenure/bin/python -m pip install --only-binary :all: --require-hashes -r requirements/production.txt
 
-# What builds: the build backend and what it needs, from the same lock. It stays in this stage.
-RUN awk '/^[a-z]/ { keep = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/ } keep' \
-        requirements/dev.txt > requirements/build.txt \
-    && python -m pip install --require-hashes -r requirements/build.txt
+# What builds: the build backend and what it needs, locked too. It stays in this stage.
+RUN python -m pip install --require-hashes -r requirements/build.txt
 
 COPY . .
 RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \

