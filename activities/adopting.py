@@ -45,7 +45,7 @@ class AdoptionActivities:
         with as_temporal_failures():
             if await self._has_ended_for(request):
                 return
-            # Half the margin is left for retries while the provider does not answer.
+            # Half the margin is left for retries while the provider does not respond.
             await self._check(request, TRIAL_MARGIN / 2)
             await self._handover.end_trial(request.agreement_ref, request.subscription, key=request.key)
             if not await self._has_ended_for(request):

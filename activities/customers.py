@@ -10,7 +10,13 @@ from activities.failures import as_temporal_failures
 from domain.errors import GatewayRefused
 from domain.provider.agreements import KnownCustomer
 from domain.provider.ports import KnowsCustomers
-from domain.subscription.contact_changes import UNUSABLE_ADDRESS, ContactChanges, KnownContact, Untold, fit_name
+from domain.subscription.contact_changes import (
+    UNUSABLE_ADDRESS,
+    ContactChanges,
+    KnownContact,
+    SubscriptionNotification,
+    fit_name,
+)
 from domain.subscription.journal import Cause, CauseKind
 
 
@@ -22,22 +28,22 @@ class HeardRequest:
     event: str
 
 
-class TellsSubscriptions(Protocol):
+class SubscriptionNotifier(Protocol):
     """Notifies subscriptions of changes of their customers."""
 
-    async def tell(self, change: Untold) -> None:
+    async def notify(self, change: SubscriptionNotification) -> None:
         """Notify the subscription; safe to repeat. Ignores a subscription that is over.
 
         Raises:
-            GatewayUnavailable: Temporal, or the subscription's workflow, did not answer.
+            GatewayUnavailable: Temporal, or the subscription's workflow, did not respond.
         """
         ...
 
 
-class TakesUp(Protocol):
+class CustomerSyncStarter(Protocol):
     """Starts syncing customer changes that were left behind."""
 
-    async def take_up(self) -> int: ...
+    async def start_pending(self) -> int: ...
 
 
 class CustomerActivities:
@@ -51,31 +57,31 @@ class CustomerActivities:
     def __init__(
         self,
         changes: ContactChanges,
-        subscriptions: TellsSubscriptions,
+        subscriptions: SubscriptionNotifier,
         provider: KnowsCustomers,
-        left: TakesUp,
+        pending: CustomerSyncStarter,
         normalized: Callable[[str], str],
     ) -> None:
         self._changes = changes
         self._subscriptions = subscriptions
         self._provider = provider
-        self._left = left
+        self._pending = pending
         self._normalized = normalized
 
     @activity.defn(name="tell_subscription")
-    async def tell_subscription(self, customer: str) -> None:
+    async def notify_subscription(self, customer: str) -> None:
         """Notify the customer's subscription of what has changed. Idempotent by the change's id."""
         with as_temporal_failures():
-            for change in await self._changes.untold(customer):
+            for change in await self._changes.unreported(customer):
                 if change.subscription:
-                    await self._subscriptions.tell(change)
-                await self._changes.mark_told(change.id)
+                    await self._subscriptions.notify(change)
+                await self._changes.mark_notified(change.id)
 
     @activity.defn(name="carry_customer")
-    async def carry_customer(self, customer: str) -> None:
+    async def sync_to_provider(self, customer: str) -> None:
         """Send the customer's contact data to the provider. Idempotent by the change's id, and it sets a state."""
         with as_temporal_failures():
-            change = await self._changes.uncarried(customer)
+            change = await self._changes.unsynced(customer)
             if change is None:
                 return
             try:
@@ -89,10 +95,10 @@ class CustomerActivities:
             except GatewayRefused as refused:
                 await self._changes.mark_refused(change.id, refused.code)
                 return
-            await self._changes.mark_carried(customer, change.id)
+            await self._changes.mark_synced(customer, change.id)
 
     @activity.defn(name="hear_customer")
-    async def hear_customer(self, request: HeardRequest) -> None:
+    async def sync_from_provider(self, request: HeardRequest) -> None:
         """Adopt the customer's contact data from the provider if it has changed. Idempotent."""
         with as_temporal_failures():
             before = await self._changes.known(request.customer)
@@ -102,7 +108,7 @@ class CustomerActivities:
             if at_provider is not None:
                 after, trouble = self._read(before, at_provider)
                 cause = Cause(CauseKind.WEBHOOK, request.event)
-                await self._changes.take_over(request.customer, before, after, cause, trouble)
+                await self._changes.adopt(request.customer, before, after, cause, trouble)
 
     def _read(self, before: KnownContact, at_provider: KnownCustomer) -> tuple[KnownContact, str]:
         """Returns the contact by the provider's data, and what is wrong with it; missing values stay as before."""
@@ -115,7 +121,7 @@ class CustomerActivities:
             return replace(before, name=name), UNUSABLE_ADDRESS
 
     @activity.defn(name="take_up_customers")
-    async def take_up_customers(self) -> int:
+    async def start_pending_syncs(self) -> int:
         """Start syncing customer changes that were left behind; returns how many. Idempotent."""
         with as_temporal_failures():
-            return await self._left.take_up()
+            return await self._pending.start_pending()

@@ -8,9 +8,9 @@ from temporalio import activity
 
 from activities.failures import as_temporal_failures
 
-WORK_FOR = 90.0
+TIME_BUDGET = 90.0
 """Seconds; the next run continues with the rest."""
-MADE_UP_FOR = timedelta(days=3)
+BACKFILL_WINDOW = timedelta(days=3)
 """How long the provider retries its messages; older ones need no fetching."""
 
 
@@ -43,7 +43,7 @@ class Fetcher(Protocol):
         """Store and deliver recent missed messages, for this many seconds.
 
         Raises:
-            GatewayUnavailable: the provider or the database does not answer; messages fetched so far are stored.
+            GatewayUnavailable: the provider or the database does not respond; messages fetched so far are stored.
         """
         ...
 
@@ -59,10 +59,10 @@ class InboxActivities:
     async def sweep(self) -> int:
         """Deliver waiting messages; returns how many. Idempotent: a workflow takes each message once, by event id."""
         with as_temporal_failures():
-            return await self._sweeper.sweep(WORK_FOR)
+            return await self._sweeper.sweep(TIME_BUDGET)
 
     @activity.defn(name="fetch_unheard_webhooks")
     async def fetch_unheard(self) -> Fetched:
         """Fetch messages that had never reached us. Idempotent: each message is stored once."""
         with as_temporal_failures():
-            return await self._fetcher.of_last(MADE_UP_FOR, seconds=WORK_FOR)
+            return await self._fetcher.of_last(BACKFILL_WINDOW, seconds=TIME_BUDGET)

@@ -13,11 +13,11 @@ from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste
 from domain.provider.overage_use import BilledUse, Claimed, Trouble
 from domain.provider.ports import Metering
 
-TOGETHER = 300
+BATCH_SIZE = 300
 """Usages per batch."""
-AT_ONCE = 20
+CONCURRENCY = 20
 """The maximum number of concurrent calls, unless the provider allows fewer."""
-WORK_FOR = 90.0
+TIME_BUDGET = 90.0
 """Seconds; the next run continues with the rest."""
 MAX_UNANSWERED = 3
 """After this many unanswered calls in a row the provider counts as down, and the run ends."""
@@ -62,7 +62,7 @@ class Reported:
 class MeteringActivities:
     """The activities of billed overage; one per worker."""
 
-    def __init__(self, reports: Reports, metering: Metering, *, at_once: int = AT_ONCE) -> None:
+    def __init__(self, reports: Reports, metering: Metering, *, at_once: int = CONCURRENCY) -> None:
         self._reports = reports
         self._metering = metering
         self._at_once = at_once
@@ -71,8 +71,8 @@ class MeteringActivities:
     async def report_usage(self) -> Reported:
         """Report the next usages concurrently. Idempotent: each has an identifier under which it counts once."""
         with as_temporal_failures():
-            waiting = await self._reports.claim(TOGETHER)
-            is_last = len(waiting) < TOGETHER
+            waiting = await self._reports.claim(BATCH_SIZE)
+            is_last = len(waiting) < BATCH_SIZE
             batch = _Batch(waiting, self._report)
             try:
                 # One call at a time until one is answered, to make few calls to a provider that is down.
@@ -124,7 +124,7 @@ class _Batch:
         self._report = report
         self._under_way: set[_Lane] = set()
         self._unanswered_in_a_row = 0
-        self._stop_at = monotonic() + WORK_FOR
+        self._stop_at = monotonic() + TIME_BUDGET
 
     @property
     def provider_is_down(self) -> bool:

@@ -32,7 +32,7 @@ class PageRequest:
     cursor: str | None
     run_began: datetime
     without_provider: bool = False
-    """The provider does not answer: compare only what does not need it."""
+    """The provider does not respond: compare only what does not need it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class NoteRequest:
     found: tuple[Found, ...]
 
 
-class Inspects(Protocol):
+class Inspector(Protocol):
     """Compares subscriptions across provider, database and workflows."""
 
     async def agreements(self, cursor: str | None, run_began: datetime) -> Page: ...
@@ -58,13 +58,13 @@ class Inspects(Protocol):
     ) -> Page: ...
 
 
-class InspectsMails(Protocol):
+class MailInspector(Protocol):
     """Finds stuck mails."""
 
     async def mails(self, after: str | None) -> Page: ...
 
 
-class Heals(Protocol):
+class SubscriptionHealer(Protocol):
     """Fixes a subscription."""
 
     async def heal(self, run: str, found: Sequence[Discrepancy]) -> Sequence[Found]: ...
@@ -73,23 +73,25 @@ class Heals(Protocol):
 class ReconcileActivities:
     """The activities of reconciliation; one per worker."""
 
-    def __init__(self, inspects: Inspects, mails: InspectsMails, heals: Heals, ours: Comparison) -> None:
-        self._inspects = inspects
+    def __init__(
+        self, inspector: Inspector, mails: MailInspector, healer: SubscriptionHealer, stored: Comparison
+    ) -> None:
+        self._inspector = inspector
         self._mails = mails
-        self._heals = heals
-        self._ours = ours
+        self._healer = healer
+        self._stored = stored
 
     @activity.defn(name="compare_agreements")
     async def compare_agreements(self, request: PageRequest) -> Page:
         """Compare a page of the provider's agreements to our subscriptions. Changes only when they were last seen."""
         with as_temporal_failures():
-            return await self._inspects.agreements(request.cursor, request.run_began)
+            return await self._inspector.agreements(request.cursor, request.run_began)
 
     @activity.defn(name="compare_subscriptions")
     async def compare_subscriptions(self, request: PageRequest) -> Page:
         """Compare a page of our subscriptions to their workflows. Changes nothing."""
         with as_temporal_failures():
-            return await self._inspects.subscriptions(
+            return await self._inspector.subscriptions(
                 request.cursor, request.run_began, without_provider=request.without_provider
             )
 
@@ -103,16 +105,16 @@ class ReconcileActivities:
     async def heal_subscription(self, request: HealRequest) -> tuple[Found, ...]:
         """Fix what can be fixed, and return the outcomes. Idempotent: what is right stays unchanged."""
         with as_temporal_failures():
-            return tuple(await self._heals.heal(request.run, request.found))
+            return tuple(await self._healer.heal(request.run, request.found))
 
     @activity.defn(name="note_findings")
     async def note_findings(self, request: NoteRequest) -> None:
         """Store findings. Idempotent by run, kind, subscription and agreement."""
         with as_temporal_failures():
-            await self._ours.keep(request.run, request.found)
+            await self._stored.keep(request.run, request.found)
 
     @activity.defn(name="forget_old_findings")
     async def forget_old_findings(self) -> None:
         """Remove findings older than a month."""
         with as_temporal_failures():
-            await self._ours.forget_old()
+            await self._stored.forget_old()

@@ -10,7 +10,7 @@ from domain.subscription.contact_hours import Hours, rungs_for
 from domain.subscription.excess_use import with_excess
 from domain.subscription.journal import Step
 from domain.subscription.policy import LadderStep, TrialPolicy
-from domain.subscription.ports import Messenger, Records
+from domain.subscription.ports import Dispatcher, Records
 from domain.subscription.reminders import Reminder, reminders_for
 from domain.subscription.renewal_notices import laid_out
 from domain.subscription.state import Notice
@@ -62,20 +62,20 @@ class ForgetRequest:
 class RecordActivities:
     """The database activities; one per worker."""
 
-    def __init__(self, records: Records, post: Messenger) -> None:
+    def __init__(self, records: Records, dispatcher: Dispatcher) -> None:
         self._records = records
-        self._post = post
+        self._dispatcher = dispatcher
 
     @activity.defn(name="record")
     async def record(self, step: Step) -> None:
         """Store a step and dispatch its mails. Idempotent by subscription and sequence."""
         with as_temporal_failures():
             waiting = await self._records.save(await self._with_excess(step))
-            await self._post.dispatch(waiting)
+            await self._dispatcher.dispatch(waiting)
             subscription, may_accept = step.subscription, step.trial is not None or step.invoice is not None
             is_early = subscription.sequence <= FIRST_STEPS
             if is_early and may_accept and await self._records.is_changing(subscription.customer):
-                await self._post.tell_of_customer(subscription.customer)
+                await self._dispatcher.start_customer_sync(subscription.customer)
 
     async def _with_excess(self, step: Step) -> Step:
         """The step, with the current usage that does not fit its plan change."""

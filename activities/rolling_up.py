@@ -9,15 +9,15 @@ from activities.failures import as_temporal_failures
 from domain.entitlements.ports import UsageRollUp
 
 
-class Tells(Protocol):
+class UsageNoticeSender(Protocol):
     """Notifies customers of crossed usage thresholds."""
 
-    async def tell(self) -> int: ...
-    async def send_what_was_left(self) -> int: ...
+    async def send_pending(self) -> int: ...
+    async def resend_queued(self) -> int: ...
 
 
 @dataclass(frozen=True)
-class LateTold:
+class LateNotices:
     """What had not been sent in time."""
 
     notices: int = 0
@@ -28,16 +28,16 @@ class LateTold:
 class RollUpActivities:
     """The activities of the roll-up; one per worker. Each is safe to repeat at any time."""
 
-    def __init__(self, tells: Tells, book: UsageRollUp) -> None:
-        self._tells = tells
-        self._book = book
+    def __init__(self, notifier: UsageNoticeSender, roll_up: UsageRollUp) -> None:
+        self._notifier = notifier
+        self._roll_up = roll_up
 
     @activity.defn(name="tell_usage_notices")
-    async def tell_usage_notices(self) -> LateTold:
+    async def send_late_notices(self) -> LateNotices:
         """Send notices of thresholds that were not sent when they were crossed. Idempotent by notice and mail."""
         with as_temporal_failures():
-            notices = await self._tells.tell()
-            return LateTold(notices, await self._tells.send_what_was_left())
+            notices = await self._notifier.send_pending()
+            return LateNotices(notices, await self._notifier.resend_queued())
 
     @activity.defn(name="sample_gauges")
     async def sample_gauges(self) -> int:
@@ -45,23 +45,23 @@ class RollUpActivities:
         with as_temporal_failures():
             count, cursor = _progress()
             while True:
-                page = await self._book.sample(cursor)
+                page = await self._roll_up.sample(cursor)
                 count, cursor = count + page.gauges, page.next_cursor
                 if cursor is None:
                     return count
                 activity.heartbeat(count, cursor)
 
     @activity.defn(name="take_usage_statistics")
-    async def take_usage_statistics(self) -> int:
+    async def compute_usage_statistics(self) -> int:
         """Sum up usage by plan and feature. Idempotent: replaces what is stored for these six hours."""
         with as_temporal_failures():
-            return await self._book.take_statistics(alive=activity.heartbeat)
+            return await self._roll_up.compute_statistics(alive=activity.heartbeat)
 
     @activity.defn(name="forget_old_usage")
     async def forget_old_usage(self) -> dict[str, int]:
         """Remove expired data in batches. Idempotent."""
         with as_temporal_failures():
-            return await self._book.forget(alive=activity.heartbeat)
+            return await self._roll_up.forget(alive=activity.heartbeat)
 
 
 def _progress() -> tuple[int, tuple[str, str, str] | None]:

@@ -31,7 +31,7 @@ async def open_wallet(
     Raises:
         Rejected: code `unknown_customer`.
         GatewayRefused: the payment method is unknown or its bank declines it.
-        GatewayUnavailable: the provider does not answer.
+        GatewayUnavailable: the provider does not respond.
     """
     contact = await (records.take_turn(customer, signing_up) if signing_up else records.contact(customer))
     opening = f"{contact.email}\n{contact.name}\n{payment_method}".encode()
@@ -65,7 +65,7 @@ async def known_again(wallets: Wallets, records: Records, customer: str, deleted
 
     Raises:
         GatewayRefused: the provider does not know the id: it may be another account's.
-        GatewayUnavailable: the provider does not answer.
+        GatewayUnavailable: the provider does not respond.
     """
     if not await wallets.is_deleted(deleted_ref):
         return None

@@ -19,7 +19,7 @@ from storage.db.health import check
 
 router = APIRouter(tags=["Operations"])
 
-ANSWER_TIMEOUT = 3.0
+ANSWER_TIMEOUT = timedelta(seconds=3)
 
 
 class Health(BaseModel):
@@ -61,10 +61,10 @@ async def readiness(dependencies: WithDependencies, repositories: WithRepositori
 async def _checked(check: Awaitable[object]) -> str:
     """Return `ok` or a short reason, without addresses or passwords, which a driver's message may contain."""
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT):
+        async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
             await check
     except TimeoutError:
-        return f"no response within {ANSWER_TIMEOUT:g} s"
+        return f"no response within {ANSWER_TIMEOUT.total_seconds():g} s"
     except GatewayUnavailable as error:
         return error.message
     except Exception as error:  # noqa: BLE001 - any error is a reason
@@ -82,7 +82,7 @@ async def _ask_database(engine: AsyncEngine) -> None:
 async def _ask_temporal(client: Client) -> None:
     request = DescribeNamespaceRequest(namespace=client.namespace)
     try:
-        await client.workflow_service.describe_namespace(request, timeout=timedelta(seconds=ANSWER_TIMEOUT))
+        await client.workflow_service.describe_namespace(request, timeout=ANSWER_TIMEOUT)
     except (RPCError, RuntimeError) as error:  # RuntimeError: the client has not connected yet
         raise GatewayUnavailable(f"Temporal is unavailable for namespace {client.namespace!r}") from error
 
@@ -101,7 +101,7 @@ async def _blocked(repositories: WithRepositories) -> bytes:
     number = Gauge("tenure_subscriptions_blocked", description, registry=counted)
     by_code = Gauge("tenure_subscriptions_blocked_by_code", f"{description}, by error code", ["code"], registry=counted)
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT):
+        async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
             found = await repositories.subscriptions.blocked()
     except (TimeoutError, TenureError, PoolTimeout):
         return b""

@@ -77,7 +77,7 @@ class GatewayRefused(TenureError):
 
 
 class GatewayUnavailable(TenureError):
-    """An external system did not answer, or its answer does not say what happened."""
+    """An external system did not respond, or its answer does not say what happened."""
 
     code = "gateway_unavailable"
 

@@ -32,8 +32,10 @@ def what_is_down(error: Exception) -> HTTPException:
     """An answer that names the part of the sandbox which does not work, and what it said of itself."""
     said = f"{type(error).__name__}: {error}".rstrip(": ")
     if isinstance(error, RPCError):
-        part = "no worker takes up what Temporal hands out" if error.status in NO_WORKER else "Temporal does not answer"
+        part = (
+            "no worker takes up what Temporal hands out" if error.status in NO_WORKER else "Temporal does not respond"
+        )
         return HTTPException(503, f"{part} ({said})")
     if isinstance(error, SQLAlchemyError | OSError) and not isinstance(error, TimeoutError):
-        return HTTPException(503, f"PostgreSQL does not answer ({said})")
+        return HTTPException(503, f"PostgreSQL does not respond ({said})")
     return HTTPException(500, f"the sandbox could not go on: {said}")

@@ -146,7 +146,7 @@ class Server:
         """Ask *probe* until it answers something, and return that.
 
         Raises:
-            StartFailed: the server ended, or did not answer within *within* seconds.
+            StartFailed: the server ended, or did not respond within *within* seconds.
 
         """
         deadline = time.monotonic() + within
@@ -156,7 +156,7 @@ class Server:
             if (answer := await probe()) is not None:
                 return answer
             if time.monotonic() > deadline:
-                raise StartFailed(self._complaint(f"did not answer within {within:g} s"))
+                raise StartFailed(self._complaint(f"did not respond within {within:g} s"))
             await asyncio.sleep(POLL)
 
     async def until_done(self, within: float) -> None:

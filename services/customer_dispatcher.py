@@ -1,6 +1,7 @@
 """Propagates customer changes through Temporal: starts the customer workflow, and notifies subscriptions."""
 
 import asyncio
+from datetime import timedelta
 from typing import Protocol
 
 from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
@@ -9,26 +10,26 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.failures import as_tenure_error
 from domain.errors import GatewayUnavailable, Rejected
 from domain.names import LIFECYCLE_QUEUE, customer_workflow_id, subscription_workflow_id
-from domain.subscription.contact_changes import Untold
+from domain.subscription.contact_changes import SubscriptionNotification
 from workflows.customer import CustomerWorkflow
 from workflows.subscription.messages import ContactChanged
 from workflows.subscription.workflow import SubscriptionWorkflow
 
-START_TIMEOUT = 3.0
-"""Seconds for Temporal to accept the start."""
-UPDATE_TIMEOUT = 25.0
-"""Seconds for a subscription to record the change; it may be in the middle of a step."""
+START_TIMEOUT = timedelta(seconds=3)
+"""How long Temporal may take to accept the start."""
+UPDATE_TIMEOUT = timedelta(seconds=25)
+"""How long a subscription may take to record the change; it may be in the middle of a step."""
 
 
 class PendingChanges(Protocol):
     """The stored customer changes."""
 
-    async def left(self) -> list[str]:
+    async def pending(self) -> list[str]:
         """Customers with a change that has not been picked up."""
         ...
 
 
-async def tell_of_customer(client: Client, customer: str, *, event: str = "") -> None:
+async def start_customer_sync(client: Client, customer: str, *, event: str = "") -> None:
     """Propagate a customer's change; with *event*, the id of a provider event, read the change from the provider.
 
     Safe to repeat: a running workflow of the customer gets a signal, and there is never a second one.
@@ -38,7 +39,7 @@ async def tell_of_customer(client: Client, customer: str, *, event: str = "") ->
     """
     signal, signal_args = ("heard", [event]) if event else ("changed", [])
     try:
-        async with asyncio.timeout(START_TIMEOUT):
+        async with asyncio.timeout(START_TIMEOUT.total_seconds()):
             await client.start_workflow(
                 CustomerWorkflow.run,
                 customer,
@@ -53,17 +54,17 @@ async def tell_of_customer(client: Client, customer: str, *, event: str = "") ->
 
 
 class CustomerDispatcher:
-    """Implements `activities.customers.TellsSubscriptions` and `TakesUp`."""
+    """Implements `activities.customers.SubscriptionNotifier` and `CustomerSyncStarter`."""
 
     def __init__(self, client: Client, changes: PendingChanges) -> None:
         self._client = client
         self._changes = changes
 
-    async def tell(self, change: Untold) -> None:
+    async def notify(self, change: SubscriptionNotification) -> None:
         handle = self._client.get_workflow_handle(subscription_workflow_id(change.subscription))
         command = ContactChanged(f"customer/{change.id}", change.cause.actor, change.fields, change.cause)
         try:
-            async with asyncio.timeout(UPDATE_TIMEOUT):
+            async with asyncio.timeout(UPDATE_TIMEOUT.total_seconds()):
                 await handle.execute_update(SubscriptionWorkflow.contact_changed, command)
         except WorkflowUpdateFailedError as error:
             refused = as_tenure_error(error.cause)
@@ -75,8 +76,8 @@ class CustomerDispatcher:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise GatewayUnavailable(f"Temporal does not respond: {error.message}") from error
 
-    async def take_up(self) -> int:
-        customers = await self._changes.left()
+    async def start_pending(self) -> int:
+        customers = await self._changes.pending()
         for customer in customers:
-            await tell_of_customer(self._client, customer)
+            await start_customer_sync(self._client, customer)
         return len(customers)

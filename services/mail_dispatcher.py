@@ -10,13 +10,13 @@ from temporalio.service import RPCError
 from domain.errors import GatewayUnavailable
 from domain.names import LIFECYCLE_QUEUE, mail_workflow_id
 from domain.notifications.ports import QueuedMail
-from services.customer_dispatcher import tell_of_customer
+from services.customer_dispatcher import start_customer_sync
 from workflows.mail import MailWorkflow
 from workflows.priorities import mail_priority
 
 
 class TemporalMailDispatcher:
-    """Implements `domain.subscription.ports.Messenger`; a mail whose workflow already exists is not started again."""
+    """Implements `domain.subscription.ports.Dispatcher`; a mail whose workflow already exists is not started again."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -40,5 +40,5 @@ class TemporalMailDispatcher:
             except RPCError as error:
                 raise GatewayUnavailable(f"Temporal did not take the mail: {error.message}") from error
 
-    async def tell_of_customer(self, customer: str) -> None:
-        await tell_of_customer(self._client, customer)
+    async def start_customer_sync(self, customer: str) -> None:
+        await start_customer_sync(self._client, customer)

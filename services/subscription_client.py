@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -22,20 +23,20 @@ from domain.errors import GatewayUnavailable, Rejected
 from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
 from domain.subscription.agenda import agenda
 from domain.subscription.state import Subscription
-from services.workflow_updates import persistently, without_sdk_retries
+from services.workflow_updates import send_with_retries, without_sdk_retries
 from workflows.subscription import visibility
 from workflows.subscription.messages import Command, CommandResult, SubscriptionInput
 from workflows.subscription.workflow import SubscriptionWorkflow
 
-ANSWER_TIMEOUT = 25.0
-"""Seconds a caller waits; the command continues after that, and a repeat finds it."""
+ANSWER_TIMEOUT = timedelta(seconds=25)
+"""How long a caller waits; the command continues after that, and a repeat finds it."""
 
 C = TypeVar("C", bound=Command)
 R = TypeVar("R")
 Update = UpdateMethodMultiParam[[Any, C], CommandResult]
 
 
-class HasEnded(Exception):
+class WorkflowHasEnded(Exception):
     """A workflow of this id ran before and is over; the projection shows its result, if there is one."""
 
 
@@ -54,14 +55,14 @@ async def sign_up(client: Client, start: SubscriptionInput, *, restart: bool = F
         restart: start it again if an earlier one has ended.
 
     Raises:
-        HasEnded: an earlier call started it and it is over, and *restart* is off.
+        WorkflowHasEnded: an earlier call started it and it is over, and *restart* is off.
         TenureError: the sign-up was refused and nothing was kept, or there was no answer in time.
     """
     try:
         async with _as_tenure_errors():
-            return await persistently(lambda: _sign_up_once(client, start, restart=restart))
+            return await send_with_retries(lambda: _sign_up_once(client, start, restart=restart))
     except WorkflowAlreadyStartedError as error:
-        raise HasEnded from error
+        raise WorkflowHasEnded from error
 
 
 async def _sign_up_once(client: Client, start: SubscriptionInput, *, restart: bool) -> CommandResult:
@@ -103,7 +104,9 @@ def _details(subscription: Subscription) -> str:
     return "\n".join(lines)
 
 
-async def carry_out(client: Client, subscription_id: str, update: UpdateMethodMultiParam[[Any, C], R], command: C) -> R:
+async def send_command(
+    client: Client, subscription_id: str, update: UpdateMethodMultiParam[[Any, C], R], command: C
+) -> R:
     """Send a command to a subscription; a repeat under the same key is not carried out twice.
 
     Raises:
@@ -116,14 +119,14 @@ async def carry_out(client: Client, subscription_id: str, update: UpdateMethodMu
     # carries out a command once by its key.
     update_id = str(uuid4())
     async with _as_tenure_errors():
-        return await persistently(lambda: handle.execute_update(update, command, id=update_id))
+        return await send_with_retries(lambda: handle.execute_update(update, command, id=update_id))
 
 
 @asynccontextmanager
 async def _as_tenure_errors() -> AsyncIterator[None]:
     """Translate the errors of an update into ours."""
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT):
+        async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
             yield
     except WorkflowUpdateFailedError as error:
         raise as_tenure_error(error.cause) or error from error

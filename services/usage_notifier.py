@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from domain.entitlements.ports import Notices
-from domain.notifications.ports import Post, QueuedMail
+from domain.notifications.ports import MailDispatcher, QueuedMail
 
 BATCH = 100
 
@@ -11,11 +11,11 @@ BATCH = 100
 class UsageNotifier:
     """Sends usage notices; safe to run concurrently."""
 
-    def __init__(self, notices: Notices, mail_dispatcher: Post) -> None:
+    def __init__(self, notices: Notices, mail_dispatcher: MailDispatcher) -> None:
         self._notices = notices
         self._mail_dispatcher = mail_dispatcher
 
-    async def tell(self) -> int:
+    async def send_pending(self) -> int:
         """Send all pending notices; returns how many.
 
         Raises:
@@ -27,7 +27,7 @@ class UsageNotifier:
             await self._dispatch(sent.mails)
         return count
 
-    async def send_what_was_left(self) -> int:
+    async def resend_queued(self) -> int:
         """Dispatch every mail that is still queued; a mail on its way is not started again.
 
         Raises:

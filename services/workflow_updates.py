@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, Final, NoReturn, TypeVar
 
 from temporalio.api.common.v1 import WorkflowExecution
@@ -21,10 +22,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import Rejected
 
-BUSY_FOR = 5.0
-"""Seconds of retries while a subscription is busy, before the caller gets an error."""
-OUT_FOR = 10.0
-"""Seconds of retries while Temporal does not respond; the SDK's own value."""
+BUSY_RETRY_TIMEOUT = timedelta(seconds=5)
+"""How long to retry while a subscription is busy, before the caller gets an error."""
+OUTAGE_RETRY_TIMEOUT = timedelta(seconds=10)
+"""How long to retry while Temporal does not respond; the SDK's own value."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 
 ACCEPTED = UpdateWorkflowExecutionLifecycleStage.UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED
@@ -76,7 +77,7 @@ def _cause(error: RPCError) -> int:
     return 0
 
 
-async def persistently(send: Callable[[], Awaitable[R]]) -> R:
+async def send_with_retries(send: Callable[[], Awaitable[R]]) -> R:
     """Call *send*, and repeat it with backoff while it fails with a transient error; always for the same update.
 
     Raises:
@@ -100,8 +101,8 @@ async def persistently(send: Callable[[], Awaitable[R]]) -> R:
 def _retry_seconds(error: RPCError) -> float:
     """How many seconds after the first attempt a retry is worthwhile."""
     if is_full(error) or is_aborted_wait(error):
-        return BUSY_FOR
-    return OUT_FOR if error.status in TRANSIENT else 0.0
+        return BUSY_RETRY_TIMEOUT.total_seconds()
+    return OUTAGE_RETRY_TIMEOUT.total_seconds() if error.status in TRANSIENT else 0.0
 
 
 def _give_up(error: RPCError, *, was_never_seen: bool) -> NoReturn:

@@ -15,7 +15,7 @@ from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import QueuedMail
 from domain.reconciliation.differences import Discrepancy, Projection
 from domain.reconciliation.ports import Found, StuckMails
-from domain.subscription.contact_changes import Trouble
+from domain.subscription.contact_changes import CustomerProblem
 from domain.subscription.lifecycle import Status
 from storage.db.codec import state_from_json
 from storage.db.engine import transaction
@@ -26,7 +26,7 @@ RETENTION = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class KeptFinding:
+class StoredFinding:
     """A recorded difference."""
 
     kind: str
@@ -88,8 +88,8 @@ class Reconciliations:
         # Two queries: each has its own index.
         async with transaction(self._engine) as connection:
             alive = (await connection.execute(wanted.where(it.status != Status.CANCELED.value))).all()
-            untold = (await connection.execute(wanted.where(is_over, it.blocked_since.is_not(None)))).all()
-        found = [(_projection(row), bool(row.seen)) for row in (*alive, *untold)]
+            ended = (await connection.execute(wanted.where(is_over, it.blocked_since.is_not(None)))).all()
+        found = [(_projection(row), bool(row.seen)) for row in (*alive, *ended)]
         return sorted(found, key=lambda each: UUID(each[0].subscription.id))[:limit]
 
     async def stuck_mails(self, after: str | None, *, waiting_for: timedelta, limit: int) -> Sequence[StuckMails]:
@@ -108,9 +108,9 @@ class Reconciliations:
             rows = (await connection.execute(wanted)).all()
         return [StuckMails(str(row.subscription), row.tenant, tuple(str(each) for each in row.ids)) for row in rows]
 
-    async def customer_troubles(self) -> Sequence[Trouble]:
+    async def customer_problems(self) -> Sequence[CustomerProblem]:
         """Problems with customers that need an operator."""
-        return await CustomerChanges(self._engine).troubles()
+        return await CustomerChanges(self._engine).problems()
 
     async def queued(self, mail_ids: Sequence[str]) -> list[QueuedMail]:
         """The mails among these that are still unsent."""
@@ -135,14 +135,16 @@ class Reconciliations:
         async with transaction(self._engine) as connection:
             await connection.execute(delete(discrepancies).where(discrepancies.c.found_at < func.now() - RETENTION))
 
-    async def of_run(self, run: str) -> list[KeptFinding]:
+    async def of_run(self, run: str) -> list[StoredFinding]:
         """The differences of a run, in the order in which they were found."""
         it = discrepancies.c
         shown = select(it.kind, it.subscription, it.agreement_ref, it.details, it.outcome, it.why_not)
         async with transaction(self._engine) as connection:
             rows = (await connection.execute(shown.where(it.run == run).order_by(it.id))).all()
         return [
-            KeptFinding(row.kind, str(row.subscription or ""), row.agreement_ref, row.details, row.outcome, row.why_not)
+            StoredFinding(
+                row.kind, str(row.subscription or ""), row.agreement_ref, row.details, row.outcome, row.why_not
+            )
             for row in rows
         ]
 

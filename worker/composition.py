@@ -7,7 +7,7 @@ from temporalio.client import Client
 
 from activities.adopting import AdoptionActivities
 from activities.customers import CustomerActivities
-from activities.metering import AT_ONCE, MeteringActivities
+from activities.metering import CONCURRENCY, MeteringActivities
 from activities.reconciling import ReconcileActivities
 from activities.rolling_up import RollUpActivities
 from configuration.mail_addresses import mail_address
@@ -18,8 +18,8 @@ from services.customer_dispatcher import CustomerDispatcher
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.usage_notifier import UsageNotifier
 from storage.subscriptions.customer_changes import CustomerChanges
-from storage.subscriptions.mails import PostgresMails
-from storage.subscriptions.write_model import PostgresRecords
+from storage.subscriptions.mails import MailRecords
+from storage.subscriptions.write_model import SubscriptionRecords
 from storage.usage.notices import UsageNotices
 from storage.usage.overage_reports import UsageReports
 from storage.usage.roll_up import PostgresUsageRollUp
@@ -38,14 +38,14 @@ def parts_on(
     mailer: Mailer,
     reconciling: ReconcileActivities,
     *,
-    reports_at_once: int = AT_ONCE,
+    reports_at_once: int = CONCURRENCY,
 ) -> Parts:
     """The workers' dependencies on one database, one provider and one mail server."""
     changes = CustomerChanges(engine)
     dispatcher = CustomerDispatcher(client, changes)
     return Parts(
-        records=PostgresRecords(engine),
-        mails=PostgresMails(engine),
+        records=SubscriptionRecords(engine),
+        mails=MailRecords(engine),
         payments=provider,
         mailer=mailer,
         inbox=inbox_activities(provider, client, engine),

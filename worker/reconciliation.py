@@ -14,7 +14,7 @@ from services.reconciliation.inspection import SECOND_LOOK_DELAY, Inspection
 from services.reconciliation.restore import Restorer
 from services.reconciliation.stuck_mails import StuckMailsInspection
 from storage.reconciliation import Reconciliations
-from storage.subscriptions.write_model import PostgresRecords
+from storage.subscriptions.write_model import SubscriptionRecords
 
 
 class Provider(Payments, Agreements, Protocol):
@@ -45,6 +45,6 @@ def reconciling(
     inspection = Inspection(client, provider, comparison, between_looks=between_looks)
     restorer = Restorer(starter or client, policy)
     healer = Healer(
-        client, inspection, restorer, comparison, provider, PostgresRecords(engine), TemporalMailDispatcher(client)
+        client, inspection, restorer, comparison, provider, SubscriptionRecords(engine), TemporalMailDispatcher(client)
     )
     return ReconcileActivities(inspection, StuckMailsInspection(client, comparison), healer, comparison)

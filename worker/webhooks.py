@@ -13,9 +13,9 @@ from services.webhooks.backfill import Backfill
 from services.webhooks.delivery import Delivery
 from services.webhooks.late_reversals import LateReversals
 from storage.subscriptions.read_model import Subscriptions
-from storage.subscriptions.write_model import PostgresRecords
+from storage.subscriptions.write_model import SubscriptionRecords
 from storage.webhooks.inbox import Inbox
-from storage.webhooks.routing_index import PostgresAddresses
+from storage.webhooks.routing_index import RoutingIndex
 
 
 class Provider(Quotes, ProviderHistory, Protocol):
@@ -26,9 +26,9 @@ def delivery_of(provider: Quotes, client: Client, engine: AsyncEngine) -> Delive
     """The delivery of provider events to subscriptions."""
     subscriptions = Subscriptions(engine)
     late_reversals = LateReversals(
-        provider.reversal, subscriptions, PostgresRecords(engine), TemporalMailDispatcher(client)
+        provider.reversal, subscriptions, SubscriptionRecords(engine), TemporalMailDispatcher(client)
     )
-    return Delivery(client, Inbox(engine), PostgresAddresses(engine), provider.belonging, late_reversals)
+    return Delivery(client, Inbox(engine), RoutingIndex(engine), provider.belonging, late_reversals)
 
 
 def backfill_of(provider: Provider, client: Client, engine: AsyncEngine) -> Backfill:

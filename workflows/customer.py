@@ -44,7 +44,7 @@ class CustomerWorkflow:
     async def _notify(self, customer: str) -> None:
         try:
             await workflow.execute_activity_method(
-                CustomerActivities.tell_subscription,
+                CustomerActivities.notify_subscription,
                 customer,
                 task_queue=RECORDS_QUEUE,
                 start_to_close_timeout=timedelta(minutes=1),
@@ -52,7 +52,7 @@ class CustomerWorkflow:
                 summary="Notify the customer's subscription",
             )
             await workflow.execute_activity_method(
-                CustomerActivities.carry_customer,
+                CustomerActivities.sync_to_provider,
                 customer,
                 task_queue=PAYMENTS_QUEUE,
                 start_to_close_timeout=timedelta(seconds=45),
@@ -64,7 +64,7 @@ class CustomerWorkflow:
 
     def _start_reading(self, customer: str) -> "workflow.ActivityHandle[None]":
         return workflow.start_activity_method(
-            CustomerActivities.hear_customer,
+            CustomerActivities.sync_from_provider,
             HeardRequest(customer, self._latest_event),
             task_queue=PAYMENTS_QUEUE,
             start_to_close_timeout=timedelta(seconds=45),

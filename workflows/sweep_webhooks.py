@@ -13,7 +13,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.customers import CustomerActivities
     from activities.inbox import InboxActivities
-    from activities.rolling_up import LateTold, RollUpActivities
+    from activities.rolling_up import LateNotices, RollUpActivities
     from domain.names import RECORDS_QUEUE
 
 MAILS_LEFT_BEHIND = "mails-left-behind"
@@ -50,13 +50,13 @@ class SweepWebhooksWorkflow:
         workflow.set_current_details(f"{delivered} webhooks delivered late{late}")
         return delivered
 
-    async def _pick_up_mails_and_customers(self) -> LateTold:
+    async def _pick_up_mails_and_customers(self) -> LateNotices:
         try:
             return await self._send_pending_mails()
         finally:
             if workflow.patched(CUSTOMERS_LEFT_BEHIND):
                 await workflow.execute_activity_method(
-                    CustomerActivities.take_up_customers,
+                    CustomerActivities.start_pending_syncs,
                     task_queue=RECORDS_QUEUE,
                     start_to_close_timeout=timedelta(minutes=2),
                     retry_policy=RETRY_UNTIL_NEXT_SWEEP,
@@ -64,9 +64,9 @@ class SweepWebhooksWorkflow:
                 )
 
     @staticmethod
-    async def _send_pending_mails() -> LateTold:
+    async def _send_pending_mails() -> LateNotices:
         return await workflow.execute_activity_method(
-            RollUpActivities.tell_usage_notices,
+            RollUpActivities.send_late_notices,
             task_queue=RECORDS_QUEUE,
             start_to_close_timeout=timedelta(minutes=2),
             retry_policy=RETRY_UNTIL_NEXT_SWEEP,

@@ -11,7 +11,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.rolling_up import LateTold, RollUpActivities
+    from activities.rolling_up import LateNotices, RollUpActivities
     from domain.names import RECORDS_QUEUE
 
 
@@ -41,7 +41,7 @@ NOTIFYING: _Options = STEP | {
 class RolledUp:
     """The result of a roll-up, in counts."""
 
-    told: LateTold = field(default_factory=LateTold)
+    told: LateNotices = field(default_factory=LateNotices)
     sampled: int = 0
     """Customers' gauges that were sampled."""
     statistics: int = 0
@@ -70,7 +70,7 @@ class RollUpUsageWorkflow:
         activities = RollUpActivities
         with self._collecting_failures():
             notified = await workflow.execute_activity_method(
-                activities.tell_usage_notices, **NOTIFYING, summary="Send notices of thresholds that were crossed"
+                activities.send_late_notices, **NOTIFYING, summary="Send notices of thresholds that were crossed"
             )
             self._show(replace(self._result, told=notified))
         with self._collecting_failures():
@@ -80,7 +80,7 @@ class RollUpUsageWorkflow:
             self._show(replace(self._result, sampled=sampled))
         with self._collecting_failures():
             statistics = await workflow.execute_activity_method(
-                activities.take_usage_statistics, **STEP, summary="Sum up usage by plan and feature"
+                activities.compute_usage_statistics, **STEP, summary="Sum up usage by plan and feature"
             )
             self._show(replace(self._result, statistics=statistics))
         with self._collecting_failures():

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import structlog
 
 from domain.errors import GatewayUnavailable
 
-SHUTDOWN_TIMEOUT = 10.0
-"""Seconds that the current round gets at shutdown."""
+SHUTDOWN_TIMEOUT = timedelta(seconds=10)
+"""How long the current round may take at shutdown."""
 
 log = structlog.get_logger("tenure.teller")
 
@@ -36,7 +37,7 @@ class UsageNoticeDispatcher:
             self._is_open = False
             self._wakeup.set()
             with suppress(TimeoutError):
-                await asyncio.wait_for(task, SHUTDOWN_TIMEOUT)
+                await asyncio.wait_for(task, SHUTDOWN_TIMEOUT.total_seconds())
 
     def nudge(self) -> None:
         """Request a round for new notices; never waits."""

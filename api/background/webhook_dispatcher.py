@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from time import monotonic
 
 import structlog
@@ -21,8 +22,8 @@ BURST_THRESHOLD = 20
 BURST_BACKOFF_FACTOR = 4.0
 """In a burst, rest this many times as long as the batch took, so that incoming requests go first."""
 MAX_REST = 1.0
-SHUTDOWN_TIMEOUT = 10.0
-"""Seconds that the current batch gets at shutdown."""
+SHUTDOWN_TIMEOUT = timedelta(seconds=10)
+"""How long the current batch may take at shutdown."""
 RETRY_AFTER = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds until a message that matches no subscription yet is tried again; after that it is left to the sweep."""
 
@@ -57,7 +58,7 @@ class WebhookDispatcher:
             for timer in self._timers:
                 timer.cancel()
             with suppress(TimeoutError):
-                await asyncio.wait_for(task, SHUTDOWN_TIMEOUT)
+                await asyncio.wait_for(task, SHUTDOWN_TIMEOUT.total_seconds())
 
     def submit(self, message: KeptEvent) -> None:
         """Queue a stored message for delivery; never waits."""

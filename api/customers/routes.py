@@ -26,7 +26,7 @@ from domain.subscription.command_keys import hashed
 from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.lifecycle import Status
 from domain.subscription.trial import used
-from services.customer_dispatcher import tell_of_customer
+from services.customer_dispatcher import start_customer_sync
 from storage.subscriptions.customer_list import ListedCustomer
 from storage.subscriptions.customers import CustomerRow
 
@@ -128,7 +128,7 @@ async def update_customer(
     )
     if changed is not None and changed.is_news:
         try:
-            await tell_of_customer(dependencies.client, changed.customer)
+            await start_customer_sync(dependencies.client, changed.customer)
         except GatewayUnavailable as error:
             # The change is stored; the next sweep notifies the subscriptions.
             _log.warning("change of customer %s is left to the next sweep: %s", changed.customer, error)

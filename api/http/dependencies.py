@@ -30,7 +30,7 @@ from storage.subscriptions.read_model import Subscriptions
 from storage.subscriptions.sign_ups import SignUps
 from storage.subscriptions.timeline import Timeline
 from storage.subscriptions.trials import Trials
-from storage.subscriptions.write_model import PostgresRecords
+from storage.subscriptions.write_model import SubscriptionRecords
 from storage.usage.counting import Ground, Usage
 from storage.usage.history import UsageHistory
 from storage.usage.notices import UsageNotices
@@ -104,14 +104,14 @@ class Repositories:
             IdempotencyKeys(engine),
             WebhookDispatcher(dependencies.deliver),
             Trials(engine),
-            PostgresRecords(engine),
+            SubscriptionRecords(engine),
             Catalogs(engine),
             CatalogPublisher(engine, dependencies.catalog),
             Usage(engine),
             UsageHistory(engine),
             UsageReports(engine),
             UsageNoticeDispatcher(
-                UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(dependencies.client)).tell
+                UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(dependencies.client)).send_pending
             ),
             PayPages(engine),
             PayLinkLimits(),

@@ -38,7 +38,7 @@ async def create(body: CreateCheckoutSessionRequest, context: ServiceContext) ->
     )
     try:
         update = SubscriptionWorkflow.open_checkout
-        answer = await subscription_client.carry_out(context.dependencies.client, subscription_id, update, command)
+        answer = await subscription_client.send_command(context.dependencies.client, subscription_id, update, command)
     except NotRunning:
         await refuse_ended(context.repositories, context.caller.tenant, subscription_id)
         raise

@@ -47,7 +47,7 @@ class CommandContext:
         """
         await self.row(subscription_id)
         try:
-            return await subscription_client.carry_out(self.dependencies.client, subscription_id, update, command)
+            return await subscription_client.send_command(self.dependencies.client, subscription_id, update, command)
         except NotRunning:
             await refuse_ended(self.repositories, self.caller.tenant, subscription_id)
             raise

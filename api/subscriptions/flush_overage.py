@@ -1,6 +1,7 @@
 """Reports unreported overage to the provider before a change: no later invoice would include it."""
 
 import asyncio
+from datetime import timedelta
 
 import structlog
 from temporalio.client import WorkflowFailureError
@@ -11,8 +12,8 @@ from api.subscriptions.command_context import CommandContext
 from domain.names import LIFECYCLE_QUEUE, report_usage_workflow_id
 from workflows.usage_report import ReportUsageWorkflow
 
-REPORT_TIMEOUT = 5.0
-"""Seconds; an unavailable provider must not delay a change."""
+REPORT_TIMEOUT = timedelta(seconds=5)
+"""Short: an unavailable provider must not delay a change."""
 RUNS = 2
 """The second covers usage that came in after a concurrent run had started."""
 
@@ -30,7 +31,7 @@ async def report_overage_first(context: CommandContext, subscription_id: str) ->
     row = await context.row(subscription_id)
     reports, tenant = context.repositories.usage_reports, context.caller.tenant
     try:
-        async with asyncio.timeout(REPORT_TIMEOUT):
+        async with asyncio.timeout(REPORT_TIMEOUT.total_seconds()):
             for _ in range(RUNS):
                 if not await reports.waits(row.external_id, tenant=tenant):
                     return

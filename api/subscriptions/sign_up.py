@@ -119,7 +119,7 @@ async def _start(
         await subscription_client.sign_up(
             context.dependencies.client, input_of(await _customer_of(context, body, subscription_id))
         )
-    except subscription_client.HasEnded:
+    except subscription_client.WorkflowHasEnded:
         row = await context.repositories.subscriptions.get(context.caller.tenant, subscription_id)
         if row is None:
             # The rejected one may just have removed the customer's data of this sign-up.
@@ -213,4 +213,4 @@ async def _replace(context: CommandContext, live: str, by: str) -> None:
     """
     command = Cancel(hashed(f"replaced/{by}"), context.caller.actor, CancelAt.NOW, unless_begun=True)
     with suppress(subscription_client.NotRunning):  # it has just ended
-        await subscription_client.carry_out(context.dependencies.client, live, SubscriptionWorkflow.cancel, command)
+        await subscription_client.send_command(context.dependencies.client, live, SubscriptionWorkflow.cancel, command)

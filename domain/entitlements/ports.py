@@ -51,7 +51,7 @@ class UsageRollUp(Protocol):
         """Record the current amount of the next gauges for the day. Safe to repeat."""
         ...
 
-    async def take_statistics(self, *, alive: "Alive") -> int:
+    async def compute_statistics(self, *, alive: "Alive") -> int:
         """Calculate usage by plan and feature, and replace what is stored for these six hours.
 
         Returns the number of pairs of plan and feature.

@@ -52,7 +52,7 @@ class Mailer(Protocol):
         ...
 
 
-class Post(Protocol):
+class MailDispatcher(Protocol):
     """Dispatches queued mails so that each is sent once."""
 
     async def dispatch(self, mails: Sequence[QueuedMail]) -> None: ...

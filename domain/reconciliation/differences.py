@@ -18,7 +18,7 @@ class DifferenceKind(StrEnum):
     WORKFLOW_MISSING = "workflow_missing"
     """No workflow runs for the subscription: it was terminated or lost."""
     WORKFLOW_SILENT = "workflow_silent"
-    """Its workflow runs but does not answer."""
+    """Its workflow runs but does not respond."""
     END_UNWRITTEN = "end_unwritten"
     """Its workflow has ended, but the database does not show it."""
     DATABASE_BEHIND = "database_behind"
@@ -44,7 +44,7 @@ class DifferenceKind(StrEnum):
     MAIL_UNSENT = "mail_unsent"
     """Queued, although its workflow has come to an end."""
     BLOCKED = "blocked"
-    """An external system refuses a step or does not answer; it is retried."""
+    """An external system refuses a step or does not respond to it; it is retried."""
     ADDRESS_UNUSABLE = "address_unusable"
     """The provider has an address for the customer that cannot receive mail; ours is unchanged."""
     CUSTOMER_NOT_TOLD = "customer_not_told"
@@ -130,7 +130,7 @@ class Sight:
     state: Subscription | None = None
     """The workflow's own state; only queried when its search attributes differ."""
     is_silent: bool = False
-    """It was queried and did not answer."""
+    """It was queried and did not respond."""
 
 
 def shows_otherwise(kept: Projection, sight: Sight) -> bool:
@@ -155,7 +155,7 @@ def of_workflow(kept: Projection, sight: Sight) -> Iterator[Discrepancy]:
             )
         return
     if sight.is_silent:
-        words = "its workflow does not answer: check TemporalReportedProblems"
+        words = "its workflow does not respond: check TemporalReportedProblems"
         yield difference(subscription, DifferenceKind.WORKFLOW_SILENT, words)
     elif sight.state is not None:
         yield from _of_states(subscription, sight.state)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from domain.notifications.ports import QueuedMail
 from domain.reconciliation.differences import Discrepancy, Outcome, Projection
-from domain.subscription.contact_changes import Trouble
+from domain.subscription.contact_changes import CustomerProblem
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Comparison(Protocol):
         """Returns mails that have waited this long, by subscription."""
         ...
 
-    async def customer_troubles(self) -> Sequence[Trouble]:
+    async def customer_problems(self) -> Sequence[CustomerProblem]:
         """Returns problems with customers that need an operator."""
         ...
 

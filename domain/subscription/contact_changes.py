@@ -12,7 +12,7 @@ from domain.subscription.reminders import Reminder
 from domain.subscription.state import Notice, Recovery, Subscription
 
 CHANGEABLE = ("email", "name", "timezone", "locale", "metadata")
-CARRIED = frozenset({"email", "name", "locale"})
+PROVIDER_FIELDS = frozenset({"email", "name", "locale"})
 """Fields that the provider stores as well."""
 LONGEST_NAME = 200
 UNUSABLE_ADDRESS = "unusable_address"
@@ -20,7 +20,7 @@ UNUSABLE_ADDRESS = "unusable_address"
 
 
 @dataclass(frozen=True)
-class Untold:
+class SubscriptionNotification:
     """A change that the customer's subscription must be notified of. Names the fields, never their values."""
 
     id: str
@@ -31,7 +31,7 @@ class Untold:
 
 
 @dataclass(frozen=True)
-class Uncarried:
+class ProviderUpdate:
     """A change that must be sent to the provider. Never put this into a workflow's history."""
 
     id: str
@@ -54,7 +54,7 @@ class KnownContact:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class CustomerProblem:
     """A problem with a customer that needs an operator. Contains no address."""
 
     customer: str
@@ -68,17 +68,17 @@ class Trouble:
 class ContactChanges(Protocol):
     """Customer changes that are still to be synced."""
 
-    async def untold(self, customer: str) -> Sequence[Untold]:
+    async def unreported(self, customer: str) -> Sequence[SubscriptionNotification]:
         """Returns changes that the subscription has not been notified of, oldest first."""
         ...
 
-    async def mark_told(self, change: str) -> None: ...
+    async def mark_notified(self, change: str) -> None: ...
 
-    async def uncarried(self, customer: str) -> Uncarried | None:
+    async def unsynced(self, customer: str) -> ProviderUpdate | None:
         """Returns the latest change to send to the provider; None: it has all, or does not know the customer."""
         ...
 
-    async def mark_carried(self, customer: str, change: str) -> None:
+    async def mark_synced(self, customer: str, change: str) -> None:
         """Record that the provider has this change and all earlier ones."""
         ...
 
@@ -88,9 +88,7 @@ class ContactChanges(Protocol):
 
     async def known(self, customer: str) -> KnownContact | None: ...
 
-    async def take_over(
-        self, customer: str, was: KnownContact, found: KnownContact, cause: Cause, trouble: str
-    ) -> None:
+    async def adopt(self, customer: str, was: KnownContact, found: KnownContact, cause: Cause, trouble: str) -> None:
         """Adopt the provider's data, unless the customer has changed since *was* was read."""
         ...
 

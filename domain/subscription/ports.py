@@ -5,7 +5,7 @@ from typing import Protocol
 
 from domain.customers import Contact
 from domain.entitlements.downgrade_fit import LimitConflict
-from domain.notifications.ports import Post, QueuedMail
+from domain.notifications.ports import MailDispatcher, QueuedMail
 from domain.subscription.journal import FitCheck, Step
 from domain.subscription.state import Subscription
 
@@ -72,7 +72,7 @@ class Records(Protocol):
         ...
 
 
-class Messenger(Post, Protocol):
+class Dispatcher(MailDispatcher, Protocol):
     """A dispatcher that also syncs a changed customer."""
 
-    async def tell_of_customer(self, customer: str) -> None: ...
+    async def start_customer_sync(self, customer: str) -> None: ...

@@ -119,7 +119,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Blocked:
-    """A step that an external system refuses or does not answer; it is retried until it succeeds."""
+    """A step that an external system refuses or does not respond to; it is retried until it succeeds."""
 
     since: datetime
     action: str

@@ -175,7 +175,7 @@ class SmtpMailer:
         if isinstance(error, SMTPResponseException):
             return GatewayUnavailable(f"{where} did not accept the mail: {_answer(error)}")
         if isinstance(error, TimeoutError):
-            return GatewayUnavailable(f"{where} did not answer in time")
+            return GatewayUnavailable(f"{where} did not respond in time")
         return GatewayUnavailable(f"{where} cannot be reached: {_without_addresses(str(error))}")
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -11,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.failures import as_tenure_error
 from domain.errors import GatewayUnavailable, TenureError
 from domain.names import subscription_workflow_id
-from domain.notifications.ports import Post
+from domain.notifications.ports import MailDispatcher
 from domain.provider.ports import Payments
 from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome, Projection
 from domain.reconciliation.ports import Comparison, Found
@@ -24,8 +24,8 @@ from workflows.subscription.messages import Reconcile
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 ACTOR = "reconciliation"
-ANSWER_TIMEOUT = 25.0
-"""Seconds for a workflow to fix what differs; after that it continues on its own."""
+ANSWER_TIMEOUT = timedelta(seconds=25)
+"""How long a workflow may take to fix what differs; after that it continues on its own."""
 CHECKS, SECONDS_BETWEEN_CHECKS = 3, 1.0
 """How often, and at what interval, the result of healing is checked."""
 
@@ -41,7 +41,7 @@ class Healer:
         comparison: Comparison,
         payments: Payments,
         records: Records,
-        mail_dispatcher: Post,
+        mail_dispatcher: MailDispatcher,
     ) -> None:
         self._client = client
         self._inspection = inspection
@@ -103,7 +103,7 @@ class Healer:
     async def _reconcile(self, subscription: str, command: Reconcile) -> None:
         handle = self._client.get_workflow_handle(subscription_workflow_id(subscription))
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT):
+            async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
                 await handle.execute_update(SubscriptionWorkflow.reconcile, command)
         except WorkflowUpdateFailedError as error:
             raise as_tenure_error(error.cause) or GatewayUnavailable(f"the workflow refused: {error.cause}") from error

@@ -40,8 +40,8 @@ AGREEMENT_READ_INTERVAL = 0.05
 FIRST_LOOK_SUFFICES = frozenset({DifferenceKind.WORKFLOW_MISSING, DifferenceKind.DATABASE_BEHIND})
 """One look is enough for these: the row is read last, so a pending step would be in it. Other differences may result
 from them, and heal only together with them."""
-ANSWER_TIMEOUT = 10.0
-"""Seconds for a workflow to return its state."""
+ANSWER_TIMEOUT = timedelta(seconds=10)
+"""How long a workflow may take to return its state."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class Inspection:
         """The subscription's state in its workflow; None: it does not respond."""
         handle = self._client.get_workflow_handle(subscription_workflow_id(subscription))
         try:
-            return await handle.query(SubscriptionWorkflow.current, rpc_timeout=timedelta(seconds=ANSWER_TIMEOUT))
+            return await handle.query(SubscriptionWorkflow.current, rpc_timeout=ANSWER_TIMEOUT)
         except (WorkflowQueryFailedError, RPCError):
             return None
 

@@ -26,8 +26,8 @@ HEAR = "hear"
 REPEATABLE = frozenset({"preview_change", "open_checkout"})
 """Updates that may be repeated under one key, so their keys are not kept."""
 CHARGES = frozenset({"begin", "collect", "restart", "change"})
-ANSWER_TIMEOUT = 10.0
-"""Seconds for the query of the lost run: a worker has to replay its history."""
+ANSWER_TIMEOUT = timedelta(seconds=10)
+"""How long the query of the lost run may take: a worker has to replay its history."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ async def lost_run_of(client: Client, workflow_id: str) -> LostRun | None:
     last_state: Subscription | None = None
     if not history.open_charges:
         try:
-            last_state = await handle.query(SubscriptionWorkflow.current, rpc_timeout=timedelta(seconds=ANSWER_TIMEOUT))
+            last_state = await handle.query(SubscriptionWorkflow.current, rpc_timeout=ANSWER_TIMEOUT)
         except (WorkflowQueryFailedError, RPCError):
             # The history may not replay any more; then the recorded state must do.
             last_state = None

@@ -10,7 +10,7 @@ from domain.errors import GatewayUnavailable
 from domain.names import mail_workflow_id
 from domain.reconciliation.differences import DifferenceKind, Discrepancy
 from domain.reconciliation.ports import Comparison, StuckMails
-from domain.subscription.contact_changes import UNUSABLE_ADDRESS, Trouble
+from domain.subscription.contact_changes import UNUSABLE_ADDRESS, CustomerProblem
 from services.reconciliation.inspection import PAGE
 
 STUCK_AFTER = timedelta(hours=1)
@@ -33,7 +33,7 @@ class StuckMailsInspection:
         queued = await self._comparison.stuck_mails(after, waiting_for=STUCK_AFTER, limit=PAGE)
         found = [each for one in queued for each in await self._stuck(one)]
         if after is None:
-            found += [_of_customer(each) for each in await self._comparison.customer_troubles()]
+            found += [_of_customer(each) for each in await self._comparison.customer_problems()]
         return Page(tuple(found), queued[-1].subscription if len(queued) == PAGE else None)
 
     async def _stuck(self, queued: StuckMails) -> list[Discrepancy]:
@@ -66,8 +66,8 @@ class StuckMailsInspection:
             raise GatewayUnavailable(f"Temporal does not respond: {error.message}") from error
 
 
-def _of_customer(trouble: Trouble) -> Discrepancy:
-    if trouble.code == UNUSABLE_ADDRESS:
+def _of_customer(customer: CustomerProblem) -> Discrepancy:
+    if customer.code == UNUSABLE_ADDRESS:
         kind, problem = (
             DifferenceKind.ADDRESS_UNUSABLE,
             "has an address at the provider that no mail can be sent to: change it there",
@@ -75,7 +75,7 @@ def _of_customer(trouble: Trouble) -> Discrepancy:
     else:
         kind, problem = (
             DifferenceKind.CUSTOMER_NOT_TOLD,
-            f"cannot be changed at the provider ({trouble.code}): retried every hour",
+            f"cannot be changed at the provider ({customer.code}): retried every hour",
         )
-    text = f"customer {trouble.customer} {problem}"
-    return Discrepancy(kind, text, trouble.subscription, trouble.customer_ref, trouble.tenant)
+    text = f"customer {customer.customer} {problem}"
+    return Discrepancy(kind, text, customer.subscription, customer.customer_ref, customer.tenant)

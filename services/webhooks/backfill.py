@@ -13,11 +13,11 @@ from domain.names import DEFAULT_TENANT
 from domain.provider.events import KeptEvent, PastEvent, ProviderEvent, ProviderHistory, Routing
 from services.webhooks.batch import Delivered
 
-REMEMBERED_FOR = timedelta(days=30)
+PROVIDER_RETENTION = timedelta(days=30)
 """How long the provider keeps its events."""
 SLICE = timedelta(hours=6)
 """The provider lists the newest first; fetching in slices delivers older events first."""
-HELD = 10
+MAX_HELD_PAGES = 10
 """The number of pages kept in memory; a slice with more is halved."""
 SHORTEST_SLICE = timedelta(seconds=1)
 """The resolution of the provider's timestamps."""
@@ -106,7 +106,7 @@ class Backfill:
         while since < now:
             # The last slice is open-ended: it includes what happens meanwhile.
             until = since + length if since + length < now else None
-            events = await self._slice(since, until, undelivered=undelivered, max_pages=HELD)
+            events = await self._slice(since, until, undelivered=undelivered, max_pages=MAX_HELD_PAGES)
             if events is None and length > SHORTEST_SLICE:
                 length = max(min(length, now - since) / 2, SHORTEST_SLICE)
                 continue
@@ -147,8 +147,8 @@ def _check(moment: datetime, now: datetime) -> None:
     if moment > now:
         raise Malformed("this time is still to come", field="since")
     # Tolerance: callers that ask for the whole retention computed the start a moment ago.
-    if moment < now - REMEMBERED_FOR - timedelta(minutes=1):
-        days = REMEMBERED_FOR.days
+    if moment < now - PROVIDER_RETENTION - timedelta(minutes=1):
+        days = PROVIDER_RETENTION.days
         raise Malformed(
             f"the provider keeps its events for {days} days only: ask for {days}d or less, and let reconciliation"
             " find what is older",

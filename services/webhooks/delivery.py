@@ -14,14 +14,14 @@ from domain.errors import GatewayUnavailable
 from domain.names import subscription_workflow_id
 from domain.provider.events import NOTHING_NEW, Directory, Disposition, KeptEvent, ProviderEvent, Routing
 from domain.provider.hints import ABOUT_CUSTOMERS, EventHint, EventKind
-from services.customer_dispatcher import tell_of_customer
+from services.customer_dispatcher import start_customer_sync
 from services.webhooks.batch import Batch, Delivered
 from services.webhooks.late_reversals import LateReversals
 from services.webhooks.routing import OwnerLookup, Route, needs_owner_lookup, route, with_owner
 from workflows.subscription.workflow import SubscriptionWorkflow
 
-SIGNAL_TIMEOUT = 3.0
-"""Seconds for Temporal to accept a signal."""
+SIGNAL_TIMEOUT = timedelta(seconds=3)
+"""How long Temporal may take to accept a signal."""
 
 CONCURRENCY = 8
 """How many subscriptions are signaled in parallel; the events of one are delivered one after the other."""
@@ -199,7 +199,7 @@ class Delivery:
     async def _deliver_one(self, subscription: str, event: ProviderEvent, customer: str) -> Routing | None:
         assert event.news is not None  # noqa: S101 - otherwise it would not be routed
         if customer:
-            await tell_of_customer(self._client, customer, event=event.id)
+            await start_customer_sync(self._client, customer, event=event.id)
         if event.news is EventKind.CONTACT_CHANGED:
             return Routing(Disposition.DELIVERED, f"delivered to customer {customer}") if customer else NOTHING_NEW
         return await self._signal(subscription, EventHint.of(event.id, event.news, event.object_id))
@@ -208,7 +208,7 @@ class Delivery:
         """Signal a subscription's workflow; returns the outcome, None if the workflow was lost."""
         handle = self._client.get_workflow_handle(subscription_workflow_id(subscription))
         try:
-            async with asyncio.timeout(SIGNAL_TIMEOUT):
+            async with asyncio.timeout(SIGNAL_TIMEOUT.total_seconds()):
                 await handle.signal(SubscriptionWorkflow.provider_event, hint)
         except TimeoutError as error:
             raise GatewayUnavailable("Temporal did not take the signal in time", code="temporal_unavailable") from error

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.notifications.ports import Post
+from domain.notifications.ports import MailDispatcher
 from domain.provider.events import Disposition, Routing
 from domain.provider.hints import MONEY_WENT_BACK, EventHint, EventKind
 from domain.provider.payments import Reversal, ReversalKind
@@ -16,8 +16,8 @@ from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.ports import Records
 from domain.subscription.state import Subscription
 
-ANSWER_TIMEOUT = 5.0
-"""Seconds for the provider to return a refund or dispute."""
+ANSWER_TIMEOUT = timedelta(seconds=5)
+"""How long the provider may take to return a refund or dispute."""
 MAX_ATTEMPTS = 3
 """Attempts to record it, while others write to the same subscription."""
 
@@ -38,7 +38,7 @@ class LateReversals:
         read_reversal: Callable[[ReversalKind, str], Awaitable[Reversal]],
         subscriptions: EndedSubscriptions,
         records: Records,
-        mail_dispatcher: Post,
+        mail_dispatcher: MailDispatcher,
     ) -> None:
         self._read_reversal = read_reversal
         self._subscriptions = subscriptions
@@ -80,7 +80,7 @@ class LateReversals:
     async def _reversal(self, hint: EventHint) -> Reversal:
         kind = ReversalKind.REFUND if hint.news is EventKind.REFUNDED else ReversalKind.DISPUTE
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT):
+            async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
                 return await self._read_reversal(kind, hint.object_id)
         except TimeoutError as error:
             raise GatewayUnavailable("the provider did not return the refund or dispute in time") from error

@@ -10,11 +10,11 @@ from domain.provider.events import NOTHING_NEW, Directory, Disposition, KeptEven
 from domain.provider.hints import MONEY_WENT_BACK, EventKind
 from domain.provider.ports import Belonging
 
-UNKNOWN_FOR = timedelta(minutes=5)
+UNKNOWN_CUSTOMER_GRACE = timedelta(minutes=5)
 """How long a customer may be unknown to us: at sign-up the provider's event can be faster than our own record."""
 
-ANSWER_TIMEOUT = 5.0
-"""Seconds for the provider to return an object's owner."""
+ANSWER_TIMEOUT = timedelta(seconds=5)
+"""How long the provider may take to return an object's owner."""
 
 OwnerLookup = Callable[[EventKind, str], Awaitable[Belonging]]
 Route = str | Routing | None
@@ -41,7 +41,7 @@ async def with_owner(event: ProviderEvent, owner_of: OwnerLookup) -> ProviderEve
     """
     assert event.news is not None  # noqa: S101 - events of other kinds are not looked up
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT):
+        async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
             found = await owner_of(event.news, event.object_id)
     except TimeoutError as error:
         raise GatewayUnavailable("the provider did not return the owner in time") from error
@@ -62,7 +62,7 @@ def route(message: KeptEvent, directory: Directory) -> Route:
         return NO_CUSTOMER
     known = directory.by_customer.get(event.customer_ref)
     if not known:
-        return UNKNOWN_CUSTOMER if datetime.now(UTC) - message.received_at >= UNKNOWN_FOR else None
+        return UNKNOWN_CUSTOMER if datetime.now(UTC) - message.received_at >= UNKNOWN_CUSTOMER_GRACE else None
     newest = known[-1]
     if event.agreement_ref and newest.agreement_ref:
         return Routing(Disposition.SET_ASIDE, f"set aside: agreement {event.agreement_ref} is not ours")

@@ -10,7 +10,14 @@ from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, literal, 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import Malformed
-from domain.subscription.contact_changes import CARRIED, CHANGEABLE, KnownContact, Trouble, Uncarried, Untold
+from domain.subscription.contact_changes import (
+    CHANGEABLE,
+    PROVIDER_FIELDS,
+    CustomerProblem,
+    KnownContact,
+    ProviderUpdate,
+    SubscriptionNotification,
+)
 from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.lifecycle import Status
 from storage.db.engine import transaction
@@ -61,7 +68,7 @@ class CustomerChanges:
             changed = await apply(connection, row, new, cause)
         return Changed(str(row.id), changed)
 
-    async def untold(self, customer: str) -> Sequence[Untold]:
+    async def unreported(self, customer: str) -> Sequence[SubscriptionNotification]:
         live = and_(subscriptions.c.customer == _it.customer, subscriptions.c.status != Status.CANCELED.value)
         wanted = (
             select(customer_changes, subscriptions.c.id.label("live"))
@@ -72,11 +79,13 @@ class CustomerChanges:
         async with transaction(self._engine) as connection:
             rows = (await connection.execute(wanted)).all()
         return [
-            Untold(str(row.id), tuple(row.fields), _cause_of(row), str(row.live) if row.live is not None else "")
+            SubscriptionNotification(
+                str(row.id), tuple(row.fields), _cause_of(row), str(row.live) if row.live is not None else ""
+            )
             for row in rows
         ]
 
-    async def mark_told(self, change: str) -> None:
+    async def mark_notified(self, change: str) -> None:
         notified = (
             update(customer_changes).where(_it.id == UUID(change)).values(told_at=func.now()).returning(_it.customer)
         )
@@ -85,7 +94,7 @@ class CustomerChanges:
             if customer is not None:
                 await _delete_done(connection, customer)
 
-    async def uncarried(self, customer: str) -> Uncarried | None:
+    async def unsynced(self, customer: str) -> ProviderUpdate | None:
         wanted = (
             select(customer_changes, customers.c.customer_ref)
             .join(customers, customers.c.id == _it.customer)
@@ -95,9 +104,9 @@ class CustomerChanges:
         )
         async with transaction(self._engine) as connection:
             row = (await connection.execute(wanted)).one_or_none()
-        return None if row is None else Uncarried(str(row.id), row.customer_ref, row.email, row.name, row.locale)
+        return None if row is None else ProviderUpdate(str(row.id), row.customer_ref, row.email, row.name, row.locale)
 
-    async def mark_carried(self, customer: str, change: str) -> None:
+    async def mark_synced(self, customer: str, change: str) -> None:
         until = select(_it.number).where(_it.id == UUID(change)).scalar_subquery()
         carried = (
             update(customer_changes)
@@ -119,9 +128,7 @@ class CustomerChanges:
             row = (await connection.execute(wanted)).one_or_none()
         return None if row is None else KnownContact(row.customer_ref or "", row.email, row.name, row.is_changing)
 
-    async def take_over(
-        self, customer: str, was: KnownContact, found: KnownContact, cause: Cause, trouble: str
-    ) -> None:
+    async def adopt(self, customer: str, was: KnownContact, found: KnownContact, cause: Cause, trouble: str) -> None:
         wanted = select(customers, _is_changing()).where(customers.c.id == UUID(customer)).with_for_update()
         async with transaction(self._engine) as connection:
             row = (await connection.execute(wanted)).one_or_none()
@@ -133,7 +140,7 @@ class CustomerChanges:
                 reported = {"told_at": func.now(), "trouble": trouble}
                 await connection.execute(_row(row, (), cause, carries=False).values(reported))
 
-    async def left(self) -> list[str]:
+    async def pending(self) -> list[str]:
         """Customers with a change that nobody has processed."""
         may_carry = and_(
             _IS_UNCARRIED,
@@ -150,7 +157,7 @@ class CustomerChanges:
         async with transaction(self._engine) as connection:
             return [str(each) for each in (await connection.execute(wanted)).scalars()]
 
-    async def troubles(self) -> list[Trouble]:
+    async def problems(self) -> list[CustomerProblem]:
         """Problems that need an operator, by customer."""
         latest = (
             select(subscriptions.c.id)
@@ -169,7 +176,7 @@ class CustomerChanges:
         async with transaction(self._engine) as connection:
             rows = (await connection.execute(wanted)).all()
         return [
-            Trouble(str(row.customer), row.tenant, str(row.latest or ""), row.customer_ref or "", row.trouble)
+            CustomerProblem(str(row.customer), row.tenant, str(row.latest or ""), row.customer_ref or "", row.trouble)
             for row in rows
         ]
 
@@ -193,7 +200,7 @@ async def apply(
     await connection.execute(update(customers).where(customers.c.id == row.id).values(changed))
     if "email" in changed:
         await keep_mark_of_address(connection, row.tenant, row.external_id, changed["email"])
-    for_provider = carries and not CARRIED.isdisjoint(changed)
+    for_provider = carries and not PROVIDER_FIELDS.isdisjoint(changed)
     if for_provider:
         # A change that has not reached the provider is older than this one.
         outdated = and_(_it.customer == row.id, _it.carries, _it.carried_at.is_(None))

@@ -12,7 +12,7 @@ from storage.schema.tables import customers, mails, pay_pages, subscriptions
 from storage.subscriptions.write_model import contact_of
 
 
-class PostgresMails:
+class MailRecords:
     """Implements `domain.subscription.ports.Mails`."""
 
     def __init__(self, engine: AsyncEngine) -> None:

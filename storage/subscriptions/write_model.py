@@ -42,7 +42,7 @@ def contact_of(row: Row[Any]) -> Contact:
     )
 
 
-class PostgresRecords:
+class SubscriptionRecords:
     """Implements `domain.subscription.ports.Records`."""
 
     def __init__(self, engine: AsyncEngine) -> None:

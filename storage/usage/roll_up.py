@@ -154,7 +154,7 @@ class PostgresUsageRollUp:
             return Sampled(0, None)
         return Sampled(last.gauges, _cursor(last) if last.gauges == self._page else None)
 
-    async def take_statistics(self, *, alive: Alive) -> int:
+    async def compute_statistics(self, *, alive: Alive) -> int:
         sums: dict[_Cursor, _Sum] = defaultdict(_Sum)
         async for rows in self._standing():
             for row in (each for each in rows if each.used is not None):

@@ -12,7 +12,7 @@ from storage.db.engine import single, statement
 from storage.schema.tables import customers, subscriptions
 
 
-class PostgresAddresses:
+class RoutingIndex:
     """Finds the subscriptions that an event is for."""
 
     def __init__(self, engine: AsyncEngine) -> None:

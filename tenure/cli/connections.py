@@ -33,7 +33,7 @@ async def temporal(settings: TemporalSettings, *, lazy: bool = False) -> Client:
     """Return a client; a *lazy* one connects on first use, so that an API can start before Temporal does.
 
     Raises:
-        GatewayUnavailable: Temporal does not answer, or refuses the connection.
+        GatewayUnavailable: Temporal does not respond, or refuses the connection.
     """
     try:
         return await Client.connect(

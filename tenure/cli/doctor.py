@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -33,7 +34,7 @@ from tenure.cli.composition import mail_delivery
 from tenure.cli.connections import database, temporal
 from worker.registry import missing_attributes
 
-ANSWER_TIMEOUT = 15.0
+ANSWER_TIMEOUT = timedelta(seconds=15)
 
 
 async def examine() -> list[Finding]:
@@ -56,10 +57,10 @@ async def examine() -> list[Finding]:
 
 async def _find(subject: str, looking: Awaitable[str]) -> Finding:
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT):
+        async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
             return Finding(subject, True, await looking)
     except TimeoutError:
-        return Finding(subject, False, f"no answer within {ANSWER_TIMEOUT:g} s")
+        return Finding(subject, False, f"no answer within {ANSWER_TIMEOUT.total_seconds():g} s")
     except TenureError as error:
         return Finding(subject, False, error.message)
 

@@ -116,7 +116,7 @@ def travel(subscription: str, time: str, *, data: Path = Path(".tenure")) -> Non
     try:
         answer = httpx.post(f"{url}/travel", json=body, timeout=TRAVELLED_WITHIN)
     except httpx.TransportError as error:
-        raise Rejected(f"the sandbox in {data} does not answer ({error}): is `tenure up` still running?") from error
+        raise Rejected(f"the sandbox in {data} does not respond ({error}): is `tenure up` still running?") from error
     if answer.is_error:
         raise Rejected(str(answer.json().get("detail")))
     print(answer.json()["now"])

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from configuration.policy_file import load_policy
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.names import subscription_workflow_id
 from domain.subscription.policy import Policy
-from services.subscription_client import NotRunning, carry_out
+from services.subscription_client import NotRunning, send_command
 from services.workflow_updates import SubscriptionBusy
 from storage.subscriptions.read_model import LiveSubscription, Subscriptions
 from tenure.cli.connections import database, temporal
@@ -26,8 +27,8 @@ from workflows.subscription.messages import AdoptPolicy
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 ACTOR = "operator tenure policy migrate"
-ANSWER_TIMEOUT = 10.0
-"""Seconds in which a workflow must report its policy; without a worker it never does."""
+ANSWER_TIMEOUT = timedelta(seconds=10)
+"""How long a workflow may take to report its policy; without a worker it never does."""
 PAGE = 100
 AT_ONCE = 10
 """Subscriptions that are moved concurrently."""
@@ -126,12 +127,12 @@ async def version_of(client: Client, subscription: str) -> str:
     """
     handle = client.get_workflow_handle(subscription_workflow_id(subscription))
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT):
+        async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
             return await handle.query(SubscriptionWorkflow.policy_version)
     except (TimeoutError, RPCTimeoutOrCancelledError) as error:
         raise GatewayUnavailable("no worker answers") from error
     except WorkflowQueryFailedError as error:
-        raise GatewayUnavailable(f"the workflow does not answer: {error}") from error
+        raise GatewayUnavailable(f"the workflow does not respond: {error}") from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise NotRunning("the subscription's workflow is gone") from error
@@ -147,7 +148,7 @@ async def move_to(client: Client, subscription: str, policy: Policy) -> None:
     """
     command = AdoptPolicy(f"policy/{policy.version}/{digest(policy)}", ACTOR, policy)
     try:
-        await carry_out(client, subscription, SubscriptionWorkflow.adopt_policy, command)
+        await send_command(client, subscription, SubscriptionWorkflow.adopt_policy, command)
     except SubscriptionBusy as error:
         raise GatewayUnavailable("the subscription is busy: run the command again") from error
     except GatewayUnavailable as error:

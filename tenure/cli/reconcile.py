@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from configuration.loading import Process, load_settings
 from domain.names import reconcile_schedule_id, reconcile_workflow_id
 from domain.reconciliation.differences import Outcome
-from storage.reconciliation import KeptFinding, Reconciliations
+from storage.reconciliation import Reconciliations, StoredFinding
 from tenure.cli.connections import database, temporal
 from tenure.cli.tables import aligned
 from tenure.cli.workflow_runs import outcome, started
@@ -50,7 +50,7 @@ def reconcile(
         sys.exit(1)
 
 
-async def _reconcile(*, fix: bool) -> tuple[Reconciled, list[KeptFinding]]:
+async def _reconcile(*, fix: bool) -> tuple[Reconciled, list[StoredFinding]]:
     settings = load_settings(Process.RECONCILE)
     client = await temporal(settings)
     async with database(settings) as engine:
@@ -92,7 +92,7 @@ async def _started(client: Client, *, fix: bool) -> WorkflowHandle[ReconcileWork
     )
 
 
-def table(found: Sequence[KeptFinding]) -> list[str]:
+def table(found: Sequence[StoredFinding]) -> list[str]:
     """One line per difference, with its outcome."""
     if not found:
         return []

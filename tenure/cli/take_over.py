@@ -271,7 +271,7 @@ class TakeOver:
             raise GatewayUnavailable(
                 "it was begun and is not finished, no worker or no provider answers: run this again"
             ) from None
-        except subscription_client.HasEnded:
+        except subscription_client.WorkflowHasEnded:
             if await self._adoptions.is_known(life.subscription.id):
                 raise Rejected(
                     f"it was taken over as {life.subscription.id}, which is over: end it at the provider too",

@@ -21,7 +21,7 @@ from tenure.cli.dates import moment
 from worker.webhooks import backfill_of, delivery_of
 
 SHOWN = 100
-TOGETHER = 100
+BATCH_SIZE = 100
 
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -118,7 +118,7 @@ async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
     found = dealt_with = 0
     async with _at_hand() as (payments, client, engine):
         inbox, delivery, last = Inbox(engine), delivery_of(payments, client, engine), None
-        while messages := await inbox.kept(chosen, limit=TOGETHER, after=last):
+        while messages := await inbox.kept(chosen, limit=BATCH_SIZE, after=last):
             found, last = found + len(messages), messages[-1]
             if not dry_run:
                 delivered = await delivery.deliver(messages, redelivered=True)

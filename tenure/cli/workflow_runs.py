@@ -18,7 +18,7 @@ from domain.errors import GatewayUnavailable
 from domain.names import LIFECYCLE_QUEUE
 
 ANSWER_TIMEOUT = timedelta(seconds=10)
-"""In which a worker must pick up the run."""
+"""How long a worker may take to pick up the run."""
 
 W = TypeVar("W")
 R = TypeVar("R")
@@ -71,4 +71,4 @@ async def outcome(handle: WorkflowHandle[W, R], so_far: Callable[[W], object], w
             cause = cause.__cause__
         raise GatewayUnavailable(f"{what} failed: {cause}") from error
     except RPCError as error:
-        raise GatewayUnavailable(f"Temporal does not answer: {error.message}") from error
+        raise GatewayUnavailable(f"Temporal does not respond: {error.message}") from error

@@ -11,7 +11,7 @@ import stripe
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.metering import AT_ONCE, TOGETHER, MeteringActivities, Reported
+from activities.metering import BATCH_SIZE, CONCURRENCY, MeteringActivities, Reported
 from domain.errors import GatewayBusy, Haste
 from domain.provider.overage_use import REPEATED_WITHIN, BilledUse, Claimed, Trouble, report_key
 from gateways.stripe.catalog_push import push
@@ -133,10 +133,10 @@ async def test_everything_waiting_is_reported_once(setup: Setup) -> None:
 
 
 async def test_a_full_batch_says_that_more_may_wait(setup: Setup) -> None:
-    for number in range(TOGETHER + 1):
+    for number in range(BATCH_SIZE + 1):
         await a_use(setup.ledger, f"use-{number}")
 
-    assert await setup.report() == Reported(reported=TOGETHER, is_all=False)
+    assert await setup.report() == Reported(reported=BATCH_SIZE, is_all=False)
     assert await setup.report() == Reported(reported=1)
 
 
@@ -234,7 +234,7 @@ async def test_after_a_first_answer_usages_are_reported_concurrently_but_one_at_
 
     done = await ActivityEnvironment().run(MeteringActivities(shelf, crowd).report_usage)
 
-    assert (done, crowd.most) == (Reported(reported=90), AT_ONCE)
+    assert (done, crowd.most) == (Reported(reported=90), CONCURRENCY)
     assert sorted(shelf.reported) == sorted(crowd.told) == sorted(each.use.key for each in of_many(30, each=3).waiting)
 
 
@@ -252,7 +252,7 @@ async def test_when_one_report_is_rejected_the_others_already_begun_are_complete
     with pytest.raises(ApplicationError):
         await ActivityEnvironment().run(MeteringActivities(shelf, crowd).report_usage)
 
-    assert len(crowd.told) >= AT_ONCE
+    assert len(crowd.told) >= CONCURRENCY
     assert shelf.reported == crowd.told
     assert sorted([*shelf.reported, *shelf.released]) == sorted(each.use.key for each in of_many(60).waiting)
     assert "05-0" in shelf.released

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from temporalio.testing import ActivityEnvironment
 
-from activities.rolling_up import LateTold, RollUpActivities
+from activities.rolling_up import LateNotices, RollUpActivities
 from domain.entitlements.ports import Alive, Sampled
 
 Cursor = tuple[str, str, str]
@@ -21,7 +21,7 @@ class Book:
         number = int(after[2]) + 1 if after else 1
         return Sampled(10, ("t", "c", str(number)) if number < 3 else None)
 
-    async def take_statistics(self, *, alive: Alive) -> int:
+    async def compute_statistics(self, *, alive: Alive) -> int:
         alive()
         return 4
 
@@ -33,10 +33,10 @@ class Book:
 class Teller:
     """Has told three, and handed one over again."""
 
-    async def tell(self) -> int:
+    async def send_pending(self) -> int:
         return 3
 
-    async def send_what_was_left(self) -> int:
+    async def resend_queued(self) -> int:
         return 1
 
 
@@ -64,6 +64,6 @@ async def test_long_operations_send_heartbeats() -> None:
     environment.on_heartbeat = lambda *details: beats.append(details)
 
     assert await environment.run(activities.forget_old_usage) == {"events": 7, "samples": 1}
-    assert await environment.run(activities.take_usage_statistics) == 4
+    assert await environment.run(activities.compute_usage_statistics) == 4
     assert len(beats) == 2
-    assert await ActivityEnvironment().run(activities.tell_usage_notices) == LateTold(3, 1)
+    assert await ActivityEnvironment().run(activities.send_late_notices) == LateNotices(3, 1)

@@ -21,7 +21,7 @@ class Mailbox:
     answers: dict[str, str] = field(default_factory=dict)
     """What it says to MAIL, RCPT or DATA, if not OK."""
     hangs: bool = False
-    """Accepts the mail's text and then does not answer until the test is over."""
+    """Accepts the mail's text and then does not respond until the test is over."""
     login: tuple[str, str] | None = None
     """Accepts mail only from this user."""
     over: asyncio.Event = field(default_factory=asyncio.Event)

@@ -27,7 +27,7 @@ from services.subscription_client import sign_up
 from storage.db.engine import create_engine_from_url
 from storage.subscriptions.adoptions import Adoptions
 from storage.subscriptions.customers import Customers
-from storage.subscriptions.write_model import PostgresRecords
+from storage.subscriptions.write_model import SubscriptionRecords
 from tenure.cli.pacing import Pace
 from tenure.cli.take_over import Offer, TakeOver, Verdict, subscription_id_of
 from tests.harness.lives import CATALOG, POLICY, Life
@@ -146,7 +146,7 @@ class Elsewhere:
         """The trial is written down as taken over, and that is the last that its workflow did."""
         cause = Cause(CauseKind.COMMAND, f"import/{trial.agreement_ref}")
         step = adopted(trial, trial.agreement_ref, datetime.now(UTC), cause)
-        await PostgresRecords(self._engine).save(step)
+        await SubscriptionRecords(self._engine).save(step)
 
     async def _sweep(self, agreement: str) -> None:
         """Have what Stripe told of the customer before be dealt with."""

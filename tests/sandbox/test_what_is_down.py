@@ -16,11 +16,11 @@ from sandbox.travel import NotSettledError
 @pytest.mark.parametrize(
     ("error", "status", "part"),
     [
-        (RPCError("connection refused", RPCStatusCode.UNAVAILABLE, b""), 503, "Temporal does not answer"),
+        (RPCError("connection refused", RPCStatusCode.UNAVAILABLE, b""), 503, "Temporal does not respond"),
         (RPCError("no poller", RPCStatusCode.FAILED_PRECONDITION, b""), 503, "no worker takes up"),
         (RPCError("timeout", RPCStatusCode.DEADLINE_EXCEEDED, b""), 503, "no worker takes up"),
-        (InterfaceError("select", {}, Exception("closed")), 503, "PostgreSQL does not answer"),
-        (ConnectionRefusedError("refused"), 503, "PostgreSQL does not answer"),
+        (InterfaceError("select", {}, Exception("closed")), 503, "PostgreSQL does not respond"),
+        (ConnectionRefusedError("refused"), 503, "PostgreSQL does not respond"),
         (NotSettledError("subscription/1 did not come to rest"), 504, "did not come to rest"),
         (RuntimeError("the simulator was moved and still has something due"), 500, "still has something due"),
     ],

@@ -50,25 +50,25 @@ def a_mail(mail: str) -> QueuedMail:
 async def test_mails_stored_while_temporal_was_down_are_sent_by_the_next_sweep() -> None:
     notices, dispatcher = InMemoryNotices(notices=2), MailDispatcher(is_down=True)
     with pytest.raises(GatewayUnavailable):
-        await UsageNotifier(notices, dispatcher).tell()
+        await UsageNotifier(notices, dispatcher).send_pending()
 
     dispatcher.is_down = False
-    await UsageNotifier(notices, dispatcher).tell()
-    sent = await UsageNotifier(notices, dispatcher).send_what_was_left()
+    await UsageNotifier(notices, dispatcher).send_pending()
+    sent = await UsageNotifier(notices, dispatcher).resend_queued()
 
     assert (sent, dispatcher.taken) == (2, ["written-0", "written-1"])
 
 
 async def test_a_dispatched_mail_is_not_dispatched_again_by_later_sweeps() -> None:
     notices, dispatcher = InMemoryNotices(notices=1), MailDispatcher()
-    await UsageNotifier(notices, dispatcher).tell()
+    await UsageNotifier(notices, dispatcher).send_pending()
 
-    assert await UsageNotifier(notices, dispatcher).send_what_was_left() == 0
+    assert await UsageNotifier(notices, dispatcher).resend_queued() == 0
     assert dispatcher.taken == ["written-0"]
 
 
 async def test_a_long_queue_is_processed_to_its_end() -> None:
     notices, dispatcher = InMemoryNotices(queued=250), MailDispatcher()
 
-    assert await UsageNotifier(notices, dispatcher).send_what_was_left() == 250
+    assert await UsageNotifier(notices, dispatcher).resend_queued() == 250
     assert len(set(dispatcher.taken)) == 250

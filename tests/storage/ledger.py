@@ -16,7 +16,7 @@ from domain.subscription.agenda import Action, Due
 from domain.subscription.journal import Entry, Step
 from domain.subscription.state import Subscription
 from storage.subscriptions.customers import Customers
-from storage.subscriptions.write_model import PostgresRecords
+from storage.subscriptions.write_model import SubscriptionRecords
 from tests.builders import CAUSE, NOW, TRIAL_END, a_trial
 
 TABLES = (
@@ -74,7 +74,7 @@ class Ledger:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.customers = Customers(engine)
-        self.records = PostgresRecords(engine)
+        self.records = SubscriptionRecords(engine)
 
     async def customer(self, external_id: str = "ada", tenant: str = DEFAULT_TENANT, name: str | None = None) -> str:
         return await self.customers.upsert(

@@ -15,7 +15,7 @@ from sandbox.stack import Stack
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.webhooks.late_reversals import LateReversals
 from storage.subscriptions.read_model import Subscriptions
-from storage.subscriptions.write_model import PostgresRecords
+from storage.subscriptions.write_model import SubscriptionRecords
 from tests.harness.lives import Life
 from tests.harness.patience import until
 from workflows.subscription.workflow import SubscriptionWorkflow
@@ -251,7 +251,7 @@ async def test_what_is_told_of_again_after_the_end_is_written_down_once(payer: L
     charge = before[1][-1]["details"]["reversal"]
     parts, provider = stack.api_parts, stack.api_parts.wallets
     assert isinstance(provider, StripePayments)
-    past, records = Subscriptions(parts.engine), PostgresRecords(parts.engine)
+    past, records = Subscriptions(parts.engine), SubscriptionRecords(parts.engine)
     afterwards = LateReversals(provider.reversal, past, records, TemporalMailDispatcher(stack.client))
 
     hints = [EventHint(f"evt_again_{number}", EventKind.REFUNDED, charge) for number in range(3)]

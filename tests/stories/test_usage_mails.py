@@ -87,7 +87,7 @@ async def test_while_temporal_is_down_the_mail_stays_written_down_and_the_roll_u
     await used_unheard(life, 10, stack)
     down = TemporalMailDispatcher(cast("Client", SilentEngine()))
     with pytest.raises(GatewayUnavailable):
-        await UsageNotifier(UsageNotices(stack.engine), down).tell()
+        await UsageNotifier(UsageNotices(stack.engine), down).send_pending()
     aged = text("update mails set created_at = created_at - interval '6 minutes' where subscription = :id")
     async with stack.engine.begin() as connection:
         await connection.execute(aged, {"id": life.id})

@@ -45,7 +45,7 @@ def fail(error: Exception) -> None:
     [
         GatewayRefused("no such payment method", code="card_declined", field="payment_method"),
         Rejected("there is a subscription already", code="already_subscribed"),
-        GatewayUnavailable("Stripe does not answer", code="provider_unavailable"),
+        GatewayUnavailable("Stripe does not respond", code="provider_unavailable"),
     ],
 )
 def test_what_is_to_be_expected_is_one_line(written: io.StringIO, error: Exception) -> None:

@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from activities.rolling_up import LateTold
+from activities.rolling_up import LateNotices
 from domain.names import LIFECYCLE_QUEUE, RECORDS_QUEUE
 from sandbox.stack import Stack
 from tests.workflows.namespaces import elsewhere
@@ -29,9 +29,9 @@ def parts(done: list[str], *, inbox_fails: bool) -> list[Sweep]:
         return 4
 
     @activity.defn(name="tell_usage_notices")
-    async def tell_usage_notices() -> LateTold:
+    async def tell_usage_notices() -> LateNotices:
         done.append("mails")
-        return LateTold(notices=1, mails=2)
+        return LateNotices(notices=1, mails=2)
 
     @activity.defn(name="take_up_customers")
     async def take_up_customers() -> int:

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from activities.rolling_up import LateTold
+from activities.rolling_up import LateNotices
 from domain.names import LIFECYCLE_QUEUE, RECORDS_QUEUE
 from sandbox.stack import Stack
 from tests.workflows.namespaces import elsewhere
@@ -19,7 +19,7 @@ done: list[str] = []
 
 
 @activity.defn
-async def tell_usage_notices() -> LateTold:
+async def tell_usage_notices() -> LateNotices:
     raise ApplicationError("the notices are broken", non_retryable=True)
 
 

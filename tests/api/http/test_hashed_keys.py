@@ -62,7 +62,7 @@ async def test_a_command_sent_before_the_upgrade_is_not_repeated_after_it(
     made = await admin.signed_up(name)
     # As the previous release sent it; its caller was told to retry, and no response was stored.
     command = ExtendTrial(name, "operator", 7, "holidays")
-    await subscription_client.carry_out(stack.client, made["id"], SubscriptionWorkflow.extend_trial, command)
+    await subscription_client.send_command(stack.client, made["id"], SubscriptionWorkflow.extend_trial, command)
     extended = await admin.subscription(made["id"])
 
     again = await admin.command(made["id"], "extend-trial", key=name, **EXTENSION)
@@ -76,7 +76,7 @@ async def test_a_command_is_known_to_the_previous_release_too(stack: Stack, admi
     extended = await admin.command(made["id"], "extend-trial", key=name, **EXTENSION)
 
     command = ExtendTrial(name, "operator", 7, "holidays")
-    await subscription_client.carry_out(stack.client, made["id"], SubscriptionWorkflow.extend_trial, command)
+    await subscription_client.send_command(stack.client, made["id"], SubscriptionWorkflow.extend_trial, command)
 
     assert (await admin.subscription(made["id"]))["trial_ends_at"] == extended.json()["trial_ends_at"]
 
@@ -87,7 +87,7 @@ async def test_a_decline_from_before_the_upgrade_is_replayed_and_no_card_is_trie
     made = await admin.signed_up(name)
     command = Convert(name, "service", "pm_card_chargeCustomerFail", ConvertAt.NOW)
     with pytest.raises(TenureError):
-        await subscription_client.carry_out(stack.client, made["id"], SubscriptionWorkflow.convert, command)
+        await subscription_client.send_command(stack.client, made["id"], SubscriptionWorkflow.convert, command)
     before = stack.simulator.call_log()
 
     again = await admin.command(

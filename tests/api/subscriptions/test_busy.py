@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.names import subscription_workflow_id
 from sandbox.stack import Stack
 from services import workflow_updates
-from services.workflow_updates import SubscriptionBusy, persistently
+from services.workflow_updates import SubscriptionBusy, send_with_retries
 from tests.harness.callers import Caller, problem_of
 from tests.harness.patience import until
 
@@ -34,7 +35,7 @@ async def accepted(stack: Stack, subscription: str) -> int:
 async def test_beyond_ten_concurrent_commands_a_subscription_is_busy_until_there_is_room(
     stack: Stack, admin: Caller, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workflow_updates, "BUSY_FOR", 0.5)
+    monkeypatch.setattr(workflow_updates, "BUSY_RETRY_TIMEOUT", timedelta(seconds=0.5))
     made = await admin.signed_up(name, payment_method="pm_card_visa")
     before = await accepted(stack, made["id"])
 
@@ -51,7 +52,7 @@ async def test_beyond_ten_concurrent_commands_a_subscription_is_busy_until_there
         refused = await give("one-too-many")
         preview = await admin.command(made["id"], "preview-change", plan="professional")
         others = await asyncio.gather(*(give(f"late-{number}") for number in range(3)))
-        monkeypatch.setattr(workflow_updates, "BUSY_FOR", 60.0)
+        monkeypatch.setattr(workflow_updates, "BUSY_RETRY_TIMEOUT", timedelta(minutes=1))
         patient = asyncio.create_task(give("patient"))
         gate.open()
         answers = [await one for one in (*taken, patient)]
@@ -107,7 +108,9 @@ class Engine:
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in (("BUSY_FOR", 0.05), ("OUT_FOR", 0.05), ("FIRST_PAUSE", 0.001), ("LONGEST_PAUSE", 0.01)):
+    for name in ("BUSY_RETRY_TIMEOUT", "OUTAGE_RETRY_TIMEOUT"):
+        monkeypatch.setattr(workflow_updates, name, timedelta(seconds=0.05))
+    for name, seconds in (("FIRST_PAUSE", 0.001), ("LONGEST_PAUSE", 0.01)):
         monkeypatch.setattr(workflow_updates, name, seconds)
 
 
@@ -116,7 +119,7 @@ async def test_a_temporary_error_is_retried(error: RPCError, monkeypatch: pytest
     monkeypatch.setattr(workflow_updates, "FIRST_PAUSE", 0.001)
     engine = Engine(error, error, None)
 
-    assert await persistently(engine) == "done"
+    assert await send_with_retries(engine) == "done"
     assert engine.asked == 3
 
 
@@ -126,7 +129,7 @@ async def test_a_subscription_that_stays_full_has_done_nothing(error: RPCError) 
     engine = Engine(error)
 
     with pytest.raises(SubscriptionBusy, match="nothing was done"):
-        await persistently(engine)
+        await send_with_retries(engine)
     assert engine.asked > 1
 
 
@@ -136,7 +139,7 @@ async def test_an_aborted_command_is_never_reported_as_not_done(says: tuple[RPCE
     engine = Engine(*says)
 
     with pytest.raises(SubscriptionBusy, match="same Idempotency-Key"):
-        await persistently(engine)
+        await send_with_retries(engine)
     assert engine.asked > 1
 
 
@@ -146,7 +149,7 @@ async def test_an_unavailable_or_throttled_engine_is_not_a_busy_subscription(err
     engine = Engine(error)
 
     with pytest.raises(RPCError) as raised:
-        await persistently(engine)
+        await send_with_retries(engine)
     assert raised.value is error
     assert engine.asked > 1
 
@@ -155,5 +158,5 @@ async def test_a_permanent_error_is_reported_at_once() -> None:
     engine = Engine(GONE)
 
     with pytest.raises(RPCError):
-        await persistently(engine)
+        await send_with_retries(engine)
     assert engine.asked == 1

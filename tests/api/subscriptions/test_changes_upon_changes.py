@@ -10,7 +10,7 @@ from domain.names import subscription_workflow_id
 from domain.subscription import plan_changes
 from domain.subscription.state import Subscription
 from sandbox.stack import Stack
-from services.subscription_client import carry_out
+from services.subscription_client import send_command
 from tests.harness.callers import Caller, fields_of, problem_of
 from workflows.subscription.messages import ChangePlan
 from workflows.subscription.workflow import SubscriptionWorkflow
@@ -104,7 +104,7 @@ async def test_a_change_overtaken_by_another_is_rejected_and_changes_nothing(
 
     for update in (SubscriptionWorkflow.change_plan, SubscriptionWorkflow.preview_change):
         with pytest.raises(Rejected) as refusal:
-            await carry_out(stack.client, made["id"], update, command)
+            await send_command(stack.client, made["id"], update, command)
         assert refusal.value.code == "changed_meanwhile"
 
     assert (await admin.subscription(made["id"]))["pending_change"] == overtaking.json()["pending_change"]

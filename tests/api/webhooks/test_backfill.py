@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from domain.provider.events import KeptEvent, PastEvent, PastEvents, ProviderEvent, Routing
 from domain.provider.hints import EventKind
-from services.webhooks.backfill import HELD, REMEMBERED_FOR, Backfill
+from services.webhooks.backfill import MAX_HELD_PAGES, PROVIDER_RETENTION, Backfill
 from services.webhooks.batch import Delivered
 
 PAGE = 100
@@ -61,13 +61,13 @@ class Nobody:
 
 
 async def test_a_busy_period_is_fetched_oldest_first_in_pages() -> None:
-    inbox, history = Inbox(), History(5 * HELD * PAGE)
+    inbox, history = Inbox(), History(5 * MAX_HELD_PAGES * PAGE)
 
     done = await Backfill(history, inbox, Nobody()).since(NOW - timedelta(days=1))
 
-    assert (done.found, done.new, done.is_all) == (5 * HELD * PAGE, 5 * HELD * PAGE, True)
+    assert (done.found, done.new, done.is_all) == (5 * MAX_HELD_PAGES * PAGE, 5 * MAX_HELD_PAGES * PAGE, True)
     assert inbox.kept == sorted(inbox.kept)
-    assert history.largest <= HELD
+    assert history.largest <= MAX_HELD_PAGES
 
 
 async def test_it_stops_at_its_time_limit_and_says_so() -> None:
@@ -83,6 +83,6 @@ async def test_it_stops_at_its_time_limit_and_says_so() -> None:
 
 
 async def test_everything_the_provider_remembers_can_be_fetched() -> None:
-    done = await Backfill(History(0), Inbox(), Nobody()).since(datetime.now(UTC) - REMEMBERED_FOR)
+    done = await Backfill(History(0), Inbox(), Nobody()).since(datetime.now(UTC) - PROVIDER_RETENTION)
 
     assert done.found == 0

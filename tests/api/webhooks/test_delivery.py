@@ -17,9 +17,9 @@ from sandbox.stack import Stack
 from services.webhooks.batch import Delivered
 from services.webhooks.delivery import POISON_AFTER, Delivery
 from services.webhooks.late_reversals import LateReversals
-from services.webhooks.routing import UNKNOWN_FOR
+from services.webhooks.routing import UNKNOWN_CUSTOMER_GRACE
 from storage.webhooks.inbox import Inbox
-from storage.webhooks.routing_index import PostgresAddresses
+from storage.webhooks.routing_index import RoutingIndex
 from tests.harness.callers import Caller
 
 Whose = Callable[[EventKind, str], Awaitable[Belonging]]
@@ -40,7 +40,7 @@ async def a_dispute(stack: Stack, **more: Any) -> KeptEvent:
 
 
 def delivery(stack: Stack, whose: Whose | None, afterwards: LateReversals | None = None) -> Delivery:
-    return Delivery(stack.client, Inbox(stack.engine), PostgresAddresses(stack.engine), whose, afterwards)
+    return Delivery(stack.client, Inbox(stack.engine), RoutingIndex(stack.engine), whose, afterwards)
 
 
 async def delivered(stack: Stack, *messages: KeptEvent, whose: Whose | None = None) -> Delivered:
@@ -198,7 +198,7 @@ async def test_an_agreement_being_created_may_belong_to_the_trial(stack: Stack, 
 
 async def test_a_message_of_an_unknown_customer_waits_and_is_then_set_aside(stack: Stack) -> None:
     young = await an_event(stack, customer_ref="cus_of_nobody")
-    old = await an_event(stack, customer_ref="cus_of_nobody", age=UNKNOWN_FOR)
+    old = await an_event(stack, customer_ref="cus_of_nobody", age=UNKNOWN_CUSTOMER_GRACE)
 
     await delivered(stack, young, old)
 

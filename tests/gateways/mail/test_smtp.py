@@ -176,7 +176,7 @@ async def test_the_server_is_unavailable_when_nothing_listens() -> None:
 async def test_the_server_is_unavailable_when_its_answer_takes_too_long(mailbox: Mailbox) -> None:
     mailbox.hangs = True
 
-    with pytest.raises(GatewayUnavailable, match="did not answer in time"):
+    with pytest.raises(GatewayUnavailable, match="did not respond in time"):
         await SmtpMailer(mailbox.url, total_seconds=0.3).send(MAIL)
 
 
@@ -189,7 +189,7 @@ async def test_the_server_is_unavailable_when_it_never_greets() -> None:
 
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
         port = silent.sockets[0].getsockname()[1]
-        with pytest.raises(GatewayUnavailable, match="did not answer in time"):
+        with pytest.raises(GatewayUnavailable, match="did not respond in time"):
             await SmtpMailer(f"smtp://127.0.0.1:{port}", connect_seconds=0.2).send(MAIL)
         over.set()
 

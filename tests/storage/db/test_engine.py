@@ -1,4 +1,4 @@
-"""What callers get when the database does not answer, and when a statement is at fault."""
+"""What callers get when the database does not respond, and when a statement is at fault."""
 
 import asyncio
 from collections.abc import AsyncIterator

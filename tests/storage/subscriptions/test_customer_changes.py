@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import Malformed
-from domain.subscription.contact_changes import UNUSABLE_ADDRESS, KnownContact, Trouble
+from domain.subscription.contact_changes import UNUSABLE_ADDRESS, CustomerProblem, KnownContact
 from domain.subscription.journal import Cause, CauseKind, TrialClaim
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
@@ -73,13 +73,13 @@ async def test_a_change_is_reported_and_carried_and_then_deleted(ledger: Ledger,
     await ledger.records.remember_wallet(live.customer, "cus_1")
     await change(changes, email="ada@new.example")
 
-    [untold] = await changes.untold(live.customer)
-    assert (untold.fields, untold.subscription, untold.cause) == (("email",), live.id, CAUSE)
-    await changes.mark_told(untold.id)
-    uncarried = await changes.uncarried(live.customer)
-    assert uncarried is not None
-    assert (uncarried.customer_ref, uncarried.email, uncarried.name) == ("cus_1", "ada@new.example", None)
-    await changes.mark_carried(live.customer, uncarried.id)
+    [notification] = await changes.unreported(live.customer)
+    assert (notification.fields, notification.subscription, notification.cause) == (("email",), live.id, CAUSE)
+    await changes.mark_notified(notification.id)
+    to_provider = await changes.unsynced(live.customer)
+    assert to_provider is not None
+    assert (to_provider.customer_ref, to_provider.email, to_provider.name) == ("cus_1", "ada@new.example", None)
+    await changes.mark_synced(live.customer, to_provider.id)
 
     assert await ledger.count("customer_changes") == 0
 
@@ -88,16 +88,16 @@ async def test_the_provider_gets_only_the_newest_change(ledger: Ledger, changes:
     ada = await ledger.customer("ada")
     await ledger.records.remember_wallet(ada, "cus_1")
     await change(changes, email="first@new.example")
-    older = await changes.uncarried(ada)
+    older = await changes.unsynced(ada)
     await change(changes, email="second@new.example")
     assert older is not None
 
-    await changes.mark_carried(ada, older.id)
+    await changes.mark_synced(ada, older.id)
 
-    newest = await changes.uncarried(ada)
+    newest = await changes.unsynced(ada)
     assert newest is not None
     assert newest.email == "second@new.example"
-    assert len(await changes.untold(ada)) == 2
+    assert len(await changes.unreported(ada)) == 2
 
 
 async def test_what_the_provider_does_not_keep_is_not_carried(ledger: Ledger, changes: CustomerChanges) -> None:
@@ -106,8 +106,8 @@ async def test_what_the_provider_does_not_keep_is_not_carried(ledger: Ledger, ch
 
     await change(changes, timezone="Asia/Tokyo", metadata={"a": "b"})
 
-    assert await changes.uncarried(ada) is None
-    assert [one.fields for one in await changes.untold(ada)] == [("timezone", "metadata")]
+    assert await changes.unsynced(ada) is None
+    assert [one.fields for one in await changes.unreported(ada)] == [("timezone", "metadata")]
 
 
 async def test_a_customer_not_yet_at_the_provider_is_reported_once_they_are(
@@ -115,13 +115,13 @@ async def test_a_customer_not_yet_at_the_provider_is_reported_once_they_are(
 ) -> None:
     ada = await ledger.customer("ada")
     await change(changes, email="ada@new.example")
-    for one in await changes.untold(ada):
-        await changes.mark_told(one.id)
-    assert await changes.uncarried(ada) is None
+    for one in await changes.unreported(ada):
+        await changes.mark_notified(one.id)
+    assert await changes.unsynced(ada) is None
 
     await ledger.records.remember_wallet(ada, "cus_1")
 
-    assert await changes.uncarried(ada) is not None
+    assert await changes.unsynced(ada) is not None
 
 
 async def test_what_the_provider_says_is_taken_over(ledger: Ledger, changes: CustomerChanges) -> None:
@@ -129,12 +129,12 @@ async def test_what_the_provider_says_is_taken_over(ledger: Ledger, changes: Cus
     was = await changes.known(ada)
     assert was is not None
 
-    await changes.take_over(ada, was, KnownContact("", "ada@new.example", "Ada", is_changing=False), HEARD, "")
+    await changes.adopt(ada, was, KnownContact("", "ada@new.example", "Ada", is_changing=False), HEARD, "")
 
     assert await ledger.rows("select email, name from customers") == [{"email": "ada@new.example", "name": "Ada"}]
-    [untold] = await changes.untold(ada)
-    assert (untold.fields, untold.cause) == (("email", "name"), HEARD)
-    assert await changes.uncarried(ada) is None
+    [notification] = await changes.unreported(ada)
+    assert (notification.fields, notification.cause) == (("email", "name"), HEARD)
+    assert await changes.unsynced(ada) is None
 
 
 async def test_an_echo_is_not_a_change(ledger: Ledger, changes: CustomerChanges) -> None:
@@ -142,7 +142,7 @@ async def test_an_echo_is_not_a_change(ledger: Ledger, changes: CustomerChanges)
     was = await changes.known(ada)
     assert was is not None
 
-    await changes.take_over(ada, was, was, HEARD, "")
+    await changes.adopt(ada, was, was, HEARD, "")
 
     assert await ledger.count("customer_changes") == 0
 
@@ -157,11 +157,11 @@ async def test_a_provider_change_older_than_our_own_is_ignored(
     assert was is not None
     await change(changes, email="ours@new.example")
     if is_carried:
-        uncarried = await changes.uncarried(ada)
-        assert uncarried is not None
-        await changes.mark_carried(ada, uncarried.id)
+        to_provider = await changes.unsynced(ada)
+        assert to_provider is not None
+        await changes.mark_synced(ada, to_provider.id)
 
-    await changes.take_over(ada, was, KnownContact("cus_1", "older@new.example", None, is_changing=False), HEARD, "")
+    await changes.adopt(ada, was, KnownContact("cus_1", "older@new.example", None, is_changing=False), HEARD, "")
 
     assert await ledger.rows("select email from customers") == [{"email": "ours@new.example"}]
     known = await changes.known(ada)
@@ -173,14 +173,14 @@ async def test_what_is_left_is_found(ledger: Ledger, changes: CustomerChanges) -
     ada, grace = await ledger.customer("ada"), await ledger.customer("grace")
     for name in ("ada", "grace"):
         await change(changes, name, email=f"{name}@new.example")
-    assert await changes.left() == []
+    assert await changes.pending() == []
 
     await ledger.run("update customer_changes set at = now() - interval '1 minute'")
-    assert set(await changes.left()) == {ada, grace}
+    assert set(await changes.pending()) == {ada, grace}
 
-    for one in await changes.untold(ada):
-        await changes.mark_told(one.id)
-    assert await changes.left() == [grace]
+    for one in await changes.unreported(ada):
+        await changes.mark_notified(one.id)
+    assert await changes.pending() == [grace]
 
 
 async def test_a_refusal_by_the_provider_is_listed_and_retried_in_an_hour(
@@ -189,18 +189,18 @@ async def test_a_refusal_by_the_provider_is_listed_and_retried_in_an_hour(
     live = await ledger.sign_up("ada")
     await ledger.records.remember_wallet(live.customer, "cus_1")
     await change(changes, email="ada@new.example")
-    [untold] = await changes.untold(live.customer)
-    await changes.mark_told(untold.id)
+    [notification] = await changes.unreported(live.customer)
+    await changes.mark_notified(notification.id)
     await ledger.run("update customer_changes set at = now() - interval '1 minute'")
 
-    await changes.mark_refused(untold.id, "email_invalid")
+    await changes.mark_refused(notification.id, "email_invalid")
 
-    assert await changes.left() == []
-    assert await changes.troubles() == [Trouble(live.customer, "default", live.id, "cus_1", "email_invalid")]
+    assert await changes.pending() == []
+    assert await changes.problems() == [CustomerProblem(live.customer, "default", live.id, "cus_1", "email_invalid")]
     await ledger.run("update customer_changes set tried_at = now() - interval '61 minutes'")
-    assert await changes.left() == [live.customer]
-    await changes.mark_carried(live.customer, untold.id)
-    assert await changes.troubles() == []
+    assert await changes.pending() == [live.customer]
+    await changes.mark_synced(live.customer, notification.id)
+    assert await changes.problems() == []
 
 
 async def test_an_unusable_address_from_the_provider_is_listed_until_it_changes(
@@ -210,15 +210,15 @@ async def test_an_unusable_address_from_the_provider_is_listed_until_it_changes(
     was = await changes.known(ada)
     assert was is not None
     for _ in range(2):
-        await changes.take_over(ada, was, was, HEARD, UNUSABLE_ADDRESS)
-    assert [one.code for one in await changes.troubles()] == [UNUSABLE_ADDRESS]
+        await changes.adopt(ada, was, was, HEARD, UNUSABLE_ADDRESS)
+    assert [one.code for one in await changes.problems()] == [UNUSABLE_ADDRESS]
     assert not was.is_changing
 
     await change(changes, timezone="Asia/Tokyo")
-    assert len(await changes.troubles()) == 1
+    assert len(await changes.problems()) == 1
     await change(changes, email="ada@new.example")
 
-    assert await changes.troubles() == []
+    assert await changes.problems() == []
 
 
 async def test_another_address_does_not_buy_another_trial(
@@ -243,9 +243,9 @@ async def test_many_changes_at_once_leave_what_was_written_last(ledger: Ledger, 
     await asyncio.gather(*(change(changes, name=f"Ada {number}") for number in range(10)))
 
     [row] = await ledger.rows("select name from customers")
-    uncarried = await changes.uncarried(ada)
-    assert uncarried is not None
-    assert uncarried.name == row["name"]
+    to_provider = await changes.unsynced(ada)
+    assert to_provider is not None
+    assert to_provider.name == row["name"]
 
 
 async def test_a_sign_up_of_a_known_customer_is_carried_to_the_provider(
@@ -261,7 +261,7 @@ async def test_a_sign_up_of_a_known_customer_is_carried_to_the_provider(
     await ledger.save(a_step(a_trial(id=again, customer=customer)))
 
     assert await ledger.records.is_changing(customer)
-    uncarried = await changes.uncarried(customer)
-    assert uncarried is not None
-    assert uncarried.email == "ada@new.example"
-    assert await changes.untold(customer) == []
+    to_provider = await changes.unsynced(customer)
+    assert to_provider is not None
+    assert to_provider.email == "ada@new.example"
+    assert await changes.unreported(customer) == []

@@ -9,14 +9,14 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.notifications.mail_types import Occasion
 from domain.subscription.state import Subscription
-from storage.subscriptions.mails import PostgresMails
+from storage.subscriptions.mails import MailRecords
 from tests.builders import NOW
 from tests.storage.ledger import Ledger, a_mail, a_step, later
 
 
 @pytest_asyncio.fixture
-async def mails(ledger: Ledger) -> PostgresMails:
-    return PostgresMails(ledger.engine)
+async def mails(ledger: Ledger) -> MailRecords:
+    return MailRecords(ledger.engine)
 
 
 @pytest_asyncio.fixture
@@ -37,7 +37,7 @@ async def standing(ledger: Ledger) -> dict[str, object]:
 
 
 async def test_a_waiting_mail_has_all_that_is_needed_to_send_it(
-    ledger: Ledger, mails: PostgresMails, ada: Subscription, queued: str
+    ledger: Ledger, mails: MailRecords, ada: Subscription, queued: str
 ) -> None:
     await ledger.customers.upsert(
         tenant="default", external_id="ada", email="new@example.com", name="Ada", timezone="Asia/Tokyo", locale="ja"
@@ -53,7 +53,7 @@ async def test_a_waiting_mail_has_all_that_is_needed_to_send_it(
 
 
 async def test_a_mail_is_not_sent_when_it_was_withdrawn(
-    ledger: Ledger, mails: PostgresMails, ada: Subscription, queued: str
+    ledger: Ledger, mails: MailRecords, ada: Subscription, queued: str
 ) -> None:
     await ledger.save(a_step(later(later(ada)), withdraws=(Occasion.TRIAL_ENDING,)))
     assert await mails.to_send(queued) is None
@@ -61,7 +61,7 @@ async def test_a_mail_is_not_sent_when_it_was_withdrawn(
 
 
 async def test_a_mail_is_sent_no_second_time_and_keeps_its_first_mark(
-    ledger: Ledger, mails: PostgresMails, ada: Subscription, queued: str
+    ledger: Ledger, mails: MailRecords, ada: Subscription, queued: str
 ) -> None:
     await mails.mark_sent(queued, "<1@example.com>")
     assert await mails.to_send(queued) is None
@@ -77,13 +77,13 @@ async def test_a_mail_is_sent_no_second_time_and_keeps_its_first_mark(
 
 
 async def test_a_step_names_no_mail_to_send_when_it_is_written_again_after_the_sending(
-    ledger: Ledger, mails: PostgresMails, ada: Subscription, queued: str
+    ledger: Ledger, mails: MailRecords, ada: Subscription, queued: str
 ) -> None:
     await mails.mark_sent(queued, "<1@example.com>")
     assert await ledger.save(a_step(later(ada), a_mail(Occasion.TRIAL_ENDING))) == []
 
 
-async def test_a_mail_is_sent_no_more_when_it_was_refused(ledger: Ledger, mails: PostgresMails, queued: str) -> None:
+async def test_a_mail_is_sent_no_more_when_it_was_refused(ledger: Ledger, mails: MailRecords, queued: str) -> None:
     await mails.mark_refused(queued, "no such mailbox")
     assert await mails.to_send(queued) is None
     marked = await standing(ledger)
@@ -91,19 +91,19 @@ async def test_a_mail_is_sent_no_more_when_it_was_refused(ledger: Ledger, mails:
 
 
 async def test_it_is_known_to_have_been_sent_when_it_was_withdrawn_on_its_way(
-    ledger: Ledger, mails: PostgresMails, ada: Subscription, queued: str
+    ledger: Ledger, mails: MailRecords, ada: Subscription, queued: str
 ) -> None:
     await ledger.save(a_step(later(later(ada)), withdraws=(Occasion.TRIAL_ENDING,)))
     await mails.mark_sent(queued, "<1@example.com>")
     assert (await standing(ledger))["status"] == "sent"
 
 
-async def test_no_two_mails_bear_one_message_id(ledger: Ledger, mails: PostgresMails, queued: str) -> None:
+async def test_no_two_mails_bear_one_message_id(ledger: Ledger, mails: MailRecords, queued: str) -> None:
     [other] = await ledger.save(a_step(await ledger.newcomer("grace"), a_mail()))
     await mails.mark_sent(queued, "<1@example.com>")
     with pytest.raises(IntegrityError):
         await mails.mark_sent(other.id, "<1@example.com>")
 
 
-async def test_there_is_nothing_to_send_when_the_mail_is_not_known(mails: PostgresMails) -> None:
+async def test_there_is_nothing_to_send_when_the_mail_is_not_known(mails: MailRecords) -> None:
     assert await mails.to_send(str(uuid4())) is None

@@ -13,7 +13,7 @@ from domain.notifications.mail_types import Occasion
 from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
 from domain.subscription.journal import Cause, CauseKind, Entry
 from storage.db.mail_ids import mail_id
-from storage.subscriptions.mails import PostgresMails
+from storage.subscriptions.mails import MailRecords
 from storage.subscriptions.timeline import PastEntry, Timeline
 from tests.builders import NOW, PERIOD_END
 from tests.storage.ledger import Ledger, a_mail, a_step, an_invoice, later
@@ -40,7 +40,7 @@ async def test_each_mail_follows_its_step_with_its_status(ledger: Ledger, timeli
     started, receipt = a_mail(Occasion.TRIAL_STARTED), a_mail(Occasion.RECEIPT, NOW + timedelta(days=1))
     await ledger.save(a_step(subscription, started))
     await ledger.save(a_step(later(subscription), receipt, at=NOW + timedelta(days=1)))
-    await PostgresMails(ledger.engine).mark_sent(str(mail_id(subscription.id, started)), "<1@example.com>")
+    await MailRecords(ledger.engine).mark_sent(str(mail_id(subscription.id, started)), "<1@example.com>")
 
     past = await timeline.past("default", subscription.id)
 

@@ -49,7 +49,7 @@ async def sample_all(book: PostgresUsageRollUp) -> int:
 
 
 async def take(book: PostgresUsageRollUp) -> int:
-    return await book.take_statistics(alive=lambda: None)
+    return await book.compute_statistics(alive=lambda: None)
 
 
 async def test_the_day_of_a_gauge_has_its_lowest_its_highest_and_its_latest(

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from domain.provider.events import Address, Directory
 from domain.subscription.lifecycle import Status
-from storage.webhooks.routing_index import PostgresAddresses
+from storage.webhooks.routing_index import RoutingIndex
 from tests.builders import NOW
 from tests.storage.ledger import Ledger, a_step, later
 
 
 async def test_subscriptions_are_found_by_customer_and_by_agreement_whatever_their_status(ledger: Ledger) -> None:
-    reader = PostgresAddresses(ledger.engine)
+    reader = RoutingIndex(ledger.engine)
     first = await ledger.sign_up("ada")
     assert await reader.look_up(["cus_1"], ["sub_1"]) == Directory()
     await ledger.records.remember_wallet(first.customer, "cus_1")
@@ -29,7 +29,7 @@ async def test_subscriptions_are_found_by_customer_and_by_agreement_whatever_the
 
 
 async def test_a_customer_who_was_deleted_at_the_provider_is_found_by_every_id_they_had(ledger: Ledger) -> None:
-    reader, records = PostgresAddresses(ledger.engine), ledger.records
+    reader, records = RoutingIndex(ledger.engine), ledger.records
     known = await ledger.sign_up("ada")
     await records.remember_wallet(known.customer, "cus_1")
 
