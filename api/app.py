@@ -14,8 +14,7 @@ from api.customers import routes as customers_routes
 from api.entitlements import consume
 from api.entitlements import routes as entitlements_routes
 from api.entitlements.views import DenialProblem
-from api.http.bodies import JsonBodies
-from api.http.body_limit import BodyLimit
+from api.http.bodies import BodyLimit, JsonBodies
 from api.http.dependencies import AppDependencies, Repositories
 from api.http.errors import add_error_handlers
 from api.http.fast_path import FastPaths

@@ -1,4 +1,4 @@
-"""Request bodies: JSON or empty, without duplicate names in an object or numbers that JSON does not have."""
+"""Request bodies: of limited size, and JSON or empty, without duplicate names or numbers that JSON does not have."""
 
 import json
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.auth import authenticate
 from api.http.errors import response_to
+from api.http.observability import note_refusal
 from domain.errors import Malformed, TenureError
 
 PREFIX: Final = "/v1/"
@@ -18,8 +19,43 @@ PREFIX: Final = "/v1/"
 METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 _PARSED: Final = "tenure.parsed"
 
+TOO_LARGE: Final = "too_large"
+MAX_BODY_BYTES: Final = 1024 * 1024
+"""Webhooks have some kilobytes, our own commands less."""
+
 NOTHING: Final = object()
 """No body, or an unreadable one. FastAPI reads that again and reports the error."""
+
+
+class BodyLimit:
+    """Rejects larger bodies before they are read completely."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MAX_BODY_BYTES:
+                note_refusal(scope, TOO_LARGE)
+                raise _too_large()
+            return message
+
+        announced = Headers(scope=scope).get("Content-Length", "")
+        if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
+            refusal = response_to(_too_large())
+            assert refusal is not None  # noqa: S101 - an expected error
+            note_refusal(scope, TOO_LARGE)
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, counted, send)
 
 
 class JsonBodies:
@@ -124,3 +160,8 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": pending.pop(), "more_body": False}
 
     return replay
+
+
+def _too_large() -> HTTPException:
+    # An HTTPException, because FastAPI reports any other error while reading a body as invalid JSON.
+    return HTTPException(413, f"a request body may have at most {MAX_BODY_BYTES} bytes")

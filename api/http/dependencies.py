@@ -18,8 +18,7 @@ from domain.subscription.policy import Policy
 from domain.subscription.ports import Records
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.usage_notifier import UsageNotifier
-from storage.access.api_key_cache import KnownKeys
-from storage.access.api_keys import ApiKeys
+from storage.access.api_keys import ApiKeyCache, ApiKeys
 from storage.access.idempotency import IdempotencyKeys
 from storage.catalog.catalogs import Catalogs
 from storage.subscriptions.customer_changes import CustomerChanges
@@ -75,7 +74,7 @@ class Repositories:
     subscriptions: Subscriptions
     timeline: Timeline
     inbox: Inbox
-    keys: KnownKeys
+    keys: ApiKeyCache
     idempotency: IdempotencyKeys
     webhook_dispatcher: WebhookDispatcher
     trials: Trials
@@ -100,7 +99,7 @@ class Repositories:
             Subscriptions(engine),
             Timeline(engine),
             Inbox(engine),
-            KnownKeys(ApiKeys(engine)),
+            ApiKeyCache(ApiKeys(engine)),
             IdempotencyKeys(engine),
             WebhookDispatcher(dependencies.deliver),
             Trials(engine),

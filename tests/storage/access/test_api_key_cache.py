@@ -8,8 +8,7 @@ from sqlalchemy import event
 
 from domain.errors import GatewayUnavailable
 from sandbox.processes import free_port
-from storage.access.api_key_cache import CACHE_SECONDS, KnownKeys
-from storage.access.api_keys import ApiKeys, Role
+from storage.access.api_keys import CACHE_SECONDS, ApiKeyCache, ApiKeys, Role
 from storage.db.engine import create_engine_from_url
 from tests.storage.ledger import Ledger
 
@@ -30,8 +29,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def known(ledger: Ledger, clock: Clock) -> KnownKeys:
-    return KnownKeys(ApiKeys(ledger.engine), most=3, clock=clock)
+def known(ledger: Ledger, clock: Clock) -> ApiKeyCache:
+    return ApiKeyCache(ApiKeys(ledger.engine), most=3, clock=clock)
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def asked(ledger: Ledger) -> Iterator[list[str]]:
 
 
 async def test_a_key_is_asked_for_once_while_it_is_known(
-    ledger: Ledger, known: KnownKeys, clock: Clock, asked: list[str]
+    ledger: Ledger, known: ApiKeyCache, clock: Clock, asked: list[str]
 ) -> None:
     secret = await ApiKeys(ledger.engine).create(Role.SERVICE, "the shop", tenant="acme")
     asked.clear()
@@ -61,7 +60,7 @@ async def test_a_key_is_asked_for_once_while_it_is_known(
 
 
 async def test_a_revoked_key_is_taken_for_some_seconds_more_at_most(
-    ledger: Ledger, known: KnownKeys, clock: Clock
+    ledger: Ledger, known: ApiKeyCache, clock: Clock
 ) -> None:
     keys = ApiKeys(ledger.engine)
     secret = await keys.create(Role.SERVICE, "the shop")
@@ -73,14 +72,14 @@ async def test_a_revoked_key_is_taken_for_some_seconds_more_at_most(
     assert await known.verify(secret) is None
 
 
-async def test_a_key_opens_as_soon_as_it_is_made(ledger: Ledger, known: KnownKeys) -> None:
+async def test_a_key_opens_as_soon_as_it_is_made(ledger: Ledger, known: ApiKeyCache) -> None:
     assert await known.verify("tn_live_soon") is None
     await ApiKeys(ledger.engine).ensure("tn_live_soon", Role.SERVICE, "the shop")
     assert await known.verify("tn_live_soon") is not None
 
 
 async def test_the_cache_is_bounded_and_drops_the_oldest_key(
-    ledger: Ledger, known: KnownKeys, asked: list[str]
+    ledger: Ledger, known: ApiKeyCache, asked: list[str]
 ) -> None:
     keys = ApiKeys(ledger.engine)
     secrets = [await keys.create(Role.SERVICE, "the shop") for _ in range(4)]
@@ -92,7 +91,7 @@ async def test_the_cache_is_bounded_and_drops_the_oldest_key(
     assert len(asked) == 1
 
 
-async def test_a_cancelled_lookup_still_answers_the_others(ledger: Ledger, known: KnownKeys) -> None:
+async def test_a_cancelled_lookup_still_answers_the_others(ledger: Ledger, known: ApiKeyCache) -> None:
     secret = await ApiKeys(ledger.engine).create(Role.SERVICE, "the shop")
     first, second = (asyncio.create_task(known.verify(secret)) for _ in range(2))
     await asyncio.sleep(0)
@@ -102,7 +101,7 @@ async def test_a_cancelled_lookup_still_answers_the_others(ledger: Ledger, known
 
 async def test_an_unreachable_database_is_reported_and_queried_again() -> None:
     engine = create_engine_from_url(f"postgresql://postgres:secret@127.0.0.1:{free_port()}/tenure")
-    known = KnownKeys(ApiKeys(engine))
+    known = ApiKeyCache(ApiKeys(engine))
     for _ in range(2):
         with pytest.raises(GatewayUnavailable):
             await known.verify("tn_live_x")
