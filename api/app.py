@@ -16,6 +16,7 @@ from api.entitlements import routes as entitlements_routes
 from api.entitlements.views import DenialProblem
 from api.http.bodies import BodyLimit, JsonBodies
 from api.http.dependencies import AppDependencies, Repositories
+from api.http.docs_page import add_docs
 from api.http.errors import add_error_handlers
 from api.http.fast_path import FastPaths
 from api.http.head_requests import HeadRequests
@@ -66,6 +67,7 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     app = FastAPI(
         title="Tenure",
         version=version("tenure"),
+        docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
         # A redirect would go to whatever host the request names, and senders of webhooks count it as a failure.
@@ -77,6 +79,7 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     app.state.registry = registry = CollectorRegistry()
     for router in ROUTERS:
         app.include_router(router)
+    add_docs(app)
     add_error_handlers(app)
     add_description(app, DenialProblem, LimitConflictProblem, ConfirmationProblem)
     app.add_middleware(FastPaths, paths=(*consume.FAST_PATHS, *entitlements_routes.FAST_PATHS))

@@ -7,6 +7,7 @@ from typing import Annotated, Protocol
 from fastapi import FastAPI, HTTPException, Query
 from pydantic import Field
 
+from api.http.docs_page import add_docs
 from sandbox.control_bank import bank_routes
 from sandbox.control_parts import Body, Done, tell, what_is_down
 from sandbox.lives import UnknownSubscriptionError
@@ -71,7 +72,8 @@ def control_app(
     simulator: StripeSimulator, mailbox: Mailbox, travel: Journey, is_customer: Callable[[str], Awaitable[bool]]
 ) -> FastAPI:
     """The control server; loopback only, it knows no keys."""
-    app = FastAPI(title="Tenure sandbox")
+    app = FastAPI(title="Tenure sandbox", docs_url=None, redoc_url=None)
+    add_docs(app)
     app.include_router(mailbox_routes(mailbox))
     app.include_router(bank_routes(simulator, is_customer))
 

@@ -14,8 +14,8 @@ from api.http.errors import problem
 REQUEST_ID = "X-Request-Id"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 REFUSAL = "refused"
-PUBLIC = frozenset({"/openapi.json", "/docs"})
-"""The same for everyone. Other responses may be personal, and must not be cached by browsers or proxies."""
+PUBLIC = ("/openapi.json", "/docs")
+"""Beginnings of paths whose responses are the same for everyone. Others may be personal: nobody may cache them."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET = frozenset(
     {
@@ -58,7 +58,7 @@ class Observability:
                 headers = MutableHeaders(scope=message)
                 headers[REQUEST_ID] = request_id
                 headers.setdefault("X-Content-Type-Options", "nosniff")
-                if scope["path"] not in PUBLIC:
+                if not scope["path"].startswith(PUBLIC):
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
