@@ -72,12 +72,12 @@ class CustomerWorkflow:
             summary="Read the customer from the payment provider",
         )
 
-    @workflow.signal(name="changed")
+    @workflow.signal(name="changed", description="The customer was changed here.")
     def changed(self) -> None:
         """The customer was changed here."""
         self._is_changed = True
 
-    @workflow.signal(name="heard")
+    @workflow.signal(name="heard", description="The customer was changed at the payment provider.")
     def changed_at_provider(self, event: str) -> None:
         """The customer was changed at the provider; *event* is the id of the event that says so."""
         self._latest_event = event

@@ -169,7 +169,7 @@ class ReconcileWorkflow:
         )
         return Reconciled(self._run_id, self._progress.tally)
 
-    @workflow.query(name="so_far")
+    @workflow.query(name="so_far", description="The result so far.")
     def so_far(self) -> Reconciled:
         """The result so far."""
         return Reconciled(self._run_id, self._progress.tally)

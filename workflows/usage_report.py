@@ -43,7 +43,7 @@ class ReportUsageWorkflow:
                 break
         return self._done
 
-    @workflow.query(name="so_far")
+    @workflow.query(name="so_far", description="The result so far.")
     def so_far(self) -> Reported:
         """The result so far."""
         return self._done

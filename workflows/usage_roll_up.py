@@ -92,7 +92,7 @@ class RollUpUsageWorkflow:
             raise ApplicationError("; ".join(self._failures), non_retryable=True)
         return self._result
 
-    @workflow.query(name="so_far")
+    @workflow.query(name="so_far", description="The result so far.")
     def so_far(self) -> RolledUp:
         """The result so far."""
         return self._result

@@ -15,5 +15,14 @@ class _Declaring(Protocol):
 
 
 def update(*, name: str) -> _Declaring:
-    """Same as `workflow.update(name=…)`, with the type fixed: the SDK's types would return an unawaited value."""
-    return cast("_Declaring", workflow.update(name=name))
+    """Same as `workflow.update(name=…)`, described in the Temporal UI by the first line of the handler's docstring.
+
+    It also fixes the type: the SDK's types would return an unawaited value.
+    """
+
+    def declare(handler: Callable[P, Awaitable[R]], /) -> UpdateMethodMultiParam[P, R]:
+        first_line = (handler.__doc__ or "").partition("\n")[0]
+        declaring = cast("_Declaring", workflow.update(name=name, description=first_line or None))
+        return declaring(handler)
+
+    return declare

@@ -164,7 +164,7 @@ class PlanCommands(CommandHandler):
     def _validate_adopt_policy(self, command: AdoptPolicy) -> None:
         self._validate(command, lambda: guards.check_alive(self._now))
 
-    @workflow.query(name="policy_version")
+    @workflow.query(name="policy_version", description="The version of the subscription's policy.")
     def policy_version(self) -> str:
         """The version of the subscription's policy."""
         return self._process.policy.version

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.journal import Cause, CauseKind
     from domain.subscription.state import Subscription
     from workflows.priorities import interactive
-    from workflows.subscription import activity_calls, adoption, database_calls
+    from workflows.subscription import activity_calls, adoption, database_calls, visibility
     from workflows.subscription.contact_commands import ContactCommands
     from workflows.subscription.handlers import update
     from workflows.subscription.lifecycle_commands import LifecycleCommands
@@ -76,7 +76,8 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
             await self._process_late_events()
         else:
             # In the same activation as the decision: nothing may be accepted in between.
-            workflow.continue_as_new(self._next_run_input(start))
+            # The next run's memo names today's plan; without an argument it would keep the plan of the sign-up.
+            workflow.continue_as_new(self._next_run_input(start), memo={"summary": visibility.summary(self._now)})
         return "refused" if self._refusal else self._now.status_reason
 
     def _next_run_input(self, start: SubscriptionInput) -> SubscriptionInput:
@@ -224,7 +225,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
 
     # Provider events and queries
 
-    @workflow.signal(name="hear")
+    @workflow.signal(name="hear", description="The payment provider has news of this subscription.")
     def provider_event(self, hint: EventHint) -> None:
         """Queue a hint of a provider event; whether it matters is decided when it is processed."""
         if self._is_activated and not is_worth_a_look(self._now, hint):
@@ -232,17 +233,17 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         if all(known.event != hint.event for known in self._hints):
             self._hints.append(hint)
 
-    @workflow.query(name="current")
+    @workflow.query(name="current", description="The subscription's current state.")
     def current(self) -> Subscription:
         """The subscription's current state."""
         return self._now
 
-    @workflow.query(name="next_actions")
+    @workflow.query(name="next_actions", description="What happens next, soonest first.")
     def next_actions(self) -> list[str]:
         """What happens next, soonest first, as text."""
         return [f"{due.at.isoformat()} {due.action}: {due.why}" for due in agenda(self._now, self._process.policy)]
 
-    @workflow.query(name="outlook")
+    @workflow.query(name="outlook", description="Whether it is busy, and when something is due next.")
     def outlook(self) -> NextWork:
         """Whether the workflow is busy, and when something is due next."""
         busy = self._lock.locked() or self._has_event or self._was_commanded or not self._is_activated
