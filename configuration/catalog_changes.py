@@ -11,9 +11,9 @@ from configuration.catalog_words import (
     rule_in_words,
     value_in_words,
 )
-from configuration.prices import written
 from domain.catalog.features import Feature
 from domain.catalog.plans import AddOn, Catalog, Interval, Plan
+from domain.money import formatted
 
 T = TypeVar("T")
 Lines = Mapping[str, tuple[str, ...]]
@@ -182,7 +182,9 @@ def _overage_anew(before: Catalog, after: Catalog) -> Iterator[str]:
 
 def _prices(catalog: Catalog) -> dict[tuple[str, Interval], str]:
     sold: dict[str, Plan | AddOn] = {**catalog.plans, **catalog.add_ons}
-    prices = {(code, interval): written(price) for code, one in sold.items() for interval, price in one.prices.items()}
+    prices = {
+        (code, interval): formatted(price) for code, one in sold.items() for interval, price in one.prices.items()
+    }
     for plan in catalog.plans.values():
         for name, overage in plan.overage.items():
             # How much may be used is no part of the price.

@@ -2,9 +2,9 @@
 
 from configuration.catalog_kinds import UNLIMITED
 from configuration.limit_rules import status_of
-from configuration.prices import written
 from domain.catalog.features import Feature, FeatureKind, LimitRule, Overage, UsageWindow, Value
 from domain.catalog.plans import AddOn, Plan
+from domain.money import formatted
 
 _WINDOWS = {
     UsageWindow.DAY: "counted by the day",
@@ -16,7 +16,7 @@ _WINDOWS = {
 
 
 def prices_in_words(sold: Plan | AddOn) -> str:
-    return " or ".join(f"{written(price)} a {interval}" for interval, price in sold.prices.items()) or "free"
+    return " or ".join(f"{formatted(price)} a {interval}" for interval, price in sold.prices.items()) or "free"
 
 
 def value_in_words(value: Value, feature: Feature) -> str:
@@ -77,4 +77,4 @@ def overage_in_words(overage: Overage) -> str:
     """The price of usage beyond a limit."""
     each = "each" if overage.units == 1 else f"for each {overage.units:,}"
     most = "" if overage.at_most is None else f", {overage.at_most:,} more at most"
-    return f"{written(overage.price)} {each}{most}"
+    return f"{formatted(overage.price)} {each}{most}"

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from domain.currencies import DECIMALS, max_amount, shown_decimals, step
+from domain.currencies import DECIMALS, max_amount, step
 from domain.money import Money
 
 _PRICE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
@@ -54,9 +54,3 @@ def amount_of(written: object, currency: str) -> int:
         most = Decimal(max_amount(currency)).scaleb(-decimals)
         raise ValueError(f"must be above 0 and at most {most}; what is free has no prices at all")
     return int(amount)
-
-
-def written(money: Money) -> str:
-    """An amount for people: "49.00 USD"."""
-    amount = Decimal(money.amount).scaleb(-DECIMALS[money.currency])
-    return f"{amount:,.{shown_decimals(money.currency)}f} {money.currency.upper()}"

@@ -20,6 +20,7 @@ from temporalio.workflow import UpdateMethodMultiParam
 
 from activities.failures import as_tenure_error
 from domain.errors import GatewayUnavailable, Rejected
+from domain.money import Money, formatted
 from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
 from domain.subscription.agenda import agenda
 from domain.subscription.state import Subscription
@@ -97,7 +98,7 @@ def _details(subscription: Subscription) -> str:
         f"Subscription `{subscription.id}` of customer `{subscription.customer}`",
         "",
         f"- Plan: {subscription.plan_name}, {subscription.quantity} x by the {subscription.interval}",
-        f"- Price: {subscription.amount} {subscription.currency} (minor units)",
+        f"- Price: {formatted(Money(subscription.amount, subscription.currency))}",
         *(f"- Add-on {code}: {units}" for code, units in subscription.add_ons.items()),
         f"- Signed up: {subscription.created_at:%Y-%m-%d %H:%M} UTC",
     ]

@@ -15,6 +15,7 @@ from api.subscriptions.requests import CreateSubscriptionRequest
 from domain.catalog.plans import Selection
 from domain.currencies import max_amount
 from domain.errors import Malformed, Rejected
+from domain.money import formatted
 from domain.subscription.command_keys import hashed
 from domain.subscription.commands import CancelAt
 from domain.subscription.confirmation_steps import NOT_CONFIRMED
@@ -150,7 +151,7 @@ def within_bounds(selection: Selection) -> Selection:
     """
     if selection.total.amount > max_amount(selection.total.currency):
         raise Malformed(
-            f"one period would cost {selection.total.amount} (minor units), more than can be billed at once",
+            f"one period would cost {formatted(selection.total)}, more than can be billed at once",
             field="quantity",
             code="too_expensive",
         )

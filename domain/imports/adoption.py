@@ -10,7 +10,7 @@ from domain.currencies import max_amount
 from domain.errors import Rejected
 from domain.formatting import moment
 from domain.imports import overage_match
-from domain.money import Money
+from domain.money import Money, formatted
 from domain.provider.agreements import AgreedItem, Agreement, AgreementState, KnownCustomer
 from domain.provider.payments import Card, Charge, ChargeOutcome
 from domain.subscription.journal import Cause, Entry, Step, TrialClaim
@@ -162,8 +162,8 @@ def _of_amount(agreement: Agreement) -> Iterator[str]:
     amount = _amount(agreement)
     if amount == 0:
         yield "it costs nothing"
-    if any(amount > max_amount(item.currency) for item in agreement.items):
-        yield f"a period costs {amount} (minor units), more than can be charged at once"
+    for currency in {item.currency for item in agreement.items if amount > max_amount(item.currency)}:
+        yield f"a period costs {formatted(Money(amount, currency))}, more than can be charged at once"
 
 
 def _amount(agreement: Agreement) -> int:

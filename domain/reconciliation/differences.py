@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from domain.formatting import moment
+from domain.money import Money, formatted
 from domain.provider.agreements import Agreement, AgreementState
 from domain.provider.payments import ChargeOutcome
 from domain.subscription.lifecycle import Status
@@ -221,7 +222,7 @@ def _of_invoices(subscription: Subscription, agreement: Agreement) -> Iterator[D
     if waiting is not None and waiting.invoice_ref == latest.invoice.ref and latest.outcome is not ChargeOutcome.PAID:
         return
     invoice = latest.invoice
-    amount = f"{invoice.amount} {invoice.currency} (minor units)"
+    amount = formatted(Money(invoice.amount, invoice.currency))
     if latest.outcome is ChargeOutcome.PAID:
         yield difference(
             subscription,

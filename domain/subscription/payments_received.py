@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.access import Access
+from domain.money import Money, formatted
 from domain.notifications.mail_types import Occasion
 from domain.provider.payments import Charge, Invoice
 from domain.subscription import billing_day, recovery
@@ -97,7 +98,7 @@ def _event_of_payment(subscription: Subscription) -> Event:
 def _amount(subscription: Subscription, charge: Charge) -> str:
     invoice = charge.invoice
     amount, currency = (invoice.amount, invoice.currency) if invoice else (subscription.amount, subscription.currency)
-    return f"{amount} {currency} (minor units)"
+    return formatted(Money(amount, currency))
 
 
 def _paid_up(subscription: Subscription, charge: Charge, policy: Policy, now: datetime) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from domain.access import Access
+from domain.money import Money, formatted
 from domain.notifications.mail_types import Occasion
 from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
 from domain.subscription.ends import End, EndKind
@@ -98,12 +99,13 @@ def _refunded_before(subscription: Subscription, reversal: Reversal) -> int:
 
 def _refund_step(after: Subscription, reversal: Reversal, before: int, now: datetime, cause: Cause) -> Step:
     fresh = reversal.amount - before
+    in_total = formatted(Money(reversal.amount, reversal.currency))
     if fresh <= 0:
-        summary = f"A refund failed: {reversal.amount} {reversal.currency} (minor units) refunded in total"
+        summary = f"A refund failed: {in_total} refunded in total"
         return Step(after, (Entry("refunded", now, summary, cause, _details(reversal)),), reversal=reversal)
     how_much = "in full" if reversal.is_full else "in part"
-    total = f", {reversal.amount} in total" if before else ""
-    summary = f"Refunded {how_much}: {fresh} {reversal.currency} (minor units){total}"
+    total = f", {in_total} in total" if before else ""
+    summary = f"Refunded {how_much}: {formatted(Money(fresh, reversal.currency))}{total}"
     entry = Entry("refunded", now, summary, cause, _details(reversal))
     paid = reversal.amount_paid
     facts = {
@@ -132,7 +134,8 @@ def disputed(subscription: Subscription, reversal: Reversal, policy: Policy, now
     if suspension is not None:
         changes["suspension"] = replace(suspension, access=_harsher(suspension.access, policy.disputed_access))
     after = subscription.after(Event.DISPUTED, dispute=Dispute(reversal.ref, now, _access_due(subscription)), **changes)
-    summary = f"Payment disputed: {reversal.amount} {reversal.currency} (minor units), {reversal.reason or 'no reason'}"
+    amount = formatted(Money(reversal.amount, reversal.currency))
+    summary = f"Payment disputed: {amount}, {reversal.reason or 'no reason'}"
     entry = Entry("disputed", now, summary, cause, _details(reversal))
     stale = (*RECOVERY_MAILS, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING)
     return Step(after, (entry,), withdraws=stale, reversal=reversal)

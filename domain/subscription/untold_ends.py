@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from domain.money import Money, formatted
 from domain.provider.payments import Invoice
 from domain.subscription import commands
 from domain.subscription.ends import End
@@ -50,7 +51,7 @@ def told(subscription: Subscription, paid: Sequence[Invoice], now: datetime, cau
         Entry(
             "charged_after_end",
             now,
-            f"Invoice {invoice.ref} of {invoice.amount} {invoice.currency} (minor units) was paid before the payment"
+            f"Invoice {invoice.ref} of {formatted(Money(invoice.amount, invoice.currency))} was paid before the payment"
             " provider knew of the end: an operator may have to refund it",
             cause,
             {"invoice": invoice.ref, "amount": str(invoice.amount), "currency": invoice.currency},

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from domain.catalog.plans import AddOn, Catalog, Interval, Plan, TaxBehavior
 from domain.currencies import DECIMALS, max_amount, step
-from domain.money import Money
+from domain.money import Money, formatted
 from domain.provider.overage_use import event_name
 
 MAX_LOOKUP_KEY_LENGTH = 200
@@ -82,6 +82,7 @@ def unrepresentable(offer: Offer) -> Iterator[str]:
     if currency not in DECIMALS:
         yield f"{offer.lookup_key} is in {currency!r}, a currency that Stripe does not charge"
     if not 0 < amount <= max_amount(currency):
-        yield f"{offer.lookup_key} costs {amount} minor units; Stripe accepts 1 to {max_amount(currency)}"
+        least, most = formatted(Money(1, currency)), formatted(Money(max_amount(currency), currency))
+        yield f"{offer.lookup_key} costs {formatted(offer.price)}; Stripe accepts {least} to {most}"
     elif amount % step(currency):
         yield f"{offer.lookup_key} costs {amount} minor units; Stripe accepts multiples of {step(currency)} {currency}"

@@ -7,6 +7,7 @@ import stripe
 from stripe.params import PriceCreateParams, PriceCreateParamsRecurring
 
 from domain.catalog.plans import Catalog
+from domain.money import Money, formatted
 from gateways.stripe import catalog_meters, mapping
 from gateways.stripe.catalog_meters import Meters
 from gateways.stripe.catalog_plan import Problem, PushStep, refuse
@@ -131,14 +132,19 @@ def _problems(offer: Offer, products: Found, prices: Found, in_use: frozenset[st
 def _terms(price: dict[str, Any]) -> str:
     recurring = price.get("recurring")
     if recurring is None:
-        return f"{price['unit_amount']} {price['currency']} once"
+        return f"{_amount(price)} once"
     count = recurring.get("interval_count") or 1
     pace = f"a {recurring['interval']}" if count == 1 else f"every {count} {recurring['interval']}s"
     by_use = recurring.get("usage_type") == "metered"
     package = price.get("transform_quantity") or {}
     units = package.get("divide_by") or 1
     rounded = "" if package.get("round", "up") == "up" else ", rounded down"
-    return f"{price['unit_amount']} {price['currency']} {pace}{_by_use(units) if by_use or package else ''}{rounded}"
+    return f"{_amount(price)} {pace}{_by_use(units) if by_use or package else ''}{rounded}"
+
+
+def _amount(price: dict[str, Any]) -> str:
+    amount = price["unit_amount"]  # None where tiers or fractions of the minor unit decide
+    return f"no fixed amount in {price['currency']}" if amount is None else formatted(Money(amount, price["currency"]))
 
 
 def _by_use(units: int) -> str:
@@ -147,7 +153,7 @@ def _by_use(units: int) -> str:
 
 def _wanted_terms(offer: Offer) -> str:
     by_use = _by_use(offer.units) if offer.event_name else ""
-    return f"{offer.price.amount} {offer.price.currency} a {offer.interval}{by_use}"
+    return f"{formatted(offer.price)} a {offer.interval}{by_use}"
 
 
 def _tax(price: dict[str, Any]) -> str:
@@ -201,7 +207,7 @@ def _price_steps(
     if there is None:
         taxed = f", tax {tax}" if tax is not None else ""
         by_use = _by_use(offer.units) if offer.event_name else ""
-        summary = f"price {offer.lookup_key}: {offer.price.amount} {offer.price.currency}{by_use}{taxed}"
+        summary = f"price {offer.lookup_key}: {formatted(offer.price)}{by_use}{taxed}"
         yield PushStep(summary, lambda: _make_price(client, offer, meters))
     elif tax is not None and _tax(there) == UNSPECIFIED:
         behavior = tax.value

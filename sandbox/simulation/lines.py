@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from configuration.prices import written
-from domain.money import Money
+from domain.money import Money, formatted
 
 A_DAY = timedelta(days=1)
 ROUNDING = timedelta(minutes=5)
@@ -106,11 +105,11 @@ def _charge(entry: Mapping[str, Any], price: Money) -> tuple[str, dict[str, Any]
     if entry["kind"] in _PAID and _has_cost(entry):
         money = Money(int(details.get("amount", price.amount)), details.get("currency", price.currency))
         told = {"outcome": "paid", "amount": money.amount, "currency": money.currency}
-        return f"{written(money)} paid: {_PAID[entry['kind']]}", told
+        return f"{formatted(money)} paid: {_PAID[entry['kind']]}", told
     if code := details.get("decline_code"):
         tries = f", try {details['try']}" if "try" in details else ""
         told = {"outcome": "declined", "amount": price.amount, "currency": price.currency, "decline_code": code}
-        return f"{written(price)} declined: {code}{tries}", told
+        return f"{formatted(price)} declined: {code}{tries}", told
     return None
 
 

@@ -5,8 +5,7 @@ from itertools import zip_longest
 from textwrap import wrap
 from zoneinfo import ZoneInfo
 
-from configuration.prices import written
-from domain.money import Money
+from domain.money import Money, formatted
 from sandbox.simulation.comparison import Mark, Row, differences
 from sandbox.simulation.lines import Line
 from sandbox.simulation.playing import Lived
@@ -29,7 +28,7 @@ def heading(scenario: Scenario, plan: str, price: Money) -> str:
         day = scenario.card_on_day
         card = "no card" if day is None else f"card on day {day}: {', '.join(scenario.answers)}"
     chosen = ", ".join([plan + seats, *more])
-    return f"{chosen} at {written(price)} a {scenario.interval}; {card}; {scenario.months} months"
+    return f"{chosen} at {formatted(price)} a {scenario.interval}; {card}; {scenario.months} months"
 
 
 def timeline(lived: Lived, timezone: str | None) -> Iterator[str]:
@@ -76,9 +75,9 @@ def figures(summary: Summary) -> dict[str, str]:
     reason = f" ({summary.reason})" if summary.reason else ""
     return {
         "final status": f"{summary.status}, access {summary.access}{reason}",
-        "money taken": f"{_written(summary.taken, summary)} on {paid} bill{'' if paid == 1 else 's'}",
-        "outstanding": _written(summary.outstanding, summary),
-        "written off": _written(summary.written_off, summary),
+        "money taken": f"{_formatted(summary.taken, summary)} on {paid} bill{'' if paid == 1 else 's'}",
+        "outstanding": _formatted(summary.outstanding, summary),
+        "written off": _formatted(summary.written_off, summary),
         "charges": f"{summary.charges_paid} paid, {summary.charges_declined} declined",
         "mails": f"{summary.mails_sent}{_counted(summary.mails)}",
         "days without access": f"{summary.days_without_access:g}",
@@ -86,8 +85,8 @@ def figures(summary: Summary) -> dict[str, str]:
     }
 
 
-def _written(amount: int, summary: Summary) -> str:
-    return written(Money(amount, summary.currency))
+def _formatted(amount: int, summary: Summary) -> str:
+    return formatted(Money(amount, summary.currency))
 
 
 def _counted(mails: Mapping[str, int]) -> str:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from configuration.prices import written
-from domain.money import Money
+from domain.money import Money, formatted
 from sandbox.product import Product, RefusedError
 
 LONGEST_WAIT = timedelta(days=60)
@@ -98,7 +97,7 @@ class Teller:
         """Ask what a change would bill; it is checked by what the change bills then."""
         preview = await self.product.command(self.subscription, "preview-change", **body)
         due = Money(preview["due_now"], preview["currency"])
-        self.say(f"{text}: {written(due)} at once, then {written(Money(preview['next_amount'], due.currency))}")
+        self.say(f"{text}: {formatted(due)} at once, then {formatted(Money(preview['next_amount'], due.currency))}")
 
     async def uses(self, quantity: int, feature: str, *, level: str) -> None:
         """Use so much more of what the plan has, and check how near the limit the answer says that is."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from domain.money import Money, formatted
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.meters import cost_of, is_metered, used
 from sandbox.stripe.periods import share_left
@@ -121,7 +122,7 @@ def _priced(world: World, item: Object) -> str:
     per = f" / {price['recurring']['interval']}"
     if is_metered(item):
         per = f" for {rule['divide_by']}" if rule else " each"
-    at = f"{price['unit_amount'] / 100:.2f} {price['currency'].upper()}{per}"
+    at = f"{formatted(Money(price['unit_amount'], price['currency']))}{per}"
     return f"{item['quantity']} × {_name(world, item)} (at {at})"
 
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from domain.money import Money, formatted
 from sandbox.stripe.cards import OK, TEST_CARDS
 from sandbox.stripe.store import Object
 
@@ -84,7 +85,7 @@ def card(method: Object) -> str:
 
 
 def money(amount: int, invoice: Object) -> str:
-    return f"{amount / 100:,.2f} {invoice['currency'].upper()}"
+    return formatted(Money(amount, invoice["currency"]))
 
 
 def day(epoch: int) -> str:

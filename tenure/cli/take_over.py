@@ -13,11 +13,11 @@ from temporalio.client import Client
 
 from api.http.fields import is_timezone, language_tag
 from configuration.mail_addresses import mail_address
-from configuration.prices import written
 from domain.catalog.plans import Catalog, Selection
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.formatting import moment
 from domain.imports.adoption import LEFT_TO_PROVIDER, NotAdoptable, Owner, PriceMap, adoptable, check, check_customer
+from domain.money import formatted
 from domain.names import DEFAULT_TENANT
 from domain.provider.agreements import Agreement, AgreementState, KnownCustomer
 from domain.provider.payments import Card
@@ -85,7 +85,7 @@ class _Judged:
         until = self.agreement.trial_ends_at if in_trial else self.agreement.period_end
         states = {AgreementState.IN_TRIAL: "in trial", AgreementState.OWING: "owing"}
         state = states.get(self.agreement.state, "ending" if self.agreement.ends_at else "active")
-        price = written(chosen.total)
+        price = formatted(chosen.total)
         return (
             f"{chosen.plan}/{chosen.interval} x{chosen.quantity}{extras}, {price}, {state}"
             f" until {moment(until) if until else 'further notice'}"

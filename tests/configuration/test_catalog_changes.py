@@ -68,16 +68,16 @@ def test_another_price_is_told_as_one_that_never_changes(changed: Changed) -> No
 
     assert list(told.lines()) == [
         "plan pro",
-        "  costs: 49.00 USD a month or 480.00 USD a year, was 49.00 USD a month or 490.00 USD a year",
-        "  runs beyond the limit: 0.60 USD for each 10, 500 more at most, was 0.50 USD for each 10, 500 more at most",
+        "  costs: $49.00 a month or $480.00 a year, was $49.00 a month or $490.00 a year",
+        "  runs beyond the limit: $0.60 for each 10, 500 more at most, was $0.50 for each 10, 500 more at most",
         "plan max",
-        "  costs: 109.00 USD a month, was 99.00 USD a month",
+        "  costs: $109.00 a month, was $99.00 a month",
     ]
     assert told.repriced == (
-        "pro a year: 480.00 USD, was 490.00 USD",
-        "max a month: 109.00 USD, was 99.00 USD",
-        "pro, runs beyond its limit a month: 0.60 USD for each 10, was 0.50 USD for each 10",
-        "pro, runs beyond its limit a year: 0.60 USD for each 10, was 0.50 USD for each 10",
+        "pro a year: $480.00, was $490.00",
+        "max a month: $109.00, was $99.00",
+        "pro, runs beyond its limit a month: $0.60 for each 10, was $0.50 for each 10",
+        "pro, runs beyond its limit a year: $0.60 for each 10, was $0.50 for each 10",
     )
 
 
@@ -91,7 +91,7 @@ def test_a_price_that_is_added_is_no_other_price(changed: Changed) -> None:
 def test_overage_on_a_plan_that_had_none_is_told_as_such(changed: Changed) -> None:
     told = changed.by(("    upgrades_to: [pro]\n", "    overage: {runs: {price: 2}}\n    upgrades_to: [pro]\n"))
 
-    assert list(told.lines()) == ["plan max", "  runs beyond the limit: 2.00 USD each, was not sold"]
+    assert list(told.lines()) == ["plan max", "  runs beyond the limit: $2.00 each, was not sold"]
     assert (told.overage_anew, told.repriced) == (("runs on plan max",), ())
 
 
@@ -105,9 +105,9 @@ def test_what_is_new_and_what_is_gone_is_told(changed: Changed) -> None:
     )
 
     assert list(told.lines()) == [
-        "new: plan team, Team, 99.00 USD a month",
+        "new: plan team, Team, $99.00 a month",
         "new: feature sso, SSO, yes or no",
-        "gone: plan max, Max, 99.00 USD a month",
+        "gone: plan max, Max, $99.00 a month",
         "gone: feature clicks, Clicks, counted by the month of the calendar",
         "plan free",
         "  SSO: no, which is new",
@@ -118,7 +118,7 @@ def test_what_is_new_and_what_is_gone_is_told(changed: Changed) -> None:
         "  upgrades to: team, was max",
     ]
     assert (told.gone_plans, told.touched) == (("max",), ("free", "pro", "max"))
-    assert told.repriced == ("max a month: not sold, was 99.00 USD",)
+    assert told.repriced == ("max a month: not sold, was $99.00",)
 
 
 def test_whatever_else_a_file_says_is_compared_too(changed: Changed) -> None:
@@ -136,7 +136,7 @@ def test_whatever_else_a_file_says_is_compared_too(changed: Changed) -> None:
         "  name: Professional, was Pro",
         "  description: For teams, was none",
         "  days of trial: 7, was as the policy says",
-        "  posts_a_week beyond the limit: not sold, was 1.00 USD each",
+        "  posts_a_week beyond the limit: not sold, was $1.00 each",
         "plan max",
         "  Posts a week: 70, was unlimited",
         "  upgrades to: every dearer plan, was pro",

@@ -335,8 +335,8 @@ def test_limits_overage_and_upgrades_are_read_to_people_in_words(written: Writte
     lines = [line.strip() for line in check_catalog(written(GOOD)).splitlines()]
     for told in (
         "Seats: 5; Posts a day: 3; Posts a week: 9; Runs: 100; Clicks: 9; Projects: 2 a unit; Rate: x5",
-        "beyond the limit Runs cost 0.50 USD for each 10, 500 more at most",
-        "beyond the limit Posts a week cost 1.00 USD each",
+        "beyond the limit Runs cost $0.50 for each 10, 500 more at most",
+        "beyond the limit Posts a week cost $1.00 each",
         "upgrades to max",
         "seats: Seats, so many at a time",
         "posts_a_day: Posts a day, counted by the day as posts",

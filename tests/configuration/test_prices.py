@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configuration.prices import Discount, amount_of, written
+from configuration.prices import Discount, amount_of
 from domain.currencies import DECIMALS, shown_decimals
 from domain.money import Money
 from gateways.mail.formats import Formats
@@ -76,16 +76,3 @@ def test_what_the_provider_could_not_charge_is_refused_with_its_limit(text: str,
 )
 def test_a_discounted_year_can_be_charged_in_its_currency(month: Money, year: Money) -> None:
     assert Discount.of("10%").year(month) == year
-
-
-@pytest.mark.parametrize(
-    ("money", "words"),
-    [
-        (Money(4900, "usd"), "49.00 USD"),
-        (Money(5, "eur"), "0.05 EUR"),
-        (Money(123456, "jpy"), "123,456 JPY"),
-        (Money(50000, "isk"), "500 ISK"),
-    ],
-)
-def test_an_amount_is_written_with_its_currencys_decimals(money: Money, words: str) -> None:
-    assert written(money) == words

@@ -106,8 +106,8 @@ async def test_a_catalog_is_pushed_and_published_and_again_nothing_happens(shop:
     again = await shop.types("push")
 
     assert would[0] == done[0] == f"no catalog of {shop.product} is published yet: {name} is the first"
-    assert f"would create: price {shop.product}_pro_month_v1: 4900 usd" in would
-    assert f"created: price {shop.product}_pro_month_v1: 4900 usd" in done
+    assert f"would create: price {shop.product}_pro_month_v1: $49.00" in would
+    assert f"created: price {shop.product}_pro_month_v1: $49.00" in done
     assert (would[-1], done[-1]) == (f"would be published: {name}", f"published: {name}")
     assert again == [f"{name} is already published with this content", "Stripe has everything already."]
     assert await catalogs.get(name) == load_catalog(shop.file)
@@ -170,7 +170,7 @@ async def test_who_has_subscribed_keeps_what_they_have_when_a_new_version_is_pus
     assert told[:6] == [
         f"{shop.product}_v2 compared with {shop.product}_v1, which is published",
         "plan pro",
-        "costs: 59.00 USD a month, was 49.00 USD a month",
+        "costs: $59.00 a month, was $49.00 a month",
         "Runs: 200, was 100",
         "whom it affects",
         f"sign-ups and plan changes, once `tenure api` starts with {shop.product}_v2",
@@ -178,14 +178,14 @@ async def test_who_has_subscribed_keeps_what_they_have_when_a_new_version_is_pus
     assert told[6] == f"not affected: 1 live subscription of {shop.product}_v1 (pro: 1)"
     assert told[-1].startswith("customers without a subscription, who have free (")
     assert done[: len(told)] == told
-    assert f"created: price {shop.product}_pro_month_v2: 5900 usd" in done
+    assert f"created: price {shop.product}_pro_month_v2: $59.00" in done
     assert [one.version for one in await Catalogs(stack.engine).versions(shop.product)] == [1, 2]
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (DEARER, "a price never changes: pro a month: 59.00 USD, was 49.00 USD"),
+        (DEARER, "a price never changes: pro a month: $59.00, was $49.00"),
         (
             ("export: true}", "export: true}, overage: {runs: {price: 1}}"),
             "overage of runs on plan pro would go unbilled: running subscriptions have no metered price for it",
@@ -218,7 +218,7 @@ async def test_without_a_database_a_catalog_is_brought_to_stripe_alone(
     done = await shop.types("push")
     refused = await shop.is_refused("push", "--in-place")
 
-    assert f"created: price {shop.product}_pro_month_v1: 4900 usd" in done
+    assert f"created: price {shop.product}_pro_month_v1: $49.00" in done
     assert done[-1].startswith("TENURE_DATABASE_URL is not set: `tenure api` publishes ")
     assert "set TENURE_DATABASE_URL" in refused
     assert await Catalogs(stack.engine).versions(shop.product) == []

@@ -12,7 +12,7 @@ async def test_a_catalog_that_is_well_is_told_in_words(terminal: Terminal) -> No
     said = await terminal.run("catalog", "check", str(CATALOG))
 
     assert said.status == 0
-    assert "starter: Starter, 49.00 USD a month" in said.out
+    assert "starter: Starter, $49.00 a month" in said.out
 
 
 async def test_a_policy_that_is_well_is_told_in_words(terminal: Terminal) -> None:

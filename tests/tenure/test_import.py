@@ -70,8 +70,8 @@ async def test_a_dry_run_tells_all_and_writes_nothing_then_all_is_adopted_once(
     assert await written(stack.engine) == before
     assert {method for method, *_ in stack.simulator.call_log()[calls:]} == {"GET"}
     told = lines(would)
-    assert told[first].startswith("would adopt  starter/month x1 + 1 users, 54.00 USD, active until ")
-    assert told[yearly].startswith("would adopt  professional/year x1, 390.00 USD, active until ")
+    assert told[first].startswith("would adopt  starter/month x1 + 1 users, $54.00, active until ")
+    assert told[yearly].startswith("would adopt  professional/year x1, $390.00, active until ")
     assert told[unmapped].startswith("skipped      the price price_")
     assert "map it to a plan or add-on in a map file" in told[unmapped]
     assert would.out.endswith("2 would adopt, 0 already ours, 1 skipped, 0 FAILED\n")

@@ -51,10 +51,10 @@ async def test_a_life_is_one_document_of_what_happened_and_what_came_of_it(termi
     assert document["scenario"]["price"] == {"amount": 5900, "currency": "usd"}
     (life,) = document["lives"]
     assert _told(life, "charge") == [
-        "59.00 USD paid: first period",
-        "59.00 USD declined: insufficient_funds, try 1",
-        "59.00 USD paid: recovered",
-        "59.00 USD paid: renewal",
+        "$59.00 paid: first period",
+        "$59.00 declined: insufficient_funds, try 1",
+        "$59.00 paid: recovered",
+        "$59.00 paid: renewal",
     ]
     assert next(line["day"] for line in life["timeline"] if line["kind"] == "charge") == 14
     assert _told(life, "status") == [
@@ -82,7 +82,7 @@ async def test_two_policies_stand_side_by_side_in_one_stack(terminal: Terminal, 
     assert any(line.startswith("< ") and "mail 7 days left" in line for line in lines)
     assert any(line.endswith("note Canceled: nonpayment") and line.startswith("> ") for line in lines)
     assert "* final status active, access full canceled, access none (nonpayment)" in lines
-    assert "* money taken 98.00 USD on 2 bills 49.00 USD on 1 bill" in lines
+    assert "* money taken $98.00 on 2 bills $49.00 on 1 bill" in lines
     assert any(line.startswith("* days without access 0 1") for line in lines)
 
 

@@ -27,6 +27,7 @@ from activities.payments import (
     UpcomingRequest,
 )
 from domain.catalog.plans import Selection
+from domain.money import Money, formatted
 from domain.names import PAYMENTS_QUEUE
 from domain.provider.payments import Charge, ProviderState, Quote, Reversal, ReversalKind, UpcomingBill, Wallet
 from domain.subscription import late_answers
@@ -115,7 +116,8 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
     If the customer is *present*, the bank may require a confirmation for the first period.
     """
     recovery = subscription.recovery
-    summary = f"Charge {subscription.amount} {subscription.currency} (minor units), attempt {subscription.charge_tries}"
+    price = formatted(Money(subscription.amount, subscription.currency))
+    summary = f"Charge {price}, attempt {subscription.charge_tries}"
     if not subscription.agreement_ref:
         card_ref = subscription.card.ref if subscription.card else ""
         return await workflow.execute_activity_method(

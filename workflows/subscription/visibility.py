@@ -6,6 +6,7 @@ from typing import Any
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from domain.formatting import moment
+from domain.money import Money, formatted
 from domain.names import SearchAttribute
 from domain.subscription.agenda import Due, agenda
 from domain.subscription.blocked_steps import troubles
@@ -59,7 +60,7 @@ def changed_attributes(
 def details(subscription: Subscription, policy: Policy, recent: Iterable[str] = ()) -> str:
     """The subscription's state, what happens next and the latest entries, in Markdown."""
     why = f" ({subscription.status_reason})" if subscription.status_reason else ""
-    price = f"{subscription.amount} {subscription.currency} (minor units)"
+    price = formatted(Money(subscription.amount, subscription.currency))
     lines = [
         *_blocked(subscription),
         f"**{subscription.plan_name}**, {subscription.quantity} x by the {subscription.interval}, {price}",

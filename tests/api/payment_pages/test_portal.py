@@ -54,7 +54,7 @@ async def test_a_customer_whose_subscription_is_over_still_has_a_portal(admin: C
     for body in ({"subscription": it["id"]}, {"customer": name}):
         answer = await admin.post(PATH, body)
         assert answer.status_code == 200, answer.text
-        assert "49.00 USD" in await page_at(answer.json()["url"])
+        assert "$49.00" in await page_at(answer.json()["url"])
 
 
 async def test_a_customer_without_a_wallet_gets_exactly_one_under_concurrency(

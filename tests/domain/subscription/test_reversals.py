@@ -291,7 +291,7 @@ def test_a_second_refund_tells_its_own_amount_and_what_was_paid() -> None:
     (letter,) = step.mails
     told = {"refund_amount": "500", "refunded_in_all": "1500", "amount_paid": "12503", "invoice_number": "T-0001"}
     assert letter.facts.items() >= (told | {"is_full_refund": "no", "card_last4": "5454"}).items()
-    assert step.entries[0].summary == "Refunded in part: 500 usd (minor units), 1500 in total"
+    assert step.entries[0].summary == "Refunded in part: $5.00, $15.00 in total"
 
 
 def test_a_charge_that_went_back_whole_is_no_full_refund_of_a_bill_that_was_paid_by_more() -> None:
@@ -306,7 +306,7 @@ def test_a_refund_that_did_not_go_through_is_written_down_and_no_money_is_said_t
     step = reversals.refunded(before, replace(REFUND, amount=1000, is_full=False), NOW + DAY, CAUSE)
 
     assert step.mails == ()
-    assert step.entries[0].summary.startswith("A refund failed: 1000 usd")
+    assert step.entries[0].summary.startswith("A refund failed: $10.00")
 
 
 def test_only_the_latest_refunds_are_remembered() -> None:

@@ -39,7 +39,7 @@ async def test_a_meter_and_its_price_are_made_once(client: stripe.StripeClient, 
     assert done[0] == "meter shop_runs (Runs)"
     assert done[-2:] == [
         "product shop_runs_overage (Runs beyond the plan)",
-        f"price {OVERAGE}: 25 usd, by use, for every 10",
+        f"price {OVERAGE}: $0.25, by use, for every 10",
     ]
     [meter] = (await client.v1.billing.meters.list_async()).data
     assert (meter.event_name, meter.default_aggregation.formula) == (COUNTED_AS, "sum")
@@ -76,8 +76,8 @@ async def test_a_meter_that_is_there_is_used_and_a_dry_run_makes_none(client: st
 @pytest.mark.parametrize(
     ("catalog", "wanted"),
     [
-        pytest.param(sold(30), "30 usd a month, by use", id="amount"),
-        pytest.param(sold(units=10), "25 usd a month, by use, for every 10", id="units"),
+        pytest.param(sold(30), "$0.30 a month, by use", id="amount"),
+        pytest.param(sold(units=10), "$0.25 a month, by use, for every 10", id="units"),
     ],
 )
 async def test_another_usage_price_under_the_same_name_is_refused(
@@ -89,7 +89,7 @@ async def test_another_usage_price_under_the_same_name_is_refused(
         await push(client, catalog)
 
     assert refused.value.code == "price_in_use"
-    assert f"Stripe has 25 usd a month, by use under {OVERAGE}, the catalog says {wanted}" in refused.value.message
+    assert f"Stripe has $0.25 a month, by use under {OVERAGE}, the catalog says {wanted}" in refused.value.message
 
 
 async def test_a_meter_with_other_settings_or_deactivated_is_reported(client: stripe.StripeClient) -> None:

@@ -11,7 +11,7 @@ from tests.sandbox.simulation.builders import START, a_mail, an_entry, on_day, r
 def test_a_paid_charge_is_told_with_its_money() -> None:
     (line,) = lines(records(past=[an_entry(14, "converted", amount="19900", currency="eur")]))
 
-    assert (line.day, line.kind, line.text) == (14, Kind.CHARGE, "199.00 EUR paid: first period")
+    assert (line.day, line.kind, line.text) == (14, Kind.CHARGE, "€199.00 paid: first period")
     assert line.facts == {"outcome": "paid", "amount": 19900, "currency": "eur"}
 
 
@@ -20,7 +20,7 @@ def test_a_declined_charge_is_told_with_its_reason_and_the_price_of_the_period()
         records(past=[an_entry(45, "retry_failed", "Retry failed", decline_code="lost_card", **{"try": "2"})])
     )
 
-    assert (line.kind, line.text) == (Kind.CHARGE, "49.00 USD declined: lost_card, try 2")
+    assert (line.kind, line.text) == (Kind.CHARGE, "$49.00 declined: lost_card, try 2")
     assert line.facts["outcome"] == "declined"
 
 
@@ -59,7 +59,7 @@ def test_only_changes_of_status_or_access_are_told_each_behind_what_it_came_from
 
     assert [line.text for line in told] == [
         "trialing, access full",
-        "49.00 USD paid: first period",
+        "$49.00 paid: first period",
         "active, access full",
     ]
 

@@ -72,7 +72,7 @@ async def test_a_renewal_bills_what_was_used_in_the_period_that_is_over(shop: Sh
     first, second = (await shop.invoices(ada))[1:]
     assert billed(first) == [(150, 6), (4900, 1)]
     assert first["lines"]["data"][0]["period"] == dict(zip(("start", "end"), period_of(made), strict=True))
-    assert first["lines"]["data"][0]["description"] == "6 × Runs (at 0.25 USD each)"
+    assert first["lines"]["data"][0]["description"] == "6 × Runs (at $0.25 each)"
     assert first["amount_paid"] == 5050
     assert billed(second) == [(0, 0), (4900, 1)]
 

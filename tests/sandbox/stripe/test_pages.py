@@ -112,7 +112,7 @@ async def test_a_customer_authenticates_on_the_page_of_the_invoice(shop: Shop) -
     pdf = await _browser((await shop.invoices(ada))[-1]["invoice_pdf"])
     assert pdf.headers["content-type"] == "application/pdf"
     assert pdf.content.startswith(b"%PDF-1.4")
-    assert b"Total 49.00 USD, paid" in pdf.content
+    assert b"Total $49.00, paid" in pdf.content
 
 
 async def test_the_page_says_so_when_the_card_is_declined_again(shop: Shop) -> None:

@@ -77,6 +77,6 @@ async def test_what_became_of_it_at_stripe_meanwhile_stays(
     if what == "converted":
         (again,) = await elsewhere.verdicts(trial.agreement_ref, plans={price: "starter"})
         assert again.result == "adopted"
-        assert again.words.startswith("starter/month x1, 39.00 USD, active until ")
+        assert again.words.startswith("starter/month x1, $39.00, active until ")
         assert trial.id not in again.words
     assert await reconcile() == Counter()

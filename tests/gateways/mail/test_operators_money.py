@@ -1,0 +1,17 @@
+"""Operators' money is written without Babel, which workflows must not know, and reads as Americans read it in mails."""
+
+import pytest
+
+from domain.currencies import DECIMALS, step
+from domain.money import Money, formatted
+from gateways.mail.formats import Formats
+
+AMERICAN = Formats.of("en-US", "UTC")
+
+
+@pytest.mark.parametrize("currency", sorted(DECIMALS))
+@pytest.mark.parametrize("amount", [0, 1, -1, 49_00, -123_456_00])
+def test_operators_read_what_an_american_reads_in_mails(currency: str, amount: int) -> None:
+    chargeable = amount * step(currency)
+
+    assert formatted(Money(chargeable, currency)) == AMERICAN.money(chargeable, currency)
