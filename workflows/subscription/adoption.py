@@ -20,18 +20,19 @@ async def adopt(process: SubscriptionProcess, cause: Cause) -> None:
     Raises:
         ApplicationError: it was refused; the agreement is unchanged.
     """
-    adopted = process.subscription
+    recorder = process.recorder
+    adopted = recorder.subscription
     if adopted.status is Status.TRIALING:
         await activity_calls.check_trial_elsewhere(adopted)
         ends_at = adopted.trial_ends_at or workflow.now()
-        reminders = await database_calls.schedule_reminders(adopted.customer, ends_at, process.policy.trial)
-        process.subscription = replace(adopted, reminders=reminders)
-    await process.commit(adoption.adopted(process.subscription, adopted.agreement_ref, workflow.now(), cause))
+        reminders = await database_calls.schedule_reminders(adopted.customer, ends_at, recorder.policy.trial)
+        recorder.subscription = replace(adopted, reminders=reminders)
+    await recorder.commit(adoption.adopted(recorder.subscription, adopted.agreement_ref, workflow.now(), cause))
     if adopted.status is Status.TRIALING:
         await take_trial_over(process, cause)
     if adopted.card is not None:
         # Only after the adoption: an agreement that was not adopted keeps its card.
-        await process.make_default(adopted.card.ref)
+        await process.cards.make_default(adopted.card.ref)
 
 
 async def take_trial_over(process: SubscriptionProcess, cause: Cause) -> None:
@@ -40,18 +41,19 @@ async def take_trial_over(process: SubscriptionProcess, cause: Cause) -> None:
     Raises:
         ApplicationError: it has turned paid, was canceled or changed meanwhile, and is left unchanged.
     """
+    recorder = process.recorder
     try:
         # After any error but those it may have been done, and only a retry tells.
-        await process.retry_until_answered(
+        await process.blocked.retry_until_answered(
             blocked_steps.HAND_OVER,
-            lambda: activity_calls.end_trial_elsewhere(process.subscription),
+            lambda: activity_calls.end_trial_elsewhere(recorder.subscription),
             is_final=_stays_with_provider,
         )
     except STEP_FAILED:
         # Our side ends now; the provider's agreement must not.
-        process.subscription = replace(process.subscription, agreement_ref="", settled_invoice="")
+        recorder.subscription = replace(recorder.subscription, agreement_ref="", settled_invoice="")
         raise
-    await process.commit(adoption.handed_over(process.subscription, workflow.now(), cause))
+    await recorder.commit(adoption.handed_over(recorder.subscription, workflow.now(), cause))
 
 
 def _stays_with_provider(error: FailureError) -> bool:

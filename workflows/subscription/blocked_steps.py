@@ -62,37 +62,39 @@ def _code_and_message(error: BaseException) -> tuple[str, str]:
     return "failed", str(error.__cause__ or error)
 
 
-class BlockedSteps(StepRecorder):
+class BlockedSteps:
     """Records blocked steps, and clears them once they succeed."""
 
-    _refusals = 0
-    """In this run so far."""
-    retry_at: datetime | None = None
-    """Set while `retry_until_answered` waits for its next attempt."""
+    def __init__(self, recorder: StepRecorder) -> None:
+        self._recorder = recorder
+        self._refusals = 0
+        """In this run so far."""
+        self.retry_at: datetime | None = None
+        """Set while `retry_until_answered` waits for its next attempt."""
 
     @contextmanager
     def attempting(self, action: str) -> Iterator[None]:
         """Attempt *action*: if it is blocked, any step recorded inside the block clears that."""
-        trouble = blocked_steps.trouble_of(self.subscription, action)
+        trouble = blocked_steps.trouble_of(self._recorder.subscription, action)
         if trouble is None:
             yield
             return
-        self.retried_action = action
+        self._recorder.retried_action = action
         try:
             with single_attempt(trouble.refusals):
                 yield
         finally:
-            self.retried_action = ""
+            self._recorder.retried_action = ""
 
-    async def clear_block(self, action: str) -> None:
+    async def clear(self, action: str) -> None:
         """Clear the block of *action*, which succeeded, even if nothing was recorded for it."""
-        if blocked_steps.trouble_of(self.subscription, action) is None:
+        if blocked_steps.trouble_of(self._recorder.subscription, action) is None:
             return
-        self.retried_action = action
+        self._recorder.retried_action = action
         try:
-            await self.commit(blocked_steps.went_on(self.subscription))
+            await self._recorder.commit(blocked_steps.went_on(self._recorder.subscription))
         finally:
-            self.retried_action = ""
+            self._recorder.retried_action = ""
 
     async def block(self, action: str, error: BaseException, since: datetime, next_try: datetime) -> bool:
         """Record that a step is blocked, and why.
@@ -104,17 +106,17 @@ class BlockedSteps(StepRecorder):
         code, why = _code_and_message(error)
         workflow.logger.error("step refused: %s", why)
         self._refusals += 1
-        waiting = blocked_steps.troubles(self.subscription)
+        waiting = blocked_steps.troubles(self._recorder.subscription)
         if not waiting and not workflow.patched(f"{SHOWS_BLOCKED}/{self._refusals}"):
             workflow.set_current_details(f"**Blocked, retried every hour:** {why}")
             return False
-        is_another = bool(waiting) and blocked_steps.trouble_of(self.subscription, action) is None
+        is_another = bool(waiting) and blocked_steps.trouble_of(self._recorder.subscription, action) is None
         keeps_others = not is_another or workflow.patched(f"{KEEPS_BLOCKED}/{self._refusals}")
         if keeps_others or waiting[0].action in (blocked_steps.HOLD, blocked_steps.HEAR):
             now, refusals = workflow.now(), int(_is_refused_by_provider(error))
             trouble = Blocked(since, action, code, why, next_try, refusals=refusals)
             cause = Cause.timer(action)
-            step = blocked_steps.blocked(self.subscription, trouble, now, cause, keeps_others=keeps_others)
+            step = blocked_steps.blocked(self._recorder.subscription, trouble, now, cause, keeps_others=keeps_others)
             await self._try_commit(step)
         return True
 
@@ -126,12 +128,12 @@ class BlockedSteps(StepRecorder):
         if not workflow.patched(f"{SHOWS_BLOCKED}/{self._refusals}"):
             return False
         cause = Cause(CauseKind.WEBHOOK, event)
-        await self._try_commit(blocked_steps.news_refused(self.subscription, why, workflow.now(), cause))
+        await self._try_commit(blocked_steps.news_refused(self._recorder.subscription, why, workflow.now(), cause))
         return True
 
     async def _try_commit(self, step: Step) -> None:
         try:
-            await self.commit(step)
+            await self._recorder.commit(step)
         except (*STEP_FAILED, TenureError) as error:
             # A failed write must not end the workflow: it is the database that refuses.
             workflow.logger.error("not recorded: %s", error.__cause__ or error)
@@ -156,7 +158,7 @@ class BlockedSteps(StepRecorder):
                     raise
                 await self.block_and_rest(action, error, since)
             else:
-                await self.clear_block(action)
+                await self.clear(action)
                 return answer
 
     async def block_and_rest(self, action: str, error: BaseException, since: datetime) -> None:

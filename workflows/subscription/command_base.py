@@ -16,8 +16,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.journal import Cause, CauseKind
     from domain.subscription.state import Subscription
     from workflows.priorities import few_attempts, interactive
+    from workflows.subscription.charges import DECLINED
     from workflows.subscription.messages import Command, CommandResult
-    from workflows.subscription.plan_changes import DECLINED
     from workflows.subscription.process import SubscriptionProcess
 
 MAX_COMMAND_KEYS = 32
@@ -30,6 +30,7 @@ class CommandHandler:
         self, process: SubscriptionProcess, done: Iterable[str], declined: Iterable[str], *, is_activated: bool
     ) -> None:
         self._process = process
+        self._recorder = process.recorder
         self._done: deque[str] = deque(done, maxlen=MAX_COMMAND_KEYS)
         self._declined: deque[str] = deque(declined, maxlen=MAX_COMMAND_KEYS)
         self._is_activated = is_activated
@@ -40,7 +41,7 @@ class CommandHandler:
 
     @property
     def _now(self) -> Subscription:
-        return self._process.subscription
+        return self._recorder.subscription
 
     @asynccontextmanager
     async def _turn(self, command: Command, check: Callable[[], None]) -> AsyncIterator[bool]:
@@ -55,7 +56,7 @@ class CommandHandler:
                 return
             if is_among(command.key, self._declined):
                 raise as_failure(Rejected("the card was declined", code=DECLINED))
-            refused = confirmation_steps.answer_to_repeat(self._now, command.key, self._process.policy)
+            refused = confirmation_steps.answer_to_repeat(self._now, command.key, self._recorder.policy)
             if refused is not None:
                 raise as_failure(refused)
             try:

@@ -45,13 +45,13 @@ class ContactCommands(CommandHandler):
         step = contact_changes.customer_changed(
             self._now, command.fields, reminders, ahead, rungs, workflow.now(), cause
         )
-        await self._process.commit(step)
+        await self._recorder.commit(step)
 
     async def _reminders_moved(self) -> tuple[Reminder, ...]:
         had, ends_at = self._now.reminders, self._now.trial_ends_at
         if not had or ends_at is None or self._now.status is not Status.TRIALING:
             return had
-        anchored = await database_calls.schedule_reminders(self._now.customer, ends_at, self._process.policy.trial)
+        anchored = await database_calls.schedule_reminders(self._now.customer, ends_at, self._recorder.policy.trial)
         return contact_changes.reminders_moved(had, anchored)
 
     async def _rungs_moved(self) -> tuple[datetime, ...]:
@@ -59,11 +59,11 @@ class ContactCommands(CommandHandler):
         recovery = self._now.recovery
         if recovery is None or not recovery.rungs or not workflow.patched(RUNGS_MOVE):
             return ()
-        anchored = await self._process.rungs(self._now, recovery.since)
+        anchored = await self._recorder.rungs(self._now, recovery.since)
         return contact_changes.rungs_moved(recovery, anchored, workflow.now())
 
     async def _notices_moved(self) -> tuple[Notice, ...]:
-        had, policy = self._now.notices, self._process.policy
+        had, policy = self._now.notices, self._recorder.policy
         wanted = renewal_notices.wanted(self._now, policy) if had else ()
         if not wanted:
             return had

@@ -1,9 +1,10 @@
 """Lifecycle commands: convert, payment method, cancel, suspend and others. `plan_commands` has those about the plan."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, can_be_had_later
@@ -27,7 +28,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.journal import Cause
     from domain.subscription.lifecycle import Event, Status
     from workflows.subscription import activity_calls, database_calls
-    from workflows.subscription.blocked_steps import is_refused_or_unavailable
+    from workflows.subscription.charges import declined
+    from workflows.subscription.ends import may_be_reported_later
     from workflows.subscription.handlers import update
     from workflows.subscription.messages import (
         Cancel,
@@ -41,9 +43,7 @@ with workflow.unsafe.imports_passed_through():
         Reactivate,
         Suspend,
     )
-    from workflows.subscription.plan_changes import declined
     from workflows.subscription.progress import Progress
-    from workflows.subscription.provider_sync import ENDS_UNTOLD
 
 
 SETTLES_BEFORE_CARD = "settles-before-card"
@@ -77,17 +77,17 @@ class LifecycleCommands(Progress):
     async def _convert(self, command: Convert) -> None:
         cause = self._cause(command)
         if self._settles_first(command):
-            await self._process.settle_confirmation(cause, lambda: self._check_convert(command))
+            await self._process.confirmations.withdraw_and_recheck(cause, lambda: self._check_convert(command))
         if command.payment_method is not None:
-            await self._process.put_card(command.payment_method, f"{self._now.id}/card/{command.key}", cause)
+            await self._put_card(command.payment_method, f"{self._now.id}/card/{command.key}", cause)
         if command.when is ConvertAt.TRIAL_END and self._now.status is Status.TRIALING:
-            await self._process.commit(commands.conversion_planned(self._now, workflow.now(), cause))
+            await self._recorder.commit(commands.conversion_planned(self._now, workflow.now(), cause))
             return
-        await self._process.settle_confirmation(cause, lambda: self._check_convert(command))
+        await self._process.confirmations.withdraw_and_recheck(cause, lambda: self._check_convert(command))
         charge = await self._charge_conversion(command, cause)
         if confirmation_steps.waits(charge):
-            await self._process.wait_for_confirmation(charge, ConfirmedAction.CONVERT, None, cause)
-        await self._process.settle(charge, cause)
+            await self._process.confirmations.require(charge, ConfirmedAction.CONVERT, None, cause)
+        await self._process.charges.settle(charge, cause)
         if charge.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED):
             raise declined(charge)
 
@@ -100,9 +100,9 @@ class LifecycleCommands(Progress):
     async def _charge_conversion(self, command: Convert, cause: Cause) -> Charge:
         """Take the first payment; if the customer turns out to be deleted at the provider, ask for a card."""
         try:
-            return await self._process.charge(present=True)
+            return await self._process.charges.charge(present=True)
         except STEP_FAILED as error:
-            if await self._process.found_deleted(error, cause):
+            if await self._process.provider_sync.found_deleted(error, cause):
                 guards.check_convert(self._now, command.when, workflow.now(), brings_card=False)
             raise
 
@@ -112,9 +112,20 @@ class LifecycleCommands(Progress):
         async with self._turn(command, lambda: guards.check_payment_method(self._now)) as is_first:
             if is_first:
                 cause = self._cause(command)
-                await self._process.put_card(command.payment_method, f"{self._now.id}/card/{command.key}", cause)
-                await self._process.charge_new_card(cause)
+                await self._put_card(command.payment_method, f"{self._now.id}/card/{command.key}", cause)
+                await self._process.cards.charge_new(cause)
         return self._answer()
+
+    async def _put_card(self, payment_method: str, key: str, cause: Cause) -> None:
+        """Make a payment method the card on file; if the customer had been deleted, sync what else that has ended."""
+        known = self._now.customer_ref
+        wallet = await activity_calls.put_card(self._now, payment_method, key)
+        if wallet.card is None:
+            raise ApplicationError("the payment provider kept no card", type="no_card", non_retryable=True)
+        step = commands.card_replaced(self._now, wallet.customer_ref, wallet.card, workflow.now(), cause)
+        await self._recorder.commit(step)
+        if known and self._now.customer_ref != known:
+            await self._process.provider_sync.sync(cause)
 
     @put_payment_method.validator
     def _validate_put_payment_method(self, command: PutPaymentMethod) -> None:
@@ -143,17 +154,19 @@ class LifecycleCommands(Progress):
                 return
             guards.check_retry(self._now, workflow.now())
         cause = self._cause(command)
-        await self._process.settle_confirmation(cause, lambda: guards.check_retry(self._now, workflow.now()))
+        await self._process.confirmations.withdraw_and_recheck(
+            cause, lambda: guards.check_retry(self._now, workflow.now())
+        )
         await self._retry_owed(cause)
 
     async def _retry_owed(self, cause: Cause) -> None:
         """Charge what is owed; if the bank requires a confirmation, raise with the page for it."""
-        charge = await self._process.charge(present=True)
+        charge = await self._process.charges.charge(present=True)
         if confirmation_steps.waits(charge):
-            await self._process.wait_for_confirmation(charge, ConfirmedAction.CONVERT, None, cause)
-        await self._process.settle(charge, cause)
+            await self._process.confirmations.require(charge, ConfirmedAction.CONVERT, None, cause)
+        await self._process.charges.settle(charge, cause)
         if charge.outcome is ChargeOutcome.ACTION_REQUIRED:
-            needed = confirmation_steps.needed_for_open_bill(self._now, self._process.policy)
+            needed = confirmation_steps.needed_for_open_bill(self._now, self._recorder.policy)
             if needed is not None:
                 raise needed
 
@@ -176,7 +189,7 @@ class LifecycleCommands(Progress):
         except STEP_FAILED as error:
             now = workflow.now()
             # Only the provider knows whether a sign-up that waits for the bank has started.
-            if not command.unless_begun and is_refused_or_unavailable(error) and workflow.patched(ENDS_UNTOLD):
+            if not command.unless_begun and may_be_reported_later(error):
                 await self._cancel_unreported(command, now)
                 return
             if not can_be_had_later(error) or not self._now.allows(Event.CANCEL_SCHEDULED):
@@ -184,24 +197,24 @@ class LifecycleCommands(Progress):
             at = cancellation.ends_at(self._now, command.at, now) or now
             end = End(command.by, command.reason, command.reason_code)
             step = commands.cancel_scheduled(self._now, at, end, now, self._cause(command))
-            await self._process.commit(step)
+            await self._recorder.commit(step)
 
     async def _cancel_unreported(self, command: Cancel, now: datetime) -> None:
         cause, end = self._cause(command), End(command.by, command.reason, command.reason_code)
         until = cancellation.ends_at(self._now, command.at, now)
         if until is None:
-            await self._process.commit(untold_ends.ended_untold(self._now, end, now, cause))
+            await self._recorder.commit(untold_ends.ended_untold(self._now, end, now, cause))
             return
         if self._now.status is Status.PAUSED:
-            await self._process.commit(replace(pause.resumed(self._now, now, cause), mails=()))
-        await self._process.commit(untold_ends.scheduled_untold(self._now, until, end, now, cause))
+            await self._recorder.commit(replace(pause.resumed(self._now, now, cause), mails=()))
+        await self._recorder.commit(untold_ends.scheduled_untold(self._now, until, end, now, cause))
 
     async def _cancel(self, command: Cancel) -> None:
         cause = self._cause(command)
         if first_payment.waits_for_payment(self._now):
             await self._withdraw_sign_up(command, cause)
             return
-        await self._process.withdraw_confirmation(cause)
+        await self._process.confirmations.withdraw(cause)
         if self._now.is_over:
             return  # it had not started
         if command.unless_begun:
@@ -211,14 +224,14 @@ class LifecycleCommands(Progress):
         is_unsettled = self._now.recovery is not None or self._now.is_due_for_renewal(workflow.now())
         if is_unsettled and self._now.agreement_ref and workflow.patched(LOOKS_BEFORE_CANCEL):
             # It may have been paid without us knowing: then there is a paid period left and a receipt to send.
-            await self._process.sync(cause)
+            await self._process.provider_sync.sync(cause)
             if self._now.is_over:
                 return
         end = End(command.by, command.reason, command.reason_code)
         until = cancellation.ends_at(self._now, command.at, workflow.now())
         is_paused = self._now.status is Status.PAUSED
         if until is None or (is_paused and not workflow.patched(USES_UP_PAUSED_DAYS)):
-            await self._process.end(end, cause)
+            await self._process.ends.end(end, cause)
             return
         back = pause.resumed(self._now, workflow.now(), cause) if is_paused else None
         goes_on = back.subscription if back is not None else self._now
@@ -226,9 +239,9 @@ class LifecycleCommands(Progress):
             await activity_calls.end_at_period_end(goes_on, on=True)
         if back is not None:
             # The days that the pause kept are used up first; the cancellation mail says until when.
-            await self._process.commit(replace(back, mails=()))
+            await self._recorder.commit(replace(back, mails=()))
         step = commands.cancel_scheduled(self._now, until, end, workflow.now(), cause)
-        await self._process.commit(step)
+        await self._recorder.commit(step)
 
     async def _withdraw_sign_up(self, command: Cancel, cause: Cause) -> None:
         """Withdraw a sign-up that never started; if it may have been paid, retry first: nobody may pay twice."""
@@ -240,7 +253,7 @@ class LifecycleCommands(Progress):
             raise Rejected(
                 "the first payment was taken meanwhile: the customer has a subscription", code="already_subscribed"
             )
-        await self._process.commit(first_payment.withdrawn(self._now, workflow.now(), cause))
+        await self._recorder.commit(first_payment.withdrawn(self._now, workflow.now(), cause))
 
     @update(name="preview_cancel")
     async def preview_cancel(self, command: PreviewCancel) -> CancelPreview:
@@ -264,7 +277,7 @@ class LifecycleCommands(Progress):
             if is_first:
                 if self._now.agreement_ref:
                     await activity_calls.end_at_period_end(self._now, on=False)
-                await self._process.commit(commands.cancel_withdrawn(self._now, workflow.now(), self._cause(command)))
+                await self._recorder.commit(commands.cancel_withdrawn(self._now, workflow.now(), self._cause(command)))
         return self._answer()
 
     @uncancel.validator
@@ -279,10 +292,10 @@ class LifecycleCommands(Progress):
                 now = workflow.now()
                 ends_at = trial.end_after_extension(self._now, command.days, now)
                 reminders = await database_calls.schedule_reminders(
-                    self._now.customer, ends_at, self._process.policy.trial
+                    self._now.customer, ends_at, self._recorder.policy.trial
                 )
                 step = trial.extended(self._now, ends_at, reminders, command.reason, now, self._cause(command))
-                await self._process.commit(step)
+                await self._recorder.commit(step)
         return self._answer()
 
     @extend_trial.validator
@@ -300,17 +313,17 @@ class LifecycleCommands(Progress):
                 cause = self._cause(command)
                 await self._withdraw_confirmation_or_defer(cause)
                 step = suspension.suspended(self._now, command.reason, workflow.now(), cause)
-                await self._process.commit(step)
+                await self._recorder.commit(step)
         return self._answer()
 
     async def _withdraw_confirmation_or_defer(self, cause: Cause) -> None:
         """Withdraw the pending payment; if that fails now, access still goes off, and it is retried until it works."""
         try:
-            await self._process.withdraw_confirmation(cause)
+            await self._process.confirmations.withdraw(cause)
         except STEP_FAILED as error:
-            if not is_refused_or_unavailable(error) or not workflow.patched(ENDS_UNTOLD):
+            if not may_be_reported_later(error):
                 raise
-            self._process.subscription = untold_ends.withdrawn_soon(self._now, workflow.now())
+            self._recorder.subscription = untold_ends.withdrawn_soon(self._now, workflow.now())
 
     @suspend.validator
     def _validate_suspend(self, command: Suspend) -> None:
@@ -321,12 +334,22 @@ class LifecycleCommands(Progress):
         """Restore access on an operator's order."""
         async with self._turn(command, lambda: guards.check_reactivate(self._now, command.reason)) as is_first:
             if is_first:
-                await self._process.reactivate(command.reason, self._cause(command))
+                await self._reactivate(command)
         return self._answer()
 
     @reactivate.validator
     def _validate_reactivate(self, command: Reactivate) -> None:
         self._validate(command, lambda: guards.check_reactivate(self._now, command.reason))
+
+    async def _reactivate(self, command: Reactivate) -> None:
+        """Billing continues, with a new period if the paid one has ended meanwhile."""
+        now, trials = workflow.now(), self._recorder.policy.trial
+        back = suspension.way_back(self._now, timedelta(days=trials.reopen_days), now)
+        reminders = self._now.reminders
+        if back.trial_ends_at is not None:
+            reminders = await database_calls.schedule_reminders(self._now.customer, back.trial_ends_at, trials)
+        step = suspension.returned(self._now, back, reminders, command.reason, now, self._cause(command))
+        await self._recorder.commit(step)
 
     @update(name="open_checkout")
     async def open_checkout(self, command: OpenCheckout) -> CommandResult:
@@ -340,7 +363,7 @@ class LifecycleCommands(Progress):
             customer_ref, url = await activity_calls.open_checkout(
                 self._now, urls, f"{self._now.id}/checkout/{command.key}"
             )
-            self._process.subscription = replace(self._now, customer_ref=customer_ref)
+            self._recorder.subscription = replace(self._now, customer_ref=customer_ref)
         return CommandResult(self._now.sequence, url)
 
     @open_checkout.validator

@@ -1,4 +1,4 @@
-"""Plan changes and pauses: now, planned, and at the end of a period."""
+"""Plan changes: now, planned, and at the end of a period."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,10 +8,9 @@ from temporalio import workflow
 from activities.failures import STEP_FAILED, may_have_been_done
 from domain.catalog.plans import Selection
 from domain.errors import GatewayUnavailable, Rejected
-from domain.provider.payments import Charge, ChargeOutcome, Decline, Quote
+from domain.provider.payments import Charge, ChargeOutcome, Quote
 from domain.provider.settlement import settled
 from domain.subscription import (
-    billing_day,
     blocked_steps,
     commands,
     confirmation_steps,
@@ -19,7 +18,6 @@ from domain.subscription import (
     plan_changes,
     recovery,
 )
-from domain.subscription import pause as subscription_pause
 from domain.subscription.confirmation import ConfirmedAction
 from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.lifecycle import Status
@@ -27,23 +25,17 @@ from domain.subscription.policy import ChangeAt
 from domain.subscription.state import PendingChange
 from domain.subscription.unanswered_attempts import UnheardChange
 from workflows.subscription import activity_calls
+from workflows.subscription.blocked_steps import BlockedSteps
+from workflows.subscription.charges import UNDECIDED_RETRY_DELAY, Charges, declined
+from workflows.subscription.confirmations import Confirmations
+from workflows.subscription.late_answers import LateAnswers
 from workflows.subscription.messages import Preview
 from workflows.subscription.provider_sync import ProviderSync
+from workflows.subscription.recorder import StepRecorder
 
-DECLINED = "payment_declined"
 QUOTED_FIRST_PERIODS = "quoted-first-periods"
 """A change to the order of commands: before, a preview of leaving the free plan showed the price regardless of the
 customer's balance."""
-KEEPS_BILLING_DAY = "keeps-billing-day"
-"""A change to the order of commands: before, every pause moved the billing day, even one of a minute."""
-UNDECIDED_RETRY_DELAY = timedelta(hours=1)
-"""The delay before an undecided charge is attempted again."""
-
-
-def declined(charge: Charge) -> Rejected:
-    """Return the rejection for a command whose charge was not paid."""
-    decline = charge.decline or Decline(charge.outcome.value)
-    return Rejected(decline.words, code=DECLINED)
 
 
 def _with_quote(preview: Preview, quote: Quote) -> Preview:
@@ -58,8 +50,24 @@ def _with_quote(preview: Preview, quote: Quote) -> Preview:
     )
 
 
-class PlanChanges(ProviderSync):
-    """Changes what a subscription is for, and whether it runs."""
+class PlanChanges:
+    """Changes what a subscription is for: plan, interval, quantity and add-ons."""
+
+    def __init__(
+        self,
+        recorder: StepRecorder,
+        charges: Charges,
+        confirmations: Confirmations,
+        late_answers: LateAnswers,
+        blocked: BlockedSteps,
+        provider_sync: ProviderSync,
+    ) -> None:
+        self._recorder = recorder
+        self._charges = charges
+        self._confirmations = confirmations
+        self._late_answers = late_answers
+        self._blocked = blocked
+        self._provider_sync = provider_sync
 
     async def change_plan(self, to: Selection, at: ChangeAt, key: str, cause: Cause) -> None:
         """Change the selection, now or at the end of the paid period.
@@ -69,95 +77,102 @@ class PlanChanges(ProviderSync):
                 yet, the customer has to confirm the payment.
             GatewayUnavailable: the provider has not decided; repeat the command to learn the outcome.
         """
-        subscription = self.subscription
+        subscription = self._recorder.subscription
         if subscription.is_free and to.items:
             await self._leave_free_plan(to, cause)
         elif not subscription.is_free and not to.items and at is ChangeAt.NOW:
             await self._move_to_free_now(to, key, cause)
         elif not subscription.agreement_ref and not subscription.lost_agreement:
-            await self.commit(plan_changes.changed(subscription, to, workflow.now(), cause))
+            await self._recorder.commit(plan_changes.changed(subscription, to, workflow.now(), cause))
         elif at is ChangeAt.PERIOD_END:
-            await self.commit(plan_changes.change_scheduled(subscription, to, workflow.now(), cause))
+            await self._recorder.commit(plan_changes.change_scheduled(subscription, to, workflow.now(), cause))
         else:
             await self._change_at_cost(to, f"{subscription.id}/change/{key}", cause, present=True)
 
     async def _change_at_cost(
         self, to: Selection, key: str, cause: Cause, *, at: datetime | None = None, present: bool = False
     ) -> None:
-        before, now = self.subscription, workflow.now()
-        self.subscription = before.with_try(now)
+        recorder, now = self._recorder, workflow.now()
+        before = recorder.subscription
+        recorder.subscription = before.with_try(now)
         at = at or plan_changes.counted_from(before, now)
         command = cause.ref if cause.kind is CauseKind.COMMAND else ""
         asked = UnheardChange(key, to, at, now, command, present)
         try:
-            charge = await self._count_attempt(before, activity_calls.change(before, to, at, key, present=present), key)
+            charge = await self._charges.count_attempt(
+                before, activity_calls.change(before, to, at, key, present=present), key
+            )
         except STEP_FAILED as error:
             if may_have_been_done(error):
-                await self.record_unanswered_change(before, asked, cause)
+                await self._late_answers.record_unanswered_change(before, asked, cause)
             raise
         if charge.outcome is not ChargeOutcome.PENDING:
-            self.subscription = replace(self.subscription, unheard_change=None)
+            recorder.subscription = replace(recorder.subscription, unheard_change=None)
         if confirmation_steps.waits(charge):
-            await self.wait_for_confirmation(charge, ConfirmedAction.CHANGE_PLAN, to, cause)
+            await self._confirmations.require(charge, ConfirmedAction.CHANGE_PLAN, to, cause)
         if charge.outcome is ChargeOutcome.PENDING:
-            await self.record_unanswered_change(before, asked, cause)
+            await self._late_answers.record_unanswered_change(before, asked, cause)
             raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
         await self._refuse_if_declined(charge, cause)
-        step = plan_changes.changed_at_cost(self.subscription, to, charge, self.policy, workflow.now(), cause)
-        await self.commit(step)
+        step = plan_changes.changed_at_cost(recorder.subscription, to, charge, recorder.policy, workflow.now(), cause)
+        await recorder.commit(step)
 
     async def _refuse_if_declined(self, charge: Charge, cause: Cause) -> None:
         if charge.outcome is ChargeOutcome.PAID:
             return
-        decline = charge.decline or recovery.UNKNOWN_DECLINE
-        await self.commit(commands.declined_at_hand(self.subscription, decline, workflow.now(), cause))
+        decline, now = charge.decline or recovery.UNKNOWN_DECLINE, workflow.now()
+        await self._recorder.commit(commands.declined_at_hand(self._recorder.subscription, decline, now, cause))
         raise declined(charge)
 
     async def _leave_free_plan(self, to: Selection, cause: Cause) -> None:
         """Charge for the first time: the agreement is created with the charge, or not at all."""
-        had = self.subscription.selection
-        self.subscription = self.subscription.choosing(to)
-        known = self.subscription.unheard_tries
+        recorder = self._recorder
+        had, known = recorder.subscription.selection, recorder.subscription.unheard_tries
+        recorder.subscription = recorder.subscription.choosing(to)
         try:
-            charge = await self.charge(present=True)
+            charge = await self._charges.charge(present=True)
         except STEP_FAILED:
-            self.subscription = self.subscription.choosing(had)
-            if self.subscription.unheard_tries != known:
+            recorder.subscription = recorder.subscription.choosing(had)
+            if recorder.subscription.unheard_tries != known:
                 # The caller may never repeat the command.
                 what = f"the payment for {to.plan_name}"
-                await self.commit(late_answers.noted(self.subscription, what, workflow.now(), cause))
+                await recorder.commit(late_answers.noted(recorder.subscription, what, workflow.now(), cause))
             raise
         if confirmation_steps.waits(charge):
-            self.subscription = self.subscription.choosing(had)
-            await self.wait_for_confirmation(charge, ConfirmedAction.CONVERT, to, cause)
+            recorder.subscription = recorder.subscription.choosing(had)
+            await self._confirmations.require(charge, ConfirmedAction.CONVERT, to, cause)
         if charge.outcome is not ChargeOutcome.PAID:
-            self.subscription = self.subscription.choosing(had)
+            recorder.subscription = recorder.subscription.choosing(had)
             await self._abandon_undecided_charge(charge)
             await self._refuse_if_declined(charge, cause)
-        await self.commit(self.paid(charge, cause))
+        await self._charges.record_paid(charge, cause)
 
     async def _abandon_undecided_charge(self, charge: Charge) -> None:
         """End the agreement of an undecided charge: nothing may be billed later, and the next attempt is a new one."""
         if charge.outcome is not ChargeOutcome.PENDING or not charge.agreement_ref:
             return
-        self.subscription = self.subscription.with_try(workflow.now())
-        ended = replace(self.subscription, agreement_ref=charge.agreement_ref)
-        await self.retry_until_answered(blocked_steps.FIRST_PAYMENT, lambda: activity_calls.end_agreement(ended))
+        recorder = self._recorder
+        recorder.subscription = recorder.subscription.with_try(workflow.now())
+        ended = replace(recorder.subscription, agreement_ref=charge.agreement_ref)
+        await self._blocked.retry_until_answered(
+            blocked_steps.FIRST_PAYMENT, lambda: activity_calls.end_agreement(ended)
+        )
 
     async def _move_to_free_now(self, to: Selection, key: str, cause: Cause) -> None:
-        before, now = self.subscription, workflow.now()
+        before, now = self._recorder.subscription, workflow.now()
         try:
             await self._move_to_free(to, cause)
         except STEP_FAILED as error:
             if may_have_been_done(error):
                 asked = UnheardChange(f"{before.id}/change/{key}", to, now, now, cause.ref)
-                await self.record_unanswered_change(before, asked, cause)
+                await self._late_answers.record_unanswered_change(before, asked, cause)
             raise
 
     async def _move_to_free(self, to: Selection, cause: Cause) -> None:
-        if self.subscription.agreement_ref:
-            await activity_calls.end_agreement(self.subscription)
-        await self.commit(plan_changes.moved_to_free(self.subscription, to, workflow.now(), cause))
+        recorder = self._recorder
+        if recorder.subscription.agreement_ref:
+            await activity_calls.end_agreement(recorder.subscription)
+        await recorder.commit(plan_changes.moved_to_free(recorder.subscription, to, workflow.now(), cause))
 
     async def begin_planned_change(self, cause: Cause) -> timedelta | None:
         """Apply the planned change at the end of the paid period; returns how long to wait if a renewal is undecided.
@@ -165,8 +180,8 @@ class PlanChanges(ProviderSync):
         Billing has been on hold since the change was planned. If the provider has renewed all the same, the difference
         is credited.
         """
-        standing = await self.sync(cause)
-        subscription, now = self.subscription, workflow.now()
+        standing = await self._provider_sync.sync(cause)
+        subscription, now = self._recorder.subscription, workflow.now()
         pending = subscription.pending_change
         if pending is None or subscription.status is not Status.ACTIVE:
             return None
@@ -175,30 +190,32 @@ class PlanChanges(ProviderSync):
         is_renewed = subscription.period_end is not None and subscription.period_end > now
         if not pending.to.items and is_renewed:
             # The paid period is used up first; nothing of it could be credited.
-            await self.commit(plan_changes.change_scheduled(subscription, pending.to, now, cause))
+            await self._recorder.commit(plan_changes.change_scheduled(subscription, pending.to, now, cause))
         elif not pending.to.items:
             await self._move_to_free(pending.to, cause)
         elif is_renewed:
             return await self._change_renewed_period(pending, cause)
         else:
-            await self.commit(plan_changes.change_begins(subscription, pending.to, now, cause))
+            await self._recorder.commit(plan_changes.change_begins(subscription, pending.to, now, cause))
         return None
 
     async def _change_renewed_period(self, pending: PendingChange, cause: Cause) -> timedelta | None:
         """Change within a renewed period; if the difference cannot be charged, the renewed plan continues."""
+        subscription = self._recorder.subscription
+        key = f"{subscription.id}/change/{pending.asked_at.isoformat()}"
         try:
-            key = f"{self.subscription.id}/change/{pending.asked_at.isoformat()}"
             # Prorated from the day on which it was to start, however late it runs.
-            await self._change_at_cost(pending.to, key, cause, at=self.subscription.period_start)
+            await self._change_at_cost(pending.to, key, cause, at=subscription.period_start)
         except GatewayUnavailable:
             return UNDECIDED_RETRY_DELAY
         except Rejected:
-            await self.commit(plan_changes.change_withdrawn(self.subscription, workflow.now(), cause))
+            step = plan_changes.change_withdrawn(self._recorder.subscription, workflow.now(), cause)
+            await self._recorder.commit(step)
         return None
 
     async def preview(self, to: Selection, at: ChangeAt) -> Preview:
         """Return what a change would bill, and when."""
-        subscription, now = self.subscription, workflow.now()
+        subscription, now = self._recorder.subscription, workflow.now()
         has_period = bool(subscription.agreement_ref) and bool(to.items)
         next_at = subscription.period_end or subscription.trial_ends_at
         preview = Preview(
@@ -220,14 +237,3 @@ class PlanChanges(ProviderSync):
         same_period = to.interval is subscription.interval
         until = plan_changes.quote_holds_until(now)
         return _with_quote(replace(preview, next_at=next_at if same_period else None, exact_until=until), quote)
-
-    async def pause(self, resumes_at: datetime | None, cause: Cause) -> None:
-        """Pause, or move the end of a pause."""
-        await self.commit(subscription_pause.paused(self.subscription, resumes_at, workflow.now(), cause))
-
-    async def resume(self, cause: Cause) -> None:
-        """Resume; if the pause moved the billing day, billing stays on hold until the remaining days are used up."""
-        subscription = self.subscription
-        if subscription.billing_anchor is None and workflow.patched(KEEPS_BILLING_DAY):
-            subscription = replace(subscription, billing_anchor=billing_day.anchor_of(subscription))
-        await self.commit(subscription_pause.resumed(subscription, workflow.now(), cause, self.policy.ask_after))

@@ -7,11 +7,13 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.failures import STEP_FAILED, as_failure, refusal
     from domain.errors import GatewayUnavailable, Rejected, TenureError
-    from domain.subscription import guards, plan_changes
+    from domain.subscription import commands, guards, plan_changes
     from domain.subscription.command_keys import is_among
     from domain.subscription.confirmation import ConfirmedAction
     from domain.subscription.journal import Cause
-    from domain.subscription.policy import ChangeAt
+    from domain.subscription.lifecycle import Status
+    from domain.subscription.policy import ChangeAt, Policy
+    from workflows.subscription import database_calls, pauses
     from workflows.subscription.command_base import CommandHandler
     from workflows.subscription.handlers import update
     from workflows.subscription.messages import AdoptPolicy, ChangePlan, Command, CommandResult, PauseUntil, Preview
@@ -42,15 +44,15 @@ class PlanCommands(CommandHandler):
 
     async def _pause(self, command: PauseUntil) -> None:
         cause = self._cause(command)
-        await self._process.settle_confirmation(cause, lambda: self._check_pause(command))
+        await self._process.confirmations.withdraw_and_recheck(cause, lambda: self._check_pause(command))
         await self._await_renewal_decision(cause, lambda: self._check_pause(command))
         await self._await_change_answer(command, cause, lambda: self._check_pause(command))
-        await self._process.pause(command.resumes_at, cause)
+        await pauses.pause(self._recorder, command.resumes_at, cause)
 
     async def _await_renewal_decision(self, cause: Cause, check: Callable[[], None]) -> None:
         """If a renewal is just due, find out how it went: that decides what there is to pause or change."""
         if self._now.is_due_for_renewal(workflow.now()):
-            await self._process.sync(cause)
+            await self._process.provider_sync.sync(cause)
             check()
             guards.check_renewal_is_decided(self._now, workflow.now())
 
@@ -62,7 +64,7 @@ class PlanCommands(CommandHandler):
         asked = self._now.unheard_change
         if asked is None or is_among(command.key, (asked.command,)):
             return
-        await self._process.sync(cause)
+        await self._process.provider_sync.sync(cause)
         check()
         if self._now.unheard_change is not None:
             raise GatewayUnavailable("the bank has not decided on the previous change yet", code="payment_pending")
@@ -72,7 +74,7 @@ class PlanCommands(CommandHandler):
         """End the pause early."""
         async with self._turn(command, lambda: guards.check_resume(self._now)) as is_first:
             if is_first:
-                await self._process.resume(self._cause(command))
+                await pauses.resume(self._recorder, self._cause(command))
         return self._answer()
 
     @resume.validator
@@ -103,14 +105,14 @@ class PlanCommands(CommandHandler):
             raise Rejected("after a pause nothing can be prorated until the next period", code="resumed_period")
 
     def _takes_effect(self, command: ChangePlan) -> ChangeAt:
-        return plan_changes.takes_effect(self._now, self._process.policy, command.at, is_upgrade=command.is_upgrade)
+        return plan_changes.takes_effect(self._now, self._recorder.policy, command.at, is_upgrade=command.is_upgrade)
 
     async def _change_plan(self, command: ChangePlan) -> None:
         cause = self._cause(command)
-        await self._process.settle_confirmation(cause, lambda: self._check_change_in_turn(command))
+        await self._process.confirmations.withdraw_and_recheck(cause, lambda: self._check_change_in_turn(command))
         await self._await_renewal_decision(cause, lambda: self._check_change_in_turn(command))
         await self._await_change_answer(command, cause, lambda: self._check_change_in_turn(command))
-        await self._process.change_plan(command.to, self._takes_effect(command), command.key, cause)
+        await self._process.plan_changes.change_plan(command.to, self._takes_effect(command), command.key, cause)
 
     @update(name="preview_change")
     async def preview_change(self, command: ChangePlan) -> Preview:
@@ -119,7 +121,7 @@ class PlanCommands(CommandHandler):
             try:
                 self._check_change_in_turn(command)
                 guards.check_renewal_is_decided(self._now, workflow.now())
-                return await self._process.preview(command.to, self._takes_effect(command))
+                return await self._process.plan_changes.preview(command.to, self._takes_effect(command))
             except TenureError as error:
                 raise as_failure(error) from error
             except STEP_FAILED as error:
@@ -144,9 +146,9 @@ class PlanCommands(CommandHandler):
         """If two are pending, withdraw the one requested last: the one that waits for the bank."""
         waits = self._now.confirmation
         if waits is not None and waits.action is ConfirmedAction.CHANGE_PLAN:
-            await self._process.withdraw_confirmation(cause)
+            await self._process.confirmations.withdraw(cause)
         else:
-            await self._process.commit(plan_changes.change_withdrawn(self._now, workflow.now(), cause))
+            await self._recorder.commit(plan_changes.change_withdrawn(self._now, workflow.now(), cause))
 
     @withdraw_change.validator
     def _validate_withdraw_change(self, command: Command) -> None:
@@ -157,14 +159,27 @@ class PlanCommands(CommandHandler):
         """Switch to another policy; a running recovery stays on its ladder."""
         async with self._turn(command, lambda: guards.check_alive(self._now)) as is_first:
             if is_first:
-                await self._process.adopt_policy(command.policy, self._cause(command))
+                await self._adopt_policy(command.policy, self._cause(command))
         return self._answer()
 
     @adopt_policy.validator
     def _validate_adopt_policy(self, command: AdoptPolicy) -> None:
         self._validate(command, lambda: guards.check_alive(self._now))
 
+    async def _adopt_policy(self, policy: Policy, cause: Cause) -> None:
+        """Pending reminders move; if the step is not recorded, the policy stays."""
+        recorder, now, was = self._recorder, workflow.now(), self._recorder.policy
+        ends_at, reminders = self._now.trial_ends_at, self._now.reminders
+        if self._now.status is Status.TRIALING and ends_at is not None:
+            reminders = await database_calls.schedule_reminders(self._now.customer, ends_at, policy.trial)
+        recorder.policy = policy
+        try:
+            await recorder.commit(commands.policy_adopted(self._now, was, policy, reminders, now, cause))
+        except STEP_FAILED:
+            recorder.policy = was
+            raise
+
     @workflow.query(name="policy_version", description="The version of the subscription's policy.")
     def policy_version(self) -> str:
         """The version of the subscription's policy."""
-        return self._process.policy.version
+        return self._recorder.policy.version

@@ -44,7 +44,7 @@ class Progress(CommandHandler):
         """The action being attempted, as `Blocked.action` names it."""
         self._last_event = ""
         """The event that was processed last."""
-        for trouble in blocked_steps.troubles(process.subscription):
+        for trouble in blocked_steps.troubles(process.recorder.subscription):
             self._postpone(trouble.action, trouble.next_try)
 
     @property
@@ -54,7 +54,7 @@ class Progress(CommandHandler):
     @property
     def _is_done(self) -> bool:
         """True if the subscription is over and the provider knows."""
-        return self._refusal is not None or (self._now.is_over and not self._process.end_is_due)
+        return self._refusal is not None or (self._now.is_over and not self._process.ends.report_is_due)
 
     @property
     def _has_event(self) -> bool:
@@ -67,12 +67,12 @@ class Progress(CommandHandler):
         return None if is_moot else self._not_before
 
     def _next_wake_up(self) -> datetime | None:
-        due = next_due(self._now, self._process.policy)
+        due = next_due(self._now, self._recorder.policy)
         not_before = self._due_not_before
         moments = [] if due is None else [due.at if not_before is None else max(due.at, not_before)]
-        if self._process.hold_is_due:
+        if self._process.hold.is_due:
             moments.append(self._hold_not_before or workflow.now())
-        if self._process.end_is_due:
+        if self._process.ends.report_is_due:
             moments.append(self._end_not_before or workflow.now())
         if self._hints and self._hints_not_before is not None:
             moments.append(self._hints_not_before)
@@ -92,19 +92,19 @@ class Progress(CommandHandler):
         self._current_action = ""
         if self._has_event:
             self._current_action, self._last_event = blocked_steps.HEAR, self._hints[0].event
-            with self._process.attempting(self._current_action):
+            with self._process.blocked.attempting(self._current_action):
                 await self._process_event(self._hints[0])
         elif not self._is_done and self._is_due(self._next_wake_up()):
             await self._act()
         if self._current_action and not self._is_over:
-            await self._process.clear_block(self._current_action)
+            await self._process.blocked.clear(self._current_action)
 
     async def _found_deleted_customer(self, error: BaseException) -> bool:
         """True if a sync explains the error: the customer was deleted at the provider, so there is nothing to retry."""
         if self._is_over or self._current_action == blocked_steps.HEAR:
             return False
         try:
-            return await self._process.found_deleted(error, Cause.timer(self._current_action))
+            return await self._process.provider_sync.found_deleted(error, Cause.timer(self._current_action))
         except STEP_FAILED:
             return False  # the first error says more
 
@@ -115,9 +115,9 @@ class Progress(CommandHandler):
             # A refund or dispute after the end.
             self._postpone(self._current_action, next_try)
         elif self._current_action == blocked_steps.HEAR and not can_be_had_later(error):
-            if not await self._process.refuse_event(error, self._last_event):
+            if not await self._process.blocked.refuse_event(error, self._last_event):
                 self._not_before = next_try
-        elif await self._process.block(self._current_action, error, began, next_try):
+        elif await self._process.blocked.block(self._current_action, error, began, next_try):
             self._postpone(self._current_action, next_try)
         else:
             self._not_before = next_try
@@ -140,7 +140,7 @@ class Progress(CommandHandler):
         """
         try:
             if is_worth_a_look(self._now, hint):
-                await self._process.process_event(hint)
+                await self._process.events.process(hint)
         except STEP_FAILED as error:
             if not can_be_had_later(error):
                 self._hints.remove(hint)
@@ -157,21 +157,21 @@ class Progress(CommandHandler):
 
     async def _act(self) -> None:
         now, before = workflow.now(), self._now.sequence
-        if self._process.end_is_due and (self._end_not_before is None or self._end_not_before <= now):
+        if self._process.ends.report_is_due and (self._end_not_before is None or self._end_not_before <= now):
             self._current_action = blocked_steps.END
-            with self._process.attempting(self._current_action):
-                await self._process.report_end()
+            with self._process.blocked.attempting(self._current_action):
+                await self._process.ends.report()
             self._end_not_before = None
             return
-        if self._process.hold_is_due and (self._hold_not_before is None or self._hold_not_before <= now):
+        if self._process.hold.is_due and (self._hold_not_before is None or self._hold_not_before <= now):
             await self._sync_hold(now)
             return
-        due = next_due(self._now, self._process.policy)
+        due = next_due(self._now, self._recorder.policy)
         if due is None:
             return
         self._current_action = due.action
-        with self._process.attempting(self._current_action):
-            wait = await self._process.act(due)
+        with self._process.blocked.attempting(self._current_action):
+            wait = await self._process.due_actions.act(due)
         if wait is None and self._now.sequence == before:
             # No progress: never spin.
             wait = BLOCKED_RETRY_DELAY
@@ -181,12 +181,12 @@ class Progress(CommandHandler):
         self._current_action = blocked_steps.HOLD
         # If it is refused, everything else continues; the sync shows whether the agreement has ended.
         self._hold_not_before = now + BLOCKED_RETRY_DELAY
-        with self._process.attempting(self._current_action):
-            refused = await self._process.sync_hold()
+        with self._process.blocked.attempting(self._current_action):
+            refused = await self._process.hold.apply()
         if refused is not None:
             self._current_action = ""
-            await self._process.block(blocked_steps.HOLD, refused, now, self._hold_not_before)
-        elif not self._process.hold_is_due:
+            await self._process.blocked.block(blocked_steps.HOLD, refused, now, self._hold_not_before)
+        elif not self._process.hold.is_due:
             self._hold_not_before = None
 
     async def _retry_blocked(self) -> None:

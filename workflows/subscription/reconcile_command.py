@@ -22,7 +22,7 @@ class ReconcileCommand(Progress):
         async with self._turn(command, lambda: guards.check_can_be_mended(self._now)) as is_first:
             if is_first and not command.only_tries_again and not self._now.is_over:
                 cause = Cause(CauseKind.RECONCILIATION, command.key, command.actor)
-                await self._process.reconcile(
+                await self._process.reconciler.reconcile(
                     cause, unheard_agreement=command.unheard_agreement, writes_again=command.writes_again
                 )
             if is_first and self._now.blocked is not None:

@@ -1,33 +1,31 @@
-"""Records a subscription's steps: schedules their dates, stores and shows them, and counts every charge attempt."""
+"""Records a subscription's steps: schedules their dates, stores and shows them."""
 
 from collections import deque
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
-from activities.failures import STEP_FAILED, can_be_had_later, may_have_been_done
 from domain.formatting import moment
-from domain.provider.payments import Charge, ChargeOutcome
-from domain.subscription import blocked_steps, commands, late_answers, payments_received, renewal_notices
+from domain.subscription import blocked_steps, renewal_notices
 from domain.subscription.agenda import Due, agenda, ladder_of
 from domain.subscription.contact_hours import Hours
-from domain.subscription.journal import Cause, Step
+from domain.subscription.journal import Step
 from domain.subscription.policy import Policy
 from domain.subscription.state import Subscription
-from workflows.subscription import activity_calls, database_calls, visibility
+from workflows.subscription import database_calls, visibility
 
-UNHEARD = "unheard"
-"""A change to the order of commands: before, an unanswered payment or change was forgotten unless the same step was
-taken again."""
 RECENT_ENTRIES = 6
 """How many of the latest journal entries the workflow's details show."""
 
 
 class StepRecorder:
-    """Holds a subscription's state and records its steps. Only one caller at a time: the workflow's lock ensures it."""
+    """Holds a subscription's state and records its steps.
+
+    The components of the process share one recorder: what one of them has recorded or set, the others see. Only one
+    caller at a time may change the state; the workflow's lock ensures that.
+    """
 
     def __init__(self, subscription: Subscription, policy: Policy, recent: Iterable[str] = ()) -> None:
         self.subscription = subscription
@@ -89,52 +87,3 @@ class StepRecorder:
         return await database_calls.schedule_ladder(
             subscription.customer, since, ladder_of(subscription, self.policy), hours
         )
-
-    # Charges
-
-    async def charge(self, *, present: bool = False) -> Charge:
-        """Make one charge attempt for what is owed; the bank may want a *present* customer to confirm it."""
-        before = late_answers.next_try(self.subscription)
-        key = before.next_try_key
-        self.subscription = before.with_try(workflow.now())
-        try:
-            charge = await self._count_attempt(
-                before, activity_calls.charge(self.subscription, key, present=present), key
-            )
-        except STEP_FAILED as error:
-            if may_have_been_done(error) and workflow.patched(UNHEARD):
-                self.subscription = late_answers.unanswered(self.subscription, key, workflow.now())
-            raise
-        if charge.outcome is not ChargeOutcome.PENDING:
-            self.subscription = late_answers.answered(self.subscription, charge, workflow.now())
-        return charge
-
-    async def _count_attempt(self, before: Subscription, asking: Awaitable[Charge], key: str) -> Charge:
-        """Await a charge whose attempt is already counted, and correct the count by its outcome.
-
-        While the provider has not decided, the attempt does not count, and is repeated later under the same key. One
-        that was refused before it reached a card counts as an attempt of ours, with its own key, but not towards the
-        card networks' limits.
-        """
-        try:
-            charge = await asking
-        except STEP_FAILED as error:
-            refused = replace(self.subscription, recent_tries=before.recent_tries)
-            # Without an answer it may have been done: the same attempt is repeated.
-            self.subscription = before if can_be_had_later(error) else refused
-            raise
-        if charge.outcome is ChargeOutcome.PENDING:
-            self.subscription = before
-        # The provider may have found an earlier attempt.
-        return replace(charge, key=charge.key or key)
-
-    def paid(self, charge: Charge, cause: Cause) -> Step:
-        return payments_received.paid(self.subscription, charge, self.policy, workflow.now(), cause)
-
-    async def put_card(self, payment_method: str | None, key: str, cause: Cause) -> None:
-        """Make a payment method the card on file."""
-        wallet = await activity_calls.put_card(self.subscription, payment_method, key)
-        if wallet.card is None:
-            raise ApplicationError("the payment provider kept no card", type="no_card", non_retryable=True)
-        step = commands.card_replaced(self.subscription, wallet.customer_ref, wallet.card, workflow.now(), cause)
-        await self.commit(step)

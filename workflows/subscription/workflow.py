@@ -19,11 +19,11 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.state import Subscription
     from workflows.priorities import interactive
     from workflows.subscription import activity_calls, adoption, database_calls, visibility
+    from workflows.subscription.charges import declined
     from workflows.subscription.contact_commands import ContactCommands
     from workflows.subscription.handlers import update
     from workflows.subscription.lifecycle_commands import LifecycleCommands
     from workflows.subscription.messages import CommandResult, NextWork, SubscriptionInput
-    from workflows.subscription.plan_changes import declined
     from workflows.subscription.plan_commands import PlanCommands
     from workflows.subscription.process import SubscriptionProcess
     from workflows.subscription.reconcile_command import ReconcileCommand
@@ -66,7 +66,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
             async with self._lock:
                 with interactive():
                     await self._activate(start)
-        self._process.show()
+        self._recorder.show()
         while not self._is_done and not self._should_continue_as_new:
             await self._wait_for_work()
             async with self._lock:
@@ -84,8 +84,8 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         return replace(
             start,
             subscription=self._now,
-            policy=self._process.policy,
-            recent=tuple(self._process.recent),
+            policy=self._recorder.policy,
+            recent=tuple(self._recorder.recent),
             hints=tuple(self._hints),
             done=tuple(self._done),
             declined=tuple(self._declined),
@@ -95,7 +95,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
 
     @property
     def _should_continue_as_new(self) -> bool:
-        return self._process.steps_taken >= STEPS_PER_RUN or workflow.info().is_continue_as_new_suggested()
+        return self._recorder.steps_taken >= STEPS_PER_RUN or workflow.info().is_continue_as_new_suggested()
 
     async def _activate(self, start: SubscriptionInput) -> None:
         """Take the first step, or roll the sign-up back."""
@@ -117,12 +117,12 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         wallet = None
         if start.payment_method is not None:
             wallet = await activity_calls.put_card(self._now, start.payment_method, f"{self._now.id}/sign-up")
-            self._process.subscription = replace(self._now, customer_ref=wallet.customer_ref, card=wallet.card)
+            self._recorder.subscription = replace(self._now, customer_ref=wallet.customer_ref, card=wallet.card)
         await self._begin_trial_or_charge(start, cause)
         if wallet is None or wallet.card is None or wallet.is_default or self._refusal is not None:
             return
         if not first_payment.waits_for_payment(self._now):  # else once the first payment is taken
-            await self._process.make_default(wallet.card.ref, until_answered=True)
+            await self._process.cards.make_default(wallet.card.ref, until_answered=True)
 
     async def _begin_trial_or_charge(self, start: SubscriptionInput, cause: Cause) -> None:
         ends_at = self._now.trial_ends_at
@@ -132,10 +132,10 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         reminders = await database_calls.schedule_reminders(
             self._now.customer, ends_at, start.policy.trial, signing_up=self._now.id
         )
-        self._process.subscription = replace(self._now, reminders=reminders)
+        self._recorder.subscription = replace(self._now, reminders=reminders)
         another = start.allow_another_trial
         step = trial.started(self._now, start.policy, workflow.now(), cause, another_allowed=another)
-        await self._process.commit(step)
+        await self._recorder.commit(step)
 
     async def _roll_back_sign_up(self, cause: Cause) -> None:
         """Undo a refused sign-up: end the subscription if it was recorded, otherwise delete the customer."""
@@ -143,38 +143,38 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
             await database_calls.forget_sign_up(self._now)
             return
         ended = commands.canceled(self._now, End(EndKind.NEVER_BEGAN, REFUSED), workflow.now(), cause)
-        await self._process.commit(replace(ended, mails=()))
+        await self._recorder.commit(replace(ended, mails=()))
 
     async def _start_paid(self, cause: Cause) -> None:
         """Start without a trial; recorded before money moves, so that there is never a charge without a record."""
-        await self._process.commit(commands.signed_up(self._now, workflow.now(), cause))
+        await self._recorder.commit(commands.signed_up(self._now, workflow.now(), cause))
         charge = await self._first_charge()
-        if charge is None or await self._process.begin_with(charge, cause):
+        if charge is None or await self._process.first_payment.begin_with(charge, cause):
             return
         if charge.agreement_ref:
             # Undecided: a sign-up does not wait for that, and nothing may be billed later.
-            self._process.subscription = replace(self._now, agreement_ref=charge.agreement_ref)
-            await self._process.retry_until_answered(
+            self._recorder.subscription = replace(self._now, agreement_ref=charge.agreement_ref)
+            await self._process.blocked.retry_until_answered(
                 blocked_steps.FIRST_PAYMENT, lambda: activity_calls.end_agreement(self._now)
             )
-        await self._process.commit(first_payment.declined(self._now, charge, workflow.now(), cause))
+        await self._recorder.commit(first_payment.declined(self._now, charge, workflow.now(), cause))
         self._refusal = as_failure(declined(charge))
 
     async def _first_charge(self) -> Charge | None:
         """Return the first payment's outcome; None: the provider does not take it now, and it is retried later."""
         began = workflow.now()
         try:
-            return await self._process.charge(present=True)
+            return await self._process.charges.charge(present=True)
         except STEP_FAILED as error:
             if not can_be_had_later(error):
                 raise
             if not workflow.patched(WAITS_TO_BEGIN):
-                await self._process.block_and_rest(blocked_steps.FIRST_PAYMENT, error, began)
-                return await self._process.retry_until_answered(
-                    blocked_steps.FIRST_PAYMENT, lambda: self._process.charge(present=True)
+                await self._process.blocked.block_and_rest(blocked_steps.FIRST_PAYMENT, error, began)
+                return await self._process.blocked.retry_until_answered(
+                    blocked_steps.FIRST_PAYMENT, lambda: self._process.charges.charge(present=True)
                 )
             # Without an answer it may have been paid, so the sign-up must not be rolled back.
-            await self._process.commit(first_payment.put_off(self._now, workflow.now()))
+            await self._recorder.commit(first_payment.put_off(self._now, workflow.now()))
             self._current_action = blocked_steps.FIRST_PAYMENT
             await self._schedule_retry(error, began)
             return None
@@ -186,7 +186,7 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
         wait = None if wakes_at is None else max(wakes_at - workflow.now(), timedelta())
         if wait == timedelta():
             return
-        due = next_due(self._now, self._process.policy)
+        due = next_due(self._now, self._recorder.policy)
         try:
             await workflow.wait_condition(
                 lambda: self._has_event or self._was_commanded or self._is_done,
@@ -241,13 +241,13 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
     @workflow.query(name="next_actions", description="What happens next, soonest first.")
     def next_actions(self) -> list[str]:
         """What happens next, soonest first, as text."""
-        return [f"{due.at.isoformat()} {due.action}: {due.why}" for due in agenda(self._now, self._process.policy)]
+        return [f"{due.at.isoformat()} {due.action}: {due.why}" for due in agenda(self._now, self._recorder.policy)]
 
     @workflow.query(name="outlook", description="Whether it is busy, and when something is due next.")
     def outlook(self) -> NextWork:
         """Whether the workflow is busy, and when something is due next."""
         busy = self._lock.locked() or self._has_event or self._was_commanded or not self._is_activated
-        retry_at = self._process.retry_at
+        retry_at = self._process.blocked.retry_at
         if retry_at is not None:
             return NextWork(busy=False, due_at=retry_at, over=False)
         return NextWork(busy, self._next_wake_up(), self._is_done)

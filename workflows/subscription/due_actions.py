@@ -1,0 +1,205 @@
+"""Due actions: what a subscription's agenda has for now is carried out."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from activities.failures import STEP_FAILED, refusal
+from domain.provider.payments import (
+    NO_CARD,
+    UNKNOWN_PAYMENT_METHOD,
+    Charge,
+    ChargeOutcome,
+    Decline,
+    UpcomingBill,
+)
+from domain.subscription import (
+    commands,
+    confirmation_steps,
+    first_payment,
+    plan_changes,
+    recovery,
+    renewal_notices,
+    trial,
+)
+from domain.subscription.agenda import Action, Due
+from domain.subscription.ends import End, EndKind
+from domain.subscription.journal import Cause
+from domain.subscription.policy import TrialEnd
+from domain.subscription.state import SuspensionKind
+from workflows.subscription import activity_calls, pauses
+from workflows.subscription.cards import CARDS_OF_THE_PORTAL
+from workflows.subscription.charges import UNDECIDED_RETRY_DELAY, Charges
+from workflows.subscription.confirmations import Confirmations
+from workflows.subscription.ends import Ends
+from workflows.subscription.first_payment import FirstPayment
+from workflows.subscription.plan_changes import PlanChanges
+from workflows.subscription.provider_sync import ProviderSync
+from workflows.subscription.recorder import StepRecorder
+
+QUOTED_RENEWALS = "quoted-renewals"
+"""A change to the order of commands: before, a notice ahead of a renewal did not include what it will bill."""
+
+
+class DueActions:
+    """Carries out the action that is due."""
+
+    def __init__(
+        self,
+        recorder: StepRecorder,
+        charges: Charges,
+        confirmations: Confirmations,
+        ends: Ends,
+        provider_sync: ProviderSync,
+        plan_changes: PlanChanges,
+        first_payment: FirstPayment,
+    ) -> None:
+        self._recorder = recorder
+        self._charges = charges
+        self._confirmations = confirmations
+        self._ends = ends
+        self._provider_sync = provider_sync
+        self._plan_changes = plan_changes
+        self._first_payment = first_payment
+
+    async def act(self, due: Due) -> timedelta | None:
+        """Take the due action; returns how long to wait before the next one if the provider has not decided."""
+        cause = Cause.timer(due.action)
+        if self._recorder.subscription.confirmation is not None and due.action in confirmation_steps.GIVES_WAY_TO:
+            # The due action comes next, if it is still due.
+            await self._confirmations.withdraw(cause)
+            return None
+        return await self._act(due, cause)
+
+    async def _act(self, due: Due, cause: Cause) -> timedelta | None:
+        match due.action:
+            case Action.SEND_REMINDER:
+                await self._send_reminder(cause)
+            case Action.NOTIFY:
+                await self._send_notice(cause)
+            case Action.EXPIRE_TRIAL:
+                await self._expire_trial(cause)
+            case Action.FIRST_PAYMENT | Action.CONVERT | Action.BEGIN_PERIOD:
+                return await self._charge_what_is_due(cause)
+            case Action.ASK_PROVIDER:
+                await self._provider_sync.sync(cause)
+            case Action.CHANGE_PLAN:
+                return await self._plan_changes.begin_planned_change(cause)
+            case Action.RESUME:
+                await pauses.resume(self._recorder, cause)
+            case Action.RECOVER | Action.CANCEL if await self._found_settled_at_provider(cause):
+                return None
+            case Action.RECOVER:
+                return await self._climb_ladder(cause)
+            case _:
+                await self._ends.end(commands.due_end(self._recorder.subscription), cause)
+        return None
+
+    # Reminders and notices
+
+    async def _send_reminder(self, cause: Cause) -> None:
+        recorder, now = self._recorder, workflow.now()
+        await recorder.commit(trial.reminded(recorder.subscription, recorder.policy, now, cause))
+
+    async def _send_notice(self, cause: Cause) -> None:
+        recorder, now = self._recorder, workflow.now()
+        upcoming = await self._upcoming_invoice()
+        await recorder.commit(renewal_notices.notified(recorder.subscription, now, cause, upcoming))
+
+    async def _upcoming_invoice(self) -> UpcomingBill | None:
+        """Return what the renewal will bill; None: unknown now, and the notice omits it."""
+        subscription = self._recorder.subscription
+        if not renewal_notices.can_be_quoted(subscription, workflow.now()) or not workflow.patched(QUOTED_RENEWALS):
+            return None
+        try:
+            return await activity_calls.upcoming_invoice(subscription)
+        except STEP_FAILED:
+            return None
+
+    # The end of a trial, and the charges of periods
+
+    async def _expire_trial(self, cause: Cause) -> None:
+        if await self._found_card_at_provider(cause):
+            return
+        recorder, now = self._recorder, workflow.now()
+        free = trial.falls_to(recorder.subscription, recorder.policy)
+        if free is not None:
+            await recorder.commit(plan_changes.moved_to_free(recorder.subscription, free, now, cause))
+        elif recorder.policy.trial.without_card is TrialEnd.CANCEL:
+            await self._ends.end(End(EndKind.TRIAL_EXPIRED, EndKind.TRIAL_EXPIRED), cause)
+        else:
+            await recorder.commit(trial.expired(recorder.subscription, recorder.policy, now, cause))
+
+    async def _found_card_at_provider(self, cause: Cause) -> bool:
+        """Before a trial expires, check for a card: the customer may have entered one at checkout unreported."""
+        if self._recorder.subscription.customer_ref or workflow.patched(CARDS_OF_THE_PORTAL):
+            await self._provider_sync.sync(cause)
+        subscription = self._recorder.subscription
+        return subscription.card is not None and not subscription.card_is_barred
+
+    async def _charge_what_is_due(self, cause: Cause) -> timedelta | None:
+        subscription = self._recorder.subscription
+        if first_payment.waits_for_payment(subscription):
+            return await self._first_payment.retry(cause)
+        if subscription.lost_agreement and not await self._found_card_at_provider(cause):
+            charge = Charge(ChargeOutcome.DECLINED, decline=Decline(NO_CARD))
+        else:
+            try:
+                charge = await self._charges.charge()
+            except STEP_FAILED as error:
+                if not await self._found_card_replaced(error, cause):
+                    raise
+                return None
+        if charge.outcome is ChargeOutcome.PENDING:
+            return UNDECIDED_RETRY_DELAY
+        if charge.outcome is ChargeOutcome.PAID:
+            await self._charges.record_paid(charge, cause)
+        else:
+            await self._charges.begin_recovery(charge, cause)
+        return None
+
+    async def _found_card_replaced(self, error: FailureError, cause: Cause) -> bool:
+        """After a charge that the provider did not attempt: True if another card, or none, is on file there now."""
+        refused, before = refusal(error), self._recorder.subscription.sequence
+        if refused is None or refused.type != UNKNOWN_PAYMENT_METHOD or not workflow.patched(CARDS_OF_THE_PORTAL):
+            return False
+        await self._provider_sync.sync(cause)
+        return self._recorder.subscription.sequence != before
+
+    # The recovery ladder
+
+    async def _found_settled_at_provider(self, cause: Cause) -> bool:
+        """Before a ladder step, sync: the customer may have paid or chosen another card without us being notified."""
+        before = self._recorder.subscription.sequence
+        if not self._should_ask_provider() and not (self._waits_for_card() and workflow.patched(CARDS_OF_THE_PORTAL)):
+            return False
+        await self._provider_sync.sync(cause)
+        return self._recorder.subscription.sequence != before
+
+    def _should_ask_provider(self) -> bool:
+        """True if an invoice is owed and the next ladder step makes no charge itself."""
+        subscription = self._recorder.subscription
+        if subscription.recovery is None or not subscription.agreement_ref:
+            return False
+        return not recovery.retry_is_due(subscription, self._recorder.policy, workflow.now())
+
+    def _waits_for_card(self) -> bool:
+        """True if a card chosen at the provider could settle what is open."""
+        subscription = self._recorder.subscription
+        suspension = subscription.suspension
+        has_expired = suspension is not None and suspension.kind is SuspensionKind.TRIAL_EXPIRED
+        return subscription.recovery is not None or has_expired
+
+    async def _climb_ladder(self, cause: Cause) -> timedelta | None:
+        recorder, charge = self._recorder, None
+        if recovery.retry_is_due(recorder.subscription, recorder.policy, workflow.now()):
+            charge = await self._charges.charge()
+            if charge.outcome is ChargeOutcome.PENDING:
+                return UNDECIDED_RETRY_DELAY
+            if charge.outcome in (ChargeOutcome.PAID, ChargeOutcome.GONE):
+                await self._charges.settle(charge, cause)
+                return None
+        now = workflow.now()
+        await recorder.commit(recovery.climbed(recorder.subscription, charge, recorder.policy, now, cause))
+        return None
