@@ -15,7 +15,7 @@ from domain.errors import GatewayUnavailable
 from domain.provider.hints import EventHint
 from domain.subscription.policy import Policy
 from domain.subscription.state import Subscription
-from workflows.subscription.command_base import MAX_COMMAND_KEYS
+from workflows.subscription.command_handler import MAX_COMMAND_KEYS
 from workflows.subscription.messages import AdoptPolicy, SubscriptionInput
 from workflows.subscription.workflow import SubscriptionWorkflow
 

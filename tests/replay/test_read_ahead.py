@@ -10,7 +10,7 @@ from temporalio.worker import Replayer
 from tests.replay.record import HISTORIES
 from tests.replay.test_kept_histories import broken_off
 from worker.build import WORKFLOWS, workflow_runner
-from workflows.subscription.workflow import ReadAheadError
+from workflows.subscription.main_loop import ReadAheadError
 
 EVENTS: list[dict[str, Any]] = json.loads((HISTORIES / "expired-1-subscription.json").read_text())["events"]
 FIRED = [number for number, event in enumerate(EVENTS) if event["eventType"] == "EVENT_TYPE_TIMER_FIRED"]

@@ -8,7 +8,7 @@ from domain.provider.hints import EventHint
 from domain.provider.payments import QuoteLine
 from domain.subscription.commands import CancelAt, ConvertAt
 from domain.subscription.ends import EndKind
-from domain.subscription.journal import Cause
+from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.policy import ChangeAt, Policy
 from domain.subscription.state import PendingChange, Subscription
 
@@ -43,6 +43,10 @@ class Command:
 
     key: str
     actor: str
+
+    def as_cause(self) -> Cause:
+        """The command as the cause of what it does."""
+        return Cause(CauseKind.COMMAND, self.key, self.actor)
 
 
 @dataclass(frozen=True)

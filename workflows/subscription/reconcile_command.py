@@ -1,36 +1,28 @@
-"""The update with which reconciliation makes a subscription fix what differs."""
+"""The command with which reconciliation makes a subscription fix what differs."""
 
-from temporalio import workflow
-
-with workflow.unsafe.imports_passed_through():
-    from domain.subscription import guards
-    from domain.subscription.journal import Cause, CauseKind
-    from workflows.subscription.handlers import update
-    from workflows.subscription.messages import CommandResult, Reconcile
-    from workflows.subscription.progress import Progress
+from domain.subscription import guards
+from domain.subscription.journal import Cause, CauseKind
+from workflows.subscription.main_loop import MainLoop
+from workflows.subscription.messages import Reconcile
+from workflows.subscription.process import SubscriptionProcess
 
 
-class ReconcileCommand(Progress):
-    """Reconciliation's part of the subscription workflow."""
+class ReconcileCommand:
+    """Checks and carries out the command of reconciliation."""
 
-    @update(name="reconcile")
-    async def reconcile(self, command: Reconcile) -> CommandResult:
-        """Sync with the provider: apply what is new there, and send it again what it is missing."""
-        await workflow.wait_condition(lambda: self._is_activated)
-        if self._refusal is not None:
-            return self._answer()
-        async with self._turn(command, lambda: guards.check_can_be_mended(self._now)) as is_first:
-            if is_first and not command.only_tries_again and not self._now.is_over:
-                cause = Cause(CauseKind.RECONCILIATION, command.key, command.actor)
-                await self._process.reconciler.reconcile(
-                    cause, unheard_agreement=command.unheard_agreement, writes_again=command.writes_again
-                )
-            if is_first and self._now.blocked is not None:
-                await self._retry_blocked()
-        return self._answer()
+    def __init__(self, process: SubscriptionProcess, loop: MainLoop) -> None:
+        self._process = process
+        self._recorder = process.recorder
+        self._loop = loop
 
-    @reconcile.validator
-    def _validate_reconcile(self, command: Reconcile) -> None:
-        if self._now.trial_is_elsewhere and not self._is_activated:
-            return  # activation ends the provider's trial first, and that fixes what differs
-        self._validate(command, lambda: guards.check_can_be_mended(self._now))
+    def check(self, _command: Reconcile) -> None:
+        guards.check_can_be_mended(self._recorder.subscription)
+
+    async def reconcile(self, command: Reconcile) -> None:
+        if not command.only_tries_again and not self._recorder.subscription.is_over:
+            cause = Cause(CauseKind.RECONCILIATION, command.key, command.actor)
+            await self._process.reconciler.reconcile(
+                cause, unheard_agreement=command.unheard_agreement, writes_again=command.writes_again
+            )
+        if self._recorder.subscription.blocked is not None:
+            await self._loop.retry_blocked()

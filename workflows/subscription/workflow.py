@@ -1,209 +1,128 @@
 """The workflow of one subscription, from sign-up to its end."""
 
+import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.failures import STEP_FAILED, as_failure, can_be_had_later, refusal
     from domain.provider.hints import EventHint
-    from domain.provider.payments import Charge
-    from domain.subscription import blocked_steps, commands, confirmation_steps, first_payment, trial
-    from domain.subscription.agenda import agenda, next_due
-    from domain.subscription.confirmation import ConfirmedAction
-    from domain.subscription.ends import REFUSED, End, EndKind
+    from domain.subscription.agenda import agenda
+    from domain.subscription.cancellation import CancelPreview
     from domain.subscription.hints import is_worth_a_look
-    from domain.subscription.journal import Cause, CauseKind
     from domain.subscription.state import Subscription
-    from workflows.priorities import interactive
-    from workflows.subscription import activity_calls, adoption, database_calls, visibility
-    from workflows.subscription.charges import declined
+    from workflows.subscription import visibility
+    from workflows.subscription.activation import Activation
+    from workflows.subscription.command_handler import CommandHandler
     from workflows.subscription.contact_commands import ContactCommands
     from workflows.subscription.handlers import update
     from workflows.subscription.lifecycle_commands import LifecycleCommands
-    from workflows.subscription.messages import CommandResult, NextWork, SubscriptionInput
+    from workflows.subscription.main_loop import MainLoop
+    from workflows.subscription.messages import (
+        AdoptPolicy,
+        Cancel,
+        ChangePlan,
+        Command,
+        CommandResult,
+        ContactChanged,
+        Convert,
+        ExtendTrial,
+        NextWork,
+        OpenCheckout,
+        PauseUntil,
+        Preview,
+        PreviewCancel,
+        PutPaymentMethod,
+        Reactivate,
+        Reconcile,
+        SubscriptionInput,
+        Suspend,
+    )
+    from workflows.subscription.payment_commands import PaymentCommands
     from workflows.subscription.plan_commands import PlanCommands
     from workflows.subscription.process import SubscriptionProcess
     from workflows.subscription.reconcile_command import ReconcileCommand
 
-WAITS_TO_BEGIN = "waits-to-begin"
-"""A change to the order of commands: before, a first payment that the provider did not take blocked everything else."""
 STEPS_PER_RUN = 8
 """After this many steps the workflow continues as new, long before its history gets too long."""
-CLOCK_SKEW = timedelta(seconds=1)
-"""By how much the clocks of two servers that run a workflow in succession may differ."""
-
-
-class ReadAheadError(RuntimeError):
-    """A timer has fired, but the time at which it fired is not known yet.
-
-    To answer a query, a worker that has not cached the run reads its whole history, including events after the last
-    workflow task that are meant for the next one (server 1.32, SDK 1.35). A decision made then is made at the time of
-    the last task, is sent with the next, and matches no replay. So the worker must evict the run, as it does for any
-    error that is not a workflow failure, and start over with the next task. The query fails.
-    """
-
-    def __init__(self, due: datetime) -> None:
-        super().__init__(f"the timer for {due} fired before the workflow task that carries the time")
 
 
 @workflow.defn(name="SubscriptionWorkflow")
-class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, ReconcileCommand):
+class SubscriptionWorkflow:
     """Runs one subscription. Starts at sign-up and ends when the subscription is canceled."""
 
     @workflow.init
     def __init__(self, start: SubscriptionInput) -> None:
+        self._lock = asyncio.Lock()
+        """Held while a step is taken, so that commands and timers never interleave."""
         process = SubscriptionProcess(start.subscription, start.policy, start.recent)
+        self._retries = process.blocked
+        self._recorder = process.recorder
+        self._loop = MainLoop(process, start.hints)
         # If the workflow was lost before the provider's own trial had ended, it still has to be activated.
         is_activated = start.is_born and not start.subscription.trial_is_elsewhere
-        super().__init__(process, start.done, start.declined, start.hints, is_activated=is_activated)
+        self._activation = Activation(process, self._loop, is_done=is_activated)
+        self._commands = CommandHandler(
+            self._recorder, self._activation, self._loop, self._lock, start.done, start.declined
+        )
+        self._lifecycle = LifecycleCommands(process, self._loop)
+        self._payments = PaymentCommands(process, self._loop)
+        self._plan = PlanCommands(process, self._loop)
+        self._contact = ContactCommands(self._recorder)
+        self._reconciliation = ReconcileCommand(process, self._loop)
 
     @workflow.run
     async def run(self, start: SubscriptionInput) -> str:
-        if not self._is_activated:
+        if not self._activation.is_done:
             async with self._lock:
-                with interactive():
-                    await self._activate(start)
+                await self._activation.activate(start)
         self._recorder.show()
         while not self._is_done and not self._should_continue_as_new:
-            await self._wait_for_work()
+            await self._loop.wait_for_work()
             async with self._lock:
-                await self._take_next_step()
+                await self._loop.take_next_step()
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if self._is_done:
-            await self._process_late_events()
-        else:
+        if not self._is_done:
             # In the same activation as the decision: nothing may be accepted in between.
             # The next run's memo names today's plan; without an argument it would keep the plan of the sign-up.
-            workflow.continue_as_new(self._next_run_input(start), memo={"summary": visibility.summary(self._now)})
-        return "refused" if self._refusal else self._now.status_reason
+            memo = {"summary": visibility.summary(self._recorder.subscription)}
+            workflow.continue_as_new(self._next_run_input(start), memo=memo)
+        await self._process_late_events()
+        return "refused" if self._is_refused else self._recorder.subscription.status_reason
 
-    def _next_run_input(self, start: SubscriptionInput) -> SubscriptionInput:
-        return replace(
-            start,
-            subscription=self._now,
-            policy=self._recorder.policy,
-            recent=tuple(self._recorder.recent),
-            hints=tuple(self._hints),
-            done=tuple(self._done),
-            declined=tuple(self._declined),
-            is_born=True,
-            payment_method=None,
-        )
+    @property
+    def _is_refused(self) -> bool:
+        return self._activation.refusal is not None
+
+    @property
+    def _is_done(self) -> bool:
+        return self._is_refused or self._loop.is_done
 
     @property
     def _should_continue_as_new(self) -> bool:
         return self._recorder.steps_taken >= STEPS_PER_RUN or workflow.info().is_continue_as_new_suggested()
 
-    async def _activate(self, start: SubscriptionInput) -> None:
-        """Take the first step, or roll the sign-up back."""
-        cause = Cause(CauseKind.COMMAND, start.sign_up_key, start.signed_up_by)
-        try:
-            if start.subscription.trial_is_elsewhere and start.is_born:
-                await adoption.take_trial_over(self._process, cause)
-            elif start.adopted:
-                await adoption.adopt(self._process, cause)
-            else:
-                await self._sign_up(start, cause)
-        except STEP_FAILED as error:
-            await self._roll_back_sign_up(cause)
-            self._refusal = refusal(error) or ApplicationError(str(error), type="sign_up_failed", non_retryable=True)
-        self._is_activated = True
-
-    async def _sign_up(self, start: SubscriptionInput, cause: Cause) -> None:
-        """Put the card on file first, so that a declined card leaves nothing behind; then record the first step."""
-        wallet = None
-        if start.payment_method is not None:
-            wallet = await activity_calls.put_card(self._now, start.payment_method, f"{self._now.id}/sign-up")
-            self._recorder.subscription = replace(self._now, customer_ref=wallet.customer_ref, card=wallet.card)
-        await self._begin_trial_or_charge(start, cause)
-        if wallet is None or wallet.card is None or wallet.is_default or self._refusal is not None:
-            return
-        if not first_payment.waits_for_payment(self._now):  # else once the first payment is taken
-            await self._process.cards.make_default(wallet.card.ref, until_answered=True)
-
-    async def _begin_trial_or_charge(self, start: SubscriptionInput, cause: Cause) -> None:
-        ends_at = self._now.trial_ends_at
-        if ends_at is None:
-            await self._start_paid(cause)
-            return
-        reminders = await database_calls.schedule_reminders(
-            self._now.customer, ends_at, start.policy.trial, signing_up=self._now.id
+    def _next_run_input(self, start: SubscriptionInput) -> SubscriptionInput:
+        return replace(
+            start,
+            subscription=self._recorder.subscription,
+            policy=self._recorder.policy,
+            recent=tuple(self._recorder.recent),
+            hints=tuple(self._loop.hints),
+            done=tuple(self._commands.done),
+            declined=tuple(self._commands.declined),
+            is_born=True,
+            payment_method=None,
         )
-        self._recorder.subscription = replace(self._now, reminders=reminders)
-        another = start.allow_another_trial
-        step = trial.started(self._now, start.policy, workflow.now(), cause, another_allowed=another)
-        await self._recorder.commit(step)
-
-    async def _roll_back_sign_up(self, cause: Cause) -> None:
-        """Undo a refused sign-up: end the subscription if it was recorded, otherwise delete the customer."""
-        if self._now.sequence == 0:
-            await database_calls.forget_sign_up(self._now)
-            return
-        ended = commands.canceled(self._now, End(EndKind.NEVER_BEGAN, REFUSED), workflow.now(), cause)
-        await self._recorder.commit(replace(ended, mails=()))
-
-    async def _start_paid(self, cause: Cause) -> None:
-        """Start without a trial; recorded before money moves, so that there is never a charge without a record."""
-        await self._recorder.commit(commands.signed_up(self._now, workflow.now(), cause))
-        charge = await self._first_charge()
-        if charge is None or await self._process.first_payment.begin_with(charge, cause):
-            return
-        if charge.agreement_ref:
-            # Undecided: a sign-up does not wait for that, and nothing may be billed later.
-            self._recorder.subscription = replace(self._now, agreement_ref=charge.agreement_ref)
-            await self._process.blocked.retry_until_answered(
-                blocked_steps.FIRST_PAYMENT, lambda: activity_calls.end_agreement(self._now)
-            )
-        await self._recorder.commit(first_payment.declined(self._now, charge, workflow.now(), cause))
-        self._refusal = as_failure(declined(charge))
-
-    async def _first_charge(self) -> Charge | None:
-        """Return the first payment's outcome; None: the provider does not take it now, and it is retried later."""
-        began = workflow.now()
-        try:
-            return await self._process.charges.charge(present=True)
-        except STEP_FAILED as error:
-            if not can_be_had_later(error):
-                raise
-            if not workflow.patched(WAITS_TO_BEGIN):
-                await self._process.blocked.block_and_rest(blocked_steps.FIRST_PAYMENT, error, began)
-                return await self._process.blocked.retry_until_answered(
-                    blocked_steps.FIRST_PAYMENT, lambda: self._process.charges.charge(present=True)
-                )
-            # Without an answer it may have been paid, so the sign-up must not be rolled back.
-            await self._recorder.commit(first_payment.put_off(self._now, workflow.now()))
-            self._current_action = blocked_steps.FIRST_PAYMENT
-            await self._schedule_retry(error, began)
-            return None
-
-    async def _wait_for_work(self) -> None:
-        """Return when a timer is due, an event has arrived, or a command may have changed what is due."""
-        self._was_commanded = False
-        wakes_at = self._next_wake_up()
-        wait = None if wakes_at is None else max(wakes_at - workflow.now(), timedelta())
-        if wait == timedelta():
-            return
-        due = next_due(self._now, self._recorder.policy)
-        try:
-            await workflow.wait_condition(
-                lambda: self._has_event or self._was_commanded or self._is_done,
-                timeout=wait,
-                timeout_summary=f"{due.action}: {due.why}" if due else None,
-            )
-        except TimeoutError:
-            if wakes_at is not None and workflow.now() < wakes_at - CLOCK_SKEW:
-                raise ReadAheadError(wakes_at) from None
 
     async def _process_late_events(self) -> None:
         """After the end, process the refunds and disputes that arrived meanwhile; no other event repeats them."""
-        while self._now.is_over and self._hints:
-            if not self._has_event and self._hints_not_before is not None:
-                await workflow.sleep(self._hints_not_before - workflow.now(), summary="Retry a refund or dispute")
+        while self._recorder.subscription.is_over and self._loop.hints:
+            await self._loop.wait_for_late_event()
             async with self._lock:
-                await self._take_next_step()
+                await self._loop.take_next_step()
+
+    # Sign-up and provider events
 
     @update(name="sign_up")
     async def sign_up(self) -> CommandResult:
@@ -213,41 +132,217 @@ class SubscriptionWorkflow(LifecycleCommands, PlanCommands, ContactCommands, Rec
             ApplicationError: the payment method was refused; nothing was kept. Code `authentication_required` or
                 `first_payment_blocked`: the subscription is recorded, but has not started.
         """
-        await workflow.wait_condition(lambda: self._is_activated)
-        if self._refusal is not None:
-            raise self._refusal
-        waits = self._now.confirmation
-        if waits is not None and waits.action is ConfirmedAction.SIGN_UP:
-            raise as_failure(confirmation_steps.needed(self._now))
-        if first_payment.waits_for_payment(self._now):
-            raise as_failure(first_payment.not_taken(self._now))
-        return self._answer()
-
-    # Provider events and queries
+        await workflow.wait_condition(lambda: self._activation.is_done)
+        self._activation.check_begun()
+        return self._commands.result()
 
     @workflow.signal(name="hear", description="The payment provider has news of this subscription.")
     def provider_event(self, hint: EventHint) -> None:
         """Queue a hint of a provider event; whether it matters is decided when it is processed."""
-        if self._is_activated and not is_worth_a_look(self._now, hint):
-            return
-        if all(known.event != hint.event for known in self._hints):
-            self._hints.append(hint)
+        if not self._activation.is_done or is_worth_a_look(self._recorder.subscription, hint):
+            self._loop.add(hint)
+
+    # Payments
+
+    @update(name="convert")
+    async def convert(self, command: Convert) -> CommandResult:
+        """Become a paid subscription, now or when the trial ends."""
+        return await self._commands.execute(command, self._payments.check_convert, self._payments.convert)
+
+    @convert.validator
+    def _validate_convert(self, command: Convert) -> None:
+        self._commands.validate(command, self._payments.check_convert)
+
+    @update(name="put_payment_method")
+    async def put_payment_method(self, command: PutPaymentMethod) -> CommandResult:
+        """Put a card on file and charge it at once for what is owed."""
+        return await self._commands.execute(
+            command, self._payments.check_payment_method, self._payments.put_payment_method
+        )
+
+    @put_payment_method.validator
+    def _validate_put_payment_method(self, command: PutPaymentMethod) -> None:
+        self._commands.validate(command, self._payments.check_payment_method)
+
+    @update(name="retry_payment")
+    async def retry_payment(self, command: Command) -> CommandResult:
+        """Retry the payment that is owed, or the step that is blocked, now."""
+        return await self._commands.execute(command, self._payments.check_retry, self._payments.retry_payment)
+
+    @retry_payment.validator
+    def _validate_retry_payment(self, command: Command) -> None:
+        self._commands.validate(command, self._payments.check_retry)
+
+    @update(name="open_checkout")
+    async def open_checkout(self, command: OpenCheckout) -> CommandResult:
+        """Open a page where the customer enters a card; the result carries its URL."""
+        return await self._commands.answer(command, self._payments.open_checkout)
+
+    @open_checkout.validator
+    def _validate_open_checkout(self, command: OpenCheckout) -> None:
+        self._commands.validate(command, self._payments.check_checkout)
+
+    # Lifecycle
+
+    @update(name="cancel")
+    async def cancel(self, command: Cancel) -> CommandResult:
+        """End now, or at the end of the paid period (or trial)."""
+        return await self._commands.execute(command, self._lifecycle.check_cancel, self._lifecycle.cancel)
+
+    @cancel.validator
+    def _validate_cancel(self, command: Cancel) -> None:
+        self._commands.validate(command, self._lifecycle.check_cancel)
+
+    @update(name="preview_cancel")
+    async def preview_cancel(self, command: PreviewCancel) -> CancelPreview:
+        """Return what a cancellation would do; changes nothing."""
+        return await self._commands.answer(command, self._lifecycle.preview_cancel)
+
+    @preview_cancel.validator
+    def _validate_preview_cancel(self, command: PreviewCancel) -> None:
+        self._commands.validate(command, self._lifecycle.check_cancel)
+
+    @update(name="uncancel")
+    async def uncancel(self, command: Command) -> CommandResult:
+        """Undo a scheduled cancellation."""
+        return await self._commands.execute(command, self._lifecycle.check_uncancel, self._lifecycle.uncancel)
+
+    @uncancel.validator
+    def _validate_uncancel(self, command: Command) -> None:
+        self._commands.validate(command, self._lifecycle.check_uncancel)
+
+    @update(name="extend_trial")
+    async def extend_trial(self, command: ExtendTrial) -> CommandResult:
+        """Move the end of the trial, and its reminders with it."""
+        return await self._commands.execute(command, self._lifecycle.check_extension, self._lifecycle.extend_trial)
+
+    @extend_trial.validator
+    def _validate_extend_trial(self, command: ExtendTrial) -> None:
+        self._commands.validate(command, self._lifecycle.check_extension)
+
+    @update(name="suspend")
+    async def suspend(self, command: Suspend) -> CommandResult:
+        """Turn access off on an operator's order; data is kept."""
+        return await self._commands.execute(command, self._lifecycle.check_suspend, self._lifecycle.suspend)
+
+    @suspend.validator
+    def _validate_suspend(self, command: Suspend) -> None:
+        self._commands.validate(command, self._lifecycle.check_suspend)
+
+    @update(name="reactivate")
+    async def reactivate(self, command: Reactivate) -> CommandResult:
+        """Restore access on an operator's order."""
+        return await self._commands.execute(command, self._lifecycle.check_reactivate, self._lifecycle.reactivate)
+
+    @reactivate.validator
+    def _validate_reactivate(self, command: Reactivate) -> None:
+        self._commands.validate(command, self._lifecycle.check_reactivate)
+
+    # Plan, pause and policy
+
+    @update(name="change_plan")
+    async def change_plan(self, command: ChangePlan) -> CommandResult:
+        """Change the plan, interval, quantity or add-ons, now or at the end of the paid period."""
+        return await self._commands.execute(command, self._plan.check_change_in_turn, self._plan.change_plan)
+
+    @change_plan.validator
+    def _validate_change_plan(self, command: ChangePlan) -> None:
+        self._commands.validate(command, self._plan.check_change)
+
+    @update(name="preview_change")
+    async def preview_change(self, command: ChangePlan) -> Preview:
+        """Return what the same change would bill, and when; changes nothing."""
+        return await self._commands.answer(command, self._plan.preview_change)
+
+    @preview_change.validator
+    def _validate_preview_change(self, command: ChangePlan) -> None:
+        self._commands.validate(command, self._plan.check_change)
+
+    @update(name="withdraw_change")
+    async def withdraw_change(self, command: Command) -> CommandResult:
+        """Withdraw a planned change or one that waits for the bank."""
+        return await self._commands.execute(command, self._plan.check_withdraw_change, self._plan.withdraw_change)
+
+    @withdraw_change.validator
+    def _validate_withdraw_change(self, command: Command) -> None:
+        self._commands.validate(command, self._plan.check_withdraw_change)
+
+    @update(name="pause")
+    async def pause(self, command: PauseUntil) -> CommandResult:
+        """Stop billing and access until a date or until resumed; if already paused, move the end."""
+        return await self._commands.execute(command, self._plan.check_pause, self._plan.pause)
+
+    @pause.validator
+    def _validate_pause(self, command: PauseUntil) -> None:
+        self._commands.validate(command, self._plan.check_pause)
+
+    @update(name="resume")
+    async def resume(self, command: Command) -> CommandResult:
+        """End the pause early."""
+        return await self._commands.execute(command, self._plan.check_resume, self._plan.resume)
+
+    @resume.validator
+    def _validate_resume(self, command: Command) -> None:
+        self._commands.validate(command, self._plan.check_resume)
+
+    @update(name="adopt_policy")
+    async def adopt_policy(self, command: AdoptPolicy) -> CommandResult:
+        """Switch to another policy; a running recovery stays on its ladder."""
+        return await self._commands.execute(command, self._plan.check_adopt_policy, self._plan.adopt_policy)
+
+    @adopt_policy.validator
+    def _validate_adopt_policy(self, command: AdoptPolicy) -> None:
+        self._commands.validate(command, self._plan.check_adopt_policy)
+
+    # Contact data and reconciliation
+
+    @update(name="contact_changed")
+    async def contact_changed(self, command: ContactChanged) -> CommandResult:
+        """Record that the customer was changed; with another time zone, dates in the customer's own day move."""
+        return await self._commands.execute(command, self._contact.check_contact_changed, self._contact.contact_changed)
+
+    @contact_changed.validator
+    def _validate_contact_changed(self, command: ContactChanged) -> None:
+        if self._activation.is_done:
+            self._commands.validate(command, self._contact.check_contact_changed)
+
+    @update(name="reconcile")
+    async def reconcile(self, command: Reconcile) -> CommandResult:
+        """Sync with the provider: apply what is new there, and send it again what it is missing."""
+        await workflow.wait_condition(lambda: self._activation.is_done)
+        if self._is_refused:
+            return self._commands.result()
+        return await self._commands.execute(command, self._reconciliation.check, self._reconciliation.reconcile)
+
+    @reconcile.validator
+    def _validate_reconcile(self, command: Reconcile) -> None:
+        if self._recorder.subscription.trial_is_elsewhere and not self._activation.is_done:
+            return  # activation ends the provider's trial first, and that fixes what differs
+        self._commands.validate(command, self._reconciliation.check)
+
+    # Queries
 
     @workflow.query(name="current", description="The subscription's current state.")
     def current(self) -> Subscription:
         """The subscription's current state."""
-        return self._now
+        return self._recorder.subscription
+
+    @workflow.query(name="policy_version", description="The version of the subscription's policy.")
+    def policy_version(self) -> str:
+        """The version of the subscription's policy."""
+        return self._recorder.policy.version
 
     @workflow.query(name="next_actions", description="What happens next, soonest first.")
     def next_actions(self) -> list[str]:
         """What happens next, soonest first, as text."""
-        return [f"{due.at.isoformat()} {due.action}: {due.why}" for due in agenda(self._now, self._recorder.policy)]
+        ahead = agenda(self._recorder.subscription, self._recorder.policy)
+        return [f"{due.at.isoformat()} {due.action}: {due.why}" for due in ahead]
 
     @workflow.query(name="outlook", description="Whether it is busy, and when something is due next.")
     def outlook(self) -> NextWork:
         """Whether the workflow is busy, and when something is due next."""
-        busy = self._lock.locked() or self._has_event or self._was_commanded or not self._is_activated
-        retry_at = self._process.blocked.retry_at
-        if retry_at is not None:
-            return NextWork(busy=False, due_at=retry_at, over=False)
-        return NextWork(busy, self._next_wake_up(), self._is_done)
+        if self._retries.retry_at is not None:
+            return NextWork(busy=False, due_at=self._retries.retry_at, over=False)
+        is_activated = self._activation.is_done
+        busy = self._lock.locked() or self._loop.has_event or self._loop.is_woken or not is_activated
+        return NextWork(busy, self._loop.next_wake_up(), self._is_done)
