@@ -55,8 +55,7 @@ class SubscriptionWorkflow:
     def __init__(self, start: SubscriptionInput) -> None:
         self._lock = asyncio.Lock()
         """Held while a step is taken, so that commands and timers never interleave."""
-        process = SubscriptionProcess(start.subscription, start.policy, start.recent)
-        self._retries = process.blocked
+        process = self._process = SubscriptionProcess(start.subscription, start.policy, start.recent)
         self._recorder = process.recorder
         self._loop = MainLoop(process, start.hints)
         # If the workflow was lost before the provider's own trial had ended, it still has to be activated.
@@ -341,8 +340,9 @@ class SubscriptionWorkflow:
     @workflow.query(name="outlook", description="Whether it is busy, and when something is due next.")
     def outlook(self) -> NextWork:
         """Whether the workflow is busy, and when something is due next."""
-        if self._retries.retry_at is not None:
-            return NextWork(busy=False, due_at=self._retries.retry_at, over=False)
+        retry_at = self._process.blocked.retry_at
+        if retry_at is not None:
+            return NextWork(busy=False, due_at=retry_at, over=False)
         is_activated = self._activation.is_done
         busy = self._lock.locked() or self._loop.has_event or self._loop.is_woken or not is_activated
         return NextWork(busy, self._loop.next_wake_up(), self._is_done)
