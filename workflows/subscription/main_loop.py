@@ -67,7 +67,7 @@ class MainLoop:
     @property
     def has_event(self) -> bool:
         """True if there is an event to process now."""
-        return bool(self.hints) and _is_past(self._hints_not_before)
+        return bool(self.hints) and _has_come(self._hints_not_before)
 
     def next_wake_up(self) -> datetime | None:
         """Return when there is something to do; None: not until an event or a command arrives."""
@@ -91,7 +91,7 @@ class MainLoop:
     @property
     def _is_due(self) -> bool:
         wakes_at = self.next_wake_up()
-        return wakes_at is not None and _is_past(wakes_at)
+        return wakes_at is not None and _has_come(wakes_at)
 
     # Waiting
 
@@ -170,9 +170,9 @@ class MainLoop:
 
     async def _act(self) -> None:
         """Do what goes first: report an end, hold or resume billing, or take the due action."""
-        if self._process.ends.report_is_due and _is_past(self._end_not_before):
+        if self._process.ends.report_is_due and _has_come(self._end_not_before):
             await self._report_end()
-        elif self._process.hold.is_due and _is_past(self._hold_not_before):
+        elif self._process.hold.is_due and _has_come(self._hold_not_before):
             await self._apply_hold()
         else:
             await self._take_due_action()
@@ -264,6 +264,6 @@ class MainLoop:
                 raise
 
 
-def _is_past(not_before: datetime | None) -> bool:
-    """True unless there is something to wait for."""
+def _has_come(not_before: datetime | None) -> bool:
+    """True if that moment has come; None: there is nothing to wait for."""
     return not_before is None or not_before <= workflow.now()

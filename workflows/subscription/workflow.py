@@ -55,20 +55,20 @@ class SubscriptionWorkflow:
     def __init__(self, start: SubscriptionInput) -> None:
         self._lock = asyncio.Lock()
         """Held while a step is taken, so that commands and timers never interleave."""
-        process = self._process = SubscriptionProcess(start.subscription, start.policy, start.recent)
-        self._recorder = process.recorder
-        self._loop = MainLoop(process, start.hints)
+        self._process = SubscriptionProcess(start.subscription, start.policy, start.recent)
+        self._recorder = self._process.recorder
+        self._loop = MainLoop(self._process, start.hints)
         # If the workflow was lost before the provider's own trial had ended, it still has to be activated.
         is_activated = start.is_born and not start.subscription.trial_is_elsewhere
-        self._activation = Activation(process, self._loop, is_done=is_activated)
+        self._activation = Activation(self._process, self._loop, is_done=is_activated)
         self._commands = CommandHandler(
             self._recorder, self._activation, self._loop, self._lock, start.done, start.declined
         )
-        self._lifecycle = LifecycleCommands(process, self._loop)
-        self._payments = PaymentCommands(process, self._loop)
-        self._plan = PlanCommands(process, self._loop)
+        self._payments = PaymentCommands(self._process, self._loop)
+        self._lifecycle = LifecycleCommands(self._process, self._loop)
+        self._plan = PlanCommands(self._process, self._loop)
         self._contact = ContactCommands(self._recorder)
-        self._reconciliation = ReconcileCommand(process, self._loop)
+        self._reconciliation = ReconcileCommand(self._process, self._loop)
 
     @workflow.run
     async def run(self, start: SubscriptionInput) -> str:
