@@ -35,7 +35,7 @@ class CatalogChanges:
     gone_plans: tuple[str, ...] = ()
     repriced: tuple[str, ...] = ()
     """Prices that changed or are gone. Within one version prices never change."""
-    overage_anew: tuple[str, ...] = ()
+    overage_added: tuple[str, ...] = ()
     """Overage on plans that had none. Their subscriptions have no metered item at the provider."""
     touched: tuple[str, ...] = ()
     """Plans of the first catalog whose customers are affected."""
@@ -58,7 +58,7 @@ class CatalogChanges:
 
 
 def changes(before: Catalog, after: Catalog) -> CatalogChanges:
-    """What differs; the order of plans and features aside."""
+    """The differences, except for the order of plans and features."""
     plans = _each(before.plans, after.plans, lambda was, now: _plan(was, now, before, after))
     features = _each(before.features, after.features, _feature)
     add_ons = _each(before.add_ons, after.add_ons, lambda was, now: _add_on(was, now, after))
@@ -74,7 +74,7 @@ def changes(before: Catalog, after: Catalog) -> CatalogChanges:
         tuple(_came(after, before, "gone")),
         gone_plans,
         tuple(_repriced(before, after)),
-        tuple(_overage_anew(before, after)),
+        tuple(_overage_added(before, after)),
         tuple(code for code in before.plans if code in (*plans, *gone_plans, *everybody)),
         tuple(code for code in before.add_ons if code in add_ons or code not in after.add_ons),
     )
@@ -95,11 +95,11 @@ def _whole(before: Catalog, after: Catalog) -> Iterator[str]:
     if before.currency != after.currency:
         yield f"prices in {after.currency.upper()}, were in {before.currency.upper()}"
     if before.tax_behavior != after.tax_behavior:
-        yield f"tax {after.tax_behavior or 'not said'}, was {before.tax_behavior or 'not said'}"
+        yield f"tax {after.tax_behavior or 'not set'}, was {before.tax_behavior or 'not set'}"
 
 
 def _came(before: Catalog, after: Catalog, word: str) -> Iterator[str]:
-    """What *after* has and *before* has not."""
+    """What *after* has but *before* does not."""
     for code, plan in after.plans.items():
         if code not in before.plans:
             yield f"{word}: plan {code}, {plan.name}, {prices_in_words(plan)}"
@@ -115,9 +115,7 @@ def _plan(was: Plan, now: Plan, before: Catalog, after: Catalog) -> Iterator[str
     yield from _said("name", was.name, now.name)
     yield from _said("description", was.description or "none", now.description or "none")
     yield from _said("costs", prices_in_words(was), prices_in_words(now))
-    yield from _said(
-        "days of trial", _or(was.trial_days, "as the policy says"), _or(now.trial_days, "as the policy says")
-    )
+    yield from _said("days of trial", _or(was.trial_days, "as in the policy"), _or(now.trial_days, "as in the policy"))
     for code, feature in after.features.items():
         if code not in before.features:
             yield f"{feature.name}: {value_in_words(now.entitlements[code], feature)}, which is new"
@@ -163,7 +161,7 @@ def _or(value: int | None, otherwise: str) -> str:
 
 
 def _paths(plan: Plan) -> str:
-    return "every dearer plan" if plan.upgrades_to is None else ", ".join(plan.upgrades_to) or "nothing"
+    return "every more expensive plan" if plan.upgrades_to is None else ", ".join(plan.upgrades_to) or "nothing"
 
 
 def _repriced(before: Catalog, after: Catalog) -> Iterator[str]:
@@ -174,7 +172,7 @@ def _repriced(before: Catalog, after: Catalog) -> Iterator[str]:
             yield f"{code} a {interval}: {becomes or 'not sold'}, was {price}"
 
 
-def _overage_anew(before: Catalog, after: Catalog) -> Iterator[str]:
+def _overage_added(before: Catalog, after: Catalog) -> Iterator[str]:
     for code, plan in after.plans.items():
         if code in before.plans:
             yield from (f"{name} on plan {code}" for name in plan.overage if name not in before.plans[code].overage)
@@ -187,7 +185,7 @@ def _prices(catalog: Catalog) -> dict[tuple[str, Interval], str]:
     }
     for plan in catalog.plans.values():
         for name, overage in plan.overage.items():
-            # How much may be used is no part of the price.
+            # The cap on usage is not part of the price.
             each = overage_in_words(replace(overage, at_most=None))
             prices |= {(f"{plan.code}, {name} beyond its limit", interval): each for interval in plan.prices}
     return prices

@@ -19,13 +19,13 @@ def collisions(tree: Mapping[str, Tree]) -> Iterator[Problem]:
     plans, add_ons = _part(tree, "plans"), _part(tree, "add_ons")
     free = [code for code, plan in plans.items() if isinstance(plan, dict) and plan.get("prices") == FREE]
     for code in free[1:]:
-        yield Problem(("plans", code, "prices"), f"there is a free plan already, {free[0]!r}: give this one prices")
+        yield Problem(("plans", code, "prices"), f"there already is a free plan, {free[0]!r}: give this one prices")
     for code in add_ons:
         if code in plans:
-            yield Problem(("add_ons", code), "a plan has this code already", at_key=True)
+            yield Problem(("add_ons", code), "a plan already has this code", at_key=True)
     for code in plans:
         if code in PAGES:
-            yield Problem(("plans", code), f"/v1/plans/{code} answers something else: take another code", at_key=True)
+            yield Problem(("plans", code), f"/v1/plans/{code} is another page: use another code", at_key=True)
 
 
 def _part(tree: Mapping[str, Tree], key: str) -> Mapping[str, Tree]:
@@ -42,14 +42,16 @@ def loose_ends(entry: CatalogEntry) -> Iterator[Problem]:
         yield from _upgrades(code, plan, entry)
         yield from _overage(code, plan, entry)
         if plan.prices is None and plan.trial_days:
-            yield Problem(("plans", code, "trial_days"), "a free plan is not tried out: take it out, or give it prices")
+            yield Problem(
+                ("plans", code, "trial_days"), "a free plan has no trial: remove this, or give the plan prices"
+            )
     yield from _sold_names(entry)
 
 
 def _rules(entry: CatalogEntry) -> Iterator[Problem]:
     for code, feature in entry.features.items():
         if feature.limit is not None and feature.limit not in entry.limits:
-            message = f"no rule of this name stands under 'limits'; {did_you_mean(feature.limit, entry.limits)}"
+            message = f"there is no such rule under 'limits'; {did_you_mean(feature.limit, entry.limits)}"
             yield Problem(("features", code, "limit"), message)
 
 
@@ -59,11 +61,11 @@ def _twins(features: Mapping[str, Feature]) -> Iterator[Problem]:
     for code, feature in features.items():
         other = codes.setdefault(code.replace("_", ""), code)
         if other != code:
-            message = f"differs from {other!r} by nothing but _: whoever asks for one would take the other"
+            message = f"differs from {other!r} only by _: the two would be confused"
             yield Problem(("features", code), message, at_key=True)
         other = names.setdefault(feature.name.casefold(), code)
         if other != code:
-            message = f"{other!r} has this name already: customers could not tell the two apart"
+            message = f"{other!r} already has this name: customers could not tell the two apart"
             yield Problem(("features", code, "name"), message)
 
 
@@ -77,13 +79,13 @@ def _meters(features: Mapping[str, Feature]) -> Iterator[Problem]:
         # Usage is reported by the name of a meter or a feature: one name must not mean two meters.
         named = features.get(meter)
         if named is not None and meter != code and (named.window is None or (named.meter or meter) != meter):
-            yield Problem(place, f"{meter!r} is a feature that is not of this meter: name the meter otherwise")
+            yield Problem(place, f"{meter!r} is a feature that does not use this meter: give the meter another name")
         for other, known in of_meter[meter].items():
             if known.gauge != feature.gauge:
-                message = f"{other!r} counts the same otherwise: a gauge and what is counted per time share no meter"
+                message = f"{other!r} counts this meter differently: a gauge shares its meter with no other feature"
                 yield Problem(place, message)
             elif known.window is feature.window:
-                yield Problem(place, f"{other!r} counts the same over the same time: one of them is enough")
+                yield Problem(place, f"{other!r} counts the same meter over the same time: one of them is enough")
         of_meter[meter][code] = feature
 
 
@@ -92,13 +94,13 @@ def _upgrades(code: str, plan: PlanEntry, entry: CatalogEntry) -> Iterator[Probl
     for number, other in enumerate(given):
         place = ("plans", code, "upgrades_to", number)
         if other == code:
-            yield Problem(place, f"is this plan itself; {did_you_mean('', others)}")
+            yield Problem(place, f"is the same plan; {did_you_mean('', others)}")
         elif other not in entry.plans:
             yield Problem(place, f"no plan {other!r}; {did_you_mean(other, others)}")
         elif other not in others:
-            yield Problem(place, f"{other!r} is free: it is nothing to go up to")
+            yield Problem(place, f"{other!r} is free: it is not an upgrade")
         elif other in given[:number]:
-            yield Problem(place, f"{other!r} stands here twice")
+            yield Problem(place, f"{other!r} is listed twice")
 
 
 def _overage(code: str, plan: PlanEntry, entry: CatalogEntry) -> Iterator[Problem]:
@@ -111,23 +113,23 @@ def _overage(code: str, plan: PlanEntry, entry: CatalogEntry) -> Iterator[Proble
             continue
         number = plan.entitlements[name]
         if plan.prices is None:
-            yield Problem(place, "who has a free plan is not billed: give the plan prices", at_key=True)
+            yield Problem(place, "a free plan is never billed: give the plan prices", at_key=True)
         elif not isinstance(number, int):
-            yield Problem(place, "is unlimited in this plan: nothing goes beyond", at_key=True)
+            yield Problem(place, "is unlimited on this plan: there is no overage", at_key=True)
         elif number == 0:
-            yield Problem(place, "is not in this plan: give it a number first", at_key=True)
+            yield Problem(place, "is not included in this plan: give it a number first", at_key=True)
         meter = feature.meter or name
         other = billed.setdefault(meter, name)
         if other != name:
-            message = f"{other!r} counts the same, and its overage is billed already: nobody pays twice"
+            message = f"{other!r} counts the same meter, and its overage is already billed: customers would pay twice"
             yield Problem(place, message, at_key=True)
 
 
 def _why_not_counted(name: str, feature: Feature | None, counted: list[str]) -> str:
     if feature is not None and feature.gauge:
-        return "is a gauge: sell more of it as an add-on, overage is of what is counted per time"
+        return "is a gauge: sell more of it as an add-on; overage needs `per`"
     if feature is not None and feature.kind is FeatureKind.NUMBER:
-        return "is not counted: say `per: month` (or another time) where it is declared"
+        return "is not counted: add `per: month` (or another time span) to its declaration"
     return f"is not counted; {did_you_mean(name, counted)}"
 
 
@@ -141,5 +143,5 @@ def _sold_names(entry: CatalogEntry) -> Iterator[Problem]:
             for made, what in ours.items():
                 other = sold.setdefault(made, what)
                 if other != what:
-                    message = f"{other} goes by the name {made!r} at the payment provider too: take another code"
+                    message = f"{other} has the name {made!r} at the payment provider too: use another code"
                     yield Problem(("plans", code, "overage", name), message, at_key=True)

@@ -1,4 +1,4 @@
-"""The parts of a catalog file as they are written."""
+"""The parts of a catalog file as written."""
 
 from typing import Annotated, Literal, Self
 
@@ -33,11 +33,11 @@ def _unless_free(prices: object) -> object:
         return None
     if isinstance(prices, dict):
         return prices
-    raise ValueError(f"must be the prices of a month and a year, or {FREE}, not {shown(prices)}")
+    raise ValueError(f"must be prices by month and year, or {FREE}, not {shown(prices)}")
 
 
 class PricesEntry(Strict):
-    """What a unit costs by the month and by the year."""
+    """The price of one unit per month and per year."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -45,25 +45,25 @@ class PricesEntry(Strict):
             "dependentSchemas": {"annual_discount": {"required": ["month"], "properties": {"year": False}}},
         }
     )
-    month: Price | None = Field(None, description="the price of a month, as 49.00")
-    year: Price | None = Field(None, description="the price of a year; or leave it to a discount")
+    month: Price | None = Field(None, description="the price per month, like 49.00")
+    year: Price | None = Field(None, description="the price per year; leave it out to use a discount")
     annual_discount: DiscountShare | None = Field(
-        None, description="a year is twelve months less this, as 10%; wins over the catalog's"
+        None, description="a year costs twelve months less this, like 10%; overrides the catalog's"
     )
 
     @field_validator("annual_discount")
     @classmethod
     def _has_one_source(cls, discount: DiscountShare | None, info: ValidationInfo) -> DiscountShare | None:
         if discount is not None and info.data.get("year") is not None:
-            raise ValueError("either the price of a year or its discount, not both")
+            raise ValueError("give either a yearly price or a discount, not both")
         if discount is not None and info.data.get("month", 0) is None:
-            raise ValueError("a discount needs the price of a month to take it from")
+            raise ValueError("a discount needs a monthly price")
         return discount
 
     @model_validator(mode="after")
-    def _tell_a_price(self) -> Self:
+    def _has_a_price(self) -> Self:
         if self.month is None and self.year is None:
-            raise ValueError("must hold the price of a month, of a year or of both")
+            raise ValueError("must have a monthly price, a yearly price, or both")
         return self
 
 
@@ -73,53 +73,53 @@ _PricesOrFree = Annotated[
 
 
 class OverageEntry(Strict):
-    """What use beyond a limit costs; with it use is billed rather than refused."""
+    """The price of usage beyond a limit, which is then billed instead of refused."""
 
-    price: Price = Field(description="what `units` cost")
-    units: Number = Field(1, description="so many are sold together; begun ones count")
+    price: Price = Field(description="the price of `units`")
+    units: Number = Field(1, description="how many are sold together; a started bundle is billed in full")
     at_most: Number | None = Field(
-        None, description="units beyond the limit at which use is refused all the same; left out: without end"
+        None, description="units beyond the limit after which usage is refused anyway; default: no cap"
     )
 
     @model_validator(mode="after")
     def _sells_at_least_once(self) -> Self:
         if self.at_most is not None and self.at_most < self.units:
-            raise Faults([(("at_most",), f"must be at least {self.units}, as many as are sold together")])
+            raise Faults([(("at_most",), f"must be at least {self.units}, the number sold together")])
         return self
 
 
 class PlanEntry(Strict):
     """One plan."""
 
-    name: Name = Field(description="as customers read it")
+    name: Name = Field(description="the name that customers see")
     description: Text = ""
-    prices: _PricesOrFree = Field(description="by month and year, or `free`")
+    prices: _PricesOrFree = Field(description="prices by month and year, or `free`")
     """None: the plan is free."""
     trial_days: Annotated[int, Field(ge=0, le=MAX_TRIAL_DAYS)] | None = Field(
-        None, description="left out: as the policy says"
+        None, description="default: as in the policy"
     )
     entitlements: Annotated[Entitlements, AfterValidator(_entitlements)] = Field(
         default_factory=dict,
         validate_default=True,
-        description="what it gives of every feature",
+        description="the value of every feature on this plan",
         json_schema_extra=ENTITLEMENTS_SCHEMA,
     )
     overage: dict[Code, OverageEntry] = Field(
         default_factory=dict,
-        description="by feature, what use beyond its limit costs; without it, use is refused there",
+        description="by feature, the price of usage beyond its limit; without one, usage is refused there",
     )
     upgrades_to: list[Code] | None = Field(
-        None, description="plans that are suggested to who needs more, best first; left out: every dearer plan"
+        None, description="plans to suggest to customers who need more, best first; default: every more expensive plan"
     )
 
 
 class AddOnEntry(Strict):
-    """Something sold by the unit on top of a plan."""
+    """Something sold per unit on top of a plan."""
 
-    name: Name = Field(description="as customers read it")
-    prices: PricesEntry = Field(description="of one unit")
+    name: Name = Field(description="the name that customers see")
+    prices: PricesEntry = Field(description="prices of one unit")
     adds: dict[Code, Number] = Field(
-        default_factory=dict, description="by feature, what one unit adds to the plan's number"
+        default_factory=dict, description="by feature, how much one unit adds to the plan's number"
     )
 
     @field_validator("adds")
@@ -128,30 +128,32 @@ class AddOnEntry(Strict):
         features = Declared.of(info).features
         numbers = [code for code, one in features.items() if one is None or one.kind is FeatureKind.NUMBER]
         if faults := [
-            ((code,), f"no number to add to; {did_you_mean(code, numbers)}") for code in adds if code not in numbers
+            ((code,), f"is not a number to add to; {did_you_mean(code, numbers)}")
+            for code in adds
+            if code not in numbers
         ]:
             raise Faults(faults)
         return adds
 
 
 class CatalogEntry(Strict):
-    """What is for sale, at what price, and what each plan entitles to."""
+    """Plans, prices, and the features of each plan."""
 
-    product: Code = Field(description="names the catalog, and begins the name of every price at the payment provider")
+    product: Code = Field(description="the catalog's name; prefix of every price's name at the payment provider")
     version: Annotated[int, Field(ge=1)] = Field(
-        description="raise it to change a price or what plans give: running subscriptions keep what they have"
+        description="raise it to change prices or features: running subscriptions keep what they have"
     )
-    currency: Currency = Field(description="of all prices, in lower case")
+    currency: Currency = Field(description="the currency of all prices, in lower case")
     tax_behavior: Annotated[TaxBehavior, Field(strict=False)] | None = Field(
-        None, description="whether prices hold the tax already; left out: whatever the provider has is left"
+        None, description="whether prices include tax; default: the provider's setting stays as it is"
     )
     annual_discount: DiscountShare | None = Field(
-        None, description="a year is twelve months less this, as 10%; left out: sold by the month alone"
+        None, description="a year costs twelve months less this, like 10%; default: sold by the month only"
     )
     limits: dict[Code, LimitEntry] = Field(
         default_factory=dict,
-        description="what happens near a limit, by name; `default` is of every feature that names none",
+        description="rules for what happens near a limit, by name; `default` applies to features that name none",
     )
-    features: dict[Code, Feature] = Field(default_factory=dict, description="what plans differ in")
-    plans: Annotated[dict[Code, PlanEntry], Field(min_length=1)] = Field(description="by their codes, cheapest first")
-    add_ons: dict[Code, AddOnEntry] = Field(default_factory=dict, description="sold by the unit on top of any plan")
+    features: dict[Code, Feature] = Field(default_factory=dict, description="the features in which plans differ")
+    plans: Annotated[dict[Code, PlanEntry], Field(min_length=1)] = Field(description="by code, cheapest first")
+    add_ons: dict[Code, AddOnEntry] = Field(default_factory=dict, description="sold per unit on top of any plan")

@@ -25,16 +25,16 @@ def load_catalog(path: Path) -> Catalog:
     currency = tree.get("currency")
     known = Declared(currency if isinstance(currency, str) and currency in DECIMALS else None, declared(tree))
     entry = check(source, CatalogEntry, known, collisions(tree))
-    if problems := [*_dear_years(entry), *loose_ends(entry)]:
+    if problems := [*_excessive_years(entry), *loose_ends(entry)]:
         raise source.error(problems)
     return _built(entry)
 
 
-def _dear_years(entry: CatalogEntry) -> list[Problem]:
+def _excessive_years(entry: CatalogEntry) -> list[Problem]:
     sold = [("plans", code, plan.prices) for code, plan in entry.plans.items()]
     sold += [("add_ons", code, add_on.prices) for code, add_on in entry.add_ons.items()]
     return [
-        Problem((part, code, "prices"), "makes a year dearer than the payment provider takes")
+        Problem((part, code, "prices"), "makes the yearly price higher than the payment provider accepts")
         for part, code, prices in sold
         if prices and any(price.amount > max_amount(price.currency) for price in _prices(prices, entry).values())
     ]

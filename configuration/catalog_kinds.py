@@ -1,4 +1,4 @@
-"""The kinds of values that stand in a catalog file, each with what an editor is told of it."""
+"""The types of values in a catalog file, each with its JSON schema for editors."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -11,45 +11,47 @@ from domain.did_you_mean import did_you_mean
 from domain.entitlements.usage import MAX_QUANTITY
 
 FREE = "free"
-"""Said outright, so that no plan is given away because its prices were forgotten."""
+"""Written explicitly, so that no plan is free because its prices were forgotten."""
 UNLIMITED = "unlimited"
 MAX_NUMBER = MAX_QUANTITY
-"""Beyond it the database could not work out a limit with its seats, add-ons and shares."""
+"""Beyond that the database could not compute a limit with seats, add-ons and percentages."""
 CODE_PATTERN = "^[a-z][a-z0-9_]{0,39}$"
 _CODE_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What the parts of a catalog need to know of its other parts."""
+    """What the parts of a catalog need to know about its other parts."""
 
     currency: str | None
-    """None: it is at fault, which is told by itself."""
+    """None: it is invalid, which is reported separately."""
     features: dict[str, Any]
-    """None of a code: declared, but in a way that cannot be used."""
+    """None as a value: declared, but invalid."""
 
     @classmethod
     def of(cls, info: ValidationInfo) -> "Declared":
         context = info.context
-        assert isinstance(context, cls)  # noqa: S101 - whoever checks a catalog gives it
+        assert isinstance(context, cls)  # noqa: S101 - passed by every check of a catalog
         return context
 
 
 def _is_code(code: object) -> str:
     if not isinstance(code, str) or not code or len(code) > 40 or set(code) - _CODE_LETTERS or not code[0].isalpha():
-        raise ValueError("must be lower-case letters, digits and _, begin with a letter, and be 40 long at most")
+        raise ValueError(
+            "must be lower-case letters, digits and _, start with a letter, and have at most 40 characters"
+        )
     return code
 
 
 def _is_currency(code: object) -> str:
     if not isinstance(code, str) or code not in DECIMALS:
-        raise ValueError(f"must be a currency's code in lower case, as usd; {did_you_mean(str(code), DECIMALS)}")
+        raise ValueError(f"must be a currency code in lower case, like usd; {did_you_mean(str(code), DECIMALS)}")
     return code
 
 
 def _amount(price: object, info: ValidationInfo) -> int:
     currency = Declared.of(info).currency
-    # Of a currency that is at fault nobody knows the decimals.
+    # The decimals of an invalid currency are unknown.
     return 0 if currency is None else amount_of(price, currency)
 
 

@@ -8,14 +8,14 @@ from pydantic.json_schema import GenerateJsonSchema
 from configuration.catalog_entries import CatalogEntry
 
 _SAYS_NOTHING = frozenset({"title", "default"})
-"""Titles are made of the keys' names, and defaults are as they are kept, not as they are written."""
+"""Titles repeat the keys' names, and defaults are in stored form, not as written in files."""
 
 
 def catalog_schema() -> str:
-    """The schema as a file holds it.
+    """The schema as the text of a file.
 
-    It follows from what catalogs are read with. What only several parts of a file tell together, as that a plan says
-    something of every feature, is left to `tenure catalog check`.
+    It is generated from the models that read catalogs. Rules across several parts of a file, such as that a plan has a
+    value for every feature, are left to `tenure catalog check`.
     """
     schema = {"$schema": GenerateJsonSchema.schema_dialect, **_plain(CatalogEntry.model_json_schema())}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -29,7 +29,7 @@ def _plain(part: Any) -> Any:
     plain = {key: _plain(value) for key, value in part.items() if key not in _SAYS_NOTHING}
     if "patternProperties" in plain:
         plain["additionalProperties"] = False
-    # What is empty is refused: a key is left out instead.
+    # Empty values are refused: leave the key out instead.
     choices = [one for one in plain.get("anyOf", ()) if one != {"type": "null"}]
     if len(choices) == 1:
         del plain["anyOf"]

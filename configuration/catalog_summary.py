@@ -1,4 +1,4 @@
-"""A catalog in words, to check what a file says."""
+"""A catalog in words, for checking a file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +16,10 @@ from domain.catalog.plans import Catalog, Plan
 
 
 def check_catalog(path: Path) -> str:
-    """Read a catalog and return what it says in words.
+    """Read a catalog and describe it in words.
 
     Raises:
-        ConfigurationError: the file cannot be used.
+        ConfigurationError: the file is invalid.
     """
     return "\n".join(_summary(load_catalog(path)))
 

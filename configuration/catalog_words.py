@@ -9,9 +9,9 @@ from domain.money import formatted
 _WINDOWS = {
     UsageWindow.DAY: "counted by the day",
     UsageWindow.WEEK: "counted by the week",
-    UsageWindow.MONTH: "counted by the month of the calendar",
+    UsageWindow.MONTH: "counted by the calendar month",
     UsageWindow.BILLING_PERIOD: "counted by the billing period",
-    UsageWindow.GAUGE: "so many at a time",
+    UsageWindow.GAUGE: "a current amount",
 }
 
 
@@ -49,7 +49,7 @@ def feature_in_words(feature: Feature) -> str:
         case FeatureKind.RATE:
             return "a multiplier of the product's own rate limits"
         case FeatureKind.LEVEL:
-            return f"a level, from the least to the most {', '.join(feature.values)}"
+            return f"a level, from least to most: {', '.join(feature.values)}"
         case FeatureKind.SET:
             return f"some of {', '.join(feature.values)}"
     if feature.window is None:
@@ -70,7 +70,7 @@ def _refusal_in_words(rule: LimitRule) -> str:
     if rule.hard == 100:
         return f"refused beyond 100% with {status_of(rule)}"
     days = f"{rule.grace_days} day{'' if rule.grace_days == 1 else 's'}"
-    return f"use goes on for {days} up to {rule.hard}%, refused beyond with {status_of(rule)}"
+    return f"up to {rule.hard}% for {days}, refused beyond with {status_of(rule)}"
 
 
 def overage_in_words(overage: Overage) -> str:

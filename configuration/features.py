@@ -1,4 +1,4 @@
-"""The features that a catalog declares, and what each plan gives of them."""
+"""The features that a catalog declares, and each plan's values for them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ DEFAULT_RULE = "default"
 _MULTIPLIER = re.compile(r"x([1-9][0-9]{0,5})")
 ENTITLEMENTS_SCHEMA: dict[str, Any] = {
     "additionalProperties": {
-        "description": f"by the feature's kind: true or false, a number or {UNLIMITED}, a level, a list of some, x5",
+        "description": f"by the feature's kind: true or false, a number or {UNLIMITED}, a level, a list of values, x5",
         "anyOf": [
             {"type": "boolean"},
             {"type": "integer", "minimum": 0, "maximum": MAX_NUMBER},
@@ -44,7 +44,7 @@ _KINDS_SCHEMA: list[Any] = [
         },
     },
 ]
-"""What `_fits_its_kind` sees to, as far as a schema can tell."""
+"""What `_fits_its_kind` checks, as far as a schema can express it."""
 _Per = Annotated[
     UsageWindow,
     Field(strict=False),
@@ -53,21 +53,21 @@ _Per = Annotated[
 
 
 class Feature(Strict):
-    """One thing that plans differ in."""
+    """One feature in which plans differ."""
 
     model_config = ConfigDict(json_schema_extra={"allOf": _KINDS_SCHEMA})
-    name: Name = Field(description="as customers read it")
-    kind: Annotated[FeatureKind, Field(strict=False)] = Field(description="what can be said of it")
-    values: list[Name] | None = Field(None, description="of a level from the least to the most, or of a set")
+    name: Name = Field(description="the name that customers see")
+    kind: Annotated[FeatureKind, Field(strict=False)] = Field(description="the type of its values")
+    values: list[Name] | None = Field(None, description="the values of a level, from least to most, or of a set")
     per: _Per | None = Field(
-        None, description="use is counted, by UTC, and begins anew each day, week, month or billing period"
+        None, description="usage is counted and resets each day, week, month (UTC) or billing period"
     )
-    gauge: bool = Field(False, description="use is counted as so many at a time, which are released again")
+    gauge: bool = Field(False, description="usage is the current amount: units are taken and released again")
     meter: Code | None = Field(
-        None, description="what is counted, if not by the feature's own code; those of one meter are used up together"
+        None, description="the meter's name, if not the feature's own code; features of one meter share their usage"
     )
-    per_unit: bool = Field(False, description="the plan's number is for each unit (seat) of the subscription")
-    limit: Code | None = Field(None, description="which rule of `limits`; left out: the one called default")
+    per_unit: bool = Field(False, description="the plan's number applies to each unit (seat) of the subscription")
+    limit: Code | None = Field(None, description="which rule of `limits`; default: the one called default")
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -78,34 +78,37 @@ class Feature(Strict):
     def _faults_of_values(self) -> Iterator[tuple[Place, str]]:
         chooses = self.kind in (FeatureKind.LEVEL, FeatureKind.SET)
         if chooses and not self.values:
-            yield ("values",), f"is missing: a {self.kind} needs the list of what there is to choose from"
+            yield ("values",), f"is missing: a {self.kind} needs the list of possible values"
         if not chooses and self.values is not None:
-            yield ("values",), f"a {self.kind} has none: they belong to a level or a set"
+            yield ("values",), f"a {self.kind} has no values: only levels and sets do"
         if twice := _twice(self.values or []):
-            yield ("values",), f"{twice!r} stands here twice"
+            yield ("values",), f"{twice!r} is listed twice"
 
     def _faults_of_counting(self) -> Iterator[tuple[Place, str]]:
         given = {"per": self.per, "gauge": self.gauge or None, "per_unit": self.per_unit or None}
         if self.kind is not FeatureKind.NUMBER:
             for key, value in (given | {"meter": self.meter, "limit": self.limit}).items():
                 if value is not None:
-                    yield (key,), f"a {self.kind} is not counted: this belongs to a number"
+                    yield (key,), f"a {self.kind} is not counted: only numbers can have this"
             return
         if self.per is UsageWindow.GAUGE:
-            yield ("per",), "is a time; of what there is now, say `gauge: true`"
+            yield ("per",), "must be a time span; for a current amount, write `gauge: true`"
         if self.per is not None and self.gauge:
-            yield ("gauge",), "is either counted per time or a gauge of what there is now, not both"
+            yield ("gauge",), "a feature is either counted per time span or a gauge, not both"
         if self.per is None and not self.gauge:
             for key, value in (("meter", self.meter), ("limit", self.limit)):
                 if value is not None:
-                    yield (key,), "use is not counted here: say `per: month` (or another time), or `gauge: true`"
+                    yield (
+                        (key,),
+                        "usage is not counted: add `per: month` (or another time span) or `gauge: true`",
+                    )
 
     @property
     def window(self) -> UsageWindow | None:
         return UsageWindow.GAUGE if self.gauge else self.per
 
     def built(self, code: str, rules: Mapping[str, LimitRule]) -> domain.Feature:
-        """What the rest of us knows of it."""
+        """The feature as the domain knows it."""
         meter = (self.meter or code) if self.window is not None else ""
         rule = rules.get(self.limit or DEFAULT_RULE, LimitRule())
         return domain.Feature(
@@ -117,7 +120,7 @@ Entitlements = dict[str, object]
 
 
 def declared(tree: object) -> dict[str, Feature | None]:
-    """The features of a file that is not checked yet; None: declared, but in a way that cannot be used."""
+    """The features of a file that is not validated yet; None: declared, but invalid."""
     found = tree.get("features") if isinstance(tree, dict) else None
     return {code: _feature(raw) for code, raw in found.items()} if isinstance(found, dict) else {}
 
@@ -130,17 +133,17 @@ def _feature(raw: object) -> Feature | None:
 
 
 def check_entitlements(given: Mapping[str, object], features: Mapping[str, Feature | None]) -> None:
-    """Check what one plan gives.
+    """Check the feature values of one plan.
 
     Raises:
-        Faults: it gives what is not declared or not of its kind, or says nothing of something that is.
+        Faults: a value is undeclared or of the wrong kind, or a declared feature has none.
     """
     if faults := list(_faults(given, features)):
         raise Faults(faults)
 
 
 def value_of(given: object, feature: Feature) -> Value:
-    """What a plan gives of a feature, after it was checked."""
+    """A plan's value for a feature, after validation."""
     if feature.kind is FeatureKind.NUMBER and given == UNLIMITED:
         return None
     if feature.kind is FeatureKind.RATE:
@@ -148,7 +151,7 @@ def value_of(given: object, feature: Feature) -> Value:
     if isinstance(given, list):
         # In the order of the declaration, however a plan lists them.
         return tuple(one for one in feature.values or [] if one in given)
-    assert isinstance(given, bool | int | str)  # noqa: S101 - `check_entitlements` saw to it
+    assert isinstance(given, bool | int | str)  # noqa: S101 - `check_entitlements` made sure
     return given
 
 
@@ -159,7 +162,7 @@ def _faults(given: Mapping[str, object], features: Mapping[str, Feature | None])
         elif (feature := features[code]) is not None and (fault := _fault(value, feature)):
             yield (code,), fault
     if silent := [code for code in features if code not in given]:
-        yield (), f"nothing is said of {', '.join(silent)}: say what this plan gives of every feature"
+        yield (), f"{', '.join(silent)} missing: a plan must give a value for every feature"
 
 
 def _fault(value: object, feature: Feature) -> str | None:
@@ -169,11 +172,13 @@ def _fault(value: object, feature: Feature) -> str | None:
         case FeatureKind.NUMBER:
             return _fault_of_number(value)
         case FeatureKind.RATE:
-            return None if _multiplier(value) else f"must be a multiplier, written as x5, not {shown(value)}"
+            return None if _multiplier(value) else f"must be a multiplier like x5, not {shown(value)}"
         case FeatureKind.LEVEL:
             known = feature.values or []
             return (
-                None if value in known else f"{shown(value)} is none of its values; {did_you_mean(str(value), known)}"
+                None
+                if value in known
+                else f"{shown(value)} is not one of its values; {did_you_mean(str(value), known)}"
             )
     return _fault_of_set(value, feature.values or [])
 
@@ -193,12 +198,12 @@ def _multiplier(value: object) -> int:
 
 def _fault_of_set(value: object, known: list[str]) -> str | None:
     if not isinstance(value, list):
-        return f"must be a list, as [{', '.join(known)}], not {shown(value)}"
+        return f"must be a list like [{', '.join(known)}], not {shown(value)}"
     for one in value:
         if one not in known:
-            return f"{shown(one)} is none of its values; {did_you_mean(str(one), known)}"
+            return f"{shown(one)} is not one of its values; {did_you_mean(str(one), known)}"
     twice = _twice(value)
-    return f"{twice!r} stands here twice" if twice else None
+    return f"{twice!r} is listed twice" if twice else None
 
 
 def _twice(values: list[str]) -> str | None:

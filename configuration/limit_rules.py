@@ -1,4 +1,4 @@
-"""The rules of limits in a catalog file: hints, mails, grace, and where use is refused."""
+"""The rules of limits in a catalog file: hints, mails, grace, and where usage is refused."""
 
 import re
 from typing import Annotated, Final, Literal, Self
@@ -11,7 +11,7 @@ from domain.catalog.features import LimitRule
 NEVER = "never"
 FOR_SALE: Final = 402
 IN_TIME: Final = 429
-"""What a refusal is answered where more use is a matter of money, and where it is one of time."""
+"""The HTTP status of a refusal: when more can be bought, and when the counter resets with time."""
 MAX_PERCENT = 1000
 _PERCENT = re.compile(r"([0-9]{1,4}) ?%")
 
@@ -19,7 +19,7 @@ _PERCENT = re.compile(r"([0-9]{1,4}) ?%")
 def _percent(written: object) -> int:
     found = _PERCENT.fullmatch(written) if isinstance(written, str) else None
     if found is None or not 1 <= int(found[1]) <= MAX_PERCENT:
-        raise ValueError(f"must be a share of the limit in whole percent, written as 80%, not {shown(written)}")
+        raise ValueError(f"must be a share of the limit in whole percent, like 80%, not {shown(written)}")
     return int(found[1])
 
 
@@ -33,36 +33,38 @@ _Hard = Annotated[int | None, BeforeValidator(_hard), WithJsonSchema({"anyOf": [
 
 
 class LimitEntry(Strict):
-    """One rule by its name; what it leaves out is as in the default: 80 %, 90 % and 100 %, 110 %, 7 days, 429."""
+    """A named rule; keys that are left out take the defaults: 80%, 90% and 100%, 110%, 7 days, 429."""
 
-    warn: _Percent = Field(LimitRule.warn, description="from here on answers carry a hint to upgrade; 80% if left out")
+    warn: _Percent = Field(LimitRule.warn, description="from here on responses carry a hint to upgrade; default: 80%")
     mails: list[_Percent] = Field(
         default_factory=lambda: list(LimitRule.mails),
-        description="where the customer is written to, once each per period; [90%, 100%] if left out",
+        description="where the customer gets a mail, each once per period; default: [90%, 100%]",
     )
     hard: _Hard = Field(
-        LimitRule.hard, description="how far use may go, as 100% or 110%, or never refused; 110% if left out"
+        LimitRule.hard, description="where usage is refused, like 100% or 110%, or never; default: 110%"
     )
     grace_days: Annotated[int, Field(ge=0, le=365)] | None = Field(
-        None, description="how long use may go on beyond 100%, from when it came there; 7 if left out"
+        None, description="for how many days usage may continue beyond 100% once it got there; default: 7"
     )
-    status: Literal[429, 402] = Field(IN_TIME, description="what a refusal is answered; 429 if left out")
+    status: Literal[429, 402] = Field(IN_TIME, description="the HTTP status of a refusal; default: 429")
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
         faults = []
         if self.hard is not None and self.hard < 100:
-            faults.append((("hard",), f"must be at least 100%, or {NEVER}: below it the limit itself is not reached"))
+            faults.append(
+                (("hard",), f"must be at least 100%, or {NEVER}: below that the limit itself could not be reached")
+            )
         if self.warn > 100:
-            faults.append((("warn",), "must be at most 100%: beyond it a hint comes too late"))
+            faults.append((("warn",), "must be at most 100%: beyond that a hint comes too late"))
         if sorted(set(self.mails)) != self.mails:
-            faults.append((("mails",), "must go from the least to the most, each once"))
+            faults.append((("mails",), "must be in ascending order, without repetition"))
         if self.hard is not None and self.mails and self.mails[-1] > self.hard:
-            faults.append((("mails",), f"use never comes to {self.mails[-1]}%: it is refused beyond {self.hard}%"))
+            faults.append((("mails",), f"usage never reaches {self.mails[-1]}%: it is refused beyond {self.hard}%"))
         if self.hard == 100 and self.grace_days:
-            faults.append((("grace_days",), "there is no grace where use is refused at 100%: raise `hard`"))
+            faults.append((("grace_days",), "there is no grace when usage is refused at 100%: raise `hard`"))
         if self.hard is not None and self.hard > 100 and self.grace_days == 0:
-            faults.append((("grace_days",), "must be at least 1 where use goes on beyond 100%"))
+            faults.append((("grace_days",), "must be at least 1 when usage may continue beyond 100%"))
         if faults:
             raise Faults(faults)
         return self
@@ -75,5 +77,5 @@ class LimitEntry(Strict):
 
 
 def status_of(rule: LimitRule) -> int:
-    """A rule's `status`, as files say it."""
+    """A rule's `status`, as written in files."""
     return FOR_SALE if rule.is_for_sale else IN_TIME

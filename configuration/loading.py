@@ -30,13 +30,13 @@ ENV_FILE = Path(".env")
 
 
 class SettingsError(TenureError):
-    """Invalid settings; `problems` has one line each, and none repeats a secret."""
+    """Invalid settings; `problems` has one line each, without secrets."""
 
     code = "settings_error"
 
     def __init__(self, process: "Process", problems: list[str]) -> None:
         lines = "".join(f"\n  {problem}" for problem in problems)
-        super().__init__(f"{process} cannot run with these settings (.env.example explains them all):{lines}")
+        super().__init__(f"{process} cannot run with these settings (.env.example explains them):{lines}")
         self.problems = tuple(problems)
 
 
@@ -86,7 +86,7 @@ _WANTED = {
     "greater_than": "above {gt:g}",
     "greater_than_equal": "a port, 1 to 65535",
     "less_than_equal": "a port, 1 to 65535",
-    "string_pattern_mismatch": "a colour in six hex digits, as #0f766e",
+    "string_pattern_mismatch": "a colour in six hex digits, like #0f766e",
 }
 
 
@@ -116,10 +116,10 @@ def load_settings(process: Literal[Process.DOCTOR], env_file: Path = ...) -> Eve
 @overload
 def load_settings(process: Process, env_file: Path = ...) -> Settings: ...
 def load_settings(process: Process, env_file: Path = ENV_FILE) -> Settings:
-    """Read the settings that *process* needs, and no others; the environment wins over the file.
+    """Read the settings that *process* needs, and no others; the environment overrides the file.
 
     Raises:
-        SettingsError: with every setting that is missing, weak or misspelt.
+        SettingsError: lists every setting that is missing, weak or misspelt.
     """
     problems = list(_unreadable(env_file)) or list(_misspelt(env_file))
     read: Callable[..., Settings] = _NEEDS[process]
@@ -131,7 +131,7 @@ def load_settings(process: Process, env_file: Path = ENV_FILE) -> Settings:
     except UnicodeDecodeError:
         settings = None
     if settings is None or problems:
-        # No cause: it would hold the values.
+        # No cause: it would contain the values.
         raise SettingsError(process, problems) from None
     return settings
 
@@ -156,8 +156,8 @@ def _misspelt(env_file: Path) -> Iterator[str]:
     for name, place in sorted(places.items()):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             near = nearest(name[len(PREFIX) :], (one.removeprefix(PREFIX) for one in known))
-            advice = f"did you mean {PREFIX}{near}?" if near else "take it out; .env.example has all there are"
-            yield f"{name}{place} is no setting: {advice}"
+            advice = f"did you mean {PREFIX}{near}?" if near else "remove it; .env.example lists all settings"
+            yield f"{name}{place} is not a setting: {advice}"
 
 
 def _in_words(details: ErrorDetails, model: type[Settings]) -> str:

@@ -1,31 +1,31 @@
-"""Mail addresses as they come in: checked and written as one address once, at the edge, in requests and settings alike.
+"""Validates and normalizes mail addresses at the edge, in requests and settings.
 
-What goes on from here, into the database, to Stripe, to mail servers and into comparisons, has its domain in ASCII, as
-the name system knows it (IDNA 2008): `ada@xn--strae-oqa.example`. People are shown `ada@straße.example`.
+Internally (database, Stripe, mail servers, comparisons) the domain is in ASCII (IDNA 2008):
+`ada@xn--strae-oqa.example`. People see `ada@straße.example`.
 """
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 
 def mail_address(text: str) -> str:
-    """Return the address as mail servers know it.
+    """Return the normalized address.
 
     Raises:
-        ValueError: it is none that mail can be sent to; the message says why.
+        ValueError: no mail can be sent to it; the message says why.
     """
     try:
-        # Whether a mail server takes letters such as ü before the @ shows only once a mail is handed to it.
+        # Whether a mail server accepts letters such as ü before the @ is known only when a mail is sent.
         checked = _checked(text)
     except EmailNotValidError as error:
         raise ValueError(str(error)) from None
     if "=?" in checked.local_part:
-        # By RFC 2047 it is none, but mail programs decode it where they find it, line breaks in it included.
-        raise ValueError("The part before the @-sign must not hold '=?', with which encoded words begin.")
+        # Not allowed by RFC 2047, but mail programs decode it wherever they find it, including line breaks.
+        raise ValueError("The part before the @-sign must not contain '=?', the start of an encoded word.")
     return f"{checked.local_part}@{checked.ascii_domain}"
 
 
 def shown_address(address: str) -> str:
-    """Return an address as people read it: a domain of letters such as ß with these letters."""
+    """Return an address for display: with letters such as ß in its domain."""
     if "xn--" not in address.lower():
         return address
     try:
@@ -35,9 +35,9 @@ def shown_address(address: str) -> str:
 
 
 def searched_address(text: str) -> str | None:
-    """Return how a part of an address that has letters beyond ASCII is kept; None if it is kept as it is written.
+    """Return the stored form of a part of an address with non-ASCII letters; None if it is stored as written.
 
-    Letters are found by the whole names between the dots of a domain: `straße` and `@straße.ex`, not `stra`.
+    Only whole labels of a domain can be found: `straße` and `@straße.ex`, not `stra`.
     """
     if text.isascii():
         return None
@@ -54,5 +54,5 @@ def _ascii(label: str) -> str:
 
 
 def _checked(text: str) -> ValidatedEmail:
-    # Reserved names as `.test` are taken: sandboxes and examples use them.
+    # Reserved names like `.test` are accepted: sandboxes and examples use them.
     return validate_email(text, check_deliverability=False, test_environment=True, allow_smtputf8=False)

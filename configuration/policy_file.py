@@ -39,14 +39,14 @@ _DEFAULT = DEFAULT_POLICY
 
 def _is_hour(text: str) -> str:
     if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
-        raise ValueError(f"must be a time of the day, written as 09:00, not {text!r}")
+        raise ValueError(f"must be a time of day like 09:00, not {text!r}")
     return text
 
 
 def _is_delay(value: object) -> str:
     text = value if isinstance(value, str) else ""
     if not re.fullmatch(r"[0-9]{1,4}[hd]", text) or _offset(text) > timedelta(days=MAX_DAYS):
-        wanted = f"hours or days after the first decline, at most {MAX_DAYS}d, written as 12h or 3d"
+        wanted = f"hours or days after the first decline, at most {MAX_DAYS}d, like 12h or 3d"
         raise ValueError(f"must be {wanted}, not {shown(value)}")
     return text
 
@@ -65,7 +65,7 @@ def _offset(text: str) -> timedelta:
 def _each_once(days: list[int]) -> list[int]:
     twice = [number for number, day in enumerate(days) if day in days[:number]]
     if twice:
-        raise Faults(((number,), f"day {days[number]} stands here twice") for number in twice)
+        raise Faults(((number,), f"day {days[number]} is listed twice") for number in twice)
     return sorted(days, reverse=True)
 
 
@@ -105,7 +105,7 @@ class _TrialEntry(Strict):
     def _each_mark_once(cls, marks: list[TrialMark]) -> list[TrialMark]:
         twice = [number for number, mark in enumerate(marks) if mark in marks[:number]]
         if twice:
-            raise Faults(((number,), f"{marks[number].value!r} stands here twice") for number in twice)
+            raise Faults(((number,), f"{marks[number].value!r} is listed twice") for number in twice)
         return [mark for mark in TrialMark if mark in marks]
 
     _leaves_time = field_validator("latest")(_leaves_time)
@@ -114,7 +114,7 @@ class _TrialEntry(Strict):
 class _StepEntry(Strict):
     day: Annotated[int, Field(ge=0, le=MAX_DAYS)] | None = None
     after: Annotated[str, BeforeValidator(_is_delay)] | None = None
-    """The other way to say when: "12h" or "3d"."""
+    """Alternative to `day`: "12h" or "3d"."""
     retry: bool = False
     mail: bool = False
     access: Annotated[Access, Field(strict=False)] | None = None
@@ -124,9 +124,9 @@ class _StepEntry(Strict):
     @model_validator(mode="after")
     def _says_when(self) -> Self:
         if self.day is None and self.after is None:
-            raise ValueError("does not say when: give it a day, `day: 3`, or hours, `after: 12h`")
+            raise ValueError("has no time: add `day: 3` or `after: 12h`")
         if self.day is not None and self.after is not None:
-            raise ValueError("says twice when: leave either day or after out")
+            raise ValueError("has two times: remove either day or after")
         return self
 
     def step(self) -> LadderStep:
@@ -184,7 +184,7 @@ class _PolicyEntry(Strict):
         steps = tuple(entry.step() for entry in entries)
         idle = [number for number, step in enumerate(steps) if step == LadderStep(step.day, hours=step.hours)]
         if idle:
-            raise Faults(((number,), "does nothing: say retry, mail, access, suspend or cancel") for number in idle)
+            raise Faults(((number,), "does nothing: add retry, mail, access, suspend or cancel") for number in idle)
         try:
             validate_ladder(steps)
         except Malformed as error:
@@ -194,7 +194,7 @@ class _PolicyEntry(Strict):
 
 
 def load_policy(path: Path) -> Policy:
-    """Read a policy; what the file leaves out is as in the default policy.
+    """Read a policy; keys that are left out take the values of the default policy.
 
     Raises:
         ConfigurationError: the file is invalid; the message has one line per error.
@@ -231,4 +231,4 @@ def load_policy(path: Path) -> Policy:
 
 
 def _time(text: str) -> datetime:
-    return datetime.strptime(text, "%H:%M")  # noqa: DTZ007 - only differences are looked at
+    return datetime.strptime(text, "%H:%M")  # noqa: DTZ007 - only differences matter

@@ -1,4 +1,4 @@
-"""A policy in words, to check what a file says."""
+"""A policy in words, for checking a file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,19 +10,19 @@ from domain.subscription.policy import ChangeAt, Policy, Reaction, TrialEnd, Tri
 
 _MARKS = {TrialMark.CUSTOMER: "customer", TrialMark.EMAIL: "mail address", TrialMark.CARD: "card"}
 _ENTITLED = {
-    Basis.PLAN: "all of the plan",
-    Basis.NO_NEW_USE: "the plan, but nothing more is used up",
+    Basis.PLAN: "the whole plan",
+    Basis.NO_NEW_USE: "the plan, but no further usage",
     Basis.FREE_PLAN: "the free plan",
     Basis.NOTHING: "nothing",
 }
-_REACTIONS = {Reaction.KEEP: "the subscription goes on", Reaction.CANCEL: "canceled"}
+_REACTIONS = {Reaction.KEEP: "the subscription continues", Reaction.CANCEL: "canceled"}
 
 
 def check_policy(path: Path) -> str:
-    """Read a policy and return what it says in words.
+    """Read a policy and describe it in words.
 
     Raises:
-        ConfigurationError: the file cannot be used.
+        ConfigurationError: the file is invalid.
     """
     return "\n".join(_summary(load_policy(path)))
 
@@ -33,14 +33,15 @@ def _summary(policy: Policy) -> Iterator[str]:
     yield "Recovery of a failed payment, counted from the first decline"
     for step in policy.recovery:
         yield f"  {step.label}: {describe(step)}"
-    yield f"  every step but the first is taken between {policy.retry_earliest} and {policy.retry_latest} customer time"
+    yield f"  all steps but the first happen between {policy.retry_earliest} and {policy.retry_latest} customer time"
     yield from _notices(policy)
-    when = {ChangeAt.NOW: "at once, prorated", ChangeAt.PERIOD_END: "when the paid period ends"}
-    yield f"An upgrade takes effect {when[policy.upgrade]}; a downgrade {when[policy.downgrade]}"
+    when = {ChangeAt.NOW: "immediately, prorated", ChangeAt.PERIOD_END: "when the paid period ends"}
+    yield f"Upgrades take effect {when[policy.upgrade]}; downgrades {when[policy.downgrade]}"
     disputed, lost = policy.disputed_access, _REACTIONS[policy.dispute_lost]
-    yield f"While a payment is disputed access is {disputed} and nothing is billed; if the dispute is lost: {lost}"
-    yield f"A payment that was refunded in full: {_REACTIONS[policy.fully_refunded]}"
-    yield f"Limited access entitles to {_ENTITLED[policy.limited]}; suspended or paused: {_ENTITLED[policy.suspended]}"
+    yield f"While a payment is disputed: access is {disputed}, and nothing is billed; if the dispute is lost: {lost}"
+    yield f"After a full refund: {_REACTIONS[policy.fully_refunded]}"
+    limited, suspended = _ENTITLED[policy.limited], _ENTITLED[policy.suspended]
+    yield f"Entitlements when limited: {limited}; when suspended or paused: {suspended}"
     yield (
         f"The payment provider is asked {_count(policy.ask_after_hours, 'hour')} after a period's end if it has not "
         f"reported, then every {_count(policy.ask_every_hours, 'hour')}"
@@ -49,9 +50,9 @@ def _summary(policy: Policy) -> Iterator[str]:
 
 def _notices(policy: Policy) -> Iterator[str]:
     for days in policy.card_expiring:
-        yield f"A card that will have expired by a renewal is told of {_count(days, 'day')} before it"
+        yield f"Customers whose card will have expired by a renewal are notified {_count(days, 'day')} before it"
     if not policy.card_expiring:
-        yield "A card that will have expired by a renewal is not told of"
+        yield "Customers whose card will have expired by a renewal are not notified"
     for days in policy.renewal_ahead:
         yield f"A yearly renewal is announced {_count(days, 'day')} before it"
     if not policy.renewal_ahead:
@@ -59,7 +60,7 @@ def _notices(policy: Policy) -> Iterator[str]:
 
 
 def _trial_summary(trial: TrialPolicy) -> Iterator[str]:
-    yield f"Trial of {_count(trial.days, 'day')}, where the plan does not say otherwise"
+    yield f"Trial of {_count(trial.days, 'day')}, unless the plan has its own"
     window = f"between {trial.earliest} and {trial.latest} customer time"
     for days in trial.reminders:
         yield f"  reminder {_count(days, 'day')} before its end, {window}"
@@ -68,14 +69,14 @@ def _trial_summary(trial: TrialPolicy) -> Iterator[str]:
     if trial.without_card is TrialEnd.CANCEL:
         yield "  at its end without a card: canceled"
     elif trial.without_card is TrialEnd.FREE_PLAN:
-        yield "  at its end without a card: the catalog's free plan goes on; suspended where there is none"
+        yield "  at its end without a card: continues on the catalog's free plan; suspended if there is none"
     else:
         yield f"  at its end without a card: suspended, canceled {_count(trial.cancel_after_days, 'day')} later"
-    yield f"  an operator's reactivation opens it again for {_count(trial.reopen_days, 'day')}"
+    yield f"  an operator's reactivation reopens it for {_count(trial.reopen_days, 'day')}"
     for mark in trial.one_per:
         yield f"  one per {_MARKS[mark]}, unless an operator allows another"
     if not trial.one_per:
-        yield "  anew whenever a customer signs up again"
+        yield "  again whenever a customer signs up again"
 
 
 def _count(number: int, unit: str) -> str:

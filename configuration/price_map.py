@@ -19,7 +19,7 @@ class _Entry(Strict):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if (self.plan is None) == (self.add_on is None):
-            raise ValueError("must say either a plan or an add_on")
+            raise ValueError("must name either a plan or an add_on")
         return self
 
 
@@ -47,12 +47,12 @@ def load_price_map(path: Path, catalog: Catalog) -> PriceMap:
 def _problems(ref: str, entry: _Entry, catalog: Catalog) -> list[Problem]:
     found = []
     if is_lookup_key(ref):
-        message = "is a lookup key, or reads like one: name the price by its id, as price_123"
+        message = "is a lookup key, or looks like one: use the price's id, like price_123"
         found.append(Problem(("prices", ref), message, at_key=True))
     sold = [code for code, plan in catalog.plans.items() if not plan.is_free]
     if entry.plan is not None and entry.plan not in sold:
-        found.append(Problem(("prices", ref, "plan"), f"no plan that is sold; {did_you_mean(entry.plan, sold)}"))
+        found.append(Problem(("prices", ref, "plan"), f"is not a plan for sale; {did_you_mean(entry.plan, sold)}"))
     if entry.add_on is not None and entry.add_on not in catalog.add_ons:
-        message = f"no add-on; {did_you_mean(entry.add_on, catalog.add_ons)}"
+        message = f"is not an add-on; {did_you_mean(entry.add_on, catalog.add_ons)}"
         found.append(Problem(("prices", ref, "add_on"), message))
     return found

@@ -22,15 +22,15 @@ class Discount:
         """Read "10%".
 
         Raises:
-            ValueError: it is no percentage, or zero.
+            ValueError: it is not a percentage, or zero.
         """
         found = _PERCENT.fullmatch(written) if isinstance(written, str) else None
         if found is None or not Decimal(found[1]):
-            raise ValueError("must be a share above 0% and below 100%, written as 10%")
+            raise ValueError("must be above 0% and below 100%, like 10%")
         return cls(Decimal(found[1]))
 
     def year(self, month: Money) -> Money:
-        """Twelve months less the discount, rounded half up to what the currency can be charged in."""
+        """Twelve months less the discount, rounded half up to the smallest chargeable amount."""
         exact = 12 * month.amount * (100 - self.percent) / 100
         chargeable = step(month.currency)
         return Money(int((exact / chargeable).quantize(Decimal(1), ROUND_HALF_UP)) * chargeable, month.currency)
@@ -40,11 +40,11 @@ def amount_of(written: object, currency: str) -> int:
     """Parse a price in *currency* into minor units.
 
     Raises:
-        ValueError: it is no price, has more decimals than the currency, or is outside what providers charge.
+        ValueError: it is not a price, has more decimals than the currency, or is outside what providers charge.
     """
     text = str(written) if isinstance(written, int | Decimal | str) and not isinstance(written, bool) else ""
     if not _PRICE.fullmatch(text):
-        raise ValueError("must be a price, written as 49 or 49.00")
+        raise ValueError("must be a price like 49 or 49.00")
     price, decimals = Decimal(text), DECIMALS[currency]
     amount = price.scaleb(decimals)
     if amount % step(currency):
@@ -52,5 +52,5 @@ def amount_of(written: object, currency: str) -> int:
         raise ValueError(f"must have {f'at most {usable}' if usable else 'no'} decimals in {currency}, not {text}")
     if not 0 < amount <= max_amount(currency):
         most = Decimal(max_amount(currency)).scaleb(-decimals)
-        raise ValueError(f"must be above 0 and at most {most}; what is free has no prices at all")
+        raise ValueError(f"must be above 0 and at most {most}; a free plan has `prices: free`")
     return int(amount)

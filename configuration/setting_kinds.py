@@ -1,4 +1,4 @@
-"""Types of settings, each with a message that says how to fix a bad one. No message repeats a secret."""
+"""Types of settings, each with a message that says how to fix a bad one. No message contains a secret."""
 
 import re
 from pathlib import Path
@@ -33,51 +33,50 @@ def _database(url: SecretStr) -> SecretStr:
 def _mail_server(url: SecretStr) -> SecretStr:
     parts = _split(url.get_secret_value())
     if parts is None or parts.scheme not in ("smtp", "smtps", "smtp+starttls") or not parts.hostname:
-        raise ValueError("must be a mail server's address: smtp://, smtps:// or smtp+starttls://, a host and a port")
+        raise ValueError("must be a mail server's address: smtp://, smtps:// or smtp+starttls://, then host and port")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError("must read smtp://user:password@host:port, with %40 for an @ and %2F for a / in the password")
+        raise ValueError("must be smtp://user:password@host:port, with %40 for @ and %2F for / in the password")
     if bool(parts.username) != bool(parts.password):
-        raise ValueError("must hold both a user and a password, or neither")
+        raise ValueError("must have both a user and a password, or neither")
     return url
 
 
 def _web_address(url: str) -> str:
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"must be a web address, as https://billing.yourproduct.com, not {url!r}")
+        raise ValueError(f"must be a web address like https://billing.yourproduct.com, not {url!r}")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must be a plain web address, without user, password, ? or #")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError(f"must begin with https://, not {url!r}: only on this machine itself may it be http://")
+        raise ValueError(f"must begin with https://, not {url!r}: http:// is allowed only for localhost")
     return url.rstrip("/")
 
 
 def _secret_key(key: SecretStr) -> SecretStr:
     text = key.get_secret_value()
     if _PLACEHOLDER.search(text):
-        raise ValueError("is still a placeholder: make one with `openssl rand -base64 48`")
+        raise ValueError("is still a placeholder: generate one with `openssl rand -base64 48`")
     if len(text) < SHORTEST_SECRET_KEY:
         raise ValueError(
-            f"is too short with {len(text)} characters, {SHORTEST_SECRET_KEY} are needed: "
-            "make one with `openssl rand -base64 48`"
+            f"has {len(text)} characters, but needs {SHORTEST_SECRET_KEY}: generate one with `openssl rand -base64 48`"
         )
     if len(set(text)) < FEWEST_LETTERS:
-        raise ValueError("can be guessed: make one with `openssl rand -base64 48`")
+        raise ValueError("is easy to guess: generate one with `openssl rand -base64 48`")
     return key
 
 
 def _stripe_key(key: SecretStr) -> SecretStr:
     text = key.get_secret_value()
     if text.startswith("pk_"):
-        raise ValueError("is a publishable key: take the secret key, sk_..., or a restricted one, rk_...")
+        raise ValueError("is a publishable key: use the secret key, sk_..., or a restricted one, rk_...")
     if _PLACEHOLDER.search(text) or not _STRIPE_KEY.fullmatch(text):
-        raise ValueError("is no key of Stripe: it begins with sk_test_, sk_live_, rk_test_ or rk_live_")
+        raise ValueError("is not a Stripe API key: those start with sk_test_, sk_live_, rk_test_ or rk_live_")
     return key
 
 
 def _stripe_account(account: str) -> str:
     if not _STRIPE_ACCOUNT.fullmatch(account):
-        raise ValueError(f"is no account of Stripe: it reads as acct_1A2b3C4d5E6f7G8h, not {account!r}")
+        raise ValueError(f"must be a Stripe account id like acct_1A2b3C4d5E6f7G8h, not {account!r}")
     return account
 
 
@@ -90,9 +89,9 @@ def _all_webhook_secrets(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...
         text = secret.get_secret_value()
         if _PLACEHOLDER.search(text) or not _WEBHOOK_SECRET.fullmatch(text):
             which = f"number {number} of {len(secrets)} " if len(secrets) > 1 else ""
-            raise ValueError(f"{which}is no signing secret of a webhook endpoint: Stripe's begin with whsec_")
+            raise ValueError(f"{which}is not the signing secret of a webhook endpoint: those start with whsec_")
     if not secrets:
-        raise ValueError("must hold one signing secret at least, whsec_...")
+        raise ValueError("must have at least one signing secret, whsec_...")
     return secrets
 
 
@@ -107,7 +106,7 @@ def _address(text: str) -> str:
 def _sender(text: str) -> str:
     found = _SENDER.fullmatch(text.strip())
     if found is None or not text.isprintable():
-        raise ValueError(f"must be a mail address, as Your Product <billing@yourproduct.com>, not {text!r}")
+        raise ValueError(f"must be a mail address like Your Product <billing@yourproduct.com>, not {text!r}")
     _address(found["inner"] or found["bare"])
     return text.strip() if found["bare"] else f"{found['name']}<{mail_address(found['inner'])}>".strip()
 
@@ -115,13 +114,13 @@ def _sender(text: str) -> str:
 def _host_and_port(text: str) -> str:
     host, _, port = text.rpartition(":")
     if not host or "/" in text or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"must be a host and a port, as temporal.internal:7233, not {text!r}")
+        raise ValueError(f"must be a host and a port like temporal.internal:7233, not {text!r}")
     return text
 
 
 def _file(path: Path) -> Path:
     if not path.is_file():
-        raise ValueError(f"names a file that is not there: {path}")
+        raise ValueError(f"names a missing file: {path}")
     return path
 
 

@@ -40,7 +40,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-_POLICY = "the file with the policy, as catalogs/policy.yaml"
+_POLICY = "the policy file, like catalogs/policy.yaml"
 
 
 def _fits_credentials(tls: bool, info: ValidationInfo) -> bool:
@@ -69,21 +69,23 @@ class Settings(BaseSettings):
 
 
 class DatabaseSettings(Settings):
-    """Where PostgreSQL is."""
+    """The address of PostgreSQL."""
 
-    database_url: DatabaseUrl = Field(description="where PostgreSQL is, as postgresql://user:password@host:5432/tenure")
+    database_url: DatabaseUrl = Field(
+        description="the address of PostgreSQL, like postgresql://user:password@host:5432/tenure"
+    )
 
 
 class TemporalSettings(Settings):
-    """Where Temporal is, and the credentials for it."""
+    """The address of Temporal, and the credentials for it."""
 
-    temporal_address: HostAndPort = Field(description="where Temporal is, as temporal.internal:7233")
+    temporal_address: HostAndPort = Field(description="the address of Temporal, like temporal.internal:7233")
     temporal_namespace: str = "default"
     temporal_api_key: SecretStr | None = None
     temporal_tls_client_cert: ExistingFile | None = None
     temporal_tls_client_key: ExistingFile | None = None
     temporal_tls_server_ca: ExistingFile | None = None
-    # Last, so that it can be seen whether it fits the others.
+    # Last, so that its validator sees the others.
     temporal_tls: Annotated[bool, AfterValidator(_fits_credentials)] = Field(default=False, validate_default=True)
 
 
@@ -105,8 +107,8 @@ class PushSettings(StripeSettings):
 class SiteSettings(Settings):
     """The public address, the brand name, and the secret that signs links to customers."""
 
-    public_url: WebAddress = Field(description="where customers reach the API, as https://billing.yourproduct.com")
-    secret_key: SecretKey = Field(description="signs links in mails; make one with `openssl rand -base64 48`")
+    public_url: WebAddress = Field(description="the public address of the API, like https://billing.yourproduct.com")
+    secret_key: SecretKey = Field(description="signs links in mails; generate one with `openssl rand -base64 48`")
     brand_name: str = "Tenure"
     brand_website: WebAddress | None = None
     """None: the public address."""
@@ -126,7 +128,7 @@ class MigrateSettings(DatabaseSettings, TemporalSettings):
 class OfferSettings(Settings):
     """The catalog and the policy."""
 
-    catalog: ExistingFile = Field(description="the file with the plans, as catalogs/manufacturing.yaml")
+    catalog: ExistingFile = Field(description="the catalog file, like catalogs/manufacturing.yaml")
     policy: ExistingFile = Field(description=_POLICY)
 
 
@@ -138,7 +140,7 @@ class ApiSettings(SiteSettings, OfferSettings, StripeSettings, DatabaseSettings,
     """Settings of `tenure api`."""
 
     stripe_webhook_secrets: WebhookSecrets = Field(
-        description="the signing secret of the webhook endpoint at Stripe, whsec_...; several with commas between"
+        description="the signing secret of the webhook endpoint at Stripe, whsec_...; separate several with commas"
     )
     stripe_account: StripeAccountId | None = None
     """Our own account's id; None: events that name an account are refused."""
@@ -149,14 +151,14 @@ class ApiSettings(SiteSettings, OfferSettings, StripeSettings, DatabaseSettings,
 class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSettings):
     """Settings of `tenure worker`."""
 
-    smtp_url: SmtpUrl = Field(description="the mail server, as smtp+starttls://user:password@host:587")
-    mail_from: Sender = Field(description="the sender of all mails, as Your Product <billing@yourproduct.com>")
+    smtp_url: SmtpUrl = Field(description="the mail server, like smtp+starttls://user:password@host:587")
+    mail_from: Sender = Field(description="the sender of all mails, like Your Product <billing@yourproduct.com>")
     support_email: Address | None = None
     """None: the sender."""
     payments_a_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """For all workers together; None: what Stripe allows a key of this mode."""
+    """For all workers together; None: Stripe's limit for keys of this mode."""
     upgrade_url: WebAddress | None = None
-    """Where customers choose a larger plan; None: mails about limits have no button to it."""
+    """Where customers choose a larger plan; None: mails about limits have no button for it."""
     brand_colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")] = "#0f766e"
 
     policy: ExistingFile | None = None

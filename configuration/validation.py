@@ -33,7 +33,7 @@ _WANTED = {
 
 
 class Strict(BaseModel):
-    """A part of a file: every key is known, and nothing is taken for what it is not."""
+    """A part of a file: unknown keys are refused, and values are not converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -50,10 +50,10 @@ class Faults(ValueError):
 
 
 def check(source: Source, model: type[M], context: object = None, also: Iterable[Problem] = ()) -> M:
-    """Return the file's values as *model*, unless something is wrong with them or was found wrong before, *also*.
+    """Return the file's values as *model*, unless they have errors or *also*, errors found before, is not empty.
 
     Raises:
-        ConfigurationError: with all that is wrong.
+        ConfigurationError: lists all errors.
     """
     problems = list(also)
     try:

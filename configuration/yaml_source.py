@@ -76,7 +76,7 @@ def read(path: Path) -> Source:
     """Read a file's values with their lines.
 
     Raises:
-        ConfigurationError: the file cannot be read, or is no YAML.
+        ConfigurationError: the file cannot be read, or is not YAML.
     """
     text = _text(path)
     try:
@@ -87,16 +87,16 @@ def read(path: Path) -> Source:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = ", ".join(words for words in (error.context, error.problem) if words)
-        raise ConfigurationError(f"{path}:{mark.line + 1 if mark else 1}: this is no YAML: {message}") from None
+        raise ConfigurationError(f"{path}:{mark.line + 1 if mark else 1}: this is not YAML: {message}") from None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigurationError(
-            f"{path}:{line}: this is no YAML: the character U+{ord(text[error.position]):04X} cannot stand here"
+            f"{path}:{line}: this is not YAML: the character U+{ord(text[error.position]):04X} is not allowed"
         ) from None
     except YAMLError as error:
-        raise ConfigurationError(f"{path}:1: this is no YAML: {error}") from None
+        raise ConfigurationError(f"{path}:1: this is not YAML: {error}") from None
     except RecursionError:
-        raise ConfigurationError(f"{path}:1: this is nested too deeply") from None
+        raise ConfigurationError(f"{path}:1: the file is nested too deeply") from None
     raise ConfigurationError(f"{path}:1: the file is empty")
 
 
@@ -104,7 +104,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigurationError(f"{path}: there is no such file") from None
+        raise ConfigurationError(f"{path}: file not found") from None
     except IsADirectoryError:
         raise ConfigurationError(f"{path}: this is a folder; name a file in it") from None
     except UnicodeDecodeError as error:
@@ -117,14 +117,14 @@ def _text(path: Path) -> str:
 def _refuse_what_misleads(path: Path, text: str) -> None:
     for event in YAML().parse(text):
         line = event.start_mark.line + 1
-        # In older versions 09:00 is a number, and no is not text.
+        # In older versions 09:00 is a number, and `no` a boolean.
         if getattr(event, "version", None) not in (None, (1, 2)):
-            raise ConfigurationError(f"{path}:{line}: this is not YAML 1.2: take the %YAML line above out")
-        # With anchors a value has two lines, and a small file can hold more than memory can.
+            raise ConfigurationError(f"{path}:{line}: this is not YAML 1.2: remove the %YAML line above")
+        # With anchors a value has two lines, and a small file can expand beyond all memory.
         name = getattr(event, "anchor", None)
         if name is not None:
             raise ConfigurationError(
-                f"{path}:{line}: anchors and aliases ({name!r}) cannot be used here: write the values out"
+                f"{path}:{line}: anchors and aliases ({name!r}) are not allowed: write the values out"
             )
 
 
@@ -133,7 +133,7 @@ def _written(place: Place) -> str:
 
 
 class _Reading:
-    """One walk through a file's nodes."""
+    """Walks through a file's nodes."""
 
     def __init__(self) -> None:
         self._keys: dict[Place, int] = {}
@@ -146,15 +146,15 @@ class _Reading:
 
     def _tree(self, node: Node, place: Place) -> Tree:
         if str(node.tag) not in _KINDS:
-            self._problems.append(Problem(place, f"tags as {node.tag} cannot be used here", line=_line(node)))
+            self._problems.append(Problem(place, f"tags like {node.tag} are not allowed", line=_line(node)))
         if isinstance(node, MappingNode):
             return dict(self._entries(node, place))
         if isinstance(node, SequenceNode):
             return [self._item(item, (*place, number)) for number, item in enumerate(node.value)]
         value = _scalar(node)
         if value is None:
-            # The parser puts what is not there where the next thing begins: the key knows better.
-            self._problems.append(Problem(place, "is empty: give it a value, or take it out"))
+            # The parser places an empty value at the start of the next one: the key's line is better.
+            self._problems.append(Problem(place, "is empty: give it a value, or remove it"))
         else:
             self._values[place] = _line(node)
         return value
@@ -171,7 +171,7 @@ class _Reading:
             inner = (*place, str(key.value))
             if inner in self._keys:
                 first = self._keys[inner]
-                message = f"the key stands here twice; the first is on line {first}"
+                message = f"the key is listed twice; the first is on line {first}"
                 self._problems.append(Problem(inner, message, line=_line(key)))
                 continue
             self._keys[inner] = _line(key)

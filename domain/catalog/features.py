@@ -75,7 +75,7 @@ class Overage:
 
 @dataclass(frozen=True)
 class Feature:
-    """One thing that plans differ in."""
+    """One feature in which plans differ."""
 
     code: str
     name: str

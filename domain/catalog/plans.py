@@ -57,7 +57,7 @@ class Plan:
     name: str
     prices: Mapping[Interval, Money]
     trial_days: int | None = None
-    """None: as the policy says."""
+    """None: as in the policy."""
     description: str = ""
     entitlements: Mapping[str, Value] = field(default_factory=dict)
     """Its value for each feature."""

@@ -1,4 +1,4 @@
-"""Social profiles: so many at a time, on platforms that the plan has."""
+"""Social profiles: a limited number, on the platforms of the plan."""
 
 from typing import Annotated
 

@@ -145,7 +145,7 @@ def refuse_in_place(outlook: Outlook) -> None:
     wrong = [f"a price never changes: {one}" for one in outlook.changes.repriced]
     wrong += [
         f"overage of {one} would go unbilled: running subscriptions have no metered price for it"
-        for one in outlook.changes.overage_anew
+        for one in outlook.changes.overage_added
     ]
     wrong += [
         f"plan {code} is removed, and its subscribers would be entitled to nothing"

@@ -83,7 +83,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class AddOn:
-    """Something sold by the unit on top of a plan."""
+    """Something sold per unit on top of a plan."""
 
     code: str
     name: str

@@ -24,91 +24,91 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
     ),
     "an address with a scheme": (
         {"TENURE_TEMPORAL_ADDRESS": "http://temporal:7233"},
-        "TENURE_TEMPORAL_ADDRESS must be a host and a port, as temporal.internal:7233, not 'http://temporal:7233'",
+        "TENURE_TEMPORAL_ADDRESS must be a host and a port like temporal.internal:7233, not 'http://temporal:7233'",
     ),
     "an address without a port": (
         {"TENURE_TEMPORAL_ADDRESS": "temporal"},
-        "TENURE_TEMPORAL_ADDRESS must be a host and a port, as temporal.internal:7233, not 'temporal'",
+        "TENURE_TEMPORAL_ADDRESS must be a host and a port like temporal.internal:7233, not 'temporal'",
     ),
     "a public address in clear": (
         {"TENURE_PUBLIC_URL": "http://billing.acme.com"},
         (
             "TENURE_PUBLIC_URL must begin with https://, not 'http://billing.acme.com': "
-            "only on this machine itself may it be http://"
+            "http:// is allowed only for localhost"
         ),
     ),
     "a host that only begins like this machine": (
         {"TENURE_PUBLIC_URL": "http://localhost.evil.com"},
         (
             "TENURE_PUBLIC_URL must begin with https://, not 'http://localhost.evil.com': "
-            "only on this machine itself may it be http://"
+            "http:// is allowed only for localhost"
         ),
     ),
     "a public address without a scheme": (
         {"TENURE_PUBLIC_URL": "billing.acme.com"},
-        "TENURE_PUBLIC_URL must be a web address, as https://billing.yourproduct.com, not 'billing.acme.com'",
+        "TENURE_PUBLIC_URL must be a web address like https://billing.yourproduct.com, not 'billing.acme.com'",
     ),
     "a short secret key": (
         {"TENURE_SECRET_KEY": "q3xUu1kV8mB0sLr7ZtYw2NfKe5cHj9P"},
-        "TENURE_SECRET_KEY is too short with 31 characters, 32 are needed: make one with `openssl rand -base64 48`",
+        "TENURE_SECRET_KEY has 31 characters, but needs 32: generate one with `openssl rand -base64 48`",
     ),
     "a placeholder for a secret key": (
         {"TENURE_SECRET_KEY": "changeme-changeme-changeme-changeme"},
-        "TENURE_SECRET_KEY is still a placeholder: make one with `openssl rand -base64 48`",
+        "TENURE_SECRET_KEY is still a placeholder: generate one with `openssl rand -base64 48`",
     ),
     "a secret key of one letter": (
         {"TENURE_SECRET_KEY": "x" * 64},
-        "TENURE_SECRET_KEY can be guessed: make one with `openssl rand -base64 48`",
+        "TENURE_SECRET_KEY is easy to guess: generate one with `openssl rand -base64 48`",
     ),
     "a publishable key": (
         {"TENURE_STRIPE_API_KEY": "pk_live_51HxT0pAbCdEfGhIjKlMn"},
-        "TENURE_STRIPE_API_KEY is a publishable key: take the secret key, sk_..., or a restricted one, rk_...",
+        "TENURE_STRIPE_API_KEY is a publishable key: use the secret key, sk_..., or a restricted one, rk_...",
     ),
     "no key of Stripe": (
         {"TENURE_STRIPE_API_KEY": "hunter2hunter2hunter2"},
-        "TENURE_STRIPE_API_KEY is no key of Stripe: it begins with sk_test_, sk_live_, rk_test_ or rk_live_",
+        "TENURE_STRIPE_API_KEY is not a Stripe API key: those start with sk_test_, sk_live_, rk_test_ or rk_live_",
     ),
     "a stand-in for Stripe in clear": (
         {"TENURE_STRIPE_API_BASE": "http://stripe.acme.com"},
         (
             "TENURE_STRIPE_API_BASE must begin with https://, not 'http://stripe.acme.com': "
-            "only on this machine itself may it be http://"
+            "http:// is allowed only for localhost"
         ),
     ),
     "a second webhook secret that is none": (
         {"TENURE_STRIPE_WEBHOOK_SECRETS": "whsec_aaaabbbbccccddddeeee,hunter2hunter2hunter2"},
         (
-            "TENURE_STRIPE_WEBHOOK_SECRETS number 2 of 2 is no signing secret of a webhook endpoint: "
-            "Stripe's begin with whsec_"
+            "TENURE_STRIPE_WEBHOOK_SECRETS number 2 of 2 is not the signing secret of a webhook endpoint: "
+            "those start with whsec_"
         ),
     ),
     "a short webhook secret": (
         {"TENURE_STRIPE_WEBHOOK_SECRETS": "whsec_hunter2"},
-        "TENURE_STRIPE_WEBHOOK_SECRETS is no signing secret of a webhook endpoint: Stripe's begin with whsec_",
+        "TENURE_STRIPE_WEBHOOK_SECRETS is not the signing secret of a webhook endpoint: those start with whsec_",
     ),
     "commas alone": (
         {"TENURE_STRIPE_WEBHOOK_SECRETS": " , "},
-        "TENURE_STRIPE_WEBHOOK_SECRETS must hold one signing secret at least, whsec_...",
+        "TENURE_STRIPE_WEBHOOK_SECRETS must have at least one signing secret, whsec_...",
     ),
     "a mail server by http": (
         {"TENURE_SMTP_URL": "http://u:hunter2@h"},
-        "TENURE_SMTP_URL must be a mail server's address: smtp://, smtps:// or smtp+starttls://, a host and a port",
+        "TENURE_SMTP_URL must be a mail server's address: smtp://, smtps:// or smtp+starttls://, then host and port",
     ),
     "a user without a password": (
         {"TENURE_SMTP_URL": "smtp://u@h"},
-        "TENURE_SMTP_URL must hold both a user and a password, or neither",
+        "TENURE_SMTP_URL must have both a user and a password, or neither",
     ),
     "a mail server with a path": (
         {"TENURE_SMTP_URL": "smtp://u:hunter2@h/x"},
-        "TENURE_SMTP_URL must read smtp://user:password@host:port, with %40 for an @ and %2F for a / in the password",
+        "TENURE_SMTP_URL must be smtp://user:password@host:port, with %40 for @ and %2F for / in the password",
     ),
     "a sender that is no address": (
         {"TENURE_MAIL_FROM": "Acme Billing"},
-        "TENURE_MAIL_FROM must be a mail address, as Your Product <billing@yourproduct.com>, not 'Acme Billing'",
+        "TENURE_MAIL_FROM must be a mail address like Your Product <billing@yourproduct.com>, not 'Acme Billing'",
     ),
     "a catalog that is not there": (
         {"TENURE_CATALOG": "none.yaml"},
-        "TENURE_CATALOG names a file that is not there: none.yaml",
+        "TENURE_CATALOG names a missing file: none.yaml",
     ),
     "a port that is an address": (
         {"TENURE_API_PORT": "tcp://10.0.0.1:80"},
@@ -127,15 +127,15 @@ WEAK: dict[str, tuple[dict[str, str], str]] = {
     "a log in another format": ({"TENURE_LOG_FORMAT": "xml"}, "TENURE_LOG_FORMAT must be 'json' or 'console'"),
     "a colour by name": (
         {"TENURE_BRAND_COLOUR": "teal"},
-        "TENURE_BRAND_COLOUR must be a colour in six hex digits, as #0f766e",
+        "TENURE_BRAND_COLOUR must be a colour in six hex digits, like #0f766e",
     ),
     "a misspelt name": (
         {"TENURE_STRIPE_WEBHOOK_SECRET": "hunter2"},
-        "TENURE_STRIPE_WEBHOOK_SECRET is no setting: did you mean TENURE_STRIPE_WEBHOOK_SECRETS?",
+        "TENURE_STRIPE_WEBHOOK_SECRET is not a setting: did you mean TENURE_STRIPE_WEBHOOK_SECRETS?",
     ),
     "a name like no other": (
         {"TENURE_XYZZY": "hunter2"},
-        "TENURE_XYZZY is no setting: take it out; .env.example has all there are",
+        "TENURE_XYZZY is not a setting: remove it; .env.example lists all settings",
     ),
 }
 
@@ -154,7 +154,7 @@ def test_a_bad_setting_is_named_with_what_to_do_and_no_secret_is_repeated(
 def test_a_misspelt_name_in_the_file_is_told_with_the_file() -> None:
     Path(".env").write_text("TENURE_DATABASE_URL=postgresql://h/d\nTENURE_LOGLEVEL=debug\n")
     assert refused(Process.KEYS, Path(".env")).problems == (
-        "TENURE_LOGLEVEL (in .env) is no setting: did you mean TENURE_LOG_LEVEL?",
+        "TENURE_LOGLEVEL (in .env) is not a setting: did you mean TENURE_LOG_LEVEL?",
     )
 
 

@@ -58,7 +58,7 @@ def test_another_window_touches_every_plan_that_has_any_of_the_feature(changed: 
 
     assert list(told.lines()) == [
         "feature runs",
-        "  is: counted by the month of the calendar, was counted by the billing period",
+        "  is: counted by the calendar month, was counted by the billing period",
     ]
     assert told.touched == ("free", "pro", "max")
 
@@ -92,7 +92,7 @@ def test_overage_on_a_plan_that_had_none_is_told_as_such(changed: Changed) -> No
     told = changed.by(("    upgrades_to: [pro]\n", "    overage: {runs: {price: 2}}\n    upgrades_to: [pro]\n"))
 
     assert list(told.lines()) == ["plan max", "  runs beyond the limit: $2.00 each, was not sold"]
-    assert (told.overage_anew, told.repriced) == (("runs on plan max",), ())
+    assert (told.overage_added, told.repriced) == (("runs on plan max",), ())
 
 
 def test_what_is_new_and_what_is_gone_is_told(changed: Changed) -> None:
@@ -108,7 +108,7 @@ def test_what_is_new_and_what_is_gone_is_told(changed: Changed) -> None:
         "new: plan team, Team, $99.00 a month",
         "new: feature sso, SSO, yes or no",
         "gone: plan max, Max, $99.00 a month",
-        "gone: feature clicks, Clicks, counted by the month of the calendar",
+        "gone: feature clicks, Clicks, counted by the calendar month",
         "plan free",
         "  SSO: no, which is new",
         "  Clicks: no more, was 0",
@@ -131,15 +131,15 @@ def test_whatever_else_a_file_says_is_compared_too(changed: Changed) -> None:
     )
 
     assert list(told.lines()) == [
-        "tax inclusive, was not said",
+        "tax inclusive, was not set",
         "plan pro",
         "  name: Professional, was Pro",
         "  description: For teams, was none",
-        "  days of trial: 7, was as the policy says",
+        "  days of trial: 7, was as in the policy",
         "  posts_a_week beyond the limit: not sold, was $1.00 each",
         "plan max",
         "  Posts a week: 70, was unlimited",
-        "  upgrades to: every dearer plan, was pro",
+        "  upgrades to: every more expensive plan, was pro",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Catalogs as operators write them, and what they are told of their mistakes."""
+"""Catalogs as operators write them, and what is reported about mistakes."""
 
 import re
 
@@ -42,7 +42,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a product with capitals": (
         "product: shop",
         "product: Shop",
-        "1: product: must be lower-case letters, digits and _, begin with a letter, and be 40 long at most",
+        "1: product: must be lower-case letters, digits and _, start with a letter, and have at most 40 characters",
     ),
     "a version in quotes": ("version: 1", 'version: "1"', "2: version: must be a whole number, not '1'"),
     "a version of nought": ("version: 1", "version: 0", "2: version: must be at least 1, not 0"),
@@ -50,7 +50,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "an unknown currency": (
         "currency: usd",
         "currency: usdd",
-        "3: currency: must be a currency's code in lower case, as usd; did you mean 'usd'?",
+        "3: currency: must be a currency code in lower case, like usd; did you mean 'usd'?",
     ),
     "a tax there is not": (
         "currency: usd",
@@ -60,12 +60,12 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a discount without percent": (
         "10%",
         "10",
-        "4: annual_discount: must be a share above 0% and below 100%, written as 10%",
+        "4: annual_discount: must be above 0% and below 100%, like 10%",
     ),
     "a discount of everything": (
         "10%",
         "100%",
-        "4: annual_discount: must be a share above 0% and below 100%, written as 10%",
+        "4: annual_discount: must be above 0% and below 100%, like 10%",
     ),
     "a misspelt key at the top": (
         "currency: usd",
@@ -93,44 +93,44 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a level without values": (
         ", values: [draft, standard, premium]",
         "",
-        "8: features.quality.values: is missing: a level needs the list of what there is to choose from",
+        "8: features.quality.values: is missing: a level needs the list of possible values",
     ),
     "a switch with values": (
         "kind: switch",
         "kind: switch, values: [a]",
-        "7: features.export.values: a switch has none: they belong to a level or a set",
+        "7: features.export.values: a switch has no values: only levels and sets do",
     ),
     "the same value twice": (
         "[small, large]}\nplans",
         "[small, small]}\nplans",
-        "9: features.models.values: 'small' stands here twice",
+        "9: features.models.values: 'small' is listed twice",
     ),
     "a plan code with capitals": (
         "  pro:",
         "  Pro:",
-        "15: plans.Pro: must be lower-case letters, digits and _, begin with a letter, and be 40 long at most",
+        "15: plans.Pro: must be lower-case letters, digits and _, start with a letter, and have at most 40 characters",
     ),
-    "a plan twice": ("  pro:", "  free:", "15: plans.free: the key stands here twice; the first is on line 11"),
+    "a plan twice": ("  pro:", "  free:", "15: plans.free: the key is listed twice; the first is on line 11"),
     "forgotten prices": ("prices: free\n", "\n", "11: plans.free.prices: is missing"),
     "prices left empty": (
         "prices: free",
         "prices:",
-        "13: plans.free.prices: is empty: give it a value, or take it out",
+        "13: plans.free.prices: is empty: give it a value, or remove it",
     ),
     "another word for free": (
         "prices: free",
         "prices: none",
-        "13: plans.free.prices: must be the prices of a month and a year, or free, not 'none'",
+        "13: plans.free.prices: must be prices by month and year, or free, not 'none'",
     ),
     "no price in the prices": (
         "{month: 49.99}",
         "{}",
-        "17: plans.pro.prices: must hold the price of a month, of a year or of both",
+        "17: plans.pro.prices: must have a monthly price, a yearly price, or both",
     ),
     "a second free plan": (
         "{month: 49.99}",
         "free",
-        "17: plans.pro.prices: there is a free plan already, 'free': give this one prices",
+        "17: plans.pro.prices: there already is a free plan, 'free': give this one prices",
     ),
     "a tenth of a cent": (
         "49.99",
@@ -140,35 +140,35 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a price with its currency": (
         "49.99",
         "$49",
-        "17: plans.pro.prices.month: must be a price, written as 49 or 49.00",
+        "17: plans.pro.prices.month: must be a price like 49 or 49.00",
     ),
-    "a negative price": ("49.99", "-49", "17: plans.pro.prices.month: must be a price, written as 49 or 49.00"),
-    "a price with an exponent": ("49.99", "1e3", "17: plans.pro.prices.month: must be a price, written as 49 or 49.00"),
-    "a price that is true": ("49.99", "true", "17: plans.pro.prices.month: must be a price, written as 49 or 49.00"),
+    "a negative price": ("49.99", "-49", "17: plans.pro.prices.month: must be a price like 49 or 49.00"),
+    "a price with an exponent": ("49.99", "1e3", "17: plans.pro.prices.month: must be a price like 49 or 49.00"),
+    "a price that is true": ("49.99", "true", "17: plans.pro.prices.month: must be a price like 49 or 49.00"),
     "a price of nought": (
         "49.99",
         "0.00",
-        "17: plans.pro.prices.month: must be above 0 and at most 999999.99; what is free has no prices at all",
+        "17: plans.pro.prices.month: must be above 0 and at most 999999.99; a free plan has `prices: free`",
     ),
     "a price beyond Stripe": (
         "49.99",
         "1000000",
-        "17: plans.pro.prices.month: must be above 0 and at most 999999.99; what is free has no prices at all",
+        "17: plans.pro.prices.month: must be above 0 and at most 999999.99; a free plan has `prices: free`",
     ),
     "a year beyond Stripe": (
         "49.99",
         "99999",
-        "17: plans.pro.prices: makes a year dearer than the payment provider takes",
+        "17: plans.pro.prices: makes the yearly price higher than the payment provider accepts",
     ),
     "a year said in two ways": (
         "{month: 5, year: 50}",
         "{month: 5, year: 50, annual_discount: 5%}",
-        "23: add_ons.extra_seats.prices.annual_discount: either the price of a year or its discount, not both",
+        "23: add_ons.extra_seats.prices.annual_discount: give either a yearly price or a discount, not both",
     ),
     "a discount on nothing": (
         "{month: 5, year: 50}",
         "{annual_discount: 5%}",
-        "23: add_ons.extra_seats.prices.annual_discount: a discount needs the price of a month to take it from",
+        "23: add_ons.extra_seats.prices.annual_discount: a discount needs a monthly price",
     ),
     "a trial too long": ("trial_days: 30", "trial_days: 91", "18: plans.pro.trial_days: must be at most 90, not 91"),
     "a trial that is true": (
@@ -184,7 +184,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "features left out": (
         "{seats: 1, export: false, ",
         "{",
-        "14: plans.free.entitlements: nothing is said of seats, export: say what this plan gives of every feature",
+        "14: plans.free.entitlements: seats, export missing: a plan must give a value for every feature",
     ),
     "a switch that says yes": (
         "export: true",
@@ -204,23 +204,23 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a level there is not": (
         "quality: premium",
         "quality: premum",
-        "19: plans.pro.entitlements.quality: 'premum' is none of its values; did you mean 'premium'?",
+        "19: plans.pro.entitlements.quality: 'premum' is not one of its values; did you mean 'premium'?",
     ),
     "a set that is no list": (
         "models: [small, large]",
         "models: small",
-        "19: plans.pro.entitlements.models: must be a list, as [small, large], not 'small'",
+        "19: plans.pro.entitlements.models: must be a list like [small, large], not 'small'",
     ),
     "a set with a stranger": (
         "models: [small, large]}\nadd",
         "models: [small, huge]}\nadd",
-        "19: plans.pro.entitlements.models: 'huge' is none of its values; known: small, large",
+        "19: plans.pro.entitlements.models: 'huge' is not one of its values; known: small, large",
     ),
-    "an add-on by a plan's code": ("  extra_seats:", "  pro:", "21: add_ons.pro: a plan has this code already"),
+    "an add-on by a plan's code": ("  extra_seats:", "  pro:", "21: add_ons.pro: a plan already has this code"),
     "an add-on that adds to a switch": (
         "adds: {seats: 1}",
         "adds: {export: 1}",
-        "24: add_ons.extra_seats.adds.export: no number to add to; known: seats",
+        "24: add_ons.extra_seats.adds.export: is not a number to add to; known: seats",
     ),
     "an add-on that adds nothing": (
         "adds: {seats: 1}",
@@ -332,6 +332,6 @@ def test_a_catalog_is_read_to_people_in_words(written: Written) -> None:
         "Features",
         "  seats: Seats, a number, not counted here",
         "  export: Export, yes or no",
-        "  quality: Quality, a level, from the least to the most draft, standard, premium",
+        "  quality: Quality, a level, from least to most: draft, standard, premium",
         "  models: Models, some of small, large",
     ]

@@ -1,4 +1,4 @@
-"""Features, meters, limits, overage and upgrade paths as operators write them, and what they are told of mistakes."""
+"""Features, meters, limits, overage and upgrade paths as operators write them, and what is reported about mistakes."""
 
 import pytest
 
@@ -45,47 +45,47 @@ plans:
     upgrades_to: [pro]
 """
 
-NO_CODE = "must be lower-case letters, digits and _, begin with a letter, and be 40 long at most"
+NO_CODE = "must be lower-case letters, digits and _, start with a letter, and have at most 40 characters"
 MISTAKES: dict[str, tuple[str, str, str]] = {
     "a hint beyond the limit": (
         "warn: 70%",
         "warn: 101%",
-        "5: limits.default.warn: must be at most 100%: beyond it a hint comes too late",
+        "5: limits.default.warn: must be at most 100%: beyond that a hint comes too late",
     ),
     "a share without percent": (
         "warn: 70%",
         "warn: 70",
-        "5: limits.default.warn: must be a share of the limit in whole percent, written as 80%, not 70",
+        "5: limits.default.warn: must be a share of the limit in whole percent, like 80%, not 70",
     ),
     "a share of nothing": (
         "[95%]",
         "[0%]",
-        "5: limits.default.mails.0: must be a share of the limit in whole percent, written as 80%, not '0%'",
+        "5: limits.default.mails.0: must be a share of the limit in whole percent, like 80%, not '0%'",
     ),
     "mails that go down": (
         "[95%]",
         "[95%, 90%]",
-        "5: limits.default.mails: must go from the least to the most, each once",
+        "5: limits.default.mails: must be in ascending order, without repetition",
     ),
     "a mail where use never comes": (
         "[95%]",
         "[95%, 130%]",
-        "5: limits.default.mails: use never comes to 130%: it is refused beyond 120%",
+        "5: limits.default.mails: usage never reaches 130%: it is refused beyond 120%",
     ),
     "a refusal below the limit": (
         "hard: 120%",
         "hard: 99%",
-        "5: limits.default.hard: must be at least 100%, or never: below it the limit itself is not reached",
+        "5: limits.default.hard: must be at least 100%, or never: below that the limit itself could not be reached",
     ),
     "grace where there is none": (
         "{mails: [], hard: 100%}",
         "{mails: [], hard: 100%, grace_days: 7}",
-        "6: limits.hard.grace_days: there is no grace where use is refused at 100%: raise `hard`",
+        "6: limits.hard.grace_days: there is no grace when usage is refused at 100%: raise `hard`",
     ),
     "no grace where there must be some": (
         "grace_days: 3",
         "grace_days: 0",
-        "5: limits.default.grace_days: must be at least 1 where use goes on beyond 100%",
+        "5: limits.default.grace_days: must be at least 1 when usage may continue beyond 100%",
     ),
     "a grace of years": (
         "grace_days: 3",
@@ -106,7 +106,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a rule that is not there": (
         "limit: open",
         "limit: opn",
-        "13: features.clicks.limit: no rule of this name stands under 'limits'; did you mean 'open'?",
+        "13: features.clicks.limit: there is no such rule under 'limits'; did you mean 'open'?",
     ),
     "another window": (
         "per: day",
@@ -116,22 +116,22 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "a gauge as a window": (
         "per: day",
         "per: gauge",
-        "10: features.posts_a_day.per: is a time; of what there is now, say `gauge: true`",
+        "10: features.posts_a_day.per: must be a time span; for a current amount, write `gauge: true`",
     ),
     "both a gauge and per time": (
         "gauge: true",
         "gauge: true, per: day",
-        "9: features.seats.gauge: is either counted per time or a gauge of what there is now, not both",
+        "9: features.seats.gauge: a feature is either counted per time span or a gauge, not both",
     ),
     "a meter of what is not counted": (
         "per_unit: true",
         "meter: things",
-        "14: features.projects.meter: use is not counted here: say `per: month` (or another time), or `gauge: true`",
+        "14: features.projects.meter: usage is not counted: add `per: month` (or another time span) or `gauge: true`",
     ),
     "a multiplier that is counted": (
         "kind: rate",
         "kind: rate, per: day",
-        "15: features.rate.per: a rate is not counted: this belongs to a number",
+        "15: features.rate.per: a rate is not counted: only numbers can have this",
     ),
     "a meter with capitals": (
         "per: billing_period",
@@ -142,32 +142,32 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         "per: billing_period",
         "per: billing_period, meter: seats",
         (
-            "12: features.runs.meter: 'seats' counts the same otherwise: a gauge and what is counted per time share no "
-            "meter"
+            "12: features.runs.meter: 'seats' counts this meter differently: a gauge shares its meter with no other "
+            "feature"
         ),
     ),
     "two counts of the same over the same time": (
         "per: month, limit: open",
         "per: week, meter: posts, limit: open",
-        "13: features.clicks.meter: 'posts_a_week' counts the same over the same time: one of them is enough",
+        "13: features.clicks.meter: 'posts_a_week' counts the same meter over the same time: one of them is enough",
     ),
     "a meter by the name of a feature of another": (
         "per: week, meter: posts",
         "per: week, meter: posts_a_day",
         (
-            "11: features.posts_a_week.meter: 'posts_a_day' is a feature that is not of this meter: name the meter "
-            "otherwise"
+            "11: features.posts_a_week.meter: 'posts_a_day' is a feature that does not use this meter: give the meter "
+            "another name"
         ),
     ),
     "a meter by the name of what is not counted": (
         "per: billing_period",
         "per: billing_period, meter: rate",
-        "12: features.runs.meter: 'rate' is a feature that is not of this meter: name the meter otherwise",
+        "12: features.runs.meter: 'rate' is a feature that does not use this meter: give the meter another name",
     ),
     "a multiplier without its x": (
         "rate: x5",
         "rate: 5",
-        "24: plans.pro.entitlements.rate: must be a multiplier, written as x5, not 5",
+        "24: plans.pro.entitlements.rate: must be a multiplier like x5, not 5",
     ),
     "more than can be counted": (
         "runs: 100,",
@@ -182,41 +182,41 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "overage of a gauge": (
         "      posts_a_week: {price: 1}",
         "      seats: {price: 1}",
-        "27: plans.pro.overage.seats: is a gauge: sell more of it as an add-on, overage is of what is counted per time",
+        "27: plans.pro.overage.seats: is a gauge: sell more of it as an add-on; overage needs `per`",
     ),
     "overage of a number that is not counted": (
         "      posts_a_week: {price: 1}",
         "      projects: {price: 1}",
-        "27: plans.pro.overage.projects: is not counted: say `per: month` (or another time) where it is declared",
+        "27: plans.pro.overage.projects: is not counted: add `per: month` (or another time span) to its declaration",
     ),
     "overage twice of one meter": (
         "      posts_a_week: {price: 1}",
         "      posts_a_week: {price: 1}\n      posts_a_day: {price: 1}",
         (
-            "28: plans.pro.overage.posts_a_day: 'posts_a_week' counts the same, and its overage is billed already: "
-            "nobody pays twice"
+            "28: plans.pro.overage.posts_a_day: 'posts_a_week' counts the same meter, and its overage is already "
+            "billed: customers would pay twice"
         ),
     ),
     "overage of what is unlimited": (
         "runs: 100,",
         "runs: unlimited,",
-        "26: plans.pro.overage.runs: is unlimited in this plan: nothing goes beyond",
+        "26: plans.pro.overage.runs: is unlimited on this plan: there is no overage",
     ),
     "overage of what is not in the plan": (
         "runs: 100,",
         "runs: 0,",
-        "26: plans.pro.overage.runs: is not in this plan: give it a number first",
+        "26: plans.pro.overage.runs: is not included in this plan: give it a number first",
     ),
     "an end below one sale": (
         "at_most: 500",
         "at_most: 9",
-        "26: plans.pro.overage.runs.at_most: must be at least 10, as many as are sold together",
+        "26: plans.pro.overage.runs.at_most: must be at least 10, the number sold together",
     ),
     "no units": ("units: 10", "units: 0", "26: plans.pro.overage.runs.units: must be at least 1, not 0"),
     "an upgrade to itself": (
         "upgrades_to: [max]",
         "upgrades_to: [pro]",
-        "28: plans.pro.upgrades_to.0: is this plan itself; known: max",
+        "28: plans.pro.upgrades_to.0: is the same plan; known: max",
     ),
     "an upgrade to nowhere": (
         "upgrades_to: [max]",
@@ -226,32 +226,32 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "an upgrade to the free plan": (
         "upgrades_to: [max]",
         "upgrades_to: [free]",
-        "28: plans.pro.upgrades_to.0: 'free' is free: it is nothing to go up to",
+        "28: plans.pro.upgrades_to.0: 'free' is free: it is not an upgrade",
     ),
     "an upgrade twice": (
         "upgrades_to: [max]",
         "upgrades_to: [max, max]",
-        "28: plans.pro.upgrades_to.1: 'max' stands here twice",
+        "28: plans.pro.upgrades_to.1: 'max' is listed twice",
     ),
     "a trial of what is free": (
         "prices: free",
         "prices: free\n    trial_days: 14",
-        "20: plans.free.trial_days: a free plan is not tried out: take it out, or give it prices",
+        "20: plans.free.trial_days: a free plan has no trial: remove this, or give the plan prices",
     ),
     "a plan by the name of a page": (
         "  max:",
         "  compare:",
-        "29: plans.compare: /v1/plans/compare answers something else: take another code",
+        "29: plans.compare: /v1/plans/compare is another page: use another code",
     ),
     "codes that differ by a _": (
         "  clicks:",
         "  run_s:",
-        "13: features.run_s: differs from 'runs' by nothing but _: whoever asks for one would take the other",
+        "13: features.run_s: differs from 'runs' only by _: the two would be confused",
     ),
     "two features of one name": (
         "name: Clicks",
         "name: RUNS",
-        "13: features.clicks.name: 'runs' has this name already: customers could not tell the two apart",
+        "13: features.clicks.name: 'runs' already has this name: customers could not tell the two apart",
     ),
 }
 
@@ -277,7 +277,7 @@ def test_who_has_a_free_plan_is_not_billed_for_overage(written: Written) -> None
     with pytest.raises(ConfigurationError) as refused:
         load_catalog(written(text))
     assert str(refused.value) == (
-        "file.yaml:20: plans.free.overage.runs: who has a free plan is not billed: give the plan prices"
+        "file.yaml:20: plans.free.overage.runs: a free plan is never billed: give the plan prices"
     )
 
 
@@ -287,8 +287,8 @@ def test_nothing_goes_by_the_name_of_overage_at_the_provider(written: Written, c
     with pytest.raises(ConfigurationError) as refused:
         load_catalog(written(and_all_of(GOOD, "max", code)))
     assert str(refused.value) == (
-        f"file.yaml:26: plans.pro.overage.runs: a plan or add-on goes by the name {code!r} at the payment provider "
-        "too: take another code"
+        f"file.yaml:26: plans.pro.overage.runs: a plan or add-on has the name {code!r} at the payment provider "
+        "too: use another code"
     )
 
 
@@ -338,13 +338,13 @@ def test_limits_overage_and_upgrades_are_read_to_people_in_words(written: Writte
         "beyond the limit Runs cost $0.50 for each 10, 500 more at most",
         "beyond the limit Posts a week cost $1.00 each",
         "upgrades to max",
-        "seats: Seats, so many at a time",
+        "seats: Seats, a current amount",
         "posts_a_day: Posts a day, counted by the day as posts",
         "runs: Runs, counted by the billing period",
         "projects: Projects, a number, not counted here",
         "rate: Rate, a multiplier of the product's own rate limits",
         "Seats, Posts a day: hint from 80%, no mails, refused beyond 100% with 429",
-        "Posts a week, Runs: hint from 70%, mails at 95%, use goes on for 3 days up to 120%, refused beyond with 402",
+        "Posts a week, Runs: hint from 70%, mails at 95%, up to 120% for 3 days, refused beyond with 402",
         "Clicks: hint from 80%, mails at 90% and 100%, never refused",
     ):
         assert told in lines

@@ -1,4 +1,4 @@
-"""Policies as operators write them, and what they are told of their mistakes."""
+"""Policies as operators write them, and what is reported about mistakes."""
 
 from dataclasses import replace
 
@@ -26,8 +26,8 @@ recovery:
 ask_every_hours: 12
 """
 
-DELAY = "must be hours or days after the first decline, at most 366d, written as 12h or 3d"
-GOES_ON = "the subscription goes on"
+DELAY = "must be hours or days after the first decline, at most 366d, like 12h or 3d"
+GOES_ON = "the subscription continues"
 
 EVERY_OTHER_KEY = """\
 version: summer
@@ -54,20 +54,20 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "nothing after a key": (
         "days: 30",
         "days:",
-        ["3: trial.days: is empty: give it a value, or take it out"],
+        ["3: trial.days: is empty: give it a value, or remove it"],
     ),
-    "a reminder twice": ("[1, 10]", "[1, 10, 1]", ["4: trial.reminders.2: day 1 stands here twice"]),
+    "a reminder twice": ("[1, 10]", "[1, 10, 1]", ["4: trial.reminders.2: day 1 is listed twice"]),
     "a reminder too late": ("[1, 10]", "[1, 0]", ["4: trial.reminders.1: must be at least 1, not 0"]),
     "one reminder, no list": ("[1, 10]", "1", ["4: trial.reminders: must be a list, not 1"]),
     "an hour of one digit": (
         '"08:00"',
         "8:00",
-        ["5: trial.earliest: must be a time of the day, written as 09:00, not '8:00'"],
+        ["5: trial.earliest: must be a time of day like 09:00, not '8:00'"],
     ),
     "an hour there is not": (
         '"20:00"',
         '"24:00"',
-        ["6: trial.latest: must be a time of the day, written as 09:00, not '24:00'"],
+        ["6: trial.latest: must be a time of day like 09:00, not '24:00'"],
     ),
     "a window too narrow": (
         '"20:00"',
@@ -92,7 +92,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "a mark twice": (
         "without_card: cancel",
         "one_per: [email, email]",
-        ["7: trial.one_per.1: 'email' stands here twice"],
+        ["7: trial.one_per.1: 'email' is listed twice"],
     ),
     "a yes in the ladder": ("mail: true", "mail: yes", ["9: recovery.0.mail: must be true or false, not 'yes'"]),
     "a misspelt access": (
@@ -108,12 +108,12 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "a step without a day": (
         "{day: 2, ",
         "{",
-        ["10: recovery.1: does not say when: give it a day, `day: 3`, or hours, `after: 12h`"],
+        ["10: recovery.1: has no time: add `day: 3` or `after: 12h`"],
     ),
     "a step with day and hours": (
         "{day: 2, ",
         "{day: 2, after: 12h, ",
-        ["10: recovery.1: says twice when: leave either day or after out"],
+        ["10: recovery.1: has two times: remove either day or after"],
     ),
     "hours without their unit": (
         "{day: 2, ",
@@ -133,7 +133,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "steps of hours that do nothing": (
         LADDER,
         "  - {after: 12h}\n",
-        ["10: recovery.1: does nothing: say retry, mail, access, suspend or cancel"],
+        ["10: recovery.1: does nothing: add retry, mail, access, suspend or cancel"],
     ),
     "retries at hours too narrow": (
         "ask_every_hours: 12",
@@ -143,7 +143,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
     "a notice twice": (
         "ask_every_hours: 12",
         "notices: {card_expiring: [7, 30, 7]}",
-        ["12: notices.card_expiring.2: day 7 stands here twice"],
+        ["12: notices.card_expiring.2: day 7 is listed twice"],
     ),
     "a notice of no days": (
         "ask_every_hours: 12",
@@ -186,8 +186,8 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
         LADDER,
         "  - day: 2\n  - {day: 3}\n",
         [
-            "10: recovery.1: does nothing: say retry, mail, access, suspend or cancel",
-            "11: recovery.2: does nothing: say retry, mail, access, suspend or cancel",
+            "10: recovery.1: does nothing: add retry, mail, access, suspend or cancel",
+            "11: recovery.2: does nothing: add retry, mail, access, suspend or cancel",
         ],
     ),
     "a softer step after a harsher one": (
@@ -272,7 +272,7 @@ def test_a_policy_says_how_changes_notices_and_money_that_goes_back_are_dealt_wi
 @pytest.mark.parametrize(
     ("told", "meant", "said"),
     [
-        pytest.param("[]", (), ["  anew whenever a customer signs up again"], id="no-limit"),
+        pytest.param("[]", (), ["  again whenever a customer signs up again"], id="no-limit"),
         pytest.param("[card]", (TrialMark.CARD,), ["  one per card, unless an operator allows another"], id="one"),
         pytest.param(
             "[email, customer]",
@@ -288,7 +288,7 @@ def test_a_policy_says_what_a_customer_gets_one_trial_by(
     policy = written(f"version: 7\ntrial: {{one_per: {told}}}\n")
     assert load_policy(policy).trial.one_per == meant
     lines = check_policy(policy).splitlines()
-    assert lines[lines.index("  an operator's reactivation opens it again for 7 days") + 1 :][: len(said)] == said
+    assert lines[lines.index("  an operator's reactivation reopens it for 7 days") + 1 :][: len(said)] == said
 
 
 def test_mistakes_in_trial_and_ladder_are_told_at_once(written: Written) -> None:
@@ -303,11 +303,11 @@ def test_mistakes_in_trial_and_ladder_are_told_at_once(written: Written) -> None
 def test_a_policy_is_read_to_people_in_words(written: Written) -> None:
     assert check_policy(written(GOOD)).splitlines() == [
         "Policy 'spring'",
-        "Trial of 30 days, where the plan does not say otherwise",
+        "Trial of 30 days, unless the plan has its own",
         "  reminder 10 days before its end, between 08:00 and 20:00 customer time",
         "  reminder 1 day before its end, between 08:00 and 20:00 customer time",
         "  at its end without a card: canceled",
-        "  an operator's reactivation opens it again for 7 days",
+        "  an operator's reactivation reopens it for 7 days",
         "  one per customer, unless an operator allows another",
         "  one per mail address, unless an operator allows another",
         "  one per card, unless an operator allows another",
@@ -315,33 +315,33 @@ def test_a_policy_is_read_to_people_in_words(written: Written) -> None:
         "  day 0: mail",
         "  day 2: retry, else access limited",
         "  day 9: cancel",
-        "  every step but the first is taken between 09:00 and 18:00 customer time",
-        "A card that will have expired by a renewal is told of 30 days before it",
-        "A card that will have expired by a renewal is told of 7 days before it",
+        "  all steps but the first happen between 09:00 and 18:00 customer time",
+        "Customers whose card will have expired by a renewal are notified 30 days before it",
+        "Customers whose card will have expired by a renewal are notified 7 days before it",
         "A yearly renewal is announced 30 days before it",
-        "An upgrade takes effect at once, prorated; a downgrade when the paid period ends",
-        "While a payment is disputed access is limited and nothing is billed; if the dispute is lost: canceled",
-        "A payment that was refunded in full: the subscription goes on",
-        "Limited access entitles to the plan, but nothing more is used up; suspended or paused: nothing",
+        "Upgrades take effect immediately, prorated; downgrades when the paid period ends",
+        "While a payment is disputed: access is limited, and nothing is billed; if the dispute is lost: canceled",
+        "After a full refund: the subscription continues",
+        "Entitlements when limited: the plan, but no further usage; when suspended or paused: nothing",
         "The payment provider is asked 3 hours after a period's end if it has not reported, then every 12 hours",
     ]
 
 
 def test_a_policy_in_words_tells_every_key_there_is(written: Written) -> None:
     lines = check_policy(written(EVERY_OTHER_KEY)).splitlines()
-    assert lines[5] == "  at its end without a card: the catalog's free plan goes on; suspended where there is none"
+    assert lines[5] == "  at its end without a card: continues on the catalog's free plan; suspended if there is none"
     assert lines[lines.index("Recovery of a failed payment, counted from the first decline") + 1 :] == [
         "  day 0: mail",
         "  day 0, hour 12: retry",
         "  day 1, hour 12: retry, else mail",
         "  day 9: cancel",
-        "  every step but the first is taken between 07:30 and 21:00 customer time",
-        "A card that will have expired by a renewal is told of 20 days before it",
-        "A card that will have expired by a renewal is told of 2 days before it",
+        "  all steps but the first happen between 07:30 and 21:00 customer time",
+        "Customers whose card will have expired by a renewal are notified 20 days before it",
+        "Customers whose card will have expired by a renewal are notified 2 days before it",
         "A yearly renewal is not announced",
-        "An upgrade takes effect when the paid period ends; a downgrade at once, prorated",
-        f"While a payment is disputed access is none and nothing is billed; if the dispute is lost: {GOES_ON}",
-        "A payment that was refunded in full: canceled",
-        "Limited access entitles to the plan, but nothing more is used up; suspended or paused: nothing",
+        "Upgrades take effect when the paid period ends; downgrades immediately, prorated",
+        f"While a payment is disputed: access is none, and nothing is billed; if the dispute is lost: {GOES_ON}",
+        "After a full refund: canceled",
+        "Entitlements when limited: the plan, but no further usage; when suspended or paused: nothing",
         "The payment provider is asked 3 hours after a period's end if it has not reported, then every 6 hours",
     ]

@@ -27,12 +27,12 @@ def test_a_price_stands_for_a_plan_or_an_add_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("price_1: {plan: starte}", "prices.price_1.plan: no plan that is sold; did you mean 'starter'?"),
-        ("price_1: {add_on: usrs}", "prices.price_1.add_on: no add-on; did you mean 'users'?"),
-        ("price_1: {plan: starter, add_on: users}", "prices.price_1: must say either a plan or an add_on"),
-        ("price_1: {}", "prices.price_1: must say either a plan or an add_on"),
+        ("price_1: {plan: starte}", "prices.price_1.plan: is not a plan for sale; did you mean 'starter'?"),
+        ("price_1: {add_on: usrs}", "prices.price_1.add_on: is not an add-on; did you mean 'users'?"),
+        ("price_1: {plan: starter, add_on: users}", "prices.price_1: must name either a plan or an add_on"),
+        ("price_1: {}", "prices.price_1: must name either a plan or an add_on"),
         ("price_1: {plna: starter}", "prices.price_1.plna: unknown key; did you mean 'plan'?"),
-        ("acme_gold_month_v1: {plan: starter}", "prices.acme_gold_month_v1: is a lookup key, or reads like one"),
+        ("acme_gold_month_v1: {plan: starter}", "prices.acme_gold_month_v1: is a lookup key, or looks like one"),
     ],
 )
 def test_what_cannot_be_is_told_with_its_line(tmp_path: Path, line: str, told: str) -> None:

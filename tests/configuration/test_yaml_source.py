@@ -1,4 +1,4 @@
-"""What is told of a file that cannot even be read as YAML."""
+"""What is reported about a file that is not even YAML."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -11,16 +11,16 @@ from tests.configuration.conftest import Written
 UNREADABLE = {
     "nothing at all": ("", "file.yaml:1: the file is empty"),
     "a comment alone": ("# soon\n", "file.yaml:1: the file is empty"),
-    "a tab": ("a:\n\t- 1\n", "file.yaml:2: this is no YAML: while scanning for the next token, found character '\\t'"),
-    "an open list": ("a: [1\nb: 2\n", "file.yaml:2: this is no YAML: while parsing a flow sequence, expected ','"),
-    "two documents": ("a: 1\n---\nb: 2\n", "file.yaml:2: this is no YAML: expected a single document in the stream"),
-    "a control character": ("a: 1\nb: \x07\n", "file.yaml:2: this is no YAML: the character U+0007 cannot stand here"),
-    "an anchor": ("a: 1\nb: &same 2\n", "file.yaml:2: anchors and aliases ('same') cannot be used here"),
+    "a tab": ("a:\n\t- 1\n", "file.yaml:2: this is not YAML: while scanning for the next token, found character '\\t'"),
+    "an open list": ("a: [1\nb: 2\n", "file.yaml:2: this is not YAML: while parsing a flow sequence, expected ','"),
+    "two documents": ("a: 1\n---\nb: 2\n", "file.yaml:2: this is not YAML: expected a single document in the stream"),
+    "a control character": ("a: 1\nb: \x07\n", "file.yaml:2: this is not YAML: the character U+0007 is not allowed"),
+    "an anchor": ("a: 1\nb: &same 2\n", "file.yaml:2: anchors and aliases ('same') are not allowed"),
     "an older version": (
         "%YAML 1.1\n---\na: yes\n",
-        "file.yaml:2: this is not YAML 1.2: take the %YAML line above out",
+        "file.yaml:2: this is not YAML 1.2: remove the %YAML line above",
     ),
-    "nesting without end": ("[" * 500 + "]" * 500, "file.yaml:1: this is nested too deeply"),
+    "nesting without end": ("[" * 500 + "]" * 500, "file.yaml:1: the file is nested too deeply"),
 }
 
 
@@ -32,7 +32,7 @@ def test_a_file_that_is_no_yaml_is_refused_with_its_line(written: Written, text:
 
 
 def test_a_file_that_is_not_there_is_named() -> None:
-    with pytest.raises(ConfigurationError, match=r"^plans/none\.yaml: there is no such file$"):
+    with pytest.raises(ConfigurationError, match=r"^plans/none\.yaml: file not found$"):
         read(Path("plans/none.yaml"))
 
 
@@ -77,8 +77,8 @@ def test_values_are_what_yaml_1_2_says_and_numbers_keep_their_digits(written: Wr
 def test_doubled_keys_empty_values_and_tags_are_told_together(written: Written) -> None:
     source = read(written("a: 1\nb:\n  c:\n  d: !secret x\na: 2\n? [x]\n: 1\n"))
     assert str(source.error(())).splitlines() == [
-        "file.yaml:3: b.c: is empty: give it a value, or take it out",
-        "file.yaml:4: b.d: tags as !secret cannot be used here",
-        "file.yaml:5: a: the key stands here twice; the first is on line 1",
+        "file.yaml:3: b.c: is empty: give it a value, or remove it",
+        "file.yaml:4: b.d: tags like !secret are not allowed",
+        "file.yaml:5: a: the key is listed twice; the first is on line 1",
         "file.yaml:6: a key must be a single word",
     ]
