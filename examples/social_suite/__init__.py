@@ -1,1 +1,1 @@
-"""A small product on Tenure: images, social profiles and posts, each by plan. README.md shows it at work."""
+"""A small product on Tenure: images, social profiles and posts, limited by plan. README.md shows it in use."""

@@ -1,4 +1,4 @@
-"""Puts the product together."""
+"""Assembles the product."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from tenure.client.fastapi import Gate, answer_refusals
 
 
 def create_app(tenure: AsyncTenure, studio: Studio | None = None) -> FastAPI:
-    """The product, which closes the client when it ends."""
+    """Return the application; it closes the client on shutdown."""
     studio = studio or Studio()
 
     @asynccontextmanager

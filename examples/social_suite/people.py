@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The current user."""
 
 from typing import Annotated
 
@@ -6,9 +6,9 @@ from fastapi import Depends, Header, HTTPException
 
 
 async def current_user(x_user: Annotated[str | None, Header()] = None) -> str:
-    """The user's id. A header stands here for a session: a real product checks who it is."""
+    """Return the user's id. A header replaces a session here: a real product authenticates."""
     if not x_user:
-        raise HTTPException(401, "say who you are: X-User")
+        raise HTTPException(401, "send your user id in the header X-User")
     return x_user
 
 

@@ -1,4 +1,4 @@
-"""The customer's plan: what there is of it, what is used, and another one."""
+"""The customer's plan: entitlements, usage, and changing it."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from tenure.client import AsyncTenure, Entitlement, NotFound, Person, Plan, Stan
 
 
 class Bar(BaseModel):
-    """One bar of the page: used so much of so much."""
+    """One bar of the page: usage out of a limit."""
 
     name: str
     used: int
@@ -48,7 +48,7 @@ class Offer(BaseModel):
 
 
 class PlanPage(BaseModel):
-    """All that a plan page shows, in one answer."""
+    """Everything a plan page shows, in one response."""
 
     plan: str | None
     status: str | None
@@ -57,26 +57,26 @@ class PlanPage(BaseModel):
     offers: list[Offer]
 
 
-class TrialWish(BaseModel):
+class TrialRequest(BaseModel):
     plan: str
     email: str
 
 
-class UpgradeWish(BaseModel):
+class UpgradeRequest(BaseModel):
     plan: str
     card: str | None = None
-    """A payment method of Stripe's, as its own form in the browser gives it."""
+    """A payment method id from Stripe's form in the browser."""
 
 
-class Stands(BaseModel):
+class PlanState(BaseModel):
     plan: str
     status: str
     amount: int
     later: str | None
-    """The plan that a change at the period's end leads to."""
+    """The plan after a scheduled change."""
 
     @classmethod
-    def of(cls, it: Subscription) -> "Stands":
+    def of(cls, it: Subscription) -> "PlanState":
         later = it.pending_change.plan if it.pending_change is not None else None
         return cls(plan=it.plan, status=it.status, amount=it.amount, later=later)
 
@@ -97,23 +97,23 @@ def plan_page(tenure: AsyncTenure) -> APIRouter:
         )
 
     @router.post("/trial", status_code=201)
-    async def trial(wish: TrialWish, user: User) -> Stands:
-        return Stands.of(await tenure.start_trial(Person(user, wish.email), wish.plan))
+    async def trial(request: TrialRequest, user: User) -> PlanState:
+        return PlanState.of(await tenure.start_trial(Person(user, request.email), request.plan))
 
     @router.post("/change")
-    async def change(wish: UpgradeWish, user: User) -> Stands:
+    async def change(request: UpgradeRequest, user: User) -> PlanState:
         own = await _subscription(tenure, user)
-        if wish.card is not None:
-            own = await tenure.put_payment_method(own.id, wish.card)
-        if own.plan != wish.plan:
-            own = await tenure.change_plan(own.id, plan=wish.plan)
-        if own.status == "trialing" and wish.card is not None:
+        if request.card is not None:
+            own = await tenure.put_payment_method(own.id, request.card)
+        if own.plan != request.plan:
+            own = await tenure.change_plan(own.id, plan=request.plan)
+        if own.status == "trialing" and request.card is not None:
             own = await tenure.convert(own.id, when="now")
-        return Stands.of(own)
+        return PlanState.of(own)
 
     @router.post("/card")
     async def card(user: User) -> str:
-        """The address of a page on which the customer gives a card."""
+        """The URL of a page where the customer enters a card."""
         return (await tenure.checkout(user)).url
 
     return router

@@ -1,4 +1,4 @@
-"""Posts: so many a day and so many a week, counted together; many at once from Pro on."""
+"""Posts: limited per day and per week by one meter; bulk posts from Pro on."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -20,7 +20,7 @@ class Posts(BaseModel):
 class Posted(BaseModel):
     posted: int
     left: dict[str, int | None]
-    """Of today's and of this week's."""
+    """What is left of today's and this week's."""
 
 
 def posts(gate: Gate, studio: Studio) -> APIRouter:

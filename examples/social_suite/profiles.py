@@ -36,7 +36,7 @@ def profiles(tenure: AsyncTenure, gate: Gate, studio: Studio) -> APIRouter:
     async def connect(profile: Annotated[Profile, Depends(allowed)], user: User) -> Profile:
         own = studio.profiles.setdefault(user, set())
         if profile.name in own:
-            raise HTTPException(409, "this profile is connected already")  # its place is given back
+            raise HTTPException(409, "this profile is already connected")  # the gate releases its place
         own.add(profile.name)
         return profile
 
@@ -44,7 +44,7 @@ def profiles(tenure: AsyncTenure, gate: Gate, studio: Studio) -> APIRouter:
     async def disconnect(name: str, user: User) -> None:
         own = studio.profiles.get(user, set())
         if name not in own:
-            raise HTTPException(404, "no such profile is connected")
+            raise HTTPException(404, "this profile is not connected")
         await tenure.release(user, "social_profiles")
         own.discard(name)
 

@@ -1,10 +1,10 @@
-"""What the product makes and keeps, in memory."""
+"""The product's data, in memory."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 Paint = Callable[[str, str], Awaitable[str]]
-"""Draws a prompt with a model and returns the image's address; some other company's service, which may fail."""
+"""Generates an image for a prompt with a model and returns its URL; an external service, which may fail."""
 
 
 async def paint(prompt: str, model: str) -> str:
@@ -13,7 +13,7 @@ async def paint(prompt: str, model: str) -> str:
 
 @dataclass
 class Studio:
-    """Images by the name of their request, profiles and posts of each user."""
+    """Images by request, and each user's profiles and posts."""
 
     paint: Paint = paint
     album: dict[tuple[str, str], list[str]] = field(default_factory=dict)
