@@ -55,7 +55,7 @@ class SmtpFaults(Body):
 
 
 class Faults(Body):
-    """What is left out is healed."""
+    """Faults that are left out are turned off."""
 
     webhooks: WebhookFaults = WebhookFaults()
     stripe: StripeFaults = StripeFaults()
@@ -63,7 +63,7 @@ class Faults(Body):
 
 
 class Journey(Protocol):
-    """Moves one subscription's clock; answers with the time it then has."""
+    """Moves one subscription's clock; returns its new time."""
 
     def __call__(self, subscription: str, seconds: float) -> Awaitable[datetime]: ...
 
@@ -71,7 +71,7 @@ class Journey(Protocol):
 def control_app(
     simulator: StripeSimulator, mailbox: Mailbox, travel: Journey, is_customer: Callable[[str], Awaitable[bool]]
 ) -> FastAPI:
-    """The control server; loopback only, it knows no keys."""
+    """The control server; loopback only, without API keys."""
     app = FastAPI(title="Tenure sandbox", docs_url=None, redoc_url=None)
     add_docs(app)
     app.include_router(mailbox_routes(mailbox))

@@ -22,7 +22,7 @@ class CardExpiry(Body):
 
 
 class CustomerEdit(Body):
-    """What is left out stays."""
+    """Fields that are left out stay unchanged."""
 
     customer: str
     email: str | None = None
@@ -30,45 +30,45 @@ class CustomerEdit(Body):
 
 
 class Dispute(Body):
-    """What the bank does; `won` and `lost` close what is open."""
+    """What the bank does; `won` and `lost` close an open dispute."""
 
     customer: str
     status: Literal["inquiry", "opened", "won", "lost"] = "opened"
 
 
 class Refund(Body):
-    """Without an amount, in cents, all that is left of the latest charge."""
+    """The amount in cents; None: the rest of the latest charge."""
 
     customer: str
     amount: Annotated[int, Field(gt=0)] | None = None
 
 
 def bank_routes(simulator: StripeSimulator, is_customer: Callable[[str], Awaitable[bool]]) -> APIRouter:
-    """What banks and the people at Stripe's dashboard do."""
+    """Actions of banks and in Stripe's dashboard."""
     routes = APIRouter()
 
     @routes.post("/card")
     async def card(body: CardAnswers) -> Done:
         if not await is_customer(body.customer):
-            raise HTTPException(422, f"nobody has signed up as {body.customer!r}: give a customer's external_id")
+            raise HTTPException(422, f"no customer {body.customer!r}: use a customer's external_id")
         tell(lambda: simulator.set_card_answers(body.customer, body.answers))
         return Done()
 
     @routes.post("/card-expiry")
     async def card_expiry(body: CardExpiry) -> Done:
-        """The card on file has had this date all along: nobody is told."""
+        """Change the expiry date of the card on file without an event."""
         tell(lambda: simulator.set_card_expiry(body.customer, body.exp_month, body.exp_year, announced=False))
         return Done()
 
     @routes.post("/card-update")
     async def card_update(body: CardExpiry) -> Done:
-        """The bank renews the card on file, and Stripe says so."""
+        """The bank renews the card on file; Stripe sends an event."""
         tell(lambda: simulator.set_card_expiry(body.customer, body.exp_month, body.exp_year, announced=True))
         return Done()
 
     @routes.post("/customer")
     async def customer(body: CustomerEdit) -> Done:
-        """Somebody edits the customer in Stripe's dashboard."""
+        """Edit the customer in Stripe's dashboard."""
         told = {name: value for name, value in (("email", body.email), ("name", body.name)) if value is not None}
         tell(lambda: simulator.edit_customer(body.customer, told))
         return Done()

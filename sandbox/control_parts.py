@@ -1,4 +1,4 @@
-"""What the sandbox's controls have in common."""
+"""Shared parts of the sandbox's controls."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError, RPCStatusCode
 
 NO_WORKER = frozenset({RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.DEADLINE_EXCEEDED})
-"""Of a question to a workflow, what the server answers when nobody takes it up."""
+"""The server's answers to a query that no worker takes."""
 
 
 class Body(BaseModel):
@@ -21,7 +21,7 @@ class Done(Body):
 
 
 def tell(what: Callable[[], object]) -> None:
-    """Do it; what cannot be done is the caller's fault, told with the reason."""
+    """Call *what*; turn its errors into a 4xx with the reason."""
     try:
         what()
     except (LookupError, ValueError) as error:
@@ -29,13 +29,11 @@ def tell(what: Callable[[], object]) -> None:
 
 
 def what_is_down(error: Exception) -> HTTPException:
-    """An answer that names the part of the sandbox which does not work, and what it said of itself."""
+    """A response that names the part of the sandbox that does not work, with its message."""
     said = f"{type(error).__name__}: {error}".rstrip(": ")
     if isinstance(error, RPCError):
-        part = (
-            "no worker takes up what Temporal hands out" if error.status in NO_WORKER else "Temporal does not respond"
-        )
+        part = "no worker polls Temporal's queues" if error.status in NO_WORKER else "Temporal does not respond"
         return HTTPException(503, f"{part} ({said})")
     if isinstance(error, SQLAlchemyError | OSError) and not isinstance(error, TimeoutError):
         return HTTPException(503, f"PostgreSQL does not respond ({said})")
-    return HTTPException(500, f"the sandbox could not go on: {said}")
+    return HTTPException(500, f"the sandbox could not continue: {said}")

@@ -35,14 +35,14 @@ class Crowd:
     ends_at: datetime
 
     async def statuses(self) -> dict[str, int]:
-        """How many of them stand how, as the database has it."""
+        """Number of subscriptions by status, from the database."""
         query = text("SELECT status, count(*) FROM subscriptions WHERE id = ANY(:ids) GROUP BY status")
         async with self.stack.engine.connect() as connection:
             rows = (await connection.execute(query, {"ids": self.ids})).all()
         return {str(status): int(count) for status, count in rows}
 
     async def paid_bills(self) -> dict[str, int]:
-        """How many bills each of them has paid; one that has paid none is missing."""
+        """Number of paid invoices by subscription; those without any are missing."""
         query = text(
             "SELECT subscription, count(*) FROM invoices WHERE subscription = ANY(:ids) AND status = 'paid' GROUP BY 1"
         )
@@ -52,7 +52,7 @@ class Crowd:
 
 
 async def gathered(stack: Stack, open_wallet: OpenWallet, number: int, *, within: timedelta) -> Crowd:
-    """Sign *number* customers up for a trial that ends *within* so much time from now, cards already on file."""
+    """Sign up *number* customers for trials that end *within* this time from now, with cards on file."""
     ends_at = datetime.now(UTC) + within
     turn, crowd = asyncio.Semaphore(AT_ONCE), uuid4().hex[:8]
 
@@ -85,7 +85,7 @@ async def _signed_up(stack: Stack, open_wallet: OpenWallet, name: str, ends_at: 
         try:
             await subscription_client.sign_up(stack.client, life)
         except GatewayUnavailable as error:
-            # A machine with too much to do; a repeat finds the same sign-up.
+            # The machine is overloaded; a repeat finds the same sign-up.
             unanswered = error
             await asyncio.sleep(1)
         else:

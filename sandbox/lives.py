@@ -1,4 +1,4 @@
-"""Subscriptions as the traveller sees them: the workflow, and what it set going outside of itself."""
+"""Subscriptions as the traveller sees them: the workflow, and its effects outside."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,26 +20,26 @@ _WHO = text(
 )
 _UNHANDLED = text(
     "select count(*) from webhook_inbox left join customers using (customer_ref) where webhook_inbox.handled_at is null"
-    # Whose a dispute is, only its delivery finds out: wait for it, but not for ever if it is nobody's.
+    # The owner of a dispute is found on delivery: wait for it, but not forever if it has none.
     " and (customers.external_id = :customer"
     " or webhook_inbox.customer_ref = '' and webhook_inbox.received_at > now() - interval '5 seconds')"
 )
 _IS_CUSTOMER = text("select exists (select from customers where external_id = :customer)")
 _UNSENT = text(
     "select (select count(*) from mails where subscription = :subscription and status = 'queued')"
-    # Thresholds that use has crossed and that the teller is just about to make a mail of.
+    # Crossed usage thresholds whose mails are about to be created.
     " + (select count(*) from usage_notices where customer = :customer and told_at is null)"
 )
 
 
 async def is_customer(external_id: str, engine: AsyncEngine) -> bool:
-    """Whether somebody has signed up under this id."""
+    """True if a customer has signed up with this id."""
     async with engine.connect() as connection:
         return bool((await connection.execute(_IS_CUSTOMER, {"customer": external_id})).scalar())
 
 
 class UnknownSubscriptionError(LookupError):
-    """There is no subscription of that id."""
+    """There is no subscription with this id."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class SubscriptionLife:
     handle: WorkflowHandle[Any, Any]
     engine: AsyncEngine
     mails_get_through: Callable[[], bool]
-    """False while the mailbox is told to refuse: waiting for mails would be in vain."""
+    """False while the mailbox refuses mail: waiting for mails would be in vain."""
 
     @classmethod
     async def of(
@@ -68,7 +68,7 @@ class SubscriptionLife:
         try:
             outlook = await self.handle.query(SubscriptionWorkflow.outlook)
         except WorkflowQueryFailedError:
-            # It was asked just as a timer had fired, which a worker that does not know it yet takes for no answer.
+            # The query came just as a timer fired, which a worker without this run in its cache cannot answer.
             return Standing(busy=True, due_at=None, over=False)
         return Standing(outlook.busy, outlook.due_at, outlook.over)
 
@@ -80,7 +80,7 @@ class SubscriptionLife:
         return not unhandled and (not unsent or not self.mails_get_through())
 
     async def wake(self) -> None:
-        """Have the workflow look at the provider, which changes nothing by itself; then it does what is due."""
+        """Make the workflow sync with the provider, which changes nothing by itself; then it does what is due."""
         await self.handle.signal(
             SubscriptionWorkflow.provider_event, EventHint(f"woken/{uuid4()}", EventKind.BILL_PAID, "")
         )

@@ -1,4 +1,4 @@
-"""The mailbox of the sandbox: takes every mail that Tenure sends, keeps it, and shows it to programs and people."""
+"""The sandbox's mailbox: receives and stores every mail that Tenure sends, and shows it to programs and people."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
 from jinja2 import DictLoader, Environment
-from typing_extensions import TypedDict  # pydantic takes typing's only from Python 3.12 on
+from typing_extensions import TypedDict  # pydantic accepts typing's only from Python 3.12 on
 
 from configuration.mail_addresses import searched_address
 
@@ -77,7 +77,7 @@ SECURITY = {
 
 
 class Message(TypedDict):
-    """One mail as it reached one recipient."""
+    """One mail, as received by one recipient."""
 
     to: str
     subject: str
@@ -91,12 +91,12 @@ class Message(TypedDict):
 
 @dataclass(frozen=True)
 class MailFaults:
-    """What goes wrong with mail, on request."""
+    """Faults of the mail server."""
 
     refuse: bool | float = False
-    """Answer 451 ("try again later"): always, or with this probability."""
+    """Respond 451 ("try again later"): always, or with this probability."""
     slow_s: float = 0.0
-    """Wait so long before each answer."""
+    """Seconds to wait before each response."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.refuse <= 1:
@@ -106,9 +106,9 @@ class MailFaults:
 
 
 class Mailbox:
-    """An SMTP server on a loopback port that keeps all it is given in ``mailbox.db`` under *data* (or in memory).
+    """An SMTP server on a loopback port that stores all mails in ``mailbox.db`` under *data* (or in memory).
 
-    A mail is on disk before it is acknowledged. Nothing is ever folded together: a mail sent twice is there twice.
+    A mail is on disk before it is acknowledged. Mails are never merged: a mail sent twice is there twice.
     """
 
     def __init__(self, data: Path | None, *, port: int = 0) -> None:
@@ -127,7 +127,7 @@ class Mailbox:
         if self._file:
             self._file.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(self._file or ":memory:", isolation_level=None)
-        # Survives a killed process as it stands; only a crash of the machine could lose the last mails.
+        # Survives a killed process; only a crash of the machine could lose the latest mails.
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = OFF")
         self._database.execute(SCHEMA)
@@ -161,7 +161,7 @@ class Mailbox:
         return [message for _, message in self.numbered(to)]
 
     def numbered(self, to: str | None = None) -> list[tuple[int, Message]]:
-        """Return the mails as `messages` does, each with the number of its page."""
+        """Return the mails like `messages`, each with its page number."""
         rows = self._open().execute(
             "SELECT number, message FROM mails WHERE ?1 IS NULL OR recipient = ?1 ORDER BY received_at, number",
             ((searched_address(to) or to).strip().lower() if to else None,),
@@ -174,7 +174,7 @@ class Mailbox:
         return json.loads(row[0]) if row else None
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Take a mail; aiosmtpd calls this by name."""
+        """Receive a mail; aiosmtpd calls this by name."""
         await asyncio.sleep(self.faults.slow_s)
         if random.random() < self.faults.refuse:  # noqa: S311 - no secret
             return REFUSED
@@ -191,7 +191,7 @@ class Mailbox:
         return ACCEPTED
 
     async def handle_exception(self, error: Exception) -> str:
-        """Ask for another try when we fail ourselves; aiosmtpd's own answer would be a refusal for good."""
+        """Ask for a retry after an error of our own; aiosmtpd would refuse the mail permanently."""
         return f"451 4.3.0 {type(error).__name__}: {error}"
 
     def _connection(self) -> SMTP:
@@ -212,7 +212,7 @@ class Mailbox:
 
 
 def read(mail: EmailMessage, recipient: str) -> Message:
-    """Tell what *recipient* sees of *mail*: of one that breaks the rules as much as can be read, and no error."""
+    """Return what *recipient* sees of *mail*: of a malformed one as much as is readable, without an error."""
     headers = _headers(mail)
     by_name = {name.lower(): value for name, value in headers.items()}
     return Message(
@@ -239,8 +239,8 @@ def _part(mail: EmailMessage, kind: str) -> str:
         part = mail.get_body(preferencelist=(kind,))
         return str(part.get_content()).replace("\r\n", "\n") if part else ""
     except Exception:  # noqa: BLE001
-        # The library raises whatever comes to it of a broken part. A mail that we answer with "try again later" for
-        # that would come back for ever, and whoever waits for the mailbox with it.
+        # The library raises any kind of error on a malformed part. Answering "try again later" to that would bring the
+        # mail back forever, and block everyone who waits for the mailbox.
         return ""
 
 
@@ -252,9 +252,9 @@ def _headers(mail: EmailMessage) -> dict[str, str]:
 
 
 def _decoded(raw: str) -> str:
-    """What a mail program shows of a header; one that cannot be decoded is shown as it is.
+    """A header as a mail program shows it; one that cannot be decoded stays as it is.
 
-    Not as the library's newer classes parse it: they raise at some, and put blanks between parts of a name.
+    The library's newer classes raise on some headers, and insert blanks between parts of a name.
     """
     line = " ".join(raw.splitlines()).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     try:
@@ -267,7 +267,7 @@ def _decoded(raw: str) -> str:
 
 
 def mailbox_routes(mailbox: Mailbox) -> APIRouter:
-    """Return the pages on which a person reads the mailbox: `/mailbox` and `/mailbox/{number}`."""
+    """Return the mailbox's web pages: `/mailbox` and `/mailbox/{number}`."""
     router = APIRouter(include_in_schema=False)
     pages = Environment(loader=DictLoader(PAGES), autoescape=True)
 

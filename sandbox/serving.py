@@ -10,13 +10,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 KEEP_ALIVE = 300
-"""Seconds; a client that takes up a connection just as it is closed would see its request fail."""
+"""In seconds; long, since a client that reuses a connection just as it is closed sees its request fail."""
 STOP_WITHIN = 2
-"""Seconds that open requests get to finish when the server stops."""
+"""In seconds; the time that open requests get when the server stops."""
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the process it runs in."""
+    """Leaves signals to its process."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -24,20 +24,20 @@ class _Server(uvicorn.Server):
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # The protocol by name: without it asyncio does not turn off the delay of small packets.
+    # With the protocol named; otherwise asyncio does not set TCP_NODELAY.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise OSError(f"{host}:{port} cannot be used: {error.strerror}; choose another port") from error
+        raise OSError(f"{host}:{port} is not available: {error.strerror}; choose another port") from error
     return listener
 
 
 @asynccontextmanager
 async def serve(app: ASGIApp, *, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[str]:
-    """Serve *app* while the block runs and yield its address; port 0 takes a free one."""
+    """Serve *app* while the block runs and yield its URL; port 0 selects a free one."""
     listener = _listen(host, port)
     config = uvicorn.Config(
         app,

@@ -59,7 +59,7 @@ MAIL_FROM = "Tenure Sandbox <billing@sandbox.tenure.example>"
 
 @dataclass(frozen=True)
 class Addresses:
-    """What `stack.json` holds: where everything is, and the keys to it."""
+    """The content of `stack.json`: all addresses and keys."""
 
     api_url: str
     temporal_address: str
@@ -74,7 +74,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Journey:
-    """Moves the clock of a subscription by its id; returns the time it then has."""
+    """Moves a subscription's clock, by its id; returns its new time."""
 
     ground: "_Ground"
     traveller: Traveller
@@ -89,7 +89,7 @@ class Journey:
 
 @dataclass(frozen=True)
 class Stack:
-    """A running stack; `travel` lets time go by for one subscription until all that is due by then has happened."""
+    """A running stack; `travel` moves one subscription's clock and waits until everything due by then has happened."""
 
     addresses: Addresses
     client: Client
@@ -99,13 +99,13 @@ class Stack:
     travel: Journey
     api_parts: ApiParts
     other_products: tuple[str, ...] = ()
-    """Whose customers there are in the data besides the catalog's."""
+    """Other products that have customers in the data."""
 
     @asynccontextmanager
     async def under(self, policy: Policy, catalog: Catalog | None = None) -> AsyncIterator[Addresses]:
-        """A second API of this stack while the block runs: who signs up there lives under *policy*.
+        """A second API of this stack while the block runs, whose sign-ups get *policy*.
 
-        With a *catalog*, what that has; its prices must be those that the Stripe simulator has already.
+        With *catalog*, it sells that one; its prices must exist at the Stripe simulator.
         """
         parts = replace(self.api_parts, policy=policy, catalog=catalog or self.api_parts.catalog)
         await Catalogs(self.engine).publish(parts.catalog, in_place=True)
@@ -115,7 +115,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Options:
-    """How a stack is to be run."""
+    """Options of a stack."""
 
     folder: Path
     catalog: Path
@@ -124,12 +124,12 @@ class Options:
     durable: bool = True
     ui: bool = True
     payments_a_second: float | None = None
-    """None: without a limit, as the simulator has none of its own."""
+    """None: no limit, as the simulator has none."""
 
 
 @dataclass(frozen=True)
 class _Ground:
-    """The servers that Tenure runs on, before any of Tenure runs."""
+    """The servers that Tenure needs, started before Tenure."""
 
     postgres: Postgres
     temporal: TemporalDevServer
@@ -141,7 +141,7 @@ class _Ground:
 
 @asynccontextmanager
 async def running(options: Options) -> AsyncIterator[Stack]:
-    """Start everything, write `stack.json`, and stop everything on the way out."""
+    """Start everything, write `stack.json`, and stop everything at the end."""
     catalog, policy = load_catalog(options.catalog), load_policy(options.policy)
     options.folder.mkdir(parents=True, exist_ok=True)
     secrets = Secrets.of(options.folder)
@@ -185,7 +185,7 @@ async def _build_on(
     await Catalogs(ground.engine).publish(catalog, in_place=True)
     await open_portal(stripe)
     await register_endpoint(stripe, f"{api_url}{WEBHOOKS}")
-    # Stopped in the reverse order: no new requests first, then the workers finish, then Stripe falls silent.
+    # Stopped in reverse order: first the API, then the workers, then the Stripe simulator.
     payments = StripePayments(stripe)
     parts = _worker_parts(ground, secrets, payments, api_url, policy, skipper.client)
     workers = build_workers(
@@ -193,9 +193,11 @@ async def _build_on(
     )
     await exits.enter_async_context(at_work(workers))
     await keep_schedules(ground.client)
-    # While a life's clock is moved, Stripe is ahead of it on purpose: nothing may be healed by itself then.
+    # While a subscription's clock is moved, Stripe is ahead of it on purpose: nothing may be healed automatically then.
     reconciling_by_itself = ground.client.get_schedule_handle(reconcile_schedule_id())
-    await reconciling_by_itself.pause(note="Paused in the sandbox, where each life has its own clock; Trigger works.")
+    await reconciling_by_itself.pause(
+        note="Paused in the sandbox, where each subscription has its own clock; Trigger works."
+    )
     api_parts = _api_parts(skipper.client, ground.engine, secrets, payments, catalog, policy, api_url)
     await exits.enter_async_context(serve(create_app(api_parts), port=api_port))
     ground.simulator.webhook_url = f"{api_url}{WEBHOOKS}"
@@ -243,7 +245,7 @@ def _worker_parts(
         MAIL_FROM,
         lambda link: pay_url(api_url, link, secrets.secret_key),
     )
-    # A life that is restored has a clock of its own, like all others; nothing is in flight for long here.
+    # A restored subscription has its own clock, like all others; nothing stays in progress for long here.
     healing = reconciling(ground.client, ground.engine, payments, policy, starter=starter, between_looks=0.2)
     parts = parts_on(ground.client, ground.engine, payments, delivery, healing)
     ahead = MeteringAhead(payments, ground.simulator)

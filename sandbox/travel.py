@@ -1,12 +1,12 @@
-"""Time travel: moves the clock of one subscription, in its workflow and at the simulated Stripe alike.
+"""Time travel: moves the clock of one subscription, both in its workflow and at the simulated Stripe.
 
-A step goes to the next moment at which either side has something due (a *boundary*), lets it happen, and waits until
-everything that follows from it has happened too. So after a year's travel each thing has taken place at its own date.
+A step goes to the next time at which either side has something due (a *boundary*), lets it happen, and waits until
+everything that follows from it has happened too. After a year's travel, everything has happened at its own date.
 
-Both clocks go on with the real one while they are not moved: a second that a step takes is a second in both.
+Between moves both clocks run with the real one: a second that a step takes is a second in both.
 
-One thing is not as in life: whenever its workflow's clock has been moved, the server at once tries an activity again
-that was waiting for its next attempt (Temporal 1.32). Next attempts are boundaries too, so it is early only where
+One thing differs from reality: whenever a workflow's clock has been moved, the server immediately retries an activity
+that was waiting for its next attempt (Temporal 1.32). Next attempts are boundaries too, so a retry is early only if
 something else comes between.
 """
 
@@ -26,20 +26,20 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 APPROACH = timedelta(seconds=2)
-"""So long before its own deadline a workflow hears what Stripe has for the same moment. Hearing takes real time, in
-which the clock goes on; a shorter approach would let the deadline pass meanwhile."""
+"""How long before its own deadline a workflow gets Stripe's events for the same time. Delivery takes real time, during
+which the clock runs; with less, the deadline would pass meanwhile."""
 
 AT_HAND = timedelta(milliseconds=25)
-"""The clock is moved to so little before a moment; the real clock goes the rest, so no work is done while the server
-skips time. Work that ends just as it arrives could make it hop once more, a month too far (Temporal 1.32)."""
+"""The clock is moved to this much before a time; real time does the rest, so that no work is done while the server
+skips time. Work that ends just as it arrives could make it skip once more, a month too far (Temporal 1.32)."""
 
 ONE_HOP = TimeSkippingConfig(enabled=False, max_session_skip_count=1)
-"""The server skips to the next timer or retry and no further; for the same reason."""
+"""The server skips only to the next timer or retry, for the same reason."""
 
 HOPS = 500
-OVERDUE = "the workflow is about to do what was due at"
+OVERDUE = "the workflow has not yet done what was due at"
 WOKEN_AFTER = 10.0
-"""So many seconds something is overdue before the workflow is woken. A last resort: the one known cause, a timer set
+"""Seconds that something is overdue before the workflow is woken. A last resort: the one known cause, a timer set
 again after a query to a new worker, is ruled out by the workflow itself (`ReadAheadError`)."""
 SETTLED_WITHIN = 120.0
 WEBHOOKS_PATIENCE = 1.0
@@ -47,31 +47,31 @@ FIRST_LOOK, LAST_LOOK = 0.005, 0.1
 
 
 class NotSettledError(TimeoutError):
-    """Something was still going on when the time to wait for it was over; the message says what."""
+    """Something was still in progress at the timeout; the message says what."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What a workflow says of itself."""
+    """A workflow's answer to a query about itself."""
 
     busy: bool
-    """It has news that it has not dealt with yet."""
+    """It has events that it has not processed yet."""
     due_at: datetime | None
-    """When it will next do something by itself."""
+    """When it will act next."""
     over: bool
-    """It will do nothing any more."""
+    """It is over."""
 
 
 OVER = Standing(busy=False, due_at=None, over=True)
 
 
 class Simulated(Protocol):
-    """The clock that the simulated Stripe keeps for each customer, and the webhooks that follow from it."""
+    """The simulated Stripe: a clock for each customer, and webhooks."""
 
     def now(self, customer: str) -> datetime: ...
     def next_boundary(self, customer: str) -> datetime | None: ...
     async def advance(self, customer: str, to: datetime, /) -> None:
-        """Go to a moment, doing all that is due by then; a moment that is past already changes nothing."""
+        """Move the clock to *to*, doing everything due by then; a past time changes nothing."""
 
     def hold_webhooks(self, customer: str) -> None: ...
     async def release_webhooks(self, customer: str) -> None: ...
@@ -79,7 +79,7 @@ class Simulated(Protocol):
 
 
 class Life(Protocol):
-    """One subscription, seen from outside."""
+    """One subscription, from outside."""
 
     @property
     def customer(self) -> str: ...
@@ -87,34 +87,34 @@ class Life(Protocol):
     def handle(self) -> WorkflowHandle[Any, Any]: ...
     async def standing(self) -> Standing: ...
     async def outside_settled(self) -> bool:
-        """Tell whether every webhook that came in was handled and every mail that is due was sent."""
+        """True if every received webhook was handled and every due mail was sent."""
 
     async def wake(self) -> None:
-        """Have the workflow look up, and see what is due."""
+        """Wake the workflow, so that it checks what is due."""
 
 
 @dataclass(frozen=True)
 class Sight:
-    """How a subscription stands at a moment at which nothing is going on in any of the places that take part."""
+    """The state of a subscription while nothing is in progress anywhere."""
 
     now: datetime
     standing: Standing
     due_at: datetime | None
-    """When the next thing happens in the workflow by itself: what it plans, or the next attempt of what has failed."""
+    """When the workflow acts next: its plan, or the next attempt of a failed activity."""
     version: tuple[str, int]
-    """Differs whenever anything was added to the workflow's history."""
+    """Changes whenever anything is added to the workflow's history."""
 
 
 Watch = Callable[[datetime], Awaitable[None]]
-"""Is called when all that was due at a moment has happened, with the subscription's time then."""
+"""Called when everything due at a time has happened, with the subscription's time."""
 
 
 async def nobody_watches(_now: datetime, /) -> None:
-    """The watch of a travel that nobody looks at."""
+    """The watch of a travel without an observer."""
 
 
 class Traveller:
-    """Moves subscriptions through time: one travel per customer at a time, different customers side by side."""
+    """Moves subscriptions through time: one travel at a time per customer, different customers concurrently."""
 
     def __init__(
         self,
@@ -131,13 +131,13 @@ class Traveller:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def travel(self, life: Life, seconds: float, watch: Watch = nobody_watches) -> datetime:
-        """Let *seconds* go by for one subscription and return the time that it then has.
+        """Move one subscription's clock by *seconds* and return its new time.
 
-        *watch* is called after every step on the way, the last one included.
+        *watch* is called after every step on the way, including the last.
 
         Raises:
-            ValueError: time only goes forward.
-            NotSettledError: what had begun did not come to an end.
+            ValueError: *seconds* is not positive.
+            NotSettledError: something did not finish in time.
 
         """
         if not (math.isfinite(seconds) and seconds > 0):
@@ -154,13 +154,13 @@ class Traveller:
                     return sight.now
 
     async def settle(self, life: Life) -> Sight:
-        """Wait until all that has begun is done: webhooks, workflow, and what it set going outside.
+        """Wait until everything in progress is done: webhooks, workflow, and its effects outside.
 
-        All must be quiet twice, with the workflow's history unchanged between. One look is not enough: as the places
-        are looked at in turn, news could always be where the look has just been.
+        All must be idle twice, with an unchanged workflow history between. Once is not enough: the places are checked
+        in turn, so an event could be in one that has just been checked.
 
         Raises:
-            NotSettledError: there is no end to it.
+            NotSettledError: it did not finish in time.
 
         """
         clock = asyncio.get_running_loop().time
@@ -187,7 +187,7 @@ class Traveller:
                 pause = min(pause * 1.5, LAST_LOOK)
 
     async def _reach(self, life: Life, sight: Sight, moment: datetime) -> Sight:
-        """Let everything happen that is due at *moment*: Stripe's part first, as a workflow expects its news."""
+        """Let everything happen that is due at *moment*: Stripe's part first, since a workflow waits for its events."""
         boundary = self._simulator.next_boundary(life.customer)
         has_news = boundary is not None and boundary <= moment
         is_awaited = sight.due_at is not None and sight.due_at < moment + APPROACH
@@ -198,10 +198,10 @@ class Traveller:
         for _ in range(HOPS):
             if sight.now >= moment:
                 return sight
-            # It was to hear Stripe first, or has a timer that it did not tell of.
+            # It was to get Stripe's events first, or has a timer that it did not report.
             await self._fast_forward(life, moment)
             sight = await self.settle(life)
-        raise self._not_settled(life, f"its clock stands at {sight.now}")
+        raise self._not_settled(life, f"its clock is at {sight.now}")
 
     async def _advance(self, customer: str, moment: datetime) -> None:
         await self._simulator.advance(customer, moment)
@@ -218,7 +218,7 @@ class Traveller:
             await self._simulator.release_webhooks(customer)
 
     async def _fast_forward(self, life: Life, moment: datetime) -> None:
-        """Move the workflow's clock to *moment*, or to what it has to do before; one that has ended is left alone."""
+        """Move the workflow's clock to *moment*, or to what is due before; ignores one that has ended."""
         handle = self._latest_run(life)
         description = await handle.describe()
         if description.status is not WorkflowExecutionStatus.RUNNING:
@@ -232,32 +232,32 @@ class Traveller:
     async def _hop(self, life: Life, description: WorkflowExecutionDescription, way: timedelta) -> None:
         handle = self._latest_run(life)
         try:
-            # Answers when the clock is there, which takes until no activity or task is under way.
+            # Returns when the clock is there, which takes until no activity or task is in progress.
             async with asyncio.timeout(self._settled_within):
                 await self._skipper.fast_forward(handle, way)
         except TimeoutError as error:
-            raise self._not_settled(life, "; ".join(_under_way(description)) or "its clock stands") from error
+            raise self._not_settled(life, "; ".join(_under_way(description)) or "its clock does not move") from error
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:  # NOT_FOUND: it has ended meanwhile
                 raise
 
     async def _look(self, life: Life, before: Sight | None) -> Sight | str:
-        """See how things stand, in the order in which news travels: Stripe, the inbox, the workflow.
+        """Check the places in the order in which events travel: Stripe, the inbox, the workflow.
 
-        Returns how the subscription stands, or in words what has begun and is not done. Whatever is found going on
-        ends the look: each place costs a call, and it will be looked at again.
+        Returns the subscription's state, or in words what is in progress. The first activity found ends the check:
+        each place costs a call, and will be checked again.
         """
         if not await self._simulator.webhooks_settled(life.customer, WEBHOOKS_PATIENCE):
             return "webhooks are being delivered"
         if not await life.outside_settled():
-            return "webhooks are being handled or mails sent"
+            return "webhooks are being handled or mails are being sent"
         description = await self._latest_run(life).describe()
         now, version = _now(description), (description.run_id, description.history_length)
         if under_way := "; ".join(_under_way(description)):
             return under_way
         standing = OVER
         if description.status is WorkflowExecutionStatus.RUNNING:
-            # What a workflow says of itself follows from its history alone.
+            # A workflow's answer depends on its history alone.
             is_as_before = before is not None and before.version == version
             standing = before.standing if before is not None and is_as_before else await life.standing()
         if standing.over:
@@ -265,15 +265,15 @@ class Traveller:
         return _at_rest(description, standing, now, version)
 
     def _latest_run(self, life: Life) -> WorkflowHandle[Any, Any]:
-        """Return a handle that follows the subscription from run to run, whichever run *life* holds one of."""
+        """Return a handle for the subscription's latest run, whichever run *life* refers to."""
         return self._skipper.client.get_workflow_handle(life.handle.id)
 
     def _not_settled(self, life: Life, why: str) -> NotSettledError:
-        return NotSettledError(f"{life.handle.id} did not come to rest within {self._settled_within:g} s: {why}")
+        return NotSettledError(f"{life.handle.id} did not become idle within {self._settled_within:g} s: {why}")
 
 
 def _now(description: WorkflowExecutionDescription) -> datetime:
-    """Return the workflow's own time: the real one until its clock was moved for the first time."""
+    """Return the workflow's time: real time until its clock is moved for the first time."""
     extended = description.raw_description.workflow_extended_info
     if not extended.HasField("time_skipping_info"):
         return datetime.now(UTC)
@@ -283,21 +283,21 @@ def _now(description: WorkflowExecutionDescription) -> datetime:
 def _at_rest(
     description: WorkflowExecutionDescription, standing: Standing, now: datetime, version: tuple[str, int]
 ) -> Sight | str:
-    """Return how a workflow stands, or in words what it is about to do."""
+    """Return a workflow's state, or in words what it is about to do."""
     next_attempt_at = min(_next_attempts(description), default=None)
     if standing.busy and next_attempt_at is None:
-        return "the workflow has news to deal with"
+        return "the workflow has events to process"
     due_at = standing.due_at
     if due_at is not None and due_at <= now:
         if next_attempt_at is None:
             return f"{OVERDUE} {due_at}"
-        # What was due may be what is being tried again.
+        # What was due may be what is being retried.
         due_at = None
     return Sight(now, standing, min(filter(None, (due_at, next_attempt_at)), default=None), version)
 
 
 def _next_attempts(description: WorkflowExecutionDescription) -> Iterator[datetime]:
-    """Tell when activities that have failed are tried again."""
+    """Return when failed activities are retried."""
     for activity in description.raw_description.pending_activities:
         if _is_waiting(activity, _now(description)):
             yield activity.next_attempt_schedule_time.ToDatetime(tzinfo=UTC)
@@ -305,11 +305,11 @@ def _next_attempts(description: WorkflowExecutionDescription) -> Iterator[dateti
 
 def _under_way(description: WorkflowExecutionDescription) -> Iterator[str]:
     if description.raw_description.HasField("pending_workflow_task"):
-        yield "a workflow task waits for a worker or is being worked on"
+        yield "a workflow task waits for a worker or is in progress"
     for activity in description.raw_description.pending_activities:
         name = f"activity {activity.activity_type.name}, attempt {activity.attempt}"
         if activity.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED:
-            yield f"{name}, is being worked on"
+            yield f"{name}, is in progress"
         elif not _is_waiting(activity, _now(description)):
             yield f"{name}, waits for a worker"
 

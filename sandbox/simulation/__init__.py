@@ -1,1 +1,1 @@
-"""Lives that are played to see what a policy does: told by time travel, summed up, and put side by side."""
+"""Simulated subscriptions that show the effects of a policy: played by time travel, summarized, and compared."""

@@ -1,4 +1,4 @@
-"""Two lives side by side: aligned by the day of life, with what differs marked."""
+"""Compares two simulations: aligned by day, with differences marked."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sandbox.simulation.lines import Line
 
 
 class Mark(StrEnum):
-    """How the two sides of a row stand to each other."""
+    """How the two sides of a row relate."""
 
     SAME = " "
     ONLY_LEFT = "<"
@@ -18,7 +18,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that happened on the same day in both lives, or in one of them."""
+    """Something that happened on the same day in both simulations, or in one of them."""
 
     day: int
     mark: Mark
@@ -27,13 +27,13 @@ class Row:
 
 
 def compare(left: Sequence[Line], right: Sequence[Line]) -> tuple[Row, ...]:
-    """Every line of both lives, in the order of their days; lines are the same when kind and text are."""
+    """All lines of both, ordered by day; lines are equal if kind and text are."""
     days = sorted({line.day for line in (*left, *right)})
     return tuple(row for day in days for row in _rows_of(day, _on(left, day), _on(right, day)))
 
 
 def differences(rows: Sequence[Row]) -> int:
-    """How many rows are not the same on both sides."""
+    """The number of rows that differ."""
     return sum(row.mark is not Mark.SAME for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""Lives as programs read them: one JSON document."""
+"""Simulations as a JSON document, for programs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,7 +16,7 @@ from sandbox.simulation.summary import Summary
 def document(
     scenario: Scenario, price: Money, lives: Mapping[str, Lived], rows: Sequence[Row] | None = None
 ) -> dict[str, Any]:
-    """All of it; amounts are in minor units, times RFC 3339 in UTC. `differences` is there when two were compared."""
+    """The whole document: amounts in minor units, times in RFC 3339 (UTC), `differences` if two were compared."""
     told: dict[str, Any] = {
         "scenario": {**asdict(scenario), "price": {"amount": price.amount, "currency": price.currency}},
         "lives": [_life(label, lived) for label, lived in lives.items()],

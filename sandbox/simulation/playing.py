@@ -1,4 +1,4 @@
-"""Plays a life on a running stack, over the API as a product would, and keeps what was seen on the way."""
+"""Plays a simulation on a running stack, over the API like a product, and records what it sees."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from sandbox.stack import Stack
 from sandbox.stripe.periods import nth
 
 A_MOMENT = timedelta(seconds=1)
-"""To let so much time go by is to wait until all that was begun is done."""
+"""Moving the clock this little only waits until everything in progress is done."""
 
 
 @dataclass(frozen=True)
 class Lived:
-    """A life that was played to its end."""
+    """A completed simulation."""
 
     started_at: datetime
     ended_at: datetime
@@ -32,21 +32,21 @@ class Lived:
 
 
 async def play(stack: Stack, scenario: Scenario, policy: Policy, external_id: str) -> Lived:
-    """Live *scenario* under *policy*; several lives can be played at the same time, each under its own external id.
+    """Play *scenario* with *policy*; several can be played at the same time, each with its own external id.
 
     Raises:
-        RefusedError: the sign-up was refused, as when its first payment is declined.
-        NotSettledError: the life did not come to rest.
+        RefusedError: the sign-up was refused, for example because its first payment was declined.
+        NotSettledError: the subscription did not become idle.
 
     """
-    # Told before there is a customer, as a life without a trial is charged at sign-up.
+    # Set before there is a customer, since a subscription without a trial is charged at sign-up.
     stack.simulator.set_card_answers(external_id, scenario.answers)
     async with stack.under(policy) as addresses, Product(addresses) as product:
         return await _Player(stack, product, scenario, external_id).play()
 
 
 class _Player:
-    """One life as it is played."""
+    """One simulation in progress."""
 
     def __init__(self, stack: Stack, product: Product, scenario: Scenario, external_id: str) -> None:
         self._stack = stack
@@ -70,7 +70,7 @@ class _Player:
         return await self._told(Money(made["amount"], made["currency"]))
 
     def _deeds(self) -> Iterator[tuple[int, Callable[[], Awaitable[None]]]]:
-        """What the customer does, in the order of its days."""
+        """The customer's actions, ordered by day."""
         deeds = [(self._scenario.card_on_day, self._give_card), (self._scenario.cancel_on_day, self._cancel)]
         yield from sorted(((day, deed) for day, deed in deeds if day is not None), key=lambda one: one[0])
 

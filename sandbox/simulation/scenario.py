@@ -1,4 +1,4 @@
-"""What a life is played by, checked before any server is started."""
+"""The scenario of a simulation, checked before any server starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ from sandbox.stripe.cards import OK, check_answers
 MAX_MONTHS = 60
 A_CARD = "pm_card_visa"
 _OPTIONS = {"add_ons": "add-on"}
-"""Fields of a sign-up that the command knows by another name."""
+"""Sign-up fields that have another name on the command line."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Somebody who signs up, and what they and their bank do from then on."""
+    """A customer who signs up, and what they and their bank do from then on."""
 
     plan: str
     months: int = 12
@@ -28,14 +28,14 @@ class Scenario:
     quantity: int = 1
     add_ons: Mapping[str, int] = field(default_factory=dict)
     answers: tuple[str, ...] = (OK,)
-    """How the card answers one charge after the other; the last answer stays."""
+    """The card's answers to consecutive charges; the last one stays."""
     trial_days: int | None = None
-    """None: as the plan says, else the policy."""
+    """None: the plan's, or else the policy's."""
     card_at_sign_up: bool = True
     card_on_day: int | None = None
-    """A card comes by a checkout on this day, instead of at sign-up."""
+    """The customer adds a card by checkout on this day, instead of at sign-up."""
     cancel_on_day: int | None = None
-    """On this day the customer cancels to the end of what is paid."""
+    """On this day the customer cancels at the end of the paid period."""
     timezone: str | None = None
     locale: str | None = None
 
@@ -44,7 +44,7 @@ class Scenario:
         return self.card_at_sign_up and self.card_on_day is None
 
     def sign_up(self, external_id: str) -> dict[str, Any]:
-        """The body of the request that begins this life."""
+        """The body of the sign-up request."""
         customer = {
             "external_id": external_id,
             "email": address_of(external_id),
@@ -62,10 +62,10 @@ class Scenario:
         }
 
     def check(self, catalog: Catalog, *policies: Policy) -> None:
-        """Check that this life can be lived.
+        """Check that this scenario can be played.
 
         Raises:
-            Malformed: it cannot; the message says what to mend.
+            Malformed: it cannot; the message says what to fix.
         """
         catalog.select(self.plan, self.interval, self.quantity, self.add_ons)
         self._check_sign_up()
@@ -74,10 +74,10 @@ class Scenario:
         except ValueError as error:
             raise Malformed(str(error), field="card") from None
         if not 1 <= self.months <= MAX_MONTHS:
-            raise Malformed(f"{self.months} months cannot be played; choose 1 to {MAX_MONTHS}", field="months")
+            raise Malformed(f"{self.months} months cannot be simulated; choose 1 to {MAX_MONTHS}", field="months")
         for name, day in (("card-on-day", self.card_on_day), ("cancel-on-day", self.cancel_on_day)):
             if day is not None and not 0 <= day <= self.months * 28:
-                raise Malformed(f"--{name} {day} is not within the {self.months} months that are played", field=name)
+                raise Malformed(f"--{name} {day} is not within the {self.months} simulated months", field=name)
         self._check_first_payment(catalog, policies)
 
     def _check_sign_up(self) -> None:
@@ -101,5 +101,5 @@ class Scenario:
 
 
 def address_of(external_id: str) -> str:
-    """Where the mails of a life go."""
+    """The mail address of a simulated customer."""
     return f"{external_id}@example.com"

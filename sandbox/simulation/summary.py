@@ -1,4 +1,4 @@
-"""A life in figures."""
+"""A simulation in figures."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,24 +13,24 @@ WITHOUT_ACCESS, WITH_LITTLE = "none", "limited"
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of a life; amounts are in the currency's minor unit, days are rounded to tenths."""
+    """The result of a simulation; amounts are in minor units, days are rounded to tenths."""
 
     status: str
     access: str
     reason: str
     currency: str
     taken: int
-    """On bills that are paid."""
+    """On paid invoices."""
     outstanding: int
-    """On bills that are open."""
+    """On open invoices."""
     written_off: int
-    """On bills that were voided or given up."""
+    """On voided or uncollectible invoices."""
     bills: Mapping[str, int]
-    """How many there are of each status."""
+    """Number of invoices by status."""
     charges_paid: int
     charges_declined: int
     mails: Mapping[str, int]
-    """How many were sent for each occasion."""
+    """Number of mails by occasion."""
     days_without_access: float
     days_with_limited_access: float
 
@@ -42,7 +42,7 @@ class Summary:
 def summarize(
     lines: Sequence[Line], bills: Sequence[Mapping[str, Any]], seen: Sequence[Seen], until: datetime, currency: str
 ) -> Summary:
-    """Sum a life up that was played *until* a moment; *seen* holds at least where it began."""
+    """Summarize a simulation that was played *until* a time; *seen* has at least the initial state."""
     outcomes = Counter(line.facts["outcome"] for line in lines if line.kind is Kind.CHARGE)
     mails = [line for line in lines if line.kind is Kind.MAIL and line.facts["state"] == "sent"]
     last = seen[-1]

@@ -1,1 +1,1 @@
-"""The story that `make demo` plays: whole lives by time travel, each step checked as it is told."""
+"""The story of `make demo`: whole subscriptions by time travel, each step checked as it is printed."""

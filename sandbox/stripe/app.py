@@ -1,4 +1,4 @@
-"""The API over HTTP: who calls, what was asked, what is answered."""
+"""The API over HTTP: authentication, requests and responses."""
 
 import asyncio
 import base64
@@ -26,10 +26,10 @@ from sandbox.stripe.routes import Call, all_calls
 from sandbox.stripe.world import World
 
 SILENT_FOR = 1.0
-"""Seconds before a connection whose answer is swallowed is cut: a caller learns as little as from a timeout, sooner."""
+"""Seconds before a connection whose response is lost is cut: like a timeout for the caller, but sooner."""
 
 KEPT_REFUSALS = frozenset({400, 403, 404})
-"""Besides declines; a wrong key or too many calls are turned away before execution begins."""
+"""Besides declines; a wrong key or too many calls are rejected before execution begins."""
 BROKEN = "The simulator itself failed; its log says how."
 
 _log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Api:
         self._rates.admit(self._endpoint(request.method, request.url.path) if limits else "", limits)
 
     def _endpoint(self, method: str, path: str) -> str:
-        """As Stripe counts: calls of one kind are one endpoint, whichever object they name."""
+        """As Stripe counts: calls of one kind are one endpoint, for whichever object."""
         return f"{method} {self._find(method, path)[0].path.pattern}"
 
     async def _answer(self, request: Request, key: str | None) -> Answer:
@@ -119,7 +119,7 @@ class Api:
             await asyncio.sleep(self._faults.api.delay_s)
 
     def _perform_and_fail(self, call: Call, ids: Params, params: Params, key: str | None, fingerprint: str) -> Answer:
-        """Do it and, if chance will have it, answer with a fault all the same."""
+        """Execute the call and, with some probability, respond with a fault anyway."""
         fails = self._faults.happens(self._faults.api.fault_after_rate)
         try:
             answer = self._perform(call, ids, params, key, fingerprint)
@@ -129,7 +129,7 @@ class Api:
         else:
             if not fails:
                 return answer
-        raise self._kept_fault(500, "An injected fault: it was carried out all the same.", key, fingerprint)
+        raise self._kept_fault(500, "An injected fault: the call was executed anyway.", key, fingerprint)
 
     def _fail_by_chance(self, key: str | None, fingerprint: str) -> None:
         faults = self._faults.api
@@ -137,7 +137,7 @@ class Api:
             raise self._kept_fault(faults.status, "An injected fault: nothing was done.", key, fingerprint)
 
     def _kept_fault(self, status: int, told: str, key: str | None, fingerprint: str) -> StripeFailure:
-        """As at Stripe, a fault of the server's own and a refusal are kept under the key, and given again for a day."""
+        """As at Stripe, server errors and refusals are stored under the key, and returned again for a day."""
         kind = "api_error" if status >= 500 else "invalid_request_error"
         code = "rate_limit" if status == 429 else None
         failure = StripeFailure(status, kind, told, code=code)
@@ -157,7 +157,7 @@ class Api:
         )
 
     def _perform(self, call: Call, ids: Params, params: Params, key: str | None, fingerprint: str) -> Answer:
-        """Do it and keep its answer, in one transaction; a refusal undoes what it does not keep."""
+        """Execute the call and store its response in one transaction; a refusal rolls back, except what it keeps."""
         world = self._world
         refusal: StripeFailure | None = None
         world.events.request = (new_id("req", 14) if call.method != "GET" else None, key)
@@ -174,7 +174,7 @@ class Api:
                 if key is not None:
                     self._keys.keep(key, fingerprint, answer)
         except StripeFailure as failure:
-            # As at Stripe: parameters were read before, so execution had begun, and what it came to is kept.
+            # As at Stripe: parameters were valid, so execution had begun, and its result is stored.
             if key is not None:
                 self._keys.keep(key, fingerprint, Answer(failure.status, json.dumps(failure.body)))
             raise
@@ -191,7 +191,7 @@ class Api:
         return answer
 
     async def _stay_silent(self, request: Request) -> None:
-        """Hold the connection until the caller gives up, the simulator stops, or it has been long enough."""
+        """Hold the connection until the caller gives up, the simulator stops, or the time is over."""
         gone = asyncio.create_task(_client_gone(request))
         stopping = asyncio.create_task(self.stopping.wait())
         _, left = await asyncio.wait({gone, stopping}, timeout=SILENT_FOR, return_when="FIRST_COMPLETED")
@@ -202,7 +202,7 @@ class Api:
 
 
 class _CutOff(Response):
-    """Begins an answer that never comes, at which the server closes the connection."""
+    """Starts a response that never comes, so that the server closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
@@ -224,7 +224,7 @@ def _key_of(authorization: str) -> str:
 
 
 async def params_of(request: Request) -> Params:
-    """What was asked, of the address and of the form, as nested values."""
+    """The parameters of URL and form, as nested values."""
     query = decode(request.url.query)
     body = decode((await request.body()).decode()) if request.method == "POST" else {}
     return {**query, **body}

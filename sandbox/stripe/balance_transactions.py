@@ -1,4 +1,4 @@
-"""Entries that are made by hand in a customer's balance: below nothing a credit, above it what the next bill takes."""
+"""Manual entries in a customer's balance: negative is a credit, positive is added to the next invoice."""
 
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.ids import new_id

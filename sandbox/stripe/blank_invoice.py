@@ -1,4 +1,4 @@
-"""An invoice before anything is on it."""
+"""An empty invoice."""
 
 from sandbox.stripe.payment_methods import NO_ADDRESS
 from sandbox.stripe.store import Object

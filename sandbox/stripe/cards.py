@@ -1,4 +1,4 @@
-"""Stripe's test cards, and how cards answer."""
+"""Stripe's test cards, and how they answer."""
 
 import json
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ DECLINE_CODES = {
 
 @dataclass(frozen=True)
 class TestCard:
-    """A card by Stripe's name of it: how it looks, and how it answers when attached and when charged."""
+    """A test card by its name at Stripe: its looks, and its answers when attached and when charged."""
 
     brand: str = "visa"
     last4: str = "4242"
@@ -88,12 +88,12 @@ class TestCard:
     on_charge: str = OK
     expires_in_years: int = 4
     everybodys: bool = False
-    """Whether it is one and the same card whoever gives it; else each customer has one of their own."""
+    """True if it is the same card for all customers; otherwise each customer has their own."""
 
 
 TEST_CARDS = {
     "pm_card_visa": TestCard(),
-    # Ours, not Stripe's: a card that several people give.
+    # Ours, not Stripe's: a card that several customers use.
     "pm_card_visa_shared": TestCard(everybodys=True),
     "pm_card_visa_debit": TestCard(last4="5556"),
     "pm_card_mastercard": TestCard("mastercard", "4444"),
@@ -149,7 +149,7 @@ class Decline:
         return DECLINE_CODES[self.decline_code]
 
     def as_error(self) -> dict[str, Any]:
-        """The fields of an error envelope but its type."""
+        """The fields of an error envelope, except its type."""
         fields = {
             "code": self.code,
             "decline_code": self.decline_code,
@@ -160,10 +160,10 @@ class Decline:
 
 
 def check_answers(answers: Sequence[str]) -> None:
-    """Check that cards can answer so.
+    """Check that these are valid card answers.
 
     Raises:
-        ValueError: there is none, or one is neither `ok` nor a decline code of Stripe; the message lists them.
+        ValueError: it is empty, or one is neither `ok` nor a decline code of Stripe; the message lists them.
 
     """
     unknown = [answer for answer in answers if answer != OK and answer not in DECLINE_CODES]
@@ -174,7 +174,7 @@ def check_answers(answers: Sequence[str]) -> None:
 
 
 class Bank:
-    """Answers charges: as its owner was told to by `set_card_answers`, else as the test card does."""
+    """Answers charges: as set by `set_card_answers`, or else like the test card."""
 
     def __init__(self, store: Store, clocks: Clocks) -> None:
         self._store = store
@@ -190,17 +190,17 @@ class Bank:
         )
 
     def card_came_on_file(self, customer: str, card: str) -> None:
-        """Answers given before there was a card belong to the first one."""
+        """Answers set before there was a card belong to the first one."""
         self._store.tell(
             "UPDATE answers SET card = ? WHERE customer = ? AND card IS NULL", card, self._clocks.name(customer)
         )
 
     def carry_over(self, customer: str, external_id: str) -> None:
-        """Answers given for an external id, or before it was known, stay with the customer."""
+        """Answers set for an external id, even before it was known, stay with the customer."""
         self._store.tell("UPDATE OR IGNORE answers SET customer = ? WHERE customer = ?", external_id, customer)
 
     def answer(self, customer: str, method: Object, *, present: bool) -> Decline | None:
-        """None when the charge goes through; *present* customers authenticate themselves."""
+        """None if the charge succeeds; customers who are *present* authenticate."""
         told = self._next_instruction(customer, method["id"])
         answer = told or method["_on_charge"]
         if answer == AUTHENTICATE_UNLESS_SET_UP:

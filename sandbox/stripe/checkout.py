@@ -1,4 +1,4 @@
-"""Checkout sessions that put a card on file."""
+"""Checkout sessions that store a card."""
 
 from sandbox.stripe.cards import TEST_CARDS
 from sandbox.stripe.errors import StripeFailure, invalid
@@ -142,7 +142,7 @@ def expire_now(world: World, session: Object) -> None:
 
 
 def is_too_late(world: World, session: Object) -> bool:
-    """Whether an open session's time is over, also before the clock has come round to expire it."""
+    """True if an open session's time is over, even before the clock has expired it."""
     return bool(session["status"] == "open" and session["expires_at"] <= world.now(session["customer"]))
 
 
@@ -151,7 +151,7 @@ def success_url(session: Object) -> str:
 
 
 def complete(world: World, reference: str, payment_method: str) -> Object:
-    """What the customer does on the page: give this card. Done twice, it is done once.
+    """Enter this card, as the customer does on the page. Idempotent.
 
     Raises:
         StripeFailure: the session is unknown or expired, or the bank declines the card.

@@ -1,4 +1,4 @@
-"""A clock for each customer, which can only be moved forward; on a test clock it stands until it is."""
+"""A clock for each customer, which only moves forward; a test clock stands still until moved."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ TEST_CLOCK = "test_helpers.test_clock"
 
 
 class Clocks:
-    """Real time plus what each customer's clock is ahead of it, or the time of the customer's test clock.
+    """Real time plus the customer's offset, or the time of the customer's test clock.
 
     A customer is named by the Stripe id or by `metadata.external_id`, which may be known before the Stripe
     customer is.
@@ -21,17 +21,17 @@ class Clocks:
         self._stopped: dict[str, datetime] = {}
 
     def name(self, customer: str) -> str:
-        """The one name under which a customer's clock, answers and webhooks are kept."""
+        """The name under which a customer's clock, answers and webhooks are stored."""
         rows = self._store.ask("SELECT external_id FROM external_ids WHERE customer = ?", customer)
         return str(rows[0][0]) if rows else customer
 
     def stripe_ids(self, customer: str) -> list[str]:
-        """The Stripe customers behind a name; it may itself be one."""
+        """The Stripe customers with this name, which may itself be one."""
         rows = self._store.ask("SELECT customer FROM external_ids WHERE external_id = ?", self.name(customer))
         return [row[0] for row in rows] or [customer]
 
     def introduce(self, customer: str, external_id: str) -> None:
-        """From now on *customer* shares the clock that *external_id* has; it never goes back."""
+        """Let *customer* share the clock of *external_id*; it never goes back."""
         before, after = self._ahead(self.name(customer)), self._ahead(external_id)
         self._store.tell("INSERT OR REPLACE INTO external_ids VALUES (?, ?)", external_id, customer)
         if before > after:
@@ -59,15 +59,15 @@ class Clocks:
         return self._store.get(rows[0][0], TEST_CLOCK) if rows else None
 
     def standing_on(self, test_clock: str) -> list[str]:
-        """The Stripe customers whose time is this test clock's."""
+        """The Stripe customers on this test clock."""
         return [row[0] for row in self._store.ask("SELECT customer FROM standing WHERE clock = ?", test_clock)]
 
     def stand(self, customer: str, test_clock: str) -> None:
-        """From now on the Stripe customer's time is the test clock's."""
+        """Put the Stripe customer on the test clock."""
         self._store.tell("INSERT INTO standing VALUES (?, ?)", customer, test_clock)
 
     def release(self, test_clock: str) -> None:
-        """Nobody's time is this test clock's any more."""
+        """Remove all customers from this test clock."""
         self._store.tell("DELETE FROM standing WHERE clock = ?", test_clock)
 
     def ahead(self, customer: str) -> timedelta:
@@ -79,7 +79,7 @@ class Clocks:
 
     @contextmanager
     def stopped(self, customer: str, at: datetime) -> Iterator[None]:
-        """Let things happen at exactly this moment of the customer's time."""
+        """Let things happen at exactly this time of the customer."""
         name = self.name(customer)
         self._stopped[name] = at
         try:

@@ -54,7 +54,7 @@ def create(world: World, _ids: Params, params: Params) -> Object:
     default = params.get("invoice_settings", {}).get("default_payment_method") or None
     if "payment_method" in params:
         method = attach_to(world, params["payment_method"], customer["id"])
-        # Stripe's test names stand for the payment method just made of them.
+        # Stripe's test names refer to the payment method just created from them.
         default = method["id"] if default == params["payment_method"] else default
     if default:
         _set_default(world, customer, default)
@@ -140,14 +140,14 @@ def update(world: World, ids: Params, params: Params) -> Object:
 
 
 def delete(world: World, ids: Params, _params: Params) -> Object:
-    """For good: their subscriptions end at once, nothing more is billed, and nobody can be charged by this id."""
+    """Delete permanently: subscriptions end at once, nothing more is billed, and this id can never be charged."""
     customer = world.named("customer", ids["customer"])
     delete_customer(world, customer)
     return {"id": customer["id"], "object": "customer", "deleted": True}
 
 
 def list_all(world: World, _ids: Params, params: Params) -> Object:
-    # Who is on a test clock is shown only to those who ask for that clock.
+    # Customers on a test clock are listed only with that clock as a filter.
     found = [each for each in world.store.find("customer") if each["test_clock"] == params.get("test_clock")]
     if "email" in params:
         found = [each for each in found if each["email"] == params["email"]]
@@ -155,7 +155,7 @@ def list_all(world: World, _ids: Params, params: Params) -> Object:
 
 
 def make_default(world: World, reference: str, method: str) -> None:
-    """The customer chose this card, not through the API."""
+    """The customer selected this card outside the API."""
     customer = world.named("customer", reference)
     before = shown(customer)
     _set_default(world, customer, method)

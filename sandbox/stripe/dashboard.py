@@ -1,4 +1,4 @@
-"""What banks, customers and the people at Stripe's dashboard do, as the sandbox and the tests bid them."""
+"""Actions of banks, customers and Stripe's dashboard, triggered by the sandbox and by tests."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,16 +13,16 @@ from sandbox.stripe.world import World
 
 
 class Dashboard:
-    """The part of the simulator that acts without a call of the API's."""
+    """The part of the simulator that acts without an API call."""
 
     _store: Store
     _clocks: Clocks
     _world: World
 
     def set_card_answers(self, customer: str, answers: Sequence[str]) -> None:
-        """How the card on file answers its next charges; the last answer stays.
+        """Set how the card on file answers its next charges; the last answer stays.
 
-        A customer who has no card yet, or has not been here yet, gets them for the first one.
+        For a customer without a card, or not yet known, they apply to the first card.
 
         Raises:
             ValueError: an answer is neither `ok` nor a decline code of Stripe.
@@ -32,11 +32,11 @@ class Dashboard:
             self._world.bank.instruct(customer, self._card_on_file(customer), answers)
 
     def _known(self, customer: str) -> list[str]:
-        """The Stripe ids of a customer that there is."""
+        """The Stripe ids of an existing customer."""
         known = [each for each in self._clocks.stripe_ids(customer) if self._store.get(each, "customer") is not None]
         if not known:
             raise LookupError(
-                f"Stripe knows no customer {customer!r}: give the external_id (or Stripe id) of one who has given a "
+                f"Stripe knows no customer {customer!r}: use the external_id (or Stripe id) of one who has added a "
                 "card or been sent to a checkout"
             )
         return known
@@ -57,7 +57,7 @@ class Dashboard:
         return None
 
     def edit_customer(self, customer: str, told: Mapping[str, str]) -> Object:
-        """Somebody edits the customer in Stripe's dashboard.
+        """Edit the customer in Stripe's dashboard.
 
         Raises:
             LookupError: Stripe knows no such customer.
@@ -67,7 +67,7 @@ class Dashboard:
             return shown(customers.update(self._world, {"customer": self._known(customer)[-1]}, dict(told)))
 
     def customer(self, customer: str) -> Object:
-        """The customer as Stripe shows them.
+        """The customer, as Stripe returns them.
 
         Raises:
             LookupError: Stripe knows no such customer.
@@ -76,22 +76,22 @@ class Dashboard:
         return shown(self._world.named("customer", self._known(customer)[-1]))
 
     def dispute(self, customer: str, turn: str = Turn.OPENED) -> Object:
-        """The customer's bank disputes the latest paid charge, or goes on with what it has begun (see `Turn`).
+        """Let the customer's bank dispute the latest paid charge, or continue its dispute (see `Turn`).
 
         Raises:
             LookupError: Stripe knows no such customer.
-            ValueError: no charge of theirs can go back, no dispute can be closed, or there is no such turn.
+            ValueError: no charge can be disputed, no dispute can be closed, or the turn is unknown.
 
         """
         with self._store.transaction():
             return shown(disputes.take(self._world, customer, self._known(customer), Turn(turn)))
 
     def refund(self, customer: str, amount: int | None = None) -> Object:
-        """Somebody refunds the latest paid charge in Stripe's dashboard; all that is left of it, or *amount*.
+        """Refund the latest paid charge in Stripe's dashboard: *amount*, or the rest of it.
 
         Raises:
             LookupError: Stripe knows no such customer.
-            ValueError: no charge of theirs can go back, or not as much.
+            ValueError: no charge can be refunded, or not as much.
 
         """
         with self._store.transaction():
@@ -102,7 +102,7 @@ class Dashboard:
             return shown(reversals.refund_charge(self._world, charge, amount or left, {}))
 
     def set_card_expiry(self, customer: str, month: int, year: int, *, announced: bool) -> Object:
-        """Give the card on file another date; with an event when it is *announced*, as an automatic update is.
+        """Change the expiry date of the card on file; *announced*: with an event, like an automatic update.
 
         Raises:
             LookupError: Stripe knows no such customer.
@@ -117,7 +117,7 @@ class Dashboard:
             return shown(change_expiry(self._world, card, month, year, announced=announced))
 
     def complete_checkout(self, session_id: str, payment_method: str = "pm_card_visa") -> Object:
-        """What a customer does on the checkout page; done twice it is done once.
+        """Complete the checkout page, as the customer does. Idempotent.
 
         Raises:
             StripeFailure: the session is unknown or expired, or the bank declines the card.

@@ -1,4 +1,4 @@
-"""Disputes: the cardholder's bank asks, takes the money back, and decides."""
+"""Disputes: the cardholder's bank inquires, takes the money back, and decides."""
 
 from enum import StrEnum
 
@@ -48,9 +48,9 @@ class Turn(StrEnum):
     """What the bank does."""
 
     INQUIRY = "inquiry"
-    """It only asks; the money stays."""
+    """It inquires; the money stays."""
     OPENED = "opened"
-    """It takes the money back; of what it has asked about before, if there is such an inquiry."""
+    """It takes the money back; for an earlier inquiry, if there is one."""
     WON = "won"
     LOST = "lost"
 
@@ -68,7 +68,7 @@ def list_all(world: World, _ids: Params, params: Params) -> Object:
 
 
 def take(world: World, name: str, customers: list[str], turn: Turn) -> Object:
-    """Let the bank of *customers*, all called *name*, do this.
+    """Let the bank of *customers*, which share *name*, do this.
 
     Raises:
         ValueError: there is no charge that could be disputed, or no dispute that could be closed.
@@ -91,7 +91,7 @@ def _pending(world: World, customers: list[str]) -> Object | None:
 
 def _close(world: World, dispute: Object, turn: Turn) -> Object:
     if dispute["status"] == INQUIRING and turn is Turn.LOST:
-        raise ValueError("an inquiry cannot be lost: let the bank take the money first, with status `opened`")
+        raise ValueError("an inquiry cannot be lost: let the bank take the money first (`opened`)")
     status = "warning_closed" if dispute["status"] == INQUIRING else turn.value
     return _change(world, dispute, "charge.dispute.closed", status=status)
 

@@ -1,6 +1,6 @@
-"""Webhook endpoints as they are registered.
+"""Registered webhook endpoints.
 
-The simulator sends its events to `webhook_url`, whatever is registered; here is only what a look at an account shows.
+The simulator sends its events to `webhook_url`, whatever is registered; endpoints are only listed.
 """
 
 import secrets
@@ -28,7 +28,7 @@ from sandbox.stripe.world import World
 
 VERSIONS: Sequence[str] = get_args(get_args(WebhookEndpointCreateParams.__annotations__["api_version"])[0])
 EVENTS: Sequence[str] = get_args(get_args(WebhookEndpointCreateParams.__annotations__["enabled_events"])[0])
-"""Of which an endpoint can be told, and in which versions: long lists, so the SDK's own."""
+"""The event types and versions of an endpoint: long lists, taken from the SDK."""
 ENDPOINT_CREATE = Shape(
     {
         "url": TEXT,
@@ -57,7 +57,7 @@ def create_endpoint(world: World, _ids: Params, params: Params) -> Object:
         "status": "enabled",
         "url": params["url"],
     }
-    # The secret is shown once, and kept nowhere.
+    # The secret is shown once, and not stored.
     return {**world.store.save(endpoint), "secret": f"whsec_{secrets.token_urlsafe(24)}"}
 
 

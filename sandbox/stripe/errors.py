@@ -1,4 +1,4 @@
-"""What the simulator refuses, in Stripe's words and envelope."""
+"""The simulator's errors, with Stripe's texts and format."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ DOCS = "https://stripe.com/docs/error-codes/"
 
 
 class StripeFailure(Exception):
-    """An error answer.
+    """An error response.
 
     Args:
         status: of HTTP.
         kind: `error.type` on the wire.
         message: for people.
-        ran: whether it went as far as asking a bank, or found what was asked done already.
-        keeps: whether what was done before the refusal stays: a charge that failed has still been tried.
+        ran: whether execution reached a bank, or found the request already done.
+        keeps: whether changes before the refusal stay: a failed charge was still attempted.
         fields: further fields of the envelope; those that are None are left out.
 
     """

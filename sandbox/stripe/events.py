@@ -1,4 +1,4 @@
-"""Events: what happened, as it stood then."""
+"""Events: what happened, with the objects at that time."""
 
 import copy
 import json
@@ -15,11 +15,11 @@ API_VERSION = "2026-10-28.endive"
 
 
 PATHS = {"checkout.session": "checkout/sessions", TEST_CLOCK: "test_helpers/test_clocks"}
-"""Where objects are, if not under their name in the plural."""
+"""Where objects are, if not under their plural."""
 
 
 def shown(thing: Mapping[str, Any]) -> Object:
-    """*thing* without the fields of our own."""
+    """*thing* without our own fields."""
     return {name: copy.deepcopy(value) for name, value in thing.items() if not name.startswith("_")}
 
 
@@ -27,14 +27,14 @@ ENABLED_EVENTS = "SELECT json_extract(body, '$.enabled_events') FROM objects WHE
 
 
 class Events:
-    """Writes events and hands them to the deliverer."""
+    """Writes events and passes them to the deliverer."""
 
     def __init__(self, store: Store, clocks: Clocks) -> None:
         self._store = store
         self._clocks = clocks
         self.has_endpoint = False
         self.is_told_thin = False
-        """Whether a second destination gets everything as thin events."""
+        """True if a second destination gets everything as thin events."""
         self.request: tuple[str | None, str | None] = (None, None)
         """Id and idempotency key of the API call being answered."""
         self.on_queued: Callable[[str], None] = lambda _lane: None
@@ -66,12 +66,12 @@ class Events:
         self.on_queued(lane)
 
     def _is_subscribed_to(self, kind: str) -> bool:
-        """Whether the endpoint wants such events; while none is registered, whoever listens is told all."""
+        """True if the endpoint wants such events; without a registered one, all are sent."""
         [wanted] = self._store.ask(ENABLED_EVENTS) or [(None,)]
         return wanted[0] is None or kind in (enabled := json.loads(wanted[0])) or "*" in enabled
 
     def _thin(self, event: Object, thing: Object) -> Object:
-        """The same, as a destination for thin events is told it: what happened, and where to look."""
+        """The same as a thin event: what happened, and where to look."""
         kind, at = thing["object"], datetime.fromtimestamp(event["created"], UTC)
         path = PATHS.get(kind, f"{kind}s")
         thin: Object = {
@@ -89,7 +89,7 @@ class Events:
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Object:
-    """The values that differ, as they were: `previous_attributes`."""
+    """The old values of changed fields: `previous_attributes`."""
     return {
         name: copy.deepcopy(value)
         for name, value in before.items()

@@ -1,4 +1,4 @@
-"""`expand[]`: ids replaced by what they name, and parts that are shown only when asked for."""
+"""`expand[]`: replaces ids by their objects, and adds parts that are shown only on request."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ KIND_OF = {
     "default_source": "card",
     "pending_setup_intent": "setup_intent",
 }
-"""What kind of object the id in a field names."""
+"""The kind of object that a field's id refers to."""
 
 NOT_EXPANDABLE = {("charge", "payment_method"), ("subscription_item", "subscription")}
 

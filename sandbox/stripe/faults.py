@@ -1,4 +1,4 @@
-"""Faults on demand: lost, doubled and late webhooks, API calls that fail, wait for a lock, or never answer."""
+"""Faults on demand: lost, duplicated and late webhooks; API calls that fail, wait for a lock, or never respond."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ _T = TypeVar("_T")
 class _Settable:
     @classmethod
     def of(cls, settings: Mapping[str, object]) -> Self:
-        """These settings, each other one as it is by default.
+        """These settings, and defaults for all others.
 
         Raises:
-            ValueError: a name is unknown or a value cannot be.
+            ValueError: a name is unknown or a value is invalid.
 
         """
         known = {each.name for each in fields(cls)}  # type: ignore[arg-type] # subclasses are dataclasses
@@ -44,29 +44,29 @@ class WebhookFaults(_Settable):
     drop: float = 0
     duplicate: float = 0
     reorder: float = 0
-    """How likely another of the customer's waiting events goes before the one whose turn it is."""
+    """The probability that another pending event of the customer is sent first."""
     delay_s: float = 0
-    """The most that an event comes late; each by a time of its own, so that later ones overtake it."""
+    """The maximum delay of an event; each has its own, so that later events overtake it."""
     refuse: float = 0
-    """How likely the endpoint counts as having failed: the event is sent again later."""
+    """The probability that the endpoint counts as failed: the event is sent again later."""
 
 
 @dataclass(frozen=True)
 class ApiFaults(_Settable):
     error_rate: float = 0
-    """Of all calls: answered with `status`, and nothing was done."""
+    """Of all calls: the response is `status`, and nothing was done."""
     status: int = 500
     timeout_after_commit: int | bool = 0
-    """How many of the next changing calls do their work and never answer; true is all of them."""
+    """How many of the next changing calls are executed but never respond; true: all of them."""
     lost_answer_rate: float = 0
-    """Of the changing calls: the work is done and the connection cut."""
+    """Of changing calls: executed, and the connection is cut."""
     fault_after_rate: float = 0
-    """Of the changing calls: the work is done and the answer is 500, for a day under that key."""
+    """Of changing calls: executed, and the response is 500, for a day under that key."""
     lock_rate: float = 0
-    """Of the changing calls: 429 `lock_timeout`, and nothing was done."""
+    """Of changing calls: 429 `lock_timeout`, and nothing was done."""
     delay_s: float = 0
     rate_limit: Mapping[str, float] | None = None
-    """`total` and `per_endpoint` requests a second; beyond them 429 `rate_limit`. None: as many as come."""
+    """`total` and `per_endpoint` requests a second; beyond that 429 `rate_limit`. None: no limit."""
 
     def __post_init__(self) -> None:
         if self.rate_limit is None:
@@ -91,14 +91,14 @@ class Faults:
         return self._dice.random() < probability
 
     def lateness(self) -> float:
-        """By how many seconds an event comes late."""
+        """The delay of an event in seconds."""
         return self._dice.uniform(0, self.webhooks.delay_s)
 
     def one_of(self, choices: Sequence[_T]) -> _T:
         return self._dice.choice(choices)
 
     def swallows_answer(self) -> bool:
-        """Whether this changing call gets no answer; counts it."""
+        """True if this changing call gets no response; counts it."""
         left = self.api.timeout_after_commit
         if left is True or left <= 0:
             return bool(left)

@@ -1,4 +1,4 @@
-"""Test clocks: the time of their customers stands still until a call moves it forward."""
+"""Test clocks: the time of their customers stands still until a call advances it."""
 
 from datetime import UTC, datetime
 
@@ -16,11 +16,11 @@ MOST_CUSTOMERS = 3
 MOST_SUBSCRIPTIONS = 3
 """Of each customer."""
 INTERVALS = 2
-"""Of the shortest subscription: so far a clock goes at once."""
+"""Of the shortest subscription: how far a clock can advance at once."""
 YEARS = 2
-"""So far it goes without a subscription."""
+"""How far it can advance without a subscription."""
 YEARS_AHEAD = 5
-"""So far from now a clock may begin."""
+"""How far in the future a clock may start."""
 KEPT_FOR = 30 * 86_400
 
 CREATE = Shape({"frozen_time": WHOLE, "name": TEXT}, required=["frozen_time"])
@@ -62,7 +62,7 @@ def list_all(world: World, _ids: Params, params: Params) -> Object:
 
 
 def advance(world: World, ids: Params, params: Params) -> Object:
-    """Begin to; the simulator does what is due on the way, and says when the clock has arrived."""
+    """Start advancing; the simulator does what is due on the way, and reports when the clock has arrived."""
     clock = retrieve(world, ids, {})
     refuse_if_advancing(clock)
     _check_way(world, clock, params["frozen_time"])
@@ -113,7 +113,7 @@ def advancing(world: World) -> list[Object]:
 
 
 def target_of(clock: Object) -> int:
-    """To where a clock that is being advanced goes."""
+    """The target of a clock that is being advanced."""
     return int(clock["status_details"]["advancing"]["target_frozen_time"])
 
 
@@ -132,7 +132,7 @@ def break_off(world: World, reference: str) -> None:
 
 
 def refuse_if_advancing(clock: Object | None) -> None:
-    """Raise if nothing of this clock's may be changed just now.
+    """Raise if this clock's objects cannot be changed at the moment.
 
     Raises:
         StripeFailure: 429.
@@ -147,7 +147,7 @@ def refuse_if_advancing(clock: Object | None) -> None:
 
 
 def put_on(world: World, customer: Object, reference: str) -> None:
-    """From its beginning on the customer's time is this clock's."""
+    """The customer is on this clock from the start."""
     clock = world.given(KIND, reference, "test_clock")
     refuse_if_advancing(clock)
     if len(world.clocks.standing_on(clock["id"])) >= MOST_CUSTOMERS:
@@ -157,7 +157,7 @@ def put_on(world: World, customer: Object, reference: str) -> None:
 
 
 def refuse_more_subscriptions(world: World, customer: Object) -> None:
-    """Raise if one more would be too many for a customer on a test clock."""
+    """Raise if a customer on a test clock would have too many subscriptions."""
     if customer["test_clock"] and len(_running(world, customer["id"])) >= MOST_SUBSCRIPTIONS:
         raise invalid(
             f"A customer on a test clock can have at most {MOST_SUBSCRIPTIONS} subscriptions.", param="customer"
@@ -165,7 +165,7 @@ def refuse_more_subscriptions(world: World, customer: Object) -> None:
 
 
 def delete(world: World, ids: Params, _params: Params) -> Object:
-    """Take it away with its customers; their subscriptions end."""
+    """Delete it with its customers; their subscriptions end."""
     clock = retrieve(world, ids, {})
     refuse_if_advancing(clock)
     for customer in world.clocks.standing_on(clock["id"]):
@@ -177,7 +177,7 @@ def delete(world: World, ids: Params, _params: Params) -> Object:
 
 
 def delete_customer(world: World, customer: Object) -> None:
-    """Take a customer away for good: their subscriptions end, and all that is left is that they were."""
+    """Delete a customer permanently: their subscriptions end, and only a tombstone remains."""
     for subscription in _running(world, customer["id"]):
         subscriptions.end(world, subscription)
     world.events.emit("customer.deleted", customer, customer=customer["id"])

@@ -1,4 +1,4 @@
-"""Gates: calls of one kind are held up until their gate opens, so that a test decides what comes first."""
+"""Gates: hold calls of one kind until their gate opens, so that a test decides the order."""
 
 import asyncio
 import re
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class Gate:
-    """Holds up calls to a path: before they are carried out, or after, while their answer is on its way."""
+    """Holds calls to a path: before they are executed, or after, before their response."""
 
     def __init__(self, path: str, *, is_done: bool) -> None:
         self._path = re.compile(path)
@@ -15,21 +15,21 @@ class Gate:
         self._reached, self._opened = asyncio.Event(), asyncio.Event()
 
     async def reached(self) -> None:
-        """Wait until a call stands before the gate."""
+        """Wait until a call is at the gate."""
         await self._reached.wait()
 
     def open(self) -> None:
         self._opened.set()
 
     async def let_pass(self, method: str, path: str) -> None:
-        """Wait for the gate to open, should the call be one that it is for."""
+        """Wait for the gate to open, if it is for this call."""
         if method != "GET" and self._path.fullmatch(path):
             self._reached.set()
             await self._opened.wait()
 
 
 class Gates:
-    """The gates that stand at the moment."""
+    """The current gates."""
 
     def __init__(self) -> None:
         self._gates: list[Gate] = []

@@ -1,4 +1,4 @@
-"""Idempotency keys: the first answer is given again for 24 hours."""
+"""Idempotency keys: the first response is returned again for 24 hours."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ class IdempotencyKeys:
         self._running: set[str] = set()
 
     def enter(self, key: str, fingerprint: str) -> Answer | None:
-        """The earlier answer under *key*; None when the call may run, and then `leave` must follow.
+        """The earlier response under *key*; None if the call may run, and then `leave` must follow.
 
         Raises:
             StripeFailure: the key was used for something else, or its first call is still running.

@@ -60,7 +60,7 @@ def pay(world: World, ids: Params, params: Params) -> Object:
 
 
 def pay_invoice(world: World, invoice: Object, payment_method: str | None = None, *, present: bool = False) -> Object:
-    """Collect an invoice now, with this card or the one on file; *present* customers authenticate themselves.
+    """Collect an invoice now, with this card or the one on file; customers who are *present* authenticate.
 
     Raises:
         StripeFailure: it needs no payment, there is no card, or the card refuses.

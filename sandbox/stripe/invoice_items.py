@@ -1,4 +1,4 @@
-"""Amounts that somebody else has worked out, on the next invoice of a subscription."""
+"""Given amounts on the next invoice of a subscription."""
 
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.lists import page
@@ -56,7 +56,7 @@ def create(world: World, _ids: Params, params: Params) -> Object:
 
 
 def line_of(item: Object) -> Object:
-    """The line that shows an invoice item on its invoice."""
+    """The line of an invoice item on its invoice."""
     return {
         "id": new_id("il"),
         "object": "line_item",

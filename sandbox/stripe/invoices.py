@@ -21,13 +21,13 @@ NO_CARD = (
 
 
 def save(world: World, invoice: Object) -> Object:
-    """Write it; a draft that moves on by itself is due when it is to be finalised."""
+    """Write it; a draft that advances automatically is due when it is to be finalised."""
     moves = invoice["status"] == "draft" and invoice["auto_advance"]
     return world.store.save(invoice, due=invoice["automatically_finalizes_at"] if moves else None)
 
 
 def waiting_lines(world: World, subscription: Object) -> list[Object]:
-    """The prorations and invoice items that wait for the next invoice."""
+    """The prorations and invoice items for the next invoice."""
     items = world.store.find("invoice_item", parent=subscription["id"], newest_first=False)
     return [item["_line"] for item in [*items, *_pending(world, subscription)]]
 
@@ -39,7 +39,7 @@ def _pending(world: World, subscription: Object) -> list[Object]:
 
 
 def draft(world: World, subscription: Object, lines: Sequence[Object], reason: str, period: tuple[int, int]) -> Object:
-    """The subscription's `latest_invoice`, a draft with these lines and the prorations that were waiting."""
+    """Create the subscription's `latest_invoice`, a draft with these lines and the pending prorations."""
     invoice = assembled(world, subscription, [*waiting_lines(world, subscription), *lines], reason, period)
     invoice["automatically_finalizes_at"] = invoice["created"] + world.finalize_after
     for item in world.store.find("invoice_item", parent=subscription["id"]):
@@ -54,7 +54,7 @@ def draft(world: World, subscription: Object, lines: Sequence[Object], reason: s
 def assembled(
     world: World, subscription: Object, lines: Sequence[Object], reason: str, period: tuple[int, int]
 ) -> Object:
-    """A draft with these lines that nobody has written down yet."""
+    """An unsaved draft with these lines."""
     customer = world.named("customer", subscription["customer"])
     invoice = blank(subscription, customer, world.now(customer["id"]))
     url = f"/v1/invoices/{invoice['id']}/lines"
@@ -65,7 +65,7 @@ def assembled(
 
 
 def add_up(invoice: Object) -> None:
-    """Put the sums of its lines on it."""
+    """Set the totals from its lines."""
     total = sum(line["amount"] for line in invoice["lines"]["data"])
     invoice.update(
         subtotal=total,
@@ -78,15 +78,15 @@ def add_up(invoice: Object) -> None:
 
 
 def shared(owed: int, currency: str) -> tuple[int, int]:
-    """What is due of what a customer owes, and the balance that is left: less than Stripe charges stays on it."""
+    """The amount due of a debt, and the new balance: less than Stripe's minimum stays on the balance."""
     return (0, owed) if owed < SMALLEST_CHARGES.get(currency, 0) else (owed, 0)
 
 
 def finalize(world: World, invoice: Object) -> None:
-    """Give it its number and its final amount; open from now on."""
+    """Finalise it with its number and amount; it is open now."""
     customer = world.named("customer", invoice["customer"])
     now = world.now(customer["id"])
-    # What was used and told since the draft was made is on it too.
+    # Usage that was reported since the draft was created is on it too.
     invoice["lines"]["data"] = [counted_anew(world, each, customer["id"]) for each in invoice["lines"]["data"]]
     add_up(invoice)
     due, left = shared(invoice["total"] + customer["balance"], invoice["currency"])
@@ -117,7 +117,7 @@ def due_of(invoice: Object) -> Due:
 
 
 def payment_of(world: World, invoice: Object) -> Object | None:
-    """Its payment, which exists once there is an amount to pay."""
+    """Its payment; exists if there is an amount to pay."""
     payments = world.store.find("invoice_payment", parent=invoice["id"])
     return payments[0] if payments else None
 
@@ -152,13 +152,13 @@ def intent_of(world: World, invoice: Object) -> Object | None:
 
 
 def record_attempt(world: World, invoice: Object, method: Object | None, refusal: Decline | None) -> bool:
-    """Write down one attempt to collect an open invoice; whether it was paid. No *method* is a failure too."""
+    """Record an attempt to collect an open invoice; returns whether it was paid. Without *method* it fails."""
     if not invoice["amount_remaining"]:
         _paid(world, invoice)
         return True
     payment = _open_payment(world, invoice, method)
     intent = world.named("payment_intent", payment["payment"]["payment_intent"])
-    # By Stripe's own retries alone it would grow further, and these are off.
+    # It would only grow by Stripe's own retries, and these are off.
     invoice["attempt_count"] = 1
     invoice["attempted"] = True
     if method is not None:
@@ -197,7 +197,7 @@ def _paid(world: World, invoice: Object, payment: Object | None = None) -> None:
 def collect(
     world: World, invoice: Object, subscription: Object | None, *, method: Object | None = None, present: bool = False
 ) -> Decline | None:
-    """Try to take the money for an open invoice; why it was refused, if it was."""
+    """Try to collect an open invoice; returns why it was declined, if it was."""
     customer = world.named("customer", invoice["customer"])
     method = method or default_of(world, customer, subscription)
     refusal = None

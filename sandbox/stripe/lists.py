@@ -13,7 +13,7 @@ def list_of(data: Sequence[Object], url: str, *, has_more: bool = False) -> Obje
 
 
 def page(things: Sequence[Object], params: Mapping[str, Any], url: str) -> Object:
-    """The page of *things*, newest first, that the paging parameters ask for."""
+    """The page of *things*, newest first, for these paging parameters."""
     limit = params.get("limit", 10)
     if not 1 <= limit <= 100:
         raise invalid("This value must be between 1 and 100 (inclusive).", param="limit")

@@ -1,4 +1,4 @@
-"""Locks: who changes something of a customer's while another call does so is turned away."""
+"""Locks: a call that changes a customer's objects while another one does is rejected."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from sandbox.stripe.store import Store
 
 
 class Locks:
-    """The customers whose objects are being changed at the moment."""
+    """The customers whose objects are being changed."""
 
     def __init__(self, store: Store, clocks: Clocks) -> None:
         self._store = store
@@ -20,7 +20,7 @@ class Locks:
 
     @contextmanager
     def held(self, ids: Params, params: Params) -> Iterator[None]:
-        """Keep all others from the call's customer while the block runs.
+        """Lock the call's customer while the block runs.
 
         Raises:
             StripeFailure: 429 `lock_timeout`: another call holds it; 429 also while its test clock is being advanced.

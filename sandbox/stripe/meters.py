@@ -1,4 +1,4 @@
-"""Billing meters, what was used, and what of it falls into a billing period."""
+"""Billing meters, usage, and the usage of a billing period."""
 
 import re
 
@@ -11,11 +11,11 @@ from sandbox.stripe.world import World
 
 DAY = 86_400
 OLDEST, AHEAD = 35 * DAY, 300
-"""Seconds back and ahead for which use may be told."""
+"""How many seconds back and ahead usage may be reported."""
 REMEMBERED = DAY
-"""Seconds for which an identifier is known; Stripe says at least so long."""
+"""For how many seconds an identifier is known; at Stripe this is the minimum."""
 LONGEST = 100
-"""Characters of an event's name, and of an identifier."""
+"""Maximum length of an event's name, and of an identifier."""
 
 _KEY = Shape({"event_payload_key": TEXT}, required=["event_payload_key"])
 METER_CREATE = Shape(
@@ -91,11 +91,11 @@ def deactivate_meter(world: World, ids: Params, _params: Params) -> Object:
 
 
 def create_event(world: World, _ids: Params, params: Params) -> Object:
-    """Take down what was used.
+    """Record usage.
 
     Raises:
-        StripeFailure: there is no such meter or customer, the value is none, the moment is too far away, or something
-            was told under this identifier before.
+        StripeFailure: the meter or customer is unknown, the value is invalid, the time is too far away, or the
+            identifier was used before.
 
     """
     name, payload = params["event_name"], params["payload"]
@@ -144,18 +144,18 @@ def _unused(world: World, customer: str, identifier: str, now: int) -> str:
 
 
 def is_metered(item: Object) -> bool:
-    """Whether an item is billed by use, not by its quantity."""
+    """True if an item is billed by usage, not by quantity."""
     return (item["price"]["recurring"] or {}).get("usage_type") == "metered"
 
 
 def used(world: World, customer: str, price: Object, start: int, end: int) -> int:
-    """How much a customer has used of what a price's meter counts, from *start* until before *end*."""
+    """A customer's usage on a price's meter, from *start* until before *end*."""
     events = world.store.find("billing.meter_event", customer=customer, parent=price["recurring"]["meter"])
     return sum(each["_value"] for each in events if start <= each["timestamp"] < end)
 
 
 def cost_of(price: Object, quantity: int) -> int:
-    """What so much use costs, or so many of what is not metered."""
+    """The price of this usage or quantity."""
     rule = price["transform_quantity"]
     if rule is not None:
         whole, rest = divmod(quantity, rule["divide_by"])

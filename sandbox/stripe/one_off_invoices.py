@@ -1,4 +1,4 @@
-"""Invoices that are made by hand, apart from any subscription: lines are put on them, then they are final."""
+"""One-off invoices without a subscription: lines are added, then they are finalised."""
 
 from sandbox.stripe import invoices
 from sandbox.stripe.blank_invoice import blank
@@ -84,7 +84,7 @@ def _line(invoice: Object, given: Params) -> Object:
 
 
 def finalize(world: World, ids: Params, _params: Params) -> Object:
-    """Give it its number; one that owes nothing is paid at once, and what it credits is the customer's."""
+    """Finalise it; one without an amount due is paid at once, and a credit goes to the customer's balance."""
     invoice = _draft(world, ids)
     invoices.finalize(world, invoice)
     if not invoice["amount_remaining"]:

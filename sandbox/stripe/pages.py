@@ -1,4 +1,4 @@
-"""What a customer sees in a browser: checkout, invoice, portal."""
+"""The customer's pages: checkout, invoice, portal."""
 
 from collections.abc import Callable
 from html import escape
@@ -105,7 +105,7 @@ class Pages:
         return RedirectResponse(request.url.path, status_code=303)
 
     def _keep(self, act: Callable[[], object]) -> None:
-        """Do it in one transaction; a refusal that keeps what was tried is raised after it."""
+        """Execute in one transaction; a refusal that keeps changes is raised after it."""
         refusal = None
         with self._world.store.transaction():
             try:

@@ -1,4 +1,4 @@
-"""Form parameters: from the wire to nested values, strictly."""
+"""Form parameters: strictly parsed into nested values."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from sandbox.stripe.errors import StripeFailure, invalid
 
 Params = dict[str, Any]
 CLEAR = ""
-"""What a parameter holds that the caller wants unset."""
+"""The value of a parameter to unset."""
 
 _KEY = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
 
@@ -82,7 +82,7 @@ class Flag:
 
 
 class Metadata:
-    """Keys and values of the caller's own; an empty value unsets its key."""
+    """The caller's keys and values; an empty value unsets its key."""
 
     def read(self, value: Any, name: str) -> dict[str, str] | str:
         if value == CLEAR:
@@ -135,7 +135,7 @@ class Clearable:
 
 
 class Shape:
-    """An object with exactly these fields; *required* ones must be there."""
+    """An object with exactly these fields; *required* ones must be present."""
 
     def __init__(self, fields: Mapping[str, Field], *, required: Sequence[str] = ()) -> None:
         self.fields = dict(fields)
@@ -205,7 +205,7 @@ LANGUAGES = [
     "zh-HK",
     "zh-TW",
 ]
-"""What pages of both kinds are shown in, besides those of their own."""
+"""The shared parameters of lists."""
 TEXT = Text()
 WHOLE = Whole()
 FLAG = Flag()
@@ -216,7 +216,7 @@ PAGING: dict[str, Field] = {"limit": WHOLE, "starting_after": TEXT, "ending_befo
 
 
 def merged_metadata(current: Mapping[str, str], change: Mapping[str, str] | str) -> dict[str, str]:
-    """*current* after *change*: an empty value takes its key away, an empty string all of them."""
+    """*current* after *change*: an empty value removes its key, an empty string removes all."""
     if isinstance(change, str):
         return {}
     both = {**current, **change}

@@ -1,4 +1,4 @@
-"""What the simulator does by itself when a customer's clock reaches the moment for it."""
+"""What the simulator does when a customer's clock reaches a due time."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from sandbox.stripe.world import World
 
 
 def catch_up(world: World, customer: str, until: datetime) -> bool:
-    """Do the first thing that is due for this Stripe customer by *until*; whether there was one."""
+    """Do the first thing due for this Stripe customer by *until*; returns whether there was one."""
     due = world.store.next_due(customer)
     if due is None or due[0] > until.timestamp():
         return False
@@ -40,7 +40,7 @@ def _subscription_due(world: World, subscription: Object) -> None:
 
 
 def _end_of_itself(world: World, subscription: Object) -> None:
-    """At the end that was set; what was used is billed like at a renewal."""
+    """At the scheduled end; usage is billed as at a renewal."""
     over = subscriptions.period_of(subscription)
     its_lines = lines.by_use(world, subscription, subscription["items"]["data"], world.now(subscription["customer"]))
     if its_lines:

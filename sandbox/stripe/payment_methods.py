@@ -22,10 +22,10 @@ def attach(world: World, ids: Params, params: Params) -> Object:
 
 
 def attach_to(world: World, reference: str, customer: str, *, in_path: bool = False, set_up: bool = False) -> Object:
-    """Put a card on a customer; a test card by name becomes a payment method of its own each time.
+    """Attach a card to a customer; each use of a test card's name creates a payment method.
 
     Raises:
-        StripeFailure: it is unknown, another customer's, or its bank declines it.
+        StripeFailure: it is unknown, belongs to another customer, or its bank declines it.
 
     """
     method = world.store.get(reference, "payment_method")
@@ -55,7 +55,7 @@ def _attach_again(method: Object, customer: str) -> Object:
 
 
 def _fingerprint(name: str, owner: str) -> str:
-    """The same for a card that is given again. A test name stands for another card for each customer."""
+    """The same for a card that is used again. A test name is a different card for each customer."""
     return hashlib.sha256(f"{name} of {owner}".encode()).hexdigest()[:16]
 
 
@@ -121,7 +121,7 @@ def _forget_default(world: World, customer: str, reference: str) -> None:
 
 
 def change_expiry(world: World, reference: str, month: int, year: int, *, announced: bool) -> Object:
-    """Its bank has given the card another date; *announced* when the card networks have told Stripe of it."""
+    """Change the card's expiry date; *announced*: the card networks have notified Stripe."""
     method = world.named("payment_method", reference)
     before = shown(method)
     method["card"].update(exp_month=month, exp_year=year)
@@ -154,7 +154,7 @@ def owned(world: World, reference: str, customer: str, param: str) -> Object:
 
 
 def default_of(world: World, customer: Object, subscription: Any = None) -> Object | None:
-    """The card that is charged: the subscription's, else the customer's."""
+    """The card to charge: the subscription's, or else the customer's."""
     own = subscription["default_payment_method"] if subscription else None
     for reference in (own, customer["invoice_settings"]["default_payment_method"]):
         method = world.store.get(reference, "payment_method") if reference else None

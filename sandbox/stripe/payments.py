@@ -1,4 +1,4 @@
-"""Taking money: payment intents and charges."""
+"""Payment intents and charges."""
 
 from dataclasses import dataclass
 
@@ -68,7 +68,7 @@ def open_intent(world: World, due: Due, method: Object | None) -> Object:
 
 
 def settle(world: World, intent: Object, method: Object, refusal: Decline | None) -> None:
-    """Write down what came of charging *method* for *intent*, with the events that tell it."""
+    """Record the result of charging *method* for *intent*, with its events."""
     intent["payment_method"] = method["id"]
     if refusal is None:
         _succeed(world, intent, method)

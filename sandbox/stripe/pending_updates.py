@@ -25,14 +25,14 @@ SUPPORTED = frozenset(
         "trial_end",
     }
 )
-"""What a pending update can hold; any other parameter is refused along with it."""
+"""The parameters of a pending update; others are refused."""
 REPLACING = frozenset({"billing_cycle_anchor", "items", "trial_end"})
-"""An update that says one of these takes the place of one that waits."""
+"""An update with one of these replaces a pending one."""
 _LATER = ("items", "billing_cycle_anchor", "status", "trial_end")
 
 
 def check_supported(params: Params) -> None:
-    """Refuse what cannot wait with the rest."""
+    """Refuse parameters that a pending update cannot have."""
     for name in sorted(params.keys() - SUPPORTED):
         raise invalid(
             f"When `payment_behavior` is set to `{BEHAVIOR}`, you can only pass supported params. `{name}` is not "
@@ -43,7 +43,7 @@ def check_supported(params: Params) -> None:
 
 
 def hold_back(world: World, subscription: Object, was: Object, params: Params) -> None:
-    """Leave *subscription* as it *was*; what it was to become waits for the invoice that is about to be made."""
+    """Restore *subscription* as it *was*; the change waits for the invoice that is about to be created."""
     wanted = {name: copy.deepcopy(subscription[name]) for name in _LATER}
     subscription.update(copy.deepcopy({name: was[name] for name in (*_LATER, "metadata")}))
     for name in ("cancel_at", "cancel_at_period_end", "canceled_at", "cancellation_details"):
@@ -70,7 +70,7 @@ def hold_back(world: World, subscription: Object, was: Object, params: Params) -
 
 
 def belongs_to(world: World, subscription: Object, invoice: Object) -> None:
-    """Note which invoice the update waits for; the subscription itself is not behind with it."""
+    """Record the invoice of the update; it does not make the subscription past due."""
     subscription["_pending"]["invoice"] = invoice["id"]
     save(world, subscription)
     invoice["_pending_update"] = True
@@ -78,7 +78,7 @@ def belongs_to(world: World, subscription: Object, invoice: Object) -> None:
 
 
 def follow(world: World, invoice: Object) -> None:
-    """Make the change when its invoice is paid, drop it when that was voided."""
+    """Apply the change if its invoice is paid, discard it if that was voided."""
     subscription = world.store.get(invoice["_subscription"], "subscription")
     if subscription is None or (subscription.get("_pending") or {}).get("invoice") != invoice["id"]:
         return
@@ -116,7 +116,7 @@ def _tell(world: World, subscription: Object, what: str) -> None:
 
 
 def discard(world: World, subscription: Object) -> None:
-    """Void the invoice of the update that waits, if one does, and drop it: its time is over, or another came."""
+    """Void the invoice of a pending update, if there is one, and discard it: it expired or was replaced."""
     pending = subscription.get("_pending")
     if pending is None:
         return

@@ -8,7 +8,7 @@ DAYS = {"day": 1, "week": 7}
 
 
 def nth(anchor: int, interval: str, count: int, n: int) -> int:
-    """When the n-th period after *anchor* begins; the anchor's day is kept where the month has it."""
+    """The start of the n-th period after *anchor*; the anchor's day is kept if the month has it."""
     start = datetime.fromtimestamp(anchor, UTC)
     if interval in DAYS:
         return int((start + timedelta(days=DAYS[interval] * count * n)).timestamp())
@@ -19,7 +19,7 @@ def nth(anchor: int, interval: str, count: int, n: int) -> int:
 
 
 def end_after(anchor: int, interval: str, count: int, moment: int) -> int:
-    """The first period boundary later than *moment*."""
+    """The first period boundary after *moment*."""
     longest = {"day": 1, "week": 7, "month": 31, "year": 366}[interval] * count * 86_400
     n = (moment - anchor) // longest
     while nth(anchor, interval, count, n) > moment:
@@ -30,6 +30,6 @@ def end_after(anchor: int, interval: str, count: int, moment: int) -> int:
 
 
 def share_left(start: int, end: int, moment: int, amount: int) -> int:
-    """The part of *amount* that falls to the rest of a period, by the second: of a credit, too, the floor."""
+    """The part of *amount* for the rest of a period, to the second, rounded down (credits too)."""
     left, whole = max(0, end - moment), end - start
     return amount * left // whole if whole > 0 else 0

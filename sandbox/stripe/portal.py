@@ -1,4 +1,4 @@
-"""The customer portal: its sessions, and what customers do there."""
+"""The customer portal: sessions, and customers' actions."""
 
 from sandbox.stripe import portal_settings
 from sandbox.stripe.customers import make_default
@@ -12,7 +12,7 @@ from sandbox.stripe.subscriptions import RUNNING, save, set_cancel_at_period_end
 from sandbox.stripe.world import World
 
 OPEN_FOR = 3600
-"""Seconds for which a portal's address is good."""
+"""For how many seconds a portal's URL is valid."""
 
 ENGLISHES = ("en-AU", "en-CA", "en-IE", "en-IN", "en-NZ", "en-SG")
 CREATE = Shape(
@@ -60,16 +60,16 @@ def running(world: World, customer: str) -> list[Object]:
 
 
 def act(world: World, session: Object, wish: str, subject: str) -> None:
-    """What the customer does on the page: `add`, `use` or `remove` a card, `cancel` or `renew` a subscription.
+    """Do what the customer chose: `add`, `use` or `remove` a card, `cancel` or `renew` a subscription.
 
     Raises:
-        StripeFailure: the configuration does not allow it, it is not theirs, or the bank declines the card.
+        StripeFailure: the configuration does not allow it, it belongs to someone else, or the bank declines the card.
 
     """
     customer = session["customer"]
     match wish:
         case "add" | "use" | "remove" if not allows(world, session, "payment_method_update"):
-            raise invalid("This portal changes no payment methods.")
+            raise invalid("This portal does not allow changing payment methods.")
         case "add":
             make_default(world, customer, attach_to(world, subject, customer, set_up=True)["id"])
         case "use":
@@ -83,7 +83,7 @@ def act(world: World, session: Object, wish: str, subject: str) -> None:
 
 
 def may_be_removed(world: World, customer: Object, card: str) -> bool:
-    """False for the card that what runs is charged to: another must be made the default first."""
+    """False for the card of a running subscription: another one must be the default first."""
     return cards(world, customer)[1] != card or not running(world, customer["id"])
 
 
@@ -105,6 +105,6 @@ def _end_or_go_on(world: World, customer: str, reference: str, *, ends: bool) ->
 
 
 def cards(world: World, customer: Object) -> tuple[list[Object], str]:
-    """The customer's cards, newest first, and the id of the one that bills are charged to; empty: none is."""
+    """The customer's cards, newest first, and the id of the default; empty: there is none."""
     default = default_of(world, customer)
     return world.store.find("payment_method", customer=customer["id"]), str(default["id"]) if default else ""

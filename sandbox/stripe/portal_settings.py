@@ -1,4 +1,4 @@
-"""What customers may do in the portal: its configurations, of which an empty account has none."""
+"""Configurations of the portal: what customers may do. A new account has none."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from sandbox.stripe.world import World
 
 _SWITCH = {"enabled": FLAG}
 ONE_MONTH = {"interval_options": [{"interval": "month", "interval_count": 1}], "type": "interval_options"}
-"""For how long a customer may pause, unless it is said otherwise."""
+"""For how long a customer may pause by default."""
 _OPTION = Shape({"interval": Text("day", "week", "month", "year"), "interval_count": WHOLE}, required=["interval"])
 _DURATION = Shape(
     {"type": Text("indefinite", "interval_options"), "interval_options": Clearable(Many(_OPTION))}, required=["type"]
@@ -67,7 +67,7 @@ def create(world: World, _ids: Params, params: Params) -> Object:
         "created": now,
         "default_return_url": params.get("default_return_url"),
         "features": _all_features(_blank_features(), params["features"]),
-        # At Stripe the Dashboard makes the default; here the first one is it.
+        # At Stripe the Dashboard creates the default; here it is the first one.
         "is_default": not world.store.find("billing_portal.configuration"),
         "livemode": False,
         "login_page": {"enabled": False, "url": None},
@@ -129,10 +129,10 @@ def list_all(world: World, _ids: Params, params: Params) -> Object:
 
 
 def default(world: World) -> Object:
-    """The configuration that portals have for which no other is asked for.
+    """The default configuration of portals.
 
     Raises:
-        StripeFailure: nobody has made one yet.
+        StripeFailure: there is none yet.
 
     """
     found = [each for each in world.store.find("billing_portal.configuration") if each["is_default"]]

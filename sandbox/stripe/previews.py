@@ -1,4 +1,4 @@
-"""Invoices that do not exist: what a change of a subscription would bill."""
+"""Invoice previews: what a change of a subscription would bill."""
 
 import copy
 
@@ -29,9 +29,9 @@ PREVIEW = Shape(
 
 
 def create_preview(world: World, _ids: Params, params: Params) -> Object:
-    """The invoice that the change brings at once; the next renewal's, with what waits for it, when it brings none.
+    """The immediate invoice of the change; if there is none, the next renewal's with pending items.
 
-    Without a subscription, the first one of a new one.
+    Without a subscription, the first invoice of a new one.
     """
     if "subscription" not in params:
         return _first(world, params)

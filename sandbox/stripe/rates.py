@@ -1,4 +1,4 @@
-"""How many requests a second are let in, in all and at each endpoint; the others are turned away at once."""
+"""Rate limits: requests per second, in total and per endpoint; others are rejected at once."""
 
 import time
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ REASON = "Stripe-Rate-Limited-Reason"
 
 @dataclass
 class _Bucket:
-    """Tokens that come back evenly over time, a second's worth at most."""
+    """A token bucket with the tokens of one second."""
 
     rate: float
     left: float
@@ -27,7 +27,7 @@ class _Bucket:
 
 
 class Rates:
-    """The limits as they are set at the moment; each begins with a second's worth."""
+    """The current limits; each bucket starts full."""
 
     def __init__(self) -> None:
         self._limits: Mapping[str, float] | None = None

@@ -1,4 +1,4 @@
-"""Money that goes back by our own hand: refunds."""
+"""Refunds."""
 
 from sandbox.stripe.errors import StripeFailure, invalid
 from sandbox.stripe.ids import new_id
@@ -84,7 +84,7 @@ def retrieve_refund(world: World, ids: Params, _params: Params) -> Object:
 
 
 def latest_paid_charge(world: World, name: str, customers: list[str]) -> Object:
-    """The newest charge of *customers*, all called *name*, that was paid and has neither been refunded nor disputed.
+    """The newest charge of *customers*, which share *name*, that is paid and neither refunded nor disputed.
 
     Raises:
         ValueError: there is none.
@@ -94,4 +94,4 @@ def latest_paid_charge(world: World, name: str, customers: list[str]) -> Object:
         for charge in world.store.find("charge", customer=customer):
             if charge["paid"] and not charge["refunded"] and not charge["disputed"]:
                 return charge
-    raise ValueError(f"{name!r} has no paid charge that could go back; let them pay an invoice first")
+    raise ValueError(f"{name!r} has no paid charge that could be reversed; let them pay an invoice first")

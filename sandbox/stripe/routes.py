@@ -1,4 +1,4 @@
-"""Every call the simulator answers."""
+"""All calls of the simulator."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The simulator as the sandbox and the tests hold it."""
+"""The simulator, for the sandbox and for tests."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -24,17 +24,17 @@ from sandbox.stripe.world import World
 
 
 class StripeSimulator(Dashboard):
-    """As much of Stripe as Tenure uses, in test mode, with a clock per customer.
+    """The parts of Stripe that Tenure uses, in test mode, with a clock per customer.
 
-    A customer is named by `metadata.external_id` or by the Stripe id. Clocks and webhooks can be asked about before
-    Stripe has met the customer; what concerns cards and charges is a LookupError until then.
+    Customers are named by `metadata.external_id` or by Stripe id. Clocks and webhooks work before Stripe knows the
+    customer; cards and charges raise a LookupError until then.
 
     Args:
-        store: an SQLite file that survives a killed process; None keeps all in memory.
+        store: an SQLite file that survives a killed process; None: in memory.
         api_key: what callers must present.
         webhook_secret: signs the events.
         finalize_after: between a renewal's draft invoice and its charge.
-        deepest_expansion: levels that an `expand[]` may have; None for any number.
+        deepest_expansion: maximum levels of an `expand[]`; None: no maximum.
 
     """
 
@@ -64,7 +64,7 @@ class StripeSimulator(Dashboard):
 
     @property
     def gates(self) -> Gates:
-        """By which a test holds up calls."""
+        """Gates by which tests hold calls."""
         return self._api.gates
 
     @property
@@ -77,7 +77,7 @@ class StripeSimulator(Dashboard):
 
     @property
     def webhook_url(self) -> str | None:
-        """Where events go; those that happen while there is none are never sent."""
+        """The URL for events; events without one are never sent."""
         return self._deliverer.url
 
     @webhook_url.setter
@@ -87,7 +87,7 @@ class StripeSimulator(Dashboard):
 
     @property
     def tells_thin(self) -> bool:
-        """Whether a second destination, at the same address, gets everything as thin events."""
+        """True if a second destination, at the same URL, gets everything as thin events."""
         return self._world.events.is_told_thin
 
     @tells_thin.setter
@@ -95,11 +95,11 @@ class StripeSimulator(Dashboard):
         self._world.events.is_told_thin = tells
 
     def roll_webhook_secret(self, secret: str) -> None:
-        """Sign with *secret* from now on, and with the one before until that is expired."""
+        """Sign with *secret* from now on, and with the previous one until it is expired."""
         self._deliverer.secrets = [secret, self._deliverer.secrets[0]]
 
     def expire_webhook_secret(self) -> None:
-        """The secret before the newest is not signed with any more."""
+        """Stop signing with the previous secret."""
         del self._deliverer.secrets[1:]
 
     async def start(self) -> None:
@@ -114,7 +114,7 @@ class StripeSimulator(Dashboard):
         await self._deliverer.stop()
 
     def close(self) -> None:
-        """Give the store back; the simulator is of no use afterwards."""
+        """Close the store; the simulator cannot be used afterwards."""
         self._store.close()
 
     def now(self, customer: str) -> datetime:
@@ -125,14 +125,14 @@ class StripeSimulator(Dashboard):
         return self._clocks.ahead(customer)
 
     def next_boundary(self, customer: str) -> datetime | None:
-        """When the simulator itself does something next for this customer, by the customer's clock."""
+        """When the simulator acts next for this customer, by the customer's clock."""
         return self._timekeeper.next_boundary(customer)
 
     async def advance(self, customer: str, to: datetime) -> None:
         """Move the customer's clock forward to *to*, doing in order what becomes due on the way.
 
-        A clock that is already later stays, and so does a test clock, which only calls of the API move. An external id
-        that Stripe has not met keeps its clock for then.
+        A clock that is already later stays, and so does a test clock, which moves only by API calls. The clock of an
+        external id applies once Stripe knows the customer.
         """
         await self._timekeeper.advance(customer, to)
 
@@ -143,7 +143,7 @@ class StripeSimulator(Dashboard):
         self._deliverer.release(self._clocks.name(customer))
 
     async def webhooks_settled(self, customer: str, timeout: float) -> bool:  # noqa: ASYNC109 - part of the contract
-        """Whether, within *timeout* seconds, no event of the customer waits for delivery any more."""
+        """True if all events of the customer are delivered within *timeout* seconds."""
         return await self._deliverer.settled(self._clocks.name(customer), timeout)
 
     def set_faults(
@@ -151,10 +151,10 @@ class StripeSimulator(Dashboard):
         webhooks: Mapping[str, object] | None = None,
         stripe: Mapping[str, object] | None = None,
     ) -> None:
-        """What goes wrong from now on; a mapping replaces all faults of its side, None leaves them.
+        """Set faults; a mapping replaces all faults of its side, None leaves them.
 
         Raises:
-            ValueError: a fault is unknown or its value cannot be.
+            ValueError: a fault is unknown or its value is invalid.
 
         """
         new_webhooks = None if webhooks is None else WebhookFaults.of(webhooks)
@@ -169,7 +169,7 @@ class StripeSimulator(Dashboard):
 
     @property
     def lost_answers(self) -> int:
-        """How many calls were carried out and never answered."""
+        """How many calls were executed without a response."""
         return self._api.lost_answers
 
     def delivery_counts(self) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""What the simulator remembers: an SQLite file, written through, true again after a killed process."""
+"""The simulator's state: an SQLite file, consistent after a killed process."""
 
 import json
 import sqlite3
@@ -50,13 +50,13 @@ PARENTS = {
     "refund": "charge",
     "price": "product",
 }
-"""Which field of an object names the object it belongs to."""
+"""The field of an object that refers to its parent."""
 
 
 class Store:
-    """Objects as Stripe shows them, plus fields of our own whose names begin with `_`.
+    """Objects as Stripe returns them, plus our own fields, whose names begin with `_`.
 
-    Inside a transaction every look at an object yields the same dict; an exception undoes all of it.
+    Inside a transaction every read of an object returns the same dict; an exception rolls everything back.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -122,7 +122,7 @@ class Store:
         return thing
 
     def save(self, thing: Object, *, due: int | None = None) -> Object:
-        """Write *thing*; *due* is when the simulator itself must look at it next, by its customer's clock."""
+        """Write *thing*; *due* is when the simulator must process it next, by its customer's clock."""
         if self._depth:
             self._live[thing["id"]] = thing
         kind = thing["object"]
@@ -160,5 +160,5 @@ class Store:
         return self._db.execute(sql, values).fetchall()
 
     def tell(self, sql: str, *values: Any) -> int:
-        """Change rows; how many were."""
+        """Execute a change; returns the number of rows."""
         return self._db.execute(sql, values).rowcount

@@ -1,4 +1,4 @@
-"""Calls about subscriptions: to begin one, look at it, end it. To change one is `subscription_changes`."""
+"""Calls about subscriptions: create, retrieve, cancel. `subscription_changes` has updates."""
 
 from sandbox.stripe import invoices, lines
 from sandbox.stripe.errors import invalid, missing_resource

@@ -73,7 +73,7 @@ _AFTER_END = {"metadata", "cancellation_details"}
 
 @dataclass
 class Change:
-    """What a new plan costs: lines to bill now, and lines that wait for the next invoice."""
+    """The cost of a new plan: lines to bill now, and lines for the next invoice."""
 
     now: list[Object] = field(default_factory=list)
     later: list[Object] = field(default_factory=list)
@@ -167,7 +167,7 @@ def _set_cancel_at(world: World, subscription: Object, moment: int | str) -> Non
 
 
 def apply_plan(world: World, subscription: Object, params: Params) -> Change:
-    """Put the new items and period in place and say what they cost."""
+    """Apply the new items and period and return their cost."""
     now = world.now(subscription["customer"])
     old = copy.deepcopy(subscription)
     new = _new_items(world, subscription, params.get("items", []), now)
@@ -254,7 +254,7 @@ def _change_item(world: World, item: Object, change: Params, param: str, now: in
 
 
 def _apply_trial(subscription: Object, trial_end: int | str | None, now: int) -> bool:
-    """Move the end of a trial; whether it is over now."""
+    """Move the end of a trial; returns whether it is over now."""
     if trial_end is None:
         return False
     if trial_end == "now":
@@ -273,11 +273,11 @@ def _apply_trial(subscription: Object, trial_end: int | str | None, now: int) ->
 def _restart(
     world: World, old: Object, subscription: Object, new: list[Object], now: int, *, credit_from: int | None
 ) -> Change:
-    """A new period from now on, billed at once; what is left of the old one is credited or, with None, lost."""
+    """Start a new period now, billed at once; the rest of the old one is credited or, with None, lost."""
     was = old["items"]["data"]
     credit = [] if credit_from is None else lines.unused(world, old, was, credit_from)
     stays = {each["id"] for each in new}
-    # Of what goes, nothing is billed without proration.
+    # Without proration, removed items are not billed.
     counted = [each for each in was if credit_from is not None or each["id"] in stays]
     credit += lines.by_use(world, old, counted if old["status"] != "trialing" else [], now)
     subscription["billing_cycle_anchor"] = now

@@ -1,4 +1,4 @@
-"""Subscriptions: what they consist of, what they owe, how they stand, how they end."""
+"""Subscriptions: items, debts, status and end."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -63,7 +63,7 @@ def new_item(world: World, subscription: str, given: Mapping[str, Any], param: s
 
 
 def priced(price: Object) -> Object:
-    """A price as an item shows it: with the plan, of the older kind, that it still is as well."""
+    """A price as an item shows it: with the legacy plan object."""
     recurring, rule = price["recurring"], price["transform_quantity"]
     plan = {
         **{name: price[name] for name in ("id", "active", "billing_scheme", "created", "currency", "livemode")},
@@ -89,7 +89,7 @@ def quantity_of(given: Mapping[str, Any], param: str) -> int:
 
 
 def with_period(items: Sequence[Object], start: int, end: int) -> list[Object]:
-    """*items*, which must be billed alike, in this period."""
+    """*items*, which must have the same interval, in this period."""
     terms = [(each["price"]["currency"], each["price"]["recurring"]["interval"]) for each in items]
     if len(set(terms)) > 1:
         raise invalid("Currency and interval fields must match across all prices on this subscription.", param="items")
@@ -109,7 +109,7 @@ def period_of(subscription: Object) -> tuple[int, int]:
 
 
 def ask_bank(world: World, subscription: Object, bill: Sequence[Object]) -> tuple[Object | None, Decline | None]:
-    """The card for this bill and its answer; not asked when nothing is owed.
+    """The card for this invoice and its answer; not asked if nothing is owed.
 
     Raises:
         StripeFailure: something is owed and there is no card.
@@ -133,7 +133,7 @@ def owed(world: World, customer: Object, subscription: Object, bill: Sequence[Ob
 def unpayable(
     world: World, subscription: Object, bill: Sequence[Object], method: Object | None, refusal: Decline
 ) -> StripeFailure:
-    """The refusal of a call whose bill could not be paid; all that stays is the failed payment intent."""
+    """The error of a call whose invoice could not be paid; only the failed payment intent stays."""
     customer = world.named("customer", subscription["customer"])
     amount = owed(world, customer, subscription, bill)
     assert method is not None, "only a card can refuse"  # noqa: S101
@@ -144,7 +144,7 @@ def unpayable(
 
 
 def payment_refused(refusal: Decline, intent: Object, method: Object, action_code: str) -> StripeFailure:
-    """402; *action_code* is what it is called when the customer must authenticate."""
+    """The 402; *action_code* is its code if the customer must authenticate."""
     fields: dict[str, Any] = {
         **refusal.as_error(),
         "payment_intent": shown(intent),
@@ -203,11 +203,11 @@ def updated(world: World, subscription: Object, before: Object) -> None:
 
 
 def status_follows(world: World, invoice: Object) -> None:
-    """Bring the subscription in line with its newest final invoice: behind while that is open after a try."""
+    """Update the status from the newest final invoice: past due while that is open after an attempt."""
     subscription = world.store.get(invoice["_subscription"], "subscription")
     if subscription is None:
         return
-    # The invoice of an update that waits for it is not the subscription's to pay.
+    # The invoice of a pending update does not affect the status.
     its_own = (each for each in world.store.find("invoice", parent=subscription["id"]) if "_pending_update" not in each)
     newest = next((each for each in its_own if each["number"] is not None), invoice)
     if subscription["status"] == "incomplete" and newest["status"] == "void":
@@ -222,7 +222,7 @@ def status_follows(world: World, invoice: Object) -> None:
 
 
 def end(world: World, subscription: Object) -> None:
-    """Cancel it now; nothing of it is collected any more by itself."""
+    """Cancel it now; nothing more is collected automatically."""
     now = world.now(subscription["customer"])
     subscription.update(status="canceled", ended_at=now, canceled_at=subscription["canceled_at"] or now)
     subscription["cancellation_details"]["reason"] = "cancellation_requested"
@@ -237,7 +237,7 @@ def end(world: World, subscription: Object) -> None:
 
 
 def bill(world: World, subscription: Object, its_lines: Sequence[Object], now: int) -> Object:
-    """An invoice outside the cycle, final at once."""
+    """An invoice outside the cycle, finalised at once."""
     subscription["latest_invoice"] = new_id("in")
     save(world, subscription)
     invoice = invoices.draft(world, subscription, its_lines, "subscription_update", (now, now))
@@ -250,7 +250,7 @@ def bill(world: World, subscription: Object, its_lines: Sequence[Object], now: i
 
 
 def obey_pause(world: World, subscription: Object, invoice: Object) -> bool:
-    """Whether a pause of collection, or a subscription given up on, keeps *invoice* from being charged."""
+    """True if a pause of collection, or an unpaid subscription, keeps *invoice* from being charged."""
     behavior = (subscription["pause_collection"] or {}).get("behavior")
     if behavior == "void":
         invoices.close(world, invoice, "void")

@@ -1,4 +1,4 @@
-"""Lets time pass: real time for every customer, a customer's own travel, and test clocks that are being advanced."""
+"""Lets time pass: real time for all customers, travel of one customer, and advancing test clocks."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from sandbox.stripe.store import Object
 from sandbox.stripe.world import World
 
 TICK = 1.0
-"""Seconds between looks at what real time has made due."""
+"""Seconds between checks for what has become due in real time."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Timekeeper:
                 try:
                     await self._catch_up(customer)
                 except Exception:  # noqa: BLE001 - whatever it is, only this customer is to suffer
-                    # Undone, and tried again at the next look; the other customers' time goes on.
+                    # Rolled back, and retried at the next check; other customers' time continues.
                     _log.exception("what is due for %s failed in the simulator", customer)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hurried.wait(), TICK)
@@ -60,7 +60,7 @@ class Timekeeper:
             await asyncio.sleep(0)
 
     async def _move_on(self, clock: Object) -> None:
-        """Do what is due on the way of a test clock that is being advanced, and let it arrive."""
+        """Do what is due on the way of an advancing test clock, and let it arrive."""
         target = frozen_clocks.target_of(clock)
         try:
             while (first := self._first_due(self._clocks.standing_on(clock["id"]))) and first[0] <= target:
@@ -77,7 +77,7 @@ class Timekeeper:
         return None if first is None else datetime.fromtimestamp(first[0], UTC)
 
     def _travelling(self, customer: str) -> list[str]:
-        """The Stripe customers of that name whose time goes on by itself; on a test clock it does not."""
+        """The Stripe customers of that name that are not on a test clock."""
         return [each for each in self._clocks.stripe_ids(customer) if self._clocks.test_clock_of(each) is None]
 
     def _first_due(self, stripe_ids: Sequence[str]) -> tuple[int, str] | None:

@@ -1,4 +1,4 @@
-"""Delivers events: signed, in each customer's order, again until they are accepted."""
+"""Delivers events: signed, in order per customer, with retries until accepted."""
 
 import asyncio
 import hashlib
@@ -16,27 +16,27 @@ from sandbox.stripe.store import Store
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 LOOKED_AT = 100
-"""How many of a customer's waiting events may be shuffled among each other."""
+"""How many of a customer's pending events may be reordered."""
 PATIENT_TRIES = 5
-"""An event that was refused more often lets the others of its customer go first."""
+"""After this many refusals an event lets its customer's other events go first."""
 TRIES = 25_000
-"""With the longest pause between them these take the three days after which Stripe gives up."""
+"""With the longest pause this takes three days, after which Stripe gives up."""
 ANSWER_WITHIN = 10
 
 
 def signature(payload: str, secrets: Sequence[str], at: int) -> str:
-    """Signed with every secret that is valid now: several while one is being rolled."""
+    """Signed with every valid secret: several while one is being rolled."""
     signed = [hmac.new(each.encode(), f"{at}.{payload}".encode(), hashlib.sha256).hexdigest() for each in secrets]
     return f"t={at}," + ",".join(f"v1={each}" for each in signed)
 
 
 def pause_after(tries: int) -> float:
-    """Seconds until an event that was refused so often is sent again."""
+    """Seconds until an event that was refused this often is sent again."""
     return min(FIRST_PAUSE * 2.0 ** min(tries - 1, 30), LONGEST_PAUSE)
 
 
 class Deliverer:
-    """One lane per customer; what is undelivered waits in the store and survives a restart."""
+    """One lane per customer; undelivered events stay in the store and survive a restart."""
 
     def __init__(self, store: Store, secret: str, faults: Faults) -> None:
         self._store = store
@@ -50,7 +50,7 @@ class Deliverer:
         self._news = asyncio.Event()
         self._arrivals: dict[str, asyncio.Event] = {}
         self._due: dict[str, float] = {}
-        """When an event that comes late is due; one that is not in here is due at once."""
+        """When a delayed event is due; others are due at once."""
 
     @property
     def url(self) -> str | None:
@@ -85,7 +85,7 @@ class Deliverer:
         self.kick(lane)
 
     def hurry(self) -> None:
-        """Whoever waits before a delivery stops waiting: things may be better now."""
+        """Retry all waiting deliveries now: the endpoint may have recovered."""
         self._due.clear()
         self._news.set()
         self._news.clear()
@@ -93,11 +93,11 @@ class Deliverer:
             arrival.set()
 
     def kick(self, lane: str) -> None:
-        """Work off what waits in this lane, unless that is being done, or must not be."""
+        """Deliver the pending events of this lane, unless that is in progress or on hold."""
         if self._client is None or self._url is None or lane in self._held:
             return
         if lane in self._lanes:
-            # It may wait for a late event, which the new one overtakes.
+            # It may be waiting for a delayed event, which the new one overtakes.
             self._arrivals[lane].set()
             return
         self._arrivals[lane] = asyncio.Event()
@@ -143,7 +143,7 @@ class Deliverer:
         self.kick(lane) if self._waiting(lane) else None
 
     def _chosen(self, waiting: list[tuple[str, int]]) -> tuple[str, int]:
-        """Whose turn it is; when none is due yet, the first that will be."""
+        """The next event; if none is due yet, the first that will be."""
         now = time.monotonic()
         if self._faults.webhooks.delay_s:
             for event, _ in waiting:
@@ -160,7 +160,7 @@ class Deliverer:
             return
         if self._faults.happens(faults.refuse) and attempts + 1 < TRIES:
             self._mark(event, "pending", attempts + 1)
-            # Unlike one that the endpoint itself refuses it lets those behind it go first.
+            # Unlike an event that the endpoint refuses, it lets those behind it go first.
             self._due[event] = time.monotonic() + pause_after(attempts + 1)
             return
         accepted = await self._send(event)

@@ -1,4 +1,4 @@
-"""What every operation works with."""
+"""The context of every operation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ NOUNS = {
     TEST_CLOCK: "test_clock",
     "billing.meter": "meter",
 }
-"""How Stripe calls an object in `No such ...`, where that is not its type."""
+"""The name of an object in Stripe's `No such ...`, if it is not its type."""
 
 
 @dataclass
@@ -31,10 +31,10 @@ class World:
     """Seconds between a renewal's draft invoice and its charge."""
 
     deepest_expansion: int | None = None
-    """How many levels an `expand[]` may have."""
+    """Maximum levels of an `expand[]`."""
 
     on_advancing: Callable[[], None] = lambda: None
-    """Is called when a test clock has something to do."""
+    """Called when a test clock has work to do."""
 
     base_url: str = "http://stripe.invalid"
 
@@ -45,7 +45,7 @@ class World:
         """The object with this id.
 
         Raises:
-            StripeFailure: there is none; *status* is 404 for an id in the path and 400 for one in a parameter.
+            StripeFailure: it does not exist; *status* is 404 for an id in the path and 400 for one in a parameter.
 
         """
         thing = self.store.get(reference, kind)
@@ -54,5 +54,5 @@ class World:
         return thing
 
     def given(self, kind: str, reference: str, param: str) -> Object:
-        """The object that the parameter *param* names."""
+        """The object in the parameter *param*."""
         return self.named(kind, reference, param=param, status=400)

@@ -19,7 +19,7 @@ TRIAL = Counter({"trial_started": 1, "trial_ending": 3})
 CONVERTED = TRIAL + Counter({"converted": 1, "receipt": 1})
 A_MINUTE = timedelta(minutes=1)
 A_MOMENT = timedelta(seconds=1)
-"""To let so much time go by is to wait until all that was begun is done."""
+"""Moving the clock this little only waits until everything in progress is done."""
 
 
 class Life:

@@ -72,7 +72,7 @@ async def test_it_says_what_to_do_when_the_port_is_taken_or_the_password_lost(da
     listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     try:
-        with pytest.raises(StartFailed, match=f"port {port} is taken"):
+        with pytest.raises(StartFailed, match=f"port {port} is in use"):
             await Postgres(data, port=port).start()
     finally:
         listener.close()
@@ -81,7 +81,7 @@ async def test_it_says_what_to_do_when_the_port_is_taken_or_the_password_lost(da
     async with Postgres(data, durable=False):
         pass
     (data / "postgres.password").unlink()
-    with pytest.raises(StartFailed, match=r"postgres\.password is missing.*remove both to begin anew"):
+    with pytest.raises(StartFailed, match=r"postgres\.password is missing.*remove both to start over"):
         await Postgres(data).start()
 
 

@@ -49,7 +49,7 @@ async def test_it_says_so_when_its_port_is_taken(data: Path) -> None:
     listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     try:
-        with pytest.raises(StartFailed, match=f"port {port} is taken"):
+        with pytest.raises(StartFailed, match=f"port {port} is in use"):
             await TemporalDevServer(data, port=port).start()
     finally:
         listener.close()

@@ -181,7 +181,7 @@ async def test_the_traveller_says_what_is_going_on_when_it_does_not_end(world: W
     life = await world.live("hangs", Toy(deadlines=(datetime.now(UTC) + DAY,)))
     world.activities.may_go_on.clear()
     try:
-        with pytest.raises(NotSettledError, match="activity write, attempt 1, is being worked on"):
+        with pytest.raises(NotSettledError, match="activity write, attempt 1, is in progress"):
             await Traveller(world.skipper, world.stripe, settled_within=0.5).travel(life, 2 * DAY.total_seconds())
     finally:
         world.activities.may_go_on.set()

@@ -17,8 +17,8 @@ from sandbox.travel import NotSettledError
     ("error", "status", "part"),
     [
         (RPCError("connection refused", RPCStatusCode.UNAVAILABLE, b""), 503, "Temporal does not respond"),
-        (RPCError("no poller", RPCStatusCode.FAILED_PRECONDITION, b""), 503, "no worker takes up"),
-        (RPCError("timeout", RPCStatusCode.DEADLINE_EXCEEDED, b""), 503, "no worker takes up"),
+        (RPCError("no poller", RPCStatusCode.FAILED_PRECONDITION, b""), 503, "no worker polls"),
+        (RPCError("timeout", RPCStatusCode.DEADLINE_EXCEEDED, b""), 503, "no worker polls"),
         (InterfaceError("select", {}, Exception("closed")), 503, "PostgreSQL does not respond"),
         (ConnectionRefusedError("refused"), 503, "PostgreSQL does not respond"),
         (NotSettledError("subscription/1 did not come to rest"), 504, "did not come to rest"),

@@ -1,4 +1,4 @@
-"""A life in figures."""
+"""A simulation in figures."""
 
 from sandbox.simulation.lines import Kind
 from sandbox.simulation.summary import summarize
