@@ -20,7 +20,7 @@ async def measure(number: int = SUBSCRIPTIONS) -> str:
 def _report(stack: Stack, number: int, seen: Seen) -> str:
     calls = Counter(status for _, _, _, status in stack.simulator.call_log())
     events = stack.simulator.delivery_counts()
-    letters = [message["message_id"] for message in stack.mailbox.messages()]
+    mails = [message["message_id"] for message in stack.mailbox.messages()]
     found = seen.reconciled.tally.found
     paid = sum(len(account.paid) for account in seen.accounts)
     twice = [line for wrong in seen.after.values() for line in wrong if "paid for until" in line]
@@ -38,7 +38,7 @@ def _report(stack: Stack, number: int, seen: Seen) -> str:
         ),
         ("wrong after reconciliation", f"{len(seen.after)} subscriptions"),
         ("bills paid", f"{paid}; periods paid twice: {len(twice)}"),
-        ("mails", f"{len(letters)}; come twice: {len(letters) - len(set(letters))}"),
+        ("mails", f"{len(mails)}; duplicates: {len(mails) - len(set(mails))}"),
     )
     table = [f"{what:<30}{how}" for what, how in rows]
     faults = [f"{who}: {'; '.join(wrong)}" for who, wrong in seen.after.items()]

@@ -1,4 +1,4 @@
-"""The billing day: kept whoever begins a period and however late; a pause moves it by whole days.
+"""The billing day: kept no matter who starts a period, or how late; a pause moves it by whole days.
 
 There are two anchors: ours, which all periods are counted from, and the provider's, which moves to the present whenever
 we begin a period there. While both lead to the same dates, the provider renews by itself; if they do not, we begin the

@@ -61,7 +61,7 @@ class End:
 
     kind: EndKind
     comment: str = ""
-    """Free text: from whoever canceled, or ours if nobody did."""
+    """Free text: given with the cancellation, or ours."""
     reason_code: str = ""
     """One of `ReasonCode`; empty: the customer did not say."""
 

@@ -43,7 +43,7 @@ class TrialMark(StrEnum):
     EMAIL = "email"
     """Their mail address, in canonical form."""
     CARD = "card"
-    """The card itself, whoever provides it."""
+    """The card itself, for all customers."""
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ class Teller:
     async def hears(self, occasion: str) -> None:
         """Wait for a mail that is sent beside the subscription's own course, as those of usage are."""
         async with asyncio.timeout(MAILS_COME_WITHIN):
-            while occasion not in await self._occasions():  # noqa: ASYNC110 - as a person looks into a mailbox
+            while occasion not in await self._occasions():  # noqa: ASYNC110 - like a person checking a mailbox
                 await asyncio.sleep(LOOK_EVERY)
         await self._tell_new_mails()
 

@@ -59,7 +59,7 @@ def running(world: World, customer: str) -> list[Object]:
     return [each for each in world.store.find("subscription", customer=customer) if each["status"] in RUNNING]
 
 
-def act(world: World, session: Object, wish: str, subject: str) -> None:
+def act(world: World, session: Object, action: str, subject: str) -> None:
     """Do what the customer chose: `add`, `use` or `remove` a card, `cancel` or `renew` a subscription.
 
     Raises:
@@ -67,7 +67,7 @@ def act(world: World, session: Object, wish: str, subject: str) -> None:
 
     """
     customer = session["customer"]
-    match wish:
+    match action:
         case "add" | "use" | "remove" if not allows(world, session, "payment_method_update"):
             raise invalid("This portal does not allow changing payment methods.")
         case "add":
@@ -77,7 +77,7 @@ def act(world: World, session: Object, wish: str, subject: str) -> None:
         case "remove":
             _remove(world, customer, subject)
         case "cancel" | "renew" if allows(world, session, "subscription_cancel"):
-            _end_or_go_on(world, customer, subject, ends=wish == "cancel")
+            _end_or_go_on(world, customer, subject, ends=action == "cancel")
         case _:
             raise invalid("This portal does not allow that.")
 
