@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.http.docs_page import add_docs
 from sandbox.control_bank import bank_routes
-from sandbox.control_parts import Body, Done, tell, what_is_down
+from sandbox.control_parts import Body, Done, run_control, unavailable
 from sandbox.lives import UnknownSubscriptionError
 from sandbox.mailbox import Mailbox, MailFaults, Message, mailbox_routes
 from sandbox.stripe import StripeSimulator
@@ -90,11 +90,11 @@ def control_app(
         except NotSettledError as error:
             raise HTTPException(504, str(error)) from error
         except Exception as error:
-            raise what_is_down(error) from error
+            raise unavailable(error) from error
 
     @app.post("/faults")
     async def faults(body: Faults) -> Done:
-        tell(lambda: simulator.set_faults(body.webhooks.model_dump(), body.stripe.model_dump()))
+        run_control(lambda: simulator.set_faults(body.webhooks.model_dump(), body.stripe.model_dump()))
         mailbox.faults = MailFaults(**body.smtp.model_dump())
         return Done()
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, HTTPException
 from pydantic import Field
 
-from sandbox.control_parts import Body, Done, tell
+from sandbox.control_parts import Body, Done, run_control
 from sandbox.stripe import StripeSimulator
 
 
@@ -51,36 +51,36 @@ def bank_routes(simulator: StripeSimulator, is_customer: Callable[[str], Awaitab
     async def card(body: CardAnswers) -> Done:
         if not await is_customer(body.customer):
             raise HTTPException(422, f"no customer {body.customer!r}: use a customer's external_id")
-        tell(lambda: simulator.set_card_answers(body.customer, body.answers))
+        run_control(lambda: simulator.set_card_answers(body.customer, body.answers))
         return Done()
 
     @routes.post("/card-expiry")
     async def card_expiry(body: CardExpiry) -> Done:
         """Change the expiry date of the card on file without an event."""
-        tell(lambda: simulator.set_card_expiry(body.customer, body.exp_month, body.exp_year, announced=False))
+        run_control(lambda: simulator.set_card_expiry(body.customer, body.exp_month, body.exp_year, announced=False))
         return Done()
 
     @routes.post("/card-update")
     async def card_update(body: CardExpiry) -> Done:
         """The bank renews the card on file; Stripe sends an event."""
-        tell(lambda: simulator.set_card_expiry(body.customer, body.exp_month, body.exp_year, announced=True))
+        run_control(lambda: simulator.set_card_expiry(body.customer, body.exp_month, body.exp_year, announced=True))
         return Done()
 
     @routes.post("/customer")
     async def customer(body: CustomerEdit) -> Done:
         """Edit the customer in Stripe's dashboard."""
-        told = {name: value for name, value in (("email", body.email), ("name", body.name)) if value is not None}
-        tell(lambda: simulator.edit_customer(body.customer, told))
+        changes = {name: value for name, value in (("email", body.email), ("name", body.name)) if value is not None}
+        run_control(lambda: simulator.edit_customer(body.customer, changes))
         return Done()
 
     @routes.post("/dispute")
     async def dispute(body: Dispute) -> Done:
-        tell(lambda: simulator.dispute(body.customer, body.status))
+        run_control(lambda: simulator.dispute(body.customer, body.status))
         return Done()
 
     @routes.post("/refund")
     async def refund(body: Refund) -> Done:
-        tell(lambda: simulator.refund(body.customer, body.amount))
+        run_control(lambda: simulator.refund(body.customer, body.amount))
         return Done()
 
     return routes

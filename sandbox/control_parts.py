@@ -20,7 +20,7 @@ class Done(Body):
     status: Literal["ok"] = "ok"
 
 
-def tell(what: Callable[[], object]) -> None:
+def run_control(what: Callable[[], object]) -> None:
     """Call *what*; turn its errors into a 4xx with the reason."""
     try:
         what()
@@ -28,7 +28,7 @@ def tell(what: Callable[[], object]) -> None:
         raise HTTPException(422, str(error)) from error
 
 
-def what_is_down(error: Exception) -> HTTPException:
+def unavailable(error: Exception) -> HTTPException:
     """A response that names the part of the sandbox that does not work, with its message."""
     said = f"{type(error).__name__}: {error}".rstrip(": ")
     if isinstance(error, RPCError):

@@ -38,7 +38,7 @@ def list_events(world: World, _ids: Params, params: Params) -> Object:
     if types:
         found = [each for each in found if any(_matches(each["type"], wanted) for wanted in types)]
     if "delivery_success" in params:
-        states = dict(world.store.ask("SELECT event, state FROM deliveries WHERE state != 'delivered'"))
+        states = dict(world.store.query("SELECT event, state FROM deliveries WHERE state != 'delivered'"))
         wanted = params["delivery_success"]
         found = [each for each in found if (each["id"] not in states) == wanted]
     return page(_with_pending(world, found), params, "/v1/events")
@@ -52,5 +52,5 @@ def _matches(kind: str, wanted: str) -> bool:
 
 def _with_pending(world: World, events: list[Object]) -> list[Object]:
     """*events* with `pending_webhooks` as it is now."""
-    delivered = {row[0] for row in world.store.ask("SELECT event FROM deliveries WHERE state = 'delivered'")}
+    delivered = {row[0] for row in world.store.query("SELECT event FROM deliveries WHERE state = 'delivered'")}
     return [{**each, "pending_webhooks": 0} if each["id"] in delivered else each for each in events]

@@ -182,7 +182,7 @@ class Bank:
 
     def instruct(self, customer: str, card: str | None, answers: Sequence[str]) -> None:
         check_answers(answers)
-        self._store.tell(
+        self._store.execute(
             "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)",
             self._clocks.name(customer),
             card,
@@ -191,13 +191,13 @@ class Bank:
 
     def card_came_on_file(self, customer: str, card: str) -> None:
         """Answers set before there was a card belong to the first one."""
-        self._store.tell(
+        self._store.execute(
             "UPDATE answers SET card = ? WHERE customer = ? AND card IS NULL", card, self._clocks.name(customer)
         )
 
     def carry_over(self, customer: str, external_id: str) -> None:
         """Answers set for an external id, even before it was known, stay with the customer."""
-        self._store.tell("UPDATE OR IGNORE answers SET customer = ? WHERE customer = ?", external_id, customer)
+        self._store.execute("UPDATE OR IGNORE answers SET customer = ? WHERE customer = ?", external_id, customer)
 
     def answer(self, customer: str, method: Object, *, present: bool) -> Decline | None:
         """None if the charge succeeds; customers who are *present* authenticate."""
@@ -212,10 +212,10 @@ class Bank:
     def _next_instruction(self, customer: str, card: str) -> str | None:
         name = self._clocks.name(customer)
         self.card_came_on_file(customer, card)
-        rows = self._store.ask("SELECT answers FROM answers WHERE customer = ? AND card = ?", name, card)
+        rows = self._store.query("SELECT answers FROM answers WHERE customer = ? AND card = ?", name, card)
         if not rows:
             return None
         first, *rest = json.loads(rows[0][0])
         if rest:
-            self._store.tell("UPDATE answers SET answers = ? WHERE customer = ?", json.dumps(rest), name)
+            self._store.execute("UPDATE answers SET answers = ? WHERE customer = ?", json.dumps(rest), name)
         return str(first)

@@ -22,20 +22,20 @@ class Clocks:
 
     def name(self, customer: str) -> str:
         """The name under which a customer's clock, answers and webhooks are stored."""
-        rows = self._store.ask("SELECT external_id FROM external_ids WHERE customer = ?", customer)
+        rows = self._store.query("SELECT external_id FROM external_ids WHERE customer = ?", customer)
         return str(rows[0][0]) if rows else customer
 
     def stripe_ids(self, customer: str) -> list[str]:
         """The Stripe customers with this name, which may itself be one."""
-        rows = self._store.ask("SELECT customer FROM external_ids WHERE external_id = ?", self.name(customer))
+        rows = self._store.query("SELECT customer FROM external_ids WHERE external_id = ?", self.name(customer))
         return [row[0] for row in rows] or [customer]
 
     def introduce(self, customer: str, external_id: str) -> None:
         """Let *customer* share the clock of *external_id*; it never goes back."""
         before, after = self._ahead(self.name(customer)), self._ahead(external_id)
-        self._store.tell("INSERT OR REPLACE INTO external_ids VALUES (?, ?)", external_id, customer)
+        self._store.execute("INSERT OR REPLACE INTO external_ids VALUES (?, ?)", external_id, customer)
         if before > after:
-            self._store.tell("INSERT OR REPLACE INTO clocks VALUES (?, ?)", external_id, before)
+            self._store.execute("INSERT OR REPLACE INTO clocks VALUES (?, ?)", external_id, before)
 
     def now(self, customer: str | None) -> datetime:
         real = datetime.now(UTC)
@@ -51,7 +51,7 @@ class Clocks:
 
     def test_clock_of(self, customer: str) -> Object | None:
         """The test clock of a Stripe customer, or of one behind a name."""
-        rows = self._store.ask(
+        rows = self._store.query(
             "SELECT clock FROM standing LEFT JOIN external_ids USING (customer) WHERE customer = ? OR external_id = ?",
             customer,
             customer,
@@ -60,21 +60,21 @@ class Clocks:
 
     def standing_on(self, test_clock: str) -> list[str]:
         """The Stripe customers on this test clock."""
-        return [row[0] for row in self._store.ask("SELECT customer FROM standing WHERE clock = ?", test_clock)]
+        return [row[0] for row in self._store.query("SELECT customer FROM standing WHERE clock = ?", test_clock)]
 
     def stand(self, customer: str, test_clock: str) -> None:
         """Put the Stripe customer on the test clock."""
-        self._store.tell("INSERT INTO standing VALUES (?, ?)", customer, test_clock)
+        self._store.execute("INSERT INTO standing VALUES (?, ?)", customer, test_clock)
 
     def release(self, test_clock: str) -> None:
         """Remove all customers from this test clock."""
-        self._store.tell("DELETE FROM standing WHERE clock = ?", test_clock)
+        self._store.execute("DELETE FROM standing WHERE clock = ?", test_clock)
 
     def ahead(self, customer: str) -> timedelta:
         return timedelta(seconds=self._ahead(self.name(customer)))
 
     def _ahead(self, name: str) -> float:
-        rows = self._store.ask("SELECT ahead FROM clocks WHERE customer = ?", name)
+        rows = self._store.query("SELECT ahead FROM clocks WHERE customer = ?", name)
         return float(rows[0][0]) if rows else 0.0
 
     @contextmanager
@@ -92,4 +92,4 @@ class Clocks:
         name = self.name(customer)
         ahead = (to - datetime.now(UTC)).total_seconds()
         if ahead > self._ahead(name):
-            self._store.tell("INSERT OR REPLACE INTO clocks VALUES (?, ?)", name, ahead)
+            self._store.execute("INSERT OR REPLACE INTO clocks VALUES (?, ?)", name, ahead)

@@ -33,7 +33,7 @@ class Events:
         self._store = store
         self._clocks = clocks
         self.has_endpoint = False
-        self.is_told_thin = False
+        self.sends_thin = False
         """True if a second destination gets everything as thin events."""
         self.request: tuple[str | None, str | None] = (None, None)
         """Id and idempotency key of the API call being answered."""
@@ -61,13 +61,15 @@ class Events:
         if not is_told:
             return
         lane = self._clocks.name(customer) if customer else ""
-        for each in [event, *([self._thin(event, thing)] if self.is_told_thin else [])]:
-            self._store.tell("INSERT INTO deliveries (event, lane, state) VALUES (?, ?, 'pending')", each["id"], lane)
+        for each in [event, *([self._thin(event, thing)] if self.sends_thin else [])]:
+            self._store.execute(
+                "INSERT INTO deliveries (event, lane, state) VALUES (?, ?, 'pending')", each["id"], lane
+            )
         self.on_queued(lane)
 
     def _is_subscribed_to(self, kind: str) -> bool:
         """True if the endpoint wants such events; without a registered one, all are sent."""
-        [wanted] = self._store.ask(ENABLED_EVENTS) or [(None,)]
+        [wanted] = self._store.query(ENABLED_EVENTS) or [(None,)]
         return wanted[0] is None or kind in (enabled := json.loads(wanted[0])) or "*" in enabled
 
     def _thin(self, event: Object, thing: Object) -> Object:

@@ -38,7 +38,7 @@ class IdempotencyKeys:
                 f"Idempotency keys have at most {LONGEST_KEY} characters.",
             )
         oldest = time.time() - KEPT_FOR
-        rows = self._store.ask("SELECT fingerprint, status, body FROM calls WHERE key = ? AND at > ?", key, oldest)
+        rows = self._store.query("SELECT fingerprint, status, body FROM calls WHERE key = ? AND at > ?", key, oldest)
         if rows and rows[0][0] != fingerprint:
             raise StripeFailure(
                 400,
@@ -60,7 +60,7 @@ class IdempotencyKeys:
         return None
 
     def keep(self, key: str, fingerprint: str, answer: Answer) -> None:
-        self._store.tell(
+        self._store.execute(
             "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?, ?)",
             key,
             fingerprint,

@@ -44,7 +44,7 @@ class Locks:
         if isinstance(given, str):
             return given
         for reference in ids.values():
-            rows = self._store.ask("SELECT customer FROM objects WHERE id = ?", reference)
+            rows = self._store.query("SELECT customer FROM objects WHERE id = ?", reference)
             if rows:
                 return str(rows[0][0]) if rows[0][0] else None
         return None

@@ -86,13 +86,13 @@ class StripeSimulator(Dashboard):
         self._deliverer.url = url
 
     @property
-    def tells_thin(self) -> bool:
+    def sends_thin_events(self) -> bool:
         """True if a second destination, at the same URL, gets everything as thin events."""
-        return self._world.events.is_told_thin
+        return self._world.events.sends_thin
 
-    @tells_thin.setter
-    def tells_thin(self, tells: bool) -> None:
-        self._world.events.is_told_thin = tells
+    @sends_thin_events.setter
+    def sends_thin_events(self, enabled: bool) -> None:
+        self._world.events.sends_thin = enabled
 
     def roll_webhook_secret(self, secret: str) -> None:
         """Sign with *secret* from now on, and with the previous one until it is expired."""
@@ -174,4 +174,4 @@ class StripeSimulator(Dashboard):
 
     def delivery_counts(self) -> Counter[str]:
         """How many events are pending, delivered, dropped and given up."""
-        return Counter(dict(self._store.ask("SELECT state, count(*) FROM deliveries GROUP BY state")))
+        return Counter(dict(self._store.query("SELECT state, count(*) FROM deliveries GROUP BY state")))

@@ -156,9 +156,9 @@ class Store:
             ).fetchall()
         )
 
-    def ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._db.execute(sql, values).fetchall()
 
-    def tell(self, sql: str, *values: Any) -> int:
+    def execute(self, sql: str, *values: Any) -> int:
         """Execute a change; returns the number of rows."""
         return self._db.execute(sql, values).rowcount

@@ -104,7 +104,7 @@ class Deliverer:
         self._lanes[lane] = asyncio.create_task(self._work_off(lane))
 
     def _kick_all(self) -> None:
-        for (lane,) in self._store.ask("SELECT DISTINCT lane FROM deliveries WHERE state = 'pending'"):
+        for (lane,) in self._store.query("SELECT DISTINCT lane FROM deliveries WHERE state = 'pending'"):
             self.kick(lane)
 
     async def settled(self, lane: str, timeout: float) -> bool:  # noqa: ASYNC109 - of the caller's waiting
@@ -114,7 +114,7 @@ class Deliverer:
         return not self._waiting(lane)
 
     def _waiting(self, lane: str) -> list[tuple[str, int]]:
-        rows = self._store.ask(
+        rows = self._store.query(
             "SELECT event, attempts FROM deliveries WHERE state = 'pending' AND lane = ? "
             "ORDER BY attempts > ?, seq LIMIT ?",
             lane,
@@ -181,7 +181,7 @@ class Deliverer:
     def _mark(self, event: str, state: str, attempts: int) -> None:
         if state != "pending":
             self._due.pop(event, None)
-        self._store.tell("UPDATE deliveries SET state = ?, attempts = ? WHERE event = ?", state, attempts, event)
+        self._store.execute("UPDATE deliveries SET state = ?, attempts = ? WHERE event = ?", state, attempts, event)
 
     async def _send(self, reference: str) -> bool:
         event = self._store.get(reference, "event") or self._store.get(reference, THIN)

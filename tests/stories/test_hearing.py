@@ -18,9 +18,9 @@ Begin = Callable[..., Awaitable[Life]]
 @pytest.fixture
 async def thin(stack: Stack) -> AsyncIterator[None]:
     """Stripe has a second destination, for thin events."""
-    stack.simulator.tells_thin = True
+    stack.simulator.sends_thin_events = True
     yield
-    stack.simulator.tells_thin = False
+    stack.simulator.sends_thin_events = False
 
 
 async def test_a_card_chosen_in_the_portal_is_the_card_on_file(begin: Begin, stack: Stack) -> None:

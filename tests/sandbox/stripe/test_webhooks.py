@@ -187,7 +187,7 @@ async def test_events_are_signed_with_both_secrets_while_one_is_being_rolled(sho
 
 
 async def test_a_second_destination_gets_everything_as_thin_events(shop: Shop, inbox: Inbox) -> None:
-    shop.simulator.tells_thin = True
+    shop.simulator.sends_thin_events = True
     customer = await shop.customer()
 
     assert await shop.simulator.webhooks_settled("ada", SETTLE_WITHIN)
