@@ -40,7 +40,7 @@ class StripeProvider:
         self._till.wire.lose(1)
 
     def forget_keys(self) -> None:
-        self._till.simulator._store.tell("DELETE FROM calls")
+        self._till.simulator._store.execute("DELETE FROM calls")
 
     async def paid(self, customer_ref: str) -> list[int]:
         found = await self._till.client.v1.invoices.list_async({"customer": customer_ref, "limit": 100})

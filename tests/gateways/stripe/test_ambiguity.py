@@ -136,7 +136,7 @@ class Counter:
 
     def forget_keys(self) -> None:
         """As Stripe does after a day."""
-        self.till.simulator._store.tell("DELETE FROM calls")
+        self.till.simulator._store.execute("DELETE FROM calls")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ async def _at_once(deal: Deal) -> None:
 
 
 async def _after_the_key_was_forgotten(deal: Deal) -> None:
-    deal.till.simulator._store.tell("DELETE FROM calls")
+    deal.till.simulator._store.execute("DELETE FROM calls")
 
 
 async def _after_a_declined_renewal(deal: Deal) -> None:

@@ -230,7 +230,7 @@ async def test_an_open_invoice_is_paid_once_when_stripe_has_forgotten_the_key(ti
 
 def forget_keys(till: Till) -> None:
     """What Stripe does after a day."""
-    till.simulator._store.tell("DELETE FROM calls")
+    till.simulator._store.execute("DELETE FROM calls")
 
 
 async def test_nothing_changes_when_a_restart_is_declined(till: Till) -> None:

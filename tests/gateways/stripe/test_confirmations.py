@@ -55,7 +55,7 @@ async def test_a_lost_answer_is_found_whatever_it_was(till: Till, lost: int) -> 
 async def test_after_a_day_a_pending_change_is_found_by_its_key(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
     waiting = await asked(till, deal, "authentication_required", "ok")
-    till.simulator._store.tell("DELETE FROM calls")
+    till.simulator._store.execute("DELETE FROM calls")
 
     assert bill_of(await asked(till, deal)).ref == bill_of(waiting).ref
     assert await statuses(deal) == ["paid", "open"]

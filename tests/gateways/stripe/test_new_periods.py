@@ -76,7 +76,7 @@ async def test_a_declined_restart_leaves_the_old_terms(till: Till) -> None:
 async def test_a_settled_restart_is_not_taken_for_the_next_one(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
     first = await till.payments.restart(deal.ref, "", key="s/charge/2")
-    till.simulator._store.tell("DELETE FROM calls")
+    till.simulator._store.execute("DELETE FROM calls")
     await till.simulator.advance("ada", deal.at + timedelta(days=20))
 
     again = await till.payments.restart(deal.ref, "", key="s/charge/2", settled=bill_of(first).ref)

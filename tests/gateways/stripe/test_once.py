@@ -136,7 +136,7 @@ class Life:
             except GatewayRefused as refused:
                 answers.append(refused.code)
             if step.forgotten and answers and not _was_refused_by_the_bank(answers[0]):
-                self.till.simulator._store.tell("DELETE FROM calls")
+                self.till.simulator._store.execute("DELETE FROM calls")
         self.till.wire.lose()
         assert answers.count(answers[0]) == len(answers), f"{step} was answered differently: {answers}"
         return answers[0]

@@ -45,7 +45,7 @@ class OwnDeal(Deal):
 
 
 def forget_keys(till: Till) -> None:
-    till.simulator._store.tell("DELETE FROM calls")
+    till.simulator._store.execute("DELETE FROM calls")
 
 
 @pytest.mark.parametrize("forgets", [False, True], ids=["at-once", "after-a-day"])

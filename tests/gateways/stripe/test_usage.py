@@ -196,7 +196,7 @@ async def test_usage_left_by_an_interrupted_restart_is_carried_over_once(
         till.wire.lose(lost)
         with pytest.raises(GatewayUnavailable):
             await till.payments.restart(ref, "", (PRO,), key="restart")
-        till.simulator._store.tell("DELETE FROM calls")
+        till.simulator._store.execute("DELETE FROM calls")
 
     await till.payments.restart(ref, "", (PRO,), key="restart")
     await till.renew()
