@@ -2,133 +2,31 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import wait
 from contextlib import closing, suppress
-from functools import wraps
-from inspect import Parameter, signature
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Self, TypeVar
 
 import httpx
 
-from tenure.client import gating, operations, subscribing
-from tenure.client.core import Core, Done, Join, Options, Send, Steps, Wait, advance
-from tenure.client.deadlines import Deadline
-from tenure.client.errors import CannotSend
-from tenure.client.requests import Answer, Lost, Reply
-
-P = ParamSpec("P")
-T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-LONGEST_LABEL, LARGEST_PORT = 64, 65_535
-CONNECTIONS = 100
-"""Maximum number of connections; all are kept alive for reuse."""
-
-
-MISTAKES = (
-    *(httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.CookieConflict),
-    *(RuntimeError, ValueError, TypeError),  # a closed client, a closed loop, an invalid host
+from tenure.client import (
+    customer_operations,
+    gating,
+    operator_operations,
+    plan_operations,
+    subscription_operations,
+    usage_operations,
 )
-"""Errors that httpx raises before anything is sent; some are subclasses of TransportError."""
-LOST = (httpx.TransportError, httpx.DecodingError, OSError)
+from tenure.client.connection import LOST, MISTAKES, BaseClient, answer_of, reply_without_answer
+from tenure.client.core import Done, Join, Options, Send, Steps, Wait, advance
+from tenure.client.deadlines import Deadline
+from tenure.client.methods import async_iterator, awaited, blocking, iterator
+from tenure.client.requests import Lost, Reply
+
+T = TypeVar("T")
 
 
-class _Client:
-    """What both clients share."""
-
-    def __init__(self, url: str, key: str, options: Options) -> None:
-        self._at: Mapping[str, Any] = {
-            "base_url": _checked_url(url),
-            "limits": httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-            "headers": {"Authorization": f"Bearer {_checked_key(key)}", "Accept": "application/json"},
-        }
-        self._core = Core(options)
-
-    def invalidate(self, customer: str | None = None) -> None:
-        """Drop the cache of one customer, or of all."""
-        self._core.memory.forget(customer)
-
-    def _how(self, send: Send) -> dict[str, Any]:
-        call, content = send.call, send.call.content
-        headers = {"Idempotency-Key": call.key} if call.key else {}
-        if content is not None:
-            headers["Content-Type"] = "application/json"
-        return {
-            "method": call.method,
-            "url": call.path,
-            "params": dict(call.query),
-            "content": content,
-            "headers": headers,
-            "timeout": send.within,
-        }
-
-
-def _checked_key(key: object) -> str:
-    """The key, if it is valid in a header; errors never contain it, as they are logged."""
-    if not isinstance(key, str) or not key:
-        raise ValueError("there is no API key: is the setting that should hold it there?")
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise ValueError(
-            "the API key cannot be sent: it holds blanks, line breaks or letters that no key of Tenure has"
-        )
-    return key
-
-
-def _checked_url(url: object) -> str:
-    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url!r} is no address of an API: it begins with https:// or http://")
-    try:
-        found = httpx.URL(url)
-        names = found.raw_host.split(b".")
-        is_known = found.host and " " not in url and all(len(one) < LONGEST_LABEL for one in names)
-    except httpx.InvalidURL as error:
-        raise ValueError(f"this is no address of an API: {error}") from None
-    if not is_known or (found.port or 0) > LARGEST_PORT or found.query or found.fragment:
-        raise ValueError("this is no address of an API: it is a host, and perhaps a path, without ? and #")
-    return url.rstrip("/")
-
-
-def _no_answer(error: Exception) -> Reply:
-    """The lost reply, for the decision whether to retry.
-
-    Raises:
-        CannotSend: nothing was sent, so a retry is of no use.
-    """
-    if isinstance(error, MISTAKES) and not isinstance(error, OSError):
-        raise CannotSend(f"nothing was sent: {type(error).__name__} {error}", code="cannot_send") from error
-    return Lost(error)
-
-
-def _awaited(
-    operation: Callable[Concatenate[Core, P], Steps[T]],
-) -> Callable[Concatenate["AsyncTenure", P], Coroutine[Any, Any, T]]:
-    @wraps(operation)
-    async def method(client: "AsyncTenure", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await client._carry_out(operation(client._core, *args, **kwargs))  # noqa: SLF001 - its own
-
-    return _as_method(method)
-
-
-def _blocking(operation: Callable[Concatenate[Core, P], Steps[T]]) -> Callable[Concatenate["Tenure", P], T]:
-    @wraps(operation)
-    def method(client: "Tenure", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return client._carry_out(operation(client._core, *args, **kwargs))  # noqa: SLF001 - its own
-
-    return _as_method(method)
-
-
-def _as_method(method: F) -> F:
-    """For `help` and editors: *self* in place of the operation's first parameter."""
-    _core, *rest = signature(method).parameters.values()
-    itself = Parameter("self", Parameter.POSITIONAL_ONLY)
-    method.__signature__ = signature(method).replace(parameters=[itself, *rest])  # type: ignore[attr-defined]
-    return method
-
-
-class AsyncTenure(_Client):
+class AsyncTenure(BaseClient):
     """The async client. Use one per process; close it at the end, or use it as a context manager."""
 
     def __init__(self, url: str, key: str, options: Options | None = None) -> None:
@@ -138,41 +36,58 @@ class AsyncTenure(_Client):
         self._by_loop: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
         self._is_closed = False
 
-    standing = _awaited(operations.standing)
-    entitlements = _awaited(operations.entitlements)
-    check = _awaited(operations.check)
-    consume = _awaited(operations.consume)
-    release = _awaited(operations.release)
-    give_back = _awaited(operations.give_back)
-    set_usage = _awaited(operations.set_usage)
-    reset_usage = _awaited(operations.reset_usage)
-    record = _awaited(operations.record)
-    usage = _awaited(operations.usage)
-    usage_history = _awaited(operations.usage_history)
+    standing = awaited(usage_operations.standing)
+    entitlements = awaited(usage_operations.entitlements)
+    check = awaited(usage_operations.check)
+    consume = awaited(usage_operations.consume)
+    release = awaited(usage_operations.release)
+    give_back = awaited(usage_operations.give_back)
+    set_usage = awaited(usage_operations.set_usage)
+    reset_usage = awaited(usage_operations.reset_usage)
+    record = awaited(usage_operations.record)
+    usage = awaited(usage_operations.usage)
+    usage_history = awaited(usage_operations.usage_history)
 
-    require_feature = _awaited(gating.require_feature)
-    require_plan = _awaited(gating.require_plan)
-    require_active_subscription = _awaited(gating.require_active_subscription)
+    require_feature = awaited(gating.require_feature)
+    require_plan = awaited(gating.require_plan)
+    require_active_subscription = awaited(gating.require_active_subscription)
 
-    customer = _awaited(subscribing.customer)
-    start_trial = _awaited(subscribing.start_trial)
-    subscribe = _awaited(subscribing.subscribe)
-    subscription = _awaited(subscribing.subscription)
-    change_plan = _awaited(subscribing.change_plan)
-    preview_change = _awaited(subscribing.preview_change)
-    withdraw_change = _awaited(subscribing.withdraw_change)
-    convert = _awaited(subscribing.convert)
-    put_payment_method = _awaited(subscribing.put_payment_method)
-    cancel = _awaited(subscribing.cancel)
-    uncancel = _awaited(subscribing.uncancel)
-    pause = _awaited(subscribing.pause)
-    resume = _awaited(subscribing.resume)
-    checkout = _awaited(subscribing.checkout)
-    portal = _awaited(subscribing.portal)
-    plans = _awaited(subscribing.plans)
-    plan = _awaited(subscribing.plan)
-    compare = _awaited(subscribing.compare)
-    suggest = _awaited(subscribing.suggest)
+    customer = awaited(customer_operations.customer)
+    list_customers = awaited(customer_operations.list_customers)
+    update_customer = awaited(customer_operations.update_customer)
+    start_trial = awaited(customer_operations.start_trial)
+    subscribe = awaited(customer_operations.subscribe)
+    invoices = awaited(customer_operations.invoices)
+    checkout = awaited(customer_operations.checkout)
+    portal = awaited(customer_operations.portal)
+    customers = async_iterator(customer_operations.customers)
+
+    subscription = awaited(subscription_operations.subscription)
+    list_subscriptions = awaited(subscription_operations.list_subscriptions)
+    timeline = awaited(subscription_operations.timeline)
+    convert = awaited(subscription_operations.convert)
+    change_plan = awaited(subscription_operations.change_plan)
+    preview_change = awaited(subscription_operations.preview_change)
+    withdraw_change = awaited(subscription_operations.withdraw_change)
+    put_payment_method = awaited(subscription_operations.put_payment_method)
+    retry_payment = awaited(subscription_operations.retry_payment)
+    cancel = awaited(subscription_operations.cancel)
+    preview_cancel = awaited(subscription_operations.preview_cancel)
+    uncancel = awaited(subscription_operations.uncancel)
+    pause = awaited(subscription_operations.pause)
+    resume = awaited(subscription_operations.resume)
+    subscriptions = async_iterator(subscription_operations.subscriptions)
+
+    extend_trial = awaited(operator_operations.extend_trial)
+    suspend = awaited(operator_operations.suspend)
+    reactivate = awaited(operator_operations.reactivate)
+    renew_links = awaited(operator_operations.renew_links)
+    usage_statistics = awaited(operator_operations.usage_statistics)
+
+    plans = awaited(plan_operations.plans)
+    plan = awaited(plan_operations.plan)
+    compare = awaited(plan_operations.compare)
+    suggest = awaited(plan_operations.suggest)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -208,14 +123,14 @@ class AsyncTenure(_Client):
         return None
 
     async def _send(self, step: Send) -> Reply:
-        how = self._how(step)
+        how = self._request_of(step)
         try:
             async with asyncio.timeout(step.at_most):
-                return _answer(await self._http().request(**how))
+                return answer_of(await self._http().request(**how))
         except TimeoutError:
             return Lost(httpx.ReadTimeout(f"no whole answer within {step.at_most:.3g} s"))
         except (*MISTAKES, *LOST) as error:
-            return _no_answer(error)
+            return reply_without_answer(error)
 
     def _http(self) -> httpx.AsyncClient:
         """The HTTP client of the running loop: connections belong to the loop that opened them."""
@@ -230,7 +145,7 @@ class AsyncTenure(_Client):
         return found
 
 
-class Tenure(_Client):
+class Tenure(BaseClient):
     """The blocking client. Use one per process, shared by its threads; close it at the end."""
 
     def __init__(self, url: str, key: str, options: Options | None = None) -> None:
@@ -240,41 +155,58 @@ class Tenure(_Client):
         self._deadline = Deadline()
         self._deadline.hold(self._http)
 
-    standing = _blocking(operations.standing)
-    entitlements = _blocking(operations.entitlements)
-    check = _blocking(operations.check)
-    consume = _blocking(operations.consume)
-    release = _blocking(operations.release)
-    give_back = _blocking(operations.give_back)
-    set_usage = _blocking(operations.set_usage)
-    reset_usage = _blocking(operations.reset_usage)
-    record = _blocking(operations.record)
-    usage = _blocking(operations.usage)
-    usage_history = _blocking(operations.usage_history)
+    standing = blocking(usage_operations.standing)
+    entitlements = blocking(usage_operations.entitlements)
+    check = blocking(usage_operations.check)
+    consume = blocking(usage_operations.consume)
+    release = blocking(usage_operations.release)
+    give_back = blocking(usage_operations.give_back)
+    set_usage = blocking(usage_operations.set_usage)
+    reset_usage = blocking(usage_operations.reset_usage)
+    record = blocking(usage_operations.record)
+    usage = blocking(usage_operations.usage)
+    usage_history = blocking(usage_operations.usage_history)
 
-    require_feature = _blocking(gating.require_feature)
-    require_plan = _blocking(gating.require_plan)
-    require_active_subscription = _blocking(gating.require_active_subscription)
+    require_feature = blocking(gating.require_feature)
+    require_plan = blocking(gating.require_plan)
+    require_active_subscription = blocking(gating.require_active_subscription)
 
-    customer = _blocking(subscribing.customer)
-    start_trial = _blocking(subscribing.start_trial)
-    subscribe = _blocking(subscribing.subscribe)
-    subscription = _blocking(subscribing.subscription)
-    change_plan = _blocking(subscribing.change_plan)
-    preview_change = _blocking(subscribing.preview_change)
-    withdraw_change = _blocking(subscribing.withdraw_change)
-    convert = _blocking(subscribing.convert)
-    put_payment_method = _blocking(subscribing.put_payment_method)
-    cancel = _blocking(subscribing.cancel)
-    uncancel = _blocking(subscribing.uncancel)
-    pause = _blocking(subscribing.pause)
-    resume = _blocking(subscribing.resume)
-    checkout = _blocking(subscribing.checkout)
-    portal = _blocking(subscribing.portal)
-    plans = _blocking(subscribing.plans)
-    plan = _blocking(subscribing.plan)
-    compare = _blocking(subscribing.compare)
-    suggest = _blocking(subscribing.suggest)
+    customer = blocking(customer_operations.customer)
+    list_customers = blocking(customer_operations.list_customers)
+    update_customer = blocking(customer_operations.update_customer)
+    start_trial = blocking(customer_operations.start_trial)
+    subscribe = blocking(customer_operations.subscribe)
+    invoices = blocking(customer_operations.invoices)
+    checkout = blocking(customer_operations.checkout)
+    portal = blocking(customer_operations.portal)
+    customers = iterator(customer_operations.customers)
+
+    subscription = blocking(subscription_operations.subscription)
+    list_subscriptions = blocking(subscription_operations.list_subscriptions)
+    timeline = blocking(subscription_operations.timeline)
+    convert = blocking(subscription_operations.convert)
+    change_plan = blocking(subscription_operations.change_plan)
+    preview_change = blocking(subscription_operations.preview_change)
+    withdraw_change = blocking(subscription_operations.withdraw_change)
+    put_payment_method = blocking(subscription_operations.put_payment_method)
+    retry_payment = blocking(subscription_operations.retry_payment)
+    cancel = blocking(subscription_operations.cancel)
+    preview_cancel = blocking(subscription_operations.preview_cancel)
+    uncancel = blocking(subscription_operations.uncancel)
+    pause = blocking(subscription_operations.pause)
+    resume = blocking(subscription_operations.resume)
+    subscriptions = iterator(subscription_operations.subscriptions)
+
+    extend_trial = blocking(operator_operations.extend_trial)
+    suspend = blocking(operator_operations.suspend)
+    reactivate = blocking(operator_operations.reactivate)
+    renew_links = blocking(operator_operations.renew_links)
+    usage_statistics = blocking(operator_operations.usage_statistics)
+
+    plans = blocking(plan_operations.plans)
+    plan = blocking(plan_operations.plan)
+    compare = blocking(plan_operations.compare)
+    suggest = blocking(plan_operations.suggest)
 
     def close(self) -> None:
         """Close the connections."""
@@ -306,13 +238,9 @@ class Tenure(_Client):
         return None
 
     def _send(self, step: Send) -> Reply:
-        how = self._how(step)
+        how = self._request_of(step)
         try:
             with self._deadline.within(step.at_most):
-                return _answer(self._http.request(**how))
+                return answer_of(self._http.request(**how))
         except (*MISTAKES, *LOST) as error:
-            return _no_answer(error)
-
-
-def _answer(answer: httpx.Response) -> Answer:
-    return Answer(answer.status_code, {name.lower(): value for name, value in answer.headers.items()}, answer.content)
+            return reply_without_answer(error)

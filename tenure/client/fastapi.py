@@ -56,6 +56,8 @@ OF_USERS = frozenset(
     | {"email", "name", "timezone", "locale"}
 )
 """Fields that a product's users fill in. All others, as a feature's name or a key, are the product's own."""
+NOBODY = frozenset({"unknown_customer", "no_subscription"})
+"""Codes that say that a customer has not signed up. Any other unknown name is the product's own."""
 AWAY = "whether this may be done cannot be told right now; try again in a moment"
 AWAY_FOR = 5
 
@@ -252,13 +254,15 @@ def answer_refusals(app: FastAPI) -> None:
     They are also told what they have filled in wrong: a value, a quantity, a plan, what a sign-up says of them. What
     only the product can mend, as an unknown feature or a revoked key, stays an error of the product's.
     """
-    for kind in (Denied, Conflict, PaymentDeclined, Malformed, Unavailable):
+    for kind in (Denied, Conflict, PaymentDeclined, NotFound, Malformed, Unavailable):
         app.add_exception_handler(kind, _on_refusal)
 
 
 async def _on_refusal(_request: Request, error: Exception) -> Response:
     assert isinstance(error, TenureError)  # noqa: S101 - added for no other
-    if isinstance(error, Malformed) and not _is_of_users(error):
+    if (isinstance(error, Malformed) and not _is_of_users(error)) or (
+        isinstance(error, NotFound) and error.code not in NOBODY
+    ):
         raise error
     return answer_to(error)
 

@@ -11,8 +11,8 @@ from typing import Any
 from tenure.client.core import Core, Steps
 from tenure.client.entitlements import Entitlement, Standing
 from tenure.client.errors import Denied, error_of
-from tenure.client.operations import check, standing
-from tenure.client.subscribing import plans
+from tenure.client.plan_operations import plans
+from tenure.client.usage_operations import check, standing
 
 
 def require_feature(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tenure.client.entitlements import PlanRef
-from tenure.client.values import Access, ChangeAt, Interval, Status
+from tenure.client.values import Access, ChangeAt, EndKind, Interval, ReasonCode, Status
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,10 @@ class Subscription:
     amount: int = 0
     currency: str = ""
     status_reason: str = ""
-    end_kind: str | None = None
-    """What has ended it, or will at `cancel_at`: `customer`, `operator`, `nonpayment`, …"""
-    reason_code: str | None = None
+    end_kind: EndKind | None = None
+    """What has ended it, or will at `cancel_at`."""
+    reason_code: ReasonCode | None = None
+    """Why the customer leaves, if given."""
     trial_ends_at: datetime | None = None
     current_period_start: datetime | None = None
     current_period_end: datetime | None = None
@@ -108,6 +109,15 @@ class Subscription:
     next_actions: tuple[NextAction, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     created_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class SubscriptionPage:
+    """One page of subscriptions, newest first."""
+
+    data: tuple[Subscription, ...]
+    next_cursor: str | None = None
+    """None: this is the last page."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +143,39 @@ class Customer:
     metadata: Mapping[str, str] = field(default_factory=dict)
     subscription: Subscription | None = None
     trial: Trial | None = None
+
+
+@dataclass(frozen=True)
+class LatestSubscription:
+    """A listed customer's subscription: the live one, else the last."""
+
+    id: str
+    status: Status
+    plan: str
+
+
+@dataclass(frozen=True)
+class ListedCustomer:
+    """A customer in a list."""
+
+    external_id: str
+    id: str = ""
+    email: str = ""
+    name: str | None = None
+    timezone: str = ""
+    locale: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    created_at: datetime | None = None
+    subscription: LatestSubscription | None = None
+
+
+@dataclass(frozen=True)
+class CustomerPage:
+    """One page of customers, newest first."""
+
+    data: tuple[ListedCustomer, ...]
+    next_cursor: str | None = None
+    """None: this is the last page."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +221,20 @@ class Preview:
     """Minor units of the immediate invoice that existing credit pays."""
     carried_to_next: int = 0
     """Minor units carried over to the next invoice; negative: a credit on it."""
+
+
+@dataclass(frozen=True)
+class CancellationPreview:
+    """What a cancellation would do; nothing is changed."""
+
+    ends_at: datetime
+    """When access ends."""
+    loses_paid_days: int = 0
+    """Whole days that were paid for and would be lost."""
+    voids_invoice: str | None = None
+    """The open invoice that would be voided."""
+    undo_until: datetime | None = None
+    """Until when `uncancel` can undo it; None: it takes effect at once."""
 
 
 @dataclass(frozen=True)

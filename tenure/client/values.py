@@ -17,5 +17,20 @@ Status = Literal["trialing", "active", "past_due", "suspended", "paused", "cance
 Access = Literal["full", "limited", "none"]
 Level = Literal["ok", "hint", "warned", "grace", "overage", "reached"]
 """How close usage is to its limit."""
+EndKind = Literal[
+    "customer", "operator", "nonpayment", "trial_expired", "never_began", "dispute_lost", "refunded", "provider"
+]
+"""How a subscription ended."""
+ReasonCode = Literal[
+    "too_expensive",
+    "missing_features",
+    "switched_service",
+    "unused",
+    "customer_service",
+    "low_quality",
+    "too_complex",
+    "other",
+]
+"""Why a customer leaves, as they say."""
 EventAction = Literal["record", "release", "set"]
 EventOutcome = Literal["counted", "repeated", "refused"]

@@ -17,9 +17,20 @@ from api.payment_pages import checkout, portal
 from api.subscriptions import confirmations, downgrade_guard, views
 from api.usage import history, ingest
 from domain.entitlements.usage import UsageLevel
-from domain.subscription import commands, lifecycle, policy
-from tenure.client import catalog, entitlements, subscriptions
-from tenure.client.values import Access, CancelAt, ChangeAt, ConvertAt, EventAction, Interval, Level, Status
+from domain.subscription import commands, ends, lifecycle, policy
+from tenure.client import catalog, entitlements, reports, subscriptions
+from tenure.client.values import (
+    Access,
+    CancelAt,
+    ChangeAt,
+    ConvertAt,
+    EndKind,
+    EventAction,
+    Interval,
+    Level,
+    ReasonCode,
+    Status,
+)
 
 PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (entitlements_views.EntitlementCheckResult, entitlements.Entitlement),
@@ -34,11 +45,23 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (ingest.IngestResult, entitlements.Batch),
     (ingest.UsageEventResult, entitlements.Recorded),
     (history.UsageHistoryView, entitlements.History),
+    (history.UsageStatistics, reports.UsageStatistics),
+    (history.UsageStatisticView, reports.UsageStatistic),
     (history.UsagePeriodView, entitlements.PeriodUsage),
     (history.GaugeDayView, entitlements.DayUsage),
     (routes.CustomerView, subscriptions.Customer),
+    (routes.CustomerSummaryView, subscriptions.ListedCustomer),
+    (routes.LatestSubscriptionView, subscriptions.LatestSubscription),
+    (routes.CustomerList, subscriptions.CustomerPage),
     (routes.TrialEligibilityView, subscriptions.Trial),
     (views.SubscriptionView, subscriptions.Subscription),
+    (views.SubscriptionList, subscriptions.SubscriptionPage),
+    (views.CancellationPreviewView, subscriptions.CancellationPreview),
+    (views.TimelineView, reports.Timeline),
+    (views.TimelineEntryView, reports.TimelineEntry),
+    (views.CauseView, reports.Cause),
+    (views.InvoiceView, reports.Invoice),
+    (views.InvoiceList, reports.InvoiceList),
     (views.SubscriberView, subscriptions.Subscriber),
     (views.PendingChangeView, subscriptions.Change),
     (views.BlockedStepView, subscriptions.Blocked),
@@ -90,9 +113,11 @@ def test_listed_values_of_an_answer_are_those_of_the_api(view: type[BaseModel], 
         (CancelAt, commands.CancelAt),
         (ChangeAt, policy.ChangeAt),
         (ConvertAt, commands.ConvertAt),
+        (EndKind, ends.EndKind),
         (EventAction, ingest.EventAction),
         (Interval, domain.catalog.plans.Interval),
         (Level, UsageLevel),
+        (ReasonCode, ends.ReasonCode),
         (Status, lifecycle.Status),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from tenure.client import NotFound, Options, Unavailable
 from tenure.client.core import Done, Join, Send, Steps, advance
-from tenure.client.operations import check, standing
+from tenure.client.usage_operations import check, standing
 from tests.client.steps import GONE, Other, answer, entitlement, problem
 
 

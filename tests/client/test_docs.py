@@ -17,7 +17,7 @@ from tests.harness.names import a_name
 from tests.harness.patience import PATIENT
 
 PAGE = (Path(tenure.client.__file__).parents[2] / "docs" / "client.md").read_text()
-START, GATES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+START, SUBSCRIPTIONS, GATES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 class Wish(BaseModel):
@@ -45,9 +45,14 @@ async def test_the_first_five_minutes_go_as_told(social: Addresses) -> None:
     given: dict[str, Any] = {"KEY": social.admin_key, "print": lambda *some: printed.extend(some)}
 
     await asyncio.to_thread(exec, compile(code, "docs/client.md", "exec"), given)
+    assert printed == [49, None]
+
+    code = SUBSCRIPTIONS.replace("user-1815", name)
+    await asyncio.to_thread(exec, compile(code, "docs/client.md", "exec"), given)
+    canceled = await asyncio.to_thread(given["tenure"].subscription, tenure.client.OfCustomer(name))
     given["tenure"].close()
 
-    assert printed == [49, None]
+    assert (canceled.cancel_at, canceled.reason_code) == (canceled.trial_ends_at, "unused")
 
 
 async def test_the_gates_shown_are_gates(social: Addresses) -> None:

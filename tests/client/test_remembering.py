@@ -17,8 +17,9 @@ from tenure.client import (
 from tenure.client.core import advance
 from tenure.client.gating import require_active_subscription, require_feature, require_plan
 from tenure.client.memory import MAX_ENTRIES
-from tenure.client.operations import check, consume, entitlements, standing
-from tenure.client.subscribing import change_plan, plans
+from tenure.client.plan_operations import plans
+from tenure.client.subscription_operations import change_plan
+from tenure.client.usage_operations import check, consume, entitlements, standing
 from tests.client import steps
 from tests.client.steps import GONE, Other, answer, entitlement, problem
 

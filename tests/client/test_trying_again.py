@@ -21,9 +21,9 @@ from tenure.client import (
     Unavailable,
 )
 from tenure.client.errors import error_of
-from tenure.client.operations import check, consume, entitlements, record
 from tenure.client.requests import Answer, Reply
-from tenure.client.subscribing import cancel, change_plan
+from tenure.client.subscription_operations import cancel, change_plan
+from tenure.client.usage_operations import check, consume, entitlements, record
 from tests.client.steps import GONE, Other, answer, entitlement, keys, problem, standing
 
 COUNTED = {"feature": "images", "used": 1, "customer": "ada"}

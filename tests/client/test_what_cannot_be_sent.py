@@ -7,9 +7,11 @@ import pytest
 
 from tenure.client import Malformed, Person
 from tenure.client.core import Core, Options, Send, advance
+from tenure.client.customer_operations import start_trial
 from tenure.client.gating import require_plan
-from tenure.client.operations import check, consume, entitlements, usage_history
-from tenure.client.subscribing import cancel, compare, plan, start_trial, subscription, suggest
+from tenure.client.plan_operations import compare, plan, suggest
+from tenure.client.subscription_operations import cancel, subscription
+from tenure.client.usage_operations import check, consume, entitlements, usage_history
 
 HALF = "a\ud83d"
 

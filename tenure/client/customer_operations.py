@@ -1,0 +1,139 @@
+"""Customers: who they are, signing up, invoices, and the payment provider's pages.
+
+Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a method of the same name, without `core`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, TypedDict, Unpack
+
+from tenure.client.core import Core, Steps, new_key
+from tenure.client.paging import PAGE_SIZE, Pages
+from tenure.client.reports import Invoice, InvoiceList
+from tenure.client.requests import Call, body_of, of_customer
+from tenure.client.subscriptions import (
+    Checkout,
+    Customer,
+    CustomerPage,
+    ListedCustomer,
+    Person,
+    Portal,
+    Subscription,
+)
+from tenure.client.values import Interval
+
+
+class SigningUp(TypedDict, total=False):
+    """Optional arguments of a sign-up."""
+
+    interval: Interval
+    quantity: int
+    add_ons: Mapping[str, int]
+    metadata: Mapping[str, str]
+    allow_another_trial: bool
+    key: str
+
+
+def customer(core: Core, external_id: str) -> Steps[Customer]:
+    """Return the customer, their plan and subscription, and whether they may start a trial.
+
+    Raises:
+        NotFound: the customer never signed up.
+    """
+    return core.ask(Call("GET", of_customer(external_id), Customer))
+
+
+def start_trial(
+    core: Core,
+    person: Person,
+    plan: str,
+    *,
+    days: int | None = None,
+    payment_method: str | None = None,
+    **more: Unpack[SigningUp],
+) -> Steps[Subscription]:
+    """Sign a customer up for a trial of *days*, else of the length that plan and policy set.
+
+    Raises:
+        Conflict: code `trial_used`, or `already_subscribed`.
+    """
+    return _sign_up(core, person, plan, {**more, "trial_days": days, "payment_method": payment_method})
+
+
+def subscribe(
+    core: Core, person: Person, plan: str, payment_method: str, **more: Unpack[SigningUp]
+) -> Steps[Subscription]:
+    """Sign a customer up and charge the card at once, without a trial.
+
+    Raises:
+        PaymentDeclined: no subscription was created.
+        Conflict: code `already_subscribed`.
+    """
+    return _sign_up(core, person, plan, {**more, "trial_days": 0, "payment_method": payment_method})
+
+
+def update_customer(
+    core: Core,
+    external_id: str,
+    *,
+    email: str | None = None,
+    name: str | None = None,
+    timezone: str | None = None,
+    locale: str | None = None,
+    metadata: Mapping[str, str] | None = None,
+    key: str | None = None,
+) -> Steps[Customer]:
+    """Change what is known of a customer; anything left out stays as it is.
+
+    *metadata* is merged into what is there; an empty value removes its key.
+
+    Raises:
+        NotFound: the customer never signed up.
+    """
+    body = body_of(email=email, name=name, timezone=timezone, locale=locale, metadata=metadata)
+    call = Call("PATCH", of_customer(external_id), Customer, body=body, key=key or new_key(), takes_time=True)
+    after = yield from core.ask(call)
+    core.memory.forget(external_id)
+    return after
+
+
+def list_customers(
+    core: Core, *, q: str | None = None, cursor: str | None = None, limit: int | None = None
+) -> Steps[CustomerPage]:
+    """Return one page of customers, newest first; *q* is part of an email address, name or external id."""
+    return core.ask(Call("GET", "/v1/customers", CustomerPage, query=body_of(q=q, cursor=cursor, limit=limit)))
+
+
+def customers(core: Core, *, q: str | None = None) -> Pages[ListedCustomer]:
+    """Iterate over all customers, newest first; pages are fetched as needed."""
+    return lambda cursor: list_customers(core, q=q, cursor=cursor, limit=PAGE_SIZE)
+
+
+def invoices(core: Core, customer: str | None = None, *, limit: int | None = None) -> Steps[tuple[Invoice, ...]]:
+    """Return the latest invoices, newest first: of one customer, or of all. At most 100."""
+    found = yield from core.ask(Call("GET", "/v1/invoices", InvoiceList, query=body_of(customer=customer, limit=limit)))
+    return found.data
+
+
+def checkout(
+    core: Core, customer: str, *, success_url: str | None = None, cancel_url: str | None = None
+) -> Steps[Checkout]:
+    """Open a page on which a signed-up customer gives a card."""
+    body = body_of(customer=customer, success_url=success_url, cancel_url=cancel_url)
+    return core.ask(Call("POST", "/v1/checkout-sessions", Checkout, body=body, key=new_key(), takes_time=True))
+
+
+def portal(core: Core, customer: str, *, return_url: str | None = None) -> Steps[Portal]:
+    """Open the page on which customers see their invoices and manage their card."""
+    body = body_of(customer=customer, return_url=return_url)
+    return core.ask(Call("POST", "/v1/portal-sessions", Portal, body=body, key=new_key(), takes_time=True))
+
+
+def _sign_up(core: Core, person: Person, plan: str, more: Mapping[str, Any]) -> Steps[Subscription]:
+    said = dict(more)
+    key = said.pop("key", None) or new_key()
+    of_customer(person.external_id)  # reject an id that could not be looked up afterwards
+    body = body_of(customer=body_of(**asdict(person)), plan=plan, **said)
+    made = yield from core.ask(Call("POST", "/v1/subscriptions", Subscription, body=body, key=key, takes_time=True))
+    core.memory.forget(person.external_id)
+    return made

@@ -1,0 +1,37 @@
+"""What operators do; it requires an API key of role `operator` or `admin`.
+
+Each operation is defined once here; `Tenure` and `AsyncTenure` have it as a method of the same name, without `core`.
+"""
+
+from tenure.client.core import Core, Steps
+from tenure.client.reports import UsageStatistics
+from tenure.client.requests import Call
+from tenure.client.subscriptions import Subscription
+from tenure.client.targets import Target, command
+
+
+def extend_trial(
+    core: Core, subscription: Target, days: int, reason: str, *, key: str | None = None
+) -> Steps[Subscription]:
+    """Extend a trial; reminders move with its end."""
+    return command(core, subscription, "extend-trial", key, days=days, reason=reason)
+
+
+def suspend(core: Core, subscription: Target, reason: str, *, key: str | None = None) -> Steps[Subscription]:
+    """Suspend a subscription: the customer has no access until it is reactivated."""
+    return command(core, subscription, "suspend", key, reason=reason)
+
+
+def reactivate(core: Core, subscription: Target, reason: str, *, key: str | None = None) -> Steps[Subscription]:
+    """Reactivate a suspended subscription."""
+    return command(core, subscription, "reactivate", key, reason=reason)
+
+
+def renew_links(core: Core, subscription: Target, *, key: str | None = None) -> Steps[Subscription]:
+    """Revoke the links in earlier mails, for a mail that reached the wrong person; links in later mails work."""
+    return command(core, subscription, "renew-links", key)
+
+
+def usage_statistics(core: Core) -> Steps[UsageStatistics]:
+    """Return usage by plan and feature."""
+    return core.ask(Call("GET", "/v1/usage/statistics", UsageStatistics))

@@ -1,0 +1,93 @@
+"""The client has every operation of the API that a product or an operator may call."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+
+from api.app import ROUTERS
+from tenure.client import Event, Person, Tenure, customer_operations, operator_operations, plan_operations
+from tenure.client import subscription_operations as subscriptions
+from tenure.client import usage_operations as usage
+from tenure.client.core import Core, Options, Send, Steps, advance
+
+NOT_IN_THE_CLIENT: Mapping[str, str] = {
+    "health": "for load balancers",
+    "readiness": "for load balancers",
+    "receiveStripeWebhook": "called by Stripe alone, with its signature",
+}
+ADA = Person("ada", "ada@example.com")
+CALLS: Mapping[str, tuple[str, Callable[[Core], Steps[Any]]]] = {
+    "createSubscription": ("start_trial", lambda core: customer_operations.start_trial(core, ADA, "pro")),
+    "listSubscriptions": ("subscriptions", lambda core: subscriptions.subscriptions(core, status="active")(None)),
+    "getSubscription": ("subscription", lambda core: subscriptions.subscription(core, "s1")),
+    "getTimeline": ("timeline", lambda core: subscriptions.timeline(core, "s1")),
+    "convertSubscription": ("convert", lambda core: subscriptions.convert(core, "s1")),
+    "putPaymentMethod": ("put_payment_method", lambda core: subscriptions.put_payment_method(core, "s1", "pm_1")),
+    "retryPayment": ("retry_payment", lambda core: subscriptions.retry_payment(core, "s1")),
+    "cancelSubscription": ("cancel", lambda core: subscriptions.cancel(core, "s1")),
+    "previewCancel": ("preview_cancel", lambda core: subscriptions.preview_cancel(core, "s1")),
+    "uncancelSubscription": ("uncancel", lambda core: subscriptions.uncancel(core, "s1")),
+    "pauseSubscription": ("pause", lambda core: subscriptions.pause(core, "s1")),
+    "resumeSubscription": ("resume", lambda core: subscriptions.resume(core, "s1")),
+    "changePlan": ("change_plan", lambda core: subscriptions.change_plan(core, "s1", plan="pro")),
+    "previewChange": ("preview_change", lambda core: subscriptions.preview_change(core, "s1", plan="pro")),
+    "withdrawChange": ("withdraw_change", lambda core: subscriptions.withdraw_change(core, "s1")),
+    "extendTrial": ("extend_trial", lambda core: operator_operations.extend_trial(core, "s1", 7, "holidays")),
+    "suspendSubscription": ("suspend", lambda core: operator_operations.suspend(core, "s1", "fraud")),
+    "reactivateSubscription": ("reactivate", lambda core: operator_operations.reactivate(core, "s1", "settled")),
+    "renewLinks": ("renew_links", lambda core: operator_operations.renew_links(core, "s1")),
+    "createCheckoutSession": ("checkout", lambda core: customer_operations.checkout(core, "ada")),
+    "createPortalSession": ("portal", lambda core: customer_operations.portal(core, "ada")),
+    "listInvoices": ("invoices", lambda core: customer_operations.invoices(core, "ada")),
+    "listPlans": ("plans", plan_operations.plans),
+    "getPlan": ("plan", lambda core: plan_operations.plan(core, "pro")),
+    "comparePlans": ("compare", lambda core: plan_operations.compare(core, "pro", "max")),
+    "suggestPlan": ("suggest", lambda core: plan_operations.suggest(core, "ada", "images")),
+    "listCustomers": ("customers", lambda core: customer_operations.customers(core)(None)),
+    "getCustomer": ("customer", lambda core: customer_operations.customer(core, "ada")),
+    "updateCustomer": ("update_customer", lambda core: customer_operations.update_customer(core, "ada", name="Ada")),
+    "getEntitlements": ("entitlements", lambda core: usage.entitlements(core, "ada")),
+    "checkEntitlement": ("check", lambda core: usage.check(core, "ada", "images")),
+    "getUsage": ("usage", lambda core: usage.usage(core, "ada")),
+    "consume": ("consume", lambda core: usage.consume(core, "ada", "images")),
+    "release": ("release", lambda core: usage.release(core, "ada", "images")),
+    "setUsage": ("set_usage", lambda core: usage.set_usage(core, "ada", "images", 3)),
+    "resetUsage": ("reset_usage", lambda core: usage.reset_usage(core, "ada", "images", "a mistake")),
+    "recordUsage": (
+        "record",
+        lambda core: usage.record(core, [Event("ada", "images", 1, "image-1", datetime(2026, 11, 21, tzinfo=UTC))]),
+    ),
+    "getUsageHistory": ("usage_history", lambda core: usage.usage_history(core, "ada", "images")),
+    "getUsageStatistics": ("usage_statistics", operator_operations.usage_statistics),
+}
+ROUTES = [
+    route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute) and route.include_in_schema
+]
+
+
+def test_every_operation_of_the_api_is_in_the_client_or_left_out_for_a_reason() -> None:
+    offered = {route.operation_id for route in ROUTES}
+
+    assert offered - CALLS.keys() == NOT_IN_THE_CLIENT.keys()
+    assert CALLS.keys() - offered == set()
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_a_method_calls_the_operation_that_it_is_for(operation: str) -> None:
+    name, steps = CALLS[operation]
+
+    send = advance(steps(Core(Options())), None)
+
+    assert isinstance(send, Send)
+    assert operation_at(send.call.method, send.call.path) == operation
+    assert callable(getattr(Tenure, name))
+
+
+def operation_at(method: str, path: str) -> str | None:
+    """The operation that answers there: the first route that matches, as in the application."""
+    scope = {"type": "http", "method": method, "path": path, "root_path": ""}
+    return next((route.operation_id for route in ROUTES if route.matches(scope)[0] is Match.FULL), None)

@@ -1,0 +1,86 @@
+"""Lists, timelines, invoices and operators' commands with a real Tenure that sells catalogs/social.yaml."""
+
+import pytest
+
+from tenure.client import AsyncTenure, Conflict, NotFound, OfCustomer, Person
+
+
+def person(name: str) -> Person:
+    return Person(name, f"{name}@example.com", "Ada Lovelace", "Europe/London")
+
+
+async def test_commands_take_the_products_own_id_of_the_customer(tenure: AsyncTenure, name: str) -> None:
+    with pytest.raises(NotFound) as nobody:
+        await tenure.cancel(OfCustomer(name))
+    assert nobody.value.code == "unknown_customer"
+    begun = await tenure.subscribe(person(name), "starter", "pm_card_visa")
+
+    preview = await tenure.preview_cancel(OfCustomer(name), at="now")
+    canceled = await tenure.cancel(OfCustomer(name), at="now", reason_code="unused", key=f"cancel-{name}")
+    again = await tenure.cancel(OfCustomer(name), at="now", reason_code="unused", key=f"cancel-{name}")
+
+    assert preview.undo_until is None
+    assert (canceled.id, canceled.status, canceled.end_kind, canceled.reason_code) == (
+        begun.id,
+        "canceled",
+        "operator",
+        "unused",
+    )
+    assert again == canceled, "a repeat under its key gets the first answer, although nothing is live any more"
+    with pytest.raises(Conflict):
+        await tenure.pause(OfCustomer(name))
+
+
+async def test_a_subscription_tells_its_story_and_its_invoices(tenure: AsyncTenure, name: str) -> None:
+    begun = await tenure.subscribe(person(name), "starter", "pm_card_visa")
+
+    timeline = await tenure.timeline(OfCustomer(name))
+    invoices = await tenure.invoices(name)
+
+    assert [action.action for action in timeline.next_actions] == [action.action for action in begun.next_actions]
+    assert "command" in {entry.cause.kind for entry in timeline.past}
+    assert [(one.subscription, one.status, one.amount, one.currency) for one in invoices] == [
+        (begun.id, "paid", 2900, "usd")
+    ]
+    with pytest.raises(Conflict):
+        await tenure.retry_payment(begun.id)
+
+
+async def test_operators_extend_suspend_and_reactivate(tenure: AsyncTenure, name: str) -> None:
+    begun = await tenure.start_trial(person(name), "starter")
+
+    extended = await tenure.extend_trial(begun.id, 7, "holidays")
+    assert (await tenure.renew_links(begun.id)).status == "trialing"
+    paid = await tenure.convert(begun.id, payment_method="pm_card_visa", when="now")
+    suspended = await tenure.suspend(paid.id, "under investigation")
+    back = await tenure.reactivate(paid.id, "all is well")
+
+    assert extended.trial_ends_at is not None
+    assert begun.trial_ends_at is not None
+    assert (extended.trial_ends_at - begun.trial_ends_at).days == 7
+    assert (suspended.status, suspended.access, back.status) == ("suspended", "none", "active")
+    assert isinstance((await tenure.usage_statistics()).statistics, tuple)
+
+
+async def test_lists_are_found_page_by_page(tenure: AsyncTenure, name: str) -> None:
+    made = [(await tenure.start_trial(person(f"{name}-{number}"), "starter")).id for number in range(3)]
+
+    first = await tenure.list_subscriptions(q=name, limit=2)
+    rest = await tenure.list_subscriptions(q=name, limit=2, cursor=first.next_cursor)
+    all_of_them = [one.id async for one in tenure.subscriptions(q=name, status="trialing")]
+    customers = [one async for one in tenure.customers(q=name)]
+
+    assert first.next_cursor is not None
+    assert rest.next_cursor is None
+    assert [one.id for page in (first, rest) for one in page.data] == all_of_them == made[::-1]
+    assert [one.external_id for one in customers] == [f"{name}-2", f"{name}-1", f"{name}-0"]
+    assert [one.subscription.id for one in customers if one.subscription is not None] == all_of_them
+
+
+async def test_what_is_known_of_a_customer_is_changed(tenure: AsyncTenure, name: str) -> None:
+    await tenure.start_trial(person(name), "starter")
+
+    changed = await tenure.update_customer(name, name="Ada King", timezone="Asia/Tokyo", metadata={"team": "7"})
+
+    assert (changed.name, changed.timezone, changed.metadata) == ("Ada King", "Asia/Tokyo", {"team": "7"})
+    assert changed.email == f"{name}@example.com"
