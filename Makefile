@@ -36,8 +36,9 @@ $(INSTALLED): $(SANDBOX) requirements/dev.txt requirements/stripe-spec.txt
 demo: $(SANDBOX) ## play the story on embedded servers; EXIT=1 ends after it
 	@$(BIN)/tenure demo $(if $(EXIT),--exit)
 
+# Compiled once and kept, whatever the shell says: each workflow and each `tenure` process loads its modules again.
 test: $(INSTALLED) ## the whole test suite, its own servers started and stopped
-	@$(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .
