@@ -5,10 +5,12 @@ words today: any other string is a problem.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin
+from typing import Any, Literal, NotRequired, Required, Union, cast, get_args, get_origin
 
 from stripe import ListObject, StripeObject
 from stripe._object_classes import get_object_class
@@ -135,81 +137,139 @@ def _is_text_of(value: Any, hint: Any) -> bool:
     return hint is str or hint is Any
 
 
+@dataclass(frozen=True)
+class _Problem:
+    """What is wrong at a place of an answer, told as `before`, the place, `after`."""
+
+    after: str
+    place: str = ""
+    before: str = ""
+
+    def within(self, outer: str) -> "_Problem":
+        return replace(self, place=f"{outer}.{self.place}" if self.place else outer)
+
+    def __str__(self) -> str:
+        return f"{self.before}{self.place}{self.after}"
+
+
+_Found = Sequence[_Problem]
+_Check = Callable[[Any], _Found]
+_NONE: _Found = ()
+
+
 def answer_problems(method: str, path: str, body: Any) -> list[str]:
     """Where *body*, the answer to a call that went well, is not of the SDK's type."""
     call = call_of(method, path)
     if call is None:
         return [f"Stripe has no {method.upper()} {path}"]
-    return list(_got(body, call.answer, "", call.module))
+    return [str(problem) for problem in _check_of(call.answer, call.module)(body)]
 
 
 def object_problems(body: Any) -> list[str]:
     """Where one of Stripe's objects is not of the SDK's type for its kind."""
-    return list(_of_object(body, get_object_class("V1", body["object"]), ""))
+    return [str(problem) for problem in _object_check(cast("Any", get_object_class("V1", body["object"])))(body)]
 
 
-def _got(value: Any, hint: Any, name: str, module: str) -> Told:
-    """Problems of what was answered in JSON, to a *hint* written in *module*."""
+@cache
+def _check_of(hint: Any, module: str) -> _Check:
+    """What finds the problems of a value of JSON that should be of *hint*, as *module* writes it.
+
+    Made once for each: the same types stand in thousands of answers.
+    """
     hint = resolved(hint, module)
     origin = get_origin(hint)
     if origin in (Union, UnionType):
-        yield from min((list(_got(value, choice, name, module)) for choice in _choices(hint)), key=len)
-    elif origin is list:
-        yield from _of_list(value, get_args(hint)[0], name, module)
-    elif origin is ListObject:
-        yield from _of_page(value, get_args(hint)[0], name, module)
-    elif origin in (dict, UntypedStripeObject):
-        yield from [] if isinstance(value, dict) else [f"{name}: {value!r} where Stripe has keys and values"]
-    elif isinstance(hint, type) and issubclass(hint, StripeObject):
-        yield from _of_object(value, hint, name)
-    elif not _is_of(value, hint):
-        yield f"{name}: {value!r} where Stripe has {hint!s:.100}"
+        return _any_of([_check_of(choice, module) for choice in _choices(hint)])
+    if origin is list:
+        return _list_check(get_args(hint)[0], module)
+    if origin is ListObject:
+        return _page_check(get_args(hint)[0], module)
+    if origin in (dict, UntypedStripeObject):
+        return _leaf_check(lambda value: isinstance(value, dict), "keys and values")
+    if isinstance(hint, type) and issubclass(hint, StripeObject):
+        return _object_check(cast("Any", hint))
+    return _leaf_check(_is_of(hint), f"{hint!s:.100}")
 
 
-def _of_list(value: Any, hint: Any, name: str, module: str) -> Told:
-    if not isinstance(value, list):
-        yield f"{name}: {value!r} where Stripe has a list"
-        return
-    for position, each in enumerate(value):
-        yield from _got(each, hint, f"{name}.{position}", module)
+def _leaf_check(fits: Callable[[Any], bool], wanted: str) -> _Check:
+    return lambda value: _NONE if fits(value) else [_Problem(f": {value!r} where Stripe has {wanted}")]
 
 
-def _of_page(value: Any, hint: Any, name: str, module: str) -> Told:
-    if not isinstance(value, dict) or value.get("object") != "list":
-        yield f"{name}: {value!r} where Stripe has a page of a list"
-        return
-    yield from (f"{name}: unknown field {key}" for key in value.keys() - {"object", "data", "has_more", "url"})
-    yield from _of_list(value.get("data"), hint, f"{name}.data", module)
+def _any_of(checks: Sequence[_Check]) -> _Check:
+    def check(value: Any) -> _Found:
+        fewest: _Found | None = None
+        for each in checks:
+            if not (found := each(value)):
+                return _NONE
+            fewest = found if fewest is None or len(found) < len(fewest) else fewest
+        return fewest or _NONE
+
+    return check
 
 
-def _of_object(value: Any, kind: Any, name: str) -> Told:
-    if not isinstance(value, dict):
-        yield f"{name}: {value!r} where Stripe has an object"
-        return
+def _list_check(hint: Any, module: str) -> _Check:
+    def check(value: Any) -> _Found:
+        if not isinstance(value, list):
+            return [_Problem(f": {value!r} where Stripe has a list")]
+        of_each = _check_of(hint, module)
+        return [problem.within(str(at)) for at, each in enumerate(value) for problem in of_each(each)]
+
+    return check
+
+
+def _page_check(hint: Any, module: str) -> _Check:
+    of_data = _list_check(hint, module)
+
+    def check(value: Any) -> _Found:
+        if not isinstance(value, dict) or value.get("object") != "list":
+            return [_Problem(f": {value!r} where Stripe has a page of a list")]
+        unknown = [_Problem(f": unknown field {key}") for key in value.keys() - {"object", "data", "has_more", "url"}]
+        return unknown + [problem.within("data") for problem in of_data(value.get("data"))]
+
+    return check
+
+
+@cache
+def _object_check(kind: Any) -> _Check:
     fields = fields_of(kind)
-    for key, each in value.items():
-        inner = f"{name}.{key}" if name else key
-        if key in fields:
-            yield from _got(each, fields[key], inner, kind.__module__)
-        else:
-            yield f"unknown field {inner}"
-    if not value.get("deleted"):
-        yield from (f"{name}: {key} is missing" for key, hint in fields.items() if key not in value and _always(hint))
+    always = {key for key, hint in fields.items() if _always(hint)}
+    checks: dict[str, _Check] = {}
+
+    def check_field(key: str, value: Any) -> _Found:
+        if (of_field := checks.get(key)) is None:
+            # Not before there is a value: objects hold others of their own kind.
+            of_field = checks[key] = _check_of(fields[key], kind.__module__)
+        return [problem.within(key) for problem in of_field(value)]
+
+    def check(value: Any) -> _Found:
+        if not isinstance(value, dict):
+            return [_Problem(f": {value!r} where Stripe has an object")]
+        found: list[_Problem] = []
+        for key, each in value.items():
+            found += check_field(key, each) if key in fields else [_Problem("", key, "unknown field ")]
+        if not value.get("deleted"):
+            found += [_Problem(f": {key} is missing") for key in sorted(always - value.keys())]
+        return found
+
+    return check
 
 
 def _always(hint: Any) -> bool:
     return get_origin(hint) not in (Union, UnionType) or NoneType not in get_args(hint)
 
 
-def _is_of(value: Any, hint: Any) -> bool:
+_FITS: dict[Any, Callable[[Any], bool]] = {
+    Any: lambda value: True,
+    NoneType: lambda value: value is None,
+    int: lambda value: isinstance(value, int) and not isinstance(value, bool),
+    float: lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    Decimal: lambda value: isinstance(value, str) and _NUMBER.fullmatch(value) is not None,
+}
+
+
+def _is_of(hint: Any) -> Callable[[Any], bool]:
+    """What tells whether a single value is of *hint*."""
     if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if hint is NoneType:
-        return value is None
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is Decimal:
-        return isinstance(value, str) and _NUMBER.fullmatch(value) is not None
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return hint is Any or isinstance(value, hint)
+        words = get_args(hint)
+        return lambda value: value in words
+    return _FITS.get(hint) or (lambda value: isinstance(value, hint))

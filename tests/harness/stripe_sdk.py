@@ -6,7 +6,7 @@ Read from the SDK itself: no other description of the pinned version is at hand.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,12 +34,17 @@ class Described:
     params_name: str
     answer_name: str
 
-    @property
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What its paths look like."""
+        return re.compile(re.sub(r"{\w+}", "[^/]+", self.template))
+
+    @cached_property
     def params(self) -> Any:
         """The TypedDict of its parameters; None when it takes none."""
         return _Names(self.module)[self.params_name] if self.params_name else None
 
-    @property
+    @cached_property
     def answer(self) -> Any:
         """The type of what is answered."""
         return _evaluated(self.answer_name, self.module)
@@ -92,11 +97,7 @@ def described() -> Mapping[tuple[str, str], Described]:
 @cache
 def call_of(method: str, path: str) -> Described | None:
     """What the SDK knows of a call of this *method* (in small letters) and *path*; None when it has no such call."""
-    fitting = [
-        each
-        for each in described().values()
-        if each.method == method and re.fullmatch(re.sub(r"{\w+}", "[^/]+", each.template), path)
-    ]
+    fitting = [each for each in described().values() if each.method == method and each.pattern.fullmatch(path)]
     return min(fitting, key=lambda each: each.template.count("{"), default=None)
 
 
