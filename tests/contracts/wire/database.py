@@ -73,7 +73,9 @@ def _due() -> Due:
 def _functions() -> dict[str, Any]:
     """By the newest migration that has each; names of arguments are none of a caller's, their types are."""
     found: dict[str, Any] = {}
-    for path in sorted((source.ROOT / "migrations").rglob("[0-9]*.*"), key=lambda path: path.name):
+    migrations = source.ROOT / "migrations"
+    written = [*migrations.rglob("[0-9]*.py"), *migrations.rglob("[0-9]*.sql")]
+    for path in sorted(written, key=lambda path: path.name):
         for name, takes, returns in _FUNCTION.findall(path.read_text()):
             found[name.lower()] = {"takes": _typed(takes), "returns": " ".join(returns.split())}
     return found
