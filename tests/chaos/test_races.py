@@ -159,7 +159,7 @@ async def test_webhooks_that_come_before_the_call_has_returned_are_no_second_pay
     assert await at_rest(life, inspector) == []
 
 
-async def test_a_card_replaced_during_a_retry_is_tried_after_it(
+async def test_a_card_replaced_during_a_retry_is_charged_after_it(
     begin: Begin, stack: Stack, inspector: Inspector
 ) -> None:
     life = await begin(payment_method="pm_card_visa")
@@ -180,7 +180,7 @@ async def test_a_card_replaced_during_a_retry_is_tried_after_it(
 
 
 @pytest.mark.parametrize("when", ["now", "period_end"])
-async def test_a_change_of_plan_at_the_minute_of_renewal_waits_for_the_renewals_own_bill(
+async def test_a_change_of_plan_at_renewal_waits_for_the_renewals_own_invoice(
     begin: Begin, inspector: Inspector, when: str
 ) -> None:
     life = await begin(plan="professional", **PAID_START)
@@ -195,7 +195,7 @@ async def test_a_change_of_plan_at_the_minute_of_renewal_waits_for_the_renewals_
     assert (await life.bills())["paid"] == (3 if when == "now" else 2)
 
 
-async def test_a_renewal_that_was_paid_unheard_of_is_known_before_the_change_that_follows(
+async def test_a_renewal_paid_without_an_event_is_known_before_the_next_change(
     begin: Begin, inspector: Inspector
 ) -> None:
     life = await begin(plan="professional", **PAID_START)

@@ -12,7 +12,7 @@ LIVES = 7
 
 
 @pytest.mark.usefixtures("healed")
-async def test_after_a_storm_and_one_reconciliation_all_is_paid_once_and_told_once(
+async def test_after_a_storm_and_one_reconciliation_everything_is_paid_and_mailed_once(
     stack: Stack, product: Product, inspector: Inspector
 ) -> None:
     seen = await weathered(stack, product, inspector, LIVES)

@@ -24,7 +24,7 @@ async def planned_and_unheeded(begin: Begin, inspector: Inspector) -> Life:
     return life
 
 
-async def test_what_was_planned_begins_all_the_same_and_only_the_difference_is_billed(
+async def test_a_scheduled_change_begins_anyway_and_only_the_difference_is_billed(
     begin: Begin, inspector: Inspector
 ) -> None:
     life = await planned_and_unheeded(begin, inspector)
@@ -37,7 +37,7 @@ async def test_what_was_planned_begins_all_the_same_and_only_the_difference_is_b
     assert (await life.kinds())["plan_changed"] == 1
 
 
-async def test_what_was_renewed_goes_on_if_the_bank_declines_the_difference(begin: Begin, inspector: Inspector) -> None:
+async def test_the_renewal_stands_if_the_bank_declines_the_difference(begin: Begin, inspector: Inspector) -> None:
     life = await planned_and_unheeded(begin, inspector)
     await life.product.card_answers(life.external_id, "ok", "insufficient_funds")
 

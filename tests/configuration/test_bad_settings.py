@@ -151,7 +151,7 @@ def test_a_bad_setting_is_named_with_what_to_do_and_no_secret_is_repeated(
     assert "hunter2" not in f"{error}{error!r}{error.__cause__!r}"
 
 
-def test_a_misspelt_name_in_the_file_is_told_with_the_file() -> None:
+def test_a_misspelt_name_in_the_file_is_reported_with_the_file() -> None:
     Path(".env").write_text("TENURE_DATABASE_URL=postgresql://h/d\nTENURE_LOGLEVEL=debug\n")
     assert refused(Process.KEYS, Path(".env")).problems == (
         "TENURE_LOGLEVEL (in .env) is not a setting: did you mean TENURE_LOG_LEVEL?",

@@ -243,7 +243,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize(("right", "wrong", "message"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_told_with_its_line_and_its_place(written: Written, right: str, wrong: str, message: str) -> None:
+def test_a_mistake_is_reported_with_its_line_and_place(written: Written, right: str, wrong: str, message: str) -> None:
     assert right in GOOD
     with pytest.raises(ConfigurationError) as refused:
         load_catalog(written(GOOD.replace(right, wrong, 1)))
@@ -263,7 +263,7 @@ def test_a_catalog_says_what_is_for_sale(written: Written) -> None:
     }
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(written: Written) -> None:
+def test_all_mistakes_are_reported_together_in_the_order_of_the_file(written: Written) -> None:
     text = GOOD
     for right, wrong in (
         ("usd", "dollars"),
@@ -278,7 +278,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(written: Written
     assert lines == [3, 7, 16, 25, 26]
 
 
-def test_a_file_that_is_a_list_is_no_catalog(written: Written) -> None:
+def test_a_list_is_not_a_catalog(written: Written) -> None:
     with pytest.raises(ConfigurationError, match=r"^file\.yaml:1: must be keys with values, not a list$"):
         load_catalog(written("- product: shop\n"))
 
@@ -298,12 +298,12 @@ def test_a_catalog_without_plans_sells_nothing_and_is_refused(written: Written) 
         load_catalog(written(text))
 
 
-def test_a_plans_own_discount_wins_over_the_catalogs(written: Written) -> None:
+def test_a_plans_own_discount_overrides_the_catalogs(written: Written) -> None:
     catalog = load_catalog(written(GOOD.replace("{month: 49.99}", "{month: 100, annual_discount: 12.5%}")))
     assert catalog.plans["pro"].prices[Interval.YEAR] == Money(105000, "usd")
 
 
-def test_without_a_discount_a_plan_without_a_price_of_the_year_is_not_sold_by_the_year(written: Written) -> None:
+def test_without_a_discount_a_plan_without_a_yearly_price_is_not_sold_yearly(written: Written) -> None:
     catalog = load_catalog(written(GOOD.replace("annual_discount: 10%\n", "")))
     assert set(catalog.plans["pro"].prices) == {Interval.MONTH}
 
@@ -315,11 +315,11 @@ def test_a_currency_without_decimals_is_read_in_whole_units(written: Written) ->
         load_catalog(written(yen.replace("4900", "4900.5")))
 
 
-def test_decimals_that_say_nothing_are_no_decimals(written: Written) -> None:
+def test_trailing_zeros_are_not_decimals(written: Written) -> None:
     assert load_catalog(written(GOOD.replace("49.99", "49.9900"))).plans["pro"].prices[Interval.MONTH].amount == 4999
 
 
-def test_a_catalog_is_read_to_people_in_words(written: Written) -> None:
+def test_a_catalog_is_described_in_words(written: Written) -> None:
     assert check_catalog(written(GOOD)).splitlines() == [
         "shop, version 1, prices in USD",
         "Plans",

@@ -262,7 +262,7 @@ def and_all_of(text: str, code: str, other: str) -> str:
 
 
 @pytest.mark.parametrize(("right", "wrong", "message"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_told_with_its_line_and_its_place(written: Written, right: str, wrong: str, message: str) -> None:
+def test_a_mistake_is_reported_with_its_line_and_place(written: Written, right: str, wrong: str, message: str) -> None:
     assert right in GOOD
     text = GOOD.replace(right, wrong, 1)
     if right.endswith(":"):
@@ -272,7 +272,7 @@ def test_a_mistake_is_told_with_its_line_and_its_place(written: Written, right: 
     assert str(refused.value).splitlines() == [f"file.yaml:{message}"]
 
 
-def test_who_has_a_free_plan_is_not_billed_for_overage(written: Written) -> None:
+def test_a_free_plan_has_no_billed_overage(written: Written) -> None:
     text = GOOD.replace("prices: free", "prices: free\n    overage: {runs: {price: 1}}")
     with pytest.raises(ConfigurationError) as refused:
         load_catalog(written(text))
@@ -283,7 +283,7 @@ def test_who_has_a_free_plan_is_not_billed_for_overage(written: Written) -> None
 
 # As the overage of `runs` on pro is named, and as it is named of all plans.
 @pytest.mark.parametrize("code", ["pro_runs_overage", "runs_overage"])
-def test_nothing_goes_by_the_name_of_overage_at_the_provider(written: Written, code: str) -> None:
+def test_no_code_may_equal_the_name_of_overage_at_the_provider(written: Written, code: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         load_catalog(written(and_all_of(GOOD, "max", code)))
     assert str(refused.value) == (
@@ -292,12 +292,12 @@ def test_nothing_goes_by_the_name_of_overage_at_the_provider(written: Written, c
     )
 
 
-def test_upgrade_paths_may_lead_in_a_circle(written: Written) -> None:
+def test_upgrade_paths_may_be_circular(written: Written) -> None:
     plans = load_catalog(written(GOOD)).plans
     assert [plans[code].upgrades_to for code in ("free", "pro", "max")] == [None, ("max",), ("pro",)]
 
 
-def test_what_is_counted_goes_by_its_own_rule_or_by_the_default(written: Written) -> None:
+def test_a_counted_feature_uses_its_own_rule_or_the_default(written: Written) -> None:
     features = load_catalog(written(GOOD)).features
     default = LimitRule(warn=70, mails=(95,), hard=120, grace_days=3, is_for_sale=True)
     assert {code: features[code].limit for code in ("seats", "posts_a_week", "runs", "clicks")} == {
@@ -331,7 +331,7 @@ def test_features_say_how_they_are_counted(written: Written) -> None:
     }
 
 
-def test_limits_overage_and_upgrades_are_read_to_people_in_words(written: Written) -> None:
+def test_limits_overage_and_upgrades_are_described_in_words(written: Written) -> None:
     lines = [line.strip() for line in check_catalog(written(GOOD)).splitlines()]
     for told in (
         "Seats: 5; Posts a day: 3; Posts a week: 9; Runs: 100; Clicks: 9; Projects: 2 a unit; Rate: x5",

@@ -61,14 +61,14 @@ def test_a_shipped_catalog_names_the_schema_and_satisfies_it(
     assert list(validator.iter_errors(read(text))) == []
 
 
-def test_what_we_take_the_schema_takes(validator: "jsonschema.Draft202012Validator", written: Written) -> None:
+def test_the_schema_accepts_what_we_accept(validator: "jsonschema.Draft202012Validator", written: Written) -> None:
     text = test_catalog_parts.GOOD
     load_catalog(written(text))
     assert list(validator.iter_errors(read(text))) == []
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_that_shows_in_one_place_is_told_in_the_editor(
+def test_a_mistake_within_one_part_is_shown_in_the_editor(
     validator: "jsonschema.Draft202012Validator", mistake: str
 ) -> None:
     right, wrong, _ = test_catalog_parts.MISTAKES[mistake]

@@ -82,7 +82,7 @@ def test_docker_compose_takes_every_variable_of_the_example_and_no_other() -> No
     assert {one["name"] for one in taken()} == explained() - SET_BY_COMPOSE - LEFT_AT_DEFAULTS
 
 
-def test_what_docker_compose_requires_stands_in_the_example_to_be_filled_in() -> None:
+def test_what_docker_compose_requires_is_in_the_example_to_be_filled_in() -> None:
     required = {one["name"] for one in taken() if one["kind"] == "?"}
     assert required <= set(dotenv_values(EXAMPLE))
     assert {name for name in required if not dotenv_values(EXAMPLE)[name]} == set(FILLED_IN)

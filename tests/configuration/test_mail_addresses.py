@@ -18,7 +18,7 @@ from configuration.mail_addresses import mail_address, searched_address, shown_a
         ("a@例え。テスト", "a@xn--r8jz45g.xn--zckzah", "a@例え.テスト"),
     ],
 )
-def test_a_domain_is_kept_in_ascii_and_shown_in_its_letters(typed: str, kept: str, shown: str) -> None:
+def test_a_domain_is_stored_in_ascii_and_shown_in_its_letters(typed: str, kept: str, shown: str) -> None:
     assert mail_address(typed) == kept
     assert shown_address(kept) == shown
     assert mail_address(shown) == kept, "what is shown can be typed again"
@@ -37,12 +37,12 @@ def test_a_domain_is_kept_in_ascii_and_shown_in_its_letters(typed: str, kept: st
         ("ada", "@-sign"),
     ],
 )
-def test_what_no_mail_reaches_is_refused_with_the_reason(typed: str, why: str) -> None:
+def test_an_unreachable_address_is_refused_with_the_reason(typed: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         mail_address(typed)
 
 
-def test_an_address_that_is_none_is_shown_as_it_is() -> None:
+def test_an_invalid_address_is_shown_as_it_is() -> None:
     assert shown_address("a@xn--a.example") == "a@xn--a.example"
 
 
@@ -57,5 +57,5 @@ def test_an_address_that_is_none_is_shown_as_it_is() -> None:
         ("strasse", None),
     ],
 )
-def test_a_search_in_letters_finds_what_is_kept_in_ascii(typed: str, kept: str | None) -> None:
+def test_a_search_in_letters_finds_what_is_stored_in_ascii(typed: str, kept: str | None) -> None:
     assert searched_address(typed) == kept

@@ -214,7 +214,7 @@ MISTAKES: dict[str, tuple[str, str, list[str]]] = {
 
 
 @pytest.mark.parametrize(("right", "wrong", "messages"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_told_with_its_line_and_its_place(
+def test_a_mistake_is_reported_with_its_line_and_place(
     written: Written, right: str, wrong: str, messages: list[str]
 ) -> None:
     assert right in GOOD
@@ -253,7 +253,7 @@ def test_what_a_policy_leaves_out_is_as_in_the_default_one(written: Written) -> 
     assert later == replace(DEFAULT_POLICY, retry_latest="20:00", upgrade=ChangeAt.PERIOD_END)
 
 
-def test_a_policy_says_how_changes_notices_and_money_that_goes_back_are_dealt_with(written: Written) -> None:
+def test_a_policy_says_how_changes_notices_refunds_and_disputes_are_handled(written: Written) -> None:
     policy = load_policy(written(EVERY_OTHER_KEY))
     assert (policy.retry_earliest, policy.retry_latest) == ("07:30", "21:00")
     assert (policy.card_expiring, policy.renewal_ahead) == ((20, 2), ())
@@ -282,7 +282,7 @@ def test_a_policy_says_how_changes_notices_and_money_that_goes_back_are_dealt_wi
         ),
     ],
 )
-def test_a_policy_says_what_a_customer_gets_one_trial_by(
+def test_a_policy_says_by_what_a_customer_gets_one_trial(
     written: Written, told: str, meant: tuple[TrialMark, ...], said: list[str]
 ) -> None:
     policy = written(f"version: 7\ntrial: {{one_per: {told}}}\n")
@@ -291,7 +291,7 @@ def test_a_policy_says_what_a_customer_gets_one_trial_by(
     assert lines[lines.index("  an operator's reactivation reopens it for 7 days") + 1 :][: len(said)] == said
 
 
-def test_mistakes_in_trial_and_ladder_are_told_at_once(written: Written) -> None:
+def test_mistakes_in_trial_and_ladder_are_reported_together(written: Written) -> None:
     with pytest.raises(ConfigurationError) as refused:
         load_policy(written(GOOD.replace("days: 30", "days: 0").replace("day: 9", "day: 1")))
     assert str(refused.value).splitlines() == [
@@ -300,7 +300,7 @@ def test_mistakes_in_trial_and_ladder_are_told_at_once(written: Written) -> None
     ]
 
 
-def test_a_policy_is_read_to_people_in_words(written: Written) -> None:
+def test_a_policy_is_described_in_words(written: Written) -> None:
     assert check_policy(written(GOOD)).splitlines() == [
         "Policy 'spring'",
         "Trial of 30 days, unless the plan has its own",
@@ -327,7 +327,7 @@ def test_a_policy_is_read_to_people_in_words(written: Written) -> None:
     ]
 
 
-def test_a_policy_in_words_tells_every_key_there_is(written: Written) -> None:
+def test_the_description_of_a_policy_has_every_key(written: Written) -> None:
     lines = check_policy(written(EVERY_OTHER_KEY)).splitlines()
     assert lines[5] == "  at its end without a card: continues on the catalog's free plan; suspended if there is none"
     assert lines[lines.index("Recovery of a failed payment, counted from the first decline") + 1 :] == [

@@ -18,7 +18,7 @@ def written(folder: Path, text: str) -> Path:
     return file
 
 
-def test_a_price_stands_for_a_plan_or_an_add_on(tmp_path: Path) -> None:
+def test_a_price_maps_to_a_plan_or_an_add_on(tmp_path: Path) -> None:
     file = written(tmp_path, "prices:\n  price_1: {plan: starter}\n  plan_2: {add_on: users}\n")
 
     assert load_price_map(file, CATALOG) == PriceMap({"price_1": "starter"}, {"plan_2": "users"})
@@ -35,7 +35,7 @@ def test_a_price_stands_for_a_plan_or_an_add_on(tmp_path: Path) -> None:
         ("acme_gold_month_v1: {plan: starter}", "prices.acme_gold_month_v1: is a lookup key, or looks like one"),
     ],
 )
-def test_what_cannot_be_is_told_with_its_line(tmp_path: Path, line: str, told: str) -> None:
+def test_an_invalid_entry_is_reported_with_its_line(tmp_path: Path, line: str, told: str) -> None:
     file = written(tmp_path, f"prices:\n  price_0: {{plan: starter}}\n  {line}\n")
 
     with pytest.raises(ConfigurationError) as refused:

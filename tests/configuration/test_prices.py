@@ -13,7 +13,7 @@ from gateways.mail.formats import Formats
 
 
 @given(st.integers(min_value=1, max_value=99_999_999))
-def test_every_price_is_read_to_the_cent(cents: int) -> None:
+def test_every_price_is_parsed_to_the_cent(cents: int) -> None:
     text = f"{cents // 100}.{cents % 100:02}"
     assert amount_of(Decimal(text), "usd") == amount_of(text, "usd") == cents
 
@@ -49,7 +49,7 @@ def test_a_price_is_shown_in_a_mail_as_it_was_written_in_the_catalog(currency: s
         ("12.50", "twd", 1250),
     ],
 )
-def test_a_price_is_counted_as_the_provider_counts_its_currency(text: str, currency: str, amount: int) -> None:
+def test_a_price_is_converted_to_the_providers_minor_units(text: str, currency: str, amount: int) -> None:
     assert amount_of(text, currency) == amount
 
 
@@ -66,7 +66,7 @@ def test_a_price_is_counted_as_the_provider_counts_its_currency(text: str, curre
         ("1.005", "usd", "at most 2 decimals in usd"),
     ],
 )
-def test_what_the_provider_could_not_charge_is_refused_with_its_limit(text: str, currency: str, why: str) -> None:
+def test_what_the_provider_cannot_charge_is_refused_with_the_limit(text: str, currency: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         amount_of(text, currency)
 

@@ -41,7 +41,7 @@ def windows(product: str, features: Iterable[str]) -> list[UsageWindow | None]:
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
-def test_every_plan_gives_all_that_the_plan_below_gives(product: str) -> None:
+def test_every_plan_includes_what_the_plan_below_includes(product: str) -> None:
     catalog = catalog_of(product)
     plans = list(catalog.plans.values())
     for below, above in pairwise(plans):

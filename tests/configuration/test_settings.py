@@ -41,7 +41,7 @@ NEEDS: dict[Process, set[str]] = {
 
 
 @pytest.mark.parametrize("process", Process)
-def test_everything_that_a_process_misses_is_told_at_once(process: Process) -> None:
+def test_everything_that_a_process_lacks_is_reported_together(process: Process) -> None:
     told = [re.match(r"(TENURE_[A-Z_]+) is missing: \S+", problem) for problem in refused(process).problems]
     assert {found[1] for found in told if found} == NEEDS[process]
     assert all(told)
@@ -62,7 +62,7 @@ def test_a_setting_that_a_process_does_not_need_cannot_stop_it(environment: pyte
 
 
 @pytest.mark.usefixtures("environment")
-def test_settings_are_read_as_what_they_are() -> None:
+def test_settings_are_parsed_to_their_types() -> None:
     settings = load_settings(Process.DOCTOR, NO_FILE)
     assert settings.database_url.get_secret_value() == GOOD["TENURE_DATABASE_URL"]
     assert settings.public_url == "https://billing.acme.com"
@@ -85,7 +85,7 @@ def test_no_secret_shows_when_settings_are_printed() -> None:
 
 
 @pytest.mark.usefixtures("environment")
-def test_what_a_worker_is_told_makes_a_brand_and_a_mail_server() -> None:
+def test_a_workers_settings_give_a_brand_and_a_mail_server() -> None:
     worker = load_settings(Process.WORKER, NO_FILE)
     Brand(worker.brand_name, worker.website, worker.support_address, worker.brand_colour)
     assert worker.upgrade_url is None
@@ -93,19 +93,19 @@ def test_what_a_worker_is_told_makes_a_brand_and_a_mail_server() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:80", "https://x.com/pay"])
-def test_this_machine_itself_may_be_reached_in_clear(environment: pytest.MonkeyPatch, url: str) -> None:
+def test_localhost_may_be_reached_without_tls(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("TENURE_PUBLIC_URL", url)
     assert load_settings(Process.API, NO_FILE).public_url == url
 
 
 @pytest.mark.parametrize("url", ["postgresql+asyncpg://u:p@h/d", "postgres://u:p@h/d", "postgresql:///d?host=/run"])
-def test_every_way_to_write_a_postgresql_address_is_taken(environment: pytest.MonkeyPatch, url: str) -> None:
+def test_every_form_of_a_postgresql_url_is_accepted(environment: pytest.MonkeyPatch, url: str) -> None:
     environment.setenv("TENURE_DATABASE_URL", url)
     assert load_settings(Process.KEYS, NO_FILE).database_url.get_secret_value() == url
 
 
 @pytest.mark.parametrize("key", ["sk_live_51HxT0pAbCdEf", "rk_test_51HxT0pAbCdEf", "rk_live_51HxT0pAbCdEf"])
-def test_live_and_restricted_keys_are_taken(environment: pytest.MonkeyPatch, key: str) -> None:
+def test_live_and_restricted_keys_are_accepted(environment: pytest.MonkeyPatch, key: str) -> None:
     environment.setenv("TENURE_STRIPE_API_KEY", key)
     assert load_settings(Process.CATALOG, NO_FILE).stripe_api_key.get_secret_value() == key
 
@@ -120,7 +120,7 @@ def test_an_empty_setting_is_a_missing_one(environment: pytest.MonkeyPatch) -> N
     assert refused(Process.KEYS).problems[0].startswith("TENURE_DATABASE_URL is missing: ")
 
 
-def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("TENURE_DATABASE_URL=postgresql://h/file\nTENURE_LOG_LEVEL=debug\nOTHER=1\n")
     monkeypatch.setenv("TENURE_DATABASE_URL", "postgresql://h/environment")
     settings = load_settings(Process.KEYS)
@@ -140,7 +140,7 @@ def test_the_example_lacks_nothing_but_the_secrets_and_the_mail_server(monkeypat
     assert missing == secrets | {"TENURE_SMTP_URL"}
 
 
-def test_what_the_example_comments_out_can_be_taken_in(environment: pytest.MonkeyPatch) -> None:
+def test_settings_commented_out_in_the_example_can_be_used(environment: pytest.MonkeyPatch) -> None:
     text = re.sub(r"^#(TENURE_(?!TEMPORAL_TLS_)[A-Z_]+=.+)$", r"\1", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE)
     Path(".env").write_text(text, encoding="utf-8")
     settings = load_settings(Process.DOCTOR, Path(".env"))

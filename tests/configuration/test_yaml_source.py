@@ -25,18 +25,18 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize(("text", "message"), UNREADABLE.values(), ids=UNREADABLE)
-def test_a_file_that_is_no_yaml_is_refused_with_its_line(written: Written, text: str, message: str) -> None:
+def test_a_file_that_is_not_yaml_is_refused_with_its_line(written: Written, text: str, message: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         read(written(text))
     assert str(refused.value).startswith(message)
 
 
-def test_a_file_that_is_not_there_is_named() -> None:
+def test_a_missing_file_is_named() -> None:
     with pytest.raises(ConfigurationError, match=r"^plans/none\.yaml: file not found$"):
         read(Path("plans/none.yaml"))
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"this is a folder; name a file in it$"):
         read(tmp_path)
 
@@ -48,7 +48,7 @@ def test_a_file_in_another_encoding_is_refused_with_its_line(written: Written) -
         read(path)
 
 
-def test_a_byte_order_mark_is_read_over(written: Written) -> None:
+def test_a_byte_order_mark_is_ignored(written: Written) -> None:
     path = written("")
     path.write_bytes(b"\xef\xbb\xbfproduct: x\n")
     assert read(path).tree == {"product": "x"}
@@ -74,7 +74,7 @@ def test_values_are_what_yaml_1_2_says_and_numbers_keep_their_digits(written: Wr
     assert str(source.tree["price"]) == "0.10"
 
 
-def test_doubled_keys_empty_values_and_tags_are_told_together(written: Written) -> None:
+def test_duplicate_keys_empty_values_and_tags_are_reported_together(written: Written) -> None:
     source = read(written("a: 1\nb:\n  c:\n  d: !secret x\na: 2\n? [x]\n: 1\n"))
     assert str(source.error(())).splitlines() == [
         "file.yaml:3: b.c: is empty: give it a value, or remove it",

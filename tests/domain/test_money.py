@@ -15,7 +15,7 @@ def test_sums_are_exact_to_the_minor_unit(one: int, other: int) -> None:
 
 
 @given(AMOUNTS, st.integers(min_value=0, max_value=50))
-def test_so_many_times_an_amount_is_that_amount_added_so_often(amount: int, times: int) -> None:
+def test_multiplying_an_amount_equals_adding_it_repeatedly(amount: int, times: int) -> None:
     total = Money(0, "usd")
     for _ in range(times):
         total += Money(amount, "usd")

@@ -91,7 +91,7 @@ async def test_a_model_of_a_dearer_plan_is_refused_before_anything_is_counted(
         ("/plan/trial", {"plan": "gold", "email": "nobody@example.com"}, "plan"),
     ],
 )
-async def test_what_a_user_misspelt_is_told_to_the_user(
+async def test_a_users_spelling_mistake_is_reported(
     user: httpx.AsyncClient, path: str, said: dict[str, str], field: str
 ) -> None:
     refused = await user.post(path, json=said)
@@ -129,7 +129,7 @@ async def test_profiles_take_a_place_until_they_are_disconnected(user: httpx.Asy
     assert (await user.post("/profiles", json=dog)).status_code == 201
 
 
-async def test_a_profile_that_could_not_be_connected_takes_no_place(user: httpx.AsyncClient, name: str) -> None:
+async def test_a_profile_that_could_not_be_connected_is_not_counted(user: httpx.AsyncClient, name: str) -> None:
     await on(user, "starter", name)
     cat = {"platform": "x", "handle": "cat"}
     assert (await user.post("/profiles", json=cat)).status_code == 201
@@ -204,7 +204,7 @@ async def test_a_downgrade_waits_for_the_end_of_what_is_paid_for(user: httpx.Asy
     assert (stands["plan"], stands["later"]) == ("pro", "starter")
 
 
-async def test_a_declined_card_is_told_and_changes_nothing(user: httpx.AsyncClient, name: str) -> None:
+async def test_a_declined_card_is_reported_and_changes_nothing(user: httpx.AsyncClient, name: str) -> None:
     await on(user, "starter", name)
 
     problem_of(
@@ -235,7 +235,7 @@ async def test_who_does_not_say_who_they_are_is_not_served(suite: str) -> None:
         assert (await stranger.post("/images", json={"prompt": "a cat"})).status_code == 401
 
 
-def test_the_readme_starts_tenure_where_the_product_looks_for_it() -> None:
+def test_the_readme_starts_tenure_where_the_product_expects_it() -> None:
     assert f"\n.venv/bin/{START}\n" in README.read_text()
 
 

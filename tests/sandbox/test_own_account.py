@@ -18,7 +18,7 @@ async def _examined(client: stripe.StripeClient, wanted: Wanted) -> list[Finding
     return [check for check in await examined(client, wanted) if not check.is_fine]
 
 
-async def test_the_doctor_finds_nothing_to_mend_in_the_sandbox(stack: Stack, stack_folder: Path) -> None:
+async def test_the_doctor_finds_nothing_to_fix_in_the_sandbox(stack: Stack, stack_folder: Path) -> None:
     key = Secrets.of(stack_folder).stripe_key
     url = f"{stack.addresses.api_url}/webhooks/stripe"
     wanted = Wanted(key, url, 1, load_catalog(CATALOG))

@@ -68,7 +68,7 @@ async def test_nobody_gets_in_when_the_password_is_not_known(data: Path) -> None
             await run(server.url.replace(password.read_text(), "guess"), "SELECT 1")
 
 
-async def test_it_says_what_to_do_when_the_port_is_taken_or_the_password_lost(data: Path) -> None:
+async def test_it_says_what_to_do_when_the_port_is_in_use_or_the_password_lost(data: Path) -> None:
     listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     try:

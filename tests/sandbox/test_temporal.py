@@ -38,14 +38,14 @@ async def test_workflows_stay_and_search_attributes_are_added_when_it_is_started
         assert (await client.count_workflows("New IS NULL AND Old IS NULL")).count > 0
 
 
-async def test_nothing_is_kept_when_there_is_no_data_folder() -> None:
+async def test_nothing_is_stored_without_a_data_folder() -> None:
     async with TemporalDevServer(None, ui=False) as server:
         assert (await (await Client.connect(server.address)).count_workflows()).count >= 0
         with pytest.raises(RuntimeError, match="without its UI"):
             _ = server.ui_url
 
 
-async def test_it_says_so_when_its_port_is_taken(data: Path) -> None:
+async def test_it_says_so_when_its_port_is_in_use(data: Path) -> None:
     listener = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     try:

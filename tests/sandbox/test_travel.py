@@ -66,7 +66,7 @@ async def world() -> AsyncIterator[World]:
         yield world
 
 
-async def test_each_deadline_is_met_at_its_own_date_when_time_goes_by(world: World) -> None:
+async def test_each_deadline_is_met_at_its_own_date(world: World) -> None:
     start = datetime.now(UTC)
     deadlines = tuple(start + DAY * days for days in (7, 11, 13))
     life = await world.live("deadlines", Toy(deadlines=deadlines))
@@ -96,7 +96,7 @@ async def test_nothing_happens_when_its_date_is_not_reached(world: World) -> Non
     assert await life.diary() == []
 
 
-async def test_an_activity_is_tried_again_at_its_date_when_it_failed(world: World) -> None:
+async def test_a_failed_activity_is_retried_at_its_date(world: World) -> None:
     start = datetime.now(UTC)
     life = await world.live("retries", Toy(deadlines=(start + DAY,), failures=3))
 
@@ -122,7 +122,7 @@ async def test_a_year_of_months_agrees_on_both_clocks_when_runs_follow_each_othe
     assert at_stripe - A_TICK < in_workflow < world.stripe.now("year") + A_TICK
 
 
-async def test_news_of_stripe_come_first_when_a_deadline_falls_on_the_same_moment(world: World) -> None:
+async def test_stripes_events_come_first_when_a_deadline_is_at_the_same_time(world: World) -> None:
     moment = datetime.now(UTC) + MONTH
     life = await world.live("both", Toy(deadlines=(moment,)))
     world.stripe.due["both"] = [moment]
@@ -132,7 +132,7 @@ async def test_news_of_stripe_come_first_when_a_deadline_falls_on_the_same_momen
     assert [entry.what for entry in await life.diary()] == [f"news of {moment.isoformat()}", "deadline"]
 
 
-async def test_slow_webhooks_are_waited_for_when_time_goes_by(world: World) -> None:
+async def test_travel_waits_for_slow_webhooks(world: World) -> None:
     start = datetime.now(UTC)
     life = await world.live("slow", Toy())
     world.stripe.due["slow"] = [start + DAY, start + DAY * 2]
@@ -191,7 +191,7 @@ async def test_the_traveller_says_what_is_going_on_when_it_does_not_end(world: W
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
-async def test_time_does_not_move_when_it_is_not_told_to_go_forward(world: World, seconds: float) -> None:
+async def test_time_does_not_move_backwards(world: World, seconds: float) -> None:
     life = ToyLife("nobody", world.client.get_workflow_handle("toy/nobody"))
 
     with pytest.raises(ValueError, match="time only goes forward"):

@@ -74,7 +74,7 @@ def delivery(client: FailingClient, inbox: InMemoryInbox) -> Delivery:
 
 
 @pytest.mark.parametrize("status", [RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.UNAVAILABLE])
-async def test_one_workflow_that_takes_no_signal_does_not_hold_up_the_others(status: RPCStatusCode) -> None:
+async def test_one_workflow_that_accepts_no_signal_does_not_delay_the_others(status: RPCStatusCode) -> None:
     failing = messages(["bad"] * 20, timedelta(minutes=9))
     inbox = InMemoryInbox(failing + messages(map(str, range(300)), timedelta(minutes=5)))
 
@@ -84,7 +84,7 @@ async def test_one_workflow_that_takes_no_signal_does_not_hold_up_the_others(sta
     assert len(inbox.handled) == 300
 
 
-async def test_an_event_that_one_workflow_never_takes_is_set_aside_after_an_hour() -> None:
+async def test_an_event_that_a_workflow_never_accepts_is_set_aside_after_an_hour() -> None:
     inbox = InMemoryInbox(messages(["bad"], timedelta(hours=2)))
 
     with pytest.raises(GatewayUnavailable):

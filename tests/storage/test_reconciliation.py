@@ -25,7 +25,7 @@ def ids(found: Sequence[Projection]) -> list[str]:
     return [each.subscription.id for each in found]
 
 
-async def test_of_two_with_one_agreement_the_one_that_goes_on_is_meant(ledger: Ledger, ours: Reconciliations) -> None:
+async def test_of_two_with_one_agreement_the_running_one_is_found(ledger: Ledger, ours: Reconciliations) -> None:
     first = await ledger.sign_up("ada", agreement_ref="sub_1", status=Status.CANCELED)
     second = await ledger.sign_up("ada", agreement_ref="sub_1")
     await ledger.sign_up("bob")

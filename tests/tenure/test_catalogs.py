@@ -113,7 +113,7 @@ async def test_a_catalog_is_pushed_and_published_and_again_nothing_happens(shop:
     assert await catalogs.get(name) == load_catalog(shop.file)
 
 
-async def test_a_version_is_changed_in_place_only_when_that_is_said_and_whom_it_touches_is_told(
+async def test_a_version_is_changed_in_place_only_on_request_and_reports_who_is_affected(
     shop: Shop, stack: Stack
 ) -> None:
     await shop.types("push")
@@ -140,7 +140,7 @@ async def test_a_version_is_changed_in_place_only_when_that_is_said_and_whom_it_
     assert done == [*outlook, "Stripe has everything already.", f"changed in place: {shop.product}_v1"]
 
 
-async def test_an_add_on_that_is_changed_in_place_tells_of_those_who_have_it(shop: Shop, stack: Stack) -> None:
+async def test_an_add_on_changed_in_place_reports_who_has_it(shop: Shop, stack: Stack) -> None:
     with_add_on = ("plans:\n", "add_ons:\n  more: {name: More, prices: {month: 5}, adds: {runs: 10}}\nplans:\n")
     shop.says(with_add_on)
     await shop.types("push")
@@ -244,7 +244,7 @@ async def test_the_schema_is_printed_as_it_is_published(terminal: Terminal) -> N
     assert said.out == catalog_schema()
 
 
-async def test_who_follows_a_catalog_that_is_not_published_is_told_and_it_is_published_for_them(
+async def test_followers_of_an_unpublished_catalog_are_reported_and_it_can_be_published_for_them(
     shop: Shop, stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = f"{shop.product}_v1", f"{shop.product}_v2"

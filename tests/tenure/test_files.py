@@ -8,14 +8,14 @@ from tests.harness.lives import CATALOG, POLICY
 from tests.tenure.conftest import Terminal
 
 
-async def test_a_catalog_that_is_well_is_told_in_words(terminal: Terminal) -> None:
+async def test_a_valid_catalog_is_described_in_words(terminal: Terminal) -> None:
     said = await terminal.run("catalog", "check", str(CATALOG))
 
     assert said.status == 0
     assert "starter: Starter, $49.00 a month" in said.out
 
 
-async def test_a_policy_that_is_well_is_told_in_words(terminal: Terminal) -> None:
+async def test_a_valid_policy_is_described_in_words(terminal: Terminal) -> None:
     said = await terminal.run("policy", "check", str(POLICY))
 
     assert said.status == 0
@@ -29,7 +29,7 @@ async def test_a_policy_that_is_well_is_told_in_words(terminal: Terminal) -> Non
         ("policy", POLICY, "days: 14", "days: -3", "days"),
     ],
 )
-async def test_a_file_that_is_wrong_is_told_by_its_line(
+async def test_an_invalid_file_is_reported_with_its_line(
     terminal: Terminal, command: str, file: Path, line: str, wrong: str, words: str
 ) -> None:
     text = file.read_text()  # noqa: ASYNC240 - of a few kilobytes
@@ -60,7 +60,7 @@ async def test_a_process_without_settings_stops_and_names_each_that_is_missing(
     assert "Traceback" not in said.err
 
 
-async def test_a_weak_secret_is_not_taken(terminal: Terminal) -> None:
+async def test_a_weak_secret_is_refused(terminal: Terminal) -> None:
     terminal.settings = {"TENURE_SECRET_KEY": "changeme"}
 
     said = await terminal.run("api")

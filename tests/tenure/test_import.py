@@ -48,7 +48,7 @@ def lines(said: Said) -> dict[str, str]:
     return {agreement: words.strip() for agreement, words in told}
 
 
-async def test_a_dry_run_tells_all_and_writes_nothing_then_all_is_adopted_once(
+async def test_a_dry_run_reports_everything_and_writes_nothing_then_all_is_adopted_once(
     terminal: Terminal, elsewhere: Elsewhere, stack: Stack, product: Product
 ) -> None:
     starter, users, old = (
@@ -158,7 +158,7 @@ async def test_a_customer_comes_with_all_that_is_known_of_them(elsewhere: Elsewh
     assert await elsewhere.default_card(customer) is not None, "where a look finds the card that is charged"
 
 
-async def test_who_has_no_name_of_ours_is_called_as_at_the_provider(elsewhere: Elsewhere, product: Product) -> None:
+async def test_a_customer_without_an_external_id_gets_the_providers_id(elsewhere: Elsewhere, product: Product) -> None:
     customer = await elsewhere.customer(a_name("nameless"), metadata={})
     agreement = await elsewhere.subscribes(customer, await elsewhere.price_of_ours(STARTER))
 
@@ -168,7 +168,7 @@ async def test_who_has_no_name_of_ours_is_called_as_at_the_provider(elsewhere: E
     assert found["customer"]["external_id"] == customer
 
 
-async def test_two_customers_of_one_name_are_not_taken_for_one(elsewhere: Elsewhere, product: Product) -> None:
+async def test_two_customers_with_one_name_are_not_merged(elsewhere: Elsewhere, product: Product) -> None:
     starter, name = await elsewhere.price_of_ours(STARTER), a_name("namesake")
     first = await elsewhere.subscriber(name, starter)
     life = await elsewhere.adopted(product, name, first)

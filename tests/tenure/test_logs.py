@@ -61,7 +61,7 @@ def test_what_is_to_be_expected_is_one_line(written: io.StringIO, error: Excepti
 
 
 @pytest.mark.parametrize("error", [KeyError("a fault of ours"), ApplicationError("of nobody's", type="x")])
-def test_a_fault_of_ours_keeps_its_traceback(written: io.StringIO, error: Exception) -> None:
+def test_a_bug_keeps_its_traceback(written: io.StringIO, error: Exception) -> None:
     fail(error)
 
     assert "Traceback" in written.getvalue()

@@ -84,7 +84,7 @@ async def test_the_same_version_with_other_words_is_another_policy(
     assert (await life.ahead()).count("send_reminder") == 2
 
 
-async def test_those_of_a_plan_are_moved_and_one_whose_workflow_is_gone_is_told(
+async def test_subscriptions_of_a_plan_are_moved_and_a_lost_workflow_is_reported(
     terminal: Terminal, file: Path, begin: Begin, stack: Stack
 ) -> None:
     here, gone, over, other = [await begin(plan) for plan in ("enterprise", "enterprise", "enterprise", "starter")]
@@ -99,7 +99,7 @@ async def test_those_of_a_plan_are_moved_and_one_whose_workflow_is_gone_is_told(
     assert [len(await adoptions(life)) for life in (here, gone, over, other)] == [1, 0, 0, 0]
 
 
-async def test_what_cannot_be_is_told_before_anything_is_moved(terminal: Terminal, file: Path) -> None:
+async def test_what_is_invalid_is_reported_before_anything_is_moved(terminal: Terminal, file: Path) -> None:
     nobody = await terminal.run("policy", "migrate", str(file), "--subscription", str(uuid4()))
     write(file, PATIENT.replace("[5]", "[-5]"))
     wrong = await terminal.run("policy", "migrate", str(file))

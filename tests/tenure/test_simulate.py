@@ -93,7 +93,7 @@ async def test_two_policies_stand_side_by_side_in_one_stack(terminal: Terminal, 
         (("--plan", "starter", "--add-on", "users"), "'users' is not an add-on: write it as users=2"),
     ],
 )
-async def test_what_cannot_be_played_is_told_in_a_line_before_anything_starts(
+async def test_an_invalid_scenario_is_reported_in_a_line_before_anything_starts(
     terminal: Terminal, scratch: Path, options: tuple[str, ...], told: str
 ) -> None:
     said = await terminal.run("simulate", *options)
@@ -103,7 +103,7 @@ async def test_what_cannot_be_played_is_told_in_a_line_before_anything_starts(
     assert told in said.err
 
 
-async def test_a_sign_up_that_is_refused_is_told(terminal: Terminal, scratch: Path) -> None:
+async def test_a_refused_sign_up_is_reported(terminal: Terminal, scratch: Path) -> None:
     said = await terminal.run("simulate", "--plan", "starter", "--trial-days", "0", "--card", "lost_card")
 
     assert (said.status, said.out) == (1, "")

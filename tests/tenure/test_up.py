@@ -30,7 +30,7 @@ async def up(terminal: Terminal) -> AsyncIterator[Addresses]:
     assert (process.returncode, err) == (0, b"")
 
 
-async def test_a_life_goes_on_where_it_was_when_the_stack_is_started_again_and_never_on_two(terminal: Terminal) -> None:
+async def test_a_subscription_continues_after_a_restart_and_never_on_two_stacks(terminal: Terminal) -> None:
     async with up(terminal) as addresses, Product(addresses) as product:
         made: dict[str, Any] = await product.sign_up("returning", payment_method="pm_card_visa")
         before = await product.travel(made["id"], timedelta(days=8))

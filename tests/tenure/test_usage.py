@@ -23,7 +23,7 @@ def hand(terminal: Terminal, stack: Stack) -> Terminal:
     return terminal
 
 
-async def test_statistics_are_there_after_a_roll_up_by_hand(hand: Terminal, stack: Stack, product: Product) -> None:
+async def test_statistics_exist_after_a_manual_roll_up(hand: Terminal, stack: Stack, product: Product) -> None:
     name = f"rolled-up-{uuid4()}"
     await product.sign_up(name)
     use = Use(name, "storage_gb", 1, name, Action.SET)

@@ -20,7 +20,7 @@ def hand(terminal: Terminal, stack: Stack) -> Terminal:
     return terminal
 
 
-async def test_what_waits_is_told_and_a_key_that_waits_for_nobody_is_refused(hand: Terminal) -> None:
+async def test_pending_reports_are_listed_and_an_unknown_key_is_refused(hand: Terminal) -> None:
     told = await hand.run("usage", "report", "--again")
     unknown = await hand.run("usage", "report", "--billed", "nobody-knows")
 

@@ -62,7 +62,7 @@ async def test_what_did_not_get_through_is_fetched_once_and_replayed_as_often_as
         (("list", "--limit", "0"), "at least 1"),
     ],
 )
-async def test_what_cannot_be_done_is_told_in_words(hand: Terminal, words: tuple[str, ...], told: str) -> None:
+async def test_what_cannot_be_done_is_reported_in_words(hand: Terminal, words: tuple[str, ...], told: str) -> None:
     said = await hand.run("webhooks", *words)
 
     assert said.status == 1

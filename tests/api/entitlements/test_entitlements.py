@@ -163,7 +163,7 @@ async def test_a_check_may_give_a_value(shop: Caller, name: str) -> None:
     assert "Pro, Scale" in model["detail"]
 
 
-async def test_what_goes_beyond_a_limit_is_not_billed_in_a_trial(shop: Caller, name: str) -> None:
+async def test_overage_is_not_billed_in_a_trial(shop: Caller, name: str) -> None:
     await shop.signed_up(name, plan="scale")
     assert (await asked(shop, name, "jobs"))["overage"] is None
 

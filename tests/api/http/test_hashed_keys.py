@@ -81,7 +81,7 @@ async def test_a_command_is_known_to_the_previous_release_too(stack: Stack, admi
     assert (await admin.subscription(made["id"]))["trial_ends_at"] == extended.json()["trial_ends_at"]
 
 
-async def test_a_decline_from_before_the_upgrade_is_replayed_and_no_card_is_tried(
+async def test_a_decline_from_before_the_upgrade_is_replayed_without_a_charge(
     stack: Stack, admin: Caller, name: str
 ) -> None:
     made = await admin.signed_up(name)

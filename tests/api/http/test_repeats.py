@@ -98,7 +98,7 @@ async def test_fields_in_another_order_are_the_same_request(admin: Caller, name:
     assert (again.status_code, again.content) == (201, first.content)
 
 
-async def test_a_decline_is_replayed_and_no_card_is_tried_again(stack: Stack, admin: Caller, name: str) -> None:
+async def test_a_decline_is_replayed_without_another_charge(stack: Stack, admin: Caller, name: str) -> None:
     body = {"trial_days": 0, "payment_method": "pm_card_chargeCustomerFail"}
     first = await admin.sign_up(name, key=name, **body)
     problem_of(first, 402, "payment_declined")
@@ -263,7 +263,7 @@ async def test_a_key_used_for_two_kinds_of_command_is_refused_for_the_second(adm
     problem_of(await admin.command(made["id"], "uncancel", key=name), 409, "idempotency_key_reused")
 
 
-async def test_keys_up_to_their_largest_size_reach_the_provider_in_a_form_it_takes(admin: Caller, name: str) -> None:
+async def test_keys_up_to_the_maximum_size_reach_the_provider_in_a_valid_form(admin: Caller, name: str) -> None:
     key = (f"{name} ~!@#$%^&*()<>/\\\"'" + "k" * 255)[:255]
 
     first = await admin.sign_up(name, key=key, payment_method="pm_card_visa")

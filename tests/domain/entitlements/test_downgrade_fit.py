@@ -41,7 +41,7 @@ def test_a_gauge_above_the_new_limit_does_not_fit_and_the_excess_is_stated() -> 
     ],
     ids=["exactly", "nothing", "unlimited", "unlimited now", "over already", "over, and more than before"],
 )
-def test_usage_that_fits_or_whose_limit_does_not_shrink_is_no_conflict(
+def test_usage_that_fits_or_whose_limit_does_not_shrink_is_not_a_conflict(
     before: Value, after: Value, quantity: int
 ) -> None:
     assert limit_conflicts(having(seats=before), having(seats=after), [used("seats", quantity)], at_once=True) == ()
@@ -66,7 +66,7 @@ def test_switches_levels_and_sets_have_no_usage() -> None:
     assert limit_conflicts(scale, free, [], at_once=True) == ()
 
 
-def test_a_plan_without_the_feature_fits_nobody_who_uses_it() -> None:
+def test_a_plan_without_the_feature_does_not_fit_customers_who_use_it() -> None:
     unused = replace(used("seats", 0))
     assert limit_conflicts(having(seats=3), having(seats=0), [unused], at_once=True) == ()
     assert limit_conflicts(having(seats=3), having(seats=0), [used("seats", 1)], at_once=True)

@@ -67,7 +67,7 @@ def test_where_nothing_is_ever_refused_it_says_so() -> None:
     assert told(LimitRule(hard=None)) == {"beyond_limit": "free"}
 
 
-def test_what_is_billed_has_its_price_and_in_a_trial_it_is_not_billed() -> None:
+def test_overage_states_its_price_and_is_not_billed_in_a_trial() -> None:
     overage = Overage(Money(100, "usd"), units=1000)
 
     billed = {"beyond_limit": "billed", "overage_amount": "100", "overage_units": "1000"}

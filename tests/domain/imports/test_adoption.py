@@ -62,7 +62,7 @@ def reasons(agreement: Agreement, prices: PriceMap | None = None) -> tuple[str, 
     return refused.value.reasons
 
 
-def test_what_is_billed_stays_what_it_costs_whatever_the_catalog_says() -> None:
+def test_an_adopted_price_stays_whatever_the_catalog_says() -> None:
     agreement = an_agreement(
         an_item(unit_amount=3900, quantity=2, lookup_key="manufacturing_starter_month_v7"),
         an_item("users", unit_amount=400, quantity=3),
@@ -84,7 +84,7 @@ def with_overage() -> Catalog:
     return replace(CATALOG, plans={**CATALOG.plans, "starter": starter}, version=2)
 
 
-def test_what_is_billed_by_use_goes_on_as_an_item_without_a_quantity_whatever_its_version() -> None:
+def test_metered_items_are_adopted_without_a_quantity_in_any_version() -> None:
     agreement = an_agreement(an_item(), by_use())
 
     selection = check(agreement, with_overage(), PriceMap(), NOW)

@@ -60,7 +60,7 @@ def test_what_was_deducted_before_is_not_deducted_again(
     assert kept_of(paid, gone_back, settled) == kept
 
 
-def test_where_nothing_was_taken_from_a_card_nothing_went_back() -> None:
+def test_if_no_card_was_charged_nothing_was_refunded() -> None:
     assert kept_of(0, 0) == ALL
 
 
@@ -71,7 +71,7 @@ def resumed_after(days: int, *, paused_on: int = 10) -> Subscription:
 
 
 @pytest.mark.parametrize("days", [1, 5, 60])
-def test_a_pause_is_no_part_of_what_was_paid_for(days: int) -> None:
+def test_the_days_of_a_pause_are_not_part_of_the_paid_period(days: int) -> None:
     after = resumed_after(days)
     own = own_period(after)
     assert own is not None
@@ -81,7 +81,7 @@ def test_a_pause_is_no_part_of_what_was_paid_for(days: int) -> None:
     assert left == left_of(NOW, PERIOD_END, NOW + 10 * DAY), "what was left when it was paused"
 
 
-def test_a_period_of_the_provider_is_none_of_ours() -> None:
+def test_a_period_of_the_provider_is_not_our_own() -> None:
     assert own_period(a_paid_subscription()) is None
 
 
@@ -100,7 +100,7 @@ def billed_apart(**changes: Any) -> Charge:
     return replace(charge, **changes)
 
 
-def test_after_a_change_in_a_period_of_our_own_that_period_goes_on() -> None:
+def test_after_a_change_our_own_period_continues() -> None:
     before = replace(resumed_after(5), is_held=True)
     step = plan_changes.changed_at_cost(before, PRO, billed_apart(), DEFAULT_POLICY, NOW + 16 * DAY, CAUSE)
     after = step.subscription

@@ -89,7 +89,7 @@ def kinds(subscription: Subscription, agreement: Agreement | None) -> list[Diffe
         pytest.param(in_status(Status.CANCELED), None, id="over here, forgotten there"),
     ],
 )
-def test_what_agrees_is_no_difference(subscription: Subscription, agreement: Agreement | None) -> None:
+def test_matching_states_are_not_a_difference(subscription: Subscription, agreement: Agreement | None) -> None:
     assert kinds(subscription, agreement) == []
 
 
@@ -142,7 +142,7 @@ def test_a_hold_is_lifted_only_if_it_is_ours() -> None:
     assert "somebody else's hold" in theirs.details
 
 
-def test_an_item_that_is_named_by_its_price_is_the_same_though_the_price_has_a_lookup_key() -> None:
+def test_an_item_known_by_its_price_id_matches_even_if_the_price_has_a_lookup_key() -> None:
     taken_over = a_paid_subscription(items=(Item("price_1", 1),))
 
     assert kinds(taken_over, an_agreement(items=(replace(STARTER_AGREED, lookup_key="gold_monthly"),))) == []
@@ -194,7 +194,7 @@ def test_each_difference_to_the_workflow_has_its_name(sight: Sight, kind: Differ
     assert found.kind is kind
 
 
-def test_what_runs_ahead_of_the_next_step_is_no_difference() -> None:
+def test_what_runs_ahead_of_the_next_step_is_not_a_difference() -> None:
     written = a_past_due_subscription(sequence=5)
     lived = replace(written.with_try(NOW + timedelta(days=1)), is_held=True)
 
@@ -214,12 +214,12 @@ def test_no_rule_undoes_a_customers_cancellation_or_decides_about_money() -> Non
     } <= FOR_AN_OPERATOR
 
 
-def test_an_invoice_without_an_attempt_is_no_difference() -> None:
+def test_an_invoice_without_an_attempt_is_not_a_difference() -> None:
     undecided = Charge(ChargeOutcome.PENDING, agreement_ref="sub_1")
     assert kinds(a_paid_subscription(), an_agreement(latest=undecided)) == []
 
 
-def test_what_is_billed_by_use_is_there_or_it_is_not() -> None:
+def test_a_metered_item_either_exists_or_does_not() -> None:
     by_use = replace(STARTER_AGREED, price_ref="price_runs", lookup_key="runs_overage", quantity=0, is_by_use=True)
     subscription = a_paid_subscription()
     billed = replace(subscription, items=(*subscription.items, Item("runs_overage", 0)))

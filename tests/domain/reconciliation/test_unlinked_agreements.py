@@ -72,12 +72,12 @@ def test_what_a_customer_has_of_another_product_on_the_account_is_not_ours(
 
 
 @pytest.mark.parametrize("owner", [a_trial(), a_paid_subscription()], ids=["a trial", "paid for"])
-def test_an_agreement_that_is_not_active_yet_is_no_difference(owner: Subscription) -> None:
+def test_an_agreement_that_is_not_active_yet_is_not_a_difference(owner: Subscription) -> None:
     unbegun = an_agreement(ref="sub_2", state=AgreementState.UNBEGUN, latest=a_declined_charge())
     assert stray(unbegun, owner) is None
 
 
-def test_a_first_payment_that_the_bank_has_not_decided_on_is_no_difference() -> None:
+def test_an_undecided_first_payment_is_not_a_difference() -> None:
     assert stray(an_agreement(ref="sub_2", latest=Charge(ChargeOutcome.PENDING)), a_trial()) is None
 
 

@@ -61,6 +61,6 @@ def test_a_refund_reported_before_the_end_is_known_after_it() -> None:
 
 
 @pytest.mark.parametrize("news", list(EventKind))
-def test_once_it_is_over_only_money_that_went_back_is_worth_a_look(news: EventKind) -> None:
+def test_after_the_end_only_refunds_and_disputes_are_relevant(news: EventKind) -> None:
     looked = is_worth_a_look(a_canceled_subscription(), EventHint("evt_1", news, "x"))
     assert looked is (news in (EventKind.REFUNDED, EventKind.DISPUTED))

@@ -54,7 +54,7 @@ def test_a_trial_to_be_canceled_does_nothing_else_any_more() -> None:
     assert agenda(ending, POLICY) == (Due(TRIAL_END, Action.CANCEL, "cancellation was requested: too dear"),)
 
 
-def test_a_paid_subscription_renews_and_asks_if_it_hears_nothing() -> None:
+def test_a_paid_subscription_renews_and_asks_the_provider_if_no_event_comes() -> None:
     asks_at = PERIOD_END + timedelta(hours=3)
     assert agenda(a_paid_subscription(), POLICY) == (
         Due(PERIOD_END, Action.RENEW, "the paid period ends"),
@@ -86,12 +86,12 @@ def test_a_failed_payment_has_the_whole_ladder_ahead_counted_from_its_first_decl
 
 
 @given(step=st.integers(min_value=0, max_value=len(DEFAULT_LADDER)))
-def test_steps_of_the_ladder_that_are_taken_are_not_ahead(step: int) -> None:
+def test_past_steps_of_the_ladder_are_not_ahead(step: int) -> None:
     ahead = agenda(a_past_due_subscription(recovery=a_recovery(step=step)), POLICY)
     assert [due.at for due in ahead] == [NOW + rung.day * DAY for rung in DEFAULT_LADDER[step:]]
 
 
-def test_a_suspension_for_nonpayment_goes_on_up_its_ladder() -> None:
+def test_a_suspension_for_nonpayment_continues_on_its_ladder() -> None:
     suspended = a_suspended_subscription(recovery=a_recovery(step=6))
     assert agenda(suspended, POLICY) == (Due(NOW + 44 * DAY, Action.CANCEL, "day 44 of the recovery: cancel and mail"),)
 

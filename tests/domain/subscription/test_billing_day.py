@@ -110,7 +110,7 @@ def test_the_boundary_after_a_moment_is_the_first_one(anchor: datetime, moment: 
     assert boundary(anchor, interval, number - 1) <= moment
 
 
-def test_the_31st_is_still_the_billing_day_after_a_pause_of_a_moment() -> None:
+def test_the_31st_is_still_the_billing_day_after_a_very_short_pause() -> None:
     life, provider = converted(at(2027, 1, 31))
 
     after = paused_for(life, at(2027, 2, 10), MOMENT)
@@ -121,7 +121,7 @@ def test_the_31st_is_still_the_billing_day_after_a_pause_of_a_moment() -> None:
 
 
 @pytest.mark.parametrize("late", [MOMENT, timedelta(days=3)], ids=["on-time", "after-an-outage"])
-def test_the_31st_is_still_the_billing_day_after_a_planned_change(late: timedelta) -> None:
+def test_the_31st_is_still_the_billing_day_after_a_scheduled_change(late: timedelta) -> None:
     life, provider = converted(at(2027, 1, 31))
     planned = plan_changes.change_scheduled(life, PRO, at(2027, 2, 10), CAUSE).subscription
 
@@ -133,7 +133,7 @@ def test_the_31st_is_still_the_billing_day_after_a_planned_change(late: timedelt
     assert ends(begun, provider, 3) == [at(2027, 4, 30), at(2027, 5, 31), at(2027, 6, 30)]
 
 
-def test_once_the_providers_date_is_ours_again_it_goes_on_by_itself() -> None:
+def test_once_the_providers_date_is_ours_again_it_renews_automatically() -> None:
     life, provider = converted(at(2027, 1, 31))
     begun = next_period(plan_changes.change_scheduled(life, PRO, at(2027, 2, 10), CAUSE).subscription, provider)
 
@@ -142,7 +142,7 @@ def test_once_the_providers_date_is_ours_again_it_goes_on_by_itself() -> None:
     assert (after.wants_hold, after.begins_own_period, after.period_end) == (False, False, at(2027, 4, 30))
 
 
-def test_what_is_told_of_a_period_of_our_own_is_its_own_end() -> None:
+def test_our_own_period_shows_its_own_end() -> None:
     life, provider = converted(at(2027, 1, 31))
     planned = plan_changes.change_begins(
         plan_changes.change_scheduled(life, PRO, at(2027, 2, 10), CAUSE).subscription, PRO, at(2027, 2, 28), CAUSE
@@ -322,7 +322,7 @@ def test_on_the_free_plan_there_is_no_billing_day() -> None:
         (at(2028, 2, 29), at(2029, 2, 28), 29),
     ],
 )
-def test_an_old_lifes_day_is_told_by_its_period(start: datetime, end: datetime, day: int) -> None:
+def test_an_older_subscriptions_day_follows_from_its_period(start: datetime, end: datetime, day: int) -> None:
     found = billing_day.derived(start, end)
     assert found is not None
     assert found.day == day
@@ -335,13 +335,13 @@ def test_an_old_life_keeps_its_day_through_a_planned_change() -> None:
     assert (begun.period_end, begun.billing_anchor) == (at(2027, 3, 31), at(2027, 1, 31))
 
 
-def test_an_old_life_takes_its_day_over_from_the_provider() -> None:
+def test_an_older_subscription_adopts_its_day_from_the_provider() -> None:
     old = a_paid_subscription(period_start=at(2027, 1, 31), period_end=at(2027, 2, 28))
     renewed = next_period(old, Provider(at(2026, 8, 31)))
     assert (renewed.billing_anchor, renewed.period_end) == (at(2026, 8, 31), at(2027, 3, 31))
 
 
-def test_a_provider_that_tells_no_anchor_is_followed_as_it_is() -> None:
+def test_a_provider_without_an_anchor_is_followed_as_it_is() -> None:
     old = a_paid_subscription(period_start=at(2027, 1, 31), period_end=at(2027, 2, 28))
     charge = replace(Provider(at(2027, 2, 28)).restart(at(2027, 2, 28)), anchor=None)
     after = payments_received.paid(old, charge, DEFAULT_POLICY, at(2027, 2, 28), CAUSE).subscription

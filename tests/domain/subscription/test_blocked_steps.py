@@ -55,7 +55,7 @@ def test_refusals_are_counted_and_missing_answers_are_not() -> None:
     assert stands.blocked.refusals == 2
 
 
-def test_steps_that_are_refused_in_turns_are_told_once_each_and_keep_their_own_since_and_count() -> None:
+def test_steps_refused_alternately_are_reported_once_each_and_keep_their_own_since_and_count() -> None:
     stands, first = a_paid_subscription(), replace(NO_KEY, refusals=1)
     told: list[Entry] = []
     for hour in range(6):
@@ -71,7 +71,7 @@ def test_steps_that_are_refused_in_turns_are_told_once_each_and_keep_their_own_s
     assert (hear.action, hear.since, hear.refusals) == (blocked_steps.HEAR, TRIAL_END + AN_HOUR, 3)
 
 
-def test_when_one_of_two_steps_goes_on_the_other_is_still_shown() -> None:
+def test_when_one_of_two_blocked_steps_succeeds_the_other_is_still_shown() -> None:
     hold = replace(NO_KEY, action=blocked_steps.HOLD, since=TRIAL_END + AN_HOUR)
     stands = blocked_steps.blocked(a_blocked_trial(), hold, TRIAL_END + AN_HOUR, CAUSE).subscription
 
@@ -134,5 +134,5 @@ def test_a_hold_is_blocked_until_it_is_accepted_or_no_longer_wanted() -> None:
     assert is_moot(replace(stands, agreement_ref=""), blocked_steps.HOLD)
 
 
-def test_a_message_stays_to_be_heard_whatever_is_due() -> None:
+def test_an_event_stays_to_be_processed_whatever_is_due() -> None:
     assert not is_moot(a_trial(created_at=NOW), blocked_steps.HEAR)

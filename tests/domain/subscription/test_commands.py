@@ -35,7 +35,7 @@ def test_a_scheduled_cancellation_replaces_everything_that_was_ahead() -> None:
     assert agenda(undone, POLICY) == agenda(a_trial(), POLICY)
 
 
-def test_a_scheduled_cancellation_withdraws_the_mails_that_say_it_goes_on() -> None:
+def test_a_scheduled_cancellation_withdraws_mails_that_announce_a_renewal() -> None:
     step = commands.cancel_scheduled(a_paid_subscription(), PERIOD_END, End(EndKind.CUSTOMER), NOW, CAUSE)
     goes_on = {
         Occasion.TRIAL_ENDING,
@@ -66,7 +66,7 @@ def test_a_trial_with_a_card_converts_where_one_without_expires() -> None:
     assert agenda(a_trial(card=VISA), POLICY)[-1].action is Action.CONVERT
 
 
-def test_a_card_that_its_bank_has_renewed_may_be_tried_again() -> None:
+def test_a_card_that_its_bank_has_renewed_may_be_charged_again() -> None:
     barred = a_past_due_subscription(recovery=a_recovery(decline=Decline("lost_card")), card=VISA)
     assert barred.card_is_barred
 
@@ -97,7 +97,7 @@ def test_the_journal_says_why_a_requested_charge_was_not_paid(code: str, words: 
     assert [entry.summary for entry in step.entries] == [words]
 
 
-def test_a_trial_whose_card_was_taken_away_ends_as_one_without() -> None:
+def test_a_trial_whose_card_was_removed_ends_like_one_without() -> None:
     step = commands.card_removed(a_trial(card=VISA), NOW, CAUSE)
 
     assert step.subscription.card is None
@@ -105,7 +105,7 @@ def test_a_trial_whose_card_was_taken_away_ends_as_one_without() -> None:
     assert [(entry.kind, entry.details) for entry in step.entries] == [("card_removed", {"card": VISA.ref})]
 
 
-def test_a_card_counts_from_when_it_was_given_and_one_put_on_file_by_hand_a_minute_before() -> None:
+def test_a_card_counts_from_when_it_was_given_and_one_stored_by_the_api_from_a_minute_before() -> None:
     given = commands.card_replaced(a_trial(), "cus_1", VISA, NOW, CAUSE, given_at=NOW - timedelta(hours=3))
     put = commands.card_replaced(a_trial(), "cus_1", VISA, NOW, CAUSE)
 

@@ -78,7 +78,7 @@ def test_while_it_waits_everything_is_as_it_was_and_its_end_is_ahead() -> None:
 
 
 @pytest.mark.parametrize("is_apart", [False, True])
-def test_a_hold_that_stood_stays_known_and_one_of_a_change_apart_is_to_be_taken_back(is_apart: bool) -> None:
+def test_an_existing_hold_is_kept_and_one_made_for_a_change_is_lifted(is_apart: bool) -> None:
     before = replace(a_paid_subscription(), is_held=not is_apart)
     charge = a_waiting_charge(is_apart=is_apart)
     to = replace(PRO, interval=Interval.YEAR) if is_apart else PRO
@@ -96,7 +96,7 @@ def test_a_hold_that_stood_stays_known_and_one_of_a_change_apart_is_to_be_taken_
 
 
 @pytest.mark.parametrize("hours", [1, 22, 30])
-def test_it_ends_before_anything_else_is_due_that_takes_money(hours: int) -> None:
+def test_it_ends_before_the_next_due_charge(hours: int) -> None:
     trial_end = NOW + timedelta(hours=hours)
     trial = a_trial(card=VISA, customer_ref="cus_1", trial_ends_at=trial_end, reminders=())
 
@@ -116,7 +116,7 @@ def test_a_reminder_does_not_end_it() -> None:
     assert after.confirmation.expires_at == NOW + A_DAY
 
 
-def test_confirmed_the_change_is_made_under_the_key_of_its_try_and_a_hold_is_still_to_be_lifted() -> None:
+def test_a_confirmed_change_has_the_key_of_its_attempt_and_its_hold_is_still_to_be_lifted() -> None:
     held = replace(waiting(), is_held=True)
 
     step = confirmation_steps.confirmed(held, paid(), DEFAULT_POLICY, NOW, CAUSE)
@@ -183,7 +183,7 @@ def test_a_command_that_came_before_keys_were_hashed_is_known_by_its_hash() -> N
         assert not confirmation_steps.is_known(known, hashed("key-2"))
 
 
-def test_only_so_many_keys_are_kept() -> None:
+def test_the_number_of_kept_keys_is_limited() -> None:
     subscription = a_paid_subscription(unconfirmed=tuple(f"key-{n}" for n in range(20, 28)))
 
     kept = confirmation_steps.undone(waiting(subscription), NOW, CAUSE).subscription.unconfirmed
@@ -207,14 +207,14 @@ def test_an_authentication_that_was_not_given_bars_no_card() -> None:
     assert barred.card_is_barred
 
 
-def test_an_invoice_that_awaits_confirmation_is_no_failed_renewal() -> None:
+def test_an_invoice_that_awaits_confirmation_is_not_a_failed_renewal() -> None:
     charge = a_waiting_charge()
     assert confirmation_steps.is_waiting_for(waiting(), charge)
     assert not confirmation_steps.is_waiting_for(a_paid_subscription(), charge)
     assert not confirmation_steps.is_waiting_for(waiting(), replace(charge, invoice=None))
 
 
-def test_once_it_is_void_it_is_no_waiver_of_a_renewal() -> None:
+def test_a_void_one_does_not_waive_a_renewal() -> None:
     bill = Invoice("in_2", "T-0002", "void", 15000, "usd", period_start=NOW + A_DAY, period_end=PERIOD_END)
     assert not payments_received.is_waiver(a_paid_subscription(), bill)
 
@@ -229,7 +229,7 @@ def test_reconciliation_finds_no_fault_with_what_waits() -> None:
     ]
 
 
-def test_a_card_that_lacked_its_owners_authentication_can_be_tried_while_they_are_there() -> None:
+def test_a_card_that_lacked_authentication_can_be_charged_while_the_customer_is_present() -> None:
     for code, refused in (("authentication_required", False), ("stolen_card", True)):
         owing = recovery.failed(
             a_trial(card=VISA, customer_ref="cus_1"), a_declined_charge(code), DEFAULT_POLICY, NOW, CAUSE
@@ -246,7 +246,7 @@ def a_sign_up_that_waits() -> Subscription:
     return waiting(a_trial(card=VISA, customer_ref="cus_1", trial_ends_at=None, reminders=()), ConfirmedAction.SIGN_UP)
 
 
-def test_a_sign_up_that_waits_has_not_begun_and_takes_no_command_but_its_end() -> None:
+def test_a_waiting_sign_up_has_not_begun_and_accepts_only_its_cancellation() -> None:
     unbegun = a_sign_up_that_waits()
 
     assert (unbegun.status, unbegun.status_reason, unbegun.access) == ("suspended", "awaiting_confirmation", "none")
@@ -288,7 +288,7 @@ def tried_at_hand(code: str, page: str = "") -> Subscription:
     return recovery.failed_again(a_past_due_subscription(), charge, NOW, ASKED).subscription
 
 
-def test_a_retry_of_what_is_owed_that_is_to_be_confirmed_tells_the_open_bills_page_until_the_ladder_ends() -> None:
+def test_a_retry_to_be_confirmed_returns_the_invoices_page_until_the_ladder_ends() -> None:
     owing = tried_at_hand("authentication_required", PAGE)
 
     for told in (
@@ -316,7 +316,7 @@ def test_once_what_was_owed_is_paid_a_repeat_of_its_retry_asks_for_nothing() -> 
     assert confirmation_steps.is_known(paid_up, "key-1")
 
 
-def test_a_retry_whose_bill_was_declined_otherwise_since_is_repeated_without_asking_for_money() -> None:
+def test_a_retry_whose_invoice_was_declined_again_since_is_repeated_without_a_charge() -> None:
     owing = tried_at_hand("authentication_required", PAGE)
 
     since = recovery.failed_again(owing, a_declined_charge(), NOW, CAUSE).subscription

@@ -52,7 +52,7 @@ def test_the_steps_of_a_recovery_that_are_ahead_move_to_the_new_day() -> None:
     assert moved([0, 24, 72, 120], [0, 17, 65, 113], step=2, after=25) == [0, 24, 65, 113], "what was taken stays"
 
 
-def test_a_step_whose_new_hour_is_past_is_taken_at_its_old_one() -> None:
+def test_a_step_whose_new_hour_has_passed_keeps_its_old_one() -> None:
     assert moved([0, 24, 72], [0, 17, 65], after=20) == [0, 24, 65]
 
 

@@ -32,7 +32,7 @@ def known_again(subscription: Subscription, customer_ref: str = "cus_again") -> 
     return deleted_customers.known_again(subscription, customer_ref, NOW, CAUSE).subscription
 
 
-def test_a_trial_goes_on_without_a_card() -> None:
+def test_a_trial_continues_without_a_card() -> None:
     step = deleted_customers.known_again(a_trial(card=VISA, customer_ref="cus_1"), "cus_again", NOW, CAUSE)
 
     after = step.subscription
@@ -66,7 +66,7 @@ def test_a_card_that_was_given_to_the_new_customer_already_stays() -> None:
     assert known_again(given).card == VISA
 
 
-def test_what_is_owed_stays_owed_and_no_bill_of_the_deleted_customer_is_collected() -> None:
+def test_debts_stay_and_no_invoice_of_the_deleted_customer_is_collected() -> None:
     owing = a_past_due_subscription(recovery=a_recovery(invoice_ref="in_2", period_end=PERIOD_END))
 
     after = known_again(owing)
@@ -76,7 +76,7 @@ def test_what_is_owed_stays_owed_and_no_bill_of_the_deleted_customer_is_collecte
     assert (after.recovery.invoice_ref, after.recovery.period_end) == ("", None)
 
 
-def test_a_bill_of_the_deleted_customer_that_could_be_paid_still_is_voided_and_told() -> None:
+def test_a_payable_invoice_of_the_deleted_customer_is_voided_and_reported() -> None:
     declined = Decline("authentication_required", action_url="https://pay.example/in_2")
     owing = a_past_due_subscription(recovery=a_recovery(decline=declined))
     bill = deleted_customers.last_bill(owing, ProviderState(None, AgreementStatus.ENDED, a_declined_charge()))
@@ -88,7 +88,7 @@ def test_a_bill_of_the_deleted_customer_that_could_be_paid_still_is_voided_and_t
     assert confirmation_steps.page_of_open_bill(step.subscription) == ""
 
 
-def test_a_bill_that_is_settled_or_void_or_of_a_trial_elsewhere_is_none_to_look_at() -> None:
+def test_a_settled_or_void_invoice_or_one_of_an_adopted_trial_is_ignored() -> None:
     def last(subscription: Subscription, charge: Charge | None) -> Invoice | None:
         return deleted_customers.last_bill(subscription, ProviderState(None, AgreementStatus.ENDED, charge))
 
@@ -102,7 +102,7 @@ def test_a_bill_that_is_settled_or_void_or_of_a_trial_elsewhere_is_none_to_look_
 
 
 @pytest.mark.parametrize(("status", "event"), [(Status.ACTIVE, Event.RENEWED), (Status.PAST_DUE, Event.RECOVERED)])
-def test_the_next_payment_is_no_conversion_and_puts_everything_right(status: Status, event: Event) -> None:
+def test_the_next_payment_is_not_a_conversion_and_restores_everything(status: Status, event: Event) -> None:
     stands = known_again(a_paid_subscription() if status is Status.ACTIVE else a_past_due_subscription())
 
     step = payments_received.paid(replace(stands, card=VISA), a_paid_charge(), DEFAULT_POLICY, NOW, CAUSE)

@@ -38,7 +38,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_every_change_is_told_with_what_does_not_fit(step: Step) -> None:
+def test_every_change_mentions_what_does_not_fit(step: Step) -> None:
     told = with_excess(step, too_much(seats=9, storage=1200))
 
     *before, entry = told.entries
@@ -68,7 +68,7 @@ def test_where_all_of_it_fits_nothing_is_said(step: Step) -> None:
     assert with_excess(step, []) == step
 
 
-def test_each_change_is_held_against_use_from_what_there_was_to_what_there_is() -> None:
+def test_each_change_is_compared_with_current_usage() -> None:
     for name, step in STEPS.items():
         assert step.fit is not None
         assert step.fit.before == (a_trial() if name == "at once" else SUBSCRIPTION).selection
@@ -76,7 +76,7 @@ def test_each_change_is_held_against_use_from_what_there_was_to_what_there_is() 
         assert step.fit.is_ahead == (name == "planned")
 
 
-def test_what_was_used_of_a_billing_period_is_over_when_another_begins() -> None:
+def test_usage_of_a_billing_period_ends_when_another_begins() -> None:
     [jobs], [runs] = too_much(jobs=9), too_much(runs=9)
     goes_on = FitCheck(SUBSCRIPTION.selection, PRO)
 

@@ -27,7 +27,7 @@ def put_off() -> Subscription:
     return blocked_steps.blocked(first_payment.put_off(SIGNED_UP, NOW).subscription, trouble, NOW, CAUSE).subscription
 
 
-def test_it_is_neither_in_trial_nor_of_any_use_and_its_first_payment_is_what_comes_next() -> None:
+def test_it_has_neither_trial_nor_access_and_its_first_payment_is_next() -> None:
     unbegun = put_off()
 
     assert (unbegun.status, unbegun.status_reason, unbegun.access) == ("suspended", "awaiting_payment", Access.NONE)
@@ -55,7 +55,7 @@ def test_the_caller_learns_why_and_that_a_repeat_returns_the_outcome() -> None:
     assert "same Idempotency-Key" in told.message
 
 
-def test_canceled_or_declined_it_never_began_and_no_mail_tells_of_an_end() -> None:
+def test_canceled_or_declined_it_never_began_and_no_mail_reports_an_end() -> None:
     withdrawn = first_payment.withdrawn(put_off(), NOW, CAUSE)
     declined = Charge(ChargeOutcome.DECLINED, decline=Decline("insufficient_funds"))
     refused = first_payment.declined(put_off(), declined, NOW, CAUSE)

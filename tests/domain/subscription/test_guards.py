@@ -153,7 +153,7 @@ def test_what_can_be_asked_for_is_not_refused() -> None:
     trial.check_extension(EXPIRED, 7, "asked nicely")
 
 
-def test_a_change_that_takes_no_money_asks_nothing_of_the_card() -> None:
+def test_a_change_without_a_charge_needs_no_card() -> None:
     barred = a_paid_subscription(barred_card=VISA.ref, recent_tries=(NOW,) * 15)
     change(barred, PRO, ChangeAt.PERIOD_END)
     change(barred, FREE)

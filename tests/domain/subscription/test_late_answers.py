@@ -57,7 +57,7 @@ def test_an_invoice_found_settled_counts_nothing_if_every_attempt_was_answered()
     assert late_answers.settled(before, paid(), LATER) == (before, paid())
 
 
-def test_a_period_that_the_unheard_try_has_begun_is_known_as_its_own_and_what_was_planned_is_in_place() -> None:
+def test_a_period_started_by_an_unanswered_attempt_is_recognized_with_its_scheduled_change() -> None:
     owing = a_paid_subscription(
         agreement_is_stale=True, owes_new_period=True, billing_anchor=NOW, agreement_anchor=NOW
     ).choosing(PRO)
@@ -78,7 +78,7 @@ def test_an_invoice_paid_manually_is_not_the_unanswered_attempts() -> None:
     assert charge.key == ""
 
 
-def test_a_try_for_something_else_has_another_key_and_looks_for_the_unheard_one_first() -> None:
+def test_an_attempt_for_something_else_has_another_key_and_looks_for_the_unanswered_one_first() -> None:
     asked = asked_in_vain(a_free_subscription().choosing(PRO))
     instead = replace(asked.choosing(a_trial().selection))
 
@@ -90,13 +90,13 @@ def test_a_try_for_something_else_has_another_key_and_looks_for_the_unheard_one_
     assert late_answers.next_try(asked) == asked, "asked again for the same, it is the same try"
 
 
-def test_of_a_running_agreement_a_try_is_the_same_whatever_is_planned_meanwhile() -> None:
+def test_an_attempt_on_a_running_agreement_is_the_same_whatever_is_scheduled_meanwhile() -> None:
     asked = asked_in_vain(a_paid_subscription())
 
     assert late_answers.next_try(asked.choosing(PRO)) == asked.choosing(PRO)
 
 
-def test_what_the_unheard_try_has_paid_for_is_what_there_is_and_what_is_wanted_since_follows_at_once() -> None:
+def test_what_the_unanswered_attempt_paid_for_applies_and_later_requests_follow_at_once() -> None:
     asked = asked_in_vain(a_trial(card=VISA, customer_ref="cus_1"))
     charge = paid(asked.next_try_key)
 
@@ -110,7 +110,7 @@ def test_what_the_unheard_try_has_paid_for_is_what_there_is_and_what_is_wanted_s
     assert agenda(after, DEFAULT_POLICY)[0].at <= LATER
 
 
-def test_a_look_on_the_free_plan_finds_what_was_bought_and_plans_no_way_back() -> None:
+def test_a_sync_on_the_free_plan_finds_the_purchase_and_schedules_no_way_back() -> None:
     asked = asked_in_vain(a_free_subscription().choosing(PRO)).choosing(FREE)
 
     bought = late_answers.begun(asked, paid(asked.next_try_key), LATER)
@@ -119,7 +119,7 @@ def test_a_look_on_the_free_plan_finds_what_was_bought_and_plans_no_way_back() -
     assert bought.next_try_key != asked.next_try_key
 
 
-def test_a_look_that_finds_nothing_begun_says_so_and_the_next_try_is_another() -> None:
+def test_a_sync_that_finds_nothing_says_so_and_the_next_attempt_is_a_new_one() -> None:
     asked = asked_in_vain(a_free_subscription().choosing(PRO)).choosing(FREE)
 
     step = late_answers.not_begun(asked, LATER, CAUSE)
@@ -167,7 +167,7 @@ def test_a_change_that_was_not_answered_is_kept_and_soon_asked_for_while_all_sta
     assert (due.action, due.at) == (Action.ASK_PROVIDER, NOW + ASKED_AGAIN_AFTER)
 
 
-def test_found_paid_the_change_is_taken_over_as_if_it_had_been_answered_and_a_repeat_is_done() -> None:
+def test_a_change_found_paid_is_adopted_as_if_answered_and_a_repeat_is_done() -> None:
     step = late_answers.change_found(changing_in_vain(), of_change(), DEFAULT_POLICY, LATER, CAUSE)
 
     after = step.subscription
@@ -192,7 +192,7 @@ def test_found_waiting_for_the_bank_it_waits_as_one_that_was_answered() -> None:
     assert confirmation_steps.answer_to_repeat(after, "key-1", DEFAULT_POLICY) is not None
 
 
-def test_found_not_paid_the_old_plan_goes_on_and_nothing_is_owed() -> None:
+def test_a_change_found_unpaid_leaves_the_old_plan_and_nothing_owed() -> None:
     step = late_answers.change_not_made(changing_in_vain(), LATER, CAUSE)
 
     after = step.subscription
@@ -200,7 +200,7 @@ def test_found_not_paid_the_old_plan_goes_on_and_nothing_is_owed() -> None:
     assert [entry.kind for entry in step.entries] == ["change_not_made"]
 
 
-def test_the_free_plan_that_was_asked_for_and_not_answered_is_taken_over_and_a_repeat_is_done() -> None:
+def test_an_unanswered_move_to_the_free_plan_is_adopted_and_a_repeat_is_done() -> None:
     asked = a_paid_subscription(unheard_change=replace(ASKED, to=FREE, present=False))
 
     after = late_answers.free_plan_found(asked, FREE, LATER, CAUSE).subscription
@@ -224,7 +224,7 @@ def test_an_agreement_found_ended_was_ended_by_us_if_that_was_asked_for_or_is_du
     assert commands.found_ended(before, DEFAULT_POLICY, NOW + timedelta(days=90)).kind is kind
 
 
-def test_a_hold_that_a_change_has_lifted_in_vain_is_told_again() -> None:
+def test_a_hold_lifted_for_a_failed_change_is_set_again() -> None:
     held = changing_in_vain(is_held=True, begins_own_period=True, owes_new_period=True)
 
     after = late_answers.change_not_made(held, LATER, CAUSE).subscription
@@ -232,7 +232,7 @@ def test_a_hold_that_a_change_has_lifted_in_vain_is_told_again() -> None:
     assert (after.is_held, after.wants_hold) == (False, True)
 
 
-def test_the_bill_of_a_change_is_a_difference_only_while_the_change_is_not_answered() -> None:
+def test_the_invoice_of_a_change_is_a_difference_only_while_the_change_is_unanswered() -> None:
     changed = an_agreement(latest=of_change())
 
     assert [each.kind for each in of_agreement(changing_in_vain(), changed)] == [DifferenceKind.PAYMENT_UNHEARD]

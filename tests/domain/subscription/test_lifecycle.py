@@ -112,5 +112,7 @@ DISPUTED = Dispute("dp_1", NOW, Access.FULL)
         pytest.param(a_paid_subscription(cancel_at=PERIOD_END), False, id="ending"),
     ],
 )
-def test_billing_is_held_while_the_provider_may_bill_no_further_period(subscription: Subscription, holds: bool) -> None:
+def test_billing_is_held_while_the_provider_must_not_bill_another_period(
+    subscription: Subscription, holds: bool
+) -> None:
     assert subscription.wants_hold is holds

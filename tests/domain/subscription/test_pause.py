@@ -35,7 +35,7 @@ def resumed(subscription: Subscription, at: datetime) -> Subscription:
     return pause.resumed(subscription, at, CAUSE).subscription
 
 
-def test_a_pause_turns_access_off_holds_billing_and_tells_the_customer_until_when() -> None:
+def test_a_pause_removes_access_holds_billing_and_tells_the_customer_until_when() -> None:
     until = NOW + 10 * DAY
     step = pause.paused(a_paid_subscription(), until, NOW, CAUSE)
     after = step.subscription
@@ -144,7 +144,7 @@ def test_an_operators_hold_after_a_pause_does_not_make_the_next_period_be_forgot
     assert (due.action, due.at) == (Action.BEGIN_PERIOD, after.period_end)
 
 
-def test_a_pause_that_an_operator_held_goes_on_where_it_was() -> None:
+def test_a_pause_interrupted_by_an_operators_hold_continues_where_it_was() -> None:
     stopped = paused(until=NOW + 10 * DAY)
     held = suspension.suspended(stopped, "fraud check", NOW + DAY, CAUSE).subscription
     now = NOW + 20 * DAY
@@ -157,7 +157,7 @@ def test_a_pause_that_an_operator_held_goes_on_where_it_was() -> None:
     assert resumed(after, now).period_end == PERIOD_END + 20 * DAY, "neither pause nor hold took a paid day"
 
 
-def test_the_mails_of_a_pause_tell_what_they_must() -> None:
+def test_pause_mails_have_all_required_facts() -> None:
     steps = [
         pause.paused(a_paid_subscription(), NOW + DAY, NOW, CAUSE),
         pause.resumed(a_paused_subscription(), NOW + DAY, CAUSE),

@@ -44,14 +44,14 @@ def test_the_first_payment_converts_with_a_welcome_and_a_receipt() -> None:
     assert Occasion.TRIAL_ENDING in step.withdraws
 
 
-def test_a_later_payment_renews_with_one_receipt_named_after_its_bill() -> None:
+def test_a_later_payment_renews_with_one_receipt_per_invoice() -> None:
     step = payments_received.paid(a_paid_subscription(), a_paid_charge("in_9"), POLICY, PERIOD_END, CAUSE)
     assert [mail.key for mail in step.mails] == ["receipt/in_9"]
     assert step.subscription.period_end == PERIOD_END + timedelta(days=30)
     assert step.subscription.settled_invoice == "in_9"
 
 
-def test_every_mail_of_a_step_tells_what_its_occasion_requires() -> None:
+def test_every_mail_of_a_step_has_the_facts_that_its_occasion_requires() -> None:
     steps = [
         payments_received.paid(a_trial(card=VISA), a_paid_charge(), POLICY, NOW, CAUSE),
         recovery.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE),
@@ -62,7 +62,7 @@ def test_every_mail_of_a_step_tells_what_its_occasion_requires() -> None:
         assert not REQUIRED_FACTS[mail.occasion] - mail.facts.keys(), mail
 
 
-def test_a_failed_conversion_climbs_the_same_ladder_and_owes_no_bill() -> None:
+def test_a_failed_conversion_climbs_the_same_ladder_and_owes_no_invoice() -> None:
     declined = Charge(ChargeOutcome.DECLINED, decline=Decline("insufficient_funds"))
     after = recovery.failed(a_trial(card=VISA), declined, POLICY, NOW, CAUSE).subscription
     assert after.status is Status.PAST_DUE
@@ -120,7 +120,7 @@ def test_billing_is_held_from_the_first_decline_until_nothing_is_owed() -> None:
     assert not unconverted.wants_hold, "there is nothing yet that could bill"
 
 
-def test_a_new_period_paid_instead_of_the_bill_that_was_owed_voids_that() -> None:
+def test_paying_for_a_new_period_voids_the_owed_invoice() -> None:
     owing = a_past_due_subscription(recovery=a_recovery(invoice_ref="in_1"))
     assert payments_received.paid(owing, a_paid_charge("in_1"), POLICY, NOW, CAUSE).voided == ""
     assert payments_received.paid(owing, a_paid_charge("in_2"), POLICY, NOW, CAUSE).voided == "in_1"
@@ -130,7 +130,7 @@ def _a_voided_bill(period_start: datetime) -> Invoice:
     return Invoice("in_7", "N-7", "void", 4900, "usd", period_start=period_start)
 
 
-def test_a_voided_bill_waives_the_next_period_and_none_that_is_paid() -> None:
+def test_a_voided_invoice_waives_the_next_period_but_no_paid_one() -> None:
     paid_up = a_paid_subscription()
     assert payments_received.is_waiver(paid_up, _a_voided_bill(PERIOD_END))
     assert not payments_received.is_waiver(paid_up, _a_voided_bill(PERIOD_END - timedelta(days=31)))

@@ -78,7 +78,7 @@ def test_a_change_is_counted_from_the_full_hour_and_never_from_before_its_period
     assert plan_changes.counted_from(a_paid_subscription(period_start=began), ends_hour) == counted
 
 
-def test_a_planned_change_leaves_what_is_paid_for_until_its_end_and_holds_billing() -> None:
+def test_a_scheduled_change_keeps_the_paid_period_and_holds_billing() -> None:
     after = planned()
     assert after.pending_change == PendingChange(PRO, PERIOD_END, NOW)
     assert (after.plan, after.amount) == ("starter", 4900)
@@ -164,7 +164,7 @@ def test_a_first_period_of_a_new_plan_that_is_declined_is_recovered_at_the_new_p
     assert noticed.agreement_is_stale, "a payment that was only looked at has put nothing right"
 
 
-def test_a_billed_change_ends_the_planned_one_and_reports_its_invoice_once() -> None:
+def test_a_billed_change_replaces_the_scheduled_one_and_reports_its_invoice_once() -> None:
     charge = a_paid_charge("in_7", amount=15000, period_start=NOW, period_end=PERIOD_END)
     step = plan_changes.changed_at_cost(planned(FREE), PRO, charge, POLICY, NOW + DAY, CAUSE)
     after = step.subscription
@@ -293,7 +293,7 @@ def _every_step() -> list[Step]:
 
 
 @pytest.mark.parametrize("step", _every_step(), ids=lambda step: step.entries[0].kind)
-def test_every_mail_of_a_change_tells_what_its_occasion_requires(step: Step) -> None:
+def test_every_mail_of_a_change_has_the_facts_that_its_occasion_requires(step: Step) -> None:
     assert step.mails
     for letter in step.mails:
         assert not REQUIRED_FACTS[letter.occasion] - letter.facts.keys()

@@ -80,7 +80,7 @@ def due(charge: Charge, amount_due: int) -> Charge:
     return replace(charge, invoice=replace(charge.invoice, amount_due=amount_due))
 
 
-def test_mails_of_a_recovery_tell_what_the_bill_asks_for_not_what_the_plan_costs() -> None:
+def test_recovery_mails_state_the_amount_due_not_the_plans_price() -> None:
     first = recovery.failed(a_paid_subscription(), due(a_declined_charge(), 3900), POLICY, NOW, CAUSE)
     assert first.mails[0].facts["amount_due"] == "3900"
     assert first.subscription.recovery is not None
@@ -96,7 +96,7 @@ def test_mails_of_a_recovery_tell_what_the_bill_asks_for_not_what_the_plan_costs
     assert [mail.facts["amount_due"] for mail in retried.mails] == ["3500"]
 
 
-def test_a_card_that_was_taken_away_since_is_not_said_to_have_been_declined_again() -> None:
+def test_a_card_removed_since_is_not_reported_as_declined_again() -> None:
     at = NOW + timedelta(days=3)
     step = recovery.climbed(a_past_due_subscription(card=None, recovery=a_recovery(step=2)), None, POLICY, at, CAUSE)
 
@@ -104,7 +104,7 @@ def test_a_card_that_was_taken_away_since_is_not_said_to_have_been_declined_agai
     assert (letter.facts["decline_code"], letter.facts["has_card"]) == (NO_CARD, "no")
 
 
-def test_no_sum_is_told_where_there_is_no_bill_or_none_was_noted() -> None:
+def test_no_amount_is_stated_without_a_known_invoice() -> None:
     converting = recovery.failed(a_trial(), a_declined_charge(invoice=None), POLICY, NOW, CAUSE)
     older = recovery.climbed(a_past_due_subscription(), None, POLICY, NOW + timedelta(days=3), CAUSE)
 
@@ -133,7 +133,7 @@ def test_a_declined_retry_by_command_leaves_the_ladder_where_it_is() -> None:
 RUNGS = tuple(NOW + timedelta(days=step.day, hours=2 if step.day else 0) for step in POLICY.recovery)
 
 
-def test_a_recovery_goes_by_the_days_that_were_laid_out_for_it() -> None:
+def test_a_recovery_follows_the_days_that_were_laid_out_for_it() -> None:
     step = recovery.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE, RUNGS)
     ahead = agenda(step.subscription, POLICY)
     assert [due.at for due in ahead] == list(RUNGS[1:])
@@ -187,7 +187,7 @@ def test_the_rungs_of_a_kept_ladder_are_climbed_as_it_says_and_the_next_recovery
     assert agenda(again, QUICK)[0].at == PERIOD_END + timedelta(hours=12)
 
 
-def test_a_kept_ladder_is_what_an_operator_begins_anew() -> None:
+def test_an_operator_restarts_a_kept_ladder() -> None:
     off = a_suspended_subscription(recovery=a_recovery(step=6, ladder=POLICY.recovery))
     later = NOW + timedelta(days=20)
     back = suspension.way_back(off, timedelta(days=7), later)
@@ -203,7 +203,7 @@ def test_a_policy_that_is_adopted_is_written_down_with_the_one_before() -> None:
 
 
 @pytest.mark.parametrize("known", [None, VISA], ids=["known to be gone", "not heard of yet"])
-def test_without_a_card_no_rung_retries_and_none_is_announced(known: Card | None) -> None:
+def test_without_a_card_no_step_retries_and_none_is_announced(known: Card | None) -> None:
     failed = recovery.failed(a_paid_subscription(card=known), a_declined_charge(NO_CARD), POLICY, NOW, CAUSE)
     subscription = failed.subscription
     assert not any("next_attempt_at" in mail.facts for mail in failed.mails)

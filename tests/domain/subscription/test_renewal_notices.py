@@ -72,7 +72,7 @@ def test_a_yearly_renewal_is_announced_and_a_monthly_one_is_not() -> None:
     assert told(a_paid_subscription()) == []
 
 
-def test_a_card_that_will_have_expired_by_the_renewal_is_told_of_whatever_the_interval() -> None:
+def test_customers_are_notified_of_a_card_that_will_have_expired_for_every_interval() -> None:
     assert told(a_paid_subscription(card=EXPIRES_BEFORE)) == [
         (NoticeKind.CARD_EXPIRING, 30),
         (NoticeKind.CARD_EXPIRING, 7),
@@ -82,11 +82,11 @@ def test_a_card_that_will_have_expired_by_the_renewal_is_told_of_whatever_the_in
     assert told(a_paid_subscription(card=None)) == []
 
 
-def test_a_policy_kept_from_before_there_were_notices_tells_nothing() -> None:
+def test_a_policy_older_than_notices_sends_none() -> None:
     assert told(yearly(card=EXPIRES_BEFORE), Policy()) == []
 
 
-def test_a_notice_tells_what_the_renewal_will_bill_where_that_is_known() -> None:
+def test_a_notice_states_the_amount_of_the_renewal_if_known() -> None:
     due = Notice(NoticeKind.RENEWAL_AHEAD, 30, NOW)
     subscription = a_paid_subscription(notices=(due,))
 
@@ -99,7 +99,7 @@ def test_a_notice_tells_what_the_renewal_will_bill_where_that_is_known() -> None
 
 
 @pytest.mark.parametrize("changes", [{"begins_own_period": True}, {"agreement_is_stale": True}, {"period_end": NOW}])
-def test_a_renewal_that_the_provider_does_not_bill_as_it_stands_is_not_asked_about(changes: dict[str, Any]) -> None:
+def test_a_renewal_that_the_provider_will_not_bill_as_it_is_is_not_quoted(changes: dict[str, Any]) -> None:
     assert renewal_notices.can_be_quoted(a_paid_subscription(), NOW)
     assert not renewal_notices.can_be_quoted(a_paid_subscription(**changes), NOW)
 
@@ -122,7 +122,7 @@ DISPUTE = Reversal(ReversalKind.DISPUTE, "dp_1", "in_1", 4900, "usd", status=Dis
     ],
     ids=["trial", "free", "owing", "ending", "changing", "paused", "held", "disputed", "over"],
 )
-def test_where_nothing_renews_by_itself_nothing_is_announced(subscription: Subscription) -> None:
+def test_without_an_automatic_renewal_nothing_is_announced(subscription: Subscription) -> None:
     assert told(subscription) == []
     assert renewal_notices.key_of(subscription, POLICY) == ""
 
@@ -131,7 +131,7 @@ def test_where_nothing_renews_by_itself_nothing_is_announced(subscription: Subsc
     renews_at=st.datetimes(datetime(2026, 6, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     zone=st.sampled_from(["Pacific/Auckland", "America/New_York", "Asia/Kolkata", "Europe/Berlin"]),
 )
-def test_a_notice_goes_out_at_a_decent_hour_so_many_calendar_days_before(renews_at: datetime, zone: str) -> None:
+def test_a_notice_is_sent_at_a_decent_hour_its_number_of_calendar_days_before(renews_at: datetime, zone: str) -> None:
     place = ZoneInfo(zone)
     placed = laid_out(yearly(period_end=renews_at, card=EXPIRES_BEFORE), zone=zone).notices
     assert [notice.at for notice in placed] == sorted(notice.at for notice in placed)
@@ -147,7 +147,7 @@ def test_a_notice_whose_day_has_passed_is_left_out() -> None:
     assert [notice.days for notice in late.notices] == [7]
 
 
-def test_what_is_told_is_told_once() -> None:
+def test_each_notice_is_sent_once() -> None:
     ready = laid_out(yearly())
     due = next_due(ready, POLICY)
     assert due is not None
@@ -159,7 +159,7 @@ def test_what_is_told_is_told_once() -> None:
     assert renewal_notices.key_of(step.subscription, POLICY) == ready.noticed_for, "nothing is rescheduled"
 
 
-def test_of_several_that_are_late_only_the_latest_of_a_kind_is_told() -> None:
+def test_of_several_late_notices_only_the_latest_of_each_kind_is_sent() -> None:
     ready = laid_out(yearly(card=replace(VISA, exp_month=2, exp_year=2027)))
     step = renewal_notices.notified(ready, YEAR_END - DAY, CAUSE)
     assert sorted(letter.key for letter in step.mails) == [
@@ -176,7 +176,7 @@ def test_a_card_notice_names_the_card_and_its_last_month() -> None:
     assert not REQUIRED_FACTS[letter.occasion] - letter.facts.keys()
 
 
-def test_a_notice_whose_renewal_has_passed_as_after_an_outage_is_told_to_nobody() -> None:
+def test_a_notice_whose_renewal_has_passed_is_not_sent() -> None:
     ready = laid_out(yearly())
     step = renewal_notices.notified(ready, YEAR_END + DAY, CAUSE)
     assert not step.mails

@@ -75,7 +75,7 @@ def days_ahead(subscription: Subscription, day: float) -> list[float]:
     [a_paid_subscription(), a_past_due_subscription(), a_paused_subscription(), a_suspended_subscription()],
     ids=["active", "past-due", "paused", "suspended"],
 )
-def test_nothing_is_billed_retried_or_begun_while_a_payment_is_disputed(subscription: Subscription) -> None:
+def test_nothing_is_billed_retried_or_started_while_a_payment_is_disputed(subscription: Subscription) -> None:
     after = disputed(subscription)
     assert agenda(after, POLICY) == ()
     assert after.wants_hold
@@ -108,7 +108,7 @@ def test_access_while_disputed_is_as_the_policy_says_and_never_more_than_there_w
     assert decided(after).access is had
 
 
-def test_a_dispute_tells_the_customer_nothing_and_withdraws_what_waits() -> None:
+def test_a_dispute_sends_no_mail_and_withdraws_queued_ones() -> None:
     step = reversals.taken_note_of(a_past_due_subscription(), OPEN, POLICY, NOW, CAUSE)
     assert not step.mails
     assert {Occasion.PAYMENT_FAILED, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING} <= set(step.withdraws)
@@ -116,7 +116,7 @@ def test_a_dispute_tells_the_customer_nothing_and_withdraws_what_waits() -> None
 
 
 @given(started=st.floats(0, 43, allow_nan=False), lasts=st.floats(0, 200, allow_nan=False))
-def test_a_ladder_that_a_dispute_stopped_goes_on_with_the_same_distances(started: float, lasts: float) -> None:
+def test_a_ladder_stopped_by_a_dispute_continues_with_the_same_intervals(started: float, lasts: float) -> None:
     owing = a_past_due_subscription(recovery=a_recovery(step=sum(step.day <= started for step in DEFAULT_LADDER)))
     after = decided(disputed(owing, started), started + lasts)
     assert days_ahead(after, started + lasts) == pytest.approx(days_ahead(owing, started), abs=1e-4)
@@ -133,7 +133,7 @@ def test_a_ladder_that_a_dispute_stopped_goes_on_with_the_same_distances(started
         pytest.param((4, 10), (2, 6), id="dispute-outlasts-the-hold"),
     ],
 )
-def test_time_that_both_a_dispute_and_a_hold_have_taken_is_given_back_once(
+def test_time_lost_to_both_a_dispute_and_a_hold_is_given_back_once(
     dispute: tuple[int, int], hold: tuple[int, int]
 ) -> None:
     owing = a_past_due_subscription(recovery=a_recovery(step=2))
@@ -150,7 +150,7 @@ def test_time_that_both_a_dispute_and_a_hold_have_taken_is_given_back_once(
     assert days_ahead(after, 10) == days_ahead(owing, 2)
 
 
-def test_a_ladder_that_an_operator_began_anew_during_a_dispute_begins_when_that_is_over() -> None:
+def test_a_ladder_restarted_by_an_operator_during_a_dispute_starts_after_the_dispute() -> None:
     off = disputed(a_suspended_subscription(recovery=a_recovery(step=6)), 20)
     after = decided(given_back(off, 25), 30)
     assert days_ahead(after, 30)[0] == 1
@@ -178,7 +178,7 @@ def test_what_was_paid_while_suspended_and_disputed_has_the_access_of_a_dispute_
     assert decided(paid, 5).access is Access.FULL
 
 
-def test_a_dispute_that_came_during_a_hold_takes_no_access_for_good() -> None:
+def test_a_dispute_during_a_hold_does_not_remove_access_permanently() -> None:
     off = disputed(held(a_paid_subscription(), 0), 1)
     assert off.access is Access.NONE
     back = given_back(off, 2)
@@ -234,7 +234,7 @@ def test_a_planned_change_waits_until_the_bank_has_decided() -> None:
     assert (due.action, due.at) == (Action.CHANGE_PLAN, PERIOD_END)
 
 
-def test_a_cancellation_takes_the_dispute_along() -> None:
+def test_a_cancellation_keeps_the_dispute() -> None:
     over = commands.canceled(
         disputed(a_paid_subscription()), End(EndKind.CUSTOMER, "too dear"), NOW, CAUSE
     ).subscription
@@ -266,7 +266,7 @@ def test_a_trial_has_nothing_that_a_dispute_could_stop() -> None:
     assert (after.dispute, after.access) == (None, Access.FULL)
 
 
-def test_a_refund_is_told_once_for_each_amount_it_adds_up_to() -> None:
+def test_each_total_of_refunds_is_reported_once() -> None:
     part = replace(REFUND, amount=1000, is_full=False)
     step = reversals.taken_note_of(a_paid_subscription(), part, POLICY, NOW, CAUSE)
     (letter,) = step.mails
@@ -281,7 +281,7 @@ def test_a_refund_is_told_once_for_each_amount_it_adds_up_to() -> None:
     assert (step.subscription.status, step.subscription.access) == (Status.ACTIVE, Access.FULL)
 
 
-def test_a_second_refund_tells_its_own_amount_and_what_was_paid() -> None:
+def test_a_second_refund_states_its_own_amount_and_what_was_paid() -> None:
     whose = replace(REFUND, amount_paid=12503, invoice_number="T-0001", card_brand="mastercard", card_last4="5454")
     first = replace(whose, amount=1000, is_full=False)
     before = reversals.taken_note_of(a_paid_subscription(), first, POLICY, NOW, CAUSE).subscription
@@ -294,7 +294,7 @@ def test_a_second_refund_tells_its_own_amount_and_what_was_paid() -> None:
     assert step.entries[0].summary == "Refunded in part: $5.00, $15.00 in total"
 
 
-def test_a_charge_that_went_back_whole_is_no_full_refund_of_a_bill_that_was_paid_by_more() -> None:
+def test_a_fully_refunded_charge_is_not_a_full_refund_of_an_invoice_paid_by_more() -> None:
     whole = replace(REFUND, amount=4900, is_full=True, amount_paid=9800)
     (letter,) = reversals.refunded(a_paid_subscription(), whole, NOW, CAUSE).mails
     assert letter.facts["is_full_refund"] == "no"
@@ -351,6 +351,6 @@ def test_money_of_something_else_neither_freezes_nor_ends_what_runs_now(of: str)
         assert reversals.end_by(after, reversal, policy) is None
 
 
-def test_a_refund_of_another_bill_than_the_latest_ends_nothing() -> None:
+def test_a_refund_of_an_older_invoice_ends_nothing() -> None:
     policy = replace(POLICY, fully_refunded=Reaction.CANCEL)
     assert reversals.end_by(a_paid_subscription(settled_invoice="in_9"), REFUND, policy) is None

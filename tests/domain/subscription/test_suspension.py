@@ -54,7 +54,7 @@ def test_a_reactivation_brings_back_what_was_suspended(before: Subscription, eve
     assert [mail.occasion for mail in step.mails] == [Occasion.REACTIVATED]
 
 
-def test_an_operators_hold_takes_no_days_from_a_trial() -> None:
+def test_an_operators_hold_does_not_shorten_a_trial() -> None:
     held = suspension.suspended(a_trial(), "a look into it", NOW, CAUSE).subscription
     back = suspension.way_back(held, timedelta(days=7), NOW + timedelta(days=40))
     assert back.trial_ends_at == TRIAL_END + timedelta(days=40)

@@ -51,7 +51,7 @@ def test_a_trial_starts_with_its_first_step_and_a_mail_that_says_when_it_ends() 
         (TrialEnd.FREE_PLAN, False, {"trial_end": "suspend"}),
     ],
 )
-def test_mails_of_a_trial_tell_what_its_end_without_a_card_brings(
+def test_trial_mails_say_what_happens_at_the_end_without_a_card(
     without_card: TrialEnd, has_free_plan: bool, told: dict[str, str]
 ) -> None:
     policy = Policy(trial=TrialPolicy(without_card=without_card))
@@ -168,9 +168,7 @@ def test_a_trial_can_be_extended_by_1_to_90_days(days: int) -> None:
         (5, " \n", "reason", "an extension needs a reason for the audit log"),
     ],
 )
-def test_an_extension_that_makes_no_sense_names_the_field_to_mend(
-    days: int, reason: str, field: str, words: str
-) -> None:
+def test_an_invalid_extension_names_the_field_to_fix(days: int, reason: str, field: str, words: str) -> None:
     with pytest.raises(Malformed) as refused:
         trial.check_extension(a_trial(), days, reason)
     assert (refused.value.field, refused.value.message) == (field, words)
@@ -186,7 +184,7 @@ def test_an_extension_that_makes_no_sense_names_the_field_to_mend(
     ],
     ids=["active", "past due", "suspended for nonpayment", "held by an operator"],
 )
-def test_what_is_no_trial_cannot_be_extended(subscription: Subscription) -> None:
+def test_only_a_trial_can_be_extended(subscription: Subscription) -> None:
     with pytest.raises(Rejected) as refused:
         trial.check_extension(subscription, 5, "kindness")
     assert refused.value.code == "not_in_trial"

@@ -32,14 +32,14 @@ def blocked_at_its_end(subscription: Subscription) -> Subscription:
 
 
 @pytest.mark.parametrize("status", [Status.ACTIVE, Status.PAST_DUE, Status.SUSPENDED, Status.PAUSED])
-def test_access_ends_as_decided_in_every_status_and_the_provider_is_still_to_be_told(status: Status) -> None:
+def test_access_ends_as_decided_in_every_status_and_the_provider_is_notified_later(status: Status) -> None:
     over = ended(in_status(status))
 
     assert (over.status, over.access, over.end) == (Status.CANCELED, Access.NONE, BY_CUSTOMER)
     assert untold_ends.is_to_be_told(over)
 
 
-def test_the_bill_that_is_not_owed_any_more_is_known_until_it_can_be_voided() -> None:
+def test_an_invoice_no_longer_owed_is_kept_until_it_can_be_voided() -> None:
     owing = a_past_due_subscription()
     assert owing.recovery is not None
 
@@ -49,7 +49,7 @@ def test_the_bill_that_is_not_owed_any_more_is_known_until_it_can_be_voided() ->
     assert over.untold_end.invoice_ref == owing.recovery.invoice_ref
 
 
-def test_an_end_with_the_paid_period_is_to_be_told_until_it_is_or_is_undone() -> None:
+def test_an_end_with_the_paid_period_must_be_reported_until_it_is_or_is_undone() -> None:
     paid = a_paid_subscription()
     assert ends_at(paid, CancelAt.PERIOD_END, NOW) == PERIOD_END
 
@@ -60,7 +60,7 @@ def test_an_end_with_the_paid_period_is_to_be_told_until_it_is_or_is_undone() ->
     assert not untold_ends.is_to_be_told(commands.cancel_withdrawn(leaves, NOW, CAUSE).subscription)
 
 
-def test_what_is_over_is_blocked_told_once_and_nothing_else_of_it_waits() -> None:
+def test_a_canceled_subscription_is_blocked_reported_once_and_has_nothing_else_waiting() -> None:
     over = blocked_at_its_end(a_paid_subscription())
     assert over.blocked is not None
 
@@ -80,7 +80,7 @@ def test_what_was_paid_after_the_end_is_written_down_for_an_operator() -> None:
     assert step.subscription.untold_end is None
 
 
-def test_what_is_over_can_be_tried_again_until_the_provider_knows_and_is_listed_as_long() -> None:
+def test_a_canceled_subscription_is_retried_and_listed_until_the_provider_knows() -> None:
     over = blocked_at_its_end(a_paid_subscription())
     known = ended(a_paid_subscription())
     known = replace(known, untold_end=None)

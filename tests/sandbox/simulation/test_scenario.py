@@ -30,7 +30,7 @@ from tests.harness.lives import CATALOG
         ({"trial_days": 0, "card_on_day": 3}, "leave out --no-card and --card-on-day"),
     ],
 )
-def test_it_is_told_what_to_mend(more: dict[str, Any], told: str) -> None:
+def test_an_error_says_what_to_fix(more: dict[str, Any], told: str) -> None:
     scenario = Scenario(**({"plan": "starter"} | more))
 
     with pytest.raises(Malformed) as refusal:

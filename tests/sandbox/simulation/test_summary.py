@@ -5,7 +5,7 @@ from sandbox.simulation.summary import summarize
 from tests.sandbox.simulation.builders import a_line, on_day, seen
 
 
-def test_money_is_summed_by_what_became_of_the_bills() -> None:
+def test_money_is_summed_by_the_status_of_invoices() -> None:
     statuses = ["paid", "paid", "open", "void", "uncollectible"]
     bills = [{"status": status, "amount": 100 * place} for place, status in enumerate(statuses, start=1)]
 

@@ -81,7 +81,7 @@ async def test_the_first_answer_is_given_again_under_the_same_key(shop: Shop, wi
     assert len((await shop.client.v1.customers.list_async()).data) == 1
 
 
-async def test_a_decline_is_given_again_and_tried_once(shop: Shop) -> None:
+async def test_a_decline_is_returned_again_and_charged_once(shop: Shop) -> None:
     ada = await shop.customer(card="pm_card_chargeCustomerFail")
     request: Any = {
         "customer": ada,
@@ -124,7 +124,7 @@ async def test_a_refusal_is_given_again_once_execution_had_begun(wire_to: Wire, 
     assert "Idempotent-Replayed" not in (await wire_to.post(path, "try-2", **form)).headers
 
 
-async def test_what_was_mended_goes_through_under_another_key(shop: Shop, wire_to: Wire) -> None:
+async def test_a_fixed_request_succeeds_under_another_key(shop: Shop, wire_to: Wire) -> None:
     ada = await shop.customer()
     price = await shop.price("starter")
     await shop.client.v1.prices.update_async(price, {"active": False})

@@ -67,7 +67,7 @@ async def test_a_bank_gives_a_card_another_date_with_a_word_or_without(shop: Sho
     assert inbox.events[-1]["data"]["previous_attributes"]["card"]["exp_year"] == 2031
 
 
-async def test_there_is_no_date_without_a_card(shop: Shop) -> None:
+async def test_without_a_card_there_is_no_expiry_date(shop: Shop) -> None:
     await shop.customer(card=None)
 
     with pytest.raises(ValueError, match="'ada' has no card on file"):

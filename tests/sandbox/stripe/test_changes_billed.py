@@ -44,9 +44,7 @@ def lines_of(invoice: dict[str, Any]) -> list[tuple[int, str, dict[str, int]]]:
 
 
 @pytest.mark.parametrize("plan", ["pro", "yearly"])
-async def test_a_preview_of_what_is_billed_at_once_is_that_bill_and_nothing_of_the_next_period(
-    shop: Shop, plan: str
-) -> None:
+async def test_a_preview_of_an_immediate_invoice_has_nothing_of_the_next_period(shop: Shop, plan: str) -> None:
     _, subscription, at = await a_subscription(shop)
     details = await terms(shop, subscription, plan, at, "always_invoice")
 
@@ -87,7 +85,7 @@ async def test_a_preview_counts_an_earlier_credit_and_leaves_it_where_it_is(shop
     assert len(await shop.invoices(ada)) == 1
 
 
-async def test_a_bill_below_nothing_is_paid_and_kept_as_a_credit(shop: Shop) -> None:
+async def test_a_negative_invoice_is_paid_and_kept_as_a_credit(shop: Shop) -> None:
     ada, subscription, at = await a_subscription(shop, "pro")
     details = await terms(shop, subscription, "starter", at, "always_invoice")
 
@@ -113,7 +111,7 @@ async def test_a_moment_outside_of_the_period_is_refused(shop: Shop, days: int) 
         await shop.change(subscription["id"], **details)
 
 
-async def test_a_bill_under_a_pause_is_voided_and_costs_nothing(shop: Shop) -> None:
+async def test_an_invoice_under_a_pause_is_voided_and_costs_nothing(shop: Shop) -> None:
     ada, subscription, at = await a_subscription(shop)
     await shop.change(subscription["id"], pause_collection={"behavior": "void"})
     details = await terms(shop, subscription, "pro", at, "always_invoice")

@@ -20,7 +20,7 @@ async def test_an_endpoint_is_registered_shown_changed_and_listed(shop: Shop, cl
     assert [each.id for each in (await client.v1.webhook_endpoints.list_async()).data] == [made.id]
 
 
-async def test_a_portal_allows_what_it_was_told_and_the_first_is_the_default(
+async def test_a_portal_allows_what_is_configured_and_the_first_is_the_default(
     shop: Shop, client: stripe.StripeClient
 ) -> None:
     portals = client.v1.billing_portal.configurations

@@ -68,7 +68,7 @@ async def test_a_call_is_carried_out_and_answered_with_a_fault_for_a_day(shop: S
     assert await _customers(shop) == 1
 
 
-async def test_a_refused_card_has_been_tried_when_a_fault_comes_after(shop: Shop) -> None:
+async def test_a_refused_card_was_charged_even_if_a_fault_follows(shop: Shop) -> None:
     ada = await shop.customer(card="pm_card_chargeCustomerFail")
     await shop.price("starter")
     shop.simulator.set_faults(stripe={"fault_after_rate": 1})

@@ -64,7 +64,7 @@ async def test_all_of_a_customers_is_on_the_clock_and_of_its_time(shop: Shop, cl
     assert (customer["created"], customer["test_clock"]) == (BEGIN, clock.id)
 
 
-async def test_what_is_due_on_the_way_happens_in_order_and_is_told(shop: Shop, clock: Rehearsal, inbox: Inbox) -> None:
+async def test_what_is_due_on_the_way_happens_in_order_with_events(shop: Shop, clock: Rehearsal, inbox: Inbox) -> None:
     ada, grace = await clock.customer("ada"), await clock.customer("grace")
     first = await shop.subscribe(ada)
     second = await shop.subscribe(grace, trial_end=BEGIN + 14 * DAY)
@@ -158,7 +158,7 @@ async def test_nothing_of_a_clocks_is_changed_while_it_is_advancing(
     assert (await shop.change(subscription["id"], cancel_at_period_end=True))["cancel_at"] == MARCH
 
 
-async def test_a_clock_that_cannot_go_on_says_so_and_the_others_time_passes(
+async def test_a_clock_that_cannot_advance_says_so_and_others_continue(
     simulator: StripeSimulator, shop: Shop, clock: Rehearsal, inbox: Inbox
 ) -> None:
     subscription = await shop.subscribe(await clock.customer("ada"))
@@ -200,7 +200,7 @@ async def test_lists_show_what_is_on_a_clock_only_to_those_who_ask_for_it(shop: 
     assert [each.id for each in (await subscriptions.list_async({"customer": ada})).data] == [on_clock["id"]]
 
 
-async def test_a_deleted_clock_takes_its_customers_with_it(shop: Shop, clock: Rehearsal, inbox: Inbox) -> None:
+async def test_a_deleted_clock_deletes_its_customers(shop: Shop, clock: Rehearsal, inbox: Inbox) -> None:
     ada = await clock.customer("ada")
     subscription = await shop.subscribe(ada)
     other = (await clock.calls.create_async({"frozen_time": BEGIN})).id

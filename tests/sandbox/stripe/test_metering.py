@@ -60,7 +60,7 @@ def billed(invoice: dict[str, Any]) -> list[tuple[int, int]]:
     return [(line["amount"], line["quantity"]) for line in invoice["lines"]["data"]]
 
 
-async def test_a_renewal_bills_what_was_used_in_the_period_that_is_over(shop: Shop) -> None:
+async def test_a_renewal_bills_the_usage_of_the_past_period(shop: Shop) -> None:
     ada, made, _ = await a_subscription(shop)
     assert [line["amount"] for line in (await shop.invoices(ada))[0]["lines"]["data"]] == [4900]
 
@@ -86,7 +86,7 @@ async def test_begun_packages_of_units_count(shop: Shop) -> None:
     assert billed((await shop.invoices(ada))[-1])[0] == (75, 21)
 
 
-async def test_what_is_told_while_the_bill_is_a_draft_is_on_it_and_what_is_told_later_on_none(shop: Shop) -> None:
+async def test_usage_reported_while_the_invoice_is_a_draft_is_on_it_and_later_usage_on_none(shop: Shop) -> None:
     ada, made, _ = await a_subscription(shop)
     end = period_of(made)[1]
     await shop.simulator.advance("ada", moment(end) + timedelta(minutes=30))
@@ -101,7 +101,7 @@ async def test_what_is_told_while_the_bill_is_a_draft_is_on_it_and_what_is_told_
     assert billed(second)[0] == (0, 0)
 
 
-async def test_an_identifier_is_taken_once_within_a_day(shop: Shop) -> None:
+async def test_an_identifier_is_accepted_once_within_a_day(shop: Shop) -> None:
     ada, _, _ = await a_subscription(shop)
     told = await use(shop, ada, 4, identifier="once")
     assert (told["identifier"], told["event_name"]) == ("once", RUNS)
@@ -125,7 +125,7 @@ async def test_what_is_too_long_ago_or_still_to_come_is_refused(shop: Shop, away
     assert refused.value.param == "timestamp"
 
 
-async def test_nothing_is_taken_for_nobody_of_no_meter_or_without_a_number(shop: Shop) -> None:
+async def test_reports_need_a_customer_a_meter_and_a_number(shop: Shop) -> None:
     ada, _, _ = await a_subscription(shop)
 
     for more, words in (
@@ -152,7 +152,7 @@ async def test_a_meter_is_found_by_its_name_and_made_once_while_it_is_active(sho
     assert (await shop.client.v1.billing.meters.retrieve_async(meter)).status == "inactive"
 
 
-async def test_a_metered_item_takes_no_quantity_and_a_metered_price_needs_a_meter(shop: Shop) -> None:
+async def test_a_metered_item_has_no_quantity_and_a_metered_price_needs_a_meter(shop: Shop) -> None:
     ada, made, item = await a_subscription(shop)
     assert "quantity" not in made["items"]["data"][1]
 
@@ -170,7 +170,7 @@ async def test_a_metered_item_takes_no_quantity_and_a_metered_price_needs_a_mete
         await shop.client.v1.prices.create_async(params)
 
 
-async def test_what_was_used_of_an_item_that_goes_is_billed_as_it_goes_and_previewed(shop: Shop) -> None:
+async def test_usage_of_a_removed_item_is_billed_on_removal_and_previewed(shop: Shop) -> None:
     ada, made, item = await a_subscription(shop)
     await use(shop, ada, 4)
     await shop.simulator.advance("ada", shop.simulator.now("ada") + DAY)
@@ -187,7 +187,7 @@ async def test_what_was_used_of_an_item_that_goes_is_billed_as_it_goes_and_previ
     assert billed(renewal) == [(4900, 1)]
 
 
-async def test_without_proration_what_was_used_of_an_item_that_goes_is_not_billed(shop: Shop) -> None:
+async def test_without_proration_usage_of_a_removed_item_is_not_billed(shop: Shop) -> None:
     ada, made, item = await a_subscription(shop)
     await use(shop, ada, 4)
     await shop.simulator.advance("ada", shop.simulator.now("ada") + DAY)
@@ -202,7 +202,7 @@ async def test_without_proration_what_was_used_of_an_item_that_goes_is_not_bille
     assert billed((await shop.invoices(ada))[-1]) == [(4900, 1)]
 
 
-async def test_a_new_period_begun_early_bills_what_was_used_in_the_old_one(shop: Shop) -> None:
+async def test_starting_a_new_period_early_bills_the_usage_of_the_old_one(shop: Shop) -> None:
     ada, made, _ = await a_subscription(shop)
     await use(shop, ada, 4)
     await shop.simulator.advance("ada", shop.simulator.now("ada") + DAY)
@@ -215,7 +215,7 @@ async def test_a_new_period_begun_early_bills_what_was_used_in_the_old_one(shop:
     assert billed(renewal) == [(0, 0), (4900, 1)]
 
 
-async def test_at_the_end_of_the_period_the_last_bill_is_of_what_was_used(shop: Shop) -> None:
+async def test_at_the_end_of_the_period_the_last_invoice_is_for_usage(shop: Shop) -> None:
     ada, made, _ = await a_subscription(shop, cancel_at_period_end=True)
     await use(shop, ada, 4)
 
@@ -227,7 +227,7 @@ async def test_at_the_end_of_the_period_the_last_bill_is_of_what_was_used(shop: 
 
 
 @pytest.mark.parametrize("wished", [True, False])
-async def test_an_end_at_once_bills_what_was_used_if_that_is_wished(shop: Shop, wished: bool) -> None:
+async def test_an_immediate_end_bills_usage_on_request(shop: Shop, wished: bool) -> None:
     ada, made, _ = await a_subscription(shop)
     await use(shop, ada, 4)
     await shop.simulator.advance("ada", shop.simulator.now("ada") + DAY)
@@ -238,7 +238,7 @@ async def test_an_end_at_once_bills_what_was_used_if_that_is_wished(shop: Shop, 
     assert [(billed(bill), bill["status"]) for bill in bills] == ([([(100, 4)], "paid")] if wished else [])
 
 
-async def test_the_next_bill_is_previewed_with_what_was_used_so_far(shop: Shop) -> None:
+async def test_the_next_invoice_is_previewed_with_usage_so_far(shop: Shop) -> None:
     ada, made, _ = await a_subscription(shop)
     await use(shop, ada, 4)
 
@@ -247,7 +247,7 @@ async def test_the_next_bill_is_previewed_with_what_was_used_so_far(shop: Shop) 
     assert billed(previewed) == [(100, 4), (4900, 1)]
 
 
-async def test_an_amount_that_was_worked_out_elsewhere_is_on_the_next_bill_alone(shop: Shop) -> None:
+async def test_a_given_amount_is_on_the_next_invoice_only(shop: Shop) -> None:
     ada, made, _ = await a_subscription(shop)
     params: Any = {
         "customer": ada,

@@ -28,7 +28,7 @@ async def test_a_charge_is_refunded_once(shop: Shop, inbox: Inbox) -> None:
     assert inbox.kinds[-2:] == ["refund.created", "charge.refunded"]
 
 
-async def test_a_dispute_is_told_by_webhook(shop: Shop, inbox: Inbox) -> None:
+async def test_a_dispute_sends_webhooks(shop: Shop, inbox: Inbox) -> None:
     ada = await shop.customer()
     with pytest.raises(ValueError, match="'ada' has no paid charge"):
         shop.simulator.dispute("ada")
@@ -54,7 +54,7 @@ async def test_a_dispute_is_told_by_webhook(shop: Shop, inbox: Inbox) -> None:
         (["inquiry", "opened", "lost"], "lost", ["created", "updated", "closed"]),
     ],
 )
-async def test_a_dispute_takes_its_turns(
+async def test_a_dispute_goes_through_its_stages(
     shop: Shop, inbox: Inbox, turns: list[str], status: str, events: list[str]
 ) -> None:
     await shop.subscribe(await shop.customer())
@@ -79,7 +79,7 @@ async def test_a_dispute_cannot_be_decided_that_is_not_open(shop: Shop) -> None:
         shop.simulator.dispute("ada", "won")
 
 
-async def test_a_payment_tells_its_bill(shop: Shop) -> None:
+async def test_a_payment_names_its_invoice(shop: Shop) -> None:
     ada = await shop.customer()
     await shop.subscribe(ada)
     await shop.renew()
@@ -93,7 +93,7 @@ async def test_a_payment_tells_its_bill(shop: Shop) -> None:
     assert [payment.invoice for payment in listed.data] == [(await shop.invoices(ada))[-1]["id"]]
 
 
-async def test_a_lookup_key_belongs_to_one_price_and_can_be_handed_on(shop: Shop) -> None:
+async def test_a_lookup_key_belongs_to_one_price_and_can_be_transferred(shop: Shop) -> None:
     old = await shop.price("starter")
     params: Any = {
         "product": "tenure_starter",

@@ -70,7 +70,7 @@ def path_of(call: Call) -> str:
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
-def test_nothing_is_taken_that_the_pinned_sdk_does_not_know(call: Call) -> None:
+def test_parameters_unknown_to_the_pinned_sdk_are_refused(call: Call) -> None:
     """A parameter, or a value of one; where the SDK has words to choose from, any other string is none of them."""
     for name, value in values_in(call.shape, ""):
         found = parameter_problems(call.method.lower(), path_of(call), decode(f"{name}={value}"))

@@ -134,7 +134,7 @@ async def test_it_never_outlasts_the_period_which_is_renewed_as_it_was(shop: Sho
     assert [bill["amount_paid"] for bill in await shop.invoices(customer) if bill["status"] == "paid"] == [4900, 4900]
 
 
-async def test_another_change_takes_its_place(shop: Shop) -> None:
+async def test_another_change_replaces_it(shop: Shop) -> None:
     waiting = await Waiting.after_answer(shop, AUTHENTICATE, "ok")
 
     changed = await ask(shop, waiting.before, "yearly")

@@ -66,7 +66,7 @@ async def test_a_card_added_in_the_portal_becomes_the_default_of_the_customer_al
     assert inbox.kinds[-2:] == ["payment_method.attached", "customer.updated"]
 
 
-async def test_a_customer_goes_back_to_another_card_and_takes_the_first_one_away(shop: Shop) -> None:
+async def test_a_customer_switches_to_another_card_and_removes_the_first(shop: Shop) -> None:
     ada = await shop.customer()
     first = await default_card(shop, ada)
     await shop.subscribe(ada)
@@ -93,7 +93,7 @@ async def test_a_card_that_is_declined_or_not_theirs_changes_nothing(shop: Shop)
     assert await default_card(shop, ada) == first
 
 
-async def test_bills_are_listed_with_their_pages_and_pdfs_also_after_the_end(shop: Shop) -> None:
+async def test_invoices_are_listed_with_pages_and_pdfs_even_after_the_end(shop: Shop) -> None:
     ada = await shop.customer()
     subscription = await shop.subscribe(ada)
     await shop.client.v1.subscriptions.cancel_async(subscription["id"])
@@ -162,7 +162,7 @@ async def test_every_page_has_a_language_a_title_one_heading_and_a_label_for_eac
         assert len(re.findall(r"<select", html)) == len(re.findall(r'<label for="card">', html))
 
 
-async def test_an_address_that_is_no_web_page_is_not_linked_to(shop: Shop) -> None:
+async def test_only_web_addresses_are_linked(shop: Shop) -> None:
     ada = await shop.customer()
     await open_portal(shop.client)
     request: Any = {"customer": ada, "return_url": "javascript:alert(1)"}

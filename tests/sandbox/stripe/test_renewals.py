@@ -86,7 +86,7 @@ async def test_a_retry_counts_and_says_why_until_it_is_paid_and_all_is_well(shop
         await shop.client.v1.invoices.pay_async(invoice)
 
 
-async def test_a_new_card_answers_for_itself_when_the_old_one_was_told_to_decline(shop: Shop) -> None:
+async def test_a_new_card_answers_for_itself_when_the_old_one_was_set_to_decline(shop: Shop) -> None:
     ada = await shop.customer()
     await shop.subscribe(ada)
     shop.simulator.set_card_answers("ada", ["stolen_card"])

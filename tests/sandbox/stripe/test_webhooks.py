@@ -49,7 +49,7 @@ async def test_a_lost_event_can_be_found_among_the_undelivered(shop: Shop, inbox
     assert one.pending_webhooks == 1
 
 
-async def test_events_come_twice_or_in_disorder_when_told_to(shop: Shop, inbox: Inbox) -> None:
+async def test_events_are_duplicated_or_reordered_on_request(shop: Shop, inbox: Inbox) -> None:
     shop.simulator.set_faults(webhooks={"duplicate": 1, "reorder": 1})
 
     await shop.customer()

@@ -59,7 +59,7 @@ async def test_a_key_is_asked_for_once_while_it_is_known(
     assert len(asked) == 1
 
 
-async def test_a_revoked_key_is_taken_for_some_seconds_more_at_most(
+async def test_a_revoked_key_is_accepted_for_a_few_seconds_at_most(
     ledger: Ledger, known: ApiKeyCache, clock: Clock
 ) -> None:
     keys = ApiKeys(ledger.engine)

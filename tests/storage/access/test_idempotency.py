@@ -46,7 +46,7 @@ async def test_a_key_is_refused_when_it_belongs_to_another_request(keys: Idempot
         await keys.complete(*KEY, ANSWER.status, ANSWER.body, ANSWER.location)
 
 
-async def test_another_request_takes_nothing_over_when_the_first_died(ledger: Ledger, keys: IdempotencyKeys) -> None:
+async def test_another_request_does_not_take_over_when_the_first_died(ledger: Ledger, keys: IdempotencyKeys) -> None:
     await keys.begin(*KEY, "one")
     await let_pass(ledger, STALE_AFTER.total_seconds() * 2)
     with pytest.raises(Rejected):

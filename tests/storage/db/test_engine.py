@@ -83,7 +83,7 @@ async def test_it_is_out_of_reach_when_the_password_or_the_database_is_wrong(dat
     assert "SSL" in (await failure_of(database_url + "?sslmode=require")).message
 
 
-async def test_it_is_out_of_reach_when_it_takes_no_more_connections(database_url: str) -> None:
+async def test_it_is_unavailable_when_it_accepts_no_more_connections(database_url: str) -> None:
     url = make_url(database_url)
     await run_outside(database_url, "create role ada login password 'secret' connection limit 0")
     error = await failure_of(url.set(username="ada", password="secret").render_as_string(hide_password=False))
@@ -97,7 +97,7 @@ async def test_it_is_out_of_reach_when_the_pool_stays_empty(small_pool: AsyncEng
                 pytest.fail("there was only one connection")
 
 
-async def test_work_goes_on_when_the_server_was_started_again() -> None:
+async def test_work_continues_after_the_server_was_restarted() -> None:
     with TemporaryDirectory(prefix="tenure-test-") as folder:
         port = free_port()
         async with Postgres(Path(folder), durable=False, port=port) as server:

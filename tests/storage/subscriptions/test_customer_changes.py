@@ -40,9 +40,7 @@ async def test_what_is_not_given_stays(ledger: Ledger, changes: CustomerChanges)
     assert row == {"email": "ada@new.example", "name": "Ada", "timezone": "Asia/Tokyo", "locale": "en"}
 
 
-async def test_metadata_is_merged_and_an_empty_value_takes_its_key_away(
-    ledger: Ledger, changes: CustomerChanges
-) -> None:
+async def test_metadata_is_merged_and_an_empty_value_removes_its_key(ledger: Ledger, changes: CustomerChanges) -> None:
     await ledger.customer("ada")
     await change(changes, metadata={"a": "1", "b": "2"})
 
@@ -60,7 +58,7 @@ async def test_nobody_is_changed_who_is_not_there_or_anothers(ledger: Ledger, ch
     assert await changes.change(tenant="default", external_id="ada", given={"name": "x"}, cause=CAUSE) is None
 
 
-async def test_what_was_so_before_is_no_change(ledger: Ledger, changes: CustomerChanges) -> None:
+async def test_unchanged_values_are_not_a_change(ledger: Ledger, changes: CustomerChanges) -> None:
     await ledger.customer("ada")
 
     assert not await change(changes, email="ada@example.com", locale="en", metadata={})
@@ -124,7 +122,7 @@ async def test_a_customer_not_yet_at_the_provider_is_reported_once_they_are(
     assert await changes.unsynced(ada) is not None
 
 
-async def test_what_the_provider_says_is_taken_over(ledger: Ledger, changes: CustomerChanges) -> None:
+async def test_the_providers_data_is_adopted(ledger: Ledger, changes: CustomerChanges) -> None:
     ada = await ledger.customer("ada")
     was = await changes.known(ada)
     assert was is not None

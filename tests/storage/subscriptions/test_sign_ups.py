@@ -188,7 +188,7 @@ async def test_an_expired_sign_up_puts_no_card_on_file(ledger: Ledger, sign_ups:
     assert caught.value.code == "sign_up_expired"
 
 
-async def test_a_sign_up_that_an_earlier_release_has_begun_goes_on(ledger: Ledger) -> None:
+async def test_a_sign_up_begun_by_an_earlier_release_continues(ledger: Ledger) -> None:
     id_ = str(uuid4())
     customer = await ledger.customers.upsert(
         tenant="default", external_id="ada", email="ada@example.com", signing_up=id_

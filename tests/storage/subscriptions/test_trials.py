@@ -121,7 +121,7 @@ async def test_the_marks_of_the_first_trial_stay_when_another_was_allowed(ledger
     assert await ledger.rows("select * from trials order by kind") == before
 
 
-async def test_a_paid_start_is_no_trial_and_uses_nothing_up(ledger: Ledger) -> None:
+async def test_a_paid_start_is_not_a_trial_and_uses_none_up(ledger: Ledger) -> None:
     paid = await newcomer(ledger, "ada", card=CARD, trial_ends_at=None)
     await ledger.save(a_step(paid))
     await over(ledger, paid)
@@ -129,7 +129,7 @@ async def test_a_paid_start_is_no_trial_and_uses_nothing_up(ledger: Ledger) -> N
     await ledger.save(begins(await newcomer(ledger, "ada", card=CARD)))
 
 
-async def test_a_refused_trial_uses_nothing_up(ledger: Ledger) -> None:
+async def test_a_refused_trial_is_not_used_up(ledger: Ledger) -> None:
     await begun(ledger, "ada", "ada@example.com")
     await refusal(ledger, await newcomer(ledger, "eve", "ada@example.com", card=CARD))
 

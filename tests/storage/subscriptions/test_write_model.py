@@ -168,7 +168,7 @@ def test_no_table_can_hold_a_row_without_a_tenant() -> None:
     assert [name for name, table in others.items() if table.c.tenant.nullable] == []
 
 
-async def test_one_of_ten_is_taken_when_a_customer_is_signed_up_by_ten_at_once(ledger: Ledger) -> None:
+async def test_of_ten_concurrent_sign_ups_one_is_accepted(ledger: Ledger) -> None:
     newcomers = await asyncio.gather(*(ledger.newcomer("ada") for _ in range(10)))
     assert len({newcomer.customer for newcomer in newcomers}) == 1
 

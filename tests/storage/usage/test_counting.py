@@ -147,7 +147,7 @@ async def test_grace_is_of_the_limit_that_is_reached_now(shop: Counting) -> None
     assert await shop.outcome("storage", 200, customer="grace") == "counted"
 
 
-async def test_what_is_never_refused_goes_on_when_there_would_be_no_grace_left(shop: Counting) -> None:
+async def test_usage_that_is_never_refused_continues_without_grace(shop: Counting) -> None:
     await shop.use("calls", 10)
     await shop.age(days=300)
     answer = await shop.use("calls", 1000)
@@ -207,7 +207,7 @@ async def test_the_largest_numbers_are_counted_too(shop: Counting) -> None:
 class TestNotices:
     """The customer is notified of a threshold once per period, and again for another limit."""
 
-    async def test_each_threshold_is_noted_once_as_use_goes_up_and_down(self, shop: Counting) -> None:
+    async def test_each_threshold_is_recorded_once_as_usage_goes_up_and_down(self, shop: Counting) -> None:
         crossed = [(await shop.use("storage", 17)).noticed, *[(await shop.use("storage")).noticed for _ in range(4)]]
         assert crossed == [False, True, False, True, False]
         await shop.use("storage", 2, action=Action.RELEASE)

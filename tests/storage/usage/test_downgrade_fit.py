@@ -39,7 +39,7 @@ async def test_at_once_all_current_usage_is_compared_with_the_new_plan(ledger: L
     assert await found(ledger, ada, DOWN) == {"storage_gb": (150, 100), "clicks": (12, 10), "posts": (5, 3)}
 
 
-async def test_ahead_only_what_stays_in_use_is(ledger: Ledger, ada: Subscription) -> None:
+async def test_only_gauges_carry_over(ledger: Ledger, ada: Subscription) -> None:
     assert await found(ledger, ada, replace(DOWN, is_ahead=True)) == {"storage_gb": (150, 100)}
 
 

@@ -63,7 +63,7 @@ async def test_what_was_recorded_is_given_back_as_well(shop: Counting) -> None:
     assert (await back(shop, "told", "calls")).used == {"calls": 0}
 
 
-async def test_of_many_at_once_one_takes_it_off(shop: Counting) -> None:
+async def test_of_many_concurrent_releases_one_succeeds(shop: Counting) -> None:
     await shop.customer("ada")
     await shop.use("images", 5)
     await shop.use("images", 3, key="job")
@@ -116,7 +116,7 @@ async def test_what_the_customer_has_not_used_cannot_be_given_back(
     assert (await shop.used("images"), await shop.used("profiles")) == (1, 1)
 
 
-async def test_a_refused_use_left_nothing_to_give_back(shop: Counting) -> None:
+async def test_a_refused_usage_leaves_nothing_to_give_back(shop: Counting) -> None:
     await shop.customer("ada")
     assert await shop.outcome("posts", 9, key="too-many") == "limit_reached"
 
@@ -233,7 +233,7 @@ async def test_reverted_overage_is_never_reported(shop: Counting) -> None:
     assert await overage(shop) == {}
 
 
-async def test_a_use_within_the_limit_that_is_given_back_brings_later_ones_within_it(shop: Counting) -> None:
+async def test_giving_usage_back_brings_later_usage_within_the_limit(shop: Counting) -> None:
     await shop.customer("ada", "pro")
     await shop.use("runs", 4, key="within")
     await shop.use("runs", 96)
@@ -284,7 +284,7 @@ async def test_overage_refused_by_the_provider_is_not_invoiced(shop: Counting) -
     assert await overage(shop) == {"next": 1}
 
 
-async def test_where_nothing_beyond_the_limit_is_billed_nothing_is_made_up_for(shop: Counting) -> None:
+async def test_without_billed_overage_nothing_is_compensated(shop: Counting) -> None:
     subscription = await shop.customer("ada", items=())
     await shop.use("runs", 105, key="in-grace")
     await back(shop, "in-grace", "runs")

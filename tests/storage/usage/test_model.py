@@ -138,7 +138,7 @@ async def shop(engine: AsyncEngine) -> Counting:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(happens=st.lists(HAPPENS, min_size=1, max_size=25))
-async def test_any_sequence_of_uses_is_counted_as_the_model_counts_it(
+async def test_any_sequence_of_usage_is_counted_like_the_model(
     shop: Counting, happens: list[Used | Upgraded | Waited]
 ) -> None:
     who, model = uuid4().hex, Model()
@@ -176,7 +176,7 @@ async def looks_alike(shop: Counting, model: Model, who: str) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(uses=st.lists(st.tuples(st.integers(0, 2), USES), max_size=30))
-async def test_a_batch_comes_to_what_its_uses_come_to_one_by_one(shop: Counting, uses: list[tuple[int, Used]]) -> None:
+async def test_a_batch_counts_like_its_entries_one_by_one(shop: Counting, uses: list[tuple[int, Used]]) -> None:
     outcomes, customers = [], {}
     for run in ("one by one", "as a batch"):
         names = [f"{number}-{uuid4().hex}" for number in range(3)]

@@ -179,7 +179,7 @@ async def test_a_limit_with_overage_says_what_it_costs(ledger: Ledger, shop: Sho
     assert "grace_ends_at" not in told_of
 
 
-async def test_in_a_trial_nothing_is_billed_and_use_beyond_the_limit_has_its_grace(
+async def test_in_a_trial_nothing_is_billed_and_usage_beyond_the_limit_has_its_grace(
     ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
 ) -> None:
     await ledger.run("update subscriptions set created_at = now(), trial_ends_at = now() + interval '14 days'")
@@ -192,7 +192,7 @@ async def test_in_a_trial_nothing_is_billed_and_use_beyond_the_limit_has_its_gra
     assert told_of["ceiling"] == "1100"
 
 
-async def test_the_mail_says_whether_use_stops_at_the_limit(
+async def test_the_mail_says_whether_usage_stops_at_the_limit(
     ledger: Ledger, shop: Shop, notices: UsageNotices, ada: Subscription
 ) -> None:
     await shop.use("posts", 3)
@@ -295,7 +295,9 @@ async def test_a_mail_that_was_sent_is_not_left_behind_although_nobody_noted_the
     assert await notices.left_behind(limit=10) == []
 
 
-async def test_mails_of_every_occasion_are_taken_up(ledger: Ledger, notices: UsageNotices, ada: Subscription) -> None:
+async def test_queued_mails_of_every_occasion_are_found(
+    ledger: Ledger, notices: UsageNotices, ada: Subscription
+) -> None:
     await ledger.run(
         "insert into mails (id, tenant, subscription, key, occasion, at, facts) select gen_random_uuid(), tenant,"
         " id, key, key, now(), '{}' from subscriptions, unnest(array['receipt', 'suspended', 'usage_limit']) key"

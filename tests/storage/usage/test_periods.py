@@ -65,7 +65,7 @@ async def test_calendar_periods_are_in_utc_whatever_the_databases_time_zone(
 @given(
     first=MOMENTS, months=st.integers(-40, 40), known=st.integers(-6, 6), share=st.floats(0, 0.99), yearly=st.booleans()
 )
-async def test_billing_periods_are_reckoned_on_and_back_as_the_provider_does_it(
+async def test_billing_periods_are_computed_forward_and_back_like_the_providers(
     database: "asyncpg.Connection", first: datetime, months: int, known: int, share: float, yearly: bool
 ) -> None:
     await database.execute("SET timezone = 'America/New_York'")
@@ -182,7 +182,7 @@ async def test_clocks_may_differ_by_some_minutes(shop: Counting) -> None:
     assert await shop.outcome("profiles", action=Action.RECORD, at=long_ago + timedelta(minutes=1)) == "counted"
 
 
-async def test_a_check_looks_at_no_more_than_what_goes_on_now(shop: Counting) -> None:
+async def test_a_check_reads_only_current_periods(shop: Counting) -> None:
     await shop.customer("ada")
     for days in (0, 1, 10):
         await shop.use("posts", action=Action.RECORD, at=now() - timedelta(days=days))

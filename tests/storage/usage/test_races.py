@@ -79,7 +79,7 @@ async def test_one_key_counts_once_however_many_send_it_at_once(crowd: Counting)
     assert await crowd.used("profiles") == 5
 
 
-async def test_a_repeat_that_waited_while_the_limit_was_reached_is_no_refusal(
+async def test_a_repeat_that_waited_while_the_limit_was_reached_is_not_refused(
     crowd: Counting, database_url: str
 ) -> None:
     await crowd.customer("ada")

@@ -80,7 +80,7 @@ async def test_every_gauge_is_sampled_page_by_page_and_nothing_else_is(
     assert await ledger.rows(SAMPLES) == first
 
 
-async def test_statistics_tell_by_plan_and_feature_how_much_is_used_and_who_is_near_the_limit(
+async def test_statistics_show_by_plan_and_feature_the_usage_and_who_is_near_the_limit(
     ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
 ) -> None:
     for name, used in (("ada", 100), ("grace", 85), ("barbara", 10)):
@@ -211,7 +211,7 @@ async def forget_all(book: PostgresUsageRollUp) -> dict[str, int]:
     return await book.forget(alive=lambda: None)
 
 
-async def test_keys_are_remembered_for_75_days_and_what_is_to_be_billed_until_it_was_reported(
+async def test_keys_are_kept_for_75_days_and_billable_usage_until_it_is_reported(
     ledger: Ledger, book: PostgresUsageRollUp
 ) -> None:
     await ledger.run(

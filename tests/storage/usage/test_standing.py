@@ -189,7 +189,7 @@ async def test_the_revision_shows_that_a_catalog_was_changed_in_place(shop: Coun
     assert (first.revision, answer.standing.revision, limit(answer)) == (1, 2, 3)
 
 
-async def test_what_there_is_goes_on_to_be_counted_by_the_own_plan_while_it_entitles_to_nothing(shop: Counting) -> None:
+async def test_gauges_are_still_counted_by_the_own_plan_while_it_entitles_to_nothing(shop: Counting) -> None:
     ada = await shop.customer("ada")
     await shop.use("profiles", 4)
     await shop.change(ada, status=Status.SUSPENDED, access=NONE)
