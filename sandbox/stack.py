@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -139,14 +139,19 @@ class _Ground:
     client: Client
 
 
+def _silent(_text: str) -> None:
+    """Show nothing of a start."""
+
+
 @asynccontextmanager
-async def running(options: Options) -> AsyncIterator[Stack]:
-    """Start everything, write `stack.json`, and stop everything at the end."""
+async def running(options: Options, say: Callable[[str], None] = _silent) -> AsyncIterator[Stack]:
+    """Start everything, write `stack.json`, and stop everything at the end; *say* is given each step of the start."""
     catalog, policy = load_catalog(options.catalog), load_policy(options.policy)
     options.folder.mkdir(parents=True, exist_ok=True)
     secrets = Secrets.of(options.folder)
     async with AsyncExitStack() as exits:
-        ground = await _lay_ground(exits, options, secrets)
+        ground = await _lay_ground(exits, options, secrets, say)
+        say("Starting worker and API")
         stack = await _build_on(ground, exits, options, secrets, catalog, policy)
         file = options.folder / "stack.json"
         file.touch(mode=0o600)
@@ -155,7 +160,8 @@ async def running(options: Options) -> AsyncIterator[Stack]:
         yield stack
 
 
-async def _lay_ground(exits: AsyncExitStack, options: Options, secrets: Secrets) -> _Ground:
+async def _lay_ground(exits: AsyncExitStack, options: Options, secrets: Secrets, say: Callable[[str], None]) -> _Ground:
+    say("Starting PostgreSQL and Temporal")
     postgres = Postgres(options.folder, durable=options.durable)
     temporal = TemporalDevServer(options.folder, search_attributes=KINDS, durable=options.durable, ui=options.ui)
     exits.push_async_callback(postgres.stop)
@@ -166,6 +172,7 @@ async def _lay_ground(exits: AsyncExitStack, options: Options, secrets: Secrets)
         options.folder / "stripe.db", api_key=secrets.stripe_key, webhook_secret=secrets.webhook_secret
     )
     simulator.base_url = await exits.enter_async_context(serve(simulator.app))
+    say("Migrating the database")
     await upgrade(postgres.url)
     engine = create_engine_from_url(postgres.url)
     exits.push_async_callback(engine.dispose)

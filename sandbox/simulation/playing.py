@@ -31,8 +31,12 @@ class Lived:
     next_actions: list[dict[str, Any]]
 
 
-async def play(stack: Stack, scenario: Scenario, policy: Policy, external_id: str) -> Lived:
+async def play(
+    stack: Stack, scenario: Scenario, policy: Policy, external_id: str, show: Callable[[datetime], None]
+) -> Lived:
     """Play *scenario* with *policy*; several can be played at the same time, each with its own external id.
+
+    *show* is given the simulated time at each step.
 
     Raises:
         RefusedError: the sign-up was refused, for example because its first payment was declined.
@@ -42,17 +46,25 @@ async def play(stack: Stack, scenario: Scenario, policy: Policy, external_id: st
     # Set before there is a customer, since a subscription without a trial is charged at sign-up.
     stack.simulator.set_card_answers(external_id, scenario.answers)
     async with stack.under(policy) as addresses, Product(addresses) as product:
-        return await _Player(stack, product, scenario, external_id).play()
+        return await _Player(stack, product, scenario, external_id, show).play()
 
 
 class _Player:
     """One simulation in progress."""
 
-    def __init__(self, stack: Stack, product: Product, scenario: Scenario, external_id: str) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        product: Product,
+        scenario: Scenario,
+        external_id: str,
+        show: Callable[[datetime], None],
+    ) -> None:
         self._stack = stack
         self._product = product
         self._scenario = scenario
         self._external_id = external_id
+        self._show = show
         self._subscription = ""
         self._now = self._started_at = datetime.now(UTC)
         self._seen: list[Seen] = []
@@ -94,6 +106,7 @@ class _Player:
             self._now = await self._stack.travel(self._subscription, seconds, self._watch)
 
     async def _watch(self, now: datetime) -> None:
+        self._show(now)
         self._notice(now, await self._product.subscription(self._subscription))
 
     def _notice(self, now: datetime, stands: dict[str, Any]) -> None:

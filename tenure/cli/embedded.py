@@ -6,7 +6,7 @@ import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +23,7 @@ from sandbox.story.lives import LIVES
 from sandbox.story.teller import StoryBroken, Teller
 from tenure.cli import logs
 from tenure.cli.defaults import DEFAULT_CATALOG, DEFAULT_POLICY
+from tenure.cli.progress import progress
 from tenure.cli.signals import for_ever, stoppable
 
 DEFAULT_PORT = 8080
@@ -44,7 +45,9 @@ def up(
 
 
 async def _stay_up(options: Options) -> None:
-    async with running(options) as stack:
+    async with AsyncExitStack() as exits:
+        with progress("Starting") as shown:
+            stack = await exits.enter_async_context(running(options, shown.say))
         _print_addresses(stack.addresses)
         if stack.other_products:
             print(
@@ -114,7 +117,8 @@ def travel(subscription: str, time: str, *, data: Path = Path(".tenure")) -> Non
     url = json.loads(file.read_text())["sandbox_url"]
     body = {"subscription": subscription, "seconds": _duration(time).total_seconds()}
     try:
-        answer = httpx.post(f"{url}/travel", json=body, timeout=TRAVELLED_WITHIN)
+        with progress(f"Advancing {subscription} by {time}"):
+            answer = httpx.post(f"{url}/travel", json=body, timeout=TRAVELLED_WITHIN)
     except httpx.TransportError as error:
         raise Rejected(f"the sandbox in {data} does not respond ({error}): is `tenure up` still running?") from error
     if answer.is_error:

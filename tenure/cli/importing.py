@@ -23,6 +23,7 @@ from storage.subscriptions.adoptions import Adoptions
 from storage.subscriptions.customers import Customers
 from tenure.cli.connections import database, stripe_payments, temporal
 from tenure.cli.pacing import Pace
+from tenure.cli.progress import progress
 from tenure.cli.take_over import Offer, Result, TakeOver
 
 MOST_RATE = 50.0
@@ -86,10 +87,13 @@ def _key_of(external_id: str) -> str:
 async def _import(options: ImportOptions) -> bool:
     """True if nothing failed."""
     counts: Counter[Result] = Counter()
-    async with _take_over(options, load_settings(Process.IMPORT)) as take_over:
-        async for verdict in take_over.all(options.only):
-            counts[verdict.result] += 1
-            print(f"{verdict.agreement_ref}  {verdict.result:<12} {verdict.words}", flush=True)
+    with progress("Connecting") as shown:
+        async with _take_over(options, load_settings(Process.IMPORT)) as take_over:
+            shown.say("Reading subscriptions from Stripe")
+            async for verdict in take_over.all(options.only):
+                counts[verdict.result] += 1
+                shown.print(f"{verdict.agreement_ref}  {verdict.result:<12} {verdict.words}")
+                shown.say(f"{counts.total()} subscriptions so far")
     order = (Result.WOULD if options.dry_run else Result.ADOPTED, Result.OURS, Result.SKIPPED, Result.FAILED)
     print(", ".join(f"{counts[result]} {result}" for result in order))
     return not counts[Result.FAILED]

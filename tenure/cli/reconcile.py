@@ -16,6 +16,7 @@ from domain.names import reconcile_schedule_id, reconcile_workflow_id
 from domain.reconciliation.differences import Outcome
 from storage.reconciliation import Reconciliations, StoredFinding
 from tenure.cli.connections import database, temporal
+from tenure.cli.progress import progress
 from tenure.cli.tables import aligned
 from tenure.cli.workflow_runs import outcome, started
 from workflows.reconcile import Reconciled, ReconcileWorkflow, Reconciliation
@@ -67,7 +68,13 @@ async def run_now(client: Client, *, fix: bool) -> Reconciled:
     handle = await _under_way(client) if fix else None
     if handle is None:
         handle = await _started(client, fix=fix)
-    return await outcome(handle, ReconcileWorkflow.so_far, "the reconciliation")
+    with progress("Reconciling") as shown:
+
+        def show(so_far: Reconciled) -> None:
+            shown.say(f"Reconciling: {so_far.tally.in_words()}")
+
+        tell = show if shown.is_shown else None
+        return await outcome(handle, ReconcileWorkflow.so_far, "the reconciliation", tell)
 
 
 async def _under_way(client: Client) -> WorkflowHandle[ReconcileWorkflow, Reconciled] | None:

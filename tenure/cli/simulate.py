@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Coroutine, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,7 @@ from sandbox.stack import Options, running
 from sandbox.travel import NotSettledError
 from tenure.cli import logs
 from tenure.cli.defaults import DEFAULT_CATALOG, DEFAULT_POLICY
+from tenure.cli.progress import progress
 
 WIDTH = 150
 """Columns of the output where there is no terminal."""
@@ -169,11 +171,16 @@ def _reported(error: Exception) -> Exception:
 
 
 async def _played(wanted: _Wanted, options: Options) -> dict[str, Lived]:
-    async with running(options) as stack, asyncio.TaskGroup() as group:
-        lives = [
-            group.create_task(play(stack, wanted.scenario, policy, f"life-{number}"))
-            for number, policy in enumerate(wanted.policies.values(), start=1)
-        ]
+    with progress("Starting") as shown:
+
+        def show(now: datetime) -> None:
+            shown.say(f"Simulating: {now:%Y-%m-%d}")
+
+        async with running(options, shown.say) as stack, asyncio.TaskGroup() as group:
+            lives = [
+                group.create_task(play(stack, wanted.scenario, policy, f"life-{number}", show))
+                for number, policy in enumerate(wanted.policies.values(), start=1)
+            ]
     return dict(zip(wanted.policies, (life.result() for life in lives), strict=True))
 
 

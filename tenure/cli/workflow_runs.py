@@ -1,6 +1,8 @@
 """Workflows that an operator starts: start or join a run, and wait for it while a worker is running."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -19,6 +21,9 @@ from domain.names import LIFECYCLE_QUEUE
 
 ANSWER_TIMEOUT = timedelta(seconds=10)
 """How long a worker may take to pick up the run."""
+
+TELL_EVERY = 1.0
+"""Seconds between two queries for the result so far."""
 
 W = TypeVar("W")
 R = TypeVar("R")
@@ -51,8 +56,15 @@ async def started(
         raise GatewayUnavailable(f"Temporal rejected it: {error.message}") from error
 
 
-async def outcome(handle: WorkflowHandle[W, R], so_far: Callable[[W], object], what: str) -> R:
+async def outcome(
+    handle: WorkflowHandle[W, R],
+    so_far: Callable[[W], R],
+    what: str,
+    tell: Callable[[R], None] | None = None,
+) -> R:
     """Return the result of a run; *what* names it, such as "the roll-up", and any worker answers *so_far* at once.
+
+    Until then *tell* is given the result so far, about once a second.
 
     Raises:
         GatewayUnavailable: no worker answers, or the run failed.
@@ -64,7 +76,8 @@ async def outcome(handle: WorkflowHandle[W, R], so_far: Callable[[W], object], w
             f"no worker answers: start `tenure worker`; {what} starts as soon as one is running"
         ) from error
     try:
-        return await handle.result()
+        async with _told(handle, so_far, tell):
+            return await handle.result()
     except WorkflowFailureError as error:
         cause: BaseException | None = error
         while cause is not None and cause.__cause__ is not None:
@@ -72,3 +85,22 @@ async def outcome(handle: WorkflowHandle[W, R], so_far: Callable[[W], object], w
         raise GatewayUnavailable(f"{what} failed: {cause}") from error
     except RPCError as error:
         raise GatewayUnavailable(f"Temporal does not respond: {error.message}") from error
+
+
+@asynccontextmanager
+async def _told(
+    handle: WorkflowHandle[W, R], so_far: Callable[[W], R], tell: Callable[[R], None] | None
+) -> AsyncIterator[None]:
+    async def telling(tell: Callable[[R], None]) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY)
+            # Only for show: the result decides what the command says and how it ends.
+            with suppress(WorkflowQueryFailedError, RPCTimeoutOrCancelledError, RPCError):
+                tell(await handle.query(so_far, rpc_timeout=ANSWER_TIMEOUT))
+
+    task = asyncio.create_task(telling(tell)) if tell is not None else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
