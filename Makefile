@@ -48,6 +48,7 @@ check: $(INSTALLED) ## format, lint, types and the direction of imports
 
 docs: $(INSTALLED) ## write the parts of docs/ that follow from the code
 	$(BIN)/python -m tests.docs.lifecycle_page
+	$(BIN)/python -m tests.docs.timeline
 
 lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 	$(COMPILE) --extra sandbox --extra dev --group build pyproject.toml -o requirements/dev.txt
