@@ -52,10 +52,10 @@ class AdoptionActivities:
                 await self._check(request, timedelta())
 
     async def _has_ended_for(self, request: TrialRequest) -> bool:
-        found = await self._agreements.agreement(request.agreement_ref)
+        found = await self._agreements.find(request.agreement_ref)
         return found is not None and found.is_over and found.ended_for == request.subscription
 
     async def _check(self, request: TrialRequest, margin: timedelta) -> None:
-        found = await self._agreements.agreement(request.agreement_ref)
+        found = await self._agreements.find(request.agreement_ref)
         now = datetime.now(UTC)
         check_as_judged(found, request.items, request.trial_ends_at, request.ends_at, now + margin)

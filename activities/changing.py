@@ -6,10 +6,10 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from activities.rewording import in_any_words
+from activities.other_parameters import with_any_parameters
 from domain.catalog.plans import Item
 from domain.provider.payments import Charge, ChargeOutcome, Quote
-from domain.provider.ports import Payments
+from domain.provider.ports import Confirmations, PlanChanges, Quotes
 from domain.provider.proration import OwnPeriod
 
 
@@ -31,8 +31,10 @@ class ChangeRequest:
 class ChangeActivities:
     """The activities of plan changes; one per worker."""
 
-    def __init__(self, payments: Payments) -> None:
-        self._payments = payments
+    def __init__(self, changes: PlanChanges, quotes: Quotes, confirmations: Confirmations) -> None:
+        self._changes = changes
+        self._quotes = quotes
+        self._confirmations = confirmations
 
     @activity.defn(name="change")
     async def change(self, request: ChangeRequest) -> Charge:
@@ -45,7 +47,7 @@ class ChangeActivities:
             charge = await self._change(request)
             if not charge.is_apart or charge.waits_until is None or charge.invoice is None:
                 return charge
-            withdrawn = await self._payments.withdraw_confirmation(
+            withdrawn = await self._confirmations.withdraw_confirmation(
                 request.agreement_ref, charge.invoice.ref, ends_agreement=False, key=f"{request.key}/unheard"
             )
             if withdrawn.outcome is ChargeOutcome.PAID:
@@ -60,7 +62,7 @@ class ChangeActivities:
 
     async def _change(self, request: ChangeRequest) -> Charge:
         async def attempt(key: str) -> Charge:
-            return await self._payments.change(
+            return await self._changes.change(
                 request.agreement_ref,
                 request.items,
                 request.at,
@@ -70,10 +72,10 @@ class ChangeActivities:
                 held=request.held,
             )
 
-        return await in_any_words(attempt, request.key)
+        return await with_any_parameters(attempt, request.key)
 
     @activity.defn(name="quote")
     async def quote(self, request: ChangeRequest) -> Quote:
         """Returns what the same change would bill immediately. Changes nothing."""
         with as_temporal_failures():
-            return await self._payments.quote(request.agreement_ref, request.items, request.at, request.own)
+            return await self._quotes.quote(request.agreement_ref, request.items, request.at, request.own)

@@ -23,19 +23,19 @@ class ConfirmationRequest:
 class ConfirmationActivities:
     """The activities of payments that await confirmation; one per worker."""
 
-    def __init__(self, payments: Confirmations) -> None:
-        self._payments = payments
+    def __init__(self, confirmations: Confirmations) -> None:
+        self._confirmations = confirmations
 
     @activity.defn(name="confirmation")
     async def confirmation(self, request: ConfirmationRequest) -> Charge:
         """Returns its state so far. Changes nothing."""
         with as_temporal_failures():
-            return await self._payments.confirmation(request.agreement_ref, request.invoice_ref)
+            return await self._confirmations.confirmation(request.agreement_ref, request.invoice_ref)
 
     @activity.defn(name="withdraw_confirmation")
     async def withdraw_confirmation(self, request: ConfirmationRequest) -> Charge:
         """Withdraw it. Returns gone, or paid if the customer was faster. Idempotent: what is gone stays gone."""
         with as_temporal_failures():
-            return await self._payments.withdraw_confirmation(
+            return await self._confirmations.withdraw_confirmation(
                 request.agreement_ref, request.invoice_ref, ends_agreement=request.ends_agreement, key=request.key
             )

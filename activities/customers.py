@@ -2,22 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
 from domain.errors import GatewayRefused
 from domain.provider.agreements import KnownCustomer
-from domain.provider.ports import KnowsCustomers
-from domain.subscription.contact_changes import (
-    UNUSABLE_ADDRESS,
-    ContactChanges,
-    KnownContact,
-    SubscriptionNotification,
-    fit_name,
-)
+from domain.provider.ports import CustomerContacts
+from domain.subscription.contact_changes import UNUSABLE_ADDRESS, KnownContact, fit_name
 from domain.subscription.journal import Cause, CauseKind
+from domain.subscription.ports import ContactChanges, CustomerSyncStarter, SubscriptionNotifier
 
 
 @dataclass(frozen=True)
@@ -26,24 +20,6 @@ class HeardRequest:
 
     customer: str
     event: str
-
-
-class SubscriptionNotifier(Protocol):
-    """Notifies subscriptions of changes of their customers."""
-
-    async def notify(self, change: SubscriptionNotification) -> None:
-        """Notify the subscription; safe to repeat. Ignores a subscription that is over.
-
-        Raises:
-            GatewayUnavailable: Temporal, or the subscription's workflow, did not respond.
-        """
-        ...
-
-
-class CustomerSyncStarter(Protocol):
-    """Starts syncing customer changes that were left behind."""
-
-    async def start_pending(self) -> int: ...
 
 
 class CustomerActivities:
@@ -58,14 +34,14 @@ class CustomerActivities:
         self,
         changes: ContactChanges,
         subscriptions: SubscriptionNotifier,
-        provider: KnowsCustomers,
-        pending: CustomerSyncStarter,
+        contacts: CustomerContacts,
+        sync: CustomerSyncStarter,
         normalized: Callable[[str], str],
     ) -> None:
         self._changes = changes
         self._subscriptions = subscriptions
-        self._provider = provider
-        self._pending = pending
+        self._contacts = contacts
+        self._sync = sync
         self._normalized = normalized
 
     @activity.defn(name="tell_subscription")
@@ -85,7 +61,7 @@ class CustomerActivities:
             if change is None:
                 return
             try:
-                await self._provider.change_customer(
+                await self._contacts.change_customer(
                     change.customer_ref,
                     change.email,
                     change.name,
@@ -104,7 +80,7 @@ class CustomerActivities:
             before = await self._changes.known(request.customer)
             if before is None or not before.customer_ref or before.is_changing:
                 return
-            at_provider = await self._provider.known_customer(before.customer_ref)
+            at_provider = await self._contacts.known_customer(before.customer_ref)
             if at_provider is not None:
                 after, trouble = self._read(before, at_provider)
                 cause = Cause(CauseKind.WEBHOOK, request.event)
@@ -124,4 +100,4 @@ class CustomerActivities:
     async def start_pending_syncs(self) -> int:
         """Start syncing customer changes that were left behind; returns how many. Idempotent."""
         with as_temporal_failures():
-            return await self._pending.start_pending()
+            return await self._sync.start_pending()

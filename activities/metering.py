@@ -1,14 +1,14 @@
 """Reports billed overage to the provider."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
 
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
+from domain.entitlements.ports import OverageReports
 from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste
 from domain.provider.overage_use import BilledUse, Claimed, Trouble
 from domain.provider.ports import Metering
@@ -24,18 +24,6 @@ MAX_UNANSWERED = 3
 
 _Lane = tuple[str, str]
 """A customer and a meter event name, for which the provider accepts one call at a time."""
-
-
-class Reports(Protocol):
-    """Stores what was reported to the provider."""
-
-    async def claim(self, limit: int) -> list[Claimed]: ...
-
-    async def release(self, uses: Sequence[BilledUse]) -> None: ...
-
-    async def mark_reported(self, use: BilledUse) -> None: ...
-
-    async def set_aside(self, use: BilledUse, trouble: Trouble, why: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -62,7 +50,7 @@ class Reported:
 class MeteringActivities:
     """The activities of billed overage; one per worker."""
 
-    def __init__(self, reports: Reports, metering: Metering, *, at_once: int = CONCURRENCY) -> None:
+    def __init__(self, reports: OverageReports, metering: Metering, *, at_once: int = CONCURRENCY) -> None:
         self._reports = reports
         self._metering = metering
         self._at_once = at_once
@@ -95,7 +83,7 @@ class MeteringActivities:
             )
             return await self._set_aside(use, Trouble.UNKNOWN, why)
         try:
-            await self._metering.report_use(use, key=claimed.call_key)
+            await self._metering.report_usage(use, key=claimed.call_key)
         except GatewayRefused as error:
             return await self._set_aside(use, Trouble.REFUSED, error.message)
         except GatewayUnavailable as error:

@@ -6,9 +6,10 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from activities.rewording import in_any_words
-from activities.wallets import at_wallet, customer_ref, known_again, open_wallet
+from activities.other_parameters import with_any_parameters
+from activities.wallets import call_with_wallet, customer_ref, open_wallet, recreated_if_deleted
 from domain.catalog.plans import Item
+from domain.provider.agreements import NewAgreement
 from domain.provider.payments import (
     AgreementStatus,
     Card,
@@ -18,10 +19,10 @@ from domain.provider.payments import (
     Quote,
     Reversal,
     ReversalKind,
-    UpcomingBill,
+    UpcomingInvoice,
     Wallet,
 )
-from domain.provider.ports import NewAgreement, Payments
+from domain.provider.ports import Provider
 from domain.subscription.ports import Records
 
 
@@ -147,8 +148,8 @@ class AdoptRequest:
 class PaymentActivities:
     """The payments activities; one per worker."""
 
-    def __init__(self, payments: Payments, records: Records) -> None:
-        self._payments = payments
+    def __init__(self, provider: Provider, records: Records) -> None:
+        self._provider = provider
         self._records = records
 
     @activity.defn(name="put_card")
@@ -159,7 +160,7 @@ class PaymentActivities:
                 reference, card = await self._put_card(request, request.payment_method)
                 return Wallet(reference, card)
             return await open_wallet(
-                self._payments,
+                self._provider.wallets,
                 self._records,
                 request.customer,
                 request.payment_method,
@@ -171,15 +172,19 @@ class PaymentActivities:
         async def put(reference: str, key: str) -> Card:
             # When the provider deleted the customer, it ended the agreement as well.
             agreement_ref = request.agreement_ref if reference == request.customer_ref else ""
-            return await self._payments.put_card(reference, agreement_ref, payment_method, key=key)
+            return await self._provider.wallets.put_card(reference, agreement_ref, payment_method, key=key)
 
-        return await at_wallet(self._payments, self._records, request.customer, request.customer_ref, put, request.key)
+        return await call_with_wallet(
+            self._provider.wallets, self._records, request.customer, request.customer_ref, put, request.key
+        )
 
     @activity.defn(name="know_again")
     async def know_again(self, request: DeletedRequest) -> str:
         """Returns the customer's new id after the provider deleted the known one. Idempotent by the deleted id."""
         with as_temporal_failures():
-            again = await known_again(self._payments, self._records, request.customer, request.customer_ref)
+            again = await recreated_if_deleted(
+                self._provider.wallets, self._records, request.customer, request.customer_ref
+            )
             return again or request.customer_ref
 
     @activity.defn(name="adopt_checkout")
@@ -187,7 +192,7 @@ class PaymentActivities:
         """Put the card of a completed checkout on file. Idempotent by `request.key`, else by the checkout's id."""
         with as_temporal_failures():
             key = request.key or f"adopt/{request.session_ref}"
-            return await self._payments.adopt_checkout(
+            return await self._provider.wallets.adopt_checkout(
                 request.session_ref, request.agreement_ref, request.newer_than, key=key
             )
 
@@ -199,27 +204,27 @@ class PaymentActivities:
         """
 
         async def attempt(attempt_key: str) -> Charge:
-            begun = await self._payments.begun(request.customer_ref, key=attempt_key)
+            begun = await self._provider.charges.begun(request.customer_ref, key=attempt_key)
             if begun is not None:
                 return begun if request.present else await self._without_customer(begun, attempt_key)
             for key in request.earlier:
-                earlier = await self._payments.begun(request.customer_ref, key=key)
+                earlier = await self._provider.charges.begun(request.customer_ref, key=key)
                 result = earlier and await self._without_customer(earlier, key)
                 if result is not None and result.outcome in (ChargeOutcome.PAID, ChargeOutcome.PENDING):
                     return replace(result, key=key)
             order = NewAgreement(
                 request.subscription, request.customer_ref, request.card_ref, request.items, request.present
             )
-            return await self._payments.begin(order, key=attempt_key)
+            return await self._provider.charges.begin(order, key=attempt_key)
 
         with as_temporal_failures():
-            return await in_any_words(attempt, request.key)
+            return await with_any_parameters(attempt, request.key)
 
     async def _without_customer(self, begun: Charge, key: str) -> Charge:
         """Withdraws the confirmation that an attempt with the customer present left waiting."""
         if begun.waits_until is None or begun.invoice is None:
             return begun
-        withdrawn = await self._payments.withdraw_confirmation(
+        withdrawn = await self._provider.confirmations.withdraw_confirmation(
             begun.agreement_ref, begun.invoice.ref, ends_agreement=True, key=f"{key}/unheard"
         )
         is_paid = withdrawn.outcome is ChargeOutcome.PAID
@@ -229,14 +234,16 @@ class PaymentActivities:
     async def collect(self, request: CollectRequest) -> Charge:
         """Retry an open invoice. Idempotent by ``request.key``; returns paid if it has been paid in the meantime."""
         with as_temporal_failures():
-            return await in_any_words(lambda key: self._payments.collect(request.invoice_ref, key=key), request.key)
+            return await with_any_parameters(
+                lambda key: self._provider.charges.collect(request.invoice_ref, key=key), request.key
+            )
 
     @activity.defn(name="restart")
     async def restart(self, request: RestartRequest) -> Charge:
         """Charge a new period from now. Idempotent by ``request.key``."""
         with as_temporal_failures():
-            return await in_any_words(
-                lambda key: self._payments.restart(
+            return await with_any_parameters(
+                lambda key: self._provider.charges.restart(
                     request.agreement_ref,
                     request.void_invoice,
                     request.items,
@@ -250,19 +257,19 @@ class PaymentActivities:
     async def first_quote(self, request: FirstQuoteRequest) -> Quote:
         """Returns what a first period would bill immediately. Changes nothing."""
         with as_temporal_failures():
-            return await self._payments.first_quote(request.customer_ref, request.items)
+            return await self._provider.quotes.first_quote(request.customer_ref, request.items)
 
     @activity.defn(name="upcoming_bill")
-    async def upcoming_bill(self, request: UpcomingRequest) -> UpcomingBill:
+    async def upcoming_bill(self, request: UpcomingRequest) -> UpcomingInvoice:
         """Returns what the next renewal would bill as of now. Changes nothing."""
         with as_temporal_failures():
-            return await self._payments.upcoming(request.agreement_ref)
+            return await self._provider.quotes.upcoming_invoice(request.agreement_ref)
 
     @activity.defn(name="reversal")
     async def reversal(self, request: ReversalRequest) -> Reversal:
         """Returns the current state of a refund or dispute. Changes nothing."""
         with as_temporal_failures():
-            return await self._payments.reversal(request.kind, request.object_ref)
+            return await self._provider.reversals.reversal(request.kind, request.object_ref)
 
     @activity.defn(name="standing")
     async def standing(self, request: StandingRequest) -> ProviderState:
@@ -272,17 +279,17 @@ class PaymentActivities:
             if not reference and request.customer:
                 # A customer who used the portal before providing a card has a wallet that the subscription lacks.
                 reference = (await self._records.contact(request.customer)).customer_ref
-            state = await self._payments.standing(reference, request.agreement_ref, request.invoice_ref)
+            state = await self._provider.billing.provider_state(reference, request.agreement_ref, request.invoice_ref)
             begun = await self._begun(reference, request.tries) if request.tries else None
             change = None
             if request.change_key and state.agreement is AgreementStatus.LIVE:
-                change = await self._payments.asked_change(request.agreement_ref, key=request.change_key)
+                change = await self._provider.changes.requested_change(request.agreement_ref, key=request.change_key)
             return replace(state, customer_ref=reference, begun=begun, change=change)
 
     async def _begun(self, customer_ref: str, tries: tuple[str, ...]) -> Charge:
         """Returns the outcome of attempts to create an agreement; gone if none of them did."""
         for key in tries if customer_ref else ():
-            begun = await self._payments.begun(customer_ref, key=key)
+            begun = await self._provider.charges.begun(customer_ref, key=key)
             if begun is not None and begun.outcome is not ChargeOutcome.DECLINED:
                 return replace(begun, key=key)
         return Charge(ChargeOutcome.GONE)
@@ -291,30 +298,32 @@ class PaymentActivities:
     async def end(self, request: EndRequest) -> None:
         """End the agreement. Idempotent: an ended agreement stays ended."""
         with as_temporal_failures():
-            await self._payments.end(request.agreement_ref, request.open_invoice, key=request.key)
+            await self._provider.billing.end(request.agreement_ref, request.open_invoice, key=request.key)
 
     @activity.defn(name="end_at_period_end")
     async def end_at_period_end(self, request: SwitchRequest) -> None:
         """Stop billing at the end of the period, or continue. Idempotent: it sets a state."""
         with as_temporal_failures():
-            await self._payments.end_at_period_end(request.agreement_ref, request.on, key=request.key)
+            await self._provider.billing.end_at_period_end(request.agreement_ref, request.on, key=request.key)
 
     @activity.defn(name="hold")
     async def hold(self, request: SwitchRequest) -> None:
         """Put billing on hold while a payment is owed or access is off, or resume it. Idempotent: it sets a state."""
         with as_temporal_failures():
-            await self._payments.hold(request.agreement_ref, request.on, key=request.key)
+            await self._provider.billing.hold(request.agreement_ref, request.on, key=request.key)
 
     @activity.defn(name="open_checkout")
     async def open_checkout(self, request: CheckoutRequest) -> tuple[str, str]:
         """Returns the customer's provider id and the URL of their checkout page. Idempotent by ``request.key``."""
         with as_temporal_failures():
             reference = request.customer_ref or await customer_ref(
-                self._payments, self._records, request.customer, key=request.key
+                self._provider.wallets, self._records, request.customer, key=request.key
             )
 
             async def opened(known: str, key: str) -> str:
                 urls = request.success_url, request.cancel_url
-                return await self._payments.open_checkout(known, request.subscription, *urls, key=key)
+                return await self._provider.wallets.open_checkout(known, request.subscription, *urls, key=key)
 
-            return await at_wallet(self._payments, self._records, request.customer, reference, opened, request.key)
+            return await call_with_wallet(
+                self._provider.wallets, self._records, request.customer, reference, opened, request.key
+            )

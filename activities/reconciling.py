@@ -1,28 +1,13 @@
 """Reconciliation: activities that compare, fix, and store findings."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
 from domain.reconciliation.differences import Discrepancy
-from domain.reconciliation.ports import Comparison, Found
-
-
-@dataclass(frozen=True)
-class Page:
-    """The result of comparing one page."""
-
-    found: tuple[Discrepancy, ...] = ()
-    next_cursor: str | None = None
-    compared: int = 0
-    not_ours: int = 0
-    """Agreements that are not ours."""
-    under_way: int = 0
-    """Subscriptions that differ but are busy: the next run compares them again."""
+from domain.reconciliation.ports import Comparison, Found, Inspector, MailInspector, Page, SubscriptionHealer
 
 
 @dataclass(frozen=True)
@@ -49,37 +34,16 @@ class NoteRequest:
     found: tuple[Found, ...]
 
 
-class Inspector(Protocol):
-    """Compares subscriptions across provider, database and workflows."""
-
-    async def agreements(self, cursor: str | None, run_began: datetime) -> Page: ...
-    async def subscriptions(
-        self, after: str | None, run_began: datetime, *, without_provider: bool = False
-    ) -> Page: ...
-
-
-class MailInspector(Protocol):
-    """Finds stuck mails."""
-
-    async def mails(self, after: str | None) -> Page: ...
-
-
-class SubscriptionHealer(Protocol):
-    """Fixes a subscription."""
-
-    async def heal(self, run: str, found: Sequence[Discrepancy]) -> Sequence[Found]: ...
-
-
 class ReconcileActivities:
     """The activities of reconciliation; one per worker."""
 
     def __init__(
-        self, inspector: Inspector, mails: MailInspector, healer: SubscriptionHealer, stored: Comparison
+        self, inspector: Inspector, mails: MailInspector, healer: SubscriptionHealer, comparison: Comparison
     ) -> None:
         self._inspector = inspector
         self._mails = mails
         self._healer = healer
-        self._stored = stored
+        self._comparison = comparison
 
     @activity.defn(name="compare_agreements")
     async def compare_agreements(self, request: PageRequest) -> Page:
@@ -111,10 +75,10 @@ class ReconcileActivities:
     async def note_findings(self, request: NoteRequest) -> None:
         """Store findings. Idempotent by run, kind, subscription and agreement."""
         with as_temporal_failures():
-            await self._stored.keep(request.run, request.found)
+            await self._comparison.keep(request.run, request.found)
 
     @activity.defn(name="forget_old_findings")
     async def forget_old_findings(self) -> None:
         """Remove findings older than a month."""
         with as_temporal_failures():
-            await self._stored.forget_old()
+            await self._comparison.forget_old()

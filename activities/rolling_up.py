@@ -1,19 +1,11 @@
 """The usage roll-up: activities that send late notices, sample gauges, compute statistics and remove old data."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from domain.entitlements.ports import UsageRollUp
-
-
-class UsageNoticeSender(Protocol):
-    """Notifies customers of crossed usage thresholds."""
-
-    async def send_pending(self) -> int: ...
-    async def resend_queued(self) -> int: ...
+from domain.entitlements.ports import UsageNoticeSender, UsageRollUp
 
 
 @dataclass(frozen=True)
@@ -28,16 +20,16 @@ class LateNotices:
 class RollUpActivities:
     """The activities of the roll-up; one per worker. Each is safe to repeat at any time."""
 
-    def __init__(self, notifier: UsageNoticeSender, roll_up: UsageRollUp) -> None:
-        self._notifier = notifier
+    def __init__(self, notices: UsageNoticeSender, roll_up: UsageRollUp) -> None:
+        self._notices = notices
         self._roll_up = roll_up
 
     @activity.defn(name="tell_usage_notices")
     async def send_late_notices(self) -> LateNotices:
         """Send notices of thresholds that were not sent when they were crossed. Idempotent by notice and mail."""
         with as_temporal_failures():
-            notices = await self._notifier.send_pending()
-            return LateNotices(notices, await self._notifier.resend_queued())
+            notices = await self._notices.send_pending()
+            return LateNotices(notices, await self._notices.resend_queued())
 
     @activity.defn(name="sample_gauges")
     async def sample_gauges(self) -> int:

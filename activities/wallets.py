@@ -42,7 +42,7 @@ async def open_wallet(
         return await wallets.open_wallet(owner, payment_method, key=key, keeps_default=bool(signing_up))
 
     if contact.customer_ref:
-        _, wallet = await at_wallet(wallets, records, customer, contact.customer_ref, opened, key)
+        _, wallet = await call_with_wallet(wallets, records, customer, contact.customer_ref, opened, key)
     else:
         wallet = await opened("", new_key)
     kept = await records.remember_wallet(customer, wallet.customer_ref, signing_up)
@@ -58,7 +58,7 @@ async def customer_ref(wallets: Wallets, records: Records, customer: str, *, key
     return known or (await open_wallet(wallets, records, customer, None, key=key)).customer_ref
 
 
-async def known_again(wallets: Wallets, records: Records, customer: str, deleted_ref: str) -> str | None:
+async def recreated_if_deleted(wallets: Wallets, records: Records, customer: str, deleted_ref: str) -> str | None:
     """Recreates a customer whom the provider has deleted, once and without a card, and returns their new id.
 
     Returns None if the provider does not report them as deleted. Concurrent callers get the same id.
@@ -73,12 +73,12 @@ async def known_again(wallets: Wallets, records: Records, customer: str, deleted
     known = contact.customer_ref
     if known and known != deleted_ref:
         # Another caller has replaced it already; that one may be deleted as well by now.
-        return await known_again(wallets, records, customer, known) or known
+        return await recreated_if_deleted(wallets, records, customer, known) or known
     again = await wallets.open_wallet(replace(contact, customer_ref=""), None, key=f"{customer}/again/{deleted_ref}")
     return await records.replace_wallet(customer, deleted_ref, again.customer_ref)
 
 
-async def at_wallet(
+async def call_with_wallet(
     wallets: Wallets,
     records: Records,
     customer: str,
@@ -94,7 +94,9 @@ async def at_wallet(
     try:
         return reference, await call(reference, key)
     except GatewayRefused as error:
-        again = await known_again(wallets, records, customer, reference) if error.code == NO_SUCH_THING else None
+        if error.code != NO_SUCH_THING:
+            raise
+        again = await recreated_if_deleted(wallets, records, customer, reference)
         if again is None:
             raise
     return again, await call(again, f"{key}/again")

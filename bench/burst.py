@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from gateways.stripe.http_client import connected
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from gateways.stripe.rate_limits import LIVE_A_SECOND, ONE_ENDPOINT_A_SECOND, steps_a_second
 from sandbox.crowd import Crowd, gathered
 from sandbox.product import Product, RefusedError
@@ -99,12 +99,12 @@ async def measure(number: int = NUMBER) -> str:
 
 async def _crowd(stack: Stack, folder: Path, number: int) -> Crowd:
     async with connected(Secrets.of(folder).stripe_key, stack.simulator.base_url) as client:
-        payments = StripePayments(client)
+        provider = stripe_provider(client)
 
         async def come(number: int, within: timedelta) -> Crowd:
             return await gathered(
                 stack,
-                lambda contact: payments.open_wallet(contact, "pm_card_visa", key=contact.customer),
+                lambda contact: provider.wallets.open_wallet(contact, "pm_card_visa", key=contact.customer),
                 number,
                 within=within,
             )

@@ -14,6 +14,6 @@ class MeteringAhead:
         self._metering = metering
         self._simulator = simulator
 
-    async def report_use(self, use: BilledUse, *, key: str) -> None:
+    async def report_usage(self, use: BilledUse, *, key: str) -> None:
         at = use.at + self._simulator.ahead(use.customer_ref)
-        await self._metering.report_use(replace(use, at=at), key=key)
+        await self._metering.report_usage(replace(use, at=at), key=key)

@@ -12,22 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
-from activities.metering import MeteringActivities
 from api.app import create_app
-from api.http.dependencies import AppDependencies as ApiParts
+from api.http.dependencies import AppDependencies
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
 from domain.catalog.plans import Catalog
 from domain.names import reconcile_schedule_id
-from domain.notifications.pay_links import pay_url
+from domain.notifications.brand import Brand
+from domain.provider.ports import Provider
 from domain.subscription.policy import Policy
-from gateways.mail.mailer import MailDelivery
-from gateways.mail.renderer import Brand, MailRenderer
-from gateways.mail.smtp import SmtpMailer
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
-from gateways.stripe.provider import StripePayments
-from gateways.stripe.webhooks import Recipient, StripeEvents
 from sandbox.control import control_app
 from sandbox.lives import SubscriptionLife, is_customer
 from sandbox.mailbox import Mailbox
@@ -44,13 +39,9 @@ from storage.access.api_keys import ApiKeys, Role
 from storage.catalog.catalogs import Catalogs
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import upgrade
-from storage.usage.overage_reports import UsageReports
-from worker.build import Parts as WorkerParts
-from worker.build import at_work, build_workers
-from worker.composition import parts_on
-from worker.reconciliation import reconciling
+from worker import composition
+from worker.build import WorkerActivities, build_workers, workers_running
 from worker.registry import KINDS, keep_schedules
-from worker.webhooks import delivery_of
 
 FINISH_WITHIN = timedelta(seconds=3)
 WEBHOOKS = "/webhooks/stripe"
@@ -97,7 +88,8 @@ class Stack:
     simulator: StripeSimulator
     mailbox: Mailbox
     travel: Journey
-    api_parts: ApiParts
+    api_parts: AppDependencies
+    provider: Provider
     other_products: tuple[str, ...] = ()
     """Other products that have customers in the data."""
 
@@ -193,19 +185,21 @@ async def _build_on(
     await open_portal(stripe)
     await register_endpoint(stripe, f"{api_url}{WEBHOOKS}")
     # Stopped in reverse order: first the API, then the workers, then the Stripe simulator.
-    payments = StripePayments(stripe)
-    parts = _worker_parts(ground, secrets, payments, api_url, policy, skipper.client)
-    workers = build_workers(
-        ground.client, parts, payments_a_second=options.payments_a_second, finish_within=FINISH_WITHIN
+    provider = await exits.enter_async_context(
+        composition.payment_provider(secrets.stripe_key, ground.simulator.base_url)
     )
-    await exits.enter_async_context(at_work(workers))
+    activities = _worker_activities(ground, secrets, provider, api_url, policy, skipper.client)
+    workers = build_workers(
+        ground.client, activities, payments_a_second=options.payments_a_second, finish_within=FINISH_WITHIN
+    )
+    await exits.enter_async_context(workers_running(workers))
     await keep_schedules(ground.client)
     # While a subscription's clock is moved, Stripe is ahead of it on purpose: nothing may be healed automatically then.
     reconciling_by_itself = ground.client.get_schedule_handle(reconcile_schedule_id())
     await reconciling_by_itself.pause(
         note="Paused in the sandbox, where each subscription has its own clock; Trigger works."
     )
-    api_parts = _api_parts(skipper.client, ground.engine, secrets, payments, catalog, policy, api_url)
+    api_parts = _app_dependencies(skipper.client, ground.engine, secrets, provider, catalog, policy, api_url)
     await exits.enter_async_context(serve(create_app(api_parts), port=api_port))
     ground.simulator.webhook_url = f"{api_url}{WEBHOOKS}"
     await ground.simulator.start()
@@ -217,46 +211,54 @@ async def _build_on(
     )
     sandbox_url = await exits.enter_async_context(serve(controls))
     addresses = _addresses(ground, options, secrets, api_url, sandbox_url)
-    return Stack(addresses, ground.client, ground.engine, ground.simulator, ground.mailbox, journey, api_parts, others)
+    return Stack(
+        addresses, ground.client, ground.engine, ground.simulator, ground.mailbox, journey, api_parts, provider, others
+    )
 
 
-def _api_parts(
+def _app_dependencies(
     client: Client,
     engine: AsyncEngine,
     secrets: Secrets,
-    payments: StripePayments,
+    provider: Provider,
     catalog: Catalog,
     policy: Policy,
     api_url: str,
-) -> ApiParts:
-    return ApiParts(
+) -> AppDependencies:
+    return AppDependencies(
         client=client,
         engine=engine,
         catalog=catalog,
         policy=policy,
-        events=StripeEvents([secrets.webhook_secret], Recipient.of(secrets.stripe_key)),
-        deliver=delivery_of(payments, client, engine).deliver,
-        wallets=payments,
+        events=composition.event_reader([secrets.webhook_secret], secrets.stripe_key),
+        deliver=composition.webhook_delivery(client, engine, provider).deliver,
+        wallets=provider.wallets,
         public_url=api_url,
         secret_key=secrets.secret_key,
     )
 
 
-def _worker_parts(
-    ground: _Ground, secrets: Secrets, payments: StripePayments, api_url: str, policy: Policy, starter: Client
-) -> WorkerParts:
-    brand = Brand("Tenure Sandbox", api_url, "support@sandbox.tenure.example")
-    delivery = MailDelivery(
-        MailRenderer(brand),
-        SmtpMailer(ground.mailbox.smtp_url),
-        MAIL_FROM,
-        lambda link: pay_url(api_url, link, secrets.secret_key),
+def _worker_activities(
+    ground: _Ground, secrets: Secrets, provider: Provider, api_url: str, policy: Policy, restart_client: Client
+) -> WorkerActivities:
+    mailer = composition.mailer(
+        Brand("Tenure Sandbox", api_url, "support@sandbox.tenure.example"),
+        smtp_url=ground.mailbox.smtp_url,
+        sender=MAIL_FROM,
+        public_url=api_url,
+        secret_key=secrets.secret_key,
     )
-    # A restored subscription has its own clock, like all others; nothing stays in progress for long here.
-    healing = reconciling(ground.client, ground.engine, payments, policy, starter=starter, between_looks=0.2)
-    parts = parts_on(ground.client, ground.engine, payments, delivery, healing)
-    ahead = MeteringAhead(payments, ground.simulator)
-    return replace(parts, metering=MeteringActivities(UsageReports(ground.engine), ahead))
+    return composition.worker_activities(
+        ground.client,
+        ground.engine,
+        replace(provider, metering=MeteringAhead(provider.metering, ground.simulator)),
+        mailer,
+        policy,
+        # A subscription that is restored has a clock of its own, like all others.
+        restart_client=restart_client,
+        # Nothing is in flight for long here.
+        second_look_delay=0.2,
+    )
 
 
 def _addresses(ground: _Ground, options: Options, secrets: Secrets, api_url: str, sandbox_url: str) -> Addresses:

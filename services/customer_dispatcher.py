@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Protocol
 
 from temporalio.client import Client, RPCTimeoutOrCancelledError, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -11,6 +10,7 @@ from activities.failures import as_tenure_error
 from domain.errors import GatewayUnavailable, Rejected
 from domain.names import LIFECYCLE_QUEUE, customer_workflow_id, subscription_workflow_id
 from domain.subscription.contact_changes import SubscriptionNotification
+from domain.subscription.ports import PendingContactChanges
 from workflows.customer import CustomerWorkflow
 from workflows.subscription.messages import ContactChanged
 from workflows.subscription.workflow import SubscriptionWorkflow
@@ -19,14 +19,6 @@ START_TIMEOUT = timedelta(seconds=3)
 """How long Temporal may take to accept the start."""
 UPDATE_TIMEOUT = timedelta(seconds=25)
 """How long a subscription may take to record the change; it may be in the middle of a step."""
-
-
-class PendingChanges(Protocol):
-    """The stored customer changes."""
-
-    async def pending(self) -> list[str]:
-        """Customers with a change that has not been picked up."""
-        ...
 
 
 async def start_customer_sync(client: Client, customer: str, *, event: str = "") -> None:
@@ -54,9 +46,9 @@ async def start_customer_sync(client: Client, customer: str, *, event: str = "")
 
 
 class CustomerDispatcher:
-    """Implements `activities.customers.SubscriptionNotifier` and `CustomerSyncStarter`."""
+    """Implements the ports `SubscriptionNotifier` and `CustomerSyncStarter`."""
 
-    def __init__(self, client: Client, changes: PendingChanges) -> None:
+    def __init__(self, client: Client, changes: PendingContactChanges) -> None:
         self._client = client
         self._changes = changes
 

@@ -16,7 +16,7 @@ from workflows.priorities import mail_priority
 
 
 class TemporalMailDispatcher:
-    """Implements `domain.subscription.ports.Dispatcher`; a mail whose workflow already exists is not started again."""
+    """Implements the port `Dispatcher`; a mail whose workflow already exists is not started again."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

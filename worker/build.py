@@ -1,4 +1,4 @@
-"""Builds the workers: one per task queue, each with its own limits, all with the same dependencies."""
+"""Builds the workers: one per task queue, each with its own activities and limits."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,10 +22,6 @@ from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
 from activities.rolling_up import RollUpActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
-from domain.notifications.ports import Mailer, Mails
-from domain.provider.ports import Payments
-from domain.subscription.ports import Records
-from services.mail_dispatcher import TemporalMailDispatcher
 from workflows.customer import CustomerWorkflow
 from workflows.mail import MailWorkflow
 from workflows.reconcile import ReconcileWorkflow
@@ -55,19 +51,20 @@ FINISH_WITHIN = timedelta(seconds=50)
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The workers' dependencies."""
+class WorkerActivities:
+    """All activities; `worker.composition` makes them."""
 
-    records: Records
-    mails: Mails
-    payments: Payments
-    mailer: Mailer
-    inbox: InboxActivities
-    reconciling: ReconcileActivities
-    adopting: AdoptionActivities
-    rolling_up: RollUpActivities
-    metering: MeteringActivities
+    records: RecordActivities
+    payments: PaymentActivities
+    changes: ChangeActivities
+    confirmations: ConfirmationActivities
+    adoption: AdoptionActivities
     customers: CustomerActivities
+    metering: MeteringActivities
+    inbox: InboxActivities
+    reconciliation: ReconcileActivities
+    mail: MailActivities
+    roll_up: RollUpActivities
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -76,7 +73,7 @@ def workflow_runner() -> SandboxedWorkflowRunner:
 
 def build_workers(
     client: Client,
-    parts: Parts,
+    activities: WorkerActivities,
     *,
     payments_a_second: float | None,
     max_cached_workflows: int = 1000,
@@ -87,10 +84,6 @@ def build_workers(
     *payments_a_second* limits the whole fleet; the value of the worker that polled last applies. None: no limit. On
     shutdown, each worker takes no new tasks and lets its activities finish within *finish_within*.
     """
-    records = RecordActivities(parts.records, TemporalMailDispatcher(client))
-    payments, confirming = PaymentActivities(parts.payments, parts.records), ConfirmationActivities(parts.payments)
-    changes = ChangeActivities(parts.payments)
-    mail = MailActivities(parts.mails, parts.mailer)
     return [
         Worker(
             client,
@@ -98,11 +91,11 @@ def build_workers(
             workflows=WORKFLOWS,
             # Database activities run here as local activities, within the workflow task.
             activities=[
-                records.record,
-                records.anchor_reminders,
-                records.anchor_ladder,
-                records.lay_out_notices,
-                records.forget_sign_up,
+                activities.records.record,
+                activities.records.anchor_reminders,
+                activities.records.anchor_ladder,
+                activities.records.lay_out_notices,
+                activities.records.forget_sign_up,
             ],
             workflow_runner=workflow_runner(),
             max_cached_workflows=max_cached_workflows,
@@ -113,35 +106,35 @@ def build_workers(
             client,
             task_queue=PAYMENTS_QUEUE,
             activities=[
-                confirming.confirmation,
-                confirming.withdraw_confirmation,
-                payments.put_card,
-                payments.know_again,
-                payments.adopt_checkout,
-                payments.begin,
-                payments.collect,
-                payments.restart,
-                changes.change,
-                changes.change_on_terms,
-                changes.quote,
-                payments.upcoming_bill,
-                payments.first_quote,
-                payments.reversal,
-                payments.standing,
-                payments.end,
-                payments.end_at_period_end,
-                payments.hold,
-                payments.open_checkout,
-                parts.adopting.check_trial_elsewhere,
-                parts.adopting.end_trial_elsewhere,
-                parts.reconciling.compare_agreements,
-                parts.reconciling.compare_subscriptions,
-                parts.reconciling.compare_mails,
-                parts.reconciling.heal_subscription,
-                parts.inbox.fetch_unheard,
-                parts.metering.report_usage,
-                parts.customers.sync_to_provider,
-                parts.customers.sync_from_provider,
+                activities.confirmations.confirmation,
+                activities.confirmations.withdraw_confirmation,
+                activities.payments.put_card,
+                activities.payments.know_again,
+                activities.payments.adopt_checkout,
+                activities.payments.begin,
+                activities.payments.collect,
+                activities.payments.restart,
+                activities.changes.change,
+                activities.changes.change_on_terms,
+                activities.changes.quote,
+                activities.payments.upcoming_bill,
+                activities.payments.first_quote,
+                activities.payments.reversal,
+                activities.payments.standing,
+                activities.payments.end,
+                activities.payments.end_at_period_end,
+                activities.payments.hold,
+                activities.payments.open_checkout,
+                activities.adoption.check_trial_elsewhere,
+                activities.adoption.end_trial_elsewhere,
+                activities.reconciliation.compare_agreements,
+                activities.reconciliation.compare_subscriptions,
+                activities.reconciliation.compare_mails,
+                activities.reconciliation.heal_subscription,
+                activities.inbox.fetch_unheard,
+                activities.metering.report_usage,
+                activities.customers.sync_to_provider,
+                activities.customers.sync_from_provider,
             ],
             max_concurrent_activities=50,
             graceful_shutdown_timeout=finish_within,
@@ -150,7 +143,7 @@ def build_workers(
         Worker(
             client,
             task_queue=MAIL_QUEUE,
-            activities=[mail.deliver, mail.give_up],
+            activities=[activities.mail.deliver, activities.mail.give_up],
             max_concurrent_activities=10,
             graceful_shutdown_timeout=finish_within,
             max_task_queue_activities_per_second=MAILS_PER_SECOND,
@@ -159,15 +152,15 @@ def build_workers(
             client,
             task_queue=RECORDS_QUEUE,
             activities=[
-                parts.inbox.sweep,
-                parts.customers.notify_subscription,
-                parts.customers.start_pending_syncs,
-                parts.reconciling.note_findings,
-                parts.reconciling.forget_old_findings,
-                parts.rolling_up.send_late_notices,
-                parts.rolling_up.sample_gauges,
-                parts.rolling_up.compute_usage_statistics,
-                parts.rolling_up.forget_old_usage,
+                activities.inbox.sweep,
+                activities.customers.notify_subscription,
+                activities.customers.start_pending_syncs,
+                activities.reconciliation.note_findings,
+                activities.reconciliation.forget_old_findings,
+                activities.roll_up.send_late_notices,
+                activities.roll_up.sample_gauges,
+                activities.roll_up.compute_usage_statistics,
+                activities.roll_up.forget_old_usage,
             ],
             max_concurrent_activities=5,
             graceful_shutdown_timeout=finish_within,
@@ -176,7 +169,7 @@ def build_workers(
 
 
 @asynccontextmanager
-async def at_work(workers: list[Worker]) -> AsyncIterator[None]:
+async def workers_running(workers: list[Worker]) -> AsyncIterator[None]:
     """Run the workers inside the block; on exit they all shut down gracefully, in parallel."""
     async with AsyncExitStack() as stack:
         for worker in workers:

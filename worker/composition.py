@@ -1,59 +1,166 @@
-"""Composes the workers' dependencies."""
+"""The composition root: binds adapters to the domain's ports, for the worker, the API, the commands and the sandbox.
 
-from typing import Protocol
+No other module chooses a gateway. Callers read the settings and pass them as arguments.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
 from activities.adopting import AdoptionActivities
+from activities.changing import ChangeActivities
+from activities.confirming import ConfirmationActivities
 from activities.customers import CustomerActivities
+from activities.inbox import InboxActivities
+from activities.mail import MailActivities
 from activities.metering import CONCURRENCY, MeteringActivities
+from activities.payments import PaymentActivities
 from activities.reconciling import ReconcileActivities
+from activities.records import RecordActivities
 from activities.rolling_up import RollUpActivities
 from configuration.mail_addresses import mail_address
+from domain.notifications.brand import Brand
+from domain.notifications.pay_links import pay_url
 from domain.notifications.ports import Mailer
-from domain.provider.events import ProviderHistory
-from domain.provider.ports import Agreements, Handover, Metering, Payments
+from domain.provider.ports import EventReader, Provider
+from domain.subscription.policy import Policy
+from gateways.mail.mailer import MailDelivery
+from gateways.mail.renderer import MailRenderer
+from gateways.mail.smtp import SmtpMailer
+from gateways.stripe import rate_limits
+from gateways.stripe.http_client import connected
+from gateways.stripe.provider import stripe_provider
+from gateways.stripe.webhooks import Recipient, StripeEvents
 from services.customer_dispatcher import CustomerDispatcher
 from services.mail_dispatcher import TemporalMailDispatcher
+from services.reconciliation.healing import Healer
+from services.reconciliation.inspection import SECOND_LOOK_DELAY, Inspection
+from services.reconciliation.restore import Restorer
+from services.reconciliation.stuck_mails import StuckMailsInspection
 from services.usage_notifier import UsageNotifier
+from services.webhooks.backfill import Backfill
+from services.webhooks.delivery import Delivery
+from services.webhooks.late_reversals import LateReversals
+from storage.reconciliation import Reconciliations
 from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.mails import MailRecords
+from storage.subscriptions.read_model import Subscriptions
 from storage.subscriptions.write_model import SubscriptionRecords
 from storage.usage.notices import UsageNotices
 from storage.usage.overage_reports import UsageReports
 from storage.usage.roll_up import PostgresUsageRollUp
-from worker.build import Parts
-from worker.webhooks import inbox_activities
+from storage.webhooks.inbox import Inbox
+from storage.webhooks.routing_index import RoutingIndex
+from worker.build import WorkerActivities
+
+# The payment provider
 
 
-class Provider(Payments, Agreements, Handover, Metering, ProviderHistory, Protocol):
-    """All ports of the provider in one."""
+@asynccontextmanager
+async def payment_provider(api_key: str, api_base: str | None = None) -> AsyncIterator[Provider]:
+    """Yield the payment provider of an account; it connects on first use. *api_base* is for simulators."""
+    async with connected(api_key, api_base) as client:
+        yield stripe_provider(client)
 
 
-def parts_on(
+def event_reader(webhook_secrets: Sequence[str], api_key: str, account: str = "") -> EventReader:
+    """Return the reader of the provider's events to the account and mode of *api_key*; see `Recipient`."""
+    return StripeEvents(webhook_secrets, Recipient.of(api_key, account))
+
+
+@dataclass(frozen=True)
+class ProviderLimits:
+    """What the provider allows an account."""
+
+    payments_a_second: float
+    """Payment activities that the whole fleet may start."""
+    reports_at_once: int
+    """Usage reports that may run concurrently."""
+
+    @classmethod
+    def of(cls, api_key: str) -> "ProviderLimits":
+        return cls(rate_limits.steps_a_second(api_key), rate_limits.reports_at_once(api_key))
+
+
+# Mails
+
+
+def mailer(brand: Brand, *, smtp_url: str, sender: str, public_url: str, secret_key: str) -> Mailer:
+    """Return the mailer of a product. Its payment links lead to *public_url* and are signed with *secret_key*."""
+    return MailDelivery(
+        MailRenderer(brand), SmtpMailer(smtp_url), sender, lambda link: pay_url(public_url, link, secret_key)
+    )
+
+
+# Webhooks
+
+
+def webhook_delivery(client: Client, engine: AsyncEngine, provider: Provider) -> Delivery:
+    """Return the delivery of stored provider events to subscriptions."""
+    late_reversals = LateReversals(
+        provider.reversals, Subscriptions(engine), SubscriptionRecords(engine), TemporalMailDispatcher(client)
+    )
+    return Delivery(client, Inbox(engine), RoutingIndex(engine), provider.owners, late_reversals)
+
+
+def webhook_backfill(client: Client, engine: AsyncEngine, provider: Provider) -> Backfill:
+    """Return the backfill of provider events that did not reach us."""
+    return Backfill(provider.history, Inbox(engine), webhook_delivery(client, engine, provider))
+
+
+# The worker
+
+
+def worker_activities(
     client: Client,
     engine: AsyncEngine,
     provider: Provider,
     mailer: Mailer,
-    reconciling: ReconcileActivities,
+    policy: Policy | None,
     *,
     reports_at_once: int = CONCURRENCY,
-) -> Parts:
-    """The workers' dependencies on one database, one provider and one mail server."""
-    changes = CustomerChanges(engine)
-    dispatcher = CustomerDispatcher(client, changes)
-    return Parts(
-        records=SubscriptionRecords(engine),
-        mails=MailRecords(engine),
-        payments=provider,
-        mailer=mailer,
-        inbox=inbox_activities(provider, client, engine),
-        reconciling=reconciling,
-        adopting=AdoptionActivities(provider, provider),
-        rolling_up=RollUpActivities(
-            UsageNotifier(UsageNotices(engine), TemporalMailDispatcher(client)), PostgresUsageRollUp(engine)
+    restart_client: Client | None = None,
+    second_look_delay: float = SECOND_LOOK_DELAY,
+) -> WorkerActivities:
+    """Return all activities, on one database, one provider and one mail server.
+
+    Args:
+        client: the client of Temporal.
+        engine: the database.
+        provider: the payment provider.
+        mailer: sends the mails.
+        policy: for lost workflows whose own policy is unknown.
+        reports_at_once: usage reports that may run concurrently.
+        restart_client: the client that restarts lost workflows, if not *client*.
+        second_look_delay: seconds between the two looks of reconciliation, in which what is in flight arrives.
+
+    """
+    records, mails, changes = SubscriptionRecords(engine), TemporalMailDispatcher(client), CustomerChanges(engine)
+    customers = CustomerDispatcher(client, changes)
+    return WorkerActivities(
+        records=RecordActivities(records, mails),
+        payments=PaymentActivities(provider, records),
+        changes=ChangeActivities(provider.changes, provider.quotes, provider.confirmations),
+        confirmations=ConfirmationActivities(provider.confirmations),
+        adoption=AdoptionActivities(provider.agreements, provider.handover),
+        customers=CustomerActivities(changes, customers, provider.contacts, customers, mail_address),
+        metering=MeteringActivities(UsageReports(engine), provider.metering, at_once=reports_at_once),
+        inbox=InboxActivities(webhook_delivery(client, engine, provider), webhook_backfill(client, engine, provider)),
+        reconciliation=_reconciliation(
+            client, engine, provider, Restorer(restart_client or client, policy), second_look_delay
         ),
-        customers=CustomerActivities(changes, dispatcher, provider, dispatcher, mail_address),
-        metering=MeteringActivities(UsageReports(engine), provider, at_once=reports_at_once),
+        mail=MailActivities(MailRecords(engine), mailer),
+        roll_up=RollUpActivities(UsageNotifier(UsageNotices(engine), mails), PostgresUsageRollUp(engine)),
     )
+
+
+def _reconciliation(
+    client: Client, engine: AsyncEngine, provider: Provider, restorer: Restorer, second_look_delay: float
+) -> ReconcileActivities:
+    comparison, mails = Reconciliations(engine), TemporalMailDispatcher(client)
+    inspection = Inspection(client, provider.agreements, comparison, second_look_delay=second_look_delay)
+    healer = Healer(client, inspection, restorer, comparison, provider.billing, SubscriptionRecords(engine), mails)
+    return ReconcileActivities(inspection, StuckMailsInspection(client, comparison), healer, comparison)

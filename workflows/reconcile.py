@@ -13,10 +13,10 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.inbox import InboxActivities
-    from activities.reconciling import HealRequest, NoteRequest, Page, PageRequest, ReconcileActivities
+    from activities.reconciling import HealRequest, NoteRequest, PageRequest, ReconcileActivities
     from domain.names import PAYMENTS_QUEUE, RECORDS_QUEUE
     from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome
-    from domain.reconciliation.ports import Found
+    from domain.reconciliation.ports import Found, Page
 
 PAGES_PER_RUN = 50
 HEAL_CONCURRENCY = 5

@@ -11,7 +11,7 @@ import structlog
 
 from domain.errors import GatewayUnavailable
 from domain.provider.events import KeptEvent
-from services.webhooks.batch import Delivered
+from domain.webhooks.ports import Delivered
 
 BATCH = 100
 """Messages delivered at once."""

@@ -12,8 +12,7 @@ from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
 from api.background.webhook_dispatcher import Deliver, WebhookDispatcher
 from api.http.buckets import PayLinkLimits
 from domain.catalog.plans import Catalog
-from domain.provider.events import ProviderEvents
-from domain.provider.ports import Wallets
+from domain.provider.ports import EventReader, Wallets
 from domain.subscription.policy import Policy
 from domain.subscription.ports import Records
 from services.mail_dispatcher import TemporalMailDispatcher
@@ -45,7 +44,7 @@ class AppDependencies:
     engine: AsyncEngine
     catalog: Catalog
     policy: Policy
-    events: ProviderEvents
+    events: EventReader
     deliver: Deliver
     """Delivers webhooks from the inbox to the workflows."""
     wallets: Wallets

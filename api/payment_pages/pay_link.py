@@ -9,7 +9,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from activities.wallets import at_wallet, customer_ref
+from activities.wallets import call_with_wallet, customer_ref
 from api.http.dependencies import AppDependencies, Repositories, WithDependencies, WithRepositories
 from api.http.head_requests import is_head
 from api.payment_pages.html import HEADERS, page
@@ -147,7 +147,7 @@ async def _open_page(known: PayPage, dependencies: AppDependencies, repositories
                 at, subscription.id, *urls, key=f"{key}/{_digest(at, *urls)}"
             )
 
-        _, url = await at_wallet(
+        _, url = await call_with_wallet(
             dependencies.wallets, repositories.records, subscription.customer, reference, opened, key
         )
         await repositories.pay_pages.opened(subscription, number, url)

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from activities.wallets import at_wallet, customer_ref
+from activities.wallets import call_with_wallet, customer_ref
 from api.http.fields import subscription_id_of
 from api.http.idempotency import IdempotentRoute
 from api.http.openapi import COMMANDING
@@ -40,7 +40,7 @@ async def create(body: CreatePortalSessionRequest, context: ServiceContext) -> P
     async def opened(known: str, key: str) -> str:
         return await wallets.open_portal(known, return_url, key=key)
 
-    _, url = await at_wallet(wallets, context.repositories.records, customer_id, reference, opened, key)
+    _, url = await call_with_wallet(wallets, context.repositories.records, customer_id, reference, opened, key)
     if not url:
         raise GatewayUnavailable("the payment provider returned no page; try again")
     return PortalSessionView(url=url, customer=external_id)

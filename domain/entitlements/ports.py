@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from domain.notifications.ports import QueuedMail
+from domain.provider.overage_use import BilledUse, Claimed, Trouble
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,22 @@ class Alive(Protocol):
     """A heartbeat that long operations call now and then."""
 
     def __call__(self) -> None: ...
+
+
+class UsageNoticeSender(Protocol):
+    """Notifies customers of crossed usage thresholds."""
+
+    async def send_pending(self) -> int: ...
+    async def resend_queued(self) -> int: ...
+
+
+class OverageReports(Protocol):
+    """Stores what was reported to the provider."""
+
+    async def claim(self, limit: int) -> list[Claimed]: ...
+
+    async def release(self, uses: Sequence[BilledUse]) -> None: ...
+
+    async def mark_reported(self, use: BilledUse) -> None: ...
+
+    async def set_aside(self, use: BilledUse, trouble: Trouble, why: str) -> None: ...

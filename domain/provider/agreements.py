@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from domain.catalog.plans import Item
 from domain.provider.payments import Charge
 
 
@@ -22,6 +23,18 @@ class AgreementState(StrEnum):
     STOPPED = "stopped"
     """The provider stopped billing by itself, or somebody other than us asked it to."""
     ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class NewAgreement:
+    """What the provider is to bill every period from now on."""
+
+    subscription: str
+    customer_ref: str
+    card_ref: str
+    items: tuple[Item, ...]
+    present: bool = False
+    """Whether the customer is present and could confirm the payment with their bank."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ def asked_again(key: str, refusals: int) -> str:
     return f"{key}/again/{refusals + 1}" if refusals else key
 
 
-def asked_otherwise(key: str) -> str:
+def key_for_other_parameters(key: str) -> str:
     """The key of the same attempt with other parameters, as when a release changes them midway.
 
     A provider accepts a key for one request only and refuses a different one. Callers first look up what the earlier

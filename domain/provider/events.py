@@ -1,10 +1,9 @@
-"""The provider's messages: how they are read, stored and routed."""
+"""The provider's messages: what they say, whose they are, and what was done with them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from domain.provider.hints import EventKind
 
@@ -27,17 +26,14 @@ class ProviderEvent:
     """The agreement that the message names, if any."""
 
 
-class ProviderEvents(Protocol):
-    """Reads the provider's messages."""
+@dataclass(frozen=True)
+class ObjectOwner:
+    """Whom an object at the provider belongs to."""
 
-    def read(self, body: bytes, signature: str) -> ProviderEvent:
-        """Returns the event in a signed message.
-
-        Raises:
-            Rejected: code `bad_signature`, `stale_signature`, `bad_event`, `wrong_account` or `wrong_mode`; the message
-                is not authentic, or not for us.
-        """
-        ...
+    customer_ref: str = ""
+    """Empty when it belongs to no customer."""
+    agreement_ref: str = ""
+    """Empty when it belongs to no agreement."""
 
 
 @dataclass(frozen=True)
@@ -83,19 +79,6 @@ class PastEvents:
 
     events: tuple[PastEvent, ...]
     next_cursor: str | None = None
-
-
-class ProviderHistory(Protocol):
-    """The provider's history of messages that it sent or tried to send.
-
-    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
-    """
-
-    async def events(
-        self, since: datetime, until: datetime | None, cursor: str | None, *, undelivered: bool
-    ) -> PastEvents:
-        """Returns a page of messages, newest first; with *undelivered* only those that did not get through."""
-        ...
 
 
 @dataclass(frozen=True)

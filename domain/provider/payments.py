@@ -207,7 +207,7 @@ class Quote:
 
 
 @dataclass(frozen=True)
-class UpcomingBill:
+class UpcomingInvoice:
     """What the next renewal of an agreement would bill as of now: after credits, with usage so far."""
 
     amount_due: int

@@ -1,83 +1,26 @@
-"""The ports of the payment provider, independent of any provider's vocabulary."""
+"""The ports of the payment provider, independent of any provider's vocabulary.
 
-import re
+`Provider` is all of them; each user takes only those it needs. Methods raise GatewayRefused (permanent) and
+GatewayUnavailable (temporary). A method with a `key`, which names the attempt, does nothing new when it is called again
+under the same key, and returns the same result.
+"""
+
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from domain.catalog.plans import Item
 from domain.customers import Contact
-from domain.provider.agreements import Agreement, AgreementPage, KnownCustomer
+from domain.provider.agreements import Agreement, AgreementPage, KnownCustomer, NewAgreement
+from domain.provider.events import ObjectOwner, PastEvents, ProviderEvent
 from domain.provider.hints import EventKind
 from domain.provider.overage_use import BilledUse
-from domain.provider.payments import Card, Charge, ProviderState, Quote, Reversal, ReversalKind, UpcomingBill, Wallet
+from domain.provider.payments import Card, Charge, ProviderState, Quote, Reversal, ReversalKind, UpcomingInvoice, Wallet
 from domain.provider.proration import OwnPeriod
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-
-
-def is_provider_id(reference: str) -> bool:
-    """True if this can be a provider's id. It becomes part of a URL path, where `..` would be another call."""
-    return _ID.fullmatch(reference) is not None
-
-
-@dataclass(frozen=True)
-class NewAgreement:
-    """What the provider is to bill every period from now on."""
-
-    subscription: str
-    customer_ref: str
-    card_ref: str
-    items: tuple[Item, ...]
-    present: bool = False
-    """Whether the customer is present and could confirm the payment with their bank."""
-
-
-@dataclass(frozen=True)
-class Belonging:
-    """Whom an object at the provider belongs to."""
-
-    customer_ref: str = ""
-    """Empty when it belongs to no customer."""
-    agreement_ref: str = ""
-    """Empty when it belongs to no agreement."""
-
-
-class Quotes(Protocol):
-    """What the API asks the provider while a caller waits for the answer. Changes nothing.
-
-    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
-    """
-
-    async def quote(
-        self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
-    ) -> Quote:
-        """What `change` with the same *items*, *at* and *own* would bill immediately."""
-        ...
-
-    async def first_quote(self, customer_ref: str, items: tuple[Item, ...]) -> Quote:
-        """What `begin` with the same *items* would bill that customer immediately."""
-        ...
-
-    async def upcoming(self, agreement_ref: str) -> UpcomingBill:
-        """What the agreement's next renewal would bill as of now."""
-        ...
-
-    async def belonging(self, news: EventKind, object_ref: str) -> Belonging:
-        """Whom a message's object belongs to; *news* implies its kind. Empty: the provider does not know it."""
-        ...
-
-    async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
-        """The current state of a refund or dispute; *object_ref* is the object of the provider's message."""
-        ...
 
 
 class Wallets(Protocol):
-    """Customers at the provider, the cards they are charged on, and the pages where they manage both.
-
-    Every method takes a `key` that names the attempt: called again with the same key, it does nothing new and returns
-    the same result. Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
-    """
+    """Customers at the provider, the cards they are charged on, and the pages where they manage both."""
 
     async def open_wallet(
         self, contact: Contact, payment_method: str | None, *, key: str, keeps_default: bool = False
@@ -96,6 +39,15 @@ class Wallets(Protocol):
         """Make *payment_method* the default card, also of an agreement (may be empty).
 
         A payment method that is already the customer's is accepted.
+        """
+        ...
+
+    async def adopt_checkout(
+        self, session_ref: str, agreement_ref: str, newer_than: datetime | None, *, key: str
+    ) -> Wallet | None:
+        """Make the card from a checkout page the default card.
+
+        Returns None if no card was provided there, or only before *newer_than*, when the card on file was set.
         """
         ...
 
@@ -118,34 +70,8 @@ class Wallets(Protocol):
         ...
 
 
-class Confirmations(Protocol):
-    """Payments that wait for their customer to confirm them with the bank.
-
-    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
-    """
-
-    async def confirmation(self, agreement_ref: str, invoice_ref: str) -> Charge:
-        """The state of a waiting payment; it is paid once the requested change is in effect at the provider.
-
-        For a change that was billed separately, it is paid once `change` can apply it.
-        """
-        ...
-
-    async def withdraw_confirmation(
-        self, agreement_ref: str, invoice_ref: str, *, ends_agreement: bool, key: str
-    ) -> Charge:
-        """Void the invoice, so that nothing waits any longer. Returns gone, or paid if the customer was faster.
-
-        With *ends_agreement*, also ends an agreement that was created for this payment alone.
-        """
-        ...
-
-
-class KnowsCustomers(Protocol):
-    """Customers' contact data at the provider.
-
-    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
-    """
+class CustomerContacts(Protocol):
+    """Customers' contact data at the provider."""
 
     async def known_customer(self, customer_ref: str) -> KnownCustomer | None:
         """Returns a customer as the provider knows them; None: unknown, or deleted there."""
@@ -156,21 +82,8 @@ class KnowsCustomers(Protocol):
         ...
 
 
-class Payments(Quotes, Wallets, KnowsCustomers, Confirmations, Protocol):
-    """The payment provider.
-
-    Every method that changes something takes a `key` that names the attempt: called again with the same key, it does
-    nothing new and returns the same result. Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
-    """
-
-    async def adopt_checkout(
-        self, session_ref: str, agreement_ref: str, newer_than: datetime | None, *, key: str
-    ) -> Wallet | None:
-        """Make the card from a checkout page the default card.
-
-        Returns None if no card was provided there, or only before *newer_than*, when the card on file was set.
-        """
-        ...
+class Charges(Protocol):
+    """Takes money: for first periods, open invoices and restarts."""
 
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
         """Charge the first period and bill every later one; if declined, no agreement is created.
@@ -196,6 +109,10 @@ class Payments(Quotes, Wallets, KnowsCustomers, Confirmations, Protocol):
         invoice already known: while it is the latest, this attempt has not begun anything.
         """
         ...
+
+
+class PlanChanges(Protocol):
+    """Changes what an agreement bills."""
 
     async def change(
         self,
@@ -223,14 +140,56 @@ class Payments(Quotes, Wallets, KnowsCustomers, Confirmations, Protocol):
         """
         ...
 
-    async def asked_change(self, agreement_ref: str, *, key: str) -> Charge:
+    async def requested_change(self, agreement_ref: str, *, key: str) -> Charge:
         """The outcome of a `change` that was requested under this key; gone if there is none.
 
         Pending if its invoice is paid and the agreement is not changed yet: repeating the request applies the change.
         """
         ...
 
-    async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> ProviderState:
+
+class Quotes(Protocol):
+    """What would be billed. Changes nothing."""
+
+    async def quote(
+        self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
+    ) -> Quote:
+        """What `PlanChanges.change` with the same *items*, *at* and *own* would bill immediately."""
+        ...
+
+    async def first_quote(self, customer_ref: str, items: tuple[Item, ...]) -> Quote:
+        """What `Charges.begin` with the same *items* would bill that customer immediately."""
+        ...
+
+    async def upcoming_invoice(self, agreement_ref: str) -> UpcomingInvoice:
+        """What the agreement's next renewal would bill as of now."""
+        ...
+
+
+class Confirmations(Protocol):
+    """Payments that wait for their customer to confirm them with the bank."""
+
+    async def confirmation(self, agreement_ref: str, invoice_ref: str) -> Charge:
+        """The state of a waiting payment; it is paid once the requested change is in effect at the provider.
+
+        For a change that was billed separately, it is paid once `change` can apply it.
+        """
+        ...
+
+    async def withdraw_confirmation(
+        self, agreement_ref: str, invoice_ref: str, *, ends_agreement: bool, key: str
+    ) -> Charge:
+        """Void the invoice, so that nothing waits any longer. Returns gone, or paid if the customer was faster.
+
+        With *ends_agreement*, also ends an agreement that was created for this payment alone.
+        """
+        ...
+
+
+class Billing(Protocol):
+    """Whether the provider goes on billing an agreement."""
+
+    async def provider_state(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> ProviderState:
         """The current state of the card, the agreement (may be empty) and one invoice (empty: the latest)."""
         ...
 
@@ -247,31 +206,14 @@ class Payments(Quotes, Wallets, KnowsCustomers, Confirmations, Protocol):
         ...
 
 
-class Metering(Protocol):
-    """Reports usage beyond plans' limits, which is billed at the end of its period.
+class Agreements(Protocol):
+    """All agreements at the provider, ours and others'."""
 
-    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
-    """
-
-    async def report_use(self, use: BilledUse, *, key: str) -> None:
-        """Report usage, to be billed at the customer's overage price.
-
-        Within a day it is counted once by its `report_key`, even under another *key*.
-        """
-        ...
-
-
-class Agreements(KnowsCustomers, Protocol):
-    """All agreements at the provider, ours and others'.
-
-    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
-    """
-
-    async def agreements(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
+    async def page(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
         """Returns a page of the agreements that are not over, newest first; *cursor* is from the previous page."""
         ...
 
-    async def agreement(self, agreement_ref: str) -> Agreement | None:
+    async def find(self, agreement_ref: str) -> Agreement | None:
         """Returns one agreement, even if it is over; None: the provider does not know the id."""
         ...
 
@@ -281,16 +223,13 @@ class Agreements(KnowsCustomers, Protocol):
 
 
 class Handover(Protocol):
-    """What an import needs from the provider besides the agreement.
-
-    Raises GatewayRefused (permanent) and GatewayUnavailable (temporary).
-    """
+    """What an import needs from the provider besides the agreement."""
 
     async def card_of_agreement(self, agreement_ref: str) -> Card | None:
         """Returns the card charged for an agreement: its own, else the customer's default."""
         ...
 
-    async def charged_alike(self, agreement_ref: str, card_ref: str) -> str:
+    async def agreement_on_same_card(self, agreement_ref: str, card_ref: str) -> str:
         """Returns another agreement that would be charged to *card_ref* if it became the default card; empty: none.
 
         Ignores agreements that are ours, have their own card, or are already charged to it.
@@ -300,3 +239,72 @@ class Handover(Protocol):
     async def end_trial(self, agreement_ref: str, subscription: str, *, key: str) -> None:
         """End an agreement now and record on it which of our subscriptions continues it. Safe when already ended."""
         ...
+
+
+class Metering(Protocol):
+    """Reports usage beyond plans' limits, which is billed at the end of its period."""
+
+    async def report_usage(self, use: BilledUse, *, key: str) -> None:
+        """Report usage, to be billed at the customer's overage price.
+
+        Within a day it is counted once by its `report_key`, even under another *key*.
+        """
+        ...
+
+
+class Reversals(Protocol):
+    """Refunds and disputes."""
+
+    async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
+        """The current state of a refund or dispute; *object_ref* is the object of the provider's message."""
+        ...
+
+
+class Owners(Protocol):
+    """Finds out whom the provider's messages are about."""
+
+    async def owner_of(self, news: EventKind, object_ref: str) -> ObjectOwner:
+        """Whom a message's object belongs to; *news* implies its kind. Empty: the provider does not know it."""
+        ...
+
+
+class EventHistory(Protocol):
+    """The messages that the provider sent or tried to send."""
+
+    async def events(
+        self, since: datetime, until: datetime | None, cursor: str | None, *, undelivered: bool
+    ) -> PastEvents:
+        """Returns a page of messages, newest first; with *undelivered* only those that did not get through."""
+        ...
+
+
+class EventReader(Protocol):
+    """Reads the provider's signed messages."""
+
+    def read(self, body: bytes, signature: str) -> ProviderEvent:
+        """Returns the event in a signed message.
+
+        Raises:
+            Rejected: code `bad_signature`, `stale_signature`, `bad_event`, `wrong_account` or `wrong_mode`; the message
+                is not authentic, or not for us.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Provider:
+    """The payment provider: an adapter for each of its ports."""
+
+    wallets: Wallets
+    contacts: CustomerContacts
+    charges: Charges
+    changes: PlanChanges
+    quotes: Quotes
+    confirmations: Confirmations
+    billing: Billing
+    agreements: Agreements
+    handover: Handover
+    metering: Metering
+    reversals: Reversals
+    owners: Owners
+    history: EventHistory

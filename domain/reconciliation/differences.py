@@ -116,7 +116,7 @@ class Projection:
 
 
 @dataclass(frozen=True)
-class Sight:
+class WorkflowSnapshot:
     """A subscription's workflow as seen from outside."""
 
     is_running: bool
@@ -134,33 +134,33 @@ class Sight:
     """It was queried and did not respond."""
 
 
-def shows_otherwise(kept: Projection, sight: Sight) -> bool:
+def snapshot_differs(kept: Projection, snapshot: WorkflowSnapshot) -> bool:
     """True if the workflow shows something other than what is stored."""
     subscription = kept.subscription
     stored = (subscription.status.value, subscription.plan, kept.next_action, kept.next_action_at)
-    return stored != (sight.status, sight.plan, sight.next_action, sight.next_action_at)
+    return stored != (snapshot.status, snapshot.plan, snapshot.next_action, snapshot.next_action_at)
 
 
-def of_workflow(kept: Projection, sight: Sight) -> Iterator[Discrepancy]:
+def of_workflow(kept: Projection, snapshot: WorkflowSnapshot) -> Iterator[Discrepancy]:
     """Finds where the database and the workflow differ."""
     subscription = kept.subscription
-    if subscription.is_over and (subscription.untold_end is None or sight.ended_because is not None):
+    if subscription.is_over and (subscription.untold_end is None or snapshot.ended_because is not None):
         return
-    if not sight.is_running:
-        if sight.ended_because is not None:
-            words = f"its workflow has ended ({sight.ended_because or 'no reason'}), the database says"
+    if not snapshot.is_running:
+        if snapshot.ended_because is not None:
+            words = f"its workflow has ended ({snapshot.ended_because or 'no reason'}), the database says"
             yield difference(subscription, DifferenceKind.END_UNWRITTEN, f"{words} {subscription.status}")
         else:
             yield difference(
                 subscription, DifferenceKind.WORKFLOW_MISSING, f"{subscription.status}, but no workflow runs for it"
             )
         return
-    if sight.is_silent:
+    if snapshot.is_silent:
         words = "its workflow does not respond: check TemporalReportedProblems"
         yield difference(subscription, DifferenceKind.WORKFLOW_SILENT, words)
-    elif sight.state is not None:
-        yield from _of_states(subscription, sight.state)
-    if subscription.blocked is not None and not sight.is_silent:
+    elif snapshot.state is not None:
+        yield from _of_states(subscription, snapshot.state)
+    if subscription.blocked is not None and not snapshot.is_silent:
         yield _blocked(subscription, subscription.blocked)
 
 

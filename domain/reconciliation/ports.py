@@ -71,3 +71,37 @@ class Comparison(Protocol):
     async def forget_old(self) -> None:
         """Remove findings older than a month."""
         ...
+
+
+@dataclass(frozen=True)
+class Page:
+    """The result of comparing one page."""
+
+    found: tuple[Discrepancy, ...] = ()
+    next_cursor: str | None = None
+    compared: int = 0
+    not_ours: int = 0
+    """Agreements that are not ours."""
+    under_way: int = 0
+    """Subscriptions that differ but are busy: the next run compares them again."""
+
+
+class Inspector(Protocol):
+    """Compares subscriptions across provider, database and workflows."""
+
+    async def agreements(self, cursor: str | None, run_began: datetime) -> Page: ...
+    async def subscriptions(
+        self, after: str | None, run_began: datetime, *, without_provider: bool = False
+    ) -> Page: ...
+
+
+class MailInspector(Protocol):
+    """Finds stuck mails."""
+
+    async def mails(self, after: str | None) -> Page: ...
+
+
+class SubscriptionHealer(Protocol):
+    """Fixes a subscription."""
+
+    async def heal(self, run: str, found: Sequence[Discrepancy]) -> Sequence[Found]: ...

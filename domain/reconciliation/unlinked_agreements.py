@@ -9,7 +9,7 @@ from domain.reconciliation.differences import DifferenceKind, Discrepancy, Proje
 from domain.subscription.state import Subscription
 
 
-def of_stray(agreement: Agreement, kept: Iterable[Projection]) -> Discrepancy | None:
+def of_unlinked_agreement(agreement: Agreement, kept: Iterable[Projection]) -> Discrepancy | None:
     """Classifies an unlinked agreement, given all subscriptions that may be related to it.
 
     Returns None if it is not ours, or if it is still undecided whether it will become active.

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 from unicodedata import category
 
 from domain.subscription.journal import Cause, Entry, Step
@@ -63,34 +62,6 @@ class CustomerProblem:
     customer_ref: str
     code: str
     """`unusable_address`, or the code of the provider's refusal."""
-
-
-class ContactChanges(Protocol):
-    """Customer changes that are still to be synced."""
-
-    async def unreported(self, customer: str) -> Sequence[SubscriptionNotification]:
-        """Returns changes that the subscription has not been notified of, oldest first."""
-        ...
-
-    async def mark_notified(self, change: str) -> None: ...
-
-    async def unsynced(self, customer: str) -> ProviderUpdate | None:
-        """Returns the latest change to send to the provider; None: it has all, or does not know the customer."""
-        ...
-
-    async def mark_synced(self, customer: str, change: str) -> None:
-        """Record that the provider has this change and all earlier ones."""
-        ...
-
-    async def mark_refused(self, change: str, code: str) -> None:
-        """Record that the provider refused the change; it is retried in an hour."""
-        ...
-
-    async def known(self, customer: str) -> KnownContact | None: ...
-
-    async def adopt(self, customer: str, was: KnownContact, found: KnownContact, cause: Cause, trouble: str) -> None:
-        """Adopt the provider's data, unless the customer has changed since *was* was read."""
-        ...
 
 
 def fit_name(name: str | None) -> str | None:

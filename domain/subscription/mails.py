@@ -38,7 +38,7 @@ def receipt(subscription: Subscription, charge: Charge, now: datetime) -> list[M
     invoice = charge.invoice
     if invoice is None or invoice.amount == 0:
         return []
-    facts = bill_facts(invoice, charge.period_end)
+    facts = invoice_facts(invoice, charge.period_end)
     return [mail(subscription, Occasion.RECEIPT, now, occasion_key=invoice.ref, **facts)]
 
 
@@ -47,7 +47,7 @@ def provider_key(charge: Charge) -> dict[str, str]:
     return {"provider_key": charge.key} if charge.key else {}
 
 
-def bill_facts(invoice: Invoice, period_end: datetime | None) -> dict[str, str]:
+def invoice_facts(invoice: Invoice, period_end: datetime | None) -> dict[str, str]:
     facts = {
         "amount": str(invoice.amount),
         "currency": invoice.currency,

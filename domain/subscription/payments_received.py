@@ -12,7 +12,7 @@ from domain.subscription import billing_day, recovery
 from domain.subscription.confirmation import KEYS_KEPT
 from domain.subscription.journal import Cause, Entry, Step
 from domain.subscription.lifecycle import Event, Status
-from domain.subscription.mails import bill_facts, mail, provider_key, receipt
+from domain.subscription.mails import invoice_facts, mail, provider_key, receipt
 from domain.subscription.policy import Policy
 from domain.subscription.state import Dispute, Subscription, Suspension, SuspensionKind
 
@@ -26,7 +26,7 @@ def paid(subscription: Subscription, charge: Charge, policy: Policy, now: dateti
     after = subscription.after(event, **_paid_up(subscription, charge, policy, now))
     charge = billing_day.as_placed(charge, after)
     invoice = charge.invoice
-    details = bill_facts(invoice, charge.period_end) if invoice else {}
+    details = invoice_facts(invoice, charge.period_end) if invoice else {}
     summary = _PAID_SUMMARY[event].format(plan=after.plan_name, amount=_amount(after, charge))
     entry = Entry(str(event), now, summary, cause, details | provider_key(charge))
     mails = receipt(after, charge, now)

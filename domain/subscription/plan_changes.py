@@ -12,7 +12,7 @@ from domain.provider.payments import Charge
 from domain.subscription.billing_day import Placement
 from domain.subscription.journal import Cause, Entry, FitCheck, Step
 from domain.subscription.lifecycle import Event, Status
-from domain.subscription.mails import bill_facts, mail, provider_key, receipt
+from domain.subscription.mails import invoice_facts, mail, provider_key, receipt
 from domain.subscription.policy import ChangeAt, Policy
 from domain.subscription.state import PendingChange, Subscription
 
@@ -130,7 +130,7 @@ def _changed_step(
     )
     invoice = charge.invoice if charge is not None else None
     if charge is not None and invoice is not None:
-        details |= bill_facts(invoice, charge.period_end) | provider_key(charge)
+        details |= invoice_facts(invoice, charge.period_end) | provider_key(charge)
         facts |= {"due_now": str(invoice.amount)} if invoice.amount else {}
     notification = mail(after, Occasion.PLAN_CHANGED, now, **facts)
     summary = f"Changed from {words(before.selection)} to {words(to)}{_instead(before, to)}"

@@ -1,12 +1,14 @@
 """The ports of the database and of mail dispatch for the activities; storage and services implement them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from domain.customers import Contact
 from domain.entitlements.downgrade_fit import LimitConflict
 from domain.notifications.ports import MailDispatcher, QueuedMail
-from domain.subscription.journal import FitCheck, Step
+from domain.subscription.contact_changes import KnownContact, ProviderUpdate, SubscriptionNotification
+from domain.subscription.journal import Cause, FitCheck, Step
 from domain.subscription.state import Subscription
 
 
@@ -73,6 +75,68 @@ class Records(Protocol):
 
 
 class Dispatcher(MailDispatcher, Protocol):
-    """A dispatcher that also syncs a changed customer."""
+    """Dispatches what a step leaves to do: mails, and the sync of a changed customer."""
 
     async def start_customer_sync(self, customer: str) -> None: ...
+
+
+class EndedSubscriptions(Protocol):
+    """Reads subscriptions that are over."""
+
+    async def ended(self, subscription: str) -> tuple[Subscription, datetime] | None:
+        """A canceled subscription and the time of its latest entry; None: it is not canceled."""
+        ...
+
+
+class ContactChanges(Protocol):
+    """Customer changes that are still to be synced."""
+
+    async def unreported(self, customer: str) -> Sequence[SubscriptionNotification]:
+        """Returns changes that the subscription has not been notified of, oldest first."""
+        ...
+
+    async def mark_notified(self, change: str) -> None: ...
+
+    async def unsynced(self, customer: str) -> ProviderUpdate | None:
+        """Returns the latest change to send to the provider; None: it has all, or does not know the customer."""
+        ...
+
+    async def mark_synced(self, customer: str, change: str) -> None:
+        """Record that the provider has this change and all earlier ones."""
+        ...
+
+    async def mark_refused(self, change: str, code: str) -> None:
+        """Record that the provider refused the change; it is retried in an hour."""
+        ...
+
+    async def known(self, customer: str) -> KnownContact | None: ...
+
+    async def adopt(self, customer: str, was: KnownContact, found: KnownContact, cause: Cause, trouble: str) -> None:
+        """Adopt the provider's data, unless the customer has changed since *was* was read."""
+        ...
+
+
+class PendingContactChanges(Protocol):
+    """Customer changes that nothing syncs yet."""
+
+    async def pending(self) -> list[str]:
+        """Customers with a change that has not been picked up."""
+        ...
+
+
+class SubscriptionNotifier(Protocol):
+    """Notifies subscriptions of changes of their customers."""
+
+    async def notify(self, change: SubscriptionNotification) -> None:
+        """Notify the subscription; safe to repeat. Ignores a subscription that is over.
+
+        Raises:
+            GatewayUnavailable: Temporal, or the subscription's workflow, did not respond.
+        """
+        ...
+
+
+class CustomerSyncStarter(Protocol):
+    """Starts syncing customer changes that were left behind."""
+
+    async def start_pending(self) -> int: ...

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from domain.catalog.plans import Interval
 from domain.formatting import moment
 from domain.notifications.mail_types import Occasion
-from domain.provider.payments import Card, UpcomingBill
+from domain.provider.payments import Card, UpcomingInvoice
 from domain.subscription.contact_hours import Hours, on_the_day
 from domain.subscription.journal import Cause, Entry, Step
 from domain.subscription.lifecycle import Event, Status
@@ -63,7 +63,7 @@ def can_be_quoted(subscription: Subscription, now: datetime) -> bool:
     return is_ahead and not is_ours and bool(subscription.agreement_ref)
 
 
-def notified(subscription: Subscription, now: datetime, cause: Cause, upcoming: UpcomingBill | None = None) -> Step:
+def notified(subscription: Subscription, now: datetime, cause: Cause, upcoming: UpcomingInvoice | None = None) -> Step:
     """Sends due notices; of several of a kind only the latest, and none for a renewal that has passed.
 
     *upcoming* is what the renewal will bill by the provider's quote; None: unknown, so no amount is stated.

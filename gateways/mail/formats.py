@@ -1,7 +1,6 @@
 """Formats names, money, numbers, days and times for one customer."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -13,24 +12,10 @@ from babel.dates import format_date, format_time, get_timezone_name
 from babel.numbers import format_decimal, format_percent, parse_pattern
 
 from domain.currencies import DECIMALS, shown_decimals
+from domain.text import one_line
 
 LOCALE_WITHOUT_COUNTRY = {"en": Locale("en", "GB")}
 """English without a country writes the day first and uses 24 hours: most of its readers are not American."""
-
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-_DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-def one_line(text: str, limit: int | None = None) -> str:
-    """Returns *text* on one line, without characters that could break a header or reverse the text."""
-    printable = "".join(" " if is_unprintable(character) else character for character in text)
-    line = " ".join(printable.split())
-    return line if limit is None or len(line) <= limit else line[: limit - 1].rstrip() + "…"
-
-
-def is_unprintable(character: str) -> bool:
-    """True if the character breaks a line, reverses the text or is not a character at all."""
-    return unicodedata.category(character) in _UNPRINTABLE or character in _DIRECTION_MARKS
 
 
 def locale_of(tag: str) -> Locale | None:

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from gateways.mail.formats import one_line
+from domain.text import one_line
 
 NAME_LIMIT = 60
 TITLES = frozenset(

@@ -11,7 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from domain.errors import GatewayRefused
 from domain.notifications.mail_types import OutgoingMail, sender_of
-from gateways.mail.formats import is_unprintable, one_line
+from domain.text import is_unprintable, one_line
 from gateways.mail.greetings import greeting_name
 from gateways.mail.headers import header, mailbox_header, unstructured
 

@@ -21,7 +21,7 @@ from aiosmtplib import (
 
 from domain.errors import GatewayRefused, GatewayUnavailable, Malformed, TenureError
 from domain.notifications.mail_types import OutgoingMail, sender_of
-from gateways.mail.formats import one_line
+from domain.text import one_line
 from gateways.mail.message import build_message, mailbox
 
 CONNECT_SECONDS = 10.0

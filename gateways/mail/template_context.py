@@ -10,7 +10,8 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 from domain.notifications.mail_types import FACTS, IncompleteMail, Occasion, missing_facts
-from gateways.mail.formats import Formats, one_line
+from domain.text import one_line
+from gateways.mail.formats import Formats
 
 INSTANTS = (
     *("trial_ends_at", "period_end", "next_attempt_at", "cancel_at", "keep_data_until"),

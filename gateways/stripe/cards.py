@@ -3,33 +3,32 @@
 from datetime import datetime
 
 import stripe
-from stripe.params import CustomerCreateParams, CustomerUpdateParams
+from stripe.params import CustomerCreateParams
 from stripe.params.checkout import SessionCreateParams
 
 from domain.customers import Contact
 from domain.errors import GatewayRefused
 from domain.provider.payments import Card, Wallet
-from gateways.stripe import mapping
-from gateways.stripe.base import SUBSCRIPTION, StripeAccount
+from gateways.stripe import mapping, metadata
 from gateways.stripe.errors import translated
 
-CUSTOMER = "tenure_customer"
-"""Metadata on a Stripe customer: our id of the customer."""
 
+class StripeCards:
+    """The port `Wallets`."""
 
-class StripeCards(StripeAccount):
-    """Customers and the cards they are charged on."""
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._api = client.v1
 
     async def open_wallet(
         self, contact: Contact, payment_method: str | None, *, key: str, keeps_default: bool = False
     ) -> Wallet:
         if contact.customer_ref:
             if payment_method is None:
-                return Wallet(contact.customer_ref, await self._card_of(contact.customer_ref))
+                return Wallet(contact.customer_ref, await self.card_of(contact.customer_ref))
             return await self._with_card(contact.customer_ref, payment_method, key, keeps_default=keeps_default)
         params: CustomerCreateParams = {
             "email": contact.email,
-            "metadata": {CUSTOMER: contact.customer, "external_id": contact.external_id},
+            "metadata": {metadata.CUSTOMER: contact.customer, "external_id": contact.external_id},
             "expand": ["invoice_settings.default_payment_method"],
         }
         if contact.name:
@@ -60,7 +59,7 @@ class StripeCards(StripeAccount):
             )
         for each in listed.data:
             found = each.to_dict()
-            if (found.get("metadata") or {}).get(CUSTOMER) == contact.customer:
+            if mapping.note(found, metadata.CUSTOMER) == contact.customer:
                 return Wallet(found["id"], mapping.card(found["invoice_settings"].get("default_payment_method")))
         return None
 
@@ -96,11 +95,6 @@ class StripeCards(StripeAccount):
                 agreement_ref, {"default_payment_method": card_ref}, {"idempotency_key": f"{key}/agreement"}
             )
 
-    async def change_customer(self, customer_ref: str, email: str, name: str | None, locale: str, *, key: str) -> None:
-        params: CustomerUpdateParams = {"email": email, "name": name or "", "preferred_locales": [locale]}
-        with translated():
-            await self._api.customers.update_async(customer_ref, params, {"idempotency_key": key})
-
     async def adopt_checkout(
         self, session_ref: str, agreement_ref: str, newer_than: datetime | None, *, key: str
     ) -> Wallet | None:
@@ -113,7 +107,7 @@ class StripeCards(StripeAccount):
             method = intent.get("payment_method") if isinstance(intent, dict) else None
             card = mapping.card(method)
             given_at = mapping.instant(method.get("created")) if isinstance(method, dict) else None
-            is_ours = bool((found.get("metadata") or {}).get(SUBSCRIPTION))
+            is_ours = bool(mapping.note(found, metadata.SUBSCRIPTION))
             is_older = given_at is not None and newer_than is not None and given_at < newer_than
             if not is_ours or found.get("status") != "complete" or card is None or is_older:
                 return None
@@ -124,10 +118,11 @@ class StripeCards(StripeAccount):
         with translated():
             return bool((await self._api.customers.retrieve_async(customer_ref)).to_dict().get("deleted"))
 
-    async def _card_of(self, customer_ref: str) -> Card | None:
-        return (await self._card_and_deleted(customer_ref))[0]
+    async def card_of(self, customer_ref: str) -> Card | None:
+        """The card on file."""
+        return (await self.card_and_deleted(customer_ref))[0]
 
-    async def _card_and_deleted(self, customer_ref: str) -> tuple[Card | None, bool]:
+    async def card_and_deleted(self, customer_ref: str) -> tuple[Card | None, bool]:
         """The card on file, and whether the customer is deleted."""
         with translated():
             try:
@@ -158,7 +153,7 @@ class StripeCards(StripeAccount):
             "success_url": success_url,
             "cancel_url": cancel_url,
             "client_reference_id": subscription,
-            "metadata": {SUBSCRIPTION: subscription},
+            "metadata": {metadata.SUBSCRIPTION: subscription},
         }
         with translated():
             session = await self._api.checkout.sessions.create_async(params, {"idempotency_key": key})

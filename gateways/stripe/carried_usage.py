@@ -3,30 +3,23 @@
 from collections.abc import Iterator
 from typing import Any
 
+import stripe
 from stripe.params import InvoiceItemCreateParams
 
-from gateways.stripe import mapping
-from gateways.stripe.items import StripeItems
+from gateways.stripe import mapping, metadata
 
-CARRIED = "tenure_use_of"
-"""Metadata on an invoice item: the line of the voided invoice that it replaces."""
-METERED = "tenure_metered"
-"""Metadata on the subscription: the usage prices it had before its last restart."""
 INVOICES_PER_PAGE = 20
 
 
-class StripeCarriedUsage(StripeItems):
+class StripeCarriedUsage:
     """Renewals that fall due during a hold are voided, and with them the usage of the period before."""
 
-    def _metered_prices(self, agreement: dict[str, Any]) -> list[str]:
-        """The usage prices the agreement has now, or had before its last restart."""
-        noted = (agreement.get("metadata") or {}).get(METERED) or ""
-        prices = [each["price"] for each in agreement["items"]["data"]]
-        return [*noted.split(), *(price["id"] for price in prices if mapping.is_by_use(price))]
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._api = client.v1
 
-    async def _carry_usage(self, agreement: dict[str, Any]) -> None:
+    async def carry(self, agreement: dict[str, Any]) -> None:
         """Puts usage from invoices voided since the last paid one on the next invoice."""
-        metered = set(self._metered_prices(agreement))
+        metered = set(_metered_prices(agreement))
         if not metered:
             return
         listed = await self._api.invoices.list_async({"subscription": agreement["id"], "limit": INVOICES_PER_PAGE})
@@ -36,7 +29,7 @@ class StripeCarriedUsage(StripeItems):
         if not lines:
             return
         made = await self._api.invoice_items.list_async({"customer": agreement["customer"], "limit": 100})
-        carried = {(each.to_dict().get("metadata") or {}).get(CARRIED) for each in made.data}
+        carried = {mapping.note(each.to_dict(), metadata.CARRIED) for each in made.data}
         for line in lines:
             if line["id"] not in carried:
                 await self._carry(agreement, line)
@@ -49,9 +42,22 @@ class StripeCarriedUsage(StripeItems):
             "currency": line["currency"],
             "description": line.get("description") or "Use of an earlier period",
             "period": {"start": line["period"]["start"], "end": line["period"]["end"]},
-            "metadata": {CARRIED: line["id"]},
+            "metadata": {metadata.CARRIED: line["id"]},
         }
         await self._api.invoice_items.create_async(params, {"idempotency_key": f"carried/{line['id']}"})
+
+
+def metered_prices_note(agreement: dict[str, Any]) -> dict[str, str]:
+    """The metadata that keeps an agreement's usage prices in mind when its items change; empty if it has none."""
+    metered = _metered_prices(agreement)
+    return {metadata.METERED: " ".join(dict.fromkeys(metered))[: metadata.MAX_LENGTH]} if metered else {}
+
+
+def _metered_prices(agreement: dict[str, Any]) -> list[str]:
+    """The usage prices the agreement has now, or had before its last restart."""
+    noted = mapping.note(agreement, metadata.METERED)
+    prices = [each["price"] for each in agreement["items"]["data"]]
+    return [*noted.split(), *(price["id"] for price in prices if mapping.is_by_use(price))]
 
 
 def _voided_usage_lines(invoices: list[dict[str, Any]], newest: str, metered: set[str]) -> Iterator[dict[str, Any]]:

@@ -1,39 +1,53 @@
 """Taking money at Stripe: first periods, open invoices, restarts."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import stripe
 from stripe.params import SubscriptionCreateParams, SubscriptionUpdateParams
 
 from domain.catalog.plans import Item
+from domain.provider.agreements import NewAgreement
 from domain.provider.attempt_keys import business_try
 from domain.provider.payments import Charge, ChargeOutcome, Decline
-from domain.provider.ports import NewAgreement
-from gateways.stripe import mapping
-from gateways.stripe.base import LATEST, SUBSCRIPTION
-from gateways.stripe.carried_usage import METERED, StripeCarriedUsage
-from gateways.stripe.confirmations import StripeConfirmations
+from gateways.stripe import mapping, metadata
+from gateways.stripe.cancellation import cancel
+from gateways.stripe.carried_usage import StripeCarriedUsage, metered_prices_note
 from gateways.stripe.errors import declined, translated, without_card
+from gateways.stripe.invoices import LATEST, StripeInvoices
+from gateways.stripe.items import StripeItems
 
-ATTEMPT = "tenure_try"
-"""Metadata on a subscription: the key of the attempt that started it; on an invoice: of the last attempt to collect
-it."""
-ATTEMPTED_AFTER = "tenure_tried_after"
-"""Metadata on an invoice: its latest charge before that attempt. A later charge belongs to the attempt."""
-MAX_METADATA_LENGTH = 500
 PAYABLE = frozenset({"draft", "open"})
+FIRST_PAYMENT_WINDOW = timedelta(hours=23)
+"""How long Stripe keeps a subscription whose first invoice is unpaid."""
 
 
-class StripeCharges(StripeCarriedUsage, StripeConfirmations):
-    """The calls that take money."""
+class StripeCharges:
+    """The port `Charges`."""
+
+    def __init__(
+        self,
+        client: stripe.StripeClient,
+        items: StripeItems,
+        invoices: StripeInvoices,
+        carried_usage: StripeCarriedUsage,
+    ) -> None:
+        self._client = client
+        self._api = client.v1
+        self._items = items
+        self._invoices = invoices
+        self._carried_usage = carried_usage
+
+    # First periods
 
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
         async def ask(under: str) -> stripe.Subscription:
             params: SubscriptionCreateParams = {
                 "customer": order.customer_ref,
-                "items": await self._items(order.items),
+                "items": await self._items.new(order.items),
                 "default_payment_method": order.card_ref,
-                "metadata": {SUBSCRIPTION: order.subscription, ATTEMPT: business_try(key)},
+                "metadata": {metadata.SUBSCRIPTION: order.subscription, metadata.ATTEMPT: business_try(key)},
                 "expand": [LATEST],
             }
             if order.present:
@@ -44,10 +58,10 @@ class StripeCharges(StripeCarriedUsage, StripeConfirmations):
 
         with translated():
             try:
-                made = await self._at_current_prices(ask, key=key)
+                made = await self._items.at_current_prices(ask, key=key)
             except stripe.CardError as error:
                 return declined(error)
-            return await self._charge_of_begun(made.to_dict(), key=key)
+            return await self._first_charge(made.to_dict(), key=key)
 
     async def begun(self, customer_ref: str, *, key: str) -> Charge | None:
         with translated():
@@ -56,44 +70,64 @@ class StripeCharges(StripeCarriedUsage, StripeConfirmations):
             )
             for subscription in listed.data:
                 found = subscription.to_dict()
-                if (found.get("metadata") or {}).get(ATTEMPT) == business_try(key):
-                    return await self._charge_of_begun(found, key=key)
+                if mapping.note(found, metadata.ATTEMPT) == business_try(key):
+                    return await self._first_charge(found, key=key)
         return None
+
+    async def _first_charge(self, agreement: dict[str, Any], *, key: str) -> Charge:
+        """The outcome of the first invoice: paid, awaiting confirmation, or declined.
+
+        A declined invoice is voided, and the agreement ended.
+        """
+        charge = await self._invoices.latest_charge(agreement)
+        if charge.outcome is ChargeOutcome.ACTION_REQUIRED and agreement.get("status") == "incomplete":
+            return replace(charge, waits_until=mapping.moment(agreement["created"]) + FIRST_PAYMENT_WINDOW)
+        invoice = mapping.id_of(agreement.get(LATEST))
+        is_undone = charge.outcome is ChargeOutcome.GONE and agreement.get("status") in mapping.ENDED
+        if charge.outcome is not ChargeOutcome.DECLINED and not is_undone:
+            return charge
+        why = mapping.decline_of_voided(await self._invoices.get(invoice))
+        await self._invoices.void(invoice, key=f"{key}/void")
+        if agreement.get("status") not in mapping.ENDED:
+            await cancel(self._client, agreement["id"], {}, key=f"{key}/end")
+        return why
+
+    # Open invoices
 
     async def collect(self, invoice_ref: str, *, key: str) -> Charge:
         with translated():
-            invoice = await self._invoice(invoice_ref)
+            invoice = await self._invoices.get(invoice_ref)
             if await self._was_attempted(invoice, key):
-                return _as_immediate_result(await self._charge_of(invoice))
+                return _as_immediate_result(await self._invoices.charge_of(invoice))
             try:
                 paid = await self._api.invoices.pay_async(invoice_ref, {"off_session": True}, {"idempotency_key": key})
             except stripe.CardError as error:
                 return await self._with_action_link(declined(error), invoice_ref)
             except stripe.InvalidRequestError as error:
                 # Paid, voided or written off in the meantime: the state of the invoice decides.
-                charge = await self._charge_of_invoice(invoice_ref)
+                charge = await self._invoices.charge_of(await self._invoices.get(invoice_ref))
                 if charge.outcome in (ChargeOutcome.PAID, ChargeOutcome.GONE):
                     return charge
                 return without_card(error)
-            return await self._charge_of(await self._with_reason(paid.to_dict()))
+            return await self._invoices.charge_of(await self._with_reason(paid.to_dict()))
 
     async def _with_reason(self, invoice: dict[str, Any]) -> dict[str, Any]:
         """The invoice itself if it is paid; otherwise the invoice fetched again, with the reason."""
-        return invoice if invoice.get("status") == "paid" else await self._invoice(invoice["id"])
+        return invoice if invoice.get("status") == "paid" else await self._invoices.get(invoice["id"])
 
     async def _was_attempted(self, invoice: dict[str, Any], key: str) -> bool:
         """True if an earlier attempt under this key reached a card. If none did, marks the invoice with this attempt.
 
         The key alone cannot tell: Stripe forgets it after a day, and replays its own errors under it.
         """
-        noted, latest, tried = invoice.get("metadata") or {}, mapping.latest_charge(invoice), business_try(key)
-        if noted.get(ATTEMPT) == tried:
-            return latest != (noted.get(ATTEMPTED_AFTER) or "")
+        latest, attempt = mapping.latest_charge(invoice), business_try(key)
+        if mapping.note(invoice, metadata.ATTEMPT) == attempt:
+            return latest != mapping.note(invoice, metadata.ATTEMPTED_AFTER)
         if invoice.get("status") not in PAYABLE:
             return True
         await self._api.invoices.update_async(
             invoice["id"],
-            {"metadata": {ATTEMPT: tried, ATTEMPTED_AFTER: latest}},
+            {"metadata": {metadata.ATTEMPT: attempt, metadata.ATTEMPTED_AFTER: latest}},
             {"idempotency_key": f"{key}/note/{latest}"},
         )
         return False
@@ -104,49 +138,54 @@ class StripeCharges(StripeCarriedUsage, StripeConfirmations):
         invoice = mapping.invoice_of((await self._api.invoices.retrieve_async(invoice_ref)).to_dict())
         return Charge(charge.outcome, invoice, Decline("authentication_required", action_url=invoice.url))
 
+    # Restarts
+
     async def restart(
         self, agreement_ref: str, void_invoice: str, items: tuple[Item, ...] = (), *, key: str, settled: str = ""
     ) -> Charge:
-        metadata = {"tenure_restart": business_try(key)}
-        params: SubscriptionUpdateParams = {
-            "pause_collection": "",
-            "billing_cycle_anchor": {"type": "now"},
-            "proration_behavior": "none",
-            "payment_behavior": "error_if_incomplete",
-            "off_session": True,
-            "metadata": metadata,
-            "expand": [LATEST],
-        }
         with translated():
-            if void_invoice and (owed := await self._invoice(void_invoice)).get("status") == "paid":
-                return await self._charge_of(owed)  # by the customer, in the meantime
-            agreement = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
-            had = agreement.to_dict()
+            if void_invoice and (owed := await self._invoices.get(void_invoice)).get("status") == "paid":
+                return await self._invoices.charge_of(owed)  # by the customer, in the meantime
+            found = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
+            before = after = found.to_dict()
             # Stripe forgets keys after a day; the agreement itself remembers the paid attempt.
-            is_marked = (had.get("metadata") or {}).get("tenure_restart") == business_try(key)
-            is_known = is_marked and bool(settled) and mapping.id_of(had.get(LATEST)) == settled
-            if not is_marked or is_known:
-                under_key = f"{key}/after/{settled}" if is_known else key
-                if metered := self._metered_prices(had):
-                    metadata[METERED] = " ".join(dict.fromkeys(metered))[:MAX_METADATA_LENGTH]
-
-                async def ask(under: str) -> stripe.Subscription:
-                    if items:
-                        params["items"] = [each.made() for each in await self._item_changes(had, items)]
-                    return await self._api.subscriptions.update_async(agreement_ref, params, {"idempotency_key": under})
-
+            is_marked = mapping.note(before, metadata.RESTART) == business_try(key)
+            is_of_before = is_marked and bool(settled) and mapping.id_of(before.get(LATEST)) == settled
+            if not is_marked or is_of_before:
+                under = f"{key}/after/{settled}" if is_of_before else key
                 try:
-                    agreement = await self._at_current_prices(ask, key=under_key)
+                    after = await self._restarted(before, items, attempt=business_try(key), key=under)
                 except stripe.CardError as error:
                     # The customer can only confirm the owed invoice: nothing is left of the new period.
                     return await self._with_action_link(declined(error), void_invoice)
                 except stripe.InvalidRequestError as error:
                     return without_card(error)
             if void_invoice:
-                await self._void(void_invoice, f"{key}/void")
+                await self._invoices.void(void_invoice, key=f"{key}/void")
             # Only after it is paid, so that nothing waits for an invoice that is paid manually after all.
-            await self._carry_usage({**had, LATEST: agreement.to_dict()[LATEST]})
-            return await self._charge_of_latest(agreement.to_dict())
+            await self._carried_usage.carry({**before, LATEST: after[LATEST]})
+            return await self._invoices.latest_charge(after)
+
+    async def _restarted(
+        self, agreement: dict[str, Any], items: tuple[Item, ...], *, attempt: str, key: str
+    ) -> dict[str, Any]:
+        """Begins a new period now and charges it; nothing changes if that fails."""
+        params: SubscriptionUpdateParams = {
+            "pause_collection": "",
+            "billing_cycle_anchor": {"type": "now"},
+            "proration_behavior": "none",
+            "payment_behavior": "error_if_incomplete",
+            "off_session": True,
+            "metadata": {metadata.RESTART: attempt, **metered_prices_note(agreement)},
+            "expand": [LATEST],
+        }
+
+        async def ask(under: str) -> stripe.Subscription:
+            if items:
+                params["items"] = [each.as_update() for each in await self._items.changes(agreement, items)]
+            return await self._api.subscriptions.update_async(agreement["id"], params, {"idempotency_key": under})
+
+        return (await self._items.at_current_prices(ask, key=key)).to_dict()
 
 
 def _as_immediate_result(charge: Charge) -> Charge:

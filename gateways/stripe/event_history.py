@@ -4,19 +4,22 @@ import json
 from datetime import datetime
 from typing import Any
 
+import stripe
 from stripe.params import EventListParams, EventListParamsCreated
 
 from domain.errors import Rejected
 from domain.provider.events import PastEvent, PastEvents
-from gateways.stripe.base import StripeAccount
 from gateways.stripe.errors import translated
-from gateways.stripe.webhooks import CUSTOMER, NEWS, event_of
+from gateways.stripe.webhooks import CUSTOMER_UPDATED, EVENT_KINDS, event_of
 
 PAGE = 100
 
 
-class StripeEventHistory(StripeAccount):
-    """The port `ProviderHistory` on Stripe's list of events. Returns only relevant events, as snapshots."""
+class StripeEventHistory:
+    """The port `EventHistory`. Returns only relevant events, as snapshots."""
+
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._api = client.v1
 
     async def events(
         self, since: datetime, until: datetime | None, cursor: str | None, *, undelivered: bool
@@ -24,7 +27,7 @@ class StripeEventHistory(StripeAccount):
         created: EventListParamsCreated = {"gte": int(since.timestamp())}
         if until is not None:
             created["lt"] = int(until.timestamp())
-        params: EventListParams = {"limit": PAGE, "created": created, "types": sorted((*NEWS, CUSTOMER))}
+        params: EventListParams = {"limit": PAGE, "created": created, "types": sorted((*EVENT_KINDS, CUSTOMER_UPDATED))}
         if undelivered:
             params["delivery_success"] = False
         if cursor is not None:

@@ -3,19 +3,24 @@
 from typing import Any
 
 import stripe
+from stripe.params import SubscriptionCancelParams
 
 from domain.provider.payments import Card
-from gateways.stripe import mapping
-from gateways.stripe.base import SUBSCRIPTION, StripeAccount
+from gateways.stripe import mapping, metadata
+from gateways.stripe.agreements import CONTINUES_AS
+from gateways.stripe.cancellation import cancel
 from gateways.stripe.errors import translated
-from gateways.stripe.subscriptions import CONTINUES_AS
 
 METHOD = "default_payment_method"
 CUSTOMER_METHOD = f"customer.invoice_settings.{METHOD}"
 
 
-class StripeHandover(StripeAccount):
-    """Cards of Stripe subscriptions that were not created by us."""
+class StripeHandover:
+    """The port `Handover`: Stripe subscriptions that were not created by us."""
+
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._client = client
+        self._api = client.v1
 
     async def card_of_agreement(self, agreement_ref: str) -> Card | None:
         with translated():
@@ -27,7 +32,7 @@ class StripeHandover(StripeAccount):
             return Card(mapping.id_of(owner["default_source"]), "a source of the older kind", "", 0, 0)
         return mapping.card(method)
 
-    async def charged_alike(self, agreement_ref: str, card_ref: str) -> str:
+    async def agreement_on_same_card(self, agreement_ref: str, card_ref: str) -> str:
         with translated():
             asked = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": ["customer"]})
             owner = asked.to_dict()["customer"]
@@ -39,20 +44,15 @@ class StripeHandover(StripeAccount):
         return next((each["id"] for each in others if _uses_default_card(each)), "")
 
     async def end_trial(self, agreement_ref: str, subscription: str, *, key: str) -> None:
-        params: Any = {
+        params: SubscriptionCancelParams = {
             "invoice_now": False,
             "prorate": False,
             "cancellation_details": {"comment": f"{CONTINUES_AS}{subscription}"},
         }
         with translated():
-            try:
-                await self._api.subscriptions.cancel_async(agreement_ref, params, {"idempotency_key": key})
-            except stripe.InvalidRequestError:
-                found = await self._api.subscriptions.retrieve_async(agreement_ref)
-                if found.status not in mapping.ENDED:
-                    raise
+            await cancel(self._client, agreement_ref, params, key=key)
 
 
 def _uses_default_card(found: dict[str, Any]) -> bool:
-    is_ours = bool((found.get("metadata") or {}).get(SUBSCRIPTION))
+    is_ours = bool(mapping.note(found, metadata.SUBSCRIPTION))
     return not is_ours and not found.get(METHOD) and not found.get("default_source")

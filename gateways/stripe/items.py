@@ -1,4 +1,4 @@
-"""Maps the items of an agreement to the items of a Stripe subscription."""
+"""Maps the items of an agreement to the items and prices of a Stripe subscription."""
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from stripe.params import (
     SubscriptionUpdateParamsItem,
 )
 
-from domain.catalog.plans import Item
+from domain.catalog.plans import Item, is_lookup_key
+from domain.errors import GatewayRefused
 from gateways.stripe import mapping
-from gateways.stripe.base import StripeAccount
-from gateways.stripe.errors import is_about_price
+from gateways.stripe.errors import is_about_price, translated
 
 T = TypeVar("T")
 MAX_REPRICED_KEYS = 1_000
@@ -33,7 +33,7 @@ class ItemChange:
     quantity: int = 0
     deleted: bool = False
 
-    def made(self) -> SubscriptionUpdateParamsItem:
+    def as_update(self) -> SubscriptionUpdateParamsItem:
         change: SubscriptionUpdateParamsItem = {}
         if self.ref:
             change["id"] = self.ref
@@ -45,7 +45,7 @@ class ItemChange:
             change["deleted"] = True
         return change
 
-    def previewed(self) -> PreviewedItem:
+    def as_preview(self) -> PreviewedItem:
         change: PreviewedItem = {}
         if self.ref:
             change["id"] = self.ref
@@ -58,10 +58,33 @@ class ItemChange:
         return change
 
 
-class StripeItems(StripeAccount):
-    """Which items stay, get another price, are added or removed."""
+class StripeItems:
+    """Items by the ids of Stripe's prices: which stay, get another price, are added or removed."""
 
-    async def _item_changes(self, agreement: dict[str, Any], wanted: Sequence[Item]) -> list[ItemChange]:
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._api = client.v1
+        self._prices: dict[str, str] = {}
+        self._repriced: set[str] = set()
+        """Keys under which we asked for a price that Stripe no longer had."""
+
+    async def price(self, lookup_key: str) -> str:
+        """The id of an active price. Anything that is not a catalog's lookup key is taken as an id."""
+        if not is_lookup_key(lookup_key):
+            return lookup_key
+        known = self._prices.get(lookup_key)
+        if known is not None:
+            return known
+        with translated():
+            found = await self._api.prices.list_async({"lookup_keys": [lookup_key], "active": True})
+        if not found.data:
+            raise GatewayRefused(
+                f"Stripe has no active price {lookup_key!r}: run `tenure catalog push`", code="unknown_price"
+            )
+        price: str = found.data[0].id
+        self._prices[lookup_key] = price
+        return price
+
+    async def changes(self, agreement: dict[str, Any], wanted: Sequence[Item]) -> list[ItemChange]:
         """The changes that give the agreement the items *wanted*.
 
         Existing items keep their price, even one that is no longer sold.
@@ -76,13 +99,13 @@ class StripeItems(StripeAccount):
             if item.lookup_key not in held:
                 # The old plan's item becomes the new plan's: one item lives as long as the agreement.
                 ref = spare.pop(0) if spare and item.quantity else ""
-                changes.append(ItemChange(ref, await self._price(item.lookup_key), item.quantity))
+                changes.append(ItemChange(ref, await self.price(item.lookup_key), item.quantity))
             elif item.quantity:
                 changes.append(ItemChange(held[item.lookup_key]["id"], quantity=item.quantity))
         kept = {change.ref for change in changes}
         return [*changes, *(ItemChange(each["id"], deleted=True) for each in gone if each["id"] not in kept)]
 
-    async def _at_current_prices(self, ask: Callable[[str], Awaitable[T]], *, key: str) -> T:
+    async def at_current_prices(self, ask: Callable[[str], Awaitable[T]], *, key: str) -> T:
         """Returns what *ask* returns under a key. If Stripe's prices have changed, asks again under another key.
 
         Stripe keeps the refusal under the first key; later attempts skip that key.
@@ -99,13 +122,13 @@ class StripeItems(StripeAccount):
             self._prices.clear()
         return await ask(f"{key}/repriced")
 
-    async def _items(self, wanted: Sequence[Item]) -> list[SubscriptionCreateParamsItem]:
+    async def new(self, wanted: Sequence[Item]) -> list[SubscriptionCreateParamsItem]:
         """The items of a new agreement."""
-        return [_terms(await self._price(item.lookup_key), item) for item in wanted]
+        return [_terms(await self.price(item.lookup_key), item) for item in wanted]
 
-    async def _new_items(self, wanted: Sequence[Item]) -> list[ItemChange]:
+    async def new_for_preview(self, wanted: Sequence[Item]) -> list[ItemChange]:
         """The items of a preview of a new agreement."""
-        return [ItemChange(price=await self._price(item.lookup_key), quantity=item.quantity) for item in wanted]
+        return [ItemChange(price=await self.price(item.lookup_key), quantity=item.quantity) for item in wanted]
 
 
 def _terms(price: str, item: Item) -> SubscriptionCreateParamsItem:

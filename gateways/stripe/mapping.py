@@ -1,11 +1,13 @@
 """Maps Stripe's objects (as dictionaries, API 2026-10-28.endive) to ours. Enums are open: new values are tolerated."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from domain.provider.payments import NO_CARD, AgreementStatus, Card, Charge, ChargeOutcome, Decline, Invoice
 from domain.provider.settlement import Settled
+from gateways.stripe import metadata
 from gateways.stripe.errors import NEEDS_CUSTOMER, decline
 
 ENDED = frozenset({"canceled", "incomplete_expired"})
@@ -24,17 +26,15 @@ def id_of(thing: Any) -> str:
     return str((thing.get("id") if isinstance(thing, dict) else thing) or "")
 
 
-CHANGE = "tenure_change"
-"""Metadata on a subscription: the key of the last change, because Stripe forgets keys after a day. On an invoice: the
-change that it bills."""
-AGREEMENT = "tenure_agreement"
-"""Metadata on an invoice of our own: the Stripe subscription that it belongs to."""
+def note(thing: Mapping[str, Any], name: str) -> str:
+    """A value in an object's metadata; empty if there is none."""
+    return str((thing.get("metadata") or {}).get(name) or "")
 
 
 def agreement_of_invoice(invoice: Mapping[str, Any]) -> str:
     """The Stripe subscription of an invoice, Stripe's or our own; empty if there is none."""
     details = (invoice.get("parent") or {}).get("subscription_details") or {}
-    return id_of(details.get("subscription")) or str((invoice.get("metadata") or {}).get(AGREEMENT) or "")
+    return id_of(details.get("subscription")) or note(invoice, metadata.AGREEMENT)
 
 
 def card(payment_method: Any) -> Card | None:
@@ -121,6 +121,15 @@ def period(subscription: dict[str, Any]) -> tuple[datetime | None, datetime | No
     return instant(items[0].get("current_period_start")), instant(items[0].get("current_period_end"))
 
 
+def within_period(subscription: dict[str, Any], at: datetime) -> int:
+    """A proration date. Stripe accepts only instants within the current period, which may have started just now."""
+    start, end = period(subscription)
+    seconds = int(at.timestamp())
+    if start is None or end is None:
+        return seconds
+    return max(int(start.timestamp()), min(seconds, int(end.timestamp()) - 1))
+
+
 def anchor(subscription: dict[str, Any]) -> datetime | None:
     """The instant from which its periods are counted."""
     return instant(subscription.get("billing_cycle_anchor"))
@@ -149,7 +158,7 @@ def _is_of_change(invoice: Mapping[str, Any]) -> bool:
     lines = (invoice.get("lines") or {}).get("data") or []
     parts = [((line.get("parent") or {}).get("subscription_item_details") or {}) for line in lines]
     is_prorated = any(part.get("proration") for part in parts)
-    is_ours = bool((invoice.get("metadata") or {}).get(CHANGE))
+    is_ours = bool(note(invoice, metadata.CHANGE))
     return is_ours or (invoice.get("billing_reason") == "subscription_update" and is_prorated)
 
 
@@ -169,6 +178,13 @@ def failure_of(invoice: dict[str, Any]) -> Charge:
     """The outcome of collecting an unpaid invoice, even one voided since."""
     outcome, why = _failure(invoice)
     return Charge(outcome, decline=why)
+
+
+def decline_of_voided(invoice: dict[str, Any]) -> Charge:
+    """Why an invoice, voided by now, was not paid."""
+    if not was_attempted(invoice):
+        return Charge(ChargeOutcome.DECLINED, decline=Decline(NO_CARD))
+    return replace(failure_of(invoice), outcome=ChargeOutcome.DECLINED)
 
 
 def was_attempted(invoice: dict[str, Any]) -> bool:

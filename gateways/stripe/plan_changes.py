@@ -1,32 +1,47 @@
-"""Changes to the items of a Stripe subscription, and what they cost at once."""
+"""Changes of plan, quantity, interval and add-ons at Stripe, billed at once."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import stripe
-from stripe.params import InvoiceCreatePreviewParams, SubscriptionUpdateParams
+from stripe.params import SubscriptionUpdateParams
 
 from domain.catalog.plans import Item
 from domain.provider.attempt_keys import business_try
-from domain.provider.payments import Charge, ChargeOutcome, Quote, QuoteLine, UpcomingBill
+from domain.provider.payments import Charge, ChargeOutcome
 from domain.provider.proration import OwnPeriod
-from domain.provider.settlement import settled
-from gateways.stripe import mapping
-from gateways.stripe.base import LATEST
-from gateways.stripe.confirmations import StripeConfirmations
+from gateways.stripe import mapping, metadata
 from gateways.stripe.errors import declined, translated, without_card
-from gateways.stripe.minimum_charges import SMALLEST_CHARGES
-from gateways.stripe.one_off_invoices import BEGUN, CHANGE, CHANGE_INVOICE, is_for_key
+from gateways.stripe.invoices import LATEST, StripeInvoices
+from gateways.stripe.items import StripeItems
+from gateways.stripe.one_off_changes import StripeOneOffChanges
+from gateways.stripe.one_off_invoices import is_for_key
 from gateways.stripe.own_proration import StripeOwnProration
-
-CHANGED_AFTER = "tenure_changed_after"
-"""Metadata on the subscription: its latest invoice before the last change. The next one is the change's, if it made
-one."""
+from gateways.stripe.pending_changes import StripePendingChanges, is_pending, was_requested
+from gateways.stripe.unapplied_changes import StripeUnappliedChanges
 
 
-class StripePlanChanges(StripeOwnProration, StripeConfirmations):
-    """Changes of plan, quantity, interval and add-ons, billed at once."""
+class StripePlanChanges:
+    """The port `PlanChanges`. Stripe prorates a change, or we do (`one_off_changes.py`)."""
+
+    def __init__(
+        self,
+        client: stripe.StripeClient,
+        items: StripeItems,
+        invoices: StripeInvoices,
+        pending: StripePendingChanges,
+        unapplied: StripeUnappliedChanges,
+        own_proration: StripeOwnProration,
+        one_off_changes: StripeOneOffChanges,
+    ) -> None:
+        self._api = client.v1
+        self._items = items
+        self._invoices = invoices
+        self._pending = pending
+        self._unapplied = unapplied
+        self._own_proration = own_proration
+        self._one_off_changes = one_off_changes
 
     async def change(
         self,
@@ -40,62 +55,72 @@ class StripePlanChanges(StripeOwnProration, StripeConfirmations):
         held: bool = False,
     ) -> Charge:
         with translated():
-            found = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
-            agreement = found.to_dict()
-            noted = agreement.get("metadata") or {}
-            if noted.get(CHANGE) == business_try(key):
-                is_apart = bool(noted.get(CHANGE_INVOICE))
-                return await (self._one_off_charge(agreement) if is_apart else self._charge_of_change(agreement))
-            if present and self._was_requested(agreement, key):
-                return await self._resume_change(agreement, held=held, key=key)
-            begun = await self._begun_invoice(agreement)
-            proration = await self._own_proration(agreement, at, own, begun)
-            if proration is not None or (begun is not None and begun["status"] != "draft" and is_for_key(begun, key)):
-                return await self._change_with_own_proration(
-                    agreement, items, proration, begun, key=key, present=present
+            agreement = await self._agreement(agreement_ref)
+            if _is_made(agreement, key):
+                return await self._charge_of_made(agreement)
+            if present and was_requested(agreement, key):
+                return await self._pending.resume(agreement, held=held, key=key)
+            unapplied = await self._unapplied.invoice_of(agreement)
+            proration = await self._own_proration.needed(agreement, at, own, unapplied)
+            is_begun = unapplied is not None and unapplied["status"] != "draft" and is_for_key(unapplied, key)
+            if proration is not None or is_begun:
+                return await self._one_off_changes.change(
+                    agreement, items, proration, unapplied, key=key, present=present
                 )
-            if not await self._clear_unapplied(begun, key):
+            if not await self._unapplied.clear(unapplied, key=key):
                 return Charge(ChargeOutcome.PENDING, agreement_ref=agreement_ref)
 
-            async def ask(under: str) -> stripe.Subscription:
-                params = await self._change_params(agreement, items, at, key, present=present)
-                return await self._api.subscriptions.update_async(agreement_ref, params, {"idempotency_key": under})
-
             async def change() -> Charge | dict[str, Any]:
-                try:
-                    return (await self._at_current_prices(ask, key=key)).to_dict()
-                except stripe.CardError as error:
-                    return declined(error)
-                except stripe.InvalidRequestError as error:
-                    return without_card(error)
+                return await self._changed_by_stripe(agreement, items, at, key=key, present=present)
 
-            changed = await (self._change_in_session(agreement, change, held=held, key=key) if present else change())
-            return changed if isinstance(changed, Charge) else await self._charge_of_change(changed)
+            changed = await (self._pending.request(agreement, change, held=held, key=key) if present else change())
+            return changed if isinstance(changed, Charge) else await self._charge_by_stripe(changed)
 
-    async def asked_change(self, agreement_ref: str, *, key: str) -> Charge:
+    async def requested_change(self, agreement_ref: str, *, key: str) -> Charge:
         with translated():
-            found = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
-            agreement = found.to_dict()
-            noted = agreement.get("metadata") or {}
-            if noted.get(CHANGE) == business_try(key):
-                is_apart = bool(noted.get(CHANGE_INVOICE))
-                return await (self._one_off_charge(agreement) if is_apart else self._charge_of_change(agreement))
-            if self._is_pending(agreement, key):
-                return await self._pending_outcome(agreement)
-            return await self._one_off_outcome(agreement, key)
+            agreement = await self._agreement(agreement_ref)
+            if _is_made(agreement, key):
+                return await self._charge_of_made(agreement)
+            if is_pending(agreement, key):
+                return await self._pending.outcome(agreement)
+            return await self._one_off_changes.outcome(agreement, key=key)
 
-    async def _change_params(
+    async def _agreement(self, ref: str) -> dict[str, Any]:
+        return (await self._api.subscriptions.retrieve_async(ref, {"expand": [LATEST]})).to_dict()
+
+    async def _charge_of_made(self, agreement: dict[str, Any]) -> Charge:
+        if mapping.note(agreement, metadata.CHANGE_INVOICE):
+            return await self._one_off_changes.charge_of(agreement)
+        return await self._charge_by_stripe(agreement)
+
+    async def _changed_by_stripe(
+        self, agreement: dict[str, Any], items: Sequence[Item], at: datetime, *, key: str, present: bool
+    ) -> Charge | dict[str, Any]:
+        """Returns the agreement after a change that Stripe prorates and bills, or the refused charge."""
+
+        async def ask(under: str) -> stripe.Subscription:
+            params = await self._params(agreement, items, at, key, present=present)
+            return await self._api.subscriptions.update_async(agreement["id"], params, {"idempotency_key": under})
+
+        try:
+            return (await self._items.at_current_prices(ask, key=key)).to_dict()
+        except stripe.CardError as error:
+            return declined(error)
+        except stripe.InvalidRequestError as error:
+            return without_card(error)
+
+    async def _params(
         self, agreement: dict[str, Any], items: Sequence[Item], at: datetime, key: str, *, present: bool
     ) -> SubscriptionUpdateParams:
         params: SubscriptionUpdateParams = {
-            "items": [each.made() for each in await self._item_changes(agreement, items)],
+            "items": [each.as_update() for each in await self._items.changes(agreement, items)],
             "proration_behavior": "always_invoice",
-            "proration_date": _within_period(agreement, at),
+            "proration_date": mapping.within_period(agreement, at),
             "metadata": {
-                CHANGE: business_try(key),
-                CHANGE_INVOICE: "",
-                CHANGED_AFTER: mapping.id_of(agreement.get(LATEST)),
-                **({BEGUN: ""} if (agreement.get("metadata") or {}).get(BEGUN) else {}),
+                metadata.CHANGE: business_try(key),
+                metadata.CHANGE_INVOICE: "",
+                metadata.CHANGED_AFTER: mapping.id_of(agreement.get(LATEST)),
+                **({metadata.BEGUN: ""} if mapping.note(agreement, metadata.BEGUN) else {}),
             },
         }
         if present:
@@ -103,49 +128,9 @@ class StripePlanChanges(StripeOwnProration, StripeConfirmations):
         # A hold would void the invoice at once, and the difference would be lost.
         return {**params, "pause_collection": "", "payment_behavior": "error_if_incomplete", "off_session": True}
 
-    async def upcoming(self, agreement_ref: str) -> UpcomingBill:
-        with translated():
-            invoice = (await self._api.invoices.create_preview_async({"subscription": agreement_ref})).to_dict()
-        return UpcomingBill(invoice["amount_due"], invoice["currency"])
-
-    async def quote(
-        self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
-    ) -> Quote:
-        with translated():
-            agreement = (await self._api.subscriptions.retrieve_async(agreement_ref)).to_dict()
-            begun = await self._begun_invoice(agreement)
-            proration = await self._own_proration(agreement, at, own, begun)
-            if proration is not None:
-                return await self._own_quote(agreement, items, proration, begun)
-
-            async def ask(_: str) -> stripe.Invoice:
-                params: InvoiceCreatePreviewParams = {
-                    "subscription": agreement_ref,
-                    "subscription_details": {
-                        "items": [each.previewed() for each in await self._item_changes(agreement, items)],
-                        "proration_behavior": "always_invoice",
-                        "proration_date": _within_period(agreement, at),
-                    },
-                }
-                return await self._api.invoices.create_preview_async(params)
-
-            preview = await self._at_current_prices(ask, key="")
-            return _quote_from(preview, await self._balance_change(begun))
-
-    async def first_quote(self, customer_ref: str, items: tuple[Item, ...]) -> Quote:
-        async def ask(_: str) -> stripe.Invoice:
-            params: InvoiceCreatePreviewParams = {
-                "customer": customer_ref,
-                "subscription_details": {"items": [each.previewed() for each in await self._new_items(items)]},
-            }
-            return await self._api.invoices.create_preview_async(params)
-
-        with translated():
-            return _quote_from(await self._at_current_prices(ask, key=""))
-
-    async def _charge_of_change(self, agreement: dict[str, Any]) -> Charge:
+    async def _charge_by_stripe(self, agreement: dict[str, Any]) -> Charge:
         """The outcome of the last change's invoice, whatever was invoiced since. Paid if it made none."""
-        before = (agreement.get("metadata") or {}).get(CHANGED_AFTER) or ""
+        before = mapping.note(agreement, metadata.CHANGED_AFTER)
         listed = await self._api.invoices.list_async(
             {"subscription": agreement["id"], "limit": 1, **({"ending_before": before} if before else {})}
         )
@@ -160,29 +145,10 @@ class StripePlanChanges(StripeOwnProration, StripeConfirmations):
                 anchor=mapping.anchor(agreement),
             )
         if invoice.get("status") == "open":
-            invoice = await self._invoice(invoice["id"])
+            invoice = await self._invoices.get(invoice["id"])
         return mapping.charge_of(agreement, invoice) or Charge(ChargeOutcome.PENDING, agreement_ref=agreement["id"])
 
 
-def _quote_from(preview: stripe.Invoice, left: int = 0) -> Quote:
-    """The quote in a preview. *left* is added to the customer's balance before the invoice is charged."""
-    invoice = preview.to_dict()
-    how = mapping.settled_as(invoice)
-    if left:
-        how = settled(
-            invoice["total"],
-            (invoice.get("starting_balance") or 0) + left,
-            SMALLEST_CHARGES.get(invoice["currency"], 0),
-        )
-    lines = tuple(QuoteLine(line.get("description") or "", line["amount"]) for line in invoice["lines"]["data"])
-    # The total, not the amount due, which is never negative: a credit must be visible.
-    return Quote(invoice["total"], invoice["currency"], lines, how)
-
-
-def _within_period(agreement: dict[str, Any], at: datetime) -> int:
-    """The proration date. Stripe accepts only instants within the current period, which may have started just now."""
-    start, end = mapping.period(agreement)
-    moment = int(at.timestamp())
-    if start is None or end is None:
-        return moment
-    return max(int(start.timestamp()), min(moment, int(end.timestamp()) - 1))
+def _is_made(agreement: dict[str, Any], key: str) -> bool:
+    """True if the change with this key is the last that was applied."""
+    return mapping.note(agreement, metadata.CHANGE) == business_try(key)

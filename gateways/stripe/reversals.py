@@ -1,11 +1,12 @@
 """Refunds and disputes, and whose payment they reverse."""
 
 from collections.abc import Mapping
-from typing import Any
+
+import stripe
 
 from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
-from gateways.stripe.base import StripeAccount
 from gateways.stripe.errors import translated
+from gateways.stripe.invoices import StripeInvoices
 from gateways.stripe.mapping import agreement_of_invoice
 
 STATUSES: Mapping[str, DisputeStatus] = {
@@ -21,8 +22,12 @@ STATUSES: Mapping[str, DisputeStatus] = {
 }
 
 
-class StripeReversals(StripeAccount):
-    """The state of refunds and disputes."""
+class StripeReversals:
+    """The port `Reversals`."""
+
+    def __init__(self, client: stripe.StripeClient, invoices: StripeInvoices) -> None:
+        self._api = client.v1
+        self._invoices = invoices
 
     async def reversal(self, kind: ReversalKind, object_ref: str) -> Reversal:
         with translated():
@@ -33,7 +38,7 @@ class StripeReversals(StripeAccount):
     async def _refunds(self, charge_ref: str) -> Reversal:
         charge = (await self._api.charges.retrieve_async(charge_ref, {"expand": ["refunds"]})).to_dict()
         refunds = (charge.get("refunds") or {}).get("data") or [{}]
-        invoice = await self._paid_invoice(charge.get("payment_intent"))
+        invoice = await self._invoices.of_payment(charge.get("payment_intent"))
         card = (charge.get("payment_method_details") or {}).get("card") or {}
         return Reversal(
             kind=ReversalKind.REFUND,
@@ -53,35 +58,15 @@ class StripeReversals(StripeAccount):
     async def _dispute(self, dispute_ref: str) -> Reversal:
         dispute = (await self._api.disputes.retrieve_async(dispute_ref, {"expand": ["charge"]})).to_dict()
         charge = dispute["charge"]
-        invoice, agreement = await self._invoice_of_payment(
-            dispute.get("payment_intent") or charge.get("payment_intent")
-        )
+        invoice = await self._invoices.of_payment(dispute.get("payment_intent") or charge.get("payment_intent"))
         return Reversal(
             kind=ReversalKind.DISPUTE,
             ref=dispute["id"],
-            invoice_ref=invoice,
-            agreement_ref=agreement,
+            invoice_ref=invoice.get("id") or "",
+            agreement_ref=agreement_of_invoice(invoice),
             amount=dispute.get("amount") or 0,
             currency=dispute.get("currency") or "",
             is_full=dispute.get("amount", 0) >= charge["amount"],
             status=STATUSES.get(dispute.get("status") or "", DisputeStatus.OPEN),
             reason=dispute.get("reason") or "",
         )
-
-    async def _invoice_of_payment(self, intent: Any) -> tuple[str, str]:
-        """The invoice of a payment and its agreement; empty if there is none."""
-        invoice = await self._paid_invoice(intent)
-        return invoice.get("id") or "", agreement_of_invoice(invoice)
-
-    async def _paid_invoice(self, intent: Any) -> dict[str, Any]:
-        """The invoice of a payment; empty if there is none. The charge itself does not name it."""
-        if not intent:
-            return {}
-        listed = await self._api.invoice_payments.list_async(
-            {"payment": {"type": "payment_intent", "payment_intent": str(intent)}, "limit": 1}
-        )
-        ref = next((str(payment.to_dict().get("invoice") or "") for payment in listed.data), "")
-        if not ref:
-            return {}
-        invoice: dict[str, Any] = (await self._api.invoices.retrieve_async(ref)).to_dict()
-        return invoice

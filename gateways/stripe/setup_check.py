@@ -14,13 +14,13 @@ from gateways.stripe.catalog_push import push
 from gateways.stripe.errors import translated
 from gateways.stripe.keys import is_live
 from gateways.stripe.permissions import missing
-from gateways.stripe.webhooks import CUSTOMER, NEWS
+from gateways.stripe.webhooks import CUSTOMER_UPDATED, EVENT_KINDS
 
-EVENTS = (*NEWS, CUSTOMER)
+EVENTS = (*EVENT_KINDS, CUSTOMER_UPDATED)
 """The events that the webhook endpoint must receive."""
 ALL_EVENTS = "*"
 
-BY_HAND = (
+MANUAL_CHECKS = (
     ("retries", "no Smart Retries and no retry schedule: Billing > Revenue recovery > Retries"),
     ("failures", "when retries fail, leave subscription and invoice past due: Settings > Billing > Subscriptions"),
     ("pauses", "no pause on a first or final payment failure: Settings > Billing > Subscriptions"),
@@ -32,7 +32,7 @@ BY_HAND = (
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExpectedSetup:
     """The setup that our settings require."""
 
     key: str
@@ -41,14 +41,14 @@ class Wanted:
     catalog: Catalog
 
 
-Check = Callable[[stripe.StripeClient, Wanted], Awaitable[Finding]]
+Check = Callable[[stripe.StripeClient, ExpectedSetup], Awaitable[Finding]]
 
 
-async def examined(client: stripe.StripeClient, wanted: Wanted) -> list[Finding]:
+async def check_setup(client: stripe.StripeClient, expected: ExpectedSetup) -> list[Finding]:
     """Every check, in the order in which to fix them. With an invalid key, only the key's."""
     try:
         with translated():
-            key = await _key(client, wanted)
+            key = await _key(client, expected)
     except TenureError as error:
         return [Finding("key", False, error.message)]
     checks: Sequence[tuple[str, Check]] = (
@@ -58,7 +58,7 @@ async def examined(client: stripe.StripeClient, wanted: Wanted) -> list[Finding]
         ("webhook", _webhook),
         ("portal", _portal),
     )
-    return [key, *[await _run(subject, check(client, wanted)) for subject, check in checks]]
+    return [key, *[await _run(subject, check(client, expected)) for subject, check in checks]]
 
 
 async def _run(subject: str, check: Awaitable[Finding]) -> Finding:
@@ -69,11 +69,12 @@ async def _run(subject: str, check: Awaitable[Finding]) -> Finding:
         return Finding(subject, False, error.message)
 
 
-async def _key(client: stripe.StripeClient, wanted: Wanted) -> Finding:
+async def _key(client: stripe.StripeClient, expected: ExpectedSetup) -> Finding:
     with suppress(stripe.PermissionError):  # reported by the check of the permissions
         await client.v1.prices.list_async({"limit": 1})
-    mode, kind = "live" if is_live(wanted.key) else "test", "restricted" if wanted.key.startswith("rk_") else "secret"
-    if is_live(wanted.key) and not wanted.webhook_url.startswith("https://"):
+    mode = "live" if is_live(expected.key) else "test"
+    kind = "restricted" if expected.key.startswith("rk_") else "secret"
+    if is_live(expected.key) and not expected.webhook_url.startswith("https://"):
         return Finding(
             "key", False, "a live key, but TENURE_PUBLIC_URL is not an https address: Stripe would not deliver there"
         )
@@ -81,27 +82,27 @@ async def _key(client: stripe.StripeClient, wanted: Wanted) -> Finding:
     return Finding("key", True, f"works, in {mode} mode, a {kind} key{advice}")
 
 
-async def _permissions(client: stripe.StripeClient, wanted: Wanted) -> Finding:
-    with_overage = any(plan.overage for plan in wanted.catalog.plans.values())
+async def _permissions(client: stripe.StripeClient, expected: ExpectedSetup) -> Finding:
+    with_overage = any(plan.overage for plan in expected.catalog.plans.values())
     lacking = await missing(client, with_overage=with_overage)
     if lacking:
         return Finding("permissions", False, f"the key lacks {'; '.join(lacking)} (docs/stripe.md, 2. Make a key)")
     return Finding("permissions", True, "the key has every permission that Tenure needs")
 
 
-async def _account(client: stripe.StripeClient, wanted: Wanted) -> Finding:
+async def _account(client: stripe.StripeClient, expected: ExpectedSetup) -> Finding:
     try:
         account = (await client.v1.accounts.retrieve_current_async()).to_dict()
     except stripe.PermissionError:
         return Finding("account", True, "this key cannot see it: check manually that it can take payments")
-    if not account.get("charges_enabled") and is_live(wanted.key):
+    if not account.get("charges_enabled") and is_live(expected.key):
         return Finding("account", False, "cannot take payments yet: complete it in the Dashboard (Settings > Account)")
     able = "can take payments" if account.get("charges_enabled") else "cannot take live payments yet"
     return Finding("account", True, f"{account['id']}, {account.get('country')}, {able}")
 
 
-async def _catalog(client: stripe.StripeClient, wanted: Wanted) -> Finding:
-    catalog = wanted.catalog
+async def _catalog(client: stripe.StripeClient, expected: ExpectedSetup) -> Finding:
+    catalog = expected.catalog
     to_do = await push(client, catalog, dry_run=True)
     if to_do:
         return Finding("catalog", False, f"{len(to_do)} things to push, first {to_do[0]}: `tenure catalog push`")
@@ -110,20 +111,22 @@ async def _catalog(client: stripe.StripeClient, wanted: Wanted) -> Finding:
     )
 
 
-async def _webhook(client: stripe.StripeClient, wanted: Wanted) -> Finding:
+async def _webhook(client: stripe.StripeClient, expected: ExpectedSetup) -> Finding:
     try:
         listed = await client.v1.webhook_endpoints.list_async({"limit": 100})
     except stripe.PermissionError:
         return Finding("webhook", True, "this key cannot see it (Webhook Endpoints: Read): check it manually")
-    ours = [each.to_dict() for each in listed.data if each.url == wanted.webhook_url]
+    ours = [each.to_dict() for each in listed.data if each.url == expected.webhook_url]
     if not ours:
-        words = f"no endpoint is registered for {wanted.webhook_url}: add it with the events {', '.join(EVENTS)}"
-        return Finding("webhook", False, words)
+        add = f"add it with the events {', '.join(EVENTS)}"
+        return Finding("webhook", False, f"no endpoint is registered for {expected.webhook_url}: {add}")
     wrong = list(_wrong_with_endpoints(ours))
     if wrong:
         return Finding("webhook", False, "; ".join(wrong))
     return Finding(
-        "webhook", True, "; ".join([f"{wanted.webhook_url} receives every event it needs", *_remarks(ours[0], wanted)])
+        "webhook",
+        True,
+        "; ".join([f"{expected.webhook_url} receives every event it needs", *_remarks(ours[0], expected)]),
     )
 
 
@@ -142,7 +145,7 @@ def _wrong_with_endpoints(ours: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield f"the endpoint has API version {version}, not {stripe.api_version}: create a new one"
 
 
-def _remarks(endpoint: dict[str, Any], wanted: Wanted) -> Iterator[str]:
+def _remarks(endpoint: dict[str, Any], expected: ExpectedSetup) -> Iterator[str]:
     events = endpoint["enabled_events"]
     extra = [event for event in events if event not in EVENTS]
     if ALL_EVENTS in events:
@@ -151,11 +154,11 @@ def _remarks(endpoint: dict[str, Any], wanted: Wanted) -> Iterator[str]:
         yield f"and {', '.join(extra)}, which is stored and skipped"
     if endpoint.get("api_version") is None:
         yield f"in the account's own API version (better set it to {stripe.api_version})"
-    if wanted.secrets > 1:
-        yield f"{wanted.secrets} signing secrets are accepted: remove the old one once it has been rolled"
+    if expected.secrets > 1:
+        yield f"{expected.secrets} signing secrets are accepted: remove the old one once it has been rolled"
 
 
-async def _portal(client: stripe.StripeClient, _wanted: Wanted) -> Finding:
+async def _portal(client: stripe.StripeClient, _expected: ExpectedSetup) -> Finding:
     try:
         listed = await client.v1.billing_portal.configurations.list_async({"active": True, "limit": 100})
     except stripe.PermissionError:

@@ -5,17 +5,19 @@ import re
 import stripe
 
 from domain.provider.overage_use import BilledUse
-from gateways.stripe.base import StripeAccount
 from gateways.stripe.catalog_meters import CUSTOMER, VALUE
 from gateways.stripe.errors import translated
 
 _ALREADY_REPORTED = re.compile(r"already exists with identifier")
 
 
-class StripeUsage(StripeAccount):
-    """Meter events, each under its own identifier."""
+class StripeUsage:
+    """The port `Metering`: meter events, each under its own identifier."""
 
-    async def report_use(self, use: BilledUse, *, key: str) -> None:
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._api = client.v1
+
+    async def report_usage(self, use: BilledUse, *, key: str) -> None:
         with translated():
             try:
                 await self._api.billing.meter_events.create_async(

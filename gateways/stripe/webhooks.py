@@ -11,7 +11,7 @@ import stripe
 from domain.errors import Rejected
 from domain.provider.events import ProviderEvent
 from domain.provider.hints import EventKind
-from domain.provider.ports import is_provider_id
+from domain.provider.references import is_provider_id
 from gateways.stripe.keys import is_live
 from gateways.stripe.mapping import agreement_of_invoice, id_of
 
@@ -19,7 +19,7 @@ TOLERANCE_SECONDS = 300
 MAX_NAME_LENGTH = 500
 """Characters of an id or a type; Stripe's own have 255 at most."""
 
-NEWS: Mapping[str, EventKind] = {
+EVENT_KINDS: Mapping[str, EventKind] = {
     "invoice.paid": EventKind.BILL_PAID,
     "invoice.payment_failed": EventKind.BILL_FAILED,
     "invoice.payment_action_required": EventKind.BILL_FAILED,
@@ -36,12 +36,12 @@ NEWS: Mapping[str, EventKind] = {
     "charge.dispute.updated": EventKind.DISPUTED,
     "charge.dispute.closed": EventKind.DISPUTED,
 }
-"""The events that may be news to a subscription. All others except CUSTOMER are stored and skipped."""
+"""The events that may be news to a subscription. All others except CUSTOMER_UPDATED are stored and skipped."""
 
-CUSTOMER = "customer.updated"
+CUSTOMER_UPDATED = "customer.updated"
 """News only if the default card, the address or the name has changed."""
 CONTACT = frozenset({"email", "name"})
-_CUSTOMER_NEWS = {
+_CUSTOMER_EVENT_KINDS = {
     (True, True): EventKind.CARD_AND_CONTACT,
     (True, False): EventKind.CARD_CHOSEN,
     (False, True): EventKind.CONTACT_CHANGED,
@@ -157,10 +157,10 @@ def _snapshot(event: Mapping[str, Any]) -> ProviderEvent:
     data = event["data"]
     found = data["object"]
     kind, object_id = _named(event["type"]), _text(found.get("id"))
-    news = NEWS.get(kind)
-    if kind == CUSTOMER:
+    news = EVENT_KINDS.get(kind)
+    if kind == CUSTOMER_UPDATED:
         chosen, is_contact = _chosen_card(data), not CONTACT.isdisjoint(data.get("previous_attributes") or {})
-        news = _CUSTOMER_NEWS[bool(chosen), is_contact]
+        news = _CUSTOMER_EVENT_KINDS[bool(chosen), is_contact]
         object_id = _text(chosen) or object_id
     return ProviderEvent(
         id=_named(event["id"]),
@@ -178,9 +178,9 @@ def _thin(event: Mapping[str, Any]) -> ProviderEvent:
     of_snapshot = kind.removeprefix(THIN_PREFIX)
     related = event.get("related_object") or {}
     object_id = _text(related.get("id"))
-    news = NEWS.get(of_snapshot) if of_snapshot != kind and object_id else None
+    news = EVENT_KINDS.get(of_snapshot) if of_snapshot != kind and object_id else None
     # A thin event does not say what changed about a customer, so anything may have.
-    is_customer = of_snapshot == CUSTOMER and of_snapshot != kind
+    is_customer = of_snapshot == CUSTOMER_UPDATED and of_snapshot != kind
     return ProviderEvent(
         id=_named(event["id"]),
         type=kind,

@@ -12,7 +12,7 @@ from activities.failures import as_tenure_error
 from domain.errors import GatewayUnavailable, TenureError
 from domain.names import subscription_workflow_id
 from domain.notifications.ports import MailDispatcher
-from domain.provider.ports import Payments
+from domain.provider.ports import Billing
 from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome, Projection
 from domain.reconciliation.ports import Comparison, Found
 from domain.subscription import commands
@@ -39,7 +39,7 @@ class Healer:
         inspection: Inspection,
         restorer: Restorer,
         comparison: Comparison,
-        payments: Payments,
+        billing: Billing,
         records: Records,
         mail_dispatcher: MailDispatcher,
     ) -> None:
@@ -47,7 +47,7 @@ class Healer:
         self._inspection = inspection
         self._restorer = restorer
         self._comparison = comparison
-        self._payments = payments
+        self._billing = billing
         self._records = records
         self._mail_dispatcher = mail_dispatcher
 
@@ -73,7 +73,7 @@ class Healer:
                 await self._mail_dispatcher.dispatch(await self._comparison.queued(each.mails))
             elif each.kind is DifferenceKind.BILLED_AFTER_END:
                 key = f"{each.subscription}/end/{each.agreement_ref}/{run}"
-                await self._payments.end(each.agreement_ref, each.bill_ref, key=key)
+                await self._billing.end(each.agreement_ref, each.bill_ref, key=key)
         kinds = {each.kind for each in found} - {DifferenceKind.MAIL_STUCK, DifferenceKind.BILLED_AFTER_END}
         projection = await self._comparison.one(found[0].subscription) if kinds else None
         if projection is None or (projection.subscription.is_over and projection.subscription.untold_end is None):

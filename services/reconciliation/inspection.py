@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.reconciling import Page
 from domain.errors import GatewayUnavailable
 from domain.formatting import moment
 from domain.names import subscription_workflow_id
@@ -18,13 +17,13 @@ from domain.reconciliation.differences import (
     DifferenceKind,
     Discrepancy,
     Projection,
-    Sight,
+    WorkflowSnapshot,
     of_agreement,
     of_workflow,
-    shows_otherwise,
+    snapshot_differs,
 )
-from domain.reconciliation.ports import Comparison
-from domain.reconciliation.unlinked_agreements import of_stray
+from domain.reconciliation.ports import Comparison, Page
+from domain.reconciliation.unlinked_agreements import of_unlinked_agreement
 from domain.subscription.ends import End
 from domain.subscription.state import Subscription
 from workflows.subscription import visibility
@@ -56,8 +55,10 @@ class _Suspect:
 class Inspection:
     """Finds differences. One counts only if it is there at two looks, a few seconds apart, on an idle workflow."""
 
-    def __init__(self, client: Client, agreements: Agreements, comparison: Comparison, *, between_looks: float) -> None:
-        self._between_looks = between_looks
+    def __init__(
+        self, client: Client, agreements: Agreements, comparison: Comparison, *, second_look_delay: float
+    ) -> None:
+        self._second_look_delay = second_look_delay
         self._client = client
         self._agreements = agreements
         self._comparison = comparison
@@ -68,7 +69,7 @@ class Inspection:
         Raises:
             TenureError: the provider or the database did not respond.
         """
-        page = await self._agreements.agreements(cursor, limit=PAGE)
+        page = await self._agreements.page(cursor, limit=PAGE)
         known = await self._comparison.of_agreements([each.ref for each in page.agreements])
         await self._comparison.mark_seen([each.subscription.id for each in known.values()], run_began)
         suspects, compared, not_ours, undecided = [], 0, 0, 0
@@ -88,10 +89,10 @@ class Inspection:
     async def subscriptions(self, after: str | None, run_began: datetime, *, without_provider: bool = False) -> Page:
         """Compare a page of live subscriptions with their workflows, and with agreements not compared before."""
         rows = await self._comparison.live(after, run_began, limit=PAGE)
-        sights = await self._sights([row for row, _ in rows])
+        snapshots = await self._snapshots([row for row, _ in rows])
         suspects = []
-        for (row, was_compared), sight in zip(rows, sights, strict=True):
-            differences = list(of_workflow(row, sight))
+        for (row, was_compared), snapshot in zip(rows, snapshots, strict=True):
+            differences = list(of_workflow(row, snapshot))
             agreement_ref = "" if without_provider else row.subscription.agreement_ref
             if agreement_ref and not was_compared:
                 differences += of_agreement(row.subscription, await self._agreement(agreement_ref))
@@ -111,7 +112,7 @@ class Inspection:
         state = await self._state(subscription)
         if state is not None and state.end is not None:
             return state.end
-        return End.of_before((await self._sight(subscription)).ended_because or "")
+        return End.of_before((await self._snapshot(subscription)).ended_because or "")
 
     async def _unlinked(self, agreements: Sequence[Agreement]) -> dict[str, Discrepancy | None]:
         """Classify agreements that no subscription of ours refers to."""
@@ -120,12 +121,12 @@ class Inspection:
         rows = await self._comparison.related(
             [each.subscription for each in agreements], [each.customer_ref for each in agreements]
         )
-        return {each.ref: of_stray(each, rows) for each in agreements}
+        return {each.ref: of_unlinked_agreement(each, rows) for each in agreements}
 
     async def _second_look(self, suspects: Sequence[_Suspect]) -> tuple[tuple[Discrepancy, ...], int]:
         if not suspects:
             return (), 0
-        await asyncio.sleep(self._between_looks)
+        await asyncio.sleep(self._second_look_delay)
         found: list[Discrepancy] = []
         under_way = 0
         for suspect in suspects:
@@ -140,18 +141,18 @@ class Inspection:
     async def _look(self, subscription: str, agreement_ref: str) -> tuple[list[Discrepancy], bool]:
         """Everything that differs now, and whether the workflow is busy."""
         # The row is read last: a step missing from it then was not in flight.
-        sight = await self._sight_with_state(subscription) if subscription else None
+        snapshot = await self._snapshot_with_state(subscription) if subscription else None
         agreement = await self._agreement(agreement_ref) if agreement_ref else None
         row = await self._comparison.one(subscription) if subscription else None
         found: list[Discrepancy] = []
-        if row is not None and sight is not None:
-            found += of_workflow(row, sight)
+        if row is not None and snapshot is not None:
+            found += of_workflow(row, snapshot)
         if row is not None and row.subscription.agreement_ref == agreement_ref:
             found += await self._of_agreement(row.subscription, agreement)
         elif agreement is not None and not agreement.is_over:
             unlinked = (await self._unlinked([agreement]))[agreement.ref]
             found += [unlinked] if unlinked is not None else []
-        return found, sight is not None and sight.is_busy
+        return found, snapshot is not None and snapshot.is_busy
 
     async def _of_agreement(self, recorded: Subscription, agreement: Agreement | None) -> list[Discrepancy]:
         found = list(of_agreement(recorded, agreement))
@@ -162,44 +163,44 @@ class Inspection:
         is_held = recorded.is_held if state is None else state.is_held
         return list(of_agreement(replace(recorded, is_held=is_held), agreement))
 
-    async def _sight_with_state(self, subscription: str) -> Sight:
+    async def _snapshot_with_state(self, subscription: str) -> WorkflowSnapshot:
         """What Temporal shows of a workflow, and the workflow's own state if that differs from the row."""
-        sight = await self._sight(subscription)
+        snapshot = await self._snapshot(subscription)
         row = await self._comparison.one(subscription)
-        return sight if row is None else await self._with_state(row, sight)
+        return snapshot if row is None else await self._with_state(row, snapshot)
 
     async def _agreement(self, agreement_ref: str) -> Agreement | None:
         await asyncio.sleep(AGREEMENT_READ_INTERVAL)
-        return await self._agreements.agreement(agreement_ref)
+        return await self._agreements.find(agreement_ref)
 
-    async def _sights(self, rows: Sequence[Projection]) -> list[Sight]:
+    async def _snapshots(self, rows: Sequence[Projection]) -> list[WorkflowSnapshot]:
         """What Temporal shows of each workflow; a workflow itself is queried only if that differs from its row."""
         limit = asyncio.Semaphore(CONCURRENCY)
 
-        async def look(row: Projection) -> Sight:
+        async def look(row: Projection) -> WorkflowSnapshot:
             async with limit:
-                return await self._with_state(row, await self._sight(row.subscription.id))
+                return await self._with_state(row, await self._snapshot(row.subscription.id))
 
         return await asyncio.gather(*(look(row) for row in rows))
 
-    async def _with_state(self, row: Projection, sight: Sight) -> Sight:
-        if not sight.is_running or not shows_otherwise(row, sight):
-            return sight
+    async def _with_state(self, row: Projection, snapshot: WorkflowSnapshot) -> WorkflowSnapshot:
+        if not snapshot.is_running or not snapshot_differs(row, snapshot):
+            return snapshot
         state = await self._state(row.subscription.id)
-        return Sight(is_running=True, is_busy=sight.is_busy, state=state, is_silent=state is None)
+        return WorkflowSnapshot(is_running=True, is_busy=snapshot.is_busy, state=state, is_silent=state is None)
 
-    async def _sight(self, subscription: str) -> Sight:
+    async def _snapshot(self, subscription: str) -> WorkflowSnapshot:
         handle = self._client.get_workflow_handle(subscription_workflow_id(subscription))
         try:
             described = await handle.describe()
             if described.status is WorkflowExecutionStatus.RUNNING:
-                return _sight_of(described)
+                return _snapshot_of(described)
             if described.status is WorkflowExecutionStatus.COMPLETED:
-                return Sight(is_running=False, ended_because=str(await handle.result() or ""))
+                return WorkflowSnapshot(is_running=False, ended_because=str(await handle.result() or ""))
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise GatewayUnavailable(f"Temporal does not respond: {error.message}") from error
-        return Sight(is_running=False)
+        return WorkflowSnapshot(is_running=False)
 
     async def _state(self, subscription: str) -> Subscription | None:
         """The subscription's state in its workflow; None: it does not respond."""
@@ -210,10 +211,10 @@ class Inspection:
             return None
 
 
-def _sight_of(described: WorkflowExecutionDescription) -> Sight:
+def _snapshot_of(described: WorkflowExecutionDescription) -> WorkflowSnapshot:
     attributes = described.typed_search_attributes
     at = attributes.get(visibility.NEXT_ACTION_AT)
-    return Sight(
+    return WorkflowSnapshot(
         is_running=True,
         status=attributes.get(visibility.STATUS) or "",
         plan=attributes.get(visibility.PLAN) or "",

@@ -5,11 +5,10 @@ from datetime import timedelta
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.reconciling import Page
 from domain.errors import GatewayUnavailable
 from domain.names import mail_workflow_id
 from domain.reconciliation.differences import DifferenceKind, Discrepancy
-from domain.reconciliation.ports import Comparison, StuckMails
+from domain.reconciliation.ports import Comparison, Page, StuckMails
 from domain.subscription.contact_changes import UNUSABLE_ADDRESS, CustomerProblem
 from services.reconciliation.inspection import PAGE
 

@@ -5,13 +5,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Protocol
 
-from activities.inbox import Fetched
 from domain.errors import Malformed
 from domain.names import DEFAULT_TENANT
-from domain.provider.events import KeptEvent, PastEvent, ProviderEvent, ProviderHistory, Routing
-from services.webhooks.batch import Delivered
+from domain.provider.events import KeptEvent, PastEvent, Routing
+from domain.provider.ports import EventHistory
+from domain.webhooks.ports import EventDelivery, Fetched, ReceivedEvents
 
 PROVIDER_RETENTION = timedelta(days=30)
 """How long the provider keeps its events."""
@@ -22,26 +21,6 @@ MAX_HELD_PAGES = 10
 SHORTEST_SLICE = timedelta(seconds=1)
 """The resolution of the provider's timestamps."""
 BATCH = 100
-
-
-class Inbox(Protocol):
-    """The stored provider events, each once."""
-
-    async def known(self, ids: Sequence[str]) -> set[str]:
-        """The ids that are stored already."""
-        ...
-
-    async def receive_past(self, events: Sequence[PastEvent], *, tenant: str) -> list[ProviderEvent]:
-        """Store events that did not reach us; returns those that were not stored already."""
-        ...
-
-
-class Deliverer(Protocol):
-    """Delivers provider events to subscriptions."""
-
-    async def deliver(self, messages: Sequence[KeptEvent], *, redelivered: bool = False) -> Delivered:
-        """Deliver events to the subscriptions that they concern."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +40,7 @@ class Backfilled:
 class Backfill:
     """Fetches provider events that never reached us. Safe to repeat: each event is stored once."""
 
-    def __init__(self, history: ProviderHistory, inbox: Inbox, delivery: Deliverer) -> None:
+    def __init__(self, history: EventHistory, inbox: ReceivedEvents, delivery: EventDelivery) -> None:
         self._history = history
         self._inbox = inbox
         self._delivery = delivery

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from domain.errors import GatewayUnavailable
-from domain.provider.events import KeptEvent, ProviderEvent, Routing
+from domain.provider.events import ProviderEvent, Routing
 
 _log = logging.getLogger("tenure.delivery")
 
@@ -28,7 +28,7 @@ class Batch:
     @property
     def temporal_failures(self) -> int:
         """How often Temporal did not take a signal, counting each subscription once."""
-        return _of_temporal(self.failures.values())
+        return count_temporal_failures(self.failures.values())
 
     @property
     def other_outages(self) -> int:
@@ -48,29 +48,6 @@ class Batch:
             self.failures[event.id] = error
 
 
-@dataclass(frozen=True)
-class Delivered:
-    """The outcome of a batch."""
-
-    verdicts: Mapping[str, Routing]
-    """The outcome of each handled event, by id."""
-    left: Sequence[KeptEvent]
-    """Events that stay pending: they failed, or cannot be routed yet."""
-    failed: Mapping[str, Exception]
-    """The failures, by event id."""
-    last: KeptEvent
-    """The last event of the batch, in the given order."""
-
-    @property
-    def temporal_failures(self) -> int:
-        """How often Temporal did not take a signal."""
-        return _of_temporal(self.failed.values())
-
-    @property
-    def failures(self) -> Sequence[Exception]:
-        """All failures."""
-        return list(self.failed.values())
-
-
-def _of_temporal(failures: Iterable[Exception]) -> int:
+def count_temporal_failures(failures: Iterable[Exception]) -> int:
+    """How many of these are signals that Temporal did not take."""
     return sum(getattr(failure, "code", "") == "temporal_unavailable" for failure in failures)

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import Protocol
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -14,10 +13,12 @@ from domain.errors import GatewayUnavailable
 from domain.names import subscription_workflow_id
 from domain.provider.events import NOTHING_NEW, Directory, Disposition, KeptEvent, ProviderEvent, Routing
 from domain.provider.hints import ABOUT_CUSTOMERS, EventHint, EventKind
+from domain.provider.ports import Owners
+from domain.webhooks.ports import Delivered, PendingEvents, SubscriptionAddresses
 from services.customer_dispatcher import start_customer_sync
-from services.webhooks.batch import Batch, Delivered
+from services.webhooks.batch import Batch, count_temporal_failures
 from services.webhooks.late_reversals import LateReversals
-from services.webhooks.routing import OwnerLookup, Route, needs_owner_lookup, route, with_owner
+from services.webhooks.routing import Route, needs_owner_lookup, route, with_owner
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 SIGNAL_TIMEOUT = timedelta(seconds=3)
@@ -43,26 +44,6 @@ _WORKFLOW_STATUSES = frozenset({RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FA
 """Errors of a single workflow: it has too many signals, or its state allows none. Others are not affected."""
 
 
-class Inbox(Protocol):
-    """The stored provider events, each once."""
-
-    async def waiting(self, *, limit: int, after: KeptEvent | None) -> Sequence[KeptEvent]:
-        """The oldest pending events after *after*."""
-        ...
-
-    async def mark_handled(self, verdicts: Mapping[str, Routing], *, redelivered: bool = False) -> None:
-        """Record the outcome of events by id; the first outcome stays, unless the events were *redelivered*."""
-        ...
-
-
-class Addresses(Protocol):
-    """Maps the provider's customers and agreements to subscriptions."""
-
-    async def look_up(self, customer_refs: Iterable[str], agreement_refs: Iterable[str]) -> Directory:
-        """All subscriptions of these customers and agreements, in any status."""
-        ...
-
-
 class Delivery:
     """Delivers provider events. Safe to repeat: a workflow takes each event once, by its id.
 
@@ -70,7 +51,7 @@ class Delivery:
         client: the client of Temporal.
         inbox: the stored events.
         addresses: the subscriptions by customer and agreement.
-        owner_of: asks the provider for the owner of an event's object, if the event does not name it; without it such
+        owners: asks the provider for the owner of an event's object, if the event does not name it; without it such
             events wait for a delivery that has it.
         late_reversals: records refunds and disputes of ended subscriptions; without it they are ignored.
 
@@ -79,15 +60,15 @@ class Delivery:
     def __init__(
         self,
         client: Client,
-        inbox: Inbox,
-        addresses: Addresses,
-        owner_of: OwnerLookup | None = None,
+        inbox: PendingEvents,
+        addresses: SubscriptionAddresses,
+        owners: Owners | None = None,
         late_reversals: LateReversals | None = None,
     ) -> None:
         self._client = client
         self._inbox = inbox
         self._addresses = addresses
-        self._owner_of = owner_of
+        self._owners = owners
         self._late_reversals = late_reversals
 
     async def deliver(self, messages: Sequence[KeptEvent], *, redelivered: bool = False) -> Delivered:
@@ -137,7 +118,7 @@ class Delivery:
         while monotonic() < stop_at and (delivered := await self.deliver_waiting(SWEEP_BATCH, last)):
             done, last = done + len(delivered.verdicts), delivered.last
             failures += delivered.failures
-            if delivered.temporal_failures >= MAX_FAILURES_PER_BATCH:
+            if count_temporal_failures(delivered.failures) >= MAX_FAILURES_PER_BATCH:
                 break
         if failures:
             error = GatewayUnavailable(f"{len(failures)} events were not delivered; the first failure: {failures[0]}")
@@ -174,10 +155,10 @@ class Delivery:
 
     async def _with_owner(self, event: ProviderEvent, batch: Batch) -> tuple[str, ProviderEvent | Routing | None]:
         async with batch.limit:
-            if self._owner_of is None or batch.other_outages >= MAX_FAILURES_PER_BATCH:
+            if self._owners is None or batch.other_outages >= MAX_FAILURES_PER_BATCH:
                 return event.id, None
             with batch.recording_failure(event):
-                return event.id, await with_owner(event, self._owner_of)
+                return event.id, await with_owner(event, self._owners)
         return event.id, None
 
     async def _deliver_to(self, subscription: str, events: Sequence[ProviderEvent], batch: Batch) -> None:

@@ -1,20 +1,18 @@
 """Refunds and disputes after the end of a subscription: recorded and mailed, nothing else."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.notifications.ports import MailDispatcher
 from domain.provider.events import Disposition, Routing
 from domain.provider.hints import MONEY_WENT_BACK, EventHint, EventKind
 from domain.provider.payments import Reversal, ReversalKind
+from domain.provider.ports import Reversals
 from domain.subscription import reversals
 from domain.subscription.journal import Cause, CauseKind
-from domain.subscription.ports import Records
-from domain.subscription.state import Subscription
+from domain.subscription.ports import EndedSubscriptions, Records
 
 ANSWER_TIMEOUT = timedelta(seconds=5)
 """How long the provider may take to return a refund or dispute."""
@@ -22,25 +20,17 @@ MAX_ATTEMPTS = 3
 """Attempts to record it, while others write to the same subscription."""
 
 
-class EndedSubscriptions(Protocol):
-    """Reads subscriptions that are over."""
-
-    async def ended(self, subscription: str) -> tuple[Subscription, datetime] | None:
-        """A canceled subscription and the time of its latest entry; None: it is not canceled."""
-        ...
-
-
 class LateReversals:
     """Records refunds and disputes after a subscription's end. Safe to repeat: each is recorded once."""
 
     def __init__(
         self,
-        read_reversal: Callable[[ReversalKind, str], Awaitable[Reversal]],
+        provider: Reversals,
         subscriptions: EndedSubscriptions,
         records: Records,
         mail_dispatcher: MailDispatcher,
     ) -> None:
-        self._read_reversal = read_reversal
+        self._provider = provider
         self._subscriptions = subscriptions
         self._records = records
         self._mail_dispatcher = mail_dispatcher
@@ -81,6 +71,6 @@ class LateReversals:
         kind = ReversalKind.REFUND if hint.news is EventKind.REFUNDED else ReversalKind.DISPUTE
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
-                return await self._read_reversal(kind, hint.object_id)
+                return await self._provider.reversal(kind, hint.object_id)
         except TimeoutError as error:
             raise GatewayUnavailable("the provider did not return the refund or dispute in time") from error

@@ -1,14 +1,13 @@
 """Routes provider events to subscriptions: by agreement first, then by customer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.provider.events import NOTHING_NEW, Directory, Disposition, KeptEvent, ProviderEvent, Routing
-from domain.provider.hints import MONEY_WENT_BACK, EventKind
-from domain.provider.ports import Belonging
+from domain.provider.hints import MONEY_WENT_BACK
+from domain.provider.ports import Owners
 
 UNKNOWN_CUSTOMER_GRACE = timedelta(minutes=5)
 """How long a customer may be unknown to us: at sign-up the provider's event can be faster than our own record."""
@@ -16,7 +15,6 @@ UNKNOWN_CUSTOMER_GRACE = timedelta(minutes=5)
 ANSWER_TIMEOUT = timedelta(seconds=5)
 """How long the provider may take to return an object's owner."""
 
-OwnerLookup = Callable[[EventKind, str], Awaitable[Belonging]]
 Route = str | Routing | None
 """A subscription's id; or the outcome of an event without one; None: not known yet."""
 
@@ -33,7 +31,7 @@ def needs_owner_lookup(event: ProviderEvent, directory: Directory) -> bool:
     return event.news in MONEY_WENT_BACK and len(directory.by_customer.get(event.customer_ref, ())) > 1
 
 
-async def with_owner(event: ProviderEvent, owner_of: OwnerLookup) -> ProviderEvent | Routing:
+async def with_owner(event: ProviderEvent, owners: Owners) -> ProviderEvent | Routing:
     """Return the event with the owner that the provider names; a final outcome if it refuses to name one.
 
     Raises:
@@ -42,7 +40,7 @@ async def with_owner(event: ProviderEvent, owner_of: OwnerLookup) -> ProviderEve
     assert event.news is not None  # noqa: S101 - events of other kinds are not looked up
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT.total_seconds()):
-            found = await owner_of(event.news, event.object_id)
+            found = await owners.owner_of(event.news, event.object_id)
     except TimeoutError as error:
         raise GatewayUnavailable("the provider did not return the owner in time") from error
     except GatewayRefused as error:

@@ -10,9 +10,9 @@ from temporalio.service import TLSConfig
 
 from configuration.settings import DatabaseSettings, StripeSettings, TemporalSettings
 from domain.errors import GatewayUnavailable
-from gateways.stripe.http_client import connected
-from gateways.stripe.provider import StripePayments
+from domain.provider.ports import Provider
 from storage.db.engine import create_engine_from_url
+from worker import composition
 
 
 def plain(secret: SecretStr | None) -> str | None:
@@ -65,7 +65,8 @@ def _tls(settings: TemporalSettings) -> TLSConfig | bool:
 
 
 @asynccontextmanager
-async def stripe_payments(settings: StripeSettings) -> AsyncIterator[StripePayments]:
-    """Yield the payments port on Stripe; it connects on first use."""
-    async with connected(settings.stripe_api_key.get_secret_value(), settings.stripe_api_base) as client:
-        yield StripePayments(client)
+async def payment_provider(settings: StripeSettings) -> AsyncIterator[Provider]:
+    """Yield the payment provider; it connects on first use."""
+    key = settings.stripe_api_key.get_secret_value()
+    async with composition.payment_provider(key, settings.stripe_api_base) as provider:
+        yield provider

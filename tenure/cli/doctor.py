@@ -30,8 +30,8 @@ from storage.catalog.catalogs import Catalogs
 from storage.catalog.unpublished import followers
 from storage.db.health import check
 from tenure.cli.catalog_warnings import follow, lack
-from tenure.cli.composition import mail_delivery
 from tenure.cli.connections import database, temporal
+from tenure.cli.processes import mailer
 from worker.registry import missing_attributes
 
 ANSWER_TIMEOUT = timedelta(seconds=15)
@@ -152,6 +152,6 @@ async def _stripe(settings: EverySetting) -> str:
 
 
 async def _mail(settings: EverySetting) -> str:
-    mail_delivery(settings)
+    mailer(settings)
     await SmtpMailer(settings.smtp_url.get_secret_value()).check()
     return "the mail server accepts the login"

@@ -4,7 +4,7 @@ from configuration.catalog_file import load_catalog
 from configuration.loading import Process, SettingsError, load_settings
 from domain.findings import Finding
 from gateways.stripe.http_client import connected
-from gateways.stripe.setup_check import BY_HAND, Wanted, examined
+from gateways.stripe.setup_check import MANUAL_CHECKS, ExpectedSetup, check_setup
 
 
 async def examine_stripe() -> list[Finding]:
@@ -14,16 +14,16 @@ async def examine_stripe() -> list[Finding]:
     except SettingsError as error:
         return [Finding("settings", False, problem) for problem in error.problems]
     key = settings.stripe_api_key.get_secret_value()
-    wanted = Wanted(
+    expected = ExpectedSetup(
         key,
         f"{settings.public_url.rstrip('/')}/webhooks/stripe",
         len(settings.stripe_webhook_secrets),
         load_catalog(settings.catalog),
     )
     async with connected(key, settings.stripe_api_base) as client:
-        return await examined(client, wanted)
+        return await check_setup(client, expected)
 
 
-def by_hand() -> list[str]:
+def manual_checks() -> list[str]:
     """Settings that no API call shows, one per line, to be checked manually."""
-    return [f"{subject:<12} {words}" for subject, words in BY_HAND]
+    return [f"{subject:<12} {words}" for subject, words in MANUAL_CHECKS]

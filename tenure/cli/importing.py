@@ -21,7 +21,7 @@ from domain.imports.adoption import PriceMap
 from domain.names import DEFAULT_TENANT
 from storage.subscriptions.adoptions import Adoptions
 from storage.subscriptions.customers import Customers
-from tenure.cli.connections import database, stripe_payments, temporal
+from tenure.cli.connections import database, payment_provider, temporal
 from tenure.cli.pacing import Pace
 from tenure.cli.progress import progress
 from tenure.cli.take_over import Offer, Result, TakeOver
@@ -105,10 +105,17 @@ async def _take_over(options: ImportOptions, settings: ImportSettings) -> AsyncI
     prices = load_price_map(options.map_file, catalog) if options.map_file is not None else PriceMap()
     offer = Offer(catalog, load_policy(settings.policy), prices, options.external_id_key)
     async with AsyncExitStack() as exits:
-        stripe = await exits.enter_async_context(stripe_payments(settings))
+        provider = await exits.enter_async_context(payment_provider(settings))
         engine = await exits.enter_async_context(database(settings))
         # A dry run starts no workflow.
         client = None if options.dry_run else await temporal(settings)
         yield TakeOver(
-            stripe, stripe, Pace(options.rate), Customers(engine), Adoptions(engine, DEFAULT_TENANT), client, offer
+            provider.agreements,
+            provider.contacts,
+            provider.handover,
+            Pace(options.rate),
+            Customers(engine),
+            Adoptions(engine, DEFAULT_TENANT),
+            client,
+            offer,
         )

@@ -9,9 +9,10 @@ from cyclopts import Parameter
 from jinja2 import Environment, PackageLoader
 
 from domain.errors import Malformed
+from domain.notifications.brand import Brand
 from domain.notifications.mail_types import Recipient, Rendered
 from gateways.mail.languages import languages
-from gateways.mail.renderer import Brand, MailRenderer
+from gateways.mail.renderer import MailRenderer
 from gateways.mail.samples import samples
 
 Written = dict[str, Rendered]

@@ -18,12 +18,12 @@ from domain.errors import GatewayUnavailable
 from storage.db.health import check
 from storage.db.migrations import Patience, current, head, upgrade
 from tenure.cli import logs
-from tenure.cli.composition import api_parts, payments_a_second, worker_parts
 from tenure.cli.connections import database, temporal
 from tenure.cli.doctor import examine
-from tenure.cli.doctor_stripe import by_hand, examine_stripe
+from tenure.cli.doctor_stripe import examine_stripe, manual_checks
+from tenure.cli.processes import api_dependencies, payments_a_second, worker_activities
 from tenure.cli.signals import for_ever, stoppable
-from worker.build import at_work, build_workers
+from worker.build import build_workers, workers_running
 from worker.registry import keep_schedules
 from worker.registry import register as register_with_temporal
 
@@ -72,8 +72,8 @@ async def _work() -> None:
         await _check_database(engine)
         rate = payments_a_second(settings)
         async with (
-            worker_parts(settings, client, engine) as parts,
-            at_work(build_workers(client, parts, payments_a_second=rate)),
+            worker_activities(settings, client, engine) as activities,
+            workers_running(build_workers(client, activities, payments_a_second=rate)),
         ):
             await keep_schedules(client)
             log.info("worker ready", namespace=client.namespace, payments_a_second=rate)
@@ -99,8 +99,8 @@ async def _serve() -> None:
     _configure_logs(settings)
     # Temporal and PostgreSQL may start later: `/readyz` reports whether they are up.
     client = await temporal(settings, lazy=True)
-    async with database(settings) as engine, api_parts(settings, client, engine) as parts:
-        app = create_app(parts)
+    async with database(settings) as engine, api_dependencies(settings, client, engine) as dependencies:
+        app = create_app(dependencies)
         config = uvicorn.Config(
             app,
             host=settings.api_host,
@@ -136,7 +136,7 @@ def doctor(*, stripe: Annotated[bool, Parameter(help="check the Stripe account i
     findings = asyncio.run(examine_stripe() if stripe else examine())
     for finding in findings:
         print(f"{'ok  ' if finding.is_fine else 'FIX '}  {finding.subject:<12} {finding.words}")
-    for line in by_hand() if stripe else ():
+    for line in manual_checks() if stripe else ():
         print(f"look  {line}")
     if not all(finding.is_fine for finding in findings):
         sys.exit(1)

@@ -21,7 +21,7 @@ from domain.money import formatted
 from domain.names import DEFAULT_TENANT
 from domain.provider.agreements import Agreement, AgreementState, KnownCustomer
 from domain.provider.payments import Card
-from domain.provider.ports import Agreements, Handover
+from domain.provider.ports import Agreements, CustomerContacts, Handover
 from domain.subscription.policy import Policy
 from services import subscription_client
 from storage.subscriptions.adoptions import Adoptions
@@ -119,6 +119,7 @@ class TakeOver:
     def __init__(
         self,
         agreements: Agreements,
+        contacts: CustomerContacts,
         handover: Handover,
         pace: Pace,
         customers: Customers,
@@ -127,6 +128,7 @@ class TakeOver:
         offer: Offer,
     ) -> None:
         self._agreements = agreements
+        self._contacts = contacts
         self._handover = handover
         self._pace = pace
         self._customers = customers
@@ -152,13 +154,13 @@ class TakeOver:
 
     async def _pages(self, only: Sequence[str], limit: int) -> AsyncIterator[Sequence[Agreement]]:
         for ref in only:
-            found = await self._pace(lambda ref=ref: self._agreements.agreement(ref))  # type: ignore[misc]
+            found = await self._pace(lambda ref=ref: self._agreements.find(ref))  # type: ignore[misc]
             if found is None:
                 raise Rejected(f"the provider has no subscription {ref}", code="unknown_agreement")
             yield (found,)
         cursor: str | None = None
         while not only:
-            page = await self._pace(lambda cursor=cursor: self._agreements.agreements(cursor, limit=limit))  # type: ignore[misc]
+            page = await self._pace(lambda cursor=cursor: self._agreements.page(cursor, limit=limit))  # type: ignore[misc]
             yield page.agreements
             cursor = page.next_cursor
             if cursor is None:
@@ -184,7 +186,7 @@ class TakeOver:
             self._taken[judged.external_id] = agreement.ref
             return Result.WOULD, judged.words
         # Lists are read ahead; the current state decides.
-        fresh = await self._pace(lambda: self._agreements.agreement(agreement.ref))
+        fresh = await self._pace(lambda: self._agreements.find(agreement.ref))
         judged = await self._judge(fresh or agreement)
         subscription = await self._adopt(judged, self._client)
         self._taken[judged.external_id] = agreement.ref
@@ -203,7 +205,7 @@ class TakeOver:
 
     async def _judge(self, agreement: Agreement) -> _Judged:
         selection = check(agreement, self._offer.catalog, self._offer.prices, datetime.now(UTC))
-        found = await self._pace(lambda: self._agreements.known_customer(agreement.customer_ref))
+        found = await self._pace(lambda: self._contacts.known_customer(agreement.customer_ref))
         card = await self._pace(lambda: self._handover.card_of_agreement(agreement.ref))
         customer = _reachable(check_customer(agreement, found, card))
         await self._check_is_alone_on(agreement, card)
@@ -215,7 +217,7 @@ class TakeOver:
         """The card becomes the customer's default: that must not charge it for an agreement left out."""
         if card is None:
             return
-        other = await self._pace(lambda: self._handover.charged_alike(agreement.ref, card.ref))
+        other = await self._pace(lambda: self._handover.agreement_on_same_card(agreement.ref, card.ref))
         if other:
             reason = f"its own card would become its customer's default, and {other} is charged to another: give"
             raise NotAdoptable([f"{reason} that one a card of its own first, or end it"])

@@ -13,12 +13,12 @@ from temporalio.client import Client
 
 from configuration.loading import Process, load_settings
 from domain.errors import Malformed
-from gateways.stripe.provider import StripePayments
+from domain.provider.ports import Provider
 from services.webhooks.backfill import Backfilled
 from storage.webhooks.inbox import Chosen, Inbox, InboxRow
-from tenure.cli.connections import database, stripe_payments, temporal
+from tenure.cli.connections import database, payment_provider, temporal
 from tenure.cli.dates import moment
-from worker.webhooks import backfill_of, delivery_of
+from worker.composition import webhook_backfill, webhook_delivery
 
 SHOWN = 100
 BATCH_SIZE = 100
@@ -116,8 +116,8 @@ def _moment(text: str | None, field: str) -> datetime | None:
 async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
     """Return how many could not be delivered."""
     found = dealt_with = 0
-    async with _at_hand() as (payments, client, engine):
-        inbox, delivery, last = Inbox(engine), delivery_of(payments, client, engine), None
+    async with _connected() as (provider, client, engine):
+        inbox, delivery, last = Inbox(engine), webhook_delivery(client, engine, provider), None
         while messages := await inbox.kept(chosen, limit=BATCH_SIZE, after=last):
             found, last = found + len(messages), messages[-1]
             if not dry_run:
@@ -134,13 +134,13 @@ async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
 
 async def _backfill(since: str, *, every: bool, dry_run: bool) -> Backfilled:
     begin = moment(since, field="since")
-    async with _at_hand() as (payments, client, engine):
-        return await backfill_of(payments, client, engine).since(begin, every=every, dry_run=dry_run)
+    async with _connected() as (provider, client, engine):
+        return await webhook_backfill(client, engine, provider).since(begin, every=every, dry_run=dry_run)
 
 
 @asynccontextmanager
-async def _at_hand() -> AsyncIterator[tuple[StripePayments, Client, AsyncEngine]]:
+async def _connected() -> AsyncIterator[tuple[Provider, Client, AsyncEngine]]:
     settings = load_settings(Process.WEBHOOKS)
     client = await temporal(settings)
-    async with database(settings) as engine, stripe_payments(settings) as payments:
-        yield payments, client, engine
+    async with database(settings) as engine, payment_provider(settings) as provider:
+        yield provider, client, engine

@@ -8,7 +8,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.payments import BeginRequest, PaymentActivities, StandingRequest
 from domain.catalog.plans import Item
 from domain.provider.payments import Charge, ChargeOutcome
-from tests.contracts.in_memory.world import InMemoryProvider
+from tests.contracts.in_memory.world import InMemoryWorld
 from tests.contracts.provider import PRO, STARTER, contact
 
 KEY = "s/charge/1"
@@ -17,16 +17,16 @@ KEY = "s/charge/1"
 class Asking:
     """A customer of the provider in memory, and the step that begins."""
 
-    def __init__(self, world: InMemoryProvider, customer_ref: str, card_ref: str) -> None:
+    def __init__(self, world: InMemoryWorld, customer_ref: str, card_ref: str) -> None:
         self.world = world
         self._order = ("s", customer_ref, card_ref, (STARTER,), KEY)
         # The records are not used.
-        self._activities = PaymentActivities(world.adapter, None)  # type: ignore[arg-type]
+        self._activities = PaymentActivities(world.provider, None)  # type: ignore[arg-type]
 
     @classmethod
     async def first(cls, bank_says: str = "ok") -> tuple["Asking", Charge]:
-        world = InMemoryProvider()
-        wallet = await world.adapter.open_wallet(contact(), world.cards.good, key="sign-up")
+        world = InMemoryWorld()
+        wallet = await world.provider.wallets.open_wallet(contact(), world.cards.good, key="sign-up")
         assert wallet.card is not None
         world.bank_says("ada", bank_says, "ok")
         asking = cls(world, wallet.customer_ref, wallet.card.ref)
@@ -49,11 +49,11 @@ class Asking:
         return (await ActivityEnvironment().run(self._activities.standing, request)).begun
 
     async def sold(self) -> list[tuple[Item, ...]]:
-        found = (await self.world.adapter.agreements(None)).agreements
+        found = (await self.world.provider.agreements.page(None)).agreements
         return [tuple(Item(item.lookup_key, item.quantity) for item in each.items) for each in found]
 
     async def left(self) -> int:
-        return len((await self.world.adapter.agreements(None)).agreements)
+        return len((await self.world.provider.agreements.page(None)).agreements)
 
 
 async def test_repeated_with_the_customer_present_it_keeps_waiting() -> None:

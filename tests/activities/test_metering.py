@@ -14,8 +14,9 @@ from temporalio.testing import ActivityEnvironment
 from activities.metering import BATCH_SIZE, CONCURRENCY, MeteringActivities, Reported
 from domain.errors import GatewayBusy, Haste
 from domain.provider.overage_use import REPEATED_WITHIN, BilledUse, Claimed, Trouble, report_key
+from domain.provider.ports import Metering
 from gateways.stripe.catalog_push import push
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from sandbox.stripe import StripeSimulator
 from storage.usage.overage_reports import UsageReports
 from tests.contracts.provider import CATALOG, contact
@@ -39,7 +40,7 @@ class Crowd:
         self._fails = fails
         self._there: list[tuple[str, str]] = []
 
-    async def report_use(self, use: BilledUse, *, key: str) -> None:
+    async def report_usage(self, use: BilledUse, *, key: str) -> None:
         lane = (use.customer_ref, use.counted_as)
         assert lane not in self._there, "Stripe takes one call at a time of a customer's meter"
         self._there.append(lane)
@@ -88,7 +89,7 @@ class Setup:
     simulator: StripeSimulator
     wire: Wire
     client: stripe.StripeClient
-    metering: StripePayments
+    metering: Metering
 
     async def report(self) -> Reported:
         activities = MeteringActivities(UsageReports(self.ledger.engine), self.metering)
@@ -114,10 +115,10 @@ def _stands(row: dict[str, Any]) -> str:
 async def setup(ledger: Ledger, simulator: StripeSimulator, wire: Wire, client: stripe.StripeClient) -> Setup:
     """Ada is known on both sides."""
     await push(client, CATALOG)
-    payments = StripePayments(client)
-    wallet = await payments.open_wallet(contact(), None, key="ada/sign-up")
+    provider = stripe_provider(client)
+    wallet = await provider.wallets.open_wallet(contact(), None, key="ada/sign-up")
     await ledger.records.remember_wallet(await ledger.customer("ada"), wallet.customer_ref)
-    return Setup(ledger, simulator, wire, client, payments)
+    return Setup(ledger, simulator, wire, client, provider.metering)
 
 
 async def test_everything_waiting_is_reported_once(setup: Setup) -> None:
@@ -212,7 +213,7 @@ async def test_while_the_key_is_wrong_nothing_is_begun(setup: Setup) -> None:
     wrong = stripe.StripeClient(f"{API_KEY}x", base_addresses={"api": setup.simulator.base_url}, http_client=http)
 
     with pytest.raises(ApplicationError) as failed:
-        await replace(setup, metering=StripePayments(wrong)).report()
+        await replace(setup, metering=stripe_provider(wrong).metering).report()
 
     assert (failed.value.type, failed.value.non_retryable) == ("stripe_key", False)
     assert await setup.stands() == {"one": "new"}

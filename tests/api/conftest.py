@@ -7,9 +7,10 @@ import httpx
 import pytest
 
 from configuration.policy_file import load_policy
+from domain.provider.ports import Provider
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from storage.access.api_keys import Role
@@ -34,10 +35,10 @@ async def stranger(stack: Stack) -> AsyncIterator[Caller]:
 
 
 @pytest.fixture(scope="session")
-async def looked_up(stack: Stack) -> AsyncIterator[StripePayments]:
+async def looked_up(stack: Stack) -> AsyncIterator[Provider]:
     """The provider, for APIs besides the stack's own; it rejects their key."""
     async with connected("sk_test_of_nobody", stack.addresses.stripe_url) as client:
-        yield StripePayments(client)
+        yield stripe_provider(client)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-async def rotating(stack: Stack, looked_up: StripePayments) -> AsyncIterator[httpx.AsyncClient]:
+async def rotating(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.AsyncClient]:
     """An API that accepts two webhook secrets, as during a rotation."""
     async with an_api(stack, looked_up, stack.client) as http:
         yield http

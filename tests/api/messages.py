@@ -17,13 +17,13 @@ from api.app import create_app
 from api.http.dependencies import AppDependencies
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
-from gateways.stripe.provider import StripePayments
+from domain.provider.ports import Provider
 from gateways.stripe.webhooks import StripeEvents
 from sandbox.serving import serve
 from sandbox.stack import Stack
 from tests.harness.lives import CATALOG, POLICY
 from tests.harness.patience import PATIENT
-from worker.webhooks import delivery_of
+from worker.composition import webhook_delivery
 
 PATH = "/webhooks/stripe"
 
@@ -57,15 +57,15 @@ async def dealt_with(stack: Stack, event: str) -> str:
 
 
 @asynccontextmanager
-async def an_api(stack: Stack, looked_up: StripePayments, client: Client) -> AsyncIterator[httpx.AsyncClient]:
+async def an_api(stack: Stack, looked_up: Provider, client: Client) -> AsyncIterator[httpx.AsyncClient]:
     parts = AppDependencies(
         client=client,
         engine=stack.engine,
         catalog=load_catalog(CATALOG),
         policy=load_policy(POLICY),
         events=StripeEvents(["whsec_old", "whsec_new"]),
-        deliver=delivery_of(looked_up, client, stack.engine).deliver,
-        wallets=looked_up,
+        deliver=webhook_delivery(client, stack.engine, looked_up).deliver,
+        wallets=looked_up.wallets,
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
     )

@@ -4,13 +4,13 @@ import pytest
 import stripe
 
 from gateways.stripe.catalog_push import push
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from sandbox.own_account import open_portal
 from sandbox.stripe import StripeSimulator
-from tests.contracts.in_memory.world import InMemoryProvider
-from tests.contracts.provider import CATALOG, Provider
+from tests.contracts.in_memory.world import InMemoryWorld
+from tests.contracts.provider import CATALOG, ProviderWorld
 from tests.contracts.shop import Shop
-from tests.contracts.stripe_world import StripeProvider
+from tests.contracts.stripe_world import StripeWorld
 from tests.gateways.conftest import client, simulator, stage, wire
 from tests.gateways.till import Till, Wire
 
@@ -18,23 +18,23 @@ __all__ = ["client", "simulator", "stage", "wire"]
 
 
 @pytest.fixture
-async def stripe_provider(simulator: StripeSimulator, client: stripe.StripeClient, wire: Wire) -> StripeProvider:
+async def stripe_world(simulator: StripeSimulator, client: stripe.StripeClient, wire: Wire) -> StripeWorld:
     await push(client, CATALOG)
     await open_portal(client)
-    return StripeProvider(Till(simulator, client, wire, StripePayments(client)))
+    return StripeWorld(Till(simulator, client, wire, stripe_provider(client)))
 
 
 @pytest.fixture
-def in_memory_provider() -> InMemoryProvider:
-    return InMemoryProvider()
+def in_memory_world() -> InMemoryWorld:
+    return InMemoryWorld()
 
 
 @pytest.fixture(params=["in_memory", "stripe"])
-def provider(request: pytest.FixtureRequest) -> Provider:
-    found: Provider = request.getfixturevalue(f"{request.param}_provider")
+def world(request: pytest.FixtureRequest) -> ProviderWorld:
+    found: ProviderWorld = request.getfixturevalue(f"{request.param}_world")
     return found
 
 
 @pytest.fixture
-def shop(provider: Provider) -> Shop:
-    return Shop(provider)
+def shop(world: ProviderWorld) -> Shop:
+    return Shop(world)

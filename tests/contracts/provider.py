@@ -10,8 +10,7 @@ from domain.catalog.features import Feature, FeatureKind, Overage, UsageWindow
 from domain.catalog.plans import AddOn, Catalog, Interval, Item, Plan
 from domain.customers import Contact
 from domain.money import Money
-from domain.provider.events import ProviderHistory
-from domain.provider.ports import Agreements, Metering, Payments
+from domain.provider.ports import Provider
 
 USD = "usd"
 CATALOG = Catalog(
@@ -35,10 +34,6 @@ COUNTED_AS = "shop_runs"
 """What a run beyond the limit is told as; each costs 25 cents."""
 
 
-class Adapter(Payments, Agreements, Metering, ProviderHistory, Protocol):
-    """All that an adapter implements."""
-
-
 class Cards(Protocol):
     """Payment methods of the provider's own test mode, by the names under which they are given."""
 
@@ -58,11 +53,11 @@ class Cards(Protocol):
     def unknown(self) -> str: ...
 
 
-class Provider(Protocol):
+class ProviderWorld(Protocol):
     """A provider with one shop; customers are named as in `contact`."""
 
     @property
-    def adapter(self) -> Adapter: ...
+    def provider(self) -> Provider: ...
 
     @property
     def cards(self) -> Cards: ...

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from domain.catalog.plans import Item
+from domain.provider.agreements import NewAgreement
 from domain.provider.payments import Charge, ChargeOutcome, Invoice, Wallet
-from domain.provider.ports import NewAgreement
-from tests.contracts.provider import STARTER, Adapter, Cards, Provider, contact
+from domain.provider.ports import Provider
+from tests.contracts.provider import STARTER, Cards, ProviderWorld, contact
 
 SOON = timedelta(hours=2)
 """After a period's end its renewal has been tried."""
@@ -31,12 +32,12 @@ class Sale:
 class Shop:
     """A provider, and what a test does again and again."""
 
-    def __init__(self, provider: Provider) -> None:
-        self.world = provider
+    def __init__(self, world: ProviderWorld) -> None:
+        self.world = world
 
     @property
-    def adapter(self) -> Adapter:
-        return self.world.adapter
+    def provider(self) -> Provider:
+        return self.world.provider
 
     @property
     def cards(self) -> Cards:
@@ -45,12 +46,12 @@ class Shop:
     async def wallet(self, name: str = "ada", *, card: str | None = "") -> Wallet:
         """A customer with a good card, or with what is given; None: with none."""
         given = self.cards.good if card == "" else card
-        return await self.adapter.open_wallet(contact(name), given, key=f"{name}/sign-up")
+        return await self.provider.wallets.open_wallet(contact(name), given, key=f"{name}/sign-up")
 
     async def begin(self, wallet: Wallet, *items: Item, key: str = "s/charge/1") -> Charge:
         assert wallet.card is not None
         order = NewAgreement("s", wallet.customer_ref, wallet.card.ref, items or (STARTER,))
-        return await self.adapter.begin(order, key=key)
+        return await self.provider.charges.begin(order, key=key)
 
     async def sale(self, *items: Item, name: str = "ada") -> Sale:
         wallet = await self.wallet(name)
@@ -66,7 +67,7 @@ class Shop:
         return await self.latest(sale)
 
     async def latest(self, sale: Sale) -> Charge:
-        latest = (await self.adapter.standing(sale.customer, sale.ref, "")).latest
+        latest = (await self.provider.billing.provider_state(sale.customer, sale.ref, "")).latest
         assert latest is not None
         return latest
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import httpx
 
-from tests.contracts.provider import Adapter
+from domain.provider.ports import Provider
 from tests.gateways.till import Till
 from tests.harness.patience import PATIENT
 
@@ -18,14 +18,14 @@ class StripeCards:
     unknown: str = "pm_nobody_knows"
 
 
-class StripeProvider:
+class StripeWorld:
     def __init__(self, till: Till) -> None:
         self._till = till
         self.cards = StripeCards()
 
     @property
-    def adapter(self) -> Adapter:
-        return self._till.payments
+    def provider(self) -> Provider:
+        return self._till.provider
 
     def now(self, name: str) -> datetime:
         return self._till.simulator.now(name)

@@ -8,7 +8,7 @@ from tests.contracts.shop import Shop, bill_of
 async def test_an_agreement_is_told_with_all_that_is_compared(shop: Shop) -> None:
     sale = await shop.sale(STARTER, USERS)
 
-    found = await shop.adapter.agreement(sale.ref)
+    found = await shop.provider.agreements.find(sale.ref)
 
     assert found is not None
     assert (found.ref, found.customer_ref, found.subscription) == (sale.ref, sale.customer, "s")
@@ -19,46 +19,46 @@ async def test_an_agreement_is_told_with_all_that_is_compared(shop: Shop) -> Non
     assert found.latest is not None
     assert bill_of(found.latest).ref == bill_of(sale.begun).ref
     assert found.hindrances == ()
-    assert await shop.adapter.agreement("nobody-knows") is None
+    assert await shop.provider.agreements.find("nobody-knows") is None
 
 
 async def test_holds_ends_and_debts_are_told(shop: Shop) -> None:
     sale, _ = await shop.owing()
-    await shop.adapter.hold(sale.ref, True, key="hold/on")
-    await shop.adapter.end_at_period_end(sale.ref, True, key="ends/on")
+    await shop.provider.billing.hold(sale.ref, True, key="hold/on")
+    await shop.provider.billing.end_at_period_end(sale.ref, True, key="ends/on")
 
-    found = await shop.adapter.agreement(sale.ref)
+    found = await shop.provider.agreements.find(sale.ref)
 
     assert found is not None
     assert (found.state, found.is_held, found.ends_at) == (AgreementState.OWING, True, found.period_end)
-    await shop.adapter.end(sale.ref, "", key="end")
-    over = await shop.adapter.agreement(sale.ref)
+    await shop.provider.billing.end(sale.ref, "", key="end")
+    over = await shop.provider.agreements.find(sale.ref)
     assert over is not None
     assert over.is_over
 
 
 async def test_all_that_run_are_listed_once_newest_first_page_by_page(shop: Shop) -> None:
     sales = [await shop.sale(name=name) for name in ("ada", "bob", "eve", "dan")]
-    await shop.adapter.end(sales[1].ref, "", key="end")
+    await shop.provider.billing.end(sales[1].ref, "", key="end")
 
-    first = await shop.adapter.agreements(None, limit=2)
-    second = await shop.adapter.agreements(first.next_cursor, limit=2)
+    first = await shop.provider.agreements.page(None, limit=2)
+    second = await shop.provider.agreements.page(first.next_cursor, limit=2)
 
     assert [len(page.agreements) for page in (first, second)] == [2, 1]
     assert first.next_cursor is not None
     assert second.next_cursor is None
     listed = [each.ref for page in (first, second) for each in page.agreements]
     assert set(listed) == {sale.ref for sale in sales if sale is not sales[1]}
-    assert (await shop.adapter.agreements(None)).next_cursor is None
+    assert (await shop.provider.agreements.page(None)).next_cursor is None
 
 
 async def test_a_claim_is_told_from_then_on(shop: Shop) -> None:
     sale = await shop.sale()
 
-    await shop.adapter.claim(sale.ref, "another", key="claim/1")
-    await shop.adapter.claim(sale.ref, "another", key="claim/1")
+    await shop.provider.agreements.claim(sale.ref, "another", key="claim/1")
+    await shop.provider.agreements.claim(sale.ref, "another", key="claim/1")
 
-    found = await shop.adapter.agreement(sale.ref)
+    found = await shop.provider.agreements.find(sale.ref)
     assert found is not None
     assert found.subscription == "another"
 
@@ -66,8 +66,8 @@ async def test_a_claim_is_told_from_then_on(shop: Shop) -> None:
 async def test_a_customer_is_known_with_address_and_name(shop: Shop) -> None:
     wallet = await shop.wallet()
 
-    known = await shop.adapter.known_customer(wallet.customer_ref)
+    known = await shop.provider.contacts.known_customer(wallet.customer_ref)
 
     assert known is not None
     assert (known.customer_ref, known.email, known.name) == (wallet.customer_ref, "ada@example.com", "Ada")
-    assert await shop.adapter.known_customer("nobody-knows") is None
+    assert await shop.provider.contacts.known_customer("nobody-knows") is None

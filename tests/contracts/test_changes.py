@@ -6,7 +6,7 @@ import pytest
 
 from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.provider.payments import ChargeOutcome, UpcomingBill
+from domain.provider.payments import ChargeOutcome, UpcomingInvoice
 from domain.provider.settlement import Settled
 from tests.contracts.provider import PRO, STARTER, USERS, YEARLY
 from tests.contracts.shop import Sale, Shop, bill_of
@@ -15,7 +15,7 @@ SEATS = Item(STARTER.lookup_key, 3)
 
 
 async def lookup_keys(shop: Shop, sale: Sale) -> dict[str, int]:
-    found = await shop.adapter.agreement(sale.ref)
+    found = await shop.provider.agreements.find(sale.ref)
     assert found is not None
     return {item.lookup_key: item.quantity for item in found.items}
 
@@ -41,9 +41,9 @@ async def test_a_change_bills_what_was_quoted(shop: Shop, had: tuple[Item, ...],
     sale = await in_mid_period(shop, *had)
     before, at = await shop.world.paid(sale.customer), shop.world.now("ada")
 
-    quote = await shop.adapter.quote(sale.ref, wanted, at)
+    quote = await shop.provider.quotes.quote(sale.ref, wanted, at)
     assert await lookup_keys(shop, sale) == {item.lookup_key: item.quantity for item in had}, "a quote changes nothing"
-    charge = await shop.adapter.change(sale.ref, wanted, at, key="s/change/1")
+    charge = await shop.provider.changes.change(sale.ref, wanted, at, key="s/change/1")
 
     assert charge.outcome is ChargeOutcome.PAID
     assert bill_of(charge).amount == quote.amount == sum(line.amount for line in quote.lines)
@@ -55,10 +55,12 @@ async def test_a_change_bills_what_was_quoted(shop: Shop, had: tuple[Item, ...],
 
 async def test_a_first_period_bills_what_was_quoted_after_the_credit_that_there_was(shop: Shop) -> None:
     sale = await in_mid_period(shop, PRO)
-    credit = -bill_of(await shop.adapter.change(sale.ref, (STARTER,), shop.world.now("ada"), key="s/change/1")).amount
-    await shop.adapter.end(sale.ref, "", key="s/end")
+    credit = -bill_of(
+        await shop.provider.changes.change(sale.ref, (STARTER,), shop.world.now("ada"), key="s/change/1")
+    ).amount
+    await shop.provider.billing.end(sale.ref, "", key="s/end")
 
-    quote = await shop.adapter.first_quote(sale.customer, (PRO, USERS))
+    quote = await shop.provider.quotes.first_quote(sale.customer, (PRO, USERS))
     charge = await shop.begin(sale.wallet, PRO, USERS, key="s/charge/2")
 
     assert quote.amount == sum(line.amount for line in quote.lines) == 19900 + 3 * 500
@@ -69,9 +71,11 @@ async def test_a_first_period_bills_what_was_quoted_after_the_credit_that_there_
 
 async def test_a_credit_lowers_the_next_bill(shop: Shop) -> None:
     sale = await in_mid_period(shop, PRO)
-    credit = bill_of(await shop.adapter.change(sale.ref, (STARTER,), shop.world.now("ada"), key="s/change/1")).amount
+    credit = bill_of(
+        await shop.provider.changes.change(sale.ref, (STARTER,), shop.world.now("ada"), key="s/change/1")
+    ).amount
     assert credit < -4900
-    assert await shop.adapter.upcoming(sale.ref) == UpcomingBill(0, "usd")
+    assert await shop.provider.quotes.upcoming_invoice(sale.ref) == UpcomingInvoice(0, "usd")
 
     latest = await shop.renew(sale)
 
@@ -82,7 +86,7 @@ async def test_a_credit_lowers_the_next_bill(shop: Shop) -> None:
 async def test_the_next_renewal_is_told_before_it_is_billed(shop: Shop) -> None:
     sale = await in_mid_period(shop, STARTER, USERS)
 
-    upcoming = await shop.adapter.upcoming(sale.ref)
+    upcoming = await shop.provider.quotes.upcoming_invoice(sale.ref)
 
     latest = await shop.renew(sale)
     assert (upcoming.amount_due, upcoming.currency) == (bill_of(latest).amount, "usd")
@@ -95,11 +99,11 @@ async def test_a_change_is_billed_once_however_late_it_is_repeated(shop: Shop, f
     at = shop.world.now("ada")
     shop.world.lose_answer()
     with pytest.raises(GatewayUnavailable):
-        await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/1")
+        await shop.provider.changes.change(sale.ref, (PRO,), at, key="s/change/1")
     if forgets:
         shop.world.forget_keys()
 
-    charge = await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/1")
+    charge = await shop.provider.changes.change(sale.ref, (PRO,), at, key="s/change/1")
 
     assert await shop.world.paid(sale.customer) == [4900, bill_of(charge).amount]
 
@@ -109,18 +113,18 @@ async def test_a_refused_change_leaves_the_agreement_as_it_was(shop: Shop) -> No
     at = shop.world.now("ada")
     shop.world.bank_says("ada", "insufficient_funds", "ok")
 
-    charge = await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/1")
+    charge = await shop.provider.changes.change(sale.ref, (PRO,), at, key="s/change/1")
 
     assert charge.outcome is ChargeOutcome.DECLINED
     assert await lookup_keys(shop, sale) == {STARTER.lookup_key: 1}
     assert await shop.world.paid(sale.customer) == [4900]
-    assert (await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/2")).outcome is ChargeOutcome.PAID
+    assert (await shop.provider.changes.change(sale.ref, (PRO,), at, key="s/change/2")).outcome is ChargeOutcome.PAID
 
 
 async def test_another_interval_begins_a_new_period(shop: Shop) -> None:
     sale = await in_mid_period(shop)
 
-    charge = await shop.adapter.change(sale.ref, (YEARLY,), shop.world.now("ada"), key="s/change/1")
+    charge = await shop.provider.changes.change(sale.ref, (YEARLY,), shop.world.now("ada"), key="s/change/1")
 
     assert charge.period_start is not None
     assert charge.period_end is not None
@@ -132,7 +136,7 @@ async def test_another_interval_begins_a_new_period(shop: Shop) -> None:
 async def test_a_change_to_what_there_is_bills_nothing(shop: Shop) -> None:
     sale = await in_mid_period(shop)
 
-    charge = await shop.adapter.change(sale.ref, (STARTER,), shop.world.now("ada"), key="s/change/1")
+    charge = await shop.provider.changes.change(sale.ref, (STARTER,), shop.world.now("ada"), key="s/change/1")
 
     assert charge.outcome is ChargeOutcome.PAID
     assert charge.period_end == sale.begun.period_end
@@ -141,9 +145,9 @@ async def test_a_change_to_what_there_is_bills_nothing(shop: Shop) -> None:
 
 async def test_a_change_under_a_hold_is_billed_all_the_same(shop: Shop) -> None:
     sale = await in_mid_period(shop)
-    await shop.adapter.hold(sale.ref, True, key="hold/on")
+    await shop.provider.billing.hold(sale.ref, True, key="hold/on")
 
-    charge = await shop.adapter.change(sale.ref, (PRO,), shop.world.now("ada"), key="s/change/1")
+    charge = await shop.provider.changes.change(sale.ref, (PRO,), shop.world.now("ada"), key="s/change/1")
 
     assert (charge.outcome, bill_of(charge).status) == (ChargeOutcome.PAID, "paid")
 
@@ -152,39 +156,39 @@ async def test_what_is_not_sold_or_has_ended_is_neither_quoted_nor_changed(shop:
     sale = await in_mid_period(shop)
     at, nothing = shop.world.now("ada"), (Item("shop_nothing_month_v1", 1),)
     for asking in (
-        shop.adapter.quote(sale.ref, nothing, at),
-        shop.adapter.first_quote(sale.customer, nothing),
-        shop.adapter.change(sale.ref, nothing, at, key="s/change/1"),
+        shop.provider.quotes.quote(sale.ref, nothing, at),
+        shop.provider.quotes.first_quote(sale.customer, nothing),
+        shop.provider.changes.change(sale.ref, nothing, at, key="s/change/1"),
     ):
         with pytest.raises(GatewayRefused):
             await asking
 
-    await shop.adapter.end(sale.ref, "", key="end")
+    await shop.provider.billing.end(sale.ref, "", key="end")
     with pytest.raises(GatewayRefused):
-        await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/2")
+        await shop.provider.changes.change(sale.ref, (PRO,), at, key="s/change/2")
 
 
 async def test_what_came_of_a_change_is_told_by_its_key(shop: Shop) -> None:
     sale = await in_mid_period(shop, STARTER)
     at = shop.world.now("ada")
-    assert (await shop.adapter.asked_change(sale.ref, key="s/change/1")).outcome is ChargeOutcome.GONE
+    assert (await shop.provider.changes.requested_change(sale.ref, key="s/change/1")).outcome is ChargeOutcome.GONE
     shop.world.lose_answer()
     with pytest.raises(GatewayUnavailable):
-        await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/1")
+        await shop.provider.changes.change(sale.ref, (PRO,), at, key="s/change/1")
 
-    found = await shop.adapter.asked_change(sale.ref, key="s/change/1")
+    found = await shop.provider.changes.requested_change(sale.ref, key="s/change/1")
 
-    assert found == await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/1")
+    assert found == await shop.provider.changes.change(sale.ref, (PRO,), at, key="s/change/1")
     assert (found.outcome, found.invoice is not None) == (ChargeOutcome.PAID, True)
-    assert (await shop.adapter.asked_change(sale.ref, key="s/change/2")).outcome is ChargeOutcome.GONE
+    assert (await shop.provider.changes.requested_change(sale.ref, key="s/change/2")).outcome is ChargeOutcome.GONE
 
 
 async def test_the_bill_of_a_change_is_told_from_that_of_a_period(shop: Shop) -> None:
     sale = await in_mid_period(shop, STARTER)
-    await shop.adapter.change(sale.ref, (PRO,), shop.world.now("ada"), key="s/change/1")
-    changed = await shop.adapter.standing(sale.customer, sale.ref, "")
+    await shop.provider.changes.change(sale.ref, (PRO,), shop.world.now("ada"), key="s/change/1")
+    changed = await shop.provider.billing.provider_state(sale.customer, sale.ref, "")
 
-    begun_anew = await shop.adapter.restart(sale.ref, "", key="s/charge/2")
+    begun_anew = await shop.provider.charges.restart(sale.ref, "", key="s/charge/2")
 
     assert changed.latest is not None
     assert changed.latest.is_of_change

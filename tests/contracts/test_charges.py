@@ -43,7 +43,7 @@ async def test_nothing_comes_about_when_the_first_charge_is_refused(
     assert charge.decline is not None
     assert charge.decline.code == answer
     assert (await shop.begin(wallet)).outcome is outcome, "under the same key the answer is the same"
-    assert await shop.adapter.begun(wallet.customer_ref, key="s/charge/1") is None
+    assert await shop.provider.charges.begun(wallet.customer_ref, key="s/charge/1") is None
     assert (await shop.begin(wallet, key="s/charge/2")).outcome is ChargeOutcome.PAID
     assert await shop.world.paid(wallet.customer_ref) == [4900]
 
@@ -65,8 +65,8 @@ async def test_what_was_begun_is_found_by_its_key_when_the_provider_has_forgotte
     charge = await shop.begin(wallet)
     shop.world.forget_keys()
 
-    assert await shop.adapter.begun(wallet.customer_ref, key="s/charge/1") == charge
-    assert await shop.adapter.begun(wallet.customer_ref, key="s/charge/2") is None
+    assert await shop.provider.charges.begun(wallet.customer_ref, key="s/charge/1") == charge
+    assert await shop.provider.charges.begun(wallet.customer_ref, key="s/charge/2") is None
 
 
 async def test_what_is_not_sold_or_whose_card_is_gone_is_refused(shop: Shop) -> None:
@@ -98,7 +98,7 @@ async def test_a_refused_renewal_stands_open_with_its_reason_and_is_collected_on
     shop: Shop, answer: str, outcome: ChargeOutcome
 ) -> None:
     sale, bill = await shop.owing(answer)
-    standing = await shop.adapter.standing(sale.customer, sale.ref, bill)
+    standing = await shop.provider.billing.provider_state(sale.customer, sale.ref, bill)
     assert standing.agreement is AgreementStatus.LIVE
     assert standing.latest is not None
     assert (standing.latest.outcome, bill_of(standing.latest).status) == (outcome, "open")
@@ -109,8 +109,8 @@ async def test_a_refused_renewal_stands_open_with_its_reason_and_is_collected_on
 
     shop.world.lose_answer()
     with pytest.raises(GatewayUnavailable):
-        await shop.adapter.collect(bill, key="s/charge/2")
-    charge = await shop.adapter.collect(bill, key="s/charge/2")
+        await shop.provider.charges.collect(bill, key="s/charge/2")
+    charge = await shop.provider.charges.collect(bill, key="s/charge/2")
 
     assert (charge.outcome, bill_of(charge).ref) == (ChargeOutcome.PAID, bill)
     assert await shop.world.paid(sale.customer) == [4900, 4900]
@@ -120,13 +120,13 @@ async def test_an_open_bill_stays_open_when_it_is_refused_again(shop: Shop) -> N
     sale, bill = await shop.owing()
     shop.world.bank_says("ada", "lost_card", "ok")
 
-    charge = await shop.adapter.collect(bill, key="s/charge/2")
+    charge = await shop.provider.charges.collect(bill, key="s/charge/2")
 
     assert charge.outcome is ChargeOutcome.DECLINED
     assert charge.decline is not None
     assert charge.decline.is_hard
-    assert (await shop.adapter.collect(bill, key="s/charge/2")).outcome is ChargeOutcome.DECLINED
-    assert (await shop.adapter.collect(bill, key="s/charge/3")).outcome is ChargeOutcome.PAID
+    assert (await shop.provider.charges.collect(bill, key="s/charge/2")).outcome is ChargeOutcome.DECLINED
+    assert (await shop.provider.charges.collect(bill, key="s/charge/3")).outcome is ChargeOutcome.PAID
     assert await shop.world.paid(sale.customer) == [4900, 4900]
 
 
@@ -134,8 +134,8 @@ async def test_a_bill_paid_by_hand_or_forgotten_answers_as_it_stands(shop: Shop)
     sale, bill = await shop.owing()
     await shop.world.pay_by_hand(bill)
 
-    assert (await shop.adapter.collect(bill, key="s/charge/2")).outcome is ChargeOutcome.PAID
-    assert bill_of(await shop.adapter.restart(sale.ref, bill, key="s/charge/3")).ref == bill
+    assert (await shop.provider.charges.collect(bill, key="s/charge/2")).outcome is ChargeOutcome.PAID
+    assert bill_of(await shop.provider.charges.restart(sale.ref, bill, key="s/charge/3")).ref == bill
     assert await shop.world.paid(sale.customer) == [4900, 4900]
 
 
@@ -144,9 +144,9 @@ async def test_a_charge_without_any_card_is_a_decline_that_is_not_tried_again(sh
     await shop.world.take_cards_away(sale.customer)
 
     for charge in (
-        await shop.adapter.collect(bill, key="s/charge/2"),
-        await shop.adapter.restart(sale.ref, bill, key="s/charge/3"),
-        await shop.adapter.change(sale.ref, (PRO,), shop.world.now("ada"), key="s/change/1"),
+        await shop.provider.charges.collect(bill, key="s/charge/2"),
+        await shop.provider.charges.restart(sale.ref, bill, key="s/charge/3"),
+        await shop.provider.changes.change(sale.ref, (PRO,), shop.world.now("ada"), key="s/change/1"),
     ):
         assert charge.outcome is ChargeOutcome.DECLINED
         assert charge.decline is not None
@@ -155,18 +155,18 @@ async def test_a_charge_without_any_card_is_a_decline_that_is_not_tried_again(sh
 
 async def test_a_restart_charges_a_period_from_now_and_voids_the_old_bill(shop: Shop) -> None:
     sale, bill = await shop.owing()
-    await shop.adapter.hold(sale.ref, True, key="hold/on")
+    await shop.provider.billing.hold(sale.ref, True, key="hold/on")
     now = shop.world.now("ada")
 
-    charge = await shop.adapter.restart(sale.ref, bill, key="s/charge/2")
+    charge = await shop.provider.charges.restart(sale.ref, bill, key="s/charge/2")
 
     assert charge.outcome is ChargeOutcome.PAID
     assert charge.period_start is not None
     assert abs(charge.period_start - now) < SOON
-    owed = (await shop.adapter.standing(sale.customer, sale.ref, bill)).latest
+    owed = (await shop.provider.billing.provider_state(sale.customer, sale.ref, bill)).latest
     assert owed is not None
     assert owed.outcome is ChargeOutcome.GONE
-    assert (await shop.adapter.collect(bill, key="s/charge/3")).outcome is ChargeOutcome.GONE
+    assert (await shop.provider.charges.collect(bill, key="s/charge/3")).outcome is ChargeOutcome.GONE
     assert bill_of(await shop.renew(sale)).status == "paid", "a restart ends the hold"
 
 
@@ -175,11 +175,11 @@ async def test_a_restart_is_charged_once_however_late_it_is_repeated(shop: Shop,
     sale, bill = await shop.owing()
     shop.world.lose_answer()
     with pytest.raises(GatewayUnavailable):
-        await shop.adapter.restart(sale.ref, bill, key="s/charge/2")
+        await shop.provider.charges.restart(sale.ref, bill, key="s/charge/2")
     if forgets:
         shop.world.forget_keys()
 
-    charge = await shop.adapter.restart(sale.ref, bill, key="s/charge/2")
+    charge = await shop.provider.charges.restart(sale.ref, bill, key="s/charge/2")
 
     assert charge.outcome is ChargeOutcome.PAID
     assert await shop.world.paid(sale.customer) == [4900, 4900]
@@ -189,18 +189,20 @@ async def test_a_refused_restart_leaves_all_as_it_was(shop: Shop) -> None:
     sale, bill = await shop.owing()
     shop.world.bank_says("ada", "insufficient_funds", "ok")
 
-    assert (await shop.adapter.restart(sale.ref, bill, (PRO,), key="s/charge/2")).outcome is ChargeOutcome.DECLINED
+    assert (
+        await shop.provider.charges.restart(sale.ref, bill, (PRO,), key="s/charge/2")
+    ).outcome is ChargeOutcome.DECLINED
 
-    found = await shop.adapter.agreement(sale.ref)
+    found = await shop.provider.agreements.find(sale.ref)
     assert found is not None
     assert [item.lookup_key for item in found.items] == [STARTER.lookup_key]
-    assert (await shop.adapter.collect(bill, key="s/charge/3")).outcome is ChargeOutcome.PAID
+    assert (await shop.provider.charges.collect(bill, key="s/charge/3")).outcome is ChargeOutcome.PAID
 
 
 async def test_a_restart_may_be_about_something_else(shop: Shop) -> None:
     sale, bill = await shop.owing()
 
-    charge = await shop.adapter.restart(sale.ref, bill, (PRO,), key="s/charge/2")
+    charge = await shop.provider.charges.restart(sale.ref, bill, (PRO,), key="s/charge/2")
 
     assert bill_of(charge).amount == 19900
 
@@ -208,4 +210,4 @@ async def test_a_restart_may_be_about_something_else(shop: Shop) -> None:
 async def test_an_unknown_bill_is_refused(shop: Shop) -> None:
     await shop.sale()
     with pytest.raises(GatewayRefused):
-        await shop.adapter.collect("nobody-knows", key="s/charge/2")
+        await shop.provider.charges.collect("nobody-knows", key="s/charge/2")

@@ -4,9 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from domain.provider.events import PastEvent
+from domain.provider.events import ObjectOwner, PastEvent
 from domain.provider.hints import EventKind
-from domain.provider.ports import Belonging
 from tests.contracts.shop import SOON, Shop, bill_of
 
 BACK = "https://shop.example"
@@ -18,8 +17,8 @@ async def test_everything_that_there_is_news_of_is_found_to_be_somebodys(shop: S
     sale = await shop.sale()
     assert sale.wallet.card is not None
     bill, card = bill_of(sale.begun).ref, sale.wallet.card.ref
-    url = await shop.adapter.open_checkout(sale.customer, "s", BACK, BACK, key="checkout/1")
-    of_agreement, of_customer = Belonging(sale.customer, sale.ref), Belonging(sale.customer)
+    url = await shop.provider.wallets.open_checkout(sale.customer, "s", BACK, BACK, key="checkout/1")
+    of_agreement, of_customer = ObjectOwner(sale.customer, sale.ref), ObjectOwner(sale.customer)
 
     expected = {
         EventKind.BILL_PAID: (bill, of_agreement),
@@ -37,20 +36,20 @@ async def test_everything_that_there_is_news_of_is_found_to_be_somebodys(shop: S
 
     assert list(expected) == THEIRS
     for news, (ref, belonging) in expected.items():
-        assert await shop.adapter.belonging(news, ref) == belonging, news
+        assert await shop.provider.owners.owner_of(news, ref) == belonging, news
 
 
 async def test_what_belongs_to_one_customer_is_not_anothers(shop: Shop) -> None:
     ada, bob = await shop.sale(), await shop.sale(name="bob")
 
     for sale in (ada, bob):
-        found = await shop.adapter.belonging(EventKind.BILL_PAID, bill_of(sale.begun).ref)
-        assert found == Belonging(sale.customer, sale.ref)
+        found = await shop.provider.owners.owner_of(EventKind.BILL_PAID, bill_of(sale.begun).ref)
+        assert found == ObjectOwner(sale.customer, sale.ref)
 
 
 @pytest.mark.parametrize("news", THEIRS)
 async def test_what_the_provider_does_not_know_is_nobodys(shop: Shop, news: EventKind) -> None:
-    assert await shop.adapter.belonging(news, "id_of_nothing") == Belonging()
+    assert await shop.provider.owners.owner_of(news, "id_of_nothing") == ObjectOwner()
 
 
 async def test_what_was_told_is_remembered_newest_first_each_once(shop: Shop) -> None:
@@ -78,14 +77,14 @@ async def test_of_another_time_nothing_is_remembered(shop: Shop) -> None:
     await shop.sale()
 
     hour = timedelta(hours=1)
-    assert (await shop.adapter.events(now + hour, None, None, undelivered=False)).events == ()
-    assert (await shop.adapter.events(now - 2 * hour, now - hour, None, undelivered=False)).events == ()
+    assert (await shop.provider.history.events(now + hour, None, None, undelivered=False)).events == ()
+    assert (await shop.provider.history.events(now - 2 * hour, now - hour, None, undelivered=False)).events == ()
 
 
 async def _remembered(shop: Shop, since: datetime) -> list[PastEvent]:
-    page = await shop.adapter.events(since, None, None, undelivered=False)
+    page = await shop.provider.history.events(since, None, None, undelivered=False)
     found = list(page.events)
     while page.next_cursor is not None:
-        page = await shop.adapter.events(since, None, page.next_cursor, undelivered=False)
+        page = await shop.provider.history.events(since, None, page.next_cursor, undelivered=False)
         found += page.events
     return found

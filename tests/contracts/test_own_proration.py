@@ -24,12 +24,12 @@ def half_over(shop: Shop, sale: Sale) -> OwnPeriod:
 
 async def held(shop: Shop, *items: Item) -> Sale:
     sale = await in_mid_period(shop, *items)
-    await shop.adapter.hold(sale.ref, True, key="hold/on")
+    await shop.provider.billing.hold(sale.ref, True, key="hold/on")
     return sale
 
 
 async def is_held(shop: Shop, sale: Sale) -> bool | None:
-    return (await shop.adapter.standing(sale.customer, sale.ref, "")).is_held
+    return (await shop.provider.billing.provider_state(sale.customer, sale.ref, "")).is_held
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ async def test_in_a_period_of_our_own_what_is_left_of_that_one_is_billed(
     own = half_over(shop, sale)
     at = own.start + SPAN / 2
 
-    quote = await shop.adapter.quote(sale.ref, wanted, at, own)
-    charge = await shop.adapter.change(sale.ref, wanted, at, own, key="s/change/1")
+    quote = await shop.provider.quotes.quote(sale.ref, wanted, at, own)
+    charge = await shop.provider.changes.change(sale.ref, wanted, at, own, key="s/change/1")
 
     assert (charge.outcome, bill_of(charge).amount, quote.amount) == (ChargeOutcome.PAID, cents, cents)
     assert sum(line.amount for line in quote.lines) == cents
@@ -60,9 +60,9 @@ async def test_a_credit_of_our_own_lowers_the_next_bill(shop: Shop) -> None:
     sale = await held(shop, PRO)
     own = half_over(shop, sale)
     at = own.start + SPAN / 2
-    await shop.adapter.change(sale.ref, (STARTER,), at, own, key="s/change/1")
+    await shop.provider.changes.change(sale.ref, (STARTER,), at, own, key="s/change/1")
 
-    restarted = await shop.adapter.restart(sale.ref, "", key="s/charge/2")
+    restarted = await shop.provider.charges.restart(sale.ref, "", key="s/charge/2")
 
     assert bill_of(restarted).amount == 0
     assert await shop.world.paid(sale.customer) == [19900]
@@ -73,8 +73,8 @@ async def test_another_interval_begins_a_period_at_once_from_a_period_of_our_own
     own = half_over(shop, sale)
     at = own.start + SPAN / 2
 
-    quote = await shop.adapter.quote(sale.ref, (YEARLY,), at, own)
-    charge = await shop.adapter.change(sale.ref, (YEARLY,), at, own, key="s/change/1")
+    quote = await shop.provider.quotes.quote(sale.ref, (YEARLY,), at, own)
+    charge = await shop.provider.changes.change(sale.ref, (YEARLY,), at, own, key="s/change/1")
 
     assert bill_of(charge).amount == quote.amount
     assert await shop.world.paid(sale.customer) == [4900, quote.amount]
@@ -93,12 +93,12 @@ async def test_a_change_of_our_own_is_billed_once_however_late_it_is_repeated(
     at = own.start + SPAN / 2
     shop.world.lose_answer()
     with pytest.raises(GatewayUnavailable):
-        await shop.adapter.change(sale.ref, wanted, at, own, key="s/change/1")
+        await shop.provider.changes.change(sale.ref, wanted, at, own, key="s/change/1")
     if forgets:
         shop.world.forget_keys()
 
-    charge = await shop.adapter.change(sale.ref, wanted, at, own, key="s/change/1")
-    again = await shop.adapter.change(sale.ref, wanted, at, own, key="s/change/1")
+    charge = await shop.provider.changes.change(sale.ref, wanted, at, own, key="s/change/1")
+    again = await shop.provider.changes.change(sale.ref, wanted, at, own, key="s/change/1")
 
     assert again.invoice == charge.invoice
     assert await shop.world.paid(sale.customer) == [4900, bill_of(charge).amount]
@@ -111,7 +111,7 @@ async def test_a_declined_change_of_our_own_changes_nothing_and_leaves_nothing_t
     at = own.start + SPAN / 2
     shop.world.bank_says("ada", "insufficient_funds", "ok")
 
-    charge = await shop.adapter.change(sale.ref, (PRO,), at, own, key="s/change/1")
+    charge = await shop.provider.changes.change(sale.ref, (PRO,), at, own, key="s/change/1")
 
     assert charge.outcome is ChargeOutcome.DECLINED
     assert charge.decline is not None
@@ -119,7 +119,7 @@ async def test_a_declined_change_of_our_own_changes_nothing_and_leaves_nothing_t
     assert await lookup_keys(shop, sale) == {STARTER.lookup_key: 1}
     assert await shop.world.paid(sale.customer) == [4900]
     assert await is_held(shop, sale) is not False
-    paid = await shop.adapter.change(sale.ref, (PRO,), at, own, key="s/change/2")
+    paid = await shop.provider.changes.change(sale.ref, (PRO,), at, own, key="s/change/2")
     assert paid.outcome is ChargeOutcome.PAID
 
 
@@ -127,7 +127,7 @@ async def test_a_change_without_a_difference_in_a_period_of_our_own_bills_nothin
     sale = await held(shop)
     own = half_over(shop, sale)
 
-    charge = await shop.adapter.change(sale.ref, (STARTER,), own.start + SPAN / 2, own, key="s/change/1")
+    charge = await shop.provider.changes.change(sale.ref, (STARTER,), own.start + SPAN / 2, own, key="s/change/1")
 
     assert charge.outcome is ChargeOutcome.PAID
     assert await shop.world.paid(sale.customer) == [4900]
@@ -149,8 +149,8 @@ async def test_a_downgrade_credits_no_money_that_was_refunded(shop: Shop, refund
     await shop.world.refund("ada", refunded)
     at = shop.world.now("ada")
 
-    quote = await shop.adapter.quote(sale.ref, (STARTER,), at)
-    charge = await shop.adapter.change(sale.ref, (STARTER,), at, key="s/change/1")
+    quote = await shop.provider.quotes.quote(sale.ref, (STARTER,), at)
+    charge = await shop.provider.changes.change(sale.ref, (STARTER,), at, key="s/change/1")
 
     left, kept = share_left(sale, at), 0 if refunded is None else 19900 - refunded
     assert quote.amount == bill_of(charge).amount
@@ -163,7 +163,7 @@ async def test_an_upgrade_after_a_refund_pays_for_what_is_left_in_full(shop: Sho
     await shop.world.refund("ada")
     at = shop.world.now("ada")
 
-    charge = await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/1")
+    charge = await shop.provider.changes.change(sale.ref, (PRO,), at, key="s/change/1")
 
     assert abs(bill_of(charge).amount - 19900 * share_left(sale, at)) <= 1
 
@@ -174,7 +174,7 @@ async def test_a_refund_of_an_earlier_period_lowers_no_credit_of_this_one(shop: 
     await shop.renew(sale)
     at = shop.world.now("ada")
 
-    quote = await shop.adapter.quote(sale.ref, (STARTER,), at)
+    quote = await shop.provider.quotes.quote(sale.ref, (STARTER,), at)
 
     assert quote.amount < -14000
 
@@ -184,7 +184,7 @@ async def test_in_a_period_of_our_own_a_refund_counts_from_when_that_was_paid(sh
     await shop.world.refund("ada")
 
     own = half_over(shop, sale)
-    quote = await shop.adapter.quote(sale.ref, (STARTER,), own.start + SPAN / 2, own)
+    quote = await shop.provider.quotes.quote(sale.ref, (STARTER,), own.start + SPAN / 2, own)
 
     assert quote.amount == 2450
 
@@ -197,7 +197,7 @@ async def test_money_that_the_bank_took_back_for_good_is_not_credited_either(
     for each in ("opened", turn):
         await shop.world.dispute("ada", each)
 
-    quote = await shop.adapter.quote(sale.ref, (STARTER,), shop.world.now("ada"))
+    quote = await shop.provider.quotes.quote(sale.ref, (STARTER,), shop.world.now("ada"))
 
     assert (quote.amount < 0) is is_credited
 
@@ -207,12 +207,12 @@ async def test_what_went_back_is_taken_off_once_however_often_the_plan_changes(s
     sale = await in_mid_period(shop, STARTER)
     await shop.world.refund("ada")
     at = shop.world.now("ada")
-    up = await shop.adapter.change(sale.ref, (PRO,), at, key="s/change/1")
+    up = await shop.provider.changes.change(sale.ref, (PRO,), at, key="s/change/1")
     paid = bill_of(up).amount
 
-    back = await shop.adapter.quote(sale.ref, (STARTER,), at)
+    back = await shop.provider.quotes.quote(sale.ref, (STARTER,), at)
     await shop.world.refund("ada")
-    after_another = await shop.adapter.quote(sale.ref, (STARTER,), at)
+    after_another = await shop.provider.quotes.quote(sale.ref, (STARTER,), at)
 
     assert abs(back.amount + paid - 4900 * share_left(sale, at)) <= 2, "all that was paid for Pro, for Starter's part"
     assert after_another.amount >= 4900 * share_left(sale, at) - 1, "nothing is left to be credited"

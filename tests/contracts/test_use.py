@@ -19,7 +19,7 @@ def used(shop: Shop, sale: Sale, quantity: int = 4, key: str = "run/1") -> Bille
 
 
 async def tell(shop: Shop, use: BilledUse, attempt: int = 0) -> None:
-    await shop.adapter.report_use(use, key=f"{use.report_key}/{attempt}")
+    await shop.provider.metering.report_usage(use, key=f"{use.report_key}/{attempt}")
 
 
 async def test_what_was_used_is_on_the_next_renewal_and_on_no_other(shop: Shop) -> None:
@@ -60,7 +60,7 @@ async def test_use_by_nobody_and_of_nothing_that_is_counted_is_refused(shop: Sho
 async def test_an_agreement_tells_what_of_it_is_billed_by_use(shop: Shop) -> None:
     sale = await shop.sale(SCALE, RUNS)
 
-    found = await shop.adapter.agreement(sale.ref)
+    found = await shop.provider.agreements.find(sale.ref)
 
     assert found is not None
     assert {(item.lookup_key, item.quantity, item.is_by_use) for item in found.items} == {
@@ -75,16 +75,16 @@ async def test_a_change_to_a_plan_without_it_bills_what_was_used_as_its_quote_sa
     await tell(shop, used(shop, sale))
     await shop.world.advance("ada", shop.world.now("ada") + timedelta(days=10))
     at = shop.world.now("ada")
-    with_use = await shop.adapter.quote(sale.ref, (PRO,), at)
+    with_use = await shop.provider.quotes.quote(sale.ref, (PRO,), at)
 
-    await shop.adapter.change(sale.ref, (PRO,), at, key="change/1")
+    await shop.provider.changes.change(sale.ref, (PRO,), at, key="change/1")
 
     assert with_use.amount == sum(line.amount for line in with_use.lines)
     assert [line.amount for line in with_use.lines if line.amount == 4 * A_RUN] == [4 * A_RUN]
     latest = (await shop.latest(sale)).invoice
     assert latest is not None
     assert latest.amount == with_use.amount
-    found = await shop.adapter.agreement(sale.ref)
+    found = await shop.provider.agreements.find(sale.ref)
     assert found is not None
     assert [item.lookup_key for item in found.items] == [PRO.lookup_key]
 
@@ -92,9 +92,9 @@ async def test_a_change_to_a_plan_without_it_bills_what_was_used_as_its_quote_sa
 async def test_it_comes_with_a_change_and_stays_with_another(shop: Shop) -> None:
     sale = await shop.sale(PRO)
     now = shop.world.now("ada")
-    await shop.adapter.change(sale.ref, (SCALE, RUNS), now, key="change/1")
+    await shop.provider.changes.change(sale.ref, (SCALE, RUNS), now, key="change/1")
     await tell(shop, used(shop, sale))
-    await shop.adapter.change(sale.ref, (replace(SCALE, quantity=2), RUNS), now, key="change/2")
+    await shop.provider.changes.change(sale.ref, (replace(SCALE, quantity=2), RUNS), now, key="change/2")
 
     await shop.renew(sale)
 
@@ -106,7 +106,7 @@ async def test_it_comes_with_a_change_and_stays_with_another(shop: Shop) -> None
 async def test_the_last_bill_is_of_what_was_used_when_the_agreement_ends_with_its_period(shop: Shop) -> None:
     sale = await shop.sale(SCALE, RUNS)
     await tell(shop, used(shop, sale))
-    await shop.adapter.end_at_period_end(sale.ref, True, key="ends/on")
+    await shop.provider.billing.end_at_period_end(sale.ref, True, key="ends/on")
 
     assert sale.begun.period_end is not None
     await shop.world.advance("ada", sale.begun.period_end + timedelta(hours=2))
@@ -120,20 +120,20 @@ async def test_who_ends_at_once_and_owes_nothing_else_pays_for_what_was_used_onc
     await shop.world.advance("ada", shop.world.now("ada") + timedelta(days=1))
     shop.world.lose_answer()
     with pytest.raises(GatewayUnavailable):
-        await shop.adapter.end(sale.ref, "", key="end")
+        await shop.provider.billing.end(sale.ref, "", key="end")
 
-    await shop.adapter.end(sale.ref, "", key="end")
+    await shop.provider.billing.end(sale.ref, "", key="end")
 
     assert await shop.world.paid(sale.customer) == [A_MONTH, 4 * A_RUN]
 
 
 async def test_what_was_used_under_a_hold_is_billed_after_the_new_beginning(shop: Shop) -> None:
     sale = await shop.sale(SCALE, RUNS)
-    await shop.adapter.hold(sale.ref, True, key="hold/on")
+    await shop.provider.billing.hold(sale.ref, True, key="hold/on")
     await tell(shop, used(shop, sale))
     await shop.renew(sale)
 
-    restarted = [await shop.adapter.restart(sale.ref, "", (PRO,), key="restart/1") for _ in range(2)]
+    restarted = [await shop.provider.charges.restart(sale.ref, "", (PRO,), key="restart/1") for _ in range(2)]
     await shop.renew(sale)
     await shop.renew(sale)
 
@@ -143,10 +143,10 @@ async def test_what_was_used_under_a_hold_is_billed_after_the_new_beginning(shop
 
 async def test_what_was_used_under_a_hold_is_billed_at_the_end_at_once(shop: Shop) -> None:
     sale = await shop.sale(SCALE, RUNS)
-    await shop.adapter.hold(sale.ref, True, key="hold/on")
+    await shop.provider.billing.hold(sale.ref, True, key="hold/on")
     await tell(shop, used(shop, sale))
     await shop.renew(sale)
 
-    await shop.adapter.end(sale.ref, "", key="end")
+    await shop.provider.billing.end(sale.ref, "", key="end")
 
     assert await shop.world.paid(sale.customer) == [A_MONTH, 4 * A_RUN]

@@ -61,7 +61,7 @@ class Deal:
         return deal
 
     async def change(self, *items: Item, key: str = "s/change/1") -> Charge:
-        return await self.till.payments.change(self.ref, items, self.at, key=key)
+        return await self.till.provider.changes.change(self.ref, items, self.at, key=key)
 
     async def agreement(self) -> dict[str, Any]:
         (found,) = await self.till.agreements(self.wallet)

@@ -7,7 +7,7 @@ import pytest
 import stripe
 
 from gateways.stripe.catalog_push import push
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from sandbox.own_account import open_portal
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
@@ -52,4 +52,4 @@ async def till(simulator: StripeSimulator, client: stripe.StripeClient, wire: Wi
     """A shop that sells Starter at 49 dollars a month and users at 5."""
     await push(client, CATALOG)
     await open_portal(client)
-    return Till(simulator, client, wire, StripePayments(client))
+    return Till(simulator, client, wire, stripe_provider(client))

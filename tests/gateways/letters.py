@@ -4,8 +4,9 @@ from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
+from domain.notifications.brand import Brand
 from domain.notifications.mail_types import Occasion, Recipient, Rendered
-from gateways.mail.renderer import Brand, MailRenderer
+from gateways.mail.renderer import MailRenderer
 
 BRAND = Brand(
     "Northwind",

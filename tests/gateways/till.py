@@ -11,9 +11,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from domain.catalog.plans import AddOn, Catalog, Interval, Item, Plan
 from domain.customers import Contact
 from domain.money import Money
+from domain.provider.agreements import NewAgreement
 from domain.provider.payments import Charge, Wallet
-from domain.provider.ports import NewAgreement
-from gateways.stripe.provider import StripePayments
+from domain.provider.ports import Provider
+from gateways.stripe.charges import StripeCharges
 from sandbox.stripe import StripeSimulator
 
 API_KEY = "sk_test_of_the_till"
@@ -79,15 +80,22 @@ class Till:
     simulator: StripeSimulator
     client: stripe.StripeClient
     wire: Wire
-    payments: StripePayments
+    provider: Provider
+
+    @property
+    def known_prices(self) -> dict[str, str]:
+        """The ids of Stripe's prices as the gateway remembers them, by lookup key."""
+        charges = self.provider.charges
+        assert isinstance(charges, StripeCharges)
+        return charges._items._prices
 
     async def wallet(self, name: str = "ada", card: str | None = "pm_card_visa") -> Wallet:
-        return await self.payments.open_wallet(a_contact(name), card, key=f"{name}/sign-up")
+        return await self.provider.wallets.open_wallet(a_contact(name), card, key=f"{name}/sign-up")
 
     async def begin(self, wallet: Wallet, key: str = "s/charge/1", items: tuple[Item, ...] = (STARTER,)) -> Charge:
         assert wallet.card is not None
         order = NewAgreement("s", wallet.customer_ref, wallet.card.ref, items)
-        return await self.payments.begin(order, key=key)
+        return await self.provider.charges.begin(order, key=key)
 
     async def sold(self, name: str = "ada") -> tuple[Wallet, Charge]:
         """A wallet with a Visa, and a paid Starter."""

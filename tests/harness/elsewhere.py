@@ -19,7 +19,7 @@ from domain.names import DEFAULT_TENANT, sweep_schedule_id
 from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.state import Subscription
 from gateways.stripe.http_client import connected
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Addresses
@@ -100,10 +100,18 @@ class Elsewhere:
         return [(str(bill.status), bill.total) for bill in reversed(listed.data)]
 
     def take_over(self, plans: Mapping[str, str] | None = None, *, dry_run: bool = False) -> TakeOver:
-        payments = StripePayments(self.api)
+        provider = stripe_provider(self.api)
         offer = Offer(load_catalog(CATALOG), load_policy(POLICY), PriceMap(plans or {}))
         stores = Customers(self._engine), Adoptions(self._engine, DEFAULT_TENANT)
-        return TakeOver(payments, payments, Pace(500), *stores, None if dry_run else self._client, offer)
+        return TakeOver(
+            provider.agreements,
+            provider.contacts,
+            provider.handover,
+            Pace(500),
+            *stores,
+            None if dry_run else self._client,
+            offer,
+        )
 
     async def verdicts(
         self, *agreements: str, plans: Mapping[str, str] | None = None, dry_run: bool = False, page: int = 100
@@ -121,10 +129,10 @@ class Elsewhere:
 
     async def life_of(self, agreement: str, plans: Mapping[str, str]) -> Subscription:
         """The subscription that an agreement would become; its customer is kept, its life is not begun."""
-        payments, catalog = StripePayments(self.api), load_catalog(CATALOG)
-        found, card = await payments.agreement(agreement), await payments.card_of_agreement(agreement)
+        provider, catalog = stripe_provider(self.api), load_catalog(CATALOG)
+        found, card = await provider.agreements.find(agreement), await provider.handover.card_of_agreement(agreement)
         assert found is not None
-        known = await payments.known_customer(found.customer_ref)
+        known = await provider.contacts.known_customer(found.customer_ref)
         assert known is not None
         id_, now = subscription_id_of(agreement), datetime.now(UTC)
         customer = await Adoptions(self._engine, DEFAULT_TENANT).keep_customer(

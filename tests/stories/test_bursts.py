@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
 
 from domain.names import PAYMENTS_QUEUE, subscription_workflow_id
 from gateways.stripe.http_client import connected
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from sandbox.crowd import Crowd, gathered
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
@@ -88,10 +88,10 @@ async def test_a_customers_own_action_overtakes_a_queue_of_due_work(
 async def a_crowd(stack: Stack, folder: Path) -> Crowd:
     """Trials that end before the last of them has signed up."""
     async with connected(Secrets.of(folder).stripe_key, stack.simulator.base_url) as client:
-        payments = StripePayments(client)
+        provider = stripe_provider(client)
         return await gathered(
             stack,
-            lambda contact: payments.open_wallet(contact, "pm_card_visa", key=contact.customer),
+            lambda contact: provider.wallets.open_wallet(contact, "pm_card_visa", key=contact.customer),
             CROWD,
             within=timedelta(milliseconds=500),
         )

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from domain.names import subscription_workflow_id
-from gateways.stripe.provider import StripePayments
 from sandbox.stack import Stack
 from tests.harness.lives import CONVERTED, Life
 from workflows.subscription.workflow import SubscriptionWorkflow
@@ -27,10 +26,8 @@ async def test_a_card_chosen_in_the_portal_is_the_card_on_file(begin: Begin, sta
     life = await begin(payment_method="pm_card_visa")
     await life.live(timedelta(minutes=1))
     [customer] = stack.simulator._known(life.external_id)
-    provider = stack.api_parts.wallets
-    assert isinstance(provider, StripePayments)
 
-    chosen = await provider.put_card(customer, "", "pm_card_mastercard", key=f"portal/{life.id}")
+    chosen = await stack.provider.wallets.put_card(customer, "", "pm_card_mastercard", key=f"portal/{life.id}")
     await life.live(timedelta(minutes=1))
 
     workflow = stack.client.get_workflow_handle(subscription_workflow_id(life.id))

@@ -10,7 +10,6 @@ from sqlalchemy import text
 
 from domain.names import subscription_workflow_id
 from domain.provider.hints import EventHint, EventKind
-from gateways.stripe.provider import StripePayments
 from sandbox.stack import Stack
 from services.mail_dispatcher import TemporalMailDispatcher
 from services.webhooks.late_reversals import LateReversals
@@ -249,10 +248,8 @@ async def test_what_is_told_of_again_after_the_end_is_written_down_once(payer: L
     await payer.product.refund(payer.external_id, 1000)
     before = await payer.mails(), await payer.past()
     charge = before[1][-1]["details"]["reversal"]
-    parts, provider = stack.api_parts, stack.api_parts.wallets
-    assert isinstance(provider, StripePayments)
-    past, records = Subscriptions(parts.engine), SubscriptionRecords(parts.engine)
-    afterwards = LateReversals(provider.reversal, past, records, TemporalMailDispatcher(stack.client))
+    past, records = Subscriptions(stack.engine), SubscriptionRecords(stack.engine)
+    afterwards = LateReversals(stack.provider.reversals, past, records, TemporalMailDispatcher(stack.client))
 
     hints = [EventHint(f"evt_again_{number}", EventKind.REFUNDED, charge) for number in range(3)]
     said = await asyncio.gather(*(afterwards.note(payer.id, hint) for hint in hints))

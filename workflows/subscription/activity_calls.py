@@ -29,7 +29,7 @@ from activities.payments import (
 from domain.catalog.plans import Selection
 from domain.money import Money, formatted
 from domain.names import PAYMENTS_QUEUE
-from domain.provider.payments import Charge, ProviderState, Quote, Reversal, ReversalKind, UpcomingBill, Wallet
+from domain.provider.payments import Charge, ProviderState, Quote, Reversal, ReversalKind, UpcomingInvoice, Wallet
 from domain.subscription import late_answers
 from domain.subscription.confirmation import Confirmation, ConfirmedAction
 from domain.subscription.own_period import own_period
@@ -198,7 +198,7 @@ async def first_quote(subscription: Subscription, to: Selection) -> Quote:
     )
 
 
-async def upcoming_invoice(subscription: Subscription) -> UpcomingBill:
+async def upcoming_invoice(subscription: Subscription) -> UpcomingInvoice:
     return await workflow.execute_activity_method(
         PaymentActivities.upcoming_bill,
         UpcomingRequest(subscription.agreement_ref),

@@ -12,7 +12,7 @@ from domain.provider.payments import (
     Charge,
     ChargeOutcome,
     Decline,
-    UpcomingBill,
+    UpcomingInvoice,
 )
 from domain.subscription import (
     commands,
@@ -107,7 +107,7 @@ class DueActions:
         upcoming = await self._upcoming_invoice()
         await recorder.commit(renewal_notices.notified(recorder.subscription, now, cause, upcoming))
 
-    async def _upcoming_invoice(self) -> UpcomingBill | None:
+    async def _upcoming_invoice(self) -> UpcomingInvoice | None:
         """Return what the renewal will bill; None: unknown now, and the notice omits it."""
         subscription = self._recorder.subscription
         if not renewal_notices.can_be_quoted(subscription, workflow.now()) or not workflow.patched(QUOTED_RENEWALS):

@@ -12,7 +12,7 @@ from api.background.webhook_dispatcher import BATCH, WebhookDispatcher
 from domain.errors import GatewayUnavailable
 from domain.provider.events import Disposition, KeptEvent, ProviderEvent, Routing
 from domain.provider.hints import EventKind
-from services.webhooks.batch import Delivered
+from domain.webhooks.ports import Delivered
 from tests.harness.patience import PATIENT
 
 DONE = Routing(Disposition.DELIVERED, "delivered")

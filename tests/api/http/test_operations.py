@@ -12,7 +12,7 @@ from api.app import create_app
 from api.http.dependencies import AppDependencies
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
-from gateways.stripe.provider import StripePayments
+from domain.provider.ports import Provider
 from gateways.stripe.webhooks import StripeEvents
 from sandbox.processes import free_port
 from sandbox.serving import serve
@@ -23,7 +23,7 @@ from tests.harness.callers import Caller, a_sign_up, problem_of
 from tests.harness.lives import CATALOG, POLICY
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT
-from worker.webhooks import delivery_of
+from worker.composition import webhook_delivery
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -122,7 +122,7 @@ async def test_responses_match_the_description(description: dict[str, Any], admi
 
 
 @pytest.fixture(scope="module")
-async def cut_off(stack: Stack, looked_up: StripePayments) -> AsyncIterator[httpx.AsyncClient]:
+async def cut_off(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.AsyncClient]:
     """An API whose database is unavailable."""
     engine = create_engine_from_url(f"postgresql://nobody:hunter2@127.0.0.1:{free_port()}/none")
     parts = AppDependencies(
@@ -131,8 +131,8 @@ async def cut_off(stack: Stack, looked_up: StripePayments) -> AsyncIterator[http
         catalog=load_catalog(CATALOG),
         policy=load_policy(POLICY),
         events=StripeEvents(["whsec_known"]),
-        deliver=delivery_of(looked_up, stack.client, engine).deliver,
-        wallets=looked_up,
+        deliver=webhook_delivery(stack.client, engine, looked_up).deliver,
+        wallets=looked_up.wallets,
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
     )

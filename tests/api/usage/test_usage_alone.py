@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import Client
 
 from gateways.stripe.http_client import connected
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from sandbox.processes import free_port
 from sandbox.stack import Stack
 from tests.api.messages import an_api
@@ -21,7 +21,7 @@ async def cut_off(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
     nowhere = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
     async with (
         connected("sk_test_of_nobody", f"http://127.0.0.1:{free_port()}") as stripe,
-        an_api(stack, StripePayments(stripe), nowhere) as http,
+        an_api(stack, stripe_provider(stripe), nowhere) as http,
     ):
         http.headers["Authorization"] = f"Bearer {stack.addresses.admin_key}"
         yield http

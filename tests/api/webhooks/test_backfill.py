@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from domain.provider.events import KeptEvent, PastEvent, PastEvents, ProviderEvent, Routing
 from domain.provider.hints import EventKind
+from domain.webhooks.ports import Delivered
 from services.webhooks.backfill import MAX_HELD_PAGES, PROVIDER_RETENTION, Backfill
-from services.webhooks.batch import Delivered
 
 PAGE = 100
 NOW = datetime.now(UTC)

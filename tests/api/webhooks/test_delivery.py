@@ -10,11 +10,10 @@ from sqlalchemy import text
 
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.names import DEFAULT_TENANT
-from domain.provider.events import Disposition, KeptEvent, ProviderEvent, Routing
+from domain.provider.events import Disposition, KeptEvent, ObjectOwner, ProviderEvent, Routing
 from domain.provider.hints import EventKind
-from domain.provider.ports import Belonging
+from domain.webhooks.ports import Delivered
 from sandbox.stack import Stack
-from services.webhooks.batch import Delivered
 from services.webhooks.delivery import POISON_AFTER, Delivery
 from services.webhooks.late_reversals import LateReversals
 from services.webhooks.routing import UNKNOWN_CUSTOMER_GRACE
@@ -22,7 +21,17 @@ from storage.webhooks.inbox import Inbox
 from storage.webhooks.routing_index import RoutingIndex
 from tests.harness.callers import Caller
 
-Whose = Callable[[EventKind, str], Awaitable[Belonging]]
+Whose = Callable[[EventKind, str], Awaitable[ObjectOwner]]
+
+
+class AnsweringOwners:
+    """The port `Owners`, with one answer to everything."""
+
+    def __init__(self, whose: Whose) -> None:
+        self._whose = whose
+
+    async def owner_of(self, news: EventKind, object_ref: str) -> ObjectOwner:
+        return await self._whose(news, object_ref)
 
 
 async def an_event(
@@ -40,7 +49,8 @@ async def a_dispute(stack: Stack, **more: Any) -> KeptEvent:
 
 
 def delivery(stack: Stack, whose: Whose | None, afterwards: LateReversals | None = None) -> Delivery:
-    return Delivery(stack.client, Inbox(stack.engine), RoutingIndex(stack.engine), whose, afterwards)
+    owners = None if whose is None else AnsweringOwners(whose)
+    return Delivery(stack.client, Inbox(stack.engine), RoutingIndex(stack.engine), owners, afterwards)
 
 
 async def delivered(stack: Stack, *messages: KeptEvent, whose: Whose | None = None) -> Delivered:
@@ -55,21 +65,21 @@ async def kept(stack: Stack, message: KeptEvent) -> tuple[str | None, str | None
 
 
 def belongs(customer: str = "", agreement: str = "") -> Whose:
-    async def told(_news: EventKind, _ref: str) -> Belonging:
-        return Belonging(customer, agreement)
+    async def told(_news: EventKind, _ref: str) -> ObjectOwner:
+        return ObjectOwner(customer, agreement)
 
     return told
 
 
-async def refusing(_news: EventKind, ref: str) -> Belonging:
+async def refusing(_news: EventKind, ref: str) -> ObjectOwner:
     raise GatewayRefused(f"no word about {ref}", code="no_word")
 
 
-async def silent(_news: EventKind, ref: str) -> Belonging:
+async def silent(_news: EventKind, ref: str) -> ObjectOwner:
     raise GatewayUnavailable(f"no answer about {ref}")
 
 
-async def faulty(_news: EventKind, ref: str) -> Belonging:
+async def faulty(_news: EventKind, ref: str) -> ObjectOwner:
     raise ZeroDivisionError(ref)
 
 

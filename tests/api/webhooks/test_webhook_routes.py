@@ -10,7 +10,7 @@ from sqlalchemy import text
 from temporalio.client import Client
 
 from domain.names import LIFECYCLE_QUEUE
-from gateways.stripe.provider import StripePayments
+from domain.provider.ports import Provider
 from sandbox.processes import free_port
 from sandbox.stack import Stack
 from tests.api.messages import PATH, an_api, an_event, dealt_with, kept, signed
@@ -112,7 +112,7 @@ async def test_a_dispute_is_delivered_later_when_the_provider_is_unavailable(
 
 
 async def test_without_temporal_an_event_is_acknowledged_and_delivered_later(
-    stack: Stack, admin: Caller, looked_up: StripePayments, name: str
+    stack: Stack, admin: Caller, looked_up: Provider, name: str
 ) -> None:
     made = await admin.signed_up(name, payment_method="pm_card_visa")
     [customer] = stack.simulator._known(name)

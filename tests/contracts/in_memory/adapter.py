@@ -5,18 +5,38 @@ from datetime import datetime, timedelta
 
 from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
+from domain.provider.agreements import NewAgreement
 from domain.provider.overage_use import BilledUse
 from domain.provider.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome
-from domain.provider.ports import NewAgreement
+from domain.provider.ports import Provider
 from domain.provider.proration import OwnPeriod
 from tests.contracts.in_memory.books import Bill, Deal, Use, after
 from tests.contracts.in_memory.desk import once
+from tests.contracts.in_memory.handover import InMemoryHandover
 from tests.contracts.in_memory.looks import InMemoryLooks
 from tests.contracts.in_memory.wallets import InMemoryWallets
 
 
-class InMemoryPayments(InMemoryWallets, InMemoryLooks):
-    """Everything that `Adapter` asks for, without an outside."""
+class InMemoryPayments(InMemoryWallets, InMemoryHandover, InMemoryLooks):
+    """Every port of the provider, without an outside."""
+
+    @property
+    def ports(self) -> Provider:
+        return Provider(
+            wallets=self,
+            contacts=self,
+            charges=self,
+            changes=self,
+            quotes=self,
+            confirmations=self,
+            billing=self,
+            agreements=self,
+            handover=self,
+            metering=self,
+            reversals=self,
+            owners=self,
+            history=self,
+        )
 
     @once
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
@@ -167,7 +187,7 @@ class InMemoryPayments(InMemoryWallets, InMemoryLooks):
         if open_invoice and (bill := self._bill(open_invoice)).status == "open":
             bill.status = "void"
 
-    async def report_use(self, use: BilledUse, *, key: str) -> None:
+    async def report_usage(self, use: BilledUse, *, key: str) -> None:
         counted = any(self.books.counts(each, use.counted_as) for each in self.books.prices)
         if use.customer_ref not in self.books.people or not counted:
             raise GatewayRefused("there is no such customer, or no such use", code="resource_missing")

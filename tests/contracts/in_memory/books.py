@@ -75,6 +75,7 @@ class Deal:
     held: bool = False
     ends: bool = False
     ended: bool = False
+    ended_for: str = ""
     bills: list[Bill] = field(default_factory=list)
     restarted: str = ""
     carried: int = 0

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from domain.catalog.plans import Item
 from domain.errors import GatewayRefused
 from domain.provider.agreements import AgreedItem, Agreement, AgreementPage, AgreementState, KnownCustomer
-from domain.provider.events import PastEvents
+from domain.provider.events import ObjectOwner, PastEvents
 from domain.provider.hints import EventKind
 from domain.provider.payments import (
     AgreementStatus,
@@ -17,9 +17,8 @@ from domain.provider.payments import (
     QuoteLine,
     Reversal,
     ReversalKind,
-    UpcomingBill,
+    UpcomingInvoice,
 )
-from domain.provider.ports import Belonging
 from domain.provider.proration import OwnPeriod
 from domain.provider.settlement import settled
 from tests.contracts.in_memory.books import Bill, Deal
@@ -29,7 +28,7 @@ EVENTS_ON_A_PAGE = 2
 
 
 class InMemoryLooks(Desk):
-    """The port `Quotes`, what stands, and what has been."""
+    """What can be asked of the provider: quotes, states, owners, reversals and past events."""
 
     async def quote(
         self, agreement_ref: str, items: tuple[Item, ...], at: datetime, own: OwnPeriod | None = None
@@ -45,13 +44,13 @@ class InMemoryLooks(Desk):
         total, credit = self.books.cost(items), self.person(customer_ref).credit
         return Quote(total, self.books.prices[items[0].lookup_key][0].currency, lines, settled(total, -credit, 0))
 
-    async def upcoming(self, agreement_ref: str) -> UpcomingBill:
+    async def upcoming_invoice(self, agreement_ref: str) -> UpcomingInvoice:
         deal = self._running(agreement_ref)
         prices = [(self.books.prices[item.lookup_key][0], item.quantity) for item in deal.items]
         total = sum(price.amount * quantity for price, quantity in prices)
-        return UpcomingBill(max(0, total - self.books.people[deal.customer].credit), prices[0][0].currency)
+        return UpcomingInvoice(max(0, total - self.books.people[deal.customer].credit), prices[0][0].currency)
 
-    async def standing(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> ProviderState:
+    async def provider_state(self, customer_ref: str, agreement_ref: str, invoice_ref: str) -> ProviderState:
         person = self.books.people.get(customer_ref)
         card = person.card if person else None
         if not agreement_ref:
@@ -64,7 +63,7 @@ class InMemoryLooks(Desk):
             None if deal.ended else card, status, self.told(deal, bill), customer_is_deleted=is_deleted
         )
 
-    async def asked_change(self, agreement_ref: str, *, key: str) -> Charge:
+    async def requested_change(self, agreement_ref: str, *, key: str) -> Charge:
         deal = self._deal(agreement_ref)
         if key in deal.changes:
             bill = deal.changes[key]
@@ -89,7 +88,7 @@ class InMemoryLooks(Desk):
         is_full = bill.refunded == bill.due
         return Reversal(kind, object_ref, bill.ref, bill.refunded, bill.currency, is_full, agreement_ref=bill.agreement)
 
-    async def belonging(self, news: EventKind, object_ref: str) -> Belonging:
+    async def owner_of(self, news: EventKind, object_ref: str) -> ObjectOwner:
         match news:
             case EventKind.BILL_PAID | EventKind.BILL_FAILED | EventKind.BILL_CLOSED:
                 return _whose(self.books.bills.get(object_ref))
@@ -100,13 +99,13 @@ class InMemoryLooks(Desk):
                 return _whose(dispute.bill if dispute else None)
             case EventKind.AGREEMENT_ENDED:
                 deal = self.books.deals.get(object_ref)
-                return Belonging(deal.customer, deal.ref) if deal else Belonging()
+                return ObjectOwner(deal.customer, deal.ref) if deal else ObjectOwner()
             case EventKind.CARD_GIVEN:
-                return Belonging(self.checkouts.get(object_ref, ("", None))[0])
+                return ObjectOwner(self.checkouts.get(object_ref, ("", None))[0])
             case _:
                 people = self.books.people.values()
                 theirs = (person.ref for person in people if object_ref == person.ref or person.has(object_ref))
-                return Belonging(next(theirs, ""))
+                return ObjectOwner(next(theirs, ""))
 
     async def events(
         self, since: datetime, until: datetime | None, cursor: str | None, *, undelivered: bool
@@ -119,14 +118,14 @@ class InMemoryLooks(Desk):
         more = begin + EVENTS_ON_A_PAGE < len(found)
         return PastEvents(tuple(page), page[-1].event.id if more else None)
 
-    async def agreements(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
+    async def page(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
         live = [deal.ref for deal in reversed(list(self.books.deals.values())) if not deal.ended]
         begin = live.index(cursor) + 1 if cursor is not None else 0
         page = live[begin : begin + limit]
         more = begin + limit < len(live)
         return AgreementPage(tuple(self._agreement(self.books.deals[ref]) for ref in page), page[-1] if more else None)
 
-    async def agreement(self, agreement_ref: str) -> Agreement | None:
+    async def find(self, agreement_ref: str) -> Agreement | None:
         deal = self.books.deals.get(agreement_ref)
         return None if deal is None else self._agreement(deal)
 
@@ -151,6 +150,7 @@ class InMemoryLooks(Desk):
             period_start=deal.start,
             period_end=deal.end,
             latest=latest,
+            ended_for=deal.ended_for,
         )
 
     def _item(self, item: Item) -> AgreedItem:
@@ -165,5 +165,5 @@ class InMemoryLooks(Desk):
         return next((each for each in self.books.bills.values() if each.charge == charge_ref), None)
 
 
-def _whose(bill: Bill | None) -> Belonging:
-    return Belonging(bill.customer, bill.agreement) if bill else Belonging()
+def _whose(bill: Bill | None) -> ObjectOwner:
+    return ObjectOwner(bill.customer, bill.agreement) if bill else ObjectOwner()

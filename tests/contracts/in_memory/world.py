@@ -6,10 +6,11 @@ from datetime import datetime
 
 from domain.provider.hints import EventKind
 from domain.provider.payments import DisputeStatus
+from domain.provider.ports import Provider
 from tests.contracts.in_memory.adapter import InMemoryPayments
 from tests.contracts.in_memory.books import START, Bill, Dispute, Person, PriceList
 from tests.contracts.in_memory.wallets import REFUSED
-from tests.contracts.provider import CATALOG, Adapter
+from tests.contracts.provider import CATALOG
 
 TURNS = {"opened": DisputeStatus.OPEN, "won": DisputeStatus.WON, "lost": DisputeStatus.LOST}
 
@@ -38,14 +39,14 @@ class InMemoryCards:
     unknown: str = "nobody knows"
 
 
-class InMemoryProvider:
+class InMemoryWorld:
     def __init__(self) -> None:
         self._payments = InMemoryPayments(prices())
         self.cards = InMemoryCards()
 
     @property
-    def adapter(self) -> Adapter:
-        return self._payments
+    def provider(self) -> Provider:
+        return self._payments.ports
 
     def _who(self, name: str) -> Person | None:
         people = self._payments.books.people.values()

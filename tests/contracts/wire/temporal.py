@@ -48,16 +48,16 @@ def _queues() -> dict[str, dict[str, Any]]:
         built[task_queue] = given
         return object()
 
-    hints = get_type_hints(worker.build.Parts)
-    parts = worker.build.Parts(**{name: _of_nothing(kind) for name, kind in hints.items()})
+    hints = get_type_hints(worker.build.WorkerActivities)
+    activities = worker.build.WorkerActivities(**{name: _of_nothing(kind) for name, kind in hints.items()})
     with patch.object(worker.build, "Worker", build):
-        worker.build.build_workers(cast("Client", object()), parts, payments_a_second=None)
+        worker.build.build_workers(cast("Client", object()), activities, payments_a_second=None)
     return built
 
 
 def _of_nothing(kind: Any) -> Any:
     """An object with the class's methods and nothing behind them."""
-    return object() if getattr(kind, "_is_protocol", False) else object.__new__(kind)
+    return object.__new__(kind)
 
 
 def _workflows(given: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

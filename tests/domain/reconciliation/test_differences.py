@@ -13,10 +13,10 @@ from domain.reconciliation.differences import (
     FOR_AN_OPERATOR,
     DifferenceKind,
     Projection,
-    Sight,
+    WorkflowSnapshot,
     of_agreement,
     of_workflow,
-    shows_otherwise,
+    snapshot_differs,
 )
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Blocked, PendingChange, Subscription
@@ -163,33 +163,33 @@ def test_money_taken_after_the_end_is_reported_and_an_open_invoice_is_named() ->
 # The workflow
 
 
-def sight_of(subscription: Subscription, **changes: Any) -> Sight:
-    return replace(Sight(is_running=True, status=subscription.status, plan=subscription.plan), **changes)
+def snapshot_of(subscription: Subscription, **changes: Any) -> WorkflowSnapshot:
+    return replace(WorkflowSnapshot(is_running=True, status=subscription.status, plan=subscription.plan), **changes)
 
 
 def test_a_workflow_that_shows_what_is_stored_is_not_queried() -> None:
     kept = Projection(a_paid_subscription(), "renew", "2026-04-02T12:00:00Z")
-    sight = sight_of(kept.subscription, next_action="renew", next_action_at="2026-04-02T12:00:00Z")
+    snapshot = snapshot_of(kept.subscription, next_action="renew", next_action_at="2026-04-02T12:00:00Z")
 
-    assert not shows_otherwise(kept, sight)
-    assert shows_otherwise(kept, replace(sight, next_action_at="2026-05-02T12:00:00Z"))
-    assert shows_otherwise(kept, replace(sight, status="past_due"))
-    assert list(of_workflow(kept, sight)) == []
+    assert not snapshot_differs(kept, snapshot)
+    assert snapshot_differs(kept, replace(snapshot, next_action_at="2026-05-02T12:00:00Z"))
+    assert snapshot_differs(kept, replace(snapshot, status="past_due"))
+    assert list(of_workflow(kept, snapshot)) == []
 
 
 @pytest.mark.parametrize(
-    ("sight", "kind"),
+    ("snapshot", "kind"),
     [
-        (Sight(is_running=False), DifferenceKind.WORKFLOW_MISSING),
-        (Sight(is_running=False, ended_because="nonpayment"), DifferenceKind.END_UNWRITTEN),
-        (Sight(is_running=True, is_silent=True), DifferenceKind.WORKFLOW_SILENT),
-        (Sight(is_running=True, state=a_paid_subscription(sequence=6)), DifferenceKind.DATABASE_BEHIND),
-        (Sight(is_running=True, state=a_past_due_subscription(sequence=5)), DifferenceKind.DATABASE_BEHIND),
-        (Sight(is_running=True, state=a_paid_subscription(sequence=4)), DifferenceKind.WORKFLOW_BEHIND),
+        (WorkflowSnapshot(is_running=False), DifferenceKind.WORKFLOW_MISSING),
+        (WorkflowSnapshot(is_running=False, ended_because="nonpayment"), DifferenceKind.END_UNWRITTEN),
+        (WorkflowSnapshot(is_running=True, is_silent=True), DifferenceKind.WORKFLOW_SILENT),
+        (WorkflowSnapshot(is_running=True, state=a_paid_subscription(sequence=6)), DifferenceKind.DATABASE_BEHIND),
+        (WorkflowSnapshot(is_running=True, state=a_past_due_subscription(sequence=5)), DifferenceKind.DATABASE_BEHIND),
+        (WorkflowSnapshot(is_running=True, state=a_paid_subscription(sequence=4)), DifferenceKind.WORKFLOW_BEHIND),
     ],
 )
-def test_each_difference_to_the_workflow_has_its_name(sight: Sight, kind: DifferenceKind) -> None:
-    (found,) = of_workflow(Projection(a_paid_subscription(sequence=5)), sight)
+def test_each_difference_to_the_workflow_has_its_name(snapshot: WorkflowSnapshot, kind: DifferenceKind) -> None:
+    (found,) = of_workflow(Projection(a_paid_subscription(sequence=5)), snapshot)
 
     assert found.kind is kind
 
@@ -198,11 +198,11 @@ def test_what_runs_ahead_of_the_next_step_is_not_a_difference() -> None:
     written = a_past_due_subscription(sequence=5)
     lived = replace(written.with_try(NOW + timedelta(days=1)), is_held=True)
 
-    assert list(of_workflow(Projection(written), Sight(is_running=True, state=lived))) == []
+    assert list(of_workflow(Projection(written), WorkflowSnapshot(is_running=True, state=lived))) == []
 
 
 def test_a_subscription_that_is_over_needs_no_workflow() -> None:
-    assert list(of_workflow(Projection(in_status(Status.CANCELED)), Sight(is_running=False))) == []
+    assert list(of_workflow(Projection(in_status(Status.CANCELED)), WorkflowSnapshot(is_running=False))) == []
 
 
 def test_no_rule_undoes_a_customers_cancellation_or_decides_about_money() -> None:
@@ -235,8 +235,8 @@ def test_a_blocked_step_is_listed_without_an_agreement_and_can_be_retried() -> N
     trouble = Blocked(NOW, "convert", "unknown_price", "Stripe has no active price", NOW + timedelta(hours=1))
     kept = Projection(a_paid_subscription(blocked=trouble))
 
-    [found] = of_workflow(kept, Sight(is_running=True))
+    [found] = of_workflow(kept, WorkflowSnapshot(is_running=True))
 
     assert (found.kind, found.agreement_ref, found.is_healable) == (DifferenceKind.BLOCKED, "", True)
     assert "convert blocked since 2026-03-02T12:00:00Z: Stripe has no active price" in found.details
-    assert not list(of_workflow(kept, Sight(is_running=True, is_silent=True)))[1:]
+    assert not list(of_workflow(kept, WorkflowSnapshot(is_running=True, is_silent=True)))[1:]

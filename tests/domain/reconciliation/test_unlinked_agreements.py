@@ -7,7 +7,7 @@ import pytest
 from domain.provider.agreements import Agreement, AgreementState
 from domain.provider.payments import Charge, ChargeOutcome
 from domain.reconciliation.differences import DifferenceKind, Discrepancy, Projection
-from domain.reconciliation.unlinked_agreements import of_stray
+from domain.reconciliation.unlinked_agreements import of_unlinked_agreement
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
 from tests.builders import (
@@ -24,12 +24,14 @@ UNMARKED = an_agreement(ref="sub_2", subscription="")
 
 
 def stray(agreement: Agreement, *subscriptions: Subscription) -> Discrepancy | None:
-    return of_stray(agreement, [Projection(each, customer_ref=agreement.customer_ref) for each in subscriptions])
+    return of_unlinked_agreement(
+        agreement, [Projection(each, customer_ref=agreement.customer_ref) for each in subscriptions]
+    )
 
 
 def test_an_agreement_of_nobody_known_is_not_ours() -> None:
     theirs = Projection(a_paid_subscription(), customer_ref="cus_1")
-    assert of_stray(an_agreement(subscription="", customer_ref="cus_9"), [theirs]) is None
+    assert of_unlinked_agreement(an_agreement(subscription="", customer_ref="cus_9"), [theirs]) is None
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def at(year: int, month: int, day: int, hour: int = 12, second: int = 0) -> date
 
 
 @dataclass
-class Provider:
+class ProviderCalendar:
     """Bills from its own anchor; to begin a period there moves the anchor to the present."""
 
     anchor: datetime
@@ -49,13 +49,13 @@ class Provider:
         return self.charge(now, key=f"try {self.bills}")
 
 
-def converted(anchor: datetime, interval: Interval = Interval.MONTH) -> tuple[Subscription, Provider]:
-    provider = Provider(anchor, interval)
+def converted(anchor: datetime, interval: Interval = Interval.MONTH) -> tuple[Subscription, ProviderCalendar]:
+    provider = ProviderCalendar(anchor, interval)
     trial = replace(a_trial(created_at=anchor, interval=interval), customer_ref="cus_1")
     return payments_received.paid(trial, provider.charge(anchor), DEFAULT_POLICY, anchor, CAUSE).subscription, provider
 
 
-def next_period(subscription: Subscription, provider: Provider, late: timedelta = MOMENT) -> Subscription:
+def next_period(subscription: Subscription, provider: ProviderCalendar, late: timedelta = MOMENT) -> Subscription:
     """The next period begins: by the provider if allowed, else by us, *late*."""
     assert subscription.period_end is not None
     now = subscription.period_end + late
@@ -78,7 +78,7 @@ def paused_for(subscription: Subscription, since: datetime, length: timedelta) -
     return pause.resumed(stopped, since + length, CAUSE).subscription
 
 
-def ends(subscription: Subscription, provider: Provider, periods: int) -> list[datetime | None]:
+def ends(subscription: Subscription, provider: ProviderCalendar, periods: int) -> list[datetime | None]:
     """When the coming periods end."""
     found = []
     for _ in range(periods):
@@ -176,7 +176,7 @@ def test_a_yearly_29_february_comes_back_every_four_years() -> None:
     planned = plan_changes.change_scheduled(
         life, replace(PRO, interval=Interval.YEAR), at(2028, 6, 1), CAUSE
     ).subscription
-    assert ends(planned, Provider(at(2028, 2, 29), Interval.YEAR), 4)[-2:] == [at(2032, 2, 29), at(2033, 2, 28)]
+    assert ends(planned, ProviderCalendar(at(2028, 2, 29), Interval.YEAR), 4)[-2:] == [at(2032, 2, 29), at(2033, 2, 28)]
 
 
 def test_pauses_of_less_than_a_day_add_up_to_days() -> None:
@@ -330,20 +330,20 @@ def test_an_older_subscriptions_day_follows_from_its_period(start: datetime, end
 
 def test_an_old_life_keeps_its_day_through_a_planned_change() -> None:
     old = a_paid_subscription(period_start=at(2027, 1, 31), period_end=at(2027, 2, 28))
-    provider = Provider(at(2027, 1, 31))
+    provider = ProviderCalendar(at(2027, 1, 31))
     begun = next_period(plan_changes.change_scheduled(old, PRO, at(2027, 2, 10), CAUSE).subscription, provider)
     assert (begun.period_end, begun.billing_anchor) == (at(2027, 3, 31), at(2027, 1, 31))
 
 
 def test_an_older_subscription_adopts_its_day_from_the_provider() -> None:
     old = a_paid_subscription(period_start=at(2027, 1, 31), period_end=at(2027, 2, 28))
-    renewed = next_period(old, Provider(at(2026, 8, 31)))
+    renewed = next_period(old, ProviderCalendar(at(2026, 8, 31)))
     assert (renewed.billing_anchor, renewed.period_end) == (at(2026, 8, 31), at(2027, 3, 31))
 
 
 def test_a_provider_without_an_anchor_is_followed_as_it_is() -> None:
     old = a_paid_subscription(period_start=at(2027, 1, 31), period_end=at(2027, 2, 28))
-    charge = replace(Provider(at(2027, 2, 28)).restart(at(2027, 2, 28)), anchor=None)
+    charge = replace(ProviderCalendar(at(2027, 2, 28)).restart(at(2027, 2, 28)), anchor=None)
     after = payments_received.paid(old, charge, DEFAULT_POLICY, at(2027, 2, 28), CAUSE).subscription
     assert (after.billing_anchor, after.period_end) == (None, at(2027, 3, 28))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.catalog.plans import Interval
 from domain.notifications.mail_types import REQUIRED_FACTS
-from domain.provider.payments import Card, DisputeStatus, Reversal, ReversalKind, UpcomingBill
+from domain.provider.payments import Card, DisputeStatus, Reversal, ReversalKind, UpcomingInvoice
 from domain.subscription import commands, pause, plan_changes, renewal_notices, reversals, suspension
 from domain.subscription.agenda import Action, agenda, next_due
 from domain.subscription.contact_hours import Hours
@@ -90,7 +90,7 @@ def test_a_notice_states_the_amount_of_the_renewal_if_known() -> None:
     due = Notice(NoticeKind.RENEWAL_AHEAD, 30, NOW)
     subscription = a_paid_subscription(notices=(due,))
 
-    (quoted,) = renewal_notices.notified(subscription, NOW, CAUSE, UpcomingBill(0, "usd")).mails
+    (quoted,) = renewal_notices.notified(subscription, NOW, CAUSE, UpcomingInvoice(0, "usd")).mails
     (unknown,) = renewal_notices.notified(subscription, NOW, CAUSE).mails
 
     assert (quoted.facts["amount_due"], quoted.facts["currency"]) == ("0", "usd")

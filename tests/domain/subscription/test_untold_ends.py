@@ -8,7 +8,7 @@ import pytest
 from domain.access import Access
 from domain.errors import Rejected
 from domain.provider.payments import Invoice
-from domain.reconciliation.differences import DifferenceKind, Projection, Sight, of_workflow
+from domain.reconciliation.differences import DifferenceKind, Projection, WorkflowSnapshot, of_workflow
 from domain.subscription import blocked_steps, commands, guards, untold_ends
 from domain.subscription.cancellation import ends_at
 from domain.subscription.commands import CancelAt
@@ -87,9 +87,9 @@ def test_a_canceled_subscription_is_retried_and_listed_until_the_provider_knows(
 
     guards.check_retry(over, NOW)
     guards.check_can_be_mended(over)
-    [found] = of_workflow(Projection(over), Sight(is_running=True, status="canceled", plan=over.plan))
+    [found] = of_workflow(Projection(over), WorkflowSnapshot(is_running=True, status="canceled", plan=over.plan))
     assert found.kind is DifferenceKind.BLOCKED
-    [lost] = of_workflow(Projection(over), Sight(is_running=False))
+    [lost] = of_workflow(Projection(over), WorkflowSnapshot(is_running=False))
     assert lost.kind is DifferenceKind.WORKFLOW_MISSING
     with pytest.raises(Rejected, match="canceled"):
         guards.check_retry(known, NOW)

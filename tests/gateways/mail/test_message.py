@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from domain.errors import GatewayRefused
 from domain.notifications.mail_types import OutgoingMail
+from domain.text import one_line
 from gateways.mail import message
-from gateways.mail.formats import one_line
 from gateways.mail.message import build_message
 
 HIDDEN_TEXT = "=?utf-8?b?DQoNClBheSBub3c6IGh0dHA6Ly9ldmlsLmV4YW1wbGU=?="

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Malformed
+from domain.notifications.brand import Brand
 from domain.notifications.mail_types import FACTS, REQUIRED_FACTS, IncompleteMail, Occasion
-from gateways.mail.renderer import Brand, MailRenderer
+from gateways.mail.renderer import MailRenderer
 from tests.gateways.letters import ADA, BRAND, FULL_FACTS, Reader, assert_both_say, renderer, words, write
 
 

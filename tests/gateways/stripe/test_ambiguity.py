@@ -13,10 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.catalog.plans import Item
 from domain.errors import GatewayBusy, GatewayUnavailable, TenureError
+from domain.provider.agreements import NewAgreement
 from domain.provider.payments import Charge, ChargeOutcome
-from domain.provider.ports import NewAgreement
+from domain.provider.ports import Provider
 from gateways.stripe.http_client import connected
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from tests.gateways.till import API_KEY, STARTER, USERS, Stage, Till
 
 NAMES = count(1)
@@ -101,7 +102,7 @@ class Counter:
 
     till: Till
     spoilt: Spoilt
-    payments: StripePayments
+    provider: Provider
 
     async def prepared(self, does: str) -> tuple[str, Callable[[], Awaitable[Charge]]]:
         """A call for a customer, under one key, and the customer's name."""
@@ -112,18 +113,18 @@ class Counter:
             return name, lambda: self._begin(wallet.customer_ref, wallet.card.ref if wallet.card else "", key)
         if does == "collect":
             _, _, bill = await self.till.owing(name)
-            return name, lambda: self.payments.collect(bill, key=key)
+            return name, lambda: self.provider.charges.collect(bill, key=key)
         _, begun = await self.till.sold(name)
         if does == "restart":
-            return name, lambda: self.payments.restart(begun.agreement_ref, "", key=key)
+            return name, lambda: self.provider.charges.restart(begun.agreement_ref, "", key=key)
         items, at = (STARTER, Item(USERS.lookup_key, 2)), self.till.simulator.now(name)
-        return name, lambda: self.payments.change(begun.agreement_ref, items, at, key=key)
+        return name, lambda: self.provider.changes.change(begun.agreement_ref, items, at, key=key)
 
     async def _begin(self, customer_ref: str, card_ref: str, key: str) -> Charge:
         """As the activity does it."""
-        found = await self.payments.begun(customer_ref, key=key)
+        found = await self.provider.charges.begun(customer_ref, key=key)
         order = NewAgreement("s", customer_ref, card_ref, (STARTER,))
-        return found or await self.payments.begin(order, key=key)
+        return found or await self.provider.charges.begin(order, key=key)
 
     async def money_taken(self, name: str) -> int:
         (owner,) = self.till.simulator._clocks.stripe_ids(name)
@@ -144,7 +145,7 @@ async def counter(till: Till, stage: Stage) -> AsyncIterator[Counter]:
     assert stage.app is not None
     stage.app = spoilt = Spoilt(stage.app)
     async with connected(API_KEY, stage.url) as client:
-        yield Counter(till, spoilt, StripePayments(client))
+        yield Counter(till, spoilt, stripe_provider(client))
 
 
 @settings(
@@ -247,12 +248,12 @@ async def test_what_sets_a_state_is_repeated_until_it_is_set(
     counter: Counter, does: str, fault: dict[str, object]
 ) -> None:
     wallet, begun = await counter.till.sold("stateful")
-    payments, agreement = counter.payments, begun.agreement_ref
+    provider, agreement = counter.provider, begun.agreement_ref
     calls: dict[str, Callable[[], Awaitable[object]]] = {
-        "hold": lambda: payments.hold(agreement, True, key="k"),
-        "end": lambda: payments.end(agreement, "", key="k"),
-        "end_at_period_end": lambda: payments.end_at_period_end(agreement, True, key="k"),
-        "put_card": lambda: payments.put_card(wallet.customer_ref, agreement, "pm_card_mastercard", key="k"),
+        "hold": lambda: provider.billing.hold(agreement, True, key="k"),
+        "end": lambda: provider.billing.end(agreement, "", key="k"),
+        "end_at_period_end": lambda: provider.billing.end_at_period_end(agreement, True, key="k"),
+        "put_card": lambda: provider.wallets.put_card(wallet.customer_ref, agreement, "pm_card_mastercard", key="k"),
     }
     counter.till.simulator.set_faults(stripe=fault)
     with pytest.raises(GatewayBusy if "lock_rate" in fault else GatewayUnavailable):

@@ -5,7 +5,7 @@ A run of the whole suite fails for a call that no test makes (`tests/harness/str
 
 import stripe
 
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from tests.harness.stripe_call_sites import all_sites, never_called, noted
 from tests.harness.stripe_sdk import described
 
@@ -30,7 +30,7 @@ async def test_a_call_that_is_made_is_noted_and_all_others_are_not(client: strip
     lines: set[tuple[str, int]] = set()
 
     with noted(lines):
-        assert await StripePayments(client).agreement("sub_of_nobody") is None
+        assert await stripe_provider(client).agreements.find("sub_of_nobody") is None
 
     made = set(all_sites()) - set(never_called(lines))
-    assert {(site.module, site.steps) for site in made} == {("subscriptions.py", ("subscriptions", "retrieve_async"))}
+    assert {(site.module, site.steps) for site in made} == {("agreements.py", ("subscriptions", "retrieve_async"))}

@@ -24,7 +24,7 @@ async def test_a_customer_and_the_card_are_made_in_one_call(till: Till) -> None:
 
 
 async def test_a_customer_without_a_card_or_a_name_is_made_too(till: Till) -> None:
-    wallet = await till.payments.open_wallet(replace(a_contact(), name=None), None, key="k")
+    wallet = await till.provider.wallets.open_wallet(replace(a_contact(), name=None), None, key="k")
 
     assert wallet.card is None
     assert (await till.client.v1.customers.retrieve_async(wallet.customer_ref)).name is None
@@ -33,8 +33,8 @@ async def test_a_customer_without_a_card_or_a_name_is_made_too(till: Till) -> No
 async def test_a_card_is_recognised_by_its_fingerprint(till: Till) -> None:
     ada = await till.wallet("ada", "pm_card_visa_shared")
     grace = await till.wallet("grace", "pm_card_visa_shared")
-    own = await till.payments.put_card(ada.customer_ref, "", "pm_card_visa", key="k/1")
-    again = await till.payments.put_card(ada.customer_ref, "", "pm_card_visa", key="k/2")
+    own = await till.provider.wallets.put_card(ada.customer_ref, "", "pm_card_visa", key="k/1")
+    again = await till.provider.wallets.put_card(ada.customer_ref, "", "pm_card_visa", key="k/2")
 
     assert ada.card is not None
     assert grace.card is not None
@@ -47,7 +47,7 @@ async def test_a_card_on_file_is_seen_with_the_date_that_its_bank_has_given_it(t
     wallet, begun = await till.sold()
     till.simulator.set_card_expiry("ada", 5, 2035, announced=True)
 
-    card = (await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")).card
+    card = (await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")).card
 
     assert card is not None
     assert wallet.card is not None
@@ -58,7 +58,7 @@ async def test_a_card_on_file_is_seen_when_it_was_never_made_the_default(till: T
     wallet = await till.wallet(card=None)
     await till.client.v1.payment_methods.attach_async("pm_card_amex", {"customer": wallet.customer_ref})
 
-    seen = await till.payments.open_wallet(a_contact(customer_ref=wallet.customer_ref), None, key="again")
+    seen = await till.provider.wallets.open_wallet(a_contact(customer_ref=wallet.customer_ref), None, key="again")
 
     assert seen.card is not None
     assert seen.card.brand == "amex"
@@ -67,7 +67,9 @@ async def test_a_card_on_file_is_seen_when_it_was_never_made_the_default(till: T
 async def test_a_new_card_is_charged_from_then_on_for_customer_and_agreement(till: Till) -> None:
     wallet, begun = await till.sold()
 
-    card = await till.payments.put_card(wallet.customer_ref, begun.agreement_ref, "pm_card_mastercard", key="card/1")
+    card = await till.provider.wallets.put_card(
+        wallet.customer_ref, begun.agreement_ref, "pm_card_mastercard", key="card/1"
+    )
 
     assert (card.brand, card.last4) == ("mastercard", "4444")
     assert await till.default_card(wallet) == card.ref
@@ -80,8 +82,8 @@ async def test_a_card_is_put_on_file_once_when_answers_get_lost(till: Till) -> N
     for step in (1, 2, 3):
         till.wire.lose(step)
         with pytest.raises(GatewayUnavailable):
-            await till.payments.put_card(wallet.customer_ref, begun.agreement_ref, "pm_card_amex", key="card/1")
-    card = await till.payments.put_card(wallet.customer_ref, begun.agreement_ref, "pm_card_amex", key="card/1")
+            await till.provider.wallets.put_card(wallet.customer_ref, begun.agreement_ref, "pm_card_amex", key="card/1")
+    card = await till.provider.wallets.put_card(wallet.customer_ref, begun.agreement_ref, "pm_card_amex", key="card/1")
 
     listed = await till.client.v1.customers.payment_methods.list_async(wallet.customer_ref)
     assert [each.id for each in listed.data] == [card.ref, wallet.card.ref if wallet.card else ""]
@@ -92,18 +94,18 @@ async def test_a_card_of_another_customer_is_refused_by_its_field(till: Till) ->
     assert bob.card is not None
 
     with pytest.raises(GatewayRefused, match="already been attached") as refused:
-        await till.payments.put_card(ada.customer_ref, "", bob.card.ref, key="theft")
+        await till.provider.wallets.put_card(ada.customer_ref, "", bob.card.ref, key="theft")
 
     assert refused.value.field == "payment_method"
     with pytest.raises(GatewayRefused, match="already been attached") as refused:
-        await till.payments.open_wallet(a_contact("eve"), bob.card.ref, key="theft/2")
+        await till.provider.wallets.open_wallet(a_contact("eve"), bob.card.ref, key="theft/2")
     assert refused.value.field == "payment_method"
     assert await till.customers() == 2
 
 
 async def checkout(till: Till, customer_ref: str, key: str = "checkout/1") -> str:
     """The id of a checkout session just opened."""
-    page = await till.payments.open_checkout(customer_ref, "s", SUCCESS, CANCEL, key=key)
+    page = await till.provider.wallets.open_checkout(customer_ref, "s", SUCCESS, CANCEL, key=key)
     return page.rpartition("/")[2]
 
 
@@ -126,7 +128,7 @@ async def test_the_card_of_a_completed_checkout_is_charged_from_then_on(till: Ti
     session = await checkout(till, wallet.customer_ref)
     till.simulator.complete_checkout(session, "pm_card_mastercard")
 
-    adopted = await till.payments.adopt_checkout(session, begun.agreement_ref, None, key=f"adopt/{session}")
+    adopted = await till.provider.wallets.adopt_checkout(session, begun.agreement_ref, None, key=f"adopt/{session}")
 
     assert adopted is not None
     assert adopted.card is not None
@@ -134,13 +136,16 @@ async def test_the_card_of_a_completed_checkout_is_charged_from_then_on(till: Ti
     assert await till.default_card(wallet) == adopted.card.ref
     (agreement,) = await till.agreements(wallet)
     assert agreement["default_payment_method"] == adopted.card.ref
-    assert await till.payments.adopt_checkout(session, begun.agreement_ref, None, key=f"adopt/{session}") == adopted
+    assert (
+        await till.provider.wallets.adopt_checkout(session, begun.agreement_ref, None, key=f"adopt/{session}")
+        == adopted
+    )
 
 
 async def test_there_is_no_card_to_adopt_when_the_checkout_is_open_or_expired(till: Till) -> None:
     wallet = await till.wallet(card=None)
     session = await checkout(till, wallet.customer_ref)
-    assert await till.payments.adopt_checkout(session, "", None, key="adopt/1") is None
+    assert await till.provider.wallets.adopt_checkout(session, "", None, key="adopt/1") is None
 
     await till.client.v1.checkout.sessions.expire_async(session)
-    assert await till.payments.adopt_checkout(session, "", None, key="adopt/1") is None
+    assert await till.provider.wallets.adopt_checkout(session, "", None, key="adopt/1") is None

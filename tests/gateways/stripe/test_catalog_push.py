@@ -283,7 +283,7 @@ async def test_who_subscribed_before_a_version_was_raised_keeps_their_price(till
     await push(till.client, dearer)
 
     await till.renew()
-    await till.payments.change(begun.agreement_ref, (STARTER, USERS), datetime.now(UTC), key="change")
+    await till.provider.changes.change(begun.agreement_ref, (STARTER, USERS), datetime.now(UTC), key="change")
 
     (agreement,) = await till.agreements(wallet)
     kept = {item["price"]["lookup_key"]: item["price"]["unit_amount"] for item in agreement["items"]["data"]}

@@ -82,19 +82,19 @@ async def test_a_first_charge_that_wants_the_customer_is_no_plain_decline(till: 
 
 async def test_a_lost_answer_costs_nothing_when_the_first_charge_is_repeated(till: Till) -> None:
     wallet = await till.wallet()
-    assert await till.payments.begun(wallet.customer_ref, key="s/charge/1") is None
+    assert await till.provider.charges.begun(wallet.customer_ref, key="s/charge/1") is None
     till.wire.lose(1)
     with pytest.raises(GatewayUnavailable):
         await till.begin(wallet)
 
-    found = await till.payments.begun(wallet.customer_ref, key="s/charge/1")
+    found = await till.provider.charges.begun(wallet.customer_ref, key="s/charge/1")
     again = await till.begin(wallet)
 
     assert found is not None
     assert found == again
     assert again.outcome is ChargeOutcome.PAID
     assert await till.statuses(wallet) == ["paid"]
-    assert await till.payments.begun(wallet.customer_ref, key="s/charge/2") is None
+    assert await till.provider.charges.begun(wallet.customer_ref, key="s/charge/2") is None
 
 
 async def test_the_sandboxs_own_lost_answer_is_survived_too(till: Till) -> None:
@@ -137,9 +137,9 @@ async def test_an_open_invoice_is_paid_once_under_one_key(till: Till) -> None:
     wallet, agreement, bill = await till.owing()
     till.wire.lose(1)
     with pytest.raises(GatewayUnavailable):
-        await till.payments.collect(bill, key="try/1")
+        await till.provider.charges.collect(bill, key="try/1")
 
-    charge, again = [await till.payments.collect(bill, key="try/1") for _ in range(2)]
+    charge, again = [await till.provider.charges.collect(bill, key="try/1") for _ in range(2)]
 
     assert charge == again
     assert charge.invoice is not None
@@ -156,21 +156,21 @@ async def test_an_open_invoice_stays_open_when_the_card_is_declined(
     wallet, _, bill = await till.owing()
     till.simulator.set_card_answers("ada", [code, "ok"])
 
-    charge, again = [await till.payments.collect(bill, key="try/1") for _ in range(2)]
+    charge, again = [await till.provider.charges.collect(bill, key="try/1") for _ in range(2)]
 
     assert charge == again
     assert charge.outcome is ChargeOutcome.DECLINED
     assert charge.decline is not None
     assert (charge.decline.code, charge.decline.advice, charge.decline.is_hard) == (code, advice, hard)
     assert await till.statuses(wallet) == ["paid", "open"]
-    assert (await till.payments.collect(bill, key="try/2")).outcome is ChargeOutcome.PAID
+    assert (await till.provider.charges.collect(bill, key="try/2")).outcome is ChargeOutcome.PAID
 
 
 async def test_the_customer_gets_a_link_when_an_open_invoice_needs_confirmation(till: Till) -> None:
     _, _, bill = await till.owing()
     till.simulator.set_card_answers("ada", ["authentication_required"])
 
-    charge = await till.payments.collect(bill, key="try/1")
+    charge = await till.provider.charges.collect(bill, key="try/1")
 
     assert charge.outcome is ChargeOutcome.ACTION_REQUIRED
     assert charge.decline is not None
@@ -184,11 +184,11 @@ async def test_the_customer_gets_a_link_when_an_open_invoice_needs_confirmation(
 
 async def test_a_restart_charges_a_period_from_now_and_voids_the_old_invoice(till: Till) -> None:
     wallet, agreement, bill = await till.owing()
-    await till.payments.hold(agreement, True, key="hold/on")
+    await till.provider.billing.hold(agreement, True, key="hold/on")
     await till.simulator.advance("ada", till.simulator.now("ada") + timedelta(days=10))
     now = till.simulator.now("ada")
 
-    charge = await till.payments.restart(agreement, bill, key="again/1")
+    charge = await till.provider.charges.restart(agreement, bill, key="again/1")
 
     assert (charge.outcome, charge.agreement_ref) == (ChargeOutcome.PAID, agreement)
     assert charge.invoice is not None
@@ -210,9 +210,9 @@ async def test_a_restart_charges_once_when_an_answer_gets_lost(till: Till, lost:
     await till.simulator.advance("ada", till.simulator.now("ada") + timedelta(days=2))
     till.wire.lose(lost)
     with pytest.raises(GatewayUnavailable):
-        await till.payments.restart(agreement, bill, key="again/1")
+        await till.provider.charges.restart(agreement, bill, key="again/1")
 
-    charge, again = [await till.payments.restart(agreement, bill, key="again/1") for _ in range(2)]
+    charge, again = [await till.provider.charges.restart(agreement, bill, key="again/1") for _ in range(2)]
 
     assert charge == again
     assert charge.outcome is ChargeOutcome.PAID
@@ -221,10 +221,10 @@ async def test_a_restart_charges_once_when_an_answer_gets_lost(till: Till, lost:
 
 async def test_an_open_invoice_is_paid_once_when_stripe_has_forgotten_the_key(till: Till) -> None:
     wallet, _, bill = await till.owing()
-    charge = await till.payments.collect(bill, key="try/1")
+    charge = await till.provider.charges.collect(bill, key="try/1")
     forget_keys(till)
 
-    assert await till.payments.collect(bill, key="try/1") == charge
+    assert await till.provider.charges.collect(bill, key="try/1") == charge
     assert await till.statuses(wallet) == ["paid", "paid"]
 
 
@@ -235,11 +235,11 @@ def forget_keys(till: Till) -> None:
 
 async def test_nothing_changes_when_a_restart_is_declined(till: Till) -> None:
     wallet, agreement, bill = await till.owing()
-    await till.payments.hold(agreement, True, key="hold/on")
+    await till.provider.billing.hold(agreement, True, key="hold/on")
     (before,) = await till.agreements(wallet)
     till.simulator.set_card_answers("ada", ["do_not_honor", "ok"])
 
-    charge, again = [await till.payments.restart(agreement, bill, key="again/1") for _ in range(2)]
+    charge, again = [await till.provider.charges.restart(agreement, bill, key="again/1") for _ in range(2)]
 
     assert charge == again
     assert charge.outcome is ChargeOutcome.DECLINED
@@ -247,23 +247,23 @@ async def test_nothing_changes_when_a_restart_is_declined(till: Till) -> None:
     assert charge.decline.code == "do_not_honor"
     assert await till.statuses(wallet) == ["paid", "open"]
     assert await till.agreements(wallet) == [before]
-    assert (await till.payments.restart(agreement, bill, key="again/2")).outcome is ChargeOutcome.PAID
+    assert (await till.provider.charges.restart(agreement, bill, key="again/2")).outcome is ChargeOutcome.PAID
 
 
 async def test_a_restart_needs_no_invoice_to_void(till: Till) -> None:
     wallet, begun = await till.sold()
     await till.simulator.advance("ada", till.simulator.now("ada") + timedelta(days=5))
 
-    assert (await till.payments.restart(begun.agreement_ref, "", key="again/1")).outcome is ChargeOutcome.PAID
+    assert (await till.provider.charges.restart(begun.agreement_ref, "", key="again/1")).outcome is ChargeOutcome.PAID
     assert await till.statuses(wallet) == ["paid", "paid"]
 
 
 async def test_an_ended_agreement_is_not_restarted(till: Till) -> None:
     wallet, begun = await till.sold()
-    await till.payments.end(begun.agreement_ref, "", key="end")
+    await till.provider.billing.end(begun.agreement_ref, "", key="end")
 
     with pytest.raises(GatewayRefused, match="canceled"):
-        await till.payments.restart(begun.agreement_ref, "", key="again/1")
+        await till.provider.charges.restart(begun.agreement_ref, "", key="again/1")
 
     assert await till.statuses(wallet) == ["paid"]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from domain.errors import GatewayUnavailable
+from domain.provider.agreements import NewAgreement
 from domain.provider.payments import Charge, ChargeOutcome
-from domain.provider.ports import NewAgreement
 from tests.contracts.shop import bill_of
 from tests.gateways.changing import PRO, Deal, till
 from tests.gateways.till import STARTER, Till
@@ -17,7 +17,7 @@ KEY = "s/change/waits"
 async def asked(till: Till, deal: Deal, *answers: str) -> Charge:
     if answers:
         till.simulator.set_card_answers("ada", answers)
-    return await till.payments.change(deal.ref, (PRO,), deal.at, key=KEY, present=True)
+    return await till.provider.changes.change(deal.ref, (PRO,), deal.at, key=KEY, present=True)
 
 
 async def statuses(deal: Deal) -> list[str]:
@@ -75,13 +75,13 @@ async def test_a_missing_card_is_reported_as_such(till: Till) -> None:
 
 async def test_a_hold_lifted_for_an_unpaid_change_is_restored_despite_a_lost_answer(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
-    await till.payments.hold(deal.ref, True, key="hold")
+    await till.provider.billing.hold(deal.ref, True, key="hold")
     till.simulator.set_card_answers("ada", ["authentication_required", "ok"])
     till.wire.lose(2)
     with pytest.raises(GatewayUnavailable):
-        await till.payments.change(deal.ref, (PRO,), deal.at, key=KEY, present=True, held=True)
+        await till.provider.changes.change(deal.ref, (PRO,), deal.at, key=KEY, present=True, held=True)
 
-    await till.payments.change(deal.ref, (PRO,), deal.at, key=KEY, present=True, held=True)
+    await till.provider.changes.change(deal.ref, (PRO,), deal.at, key=KEY, present=True, held=True)
 
     [agreement] = await till.agreements(deal.wallet)
     assert agreement["pause_collection"]["behavior"] == "void"
@@ -99,7 +99,7 @@ async def test_an_agreement_created_for_a_payment_ends_with_it(till: Till, is_ov
     if is_over:
         await till.client.v1.subscriptions.cancel_async(begun.id)
 
-    charge = await till.payments.withdraw_confirmation(
+    charge = await till.provider.confirmations.withdraw_confirmation(
         begun.id, str(begun.latest_invoice), ends_agreement=True, key="withdraw"
     )
 
@@ -119,9 +119,9 @@ async def test_a_declined_first_period_is_found_declined_whichever_answer_got_lo
     order = NewAgreement("s", wallet.customer_ref, wallet.card.ref, (STARTER,), present=True)
     till.wire.lose(lost)
     with pytest.raises(GatewayUnavailable):
-        await till.payments.begin(order, key="s/charge/1")
+        await till.provider.charges.begin(order, key="s/charge/1")
 
-    found = await till.payments.begun(wallet.customer_ref, key="s/charge/1")
+    found = await till.provider.charges.begun(wallet.customer_ref, key="s/charge/1")
 
     assert found is not None
     assert found.decline is not None
@@ -133,7 +133,7 @@ async def test_a_pending_or_declined_change_is_reported_by_its_key_without_side_
     deal = await Deal.of(till, STARTER)
     waiting = await asked(till, deal, "authentication_required", "ok")
 
-    found = await till.payments.asked_change(deal.ref, key=KEY)
+    found = await till.provider.changes.requested_change(deal.ref, key=KEY)
 
     assert (found, found.waits_until) == (waiting, waiting.waits_until)
     assert await statuses(deal) == ["paid", "open"]
@@ -145,11 +145,11 @@ async def test_a_decline_whose_answer_was_lost_is_reported_with_its_open_invoice
     with pytest.raises(GatewayUnavailable):
         await asked(till, deal, "insufficient_funds", "ok")
 
-    found = await till.payments.asked_change(deal.ref, key=KEY)
+    found = await till.provider.changes.requested_change(deal.ref, key=KEY)
 
     assert (found.outcome, bill_of(found).status) == (ChargeOutcome.DECLINED, "open")
-    latest = (await till.payments.standing(deal.wallet.customer_ref, deal.ref, "")).latest
+    latest = (await till.provider.billing.provider_state(deal.wallet.customer_ref, deal.ref, "")).latest
     assert latest is not None
     assert latest.is_of_change, "it is no renewal that is owed"
     await asked(till, deal)
-    assert (await till.payments.asked_change(deal.ref, key=KEY)).outcome is ChargeOutcome.GONE
+    assert (await till.provider.changes.requested_change(deal.ref, key=KEY)).outcome is ChargeOutcome.GONE

@@ -14,27 +14,28 @@ from starlette.types import ASGIApp
 from api.http.errors import status_of
 from domain.catalog.plans import Item
 from domain.errors import GatewayBusy, GatewayForbidden, GatewayRefused, GatewayUnavailable, Haste, TenureError
+from domain.provider.agreements import NewAgreement
 from domain.provider.payments import Charge, ChargeOutcome, Decline
-from domain.provider.ports import NewAgreement
+from domain.provider.ports import Provider
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from tests.gateways.till import API_KEY, CATALOG, Stage, Till, a_contact
 
-Call = Callable[[StripePayments], Awaitable[object]]
+Call = Callable[[Provider], Awaitable[object]]
 CALLS: dict[str, Call] = {
-    "open_wallet": lambda payments: payments.open_wallet(a_contact(), "pm_1", key="k"),
-    "open_wallet, known": lambda payments: payments.open_wallet(a_contact(customer_ref="cus_1"), None, key="k"),
-    "put_card": lambda payments: payments.put_card("cus_1", "sub_1", "pm_1", key="k"),
-    "adopt_checkout": lambda payments: payments.adopt_checkout("cs_1", "sub_1", None, key="k"),
-    "open_checkout": lambda payments: payments.open_checkout("cus_1", "s", "https://a", "https://b", key="k"),
-    "begun": lambda payments: payments.begun("cus_1", key="k"),
-    "collect": lambda payments: payments.collect("in_1", key="k"),
-    "restart": lambda payments: payments.restart("sub_1", "in_1", key="k"),
-    "standing": lambda payments: payments.standing("cus_1", "sub_1", "in_1"),
-    "end": lambda payments: payments.end("sub_1", "in_1", key="k"),
-    "end_at_period_end": lambda payments: payments.end_at_period_end("sub_1", True, key="k"),
-    "hold": lambda payments: payments.hold("sub_1", True, key="k"),
+    "open_wallet": lambda provider: provider.wallets.open_wallet(a_contact(), "pm_1", key="k"),
+    "open_wallet, known": lambda provider: provider.wallets.open_wallet(a_contact(customer_ref="cus_1"), None, key="k"),
+    "put_card": lambda provider: provider.wallets.put_card("cus_1", "sub_1", "pm_1", key="k"),
+    "adopt_checkout": lambda provider: provider.wallets.adopt_checkout("cs_1", "sub_1", None, key="k"),
+    "open_checkout": lambda provider: provider.wallets.open_checkout("cus_1", "s", "https://a", "https://b", key="k"),
+    "begun": lambda provider: provider.charges.begun("cus_1", key="k"),
+    "collect": lambda provider: provider.charges.collect("in_1", key="k"),
+    "restart": lambda provider: provider.charges.restart("sub_1", "in_1", key="k"),
+    "standing": lambda provider: provider.billing.provider_state("cus_1", "sub_1", "in_1"),
+    "end": lambda provider: provider.billing.end("sub_1", "in_1", key="k"),
+    "end_at_period_end": lambda provider: provider.billing.end_at_period_end("sub_1", True, key="k"),
+    "hold": lambda provider: provider.billing.hold("sub_1", True, key="k"),
 }
 
 
@@ -47,11 +48,11 @@ def an_error(message: str, kind: str = "invalid_request_error", **fields: Any) -
 
 
 @asynccontextmanager
-async def payments_at(stage: Stage, app: ASGIApp, api_key: str = API_KEY) -> AsyncIterator[StripePayments]:
+async def payments_at(stage: Stage, app: ASGIApp, api_key: str = API_KEY) -> AsyncIterator[Provider]:
     """Payments as in production, against an endpoint that only answers like this."""
     stage.app = app
     async with connected(api_key, stage.url) as client:
-        yield StripePayments(client)
+        yield stripe_provider(client)
 
 
 async def failure_of(call: Awaitable[object]) -> TenureError:
@@ -64,8 +65,8 @@ async def failure_of(call: Awaitable[object]) -> TenureError:
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 async def test_every_call_may_be_retried_when_stripe_fails(stage: Stage, call: Call) -> None:
-    async with payments_at(stage, answering(500, an_error("broken", "api_error"))) as payments:
-        error = await failure_of(call(payments))
+    async with payments_at(stage, answering(500, an_error("broken", "api_error"))) as provider:
+        error = await failure_of(call(provider))
 
     assert isinstance(error, GatewayUnavailable)
     assert error.code == "gateway_unavailable"
@@ -75,13 +76,13 @@ async def test_every_call_may_be_retried_when_stripe_fails(stage: Stage, call: C
 async def test_an_id_with_dot_segments_is_never_sent(till: Till, reference: str) -> None:
     """`POST /v1/payment_methods/../attach` is a call of another path, and so is one with nothing in between."""
     async with connected(API_KEY, till.simulator.base_url) as client:
-        payments = StripePayments(client)
+        provider = stripe_provider(client)
         before = len(till.simulator.call_log())
         for call in (
-            payments.put_card("cus_1", "", reference, key="k"),
-            payments.known_customer(reference),
-            payments.agreement(reference),
-            payments.hold(reference, True, key="k"),
+            provider.wallets.put_card("cus_1", "", reference, key="k"),
+            provider.contacts.known_customer(reference),
+            provider.agreements.find(reference),
+            provider.billing.hold(reference, True, key="k"),
         ):
             with suppress(GatewayRefused):
                 assert await call is None
@@ -92,8 +93,8 @@ async def test_an_id_with_dot_segments_is_never_sent(till: Till, reference: str)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 async def test_every_call_is_refused_for_good_when_stripe_does_not_know_what_it_names(stage: Stage, call: Call) -> None:
     body = an_error("No such thing: 'x_1'", code="resource_missing", param="id")
-    async with payments_at(stage, answering(404, body)) as payments:
-        error = await failure_of(call(payments))
+    async with payments_at(stage, answering(404, body)) as provider:
+        error = await failure_of(call(provider))
 
     assert isinstance(error, GatewayRefused)
     assert (error.code, error.field) == ("resource_missing", None)
@@ -111,8 +112,8 @@ async def test_every_call_is_refused_for_good_when_stripe_does_not_know_what_it_
     ],
 )
 async def test_a_call_may_be_retried_when_its_answer_is_unusable(stage: Stage, status: int, body: str) -> None:
-    async with payments_at(stage, answering(status, body)) as payments:
-        error = await failure_of(payments.hold("sub_1", True, key="k"))
+    async with payments_at(stage, answering(status, body)) as provider:
+        error = await failure_of(provider.billing.hold("sub_1", True, key="k"))
 
     assert isinstance(error, GatewayUnavailable)
     assert error.code == "gateway_unavailable"
@@ -133,8 +134,8 @@ async def test_a_call_that_was_turned_away_says_by_what(
     stage: Stage, status: int, code: str | None, haste: Haste
 ) -> None:
     body = an_error("later", code=code)
-    async with payments_at(stage, answering(status, body, {"Retry-After": "7"})) as payments:
-        error = await failure_of(payments.hold("sub_1", True, key="k"))
+    async with payments_at(stage, answering(status, body, {"Retry-After": "7"})) as provider:
+        error = await failure_of(provider.billing.hold("sub_1", True, key="k"))
 
     assert isinstance(error, GatewayBusy)
     assert (error.haste, error.retry_after, error.code) == (haste, 7.0, "gateway_busy")
@@ -153,7 +154,7 @@ async def test_a_call_may_be_retried_when_nothing_listens() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         async with connected(API_KEY, f"http://127.0.0.1:{free.getsockname()[1]}/") as client:
-            error = await failure_of(StripePayments(client).hold("sub_1", True, key="k"))
+            error = await failure_of(stripe_provider(client).billing.hold("sub_1", True, key="k"))
 
     assert isinstance(error, GatewayUnavailable)
     assert API_KEY not in str(error)
@@ -164,7 +165,7 @@ async def test_a_call_may_be_retried_after_a_timeout(till: Till) -> None:
     http = stripe.HTTPXClient(timeout=0.05)
     client = stripe.StripeClient(API_KEY, base_addresses={"api": till.simulator.base_url}, http_client=http)
 
-    error = await failure_of(StripePayments(client).hold("sub_1", True, key="k"))
+    error = await failure_of(stripe_provider(client).billing.hold("sub_1", True, key="k"))
 
     assert isinstance(error, GatewayUnavailable)
     await http.close_async()  # type: ignore[no-untyped-call]
@@ -173,7 +174,7 @@ async def test_a_call_may_be_retried_after_a_timeout(till: Till) -> None:
 async def test_a_wrong_key_is_for_the_operator_to_fix_and_never_shown(till: Till) -> None:
     wrong = "sk_test_wrong_and_secret_all_the_same"
     async with connected(wrong, till.simulator.base_url) as client:
-        error = await failure_of(StripePayments(client).hold("sub_1", True, key="k"))
+        error = await failure_of(stripe_provider(client).billing.hold("sub_1", True, key="k"))
 
     assert isinstance(error, GatewayForbidden)
     assert error.code == "stripe_key"
@@ -183,8 +184,8 @@ async def test_a_wrong_key_is_for_the_operator_to_fix_and_never_shown(till: Till
 
 async def test_a_missing_permission_is_for_the_operator_to_fix(stage: Stage) -> None:
     body = an_error("The provided key does not have the required permissions. Having rak_invoice_write would help.")
-    async with payments_at(stage, answering(403, body)) as payments:
-        error = await failure_of(payments.collect("in_1", key="k"))
+    async with payments_at(stage, answering(403, body)) as provider:
+        error = await failure_of(provider.charges.collect("in_1", key="k"))
 
     assert isinstance(error, GatewayForbidden)
     assert error.code == "stripe_key"
@@ -193,9 +194,9 @@ async def test_a_missing_permission_is_for_the_operator_to_fix(stage: Stage) -> 
 
 async def test_a_key_used_for_something_else_is_refused(till: Till) -> None:
     wallet, begun = await till.sold()
-    await till.payments.hold(begun.agreement_ref, True, key="k")
+    await till.provider.billing.hold(begun.agreement_ref, True, key="k")
 
-    error = await failure_of(till.payments.hold(begun.agreement_ref, False, key="k"))
+    error = await failure_of(till.provider.billing.hold(begun.agreement_ref, False, key="k"))
 
     assert isinstance(error, GatewayRefused)
     assert error.code == "idempotency"
@@ -208,8 +209,8 @@ async def test_a_key_used_for_something_else_is_refused(till: Till) -> None:
 )
 async def test_an_error_never_repeats_an_address(stage: Stage, status: int, kind: str) -> None:
     body = an_error("Invalid email address: ada@example.com", kind, param="email", code="email_invalid")
-    async with payments_at(stage, answering(status, body)) as payments:
-        error = await failure_of(payments.open_wallet(a_contact(), None, key="k"))
+    async with payments_at(stage, answering(status, body)) as provider:
+        error = await failure_of(provider.wallets.open_wallet(a_contact(), None, key="k"))
 
     assert "Invalid email address" in str(error)
     assert "ada" not in str(error)
@@ -218,8 +219,8 @@ async def test_an_error_never_repeats_an_address(stage: Stage, status: int, kind
 
 async def test_a_refused_request_has_stripes_message_and_code(stage: Stage) -> None:
     body = an_error("This subscription cannot be held.", code="subscription_not_holdable")
-    async with payments_at(stage, answering(400, body)) as payments:
-        error = await failure_of(payments.hold("sub_1", True, key="k"))
+    async with payments_at(stage, answering(400, body)) as provider:
+        error = await failure_of(provider.billing.hold("sub_1", True, key="k"))
 
     assert isinstance(error, GatewayRefused)
     told = (error.message, error.code, error.field)
@@ -240,8 +241,8 @@ async def test_a_parameter_that_is_refused_is_our_fault_and_never_the_callers_ca
     stage: Stage, param: str, code: str | None
 ) -> None:
     body = an_error(f"Received unknown parameter: {param}", code=code, param=param)
-    async with payments_at(stage, answering(400, body)) as payments:
-        error = await failure_of(payments.put_card("cus_1", "sub_1", "pm_1", key="k"))
+    async with payments_at(stage, answering(400, body)) as provider:
+        error = await failure_of(provider.wallets.put_card("cus_1", "sub_1", "pm_1", key="k"))
 
     assert isinstance(error, GatewayRefused)
     assert (error.code, error.field) == ("provider_parameter", None)
@@ -251,8 +252,8 @@ async def test_a_parameter_that_is_refused_is_our_fault_and_never_the_callers_ca
 
 async def test_a_payment_method_that_is_refused_is_the_callers(stage: Stage) -> None:
     body = an_error("No such PaymentMethod: 'pm_1'", code="resource_missing", param="payment_method")
-    async with payments_at(stage, answering(404, body)) as payments:
-        error = await failure_of(payments.put_card("cus_1", "sub_1", "pm_1", key="k"))
+    async with payments_at(stage, answering(404, body)) as provider:
+        error = await failure_of(provider.wallets.put_card("cus_1", "sub_1", "pm_1", key="k"))
 
     assert isinstance(error, GatewayRefused)
     assert (error.code, error.field) == ("unknown_payment_method", "payment_method")
@@ -260,9 +261,8 @@ async def test_a_payment_method_that_is_refused_is_the_callers(stage: Stage) -> 
 
 
 async def test_a_decline_without_a_reason_is_a_decline_all_the_same(stage: Stage) -> None:
-    async with payments_at(stage, answering(402, an_error("No.", "card_error"))) as payments:
-        payments._prices["p"] = "price_1"
-        charge = await payments.begin(NewAgreement("s", "cus_1", "pm_1", (Item("p", 1),)), key="k")
+    async with payments_at(stage, answering(402, an_error("No.", "card_error"))) as provider:
+        charge = await provider.charges.begin(NewAgreement("s", "cus_1", "pm_1", (Item("price_1", 1),)), key="k")
 
     assert charge == Charge(ChargeOutcome.DECLINED, decline=Decline("generic_decline"))
 

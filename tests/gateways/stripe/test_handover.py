@@ -9,9 +9,8 @@ from temporalio.exceptions import ApplicationError
 from activities.adopting import AdoptionActivities, TrialRequest
 from domain.catalog.plans import Item
 from domain.errors import GatewayUnavailable
-from domain.provider.agreements import AgreementState
+from domain.provider.agreements import AgreementState, NewAgreement
 from domain.provider.payments import Card, ChargeOutcome
-from domain.provider.ports import NewAgreement
 from tests.gateways.till import STARTER, USERS, Till
 
 IN_FIVE_DAYS = int((datetime.now(UTC) + timedelta(days=5)).timestamp())
@@ -34,11 +33,11 @@ async def a_subscriber(till: Till, price: str, **more: Any) -> tuple[str, str, s
 async def test_the_agreements_own_card_goes_before_the_customers(till: Till) -> None:
     customer, card, agreement = await a_subscriber(till, await a_price(till))
     other = (await till.client.v1.payment_methods.attach_async("pm_card_mastercard", {"customer": customer})).id
-    await till.payments.put_card(customer, "", other, key="other")
+    await till.provider.wallets.put_card(customer, "", other, key="other")
 
-    own = await till.payments.card_of_agreement(agreement)
+    own = await till.provider.handover.card_of_agreement(agreement)
     await till.client.v1.subscriptions.update_async(agreement, {"default_payment_method": ""})
-    customers = await till.payments.card_of_agreement(agreement)
+    customers = await till.provider.handover.card_of_agreement(agreement)
 
     assert own is not None
     assert (own.ref, own.brand) == (card, "visa")
@@ -51,9 +50,9 @@ async def test_the_default_card_is_found(till: Till) -> None:
     await till.client.v1.payment_methods.attach_async("pm_card_mastercard", {"customer": customer})
 
     for _ in range(2):
-        await till.payments.put_card(customer, "", card, key="default")
+        await till.provider.wallets.put_card(customer, "", card, key="default")
 
-    standing = await till.payments.standing(customer, agreement, "")
+    standing = await till.provider.billing.provider_state(customer, agreement, "")
     assert standing.card is not None
     assert standing.card.ref == card
 
@@ -63,13 +62,13 @@ async def test_a_change_leaves_a_price_known_by_its_id_alone_where_it_is_wanted(
     _, _, agreement = await a_subscriber(till, price)
     (before,) = (await till.client.v1.subscriptions.retrieve_async(agreement)).to_dict()["items"]["data"]
 
-    await till.payments.change(agreement, (Item(price, 1), USERS), datetime.now(UTC), key="change/1")
+    await till.provider.changes.change(agreement, (Item(price, 1), USERS), datetime.now(UTC), key="change/1")
 
     after = (await till.client.v1.subscriptions.retrieve_async(agreement)).to_dict()["items"]["data"]
     assert [(item["price"]["id"], item["quantity"]) for item in after if item["id"] == before["id"]] == [(price, 1)]
     assert len(after) == 2
 
-    await till.payments.change(agreement, (STARTER,), datetime.now(UTC), key="change/2")
+    await till.provider.changes.change(agreement, (STARTER,), datetime.now(UTC), key="change/2")
 
     (left,) = (await till.client.v1.subscriptions.retrieve_async(agreement)).to_dict()["items"]["data"]
     assert left["price"]["lookup_key"] == STARTER.lookup_key
@@ -79,9 +78,9 @@ async def test_a_price_known_by_its_id_alone_is_billed_again(till: Till) -> None
     price = await a_price(till)
     customer, card, agreement = await a_subscriber(till, price)
 
-    restarted = await till.payments.restart(agreement, "", (Item(price, 2),), key="restart")
+    restarted = await till.provider.charges.restart(agreement, "", (Item(price, 2),), key="restart")
     order = NewAgreement("s", customer, card, (Item(price, 1),))
-    begun = await till.payments.begin(order, key="begin")
+    begun = await till.provider.charges.begin(order, key="begin")
 
     assert restarted.invoice is not None
     assert restarted.invoice.amount == 7800
@@ -96,11 +95,11 @@ async def test_a_trial_that_we_ended_says_for_which_subscription(till: Till) -> 
 
     till.wire.lose(1)
     with pytest.raises(GatewayUnavailable):
-        await till.payments.end_trial(ours, "s-1", key="end/1")
-    await till.payments.end_trial(ours, "s-1", key="end/2")
-    await till.payments.end_trial(theirs, "s-2", key="end/3")
+        await till.provider.handover.end_trial(ours, "s-1", key="end/1")
+    await till.provider.handover.end_trial(ours, "s-1", key="end/2")
+    await till.provider.handover.end_trial(theirs, "s-2", key="end/3")
 
-    told = [await till.payments.agreement(ref) for ref in (ours, theirs)]
+    told = [await till.provider.agreements.find(ref) for ref in (ours, theirs)]
     assert [(each.state, each.ended_for) for each in told if each] == [
         (AgreementState.ENDED, "s-1"),
         (AgreementState.ENDED, ""),
@@ -110,10 +109,10 @@ async def test_a_trial_that_we_ended_says_for_which_subscription(till: Till) -> 
 async def test_ending_a_trial_is_refused_when_others_have_ended_it_just_before(till: Till) -> None:
     price = await a_price(till)
     _, _, agreement = await a_subscriber(till, price, trial_end=IN_FIVE_DAYS)
-    found = await till.payments.agreement(agreement)
+    found = await till.provider.agreements.find(agreement)
     assert found is not None
     request = TrialRequest("s-1", agreement, (Item(price, 1),), found.trial_ends_at, key="end")
-    activities = AdoptionActivities(till.payments, _EndedJustBefore(till))
+    activities = AdoptionActivities(till.provider.agreements, _EndedJustBefore(till))
 
     with pytest.raises(ApplicationError) as refused:
         await activities.end_trial_elsewhere(request)
@@ -128,20 +127,20 @@ class _EndedJustBefore:
         self._till = till
 
     async def card_of_agreement(self, agreement_ref: str) -> Card | None:
-        return await self._till.payments.card_of_agreement(agreement_ref)
+        return await self._till.provider.handover.card_of_agreement(agreement_ref)
 
-    async def charged_alike(self, agreement_ref: str, card_ref: str) -> str:
-        return await self._till.payments.charged_alike(agreement_ref, card_ref)
+    async def agreement_on_same_card(self, agreement_ref: str, card_ref: str) -> str:
+        return await self._till.provider.handover.agreement_on_same_card(agreement_ref, card_ref)
 
     async def end_trial(self, agreement_ref: str, subscription: str, *, key: str) -> None:
         await self._till.client.v1.subscriptions.cancel_async(agreement_ref)
-        await self._till.payments.end_trial(agreement_ref, subscription, key=key)
+        await self._till.provider.handover.end_trial(agreement_ref, subscription, key=key)
 
 
 async def test_what_tenure_would_bill_differently_is_a_hindrance(till: Till) -> None:
     _, _, small = await a_subscriber(till, await a_price(till, 20))
 
-    found = await till.payments.agreement(small)
+    found = await till.provider.agreements.find(small)
 
     assert found is not None
     assert found.hindrances == ("a period costs less than the smallest amount that Stripe charges",)

@@ -8,11 +8,12 @@ from datetime import datetime
 import pytest
 
 from domain.errors import TenureError
+from domain.provider.agreements import NewAgreement
 from domain.provider.attempt_keys import asked_again
 from domain.provider.payments import ChargeOutcome, Wallet
-from domain.provider.ports import NewAgreement
+from domain.provider.ports import Provider
 from gateways.stripe.http_client import connected
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from tests.gateways.till import API_KEY, STARTER, USERS, Till
 
 KEY = "s/try"
@@ -26,27 +27,33 @@ class Sale:
     at: datetime
 
 
-Do = Callable[[StripePayments, Sale, str], Awaitable[object]]
+Do = Callable[[Provider, Sale, str], Awaitable[object]]
 STEPS: dict[str, tuple[str, Do]] = {
     "begin": (
         "/v1/subscriptions",
-        lambda payments, sale, key: payments.begin(
+        lambda provider, sale, key: provider.charges.begin(
             NewAgreement("s", sale.wallet.customer_ref, sale.wallet.card.ref if sale.wallet.card else "", (STARTER,)),
             key=key,
         ),
     ),
-    "collect": ("/v1/invoices/[^/]+/pay", lambda payments, sale, key: payments.collect(sale.bill, key=key)),
-    "restart": ("/v1/subscriptions/[^/]+", lambda payments, sale, key: payments.restart(sale.agreement, "", key=key)),
+    "collect": ("/v1/invoices/[^/]+/pay", lambda provider, sale, key: provider.charges.collect(sale.bill, key=key)),
+    "restart": (
+        "/v1/subscriptions/[^/]+",
+        lambda provider, sale, key: provider.charges.restart(sale.agreement, "", key=key),
+    ),
     "change": (
         "/v1/subscriptions/[^/]+",
-        lambda payments, sale, key: payments.change(sale.agreement, (STARTER, USERS), sale.at, key=key),
+        lambda provider, sale, key: provider.changes.change(sale.agreement, (STARTER, USERS), sale.at, key=key),
     ),
-    "hold": ("/v1/subscriptions/[^/]+", lambda payments, sale, key: payments.hold(sale.agreement, True, key=key)),
+    "hold": (
+        "/v1/subscriptions/[^/]+",
+        lambda provider, sale, key: provider.billing.hold(sale.agreement, True, key=key),
+    ),
     "ends": (
         "/v1/subscriptions/[^/]+",
-        lambda payments, sale, key: payments.end_at_period_end(sale.agreement, True, key=key),
+        lambda provider, sale, key: provider.billing.end_at_period_end(sale.agreement, True, key=key),
     ),
-    "end": ("/v1/subscriptions/[^/]+", lambda payments, sale, key: payments.end(sale.agreement, "", key=key)),
+    "end": ("/v1/subscriptions/[^/]+", lambda provider, sale, key: provider.billing.end(sale.agreement, "", key=key)),
 }
 
 
@@ -73,13 +80,13 @@ async def test_a_refused_step_continues_with_the_next_attempt_once_the_cause_is_
     till: Till, path: str, do: Do, status: int
 ) -> None:
     sale = await a_sale(till)
-    await refused(till, path, do(till.payments, sale, KEY), status)
+    await refused(till, path, do(till.provider, sale, KEY), status)
     paid = (await till.statuses(sale.wallet)).count("paid")
     if do is not STEPS["end"][1]:  # a DELETE has no key: it may be repeated as it is
         with pytest.raises(TenureError):
-            await do(till.payments, sale, KEY)
+            await do(till.provider, sale, KEY)
 
-    first, again = [await do(till.payments, sale, asked_again(KEY, 1)) for _ in range(2)]
+    first, again = [await do(till.provider, sale, asked_again(KEY, 1)) for _ in range(2)]
 
     assert first == again
     assert (await till.statuses(sale.wallet)).count("paid") <= paid + 1
@@ -95,11 +102,11 @@ async def test_a_refused_call_succeeds_under_its_own_key_once_the_cause_is_fixed
     sale, (path, do) = await a_sale(till), STEPS[does]
     for _ in range(2):
         async with connected(API_KEY, till.simulator.base_url) as client:
-            await refused(till, path, do(StripePayments(client), sale, KEY), status)
+            await refused(till, path, do(stripe_provider(client), sale, KEY), status)
     paid = (await till.statuses(sale.wallet)).count("paid")
 
     async with connected(API_KEY, till.simulator.base_url) as client:
-        first, again = [await do(StripePayments(client), sale, KEY) for _ in range(2)]
+        first, again = [await do(stripe_provider(client), sale, KEY) for _ in range(2)]
 
     assert first == again
     assert (await till.statuses(sale.wallet)).count("paid") <= paid + 1
@@ -108,9 +115,9 @@ async def test_a_refused_call_succeeds_under_its_own_key_once_the_cause_is_fixed
 async def test_the_next_attempt_finds_what_the_first_one_did(till: Till) -> None:
     sale = await a_sale(till)
     key = asked_again(KEY, 1)
-    done = await till.payments.change(sale.agreement, (STARTER, USERS), sale.at, key=KEY)
+    done = await till.provider.changes.change(sale.agreement, (STARTER, USERS), sale.at, key=KEY)
 
-    found = await till.payments.change(sale.agreement, (STARTER, USERS), sale.at, key=key)
+    found = await till.provider.changes.change(sale.agreement, (STARTER, USERS), sale.at, key=key)
 
     assert found == done
     assert (await till.statuses(sale.wallet)).count("paid") == 2
@@ -124,12 +131,12 @@ async def test_a_decline_is_the_answer_also_for_another_process_and_one_attempt_
     sale = await a_sale(till)
     _, do = STEPS[does]
     till.simulator.set_card_answers("ada", ["insufficient_funds", "ok"])
-    declined = await do(till.payments, sale, KEY)
+    declined = await do(till.provider, sale, KEY)
 
     async with connected(API_KEY, till.simulator.base_url) as client:
-        told_again = [await do(StripePayments(client), sale, KEY) for _ in range(3)]
+        told_again = [await do(stripe_provider(client), sale, KEY) for _ in range(3)]
 
     assert all(told == declined for told in told_again)
     assert getattr(declined, "outcome", None) is ChargeOutcome.DECLINED
     # The bank's next answer is still to come: it was asked once.
-    assert getattr(await do(till.payments, sale, "s/another-try"), "outcome", None) is ChargeOutcome.PAID
+    assert getattr(await do(till.provider, sale, "s/another-try"), "outcome", None) is ChargeOutcome.PAID

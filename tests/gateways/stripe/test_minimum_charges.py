@@ -20,7 +20,7 @@ async def test_less_than_stripe_charges_is_quoted_and_billed_as_zero_and_is_on_t
     deal.at = deal.end - timedelta(hours=12)
     after = (STARTER, users(1))
 
-    quote = await till.payments.quote(deal.ref, after, deal.at)
+    quote = await till.provider.quotes.quote(deal.ref, after, deal.at)
     charge = await deal.change(*after)
 
     assert quote.settled == Settled(0, carried_to_next=quote.amount)
@@ -38,7 +38,7 @@ async def test_a_first_period_below_what_stripe_charges_is_quoted_and_billed_as_
     wallet = await till.wallet("ada")
     await till.client.v1.customers.update_async(wallet.customer_ref, {"balance": -4880})
 
-    quote = await till.payments.first_quote(wallet.customer_ref, (STARTER,))
+    quote = await till.provider.quotes.first_quote(wallet.customer_ref, (STARTER,))
     charge = await till.begin(wallet)
 
     assert quote.settled == Settled(0, credit_applied=4880, carried_to_next=20)
@@ -51,7 +51,7 @@ async def test_what_earlier_credit_pays_is_quoted_and_not_charged(till: Till, cr
     deal = await Deal.of(till, STARTER)
     await till.client.v1.customers.update_async(deal.wallet.customer_ref, {"balance": -credit})
 
-    quote = await till.payments.quote(deal.ref, (PRO,), deal.at)
+    quote = await till.provider.quotes.quote(deal.ref, (PRO,), deal.at)
     charge = await deal.change(PRO)
 
     total, applied = quote.amount, min(credit, quote.amount)
@@ -63,7 +63,7 @@ async def test_what_earlier_credit_pays_is_quoted_and_not_charged(till: Till, cr
 async def test_a_smaller_plan_leaves_a_credit_for_the_next_invoice(till: Till) -> None:
     deal = await Deal.of(till, PRO)
 
-    quote = await till.payments.quote(deal.ref, (STARTER,), deal.at)
+    quote = await till.provider.quotes.quote(deal.ref, (STARTER,), deal.at)
     await deal.change(STARTER)
 
     assert quote.settled == Settled(quote.amount, carried_to_next=quote.amount)

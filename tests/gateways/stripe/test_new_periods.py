@@ -14,7 +14,7 @@ async def test_another_interval_begins_a_new_period(till: Till) -> None:
     deal = await Deal.of(till, STARTER, users(3))
     yearly_users = Item("shop_users_year_v1", 3)
 
-    quote = await till.payments.quote(deal.ref, (YEARLY, yearly_users), deal.at)
+    quote = await till.provider.quotes.quote(deal.ref, (YEARLY, yearly_users), deal.at)
     charge = await deal.change(YEARLY, yearly_users)
 
     assert bill_of(charge).amount == quote.amount == 49900 + 3 * 5000 + left_of(-4900) + left_of(-1500)
@@ -37,15 +37,15 @@ async def test_a_year_can_become_a_month_again_and_the_rest_is_a_credit(till: Ti
 
 async def test_a_restart_can_change_the_items(till: Till) -> None:
     deal = await Deal.of(till, STARTER, users(3))
-    await till.payments.hold(deal.ref, True, key="hold")
+    await till.provider.billing.hold(deal.ref, True, key="hold")
 
-    charge = await till.payments.restart(deal.ref, "", (PRO, users(1)), key="s/charge/2")
+    charge = await till.provider.charges.restart(deal.ref, "", (PRO, users(1)), key="s/charge/2")
 
     assert bill_of(charge).amount == 19900 + 500
     assert charge.period_start is not None
     assert charge.period_start > deal.at
     assert await deal.items() == {PRO.lookup_key: 1, "shop_users_month_v1": 1}
-    assert (await till.payments.restart(deal.ref, "", (PRO, users(1)), key="s/charge/2")) == charge
+    assert (await till.provider.charges.restart(deal.ref, "", (PRO, users(1)), key="s/charge/2")) == charge
     assert len(await deal.bills()) == 2
 
 
@@ -53,7 +53,7 @@ async def test_a_restart_to_be_confirmed_leaves_the_owed_invoice_payable(till: T
     wallet, agreement, owed = await till.owing()
     till.simulator.set_card_answers("ada", ["authentication_required"])
 
-    charge = await till.payments.restart(agreement, owed, key="s/charge/2")
+    charge = await till.provider.charges.restart(agreement, owed, key="s/charge/2")
 
     assert charge.outcome is ChargeOutcome.ACTION_REQUIRED
     assert charge.decline is not None
@@ -67,7 +67,7 @@ async def test_a_declined_restart_leaves_the_old_terms(till: Till) -> None:
     before = await deal.agreement()
     till.simulator.set_card_answers("ada", ["insufficient_funds"])
 
-    charge = await till.payments.restart(deal.ref, "", (PRO,), key="s/charge/2")
+    charge = await till.provider.charges.restart(deal.ref, "", (PRO,), key="s/charge/2")
 
     assert charge.outcome is ChargeOutcome.DECLINED
     assert await deal.agreement() == before
@@ -75,13 +75,15 @@ async def test_a_declined_restart_leaves_the_old_terms(till: Till) -> None:
 
 async def test_a_settled_restart_is_not_taken_for_the_next_one(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
-    first = await till.payments.restart(deal.ref, "", key="s/charge/2")
+    first = await till.provider.charges.restart(deal.ref, "", key="s/charge/2")
     till.simulator._store.execute("DELETE FROM calls")
     await till.simulator.advance("ada", deal.at + timedelta(days=20))
 
-    again = await till.payments.restart(deal.ref, "", key="s/charge/2", settled=bill_of(first).ref)
+    again = await till.provider.charges.restart(deal.ref, "", key="s/charge/2", settled=bill_of(first).ref)
 
     assert bill_of(again).ref != bill_of(first).ref
     assert await till.statuses(deal.wallet) == ["paid", "paid", "paid"], "no period is for nothing"
     settled = bill_of(first).ref
-    assert await till.payments.restart(deal.ref, "", key="s/charge/2", settled=settled) == again, "asked once more"
+    assert await till.provider.charges.restart(deal.ref, "", key="s/charge/2", settled=settled) == again, (
+        "asked once more"
+    )

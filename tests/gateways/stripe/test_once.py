@@ -84,7 +84,7 @@ class Life:
         if does == "change":
             return self._change(key)
         if does in ("hold", "release"):
-            return lambda: self.till.payments.hold(self.agreement, does == "hold", key=key)
+            return lambda: self.till.provider.billing.hold(self.agreement, does == "hold", key=key)
         calls: dict[str, Callable[[str], Awaitable[Any]]] = {
             "collect": self._collect,
             "restart": self._restart,
@@ -98,31 +98,31 @@ class Life:
         """As the activity does it: check first what an earlier attempt has left."""
         if self.agreement:
             return None
-        found = await self.till.payments.begun(self.wallet.customer_ref, key=key)
+        found = await self.till.provider.charges.begun(self.wallet.customer_ref, key=key)
         return found or await self.till.begin(self.wallet, key)
 
     async def _collect(self, key: str) -> Charge:
         # The invoice of one attempt is always the same.
         bills = await self.till.bills(self.wallet)
         drafts = {bill["id"] for bill in bills if bill["status"] == "draft"}
-        return await self.till.payments.collect(
+        return await self.till.provider.charges.collect(
             next(b["id"] for b in reversed(bills) if b["id"] not in drafts), key=key
         )
 
     async def _restart(self, key: str) -> Charge:
-        return await self.till.payments.restart(self.agreement, "", key=key)
+        return await self.till.provider.charges.restart(self.agreement, "", key=key)
 
     def _change(self, key: str) -> Callable[[], Awaitable[Charge]]:
         """The number of users changes with every attempt."""
         items, at = (STARTER, Item(USERS.lookup_key, self.tries)), self.till.simulator.now(self.name)
-        return lambda: self.till.payments.change(self.agreement, items, at, key=key)
+        return lambda: self.till.provider.changes.change(self.agreement, items, at, key=key)
 
     async def _put_card(self, key: str) -> None:
         # A test card's name stands for another card each time, once its key is forgotten: not compared.
-        await self.till.payments.put_card(self.wallet.customer_ref, self.agreement, "pm_card_visa", key=key)
+        await self.till.provider.wallets.put_card(self.wallet.customer_ref, self.agreement, "pm_card_visa", key=key)
 
     async def _end(self, key: str) -> None:
-        await self.till.payments.end(self.agreement, "", key=key)
+        await self.till.provider.billing.end(self.agreement, "", key=key)
 
     async def _settled(self, step: Step, call: Callable[[], Awaitable[Any]]) -> Any:
         """The result of a call that is repeated until it is answered, and then once more."""
@@ -198,6 +198,6 @@ async def test_a_replayed_server_error_is_checked_before_the_attempt_continues(t
         await till.begin(wallet)
 
     assert len(await till.agreements(wallet)) == 1
-    begun = await till.payments.begun(wallet.customer_ref, key="s/charge/1")
+    begun = await till.provider.charges.begun(wallet.customer_ref, key="s/charge/1")
     assert begun is not None
     assert begun.outcome is ChargeOutcome.PAID

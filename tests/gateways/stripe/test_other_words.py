@@ -36,12 +36,14 @@ async def change(_: PaymentActivities, changes: ChangeActivities, sale: Sale) ->
 @pytest.mark.parametrize("ask", [begin, collect, restart, change])
 async def test_an_attempt_begun_with_other_parameters_continues_and_is_made_once(till: Till, ask: Ask) -> None:
     sale = await a_sale(till)
+    provider = till.provider
     # Nobody's records are asked.
-    parts = PaymentActivities(till.payments, None), ChangeActivities(till.payments)  # type: ignore[arg-type]
+    payments = PaymentActivities(provider, None)  # type: ignore[arg-type]
+    changes = ChangeActivities(provider.changes, provider.quotes, provider.confirmations)
     await till.client.v1.customers.update_async(sale.wallet.customer_ref, {"phone": "1"}, {"idempotency_key": KEY})
     paid = (await till.statuses(sale.wallet)).count("paid")
 
-    first, again = [await ask(*parts, sale) for _ in range(2)]
+    first, again = [await ask(payments, changes, sale) for _ in range(2)]
 
     assert (first.outcome, again) == (ChargeOutcome.PAID, first)
     assert (await till.statuses(sale.wallet)).count("paid") == paid + 1

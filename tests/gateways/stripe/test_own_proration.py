@@ -9,13 +9,13 @@ from activities.changing import ChangeActivities, ChangeRequest
 from domain.catalog.plans import Item
 from domain.errors import GatewayUnavailable
 from domain.provider.overage_use import BilledUse
-from domain.provider.payments import Charge, ChargeOutcome
+from domain.provider.payments import Charge, ChargeOutcome, ReversalKind
 from domain.provider.proration import OwnPeriod
 from gateways.stripe.catalog_push import push
-from gateways.stripe.one_off_invoices import CHANGE, CHANGE_INVOICE
+from gateways.stripe.metadata import CHANGE, CHANGE_INVOICE
 from tests.contracts.provider import CATALOG, COUNTED_AS, RUNS, SCALE
 from tests.contracts.provider import PRO as SHOP_PRO
-from tests.contracts.stripe_world import StripeProvider
+from tests.contracts.stripe_world import StripeWorld
 from tests.gateways.changing import PRO, STARTS, YEARLY, Deal, bill_of, till, users
 from tests.gateways.till import STARTER, Till
 
@@ -37,11 +37,11 @@ class OwnDeal(Deal):
     async def held(cls, till: Till, *items: Item) -> "OwnDeal":
         deal = await cls.of(till, *items)
         assert isinstance(deal, OwnDeal)
-        await till.payments.hold(deal.ref, True, key="s/hold/on")
+        await till.provider.billing.hold(deal.ref, True, key="s/hold/on")
         return deal
 
     async def change_apart(self, *items: Item, key: str = "s/change/1") -> Charge:
-        return await self.till.payments.change(self.ref, items, self.at, self.own, key=key)
+        return await self.till.provider.changes.change(self.ref, items, self.at, self.own, key=key)
 
 
 def forget_keys(till: Till) -> None:
@@ -119,7 +119,7 @@ async def test_a_card_that_wants_its_owner_is_told_as_such_and_leaves_nothing_op
 
 async def asked(deal: OwnDeal, *items: Item, key: str = "s/change/1") -> Charge:
     """Requests a change, or repeats it, while the customer is present."""
-    return await deal.till.payments.change(deal.ref, items or (PRO,), deal.at, deal.own, key=key, present=True)
+    return await deal.till.provider.changes.change(deal.ref, items or (PRO,), deal.at, deal.own, key=key, present=True)
 
 
 async def waiting(till: Till) -> tuple[OwnDeal, Charge]:
@@ -147,11 +147,11 @@ async def test_a_one_off_invoice_waits_for_a_present_customer_and_the_old_plan_s
 async def test_once_confirmed_the_change_is_applied_under_its_key(till: Till, forgets: bool) -> None:
     deal, charge = await waiting(till)
     assert charge.invoice is not None
-    await StripeProvider(till).pay_by_hand(charge.invoice.ref)
+    await StripeWorld(till).pay_by_hand(charge.invoice.ref)
     if forgets:
         forget_keys(till)
 
-    seen = await till.payments.confirmation(deal.ref, charge.invoice.ref)
+    seen = await till.provider.confirmations.confirmation(deal.ref, charge.invoice.ref)
     before = await deal.items()
     made, again = [await asked(deal) for _ in range(2)]
 
@@ -166,13 +166,17 @@ async def test_once_confirmed_the_change_is_applied_under_its_key(till: Till, fo
 async def test_a_withdrawn_invoice_is_void_and_a_late_withdrawal_finds_it_paid(till: Till) -> None:
     deal, charge = await waiting(till)
     assert charge.invoice is not None
-    gone = await till.payments.withdraw_confirmation(deal.ref, charge.invoice.ref, ends_agreement=False, key="w/1")
+    gone = await till.provider.confirmations.withdraw_confirmation(
+        deal.ref, charge.invoice.ref, ends_agreement=False, key="w/1"
+    )
 
     till.simulator.set_card_answers("ada", ["authentication_required", "ok"])
     second = await asked(deal, key="s/change/2")
     assert second.invoice is not None
-    await StripeProvider(till).pay_by_hand(second.invoice.ref)
-    paid = await till.payments.withdraw_confirmation(deal.ref, second.invoice.ref, ends_agreement=False, key="w/2")
+    await StripeWorld(till).pay_by_hand(second.invoice.ref)
+    paid = await till.provider.confirmations.withdraw_confirmation(
+        deal.ref, second.invoice.ref, ends_agreement=False, key="w/2"
+    )
 
     assert (gone.outcome, paid.outcome) == (ChargeOutcome.GONE, ChargeOutcome.PAID)
     assert await till.statuses(deal.wallet) == ["paid", "void", "paid"]
@@ -195,10 +199,13 @@ async def test_for_a_workflow_of_an_earlier_release_nothing_is_left_to_be_confir
     deal, charge = await waiting(till)
     assert charge.invoice is not None
     if is_confirmed:
-        await StripeProvider(till).pay_by_hand(charge.invoice.ref)
+        await StripeWorld(till).pay_by_hand(charge.invoice.ref)
     request = ChangeRequest(deal.ref, (PRO,), deal.at, "s/change/1", deal.own, present=True)
 
-    told = await ActivityEnvironment().run(ChangeActivities(till.payments).change, request)
+    provider = till.provider
+    changes = ChangeActivities(provider.changes, provider.quotes, provider.confirmations)
+
+    told = await ActivityEnvironment().run(changes.change, request)
 
     assert told.waits_until is None
     assert told.outcome is (ChargeOutcome.PAID if is_confirmed else ChargeOutcome.ACTION_REQUIRED)
@@ -220,7 +227,7 @@ async def test_a_plain_decline_voids_the_invoice_at_once_even_if_the_customer_is
 async def test_the_invoice_is_charged_to_the_agreements_own_card(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     assert deal.wallet.card is not None
-    other = await till.payments.put_card(deal.wallet.customer_ref, "", "pm_card_mastercard", key="ada/other")
+    other = await till.provider.wallets.put_card(deal.wallet.customer_ref, "", "pm_card_mastercard", key="ada/other")
 
     await deal.change_apart(PRO)
 
@@ -254,7 +261,7 @@ async def test_another_interval_after_a_refund_is_begun_under_a_hold_of_its_own(
 async def test_after_our_own_proration_stripe_prorates_the_next_change_again(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     await deal.change_apart(STARTER, users(2), key="s/change/1")
-    await till.payments.hold(deal.ref, False, key="s/hold/off")
+    await till.provider.billing.hold(deal.ref, False, key="s/hold/off")
 
     native = await deal.change(STARTER, users(3), key="s/change/2")
     again = await deal.change(STARTER, users(3), key="s/change/2")
@@ -269,9 +276,9 @@ async def test_a_refund_of_a_one_off_invoice_belongs_to_the_agreement(till: Till
     charge = await deal.change_apart(PRO)
     refund = till.simulator.refund("ada", None)
 
-    ref, agreement = await till.payments._invoice_of_payment(refund["payment_intent"])
+    reversal = await till.provider.reversals.reversal(ReversalKind.REFUND, refund["charge"])
 
-    assert (ref, agreement) == (bill_of(charge).ref, deal.ref)
+    assert (reversal.invoice_ref, reversal.agreement_ref) == (bill_of(charge).ref, deal.ref)
 
 
 async def test_usage_of_a_removed_plan_is_on_the_one_off_invoice_once(till: Till) -> None:
@@ -280,15 +287,15 @@ async def test_usage_of_a_removed_plan_is_on_the_one_off_invoice_once(till: Till
     wallet = await till.wallet()
     begun = await till.begin(wallet, items=(SCALE, RUNS))
     await till.simulator.advance("ada", STARTS + HALF)
-    await till.payments.hold(begun.agreement_ref, True, key="s/hold/on")
+    await till.provider.billing.hold(begun.agreement_ref, True, key="s/hold/on")
     use = BilledUse("default", "use/1", wallet.customer_ref, COUNTED_AS, 4, till.simulator.now("ada"))
-    await till.payments.report_use(use, key=use.report_key)
+    await till.provider.metering.report_usage(use, key=use.report_key)
     await till.simulator.advance("ada", STARTS + HALF + timedelta(minutes=1))
     own = OwnPeriod(STARTS, STARTS + 2 * HALF, STARTS)
 
-    quote = await till.payments.quote(begun.agreement_ref, (SHOP_PRO,), STARTS + HALF, own)
-    charge = await till.payments.change(begun.agreement_ref, (SHOP_PRO,), STARTS + HALF, own, key="s/change/1")
-    restarted = await till.payments.restart(begun.agreement_ref, "", key="s/charge/2")
+    quote = await till.provider.quotes.quote(begun.agreement_ref, (SHOP_PRO,), STARTS + HALF, own)
+    charge = await till.provider.changes.change(begun.agreement_ref, (SHOP_PRO,), STARTS + HALF, own, key="s/change/1")
+    restarted = await till.provider.charges.restart(begun.agreement_ref, "", key="s/charge/2")
 
     assert quote.amount == 9950 - 14950 + 4 * 25
     assert charge.invoice is not None
@@ -313,7 +320,7 @@ async def test_an_unanswered_change_is_reported_as_far_as_it_got(till: Till, los
         await deal.change_apart(PRO)
     bills = await deal.bills()
 
-    found = await till.payments.asked_change(deal.ref, key="s/change/1")
+    found = await till.provider.changes.requested_change(deal.ref, key="s/change/1")
 
     assert found.outcome is outcome
     assert await deal.bills() == bills, "a look changes nothing"

@@ -7,7 +7,7 @@ import pytest
 from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.provider.proration import OwnPeriod
-from gateways.stripe.one_off_invoices import BEGUN, CHANGE_INVOICE, GIVEN_BACK
+from gateways.stripe.metadata import BEGUN, CHANGE_INVOICE, GIVEN_BACK
 from tests.gateways.changing import PRO, YEARLY, Deal, bill_of, till, users
 from tests.gateways.stripe.test_own_proration import OwnDeal, forget_keys
 from tests.gateways.till import STARTER, Till
@@ -23,7 +23,7 @@ async def paid_in_vain(till: Till, deal: Deal, *items: Item, key: str = "s/chang
     [price] = (await till.client.v1.prices.list_async({"lookup_keys": [items[0].lookup_key]})).data
     own = deal.own if isinstance(deal, OwnDeal) else None
     with till.simulator.gates.one("/v1/invoices/[^/]+/finalize", is_done=True) as gate:
-        task = asyncio.ensure_future(till.payments.change(deal.ref, items, deal.at, own, key=key))
+        task = asyncio.ensure_future(till.provider.changes.change(deal.ref, items, deal.at, own, key=key))
         await gate.reached()
         await till.client.v1.prices.update_async(price.id, {"active": False})
         gate.open()
@@ -46,7 +46,7 @@ async def test_the_same_change_under_another_key_uses_the_payment_and_bills_noth
     deal = await OwnDeal.held(till, STARTER)
     bill = await paid_in_vain(till, deal, PRO)
 
-    quote = await till.payments.quote(deal.ref, (PRO,), deal.at, deal.own)
+    quote = await till.provider.quotes.quote(deal.ref, (PRO,), deal.at, deal.own)
     charge = await deal.change_apart(PRO, key="s/change/2")
     again = await deal.change_apart(PRO, key="s/change/2")
 
@@ -65,7 +65,7 @@ async def test_another_change_credits_the_payment_once_before_it_is_billed(till:
     """Whichever answer is lost for a day: of the balance transaction, the invoice's note, or the new invoice."""
     deal = await OwnDeal.held(till, STARTER)
     bill = await paid_in_vain(till, deal, PRO)
-    quote = await till.payments.quote(deal.ref, (STARTER, users(2)), deal.at, deal.own)
+    quote = await till.provider.quotes.quote(deal.ref, (STARTER, users(2)), deal.at, deal.own)
     if lost is not None:
         till.wire.lose(lost)
         with pytest.raises(GatewayUnavailable):
@@ -134,7 +134,7 @@ async def test_a_payment_for_another_period_is_credited(till: Till) -> None:
     bill = await paid_in_vain(till, deal, PRO)
     later = OwnPeriod(deal.own.start, deal.own.end + (deal.own.end - deal.at), deal.start)
 
-    charge = await till.payments.change(deal.ref, (PRO,), deal.at, later, key="s/change/2")
+    charge = await till.provider.changes.change(deal.ref, (PRO,), deal.at, later, key="s/change/2")
 
     assert [each for _, each in await given_back(till, deal)] == [bill]
     assert bill_of(charge).ref != bill
@@ -143,8 +143,8 @@ async def test_a_payment_for_another_period_is_credited(till: Till) -> None:
 async def test_stripes_own_proration_credits_it_first_as_well(till: Till) -> None:
     deal = await OwnDeal.held(till, STARTER)
     await paid_in_vain(till, deal, PRO)
-    await till.payments.hold(deal.ref, False, key="s/hold/off")
-    quote = await till.payments.quote(deal.ref, (STARTER, users(2)), deal.at)
+    await till.provider.billing.hold(deal.ref, False, key="s/hold/off")
+    quote = await till.provider.quotes.quote(deal.ref, (STARTER, users(2)), deal.at)
 
     charge = await deal.change(STARTER, users(2), key="s/change/2")
     await deal.change(STARTER, users(3), key="s/change/3")
@@ -162,7 +162,7 @@ async def test_an_unapplied_payment_does_not_change_what_a_refund_leaves(till: T
     till.simulator.refund("ada", None)
     await paid_in_vain(till, deal, PRO)
 
-    quote = await till.payments.quote(deal.ref, (YEARLY,), deal.at)
+    quote = await till.provider.quotes.quote(deal.ref, (YEARLY,), deal.at)
     charge = await deal.change(YEARLY, key="s/change/2")
 
     assert (quote.amount, bill_of(charge).total) == (49900, 49900)

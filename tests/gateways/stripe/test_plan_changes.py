@@ -36,7 +36,7 @@ async def test_the_difference_is_billed_at_once_to_the_cent_and_as_quoted(
 ) -> None:
     deal = await Deal.of(till, *before)
 
-    quote = await till.payments.quote(deal.ref, after, deal.at)
+    quote = await till.provider.quotes.quote(deal.ref, after, deal.at)
     charge = await deal.change(*after)
 
     assert (quote.amount, quote.currency) == (difference, USD)
@@ -68,7 +68,7 @@ async def test_a_credit_lowers_the_next_invoice(till: Till) -> None:
     await till.renew()
 
     renewal = (await deal.bills())[-1]
-    standing = await till.payments.standing(deal.wallet.customer_ref, deal.ref, renewal["id"])
+    standing = await till.provider.billing.provider_state(deal.wallet.customer_ref, deal.ref, renewal["id"])
     assert standing.latest is not None
     assert bill_of(standing.latest).amount == renewal["amount_paid"] == 4900 + 500 - credit
     assert await deal.balance() == 0
@@ -81,7 +81,7 @@ async def test_an_invoice_covered_by_a_credit_costs_nothing(till: Till) -> None:
 
     await till.renew()
 
-    standing = await till.payments.standing(deal.wallet.customer_ref, deal.ref, "")
+    standing = await till.provider.billing.provider_state(deal.wallet.customer_ref, deal.ref, "")
     assert standing.latest is not None
     assert bill_of(standing.latest).amount == 0
     assert await deal.balance() == 4900 - credit
@@ -96,7 +96,7 @@ async def test_an_invoice_covered_by_a_credit_costs_nothing(till: Till) -> None:
 )
 async def test_nothing_changes_when_the_difference_is_declined(till: Till, answer: str, outcome: ChargeOutcome) -> None:
     deal = await Deal.of(till, STARTER, users(3))
-    await till.payments.hold(deal.ref, True, key="hold")
+    await till.provider.billing.hold(deal.ref, True, key="hold")
     before, bills = await deal.agreement(), await deal.bills()
     till.simulator.set_card_answers("ada", [answer, "ok"])
 
@@ -138,8 +138,8 @@ async def test_a_moment_outside_of_the_period_is_taken_for_its_nearest_end(
 ) -> None:
     deal = await Deal.of(till, STARTER)
 
-    quote = await till.payments.quote(deal.ref, (PRO,), moment)
-    charge = await till.payments.change(deal.ref, (PRO,), moment, key="s/change/1")
+    quote = await till.provider.quotes.quote(deal.ref, (PRO,), moment)
+    charge = await till.provider.changes.change(deal.ref, (PRO,), moment, key="s/change/1")
 
     assert quote.amount == bill_of(charge).amount == difference
 
@@ -148,7 +148,7 @@ async def test_what_is_not_sold_is_refused(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
     unknown = (Item("shop_gold_month_v1", 1),)
 
-    for call in (till.payments.quote(deal.ref, unknown, deal.at), deal.change(*unknown)):
+    for call in (till.provider.quotes.quote(deal.ref, unknown, deal.at), deal.change(*unknown)):
         with pytest.raises(GatewayRefused) as refused:
             await call
         assert refused.value.code == "unknown_price"
@@ -156,7 +156,7 @@ async def test_what_is_not_sold_is_refused(till: Till) -> None:
 
 async def test_what_has_ended_is_not_changed(till: Till) -> None:
     deal = await Deal.of(till, STARTER)
-    await till.payments.end(deal.ref, "", key="end")
+    await till.provider.billing.end(deal.ref, "", key="end")
 
     with pytest.raises(GatewayRefused):
         await deal.change(PRO)

@@ -43,7 +43,7 @@ async def test_a_first_charge_is_made_at_the_price_that_took_the_place_of_the_kn
 
 async def test_a_price_that_stripe_does_not_know_any_more_is_looked_up_again(till: Till) -> None:
     wallet = await till.wallet()
-    till.payments._prices[STARTER.lookup_key] = "price_of_another_account"
+    till.known_prices[STARTER.lookup_key] = "price_of_another_account"
 
     assert (await till.begin(wallet)).outcome is ChargeOutcome.PAID
     assert await till.statuses(wallet) == ["paid"]
@@ -53,12 +53,12 @@ async def test_a_change_and_its_quote_use_the_current_price(till: Till) -> None:
     wallet, begun = await till.sold()
     at = till.simulator.now("ada")
     known = (STARTER, USERS)
-    await till.payments.quote(begun.agreement_ref, known, at)
+    await till.provider.quotes.quote(begun.agreement_ref, known, at)
     await replaced(till, USERS, 700)
 
-    quote = await till.payments.quote(begun.agreement_ref, known, at)
-    till.payments._prices[USERS.lookup_key] = "price_of_another_account"
-    charge = await till.payments.change(begun.agreement_ref, known, at, key="s/change/1")
+    quote = await till.provider.quotes.quote(begun.agreement_ref, known, at)
+    till.known_prices[USERS.lookup_key] = "price_of_another_account"
+    charge = await till.provider.changes.change(begun.agreement_ref, known, at, key="s/change/1")
 
     assert charge.invoice is not None
     assert charge.invoice.amount == quote.amount == pytest.approx(3 * 700, abs=2)
@@ -67,10 +67,10 @@ async def test_a_change_and_its_quote_use_the_current_price(till: Till) -> None:
 
 async def test_a_restart_with_other_items_uses_the_current_price(till: Till) -> None:
     wallet, begun = await till.sold()
-    till.payments._prices[USERS.lookup_key] = "price_of_another_account"
+    till.known_prices[USERS.lookup_key] = "price_of_another_account"
     await till.simulator.advance("ada", till.simulator.now("ada") + timedelta(days=3))
 
-    charge = await till.payments.restart(begun.agreement_ref, "", (STARTER, USERS), key="s/charge/2")
+    charge = await till.provider.charges.restart(begun.agreement_ref, "", (STARTER, USERS), key="s/charge/2")
 
     assert charge.invoice is not None
     assert charge.invoice.amount == 4900 + 3 * 500
@@ -80,12 +80,12 @@ async def test_a_restart_with_other_items_uses_the_current_price(till: Till) -> 
 async def test_it_is_done_once_also_when_the_answer_at_the_new_price_gets_lost(till: Till) -> None:
     _, begun = await till.sold()
     at = till.simulator.now("ada")
-    till.payments._prices[USERS.lookup_key] = "price_of_another_account"
+    till.known_prices[USERS.lookup_key] = "price_of_another_account"
     till.wire.lose(2)
 
     for _ in range(2):
         try:
-            charge = await till.payments.change(begun.agreement_ref, (STARTER, USERS), at, key="s/change/1")
+            charge = await till.provider.changes.change(begun.agreement_ref, (STARTER, USERS), at, key="s/change/1")
         except Exception:  # noqa: BLE001, S112 - whatever is made of an answer that never came
             continue
 

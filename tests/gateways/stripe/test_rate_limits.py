@@ -20,31 +20,35 @@ from tests.sandbox.stripe.published import template_of
 
 async def steps_of(till: Till) -> dict[str, Callable[[], Awaitable[object]]]:
     """Every step of the payments queue in a customer's life, in an order in which none needs a retry."""
-    payments = till.payments
+    provider = till.provider
     wallet, begun = await till.sold("warm")
     owing, agreement, bill = await till.owing("owing")
     _, lapsed_agreement, old_bill = await till.owing("lapsed")
     items, at = (STARTER, Item(USERS.lookup_key, 2)), till.simulator.now("warm")
-    await payments.quote(begun.agreement_ref, items, at)
+    await provider.quotes.quote(begun.agreement_ref, items, at)
 
     async def begin() -> None:
-        await payments.begun(newcomer.customer_ref, key="new/charge/1")
+        await provider.charges.begun(newcomer.customer_ref, key="new/charge/1")
         await till.begin(newcomer, "new/charge/1")
 
     newcomer = await till.wallet("newcomer")
     return {
         "wallet": lambda: till.wallet("another"),
-        "checkout": lambda: payments.open_checkout(wallet.customer_ref, "s", "https://a", "https://b", key="page"),
+        "checkout": lambda: provider.wallets.open_checkout(
+            wallet.customer_ref, "s", "https://a", "https://b", key="page"
+        ),
         "begin": begin,
-        "card": lambda: payments.put_card(wallet.customer_ref, begun.agreement_ref, "pm_card_mastercard", key="card"),
-        "quote": lambda: payments.quote(begun.agreement_ref, items, at),
-        "change": lambda: payments.change(begun.agreement_ref, items, at, key="change"),
-        "look": lambda: payments.standing(owing.customer_ref, agreement, bill),
-        "collect": lambda: payments.collect(bill, key="try/2"),
-        "restart": lambda: payments.restart(lapsed_agreement, old_bill, key="again"),
-        "hold": lambda: payments.hold(agreement, True, key="hold"),
-        "end at period end": lambda: payments.end_at_period_end(begun.agreement_ref, True, key="ends"),
-        "end": lambda: payments.end(lapsed_agreement, "", key="end"),
+        "card": lambda: provider.wallets.put_card(
+            wallet.customer_ref, begun.agreement_ref, "pm_card_mastercard", key="card"
+        ),
+        "quote": lambda: provider.quotes.quote(begun.agreement_ref, items, at),
+        "change": lambda: provider.changes.change(begun.agreement_ref, items, at, key="change"),
+        "look": lambda: provider.billing.provider_state(owing.customer_ref, agreement, bill),
+        "collect": lambda: provider.charges.collect(bill, key="try/2"),
+        "restart": lambda: provider.charges.restart(lapsed_agreement, old_bill, key="again"),
+        "hold": lambda: provider.billing.hold(agreement, True, key="hold"),
+        "end at period end": lambda: provider.billing.end_at_period_end(begun.agreement_ref, True, key="ends"),
+        "end": lambda: provider.billing.end(lapsed_agreement, "", key="end"),
     }
 
 

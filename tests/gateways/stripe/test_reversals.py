@@ -32,9 +32,9 @@ async def test_refunds_of_a_charge_are_summed(till: Till) -> None:
     charge = await the_charge(till)
 
     till.simulator.refund("ada", 1000)
-    part = await till.payments.reversal(ReversalKind.REFUND, charge["ref"])
+    part = await till.provider.reversals.reversal(ReversalKind.REFUND, charge["ref"])
     await till.client.v1.refunds.create_async({"charge": charge["ref"], "reason": "requested_by_customer"})
-    whole = await till.payments.reversal(ReversalKind.REFUND, charge["ref"])
+    whole = await till.provider.reversals.reversal(ReversalKind.REFUND, charge["ref"])
 
     told = ReversalKind.REFUND, charge["ref"], charge["bill"]
     of = {"agreement_ref": charge["agreement"]}
@@ -61,7 +61,7 @@ async def test_a_dispute_has_its_current_state(till: Till, turns: list[str], sta
     charge = await the_charge(till)
     refs = [till.simulator.dispute("ada", turn)["id"] for turn in turns]
 
-    found = await till.payments.reversal(ReversalKind.DISPUTE, refs[0])
+    found = await till.provider.reversals.reversal(ReversalKind.DISPUTE, refs[0])
 
     assert set(refs) == {found.ref}
     assert found == Reversal(
@@ -88,7 +88,7 @@ async def test_an_unknown_status_counts_as_an_open_dispute(till: Till, stripe_wa
     assert stored is not None
     till.simulator._store.save(stored | {"status": "thought_of_later"})
 
-    assert (await till.payments.reversal(ReversalKind.DISPUTE, dispute["id"])).status is DisputeStatus.OPEN
+    assert (await till.provider.reversals.reversal(ReversalKind.DISPUTE, dispute["id"])).status is DisputeStatus.OPEN
     # Which is why the SDK, as it is pinned, does not know it.
     assert all("thought_of_later" in told for told in stripe_watch.taken())
 
@@ -96,4 +96,4 @@ async def test_an_unknown_status_counts_as_an_open_dispute(till: Till, stripe_wa
 async def test_what_is_unknown_is_refused(till: Till) -> None:
     for kind, ref in ((ReversalKind.REFUND, "ch_none"), (ReversalKind.DISPUTE, "du_none")):
         with pytest.raises(GatewayRefused):
-            await till.payments.reversal(kind, ref)
+            await till.provider.reversals.reversal(kind, ref)

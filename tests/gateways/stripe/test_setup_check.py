@@ -12,16 +12,16 @@ import stripe
 from domain.findings import Finding
 from gateways.stripe.catalog_push import push
 from gateways.stripe.permissions import FOR_OVERAGE, PERMISSIONS, missing
-from gateways.stripe.setup_check import EVENTS, Wanted, examined
+from gateways.stripe.setup_check import EVENTS, ExpectedSetup, check_setup
 from sandbox.stripe import StripeSimulator
 from tests.gateways.till import API_KEY, CATALOG, Wire
 
 URL = "https://billing.acme.example/webhooks/stripe"
-WANTED = Wanted(API_KEY, URL, 1, CATALOG)
+WANTED = ExpectedSetup(API_KEY, URL, 1, CATALOG)
 
 
-async def looked_over(client: stripe.StripeClient, wanted: Wanted = WANTED) -> Mapping[str, Finding]:
-    return {check.subject: check for check in await examined(client, wanted)}
+async def looked_over(client: stripe.StripeClient, expected: ExpectedSetup = WANTED) -> Mapping[str, Finding]:
+    return {check.subject: check for check in await check_setup(client, expected)}
 
 
 async def register(client: stripe.StripeClient, *events: str, **more: Any) -> str:
@@ -106,7 +106,7 @@ async def test_two_endpoints_with_one_url_are_reported(client: stripe.StripeClie
 async def test_a_rolled_secret_is_not_forgotten(client: stripe.StripeClient) -> None:
     await register(client, *EVENTS)
 
-    webhook = (await looked_over(client, Wanted(API_KEY, URL, 2, CATALOG)))["webhook"]
+    webhook = (await looked_over(client, ExpectedSetup(API_KEY, URL, 2, CATALOG)))["webhook"]
 
     assert webhook.is_fine
     assert "2 signing secrets are accepted" in webhook.words
@@ -134,7 +134,7 @@ async def test_a_portal_that_allows_other_things_is_reported(
 
 
 async def test_a_live_key_requires_an_https_url(client: stripe.StripeClient) -> None:
-    found = await looked_over(client, Wanted("rk_live_1", "http://localhost/webhooks/stripe", 1, CATALOG))
+    found = await looked_over(client, ExpectedSetup("rk_live_1", "http://localhost/webhooks/stripe", 1, CATALOG))
 
     assert not found["key"].is_fine
     assert "TENURE_PUBLIC_URL is not an https address" in found["key"].words

@@ -148,7 +148,7 @@ async def quantities(till: Till, wallet: Wallet) -> dict[str, int | None]:
 async def tell(till: Till, wallet: Wallet, quantity: int = 4) -> None:
     at = till.simulator.now("ada")
     use = BilledUse("default", f"use/{quantity}", wallet.customer_ref, COUNTED_AS, quantity, at)
-    await till.payments.report_use(use, key=use.report_key)
+    await till.provider.metering.report_usage(use, key=use.report_key)
 
 
 async def test_metered_prices_keep_their_own_item(scale: tuple[Till, Wallet, str]) -> None:
@@ -162,7 +162,7 @@ async def test_metered_prices_keep_their_own_item(scale: tuple[Till, Wallet, str
         "back": (SCALE, RUNS),
         "more": (replace(SCALE, quantity=3), Item("shop_users_month_v1", 2), RUNS),
     }.items():
-        await till.payments.change(ref, items, at, key=key)
+        await till.provider.changes.change(ref, items, at, key=key)
         wanted = {item.lookup_key: item.quantity or None for item in items}
         assert await quantities(till, wallet) == wanted
     [agreement] = await till.agreements(wallet)
@@ -176,7 +176,7 @@ async def test_an_invoice_is_for_the_period_that_it_starts_whatever_usage_it_bil
     await tell(till, wallet)
     await till.renew()
 
-    latest = (await till.payments.standing(wallet.customer_ref, ref, "")).latest
+    latest = (await till.provider.billing.provider_state(wallet.customer_ref, ref, "")).latest
 
     assert latest is not None
     assert latest.invoice is not None
@@ -188,17 +188,17 @@ async def test_usage_left_by_an_interrupted_restart_is_carried_over_once(
     scale: tuple[Till, Wallet, str],
 ) -> None:
     till, wallet, ref = scale
-    await till.payments.hold(ref, True, key="hold")
+    await till.provider.billing.hold(ref, True, key="hold")
     await tell(till, wallet)
     await till.renew()
     # The update of the agreement gets through, its answer does not; then the item's.
     for lost in (1, 1):
         till.wire.lose(lost)
         with pytest.raises(GatewayUnavailable):
-            await till.payments.restart(ref, "", (PRO,), key="restart")
+            await till.provider.charges.restart(ref, "", (PRO,), key="restart")
         till.simulator._store.execute("DELETE FROM calls")
 
-    await till.payments.restart(ref, "", (PRO,), key="restart")
+    await till.provider.charges.restart(ref, "", (PRO,), key="restart")
     await till.renew()
 
     assert [bill["amount_paid"] for bill in await till.bills(wallet)] == [29900, 0, 19900, 19900 + 100]
@@ -207,11 +207,11 @@ async def test_usage_left_by_an_interrupted_restart_is_carried_over_once(
 
 async def test_agreements_without_usage_cost_no_further_requests(till: Till) -> None:
     wallet, begun = await till.sold()
-    await till.payments.hold(begun.agreement_ref, True, key="hold")
+    await till.provider.billing.hold(begun.agreement_ref, True, key="hold")
     await till.simulator.advance("ada", till.simulator.now("ada") + timedelta(days=40))
     before = len(till.wire.calls)
 
-    await till.payments.restart(begun.agreement_ref, "", key="restart")
+    await till.provider.charges.restart(begun.agreement_ref, "", key="restart")
 
     assert [path.rpartition("/")[2] for _, path, _ in till.wire.calls[before:]] == [begun.agreement_ref] * 2
     assert await till.statuses(wallet) == ["paid", "void", "paid"]

@@ -286,12 +286,12 @@ def test_a_body_that_is_no_text_is_rejected() -> None:
 async def test_the_events_of_a_life_are_read_as_they_come(till: Till) -> None:
     wallet, agreement, bill = await till.owing()
     back = "https://shop.example"
-    page = await till.payments.open_checkout(wallet.customer_ref, "s", back, back, key="checkout/1")
+    page = await till.provider.wallets.open_checkout(wallet.customer_ref, "s", back, back, key="checkout/1")
     session = page.rpartition("/")[2]
     till.simulator.complete_checkout(session)
     refund = till.simulator.refund("ada", 100)
     disputes = [till.simulator.dispute("ada", turn)["id"] for turn in ("inquiry", "opened", "lost")]
-    await till.payments.end(agreement, bill, key="end")
+    await till.provider.billing.end(agreement, bill, key="end")
 
     listed = await till.client.v1.events.list_async({"limit": 100})
     bodies = [json.dumps(event.to_dict(), default=str).encode() for event in reversed(listed.data)]
@@ -307,7 +307,7 @@ async def test_the_events_of_a_life_are_read_as_they_come(till: Till) -> None:
         (EventKind.BILL_CLOSED, bill),
         (EventKind.AGREEMENT_ENDED, agreement),
     ]
-    asked = [await till.payments.belonging(event.news, event.object_id) for event in told if event.news]
+    asked = [await till.provider.owners.owner_of(event.news, event.object_id) for event in told if event.news]
     both = list(zip(told, asked, strict=True))
     assert {event.customer_ref or of.customer_ref for event, of in both} == {wallet.customer_ref}
     of_agreement = {event.agreement_ref or of.agreement_ref for event, of in both}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.subscription.state import Subscription
-from gateways.stripe.provider import StripePayments
+from gateways.stripe.provider import stripe_provider
 from sandbox.product import Product
 from sandbox.stack import Stack
 from tests.harness.elsewhere import Elsewhere
@@ -39,7 +39,7 @@ async def test_it_is_found_ended_at_stripe_and_converted_here_once(
     name, price = a_name("lost-trial"), await elsewhere.price(3900)
     trial = await lost(elsewhere, name, price)
     if is_ended:
-        await StripePayments(elsewhere.api).end_trial(trial.agreement_ref, trial.id, key=a_name("end"))
+        await stripe_provider(elsewhere.api).handover.end_trial(trial.agreement_ref, trial.id, key=a_name("end"))
     (told,) = await elsewhere.verdicts(trial.agreement_ref, plans={price: "starter"})
     assert (told.result, told.words) == ("already ours", trial.id)
 

@@ -6,10 +6,10 @@ from typing import Any
 import stripe
 from stripe.params import SubscriptionListParams
 
-from domain.provider.agreements import AgreedItem, Agreement, AgreementPage, AgreementState, KnownCustomer
-from gateways.stripe import mapping
-from gateways.stripe.base import LATEST, SUBSCRIPTION, StripeAccount
-from gateways.stripe.errors import translated
+from domain.provider.agreements import AgreedItem, Agreement, AgreementPage, AgreementState
+from gateways.stripe import mapping, metadata
+from gateways.stripe.errors import MISSING, translated
+from gateways.stripe.invoices import LATEST
 from gateways.stripe.minimum_charges import SMALLEST_CHARGES
 
 CONTINUES_AS = "It goes on in Tenure as subscription "
@@ -26,10 +26,13 @@ STATES: Mapping[str, AgreementState] = {
 """Any other status (`unpaid`, `paused`, future ones) counts as stopped."""
 
 
-class StripeAgreements(StripeAccount):
-    """The subscriptions at Stripe."""
+class StripeAgreements:
+    """The port `Agreements`."""
 
-    async def agreements(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._api = client.v1
+
+    async def page(self, cursor: str | None, *, limit: int = 100) -> AgreementPage:
         params: SubscriptionListParams = {"limit": limit, "expand": [f"data.{LATEST}"]}
         if cursor is not None:
             params["starting_after"] = cursor
@@ -38,35 +41,20 @@ class StripeAgreements(StripeAccount):
         found = tuple(agreement_of(each.to_dict()) for each in listed.data)
         return AgreementPage(found, found[-1].ref if listed.has_more and found else None)
 
-    async def agreement(self, agreement_ref: str) -> Agreement | None:
+    async def find(self, agreement_ref: str) -> Agreement | None:
         with translated():
             try:
                 found = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
             except stripe.InvalidRequestError as error:
-                if error.code != "resource_missing":
+                if error.code != MISSING:
                     raise
                 return None
         return agreement_of(found.to_dict())
 
-    async def known_customer(self, customer_ref: str) -> KnownCustomer | None:
-        with translated():
-            try:
-                found = (await self._api.customers.retrieve_async(customer_ref)).to_dict()
-            except stripe.InvalidRequestError as error:
-                if error.code != "resource_missing":
-                    raise
-                return None
-        if found.get("deleted"):
-            return None
-        locales = found.get("preferred_locales") or [""]
-        return KnownCustomer(
-            found["id"], found.get("email") or "", found.get("name"), locales[0], found.get("metadata") or {}
-        )
-
     async def claim(self, agreement_ref: str, subscription: str, *, key: str) -> None:
         with translated():
             await self._api.subscriptions.update_async(
-                agreement_ref, {"metadata": {SUBSCRIPTION: subscription}}, {"idempotency_key": key}
+                agreement_ref, {"metadata": {metadata.SUBSCRIPTION: subscription}}, {"idempotency_key": key}
             )
 
 
@@ -81,7 +69,7 @@ def agreement_of(found: dict[str, Any]) -> Agreement:
         state=STATES.get(status, AgreementState.STOPPED),
         items=tuple(_item(each) for each in found["items"]["data"]),
         created_at=mapping.moment(found["created"]),
-        subscription=(found.get("metadata") or {}).get(SUBSCRIPTION) or "",
+        subscription=mapping.note(found, metadata.SUBSCRIPTION),
         is_held=bool(found.get("pause_collection")),
         ends_at=ends_at,
         trial_ends_at=mapping.instant(found.get("trial_end")) if status == "trialing" else None,

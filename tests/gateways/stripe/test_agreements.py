@@ -6,14 +6,14 @@ import pytest
 
 from domain.provider.agreements import Agreement, AgreementState
 from domain.provider.payments import ChargeOutcome
-from gateways.stripe.subscriptions import agreement_of
+from gateways.stripe.agreements import agreement_of
 from tests.gateways.till import Till
 
 
 async def all_pages(till: Till, limit: int) -> list[list[Agreement]]:
     pages, cursor = [], None
     while True:
-        page = await till.payments.agreements(cursor, limit=limit)
+        page = await till.provider.agreements.page(cursor, limit=limit)
         pages.append(list(page.agreements))
         if page.next_cursor is None:
             return pages
@@ -22,7 +22,7 @@ async def all_pages(till: Till, limit: int) -> list[list[Agreement]]:
 
 async def test_all_that_are_not_over_come_page_by_page_each_once(till: Till) -> None:
     sold = [(await till.sold(name))[1].agreement_ref for name in ("ada", "bob", "cai", "dee", "eve")]
-    await till.payments.end(sold[1], "", key="end")
+    await till.provider.billing.end(sold[1], "", key="end")
 
     pages = await all_pages(till, limit=2)
 
@@ -35,7 +35,7 @@ async def test_an_agreement_in_a_list_has_the_same_latest_invoice_as_on_its_own(
 
     ((listed,),) = await all_pages(till, limit=100)
 
-    assert listed == await till.payments.agreement(begun.agreement_ref)
+    assert listed == await till.provider.agreements.find(begun.agreement_ref)
     assert (listed.customer_ref, listed.subscription, listed.state) == (
         wallet.customer_ref,
         "s",
@@ -48,11 +48,11 @@ async def test_an_agreement_in_a_list_has_the_same_latest_invoice_as_on_its_own(
 
 async def test_what_is_owed_held_and_ending_shows(till: Till) -> None:
     _, agreement, bill = await till.owing()
-    await till.payments.hold(agreement, True, key="hold")
-    await till.payments.end_at_period_end(agreement, True, key="ends")
+    await till.provider.billing.hold(agreement, True, key="hold")
+    await till.provider.billing.end_at_period_end(agreement, True, key="ends")
 
     ((listed,),) = await all_pages(till, limit=100)
-    standing = await till.payments.standing("", agreement, "")
+    standing = await till.provider.billing.provider_state("", agreement, "")
 
     assert listed.latest is not None
     assert listed.latest.invoice is not None
@@ -63,13 +63,13 @@ async def test_what_is_owed_held_and_ending_shows(till: Till) -> None:
 
 async def test_an_unknown_agreement_is_none_and_an_ended_one_is_returned(till: Till) -> None:
     _, begun = await till.sold()
-    await till.payments.end(begun.agreement_ref, "", key="end")
+    await till.provider.billing.end(begun.agreement_ref, "", key="end")
 
-    over = await till.payments.agreement(begun.agreement_ref)
+    over = await till.provider.agreements.find(begun.agreement_ref)
 
     assert over is not None
     assert over.is_over
-    assert await till.payments.agreement("sub_of_nobody") is None
+    assert await till.provider.agreements.find("sub_of_nobody") is None
 
 
 @pytest.mark.parametrize("status", ["paused", "unpaid", "of_a_later_version"])

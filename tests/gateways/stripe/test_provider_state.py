@@ -13,11 +13,11 @@ from tests.gateways.till import Till
 
 async def test_a_paid_up_agreement_has_its_latest_invoice(till: Till) -> None:
     wallet, begun = await till.sold()
-    first = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+    first = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
     assert first == ProviderState(wallet.card, AgreementStatus.LIVE, begun)
 
     await till.renew()
-    renewed = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+    renewed = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
 
     assert renewed.latest is not None
     assert renewed.latest.invoice is not None
@@ -30,7 +30,7 @@ async def test_a_paid_up_agreement_has_its_latest_invoice(till: Till) -> None:
 async def test_a_declined_renewal_is_open_with_its_reason(till: Till, code: str) -> None:
     wallet, agreement, bill = await till.owing(answer=code)
 
-    standing = await till.payments.standing(wallet.customer_ref, agreement, "")
+    standing = await till.provider.billing.provider_state(wallet.customer_ref, agreement, "")
 
     assert standing.agreement is AgreementStatus.LIVE
     assert standing.latest is not None
@@ -45,7 +45,7 @@ async def test_a_declined_renewal_is_open_with_its_reason(till: Till, code: str)
 async def test_a_renewal_to_be_confirmed_has_the_link(till: Till) -> None:
     wallet, agreement, bill = await till.owing(answer="authentication_required")
 
-    latest = (await till.payments.standing(wallet.customer_ref, agreement, "")).latest
+    latest = (await till.provider.billing.provider_state(wallet.customer_ref, agreement, "")).latest
 
     assert latest is not None
     assert latest.outcome is ChargeOutcome.ACTION_REQUIRED
@@ -59,7 +59,7 @@ async def test_a_renewal_is_pending_while_its_invoice_is_a_draft(till: Till) -> 
     assert boundary is not None
     await till.simulator.advance("ada", boundary + timedelta(minutes=1))
 
-    latest = (await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")).latest
+    latest = (await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")).latest
 
     assert latest is not None
     assert latest.invoice is not None
@@ -72,7 +72,7 @@ async def test_a_closed_invoice_is_gone(till: Till, how: str) -> None:
     invoices = till.client.v1.invoices
     await (invoices.void_invoice_async(bill) if how == "void" else invoices.mark_uncollectible_async(bill))
 
-    latest = (await till.payments.standing(wallet.customer_ref, agreement, "")).latest
+    latest = (await till.provider.billing.provider_state(wallet.customer_ref, agreement, "")).latest
 
     assert latest is not None
     assert latest.invoice is not None
@@ -82,8 +82,8 @@ async def test_a_closed_invoice_is_gone(till: Till, how: str) -> None:
 async def test_a_given_invoice_is_read_instead_of_the_latest(till: Till) -> None:
     wallet, agreement, bill = await till.owing()
     await till.renew()
-    newest = (await till.payments.standing(wallet.customer_ref, agreement, "")).latest
-    given = (await till.payments.standing(wallet.customer_ref, agreement, bill)).latest
+    newest = (await till.provider.billing.provider_state(wallet.customer_ref, agreement, "")).latest
+    given = (await till.provider.billing.provider_state(wallet.customer_ref, agreement, bill)).latest
 
     assert newest is not None
     assert given is not None
@@ -97,7 +97,7 @@ async def test_an_ended_agreement_is_ended(till: Till) -> None:
     wallet, begun = await till.sold()
     await till.client.v1.subscriptions.cancel_async(begun.agreement_ref)
 
-    standing = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+    standing = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
 
     assert standing.agreement is AgreementStatus.ENDED
     assert standing.latest is not None
@@ -108,9 +108,9 @@ async def test_an_unknown_agreement_is_refused(till: Till) -> None:
     wallet = await till.wallet()
 
     with pytest.raises(GatewayRefused, match="cus_nobody_knows"):
-        await till.payments.standing("cus_nobody_knows", "", "")
+        await till.provider.billing.provider_state("cus_nobody_knows", "", "")
     with pytest.raises(GatewayRefused, match="sub_nobody_knows"):
-        await till.payments.standing(wallet.customer_ref, "sub_nobody_knows", "")
+        await till.provider.billing.provider_state(wallet.customer_ref, "sub_nobody_knows", "")
 
 
 # ── The end ──
@@ -119,9 +119,9 @@ async def test_an_unknown_agreement_is_refused(till: Till) -> None:
 async def test_an_end_voids_the_open_invoice_and_is_safe_to_repeat(till: Till) -> None:
     wallet, agreement, bill = await till.owing()
 
-    await till.payments.end(agreement, bill, key="end")
-    await till.payments.end(agreement, bill, key="end")
-    await till.payments.end(agreement, bill, key="end/by-another-way")
+    await till.provider.billing.end(agreement, bill, key="end")
+    await till.provider.billing.end(agreement, bill, key="end")
+    await till.provider.billing.end(agreement, bill, key="end/by-another-way")
 
     (ended,) = await till.agreements(wallet)
     assert ended["status"] == "canceled"
@@ -133,9 +133,9 @@ async def test_an_end_happens_despite_a_lost_answer(till: Till, lost: int) -> No
     wallet, agreement, bill = await till.owing()
     till.wire.lose(lost)
     with pytest.raises(GatewayUnavailable):
-        await till.payments.end(agreement, bill, key="end")
+        await till.provider.billing.end(agreement, bill, key="end")
 
-    await till.payments.end(agreement, bill, key="end")
+    await till.provider.billing.end(agreement, bill, key="end")
 
     (ended,) = await till.agreements(wallet)
     assert ended["status"] == "canceled"
@@ -146,7 +146,7 @@ async def test_an_end_gives_nothing_back_and_bills_nothing_more(till: Till) -> N
     wallet, begun = await till.sold()
     assert begun.period_end is not None
 
-    await till.payments.end(begun.agreement_ref, "", key="end")
+    await till.provider.billing.end(begun.agreement_ref, "", key="end")
     await till.simulator.advance("ada", begun.period_end + timedelta(days=60))
 
     (bill,) = await till.bills(wallet)
@@ -157,19 +157,19 @@ async def test_an_end_gives_nothing_back_and_bills_nothing_more(till: Till) -> N
 
 async def test_the_end_of_an_unknown_agreement_is_refused(till: Till) -> None:
     with pytest.raises(GatewayRefused, match="sub_nobody_knows"):
-        await till.payments.end("sub_nobody_knows", "", key="end")
+        await till.provider.billing.end("sub_nobody_knows", "", key="end")
 
 
 async def test_an_agreement_ends_with_its_period_on_request(till: Till) -> None:
     wallet, begun = await till.sold()
     for _ in range(2):
-        await till.payments.end_at_period_end(begun.agreement_ref, True, key="ends/on/1")
-    standing = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+        await till.provider.billing.end_at_period_end(begun.agreement_ref, True, key="ends/on/1")
+    standing = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
     assert standing.agreement is AgreementStatus.LIVE
 
     await till.renew()
 
-    standing = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+    standing = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
     assert standing.agreement is AgreementStatus.ENDED
     assert await till.statuses(wallet) == ["paid"]
 
@@ -180,17 +180,17 @@ async def test_an_agreement_ends_with_its_period_on_request(till: Till) -> None:
 async def test_renewals_cost_nothing_while_held_and_go_on_after_release(till: Till) -> None:
     wallet, begun = await till.sold()
     for _ in range(2):
-        await till.payments.hold(begun.agreement_ref, True, key="hold/on/1")
+        await till.provider.billing.hold(begun.agreement_ref, True, key="hold/on/1")
     await till.renew()
     await till.renew()
 
-    held = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+    held = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
     assert held.latest is not None
     assert (held.agreement, held.latest.outcome) == (AgreementStatus.LIVE, ChargeOutcome.GONE)
     assert await till.statuses(wallet) == ["paid", "void", "void"]
 
     for _ in range(2):
-        await till.payments.hold(begun.agreement_ref, False, key="hold/off/2")
+        await till.provider.billing.hold(begun.agreement_ref, False, key="hold/off/2")
     await till.renew()
 
     bills = await till.bills(wallet)
@@ -200,22 +200,22 @@ async def test_renewals_cost_nothing_while_held_and_go_on_after_release(till: Ti
 
 async def test_a_held_agreement_can_be_ended(till: Till) -> None:
     wallet, begun = await till.sold()
-    await till.payments.hold(begun.agreement_ref, True, key="hold/on/1")
+    await till.provider.billing.hold(begun.agreement_ref, True, key="hold/on/1")
 
-    await till.payments.end(begun.agreement_ref, "", key="end")
+    await till.provider.billing.end(begun.agreement_ref, "", key="end")
 
-    standing = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+    standing = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
     assert standing.agreement is AgreementStatus.ENDED
 
 
 async def test_an_ended_agreement_can_neither_be_held_nor_scheduled_to_end(till: Till) -> None:
     _, begun = await till.sold()
-    await till.payments.end(begun.agreement_ref, "", key="end")
+    await till.provider.billing.end(begun.agreement_ref, "", key="end")
 
     with pytest.raises(GatewayRefused, match="canceled"):
-        await till.payments.hold(begun.agreement_ref, True, key="hold/on/1")
+        await till.provider.billing.hold(begun.agreement_ref, True, key="hold/on/1")
     with pytest.raises(GatewayRefused, match="canceled"):
-        await till.payments.end_at_period_end(begun.agreement_ref, True, key="ends/on/1")
+        await till.provider.billing.end_at_period_end(begun.agreement_ref, True, key="ends/on/1")
 
 
 def a_pause(reason: str) -> dict[str, object]:
@@ -238,6 +238,6 @@ async def test_a_pause_made_elsewhere_is_reported_with_its_reason(
     assert found is not None
     till.simulator._store.save({**found, "status": "paused", "status_details": details})
 
-    standing = await till.payments.standing(wallet.customer_ref, begun.agreement_ref, "")
+    standing = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
 
     assert (standing.agreement, standing.paused_for) == (AgreementStatus.LIVE, told)

@@ -1,0 +1,101 @@
+"""The ports of webhooks: the stored events, where they belong, and their delivery."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from domain.provider.events import Directory, KeptEvent, PastEvent, ProviderEvent, Routing
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """The outcome of a batch."""
+
+    verdicts: Mapping[str, Routing]
+    """The outcome of each handled event, by id."""
+    left: Sequence[KeptEvent]
+    """Events that stay pending: they failed, or cannot be routed yet."""
+    failed: Mapping[str, Exception]
+    """The failures, by event id."""
+    last: KeptEvent
+    """The last event of the batch, in the given order."""
+
+    @property
+    def failures(self) -> Sequence[Exception]:
+        """All failures."""
+        return list(self.failed.values())
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The result of fetching messages."""
+
+    new: int = 0
+    """How many had never reached us."""
+    is_all: bool = True
+    """False: time ran out before everything was checked."""
+
+
+class ReceivedEvents(Protocol):
+    """The stored provider events, each once."""
+
+    async def known(self, ids: Sequence[str]) -> set[str]:
+        """The ids that are stored already."""
+        ...
+
+    async def receive_past(self, events: Sequence[PastEvent], *, tenant: str) -> list[ProviderEvent]:
+        """Store events that did not reach us; returns those that were not stored already."""
+        ...
+
+
+class PendingEvents(Protocol):
+    """The stored provider events that are still to be delivered."""
+
+    async def waiting(self, *, limit: int, after: KeptEvent | None) -> Sequence[KeptEvent]:
+        """The oldest pending events after *after*."""
+        ...
+
+    async def mark_handled(self, verdicts: Mapping[str, Routing], *, redelivered: bool = False) -> None:
+        """Record the outcome of events by id; the first outcome stays, unless the events were *redelivered*."""
+        ...
+
+
+class SubscriptionAddresses(Protocol):
+    """Maps the provider's customers and agreements to subscriptions."""
+
+    async def look_up(self, customer_refs: Iterable[str], agreement_refs: Iterable[str]) -> Directory:
+        """All subscriptions of these customers and agreements, in any status."""
+        ...
+
+
+class EventDelivery(Protocol):
+    """Delivers provider events to subscriptions."""
+
+    async def deliver(self, messages: Sequence[KeptEvent], *, redelivered: bool = False) -> Delivered:
+        """Deliver events to the subscriptions that they concern."""
+        ...
+
+
+class EventSweep(Protocol):
+    """Delivers the provider's waiting messages to subscriptions."""
+
+    async def sweep(self, seconds: float) -> int:
+        """Deliver waiting messages for this many seconds; returns how many were processed.
+
+        Raises:
+            GatewayUnavailable: some were not accepted.
+        """
+        ...
+
+
+class MissedEvents(Protocol):
+    """Fetches the provider's messages that did not get through."""
+
+    async def of_last(self, time: timedelta, *, seconds: float) -> Fetched:
+        """Store and deliver recent missed messages, for this many seconds.
+
+        Raises:
+            GatewayUnavailable: the provider or the database does not respond; messages fetched so far are stored.
+        """
+        ...

@@ -1,0 +1,34 @@
+"""Customers' contact data at Stripe."""
+
+import stripe
+from stripe.params import CustomerUpdateParams
+
+from domain.provider.agreements import KnownCustomer
+from gateways.stripe.errors import MISSING, translated
+
+
+class StripeCustomers:
+    """The port `CustomerContacts`."""
+
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._api = client.v1
+
+    async def known_customer(self, customer_ref: str) -> KnownCustomer | None:
+        with translated():
+            try:
+                found = (await self._api.customers.retrieve_async(customer_ref)).to_dict()
+            except stripe.InvalidRequestError as error:
+                if error.code != MISSING:
+                    raise
+                return None
+        if found.get("deleted"):
+            return None
+        locales = found.get("preferred_locales") or [""]
+        return KnownCustomer(
+            found["id"], found.get("email") or "", found.get("name"), locales[0], found.get("metadata") or {}
+        )
+
+    async def change_customer(self, customer_ref: str, email: str, name: str | None, locale: str, *, key: str) -> None:
+        params: CustomerUpdateParams = {"email": email, "name": name or "", "preferred_locales": [locale]}
+        with translated():
+            await self._api.customers.update_async(customer_ref, params, {"idempotency_key": key})

@@ -1,0 +1,98 @@
+"""The dependencies of the production processes, from their settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from api.http.dependencies import AppDependencies
+from configuration.catalog_file import load_catalog
+from configuration.policy_file import load_policy
+from configuration.settings import ApiSettings, WorkerSettings
+from domain.errors import GatewayUnavailable
+from domain.notifications.brand import Brand
+from domain.notifications.ports import Mailer
+from storage.catalog.catalogs import Catalogs
+from tenure.cli.connections import payment_provider
+from worker import composition
+from worker.build import WorkerActivities
+from worker.composition import ProviderLimits
+
+
+def payments_a_second(settings: WorkerSettings) -> float:
+    """Payment activities that all workers together may start per second: as set, else what the key's mode allows."""
+    return settings.payments_a_second or _limits(settings).payments_a_second
+
+
+@asynccontextmanager
+async def api_dependencies(
+    settings: ApiSettings, client: Client, engine: AsyncEngine
+) -> AsyncIterator[AppDependencies]:
+    """Yield the dependencies of the API.
+
+    Raises:
+        ConfigurationError: the catalog or the policy is invalid.
+        Rejected: code `catalog_differs`; the catalog was published with different content.
+    """
+    catalog = load_catalog(settings.catalog)
+    # A catalog that differs from the published one is reported at once. A database that is not there yet, or not
+    # migrated, is no error: the API publishes when it is.
+    with suppress(GatewayUnavailable, DBAPIError):
+        await Catalogs(engine).publish(catalog)
+    async with payment_provider(settings) as provider:
+        yield AppDependencies(
+            client=client,
+            engine=engine,
+            catalog=catalog,
+            policy=load_policy(settings.policy),
+            events=composition.event_reader(
+                [secret.get_secret_value() for secret in settings.stripe_webhook_secrets],
+                settings.stripe_api_key.get_secret_value(),
+                settings.stripe_account or "",
+            ),
+            deliver=composition.webhook_delivery(client, engine, provider).deliver,
+            wallets=provider.wallets,
+            public_url=settings.public_url,
+            secret_key=settings.secret_key.get_secret_value(),
+            brand=settings.brand_name,
+        )
+
+
+@asynccontextmanager
+async def worker_activities(
+    settings: WorkerSettings, client: Client, engine: AsyncEngine
+) -> AsyncIterator[WorkerActivities]:
+    """Yield the activities of the workers.
+
+    Raises:
+        ConfigurationError: the policy is invalid.
+    """
+    policy = None if settings.policy is None else load_policy(settings.policy)
+    async with payment_provider(settings) as provider:
+        yield composition.worker_activities(
+            client, engine, provider, mailer(settings), policy, reports_at_once=_limits(settings).reports_at_once
+        )
+
+
+def mailer(settings: WorkerSettings) -> Mailer:
+    """The mailer with the product's branding."""
+    brand = Brand(
+        settings.brand_name,
+        settings.website,
+        settings.support_address,
+        settings.brand_colour,
+        upgrade_url=settings.upgrade_url or "",
+    )
+    return composition.mailer(
+        brand,
+        smtp_url=settings.smtp_url.get_secret_value(),
+        sender=settings.mail_from,
+        public_url=settings.public_url,
+        secret_key=settings.secret_key.get_secret_value(),
+    )
+
+
+def _limits(settings: WorkerSettings) -> ProviderLimits:
+    return ProviderLimits.of(settings.stripe_api_key.get_secret_value())
