@@ -6,7 +6,7 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from activities.other_parameters import with_any_parameters
+from activities.payments import with_any_parameters
 from domain.catalog.plans import Item
 from domain.provider.payments import Charge, ChargeOutcome, Quote
 from domain.provider.ports import Confirmations, PlanChanges, Quotes

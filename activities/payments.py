@@ -1,16 +1,19 @@
 """Charges, cards and agreements: activities on the payments queue."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from activities.other_parameters import with_any_parameters
 from activities.wallets import call_with_wallet, customer_ref, open_wallet, recreated_if_deleted
 from domain.catalog.plans import Item
+from domain.errors import GatewayRefused
 from domain.provider.agreements import NewAgreement
+from domain.provider.identifiers import key_for_other_parameters
 from domain.provider.payments import (
+    KEY_IS_TAKEN,
     AgreementStatus,
     Card,
     Charge,
@@ -143,6 +146,19 @@ class AdoptRequest:
     newer_than: datetime | None = None
     key: str = ""
     """Empty: derived from the checkout alone, for workflows of an earlier release."""
+
+
+async def with_any_parameters(attempt: Callable[[str], Awaitable[Charge]], key: str) -> Charge:
+    """Makes an attempt under a key, even if an earlier release began it with other parameters.
+
+    *attempt* itself first looks up what was done then; the rest is done under another key.
+    """
+    try:
+        return await attempt(key)
+    except GatewayRefused as error:
+        if error.code != KEY_IS_TAKEN:
+            raise
+    return await attempt(key_for_other_parameters(key))
 
 
 class PaymentActivities:

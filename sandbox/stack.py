@@ -18,7 +18,7 @@ from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
 from domain.catalog.plans import Catalog
 from domain.names import reconcile_schedule_id
-from domain.notifications.brand import Brand
+from domain.notifications.mail_types import Brand
 from domain.provider.ports import Provider
 from domain.subscription.policy import Policy
 from gateways.stripe.catalog_push import push

@@ -22,13 +22,12 @@ from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
 from activities.rolling_up import RollUpActivities
 from configuration.mail_addresses import mail_address
-from domain.notifications.brand import Brand
+from domain.notifications.mail_types import Brand
 from domain.notifications.pay_links import pay_url
 from domain.notifications.ports import Mailer
 from domain.provider.ports import EventReader, Provider
 from domain.subscription.policy import Policy
-from gateways.mail.mailer import MailDelivery
-from gateways.mail.renderer import MailRenderer
+from gateways.mail.mailer import MailDelivery, MailRenderer
 from gateways.mail.smtp import SmtpMailer
 from gateways.stripe import rate_limits
 from gateways.stripe.http_client import connected

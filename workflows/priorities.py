@@ -11,7 +11,7 @@ from enum import IntEnum
 from temporalio.common import Priority
 
 from domain.notifications.mail_types import Occasion
-from domain.provider.attempt_keys import asked_again
+from domain.provider.identifiers import asked_again
 
 
 class Urgency(IntEnum):
@@ -54,7 +54,7 @@ _single_attempt: ContextVar[int | None] = ContextVar("refusals before the single
 def single_attempt(refusals: int) -> Iterator[None]:
     """Provider activities inside the block get one attempt; the workflow itself retries them later.
 
-    After *refusals* each request gets an idempotency key of its own (`domain.provider.attempt_keys`).
+    After *refusals* each request gets an idempotency key of its own (`domain.provider.identifiers`).
     """
     before = _single_attempt.get()
     _single_attempt.set(refusals)

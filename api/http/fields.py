@@ -15,7 +15,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Stri
 from configuration.mail_addresses import mail_address
 from domain.entitlements.usage import MAX_KEY_LENGTH
 from domain.errors import Rejected
-from domain.provider.references import is_provider_id
+from domain.provider.identifiers import is_provider_id
 
 _PLAIN_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _LANGUAGE = re.compile(

@@ -12,7 +12,7 @@ from babel.dates import format_date, format_time, get_timezone_name
 from babel.numbers import format_decimal, format_percent, parse_pattern
 
 from domain.currencies import DECIMALS, shown_decimals
-from domain.text import one_line
+from domain.formatting import one_line
 
 LOCALE_WITHOUT_COUNTRY = {"en": Locale("en", "GB")}
 """English without a country writes the day first and uses 24 hours: most of its readers are not American."""

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from domain.text import one_line
+from domain.formatting import one_line
 
 NAME_LIMIT = 60
 TITLES = frozenset(

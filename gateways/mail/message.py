@@ -1,7 +1,13 @@
-"""Builds the bytes of a mail, and checks them before they are sent."""
+"""Builds the bytes of a mail, and checks them before they are sent.
 
+Python's own header classes decode encoded words (RFC 2047) in their input, including line breaks. User input therefore
+never passes through them: it is encoded here, once, and decodes to exactly what was entered.
+"""
+
+import base64
 import hashlib
 import re
+from collections.abc import Iterator
 from email.header import decode_header
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -10,10 +16,9 @@ from email.utils import format_datetime
 from email_validator import EmailNotValidError, validate_email
 
 from domain.errors import GatewayRefused
+from domain.formatting import is_unprintable, one_line
 from domain.notifications.mail_types import OutgoingMail, sender_of
-from domain.text import is_unprintable, one_line
 from gateways.mail.greetings import greeting_name
-from gateways.mail.headers import header, mailbox_header, unstructured
 
 LINE_LIMIT = 998
 """Characters per line on the wire, by RFC 5322."""
@@ -24,6 +29,15 @@ _BODY = SMTP.clone(cte_type="7bit")
 _MAILBOX = re.compile(r"""[^\s@<>()\[\]",:;\\\x00-\x1f\x7f]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*""")
 _HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]*): ([^\r\n]*)")
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=")
+
+HEADER_LINE_LIMIT = 76
+BYTES_A_WORD = 39
+"""Per encoded word: 64 characters, so that it fits behind each of our header names."""
+
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+( [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_PLAIN = re.compile(r"[ -~]*")
+_MARK = "=?"
+"""The start of an encoded word. Mail clients decode it anywhere, even within quotes."""
 
 
 def mailbox(address: str) -> str:
@@ -118,3 +132,53 @@ def _decodes_to_line_break(value: str) -> bool:
 
 def _invalid_mail(why: str) -> GatewayRefused:
     return GatewayRefused(f"the mail was not sent because {why}: this is a bug in Tenure, please report it")
+
+
+# Headers
+
+
+def header(name: str, value: str) -> str:
+    """Returns a header, folded at spaces into lines of 76 characters. *value* must be encoded already."""
+    lines = [f"{name}:"]
+    for part in value.split(" "):
+        if len(lines[-1]) + 1 + len(part) > HEADER_LINE_LIMIT and len(lines[-1]) > len(name) + 1:
+            lines.append("")
+        lines[-1] += f" {part}"
+    return "\r\n".join(lines) + "\r\n"
+
+
+def unstructured(text: str) -> str:
+    """Returns *text*, a single line, as it is or as encoded words, so that clients show exactly that."""
+    return text if _PLAIN.fullmatch(text) and _MARK not in text else " ".join(_encoded_words(text))
+
+
+def mailbox_header(name: str, address: str) -> str:
+    """Returns "Ada Lovelace <ada@example.com>", encoded if needed; the address alone if there is no name."""
+    if not name:
+        return address
+    return f"{_phrase(name)} <{address}>"
+
+
+def _phrase(text: str) -> str:
+    if _MARK not in text:
+        if _ATOMS.fullmatch(text):
+            return text
+        if _PLAIN.fullmatch(text) and "  " not in text:
+            return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+    return " ".join(_encoded_words(text))
+
+
+def _encoded_words(text: str) -> Iterator[str]:
+    """Mail clients join the words without the spaces between them. No character is split."""
+    chunk = b""
+    for character in text:
+        encoded = character.encode("utf-8", "replace")
+        if len(chunk) + len(encoded) > BYTES_A_WORD:
+            yield _encoded_word(chunk)
+            chunk = b""
+        chunk += encoded
+    yield _encoded_word(chunk)
+
+
+def _encoded_word(chunk: bytes) -> str:
+    return f"=?utf-8?b?{base64.b64encode(chunk).decode()}?="

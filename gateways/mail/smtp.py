@@ -20,8 +20,8 @@ from aiosmtplib import (
 )
 
 from domain.errors import GatewayRefused, GatewayUnavailable, Malformed, TenureError
+from domain.formatting import one_line
 from domain.notifications.mail_types import OutgoingMail, sender_of
-from domain.text import one_line
 from gateways.mail.message import build_message, mailbox
 
 CONNECT_SECONDS = 10.0

@@ -9,8 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from urllib.parse import urlsplit
 
+from domain.formatting import one_line
 from domain.notifications.mail_types import FACTS, IncompleteMail, Occasion, missing_facts
-from domain.text import one_line
 from gateways.mail.formats import Formats
 
 INSTANTS = (

@@ -9,7 +9,7 @@ from stripe.params import SubscriptionCreateParams, SubscriptionUpdateParams
 
 from domain.catalog.plans import Item
 from domain.provider.agreements import NewAgreement
-from domain.provider.attempt_keys import business_try
+from domain.provider.identifiers import business_try
 from domain.provider.payments import Charge, ChargeOutcome, Decline
 from gateways.stripe import mapping, metadata
 from gateways.stripe.cancellation import cancel

@@ -10,7 +10,7 @@ import stripe
 from stripe.params import InvoiceAddLinesParams, InvoiceCreateParams
 
 from domain.catalog.plans import Item
-from domain.provider.attempt_keys import business_try
+from domain.provider.identifiers import business_try
 from domain.provider.payments import Charge, ChargeOutcome
 from gateways.stripe import mapping, metadata
 from gateways.stripe.errors import NEEDS_CUSTOMER, declined, without_card

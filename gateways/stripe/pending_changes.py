@@ -7,7 +7,7 @@ from typing import Any, Literal
 import stripe
 from stripe.params import SubscriptionUpdateParamsPauseCollection
 
-from domain.provider.attempt_keys import business_try
+from domain.provider.identifiers import business_try
 from domain.provider.payments import Charge, ChargeOutcome
 from gateways.stripe import mapping, metadata
 from gateways.stripe.confirmations import StripeConfirmations

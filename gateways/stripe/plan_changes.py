@@ -8,7 +8,7 @@ import stripe
 from stripe.params import SubscriptionUpdateParams
 
 from domain.catalog.plans import Item
-from domain.provider.attempt_keys import business_try
+from domain.provider.identifiers import business_try
 from domain.provider.payments import Charge, ChargeOutcome
 from domain.provider.proration import OwnPeriod
 from gateways.stripe import mapping, metadata

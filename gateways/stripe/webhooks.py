@@ -11,7 +11,7 @@ import stripe
 from domain.errors import Rejected
 from domain.provider.events import ProviderEvent
 from domain.provider.hints import EventKind
-from domain.provider.references import is_provider_id
+from domain.provider.identifiers import is_provider_id
 from gateways.stripe.keys import is_live
 from gateways.stripe.mapping import agreement_of_invoice, id_of
 

@@ -9,10 +9,9 @@ from cyclopts import Parameter
 from jinja2 import Environment, PackageLoader
 
 from domain.errors import Malformed
-from domain.notifications.brand import Brand
-from domain.notifications.mail_types import Recipient, Rendered
+from domain.notifications.mail_types import Brand, Recipient, Rendered
 from gateways.mail.languages import languages
-from gateways.mail.renderer import MailRenderer
+from gateways.mail.mailer import MailRenderer
 from gateways.mail.samples import samples
 
 Written = dict[str, Rendered]

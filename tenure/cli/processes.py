@@ -12,7 +12,7 @@ from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
 from configuration.settings import ApiSettings, WorkerSettings
 from domain.errors import GatewayUnavailable
-from domain.notifications.brand import Brand
+from domain.notifications.mail_types import Brand
 from domain.notifications.ports import Mailer
 from storage.catalog.catalogs import Catalogs
 from tenure.cli.connections import payment_provider

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from configuration.loading import Process, known_variables, load_settings
 from configuration.settings import LogFormat, LogLevel, Settings
-from domain.notifications.brand import Brand
+from domain.notifications.mail_types import Brand
 from gateways.mail.smtp import SmtpServer
 from tests.configuration.variables import GOOD, NO_FILE, refused
 

@@ -18,7 +18,7 @@ from domain.customers import Contact
 from domain.entitlements.usage_mails import Crossing
 from domain.notifications.mail_types import Occasion, message_id_for
 from domain.notifications.pay_links import PayLink
-from domain.provider.attempt_keys import asked_again
+from domain.provider.identifiers import asked_again
 from domain.provider.overage_use import report_key
 from domain.provider.payments import Wallet
 from domain.provider.ports import Wallets

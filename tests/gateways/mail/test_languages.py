@@ -11,7 +11,7 @@ from babel.messages.pofile import PoFileError
 from domain.notifications.mail_types import Occasion
 from gateways.mail import languages as mail_languages
 from gateways.mail.languages import language_files, language_for, languages, read_language
-from gateways.mail.renderer import MailRenderer
+from gateways.mail.mailer import MailRenderer
 from tests.gateways.languages import english, gaps
 from tests.gateways.letters import BRAND, CARD, FULL_FACTS, a_reader, assert_both_say, renderer
 

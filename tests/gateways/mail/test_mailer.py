@@ -5,12 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.customers import Contact
-from domain.notifications.brand import Brand
-from domain.notifications.mail_types import IncompleteMail, Occasion
+from domain.notifications.mail_types import Brand, IncompleteMail, Occasion
 from domain.notifications.pay_links import PayLink
 from domain.notifications.ports import Mailer, MailToSend
-from gateways.mail.mailer import MailDelivery
-from gateways.mail.renderer import MailRenderer
+from gateways.mail.mailer import MailDelivery, MailRenderer
 from gateways.mail.smtp import SmtpMailer
 from tests.gateways.mailbox import a_mailbox
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.errors import GatewayRefused
+from domain.formatting import one_line
 from domain.notifications.mail_types import OutgoingMail
-from domain.text import one_line
 from gateways.mail import message
 from gateways.mail.message import build_message
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.formatting import one_line
 from domain.notifications.mail_types import Occasion
-from domain.text import one_line
 from tests.gateways.letters import ADA, FULL_FACTS, Reader, assert_both_say, renderer
 
 NAMES = ("plan_name", "old_plan_name", "meter_name", "invoice_number", "card_exp")

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Malformed
-from domain.notifications.brand import Brand
-from domain.notifications.mail_types import FACTS, REQUIRED_FACTS, IncompleteMail, Occasion
-from gateways.mail.renderer import MailRenderer
+from domain.notifications.mail_types import FACTS, REQUIRED_FACTS, Brand, IncompleteMail, Occasion
+from gateways.mail.mailer import MailRenderer
 from tests.gateways.letters import ADA, BRAND, FULL_FACTS, Reader, assert_both_say, renderer, words, write
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import TenureError
 from domain.provider.agreements import NewAgreement
-from domain.provider.attempt_keys import asked_again
+from domain.provider.identifiers import asked_again
 from domain.provider.payments import ChargeOutcome, Wallet
 from domain.provider.ports import Provider
 from gateways.stripe.http_client import connected

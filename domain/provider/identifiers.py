@@ -1,7 +1,8 @@
-"""Idempotency keys for retrying charge attempts that the provider refused under their first key."""
+"""Ids at the provider, and the idempotency keys of attempts there."""
 
 import re
 
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _AGAIN = re.compile(r"(/again/\d+)+$")
 
 
@@ -26,3 +27,8 @@ def key_for_other_parameters(key: str) -> str:
 def business_try(key: str) -> str:
     """The part of the key that identifies the attempt, without the retry number."""
     return _AGAIN.sub("", key)
+
+
+def is_provider_id(reference: str) -> bool:
+    """True if this can be a provider's id. It becomes part of a URL path, where `..` would be another call."""
+    return _ID.fullmatch(reference) is not None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.provider.attempt_keys import asked_again, business_try
+from domain.provider.identifiers import asked_again, business_try
 
 KEY = "s/change/2027-01-05T09:00:00+00:00"
 
