@@ -11,7 +11,7 @@ from enum import IntEnum
 from temporalio.common import Priority
 
 from domain.notifications.mail_types import Occasion
-from domain.provider.identifiers import asked_again
+from domain.provider.identifiers import key_after_refusals
 
 
 class Urgency(IntEnum):
@@ -87,7 +87,7 @@ def is_single_attempt() -> bool:
 
 
 def attempt_key(key: str) -> str:
-    return asked_again(key, _single_attempt.get() or 0)
+    return key_after_refusals(key, _single_attempt.get() or 0)
 
 
 def priority(urgency: Urgency, tenant: str) -> Priority:

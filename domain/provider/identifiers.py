@@ -6,7 +6,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _AGAIN = re.compile(r"(/again/\d+)+$")
 
 
-def asked_again(key: str, refusals: int) -> str:
+def key_after_refusals(key: str, refusals: int) -> str:
     """The key of the same attempt after this many refusals.
 
     A provider replays a refusal under its key for a day, even if the cause has been fixed. Only a refused attempt gets
@@ -24,7 +24,7 @@ def key_for_other_parameters(key: str) -> str:
     return f"{key}/again/1"
 
 
-def business_try(key: str) -> str:
+def attempt_of(key: str) -> str:
     """The part of the key that identifies the attempt, without the retry number."""
     return _AGAIN.sub("", key)
 

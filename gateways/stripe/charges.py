@@ -9,7 +9,7 @@ from stripe.params import SubscriptionCreateParams, SubscriptionUpdateParams
 
 from domain.catalog.plans import Item
 from domain.provider.agreements import NewAgreement
-from domain.provider.identifiers import business_try
+from domain.provider.identifiers import attempt_of
 from domain.provider.payments import Charge, ChargeOutcome, Decline
 from gateways.stripe import mapping, metadata
 from gateways.stripe.cancellation import cancel
@@ -47,7 +47,7 @@ class StripeCharges:
                 "customer": order.customer_ref,
                 "items": await self._items.new(order.items),
                 "default_payment_method": order.card_ref,
-                "metadata": {metadata.SUBSCRIPTION: order.subscription, metadata.ATTEMPT: business_try(key)},
+                "metadata": {metadata.SUBSCRIPTION: order.subscription, metadata.ATTEMPT: attempt_of(key)},
                 "expand": [LATEST],
             }
             if order.present:
@@ -70,7 +70,7 @@ class StripeCharges:
             )
             for subscription in listed.data:
                 found = subscription.to_dict()
-                if mapping.note(found, metadata.ATTEMPT) == business_try(key):
+                if mapping.note(found, metadata.ATTEMPT) == attempt_of(key):
                     return await self._first_charge(found, key=key)
         return None
 
@@ -120,7 +120,7 @@ class StripeCharges:
 
         The key alone cannot tell: Stripe forgets it after a day, and replays its own errors under it.
         """
-        latest, attempt = mapping.latest_charge(invoice), business_try(key)
+        latest, attempt = mapping.latest_charge(invoice), attempt_of(key)
         if mapping.note(invoice, metadata.ATTEMPT) == attempt:
             return latest != mapping.note(invoice, metadata.ATTEMPTED_AFTER)
         if invoice.get("status") not in PAYABLE:
@@ -149,12 +149,12 @@ class StripeCharges:
             found = await self._api.subscriptions.retrieve_async(agreement_ref, {"expand": [LATEST]})
             before = after = found.to_dict()
             # Stripe forgets keys after a day; the agreement itself remembers the paid attempt.
-            is_marked = mapping.note(before, metadata.RESTART) == business_try(key)
+            is_marked = mapping.note(before, metadata.RESTART) == attempt_of(key)
             is_of_before = is_marked and bool(settled) and mapping.id_of(before.get(LATEST)) == settled
             if not is_marked or is_of_before:
                 under = f"{key}/after/{settled}" if is_of_before else key
                 try:
-                    after = await self._restarted(before, items, attempt=business_try(key), key=under)
+                    after = await self._restarted(before, items, attempt=attempt_of(key), key=under)
                 except stripe.CardError as error:
                     # The customer can only confirm the owed invoice: nothing is left of the new period.
                     return await self._with_action_link(declined(error), void_invoice)

@@ -10,7 +10,7 @@ import stripe
 from stripe.params import SubscriptionUpdateParams
 
 from domain.catalog.plans import Item
-from domain.provider.identifiers import business_try
+from domain.provider.identifiers import attempt_of
 from domain.provider.payments import Charge, ChargeOutcome
 from gateways.stripe import mapping, metadata
 from gateways.stripe.carried_usage import metered_prices_note
@@ -70,7 +70,7 @@ class StripeOneOffChanges:
                 return refused
         settled = (settles(invoice) if invoice is not None else "") or (proration.settles if proration else "")
         notes = {
-            metadata.CHANGE: business_try(key),
+            metadata.CHANGE: attempt_of(key),
             metadata.CHANGE_INVOICE: invoice["id"] if invoice is not None else metadata.NO_INVOICE,
             metadata.BEGUN: "",
             metadata.SETTLED: settled,

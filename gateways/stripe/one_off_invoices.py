@@ -10,7 +10,7 @@ import stripe
 from stripe.params import InvoiceAddLinesParams, InvoiceCreateParams
 
 from domain.catalog.plans import Item
-from domain.provider.identifiers import business_try
+from domain.provider.identifiers import attempt_of
 from domain.provider.payments import Charge, ChargeOutcome
 from gateways.stripe import mapping, metadata
 from gateways.stripe.errors import NEEDS_CUSTOMER, declined, without_card
@@ -151,7 +151,7 @@ class StripeOneOffInvoices:
 
 def is_for_key(invoice: dict[str, Any] | None, key: str) -> bool:
     """True if the invoice belongs to the change with this key."""
-    return invoice is not None and mapping.note(invoice, metadata.CHANGE) == business_try(key)
+    return invoice is not None and mapping.note(invoice, metadata.CHANGE) == attempt_of(key)
 
 
 def is_unfilled(invoice: dict[str, Any] | None) -> bool:
@@ -190,7 +190,7 @@ def _new_invoice(agreement: dict[str, Any], card: str, order: Order, change_key:
         "metadata": {
             metadata.SUBSCRIPTION: mapping.note(agreement, metadata.SUBSCRIPTION),
             metadata.AGREEMENT: agreement["id"],
-            metadata.CHANGE: business_try(change_key),
+            metadata.CHANGE: attempt_of(change_key),
             metadata.FOR: order.purpose,
             metadata.SETTLED: order.settles,
         },

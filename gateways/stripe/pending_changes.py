@@ -7,7 +7,7 @@ from typing import Any, Literal
 import stripe
 from stripe.params import SubscriptionUpdateParamsPauseCollection
 
-from domain.provider.identifiers import business_try
+from domain.provider.identifiers import attempt_of
 from domain.provider.payments import Charge, ChargeOutcome
 from gateways.stripe import mapping, metadata
 from gateways.stripe.confirmations import StripeConfirmations
@@ -49,7 +49,7 @@ class StripePendingChanges:
                 await self._pause(ref, HOLD, f"{key}/refused")
             raise
         if isinstance(changed, dict):
-            if mapping.note(changed, metadata.CHANGE) == business_try(key):
+            if mapping.note(changed, metadata.CHANGE) == attempt_of(key):
                 return changed
             return await self.resume(changed, held=held, key=key)
         if held:
@@ -81,7 +81,7 @@ class StripePendingChanges:
         if charge.outcome is ChargeOutcome.DECLINED:
             # Marked first: once voided, it looks like any other invoice.
             await self._api.invoices.update_async(
-                invoice["id"], {"metadata": {metadata.CHANGE: business_try(key)}}, {"idempotency_key": f"{key}/note"}
+                invoice["id"], {"metadata": {metadata.CHANGE: attempt_of(key)}}, {"idempotency_key": f"{key}/note"}
             )
             await self._invoices.void(invoice["id"], key=f"{key}/void")
         if charge.outcome in (ChargeOutcome.DECLINED, ChargeOutcome.GONE):
@@ -94,12 +94,12 @@ class StripePendingChanges:
 
 def was_requested(agreement: dict[str, Any], key: str) -> bool:
     """True if the change with this key was requested before, and is pending or was declined."""
-    return business_try(key) in (_pending_change(agreement), _voided_change(agreement))
+    return attempt_of(key) in (_pending_change(agreement), _voided_change(agreement))
 
 
 def is_pending(agreement: dict[str, Any], key: str) -> bool:
     """True if the change with this key is pending at Stripe until it is paid."""
-    return _pending_change(agreement) == business_try(key)
+    return _pending_change(agreement) == attempt_of(key)
 
 
 def _voided_change(agreement: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import stripe
 from stripe.params import SubscriptionUpdateParams
 
 from domain.catalog.plans import Item
-from domain.provider.identifiers import business_try
+from domain.provider.identifiers import attempt_of
 from domain.provider.payments import Charge, ChargeOutcome
 from domain.provider.proration import OwnPeriod
 from gateways.stripe import mapping, metadata
@@ -117,7 +117,7 @@ class StripePlanChanges:
             "proration_behavior": "always_invoice",
             "proration_date": mapping.within_period(agreement, at),
             "metadata": {
-                metadata.CHANGE: business_try(key),
+                metadata.CHANGE: attempt_of(key),
                 metadata.CHANGE_INVOICE: "",
                 metadata.CHANGED_AFTER: mapping.id_of(agreement.get(LATEST)),
                 **({metadata.BEGUN: ""} if mapping.note(agreement, metadata.BEGUN) else {}),
@@ -151,4 +151,4 @@ class StripePlanChanges:
 
 def _is_made(agreement: dict[str, Any], key: str) -> bool:
     """True if the change with this key is the last that was applied."""
-    return mapping.note(agreement, metadata.CHANGE) == business_try(key)
+    return mapping.note(agreement, metadata.CHANGE) == attempt_of(key)

@@ -18,7 +18,7 @@ from domain.customers import Contact
 from domain.entitlements.usage_mails import Crossing
 from domain.notifications.mail_types import Occasion, message_id_for
 from domain.notifications.pay_links import PayLink
-from domain.provider.identifiers import asked_again
+from domain.provider.identifiers import key_after_refusals
 from domain.provider.overage_use import report_key
 from domain.provider.payments import Wallet
 from domain.provider.ports import Wallets
@@ -55,7 +55,7 @@ def found() -> dict[str, Any]:
         "trial": {mark.value: digest("default", mark, "ada@example.com") for mark in TrialMark},
         "report of use": report_key("default", "upload-1"),
         "wallet": asyncio.run(_wallet_key()),
-        "try after two refusals": asked_again("s/charge/1", 2),
+        "try after two refusals": key_after_refusals("s/charge/1", 2),
         "prices": {
             each.lookup_key: {"product": each.product, "event name": each.event_name} for each in offers(CATALOG)
         },

@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import TenureError
 from domain.provider.agreements import NewAgreement
-from domain.provider.identifiers import asked_again
+from domain.provider.identifiers import key_after_refusals
 from domain.provider.payments import ChargeOutcome, Wallet
 from domain.provider.ports import Provider
 from gateways.stripe.http_client import connected
@@ -86,7 +86,7 @@ async def test_a_refused_step_continues_with_the_next_attempt_once_the_cause_is_
         with pytest.raises(TenureError):
             await do(till.provider, sale, KEY)
 
-    first, again = [await do(till.provider, sale, asked_again(KEY, 1)) for _ in range(2)]
+    first, again = [await do(till.provider, sale, key_after_refusals(KEY, 1)) for _ in range(2)]
 
     assert first == again
     assert (await till.statuses(sale.wallet)).count("paid") <= paid + 1
@@ -114,7 +114,7 @@ async def test_a_refused_call_succeeds_under_its_own_key_once_the_cause_is_fixed
 
 async def test_the_next_attempt_finds_what_the_first_one_did(till: Till) -> None:
     sale = await a_sale(till)
-    key = asked_again(KEY, 1)
+    key = key_after_refusals(KEY, 1)
     done = await till.provider.changes.change(sale.agreement, (STARTER, USERS), sale.at, key=KEY)
 
     found = await till.provider.changes.change(sale.agreement, (STARTER, USERS), sale.at, key=key)
