@@ -5,6 +5,7 @@ import random
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,7 +17,13 @@ from domain.entitlements.usage import Counted, Counter, GivenBack, Outcome, Tall
 from domain.entitlements.usage_periods import EPOCH
 from domain.names import DEFAULT_TENANT
 from storage.db.engine import Deadlock, fetch
-from storage.usage.statements import GIVE_BACK, STANDING, USE, USE_ALL
+from storage.db.sql_files import sql
+
+_FILES = Path(__file__).parent / "sql"
+RECORD_USE = _FILES / "record_use.sql"
+_RECORD_USES = _FILES / "record_uses.sql"
+_GIVE_BACK = _FILES / "give_back.sql"
+_STANDING = _FILES / "standing.sql"
 
 MAX_ATTEMPTS = 3
 """Retries after a deadlock. Counters are locked in one order, but batches whose keys cross several customers are
@@ -46,7 +53,7 @@ class Usage:
 
     async def use(self, use: Use, ground: Ground, *, tenant: str = DEFAULT_TENANT) -> Counted:
         """Counts one usage event, or returns why it is denied. Atomic, and once per key."""
-        return _result(await self._rows(USE, *_ground_values(ground, tenant), *_event_values(use)))
+        return _result(await self._rows(RECORD_USE, *_ground_values(ground, tenant), *_event_values(use)))
 
     async def use_all(
         self, uses: Sequence[Use], ground: Ground, *, tenant: str = DEFAULT_TENANT
@@ -56,7 +63,7 @@ class Usage:
             return ()
         by_number: dict[int, list[asyncpg.Record]] = {}
         parts = zip(*map(_event_values, uses), strict=True)
-        for row in await self._rows(USE_ALL, *_ground_values(ground, tenant), *map(list, parts)):
+        for row in await self._rows(_RECORD_USES, *_ground_values(ground, tenant), *map(list, parts)):
             by_number.setdefault(row["number"], []).append(row)
         return tuple(_result(by_number[number]) for number in sorted(by_number))
 
@@ -67,17 +74,18 @@ class Usage:
 
         *meters* are the names it may have been counted under. *quantity*, if given, must match.
         """
-        [row] = await self._rows(GIVE_BACK, *_ground_values(ground, tenant), customer, list(meters), key, quantity)
+        [row] = await self._rows(_GIVE_BACK, *_ground_values(ground, tenant), customer, list(meters), key, quantity)
         return GivenBack(UsageVerdict(row["outcome"]), row["quantity"] or 0, row["released"] or 0, row["used"] or {})
 
     async def standing(
         self, customer: str, ground: Ground, *, tenant: str = DEFAULT_TENANT
     ) -> tuple[EntitlementBasis, tuple[Tally, ...]]:
         """A customer's state, and their usage in the current periods."""
-        [row] = await fetch(self._engine, STANDING, *_ground_values(ground, tenant), customer)
+        [row] = await fetch(self._engine, sql(_STANDING), *_ground_values(ground, tenant), customer)
         return _standing(row), _tallies(row)
 
-    async def _rows(self, query: str, *values: object) -> list[asyncpg.Record]:
+    async def _rows(self, file: Path, *values: object) -> list[asyncpg.Record]:
+        query = sql(file)
         for _ in range(MAX_ATTEMPTS - 1):
             with suppress(Deadlock):
                 return await fetch(self._engine, query, *values)

@@ -2,42 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, func, select, text, tuple_, update
+from sqlalchemy import Row, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.names import DEFAULT_TENANT
 from domain.provider.overage_use import BilledUse, Claimed, Trouble, Troubled, event_name
 from storage.db.engine import single, statement, transaction
+from storage.db.sql_files import sql_text
 from storage.schema.usage_tables import usage_events
 
 OVERDUE_SHARE = 10
 """One in this many of a claim is reserved for reports interrupted more than an hour ago: however much is new, they must
 be repeated within the day, and repeated failures must not hold up others."""
 
-_WAITING = (
-    "SELECT e.ctid AS place, e.report_began_at AS began, c.customer_ref FROM usage_events e"
-    " JOIN customers c ON c.tenant = e.tenant AND c.external_id = e.customer"
-    " WHERE e.overage > 0 AND e.reported_at IS NULL AND e.report_trouble IS NULL AND c.customer_ref <> ''"
-)
-# Each part follows its own index, so the length of the queue does not matter. The picked rows are found by ctid: the
-# planner expects many rows and would otherwise scan the table.
-_CLAIM = text(
-    f"WITH overdue AS ({_WAITING} AND e.report_began_at < now() - interval '1 hour'"  # noqa: S608 - text of our own
-    " ORDER BY e.report_began_at LIMIT :overdue FOR UPDATE OF e SKIP LOCKED"
-    f"), fresh AS ({_WAITING} AND e.report_began_at IS NULL"
-    " ORDER BY e.recorded_at LIMIT :limit - (SELECT count(*) FROM overdue) FOR UPDATE OF e SKIP LOCKED"
-    f"), begun AS ({_WAITING} AND e.report_began_at IS NOT NULL"
-    " AND NOT EXISTS (SELECT FROM overdue WHERE overdue.place = e.ctid)"
-    " ORDER BY e.report_began_at LIMIT :limit - (SELECT count(*) FROM overdue) - (SELECT count(*) FROM fresh)"
-    " FOR UPDATE OF e SKIP LOCKED"
-    "), picked AS (TABLE overdue UNION ALL TABLE fresh UNION ALL TABLE begun)"
-    " UPDATE usage_events e SET report_began_at = coalesce(e.report_began_at, clock_timestamp())"
-    " FROM picked p WHERE e.ctid = p.place AND e.ctid = ANY (ARRAY(SELECT place FROM picked))"
-    " RETURNING e.tenant, e.key, e.catalog, e.overage_of, e.overage, e.at, e.recorded_at, p.customer_ref,"
-    " clock_timestamp() - p.began AS began_before"
-)
+CLAIM = Path(__file__).parent / "sql" / "claim_overage.sql"
 _NOTHING_BEGUN = {"report_began_at": None, "report_trouble": None, "report_why": ""}
 
 
@@ -60,7 +41,7 @@ class UsageReports:
         """Claims the next usage to report, never-attempted first, and skips what another process is claiming."""
         async with transaction(self._engine) as connection:
             given = {"limit": limit, "overdue": limit // OVERDUE_SHARE}
-            rows = (await connection.execute(_CLAIM, given)).all()
+            rows = (await connection.execute(sql_text(CLAIM), given)).all()
         return [_claimed(row) for row in sorted(rows, key=lambda row: (row.began_before is not None, row.recorded_at))]
 
     async def release(self, uses: Sequence[BilledUse]) -> None:

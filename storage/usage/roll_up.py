@@ -4,15 +4,17 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, TextClause, func, select, text
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.entitlements.ports import Alive, Sampled
 from domain.entitlements.usage import KEYS_KEPT
 from storage.catalog.current import in_force
 from storage.db.engine import transaction
+from storage.db.sql_files import sql_text
 from storage.schema.usage_tables import usage_statistics
 
 PAGE = 2000
@@ -29,83 +31,11 @@ NEAR_LIMIT = 80
 ADVISORY_LOCK = 7_314_420_191
 """The advisory lock for writing statistics."""
 
-# `period_end IS NULL` is the condition of the index for gauges.
-_SAMPLE = text(
-    "WITH page AS ("
-    " SELECT tenant, customer, feature, used FROM usage"
-    " WHERE period_end IS NULL AND (tenant, customer, feature) > (:tenant, :customer, :feature)"
-    " ORDER BY tenant, customer, feature LIMIT :page"
-    "), put AS ("
-    " INSERT INTO usage_samples AS s (tenant, customer, feature, day, lowest, highest, latest)"
-    " SELECT tenant, customer, feature, (now() AT TIME ZONE 'UTC')::date, used, used, used FROM page"
-    " ON CONFLICT (tenant, customer, feature, day) DO UPDATE SET lowest = least(s.lowest, excluded.lowest),"
-    " highest = greatest(s.highest, excluded.highest), latest = excluded.latest"
-    ") SELECT tenant, customer, feature, count(*) OVER () AS gauges FROM page"
-    " ORDER BY tenant DESC, customer DESC, feature DESC LIMIT 1"
-)
-# Skips from one customer's feature to the next, not row by row: each has hundreds of past periods. The current period
-# is found as in `tenure_use`: a period that was cut short, as by a conversion or an end, coexists with it until its own
-# end. If no plan says how a feature is counted, the latest running period counts. Customers without a live subscription
-# have the free plan.
-_STANDING = text(
-    "WITH RECURSIVE page AS ("
-    " (SELECT tenant, customer, feature, 1 AS n FROM usage"
-    "  WHERE (tenant, customer, feature) > (:tenant, :customer, :feature)"
-    "  ORDER BY tenant, customer, feature LIMIT 1)"
-    " UNION ALL"
-    " SELECT next.tenant, next.customer, next.feature, page.n + 1 FROM page CROSS JOIN LATERAL ("
-    "  SELECT u.tenant, u.customer, u.feature FROM usage u"
-    "  WHERE (u.tenant, u.customer, u.feature) > (page.tenant, page.customer, page.feature)"
-    "  ORDER BY u.tenant, u.customer, u.feature LIMIT 1) next WHERE page.n < :page"
-    "), standing AS ("
-    " SELECT p.tenant, p.customer, p.feature, coalesce(s.plan, :free_plan) AS plan, l.per, l.included, l.per_unit,"
-    "  l.adds, s.quantity, s.add_ons, s.interval, CASE WHEN s.amount > 0 THEN coalesce(s.period_start, s.created_at)"
-    "  END AS began, coalesce(s.period_end, s.trial_ends_at) AS ends"
-    " FROM page p"
-    " LEFT JOIN customers c ON c.tenant = p.tenant AND c.external_id = p.customer"
-    " LEFT JOIN subscriptions s ON s.tenant = p.tenant AND s.customer = c.id AND s.status <> 'canceled'"
-    " LEFT JOIN catalog_versions v ON v.name = s.catalog"
-    " LEFT JOIN plan_limits l ON l.catalog = coalesce(v.name, :catalog) AND l.plan = coalesce(s.plan, :free_plan)"
-    "  AND l.feature = p.feature"
-    ") SELECT p.tenant, p.customer, p.feature, p.plan, u.used,"
-    " p.included * CASE WHEN p.per_unit THEN coalesce(p.quantity, 1) ELSE 1 END + coalesce(("
-    "  SELECT sum(o.value::bigint * (p.adds ->> o.key)::bigint)"
-    "  FROM jsonb_each_text(p.add_ons) o WHERE p.adds ? o.key), 0) AS has"
-    " FROM standing p"
-    " LEFT JOIN LATERAL tenure_period(p.per, :moment, p.began, p.ends, p.interval) its ON p.per IS NOT NULL"
-    " LEFT JOIN LATERAL ("
-    "  SELECT u.used FROM usage u WHERE u.tenant = p.tenant AND u.customer = p.customer AND u.feature = p.feature"
-    "  AND u.period_start >= coalesce(its.starts, 'epoch') AND u.period_start <= coalesce(its.starts, :moment)"
-    "  AND (p.per IS NOT NULL OR u.period_end IS NULL OR u.period_end > :moment)"
-    "  ORDER BY u.period_start DESC LIMIT 1) u ON true"
-    " ORDER BY p.tenant, p.customer, p.feature"
-)
-
-
-def _delete_old(table: str, by: str, where: str) -> TextClause:
-    """Deletes a batch of old rows, oldest first; found once, by ctid."""
-    oldest = f"SELECT ctid FROM {table} WHERE {where} ORDER BY {by} LIMIT :batch"  # noqa: S608 - text of our own
-    return text(f"DELETE FROM {table} WHERE ctid = ANY (ARRAY({oldest}))")  # noqa: S608
-
-
-_OLD = "now() - CAST(:age AS interval)"
-_CLEANUP = {
-    "events": _delete_old(
-        "usage_events", "recorded_at", f"recorded_at < {_OLD} AND (overage = 0 OR reported_at IS NOT NULL)"
-    ),
-    # There are many of days and weeks; months and billing periods stay.
-    "counters": _delete_old("usage", "period_end", f"period_end - period_start <= '7 days' AND period_end < {_OLD}"),
-    "samples": _delete_old("usage_samples", "day", f"day < ({_OLD})::date"),
-    "statistics": _delete_old("usage_statistics", "taken_at", f"taken_at < {_OLD}"),
-    "notices": _delete_old("usage_notices", "at", f"told_at IS NOT NULL AND at < {_OLD}"),
-    # Sign-ups without an answer; one that waits for its first payment stays.
-    "sign_ups": _delete_old(
-        "sign_up_contacts",
-        "created_at",
-        f"created_at < {_OLD} AND NOT EXISTS"
-        " (SELECT FROM subscriptions s WHERE s.id = sign_up_contacts.subscription AND s.status <> 'canceled')",
-    ),
-}
+_FILES = Path(__file__).parent / "sql"
+SAMPLE_GAUGES = _FILES / "sample_gauges.sql"
+CURRENT_USAGE = _FILES / "current_usage.sql"
+DELETE_OLD = _FILES / "delete_old"
+"""A file for each kind of old rows. It deletes a batch of them, oldest first; found once, by ctid."""
 _AGES = {
     "events": KEYS_KEPT,
     "counters": RETENTION,
@@ -149,21 +79,21 @@ class PostgresUsageRollUp:
 
     async def sample(self, after: _Cursor | None) -> Sampled:
         async with transaction(self._engine) as connection:
-            last = (await connection.execute(_SAMPLE, self._beyond(after))).one_or_none()
+            last = (await connection.execute(sql_text(SAMPLE_GAUGES), self._beyond(after))).one_or_none()
         if last is None:
             return Sampled(0, None)
         return Sampled(last.gauges, _cursor(last) if last.gauges == self._page else None)
 
     async def compute_statistics(self, *, alive: Alive) -> int:
         sums: dict[_Cursor, _Sum] = defaultdict(_Sum)
-        async for rows in self._standing():
+        async for rows in self._current_usage():
             for row in (each for each in rows if each.used is not None):
                 sums[row.tenant, row.plan, row.feature].add(row.used, row.has)
             alive()
         await self._keep(sums)
         return len(sums)
 
-    async def _standing(self) -> AsyncIterator[Sequence[Row[Any]]]:
+    async def _current_usage(self) -> AsyncIterator[Sequence[Row[Any]]]:
         """Each customer's usage per feature in the current period, page by page; None if there is none."""
         async with transaction(self._engine) as connection:
             today = await _today(connection)
@@ -172,7 +102,8 @@ class PostgresUsageRollUp:
         cursor: _Cursor | None = _BEFORE_ALL
         while cursor is not None:
             async with transaction(self._engine) as connection:
-                rows = (await connection.execute(_STANDING, self._beyond(cursor) | today | {"moment": moment})).all()
+                given = self._beyond(cursor) | today | {"moment": moment}
+                rows = (await connection.execute(sql_text(CURRENT_USAGE), given)).all()
             yield rows
             cursor = _cursor(rows[-1]) if len(rows) == self._page else None
 
@@ -192,11 +123,12 @@ class PostgresUsageRollUp:
 
     async def forget(self, *, alive: Alive) -> dict[str, int]:
         forgotten = {}
-        for kind, statement in _CLEANUP.items():
+        for kind, age in _AGES.items():
+            statement = sql_text(DELETE_OLD / f"{kind}.sql")
             removed, count = self._batch, 0
             while removed == self._batch:
                 async with transaction(self._engine) as connection:
-                    given = {"age": _AGES[kind], "batch": self._batch}
+                    given = {"age": age, "batch": self._batch}
                     removed = (await connection.execute(statement, given)).rowcount
                 count += removed
                 alive()

@@ -160,6 +160,19 @@ async def test_what_was_used_in_a_paid_period_that_was_ended_is_not_counted_for_
     assert [counter.used for counter in counted.counters] == [1], "as it is counted"
 
 
+async def test_usage_counts_for_the_free_plan_while_a_start_without_a_trial_is_not_paid(
+    ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
+) -> None:
+    await ledger.sign_up("ada", items=ITEMS, catalog=SHOP.name, trial_ends_at=None, agreement_ref="")
+    counted = await shop.use("calls", 1, "ada")
+
+    await take(book)
+
+    [calls] = await history.statistics()
+    assert (calls.plan, calls.used, calls.at_limit) == ("free", 1, 1)
+    assert [counter.included for counter in counted.counters] == [1], "as it is counted"
+
+
 async def test_what_no_plan_knows_is_summed_up_without_a_limit(
     ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
 ) -> None:
