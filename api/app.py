@@ -5,7 +5,9 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
+from starlette.routing import Route
 
 from api import health
 from api.catalog import routes as catalog_routes
@@ -18,10 +20,10 @@ from api.http.bodies import BodyLimit, JsonBodies
 from api.http.dependencies import AppDependencies, Repositories
 from api.http.docs_page import add_docs
 from api.http.errors import add_error_handlers
-from api.http.fast_path import FastPaths
 from api.http.head_requests import HeadRequests
 from api.http.observability import Observability
 from api.http.openapi import add_description
+from api.http.plain_routes import PlainRoutes, plain_route
 from api.payment_pages import checkout, invoices, pay_link, portal
 from api.subscriptions import lifecycle_commands, plan_commands
 from api.subscriptions import routes as subscriptions_routes
@@ -49,6 +51,9 @@ ROUTERS = (
     health.router,
     customers_routes.router,  # last: its path parameter matches anything below the prefix
 )
+
+PLAIN_ENDPOINTS = (consume.consume, consume.release, entitlements_routes.entitlement)
+"""Called all the time, and answered before FastAPI (decision 25)."""
 
 
 def create_app(dependencies: AppDependencies) -> FastAPI:
@@ -82,9 +87,14 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
     add_docs(app)
     add_error_handlers(app)
     add_description(app, DenialProblem, LimitConflictProblem, ConfirmationProblem)
-    app.add_middleware(FastPaths, paths=(*consume.FAST_PATHS, *entitlements_routes.FAST_PATHS))
+    app.add_middleware(PlainRoutes, routes=_plain_routes())
     app.add_middleware(JsonBodies)
     app.add_middleware(BodyLimit)
     app.add_middleware(HeadRequests)
     app.add_middleware(Observability, registry=registry)
     return app
+
+
+def _plain_routes() -> list[Route]:
+    described = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    return [plain_route(route) for route in described if route.endpoint in PLAIN_ENDPOINTS]

@@ -1,6 +1,6 @@
 """Consumes counted features within their limits, and releases them again."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
@@ -11,16 +11,14 @@ from api.entitlements.lookup import (
     WithEntitlements,
     check_quantity,
     check_value,
-    customer_arguments,
     metered,
     unknown_feature,
 )
 from api.entitlements.rate_limit_headers import limit_headers
 from api.entitlements.routes import CustomerId, as_json
 from api.entitlements.views import ConsumeResult, DenialProblem, PlanRef, ReleaseResult
-from api.http.auth import SERVICE_ROLES, Service
+from api.http.auth import Service
 from api.http.errors import Problem, response_to
-from api.http.fast_path import FastPath, Read, body_as, caller_of
 from api.http.fields import Code, UsageKey
 from api.http.idempotency import HEADER, idempotency_key
 from api.http.openapi import USING, problems
@@ -164,23 +162,6 @@ def _give_back_error(result: GivenBack, key: str, feature: Feature) -> TenureErr
 def not_a_gauge(feature: Feature, why: str) -> Malformed:
     """Return the error for an operation that only gauges support."""
     return Malformed(f"{feature.code} is not a gauge: {why}", field="feature", code="not_a_gauge")
-
-
-def _read_as(kind: type[UsageRequest]) -> Read:
-    async def read(request: Request) -> dict[str, Any] | None:
-        caller = await caller_of(request, *SERVICE_ROLES)
-        customer, body = customer_arguments(request), body_as(request, kind)
-        if customer is None or body is None:
-            return None
-        return customer | {"body": body, "request": request, "caller": caller}
-
-    return read
-
-
-FAST_PATHS: Final = (
-    FastPath("POST", f"{router.prefix}/consume", _read_as(ConsumeRequest), consume),
-    FastPath("POST", f"{router.prefix}/release", _read_as(ReleaseRequest), release),
-)
 
 
 def key_in_header(request: Request) -> str:

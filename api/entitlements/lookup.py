@@ -1,14 +1,12 @@
 """Looks up a customer's entitlements for a request, and features by name."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 from fastapi import Depends, Request
-from pydantic import TypeAdapter, ValidationError
 
 from api.entitlements.views import names_known
 from api.http.dependencies import AppDependencies, Repositories, dependencies_of, repositories_of
-from api.http.fields import ExternalId
 from domain.catalog.features import Feature, FeatureKind, features_of
 from domain.catalog.plans import Catalog
 from domain.did_you_mean import near
@@ -139,18 +137,3 @@ def check_value(value: str | None, feature: Feature) -> None:
         raise Malformed(
             f"{value[:64]!r} is not a value of {feature.code}; use one of {', '.join(likely)}", field="value"
         )
-
-
-_EXTERNAL_ID: Final = TypeAdapter[str](ExternalId)
-
-
-def customer_arguments(request: Request) -> dict[str, Any] | None:
-    """Return the request's customer and a lookup, or None if the external id is invalid."""
-    try:
-        external_id = _EXTERNAL_ID.validate_python(request.path_params["external_id"])
-    except ValidationError:
-        return None
-    return {
-        "external_id": external_id,
-        "entitlements": EntitlementLookup(dependencies_of(request), repositories_of(request)),
-    }

@@ -1,12 +1,12 @@
 """Reads customers' entitlements and current usage."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
 from api.entitlements.check import EntitlementCheck
-from api.entitlements.lookup import WithEntitlements, check_quantity, check_value, customer_arguments, feature_named
+from api.entitlements.lookup import WithEntitlements, check_quantity, check_value, feature_named
 from api.entitlements.views import (
     CustomerUsageView,
     EntitlementCheckResult,
@@ -16,13 +16,10 @@ from api.entitlements.views import (
     SubscriptionRef,
 )
 from api.http.auth import Reader
-from api.http.dependencies import dependencies_of
-from api.http.fast_path import FastPath, caller_of
 from api.http.fields import Code, ExternalId
 from api.http.openapi import READING
 from domain.entitlements.snapshot import EntitlementSnapshot
 from domain.entitlements.usage import MAX_QUANTITY
-from storage.access.api_keys import Role
 
 router = APIRouter(prefix="/v1/customers/{external_id:path}", tags=["Entitlements"], responses=READING)
 
@@ -70,18 +67,6 @@ async def entitlement(
     check_quantity(quantity, resolved)
     view = EntitlementCheck(external_id, snapshot, resolved, quantity, value).entitlement()
     return as_json(EntitlementCheckResult(**owner_fields(external_id, snapshot), **dict(view)))
-
-
-async def _read_check(request: Request) -> dict[str, Any] | None:
-    caller = await caller_of(request, *Role)
-    owner, feature = customer_arguments(request), request.path_params["feature"]
-    # A feature of today's catalog is valid; any other may still be in the customer's own.
-    if owner is None or request.scope["query_string"] or feature not in dependencies_of(request).catalog.features:
-        return None
-    return owner | {"feature": feature, "caller": caller}
-
-
-FAST_PATHS: Final = (FastPath("GET", f"{router.prefix}/entitlements/{{feature}}", _read_check, entitlement),)
 
 
 @router.get(

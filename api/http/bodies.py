@@ -71,7 +71,9 @@ class JsonBodies:
         request = Request(scope, receive)
         try:
             body = await request.body()
-            scope[_PARSED] = _parsed(body, Headers(scope=scope))
+            scope[_PARSED] = parsed = _parsed(body, Headers(scope=scope))
+            if body and parsed is NOTHING:
+                await authenticate(request)
         except ClientDisconnect:
             return  # nobody is left to respond to
         except (HTTPException, TenureError) as error:
@@ -135,8 +137,10 @@ def _parsed(body: bytes, headers: Headers) -> Any:
 
 def is_json(content_type: str) -> bool:
     """True if the content type is JSON or missing."""
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind in ("", "application/json") or (kind.startswith("application/") and kind.endswith("+json"))
+    if not content_type:
+        return True
+    kind, _, subtype = content_type.partition(";")[0].strip().lower().partition("/")
+    return kind == "application" and "/" not in subtype and (subtype == "json" or subtype.endswith("+json"))
 
 
 async def _refusal(request: Request, error: Exception) -> Response:
