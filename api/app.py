@@ -23,7 +23,7 @@ from api.http.errors import add_error_handlers
 from api.http.head_requests import HeadRequests
 from api.http.observability import Observability
 from api.http.openapi import add_description
-from api.http.plain_routes import PlainRoutes, plain_route
+from api.http.plain_routes import Endpoint, PlainRoutes, plain_route
 from api.payment_pages import checkout, invoices, pay_link, portal
 from api.subscriptions import lifecycle_commands, plan_commands
 from api.subscriptions import routes as subscriptions_routes
@@ -52,8 +52,8 @@ ROUTERS = (
     customers_routes.router,  # last: its path parameter matches anything below the prefix
 )
 
-PLAIN_ENDPOINTS = (consume.consume, consume.release, entitlements_routes.entitlement)
-"""Called all the time, and answered before FastAPI (decision 25)."""
+PLAIN_ENDPOINTS: tuple[Endpoint, ...] = (consume.consume, consume.release, entitlements_routes.entitlement)
+"""Called all the time, and answered before FastAPI."""
 
 
 def create_app(dependencies: AppDependencies) -> FastAPI:

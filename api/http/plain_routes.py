@@ -1,8 +1,7 @@
 """Plain ASGI routes before FastAPI, for endpoints that products call all the time: FastAPI costs more than their work.
 
 Each stands for an ordinary endpoint, which FastAPI describes. It reads the arguments that the endpoint's signature asks
-for and answers every request itself, errors included, as FastAPI would: no caller can tell the two apart. Decision 25
-has the figures.
+for and answers every request itself, errors included, as FastAPI would: no caller can tell the two apart.
 """
 
 import inspect
