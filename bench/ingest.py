@@ -58,11 +58,11 @@ async def measure() -> str:
                     # The first round only warms both up.
                     one, other = (at_ours, at_bare) if number else (Figures(), Figures())
                     events = [_event(owners, turn) for turn in range(A_ROUND)]
-                    await a_round(ours, _signed(events, stack), one, AT_ONCE)
+                    await a_round(ours.port, _signed(events, stack), one, AT_ONCE)
                     # Before it is the bare one's turn: what goes on behind ours must not be in its way.
                     drained += [await _drained(stack.engine, [event["id"] for event in events])]
                     await a_round(
-                        bare, _signed([_event(owners, turn) for turn in range(A_ROUND)], stack), other, AT_ONCE
+                        bare.port, _signed([_event(owners, turn) for turn in range(A_ROUND)], stack), other, AT_ONCE
                     )
     return _report(at_ours, at_bare, drained[1:])
 

@@ -29,6 +29,10 @@ class Figures:
     """Until each answer."""
     rates: list[float] = field(default_factory=list)
     """Answers a second, by round."""
+    server_cpu: list[float] = field(default_factory=list)
+    """Seconds of CPU of the server for an answer, by round."""
+    database_cpu: list[float] = field(default_factory=list)
+    """The same of the database."""
 
     @property
     def rate(self) -> float:
@@ -37,6 +41,14 @@ class Figures:
     def share(self, of: float) -> float:
         """Milliseconds within which so large a share was answered."""
         return sorted(self.seconds)[min(int(len(self.seconds) * of), len(self.seconds) - 1)] * 1000
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that answers."""
+
+    port: int
+    pid: int
 
 
 async def a_round(port: int, requests: Sequence[bytes], figures: Figures, at_once: int) -> None:
@@ -73,7 +85,7 @@ def settings_of(stack: Stack, folder: Path, catalog: Path) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def process(settings: Mapping[str, str], *command: str, port: int) -> AsyncIterator[int]:
+async def process(settings: Mapping[str, str], *command: str, port: int) -> AsyncIterator[Served]:
     """A process of its own, as in production, whose log goes nowhere."""
     running = await asyncio.create_subprocess_exec(
         *command,
@@ -84,7 +96,7 @@ async def process(settings: Mapping[str, str], *command: str, port: int) -> Asyn
     url = f"http://127.0.0.1:{port}"
     try:
         await _answers(url)
-        yield port
+        yield Served(port, running.pid)
     finally:
         running.terminate()
         await running.wait()
