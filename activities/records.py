@@ -81,7 +81,7 @@ class RecordActivities:
         """The step, with the current usage that does not fit its plan change."""
         if step.fit is None:
             return step
-        return with_excess(step, await self._records.misfits(step.subscription, step.fit))
+        return with_excess(step, await self._records.limit_conflicts(step.subscription, step.fit))
 
     @activity.defn(name="anchor_reminders")
     async def anchor_reminders(self, request: AnchorRequest) -> tuple[Reminder, ...]:

@@ -132,7 +132,7 @@ async def _give_back(
     own = metered(body.feature, (await entitlements.of(tenant, customer)).catalog)
     meters = {feature.meter} | ({own.meter} if own is not None else set())
     result = await entitlements.repositories.usage.give_back(
-        customer, sorted(meters), body.key, quantity, entitlements.dependencies.ground, tenant=tenant
+        customer, sorted(meters), body.key, quantity, entitlements.dependencies.entitlement_rules, tenant=tenant
     )
     if result.verdict is UsageVerdict.GIVEN_BACK:
         # For a meter, or a feature whose own period has ended: the highest count.
@@ -194,7 +194,7 @@ async def find_feature(name: str, customer: str, tenant: str, entitlements: Enti
 
 async def record_usage(use: Use, name: str, tenant: str, entitlements: EntitlementLookup) -> Response:
     """Record usage and return the outcome."""
-    first = await entitlements.repositories.usage.use(use, entitlements.dependencies.ground, tenant=tenant)
+    first = await entitlements.repositories.usage.use(use, entitlements.dependencies.entitlement_rules, tenant=tenant)
     counted, snapshot = await entitlements.settle(use, name, first, tenant)
     counted = snapshot.seen(counted)
     if counted.outcome in (Outcome.COUNTED, Outcome.REPEATED):

@@ -25,7 +25,9 @@ class EntitlementLookup:
 
     async def of(self, tenant: str, customer: str) -> EntitlementSnapshot:
         """Return what a customer has now; an unknown customer has the free plan."""
-        standing, tallies = await self.repositories.usage.standing(customer, self.dependencies.ground, tenant=tenant)
+        standing, tallies = await self.repositories.usage.standing(
+            customer, self.dependencies.entitlement_rules, tenant=tenant
+        )
         return await self.at(standing, tallies)
 
     async def at(self, standing: EntitlementBasis, tallies: tuple[Tally, ...] = ()) -> EntitlementSnapshot:
@@ -48,7 +50,7 @@ class EntitlementLookup:
         own = metered(name, snapshot.catalog)
         if not counted.counters and own is not None and own.window is not None and own.meter != use.meter:
             use = replace(use, meter=own.meter)
-            counted = await self.repositories.usage.use(use, self.dependencies.ground, tenant=tenant)
+            counted = await self.repositories.usage.use(use, self.dependencies.entitlement_rules, tenant=tenant)
         if counted.noticed:
             self.repositories.usage_notice_dispatcher.nudge()
         return counted, snapshot

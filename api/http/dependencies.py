@@ -29,7 +29,7 @@ from storage.subscriptions.sign_ups import SignUps
 from storage.subscriptions.timeline import Timeline
 from storage.subscriptions.trials import Trials
 from storage.subscriptions.write_model import SubscriptionRecords
-from storage.usage.counting import Ground, Usage
+from storage.usage.counting import EntitlementRules, Usage
 from storage.usage.history import UsageHistory
 from storage.usage.notices import UsageNotices
 from storage.usage.overage_reports import UsageReports
@@ -54,10 +54,10 @@ class AppDependencies:
     """Shown on the few pages that customers see."""
 
     @property
-    def ground(self) -> Ground:
+    def entitlement_rules(self) -> EntitlementRules:
         """What entitlements are computed from."""
         free = self.catalog.free_plan
-        return Ground(
+        return EntitlementRules(
             self.catalog.name, free.plan if free is not None else "", self.policy.limited, self.policy.suspended
         )
 

@@ -96,8 +96,8 @@ async def ingest(events: Sequence[Any], tenant: str, entitlements: EntitlementLo
     """Count all valid events in one round trip, and return the result of each."""
     read = [_read(event) for event in events]
     uses = [_use(event, entitlements.dependencies.catalog) for event in read if isinstance(event, UsageEventRequest)]
-    usage, ground = entitlements.repositories.usage, entitlements.dependencies.ground
-    counted = zip(uses, await usage.use_all(uses, ground, tenant=tenant), strict=True)
+    usage, rules = entitlements.repositories.usage, entitlements.dependencies.entitlement_rules
+    counted = zip(uses, await usage.use_all(uses, rules, tenant=tenant), strict=True)
     results = [
         await _result(event, *next(counted), tenant, entitlements) if isinstance(event, UsageEventRequest) else event
         for event in read

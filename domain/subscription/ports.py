@@ -22,7 +22,7 @@ class Records(Protocol):
         """
         ...
 
-    async def misfits(self, subscription: Subscription, check: FitCheck) -> Sequence[LimitConflict]:
+    async def limit_conflicts(self, subscription: Subscription, check: FitCheck) -> Sequence[LimitConflict]:
         """Returns where current usage does not fit a change; empty if a catalog is unknown."""
         ...
 

@@ -66,8 +66,8 @@ class SubscriptionRecords:
                 raise Rejected("the customer already has a live subscription", code="already_subscribed") from error
             raise
 
-    async def misfits(self, subscription: Subscription, check: FitCheck) -> Sequence[LimitConflict]:
-        return await UsageFit(self._engine).misfits(subscription, check)
+    async def limit_conflicts(self, subscription: Subscription, check: FitCheck) -> Sequence[LimitConflict]:
+        return await UsageFit(self._engine).limit_conflicts(subscription, check)
 
     async def contact(self, customer: str, signing_up: str = "") -> Contact:
         async with transaction(self._engine) as connection:

@@ -33,7 +33,7 @@ MAX_PAUSE = 0.1
 
 
 @dataclass(frozen=True)
-class Ground:
+class EntitlementRules:
     """What entitlements are derived from: the current catalog, and the policy for limited access."""
 
     catalog: str
@@ -51,37 +51,44 @@ class Usage:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def use(self, use: Use, ground: Ground, *, tenant: str = DEFAULT_TENANT) -> Counted:
+    async def use(self, use: Use, rules: EntitlementRules, *, tenant: str = DEFAULT_TENANT) -> Counted:
         """Counts one usage event, or returns why it is denied. Atomic, and once per key."""
-        return _result(await self._rows(RECORD_USE, *_ground_values(ground, tenant), *_event_values(use)))
+        return _result(await self._rows(RECORD_USE, *_rule_values(rules, tenant), *_event_values(use)))
 
     async def use_all(
-        self, uses: Sequence[Use], ground: Ground, *, tenant: str = DEFAULT_TENANT
+        self, uses: Sequence[Use], rules: EntitlementRules, *, tenant: str = DEFAULT_TENANT
     ) -> tuple[Counted, ...]:
         """Counts many usage events in one transaction, each by itself. Returns their results in order."""
         if not uses:
             return ()
         by_number: dict[int, list[asyncpg.Record]] = {}
         parts = zip(*map(_event_values, uses), strict=True)
-        for row in await self._rows(_RECORD_USES, *_ground_values(ground, tenant), *map(list, parts)):
+        for row in await self._rows(_RECORD_USES, *_rule_values(rules, tenant), *map(list, parts)):
             by_number.setdefault(row["number"], []).append(row)
         return tuple(_result(by_number[number]) for number in sorted(by_number))
 
     async def give_back(
-        self, customer: str, meters: Sequence[str], key: str, quantity: int | None, ground: Ground, *, tenant: str
+        self,
+        customer: str,
+        meters: Sequence[str],
+        key: str,
+        quantity: int | None,
+        rules: EntitlementRules,
+        *,
+        tenant: str,
     ) -> GivenBack:
         """Reverts a usage event by its key while its period runs. Atomic, and once.
 
         *meters* are the names it may have been counted under. *quantity*, if given, must match.
         """
-        [row] = await self._rows(_GIVE_BACK, *_ground_values(ground, tenant), customer, list(meters), key, quantity)
+        [row] = await self._rows(_GIVE_BACK, *_rule_values(rules, tenant), customer, list(meters), key, quantity)
         return GivenBack(UsageVerdict(row["outcome"]), row["quantity"] or 0, row["released"] or 0, row["used"] or {})
 
     async def standing(
-        self, customer: str, ground: Ground, *, tenant: str = DEFAULT_TENANT
+        self, customer: str, rules: EntitlementRules, *, tenant: str = DEFAULT_TENANT
     ) -> tuple[EntitlementBasis, tuple[Tally, ...]]:
         """A customer's state, and their usage in the current periods."""
-        [row] = await fetch(self._engine, sql(_STANDING), *_ground_values(ground, tenant), customer)
+        [row] = await fetch(self._engine, sql(_STANDING), *_rule_values(rules, tenant), customer)
         return _standing(row), _tallies(row)
 
     async def _rows(self, file: Path, *values: object) -> list[asyncpg.Record]:
@@ -94,8 +101,8 @@ class Usage:
         return await fetch(self._engine, query, *values)
 
 
-def _ground_values(ground: Ground, tenant: str) -> tuple[str, ...]:
-    return tenant, ground.catalog, ground.free_plan, ground.limited.value, ground.suspended.value
+def _rule_values(rules: EntitlementRules, tenant: str) -> tuple[str, ...]:
+    return tenant, rules.catalog, rules.free_plan, rules.limited.value, rules.suspended.value
 
 
 def _event_values(use: Use) -> tuple[object, ...]:

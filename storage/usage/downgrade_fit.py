@@ -15,7 +15,7 @@ from storage.catalog.catalogs import Catalogs
 from storage.catalog.current import in_force
 from storage.db.engine import transaction
 from storage.schema.tables import customers
-from storage.usage.counting import Ground, Usage
+from storage.usage.counting import EntitlementRules, Usage
 
 UNREADABLE = (ValueError, TypeError, LookupError)
 """The exceptions raised for a catalog of another release."""
@@ -27,22 +27,22 @@ class UsageFit:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def misfits(self, subscription: Subscription, check: FitCheck) -> tuple[LimitConflict, ...]:
+    async def limit_conflicts(self, subscription: Subscription, check: FitCheck) -> tuple[LimitConflict, ...]:
         """What does not fit; empty if this release cannot read one of the catalogs."""
         try:
-            return await self._misfits(subscription, check)
+            return await self._limit_conflicts(subscription, check)
         except UNREADABLE:
             return ()
 
-    async def _misfits(self, subscription: Subscription, check: FitCheck) -> tuple[LimitConflict, ...]:
+    async def _limit_conflicts(self, subscription: Subscription, check: FitCheck) -> tuple[LimitConflict, ...]:
         named = select(customers.c.external_id).where(customers.c.id == UUID(subscription.customer))
         async with transaction(self._engine) as connection:
             today = await in_force(connection)
             customer = (await connection.execute(named)).scalar_one_or_none()
         if today is None or customer is None:
             return ()
-        ground = Ground(today.name, today.free_plan.plan if today.free_plan is not None else "")
-        standing, tallies = await Usage(self._engine).standing(customer, ground, tenant=subscription.tenant)
+        rules = EntitlementRules(today.name, today.free_plan.plan if today.free_plan is not None else "")
+        standing, tallies = await Usage(self._engine).standing(customer, rules, tenant=subscription.tenant)
         catalogs = Catalogs(self._engine)
         was, will_be = [await _catalog_of(one, catalogs, today) for one in (check.before, check.after)]
         holding = EntitlementSnapshot(standing, was, today, tallies)

@@ -17,7 +17,7 @@ from domain.names import DEFAULT_TENANT
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
 from storage.catalog.catalogs import Catalogs
-from storage.usage.counting import Ground, Usage
+from storage.usage.counting import EntitlementRules, Usage
 from tests.builders import in_status
 from tests.storage.ledger import Ledger, a_step, later
 
@@ -75,7 +75,7 @@ SHOP = Catalog(
     {"profiles": AddOn("profiles", "Profile", {Interval.MONTH: Money(500, "usd")}, {"profiles": 2, "images": 1})},
     features={one.code: one for one in FEATURES},
 )
-GROUND = Ground(SHOP.name, "free")
+RULES = EntitlementRules(SHOP.name, "free")
 
 
 def billed_for(plan: str) -> tuple[Item, ...]:
@@ -95,11 +95,11 @@ def selling(plan: Plan, **changes: Any) -> Catalog:
 class Counting:
     """Uses features, and reads the counters."""
 
-    def __init__(self, engine: AsyncEngine, ground: Ground = GROUND) -> None:
+    def __init__(self, engine: AsyncEngine, rules: EntitlementRules = RULES) -> None:
         self.ledger = Ledger(engine)
         self.catalogs = Catalogs(engine)
         self.usage = Usage(engine)
-        self.ground = ground
+        self.rules = rules
 
     async def publish(self, catalog: Catalog = SHOP) -> None:
         await self.catalogs.publish(catalog, in_place=True)
@@ -148,17 +148,17 @@ class Counting:
         tenant: str = DEFAULT_TENANT,
     ) -> Counted:
         use = Use(customer, meter, quantity, key or str(uuid4()), action, at)
-        return await self.usage.use(use, self.ground, tenant=tenant)
+        return await self.usage.use(use, self.rules, tenant=tenant)
 
     async def outcome(self, meter: str, quantity: int = 1, **how: Any) -> str:
         return (await self.use(meter, quantity, **how)).outcome.value
 
     async def under(self, limited: Basis = Basis.NO_NEW_USE, suspended: Basis = Basis.NOTHING) -> "Counting":
         """The same with this policy for limited and suspended access."""
-        return Counting(self.ledger.engine, replace(self.ground, limited=limited, suspended=suspended))
+        return Counting(self.ledger.engine, replace(self.rules, limited=limited, suspended=suspended))
 
     async def tallies(self, customer: str = "ada") -> dict[str, Tally]:
-        _, found = await self.usage.standing(customer, self.ground)
+        _, found = await self.usage.standing(customer, self.rules)
         return {one.feature: one for one in found}
 
     async def used(self, feature: str, customer: str = "ada") -> int | None:

@@ -8,7 +8,7 @@ from domain.catalog.features import HARD, Feature, FeatureKind, LimitRule, Overa
 from domain.catalog.plans import AddOn, Catalog, Interval, Plan
 from domain.entitlements.usage import Counted, Outcome
 from domain.money import Money
-from storage.usage.counting import Ground
+from storage.usage.counting import EntitlementRules
 from tests.storage.counting import Counting
 
 _MONTHLY = Interval.MONTH
@@ -48,14 +48,14 @@ SHOP = Catalog(
     add_ons={"storage_gb": AddOn("storage_gb", "A GB", {_MONTHLY: Money(50, "usd")}, {"storage_gb": 1})},
     features={feature.code: feature for feature in FEATURES},
 )
-GROUND = Ground(SHOP.name, "free")
+RULES = EntitlementRules(SHOP.name, "free")
 
 
 class Shop:
     """Its customers use their features, and are never refused."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._counting = Counting(engine, GROUND)
+        self._counting = Counting(engine, RULES)
 
     @classmethod
     async def opened(cls, engine: AsyncEngine) -> "Shop":

@@ -21,7 +21,7 @@ USERS, A_USER, PLANTS, A_PLANT = 3, 500, 1, 2500
 
 async def has(stack: Stack, life: Life, feature: str) -> Value:
     """What the customer has of a feature now."""
-    standing, _ = await Usage(stack.engine).standing(life.external_id, stack.api_parts.ground)
+    standing, _ = await Usage(stack.engine).standing(life.external_id, stack.api_parts.entitlement_rules)
     assert standing.plan is not None
     found = granted(stack.api_parts.catalog, standing.plan, feature, standing.add_ons, standing.quantity)
     assert found is not None

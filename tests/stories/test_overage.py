@@ -18,7 +18,7 @@ from gateways.stripe.http_client import connected
 from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
-from storage.usage.counting import Ground, Usage
+from storage.usage.counting import EntitlementRules, Usage
 from tenure.cli.usage_report import run_now
 from tests.harness.lives import Life
 from tests.harness.names import a_name
@@ -47,7 +47,7 @@ CATALOG = Catalog(
         )
     },
 )
-GROUND = Ground(CATALOG.name, "")
+RULES = EntitlementRules(CATALOG.name, "")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ async def subscribed(shop: Product, name: str, plan: str = "scale") -> Life:
 
 async def use(stack: Stack, life: Life, quantity: int, key: str) -> Outcome:
     asked = Use(life.external_id, "runs", quantity, f"{life.external_id}/{key}")
-    return (await Usage(stack.engine).use(asked, GROUND)).outcome
+    return (await Usage(stack.engine).use(asked, RULES)).outcome
 
 
 async def use_before(stack: Stack, life: Life, quantity: int) -> None:

@@ -33,7 +33,7 @@ async def consume(life: Life, quantity: int) -> str:
 async def used_unheard(life: Life, quantity: int, stack: Stack) -> None:
     """Storage is used up, and the process that has answered dies before it tells of it."""
     use = Use(life.external_id, "storage_gb", quantity, str(uuid4()))
-    counted = await Usage(stack.engine).use(use, stack.api_parts.ground)
+    counted = await Usage(stack.engine).use(use, stack.api_parts.entitlement_rules)
     assert counted.outcome is Outcome.COUNTED
     assert counted.noticed
 

@@ -27,7 +27,7 @@ async def test_statistics_exist_after_a_manual_roll_up(hand: Terminal, stack: St
     name = f"rolled-up-{uuid4()}"
     await product.sign_up(name)
     use = Use(name, "storage_gb", 1, name, Action.SET)
-    await Usage(stack.engine).use(use, stack.api_parts.ground)
+    await Usage(stack.engine).use(use, stack.api_parts.entitlement_rules)
 
     rolled = await hand.run("usage", "rollup")
     shown = await hand.run("usage", "stats")

@@ -19,7 +19,7 @@ from tests.harness.lives import CATALOG
 async def put(stack: Stack, tenant: str, customer: str, feature: str, quantity: int) -> None:
     """Set the gauge to this value."""
     use = Use(customer, feature, quantity, str(uuid4()), Action.SET)
-    await Usage(stack.engine).use(use, stack.api_parts.ground, tenant=tenant)
+    await Usage(stack.engine).use(use, stack.api_parts.entitlement_rules, tenant=tenant)
 
 
 async def test_the_days_of_a_gauge_are_listed(stack: Stack, alone: Caller, name: str) -> None:

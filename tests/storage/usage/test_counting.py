@@ -67,7 +67,7 @@ async def test_features_of_one_meter_are_used_up_together_or_not_at_all(shop: Co
 async def test_a_refusal_leaves_nothing_behind(
     shop: Counting, meter: str, quantity: int, how: dict[str, object]
 ) -> None:
-    shop.ground = replace(shop.ground, free_plan="")
+    shop.rules = replace(shop.rules, free_plan="")
     before = await shop.ledger.everything()
     if isinstance(at := how.get("at"), timedelta):
         how = how | {"at": now() + at}
@@ -107,13 +107,13 @@ async def test_a_key_belongs_to_one_usage_event(shop: Counting, other: Use) -> N
     await shop.use("images", key="k")
     before = await shop.ledger.everything()
 
-    assert (await shop.usage.use(other, shop.ground)).outcome is Outcome.KEY_REUSED
+    assert (await shop.usage.use(other, shop.rules)).outcome is Outcome.KEY_REUSED
     assert await shop.ledger.everything() == before
 
 
 async def test_tenants_know_nothing_of_each_others_keys_and_counters(shop: Counting) -> None:
     await shop.use("images", key="k")
-    other = await shop.usage.use(Use("ada", "images", 2, "k"), shop.ground, tenant="acme")
+    other = await shop.usage.use(Use("ada", "images", 2, "k"), shop.rules, tenant="acme")
     assert (other.outcome, other.standing.basis, other.counters[0].used) == (Outcome.COUNTED, "free_plan", 2)
     assert await shop.used("images") == 1
 
@@ -179,7 +179,7 @@ async def test_a_gauge_is_set_to_what_there_is(shop: Counting) -> None:
 async def test_an_operator_has_all_features_of_a_meter_count_from_0_and_gives_a_reason(shop: Counting) -> None:
     await shop.use("posts", 3)
     reset = Use("ada", "posts", 0, "k", Action.RESET, reason="our fault", actor="operator 1")
-    answer = await shop.usage.use(reset, shop.ground)
+    answer = await shop.usage.use(reset, shop.rules)
     assert {one.feature: one.used for one in answer.counters} == {"posts_a_day": 0, "posts_a_week": 0}
     assert await shop.ledger.rows("select reason, actor from usage_events where key = 'k'") == [
         {"reason": "our fault", "actor": "operator 1"}

@@ -31,8 +31,8 @@ async def ada(ledger: Ledger, shop: Shop) -> Subscription:
 
 
 async def found(ledger: Ledger, subscription: Subscription, check: FitCheck) -> dict[str, tuple[int, int]]:
-    misfits = await ledger.records.misfits(subscription, check)
-    return {one.feature.code: (one.counter.used, one.allowed) for one in misfits}
+    conflicts = await ledger.records.limit_conflicts(subscription, check)
+    return {one.feature.code: (one.counter.used, one.allowed) for one in conflicts}
 
 
 async def test_at_once_all_current_usage_is_compared_with_the_new_plan(ledger: Ledger, ada: Subscription) -> None:

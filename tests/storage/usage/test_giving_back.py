@@ -28,7 +28,7 @@ async def shop(database_url: str) -> Any:
 
 
 async def back(shop: Counting, key: str, meter: str, customer: str = "ada", quantity: int | None = None) -> GivenBack:
-    return await shop.usage.give_back(customer, [meter], key, quantity, shop.ground, tenant=DEFAULT_TENANT)
+    return await shop.usage.give_back(customer, [meter], key, quantity, shop.rules, tenant=DEFAULT_TENANT)
 
 
 async def overage(shop: Counting) -> dict[str, int]:
@@ -317,9 +317,9 @@ async def test_whatever_is_used_and_reverted_the_invoice_is_for_usage_beyond_the
 async def test_nobody_reverts_another_customers_usage(shop: Counting) -> None:
     await shop.customer("ada")
     use = Use("ada", "images", 1, f"shared-{uuid4()}")
-    assert (await shop.usage.use(use, shop.ground)).outcome is Outcome.COUNTED
+    assert (await shop.usage.use(use, shop.rules)).outcome is Outcome.COUNTED
 
-    other = await shop.usage.give_back("ada", ["images"], use.key, None, shop.ground, tenant="another")
+    other = await shop.usage.give_back("ada", ["images"], use.key, None, shop.rules, tenant="another")
 
     assert other.verdict is UsageVerdict.UNKNOWN
 
@@ -327,10 +327,10 @@ async def test_nobody_reverts_another_customers_usage(shop: Counting) -> None:
 async def test_a_batch_does_not_count_reverted_usage_again(shop: Counting) -> None:
     await shop.customer("ada")
     uses = [Use("ada", "images", 1, f"b{number}", Action.RECORD) for number in range(3)]
-    await shop.usage.use_all(uses, shop.ground)
+    await shop.usage.use_all(uses, shop.rules)
     await back(shop, "b1", "images")
 
-    answers = await shop.usage.use_all(uses, shop.ground)
+    answers = await shop.usage.use_all(uses, shop.rules)
 
     assert Tally(one.outcome.value for one in answers) == {"repeated": 2, "key_reused": 1}
     assert await shop.used("images") == 2

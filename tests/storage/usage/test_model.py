@@ -154,7 +154,7 @@ async def test_any_sequence_of_usage_is_counted_like_the_model(
             case Used(action, meter, quantity, key):
                 use = Use(who, meter, quantity, f"{who}/{key}", action)
                 expected, before = model.use(each), dict(model.used)
-                answer = await shop.usage.use(use, shop.ground)
+                answer = await shop.usage.use(use, shop.rules)
                 assert answer.outcome == expected, each
                 for counter in answer.counters:
                     assert counter.used == before.get(counter.feature, 0)
@@ -188,9 +188,9 @@ async def test_a_batch_counts_like_its_entries_one_by_one(shop: Counting, uses: 
             for who, one in uses
         ]
         if run == "as a batch":
-            answers = await shop.usage.use_all(given_uses, shop.ground)
+            answers = await shop.usage.use_all(given_uses, shop.rules)
         else:
-            answers = tuple([await shop.usage.use(each, shop.ground) for each in given_uses])
+            answers = tuple([await shop.usage.use(each, shop.rules) for each in given_uses])
         outcomes.append(
             [
                 (one.outcome, [replace(each, starts=None, ends=None, over_since=None) for each in one.counters])

@@ -13,7 +13,7 @@ from domain.entitlements.usage import Action, Counted, Outcome, Use
 from storage.db.engine import async_url
 from tests.harness.patience import PATIENT, until
 from tests.harness.postgres import until_one_waits
-from tests.storage.counting import GROUND, Counting
+from tests.storage.counting import RULES, Counting
 
 CLIENTS = 64
 
@@ -89,7 +89,7 @@ async def test_a_repeat_that_waited_while_the_limit_was_reached_is_not_refused(
         await first.execute(
             "SELECT tenure_use('default', 'ada', 'profiles', 'consume', 1, 'k', NULL, '', '', $1, 'free', 'nothing',"
             " 'nothing')",
-            GROUND.catalog,
+            RULES.catalog,
         )
         again = asyncio.create_task(crowd.use("profiles", key="k"))
         another = asyncio.create_task(crowd.use("profiles", key="another"))
@@ -138,7 +138,7 @@ async def test_batches_of_the_same_counters_in_any_order_do_not_stand_in_each_ot
             for name in order
             for meter in (("posts", "images") if number % 3 else ("images", "posts"))
         ]
-        return await patient.usage.use_all(uses, patient.ground)
+        return await patient.usage.use_all(uses, patient.rules)
 
     async with asyncio.timeout(PATIENT):
         answers = await asyncio.gather(*(batch(number) for number in range(16)))
@@ -151,7 +151,7 @@ async def test_the_same_batch_sent_by_many_at_once_counts_once(crowd: Counting) 
     await crowd.customer("ada")
     await crowd.customer("grace")
     uses = [Use(who, "images", 1, f"{who}/{n}", Action.RECORD) for n in range(10) for who in ("grace", "ada")]
-    answers = await asyncio.gather(*(crowd.usage.use_all(uses, crowd.ground) for _ in range(8)))
+    answers = await asyncio.gather(*(crowd.usage.use_all(uses, crowd.rules) for _ in range(8)))
     assert tally([one for some in answers for one in some]) == {"counted": 20, "repeated": 140}
     assert (await crowd.used("images"), await crowd.used("images", "grace")) == (10, 10)
 
@@ -168,7 +168,7 @@ async def test_two_batches_that_wait_for_each_others_keys_both_end_well(crowd: C
     async with holder.transaction():
         # Both have their first key and are blocked, until both are released.
         await holder.execute("SELECT 1 FROM usage WHERE customer IN ('y', 'z') FOR UPDATE")
-        batches = [asyncio.create_task(crowd.usage.use_all(uses, crowd.ground)) for uses in (one, other)]
+        batches = [asyncio.create_task(crowd.usage.use_all(uses, crowd.rules)) for uses in (one, other)]
 
         async def both_wait() -> bool:
             return bool(await holder.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted") >= 2)

@@ -16,12 +16,12 @@ from domain.entitlements.usage import Action, Counted, Counter, Outcome, Use
 from domain.entitlements.usage_periods import EPOCH, period
 from domain.subscription.lifecycle import Status
 from storage.catalog.catalogs import Catalogs
-from storage.usage.counting import Ground, Usage
+from storage.usage.counting import EntitlementRules, Usage
 from tests.builders import in_status
 from tests.harness.shop import CATALOG
 from tests.storage.ledger import Ledger, a_step
 
-GROUND = Ground(CATALOG.name, "free")
+RULES = EntitlementRules(CATALOG.name, "free")
 COUNTED = [one for one in CATALOG.features.values() if one.window is not None]
 CUSTOMERS: dict[str, tuple[Status, dict[str, Any]] | None] = {
     "nobody": None,
@@ -73,11 +73,11 @@ class Till:
         await self.ledger.save(a_step(replace(made, **(given | changes))))
 
     async def holding(self, name: str) -> EntitlementSnapshot:
-        standing, tallies = await self.usage.standing(name, GROUND)
+        standing, tallies = await self.usage.standing(name, RULES)
         return EntitlementSnapshot(standing, CATALOG, CATALOG, tallies)
 
     async def use(self, name: str, meter: str, quantity: int, **more: Any) -> Counted:
-        return await self.usage.use(Use(name, meter, quantity, f"k{next(self._keys)}", **more), GROUND)
+        return await self.usage.use(Use(name, meter, quantity, f"k{next(self._keys)}", **more), RULES)
 
 
 @pytest.fixture

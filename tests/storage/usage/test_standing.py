@@ -11,7 +11,7 @@ from domain.access import Access, Basis
 from domain.catalog.plans import Item
 from domain.entitlements.usage import Action, Counted
 from domain.subscription.lifecycle import Status
-from tests.storage.counting import GROUND, SHOP, STARTER, Counting, selling
+from tests.storage.counting import RULES, SHOP, STARTER, Counting, selling
 
 PLAN, NO_NEW_USE, FREE_PLAN, NOTHING = Basis
 FULL, LIMITED, NONE = Access
@@ -47,7 +47,7 @@ async def test_entitlements_follow_status_and_access(
     made = await shop.customer("ada", status=status, access=access)
     assert made is not None
 
-    standing, _ = await shop.usage.standing("ada", shop.ground)
+    standing, _ = await shop.usage.standing("ada", shop.rules)
 
     assert (standing.basis, standing.plan, standing.own_plan) == (basis, entitles, "starter")
     assert (standing.subscription, standing.status, standing.access) == (made.id, status, access)
@@ -63,7 +63,7 @@ async def test_a_start_without_a_trial_gives_nothing_of_its_plan_before_it_is_pa
         answer = await shop.use("images")
         assert (answer.standing.basis, answer.standing.plan, answer.outcome) == (FREE_PLAN, "free", "counted")
         assert answer.standing.period_start is None
-    standing, _ = await shop.usage.standing("ada", shop.ground)
+    standing, _ = await shop.usage.standing("ada", shop.rules)
     assert (standing.basis, standing.plan) == (FREE_PLAN, "free")
 
     await shop.change(unpaid, status=Status.ACTIVE, agreement_ref="sub_1")
@@ -103,7 +103,7 @@ async def test_who_has_no_subscription_has_the_free_plan_if_there_is_one(shop: C
     assert (answer.outcome, answer.standing.basis, answer.standing.plan) == ("counted", FREE_PLAN, "free")
     assert (answer.standing.customer_id is None) == (customer == "stranger")
 
-    shop.ground = replace(GROUND, free_plan="")
+    shop.rules = replace(RULES, free_plan="")
     answer = await shop.use("images", customer=customer)
     assert (answer.outcome, answer.standing.basis, answer.standing.plan) == ("no_plan", NOTHING, None)
 
@@ -123,7 +123,7 @@ async def test_the_live_subscription_counts_and_not_the_one_before_nor_another_c
     assert old is not None
     await shop.customer("ada", "starter", created_at=old.created_at - timedelta(days=1))
     await shop.customer("grace", "pro")
-    standing, _ = await shop.usage.standing("ada", shop.ground)
+    standing, _ = await shop.usage.standing("ada", shop.rules)
     assert (standing.plan, standing.status) == ("starter", "active")
 
 
@@ -131,7 +131,7 @@ async def test_of_several_canceled_subscriptions_the_last_one_counts(shop: Count
     last = await shop.customer("ada", "pro", Status.CANCELED)
     assert last is not None
     await shop.customer("ada", "starter", Status.CANCELED, created_at=last.created_at - timedelta(days=1))
-    standing, _ = await shop.usage.standing("ada", shop.ground)
+    standing, _ = await shop.usage.standing("ada", shop.rules)
     assert standing.subscription == last.id
 
 
@@ -158,7 +158,7 @@ async def test_a_version_that_was_chosen_earlier_holds(shop: Counting) -> None:
     await shop.customer("ada")
     newer = selling(replace(STARTER, entitlements={**STARTER.entitlements, "images": 1}), version=2)
     await shop.publish(newer)
-    shop.ground = replace(GROUND, catalog=newer.name)
+    shop.rules = replace(RULES, catalog=newer.name)
     await shop.customer("grace", catalog=newer.name)
 
     answers = {who: await shop.use("images", customer=who) for who in ("ada", "grace")}
@@ -175,7 +175,7 @@ async def test_an_older_subscription_has_the_catalog_of_its_price_or_the_current
     shop: Counting, lookup_key: str, told_by_price: str
 ) -> None:
     await shop.publish(selling(STARTER, version=2))
-    shop.ground = replace(GROUND, catalog="shop_v2")
+    shop.rules = replace(RULES, catalog="shop_v2")
     await shop.customer("ada", catalog="", items=(Item(lookup_key, 1),))
     answer = await shop.use("images")
     assert (answer.outcome, answer.standing.catalog, limit(answer)) == ("counted", told_by_price, 10)
@@ -183,7 +183,7 @@ async def test_an_older_subscription_has_the_catalog_of_its_price_or_the_current
 
 async def test_the_revision_shows_that_a_catalog_was_changed_in_place(shop: Counting) -> None:
     await shop.customer("ada")
-    first, _ = await shop.usage.standing("ada", shop.ground)
+    first, _ = await shop.usage.standing("ada", shop.rules)
     await shop.publish(selling(replace(STARTER, entitlements={**STARTER.entitlements, "images": 3})))
     answer = await shop.use("images", 3)
     assert (first.revision, answer.standing.revision, limit(answer)) == (1, 2, 3)
