@@ -1,5 +1,7 @@
 """Consumes counted features within their limits, and releases them again."""
 
+from collections.abc import Iterable, Mapping
+from math import ceil
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Request, Response
@@ -14,19 +16,21 @@ from api.entitlements.lookup import (
     metered,
     unknown_feature,
 )
-from api.entitlements.rate_limit_headers import limit_headers
-from api.entitlements.routes import CustomerId, as_json
-from api.entitlements.views import ConsumeResult, DenialProblem, PlanRef, ReleaseResult
+from api.entitlements.routes import CustomerId
+from api.entitlements.views import ConsumeResult, DenialProblem, PlanRef, ReleaseResult, as_json
 from api.http.auth import Service
 from api.http.errors import Problem, response_to
-from api.http.fields import Code, UsageKey
+from api.http.fields import (
+    Code,
+    RequestModel,
+    UsageKey,
+)
 from api.http.idempotency import HEADER, idempotency_key
 from api.http.openapi import USING, problems
-from api.http.request_model import RequestModel
 from domain.catalog.features import Feature, FeatureKind, features_of
-from domain.entitlements.grants import is_gauge
+from domain.entitlements.grants import EntitlementBasis, is_gauge
 from domain.entitlements.snapshot import EntitlementSnapshot, denial_of, refusing
-from domain.entitlements.usage import MAX_QUANTITY, Action, Counted, GivenBack, Outcome, UsageVerdict, Use
+from domain.entitlements.usage import MAX_QUANTITY, Action, Counted, Counter, GivenBack, Outcome, UsageVerdict, Use
 from domain.errors import Malformed, Rejected, TenureError
 
 COUNTED: Final = {
@@ -40,6 +44,9 @@ COUNTED: Final = {
 REFUSING: Final = (
     USING | problems(402, 429, kinds=[DenialProblem]) | problems(403, kinds=[DenialProblem, Problem]) | COUNTED
 )
+
+MAX_INTEGER = 10**15 - 1
+"""The largest integer of a structured field."""
 
 router = APIRouter(prefix="/v1/customers/{external_id:path}", tags=["Entitlements"], responses=REFUSING)
 
@@ -202,7 +209,7 @@ async def record_usage(use: Use, name: str, tenant: str, entitlements: Entitleme
         response = as_json(check.consumed(counted.counters, use.key, repeated=counted.outcome is Outcome.REPEATED))
     else:
         response = _refused(_refusal(use, name, counted, snapshot))
-    response.headers.update(limit_headers(counted.counters, snapshot))
+    response.headers.update(_limit_headers(counted.counters, snapshot))
     return response
 
 
@@ -281,3 +288,32 @@ def _refused(refusal: TenureError) -> Response:
     response = response_to(refusal)
     assert response is not None  # noqa: S101 - an expected error
     return response
+
+
+def _limit_headers(counters: Iterable[Counter], snapshot: EntitlementSnapshot) -> Mapping[str, str]:
+    """Return `RateLimit-Policy` and `RateLimit` (IETF httpapi draft 10) with an item for each limit, if there is any.
+
+    Beyond its limit nothing remains, even while grace or overage allows more usage.
+    """
+    limited = [(one, one.included) for one in counters if one.included is not None]
+    if not limited:
+        return {}
+    return {
+        "RateLimit-Policy": ", ".join(_policy(one, included) for one, included in limited),
+        "RateLimit": ", ".join(_state(one, included, snapshot.standing) for one, included in limited),
+    }
+
+
+def _policy(counter: Counter, included: int) -> str:
+    window = ""
+    if counter.starts is not None and counter.ends is not None:
+        window = f";w={ceil((counter.ends - counter.starts).total_seconds())}"
+    return f'"{counter.feature}";q={min(included, MAX_INTEGER)}{window}'
+
+
+def _state(counter: Counter, included: int, standing: EntitlementBasis) -> str:
+    left = min(max(0, included - counter.used), MAX_INTEGER)
+    wait = ""
+    if counter.ends is not None:
+        wait = f";t={max(0, ceil((counter.ends - standing.moment).total_seconds()))}"
+    return f'"{counter.feature}";r={left}{wait}'

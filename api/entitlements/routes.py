@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel
 
 from api.entitlements.check import EntitlementCheck
 from api.entitlements.lookup import WithEntitlements, check_quantity, check_value, feature_named
@@ -14,6 +13,7 @@ from api.entitlements.views import (
     FeatureUsageView,
     PlanRef,
     SubscriptionRef,
+    as_json,
 )
 from api.http.auth import Reader
 from api.http.fields import Code, ExternalId
@@ -92,8 +92,3 @@ def owner_fields(customer: str, snapshot: EntitlementSnapshot) -> dict[str, Any]
         "basis": standing.basis,
         "subscription": SubscriptionRef.of(standing),
     }
-
-
-def as_json(view: BaseModel) -> Response:
-    """Serialize the view directly: FastAPI would validate it again, which is too slow for hot paths."""
-    return Response(view.model_dump_json(), media_type="application/json")

@@ -1,4 +1,4 @@
-"""Types of request fields. Their error messages say how to fix a bad value."""
+"""Types of request fields, and the base of request bodies. Their error messages say how to fix a bad value."""
 
 import re
 import unicodedata
@@ -10,7 +10,16 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import Path
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from configuration.mail_addresses import mail_address
 from domain.entitlements.usage import MAX_KEY_LENGTH
@@ -200,3 +209,28 @@ SubscriptionId = Annotated[
     AfterValidator(subscription_id_of),
     Path(description="the subscription's id", examples=["5c1f2f0e-7a43-5d0b-9a52-3f0f6f1f8c11"]),
 ]
+
+
+_FREE_FORM = frozenset({"add_ons", "metadata"})
+"""Fields whose keys are chosen by the caller."""
+
+
+class RequestModel(BaseModel):
+    """Base of every request body. Unknown fields are rejected; `null` is the same as leaving a field out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, given: object) -> object:
+        if not isinstance(given, dict) or (None not in given.values() and _FREE_FORM.isdisjoint(given)):
+            return given
+        kept = {name: _non_null(value) if name in _FREE_FORM else value for name, value in given.items()}
+        return {name: value for name, value in kept.items() if value is not None or name not in cls.model_fields}
+
+
+def _non_null(value: object) -> object:
+    """Drop the keys that are null; None if no key is left."""
+    if not isinstance(value, dict) or None not in value.values():
+        return value
+    return {name: one for name, one in value.items() if one is not None} or None

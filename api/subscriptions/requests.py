@@ -17,11 +17,11 @@ from api.http.fields import (
     PaymentMethod,
     Quantity,
     Reason,
+    RequestModel,
     TimeZone,
     Units,
     WebAddress,
 )
-from api.http.request_model import RequestModel
 from domain.catalog.plans import Interval
 from domain.subscription.commands import CancelAt, ConvertAt
 from domain.subscription.ends import ReasonCode

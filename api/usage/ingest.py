@@ -10,8 +10,13 @@ from pydantic import BaseModel, Field, ValidationError
 from api.entitlements.lookup import EntitlementLookup, metered, unknown_feature
 from api.entitlements.views import PlanRef
 from api.http.errors import validation_detail
-from api.http.fields import Code, ExternalId, Timestamp, UsageKey
-from api.http.request_model import RequestModel
+from api.http.fields import (
+    Code,
+    ExternalId,
+    RequestModel,
+    Timestamp,
+    UsageKey,
+)
 from domain.access import Basis
 from domain.catalog.plans import Catalog
 from domain.entitlements.snapshot import EntitlementSnapshot

@@ -8,13 +8,16 @@ from pydantic import Field
 
 from api.entitlements.consume import find_feature, key_in_header, not_a_gauge, record_usage
 from api.entitlements.lookup import WithEntitlements
-from api.entitlements.routes import CustomerId, FeatureCode, as_json
-from api.entitlements.views import ConsumeResult
+from api.entitlements.routes import CustomerId, FeatureCode
+from api.entitlements.views import ConsumeResult, as_json
 from api.http.auth import Operator, Service
-from api.http.fields import Reason, UsageKey
+from api.http.fields import (
+    Reason,
+    RequestModel,
+    UsageKey,
+)
 from api.http.idempotency import idempotency_key
 from api.http.openapi import USING
-from api.http.request_model import RequestModel
 from api.usage.ingest import MAX_EVENTS, IngestResult, ingest
 from domain.entitlements.grants import is_gauge
 from domain.entitlements.usage import MAX_QUANTITY, Action, Use
