@@ -1,5 +1,6 @@
 """The card on file: adopted from the provider, charged for what is owed, made the customer's default."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from temporalio import workflow
@@ -24,16 +25,14 @@ NOT_ENDED_BY_A_CARD = frozenset(
 )
 
 
+@dataclass(frozen=True, eq=False)
 class Cards:
     """Keeps the card on file the same here and at the provider, and charges a new one for what is owed."""
 
-    def __init__(
-        self, recorder: StepRecorder, charges: Charges, confirmations: Confirmations, blocked: BlockedSteps
-    ) -> None:
-        self._recorder = recorder
-        self._charges = charges
-        self._confirmations = confirmations
-        self._blocked = blocked
+    _recorder: StepRecorder
+    _charges: Charges
+    _confirmations: Confirmations
+    _blocked: BlockedSteps
 
     async def adopt(self, standing: ProviderState, cause: Cause) -> None:
         """Adopt the card that the customer chose at the provider, on its portal for example, or its removal."""

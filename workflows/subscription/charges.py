@@ -1,7 +1,7 @@
 """Charges: counts every attempt, and records its outcome."""
 
 from collections.abc import Awaitable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from temporalio import workflow
@@ -29,11 +29,11 @@ def declined(charge: Charge) -> Rejected:
     return Rejected(decline.words, code=DECLINED)
 
 
+@dataclass(frozen=True, eq=False)
 class Charges:
     """Charges what is owed, each attempt under a number and an idempotency key of its own."""
 
-    def __init__(self, recorder: StepRecorder) -> None:
-        self._recorder = recorder
+    _recorder: StepRecorder
 
     async def charge(self, *, present: bool = False) -> Charge:
         """Make one charge attempt for what is owed; the bank may want a *present* customer to confirm it."""

@@ -1,6 +1,7 @@
 """A payment that waits for the customer's bank: checked, withdrawn, and completed once it is paid."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NoReturn
 
 from temporalio import workflow
@@ -15,11 +16,11 @@ from workflows.subscription import activity_calls
 from workflows.subscription.recorder import StepRecorder
 
 
+@dataclass(frozen=True, eq=False)
 class Confirmations:
     """Handles the one payment that may be waiting for a confirmation."""
 
-    def __init__(self, recorder: StepRecorder) -> None:
-        self._recorder = recorder
+    _recorder: StepRecorder
 
     async def begin(self, charge: Charge, action: ConfirmedAction, to: Selection | None, cause: Cause) -> None:
         """Record that a payment waits for a confirmation, and which action it will complete."""

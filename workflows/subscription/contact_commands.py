@@ -1,5 +1,6 @@
 """The command that follows a change of the customer's contact data or time zone."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from temporalio import workflow
@@ -17,11 +18,11 @@ RUNGS_MOVE = "rungs-move"
 """A change to the order of commands: before, the steps of a recovery did not move to the new time zone."""
 
 
+@dataclass(frozen=True, eq=False)
 class ContactCommands:
     """Checks and carries out the command of the customer's own workflow."""
 
-    def __init__(self, recorder: StepRecorder) -> None:
-        self._recorder = recorder
+    _recorder: StepRecorder
 
     def check_contact_changed(self, _command: ContactChanged) -> None:
         guards.check_alive(self._recorder.subscription)

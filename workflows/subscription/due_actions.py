@@ -1,11 +1,12 @@
 """Due actions: what a subscription's agenda has for now is carried out."""
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from activities.failures import STEP_FAILED, refusal
+from activities.failures import STEP_FAILED, can_be_had_later, refusal
 from domain.provider.payments import (
     NO_CARD,
     UNKNOWN_PAYMENT_METHOD,
@@ -15,6 +16,7 @@ from domain.provider.payments import (
     UpcomingInvoice,
 )
 from domain.subscription import (
+    blocked_steps,
     commands,
     confirmation_steps,
     first_payment,
@@ -42,26 +44,17 @@ QUOTED_RENEWALS = "quoted-renewals"
 """A change to the order of commands: before, a notice ahead of a renewal did not include what it will bill."""
 
 
+@dataclass(frozen=True, eq=False)
 class DueActions:
     """Carries out the action that is due."""
 
-    def __init__(
-        self,
-        recorder: StepRecorder,
-        charges: Charges,
-        confirmations: Confirmations,
-        ends: Ends,
-        provider_sync: ProviderSync,
-        plan_changes: PlanChanges,
-        first_payment: FirstPayment,
-    ) -> None:
-        self._recorder = recorder
-        self._charges = charges
-        self._confirmations = confirmations
-        self._ends = ends
-        self._provider_sync = provider_sync
-        self._plan_changes = plan_changes
-        self._first_payment = first_payment
+    _recorder: StepRecorder
+    _charges: Charges
+    _confirmations: Confirmations
+    _ends: Ends
+    _provider_sync: ProviderSync
+    _plan_changes: PlanChanges
+    _first_payment: FirstPayment
 
     async def act(self, due: Due) -> timedelta | None:
         """Take the due action; returns how long to wait before the next one if the provider has not decided."""
@@ -202,4 +195,35 @@ class DueActions:
                 return None
         now = workflow.now()
         await recorder.commit(recovery.climbed(recorder.subscription, charge, recorder.policy, now, cause))
+        return None
+
+    # The hold of billing at the provider, while a payment is owed or access is off
+
+    @property
+    def hold_is_due(self) -> bool:
+        """True if the provider must put billing on hold, or resume it."""
+        subscription = self._recorder.subscription
+        if subscription.is_over:
+            return False
+        return bool(subscription.agreement_ref) and subscription.wants_hold != subscription.is_held
+
+    async def apply_hold(self) -> BaseException | None:
+        """Put billing at the provider on hold or resume it; if it refuses, sync to find out why.
+
+        The main loop repeats this until it is done, whichever step made it necessary.
+
+        Returns:
+            The refusal, if the sync has not resolved it.
+
+        """
+        recorder = self._recorder
+        wanted = recorder.subscription.wants_hold
+        try:
+            await activity_calls.set_hold(recorder.subscription, on=wanted)
+        except STEP_FAILED as error:
+            if can_be_had_later(error):
+                raise
+            await self._provider_sync.sync(Cause.timer(blocked_steps.HOLD))
+            return error if self.hold_is_due else None
+        recorder.subscription = replace(recorder.subscription, is_held=wanted)
         return None

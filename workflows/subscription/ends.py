@@ -1,6 +1,6 @@
 """The end of a subscription: decided here, and reported to the provider, later if it does not take it now."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from temporalio import workflow
 
@@ -26,12 +26,12 @@ def may_be_reported_later(error: BaseException) -> bool:
     return is_refused_or_unavailable(error) and workflow.patched(ENDS_UNTOLD)
 
 
+@dataclass(frozen=True, eq=False)
 class Ends:
     """Ends the subscription here and at the provider."""
 
-    def __init__(self, recorder: StepRecorder, confirmations: Confirmations) -> None:
-        self._recorder = recorder
-        self._confirmations = confirmations
+    _recorder: StepRecorder
+    _confirmations: Confirmations
 
     async def end(self, end: End, cause: Cause) -> None:
         """Stop collecting, then end the subscription; if the provider does not take that now, report it later."""

@@ -1,5 +1,6 @@
 """The first payment of a subscription without a trial, including its retries."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio import workflow
@@ -14,14 +15,14 @@ from workflows.subscription.confirmations import Confirmations
 from workflows.subscription.recorder import StepRecorder
 
 
+@dataclass(frozen=True, eq=False)
 class FirstPayment:
     """The first payment after a sign-up without a trial."""
 
-    def __init__(self, recorder: StepRecorder, charges: Charges, confirmations: Confirmations, cards: Cards) -> None:
-        self._recorder = recorder
-        self._charges = charges
-        self._confirmations = confirmations
-        self._cards = cards
+    _recorder: StepRecorder
+    _charges: Charges
+    _confirmations: Confirmations
+    _cards: Cards
 
     async def retry(self, cause: Cause) -> timedelta | None:
         """Repeat the same attempt; returns how long to wait if the bank has not decided.

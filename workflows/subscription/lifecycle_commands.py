@@ -1,6 +1,6 @@
 """Lifecycle commands: cancel and uncancel, trial extension, suspend and reactivate."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -17,6 +17,7 @@ from workflows.subscription.ends import may_be_reported_later
 from workflows.subscription.main_loop import MainLoop
 from workflows.subscription.messages import Cancel, Command, ExtendTrial, PreviewCancel, Reactivate, Suspend
 from workflows.subscription.process import SubscriptionProcess
+from workflows.subscription.recorder import StepRecorder
 
 LOOKS_BEFORE_CANCEL = "look-before-cancel"
 """A change to the order of commands: before, a cancellation did not ask the provider first."""
@@ -24,13 +25,13 @@ USES_UP_PAUSED_DAYS = "cancel-uses-up-paused-days"
 """A change to the order of commands: before, canceling a paused subscription ended it at once."""
 
 
+@dataclass(frozen=True, eq=False)
 class LifecycleCommands:
     """Checks and carries out the commands about the course of a subscription."""
 
-    def __init__(self, process: SubscriptionProcess, loop: MainLoop) -> None:
-        self._process = process
-        self._recorder = process.recorder
-        self._loop = loop
+    _recorder: StepRecorder
+    _process: SubscriptionProcess
+    _loop: MainLoop
 
     # Cancel
 

@@ -74,7 +74,7 @@ class MainLoop:
         due = next_due(self._recorder.subscription, self._recorder.policy)
         not_before = self._due_not_before
         moments = [] if due is None else [due.at if not_before is None else max(due.at, not_before)]
-        if self._process.hold.is_due:
+        if self._process.due_actions.hold_is_due:
             moments.append(self._hold_not_before or workflow.now())
         if self._process.ends.report_is_due:
             moments.append(self._end_not_before or workflow.now())
@@ -172,7 +172,7 @@ class MainLoop:
         """Do what goes first: report an end, hold or resume billing, or take the due action."""
         if self._process.ends.report_is_due and _has_come(self._end_not_before):
             await self._report_end()
-        elif self._process.hold.is_due and _has_come(self._hold_not_before):
+        elif self._process.due_actions.hold_is_due and _has_come(self._hold_not_before):
             await self._apply_hold()
         else:
             await self._take_due_action()
@@ -184,16 +184,16 @@ class MainLoop:
         self._end_not_before = None
 
     async def _apply_hold(self) -> None:
-        now, blocked, hold = workflow.now(), self._process.blocked, self._process.hold
+        now, blocked, due_actions = workflow.now(), self._process.blocked, self._process.due_actions
         self._current_action = blocked_steps.HOLD
         # If it is refused, everything else continues; the sync shows whether the agreement has ended.
         self._hold_not_before = now + BLOCKED_RETRY_DELAY
         with blocked.attempting(self._current_action):
-            refused = await hold.apply()
+            refused = await due_actions.apply_hold()
         if refused is not None:
             self._current_action = ""
             await blocked.block(blocked_steps.HOLD, refused, now, self._hold_not_before)
-        elif not hold.is_due:
+        elif not due_actions.hold_is_due:
             self._hold_not_before = None
 
     async def _take_due_action(self) -> None:

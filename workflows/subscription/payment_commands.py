@@ -1,6 +1,6 @@
 """Payment commands: convert, payment method, retry of a payment, checkout page."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -17,19 +17,20 @@ from workflows.subscription.charges import declined
 from workflows.subscription.main_loop import MainLoop
 from workflows.subscription.messages import Command, CommandResult, Convert, OpenCheckout, PutPaymentMethod
 from workflows.subscription.process import SubscriptionProcess
+from workflows.subscription.recorder import StepRecorder
 
 SETTLES_BEFORE_CARD = "settles-before-card"
 """A change to the order of commands: before, a conversion with a card put the card on file before checking whether the
 customer had confirmed an earlier payment."""
 
 
+@dataclass(frozen=True, eq=False)
 class PaymentCommands:
     """Checks and carries out the commands about cards and payments."""
 
-    def __init__(self, process: SubscriptionProcess, loop: MainLoop) -> None:
-        self._process = process
-        self._recorder = process.recorder
-        self._loop = loop
+    _recorder: StepRecorder
+    _process: SubscriptionProcess
+    _loop: MainLoop
 
     # Convert
 

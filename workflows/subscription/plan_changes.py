@@ -1,6 +1,6 @@
 """Plan changes: now, planned, and at the end of a period."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -22,13 +22,12 @@ from domain.subscription.confirmation import ConfirmedAction
 from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import ChangeAt
-from domain.subscription.state import PendingChange
+from domain.subscription.state import PendingChange, Subscription
 from domain.subscription.unanswered_attempts import UnheardChange
 from workflows.subscription import activity_calls
 from workflows.subscription.blocked_steps import BlockedSteps
-from workflows.subscription.charges import UNDECIDED_RETRY_DELAY, Charges, declined
+from workflows.subscription.charges import UNDECIDED_RETRY_DELAY, UNHEARD, Charges, declined
 from workflows.subscription.confirmations import Confirmations
-from workflows.subscription.late_answers import LateAnswers
 from workflows.subscription.messages import Preview
 from workflows.subscription.provider_sync import ProviderSync
 from workflows.subscription.recorder import StepRecorder
@@ -50,24 +49,15 @@ def _with_quote(preview: Preview, quote: Quote) -> Preview:
     )
 
 
+@dataclass(frozen=True, eq=False)
 class PlanChanges:
     """Changes what a subscription is for: plan, interval, quantity and add-ons."""
 
-    def __init__(
-        self,
-        recorder: StepRecorder,
-        charges: Charges,
-        confirmations: Confirmations,
-        late_answers: LateAnswers,
-        blocked: BlockedSteps,
-        provider_sync: ProviderSync,
-    ) -> None:
-        self._recorder = recorder
-        self._charges = charges
-        self._confirmations = confirmations
-        self._late_answers = late_answers
-        self._blocked = blocked
-        self._provider_sync = provider_sync
+    _recorder: StepRecorder
+    _charges: Charges
+    _confirmations: Confirmations
+    _blocked: BlockedSteps
+    _provider_sync: ProviderSync
 
     async def change_plan(self, to: Selection, at: ChangeAt, key: str, cause: Cause) -> None:
         """Change the selection, now or at the end of the paid period.
@@ -104,18 +94,24 @@ class PlanChanges:
             )
         except STEP_FAILED as error:
             if may_have_been_done(error):
-                await self._late_answers.record_unanswered_change(before, asked, cause)
+                await self._record_unanswered_change(before, asked, cause)
             raise
         if charge.outcome is not ChargeOutcome.PENDING:
             recorder.subscription = replace(recorder.subscription, unheard_change=None)
         if confirmation_steps.waits(charge):
             await self._confirmations.require(charge, ConfirmedAction.CHANGE_PLAN, to, cause)
         if charge.outcome is ChargeOutcome.PENDING:
-            await self._late_answers.record_unanswered_change(before, asked, cause)
+            await self._record_unanswered_change(before, asked, cause)
             raise GatewayUnavailable("the bank has not decided on the payment yet", code="payment_pending")
         await self._refuse_if_declined(charge, cause)
         step = plan_changes.changed_at_cost(recorder.subscription, to, charge, recorder.policy, workflow.now(), cause)
         await recorder.commit(step)
+
+    async def _record_unanswered_change(self, before: Subscription, asked: UnheardChange, cause: Cause) -> None:
+        """Record the request, so that its outcome is found even if nobody repeats it."""
+        recorder, known = self._recorder, before.unheard_change
+        if workflow.patched(UNHEARD) and (known is None or known.key != asked.key):
+            await recorder.commit(late_answers.change_noted(recorder.subscription, asked, workflow.now(), cause))
 
     async def _refuse_if_declined(self, charge: Charge, cause: Cause) -> None:
         if charge.outcome is ChargeOutcome.PAID:
@@ -165,7 +161,7 @@ class PlanChanges:
         except STEP_FAILED as error:
             if may_have_been_done(error):
                 asked = UnheardChange(f"{before.id}/change/{key}", to, now, now, cause.ref)
-                await self._late_answers.record_unanswered_change(before, asked, cause)
+                await self._record_unanswered_change(before, asked, cause)
             raise
 
     async def _move_to_free(self, to: Selection, cause: Cause) -> None:

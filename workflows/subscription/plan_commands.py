@@ -1,6 +1,7 @@
 """Plan commands: change of plan, pause and resume, policy."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from temporalio import workflow
 
@@ -15,19 +16,20 @@ from workflows.subscription import database_calls, pauses
 from workflows.subscription.main_loop import MainLoop
 from workflows.subscription.messages import AdoptPolicy, ChangePlan, Command, PauseUntil, Preview
 from workflows.subscription.process import SubscriptionProcess
+from workflows.subscription.recorder import StepRecorder
 
 OWN_PRORATION = "own-proration"
 """A change to the order of commands: before, the rest of a period of our own could not be prorated."""
 _UNANSWERED = GatewayUnavailable("the payment provider did not answer in time", code="provider_unavailable")
 
 
+@dataclass(frozen=True, eq=False)
 class PlanCommands:
     """Checks and carries out the commands that change the plan, pause it and adopt policies."""
 
-    def __init__(self, process: SubscriptionProcess, loop: MainLoop) -> None:
-        self._process = process
-        self._recorder = process.recorder
-        self._loop = loop
+    _recorder: StepRecorder
+    _process: SubscriptionProcess
+    _loop: MainLoop
 
     # Change of plan
 

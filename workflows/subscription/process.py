@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from domain.subscription.policy import Policy
 from domain.subscription.state import Subscription
-from workflows.subscription.billing_hold import BillingHold
 from workflows.subscription.blocked_steps import BlockedSteps
 from workflows.subscription.cards import Cards
 from workflows.subscription.charges import Charges
@@ -12,7 +11,6 @@ from workflows.subscription.confirmations import Confirmations
 from workflows.subscription.due_actions import DueActions
 from workflows.subscription.ends import Ends
 from workflows.subscription.first_payment import FirstPayment
-from workflows.subscription.late_answers import LateAnswers
 from workflows.subscription.plan_changes import PlanChanges
 from workflows.subscription.provider_events import ProviderEvents
 from workflows.subscription.provider_sync import ProviderSync
@@ -33,17 +31,13 @@ class SubscriptionProcess:
         self.confirmations = Confirmations(self.recorder)
         self.ends = Ends(self.recorder, self.confirmations)
         self.cards = Cards(self.recorder, self.charges, self.confirmations, self.blocked)
-        late_answers = LateAnswers(self.recorder, self.charges)
-        self.provider_sync = ProviderSync(
-            self.recorder, self.charges, self.confirmations, self.ends, late_answers, self.cards
-        )
+        self.provider_sync = ProviderSync(self.recorder, self.charges, self.confirmations, self.ends, self.cards)
         self.plan_changes = PlanChanges(
-            self.recorder, self.charges, self.confirmations, late_answers, self.blocked, self.provider_sync
+            self.recorder, self.charges, self.confirmations, self.blocked, self.provider_sync
         )
         self.first_payment = FirstPayment(self.recorder, self.charges, self.confirmations, self.cards)
         self.reconciler = Reconciler(self.recorder, self.charges, self.confirmations, self.provider_sync)
         self.events = ProviderEvents(self.recorder, self.cards, self.ends, self.provider_sync, self.reconciler)
-        self.hold = BillingHold(self.recorder, self.provider_sync)
         self.due_actions = DueActions(
             self.recorder,
             self.charges,

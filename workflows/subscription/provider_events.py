@@ -1,5 +1,7 @@
 """Provider events: reads what a hint points to, and applies it."""
 
+from dataclasses import dataclass
+
 from temporalio import workflow
 
 from domain.provider.hints import MONEY_WENT_BACK, EventHint, EventKind
@@ -15,17 +17,15 @@ from workflows.subscription.reconcile import Reconciler
 from workflows.subscription.recorder import StepRecorder
 
 
+@dataclass(frozen=True, eq=False)
 class ProviderEvents:
     """Processes a hint of a provider event. What it says is never taken as fact: the provider is asked."""
 
-    def __init__(
-        self, recorder: StepRecorder, cards: Cards, ends: Ends, provider_sync: ProviderSync, reconciler: Reconciler
-    ) -> None:
-        self._recorder = recorder
-        self._cards = cards
-        self._ends = ends
-        self._provider_sync = provider_sync
-        self._reconciler = reconciler
+    _recorder: StepRecorder
+    _cards: Cards
+    _ends: Ends
+    _provider_sync: ProviderSync
+    _reconciler: Reconciler
 
     async def process(self, hint: EventHint) -> None:
         """Read what a hint points to, and apply it."""

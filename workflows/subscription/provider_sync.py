@@ -1,8 +1,10 @@
 """Syncs with the provider: reads its state, and applies what is new."""
 
+from dataclasses import dataclass
+
 from temporalio import workflow
 
-from activities.failures import as_tenure_error
+from activities.failures import STEP_FAILED, as_tenure_error, can_be_had_later
 from domain.provider.payments import NO_SUCH_THING, AgreementStatus, Charge, ChargeOutcome, ProviderState
 from domain.subscription import (
     commands,
@@ -12,16 +14,18 @@ from domain.subscription import (
     payments_received,
     plan_changes,
 )
+from domain.subscription.confirmation import Confirmation, ConfirmedAction
 from domain.subscription.journal import Cause
-from domain.subscription.lifecycle import Status
+from domain.subscription.lifecycle import Event, Status
+from domain.subscription.unanswered_attempts import UnheardChange
 from workflows.subscription import activity_calls
 from workflows.subscription.cards import Cards
 from workflows.subscription.charges import Charges
 from workflows.subscription.confirmations import Confirmations
 from workflows.subscription.ends import Ends
-from workflows.subscription.late_answers import LateAnswers
 from workflows.subscription.recorder import StepRecorder
 
+UNPAID_STATUSES = frozenset({"draft", "open"})
 ASK_AT_PERIOD_END = "ask-at-period-end"
 """A change to the order of commands: before, a subscription that was restored mid-period asked every few hours."""
 BILLS_OF_CHANGES = "bills-of-changes"
@@ -37,24 +41,15 @@ FINDS_DELETED = "finds-deleted"
 """A change to the order of commands: before, deleted customers were not detected."""
 
 
+@dataclass(frozen=True, eq=False)
 class ProviderSync:
     """Applies what has happened at the provider, including the end of the subscription."""
 
-    def __init__(
-        self,
-        recorder: StepRecorder,
-        charges: Charges,
-        confirmations: Confirmations,
-        ends: Ends,
-        late_answers: LateAnswers,
-        cards: Cards,
-    ) -> None:
-        self._recorder = recorder
-        self._charges = charges
-        self._confirmations = confirmations
-        self._ends = ends
-        self._late_answers = late_answers
-        self._cards = cards
+    _recorder: StepRecorder
+    _charges: Charges
+    _confirmations: Confirmations
+    _ends: Ends
+    _cards: Cards
 
     async def sync(self, cause: Cause) -> ProviderState:
         """Read the provider's state, apply what is new, and return it."""
@@ -67,8 +62,8 @@ class ProviderSync:
         if standing.agreement is AgreementStatus.ENDED:
             await self._apply_end(cause)
             return standing
-        await self._late_answers.adopt_found_agreement(standing, cause)
-        await self._late_answers.resolve_unanswered_change(standing, cause)
+        await self._adopt_found_agreement(standing, cause)
+        await self._resolve_unanswered_change(standing, cause)
         await self._apply_latest_invoice(standing, cause)
         await self._cards.adopt(standing, cause)
         await self._apply_pause(standing, cause)
@@ -129,6 +124,66 @@ class ProviderSync:
         recorder.subscription, charge = late_answers.settled(recorder.subscription, charge, workflow.now())
         await self._charges.settle(charge, cause)
         return ""
+
+    # Requests that got no answer
+
+    async def _adopt_found_agreement(self, standing: ProviderState, cause: Cause) -> None:
+        """Adopt the agreement that an unanswered attempt has created, or record that it created none."""
+        recorder, charge, now = self._recorder, standing.begun, workflow.now()
+        if charge is None or not recorder.subscription.unheard_tries or recorder.subscription.agreement_ref:
+            return
+        if charge.outcome is ChargeOutcome.PAID:
+            recorder.subscription = late_answers.begun(recorder.subscription, charge, now)
+            await self._charges.record_paid(charge, cause)
+        elif charge.outcome is ChargeOutcome.GONE:
+            await recorder.commit(late_answers.not_begun(recorder.subscription, now, cause))
+
+    async def _resolve_unanswered_change(self, standing: ProviderState, cause: Cause) -> None:
+        """Resolve an unanswered change: applied if it is paid, left to be confirmed, or given up."""
+        recorder, charge = self._recorder, standing.change
+        asked = recorder.subscription.unheard_change
+        if asked is None or charge is None:
+            return
+        if charge.outcome is ChargeOutcome.PENDING:
+            charge = await self._repeat_change(asked, charge)
+        if charge.outcome is ChargeOutcome.PENDING:
+            return
+        subscription, policy = recorder.subscription, recorder.policy
+        if charge.outcome is ChargeOutcome.PAID:
+            if subscription.allows(Event.PLAN_CHANGED):
+                step = late_answers.change_found(subscription, charge, policy, workflow.now(), cause)
+                await recorder.commit(step)
+            return
+        can_wait = subscription.status is Status.ACTIVE and subscription.confirmation is None
+        if confirmation_steps.waits(charge) and can_wait:
+            await recorder.commit(late_answers.change_waits(subscription, charge, policy, workflow.now(), cause))
+        elif not await self._is_paid_before_void(charge):
+            await recorder.commit(late_answers.change_not_made(recorder.subscription, workflow.now(), cause))
+
+    async def _repeat_change(self, asked: UnheardChange, charge: Charge) -> Charge:
+        """Repeat the change under its key: applied if it is paid, still pending if the bank has not decided."""
+        subscription = self._recorder.subscription
+        try:
+            return await activity_calls.change(subscription, asked.to, asked.at, asked.key, present=asked.present)
+        except STEP_FAILED as error:
+            if can_be_had_later(error):
+                raise
+            return charge  # left to an operator; everything else continues
+
+    async def _is_paid_before_void(self, charge: Charge) -> bool:
+        """Void the open invoice of a change that is given up; True if the customer paid it first."""
+        invoice, subscription = charge.invoice, self._recorder.subscription
+        if invoice is None or invoice.status not in UNPAID_STATUSES:
+            return False
+        pending = Confirmation(
+            ConfirmedAction.CHANGE_PLAN,
+            invoice.url,
+            workflow.now(),
+            invoice.ref,
+            subscription.agreement_ref,
+        )
+        withdrawn = await activity_calls.withdraw_confirmation(subscription, pending)
+        return withdrawn.outcome is ChargeOutcome.PAID
 
     # Invoices
 

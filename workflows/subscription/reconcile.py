@@ -1,6 +1,6 @@
 """Heals what reconciliation found: syncs with the provider, repeats requests to it, and writes the state again."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from temporalio import workflow
 
@@ -14,16 +14,14 @@ from workflows.subscription.provider_sync import ProviderSync
 from workflows.subscription.recorder import StepRecorder
 
 
+@dataclass(frozen=True, eq=False)
 class Reconciler:
     """Heals differences between the workflow, the provider and the database."""
 
-    def __init__(
-        self, recorder: StepRecorder, charges: Charges, confirmations: Confirmations, provider_sync: ProviderSync
-    ) -> None:
-        self._recorder = recorder
-        self._charges = charges
-        self._confirmations = confirmations
-        self._provider_sync = provider_sync
+    _recorder: StepRecorder
+    _charges: Charges
+    _confirmations: Confirmations
+    _provider_sync: ProviderSync
 
     async def reconcile(self, cause: Cause, *, unheard_agreement: str = "", writes_again: bool = False) -> None:
         """Apply what the provider knows, repeat what it does not know, and write what the database is missing.

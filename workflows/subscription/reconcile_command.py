@@ -1,19 +1,22 @@
 """The command with which reconciliation makes a subscription fix what differs."""
 
+from dataclasses import dataclass
+
 from domain.subscription import guards
 from domain.subscription.journal import Cause, CauseKind
 from workflows.subscription.main_loop import MainLoop
 from workflows.subscription.messages import Reconcile
 from workflows.subscription.process import SubscriptionProcess
+from workflows.subscription.recorder import StepRecorder
 
 
+@dataclass(frozen=True, eq=False)
 class ReconcileCommand:
     """Checks and carries out the command of reconciliation."""
 
-    def __init__(self, process: SubscriptionProcess, loop: MainLoop) -> None:
-        self._process = process
-        self._recorder = process.recorder
-        self._loop = loop
+    _recorder: StepRecorder
+    _process: SubscriptionProcess
+    _loop: MainLoop
 
     def check(self, _command: Reconcile) -> None:
         guards.check_can_be_mended(self._recorder.subscription)

@@ -64,11 +64,11 @@ class SubscriptionWorkflow:
         self._commands = CommandHandler(
             self._recorder, self._activation, self._loop, self._lock, start.done, start.declined
         )
-        self._payments = PaymentCommands(self._process, self._loop)
-        self._lifecycle = LifecycleCommands(self._process, self._loop)
-        self._plan = PlanCommands(self._process, self._loop)
+        self._payments = PaymentCommands(self._recorder, self._process, self._loop)
+        self._lifecycle = LifecycleCommands(self._recorder, self._process, self._loop)
+        self._plan = PlanCommands(self._recorder, self._process, self._loop)
         self._contact = ContactCommands(self._recorder)
-        self._reconciliation = ReconcileCommand(self._process, self._loop)
+        self._reconciliation = ReconcileCommand(self._recorder, self._process, self._loop)
 
     @workflow.run
     async def run(self, start: SubscriptionInput) -> str:
