@@ -73,8 +73,8 @@ async def run_now(client: Client, *, fix: bool) -> Reconciled:
         def show(so_far: Reconciled) -> None:
             shown.say(f"Reconciling: {so_far.tally.in_words()}")
 
-        tell = show if shown.is_shown else None
-        return await outcome(handle, ReconcileWorkflow.so_far, "the reconciliation", tell)
+        report = show if shown.is_shown else None
+        return await outcome(handle, ReconcileWorkflow.so_far, "the reconciliation", report)
 
 
 async def _under_way(client: Client) -> WorkflowHandle[ReconcileWorkflow, Reconciled] | None:

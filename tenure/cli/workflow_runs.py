@@ -22,7 +22,7 @@ from domain.names import LIFECYCLE_QUEUE
 ANSWER_TIMEOUT = timedelta(seconds=10)
 """How long a worker may take to pick up the run."""
 
-TELL_EVERY = 1.0
+REPORT_EVERY = 1.0
 """Seconds between two queries for the result so far."""
 
 W = TypeVar("W")
@@ -60,11 +60,11 @@ async def outcome(
     handle: WorkflowHandle[W, R],
     so_far: Callable[[W], R],
     what: str,
-    tell: Callable[[R], None] | None = None,
+    report: Callable[[R], None] | None = None,
 ) -> R:
     """Return the result of a run; *what* names it, such as "the roll-up", and any worker answers *so_far* at once.
 
-    Until then *tell* is given the result so far, about once a second.
+    Until then *report* is given the result so far, about once a second.
 
     Raises:
         GatewayUnavailable: no worker answers, or the run failed.
@@ -76,7 +76,7 @@ async def outcome(
             f"no worker answers: start `tenure worker`; {what} starts as soon as one is running"
         ) from error
     try:
-        async with _told(handle, so_far, tell):
+        async with _reporting(handle, so_far, report):
             return await handle.result()
     except WorkflowFailureError as error:
         cause: BaseException | None = error
@@ -88,17 +88,17 @@ async def outcome(
 
 
 @asynccontextmanager
-async def _told(
-    handle: WorkflowHandle[W, R], so_far: Callable[[W], R], tell: Callable[[R], None] | None
+async def _reporting(
+    handle: WorkflowHandle[W, R], so_far: Callable[[W], R], report: Callable[[R], None] | None
 ) -> AsyncIterator[None]:
-    async def telling(tell: Callable[[R], None]) -> None:
+    async def repeat(report: Callable[[R], None]) -> None:
         while True:
-            await asyncio.sleep(TELL_EVERY)
+            await asyncio.sleep(REPORT_EVERY)
             # Only for show: the result decides what the command says and how it ends.
             with suppress(WorkflowQueryFailedError, RPCTimeoutOrCancelledError, RPCError):
-                tell(await handle.query(so_far, rpc_timeout=ANSWER_TIMEOUT))
+                report(await handle.query(so_far, rpc_timeout=ANSWER_TIMEOUT))
 
-    task = asyncio.create_task(telling(tell)) if tell is not None else None
+    task = asyncio.create_task(repeat(report)) if report is not None else None
     try:
         yield
     finally:

@@ -9,9 +9,9 @@ from tenure.cli.workflow_runs import outcome, started
 from workflows.reconcile import Reconciled, ReconcileWorkflow, Reconciliation
 
 
-async def test_who_waits_is_told_the_result_so_far(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workflow_runs, "TELL_EVERY", 0.01)
-    told: list[Reconciled] = []
+async def test_the_result_so_far_is_reported_while_it_runs(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workflow_runs, "REPORT_EVERY", 0.01)
+    reported: list[Reconciled] = []
     run = await started(
         stack.client,
         ReconcileWorkflow.run,
@@ -20,6 +20,6 @@ async def test_who_waits_is_told_the_result_so_far(stack: Stack, monkeypatch: py
         summary="Reconciliation asked for by an operator, to list only",
     )
 
-    done = await outcome(run, ReconcileWorkflow.so_far, "the reconciliation", told.append)
+    done = await outcome(run, ReconcileWorkflow.so_far, "the reconciliation", reported.append)
 
-    assert {each.run for each in told} == {done.run}
+    assert {each.run for each in reported} == {done.run}
