@@ -15,15 +15,15 @@ from tests.tenure.conftest import Terminal, processes_on
 
 
 @asynccontextmanager
-async def up(terminal: Terminal) -> AsyncIterator[Addresses]:
-    process = await terminal.start("up", "--data", "stack", "--port", "0")
+async def up(terminal: Terminal, data: str = "stack") -> AsyncIterator[Addresses]:
+    process = await terminal.start("up", "--data", data, "--port", "0")
     assert process.stdout is not None
     try:
         async with asyncio.timeout(PATIENT):
             async for line in process.stdout:
                 if line.strip() == b"ready":
                     break
-        yield Addresses(**json.loads((terminal.folder / "stack" / "stack.json").read_text()))
+        yield Addresses(**json.loads((terminal.folder / data / "stack.json").read_text()))
     finally:
         process.send_signal(signal.SIGTERM)
         _, err = await process.communicate()
