@@ -48,7 +48,7 @@ from tenure.client.errors import (
     UsageDoesNotFit,
 )
 from tenure.client.reports import Cause, Invoice, Timeline, TimelineEntry, UsageStatistic, UsageStatistics
-from tenure.client.retry import Patience
+from tenure.client.retry import RetryPolicy
 from tenure.client.subscriptions import (
     CancellationPreview,
     Checkout,
@@ -115,7 +115,6 @@ __all__ = [
     "OfCustomer",
     "Options",
     "Overage",
-    "Patience",
     "PaymentDeclined",
     "Person",
     "Plan",
@@ -130,6 +129,7 @@ __all__ = [
     "Recorded",
     "Refused",
     "Released",
+    "RetryPolicy",
     "Standing",
     "Status",
     "Subscription",

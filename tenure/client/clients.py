@@ -117,9 +117,9 @@ class AsyncTenure(BaseClient):
                 return await self._send(step)
             case Wait(seconds):
                 await asyncio.sleep(seconds)
-            case Join(flight, within):
+            case Join(pending, within):
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.wrap_future(flight.landed), within)
+                    await asyncio.wait_for(asyncio.wrap_future(pending.outcome), within)
         return None
 
     async def _send(self, step: Send) -> Reply:
@@ -128,7 +128,7 @@ class AsyncTenure(BaseClient):
             async with asyncio.timeout(step.at_most):
                 return answer_of(await self._http().request(**how))
         except TimeoutError:
-            return Lost(httpx.ReadTimeout(f"no whole answer within {step.at_most:.3g} s"))
+            return Lost(httpx.ReadTimeout(f"no complete answer within {step.at_most:.3g} s"))
         except (*MISTAKES, *LOST) as error:
             return reply_without_answer(error)
 
@@ -153,7 +153,7 @@ class Tenure(BaseClient):
         super().__init__(url, key, options or Options())
         self._http = httpx.Client(**self._at)
         self._deadline = Deadline()
-        self._deadline.hold(self._http)
+        self._deadline.apply_to(self._http)
 
     standing = blocking(usage_operations.standing)
     entitlements = blocking(usage_operations.entitlements)
@@ -233,8 +233,8 @@ class Tenure(BaseClient):
                 return self._send(step)
             case Wait(seconds):
                 time.sleep(seconds)
-            case Join(flight, within):
-                wait([flight.landed], within)
+            case Join(pending, within):
+                wait([pending.outcome], within)
         return None
 
     def _send(self, step: Send) -> Reply:

@@ -15,11 +15,11 @@ from tenure.client.entitlements import Entitlement, Standing
 from tenure.client.errors import TenureError, Unavailable, again
 from tenure.client.memory import Memory, Remembered
 from tenure.client.requests import Answer, Call, Lost, Reply
-from tenure.client.retry import COMMANDS, IN_PASSING, QUICK, Patience
-from tenure.client.singleflight import End, Flight, Flights
+from tenure.client.retry import COMMANDS, QUICK, WITH_FALLBACK, RetryPolicy
+from tenure.client.singleflight import End, PendingRequest, PendingRequests
 
 T = TypeVar("T")
-Told = TypeVar("Told", Standing, Entitlement, Plans)
+Cached = TypeVar("Cached", Standing, Entitlement, Plans)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Wait:
 class Join:
     """Wait for another caller's request, or this many seconds."""
 
-    flight: Flight
+    pending: PendingRequest
     within: float
 
 
@@ -68,14 +68,14 @@ def advance(steps: Steps[T], reply: Reply | None) -> Send | Wait | Join | Done[T
 
 @dataclass(frozen=True)
 class Options:
-    """How a client goes about it."""
+    """Timeouts, retries and caching of a client."""
 
     staleness: float = 5.0
     """Seconds for which switches, sets, levels and plans are cached; 0: never."""
     stale_if_unavailable: float = 60.0
     """Further seconds for which the cache is used while Tenure cannot be reached; 0: never."""
-    quick: Patience = QUICK
-    commands: Patience = COMMANDS
+    quick: RetryPolicy = QUICK
+    commands: RetryPolicy = COMMANDS
 
 
 class Core:
@@ -84,101 +84,108 @@ class Core:
     def __init__(self, options: Options, clock: Callable[[], float] = time.monotonic) -> None:
         self._options = options
         self._clock = clock
-        self._flights = Flights()
-        self._passing: set[Hashable] = set()
-        """What answers are good for the moment alone of: counters. Nobody waits for another's."""
+        self._pending = PendingRequests()
+        self._not_cached: set[Hashable] = set()
+        """Features whose answers are never cached (counters); concurrent callers each ask for themselves."""
         self.memory = Memory(options.staleness, options.stale_if_unavailable, clock)
 
-    def ask(self, call: Call[T], patience: Patience | None = None) -> Steps[T]:
-        """Send a call until there is an answer, or no use in trying any more.
+    def ask(self, call: Call[T], policy: RetryPolicy | None = None) -> Steps[T]:
+        """Send a call, and retry it as the policy says.
 
         Raises:
-            TenureError: it was refused, or nobody answered.
+            TenureError: it was refused, or there was no answer.
         """
-        patience = patience or (self._options.commands if call.takes_time else self._options.quick)
-        ends, tries = self._clock() + patience.total, 0
+        policy = policy or (self._options.commands if call.takes_time else self._options.quick)
+        ends, attempts = self._clock() + policy.total_timeout, 0
         while True:
-            tries += 1
+            attempts += 1
             left = max(0.01, ends - self._clock())
-            reply = yield Send(call, min(patience.one_try, left), left)
+            reply = yield Send(call, min(policy.attempt_timeout, left), left)
             try:
                 return _result(call, reply)
             except TenureError as error:
-                pause = patience.pause(error, tries, ends - self._clock())
+                pause = policy.pause(error, attempts, ends - self._clock())
                 if pause is None:
                     raise
             yield Wait(pause)
 
     def remembered(
-        self, customer: str, question: Hashable, call: Call[Told], lasts: Callable[[Told], bool]
-    ) -> Steps[Told]:
-        """Ask, unless it is known from a moment ago; answers that do not last are not kept.
+        self, customer: str, question: Hashable, call: Call[Cached], lasts: Callable[[Cached], bool]
+    ) -> Steps[Cached]:
+        """Return the cached answer, or ask; only answers that *lasts* accepts are cached.
 
-        Of those who ask the same at once, one does; the others wait for that answer.
+        Of concurrent callers with the same question one asks, and the others wait for the answer.
 
         Raises:
-            TenureError: it was refused; or nobody answered and nothing is known that could still be gone by.
+            TenureError: it was refused; or there was no answer, and nothing is cached.
         """
-        ends = self._clock() + self._options.quick.total
+        ends = self._clock() + self._options.quick.total_timeout
         while True:
             known = self.memory.recall(customer, question)
             if known is not None and known.is_fresh:
-                before: Told = known.answer
+                before: Cached = known.answer
                 return before
-            if self._options.staleness <= 0 or _subject(question) in self._passing:
+            if self._options.staleness <= 0 or _subject(question) in self._not_cached:
                 return (yield from self._asked(customer, question, call, lasts))
-            # What was asked before something was forgotten is no answer to who asks after that.
-            flight, is_mine = self._flights.board((customer, question, self.memory.asking()))
+            # A request sent before an invalidation does not answer callers after it.
+            pending, is_mine = self._pending.join((customer, question, self.memory.asking()))
             if is_mine:
-                return (yield from self._flown(flight, customer, question, call, lasts))
-            yield Join(flight, max(0.01, ends - self._clock()))
-            match flight.end:
-                case End.PASSING:
+                return (yield from self._ask_for_all(pending, customer, question, call, lasts))
+            yield Join(pending, max(0.01, ends - self._clock()))
+            match pending.end:
+                case End.NOT_CACHED:
                     return (yield from self._asked(customer, question, call, lasts))
                 case TenureError() as error:
                     raise again(error) from error
                 case None:
                     if known is not None:
-                        makeshift: Told = _makeshift(known)
-                        return makeshift
+                        stale: Cached = _stale(known)
+                        return stale
                     raise Unavailable("Tenure did not answer the first of these requests", code="no_answer")
 
-    def _flown(
-        self, flight: Flight, customer: str, question: Hashable, call: Call[Told], lasts: Callable[[Told], bool]
-    ) -> Steps[Told]:
+    def _ask_for_all(
+        self,
+        pending: PendingRequest,
+        customer: str,
+        question: Hashable,
+        call: Call[Cached],
+        lasts: Callable[[Cached], bool],
+    ) -> Steps[Cached]:
         """Ask on behalf of all callers; they all get the outcome."""
-        end: End | TenureError = End.BROKEN_OFF
+        end: End | TenureError = End.ABANDONED
         try:
             known = self.memory.recall(customer, question)
             if known is not None and known.is_fresh:  # another caller got the answer in the meantime
-                answer: Told = known.answer
+                answer: Cached = known.answer
             else:
                 answer = yield from self._asked(customer, question, call, lasts)
-            end = End.KEPT if lasts(answer) else End.PASSING
+            end = End.KEPT if lasts(answer) else End.NOT_CACHED
         except TenureError as error:
             end = error
             raise
         else:
             return answer
         finally:
-            self._flights.land(flight, end)
+            self._pending.finish(pending, end)
 
-    def _asked(self, customer: str, question: Hashable, call: Call[Told], lasts: Callable[[Told], bool]) -> Steps[Told]:
-        """Ask, and keep the answer if it lasts; while nobody answers, go by what is known."""
+    def _asked(
+        self, customer: str, question: Hashable, call: Call[Cached], lasts: Callable[[Cached], bool]
+    ) -> Steps[Cached]:
+        """Ask, and cache the answer if it lasts; if there is none, use the cached one, marked as stale."""
         known, asked = self.memory.recall(customer, question), self.memory.asking()
         try:
-            answer = yield from self.ask(call, None if known is None else IN_PASSING)
+            answer = yield from self.ask(call, None if known is None else WITH_FALLBACK)
         except Unavailable:
             if known is None:
                 raise
-            makeshift: Told = _makeshift(known)
-            self.memory.make_do(customer, question, makeshift)
-            return makeshift
+            stale: Cached = _stale(known)
+            self.memory.keep_stale(customer, question, stale)
+            return stale
         if lasts(answer):
             self.memory.keep(customer, question, answer, asked)
-            self._passing.discard(_subject(question))
+            self._not_cached.discard(_subject(question))
         else:
-            self._passing.add(_subject(question))
+            self._not_cached.add(_subject(question))
         return answer
 
 
@@ -191,7 +198,7 @@ def _subject(question: Hashable) -> Hashable:
     return question[0] if isinstance(question, tuple) else question
 
 
-def _makeshift(known: Remembered) -> Any:
+def _stale(known: Remembered) -> Any:
     return replace(known.answer, stale=True)
 
 

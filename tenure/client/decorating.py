@@ -1,4 +1,4 @@
-"""Handlers of FastAPI with something before them, which FastAPI sees as one more parameter of theirs."""
+"""Wraps FastAPI handlers in gates. FastAPI sees the gate as one more parameter of the handler."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
@@ -14,7 +14,7 @@ Handler = Callable[..., Any]
 
 
 def behind(handler: Handler, dependency: Callable[..., Any]) -> Handler:
-    """The handler, run only when a dependency lets it."""
+    """The handler, run only if the dependency does not raise."""
     had = _signature(handler)
     name = _free_name(had)
 
@@ -26,30 +26,34 @@ def behind(handler: Handler, dependency: Callable[..., Any]) -> Handler:
     return _with(gated, had, Parameter(name, Parameter.KEYWORD_ONLY, annotation=Annotated[Any, Depends(dependency)]))
 
 
-def counting(handler: Handler, asks: Callable[..., Any], run: Callable[..., Awaitable[Any]]) -> Handler:
-    """The handler, run by *run*, which is told what it was given and hands it the use where it asks for one."""
+def counting(handler: Handler, dependency: Callable[..., Any], run: Callable[..., Awaitable[Any]]) -> Handler:
+    """The handler, run by *run*.
+
+    *run* receives the dependency's value, the handler's arguments, and a function that calls the handler with a `Used`;
+    the handler gets it if it has a parameter of that type.
+    """
     had = _signature(handler)
     name = _free_name(had)
-    # By its name where the handler's annotations cannot be read, as they are for type checkers alone.
+    # "Used" as text: annotations that are imported for type checkers only cannot be evaluated.
     wanted = next((one.name for one in had.parameters.values() if one.annotation in (Used, "Used")), None)
     shown = had.replace(parameters=[one for one in had.parameters.values() if one.name != wanted])
 
     @wraps(handler)
     async def gated(**given: Any) -> Any:
-        asked = given.pop(name)
+        value = given.pop(name)
 
         async def call(used: Used) -> Any:
             return await _run(handler, given if wanted is None else {**given, wanted: used})
 
-        return await run(asked, given, call)
+        return await run(value, given, call)
 
-    return _with(gated, shown, Parameter(name, Parameter.KEYWORD_ONLY, annotation=Annotated[Any, Depends(asks)]))
+    return _with(gated, shown, Parameter(name, Parameter.KEYWORD_ONLY, annotation=Annotated[Any, Depends(dependency)]))
 
 
 def _signature(handler: Handler) -> Signature:
     try:
         return signature(handler, eval_str=True)
-    except NameError:  # of names that are there for type checkers alone
+    except NameError:  # of names that are imported for type checkers only
         return signature(handler)
 
 
@@ -58,7 +62,7 @@ def _free_name(had: Signature) -> str:
 
 
 def _with(gated: Handler, had: Signature, more: Parameter) -> Handler:
-    """What FastAPI sees of the handler, and one parameter more."""
+    """Set the signature that FastAPI sees: the handler's own, and one more parameter."""
     gated.__signature__ = had.replace(  # type: ignore[attr-defined]
         parameters=[*(one.replace(kind=Parameter.KEYWORD_ONLY) for one in had.parameters.values()), more]
     )

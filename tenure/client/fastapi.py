@@ -1,4 +1,4 @@
-"""Gates for FastAPI: who may come in, and what it uses up.
+"""Gates for FastAPI: admit requests by entitlement, and count what they use.
 
     gate = Gate(tenure, customer=current_customer)
     answer_refusals(app)
@@ -8,10 +8,9 @@
 
     @app.post("/images")
     @gate.consume("images_per_month")
-    async def draw(wish: Wish, used: Used): ...
+    async def draw(order: Order, used: Used): ...
 
-What a gate gives stands in the place of a `Depends`, in `dependencies=[...]` or `Annotated[..., ...]`, and is a
-decorator as well.
+A gate's result can be used like a `Depends`, in `dependencies=[...]` or `Annotated[..., ...]`, or as a decorator.
 """
 
 import logging
@@ -45,43 +44,43 @@ log = logging.getLogger("tenure.client")
 T = TypeVar("T")
 P = ParamSpec("P")
 Of = Callable[..., T | Awaitable[T]]
-"""Told by the request, the one argument; to decorators also by what the handler is given, arguments of these names."""
+"""Computes a value from the request; for decorators, also from the handler's arguments that it names as parameters."""
 
 NOTHING: Mapping[str, Any] = {}
-GIVEN_BACK_WITHIN = 5.0
-"""Seconds that a failed request waits until what it took is given back."""
-PASSED_ON = {"ratelimit": "RateLimit", "ratelimit-policy": "RateLimit-Policy", "retry-after": "Retry-After"}
-OF_USERS = frozenset(
+RELEASE_TIMEOUT = 5.0
+"""Seconds that a failed request waits for the release of what it used."""
+FORWARDED = {"ratelimit": "RateLimit", "ratelimit-policy": "RateLimit-Policy", "retry-after": "Retry-After"}
+USER_FIELDS = frozenset(
     {"value", "quantity", "plan", "interval", "add_ons", "payment_method", "resumes_at"}
     | {"email", "name", "timezone", "locale"}
 )
-"""Fields that a product's users fill in. All others, as a feature's name or a key, are the product's own."""
+"""Fields that a product's users fill in. All others, such as feature names or keys, come from the product."""
 NOBODY = frozenset({"unknown_customer", "no_subscription"})
 """Codes that say that a customer has not signed up. Any other unknown name is the product's own."""
-AWAY = "whether this may be done cannot be told right now; try again in a moment"
-AWAY_FOR = 5
+UNAVAILABLE = "it cannot be checked right now whether this is allowed; try again in a moment"
+RETRY_AFTER_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Requirement(Marker):
-    """Stands for a `Depends`; and decorates."""
+    """A `Depends` that can also be used as a decorator."""
 
     decorate: Callable[[Handler], Handler] = field(kw_only=True)
 
     def __call__(self, handler: Callable[P, T]) -> Callable[P, T]:
-        """The handler behind the gate."""
+        """Put the handler behind the gate."""
         gated: Callable[P, T] = self.decorate(handler)
         return gated
 
 
 def idempotency_key(request: Request) -> str | None:
-    """The key by which a customer's program names its request, for `Gate.consume(key=...)`."""
+    """The request's `Idempotency-Key`, for `Gate.consume(key=...)`."""
     return request.headers.get("Idempotency-Key")
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Who asks for what."""
+class _Context:
+    """A request and its customer."""
 
     request: Request
     response: Response
@@ -89,8 +88,8 @@ class _Asked:
 
 
 @dataclass(frozen=True)
-class _Take:
-    """What a request uses up."""
+class _Usage:
+    """What a request uses."""
 
     feature: str
     quantity: int | Of[int]
@@ -98,7 +97,7 @@ class _Take:
 
 
 class Gate:
-    """Lets requests in by what their customer is entitled to."""
+    """Admits requests by what their customer is entitled to."""
 
     def __init__(
         self,
@@ -107,188 +106,189 @@ class Gate:
         *,
         when_unavailable: Literal["refuse", "allow"] = "refuse",
     ) -> None:
-        """A gate of a product.
+        """Create a gate.
 
         Args:
             tenure: the client.
-            customer: tells whose request it is, by your own id for them: any dependency of FastAPI.
-            when_unavailable: what becomes of requests that Tenure cannot be asked about, and that nothing is known of.
+            customer: any FastAPI dependency that returns your own id of the customer who makes the request.
+            when_unavailable: what to do with requests while Tenure is unavailable and nothing is cached.
         """
         self._tenure = tenure
         self._customer = customer
-        self._opens = when_unavailable == "allow"
+        self._allows_when_unavailable = when_unavailable == "allow"
         self._gauges: dict[str, bool] = {}
 
     def require_plan(self, at_least: str | None = None, *, one_of: Collection[str] = ()) -> Requirement:
-        """Only on a plan that is *at_least* this one by its price, or is *one_of* these. Gives a `Standing`."""
+        """Require a plan that is *at_least* this one by price, or is *one_of* these. Gives a `Standing`."""
 
-        async def decide(asked: _Asked) -> Standing:
-            return await self._tenure.require_plan(asked.customer, at_least, one_of=one_of)
+        async def decide(context: _Context) -> Standing:
+            return await self._tenure.require_plan(context.customer, at_least, one_of=one_of)
 
         return self._requirement(decide, _unknown_standing)
 
     def require_active_subscription(self) -> Requirement:
-        """Only with a subscription that lets the customer in. Gives a `Standing`."""
+        """Require a subscription that gives access. Gives a `Standing`."""
 
-        async def decide(asked: _Asked) -> Standing:
-            return await self._tenure.require_active_subscription(asked.customer)
+        async def decide(context: _Context) -> Standing:
+            return await self._tenure.require_active_subscription(context.customer)
 
         return self._requirement(decide, _unknown_standing)
 
     def require_feature(self, feature: str, value: str | Of[str | None] | None = None) -> Requirement:
-        """Only with this feature, or this *value* of a set or level. Nothing is counted. Gives an `Entitlement`."""
+        """Require a feature, or this *value* of a set or level. Nothing is counted. Gives an `Entitlement`."""
 
-        async def decide(asked: _Asked) -> Entitlement:
-            wanted = await _told(value, asked.request)
-            return await self._tenure.require_feature(asked.customer, feature, value=wanted)
+        async def decide(context: _Context) -> Entitlement:
+            wanted = await _evaluated(value, context.request)
+            return await self._tenure.require_feature(context.customer, feature, value=wanted)
 
         return self._requirement(
-            decide, lambda asked: Entitlement(feature, kind="", allowed=True, customer=asked.customer, stale=True)
+            decide, lambda context: Entitlement(feature, kind="", allowed=True, customer=context.customer, stale=True)
         )
 
     def consume(
         self, feature: str, quantity: int | Of[int] = 1, *, key: Callable[[Request], str | None] | None = None
     ) -> Requirement:
-        """Count a use before the handler runs; refused, the handler does not run. Gives a `Used`.
+        """Count usage before the handler runs; if it is refused, the handler does not run. Gives a `Used`.
 
-        As a decorator it counts last of all, when the request has been found right, and fills a parameter of the
-        handler that is declared as `Used`; *quantity* may be told by the handler's own parameters, as
-        `lambda wish: wish.count`. As a dependency it counts before FastAPI looks at the body.
+        As a decorator it counts last, when the request has been validated, and fills a parameter of the handler that is
+        declared as `Used`; *quantity* may be computed from the handler's own parameters, as in
+        `lambda order: order.count`. As a dependency it counts before FastAPI validates the body.
 
-        When the handler fails, what it took of a gauge is released. A counter stays as it is: what was used in a period
-        is not given back.
+        When the handler fails, what it used of a gauge is released. A counter stays as it is.
 
-        With a *key*, as `idempotency_key`, a request that is sent again is not counted again: `Used.repeated` tells.
-        Then answer it with what was made the first time, else whoever repeats a key is served for nothing.
+        With a *key*, such as `idempotency_key`, a request that is sent again is not counted again, and `Used.repeated`
+        is true. Answer it with the first result; otherwise anyone who repeats a key is served for free.
         """
-        take = _Take(feature, quantity, key)
+        usage = _Usage(feature, quantity, key)
 
-        async def dependency(asked: Annotated[_Asked, Depends(self._asked())]) -> AsyncIterator[Used]:
-            used = await self._use(asked, take)
+        async def dependency(context: Annotated[_Context, Depends(self._context())]) -> AsyncIterator[Used]:
+            used = await self._use(context, usage)
             try:
                 yield used
             except BaseException:
-                await self._give_back(asked.customer, used)
+                await self._release(context.customer, used)
                 raise
 
         def decorate(handler: Handler) -> Handler:
-            async def run(asked: _Asked, given: Mapping[str, Any], call: Callable[[Used], Awaitable[Any]]) -> Any:
-                used = await self._use(asked, take, given)
+            async def run(context: _Context, given: Mapping[str, Any], call: Callable[[Used], Awaitable[Any]]) -> Any:
+                used = await self._use(context, usage, given)
                 try:
                     answer = await call(used)
                 except BaseException:
-                    await self._give_back(asked.customer, used)
+                    await self._release(context.customer, used)
                     raise
                 if isinstance(answer, Response) and answer.status_code >= 400:
-                    await self._give_back(asked.customer, used)
+                    await self._release(context.customer, used)
                 return answer
 
-            return counting(handler, self._asked(), run)
+            return counting(handler, self._context(), run)
 
         return Requirement(dependency, scope="function", use_cache=False, decorate=decorate)
 
-    def _asked(self) -> Callable[..., Awaitable[_Asked]]:
+    def _context(self) -> Callable[..., Awaitable[_Context]]:
         customer_of = self._customer
 
-        async def asked(request: Request, response: Response, customer: Annotated[str, Depends(customer_of)]) -> _Asked:
-            return _Asked(request, response, customer)
+        async def context(
+            request: Request, response: Response, customer: Annotated[str, Depends(customer_of)]
+        ) -> _Context:
+            return _Context(request, response, customer)
 
-        return asked
+        return context
 
-    def _requirement(self, decide: Callable[[_Asked], Awaitable[T]], unknown: Callable[[_Asked], T]) -> Requirement:
-        async def dependency(asked: Annotated[_Asked, Depends(self._asked())]) -> T:
+    def _requirement(self, decide: Callable[[_Context], Awaitable[T]], unknown: Callable[[_Context], T]) -> Requirement:
+        async def dependency(context: Annotated[_Context, Depends(self._context())]) -> T:
             try:
-                return await decide(asked)
+                return await decide(context)
             except Unavailable:
-                if not self._opens:
+                if not self._allows_when_unavailable:
                     raise
-                return unknown(asked)
+                return unknown(context)
 
         return Requirement(dependency, decorate=lambda handler: behind(handler, dependency))
 
-    async def _use(self, asked: _Asked, take: _Take, given: Mapping[str, Any] = NOTHING) -> Used:
-        amount, feature, key = await _told(take.quantity, asked.request, given), take.feature, new_key()
+    async def _use(self, context: _Context, usage: _Usage, given: Mapping[str, Any] = NOTHING) -> Used:
+        amount, feature, key = await _evaluated(usage.quantity, context.request, given), usage.feature, new_key()
         try:
-            key = await self._named(asked, take) or key
-            used = await self._tenure.consume(asked.customer, feature, amount, key=key)
+            key = await self._key_of(context, usage) or key
+            used = await self._tenure.consume(context.customer, feature, amount, key=key)
         except Unavailable:
-            if not self._opens:
+            if not self._allows_when_unavailable:
                 raise
-            log.warning("not counted, as Tenure is away: %s of %s for %s", amount, feature, asked.customer)
-            return Used(feature, asked.customer, quantity=amount, key=key)
-        asked.response.headers.update(passed_on(used.headers))
+            log.warning("not counted, as Tenure is unavailable: %s of %s for %s", amount, feature, context.customer)
+            return Used(feature, context.customer, quantity=amount, key=key)
+        context.response.headers.update(forwarded(used.headers))
         return used
 
-    async def _named(self, asked: _Asked, take: _Take) -> str | None:
-        """The name of the use, if its request has one. None of a gauge: a failed request gives it back."""
-        given = take.key(asked.request) if take.key is not None else None
-        if given is None or await self._is_gauge(asked.customer, take.feature):
+    async def _key_of(self, context: _Context, usage: _Usage) -> str | None:
+        """The usage's idempotency key, if the request has one; None for gauges, which a failed request releases."""
+        given = usage.key(context.request) if usage.key is not None else None
+        if given is None or await self._is_gauge(context.customer, usage.feature):
             return None
-        told = (asked.customer, asked.request.method, asked.request.url.path, take.feature, given)
-        return sha256("\n".join(told).encode(errors="surrogatepass")).hexdigest()
+        scope = (context.customer, context.request.method, context.request.url.path, usage.feature, given)
+        return sha256("\n".join(scope).encode(errors="surrogatepass")).hexdigest()
 
     async def _is_gauge(self, customer: str, feature: str) -> bool:
         if feature not in self._gauges:
             try:
                 self._gauges[feature] = (await self._tenure.check(customer, feature)).window == "gauge"
-            except NotFound:  # a meter's name: nothing is known of it, and a new key does for both
+            except NotFound:  # a meter's name: its kind is unknown, and a new key works for both kinds
                 self._gauges[feature] = True
         return self._gauges[feature]
 
-    async def _give_back(self, customer: str, used: Used) -> None:
-        """Release what a failed request took, also when its caller has gone away."""
+    async def _release(self, customer: str, used: Used) -> None:
+        """Release what a failed request used, also if the request was cancelled."""
         if not used.is_gauge:
             return
-        with anyio.move_on_after(GIVEN_BACK_WITHIN, shield=True) as limit:
+        with anyio.move_on_after(RELEASE_TIMEOUT, shield=True) as limit:
             try:
                 await self._tenure.release(customer, used.feature, used.quantity, key=f"{used.key}/back")
             except TenureError as error:
-                log.warning("%s of %s stay taken by %s: %s", used.quantity, used.feature, customer, error)
+                log.warning("%s of %s not released for %s: %s", used.quantity, used.feature, customer, error)
         if limit.cancelled_caught:
-            log.warning("%s of %s stay taken by %s: no answer in time", used.quantity, used.feature, customer)
+            log.warning("%s of %s not released for %s: no answer in time", used.quantity, used.feature, customer)
 
 
 def answer_refusals(app: FastAPI) -> None:
-    """Tell the product's users what Tenure has refused, as problems (RFC 9457) with all that helps them on.
+    """Answer refusals to the product's users with problem details (RFC 9457).
 
-    They are also told what they have filled in wrong: a value, a quantity, a plan, what a sign-up says of them. What
-    only the product can mend, as an unknown feature or a revoked key, stays an error of the product's.
+    Invalid user input (a value, a quantity, a plan, sign-up data) and a customer who never signed up are answered, too.
+    What only the product can fix, such as an unknown feature or a revoked key, stays an error of the product.
     """
     for kind in (Denied, Conflict, PaymentDeclined, NotFound, Malformed, Unavailable):
         app.add_exception_handler(kind, _on_refusal)
 
 
 async def _on_refusal(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, TenureError)  # noqa: S101 - added for no other
-    if (isinstance(error, Malformed) and not _is_of_users(error)) or (
+    assert isinstance(error, TenureError)  # noqa: S101 - registered for these only
+    if (isinstance(error, Malformed) and not _is_user_input(error)) or (
         isinstance(error, NotFound) and error.code not in NOBODY
     ):
         raise error
     return answer_to(error)
 
 
-def _is_of_users(error: Malformed) -> bool:
-    return bool(error.fields) and all(OF_USERS.intersection(field.split(".")) for field in error.fields)
+def _is_user_input(error: Malformed) -> bool:
+    return bool(error.fields) and all(USER_FIELDS.intersection(field.split(".")) for field in error.fields)
 
 
 def answer_to(error: TenureError) -> Response:
-    """The answer to a product's user."""
+    """The response to a product's user."""
     if isinstance(error, Unavailable):
         code, status, headers = (
             "entitlements_unavailable",
             503,
-            {"Retry-After": str(int(error.retry_after or AWAY_FOR))},
+            {"Retry-After": str(int(error.retry_after or RETRY_AFTER_SECONDS))},
         )
-        said: Mapping[str, Any] = _problem(code, status, AWAY)
+        said: Mapping[str, Any] = _problem(code, status, UNAVAILABLE)
     else:
-        status, headers = error.status or 500, passed_on(error.headers)
+        status, headers = error.status or 500, forwarded(error.headers)
         said = {**_problem(error.code, status, error.message), **error.problem}
     return JSONResponse(dict(said), status, headers, media_type="application/problem+json")
 
 
-def passed_on(headers: Mapping[str, str]) -> dict[str, str]:
-    """Those of an answer's headers that mean something to a product's users too."""
-    return {PASSED_ON[name]: value for name, value in headers.items() if name in PASSED_ON}
+def forwarded(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of an answer that are of use to a product's users, too."""
+    return {FORWARDED[name]: value for name, value in headers.items() if name in FORWARDED}
 
 
 def _problem(code: str, status: int, detail: str) -> dict[str, Any]:
@@ -296,12 +296,12 @@ def _problem(code: str, status: int, detail: str) -> dict[str, Any]:
     return {"type": f"urn:tenure:error:{code}", "title": title, "status": status, "detail": detail, "code": code}
 
 
-def _unknown_standing(asked: _Asked) -> Standing:
-    return Standing(asked.customer, None, basis="unknown", stale=True)
+def _unknown_standing(context: _Context) -> Standing:
+    return Standing(context.customer, None, basis="unknown", stale=True)
 
 
-async def _told(value: Any, request: Request, given: Mapping[str, Any] = NOTHING) -> Any:
-    """A value as it is, or as a callable tells it."""
+async def _evaluated(value: Any, request: Request, given: Mapping[str, Any] = NOTHING) -> Any:
+    """The value, or what it returns if it is callable."""
     found = value
     if callable(value):
         named = signature(value).parameters

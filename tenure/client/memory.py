@@ -1,4 +1,4 @@
-"""What was known of customers a moment ago."""
+"""A short-lived cache of answers about customers."""
 
 import threading
 from collections import OrderedDict
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_ENTRIES = 10_000
-"""Customers remembered; those not asked for the longest go first."""
-LET_ALONE = 1.0
-"""Seconds, at least, for which Tenure is not asked again after it was away."""
+"""Customers cached; the least recently used are dropped first."""
+OUTAGE_PAUSE = 1.0
+"""Minimum number of seconds before asking again after Tenure was unavailable."""
 
 
 @dataclass(frozen=True)
 class Remembered:
-    """An answer from before, and whether it still does without asking."""
+    """A cached answer, and whether it is fresh enough to use without asking."""
 
     answer: Any
     is_fresh: bool
@@ -24,12 +24,12 @@ class Remembered:
 class _Entry:
     answer: Any
     until: float
-    """Is it good, at the longest."""
+    """When it expires."""
     ask_again_at: float
 
 
 class Memory:
-    """Keeps answers for some seconds, and for some more in case Tenure is away. Threads may share it."""
+    """Keeps answers for some seconds, and longer if Tenure is unavailable. Thread-safe."""
 
     def __init__(self, staleness: float, outage: float, clock: Callable[[], float]) -> None:
         self._staleness = staleness
@@ -40,7 +40,7 @@ class Memory:
         self._lock = threading.Lock()
 
     def recall(self, customer: str, question: Hashable) -> Remembered | None:
-        """What was answered before, unless it is too old."""
+        """The cached answer, unless it has expired."""
         with self._lock:
             entries = self._customers.get(customer, {})
             entry = entries.get(question)
@@ -56,7 +56,7 @@ class Memory:
         return self._forgotten
 
     def keep(self, customer: str, question: Hashable, answer: Any, asked: int) -> None:
-        """Remember an answer, unless it may be of before something was forgotten."""
+        """Cache an answer, unless something was invalidated since it was asked for."""
         with self._lock:
             if self._staleness + self._outage <= 0 or asked != self._forgotten:
                 return
@@ -67,13 +67,13 @@ class Memory:
             if len(self._customers) > MAX_ENTRIES:
                 self._customers.popitem(last=False)
 
-    def make_do(self, customer: str, question: Hashable, answer: Any) -> None:
-        """Go by *answer* for a moment, as Tenure is away; it is good no longer than before."""
+    def keep_stale(self, customer: str, question: Hashable, answer: Any) -> None:
+        """Use *answer* for a moment, while Tenure is unavailable; its expiry stays the same."""
         with self._lock:
             entry = self._customers.get(customer, {}).get(question)
             if entry is not None:
                 entry.answer = answer
-                entry.ask_again_at = self._clock() + max(self._staleness, LET_ALONE)
+                entry.ask_again_at = self._clock() + max(self._staleness, OUTAGE_PAUSE)
 
     def forget(self, customer: str | None = None) -> None:
         """Drop the cache of one customer, or of all."""

@@ -7,35 +7,35 @@ from tenure.client.errors import MAY_PASS_SOON, TenureError, Unavailable
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a call may take in all, and how it is tried within that."""
+class RetryPolicy:
+    """How long a call may take in all, and how it is retried within that time."""
 
-    total: float = 5.0
-    """Seconds after which nothing more is begun."""
-    one_try: float = 2.0
-    """Seconds that Tenure may be silent within one attempt."""
-    tries: int = 4
+    total_timeout: float = 5.0
+    """Seconds for all attempts together."""
+    attempt_timeout: float = 2.0
+    """Seconds without a byte from Tenure after which an attempt has failed."""
+    attempts: int = 4
     first_pause: float = 0.1
-    longest_pause: float = 2.0
+    max_pause: float = 2.0
 
-    def pause(self, error: TenureError, tries: int, left: float) -> float | None:
-        """How long to wait before the next attempt; None: there is none.
+    def pause(self, error: TenureError, attempts: int, left: float) -> float | None:
+        """The seconds to wait after this many *attempts*, with *left* seconds remaining; None: give up.
 
-        Half of it is left to chance, so that callers who failed together do not come back together. Tenure's own
-        `Retry-After` is the least; if there is no time left for it, waiting is left to the caller.
+        Up to half of it is random, so that callers who failed together do not retry together. Tenure's `Retry-After` is
+        the minimum; if there is not enough time left for it, waiting is left to the caller.
         """
-        if tries >= self.tries or not (isinstance(error, Unavailable) or error.code in MAY_PASS_SOON):
+        if attempts >= self.attempts or not (isinstance(error, Unavailable) or error.code in MAY_PASS_SOON):
             return None
-        step = min(self.longest_pause, self.first_pause * 2 ** (tries - 1))
+        step = min(self.max_pause, self.first_pause * 2 ** (attempts - 1))
         pause = max(step * random.uniform(0.5, 1.0), error.retry_after or 0.0)  # noqa: S311 - nothing secret
         return pause if pause < left else None
 
 
-QUICK = Patience()
-"""For questions and for use: somebody's request waits for them."""
+QUICK = RetryPolicy()
+"""For reads and usage: a user's request waits for them."""
 
-COMMANDS = Patience(total=60.0, one_try=30.0)
-"""For what moves subscriptions and money, which may take half a minute, and for events by the thousand."""
+COMMANDS = RetryPolicy(total_timeout=60.0, attempt_timeout=30.0)
+"""For commands to subscriptions, which may take half a minute, and for large batches of events."""
 
-IN_PASSING = Patience(total=1.0, one_try=1.0, tries=1)
-"""When there is something known from before to fall back on."""
+WITH_FALLBACK = RetryPolicy(total_timeout=1.0, attempt_timeout=1.0, attempts=1)
+"""When there is a cached answer to fall back on."""

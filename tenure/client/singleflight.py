@@ -10,56 +10,56 @@ from tenure.client.errors import TenureError
 
 
 class End(Enum):
-    """What is there for those who waited."""
+    """The outcome for callers who waited."""
 
     KEPT = "kept"
-    """An answer, in the memory."""
-    PASSING = "passing"
-    """An answer that was good for that one moment: each asks on their own."""
-    BROKEN_OFF = "broken_off"
-    """No outcome: the caller has gone away."""
+    """An answer, now cached."""
+    NOT_CACHED = "not_cached"
+    """An answer that may not be cached: each caller asks for itself."""
+    ABANDONED = "abandoned"
+    """No outcome: the asking caller was cancelled."""
 
 
-Landed = End | TenureError
+Outcome = End | TenureError
 
 
 @dataclass
-class Flight:
-    """One question, from when it is asked until it is answered."""
+class PendingRequest:
+    """A request in progress."""
 
     name: Hashable
-    landed: Future[Landed] = field(default_factory=Future)
+    outcome: Future[Outcome] = field(default_factory=Future)
 
     def __post_init__(self) -> None:
-        # Nobody who waits for it, and gives up, takes it from the others.
-        self.landed.set_running_or_notify_cancel()
+        # A waiting caller who gives up must not cancel it for the others.
+        self.outcome.set_running_or_notify_cancel()
 
     @property
-    def end(self) -> Landed | None:
-        """What came of it; None: it is still under way."""
-        return self.landed.result() if self.landed.done() else None
+    def end(self) -> Outcome | None:
+        """The outcome; None: it is still in progress."""
+        return self.outcome.result() if self.outcome.done() else None
 
 
-class Flights:
-    """What is under way. Threads may share it."""
+class PendingRequests:
+    """All requests in progress. Thread-safe."""
 
     def __init__(self) -> None:
-        self._under_way: dict[Hashable, Flight] = {}
+        self._in_progress: dict[Hashable, PendingRequest] = {}
         self._lock = threading.Lock()
 
-    def board(self, name: Hashable) -> tuple[Flight, bool]:
-        """The flight of this name, and whether it begins with you: then ask, and `land` it whatever happens."""
+    def join(self, name: Hashable) -> tuple[PendingRequest, bool]:
+        """The request of this name, and whether it is the caller's to send; then it must also `finish` it."""
         with self._lock:
-            there = self._under_way.get(name)
+            there = self._in_progress.get(name)
             if there is not None:
                 return there, False
-            mine = self._under_way[name] = Flight(name)
+            mine = self._in_progress[name] = PendingRequest(name)
             return mine, True
 
-    def land(self, flight: Flight, end: Landed) -> None:
+    def finish(self, pending: PendingRequest, end: Outcome) -> None:
         """Notify the waiting callers. Only the first outcome counts."""
         with self._lock:
-            if self._under_way.get(flight.name) is not flight:
+            if self._in_progress.get(pending.name) is not pending:
                 return
-            del self._under_way[flight.name]
-        flight.landed.set_result(end)
+            del self._in_progress[pending.name]
+        pending.outcome.set_result(end)

@@ -20,7 +20,7 @@ PAGE = (Path(tenure.client.__file__).parents[2] / "docs" / "client.md").read_tex
 START, SUBSCRIPTIONS, GATES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
-class Wish(BaseModel):
+class Order(BaseModel):
     count: int
 
 
@@ -57,7 +57,7 @@ async def test_the_first_five_minutes_go_as_told(social: Addresses) -> None:
 
 async def test_the_gates_shown_are_gates(social: Addresses) -> None:
     app, name = FastAPI(), a_name("user")
-    given: dict[str, Any] = {"app": app, "Wish": Wish, "Annotated": Annotated}
+    given: dict[str, Any] = {"app": app, "Order": Order, "Annotated": Annotated}
     given |= {"url": social.api_url, "key": social.admin_key, "current_user_id": lambda: name}
     exec(compile(GATES, "docs/client.md", "exec"), given)  # noqa: S102
 

@@ -15,14 +15,14 @@ from starlette.types import Receive, Scope, Send
 from sandbox.processes import free_port
 from sandbox.serving import serve
 from sandbox.stack import Addresses, Stack
-from tenure.client import AsyncTenure, Entitlement, Options, Patience, Person, Standing, Used
+from tenure.client import AsyncTenure, Entitlement, Options, Person, RetryPolicy, Standing, Used
 from tenure.client.fastapi import Gate, answer_refusals, idempotency_key
 from tests.harness.callers import problem_of
 from tests.harness.patience import PATIENT
 from tests.harness.social import UNHURRIED
 
 AWAY = f"http://127.0.0.1:{free_port()}"
-AT_ONCE = Options(quick=Patience(tries=1))
+AT_ONCE = Options(quick=RetryPolicy(attempts=1))
 
 
 class Wish(BaseModel):

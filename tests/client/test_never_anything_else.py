@@ -15,12 +15,22 @@ import pytest
 from fastapi import FastAPI
 
 from sandbox.serving import serve
-from tenure.client import AsyncTenure, CannotSend, Event, Malformed, Options, Patience, Tenure, TenureError, Unavailable
+from tenure.client import (
+    AsyncTenure,
+    CannotSend,
+    Event,
+    Malformed,
+    Options,
+    RetryPolicy,
+    Tenure,
+    TenureError,
+    Unavailable,
+)
 from tenure.client.entitlements import Entitlement
 from tenure.client.fastapi import Gate, answer_refusals
 from tenure.client.requests import Answer, Call
 
-BRIEF = Options(quick=Patience(total=0.5, one_try=0.25, first_pause=0.001))
+BRIEF = Options(quick=RetryPolicy(total_timeout=0.5, attempt_timeout=0.25, first_pause=0.001))
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 BODY = b'{"feature": "images", "kind": "number", "allowed": true}'
 SECRET = "tnr_live_0123456789"
@@ -93,7 +103,7 @@ async def test_a_server_that_answers_in_drips_is_left_when_time_is_up(
 
 @both
 async def test_a_command_has_its_own_longer_time_and_no_more(client: Callable[..., Ask]) -> None:
-    options = Options(commands=Patience(total=0.3, one_try=0.2, first_pause=0.001))
+    options = Options(commands=RetryPolicy(total_timeout=0.3, attempt_timeout=0.2, first_pause=0.001))
     async with a_server(HEAD + b"Content-Length: 1000000\r\n\r\n", b" ") as url, asyncio.timeout(60):
         with pytest.raises(Unavailable):
             await client(url, options)("cancel", "s1")

@@ -13,11 +13,11 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox.processes import free_port
 from sandbox.serving import serve
-from tenure.client import AsyncTenure, LimitReached, Malformed, Options, Patience, Tenure, Unavailable
+from tenure.client import AsyncTenure, LimitReached, Malformed, Options, RetryPolicy, Tenure, Unavailable
 from tests.client.steps import entitlement
 from tests.harness.patience import PATIENT
 
-UNHURRIED = Patience(total=PATIENT, one_try=PATIENT, first_pause=0.001)
+UNHURRIED = RetryPolicy(total_timeout=PATIENT, attempt_timeout=PATIENT, first_pause=0.001)
 OPTIONS = Options(staleness=PATIENT, quick=UNHURRIED)
 COUNTED = {"feature": "images", "customer": "ada", "used": 1, "limit": 5}
 Ask = Callable[..., Any]
@@ -120,7 +120,7 @@ async def test_silence_is_borne_for_the_time_of_one_try(client: Ask) -> None:
         if scope["type"] == "http":
             await silent.wait()
 
-    impatient = Options(quick=Patience(one_try=0.05, tries=2, first_pause=0.001))
+    impatient = Options(quick=RetryPolicy(attempt_timeout=0.05, attempts=2, first_pause=0.001))
     async with serve(say_nothing) as url, client(url, impatient) as call:
         with pytest.raises(Unavailable, match="ReadTimeout"):
             await call("check", "ada", "ai_inbox")

@@ -13,10 +13,10 @@ from tenure.client import (
     Malformed,
     NotFound,
     Options,
-    Patience,
     PaymentDeclined,
     PlanRequired,
     Refused,
+    RetryPolicy,
     Unauthorized,
     Unavailable,
 )
@@ -100,8 +100,8 @@ def test_who_is_told_that_the_first_try_is_still_under_way_or_others_are_waits_f
 
 
 def test_pauses_grow_and_are_left_to_chance_in_part() -> None:
-    patience = Patience(total=100, tries=10)
-    pauses = [[patience.pause(Unavailable(""), tries, 100.0) or 0 for _ in range(50)] for tries in (1, 2, 3, 9)]
+    policy = RetryPolicy(total_timeout=100, attempts=10)
+    pauses = [[policy.pause(Unavailable(""), tries, 100.0) or 0 for _ in range(50)] for tries in (1, 2, 3, 9)]
 
     for some, longest in zip(pauses, (0.1, 0.2, 0.4, 2.0), strict=True):
         assert longest / 2 <= min(some) < max(some) <= longest
@@ -116,7 +116,7 @@ def test_tenure_says_how_long_to_wait_at_least() -> None:
 
 
 def test_who_is_asked_to_wait_longer_than_there_is_time_hears_of_it_at_once() -> None:
-    other = Other(Options(quick=Patience(total=5)))
+    other = Other(Options(quick=RetryPolicy(total_timeout=5)))
 
     with pytest.raises(Unavailable) as away:
         other.carry_out(check(other.core, "ada", "x"), problem(503, "database_unavailable", retry_after=30))
@@ -127,7 +127,7 @@ def test_who_is_asked_to_wait_longer_than_there_is_time_hears_of_it_at_once() ->
 
 
 def test_all_tries_together_have_their_time() -> None:
-    other = Other(Options(quick=Patience(total=2.5, one_try=2, tries=100)))
+    other = Other(Options(quick=RetryPolicy(total_timeout=2.5, attempt_timeout=2, attempts=100)))
     # Waits of one second each: pauses of the client's own are left to chance.
     busy = problem(503, "away", retry_after=1)
 
@@ -139,7 +139,7 @@ def test_all_tries_together_have_their_time() -> None:
 
 
 def test_tries_are_counted_too() -> None:
-    other = Other(Options(quick=Patience(total=1000, tries=3)))
+    other = Other(Options(quick=RetryPolicy(total_timeout=1000, attempts=3)))
 
     with pytest.raises(Unavailable):
         other.carry_out(check(other.core, "ada", "x"), GONE, GONE, GONE)
@@ -188,7 +188,7 @@ def test_nothing_to_report_is_not_reported() -> None:
 
 @pytest.mark.parametrize("said", [b"<html>", b"[]", b"null", b'{"customer": 1}', b'{"customer": "ada"}'])
 def test_an_answer_that_is_not_tenures_is_no_answer(said: bytes) -> None:
-    other = Other(Options(quick=Patience(tries=1)))
+    other = Other(Options(quick=RetryPolicy(attempts=1)))
 
     with pytest.raises(Unavailable) as error:
         other.carry_out(entitlements(other.core, "ada"), Answer(200, {}, said))

@@ -10,11 +10,11 @@ from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
 from sandbox.secrets import Secrets
 from sandbox.stack import Addresses, Stack
-from tenure.client.retry import Patience
+from tenure.client.retry import RetryPolicy
 from tests.harness.lives import CATALOGS
 from tests.harness.patience import PATIENT
 
-UNHURRIED = Patience(total=PATIENT, one_try=PATIENT)
+UNHURRIED = RetryPolicy(total_timeout=PATIENT, attempt_timeout=PATIENT)
 """The client waits as long as a busy machine needs."""
 
 
