@@ -6,6 +6,7 @@ No other module chooses a gateway. Callers read the settings and pass them as ar
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
@@ -89,9 +90,8 @@ class ProviderLimits:
 
 def mailer(brand: Brand, *, smtp_url: str, sender: str, public_url: str, secret_key: str) -> Mailer:
     """Return the mailer of a product. Its payment links lead to *public_url* and are signed with *secret_key*."""
-    return MailDelivery(
-        MailRenderer(brand), SmtpMailer(smtp_url), sender, lambda link: pay_url(public_url, link, secret_key)
-    )
+    billing_url = partial(pay_url, public_url, secret=secret_key)
+    return MailDelivery(MailRenderer(brand), SmtpMailer(smtp_url), sender, billing_url)
 
 
 # Webhooks

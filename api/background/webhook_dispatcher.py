@@ -93,9 +93,9 @@ class WebhookDispatcher:
             await self._rest(min((monotonic() - started) * BURST_BACKOFF_FACTOR, MAX_REST))
 
     def _log_failures(self, delivered: Delivered) -> None:
-        if delivered.failures:
-            why = str(delivered.failures[0])
-            log.warning("webhooks left to the sweep", count=len(delivered.failures), why=why)
+        if delivered.failed:
+            why = str(next(iter(delivered.failed.values())))
+            log.warning("webhooks left to the sweep", count=len(delivered.failed), why=why)
 
     def _retry_unmatched(self, batch: Sequence[tuple[KeptEvent, int]], delivered: Delivered) -> None:
         """Queue messages that match no subscription yet: its sign-up may be in progress."""

@@ -21,11 +21,6 @@ class Delivered:
     last: KeptEvent
     """The last event of the batch, in the given order."""
 
-    @property
-    def failures(self) -> Sequence[Exception]:
-        """All failures."""
-        return list(self.failed.values())
-
 
 @dataclass(frozen=True)
 class Fetched:

@@ -117,8 +117,8 @@ class Delivery:
         failures: list[Exception] = []
         while monotonic() < stop_at and (delivered := await self.deliver_waiting(SWEEP_BATCH, last)):
             done, last = done + len(delivered.verdicts), delivered.last
-            failures += delivered.failures
-            if count_temporal_failures(delivered.failures) >= MAX_FAILURES_PER_BATCH:
+            failures += delivered.failed.values()
+            if count_temporal_failures(delivered.failed.values()) >= MAX_FAILURES_PER_BATCH:
                 break
         if failures:
             error = GatewayUnavailable(f"{len(failures)} events were not delivered; the first failure: {failures[0]}")

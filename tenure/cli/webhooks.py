@@ -123,7 +123,7 @@ async def _replay(chosen: Chosen, *, dry_run: bool) -> int:
             if not dry_run:
                 delivered = await delivery.deliver(messages, redelivered=True)
                 dealt_with += len(delivered.verdicts)
-                for failure in delivered.failures:
+                for failure in delivered.failed.values():
                     print(f"FAILED: {failure}", file=sys.stderr)
     if dry_run:
         print(f"{found} webhooks would be delivered again")

@@ -133,7 +133,7 @@ async def test_a_dispute_is_not_lost_when_the_provider_is_unavailable(stack: Sta
 
     done = await delivered(stack, dispute, whose=silent)
 
-    assert (done.left, [str(why) for why in done.failures]) == ([dispute], ["no answer about du_1"])
+    assert (done.left, [str(why) for why in done.failed.values()]) == ([dispute], ["no answer about du_1"])
     assert await kept(stack, dispute) == (None, None)
 
 
