@@ -1,5 +1,6 @@
 """The whole stack on real servers: one for the session, and all who tell of it share it."""
 
+import gc
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import cache
@@ -39,6 +40,12 @@ __all__ = [
 # By the clock nothing is judged: a machine may be slow, or busy with something else.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and modules are there now and stay: the garbage collector need not go through them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
