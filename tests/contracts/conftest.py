@@ -3,24 +3,29 @@
 import pytest
 import stripe
 
-from gateways.stripe.catalog_push import push
 from gateways.stripe.provider import stripe_provider
-from sandbox.own_account import open_portal
 from sandbox.stripe import StripeSimulator
 from tests.contracts.in_memory.world import InMemoryWorld
 from tests.contracts.provider import CATALOG, ProviderWorld
 from tests.contracts.shop import Shop
 from tests.contracts.stripe_world import StripeWorld
 from tests.gateways.conftest import client, simulator, stage, wire
-from tests.gateways.till import Till, Wire
+from tests.gateways.till import Stage, Till, Wire, stocked
 
 __all__ = ["client", "simulator", "stage", "wire"]
 
 
+@pytest.fixture(scope="session")
+async def contract_stock(stage: Stage) -> bytes:
+    """What a simulator remembers that has the contract's catalog and a portal."""
+    return await stocked(stage, CATALOG)
+
+
 @pytest.fixture
-async def stripe_world(simulator: StripeSimulator, client: stripe.StripeClient, wire: Wire) -> StripeWorld:
-    await push(client, CATALOG)
-    await open_portal(client)
+def stripe_world(
+    simulator: StripeSimulator, client: stripe.StripeClient, wire: Wire, contract_stock: bytes
+) -> StripeWorld:
+    simulator._store._db.deserialize(contract_stock)
     return StripeWorld(Till(simulator, client, wire, stripe_provider(client)))
 
 

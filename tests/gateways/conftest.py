@@ -2,16 +2,13 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 import stripe
 
-from gateways.stripe.catalog_push import push
 from gateways.stripe.provider import stripe_provider
-from sandbox.own_account import open_portal
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
-from tests.gateways.till import API_KEY, CATALOG, STRIPES_DEEPEST, WEBHOOK_SECRET, Stage, Till, Wire
+from tests.gateways.till import CATALOG, Stage, Till, Wire, asking, simulating, stocked
 
 
 @pytest.fixture(scope="session")
@@ -23,12 +20,8 @@ async def stage() -> AsyncIterator[Stage]:
 
 @pytest.fixture
 async def simulator(stage: Stage) -> AsyncIterator[StripeSimulator]:
-    simulator = StripeSimulator(None, api_key=API_KEY, webhook_secret=WEBHOOK_SECRET, deepest_expansion=STRIPES_DEEPEST)
-    simulator.base_url, stage.app = stage.url, simulator.app
-    await simulator.start()
-    yield simulator
-    await simulator.stop()
-    simulator.close()
+    async with simulating(stage) as simulator:
+        yield simulator
 
 
 @pytest.fixture
@@ -38,18 +31,18 @@ def wire() -> Wire:
 
 @pytest.fixture
 async def client(simulator: StripeSimulator, wire: Wire) -> AsyncIterator[stripe.StripeClient]:
-    http = stripe.HTTPXClient()
-    await http.close_async()  # type: ignore[no-untyped-call]
-    http._client_async = httpx.AsyncClient(transport=wire)
-    yield stripe.StripeClient(
-        API_KEY, base_addresses={"api": simulator.base_url}, http_client=http, max_network_retries=0
-    )
-    await http.close_async()  # type: ignore[no-untyped-call]
+    async with asking(simulator, wire) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def stock(stage: Stage) -> bytes:
+    """What a simulator remembers that has the till's catalog and a portal: read by each test instead of made anew."""
+    return await stocked(stage, CATALOG)
 
 
 @pytest.fixture
-async def till(simulator: StripeSimulator, client: stripe.StripeClient, wire: Wire) -> Till:
+def till(simulator: StripeSimulator, client: stripe.StripeClient, wire: Wire, stock: bytes) -> Till:
     """A shop that sells Starter at 49 dollars a month and users at 5."""
-    await push(client, CATALOG)
-    await open_portal(client)
+    simulator._store._db.deserialize(stock)
     return Till(simulator, client, wire, stripe_provider(client))

@@ -1,5 +1,7 @@
 """The real payments gateway, with Stripe's simulator behind it over HTTP and a wire that can lose answers."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,7 +16,9 @@ from domain.money import Money
 from domain.provider.agreements import NewAgreement
 from domain.provider.payments import Charge, Wallet
 from domain.provider.ports import Provider
+from gateways.stripe.catalog_push import push
 from gateways.stripe.charges import StripeCharges
+from sandbox.own_account import open_portal
 from sandbox.stripe import StripeSimulator
 
 API_KEY = "sk_test_of_the_till"
@@ -67,6 +71,40 @@ class Stage:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self.app is not None, "a request came between two tests"
         await self.app(scope, receive, send)
+
+
+@asynccontextmanager
+async def simulating(stage: Stage) -> AsyncIterator[StripeSimulator]:
+    """A simulator of one's own, at work on the stage while the block runs."""
+    simulator = StripeSimulator(None, api_key=API_KEY, webhook_secret=WEBHOOK_SECRET, deepest_expansion=STRIPES_DEEPEST)
+    simulator.base_url, stage.app = stage.url, simulator.app
+    await simulator.start()
+    yield simulator
+    await simulator.stop()
+    simulator.close()
+
+
+@asynccontextmanager
+async def asking(simulator: StripeSimulator, wire: Wire) -> AsyncIterator[stripe.StripeClient]:
+    """A client of the simulator's, by way of a wire; it asks once."""
+    http = stripe.HTTPXClient()
+    await http.close_async()  # type: ignore[no-untyped-call]
+    http._client_async = httpx.AsyncClient(transport=wire)
+    yield stripe.StripeClient(
+        API_KEY, base_addresses={"api": simulator.base_url}, http_client=http, max_network_retries=0
+    )
+    await http.close_async()  # type: ignore[no-untyped-call]
+
+
+async def stocked(stage: Stage, catalog: Catalog) -> bytes:
+    """What a simulator remembers that a catalog was pushed to, and a portal opened at, through the real gateway."""
+    before = stage.app
+    async with simulating(stage) as simulator, asking(simulator, Wire()) as client:
+        await push(client, catalog)
+        await open_portal(client)
+        stock = simulator._store._db.serialize()
+    stage.app = before
+    return stock
 
 
 def a_contact(name: str = "ada", customer_ref: str = "") -> Contact:
