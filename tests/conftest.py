@@ -37,9 +37,19 @@ __all__ = [
     "pytest_testnodedown",
 ]
 
+HERE = Path(__file__).parent
+LONGEST = frozenset({"chaos", "stories", "tenure", "upgrade"})
+"""Folders of tests that take seconds each."""
+
 # By the clock nothing is judged: a machine may be slow, or busy with something else.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first: one such test that is left for the end keeps one process busy, and no other."""
+    items.sort(key=lambda item: LONGEST.isdisjoint(item.path.relative_to(HERE).parts))
 
 
 def pytest_collection_finish() -> None:
