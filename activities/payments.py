@@ -195,7 +195,7 @@ class PaymentActivities:
         )
 
     @activity.defn(name="know_again")
-    async def know_again(self, request: DeletedRequest) -> str:
+    async def recreate_customer(self, request: DeletedRequest) -> str:
         """Returns the customer's new id after the provider deleted the known one. Idempotent by the deleted id."""
         with as_temporal_failures():
             again = await recreated_if_deleted(

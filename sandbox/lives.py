@@ -83,5 +83,5 @@ class SubscriptionLife:
     async def wake(self) -> None:
         """Make the workflow sync with the provider, which changes nothing by itself; then it does what is due."""
         await self.handle.signal(
-            SubscriptionWorkflow.provider_event, EventHint(f"woken/{uuid4()}", EventKind.BILL_PAID, "")
+            SubscriptionWorkflow.provider_event, EventHint(f"woken/{uuid4()}", EventKind.INVOICE_PAID, "")
         )

@@ -109,7 +109,7 @@ def build_workers(
                 activities.confirmations.confirmation,
                 activities.confirmations.withdraw_confirmation,
                 activities.payments.put_card,
-                activities.payments.know_again,
+                activities.payments.recreate_customer,
                 activities.payments.adopt_checkout,
                 activities.payments.begin,
                 activities.payments.collect,

@@ -51,7 +51,7 @@ from storage.subscriptions.read_model import Subscriptions
 from storage.subscriptions.write_model import SubscriptionRecords
 from storage.usage.notices import UsageNotices
 from storage.usage.overage_reports import UsageReports
-from storage.usage.roll_up import PostgresUsageRollUp
+from storage.usage.roll_up import UsageRollUpRecords
 from storage.webhooks.inbox import Inbox
 from storage.webhooks.routing_index import RoutingIndex
 from worker.build import WorkerActivities
@@ -152,7 +152,7 @@ def worker_activities(
             client, engine, provider, Restorer(restart_client or client, policy), second_look_delay
         ),
         mail=MailActivities(MailRecords(engine), mailer),
-        roll_up=RollUpActivities(UsageNotifier(UsageNotices(engine), mails), PostgresUsageRollUp(engine)),
+        roll_up=RollUpActivities(UsageNotifier(UsageNotices(engine), mails), UsageRollUpRecords(engine)),
     )
 
 

@@ -115,7 +115,7 @@ async def _payment_url(
     if known is None:
         raise Rejected("there is no such subscription", code="subscription_canceled")
     _check_link(link, known)
-    invoice_url = await repositories.timeline.open_bill(link.subscription)
+    invoice_url = await repositories.timeline.open_invoice(link.subscription)
     if invoice_url is not None:
         return invoice_url
     check_checkout(known.subscription)

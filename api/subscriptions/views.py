@@ -11,7 +11,7 @@ from configuration.mail_addresses import shown_address
 from domain.access import Access
 from domain.catalog.plans import Interval, Selection
 from domain.subscription.cancellation import CancelPreview
-from domain.subscription.commands import wished_end
+from domain.subscription.commands import requested_end
 from domain.subscription.ends import EndKind, ReasonCode
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import ChangeAt
@@ -328,7 +328,7 @@ def _end(row: SubscriptionRow) -> dict[str, Any]:
     if row.status != Status.CANCELED and row.cancel_at is None:
         return {}
     it = state_from_json(dict(row.state))
-    end = it.end or wished_end(it)
+    end = it.end or requested_end(it)
     return {"end_kind": end.kind, "reason_code": end.reason_code or None}
 
 

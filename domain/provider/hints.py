@@ -7,9 +7,9 @@ from enum import StrEnum
 class EventKind(StrEnum):
     """What a message from the provider may mean."""
 
-    BILL_PAID = "bill_paid"
-    BILL_FAILED = "bill_failed"
-    BILL_CLOSED = "bill_closed"
+    INVOICE_PAID = "bill_paid"
+    INVOICE_FAILED = "bill_failed"
+    INVOICE_CLOSED = "bill_closed"
     """Voided or written off."""
     AGREEMENT_ENDED = "agreement_ended"
     CARD_GIVEN = "card_given"

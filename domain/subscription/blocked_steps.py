@@ -9,7 +9,7 @@ from domain.subscription.agenda import Due
 from domain.subscription.journal import Cause, Entry, Step
 from domain.subscription.lifecycle import Event, Status
 from domain.subscription.state import Blocked, Subscription
-from domain.subscription.untold_ends import is_to_be_told
+from domain.subscription.unreported_ends import must_be_reported
 
 HOLD = "hold"
 """Put billing on hold at the provider, or resume it."""
@@ -26,15 +26,15 @@ CARD = "card"
 LONGEST_WHY = 500
 
 
-def troubles(subscription: Subscription) -> tuple[Blocked, ...]:
+def all_blocked(subscription: Subscription) -> tuple[Blocked, ...]:
     """Returns all blocked steps, the longest blocked first, which is the one shown."""
     shown = subscription.blocked
     return () if shown is None else (shown, *subscription.also_blocked)
 
 
-def trouble_of(subscription: Subscription, action: str) -> Blocked | None:
+def blocked_step(subscription: Subscription, action: str) -> Blocked | None:
     """Returns what is known about a blocked step; None: it is not blocked."""
-    return next((one for one in troubles(subscription) if one.action == action), None)
+    return next((one for one in all_blocked(subscription) if one.action == action), None)
 
 
 def blocked(
@@ -42,8 +42,8 @@ def blocked(
 ) -> Step:
     """Records that a step is blocked; if it already was, only updates its next attempt, without a journal entry."""
     trouble = replace(trouble, why=trouble.why[:LONGEST_WHY])
-    before = trouble_of(subscription, trouble.action)
-    others = [one for one in troubles(subscription) if one.action != trouble.action] if keeps_others else []
+    before = blocked_step(subscription, trouble.action)
+    others = [one for one in all_blocked(subscription) if one.action != trouble.action] if keeps_others else []
     if before is not None:
         trouble = replace(trouble, since=before.since, refusals=before.refusals + trouble.refusals)
         return Step(_showing(_noted(subscription), [*others, trouble]))
@@ -65,7 +65,7 @@ def _showing(subscription: Subscription, waiting: Sequence[Blocked]) -> Subscrip
 
 def unblocked(step: Step, gone: Sequence[Blocked], now: datetime) -> Step:
     """Adds to a step that these are no longer blocked."""
-    left = [one for one in troubles(step.subscription) if one not in gone]
+    left = [one for one in all_blocked(step.subscription) if one not in gone]
     step = replace(step, subscription=_showing(step.subscription, left))
     if step.subscription.is_over:
         return step  # nothing continues
@@ -82,12 +82,12 @@ def unblocked(step: Step, gone: Sequence[Blocked], now: datetime) -> Step:
     return replace(step, entries=(*entries, *step.entries))
 
 
-def went_on(subscription: Subscription) -> Step:
+def continued(subscription: Subscription) -> Step:
     """The blocked step succeeded, and nothing else needs recording."""
     return Step(subscription.after(Event.NOTED))
 
 
-def news_refused(subscription: Subscription, why: str, now: datetime, cause: Cause) -> Step:
+def event_rejected(subscription: Subscription, why: str, now: datetime, cause: Cause) -> Step:
     """A message from the provider could not be processed, permanently; the next regular check covers its subject."""
     entry = Entry("news_refused", now, f"A message could not be processed: {why[:LONGEST_WHY]}", cause)
     return Step(subscription.after(Event.NOTED), (entry,))
@@ -96,7 +96,7 @@ def news_refused(subscription: Subscription, why: str, now: datetime, cause: Cau
 def is_moot(subscription: Subscription, trouble: Blocked, ahead: Sequence[Due], now: datetime) -> bool:
     """True if a blocked step is no longer needed because a command has changed what is due."""
     if trouble.action == END:
-        return not is_to_be_told(subscription)
+        return not must_be_reported(subscription)
     if subscription.is_over:
         return True
     if trouble.action == HOLD:

@@ -145,7 +145,7 @@ def cancel_withdrawn(subscription: Subscription, now: datetime, cause: Cause) ->
     return Step(after, (entry,), withdraws=(Occasion.CANCELLATION_SCHEDULED,))
 
 
-def wished_end(subscription: Subscription) -> End:
+def requested_end(subscription: Subscription) -> End:
     """Returns the end that was requested earlier."""
     return End(subscription.end_kind or EndKind.CUSTOMER, subscription.cancel_reason, subscription.reason_code)
 
@@ -153,13 +153,13 @@ def wished_end(subscription: Subscription) -> End:
 def due_end(subscription: Subscription) -> End:
     """Returns the end that is due: as requested, or because of nonpayment or an expired suspension."""
     if subscription.cancel_at is not None:
-        return wished_end(subscription)
+        return requested_end(subscription)
     if subscription.recovery is not None:
         return End(EndKind.NONPAYMENT, EndKind.NONPAYMENT)
     if subscription.suspension is not None:
         kind = EndKind(subscription.suspension.kind)
         return End(kind, kind)
-    return wished_end(subscription)
+    return requested_end(subscription)
 
 
 def found_ended(subscription: Subscription, policy: Policy, now: datetime) -> End:

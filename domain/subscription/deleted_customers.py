@@ -10,7 +10,7 @@ from domain.subscription.lifecycle import Event, Status
 from domain.subscription.state import Recovery, Subscription
 
 
-def last_bill(subscription: Subscription, standing: ProviderState) -> Invoice | None:
+def last_invoice(subscription: Subscription, standing: ProviderState) -> Invoice | None:
     """Returns the deleted customer's invoice that still matters: paid but unknown here, or open; None: none does."""
     latest = standing.latest
     if latest is None or latest.invoice is None or subscription.status is Status.TRIALING:
@@ -20,9 +20,7 @@ def last_bill(subscription: Subscription, standing: ProviderState) -> Invoice | 
     return None if is_known or renews_nothing else latest.invoice
 
 
-def known_again(
-    subscription: Subscription, customer_ref: str, now: datetime, cause: Cause, *, voided: str = ""
-) -> Step:
+def recreated(subscription: Subscription, customer_ref: str, now: datetime, cause: Cause, *, voided: str = "") -> Step:
     """The paid period continues to its end, and is not charged again; the next one needs a card.
 
     A trial ends like one without a card. What is owed stays owed, to be paid with a new period; its invoice was

@@ -27,7 +27,7 @@ def is_unbegun(subscription: Subscription) -> bool:
     return is_to_be_confirmed or waits_for_payment(subscription)
 
 
-def put_off(subscription: Subscription, now: datetime) -> Step:
+def deferred(subscription: Subscription, now: datetime) -> Step:
     """Without access until it is paid; the blocked step says why."""
     kind = SuspensionKind.AWAITING_PAYMENT
     suspension = Suspension(kind, now, "the first payment is still to be taken", Status.ACTIVE)

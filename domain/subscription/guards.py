@@ -20,7 +20,7 @@ def check_alive(subscription: Subscription) -> None:
         raise Rejected("the subscription is canceled; sign the customer up again", code="subscription_canceled")
 
 
-def check_can_be_mended(subscription: Subscription) -> None:
+def check_reconcile(subscription: Subscription) -> None:
     """Rejects if the subscription is over and the provider knows it."""
     if subscription.untold_end is None:
         check_alive(subscription)
@@ -63,7 +63,7 @@ def _check_card_of_present(subscription: Subscription) -> None:
 
 
 def _check_cap(subscription: Subscription, now: datetime) -> None:
-    if not subscription.may_try(now):
+    if not subscription.may_attempt(now):
         raise Rejected("the card networks' limit on attempts within 30 days is reached", code="too_many_tries")
 
 

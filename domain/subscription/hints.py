@@ -4,15 +4,15 @@ from domain.provider.hints import MONEY_WENT_BACK, EventHint, EventKind
 from domain.subscription.state import Subscription
 
 
-def is_worth_a_look(subscription: Subscription, hint: EventHint) -> bool:
+def is_relevant(subscription: Subscription, hint: EventHint) -> bool:
     """False if the subscription already knows what the hint is about, as with echoes of its own calls."""
     if subscription.is_over or hint.news is EventKind.CONTACT_CHANGED:
         return hint.news in MONEY_WENT_BACK
     recovery = subscription.recovery
     match hint.news:
-        case EventKind.BILL_PAID | EventKind.BILL_CLOSED:
+        case EventKind.INVOICE_PAID | EventKind.INVOICE_CLOSED:
             return hint.object_id != subscription.settled_invoice
-        case EventKind.BILL_FAILED:
+        case EventKind.INVOICE_FAILED:
             return bool(subscription.agreement_ref) and (recovery is None or recovery.invoice_ref != hint.object_id)
         case EventKind.AGREEMENT_ENDED:
             return hint.object_id == subscription.agreement_ref

@@ -11,7 +11,7 @@ from domain.subscription.journal import Cause, Entry, Step
 from domain.subscription.lifecycle import Event
 from domain.subscription.policy import Policy
 from domain.subscription.state import PendingChange, Subscription
-from domain.subscription.unanswered_attempts import UnheardChange, UnheardTry
+from domain.subscription.unanswered_attempts import UnansweredAttempt, UnansweredChange
 
 
 def next_try(subscription: Subscription) -> Subscription:
@@ -19,12 +19,12 @@ def next_try(subscription: Subscription) -> Subscription:
     if subscription.agreement_ref or not subscription.unheard_tries:
         return subscription
     latest = subscription.unheard_tries[-1]
-    if latest.key != subscription.next_try_key or latest.to.items == subscription.items:
+    if latest.key != subscription.next_attempt_key or latest.to.items == subscription.items:
         return subscription
     return replace(subscription, charge_tries=subscription.charge_tries + 1)
 
 
-def earlier_tries(subscription: Subscription, key: str) -> tuple[str, ...]:
+def earlier_attempts(subscription: Subscription, key: str) -> tuple[str, ...]:
     """Returns the keys of attempts other than *key* that may have created an agreement."""
     return tuple(each.key for each in subscription.unheard_tries if each.key != key)
 
@@ -33,7 +33,7 @@ def unanswered(subscription: Subscription, key: str, now: datetime) -> Subscript
     """Adds an unanswered attempt; a repeat of the same attempt is not added again."""
     if any(each.key == key for each in subscription.unheard_tries):
         return subscription
-    tries = (*subscription.unheard_tries, UnheardTry(key, subscription.selection, now))
+    tries = (*subscription.unheard_tries, UnansweredAttempt(key, subscription.selection, now))
     return replace(subscription, unheard_tries=tries)
 
 
@@ -66,19 +66,19 @@ def settled(subscription: Subscription, charge: Charge, now: datetime) -> tuple[
     if not tries:
         return subscription, charge
     has_begun = charge.anchor is not None and charge.anchor != subscription.agreement_anchor
-    counted = subscription.with_try(now) if tries[-1].key == subscription.next_try_key else subscription
+    counted = subscription.with_attempt(now) if tries[-1].key == subscription.next_attempt_key else subscription
     return replace(counted, unheard_tries=()), replace(charge, key=tries[-1].key) if has_begun else charge
 
 
 def begun(subscription: Subscription, charge: Charge, now: datetime) -> Subscription:
     """A check found the agreement that an unanswered attempt has paid for."""
-    is_last = subscription.unheard_tries[-1].key == subscription.next_try_key
-    return answered(subscription.with_try(now) if is_last else subscription, charge, now)
+    is_last = subscription.unheard_tries[-1].key == subscription.next_attempt_key
+    return answered(subscription.with_attempt(now) if is_last else subscription, charge, now)
 
 
 def not_begun(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     """A check found that no unanswered attempt succeeded; the next one gets another key."""
-    is_last = subscription.unheard_tries[-1].key == subscription.next_try_key
+    is_last = subscription.unheard_tries[-1].key == subscription.next_attempt_key
     tries = subscription.charge_tries + is_last
     after = subscription.after(Event.NOTED, charge_tries=tries, unheard_tries=())
     summary = "The unanswered payment was not made: nothing was charged"
@@ -88,7 +88,7 @@ def not_begun(subscription: Subscription, now: datetime, cause: Cause) -> Step:
 # Changes
 
 
-def change_noted(subscription: Subscription, asked: UnheardChange, now: datetime, cause: Cause) -> Step:
+def change_noted(subscription: Subscription, asked: UnansweredChange, now: datetime, cause: Cause) -> Step:
     """The outcome of a change is unknown; the change is kept until it is known."""
     return noted(replace(subscription, unheard_change=asked), f"the change to {asked.to.plan_name}", now, cause)
 
@@ -134,7 +134,7 @@ def change_not_made(subscription: Subscription, now: datetime, cause: Cause) -> 
     return Step(after, (Entry("change_not_made", now, summary, cause),))
 
 
-def _asked(subscription: Subscription) -> UnheardChange:
+def _asked(subscription: Subscription) -> UnansweredChange:
     asked = subscription.unheard_change
     assert asked is not None, "a change is unanswered"  # noqa: S101
     return asked

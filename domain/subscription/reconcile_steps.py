@@ -13,13 +13,13 @@ def wants_end(subscription: Subscription) -> bool:
     return subscription.cancel_at is not None and not subscription.begins_own_period
 
 
-def told_again(subscription: Subscription, requests: Sequence[str], now: datetime, cause: Cause) -> Step:
+def repeated(subscription: Subscription, requests: Sequence[str], now: datetime, cause: Cause) -> Step:
     """The payment provider's state differed from what we had requested, so we requested it again."""
     summary = f"The payment provider was told again {' and '.join(requests)}"
     return Step(subscription.after(Event.NOTED), (Entry("told_again", now, summary, cause),))
 
 
-def written_again(subscription: Subscription, now: datetime, cause: Cause) -> Step:
+def stored_again(subscription: Subscription, now: datetime, cause: Cause) -> Step:
     """The database differed: this step stores the whole state again."""
     entry = Entry("written_again", now, "Stored again: the database differed", cause)
     return Step(subscription.after(Event.NOTED), (entry,))

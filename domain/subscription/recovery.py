@@ -105,10 +105,10 @@ def retry_is_due(subscription: Subscription, policy: Policy, now: datetime) -> b
     recovery = subscription.recovery
     if recovery is None or not ladder_of(subscription, policy)[recovery.step].retry:
         return False
-    return subscription.card is not None and not subscription.card_is_barred and subscription.may_try(now)
+    return subscription.card is not None and not subscription.card_is_barred and subscription.may_attempt(now)
 
 
-def climbed(subscription: Subscription, charge: Charge | None, policy: Policy, now: datetime, cause: Cause) -> Step:
+def advanced(subscription: Subscription, charge: Charge | None, policy: Policy, now: datetime, cause: Cause) -> Step:
     """Takes the ladder's next step: *charge* is the failed retry, None if none was made."""
     recovery = subscription.recovery
     assert recovery is not None  # noqa: S101 - only a subscription in recovery has a due step

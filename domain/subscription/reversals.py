@@ -39,7 +39,7 @@ def _with(subscription: Subscription, reversal: Reversal) -> tuple[str, ...]:
     return (*subscription.known_reversals, _key(reversal))[-KEPT:]
 
 
-def taken_note_of(subscription: Subscription, reversal: Reversal, policy: Policy, now: datetime, cause: Cause) -> Step:
+def recorded(subscription: Subscription, reversal: Reversal, policy: Policy, now: datetime, cause: Cause) -> Step:
     """Returns the step for a reversal."""
     if reversal.kind is ReversalKind.REFUND:
         return refunded(subscription, reversal, now, cause)

@@ -15,7 +15,7 @@ from domain.subscription.ends import End, EndKind
 from domain.subscription.lifecycle import TRANSITIONS, Event, Status
 from domain.subscription.policy import MAX_TRIES_IN_30_DAYS, LadderStep
 from domain.subscription.reminders import Reminder
-from domain.subscription.unanswered_attempts import UnheardChange, UnheardTry
+from domain.subscription.unanswered_attempts import UnansweredAttempt, UnansweredChange
 
 
 class SuspensionKind(StrEnum):
@@ -133,7 +133,7 @@ class Blocked:
 
 
 @dataclass(frozen=True)
-class UntoldEnd:
+class UnreportedEnd:
     """An end that the provider has not accepted yet; it is retried until it does."""
 
     since: datetime
@@ -230,7 +230,7 @@ class Subscription:
     """The step that has been blocked longest; None: nothing is blocked."""
     also_blocked: tuple[Blocked, ...] = ()
     """Other blocked steps, each with its own `since` and count."""
-    untold_end: UntoldEnd | None = None
+    untold_end: UnreportedEnd | None = None
     """Set while the provider still has to end the agreement: immediately if it is over, else with the paid period."""
     confirmation: Confirmation | None = None
     """The payment that waits for the customer to confirm it with their bank."""
@@ -238,9 +238,9 @@ class Subscription:
     """The latest commands whose waiting payment was confirmed."""
     unconfirmed: tuple[str, ...] = ()
     """The latest commands whose waiting payment was not confirmed."""
-    unheard_tries: tuple[UnheardTry, ...] = ()
+    unheard_tries: tuple[UnansweredAttempt, ...] = ()
     """Charge attempts that the provider has not answered, with unknown outcome."""
-    unheard_change: UnheardChange | None = None
+    unheard_change: UnansweredChange | None = None
     """The plan change that the provider has not answered, or the bank not decided; None: there is none."""
 
     @property
@@ -312,7 +312,7 @@ class Subscription:
         return End(self.end_kind, self.cancel_reason, self.reason_code)
 
     @property
-    def next_try_key(self) -> str:
+    def next_attempt_key(self) -> str:
         """The key of the next charge attempt: the same if it is repeated, new for a new attempt."""
         return f"{self.id}/charge/{self.charge_tries + 1}"
 
@@ -341,12 +341,12 @@ class Subscription:
             raise Rejected(f"{event} cannot happen while {self.status}", code="transition_rejected") from None
         return replace(self, status=status, sequence=self.sequence + 1, **changes)
 
-    def with_try(self, now: datetime) -> Self:
+    def with_attempt(self, now: datetime) -> Self:
         """Returns the subscription with another charge attempt counted at *now*."""
         recent = tuple(moment for moment in self.recent_tries if moment > now - timedelta(days=30))
         return replace(self, charge_tries=self.charge_tries + 1, recent_tries=(*recent, now))
 
-    def may_try(self, now: datetime) -> bool:
+    def may_attempt(self, now: datetime) -> bool:
         """True unless the card networks' limit on attempts within 30 days is reached."""
         return sum(moment > now - timedelta(days=30) for moment in self.recent_tries) < MAX_TRIES_IN_30_DAYS
 

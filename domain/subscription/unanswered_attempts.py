@@ -7,7 +7,7 @@ from domain.catalog.plans import Selection
 
 
 @dataclass(frozen=True)
-class UnheardTry:
+class UnansweredAttempt:
     """An unanswered charge attempt."""
 
     key: str
@@ -17,7 +17,7 @@ class UnheardTry:
 
 
 @dataclass(frozen=True)
-class UnheardChange:
+class UnansweredChange:
     """An unanswered plan change that is billed immediately."""
 
     key: str

@@ -21,9 +21,9 @@ class StripeOwners:
 
     async def owner_of(self, news: EventKind, object_ref: str) -> ObjectOwner:
         ask: Mapping[EventKind, Callable[[str], Awaitable[ObjectOwner]]] = {
-            EventKind.BILL_PAID: self._owner_of_invoice,
-            EventKind.BILL_FAILED: self._owner_of_invoice,
-            EventKind.BILL_CLOSED: self._owner_of_invoice,
+            EventKind.INVOICE_PAID: self._owner_of_invoice,
+            EventKind.INVOICE_FAILED: self._owner_of_invoice,
+            EventKind.INVOICE_CLOSED: self._owner_of_invoice,
             EventKind.AGREEMENT_ENDED: self._owner_of_agreement,
             EventKind.CARD_GIVEN: self._owner_of_checkout,
             EventKind.CARD_CHANGED: self._owner_of_card,

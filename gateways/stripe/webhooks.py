@@ -20,11 +20,11 @@ MAX_NAME_LENGTH = 500
 """Characters of an id or a type; Stripe's own have 255 at most."""
 
 EVENT_KINDS: Mapping[str, EventKind] = {
-    "invoice.paid": EventKind.BILL_PAID,
-    "invoice.payment_failed": EventKind.BILL_FAILED,
-    "invoice.payment_action_required": EventKind.BILL_FAILED,
-    "invoice.voided": EventKind.BILL_CLOSED,
-    "invoice.marked_uncollectible": EventKind.BILL_CLOSED,
+    "invoice.paid": EventKind.INVOICE_PAID,
+    "invoice.payment_failed": EventKind.INVOICE_FAILED,
+    "invoice.payment_action_required": EventKind.INVOICE_FAILED,
+    "invoice.voided": EventKind.INVOICE_CLOSED,
+    "invoice.marked_uncollectible": EventKind.INVOICE_CLOSED,
     "customer.subscription.deleted": EventKind.AGREEMENT_ENDED,
     # Only hints: the agreement itself shows what has happened.
     "customer.subscription.paused": EventKind.AGREEMENT_ENDED,

@@ -107,7 +107,7 @@ class Timeline:
             rows = [dict(row._mapping) for row in await connection.execute(wanted)]  # noqa: SLF001
         return [_invoice_row(row) for row in rows]
 
-    async def open_bill(self, subscription: str) -> str | None:
+    async def open_invoice(self, subscription: str) -> str | None:
         """The URL of the page to pay the newest unpaid invoice."""
         wanted = (
             select(invoices.c.url)

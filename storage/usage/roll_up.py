@@ -69,7 +69,7 @@ class _Sum:
             self.at_limit += used >= has
 
 
-class PostgresUsageRollUp:
+class UsageRollUpRecords:
     """Implements `domain.entitlements.ports.UsageBook`; uses the database's clock."""
 
     def __init__(self, engine: AsyncEngine, *, page: int = PAGE, batch: int = BATCH) -> None:

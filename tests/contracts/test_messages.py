@@ -21,9 +21,9 @@ async def test_everything_that_there_is_news_of_is_found_to_be_somebodys(shop: S
     of_agreement, of_customer = ObjectOwner(sale.customer, sale.ref), ObjectOwner(sale.customer)
 
     expected = {
-        EventKind.BILL_PAID: (bill, of_agreement),
-        EventKind.BILL_FAILED: (bill, of_agreement),
-        EventKind.BILL_CLOSED: (bill, of_agreement),
+        EventKind.INVOICE_PAID: (bill, of_agreement),
+        EventKind.INVOICE_FAILED: (bill, of_agreement),
+        EventKind.INVOICE_CLOSED: (bill, of_agreement),
         EventKind.AGREEMENT_ENDED: (sale.ref, of_agreement),
         EventKind.CARD_GIVEN: (await shop.world.give_at_checkout(url, shop.cards.another), of_customer),
         EventKind.CARD_CHANGED: (card, of_customer),
@@ -43,7 +43,7 @@ async def test_what_belongs_to_one_customer_is_not_anothers(shop: Shop) -> None:
     ada, bob = await shop.sale(), await shop.sale(name="bob")
 
     for sale in (ada, bob):
-        found = await shop.provider.owners.owner_of(EventKind.BILL_PAID, bill_of(sale.begun).ref)
+        found = await shop.provider.owners.owner_of(EventKind.INVOICE_PAID, bill_of(sale.begun).ref)
         assert found == ObjectOwner(sale.customer, sale.ref)
 
 
@@ -64,7 +64,7 @@ async def test_what_was_told_is_remembered_newest_first_each_once(shop: Shop) ->
     expected = [
         (EventKind.DISPUTED, dispute),
         (EventKind.REFUNDED, charge),
-        (EventKind.BILL_PAID, bill_of(sale.begun).ref),
+        (EventKind.INVOICE_PAID, bill_of(sale.begun).ref),
     ]
     assert [each for each in told if each in expected] == expected
     assert len({each.event.id for each in past}) == len(past)

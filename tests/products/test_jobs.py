@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.stack import Stack
 from storage.access.api_keys import Role
-from storage.usage.roll_up import PostgresUsageRollUp
+from storage.usage.roll_up import UsageRollUpRecords
 from tests.harness.callers import problem_of
 from tests.products.shop import PAID, By, Shop, by_plan
 
@@ -241,7 +241,7 @@ async def test_admins_statistics(shop: Shop, stack: Stack) -> None:
     """C, admins: statistics; by plan and feature, and who is near a limit."""
     await shop.used("jobs-counted-1", "compute_minutes", 50)
     await shop.used("jobs-counted-2", "compute_minutes", 60)
-    await PostgresUsageRollUp(stack.engine).compute_statistics(alive=lambda: None)
+    await UsageRollUpRecords(stack.engine).compute_statistics(alive=lambda: None)
 
     statistics = (await shop.told("/v1/usage/statistics"))["statistics"]
 

@@ -62,7 +62,7 @@ def messages(customers: Iterable[str], age: timedelta) -> list[KeptEvent]:
     began = datetime.now(UTC) - age
     return [
         KeptEvent(
-            ProviderEvent(f"evt_{customer}_{number}", "invoice.paid", f"in_{number}", customer, EventKind.BILL_PAID),
+            ProviderEvent(f"evt_{customer}_{number}", "invoice.paid", f"in_{number}", customer, EventKind.INVOICE_PAID),
             began + timedelta(seconds=number),
         )
         for number, customer in enumerate(customers)

@@ -127,7 +127,7 @@ class Activation:
                     blocked_steps.FIRST_PAYMENT, lambda: charges.charge(present=True)
                 )
             # Without an answer it may have been paid, so the sign-up must not be rolled back.
-            await recorder.commit(first_payment.put_off(recorder.subscription, workflow.now()))
+            await recorder.commit(first_payment.deferred(recorder.subscription, workflow.now()))
             await self._loop.schedule_retry(blocked_steps.FIRST_PAYMENT, error, began)
             return None
 

@@ -89,7 +89,7 @@ async def put_card(subscription: Subscription, payment_method: str | None, key: 
 
 async def recreate_customer(subscription: Subscription) -> str:
     return await workflow.execute_activity_method(
-        PaymentActivities.know_again,
+        PaymentActivities.recreate_customer,
         DeletedRequest(subscription.customer, subscription.customer_ref),
         **_payments(Urgency.COLLECTION, subscription),
         summary="Recreate a customer who was deleted at the payment provider",
@@ -129,7 +129,7 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
                 subscription.items,
                 attempt_key(key),
                 present=present,
-                earlier=late_answers.earlier_tries(subscription, key),
+                earlier=late_answers.earlier_attempts(subscription, key),
             ),
             **_payments(Urgency.CONVERSION, subscription),
             summary=summary,
@@ -226,7 +226,7 @@ async def provider_state(subscription: Subscription) -> ProviderState:
             subscription.agreement_ref,
             invoice,
             subscription.customer,
-            () if subscription.agreement_ref else late_answers.earlier_tries(subscription, ""),
+            () if subscription.agreement_ref else late_answers.earlier_attempts(subscription, ""),
             subscription.unheard_change.key if subscription.unheard_change else "",
         ),
         **_payments(Urgency.LOOKUP, subscription),

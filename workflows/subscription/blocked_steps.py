@@ -75,7 +75,7 @@ class BlockedSteps:
     @contextmanager
     def attempting(self, action: str) -> Iterator[None]:
         """Attempt *action*: if it is blocked, any step recorded inside the block clears that."""
-        trouble = blocked_steps.trouble_of(self._recorder.subscription, action)
+        trouble = blocked_steps.blocked_step(self._recorder.subscription, action)
         if trouble is None:
             yield
             return
@@ -88,11 +88,11 @@ class BlockedSteps:
 
     async def clear(self, action: str) -> None:
         """Clear the block of *action*, which succeeded, even if nothing was recorded for it."""
-        if blocked_steps.trouble_of(self._recorder.subscription, action) is None:
+        if blocked_steps.blocked_step(self._recorder.subscription, action) is None:
             return
         self._recorder.retried_action = action
         try:
-            await self._recorder.commit(blocked_steps.went_on(self._recorder.subscription))
+            await self._recorder.commit(blocked_steps.continued(self._recorder.subscription))
         finally:
             self._recorder.retried_action = ""
 
@@ -106,11 +106,11 @@ class BlockedSteps:
         code, why = _code_and_message(error)
         workflow.logger.error("step refused: %s", why)
         self._refusals += 1
-        waiting = blocked_steps.troubles(self._recorder.subscription)
+        waiting = blocked_steps.all_blocked(self._recorder.subscription)
         if not waiting and not workflow.patched(f"{SHOWS_BLOCKED}/{self._refusals}"):
             workflow.set_current_details(f"**Blocked, retried every hour:** {why}")
             return False
-        is_another = bool(waiting) and blocked_steps.trouble_of(self._recorder.subscription, action) is None
+        is_another = bool(waiting) and blocked_steps.blocked_step(self._recorder.subscription, action) is None
         keeps_others = not is_another or workflow.patched(f"{KEEPS_BLOCKED}/{self._refusals}")
         if keeps_others or waiting[0].action in (blocked_steps.HOLD, blocked_steps.HEAR):
             now, refusals = workflow.now(), int(_is_refused_by_provider(error))
@@ -128,7 +128,7 @@ class BlockedSteps:
         if not workflow.patched(f"{SHOWS_BLOCKED}/{self._refusals}"):
             return False
         cause = Cause(CauseKind.WEBHOOK, event)
-        await self._try_commit(blocked_steps.news_refused(self._recorder.subscription, why, workflow.now(), cause))
+        await self._try_commit(blocked_steps.event_rejected(self._recorder.subscription, why, workflow.now(), cause))
         return True
 
     async def _try_commit(self, step: Step) -> None:

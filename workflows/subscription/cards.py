@@ -73,7 +73,7 @@ class Cards:
             await self._confirmations.withdraw(cause)
             await self.charge_new(cause)  # with the new state
             return
-        if owes and not subscription.card_is_barred and subscription.may_try(workflow.now()):
+        if owes and not subscription.card_is_barred and subscription.may_attempt(workflow.now()):
             await self._charges.settle(await self._charges.charge(), cause)
 
     async def make_default(self, card_ref: str, *, until_answered: bool = False) -> None:

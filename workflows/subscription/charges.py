@@ -39,8 +39,8 @@ class Charges:
         """Make one charge attempt for what is owed; the bank may want a *present* customer to confirm it."""
         recorder = self._recorder
         before = late_answers.next_try(recorder.subscription)
-        key = before.next_try_key
-        recorder.subscription = before.with_try(workflow.now())
+        key = before.next_attempt_key
+        recorder.subscription = before.with_attempt(workflow.now())
         try:
             charge = await self.count_attempt(
                 before, activity_calls.charge(recorder.subscription, key, present=present), key

@@ -194,7 +194,7 @@ class DueActions:
                 await self._charges.settle(charge, cause)
                 return None
         now = workflow.now()
-        await recorder.commit(recovery.climbed(recorder.subscription, charge, recorder.policy, now, cause))
+        await recorder.commit(recovery.advanced(recorder.subscription, charge, recorder.policy, now, cause))
         return None
 
     # The hold of billing at the provider, while a payment is owed or access is off

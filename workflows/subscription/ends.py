@@ -6,11 +6,11 @@ from temporalio import workflow
 
 from activities.failures import STEP_FAILED
 from domain.provider.payments import ChargeOutcome, Invoice
-from domain.subscription import blocked_steps, commands, untold_ends
+from domain.subscription import blocked_steps, commands, unreported_ends
 from domain.subscription.confirmation import Confirmation, ConfirmedAction
 from domain.subscription.ends import End
 from domain.subscription.journal import Cause
-from domain.subscription.state import UntoldEnd
+from domain.subscription.state import UnreportedEnd
 from workflows.subscription import activity_calls
 from workflows.subscription.blocked_steps import is_refused_or_unavailable
 from workflows.subscription.confirmations import Confirmations
@@ -45,14 +45,14 @@ class Ends:
         except STEP_FAILED as error:
             if not may_be_reported_later(error):
                 raise
-            await recorder.commit(untold_ends.ended_untold(recorder.subscription, end, workflow.now(), cause))
+            await recorder.commit(unreported_ends.ended_unreported(recorder.subscription, end, workflow.now(), cause))
             return
         await recorder.commit(commands.canceled(recorder.subscription, end, workflow.now(), cause))
 
     @property
     def report_is_due(self) -> bool:
         """True if the end must be reported to the provider."""
-        return untold_ends.is_to_be_told(self._recorder.subscription)
+        return unreported_ends.must_be_reported(self._recorder.subscription)
 
     async def report(self) -> None:
         """Report the end; payments that the provider has taken meanwhile are recorded for an operator.
@@ -71,9 +71,9 @@ class Ends:
             if recorder.subscription.agreement_ref:
                 paid += await self._end_agreement(untold)
         cause = Cause.timer(blocked_steps.END)
-        await recorder.commit(untold_ends.told(recorder.subscription, paid, workflow.now(), cause))
+        await recorder.commit(unreported_ends.reported(recorder.subscription, paid, workflow.now(), cause))
 
-    async def _end_agreement(self, untold: UntoldEnd) -> list[Invoice]:
+    async def _end_agreement(self, untold: UnreportedEnd) -> list[Invoice]:
         """End the agreement at once and void open invoices; returns the invoices that were paid meanwhile.
 
         Invoices are read before the end: the final invoice for usage comes with the end, and is owed.

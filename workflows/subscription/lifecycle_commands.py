@@ -7,7 +7,7 @@ from temporalio import workflow
 
 from activities.failures import STEP_FAILED, can_be_had_later
 from domain.errors import Rejected
-from domain.subscription import cancellation, commands, first_payment, guards, pause, suspension, trial, untold_ends
+from domain.subscription import cancellation, commands, first_payment, guards, pause, suspension, trial, unreported_ends
 from domain.subscription.cancellation import CancelPreview
 from domain.subscription.ends import End
 from domain.subscription.journal import Cause
@@ -64,11 +64,11 @@ class LifecycleCommands:
         recorder, cause, end = self._recorder, command.as_cause(), _end_of(command)
         until = cancellation.ends_at(recorder.subscription, command.at, now)
         if until is None:
-            await recorder.commit(untold_ends.ended_untold(recorder.subscription, end, now, cause))
+            await recorder.commit(unreported_ends.ended_unreported(recorder.subscription, end, now, cause))
             return
         if recorder.subscription.status is Status.PAUSED:
             await recorder.commit(replace(pause.resumed(recorder.subscription, now, cause), mails=()))
-        await recorder.commit(untold_ends.scheduled_untold(recorder.subscription, until, end, now, cause))
+        await recorder.commit(unreported_ends.scheduled_unreported(recorder.subscription, until, end, now, cause))
 
     async def _cancel(self, command: Cancel) -> None:
         recorder, cause = self._recorder, command.as_cause()
@@ -169,7 +169,7 @@ class LifecycleCommands:
         except STEP_FAILED as error:
             if not may_be_reported_later(error):
                 raise
-            recorder.subscription = untold_ends.withdrawn_soon(recorder.subscription, workflow.now())
+            recorder.subscription = unreported_ends.confirmation_expired(recorder.subscription, workflow.now())
 
     def check_reactivate(self, command: Reactivate) -> None:
         guards.check_reactivate(self._recorder.subscription, command.reason)

@@ -11,7 +11,7 @@ from domain.errors import TenureError
 from domain.provider.hints import EventHint
 from domain.subscription import blocked_steps
 from domain.subscription.agenda import next_due
-from domain.subscription.hints import is_worth_a_look
+from domain.subscription.hints import is_relevant
 from domain.subscription.journal import Cause
 from workflows.subscription.blocked_steps import BLOCKED_RETRY_DELAY, retry_delay
 from workflows.subscription.process import SubscriptionProcess
@@ -54,7 +54,7 @@ class MainLoop:
         """The action being attempted, as `Blocked.action` names it."""
         self._last_event = ""
         """The event that was processed last."""
-        for trouble in blocked_steps.troubles(self._recorder.subscription):
+        for trouble in blocked_steps.all_blocked(self._recorder.subscription):
             self._postpone(trouble.action, trouble.next_try)
 
     # What there is to do, and when
@@ -85,7 +85,7 @@ class MainLoop:
     @property
     def _due_not_before(self) -> datetime | None:
         subscription, action = self._recorder.subscription, self._postponed_action
-        is_moot = action and blocked_steps.trouble_of(subscription, action) is None
+        is_moot = action and blocked_steps.blocked_step(subscription, action) is None
         return None if is_moot else self._not_before
 
     @property
@@ -156,7 +156,7 @@ class MainLoop:
         Without an answer from the provider the hint stays: nothing else reports a card entered on a checkout page.
         """
         try:
-            if is_worth_a_look(self._recorder.subscription, hint):
+            if is_relevant(self._recorder.subscription, hint):
                 await self._process.events.process(hint)
         except STEP_FAILED as error:
             if not can_be_had_later(error):
@@ -243,7 +243,7 @@ class MainLoop:
         elif action == blocked_steps.END:
             self._end_not_before = until
         else:
-            is_blocked = blocked_steps.trouble_of(self._recorder.subscription, action) is not None
+            is_blocked = blocked_steps.blocked_step(self._recorder.subscription, action) is not None
             self._not_before, self._postponed_action = until, action if is_blocked else ""
 
     async def retry_blocked(self) -> None:

@@ -23,7 +23,7 @@ from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import ChangeAt
 from domain.subscription.state import PendingChange, Subscription
-from domain.subscription.unanswered_attempts import UnheardChange
+from domain.subscription.unanswered_attempts import UnansweredChange
 from workflows.subscription import activity_calls
 from workflows.subscription.blocked_steps import BlockedSteps
 from workflows.subscription.charges import UNDECIDED_RETRY_DELAY, UNHEARD, Charges, declined
@@ -84,10 +84,10 @@ class PlanChanges:
     ) -> None:
         recorder, now = self._recorder, workflow.now()
         before = recorder.subscription
-        recorder.subscription = before.with_try(now)
+        recorder.subscription = before.with_attempt(now)
         at = at or plan_changes.counted_from(before, now)
         command = cause.ref if cause.kind is CauseKind.COMMAND else ""
-        asked = UnheardChange(key, to, at, now, command, present)
+        asked = UnansweredChange(key, to, at, now, command, present)
         try:
             charge = await self._charges.count_attempt(
                 before, activity_calls.change(before, to, at, key, present=present), key
@@ -107,7 +107,7 @@ class PlanChanges:
         step = plan_changes.changed_at_cost(recorder.subscription, to, charge, recorder.policy, workflow.now(), cause)
         await recorder.commit(step)
 
-    async def _record_unanswered_change(self, before: Subscription, asked: UnheardChange, cause: Cause) -> None:
+    async def _record_unanswered_change(self, before: Subscription, asked: UnansweredChange, cause: Cause) -> None:
         """Record the request, so that its outcome is found even if nobody repeats it."""
         recorder, known = self._recorder, before.unheard_change
         if workflow.patched(UNHEARD) and (known is None or known.key != asked.key):
@@ -148,7 +148,7 @@ class PlanChanges:
         if charge.outcome is not ChargeOutcome.PENDING or not charge.agreement_ref:
             return
         recorder = self._recorder
-        recorder.subscription = recorder.subscription.with_try(workflow.now())
+        recorder.subscription = recorder.subscription.with_attempt(workflow.now())
         ended = replace(recorder.subscription, agreement_ref=charge.agreement_ref)
         await self._blocked.retry_until_answered(
             blocked_steps.FIRST_PAYMENT, lambda: activity_calls.end_agreement(ended)
@@ -160,7 +160,7 @@ class PlanChanges:
             await self._move_to_free(to, cause)
         except STEP_FAILED as error:
             if may_have_been_done(error):
-                asked = UnheardChange(f"{before.id}/change/{key}", to, now, now, cause.ref)
+                asked = UnansweredChange(f"{before.id}/change/{key}", to, now, now, cause.ref)
                 await self._record_unanswered_change(before, asked, cause)
             raise
 

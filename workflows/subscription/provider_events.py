@@ -60,7 +60,7 @@ class ProviderEvents:
             # Arrived while the subscription was ending; later ones are recorded without a workflow.
             await recorder.commit(reversals.after_the_end(recorder.subscription, reversal, now, cause))
             return
-        step = reversals.taken_note_of(recorder.subscription, reversal, recorder.policy, now, cause)
+        step = reversals.recorded(recorder.subscription, reversal, recorder.policy, now, cause)
         await recorder.commit(step)
         end = reversals.end_by(recorder.subscription, reversal, recorder.policy)
         if end is not None:

@@ -17,7 +17,7 @@ from domain.subscription import (
 from domain.subscription.confirmation import Confirmation, ConfirmedAction
 from domain.subscription.journal import Cause
 from domain.subscription.lifecycle import Event, Status
-from domain.subscription.unanswered_attempts import UnheardChange
+from domain.subscription.unanswered_attempts import UnansweredChange
 from workflows.subscription import activity_calls
 from workflows.subscription.cards import Cards
 from workflows.subscription.charges import Charges
@@ -106,14 +106,14 @@ class ProviderSync:
             voided = await self._settle_deleted_customer(standing, cause)
         subscription = self._recorder.subscription
         customer_ref = await activity_calls.recreate_customer(subscription)
-        step = deleted_customers.known_again(subscription, customer_ref, workflow.now(), cause, voided=voided)
+        step = deleted_customers.recreated(subscription, customer_ref, workflow.now(), cause, voided=voided)
         await self._recorder.commit(step)
         return await self.sync(cause)
 
     async def _settle_deleted_customer(self, standing: ProviderState, cause: Cause) -> str:
         """Apply the agreement's last invoice if it was paid; void it if it is open. Returns the one voided."""
         recorder = self._recorder
-        invoice = deleted_customers.last_bill(recorder.subscription, standing)
+        invoice = deleted_customers.last_invoice(recorder.subscription, standing)
         if invoice is None:
             return ""
         charge = standing.latest
@@ -160,7 +160,7 @@ class ProviderSync:
         elif not await self._is_paid_before_void(charge):
             await recorder.commit(late_answers.change_not_made(recorder.subscription, workflow.now(), cause))
 
-    async def _repeat_change(self, asked: UnheardChange, charge: Charge) -> Charge:
+    async def _repeat_change(self, asked: UnansweredChange, charge: Charge) -> Charge:
         """Repeat the change under its key: applied if it is paid, still pending if the bank has not decided."""
         subscription = self._recorder.subscription
         try:

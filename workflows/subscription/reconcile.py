@@ -32,7 +32,7 @@ class Reconciler:
         # The recorded hold was requested from the provider, or was about to be.
         hold_is_ours = recorder.subscription.is_held or recorder.subscription.wants_hold
         if writes_again:
-            await recorder.commit(reconcile_steps.written_again(recorder.subscription, workflow.now(), cause))
+            await recorder.commit(reconcile_steps.stored_again(recorder.subscription, workflow.now(), cause))
         # The difference may come from a payment that waited for a confirmation.
         await self._confirmations.check(cause)
         if unheard_agreement and self._may_have_begun_it():
@@ -58,8 +58,8 @@ class Reconciler:
         before = self._recorder.subscription
         standing = await activity_calls.provider_state(replace(before, agreement_ref=agreement_ref))
         if standing.latest is not None and standing.latest.outcome is ChargeOutcome.PAID:
-            self._recorder.subscription = before.with_try(workflow.now())
-            await self._charges.settle(replace(standing.latest, key=before.next_try_key), cause)
+            self._recorder.subscription = before.with_attempt(workflow.now())
+            await self._charges.settle(replace(standing.latest, key=before.next_attempt_key), cause)
 
     async def _resync_provider(self, standing: ProviderState, cause: Cause, *, hold_is_ours: bool) -> None:
         """Repeat the hold and the end at period end if the provider's state differs.
@@ -80,4 +80,4 @@ class Reconciler:
         is_held = subscription.is_held if standing.is_held is None else wants_hold
         recorder.subscription = replace(recorder.subscription, is_held=is_held)
         if repeated:
-            await recorder.commit(reconcile_steps.told_again(recorder.subscription, repeated, workflow.now(), cause))
+            await recorder.commit(reconcile_steps.repeated(recorder.subscription, repeated, workflow.now(), cause))

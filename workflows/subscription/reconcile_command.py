@@ -19,7 +19,7 @@ class ReconcileCommand:
     _loop: MainLoop
 
     def check(self, _command: Reconcile) -> None:
-        guards.check_can_be_mended(self._recorder.subscription)
+        guards.check_reconcile(self._recorder.subscription)
 
     async def reconcile(self, command: Reconcile) -> None:
         if not command.only_tries_again and not self._recorder.subscription.is_over:

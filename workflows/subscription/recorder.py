@@ -50,8 +50,8 @@ class StepRecorder:
         self.show()
 
     def _without_cleared_blocks(self, step: Step, ahead: Sequence[Due]) -> Step:
-        waiting, now = blocked_steps.troubles(step.subscription), workflow.now()
-        if waiting != blocked_steps.troubles(self.subscription):
+        waiting, now = blocked_steps.all_blocked(step.subscription), workflow.now()
+        if waiting != blocked_steps.all_blocked(self.subscription):
             return step  # this step says what is blocked
         gone = [
             each

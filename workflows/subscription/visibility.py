@@ -9,7 +9,7 @@ from domain.formatting import moment
 from domain.money import Money, formatted
 from domain.names import SearchAttribute
 from domain.subscription.agenda import Due, agenda
-from domain.subscription.blocked_steps import troubles
+from domain.subscription.blocked_steps import all_blocked
 from domain.subscription.plan_changes import words
 from domain.subscription.policy import Policy
 from domain.subscription.state import Subscription
@@ -82,7 +82,7 @@ def details(subscription: Subscription, policy: Policy, recent: Iterable[str] = 
 
 def _blocked(subscription: Subscription) -> list[str]:
     lines = []
-    for trouble in troubles(subscription):
+    for trouble in all_blocked(subscription):
         when = f"since {moment(trouble.since)}, next attempt {moment(trouble.next_try)}"
         lines += [f"**Blocked** {when}: {trouble.action} waits, {trouble.why} ({trouble.code})", ""]
     return lines

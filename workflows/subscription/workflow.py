@@ -9,7 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.provider.hints import EventHint
     from domain.subscription.agenda import agenda
     from domain.subscription.cancellation import CancelPreview
-    from domain.subscription.hints import is_worth_a_look
+    from domain.subscription.hints import is_relevant
     from domain.subscription.state import Subscription
     from workflows.subscription import visibility
     from workflows.subscription.activation import Activation
@@ -138,7 +138,7 @@ class SubscriptionWorkflow:
     @workflow.signal(name="hear", description="The payment provider has news of this subscription.")
     def provider_event(self, hint: EventHint) -> None:
         """Queue a hint of a provider event; whether it matters is decided when it is processed."""
-        if not self._activation.is_done or is_worth_a_look(self._recorder.subscription, hint):
+        if not self._activation.is_done or is_relevant(self._recorder.subscription, hint):
             self._loop.add(hint)
 
     # Payments

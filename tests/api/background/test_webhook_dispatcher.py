@@ -19,7 +19,7 @@ DONE = Routing(Disposition.DELIVERED, "delivered")
 
 
 def a_message(number: int = 1) -> KeptEvent:
-    return KeptEvent(ProviderEvent(f"evt_{number}", "x", "in_1", "cus_1", EventKind.BILL_PAID), datetime.now(UTC))
+    return KeptEvent(ProviderEvent(f"evt_{number}", "x", "in_1", "cus_1", EventKind.INVOICE_PAID), datetime.now(UTC))
 
 
 @dataclass

@@ -11,7 +11,7 @@ from domain.entitlements.usage import Action, Use
 from sandbox.stack import Stack
 from storage.access.api_keys import Role
 from storage.usage.counting import Usage
-from storage.usage.roll_up import PostgresUsageRollUp
+from storage.usage.roll_up import UsageRollUpRecords
 from tests.harness.callers import Caller, fields_of, problem_of
 from tests.harness.lives import CATALOG
 
@@ -25,7 +25,7 @@ async def put(stack: Stack, tenant: str, customer: str, feature: str, quantity: 
 async def test_the_days_of_a_gauge_are_listed(stack: Stack, alone: Caller, name: str) -> None:
     await alone.signed_up(name)
     await put(stack, name, name, "storage_gb", 4)
-    await PostgresUsageRollUp(stack.engine).sample((name, "", ""))
+    await UsageRollUpRecords(stack.engine).sample((name, "", ""))
     before = text(
         "insert into usage_samples (tenant, customer, feature, day, lowest, highest, latest)"
         " select :name, :name, 'storage_gb', current_date - n, n, n, n from unnest(array[40, 2]) n"
@@ -69,7 +69,7 @@ async def test_operators_see_the_latest_statistics_and_others_do_not(stack: Stac
     assert (await alone.get("/v1/usage/statistics")).json() == {"taken_at": None, "statistics": []}
     await alone.signed_up(name)
     await put(stack, name, name, "storage_gb", 9)
-    await PostgresUsageRollUp(stack.engine).compute_statistics(alive=lambda: None)
+    await UsageRollUpRecords(stack.engine).compute_statistics(alive=lambda: None)
 
     shown = (await alone.get("/v1/usage/statistics")).json()
 

@@ -34,7 +34,7 @@ class History:
 
 
 def _event(at: datetime) -> ProviderEvent:
-    return ProviderEvent(at.isoformat(), "invoice.paid", "in_1", "cus_1", EventKind.BILL_PAID)
+    return ProviderEvent(at.isoformat(), "invoice.paid", "in_1", "cus_1", EventKind.INVOICE_PAID)
 
 
 class Inbox:

@@ -35,7 +35,7 @@ class AnsweringOwners:
 
 
 async def an_event(
-    stack: Stack, news: EventKind = EventKind.BILL_PAID, *, age: timedelta = timedelta(), **more: Any
+    stack: Stack, news: EventKind = EventKind.INVOICE_PAID, *, age: timedelta = timedelta(), **more: Any
 ) -> KeptEvent:
     """A stored message."""
     told = {"type": "invoice.paid", "object_id": "in_1", "customer_ref": ""} | more

@@ -189,9 +189,9 @@ class Books:
         if decline is None:
             person.credit -= bill.total - bill.due
             bill.status, bill.charge = "paid", self.ref("charge")
-            self.tell(EventKind.BILL_PAID, bill.ref, bill)
+            self.tell(EventKind.INVOICE_PAID, bill.ref, bill)
         elif bill.ref in self.bills:
-            self.tell(EventKind.BILL_FAILED, bill.ref, bill)
+            self.tell(EventKind.INVOICE_FAILED, bill.ref, bill)
         return decline
 
     def settle(self, bill: Bill) -> None:
@@ -227,7 +227,7 @@ class Books:
         self.keep(deal, bill)
         if deal.held:
             bill.status = "void"
-            self.tell(EventKind.BILL_CLOSED, bill.ref, bill)
+            self.tell(EventKind.INVOICE_CLOSED, bill.ref, bill)
         else:
             self.take(deal, bill)
 

@@ -90,7 +90,7 @@ class InMemoryLooks(Desk):
 
     async def owner_of(self, news: EventKind, object_ref: str) -> ObjectOwner:
         match news:
-            case EventKind.BILL_PAID | EventKind.BILL_FAILED | EventKind.BILL_CLOSED:
+            case EventKind.INVOICE_PAID | EventKind.INVOICE_FAILED | EventKind.INVOICE_CLOSED:
                 return _whose(self.books.bills.get(object_ref))
             case EventKind.REFUNDED:
                 return _whose(self.charged(object_ref))

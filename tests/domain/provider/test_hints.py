@@ -3,7 +3,7 @@
 import pytest
 
 from domain.provider.hints import EventHint, EventKind
-from domain.subscription.hints import is_worth_a_look
+from domain.subscription.hints import is_relevant
 from domain.subscription.lifecycle import Status
 from tests.builders import (
     MASTERCARD,
@@ -17,8 +17,8 @@ from tests.builders import (
 @pytest.mark.parametrize(
     ("hint", "worth"),
     [
-        (EventHint("evt", EventKind.BILL_PAID, "in_1"), False),
-        (EventHint("evt", EventKind.BILL_PAID, "in_7"), True),
+        (EventHint("evt", EventKind.INVOICE_PAID, "in_1"), False),
+        (EventHint("evt", EventKind.INVOICE_PAID, "in_7"), True),
         (EventHint("evt", EventKind.AGREEMENT_ENDED, "sub_1"), True),
         (EventHint("evt", EventKind.AGREEMENT_ENDED, "sub_9"), False),
         (EventHint("evt", EventKind.CARD_CHANGED, MASTERCARD.ref), True),
@@ -33,16 +33,16 @@ from tests.builders import (
         (EventHint.of("evt", EventKind.CARD_AND_CONTACT, MASTERCARD.ref), True),
         (EventHint.of("evt", EventKind.CARD_AND_CONTACT, VISA.ref), False),
         (EventHint("evt", EventKind.CONTACT_CHANGED, "cus_1"), False),
-        (EventHint("evt", EventKind.BILL_FAILED, "in_7"), True),
+        (EventHint("evt", EventKind.INVOICE_FAILED, "in_7"), True),
     ],
 )
 def test_echoes_of_our_own_calls_are_ignored(hint: EventHint, worth: bool) -> None:
-    assert is_worth_a_look(a_paid_subscription(), hint) is worth
+    assert is_relevant(a_paid_subscription(), hint) is worth
 
 
 def test_the_failure_of_an_invoice_in_recovery_is_ignored() -> None:
-    assert not is_worth_a_look(a_past_due_subscription(), EventHint("evt", EventKind.BILL_FAILED, "in_2"))
-    assert not is_worth_a_look(in_status(Status.CANCELED), EventHint("evt", EventKind.BILL_PAID, "in_2"))
+    assert not is_relevant(a_past_due_subscription(), EventHint("evt", EventKind.INVOICE_FAILED, "in_2"))
+    assert not is_relevant(in_status(Status.CANCELED), EventHint("evt", EventKind.INVOICE_PAID, "in_2"))
 
 
 OF_THE_RELEASE_BEFORE = {

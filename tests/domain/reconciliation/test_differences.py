@@ -196,7 +196,7 @@ def test_each_difference_to_the_workflow_has_its_name(snapshot: WorkflowSnapshot
 
 def test_what_runs_ahead_of_the_next_step_is_not_a_difference() -> None:
     written = a_past_due_subscription(sequence=5)
-    lived = replace(written.with_try(NOW + timedelta(days=1)), is_held=True)
+    lived = replace(written.with_attempt(NOW + timedelta(days=1)), is_held=True)
 
     assert list(of_workflow(Projection(written), WorkflowSnapshot(is_running=True, state=lived))) == []
 

@@ -9,7 +9,7 @@ from domain.notifications.mail_types import REQUIRED_FACTS, Occasion
 from domain.provider.hints import EventHint, EventKind
 from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
 from domain.subscription import reversals
-from domain.subscription.hints import is_worth_a_look
+from domain.subscription.hints import is_relevant
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
 from tests.builders import CAUSE, NOW, a_paid_subscription
@@ -62,5 +62,5 @@ def test_a_refund_reported_before_the_end_is_known_after_it() -> None:
 
 @pytest.mark.parametrize("news", list(EventKind))
 def test_after_the_end_only_refunds_and_disputes_are_relevant(news: EventKind) -> None:
-    looked = is_worth_a_look(a_canceled_subscription(), EventHint("evt_1", news, "x"))
+    looked = is_relevant(a_canceled_subscription(), EventHint("evt_1", news, "x"))
     assert looked is (news in (EventKind.REFUNDED, EventKind.DISPUTED))

@@ -65,7 +65,7 @@ def test_steps_refused_alternately_are_reported_once_each_and_keep_their_own_sin
         stands, told = step.subscription, [*told, *step.entries]
 
     assert [entry.details["action"] for entry in told] == [blocked_steps.HOLD, blocked_steps.HEAR]
-    hold, hear = blocked_steps.troubles(stands)
+    hold, hear = blocked_steps.all_blocked(stands)
     assert stands.blocked == hold, "the oldest is shown"
     assert (hold.action, hold.since, hold.refusals) == (blocked_steps.HOLD, TRIAL_END, 3)
     assert (hear.action, hear.since, hear.refusals) == (blocked_steps.HEAR, TRIAL_END + AN_HOUR, 3)
@@ -75,10 +75,10 @@ def test_when_one_of_two_blocked_steps_succeeds_the_other_is_still_shown() -> No
     hold = replace(NO_KEY, action=blocked_steps.HOLD, since=TRIAL_END + AN_HOUR)
     stands = blocked_steps.blocked(a_blocked_trial(), hold, TRIAL_END + AN_HOUR, CAUSE).subscription
 
-    step = blocked_steps.unblocked(blocked_steps.went_on(stands), [NO_KEY], TRIAL_END + AN_HOUR)
+    step = blocked_steps.unblocked(blocked_steps.continued(stands), [NO_KEY], TRIAL_END + AN_HOUR)
 
     assert [(entry.kind, entry.details["action"]) for entry in step.entries] == [("unblocked", Action.CONVERT)]
-    assert blocked_steps.troubles(step.subscription) == (hold,)
+    assert blocked_steps.all_blocked(step.subscription) == (hold,)
 
 
 def test_a_run_of_an_earlier_release_shows_the_latest_refusal_alone() -> None:
@@ -87,7 +87,7 @@ def test_a_run_of_an_earlier_release_shows_the_latest_refusal_alone() -> None:
     step = blocked_steps.blocked(a_blocked_trial(), hold, TRIAL_END, CAUSE, keeps_others=False)
 
     assert [entry.kind for entry in step.entries] == ["blocked"]
-    assert blocked_steps.troubles(step.subscription) == (hold,)
+    assert blocked_steps.all_blocked(step.subscription) == (hold,)
 
 
 def test_a_reason_without_end_is_cut_short() -> None:

@@ -28,12 +28,12 @@ from tests.builders import (
 )
 
 
-def known_again(subscription: Subscription, customer_ref: str = "cus_again") -> Subscription:
-    return deleted_customers.known_again(subscription, customer_ref, NOW, CAUSE).subscription
+def recreated(subscription: Subscription, customer_ref: str = "cus_again") -> Subscription:
+    return deleted_customers.recreated(subscription, customer_ref, NOW, CAUSE).subscription
 
 
 def test_a_trial_continues_without_a_card() -> None:
-    step = deleted_customers.known_again(a_trial(card=VISA, customer_ref="cus_1"), "cus_again", NOW, CAUSE)
+    step = deleted_customers.recreated(a_trial(card=VISA, customer_ref="cus_1"), "cus_again", NOW, CAUSE)
 
     after = step.subscription
     assert (after.status, after.card, after.customer_ref, after.lost_agreement) == (
@@ -47,7 +47,7 @@ def test_a_trial_continues_without_a_card() -> None:
 
 
 def test_the_paid_period_continues_to_its_end_and_then_a_new_one_begins() -> None:
-    after = known_again(a_paid_subscription())
+    after = recreated(a_paid_subscription())
 
     assert (after.status, after.period_end, after.agreement_ref, after.lost_agreement) == (
         Status.ACTIVE,
@@ -63,13 +63,13 @@ def test_the_paid_period_continues_to_its_end_and_then_a_new_one_begins() -> Non
 def test_a_card_that_was_given_to_the_new_customer_already_stays() -> None:
     given = a_paid_subscription(customer_ref="cus_again")
 
-    assert known_again(given).card == VISA
+    assert recreated(given).card == VISA
 
 
 def test_debts_stay_and_no_invoice_of_the_deleted_customer_is_collected() -> None:
     owing = a_past_due_subscription(recovery=a_recovery(invoice_ref="in_2", period_end=PERIOD_END))
 
-    after = known_again(owing)
+    after = recreated(owing)
 
     assert after.status is Status.PAST_DUE
     assert after.recovery is not None
@@ -79,10 +79,10 @@ def test_debts_stay_and_no_invoice_of_the_deleted_customer_is_collected() -> Non
 def test_a_payable_invoice_of_the_deleted_customer_is_voided_and_reported() -> None:
     declined = Decline("authentication_required", action_url="https://pay.example/in_2")
     owing = a_past_due_subscription(recovery=a_recovery(decline=declined))
-    bill = deleted_customers.last_bill(owing, ProviderState(None, AgreementStatus.ENDED, a_declined_charge()))
+    bill = deleted_customers.last_invoice(owing, ProviderState(None, AgreementStatus.ENDED, a_declined_charge()))
     assert bill is not None
 
-    step = deleted_customers.known_again(owing, "cus_again", NOW, CAUSE, voided=bill.ref)
+    step = deleted_customers.recreated(owing, "cus_again", NOW, CAUSE, voided=bill.ref)
 
     assert (step.voided, step.entries[0].details["voided_invoice"]) == ("in_2", "in_2")
     assert confirmation_steps.page_of_open_bill(step.subscription) == ""
@@ -90,7 +90,7 @@ def test_a_payable_invoice_of_the_deleted_customer_is_voided_and_reported() -> N
 
 def test_a_settled_or_void_invoice_or_one_of_an_adopted_trial_is_ignored() -> None:
     def last(subscription: Subscription, charge: Charge | None) -> Invoice | None:
-        return deleted_customers.last_bill(subscription, ProviderState(None, AgreementStatus.ENDED, charge))
+        return deleted_customers.last_invoice(subscription, ProviderState(None, AgreementStatus.ENDED, charge))
 
     unheard, settled = a_paid_charge("in_9"), a_paid_subscription().settled_invoice
     assert last(a_paid_subscription(), unheard) == unheard.invoice
@@ -103,7 +103,7 @@ def test_a_settled_or_void_invoice_or_one_of_an_adopted_trial_is_ignored() -> No
 
 @pytest.mark.parametrize(("status", "event"), [(Status.ACTIVE, Event.RENEWED), (Status.PAST_DUE, Event.RECOVERED)])
 def test_the_next_payment_is_not_a_conversion_and_restores_everything(status: Status, event: Event) -> None:
-    stands = known_again(a_paid_subscription() if status is Status.ACTIVE else a_past_due_subscription())
+    stands = recreated(a_paid_subscription() if status is Status.ACTIVE else a_past_due_subscription())
 
     step = payments_received.paid(replace(stands, card=VISA), a_paid_charge(), DEFAULT_POLICY, NOW, CAUSE)
 
@@ -114,13 +114,13 @@ def test_the_next_payment_is_not_a_conversion_and_restores_everything(status: St
 def test_without_a_card_the_next_period_is_owed() -> None:
     charge = Charge(ChargeOutcome.DECLINED, decline=Decline(NO_CARD))
 
-    after = recovery.failed(known_again(a_paid_subscription()), charge, DEFAULT_POLICY, NOW, CAUSE).subscription
+    after = recovery.failed(recreated(a_paid_subscription()), charge, DEFAULT_POLICY, NOW, CAUSE).subscription
 
     assert (after.status, after.status_reason) == (Status.PAST_DUE, NO_CARD)
 
 
 def test_nothing_is_available_for_free_in_the_meantime() -> None:
-    stands = known_again(a_paid_subscription())
+    stands = recreated(a_paid_subscription())
     year = replace(PRO, interval=Interval.YEAR)
 
     assert plan_changes.takes_effect(stands, DEFAULT_POLICY, None, is_upgrade=True) is ChangeAt.PERIOD_END

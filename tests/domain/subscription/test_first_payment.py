@@ -20,15 +20,15 @@ from tests.builders import CAUSE, NOW, VISA, a_trial
 SIGNED_UP = a_trial(card=VISA, trial_ends_at=None, reminders=())
 
 
-def put_off() -> Subscription:
+def deferred() -> Subscription:
     trouble = Blocked(
         NOW, blocked_steps.FIRST_PAYMENT, "stripe_key", "a permission is missing", NOW + timedelta(hours=1)
     )
-    return blocked_steps.blocked(first_payment.put_off(SIGNED_UP, NOW).subscription, trouble, NOW, CAUSE).subscription
+    return blocked_steps.blocked(first_payment.deferred(SIGNED_UP, NOW).subscription, trouble, NOW, CAUSE).subscription
 
 
 def test_it_has_neither_trial_nor_access_and_its_first_payment_is_next() -> None:
-    unbegun = put_off()
+    unbegun = deferred()
 
     assert (unbegun.status, unbegun.status_reason, unbegun.access) == ("suspended", "awaiting_payment", Access.NONE)
     assert first_payment.is_unbegun(unbegun)
@@ -38,7 +38,7 @@ def test_it_has_neither_trial_nor_access_and_its_first_payment_is_next() -> None
 
 
 def test_once_it_is_paid_it_begins_and_is_not_blocked_any_more() -> None:
-    unbegun, charge = put_off(), Charge(ChargeOutcome.PAID, agreement_ref="sub_1")
+    unbegun, charge = deferred(), Charge(ChargeOutcome.PAID, agreement_ref="sub_1")
 
     begun = payments_received.paid(unbegun, charge, DEFAULT_POLICY, NOW, CAUSE).subscription
 
@@ -48,7 +48,7 @@ def test_once_it_is_paid_it_begins_and_is_not_blocked_any_more() -> None:
 
 
 def test_the_caller_learns_why_and_that_a_repeat_returns_the_outcome() -> None:
-    told = first_payment.not_taken(put_off())
+    told = first_payment.not_taken(deferred())
 
     assert (told.code, told.details) == ("first_payment_blocked", {"subscription": SIGNED_UP.id})
     assert "a permission is missing" in told.message
@@ -56,9 +56,9 @@ def test_the_caller_learns_why_and_that_a_repeat_returns_the_outcome() -> None:
 
 
 def test_canceled_or_declined_it_never_began_and_no_mail_reports_an_end() -> None:
-    withdrawn = first_payment.withdrawn(put_off(), NOW, CAUSE)
+    withdrawn = first_payment.withdrawn(deferred(), NOW, CAUSE)
     declined = Charge(ChargeOutcome.DECLINED, decline=Decline("insufficient_funds"))
-    refused = first_payment.declined(put_off(), declined, NOW, CAUSE)
+    refused = first_payment.declined(deferred(), declined, NOW, CAUSE)
 
     for step in (withdrawn, refused):
         assert (step.subscription.end_kind, step.mails) == (EndKind.NEVER_BEGAN, ())
@@ -67,7 +67,7 @@ def test_canceled_or_declined_it_never_began_and_no_mail_reports_an_end() -> Non
 
 
 def test_only_a_cancellation_or_a_retry_is_accepted_in_the_meantime() -> None:
-    unbegun = put_off()
+    unbegun = deferred()
 
     guards.check_cancel(unbegun, CancelAt.NOW)
     guards.check_retry(unbegun, NOW)

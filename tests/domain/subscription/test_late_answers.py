@@ -13,7 +13,7 @@ from domain.subscription.ends import EndKind
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import DEFAULT_LADDER, DEFAULT_POLICY
 from domain.subscription.state import Subscription
-from domain.subscription.unanswered_attempts import UnheardChange
+from domain.subscription.unanswered_attempts import UnansweredChange
 from tests.builders import (
     CAUSE,
     FREE,
@@ -39,7 +39,7 @@ def paid(key: str = "", **changes: object) -> Charge:
 
 
 def asked_in_vain(subscription: Subscription) -> Subscription:
-    return late_answers.unanswered(subscription, subscription.next_try_key, NOW)
+    return late_answers.unanswered(subscription, subscription.next_attempt_key, NOW)
 
 
 def test_an_invoice_found_settled_counts_the_unanswered_attempt() -> None:
@@ -47,7 +47,7 @@ def test_an_invoice_found_settled_counts_the_unanswered_attempt() -> None:
 
     after, _ = late_answers.settled(before, paid(), LATER)
 
-    assert after.next_try_key != before.next_try_key, "the next period is another try"
+    assert after.next_attempt_key != before.next_attempt_key, "the next period is another try"
     assert (after.unheard_tries, after.recent_tries) == ((), (LATER,))
 
 
@@ -65,7 +65,7 @@ def test_a_period_started_by_an_unanswered_attempt_is_recognized_with_its_schedu
 
     after, charge = late_answers.settled(before, paid(anchor=PERIOD_END), LATER)
 
-    assert charge.key == before.next_try_key
+    assert charge.key == before.next_attempt_key
     renewed = payments_received.paid(after, charge, DEFAULT_POLICY, LATER, CAUSE).subscription
     assert (renewed.agreement_is_stale, renewed.owes_new_period) == (False, False)
 
@@ -84,8 +84,8 @@ def test_an_attempt_for_something_else_has_another_key_and_looks_for_the_unanswe
 
     next_try = late_answers.next_try(instead)
 
-    assert next_try.next_try_key != asked.next_try_key
-    assert late_answers.earlier_tries(next_try, next_try.next_try_key) == (asked.next_try_key,)
+    assert next_try.next_attempt_key != asked.next_attempt_key
+    assert late_answers.earlier_attempts(next_try, next_try.next_attempt_key) == (asked.next_attempt_key,)
     assert late_answers.next_try(next_try) == next_try
     assert late_answers.next_try(asked) == asked, "asked again for the same, it is the same try"
 
@@ -98,7 +98,7 @@ def test_an_attempt_on_a_running_agreement_is_the_same_whatever_is_scheduled_mea
 
 def test_what_the_unanswered_attempt_paid_for_applies_and_later_requests_follow_at_once() -> None:
     asked = asked_in_vain(a_trial(card=VISA, customer_ref="cus_1"))
-    charge = paid(asked.next_try_key)
+    charge = paid(asked.next_attempt_key)
 
     bought = late_answers.answered(late_answers.next_try(asked.choosing(PRO)), charge, LATER)
 
@@ -113,10 +113,10 @@ def test_what_the_unanswered_attempt_paid_for_applies_and_later_requests_follow_
 def test_a_sync_on_the_free_plan_finds_the_purchase_and_schedules_no_way_back() -> None:
     asked = asked_in_vain(a_free_subscription().choosing(PRO)).choosing(FREE)
 
-    bought = late_answers.begun(asked, paid(asked.next_try_key), LATER)
+    bought = late_answers.begun(asked, paid(asked.next_attempt_key), LATER)
 
     assert (bought.selection, bought.pending_change, bought.unheard_tries) == (PRO, None, ())
-    assert bought.next_try_key != asked.next_try_key
+    assert bought.next_attempt_key != asked.next_attempt_key
 
 
 def test_a_sync_that_finds_nothing_says_so_and_the_next_attempt_is_a_new_one() -> None:
@@ -126,7 +126,7 @@ def test_a_sync_that_finds_nothing_says_so_and_the_next_attempt_is_a_new_one() -
 
     assert [entry.kind for entry in step.entries] == ["payment_not_made"]
     assert (step.subscription.plan, step.subscription.unheard_tries) == ("free", ())
-    assert step.subscription.next_try_key != asked.next_try_key
+    assert step.subscription.next_attempt_key != asked.next_attempt_key
 
 
 def test_what_was_asked_of_an_agreement_that_has_ended_for_the_free_plan_is_not_asked_about() -> None:
@@ -143,7 +143,7 @@ def test_on_the_free_plan_it_is_soon_asked_what_came_of_a_payment_that_was_not_a
     assert agenda(asked, DEFAULT_POLICY) == (Due(NOW + ASKED_AGAIN_AFTER, Action.ASK_PROVIDER, why),)
 
 
-ASKED = UnheardChange("s/change/key-1", PRO, NOW, NOW, "key-1", present=True)
+ASKED = UnansweredChange("s/change/key-1", PRO, NOW, NOW, "key-1", present=True)
 
 
 def changing_in_vain(**changes: object) -> Subscription:

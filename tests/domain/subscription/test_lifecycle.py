@@ -59,18 +59,18 @@ def test_a_subscription_can_be_canceled_in_every_status_that_is_reached() -> Non
 
 def test_a_repeated_attempt_keeps_its_key_and_a_new_one_gets_a_new_one() -> None:
     first = a_trial(id="sub")
-    assert first.next_try_key == "sub/charge/1"
-    assert first.with_try(NOW).next_try_key == "sub/charge/2"
+    assert first.next_attempt_key == "sub/charge/1"
+    assert first.with_attempt(NOW).next_attempt_key == "sub/charge/2"
 
 
 def test_attempts_within_30_days_stay_within_the_networks_limit() -> None:
     tried = a_past_due_subscription()
     for day in range(MAX_TRIES_IN_30_DAYS):
-        assert tried.may_try(NOW + timedelta(days=day))
-        tried = tried.with_try(NOW + timedelta(days=day))
-    assert not tried.may_try(NOW + timedelta(days=20))
-    assert tried.may_try(NOW + timedelta(days=30, seconds=1))
-    assert len(tried.with_try(NOW + timedelta(days=90)).recent_tries) == 1
+        assert tried.may_attempt(NOW + timedelta(days=day))
+        tried = tried.with_attempt(NOW + timedelta(days=day))
+    assert not tried.may_attempt(NOW + timedelta(days=20))
+    assert tried.may_attempt(NOW + timedelta(days=30, seconds=1))
+    assert len(tried.with_attempt(NOW + timedelta(days=90)).recent_tries) == 1
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from domain.subscription.journal import Step
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import DEFAULT_POLICY, ChangeAt, TrialEnd
 from domain.subscription.state import PendingChange, Subscription, SuspensionKind
-from domain.subscription.unanswered_attempts import UnheardChange
+from domain.subscription.unanswered_attempts import UnansweredChange
 from tests.builders import (
     CAUSE,
     FREE,
@@ -320,6 +320,6 @@ def test_an_agreement_that_ends_once_the_free_plan_is_due_was_ended_for_it() -> 
     assert plan_changes.free_plan_due(ahead, due) == FREE
     assert plan_changes.free_plan_due(planned(PRO), due) is None
     assert plan_changes.free_plan_due(a_paid_subscription(), due) is None
-    asked = UnheardChange("s/change/1", FREE, NOW, NOW, "1")
+    asked = UnansweredChange("s/change/1", FREE, NOW, NOW, "1")
     assert plan_changes.free_plan_due(a_paid_subscription(unheard_change=asked), NOW) == FREE
     assert plan_changes.free_plan_due(a_paid_subscription(unheard_change=replace(asked, to=PRO)), NOW) is None

@@ -43,7 +43,7 @@ def climb(
     rungs = []
     while (due := next_due(subscription, policy)) is not None and due.action is Action.RECOVER:
         charge = a_declined_charge(code) if recovery.retry_is_due(subscription, policy, due.at) else None
-        step = recovery.climbed(subscription, charge, policy, due.at, CAUSE)
+        step = recovery.advanced(subscription, charge, policy, due.at, CAUSE)
         subscription = step.subscription
         rungs.append(((due.at - NOW).days, subscription.status, subscription.access, occasions(step)))
     return rungs
@@ -86,7 +86,7 @@ def test_recovery_mails_state_the_amount_due_not_the_plans_price() -> None:
     assert first.subscription.recovery is not None
 
     at = NOW + timedelta(days=3)
-    retried = recovery.climbed(
+    retried = recovery.advanced(
         replace(first.subscription, recovery=replace(first.subscription.recovery, step=2)),
         due(a_declined_charge(), 3500),
         POLICY,
@@ -98,7 +98,7 @@ def test_recovery_mails_state_the_amount_due_not_the_plans_price() -> None:
 
 def test_a_card_removed_since_is_not_reported_as_declined_again() -> None:
     at = NOW + timedelta(days=3)
-    step = recovery.climbed(a_past_due_subscription(card=None, recovery=a_recovery(step=2)), None, POLICY, at, CAUSE)
+    step = recovery.advanced(a_past_due_subscription(card=None, recovery=a_recovery(step=2)), None, POLICY, at, CAUSE)
 
     (letter,) = step.mails
     assert (letter.facts["decline_code"], letter.facts["has_card"]) == (NO_CARD, "no")
@@ -106,7 +106,7 @@ def test_a_card_removed_since_is_not_reported_as_declined_again() -> None:
 
 def test_no_amount_is_stated_without_a_known_invoice() -> None:
     converting = recovery.failed(a_trial(), a_declined_charge(invoice=None), POLICY, NOW, CAUSE)
-    older = recovery.climbed(a_past_due_subscription(), None, POLICY, NOW + timedelta(days=3), CAUSE)
+    older = recovery.advanced(a_past_due_subscription(), None, POLICY, NOW + timedelta(days=3), CAUSE)
 
     assert all("amount_due" not in mail.facts for mail in (*converting.mails, *older.mails))
 
@@ -163,7 +163,7 @@ def test_every_step_of_a_ladder_has_a_mail_of_its_own_also_those_of_hours() -> N
     subscription = recovery.failed(a_paid_subscription(), a_declined_charge(), QUICK, NOW, CAUSE).subscription
     keys = []
     while (due := next_due(subscription, QUICK)) is not None and due.action is Action.RECOVER:
-        step = recovery.climbed(subscription, a_declined_charge(), QUICK, due.at, CAUSE)
+        step = recovery.advanced(subscription, a_declined_charge(), QUICK, due.at, CAUSE)
         keys += [letter.key for letter in step.mails]
         subscription = step.subscription
     began = moment(NOW)
@@ -211,7 +211,7 @@ def test_without_a_card_no_step_retries_and_none_is_announced(known: Card | None
     due = next_due(subscription, POLICY)
     assert due is not None
     assert not recovery.retry_is_due(subscription, POLICY, due.at)
-    step = recovery.climbed(subscription, None, POLICY, due.at, CAUSE)
+    step = recovery.advanced(subscription, None, POLICY, due.at, CAUSE)
     assert [(entry.kind, entry.summary.rpartition(", ")[2]) for entry in step.entries] == [
         ("retry_skipped", "no card is on file")
     ]

@@ -49,11 +49,11 @@ REFUND = Reversal(ReversalKind.REFUND, "ch_1", "in_1", 4900, "usd", is_full=True
 
 
 def disputed(subscription: Subscription, day: float = 0, policy: Policy = POLICY) -> Subscription:
-    return reversals.taken_note_of(subscription, OPEN, policy, NOW + day * DAY, CAUSE).subscription
+    return reversals.recorded(subscription, OPEN, policy, NOW + day * DAY, CAUSE).subscription
 
 
 def decided(subscription: Subscription, day: float = 1, how: Reversal = WON) -> Subscription:
-    return reversals.taken_note_of(subscription, how, POLICY, NOW + day * DAY, CAUSE).subscription
+    return reversals.recorded(subscription, how, POLICY, NOW + day * DAY, CAUSE).subscription
 
 
 def held(subscription: Subscription, day: float) -> Subscription:
@@ -109,7 +109,7 @@ def test_access_while_disputed_is_as_the_policy_says_and_never_more_than_there_w
 
 
 def test_a_dispute_sends_no_mail_and_withdraws_queued_ones() -> None:
-    step = reversals.taken_note_of(a_past_due_subscription(), OPEN, POLICY, NOW, CAUSE)
+    step = reversals.recorded(a_past_due_subscription(), OPEN, POLICY, NOW, CAUSE)
     assert not step.mails
     assert {Occasion.PAYMENT_FAILED, Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING} <= set(step.withdraws)
     assert step.reversal == OPEN
@@ -255,7 +255,7 @@ def test_a_dispute_is_known_by_its_name_until_it_is_decided() -> None:
 def test_another_dispute_or_the_end_of_another_changes_nothing() -> None:
     before = disputed(a_paid_subscription())
     for other in (replace(OPEN, ref="dp_2"), replace(WON, ref="dp_2"), replace(OPEN, status=DisputeStatus.INQUIRY)):
-        step = reversals.taken_note_of(before, other, POLICY, NOW + DAY, CAUSE)
+        step = reversals.recorded(before, other, POLICY, NOW + DAY, CAUSE)
         assert replace(step.subscription, sequence=before.sequence, known_reversals=()) == before
         assert step.reversal == other, "it is written down all the same"
         assert reversals.is_known(step.subscription, other), "and not again when it is told again"
@@ -268,7 +268,7 @@ def test_a_trial_has_nothing_that_a_dispute_could_stop() -> None:
 
 def test_each_total_of_refunds_is_reported_once() -> None:
     part = replace(REFUND, amount=1000, is_full=False)
-    step = reversals.taken_note_of(a_paid_subscription(), part, POLICY, NOW, CAUSE)
+    step = reversals.recorded(a_paid_subscription(), part, POLICY, NOW, CAUSE)
     (letter,) = step.mails
     assert (letter.key, letter.facts["refund_amount"], letter.facts["is_full_refund"]) == (
         "refunded/ch_1/1000",
@@ -284,9 +284,9 @@ def test_each_total_of_refunds_is_reported_once() -> None:
 def test_a_second_refund_states_its_own_amount_and_what_was_paid() -> None:
     whose = replace(REFUND, amount_paid=12503, invoice_number="T-0001", card_brand="mastercard", card_last4="5454")
     first = replace(whose, amount=1000, is_full=False)
-    before = reversals.taken_note_of(a_paid_subscription(), first, POLICY, NOW, CAUSE).subscription
+    before = reversals.recorded(a_paid_subscription(), first, POLICY, NOW, CAUSE).subscription
 
-    step = reversals.taken_note_of(before, replace(first, amount=1500), POLICY, NOW + DAY, CAUSE)
+    step = reversals.recorded(before, replace(first, amount=1500), POLICY, NOW + DAY, CAUSE)
 
     (letter,) = step.mails
     told = {"refund_amount": "500", "refunded_in_all": "1500", "amount_paid": "12503", "invoice_number": "T-0001"}
@@ -346,7 +346,7 @@ def test_whether_money_that_went_back_ends_the_subscription_is_the_policys(
 def test_money_of_something_else_neither_freezes_nor_ends_what_runs_now(of: str) -> None:
     policy = replace(POLICY, fully_refunded=Reaction.CANCEL)
     for reversal in (replace(each, agreement_ref=of) for each in (OPEN, LOST, REFUND)):
-        after = reversals.taken_note_of(a_paid_subscription(), reversal, policy, NOW, CAUSE).subscription
+        after = reversals.recorded(a_paid_subscription(), reversal, policy, NOW, CAUSE).subscription
         assert (after.dispute, after.access) == (None, Access.FULL)
         assert reversals.end_by(after, reversal, policy) is None
 

@@ -24,6 +24,6 @@ async def test_relevant_events_come_page_by_page_newest_first(till: Till, monkey
     told = [past.event for page in (newest, oldest) for past in page.events]
     assert [(event.news, event.customer_ref) for event in told] == [
         (EventKind.REFUNDED, wallet.customer_ref),
-        (EventKind.BILL_PAID, wallet.customer_ref),
+        (EventKind.INVOICE_PAID, wallet.customer_ref),
     ]
     assert begun.invoice.ref.encode() in oldest.events[0].body

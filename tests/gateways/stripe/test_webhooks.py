@@ -15,11 +15,11 @@ from tests.gateways.till import WEBHOOK_SECRET, Till
 
 OLD_SECRET = "whsec_before_the_rotation"
 SAYS = {
-    "invoice.paid": EventKind.BILL_PAID,
-    "invoice.payment_failed": EventKind.BILL_FAILED,
-    "invoice.payment_action_required": EventKind.BILL_FAILED,
-    "invoice.voided": EventKind.BILL_CLOSED,
-    "invoice.marked_uncollectible": EventKind.BILL_CLOSED,
+    "invoice.paid": EventKind.INVOICE_PAID,
+    "invoice.payment_failed": EventKind.INVOICE_FAILED,
+    "invoice.payment_action_required": EventKind.INVOICE_FAILED,
+    "invoice.voided": EventKind.INVOICE_CLOSED,
+    "invoice.marked_uncollectible": EventKind.INVOICE_CLOSED,
     "customer.subscription.deleted": EventKind.AGREEMENT_ENDED,
     "checkout.session.completed": EventKind.CARD_GIVEN,
     "payment_method.automatically_updated": EventKind.CARD_CHANGED,
@@ -299,12 +299,12 @@ async def test_the_events_of_a_life_are_read_as_they_come(till: Till) -> None:
 
     first = (await till.bills(wallet))[0]["id"]
     assert [(event.news, event.object_id) for event in told] == [
-        (EventKind.BILL_PAID, first),
-        (EventKind.BILL_FAILED, bill),
+        (EventKind.INVOICE_PAID, first),
+        (EventKind.INVOICE_FAILED, bill),
         (EventKind.CARD_GIVEN, session),
         (EventKind.REFUNDED, refund["charge"]),
         *((EventKind.DISPUTED, dispute) for dispute in disputes),
-        (EventKind.BILL_CLOSED, bill),
+        (EventKind.INVOICE_CLOSED, bill),
         (EventKind.AGREEMENT_ENDED, agreement),
     ]
     asked = [await till.provider.owners.owner_of(event.news, event.object_id) for event in told if event.news]

@@ -11,7 +11,7 @@ from domain.subscription.lifecycle import Status
 from storage.catalog.catalogs import Catalogs
 from storage.catalog.current import put_in_force
 from storage.usage.history import UsageHistory
-from storage.usage.roll_up import PostgresUsageRollUp
+from storage.usage.roll_up import UsageRollUpRecords
 from tests.storage.ledger import Ledger, a_step, later
 from tests.storage.shop import SHOP, Shop
 
@@ -30,9 +30,9 @@ async def shop(ledger: Ledger) -> Shop:
 
 
 @pytest_asyncio.fixture
-async def book(ledger: Ledger) -> PostgresUsageRollUp:
+async def book(ledger: Ledger) -> UsageRollUpRecords:
     """Reads two rows at a time."""
-    return PostgresUsageRollUp(ledger.engine, page=2, batch=2)
+    return UsageRollUpRecords(ledger.engine, page=2, batch=2)
 
 
 @pytest_asyncio.fixture
@@ -40,7 +40,7 @@ async def history(ledger: Ledger) -> UsageHistory:
     return UsageHistory(ledger.engine)
 
 
-async def sample_all(book: PostgresUsageRollUp) -> int:
+async def sample_all(book: UsageRollUpRecords) -> int:
     count, cursor, is_first = 0, None, True
     while is_first or cursor is not None:
         page = await book.sample(cursor)
@@ -48,12 +48,12 @@ async def sample_all(book: PostgresUsageRollUp) -> int:
     return count
 
 
-async def take(book: PostgresUsageRollUp) -> int:
+async def take(book: UsageRollUpRecords) -> int:
     return await book.compute_statistics(alive=lambda: None)
 
 
 async def test_the_day_of_a_gauge_has_its_lowest_its_highest_and_its_latest(
-    ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
+    ledger: Ledger, shop: Shop, book: UsageRollUpRecords, history: UsageHistory
 ) -> None:
     await ledger.sign_up("ada", items=ITEMS, catalog=SHOP.name)
     for action, quantity in ((Action.SET, 20), (Action.SET, 50), (Action.SET, 30)):
@@ -65,7 +65,7 @@ async def test_the_day_of_a_gauge_has_its_lowest_its_highest_and_its_latest(
 
 
 async def test_every_gauge_is_sampled_page_by_page_and_nothing_else_is(
-    ledger: Ledger, shop: Shop, book: PostgresUsageRollUp
+    ledger: Ledger, shop: Shop, book: UsageRollUpRecords
 ) -> None:
     for number in range(5):
         await ledger.sign_up(f"c{number}", items=ITEMS, catalog=SHOP.name)
@@ -81,7 +81,7 @@ async def test_every_gauge_is_sampled_page_by_page_and_nothing_else_is(
 
 
 async def test_statistics_show_by_plan_and_feature_the_usage_and_who_is_near_the_limit(
-    ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
+    ledger: Ledger, shop: Shop, book: UsageRollUpRecords, history: UsageHistory
 ) -> None:
     for name, used in (("ada", 100), ("grace", 85), ("barbara", 10)):
         await ledger.sign_up(name, items=ITEMS, catalog=SHOP.name)
@@ -99,7 +99,7 @@ async def test_statistics_show_by_plan_and_feature_the_usage_and_who_is_near_the
 
 
 async def test_statistics_go_by_the_plan_there_is_now_and_by_the_period_that_runs(
-    ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
+    ledger: Ledger, shop: Shop, book: UsageRollUpRecords, history: UsageHistory
 ) -> None:
     ada = await ledger.sign_up("ada", items=ITEMS, catalog=SHOP.name)
     await ledger.run(
@@ -122,7 +122,7 @@ async def test_statistics_go_by_the_plan_there_is_now_and_by_the_period_that_run
 
 
 async def test_statistics_use_the_current_catalog_whatever_else_is_published(
-    ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
+    ledger: Ledger, shop: Shop, book: UsageRollUpRecords, history: UsageHistory
 ) -> None:
     await shop.use("storage_gb", 8, "never-signed-up", action=Action.SET)
 
@@ -141,7 +141,7 @@ async def test_statistics_use_the_current_catalog_whatever_else_is_published(
 
 
 async def test_what_was_used_in_a_paid_period_that_was_ended_is_not_counted_for_the_free_plan(
-    ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
+    ledger: Ledger, shop: Shop, book: UsageRollUpRecords, history: UsageHistory
 ) -> None:
     for name in ("ada", "grace"):
         await ledger.sign_up(name, items=ITEMS, catalog=SHOP.name, status=Status.ACTIVE)
@@ -161,7 +161,7 @@ async def test_what_was_used_in_a_paid_period_that_was_ended_is_not_counted_for_
 
 
 async def test_usage_counts_for_the_free_plan_while_a_start_without_a_trial_is_not_paid(
-    ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
+    ledger: Ledger, shop: Shop, book: UsageRollUpRecords, history: UsageHistory
 ) -> None:
     await ledger.sign_up("ada", items=ITEMS, catalog=SHOP.name, trial_ends_at=None, agreement_ref="")
     counted = await shop.use("calls", 1, "ada")
@@ -174,7 +174,7 @@ async def test_usage_counts_for_the_free_plan_while_a_start_without_a_trial_is_n
 
 
 async def test_what_no_plan_knows_is_summed_up_without_a_limit(
-    ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
+    ledger: Ledger, shop: Shop, book: UsageRollUpRecords, history: UsageHistory
 ) -> None:
     await ledger.run(
         "insert into usage (tenant, customer, feature, period_start, period_end, used) values"
@@ -191,7 +191,7 @@ async def test_what_no_plan_knows_is_summed_up_without_a_limit(
 
 
 async def test_statistics_within_six_hours_are_stored_once_and_later_ones_alongside(
-    ledger: Ledger, shop: Shop, book: PostgresUsageRollUp, history: UsageHistory
+    ledger: Ledger, shop: Shop, book: UsageRollUpRecords, history: UsageHistory
 ) -> None:
     await shop.use("posts", 1, "ada")
     await take(book)
@@ -207,12 +207,12 @@ async def test_statistics_within_six_hours_are_stored_once_and_later_ones_alongs
     assert len(await history.statistics()) == 2
 
 
-async def test_without_usage_there_are_no_statistics(book: PostgresUsageRollUp, history: UsageHistory) -> None:
+async def test_without_usage_there_are_no_statistics(book: UsageRollUpRecords, history: UsageHistory) -> None:
     assert await take(book) == 0
     assert await history.statistics() == []
 
 
-async def test_a_tenants_statistics_are_its_own(shop: Shop, book: PostgresUsageRollUp, history: UsageHistory) -> None:
+async def test_a_tenants_statistics_are_its_own(shop: Shop, book: UsageRollUpRecords, history: UsageHistory) -> None:
     await shop.use("posts", 1, "ada", tenant="acme")
     await take(book)
 
@@ -220,12 +220,12 @@ async def test_a_tenants_statistics_are_its_own(shop: Shop, book: PostgresUsageR
     assert [each.used for each in await history.statistics(tenant="acme")] == [1]
 
 
-async def forget_all(book: PostgresUsageRollUp) -> dict[str, int]:
+async def forget_all(book: UsageRollUpRecords) -> dict[str, int]:
     return await book.forget(alive=lambda: None)
 
 
 async def test_keys_are_kept_for_75_days_and_billable_usage_until_it_is_reported(
-    ledger: Ledger, book: PostgresUsageRollUp
+    ledger: Ledger, book: UsageRollUpRecords
 ) -> None:
     await ledger.run(
         "insert into usage_events (tenant, key, customer, meter, action, quantity, at, recorded_at, overage,"
@@ -241,7 +241,7 @@ async def test_keys_are_kept_for_75_days_and_billable_usage_until_it_is_reported
 
 
 async def test_old_rows_are_deleted_in_batches_with_a_heartbeat_after_each(
-    ledger: Ledger, book: PostgresUsageRollUp
+    ledger: Ledger, book: UsageRollUpRecords
 ) -> None:
     await ledger.run(
         "insert into usage_samples (tenant, customer, feature, day, lowest, highest, latest)"
@@ -256,7 +256,7 @@ async def test_old_rows_are_deleted_in_batches_with_a_heartbeat_after_each(
 
 
 async def test_counters_of_days_and_weeks_are_kept_for_a_year_and_those_of_longer_periods_and_gauges_for_good(
-    ledger: Ledger, book: PostgresUsageRollUp
+    ledger: Ledger, book: UsageRollUpRecords
 ) -> None:
     await ledger.run(
         "insert into usage (tenant, customer, feature, period_start, period_end, used)"
@@ -273,7 +273,7 @@ async def test_counters_of_days_and_weeks_are_kept_for_a_year_and_those_of_longe
 
 
 async def test_samples_and_statistics_are_kept_for_a_year_and_notices_for_two(
-    ledger: Ledger, book: PostgresUsageRollUp
+    ledger: Ledger, book: UsageRollUpRecords
 ) -> None:
     await ledger.run(
         "insert into usage_samples (tenant, customer, feature, day, lowest, highest, latest)"
@@ -295,7 +295,7 @@ async def test_samples_and_statistics_are_kept_for_a_year_and_notices_for_two(
 
 
 async def test_sign_up_data_is_deleted_after_a_day_unless_its_first_payment_is_pending(
-    ledger: Ledger, book: PostgresUsageRollUp
+    ledger: Ledger, book: UsageRollUpRecords
 ) -> None:
     awaited = await ledger.sign_up("awaited", trial_ends_at=None)
     over = await ledger.sign_up("over", status=Status.CANCELED)

@@ -20,7 +20,7 @@ async def inbox(ledger: Ledger) -> Inbox:
     return Inbox(ledger.engine)
 
 
-def an_event(id_: str = "evt_1", news: EventKind | None = EventKind.BILL_PAID) -> ProviderEvent:
+def an_event(id_: str = "evt_1", news: EventKind | None = EventKind.INVOICE_PAID) -> ProviderEvent:
     return ProviderEvent(id_, "invoice.paid", "in_1", "cus_1", news, "ch_1", "sub_1")
 
 

@@ -9,7 +9,7 @@ from domain.access import Access
 from domain.errors import Rejected
 from domain.provider.payments import Invoice
 from domain.reconciliation.differences import DifferenceKind, Projection, WorkflowSnapshot, of_workflow
-from domain.subscription import blocked_steps, commands, guards, untold_ends
+from domain.subscription import blocked_steps, commands, guards, unreported_ends
 from domain.subscription.cancellation import ends_at
 from domain.subscription.commands import CancelAt
 from domain.subscription.ends import End, EndKind
@@ -23,7 +23,7 @@ LATE = Invoice("in_late", "T-2", "paid", 4900, "usd")
 
 
 def ended(subscription: Subscription) -> Subscription:
-    return untold_ends.ended_untold(subscription, BY_CUSTOMER, NOW, CAUSE).subscription
+    return unreported_ends.ended_unreported(subscription, BY_CUSTOMER, NOW, CAUSE).subscription
 
 
 def blocked_at_its_end(subscription: Subscription) -> Subscription:
@@ -36,7 +36,7 @@ def test_access_ends_as_decided_in_every_status_and_the_provider_is_notified_lat
     over = ended(in_status(status))
 
     assert (over.status, over.access, over.end) == (Status.CANCELED, Access.NONE, BY_CUSTOMER)
-    assert untold_ends.is_to_be_told(over)
+    assert unreported_ends.must_be_reported(over)
 
 
 def test_an_invoice_no_longer_owed_is_kept_until_it_can_be_voided() -> None:
@@ -53,11 +53,11 @@ def test_an_end_with_the_paid_period_must_be_reported_until_it_is_or_is_undone()
     paid = a_paid_subscription()
     assert ends_at(paid, CancelAt.PERIOD_END, NOW) == PERIOD_END
 
-    leaves = untold_ends.scheduled_untold(paid, PERIOD_END, BY_CUSTOMER, NOW, CAUSE).subscription
+    leaves = unreported_ends.scheduled_unreported(paid, PERIOD_END, BY_CUSTOMER, NOW, CAUSE).subscription
 
-    assert untold_ends.is_to_be_told(leaves)
-    assert not untold_ends.is_to_be_told(untold_ends.told(leaves, [], NOW, CAUSE).subscription)
-    assert not untold_ends.is_to_be_told(commands.cancel_withdrawn(leaves, NOW, CAUSE).subscription)
+    assert unreported_ends.must_be_reported(leaves)
+    assert not unreported_ends.must_be_reported(unreported_ends.reported(leaves, [], NOW, CAUSE).subscription)
+    assert not unreported_ends.must_be_reported(commands.cancel_withdrawn(leaves, NOW, CAUSE).subscription)
 
 
 def test_a_canceled_subscription_is_blocked_reported_once_and_has_nothing_else_waiting() -> None:
@@ -72,7 +72,7 @@ def test_a_canceled_subscription_is_blocked_reported_once_and_has_nothing_else_w
 
 
 def test_what_was_paid_after_the_end_is_written_down_for_an_operator() -> None:
-    step = untold_ends.told(blocked_at_its_end(a_paid_subscription()), [LATE], NOW, CAUSE)
+    step = unreported_ends.reported(blocked_at_its_end(a_paid_subscription()), [LATE], NOW, CAUSE)
 
     assert [entry.kind for entry in step.entries] == ["charged_after_end", "end_told"]
     assert "may have to refund" in step.entries[0].summary
@@ -86,7 +86,7 @@ def test_a_canceled_subscription_is_retried_and_listed_until_the_provider_knows(
     known = replace(known, untold_end=None)
 
     guards.check_retry(over, NOW)
-    guards.check_can_be_mended(over)
+    guards.check_reconcile(over)
     [found] = of_workflow(Projection(over), WorkflowSnapshot(is_running=True, status="canceled", plan=over.plan))
     assert found.kind is DifferenceKind.BLOCKED
     [lost] = of_workflow(Projection(over), WorkflowSnapshot(is_running=False))
@@ -94,4 +94,4 @@ def test_a_canceled_subscription_is_retried_and_listed_until_the_provider_knows(
     with pytest.raises(Rejected, match="canceled"):
         guards.check_retry(known, NOW)
     with pytest.raises(Rejected, match="canceled"):
-        guards.check_can_be_mended(known)
+        guards.check_reconcile(known)

@@ -11,37 +11,37 @@ from domain.subscription.ends import End
 from domain.subscription.journal import Cause, Entry, Step
 from domain.subscription.lifecycle import Event
 from domain.subscription.reconcile_steps import wants_end
-from domain.subscription.state import Subscription, UntoldEnd
+from domain.subscription.state import Subscription, UnreportedEnd
 
 
-def is_to_be_told(subscription: Subscription) -> bool:
+def must_be_reported(subscription: Subscription) -> bool:
     """True if the provider still has to end the agreement, immediately or with the paid period."""
     return subscription.untold_end is not None and (subscription.is_over or wants_end(subscription))
 
 
-def ended_untold(subscription: Subscription, end: End, now: datetime, cause: Cause) -> Step:
+def ended_unreported(subscription: Subscription, end: End, now: datetime, cause: Cause) -> Step:
     """Ends the subscription, and keeps what is open at the provider so that it can be ended there later."""
     recovery = subscription.recovery
-    untold = UntoldEnd(now, recovery.invoice_ref if recovery is not None else "", subscription.confirmation)
+    untold = UnreportedEnd(now, recovery.invoice_ref if recovery is not None else "", subscription.confirmation)
     step = commands.canceled(subscription, end, now, cause)
     return replace(step, subscription=replace(step.subscription, untold_end=untold, confirmation=None))
 
 
-def scheduled_untold(subscription: Subscription, at: datetime, end: End, now: datetime, cause: Cause) -> Step:
+def scheduled_unreported(subscription: Subscription, at: datetime, end: End, now: datetime, cause: Cause) -> Step:
     """Schedules the end, and withdraws a payment that awaits confirmation as soon as possible."""
     step = commands.cancel_scheduled(subscription, at, end, now, cause)
-    after = withdrawn_soon(step.subscription, now)
-    untold = UntoldEnd(now) if after.agreement_ref else None
+    after = confirmation_expired(step.subscription, now)
+    untold = UnreportedEnd(now) if after.agreement_ref else None
     return replace(step, subscription=replace(after, untold_end=untold))
 
 
-def withdrawn_soon(subscription: Subscription, now: datetime) -> Subscription:
+def confirmation_expired(subscription: Subscription, now: datetime) -> Subscription:
     """Lets the time to confirm a payment expire now, without taking a step."""
     waiting = subscription.confirmation
     return subscription if waiting is None else replace(subscription, confirmation=replace(waiting, expires_at=now))
 
 
-def told(subscription: Subscription, paid: Sequence[Invoice], now: datetime, cause: Cause) -> Step:
+def reported(subscription: Subscription, paid: Sequence[Invoice], now: datetime, cause: Cause) -> Step:
     """The provider accepted the end; an invoice that was *paid* there before is left for an operator."""
     if not subscription.is_over:
         return Step(subscription.after(Event.NOTED, untold_end=None))
