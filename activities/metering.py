@@ -10,7 +10,7 @@ from temporalio import activity
 from activities.failures import as_temporal_failures
 from domain.entitlements.ports import OverageReports
 from domain.errors import GatewayBusy, GatewayRefused, GatewayUnavailable, Haste
-from domain.provider.overage_use import BilledUse, Claimed, Trouble
+from domain.provider.overage_usage import BilledUsage, ClaimedUsage, ReportProblem
 from domain.provider.ports import Metering
 
 BATCH_SIZE = 300
@@ -74,18 +74,18 @@ class MeteringActivities:
             is_all = batch.provider_is_down or (is_last and (bool(batch.done.unanswered) or not batch.waiting))
             return batch.done + Reported(is_all=is_all)
 
-    async def _report(self, claimed: Claimed) -> Reported:
+    async def _report(self, claimed: ClaimedUsage) -> Reported:
         use = claimed.use
         if not claimed.may_be_made_again:
             why = (
                 f"its report began more than a day ago and its outcome is unknown: check whether the provider has "
                 f"{use.counted_as} of {use.customer_ref} at {use.at:%Y-%m-%d %H:%M:%S}Z"
             )
-            return await self._set_aside(use, Trouble.UNKNOWN, why)
+            return await self._set_aside(use, ReportProblem.UNKNOWN, why)
         try:
             await self._metering.report_usage(use, key=claimed.call_key)
         except GatewayRefused as error:
-            return await self._set_aside(use, Trouble.REFUSED, error.message)
+            return await self._set_aside(use, ReportProblem.REFUSED, error.message)
         except GatewayUnavailable as error:
             if isinstance(error, GatewayBusy) or _was_not_processed(error):
                 raise
@@ -94,7 +94,7 @@ class MeteringActivities:
         await self._reports.mark_reported(use)
         return Reported(reported=1)
 
-    async def _set_aside(self, use: BilledUse, trouble: Trouble, why: str) -> Reported:
+    async def _set_aside(self, use: BilledUsage, trouble: ReportProblem, why: str) -> Reported:
         await self._reports.set_aside(use, trouble, why)
         extra = {"key": use.key, "counted_as": use.counted_as, "trouble": trouble.value, "why": why}
         activity.logger.error("use is not billed until an operator has looked", extra=extra)
@@ -104,7 +104,7 @@ class MeteringActivities:
 class _Batch:
     """Usages that were claimed together, processed by several concurrent workers."""
 
-    def __init__(self, waiting: list[Claimed], report: Callable[[Claimed], Awaitable[Reported]]) -> None:
+    def __init__(self, waiting: list[ClaimedUsage], report: Callable[[ClaimedUsage], Awaitable[Reported]]) -> None:
         self.waiting = waiting
         self.done = Reported()
         self.failure: Exception | None = None
@@ -137,7 +137,7 @@ class _Batch:
             if until_answered and not result.unanswered:
                 return
 
-    def _next(self) -> Claimed | None:
+    def _next(self) -> ClaimedUsage | None:
         if self.failure is not None or self.provider_is_down or monotonic() >= self._stop_at:
             return None
         for number, one in enumerate(self.waiting):
@@ -146,7 +146,7 @@ class _Batch:
         return None
 
 
-def _lane(claimed: Claimed) -> _Lane:
+def _lane(claimed: ClaimedUsage) -> _Lane:
     return claimed.use.customer_ref, claimed.use.counted_as
 
 

@@ -276,7 +276,7 @@ class PaymentActivities:
             return await self._provider.quotes.first_quote(request.customer_ref, request.items)
 
     @activity.defn(name="upcoming_bill")
-    async def upcoming_bill(self, request: UpcomingRequest) -> UpcomingInvoice:
+    async def upcoming_invoice(self, request: UpcomingRequest) -> UpcomingInvoice:
         """Returns what the next renewal would bill as of now. Changes nothing."""
         with as_temporal_failures():
             return await self._provider.quotes.upcoming_invoice(request.agreement_ref)

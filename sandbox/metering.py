@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from domain.provider.overage_use import BilledUse
+from domain.provider.overage_usage import BilledUsage
 from domain.provider.ports import Metering
 from sandbox.stripe import StripeSimulator
 
@@ -14,6 +14,6 @@ class MeteringAhead:
         self._metering = metering
         self._simulator = simulator
 
-    async def report_usage(self, use: BilledUse, *, key: str) -> None:
+    async def report_usage(self, use: BilledUsage, *, key: str) -> None:
         at = use.at + self._simulator.ahead(use.customer_ref)
         await self._metering.report_usage(replace(use, at=at), key=key)

@@ -117,7 +117,7 @@ def build_workers(
                 activities.changes.change,
                 activities.changes.change_on_terms,
                 activities.changes.quote,
-                activities.payments.upcoming_bill,
+                activities.payments.upcoming_invoice,
                 activities.payments.first_quote,
                 activities.payments.reversal,
                 activities.payments.standing,

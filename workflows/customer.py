@@ -9,10 +9,11 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.customers import CustomerActivities, HeardRequest
     from domain.names import PAYMENTS_QUEUE, RECORDS_QUEUE
+    from workflows.retries import retry_forever
 
 LIMITED_RETRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5)
 """After that the change is left to the next sweep, so that later changes do not queue up behind it."""
-RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
+RETRIES = retry_forever(max_interval=timedelta(minutes=5))
 
 
 @workflow.defn(name="CustomerWorkflow")
@@ -68,7 +69,7 @@ class CustomerWorkflow:
             HeardRequest(customer, self._latest_event),
             task_queue=PAYMENTS_QUEUE,
             start_to_close_timeout=timedelta(seconds=45),
-            retry_policy=RETRY_FOREVER,
+            retry_policy=RETRIES,
             summary="Read the customer from the payment provider",
         )
 

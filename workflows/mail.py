@@ -3,15 +3,15 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, RetryState
 
 with workflow.unsafe.imports_passed_through():
     from activities.mail import MailActivities
     from domain.names import MAIL_QUEUE
+    from workflows.retries import retry_forever
 
 DELIVERY_TIMEOUT = timedelta(days=3)
-RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10))
+RETRIES = retry_forever(max_interval=timedelta(minutes=10))
 
 
 @workflow.defn(name="MailWorkflow")
@@ -27,7 +27,7 @@ class MailWorkflow:
                 task_queue=MAIL_QUEUE,
                 start_to_close_timeout=timedelta(seconds=60),
                 schedule_to_close_timeout=DELIVERY_TIMEOUT,
-                retry_policy=RETRY_FOREVER,
+                retry_policy=RETRIES,
                 summary="Hand the mail to the mail server",
             )
         except ActivityError as error:
@@ -38,6 +38,6 @@ class MailWorkflow:
                 mail_id,
                 task_queue=MAIL_QUEUE,
                 start_to_close_timeout=timedelta(seconds=60),
-                retry_policy=RETRY_FOREVER,
+                retry_policy=RETRIES,
                 summary="Record that the mail was given up",
             )

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.names import PAYMENTS_QUEUE, RECORDS_QUEUE
     from domain.reconciliation.differences import DifferenceKind, Discrepancy, Outcome
     from domain.reconciliation.ports import Found, Page
+    from workflows.retries import retry_forever
 
 PAGES_PER_RUN = 50
 HEAL_CONCURRENCY = 5
@@ -37,14 +38,13 @@ class _Options(TypedDict):
     priority: Priority
 
 
-RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=2))
 COMPARING: _Options = {
     "task_queue": PAYMENTS_QUEUE,
     # A page with many unresponsive workflows takes minutes.
     "start_to_close_timeout": timedelta(minutes=10),
     # After that the next hourly run starts over.
     "schedule_to_close_timeout": timedelta(minutes=45),
-    "retry_policy": RETRY_FOREVER,
+    "retry_policy": retry_forever(max_interval=timedelta(minutes=2)),
     "priority": LOWEST_PRIORITY,
 }
 HEALING: _Options = COMPARING | {

@@ -30,7 +30,16 @@ from api.http.openapi import USING, problems
 from domain.catalog.features import Feature, FeatureKind, features_of
 from domain.entitlements.grants import EntitlementBasis, is_gauge
 from domain.entitlements.snapshot import EntitlementSnapshot, denial_of, refusing
-from domain.entitlements.usage import MAX_QUANTITY, Action, Counted, Counter, GivenBack, Outcome, UsageVerdict, Use
+from domain.entitlements.usage import (
+    MAX_QUANTITY,
+    Action,
+    Counted,
+    Counter,
+    GivenBack,
+    Outcome,
+    UsageChange,
+    UsageVerdict,
+)
 from domain.errors import Malformed, Rejected, TenureError
 
 COUNTED: Final = {
@@ -100,7 +109,7 @@ async def consume(
     if feature is None or feature.window is None:
         return await _consume_uncounted(external_id, body, key, caller.tenant, entitlements)
     check_value(body.value, feature)
-    use = Use(external_id, feature.meter, body.quantity, key)
+    use = UsageChange(external_id, feature.meter, body.quantity, key)
     return await record_usage(use, body.feature, caller.tenant, entitlements)
 
 
@@ -125,7 +134,7 @@ async def release(
         raise not_a_gauge(feature, "its usage is not counted, so there is nothing to give back")
     if not is_gauge(feature):
         return await _give_back(external_id, body, feature, caller.tenant, entitlements)
-    use = Use(external_id, feature.meter, body.quantity, key, Action.RELEASE)
+    use = UsageChange(external_id, feature.meter, body.quantity, key, Action.RELEASE)
     return await record_usage(use, body.feature, caller.tenant, entitlements)
 
 
@@ -199,7 +208,7 @@ async def find_feature(name: str, customer: str, tenant: str, entitlements: Enti
     return feature
 
 
-async def record_usage(use: Use, name: str, tenant: str, entitlements: EntitlementLookup) -> Response:
+async def record_usage(use: UsageChange, name: str, tenant: str, entitlements: EntitlementLookup) -> Response:
     """Record usage and return the outcome."""
     first = await entitlements.repositories.usage.use(use, entitlements.dependencies.entitlement_rules, tenant=tenant)
     counted, snapshot = await entitlements.settle(use, name, first, tenant)
@@ -222,7 +231,7 @@ def _feature_in_response(name: str, counted: Counted, snapshot: EntitlementSnaps
     return snapshot.features[nearest.feature]
 
 
-def _refusal(use: Use, name: str, counted: Counted, snapshot: EntitlementSnapshot) -> TenureError:
+def _refusal(use: UsageChange, name: str, counted: Counted, snapshot: EntitlementSnapshot) -> TenureError:
     """Return the error for usage that was not counted."""
     outcome, feature = counted.outcome, _feature_in_response(name, counted, snapshot)
     if outcome is Outcome.NOT_A_GAUGE:
@@ -248,7 +257,7 @@ def _refusal(use: Use, name: str, counted: Counted, snapshot: EntitlementSnapsho
     return EntitlementCheck(use.customer, snapshot, feature, use.quantity).refusal(denial, counter)
 
 
-def _refusal_members(use: Use, feature: Feature, snapshot: EntitlementSnapshot) -> dict[str, object]:
+def _refusal_members(use: UsageChange, feature: Feature, snapshot: EntitlementSnapshot) -> dict[str, object]:
     """The members of every refusal."""
     plan = PlanRef.of(snapshot)
     return {
@@ -270,7 +279,8 @@ async def _consume_uncounted(
     check_value(body.value, feature)
     check_quantity(body.quantity, feature)
     if feature.window is not None:
-        return await record_usage(Use(customer, feature.meter, body.quantity, key), body.feature, tenant, entitlements)
+        change = UsageChange(customer, feature.meter, body.quantity, key)
+        return await record_usage(change, body.feature, tenant, entitlements)
     if feature.kind is FeatureKind.NUMBER:
         raise Malformed(
             f"usage of {feature.code} is not counted: check GET .../entitlements/{feature.code}?quantity= with the "

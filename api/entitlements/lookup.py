@@ -12,7 +12,7 @@ from domain.catalog.plans import Catalog
 from domain.did_you_mean import near
 from domain.entitlements.grants import EntitlementBasis
 from domain.entitlements.snapshot import EntitlementSnapshot
-from domain.entitlements.usage import Counted, Tally, Use
+from domain.entitlements.usage import Counted, Tally, UsageChange
 from domain.errors import GatewayUnavailable, Malformed, Rejected
 
 
@@ -41,7 +41,9 @@ class EntitlementLookup:
         own = await self.catalog_named(standing.catalog, revision=standing.revision)
         return EntitlementSnapshot(standing, own, self.dependencies.catalog, tallies)
 
-    async def settle(self, use: Use, name: str, counted: Counted, tenant: str) -> tuple[Counted, EntitlementSnapshot]:
+    async def settle(
+        self, use: UsageChange, name: str, counted: Counted, tenant: str
+    ) -> tuple[Counted, EntitlementSnapshot]:
         """Return the outcome of a usage and the customer's entitlements; triggers notices of crossed thresholds.
 
         If the customer's own catalog counts *name* by another meter, the usage is counted there.

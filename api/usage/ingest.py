@@ -20,7 +20,7 @@ from api.http.fields import (
 from domain.access import Basis
 from domain.catalog.plans import Catalog
 from domain.entitlements.snapshot import EntitlementSnapshot
-from domain.entitlements.usage import MAX_QUANTITY, Action, Counted, Outcome, UsageLevel, Use
+from domain.entitlements.usage import MAX_QUANTITY, Action, Counted, Outcome, UsageChange, UsageLevel
 
 MAX_EVENTS = 1000
 IDENTIFYING_FIELDS = ("key", "customer", "meter")
@@ -144,15 +144,15 @@ def _echo(value: object) -> str | None:
     return value
 
 
-def _use(event: UsageEventRequest, today: Catalog) -> Use:
+def _use(event: UsageEventRequest, today: Catalog) -> UsageChange:
     feature = metered(event.meter, today)
     meter = feature.meter if feature is not None and feature.meter else event.meter
     at = event.at.astimezone(UTC) if isinstance(event.at, datetime) else None
-    return Use(event.customer, meter, event.quantity, event.key, Action(event.action), at)
+    return UsageChange(event.customer, meter, event.quantity, event.key, Action(event.action), at)
 
 
 async def _result(
-    event: UsageEventRequest, use: Use, counted: Counted, tenant: str, entitlements: EntitlementLookup
+    event: UsageEventRequest, use: UsageChange, counted: Counted, tenant: str, entitlements: EntitlementLookup
 ) -> UsageEventResult:
     counted, snapshot = await entitlements.settle(use, event.meter, counted, tenant)
     known: dict[str, Any] = {

@@ -20,7 +20,7 @@ from api.http.idempotency import idempotency_key
 from api.http.openapi import USING
 from api.usage.ingest import MAX_EVENTS, IngestResult, ingest
 from domain.entitlements.grants import is_gauge
-from domain.entitlements.usage import MAX_QUANTITY, Action, Use
+from domain.entitlements.usage import MAX_QUANTITY, Action, UsageChange
 from domain.errors import Malformed
 
 router = APIRouter(tags=["Usage"], responses=USING)
@@ -81,7 +81,7 @@ async def set_usage(
     found = await find_feature(feature, external_id, caller.tenant, entitlements)
     if not is_gauge(found):
         raise not_a_gauge(found, "its usage is added up over a period, not set")
-    use = Use(external_id, found.meter, body.quantity, key, Action.SET)
+    use = UsageChange(external_id, found.meter, body.quantity, key, Action.SET)
     return await record_usage(use, feature, caller.tenant, entitlements)
 
 
@@ -103,5 +103,5 @@ async def reset_usage(
     found = await find_feature(feature, external_id, caller.tenant, entitlements)
     if found.window is None:
         raise Malformed(f"usage of {found.code} is not counted", field="feature", code="not_counted")
-    use = Use(external_id, feature, 0, key, Action.RESET, reason=body.reason, actor=caller.actor)
+    use = UsageChange(external_id, feature, 0, key, Action.RESET, reason=body.reason, actor=caller.actor)
     return await record_usage(use, feature, caller.tenant, entitlements)

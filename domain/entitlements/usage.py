@@ -70,7 +70,7 @@ class UsageLevel(StrEnum):
 
 
 @dataclass(frozen=True)
-class Use:
+class UsageChange:
     """A request to consume, record, release, set or reset usage; `key` makes it idempotent."""
 
     customer: str

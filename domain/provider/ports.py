@@ -14,7 +14,7 @@ from domain.customers import Contact
 from domain.provider.agreements import Agreement, AgreementPage, KnownCustomer, NewAgreement
 from domain.provider.events import ObjectOwner, PastEvents, ProviderEvent
 from domain.provider.hints import EventKind
-from domain.provider.overage_use import BilledUse
+from domain.provider.overage_usage import BilledUsage
 from domain.provider.payments import Card, Charge, ProviderState, Quote, Reversal, ReversalKind, UpcomingInvoice, Wallet
 from domain.provider.proration import OwnPeriod
 
@@ -244,7 +244,7 @@ class Handover(Protocol):
 class Metering(Protocol):
     """Reports usage beyond plans' limits, which is billed at the end of its period."""
 
-    async def report_usage(self, use: BilledUse, *, key: str) -> None:
+    async def report_usage(self, use: BilledUsage, *, key: str) -> None:
         """Report usage, to be billed at the customer's overage price.
 
         Within a day it is counted once by its `report_key`, even under another *key*.

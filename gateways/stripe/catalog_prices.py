@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from domain.catalog.plans import AddOn, Catalog, Interval, Plan, TaxBehavior
 from domain.currencies import DECIMALS, max_amount, step
 from domain.money import Money, formatted
-from domain.provider.overage_use import event_name
+from domain.provider.overage_usage import event_name
 
 MAX_LOOKUP_KEY_LENGTH = 200
 MAX_NAME_LENGTH = 250

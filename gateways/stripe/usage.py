@@ -4,7 +4,7 @@ import re
 
 import stripe
 
-from domain.provider.overage_use import BilledUse
+from domain.provider.overage_usage import BilledUsage
 from gateways.stripe.catalog_meters import CUSTOMER, VALUE
 from gateways.stripe.errors import translated
 
@@ -17,7 +17,7 @@ class StripeUsage:
     def __init__(self, client: stripe.StripeClient) -> None:
         self._api = client.v1
 
-    async def report_usage(self, use: BilledUse, *, key: str) -> None:
+    async def report_usage(self, use: BilledUsage, *, key: str) -> None:
         with translated():
             try:
                 await self._api.billing.meter_events.create_async(

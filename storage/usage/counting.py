@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.access import Basis
 from domain.catalog.plans import Interval
 from domain.entitlements.grants import EntitlementBasis
-from domain.entitlements.usage import Counted, Counter, GivenBack, Outcome, Tally, UsageVerdict, Use
+from domain.entitlements.usage import Counted, Counter, GivenBack, Outcome, Tally, UsageChange, UsageVerdict
 from domain.entitlements.usage_periods import EPOCH
 from domain.names import DEFAULT_TENANT
 from storage.db.engine import Deadlock, fetch
@@ -51,12 +51,12 @@ class Usage:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def use(self, use: Use, rules: EntitlementRules, *, tenant: str = DEFAULT_TENANT) -> Counted:
+    async def use(self, use: UsageChange, rules: EntitlementRules, *, tenant: str = DEFAULT_TENANT) -> Counted:
         """Counts one usage event, or returns why it is denied. Atomic, and once per key."""
         return _result(await self._rows(RECORD_USE, *_rule_values(rules, tenant), *_event_values(use)))
 
     async def use_all(
-        self, uses: Sequence[Use], rules: EntitlementRules, *, tenant: str = DEFAULT_TENANT
+        self, uses: Sequence[UsageChange], rules: EntitlementRules, *, tenant: str = DEFAULT_TENANT
     ) -> tuple[Counted, ...]:
         """Counts many usage events in one transaction, each by itself. Returns their results in order."""
         if not uses:
@@ -105,7 +105,7 @@ def _rule_values(rules: EntitlementRules, tenant: str) -> tuple[str, ...]:
     return tenant, rules.catalog, rules.free_plan, rules.limited.value, rules.suspended.value
 
 
-def _event_values(use: Use) -> tuple[object, ...]:
+def _event_values(use: UsageChange) -> tuple[object, ...]:
     return use.customer, use.meter, use.action.value, use.quantity, use.key, use.at, use.reason, use.actor
 
 

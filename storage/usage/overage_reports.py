@@ -9,7 +9,7 @@ from sqlalchemy import Row, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.names import DEFAULT_TENANT
-from domain.provider.overage_use import BilledUse, Claimed, Trouble, Troubled, event_name
+from domain.provider.overage_usage import BilledUsage, ClaimedUsage, ReportProblem, UnreportedUsage, event_name
 from storage.db.engine import single, statement, transaction
 from storage.db.sql_files import sql_text
 from storage.schema.usage_tables import usage_events
@@ -37,14 +37,14 @@ class UsageReports:
         async with statement(self._at_once) as connection:
             return (await connection.execute(wanted.limit(1))).first() is not None
 
-    async def claim(self, limit: int) -> list[Claimed]:
+    async def claim(self, limit: int) -> list[ClaimedUsage]:
         """Claims the next usage to report, never-attempted first, and skips what another process is claiming."""
         async with transaction(self._engine) as connection:
             given = {"limit": limit, "overdue": limit // OVERDUE_SHARE}
             rows = (await connection.execute(sql_text(CLAIM), given)).all()
         return [_claimed(row) for row in sorted(rows, key=lambda row: (row.began_before is not None, row.recorded_at))]
 
-    async def release(self, uses: Sequence[BilledUse]) -> None:
+    async def release(self, uses: Sequence[BilledUsage]) -> None:
         """Releases claimed usage that was not reported after all."""
         it, named = usage_events.c, [(use.tenant, use.key) for use in uses]
         if not named:
@@ -53,10 +53,10 @@ class UsageReports:
         async with statement(self._at_once) as connection:
             await connection.execute(unmarked.where(tuple_(it.tenant, it.key).in_(named), it.reported_at.is_(None)))
 
-    async def mark_reported(self, use: BilledUse) -> None:
+    async def mark_reported(self, use: BilledUsage) -> None:
         await self._write(use.key, {"reported_at": func.now(), "report_trouble": None, "report_why": ""}, use.tenant)
 
-    async def set_aside(self, use: BilledUse, trouble: Trouble, why: str) -> None:
+    async def set_aside(self, use: BilledUsage, trouble: ReportProblem, why: str) -> None:
         """Leaves it to an operator."""
         await self._write(use.key, {"report_trouble": trouble.value, "report_why": why}, use.tenant)
 
@@ -66,7 +66,7 @@ class UsageReports:
         async with statement(self._at_once) as connection:
             return (await connection.execute(wanted.values(values))).rowcount > 0
 
-    async def troubled(self, *, limit: int, tenant: str = DEFAULT_TENANT) -> list[Troubled]:
+    async def unreported(self, *, limit: int, tenant: str = DEFAULT_TENANT) -> list[UnreportedUsage]:
         """What waits for an operator, oldest first."""
         it = usage_events.c
         wanted = (
@@ -82,7 +82,7 @@ class UsageReports:
         """Reports everything again that the provider has refused. Returns how many there are."""
         it = usage_events.c
         waits = (it.tenant == tenant, it.overage > 0, it.reported_at.is_(None))
-        refused = (*waits, it.report_trouble == Trouble.REFUSED.value)
+        refused = (*waits, it.report_trouble == ReportProblem.REFUSED.value)
         async with statement(self._at_once) as connection:
             return (await connection.execute(update(usage_events).where(*refused).values(_NOTHING_BEGUN))).rowcount
 
@@ -98,21 +98,21 @@ class UsageReports:
             return (await connection.execute(update(usage_events).where(*waits).values(values))).rowcount > 0
 
 
-def _claimed(row: Row[Any]) -> Claimed:
+def _claimed(row: Row[Any]) -> ClaimedUsage:
     product = row.catalog.rpartition("_v")[0]
-    use = BilledUse(row.tenant, row.key, row.customer_ref, event_name(product, row.overage_of), row.overage, row.at)
+    use = BilledUsage(row.tenant, row.key, row.customer_ref, event_name(product, row.overage_of), row.overage, row.at)
     before: timedelta | None = row.began_before
-    return Claimed(use, before)
+    return ClaimedUsage(use, before)
 
 
-def _troubled(row: Row[Any]) -> Troubled:
-    return Troubled(
+def _troubled(row: Row[Any]) -> UnreportedUsage:
+    return UnreportedUsage(
         row.tenant,
         row.key,
         row.customer,
         row.overage_of,
         row.overage,
         row.at,
-        Trouble(row.report_trouble),
+        ReportProblem(row.report_trouble),
         row.report_why,
     )

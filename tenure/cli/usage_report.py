@@ -13,7 +13,7 @@ from activities.metering import Reported
 from configuration.loading import Process, load_settings
 from domain.errors import Malformed
 from domain.names import report_usage_workflow_id
-from domain.provider.overage_use import Troubled
+from domain.provider.overage_usage import UnreportedUsage
 from storage.usage.overage_reports import UsageReports
 from tenure.cli.connections import database, temporal
 from tenure.cli.tables import aligned
@@ -50,7 +50,7 @@ def report(
         sys.exit(1)
 
 
-async def _report(*, again: bool, billed: str | None, unbilled: str | None) -> tuple[Reported, list[Troubled]]:
+async def _report(*, again: bool, billed: str | None, unbilled: str | None) -> tuple[Reported, list[UnreportedUsage]]:
     settings = load_settings(Process.USAGE_REPORT)
     client = await temporal(settings)
     async with database(settings) as engine:
@@ -61,7 +61,7 @@ async def _report(*, again: bool, billed: str | None, unbilled: str | None) -> t
             if key is not None and not await reports.resolve(key, is_billed=field == "billed"):
                 raise Malformed(f"no usage {key!r} waits for an operator", field=field)
         done = await run_now(client)
-        return done, await reports.troubled(limit=SHOWN)
+        return done, await reports.unreported(limit=SHOWN)
 
 
 async def run_now(client: Client) -> Reported:
@@ -80,7 +80,7 @@ async def run_now(client: Client) -> Reported:
     return await outcome(handle, ReportUsageWorkflow.so_far, "the report")
 
 
-def table(left: Sequence[Troubled]) -> list[str]:
+def table(left: Sequence[UnreportedUsage]) -> list[str]:
     """One line per usage that waits for an operator, with the reason."""
     if not left:
         return []

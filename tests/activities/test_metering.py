@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.metering import BATCH_SIZE, CONCURRENCY, MeteringActivities, Reported
 from domain.errors import GatewayBusy, Haste
-from domain.provider.overage_use import REPEATED_WITHIN, BilledUse, Claimed, Trouble, report_key
+from domain.provider.overage_usage import REPEATED_WITHIN, BilledUsage, ClaimedUsage, ReportProblem, report_key
 from domain.provider.ports import Metering
 from gateways.stripe.catalog_push import push
 from gateways.stripe.provider import stripe_provider
@@ -40,7 +40,7 @@ class Crowd:
         self._fails = fails
         self._there: list[tuple[str, str]] = []
 
-    async def report_usage(self, use: BilledUse, *, key: str) -> None:
+    async def report_usage(self, use: BilledUsage, *, key: str) -> None:
         lane = (use.customer_ref, use.counted_as)
         assert lane not in self._there, "Stripe takes one call at a time of a customer's meter"
         self._there.append(lane)
@@ -58,27 +58,29 @@ class Crowd:
 class Shelf:
     """Waiting usages, in memory."""
 
-    waiting: list[Claimed]
+    waiting: list[ClaimedUsage]
     reported: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
 
-    async def claim(self, limit: int) -> list[Claimed]:
+    async def claim(self, limit: int) -> list[ClaimedUsage]:
         return self.waiting[:limit]
 
-    async def release(self, uses: Sequence[BilledUse]) -> None:
+    async def release(self, uses: Sequence[BilledUsage]) -> None:
         self.released += [use.key for use in uses]
 
-    async def mark_reported(self, use: BilledUse) -> None:
+    async def mark_reported(self, use: BilledUsage) -> None:
         self.reported.append(use.key)
 
-    async def set_aside(self, use: BilledUse, trouble: Trouble, why: str) -> None:
+    async def set_aside(self, use: BilledUsage, trouble: ReportProblem, why: str) -> None:
         raise AssertionError("nothing is refused here")
 
 
 def of_many(customers: int, each: int = 1) -> Shelf:
     """Usages of several customers, several each."""
     uses = [(f"{customer:02}-{number}", f"cus_{customer}") for number in range(each) for customer in range(customers)]
-    return Shelf([Claimed(BilledUse("default", key, ref, "shop_runs", 1, datetime.now(UTC))) for key, ref in uses])
+    return Shelf(
+        [ClaimedUsage(BilledUsage("default", key, ref, "shop_runs", 1, datetime.now(UTC))) for key, ref in uses]
+    )
 
 
 @dataclass
@@ -150,8 +152,8 @@ async def test_reports_begun_within_a_day_are_repeated_and_older_ones_are_left_t
 
     assert await setup.report() == Reported(reported=1, set_aside=1)
 
-    assert await setup.stands() == {"young": "reported", "old": Trouble.UNKNOWN}
-    [left] = await UsageReports(setup.ledger.engine).troubled(limit=10)
+    assert await setup.stands() == {"young": "reported", "old": ReportProblem.UNKNOWN}
+    [left] = await UsageReports(setup.ledger.engine).unreported(limit=10)
     assert "check whether the provider has shop_runs of cus_" in left.why
 
 
@@ -162,7 +164,7 @@ async def test_refused_usage_is_left_to_an_operator_and_the_rest_is_reported(set
 
     assert await setup.report() == Reported(reported=1, set_aside=2)
 
-    assert await setup.stands() == {"bad": Trouble.REFUSED, "late": Trouble.REFUSED, "good": "reported"}
+    assert await setup.stands() == {"bad": ReportProblem.REFUSED, "late": ReportProblem.REFUSED, "good": "reported"}
 
 
 async def test_an_unanswered_report_stays_begun_blocks_nothing_and_is_counted_once(setup: Setup) -> None:
@@ -260,10 +262,10 @@ async def test_when_one_report_is_rejected_the_others_already_begun_are_complete
 
 
 def test_the_call_key_changes_every_hour() -> None:
-    use = BilledUse("default", "k", "cus_1", "shop_runs", 4, at=None)  # type: ignore[arg-type]
+    use = BilledUsage("default", "k", "cus_1", "shop_runs", 4, at=None)  # type: ignore[arg-type]
     hours = (None, timedelta(minutes=59), timedelta(minutes=60), timedelta(hours=22.5))
 
-    assert [Claimed(use, ago).call_key.rpartition("/")[2] for ago in hours] == ["0", "0", "1", "22"]
+    assert [ClaimedUsage(use, ago).call_key.rpartition("/")[2] for ago in hours] == ["0", "0", "1", "22"]
 
 
 def test_the_report_key_has_a_fixed_length_and_distinguishes_tenants_and_keys() -> None:

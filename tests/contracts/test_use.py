@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import GatewayRefused, GatewayUnavailable
-from domain.provider.overage_use import BilledUse
+from domain.provider.overage_usage import BilledUsage
 from domain.provider.payments import ChargeOutcome
 from tests.contracts.provider import COUNTED_AS, PRO, RUNS, SCALE
 from tests.contracts.shop import Sale, Shop
@@ -14,11 +14,11 @@ from tests.contracts.shop import Sale, Shop
 A_RUN, A_MONTH, A_PRO = 25, 29900, 19900
 
 
-def used(shop: Shop, sale: Sale, quantity: int = 4, key: str = "run/1") -> BilledUse:
-    return BilledUse("default", key, sale.customer, COUNTED_AS, quantity, shop.world.now("ada"))
+def used(shop: Shop, sale: Sale, quantity: int = 4, key: str = "run/1") -> BilledUsage:
+    return BilledUsage("default", key, sale.customer, COUNTED_AS, quantity, shop.world.now("ada"))
 
 
-async def tell(shop: Shop, use: BilledUse, attempt: int = 0) -> None:
+async def tell(shop: Shop, use: BilledUsage, attempt: int = 0) -> None:
     await shop.provider.metering.report_usage(use, key=f"{use.report_key}/{attempt}")
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.access import Basis
 from domain.catalog.features import HARD, Feature, FeatureKind, LimitRule, Overage, UsageWindow, Value
 from domain.catalog.plans import AddOn, Catalog, Interval, Item, Plan
-from domain.entitlements.usage import Action, Counted, Tally, Use
+from domain.entitlements.usage import Action, Counted, Tally, UsageChange
 from domain.money import Money
 from domain.names import DEFAULT_TENANT
 from domain.subscription.lifecycle import Status
@@ -147,7 +147,7 @@ class Counting:
         at: datetime | None = None,
         tenant: str = DEFAULT_TENANT,
     ) -> Counted:
-        use = Use(customer, meter, quantity, key or str(uuid4()), action, at)
+        use = UsageChange(customer, meter, quantity, key or str(uuid4()), action, at)
         return await self.usage.use(use, self.rules, tenant=tenant)
 
     async def outcome(self, meter: str, quantity: int = 1, **how: Any) -> str:

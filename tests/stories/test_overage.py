@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from domain.catalog.features import Feature, FeatureKind, LimitRule, Overage, UsageWindow
 from domain.catalog.plans import Catalog, Interval, Plan
-from domain.entitlements.usage import Outcome, Use
+from domain.entitlements.usage import Outcome, UsageChange
 from domain.money import Money
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
@@ -65,7 +65,7 @@ async def subscribed(shop: Product, name: str, plan: str = "scale") -> Life:
 
 
 async def use(stack: Stack, life: Life, quantity: int, key: str) -> Outcome:
-    asked = Use(life.external_id, "runs", quantity, f"{life.external_id}/{key}")
+    asked = UsageChange(life.external_id, "runs", quantity, f"{life.external_id}/{key}")
     return (await Usage(stack.engine).use(asked, RULES)).outcome
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.entitlements.usage import Outcome, Use
+from domain.entitlements.usage import Outcome, UsageChange
 from domain.errors import GatewayUnavailable
 from sandbox.stack import Stack
 from services.mail_dispatcher import TemporalMailDispatcher
@@ -32,7 +32,7 @@ async def consume(life: Life, quantity: int) -> str:
 
 async def used_unheard(life: Life, quantity: int, stack: Stack) -> None:
     """Storage is used up, and the process that has answered dies before it tells of it."""
-    use = Use(life.external_id, "storage_gb", quantity, str(uuid4()))
+    use = UsageChange(life.external_id, "storage_gb", quantity, str(uuid4()))
     counted = await Usage(stack.engine).use(use, stack.api_parts.entitlement_rules)
     assert counted.outcome is Outcome.COUNTED
     assert counted.noticed

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from domain.entitlements.usage import Action, Use
+from domain.entitlements.usage import Action, UsageChange
 from sandbox.product import Product
 from sandbox.stack import Stack
 from storage.usage.counting import Usage
@@ -26,7 +26,7 @@ def hand(terminal: Terminal, stack: Stack) -> Terminal:
 async def test_statistics_exist_after_a_manual_roll_up(hand: Terminal, stack: Stack, product: Product) -> None:
     name = f"rolled-up-{uuid4()}"
     await product.sign_up(name)
-    use = Use(name, "storage_gb", 1, name, Action.SET)
+    use = UsageChange(name, "storage_gb", 1, name, Action.SET)
     await Usage(stack.engine).use(use, stack.api_parts.entitlement_rules)
 
     rolled = await hand.run("usage", "rollup")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.provider.overage_use import Trouble, Troubled
+from domain.provider.overage_usage import ReportProblem, UnreportedUsage
 from sandbox.stack import Stack
 from tenure.cli.usage_report import table
 from tests.tenure.conftest import Terminal
@@ -33,8 +33,8 @@ async def test_pending_reports_are_listed_and_an_unknown_key_is_refused(hand: Te
 def test_what_is_left_to_an_operator_is_listed_with_the_reason() -> None:
     at = datetime(2026, 11, 5, 9, 30, tzinfo=UTC)
     left = [
-        Troubled("default", "use/1", "ada", "runs", 4, at, Trouble.UNKNOWN, "nobody knows"),
-        Troubled("default", "use/22", "grace", "runs", 40, at, Trouble.REFUSED, "no such meter"),
+        UnreportedUsage("default", "use/1", "ada", "runs", 4, at, ReportProblem.UNKNOWN, "nobody knows"),
+        UnreportedUsage("default", "use/22", "grace", "runs", 40, at, ReportProblem.REFUSED, "no such meter"),
     ]
 
     assert table([]) == []

@@ -35,12 +35,13 @@ from domain.subscription.confirmation import Confirmation, ConfirmedAction
 from domain.subscription.own_period import own_period
 from domain.subscription.state import Subscription
 from workflows.priorities import Urgency, attempt_key, is_few_attempts, is_single_attempt, priority
-from workflows.subscription.database_calls import RETRY_FOREVER
+from workflows.retries import retry_forever
 
 SINGLE_ATTEMPT = RetryPolicy(maximum_attempts=1)
 """For a step that is blocked already: the workflow itself retries it, and can take commands in between."""
 FEW_ATTEMPTS = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=3)
 """For a command while a step is blocked: later commands must not wait for the end of an outage."""
+UNTIL_SUCCESS = retry_forever(max_interval=timedelta(minutes=5))
 OUTAGE_TIMEOUT = timedelta(hours=1)
 """After this long without an answer from the provider, the workflow shows the step as blocked. It is retried under the
 same idempotency key, so nothing is done twice."""
@@ -65,7 +66,7 @@ def _payments(urgency: Urgency, subscription: Subscription, within: timedelta = 
         "task_queue": PAYMENTS_QUEUE,
         "start_to_close_timeout": timedelta(seconds=45),
         "schedule_to_close_timeout": within,
-        "retry_policy": SINGLE_ATTEMPT if is_single_attempt() else FEW_ATTEMPTS if is_few_attempts() else RETRY_FOREVER,
+        "retry_policy": SINGLE_ATTEMPT if is_single_attempt() else FEW_ATTEMPTS if is_few_attempts() else UNTIL_SUCCESS,
         "priority": priority(urgency, subscription.tenant),
     }
 
@@ -200,7 +201,7 @@ async def first_quote(subscription: Subscription, to: Selection) -> Quote:
 
 async def upcoming_invoice(subscription: Subscription) -> UpcomingInvoice:
     return await workflow.execute_activity_method(
-        PaymentActivities.upcoming_bill,
+        PaymentActivities.upcoming_invoice,
         UpcomingRequest(subscription.agreement_ref),
         **_payments(Urgency.LOOKUP, subscription, QUOTE_TIMEOUT),
         summary="Read what the next renewal will bill",

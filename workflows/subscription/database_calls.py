@@ -12,9 +12,7 @@ from domain.subscription.journal import Step
 from domain.subscription.policy import LadderStep, TrialPolicy
 from domain.subscription.reminders import Reminder
 from domain.subscription.state import Notice, Subscription
-
-RETRY_FOREVER = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
-"""Retries until the dependency is back: giving up would leave a step half done."""
+from workflows.retries import retry_forever
 
 
 class _Local(TypedDict):
@@ -27,7 +25,7 @@ DATABASE: _Local = {
     "start_to_close_timeout": timedelta(seconds=10),
     # Retried within the workflow task up to this long, then with a timer in between.
     "local_retry_threshold": timedelta(seconds=20),
-    "retry_policy": RETRY_FOREVER,
+    "retry_policy": retry_forever(max_interval=timedelta(minutes=5)),
 }
 
 

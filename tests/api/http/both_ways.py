@@ -17,7 +17,7 @@ from api.http.dependencies import AppDependencies
 from domain.access import Basis
 from domain.catalog.plans import Catalog
 from domain.entitlements.grants import EntitlementBasis
-from domain.entitlements.usage import Counted, Counter, GivenBack, Outcome, Tally, UsageVerdict, Use
+from domain.entitlements.usage import Counted, Counter, GivenBack, Outcome, Tally, UsageChange, UsageVerdict
 from domain.errors import GatewayUnavailable
 from domain.subscription.policy import DEFAULT_POLICY
 from storage.access.api_keys import ApiKey, Role
@@ -61,7 +61,7 @@ class _Keys:
 class _Usage:
     """Usage whose outcome is its key's name, and counted under any other key."""
 
-    async def use(self, use: Use, _rules: object, *, tenant: str) -> Counted:
+    async def use(self, use: UsageChange, _rules: object, *, tenant: str) -> Counted:
         _fail_for(use.customer)
         outcome = Outcome(use.key) if use.key in set(Outcome) else Outcome.COUNTED
         counter = Counter(use.meter, 10, 11, 9, 9 - use.quantity, *MONTH)

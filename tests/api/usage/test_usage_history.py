@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from configuration.catalog_file import load_catalog
-from domain.entitlements.usage import Action, Use
+from domain.entitlements.usage import Action, UsageChange
 from sandbox.stack import Stack
 from storage.access.api_keys import Role
 from storage.usage.counting import Usage
@@ -18,7 +18,7 @@ from tests.harness.lives import CATALOG
 
 async def put(stack: Stack, tenant: str, customer: str, feature: str, quantity: int) -> None:
     """Set the gauge to this value."""
-    use = Use(customer, feature, quantity, str(uuid4()), Action.SET)
+    use = UsageChange(customer, feature, quantity, str(uuid4()), Action.SET)
     await Usage(stack.engine).use(use, stack.api_parts.entitlement_rules, tenant=tenant)
 
 

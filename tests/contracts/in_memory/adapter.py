@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.provider.agreements import NewAgreement
-from domain.provider.overage_use import BilledUse
+from domain.provider.overage_usage import BilledUsage
 from domain.provider.payments import UNKNOWN_PAYMENT_METHOD, Charge, ChargeOutcome
 from domain.provider.ports import Provider
 from domain.provider.proration import OwnPeriod
@@ -187,7 +187,7 @@ class InMemoryPayments(InMemoryWallets, InMemoryHandover, InMemoryLooks):
         if open_invoice and (bill := self._bill(open_invoice)).status == "open":
             bill.status = "void"
 
-    async def report_usage(self, use: BilledUse, *, key: str) -> None:
+    async def report_usage(self, use: BilledUsage, *, key: str) -> None:
         counted = any(self.books.counts(each, use.counted_as) for each in self.books.prices)
         if use.customer_ref not in self.books.people or not counted:
             raise GatewayRefused("there is no such customer, or no such use", code="resource_missing")

@@ -10,7 +10,7 @@ from domain.entitlements.usage import Action as UsageAction
 from domain.notifications.mail_types import FACTS, Occasion
 from domain.provider.events import Disposition
 from domain.provider.hints import EventKind
-from domain.provider.overage_use import Trouble
+from domain.provider.overage_usage import ReportProblem
 from domain.provider.payments import DisputeStatus, ReversalKind
 from domain.reconciliation.differences import DifferenceKind, Outcome
 from domain.subscription.agenda import Action, Due
@@ -40,7 +40,7 @@ WORDS: dict[str, Any] = {
     "subscriptions.status": Status,
     "trials.kind": TrialMark,
     "usage_events.action": UsageAction,
-    "usage_events.report_trouble": Trouble,
+    "usage_events.report_trouble": ReportProblem,
     "webhook_inbox.disposition": Disposition,
     "webhook_inbox.news": EventKind,
 }

@@ -19,7 +19,7 @@ from domain.entitlements.usage_mails import Crossing
 from domain.notifications.mail_types import Occasion, message_id_for
 from domain.notifications.pay_links import PayLink
 from domain.provider.identifiers import key_after_refusals
-from domain.provider.overage_use import report_key
+from domain.provider.overage_usage import report_key
 from domain.provider.payments import Wallet
 from domain.provider.ports import Wallets
 from domain.subscription.command_keys import hashed

@@ -8,7 +8,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.changing import ChangeActivities, ChangeRequest
 from domain.catalog.plans import Item
 from domain.errors import GatewayUnavailable
-from domain.provider.overage_use import BilledUse
+from domain.provider.overage_usage import BilledUsage
 from domain.provider.payments import Charge, ChargeOutcome, ReversalKind
 from domain.provider.proration import OwnPeriod
 from gateways.stripe.catalog_push import push
@@ -288,7 +288,7 @@ async def test_usage_of_a_removed_plan_is_on_the_one_off_invoice_once(till: Till
     begun = await till.begin(wallet, items=(SCALE, RUNS))
     await till.simulator.advance("ada", STARTS + HALF)
     await till.provider.billing.hold(begun.agreement_ref, True, key="s/hold/on")
-    use = BilledUse("default", "use/1", wallet.customer_ref, COUNTED_AS, 4, till.simulator.now("ada"))
+    use = BilledUsage("default", "use/1", wallet.customer_ref, COUNTED_AS, 4, till.simulator.now("ada"))
     await till.provider.metering.report_usage(use, key=use.report_key)
     await till.simulator.advance("ada", STARTS + HALF + timedelta(minutes=1))
     own = OwnPeriod(STARTS, STARTS + 2 * HALF, STARTS)

@@ -11,7 +11,7 @@ from domain.catalog.features import Overage
 from domain.catalog.plans import Catalog, Item
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.money import Money
-from domain.provider.overage_use import BilledUse
+from domain.provider.overage_usage import BilledUsage
 from domain.provider.payments import Wallet
 from gateways.stripe.catalog_prices import offers, unrepresentable
 from gateways.stripe.catalog_push import push
@@ -147,7 +147,7 @@ async def quantities(till: Till, wallet: Wallet) -> dict[str, int | None]:
 
 async def tell(till: Till, wallet: Wallet, quantity: int = 4) -> None:
     at = till.simulator.now("ada")
-    use = BilledUse("default", f"use/{quantity}", wallet.customer_ref, COUNTED_AS, quantity, at)
+    use = BilledUsage("default", f"use/{quantity}", wallet.customer_ref, COUNTED_AS, quantity, at)
     await till.provider.metering.report_usage(use, key=use.report_key)
 
 

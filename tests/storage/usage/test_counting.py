@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.access import Access
 from domain.catalog.features import UsageWindow
 from domain.catalog.plans import Item
-from domain.entitlements.usage import MAX_QUANTITY, Action, Outcome, Use
+from domain.entitlements.usage import MAX_QUANTITY, Action, Outcome, UsageChange
 from tests.storage.counting import PRO, SHOP, STARTER, Counting, counted, now, selling
 
 
@@ -95,14 +95,14 @@ async def test_a_refused_key_may_be_retried(shop: Counting) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        Use("ada", "images", 2, "k"),
-        Use("ada", "profiles", 1, "k"),
-        Use("grace", "images", 1, "k"),
-        Use("ada", "images", 1, "k", Action.RECORD),
-        Use("ada", "images", 1, "k", at=now() - timedelta(hours=1)),
+        UsageChange("ada", "images", 2, "k"),
+        UsageChange("ada", "profiles", 1, "k"),
+        UsageChange("grace", "images", 1, "k"),
+        UsageChange("ada", "images", 1, "k", Action.RECORD),
+        UsageChange("ada", "images", 1, "k", at=now() - timedelta(hours=1)),
     ],
 )
-async def test_a_key_belongs_to_one_usage_event(shop: Counting, other: Use) -> None:
+async def test_a_key_belongs_to_one_usage_event(shop: Counting, other: UsageChange) -> None:
     await shop.customer("grace")
     await shop.use("images", key="k")
     before = await shop.ledger.everything()
@@ -113,7 +113,7 @@ async def test_a_key_belongs_to_one_usage_event(shop: Counting, other: Use) -> N
 
 async def test_tenants_know_nothing_of_each_others_keys_and_counters(shop: Counting) -> None:
     await shop.use("images", key="k")
-    other = await shop.usage.use(Use("ada", "images", 2, "k"), shop.rules, tenant="acme")
+    other = await shop.usage.use(UsageChange("ada", "images", 2, "k"), shop.rules, tenant="acme")
     assert (other.outcome, other.standing.basis, other.counters[0].used) == (Outcome.COUNTED, "free_plan", 2)
     assert await shop.used("images") == 1
 
@@ -178,7 +178,7 @@ async def test_a_gauge_is_set_to_what_there_is(shop: Counting) -> None:
 
 async def test_an_operator_has_all_features_of_a_meter_count_from_0_and_gives_a_reason(shop: Counting) -> None:
     await shop.use("posts", 3)
-    reset = Use("ada", "posts", 0, "k", Action.RESET, reason="our fault", actor="operator 1")
+    reset = UsageChange("ada", "posts", 0, "k", Action.RESET, reason="our fault", actor="operator 1")
     answer = await shop.usage.use(reset, shop.rules)
     assert {one.feature: one.used for one in answer.counters} == {"posts_a_day": 0, "posts_a_week": 0}
     assert await shop.ledger.rows("select reason, actor from usage_events where key = 'k'") == [

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from domain.entitlements.usage import Action, GivenBack, Outcome, UsageVerdict, Use
+from domain.entitlements.usage import Action, GivenBack, Outcome, UsageChange, UsageVerdict
 from domain.names import DEFAULT_TENANT
 from storage.db.engine import async_url
 from tests.storage.counting import Counting, now
@@ -316,7 +316,7 @@ async def test_whatever_is_used_and_reverted_the_invoice_is_for_usage_beyond_the
 
 async def test_nobody_reverts_another_customers_usage(shop: Counting) -> None:
     await shop.customer("ada")
-    use = Use("ada", "images", 1, f"shared-{uuid4()}")
+    use = UsageChange("ada", "images", 1, f"shared-{uuid4()}")
     assert (await shop.usage.use(use, shop.rules)).outcome is Outcome.COUNTED
 
     other = await shop.usage.give_back("ada", ["images"], use.key, None, shop.rules, tenant="another")
@@ -326,7 +326,7 @@ async def test_nobody_reverts_another_customers_usage(shop: Counting) -> None:
 
 async def test_a_batch_does_not_count_reverted_usage_again(shop: Counting) -> None:
     await shop.customer("ada")
-    uses = [Use("ada", "images", 1, f"b{number}", Action.RECORD) for number in range(3)]
+    uses = [UsageChange("ada", "images", 1, f"b{number}", Action.RECORD) for number in range(3)]
     await shop.usage.use_all(uses, shop.rules)
     await back(shop, "b1", "images")
 

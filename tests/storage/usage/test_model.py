@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.catalog.features import Feature, UsageWindow
-from domain.entitlements.usage import Action, Use
+from domain.entitlements.usage import Action, UsageChange
 from tests.storage.counting import PRO, SHOP, STARTER, Counting
 
 METERS = ("images", "posts", "profiles", "storage", "runs", "calls")
@@ -152,7 +152,7 @@ async def test_any_sequence_of_usage_is_counted_like_the_model(
                 model.days_over = {feature: over + days for feature, over in model.days_over.items()}
                 await shop.age(days, who)
             case Used(action, meter, quantity, key):
-                use = Use(who, meter, quantity, f"{who}/{key}", action)
+                use = UsageChange(who, meter, quantity, f"{who}/{key}", action)
                 expected, before = model.use(each), dict(model.used)
                 answer = await shop.usage.use(use, shop.rules)
                 assert answer.outcome == expected, each
@@ -184,7 +184,7 @@ async def test_a_batch_counts_like_its_entries_one_by_one(shop: Counting, uses: 
             await shop.customer(name)
         # Keys belong to one customer: in a batch events with the same key keep their order, others may change places.
         given_uses = [
-            Use(names[who], one.meter, one.quantity, f"{names[who]}/{one.meter}/{one.key}", one.action)
+            UsageChange(names[who], one.meter, one.quantity, f"{names[who]}/{one.meter}/{one.key}", one.action)
             for who, one in uses
         ]
         if run == "as a batch":

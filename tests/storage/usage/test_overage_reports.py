@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest_asyncio
 from sqlalchemy import text
 
-from domain.provider.overage_use import BilledUse, Claimed, Trouble
+from domain.provider.overage_usage import BilledUsage, ClaimedUsage, ReportProblem
 from storage.usage.overage_reports import OVERDUE_SHARE, UsageReports
 from tests.harness.patience import PATIENT
 from tests.storage.ledger import Ledger
@@ -26,7 +26,7 @@ async def known(ledger: Ledger, external_id: str = "ada") -> None:
     await ledger.records.remember_wallet(customer, f"cus_{external_id}")
 
 
-def keys(claimed: list[Claimed]) -> list[str]:
+def keys(claimed: list[ClaimedUsage]) -> list[str]:
     return [each.use.key for each in claimed]
 
 
@@ -37,7 +37,7 @@ async def test_overage_is_claimed_with_everything_to_report(ledger: Ledger, repo
 
     [claimed] = await reports.claim(10)
 
-    assert claimed.use == BilledUse("default", "over", "cus_ada", "shop_runs", 4, claimed.use.at)
+    assert claimed.use == BilledUsage("default", "over", "cus_ada", "shop_runs", 4, claimed.use.at)
     assert claimed.began_before is None
     await reports.mark_reported(claimed.use)
     assert await reports.claim(10) == []
@@ -59,7 +59,7 @@ async def test_a_customers_usage_waits_until_it_is_reported_or_left_to_an_operat
     one, two = await reports.claim(10)
     await reports.mark_reported(one.use)
     assert await reports.waits("ada")
-    await reports.set_aside(two.use, Trouble.REFUSED, "a reason")
+    await reports.set_aside(two.use, ReportProblem.REFUSED, "a reason")
     assert not await reports.waits("ada")
 
 
@@ -134,14 +134,14 @@ async def test_what_is_left_to_an_operator_is_claimed_by_nobody_and_listed(
     await a_use(ledger, "lost")
     await a_use(ledger, "refused")
     for claimed in await reports.claim(10):
-        trouble = Trouble.UNKNOWN if claimed.use.key == "lost" else Trouble.REFUSED
+        trouble = ReportProblem.UNKNOWN if claimed.use.key == "lost" else ReportProblem.REFUSED
         await reports.set_aside(claimed.use, trouble, "a reason")
 
     assert await reports.claim(10) == []
-    listed = await reports.troubled(limit=10)
+    listed = await reports.unreported(limit=10)
     assert {(each.key, each.customer, each.feature, each.quantity, each.trouble, each.why) for each in listed} == {
-        ("lost", "ada", "runs", 4, Trouble.UNKNOWN, "a reason"),
-        ("refused", "ada", "runs", 4, Trouble.REFUSED, "a reason"),
+        ("lost", "ada", "runs", 4, ReportProblem.UNKNOWN, "a reason"),
+        ("refused", "ada", "runs", 4, ReportProblem.REFUSED, "a reason"),
     }
 
 
@@ -150,7 +150,7 @@ async def test_an_operator_has_it_reported_again_or_marks_it_billed(ledger: Ledg
     for key in ("there", "not-there", "refused"):
         await a_use(ledger, key)
     for claimed in await reports.claim(10):
-        trouble = Trouble.REFUSED if claimed.use.key == "refused" else Trouble.UNKNOWN
+        trouble = ReportProblem.REFUSED if claimed.use.key == "refused" else ReportProblem.UNKNOWN
         await reports.set_aside(claimed.use, trouble, "a reason")
 
     assert await reports.try_refused_again() == 1
@@ -162,4 +162,4 @@ async def test_an_operator_has_it_reported_again_or_marks_it_billed(ledger: Ledg
 
     left = await reports.claim(10)
     assert [(each.use.key, each.began_before is None) for each in left] == [("not-there", True), ("refused", False)]
-    assert await reports.troubled(limit=10) == []
+    assert await reports.unreported(limit=10) == []

@@ -9,7 +9,7 @@ import asyncpg
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from domain.entitlements.usage import Action, Counted, Outcome, Use
+from domain.entitlements.usage import Action, Counted, Outcome, UsageChange
 from storage.db.engine import async_url
 from tests.harness.patience import PATIENT, until
 from tests.harness.postgres import until_one_waits
@@ -134,7 +134,7 @@ async def test_batches_of_the_same_counters_in_any_order_do_not_stand_in_each_ot
         turned = names[number % 8 :] + names[: number % 8]
         order = turned if number % 2 else list(reversed(turned))
         uses = [
-            Use(name, meter, 1, f"{number}/{name}/{meter}", Action.RECORD)
+            UsageChange(name, meter, 1, f"{number}/{name}/{meter}", Action.RECORD)
             for name in order
             for meter in (("posts", "images") if number % 3 else ("images", "posts"))
         ]
@@ -150,7 +150,7 @@ async def test_batches_of_the_same_counters_in_any_order_do_not_stand_in_each_ot
 async def test_the_same_batch_sent_by_many_at_once_counts_once(crowd: Counting) -> None:
     await crowd.customer("ada")
     await crowd.customer("grace")
-    uses = [Use(who, "images", 1, f"{who}/{n}", Action.RECORD) for n in range(10) for who in ("grace", "ada")]
+    uses = [UsageChange(who, "images", 1, f"{who}/{n}", Action.RECORD) for n in range(10) for who in ("grace", "ada")]
     answers = await asyncio.gather(*(crowd.usage.use_all(uses, crowd.rules) for _ in range(8)))
     assert tally([one for some in answers for one in some]) == {"counted": 20, "repeated": 140}
     assert (await crowd.used("images"), await crowd.used("images", "grace")) == (10, 10)
@@ -160,8 +160,8 @@ async def test_two_batches_that_wait_for_each_others_keys_both_end_well(crowd: C
     """Keys sent for two customers crosswise cannot be ordered: the loser retries."""
     for name in ("a", "b", "y", "z"):
         await crowd.customer(name)
-    one = [Use("a", "images", 1, "k1", Action.RECORD), Use("z", "images", 1, "k2", Action.RECORD)]
-    other = [Use("b", "images", 1, "k2", Action.RECORD), Use("y", "images", 1, "k1", Action.RECORD)]
+    one = [UsageChange("a", "images", 1, "k1", Action.RECORD), UsageChange("z", "images", 1, "k2", Action.RECORD)]
+    other = [UsageChange("b", "images", 1, "k2", Action.RECORD), UsageChange("y", "images", 1, "k1", Action.RECORD)]
     holder = await asyncpg.connect(database_url)
     for name in ("y", "z"):
         await crowd.use("images", customer=name)

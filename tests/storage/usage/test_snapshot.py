@@ -12,7 +12,7 @@ from domain.access import Access, Basis
 from domain.catalog.features import Feature, UsageWindow
 from domain.catalog.plans import Item
 from domain.entitlements.snapshot import EntitlementSnapshot, denial_of
-from domain.entitlements.usage import Action, Counted, Counter, Outcome, Use
+from domain.entitlements.usage import Action, Counted, Counter, Outcome, UsageChange
 from domain.entitlements.usage_periods import EPOCH, period
 from domain.subscription.lifecycle import Status
 from storage.catalog.catalogs import Catalogs
@@ -77,7 +77,7 @@ class Till:
         return EntitlementSnapshot(standing, CATALOG, CATALOG, tallies)
 
     async def use(self, name: str, meter: str, quantity: int, **more: Any) -> Counted:
-        return await self.usage.use(Use(name, meter, quantity, f"k{next(self._keys)}", **more), RULES)
+        return await self.usage.use(UsageChange(name, meter, quantity, f"k{next(self._keys)}", **more), RULES)
 
 
 @pytest.fixture

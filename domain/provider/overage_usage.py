@@ -21,7 +21,7 @@ def report_key(tenant: str, key: str) -> str:
 
 
 @dataclass(frozen=True)
-class BilledUse:
+class BilledUsage:
     """Usage beyond a plan's limit that the provider bills."""
 
     tenant: str
@@ -40,10 +40,10 @@ class BilledUse:
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedUsage:
     """A usage that we have claimed for reporting."""
 
-    use: BilledUse
+    use: BilledUsage
     began_before: timedelta | None = None
     """How long ago an earlier report with unknown outcome began; None: this is the first."""
 
@@ -59,7 +59,7 @@ class Claimed:
         return f"{self.use.report_key}/{hours}"
 
 
-class Trouble(StrEnum):
+class ReportProblem(StrEnum):
     """Why a usage is not reported and waits for an operator."""
 
     UNKNOWN = "unknown"
@@ -69,7 +69,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True)
-class Troubled:
+class UnreportedUsage:
     """A usage that waits for an operator."""
 
     tenant: str
@@ -79,5 +79,5 @@ class Troubled:
     feature: str
     quantity: int
     at: datetime
-    trouble: Trouble
+    trouble: ReportProblem
     why: str
