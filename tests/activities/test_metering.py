@@ -21,10 +21,10 @@ from sandbox.stripe import StripeSimulator
 from storage.usage.overage_reports import UsageReports
 from tests.contracts.provider import CATALOG, contact
 from tests.gateways.conftest import client, simulator, stage, wire
-from tests.gateways.till import API_KEY, Wire
+from tests.gateways.rig import API_KEY, Wire
 from tests.storage.conftest import database_url, databases, empty_url, engine, ledger
 from tests.storage.ledger import Ledger
-from tests.storage.uses import a_use, began, rows
+from tests.storage.overage_events import a_usage_event, began, rows
 
 __all__ = ["client", "database_url", "databases", "empty_url", "engine", "ledger", "simulator", "stage", "wire"]
 
@@ -124,8 +124,8 @@ async def setup(ledger: Ledger, simulator: StripeSimulator, wire: Wire, client: 
 
 
 async def test_everything_waiting_is_reported_once(setup: Setup) -> None:
-    await a_use(setup.ledger, "one", overage=1)
-    await a_use(setup.ledger, "two", overage=2)
+    await a_usage_event(setup.ledger, "one", overage=1)
+    await a_usage_event(setup.ledger, "two", overage=2)
 
     assert await setup.report() == Reported(reported=2)
     assert await setup.report() == Reported()
@@ -137,7 +137,7 @@ async def test_everything_waiting_is_reported_once(setup: Setup) -> None:
 
 async def test_a_full_batch_says_that_more_may_wait(setup: Setup) -> None:
     for number in range(BATCH_SIZE + 1):
-        await a_use(setup.ledger, f"use-{number}")
+        await a_usage_event(setup.ledger, f"use-{number}")
 
     assert await setup.report() == Reported(reported=BATCH_SIZE, is_all=False)
     assert await setup.report() == Reported(reported=1)
@@ -147,7 +147,7 @@ async def test_reports_begun_within_a_day_are_repeated_and_older_ones_are_left_t
     setup: Setup,
 ) -> None:
     for key, ago in (("young", REPEATED_WITHIN - A_MINUTE), ("old", REPEATED_WITHIN + A_MINUTE)):
-        await a_use(setup.ledger, key)
+        await a_usage_event(setup.ledger, key)
         await began(setup.ledger, key, ago)
 
     assert await setup.report() == Reported(reported=1, set_aside=1)
@@ -158,9 +158,9 @@ async def test_reports_begun_within_a_day_are_repeated_and_older_ones_are_left_t
 
 
 async def test_refused_usage_is_left_to_an_operator_and_the_rest_is_reported(setup: Setup) -> None:
-    await a_use(setup.ledger, "bad", catalog="other_v1")
-    await a_use(setup.ledger, "late", at_ago=timedelta(days=36))
-    await a_use(setup.ledger, "good")
+    await a_usage_event(setup.ledger, "bad", catalog="other_v1")
+    await a_usage_event(setup.ledger, "late", at_ago=timedelta(days=36))
+    await a_usage_event(setup.ledger, "good")
 
     assert await setup.report() == Reported(reported=1, set_aside=2)
 
@@ -168,8 +168,8 @@ async def test_refused_usage_is_left_to_an_operator_and_the_rest_is_reported(set
 
 
 async def test_an_unanswered_report_stays_begun_blocks_nothing_and_is_counted_once(setup: Setup) -> None:
-    await a_use(setup.ledger, "mute", overage=1)
-    await a_use(setup.ledger, "good", overage=2)
+    await a_usage_event(setup.ledger, "mute", overage=1)
+    await a_usage_event(setup.ledger, "good", overage=2)
     setup.wire.lose(1)
 
     assert await setup.report() == Reported(reported=1, unanswered=1)
@@ -182,7 +182,7 @@ async def test_an_unanswered_report_stays_begun_blocks_nothing_and_is_counted_on
 
 async def test_a_provider_that_is_down_gets_few_calls_and_untried_usage_stays_new(setup: Setup) -> None:
     for number in range(5):
-        await a_use(setup.ledger, f"use-{number}")
+        await a_usage_event(setup.ledger, f"use-{number}")
     setup.simulator.set_faults(stripe={"error_rate": 1, "status": 503})
 
     assert await setup.report() == Reported(unanswered=3)
@@ -198,8 +198,8 @@ async def test_a_provider_that_is_down_gets_few_calls_and_untried_usage_stays_ne
 async def test_a_rejected_call_ends_the_batch_and_only_an_unprocessed_one_stays_new(
     setup: Setup, faults: dict[str, float], stand: str
 ) -> None:
-    await a_use(setup.ledger, "one")
-    await a_use(setup.ledger, "two")
+    await a_usage_event(setup.ledger, "one")
+    await a_usage_event(setup.ledger, "two")
     setup.simulator.set_faults(stripe=faults)
 
     with pytest.raises(ApplicationError) as failed:
@@ -210,7 +210,7 @@ async def test_a_rejected_call_ends_the_batch_and_only_an_unprocessed_one_stays_
 
 
 async def test_while_the_key_is_wrong_nothing_is_begun(setup: Setup) -> None:
-    await a_use(setup.ledger, "one")
+    await a_usage_event(setup.ledger, "one")
     http = setup.client._requestor._client  # the same wire
     wrong = stripe.StripeClient(f"{API_KEY}x", base_addresses={"api": setup.simulator.base_url}, http_client=http)
 
@@ -222,7 +222,7 @@ async def test_while_the_key_is_wrong_nothing_is_begun(setup: Setup) -> None:
 
 
 async def test_usage_with_an_open_report_stays_begun_even_if_it_is_rejected_now(setup: Setup) -> None:
-    await a_use(setup.ledger, "open")
+    await a_usage_event(setup.ledger, "open")
     await began(setup.ledger, "open", timedelta(hours=2))
     setup.simulator.set_faults(stripe={"error_rate": 1, "status": 429})
 

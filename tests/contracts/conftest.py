@@ -10,7 +10,7 @@ from tests.contracts.provider import CATALOG, ProviderWorld
 from tests.contracts.shop import Shop
 from tests.contracts.stripe_world import StripeWorld
 from tests.gateways.conftest import client, simulator, stage, wire
-from tests.gateways.till import Stage, Till, Wire, stocked
+from tests.gateways.rig import Stage, StripeRig, Wire, stocked
 
 __all__ = ["client", "simulator", "stage", "wire"]
 
@@ -26,7 +26,7 @@ def stripe_world(
     simulator: StripeSimulator, client: stripe.StripeClient, wire: Wire, contract_stock: bytes
 ) -> StripeWorld:
     simulator._store._db.deserialize(contract_stock)
-    return StripeWorld(Till(simulator, client, wire, stripe_provider(client)))
+    return StripeWorld(StripeRig(simulator, client, wire, stripe_provider(client)))
 
 
 @pytest.fixture

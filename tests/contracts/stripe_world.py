@@ -6,7 +6,7 @@ from datetime import datetime
 import httpx
 
 from domain.provider.ports import Provider
-from tests.gateways.till import Till
+from tests.gateways.rig import StripeRig
 from tests.harness.patience import PATIENT
 
 
@@ -19,54 +19,54 @@ class StripeCards:
 
 
 class StripeWorld:
-    def __init__(self, till: Till) -> None:
-        self._till = till
+    def __init__(self, rig: StripeRig) -> None:
+        self._rig = rig
         self.cards = StripeCards()
 
     @property
     def provider(self) -> Provider:
-        return self._till.provider
+        return self._rig.provider
 
     def now(self, name: str) -> datetime:
-        return self._till.simulator.now(name)
+        return self._rig.simulator.now(name)
 
     async def advance(self, name: str, to: datetime) -> None:
-        await self._till.simulator.advance(name, to)
+        await self._rig.simulator.advance(name, to)
 
     def bank_says(self, name: str, *answers: str) -> None:
-        self._till.simulator.set_card_answers(name, answers)
+        self._rig.simulator.set_card_answers(name, answers)
 
     def lose_answer(self) -> None:
-        self._till.wire.lose(1)
+        self._rig.wire.lose(1)
 
     def forget_keys(self) -> None:
-        self._till.simulator._store.execute("DELETE FROM calls")
+        self._rig.simulator._store.execute("DELETE FROM calls")
 
     async def paid(self, customer_ref: str) -> list[int]:
-        found = await self._till.client.v1.invoices.list_async({"customer": customer_ref, "limit": 100})
+        found = await self._rig.client.v1.invoices.list_async({"customer": customer_ref, "limit": 100})
         return [bill.amount_paid for bill in reversed(found.data) if bill.status == "paid" and bill.amount_paid]
 
     async def wallets(self) -> int:
-        return await self._till.customers()
+        return await self._rig.customers()
 
     async def give_at_checkout(self, url: str, card: str) -> str:
         reference = url.rpartition("/")[2]
-        self._till.simulator.complete_checkout(reference, card)
+        self._rig.simulator.complete_checkout(reference, card)
         return reference
 
     async def choose_in_portal(self, url: str, card: str) -> None:
         await self._submit(url, card)
 
     async def take_cards_away(self, customer_ref: str) -> None:
-        listed = await self._till.client.v1.customers.payment_methods.list_async(customer_ref)
+        listed = await self._rig.client.v1.customers.payment_methods.list_async(customer_ref)
         for card in listed.data:
-            await self._till.client.v1.payment_methods.detach_async(card.id)
+            await self._rig.client.v1.payment_methods.detach_async(card.id)
 
     async def delete_customer(self, customer_ref: str) -> None:
-        await self._till.client.v1.customers.delete_async(customer_ref)
+        await self._rig.client.v1.customers.delete_async(customer_ref)
 
     async def pay_by_hand(self, invoice_ref: str) -> None:
-        bill = await self._till.client.v1.invoices.retrieve_async(invoice_ref)
+        bill = await self._rig.client.v1.invoices.retrieve_async(invoice_ref)
         await self._submit(str(bill.hosted_invoice_url), "")
 
     async def _submit(self, url: str, card: str) -> None:
@@ -74,7 +74,7 @@ class StripeWorld:
             (await browser.post(url, data={"payment_method": card})).raise_for_status()
 
     async def refund(self, name: str, amount: int | None = None) -> str:
-        return str(self._till.simulator.refund(name, amount)["charge"])
+        return str(self._rig.simulator.refund(name, amount)["charge"])
 
     async def dispute(self, name: str, turn: str) -> str:
-        return str(self._till.simulator.dispute(name, turn)["id"])
+        return str(self._rig.simulator.dispute(name, turn)["id"])

@@ -9,7 +9,7 @@ from domain.catalog.plans import AddOn, Catalog, Interval, Item, Plan
 from domain.money import Money
 from domain.provider.payments import Charge, ChargeOutcome, Invoice, Wallet
 from gateways.stripe.catalog_push import push
-from tests.gateways.till import Till
+from tests.gateways.rig import StripeRig
 
 USD = "usd"
 GROWN = Catalog(
@@ -45,26 +45,26 @@ def left_of(amount: int) -> int:
 class Deal:
     """A customer with a running agreement, ten days into its month."""
 
-    def __init__(self, till: Till, wallet: Wallet, begun: Charge) -> None:
+    def __init__(self, rig: StripeRig, wallet: Wallet, begun: Charge) -> None:
         assert begun.period_start is not None
         assert begun.period_end is not None
-        self.till, self.wallet, self.ref = till, wallet, begun.agreement_ref
+        self.rig, self.wallet, self.ref = rig, wallet, begun.agreement_ref
         self.start, self.end = begun.period_start, begun.period_end
         self.at = self.start + GONE
 
     @classmethod
-    async def of(cls, till: Till, *items: Item) -> "Deal":
-        await till.simulator.advance("ada", STARTS)
-        wallet = await till.wallet()
-        deal = cls(till, wallet, await till.begin(wallet, items=items))
-        await till.simulator.advance("ada", deal.at + timedelta(seconds=30))
+    async def of(cls, rig: StripeRig, *items: Item) -> "Deal":
+        await rig.simulator.advance("ada", STARTS)
+        wallet = await rig.wallet()
+        deal = cls(rig, wallet, await rig.begin(wallet, items=items))
+        await rig.simulator.advance("ada", deal.at + timedelta(seconds=30))
         return deal
 
     async def change(self, *items: Item, key: str = "s/change/1") -> Charge:
-        return await self.till.provider.changes.change(self.ref, items, self.at, key=key)
+        return await self.rig.provider.changes.change(self.ref, items, self.at, key=key)
 
     async def agreement(self) -> dict[str, Any]:
-        (found,) = await self.till.agreements(self.wallet)
+        (found,) = await self.rig.agreements(self.wallet)
         return found
 
     async def items(self) -> dict[str, int]:
@@ -72,11 +72,11 @@ class Deal:
         return {item["price"]["lookup_key"]: item["quantity"] for item in found}
 
     async def balance(self) -> int:
-        owner = await self.till.client.v1.customers.retrieve_async(self.wallet.customer_ref)
+        owner = await self.rig.client.v1.customers.retrieve_async(self.wallet.customer_ref)
         return int(owner.to_dict()["balance"])
 
     async def bills(self) -> list[dict[str, Any]]:
-        return await self.till.bills(self.wallet)
+        return await self.rig.bills(self.wallet)
 
 
 def bill_of(charge: Charge) -> Invoice:
@@ -86,7 +86,7 @@ def bill_of(charge: Charge) -> Invoice:
 
 
 @pytest.fixture
-async def till(till: Till) -> Till:
+async def rig(rig: StripeRig) -> StripeRig:
     """The shop sells Pro, a yearly Starter and plants too."""
-    await push(till.client, GROWN)
-    return till
+    await push(rig.client, GROWN)
+    return rig

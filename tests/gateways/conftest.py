@@ -8,7 +8,7 @@ import stripe
 from gateways.stripe.provider import stripe_provider
 from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
-from tests.gateways.till import CATALOG, Stage, Till, Wire, asking, simulating, stocked
+from tests.gateways.rig import CATALOG, Stage, StripeRig, Wire, asking, simulating, stocked
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ async def stock(stage: Stage) -> bytes:
 
 
 @pytest.fixture
-def till(simulator: StripeSimulator, client: stripe.StripeClient, wire: Wire, stock: bytes) -> Till:
+def rig(simulator: StripeSimulator, client: stripe.StripeClient, wire: Wire, stock: bytes) -> StripeRig:
     """A shop that sells Starter at 49 dollars a month and users at 5."""
     simulator._store._db.deserialize(stock)
-    return Till(simulator, client, wire, stripe_provider(client))
+    return StripeRig(simulator, client, wire, stripe_provider(client))

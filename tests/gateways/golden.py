@@ -13,7 +13,7 @@ from pathlib import Path
 from domain.notifications.mail_types import Recipient
 from gateways.mail.languages import languages
 from gateways.mail.samples import samples
-from tests.gateways.letters import renderer
+from tests.gateways.mails import renderer
 
 FOLDER = Path(__file__).with_name("golden")
 REVIEWED = ("de", "en")

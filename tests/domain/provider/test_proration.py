@@ -109,7 +109,7 @@ def test_after_a_change_our_own_period_continues() -> None:
     assert after.settled_invoice == before.settled_invoice, "the agreement's newest bill is what it was"
     assert step.invoice is not None
     assert step.invoice.ref == "in_apart"
-    assert [letter.key.split("/")[0] for letter in step.mails] == ["plan_changed", "receipt"]
+    assert [mail.key.split("/")[0] for mail in step.mails] == ["plan_changed", "receipt"]
 
 
 def test_another_interval_ends_the_period_of_our_own() -> None:

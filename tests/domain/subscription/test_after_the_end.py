@@ -30,9 +30,9 @@ def test_a_refund_after_the_end_is_recorded_and_mailed_and_changes_nothing_else(
     assert known.sequence == before.sequence + 1
     assert [entry.kind for entry in step.entries] == ["refunded"]
     assert step.reversal == REFUND
-    (letter,) = step.mails
-    assert letter.occasion is Occasion.REFUNDED
-    assert REQUIRED_FACTS[Occasion.REFUNDED] <= letter.facts.keys()
+    (mail,) = step.mails
+    assert mail.occasion is Occasion.REFUNDED
+    assert REQUIRED_FACTS[Occasion.REFUNDED] <= mail.facts.keys()
 
 
 def test_a_dispute_after_the_end_is_only_recorded() -> None:

@@ -152,7 +152,7 @@ def test_our_own_period_shows_its_own_end() -> None:
         planned, provider.restart(at(2027, 2, 28, second=9)), DEFAULT_POLICY, at(2027, 2, 28), CAUSE
     )
 
-    (receipt,) = (letter for letter in step.mails if letter.occasion is Occasion.RECEIPT)
+    (receipt,) = (mail for mail in step.mails if mail.occasion is Occasion.RECEIPT)
     assert receipt.facts["period_end"] == "2027-03-31T12:00:00Z"
     assert step.invoice is not None
     assert (step.invoice.period_start, step.invoice.period_end) == (at(2027, 2, 28), at(2027, 3, 31))

@@ -44,7 +44,7 @@ def test_a_scheduled_cancellation_withdraws_mails_that_announce_a_renewal() -> N
         Occasion.PLAN_CHANGE_SCHEDULED,
     }
     assert set(step.withdraws) == goes_on
-    assert [letter.occasion for letter in step.mails] == [Occasion.CANCELLATION_SCHEDULED]
+    assert [mail.occasion for mail in step.mails] == [Occasion.CANCELLATION_SCHEDULED]
 
 
 def test_a_cancellation_withdraws_every_waiting_mail_but_a_receipt() -> None:

@@ -25,8 +25,8 @@ OUR_WORDS = [kind.value for kind in EndKind]
 def test_a_customer_who_quotes_our_words_has_still_canceled_themselves(words: str) -> None:
     step = commands.canceled(a_paid_subscription(), End(EndKind.CUSTOMER, words), NOW, CAUSE)
 
-    (letter,) = step.mails
-    assert letter.facts["canceled_reason"] == "customer"
+    (mail,) = step.mails
+    assert mail.facts["canceled_reason"] == "customer"
     assert step.subscription.end == End(EndKind.CUSTOMER, words)
     assert step.entries[0].details == {"reason": words, "end_kind": "customer"}
 

@@ -46,8 +46,8 @@ def test_every_change_mentions_what_does_not_fit(step: Step) -> None:
     assert (entry.kind, entry.cause, entry.at) == ("usage_exceeds_plan", CAUSE, step.entries[-1].at)
     assert entry.details == {"seats": "9 of 3", "storage": "1,200 of 3"}
     assert entry.summary.endswith("Seats: 9 of 3; Storage in GB: 1,200 of 3")
-    [letter] = [mail for mail in told.mails if mail.occasion is not Occasion.RECEIPT]
-    assert json.loads(letter.facts["excess"]) == [["Seats", 9, 3], ["Storage in GB", 1200, 3]]
+    [mail] = [mail for mail in told.mails if mail.occasion is not Occasion.RECEIPT]
+    assert json.loads(mail.facts["excess"]) == [["Seats", 9, 3], ["Storage in GB", 1200, 3]]
 
 
 def test_a_receipt_that_goes_along_says_nothing_of_it() -> None:

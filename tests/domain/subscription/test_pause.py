@@ -42,8 +42,8 @@ def test_a_pause_removes_access_holds_billing_and_tells_the_customer_until_when(
     assert (after.status, after.access, after.status_reason) == (Status.PAUSED, Access.NONE, "paused")
     assert after.wants_hold
     assert [(due.at, due.action) for due in agenda(after, DEFAULT_POLICY)] == [(until, Action.RESUME)]
-    (letter,) = step.mails
-    assert (letter.occasion, letter.facts["resumes_at"]) == (Occasion.PAUSED, "2026-03-12T12:00:00Z")
+    (mail,) = step.mails
+    assert (mail.occasion, mail.facts["resumes_at"]) == (Occasion.PAUSED, "2026-03-12T12:00:00Z")
     assert {Occasion.RENEWAL_AHEAD, Occasion.CARD_EXPIRING} <= set(step.withdraws)
 
 

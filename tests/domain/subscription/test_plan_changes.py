@@ -113,11 +113,11 @@ def test_the_name_of_a_basis_changes_with_everything_a_request_could_leave_out()
 
 def test_a_later_plan_says_which_one_it_replaces_and_by_mail_too() -> None:
     step = plan_changes.change_scheduled(planned(PRO), FREE, NOW + DAY, CAUSE)
-    (letter,) = step.mails
+    (mail,) = step.mails
     assert step.entries[0].details["replaces"] == "Professional by the month"
     assert step.entries[0].summary.endswith(", replacing the planned change to Professional by the month")
-    assert letter.facts["replaced_plan_name"] == "Professional"
-    assert letter.facts["replaced_at"] == letter.facts["change_at"]
+    assert mail.facts["replaced_plan_name"] == "Professional"
+    assert mail.facts["replaced_at"] == mail.facts["change_at"]
 
 
 def test_a_change_at_once_says_which_planned_one_it_replaces() -> None:
@@ -170,7 +170,7 @@ def test_a_billed_change_replaces_the_scheduled_one_and_reports_its_invoice_once
     after = step.subscription
     assert (after.plan, after.pending_change, after.wants_hold) == ("professional", None, False)
     assert (after.period_end, after.ask_at) == (PERIOD_END, PERIOD_END + POLICY.ask_after)
-    assert [letter.key for letter in step.mails] == [f"plan_changed/{after.sequence}", "receipt/in_7"]
+    assert [mail.key for mail in step.mails] == [f"plan_changed/{after.sequence}", "receipt/in_7"]
     assert step.mails[0].facts["due_now"] == "15000"
     assert after.settled_invoice == "in_7", "its webhook is an echo"
 
@@ -186,7 +186,7 @@ def test_a_billed_change_replaces_the_scheduled_one_and_reports_its_invoice_once
 )
 def test_a_change_that_costs_nothing_has_no_receipt(charge: Charge) -> None:
     step = plan_changes.changed_at_cost(a_paid_subscription(), PRO, charge, POLICY, NOW, CAUSE)
-    assert [letter.occasion for letter in step.mails] == [Occasion.PLAN_CHANGED]
+    assert [mail.occasion for mail in step.mails] == [Occasion.PLAN_CHANGED]
 
 
 def test_a_change_in_a_trial_costs_nothing_and_moves_nothing() -> None:
@@ -234,7 +234,7 @@ def test_the_first_payment_leaves_the_free_plan() -> None:
     step = payments_received.paid(leaving, a_paid_charge(), POLICY, NOW, CAUSE)
     after = step.subscription
     assert (after.status, after.plan, after.status_reason) == (Status.ACTIVE, "professional", "")
-    assert [letter.occasion for letter in step.mails] == [Occasion.CONVERTED, Occasion.RECEIPT]
+    assert [mail.occasion for mail in step.mails] == [Occasion.CONVERTED, Occasion.RECEIPT]
     assert Action.RENEW in actions(after)
 
 
@@ -295,8 +295,8 @@ def _every_step() -> list[Step]:
 @pytest.mark.parametrize("step", _every_step(), ids=lambda step: step.entries[0].kind)
 def test_every_mail_of_a_change_has_the_facts_that_its_occasion_requires(step: Step) -> None:
     assert step.mails
-    for letter in step.mails:
-        assert not REQUIRED_FACTS[letter.occasion] - letter.facts.keys()
+    for mail in step.mails:
+        assert not REQUIRED_FACTS[mail.occasion] - mail.facts.keys()
 
 
 @pytest.mark.parametrize(

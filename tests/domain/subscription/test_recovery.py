@@ -100,8 +100,8 @@ def test_a_card_removed_since_is_not_reported_as_declined_again() -> None:
     at = NOW + timedelta(days=3)
     step = recovery.advanced(a_past_due_subscription(card=None, recovery=a_recovery(step=2)), None, POLICY, at, CAUSE)
 
-    (letter,) = step.mails
-    assert (letter.facts["decline_code"], letter.facts["has_card"]) == (NO_CARD, "no")
+    (mail,) = step.mails
+    assert (mail.facts["decline_code"], mail.facts["has_card"]) == (NO_CARD, "no")
 
 
 def test_no_amount_is_stated_without_a_known_invoice() -> None:
@@ -137,9 +137,9 @@ def test_a_recovery_follows_the_days_that_were_laid_out_for_it() -> None:
     step = recovery.failed(a_paid_subscription(), a_declined_charge(), POLICY, NOW, CAUSE, RUNGS)
     ahead = agenda(step.subscription, POLICY)
     assert [due.at for due in ahead] == list(RUNGS[1:])
-    (letter,) = step.mails
-    assert letter.facts["next_attempt_at"] == moment(RUNGS[1])
-    assert letter.facts["cancel_at"] == moment(RUNGS[-1])
+    (mail,) = step.mails
+    assert mail.facts["next_attempt_at"] == moment(RUNGS[1])
+    assert mail.facts["cancel_at"] == moment(RUNGS[-1])
 
 
 def test_a_recovery_without_days_laid_out_counts_from_the_decline() -> None:
@@ -164,7 +164,7 @@ def test_every_step_of_a_ladder_has_a_mail_of_its_own_also_those_of_hours() -> N
     keys = []
     while (due := next_due(subscription, QUICK)) is not None and due.action is Action.RECOVER:
         step = recovery.advanced(subscription, a_declined_charge(), QUICK, due.at, CAUSE)
-        keys += [letter.key for letter in step.mails]
+        keys += [mail.key for mail in step.mails]
         subscription = step.subscription
     began = moment(NOW)
     assert keys == [f"payment_failed/{began}/{name}" for name in ("0+12h", "1", "1+12h")]

@@ -153,7 +153,7 @@ def test_each_notice_is_sent_once() -> None:
     assert due is not None
     assert (due.action, due.at) == (Action.NOTIFY, YEAR_END - 30 * DAY)
     step = renewal_notices.notified(ready, due.at, CAUSE)
-    assert [letter.key for letter in step.mails] == ["renewal_ahead/2027-03-02T12:00:00Z/30"]
+    assert [mail.key for mail in step.mails] == ["renewal_ahead/2027-03-02T12:00:00Z/30"]
     assert not REQUIRED_FACTS[step.mails[0].occasion] - step.mails[0].facts.keys()
     assert Action.NOTIFY not in [each.action for each in agenda(step.subscription, POLICY)]
     assert renewal_notices.key_of(step.subscription, POLICY) == ready.noticed_for, "nothing is rescheduled"
@@ -162,7 +162,7 @@ def test_each_notice_is_sent_once() -> None:
 def test_of_several_late_notices_only_the_latest_of_each_kind_is_sent() -> None:
     ready = laid_out(yearly(card=replace(VISA, exp_month=2, exp_year=2027)))
     step = renewal_notices.notified(ready, YEAR_END - DAY, CAUSE)
-    assert sorted(letter.key for letter in step.mails) == [
+    assert sorted(mail.key for mail in step.mails) == [
         "card_expiring/2027-03-02T12:00:00Z/7",
         "renewal_ahead/2027-03-02T12:00:00Z/30",
     ]
@@ -171,9 +171,9 @@ def test_of_several_late_notices_only_the_latest_of_each_kind_is_sent() -> None:
 
 def test_a_card_notice_names_the_card_and_its_last_month() -> None:
     ready = laid_out(a_paid_subscription(card=EXPIRES_BEFORE))
-    (letter,) = renewal_notices.notified(ready, PERIOD_END - 7 * DAY, CAUSE).mails
-    assert (letter.facts["card_last4"], letter.facts["card_exp"]) == ("4242", "03/2026")
-    assert not REQUIRED_FACTS[letter.occasion] - letter.facts.keys()
+    (mail,) = renewal_notices.notified(ready, PERIOD_END - 7 * DAY, CAUSE).mails
+    assert (mail.facts["card_last4"], mail.facts["card_exp"]) == ("4242", "03/2026")
+    assert not REQUIRED_FACTS[mail.occasion] - mail.facts.keys()
 
 
 def test_a_notice_whose_renewal_has_passed_is_not_sent() -> None:

@@ -269,13 +269,13 @@ def test_a_trial_has_nothing_that_a_dispute_could_stop() -> None:
 def test_each_total_of_refunds_is_reported_once() -> None:
     part = replace(REFUND, amount=1000, is_full=False)
     step = reversals.recorded(a_paid_subscription(), part, POLICY, NOW, CAUSE)
-    (letter,) = step.mails
-    assert (letter.key, letter.facts["refund_amount"], letter.facts["is_full_refund"]) == (
+    (mail,) = step.mails
+    assert (mail.key, mail.facts["refund_amount"], mail.facts["is_full_refund"]) == (
         "refunded/ch_1/1000",
         "1000",
         "no",
     )
-    assert not REQUIRED_FACTS[letter.occasion] - letter.facts.keys()
+    assert not REQUIRED_FACTS[mail.occasion] - mail.facts.keys()
     assert reversals.is_known(step.subscription, part)
     assert not reversals.is_known(step.subscription, REFUND)
     assert (step.subscription.status, step.subscription.access) == (Status.ACTIVE, Access.FULL)
@@ -288,16 +288,16 @@ def test_a_second_refund_states_its_own_amount_and_what_was_paid() -> None:
 
     step = reversals.recorded(before, replace(first, amount=1500), POLICY, NOW + DAY, CAUSE)
 
-    (letter,) = step.mails
+    (mail,) = step.mails
     told = {"refund_amount": "500", "refunded_in_all": "1500", "amount_paid": "12503", "invoice_number": "T-0001"}
-    assert letter.facts.items() >= (told | {"is_full_refund": "no", "card_last4": "5454"}).items()
+    assert mail.facts.items() >= (told | {"is_full_refund": "no", "card_last4": "5454"}).items()
     assert step.entries[0].summary == "Refunded in part: $5.00, $15.00 in total"
 
 
 def test_a_fully_refunded_charge_is_not_a_full_refund_of_an_invoice_paid_by_more() -> None:
     whole = replace(REFUND, amount=4900, is_full=True, amount_paid=9800)
-    (letter,) = reversals.refunded(a_paid_subscription(), whole, NOW, CAUSE).mails
-    assert letter.facts["is_full_refund"] == "no"
+    (mail,) = reversals.refunded(a_paid_subscription(), whole, NOW, CAUSE).mails
+    assert mail.facts["is_full_refund"] == "no"
 
 
 def test_a_refund_that_did_not_go_through_is_written_down_and_no_money_is_said_to_come() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from domain.notifications.mail_types import Occasion
 from gateways.mail.samples import Sample, samples
-from tests.gateways.letters import BRAND, CARD, a_reader, assert_both_say, renderer, words, write
+from tests.gateways.mails import BRAND, CARD, a_reader, assert_both_say, renderer, words, write
 
 PAY_LINK = "https://app.northwind.example/pay/sample"
 NAMES = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.notifications.mail_types import Occasion
 from gateways.mail.formats import Formats
-from tests.gateways.letters import ADA, FULL_FACTS, assert_both_say, renderer, write
+from tests.gateways.mails import ADA, FULL_FACTS, assert_both_say, renderer, write
 
 
 @pytest.mark.parametrize(

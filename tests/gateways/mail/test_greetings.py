@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from domain.notifications.mail_types import Occasion
 from gateways.mail.greetings import greeting_name
-from tests.gateways.letters import ADA, FULL_FACTS, a_reader, assert_both_say, renderer
+from tests.gateways.mails import ADA, FULL_FACTS, a_reader, assert_both_say, renderer
 
 
 @pytest.mark.parametrize(

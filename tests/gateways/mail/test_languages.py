@@ -13,7 +13,7 @@ from gateways.mail import languages as mail_languages
 from gateways.mail.languages import language_files, language_for, languages, read_language
 from gateways.mail.mailer import MailRenderer
 from tests.gateways.languages import english, gaps
-from tests.gateways.letters import BRAND, CARD, FULL_FACTS, a_reader, assert_both_say, renderer
+from tests.gateways.mails import BRAND, CARD, FULL_FACTS, a_reader, assert_both_say, renderer
 
 FILES = {file.name.removesuffix(".po"): file for file in language_files()}
 

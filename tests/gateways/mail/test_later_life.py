@@ -8,7 +8,7 @@ import pytest
 from domain.notifications.mail_types import Occasion
 from gateways.mail.mailer import MailRenderer
 from gateways.mail.samples import Sample, samples
-from tests.gateways.letters import BILL, BRAND, CARD, PLAN, a_reader, assert_both_say, renderer, words, write
+from tests.gateways.mails import BILL, BRAND, CARD, PLAN, a_reader, assert_both_say, renderer, words, write
 
 RENEWAL = {"renews_at": "2027-01-05T09:00:00Z"}
 USAGE = {"meter_name": "API calls", "limit": "10000"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.formatting import one_line
 from domain.notifications.mail_types import Occasion
-from tests.gateways.letters import ADA, FULL_FACTS, Reader, assert_both_say, renderer
+from tests.gateways.mails import ADA, FULL_FACTS, Reader, assert_both_say, renderer
 
 NAMES = ("plan_name", "old_plan_name", "meter_name", "invoice_number", "card_exp")
 

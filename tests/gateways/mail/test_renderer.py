@@ -9,7 +9,7 @@ import pytest
 from domain.errors import Malformed
 from domain.notifications.mail_types import FACTS, REQUIRED_FACTS, Brand, IncompleteMail, Occasion
 from gateways.mail.mailer import MailRenderer
-from tests.gateways.letters import ADA, BRAND, FULL_FACTS, Reader, assert_both_say, renderer, words, write
+from tests.gateways.mails import ADA, BRAND, FULL_FACTS, Reader, assert_both_say, renderer, words, write
 
 
 @pytest.mark.parametrize("occasion", Occasion)

@@ -6,7 +6,7 @@ import pytest
 
 from domain.notifications.mail_types import Occasion
 from domain.provider.payments import NO_CARD
-from tests.gateways.letters import ATTEMPT, BILL, BRAND, CARD, PLAN, a_reader, assert_both_say, renderer, words, write
+from tests.gateways.mails import ATTEMPT, BILL, BRAND, CARD, PLAN, a_reader, assert_both_say, renderer, words, write
 
 
 def test_a_trial_starts_without_a_card() -> None:

@@ -7,35 +7,35 @@ import pytest
 from domain.provider.agreements import Agreement, AgreementState
 from domain.provider.payments import ChargeOutcome
 from gateways.stripe.agreements import agreement_of
-from tests.gateways.till import Till
+from tests.gateways.rig import StripeRig
 
 
-async def all_pages(till: Till, limit: int) -> list[list[Agreement]]:
+async def all_pages(rig: StripeRig, limit: int) -> list[list[Agreement]]:
     pages, cursor = [], None
     while True:
-        page = await till.provider.agreements.page(cursor, limit=limit)
+        page = await rig.provider.agreements.page(cursor, limit=limit)
         pages.append(list(page.agreements))
         if page.next_cursor is None:
             return pages
         cursor = page.next_cursor
 
 
-async def test_all_that_are_not_over_come_page_by_page_each_once(till: Till) -> None:
-    sold = [(await till.sold(name))[1].agreement_ref for name in ("ada", "bob", "cai", "dee", "eve")]
-    await till.provider.billing.end(sold[1], "", key="end")
+async def test_all_that_are_not_over_come_page_by_page_each_once(rig: StripeRig) -> None:
+    sold = [(await rig.sold(name))[1].agreement_ref for name in ("ada", "bob", "cai", "dee", "eve")]
+    await rig.provider.billing.end(sold[1], "", key="end")
 
-    pages = await all_pages(till, limit=2)
+    pages = await all_pages(rig, limit=2)
 
     assert [[each.ref for each in page] for page in pages] == [[sold[4], sold[3]], [sold[2], sold[0]]]
-    assert (await all_pages(till, limit=100))[0] == [each for page in pages for each in page]
+    assert (await all_pages(rig, limit=100))[0] == [each for page in pages for each in page]
 
 
-async def test_an_agreement_in_a_list_has_the_same_latest_invoice_as_on_its_own(till: Till) -> None:
-    wallet, begun = await till.sold()
+async def test_an_agreement_in_a_list_has_the_same_latest_invoice_as_on_its_own(rig: StripeRig) -> None:
+    wallet, begun = await rig.sold()
 
-    ((listed,),) = await all_pages(till, limit=100)
+    ((listed,),) = await all_pages(rig, limit=100)
 
-    assert listed == await till.provider.agreements.find(begun.agreement_ref)
+    assert listed == await rig.provider.agreements.find(begun.agreement_ref)
     assert (listed.customer_ref, listed.subscription, listed.state) == (
         wallet.customer_ref,
         "s",
@@ -46,13 +46,13 @@ async def test_an_agreement_in_a_list_has_the_same_latest_invoice_as_on_its_own(
     assert (listed.is_held, listed.ends_at) == (False, None)
 
 
-async def test_what_is_owed_held_and_ending_shows(till: Till) -> None:
-    _, agreement, bill = await till.owing()
-    await till.provider.billing.hold(agreement, True, key="hold")
-    await till.provider.billing.end_at_period_end(agreement, True, key="ends")
+async def test_what_is_owed_held_and_ending_shows(rig: StripeRig) -> None:
+    _, agreement, bill = await rig.owing()
+    await rig.provider.billing.hold(agreement, True, key="hold")
+    await rig.provider.billing.end_at_period_end(agreement, True, key="ends")
 
-    ((listed,),) = await all_pages(till, limit=100)
-    standing = await till.provider.billing.provider_state("", agreement, "")
+    ((listed,),) = await all_pages(rig, limit=100)
+    standing = await rig.provider.billing.provider_state("", agreement, "")
 
     assert listed.latest is not None
     assert listed.latest.invoice is not None
@@ -61,15 +61,15 @@ async def test_what_is_owed_held_and_ending_shows(till: Till) -> None:
     assert (standing.is_held, standing.ends) == (True, True)
 
 
-async def test_an_unknown_agreement_is_none_and_an_ended_one_is_returned(till: Till) -> None:
-    _, begun = await till.sold()
-    await till.provider.billing.end(begun.agreement_ref, "", key="end")
+async def test_an_unknown_agreement_is_none_and_an_ended_one_is_returned(rig: StripeRig) -> None:
+    _, begun = await rig.sold()
+    await rig.provider.billing.end(begun.agreement_ref, "", key="end")
 
-    over = await till.provider.agreements.find(begun.agreement_ref)
+    over = await rig.provider.agreements.find(begun.agreement_ref)
 
     assert over is not None
     assert over.is_over
-    assert await till.provider.agreements.find("sub_of_nobody") is None
+    assert await rig.provider.agreements.find("sub_of_nobody") is None
 
 
 @pytest.mark.parametrize("status", ["paused", "unpaid", "of_a_later_version"])

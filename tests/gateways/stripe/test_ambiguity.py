@@ -18,7 +18,7 @@ from domain.provider.payments import Charge, ChargeOutcome
 from domain.provider.ports import Provider
 from gateways.stripe.http_client import connected
 from gateways.stripe.provider import stripe_provider
-from tests.gateways.till import API_KEY, STARTER, USERS, Stage, Till
+from tests.gateways.rig import API_KEY, STARTER, USERS, Stage, StripeRig
 
 NAMES = count(1)
 DECLINES = {ChargeOutcome.DECLINED, ChargeOutcome.ACTION_REQUIRED}
@@ -100,7 +100,7 @@ async def _nowhere(_message: Message) -> None:
 class Counter:
     """A till connected as in production, on a wire that can corrupt answers."""
 
-    till: Till
+    rig: StripeRig
     spoilt: Spoilt
     provider: Provider
 
@@ -109,15 +109,15 @@ class Counter:
         name = f"ambiguous-{next(NAMES)}"
         key = f"{name}/try"
         if does == "begin":
-            wallet = await self.till.wallet(name)
+            wallet = await self.rig.wallet(name)
             return name, lambda: self._begin(wallet.customer_ref, wallet.card.ref if wallet.card else "", key)
         if does == "collect":
-            _, _, bill = await self.till.owing(name)
+            _, _, bill = await self.rig.owing(name)
             return name, lambda: self.provider.charges.collect(bill, key=key)
-        _, begun = await self.till.sold(name)
+        _, begun = await self.rig.sold(name)
         if does == "restart":
             return name, lambda: self.provider.charges.restart(begun.agreement_ref, "", key=key)
-        items, at = (STARTER, Item(USERS.lookup_key, 2)), self.till.simulator.now(name)
+        items, at = (STARTER, Item(USERS.lookup_key, 2)), self.rig.simulator.now(name)
         return name, lambda: self.provider.changes.change(begun.agreement_ref, items, at, key=key)
 
     async def _begin(self, customer_ref: str, card_ref: str, key: str) -> Charge:
@@ -127,25 +127,25 @@ class Counter:
         return found or await self.provider.charges.begin(order, key=key)
 
     async def money_taken(self, name: str) -> int:
-        (owner,) = self.till.simulator._clocks.stripe_ids(name)
-        charges = self.till.simulator._store.find("charge", customer=owner)
+        (owner,) = self.rig.simulator._clocks.stripe_ids(name)
+        charges = self.rig.simulator._store.find("charge", customer=owner)
         return sum(charge["paid"] for charge in charges)
 
     async def card_asked(self, name: str) -> int:
-        (owner,) = self.till.simulator._clocks.stripe_ids(name)
-        return len(self.till.simulator._store.find("charge", customer=owner))
+        (owner,) = self.rig.simulator._clocks.stripe_ids(name)
+        return len(self.rig.simulator._store.find("charge", customer=owner))
 
     def forget_keys(self) -> None:
         """As Stripe does after a day."""
-        self.till.simulator._store.execute("DELETE FROM calls")
+        self.rig.simulator._store.execute("DELETE FROM calls")
 
 
 @pytest.fixture
-async def counter(till: Till, stage: Stage) -> AsyncIterator[Counter]:
+async def counter(rig: StripeRig, stage: Stage) -> AsyncIterator[Counter]:
     assert stage.app is not None
     stage.app = spoilt = Spoilt(stage.app)
     async with connected(API_KEY, stage.url) as client:
-        yield Counter(till, spoilt, stripe_provider(client))
+        yield Counter(rig, spoilt, stripe_provider(client))
 
 
 @settings(
@@ -190,13 +190,13 @@ async def test_an_attempt_takes_money_once_despite_a_server_error(
 ) -> None:
     name, call = await counter.prepared(does)
     before = await counter.money_taken(name)
-    counter.till.simulator.set_faults(stripe=fault)
+    counter.rig.simulator.set_faults(stripe=fault)
     for _ in range(2):
         try:
             await call()
         except GatewayUnavailable:
             continue
-    counter.till.simulator.set_faults(stripe={})
+    counter.rig.simulator.set_faults(stripe={})
     if forgotten:
         counter.forget_keys()
 
@@ -210,16 +210,16 @@ async def test_an_invoice_whose_refusal_was_lost_is_not_charged_twice(
     counter: Counter, fault: str, forgotten: bool
 ) -> None:
     name, call = await counter.prepared("collect")
-    counter.till.simulator.set_card_answers(name, ["insufficient_funds", "ok"])
+    counter.rig.simulator.set_card_answers(name, ["insufficient_funds", "ok"])
     asked = await counter.card_asked(name)
     for _ in range(2):
-        counter.till.simulator.set_faults(stripe={fault: 1})
+        counter.rig.simulator.set_faults(stripe={fault: 1})
         with pytest.raises(GatewayUnavailable):
             await call()
         # First the note on the invoice is lost, then the refusal.
         if await counter.card_asked(name) > asked:
             break
-    counter.till.simulator.set_faults(stripe={})
+    counter.rig.simulator.set_faults(stripe={})
     if forgotten:
         counter.forget_keys()
 
@@ -247,7 +247,7 @@ async def repeated(call: Callable[[], Awaitable[object]]) -> None:
 async def test_what_sets_a_state_is_repeated_until_it_is_set(
     counter: Counter, does: str, fault: dict[str, object]
 ) -> None:
-    wallet, begun = await counter.till.sold("stateful")
+    wallet, begun = await counter.rig.sold("stateful")
     provider, agreement = counter.provider, begun.agreement_ref
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "hold": lambda: provider.billing.hold(agreement, True, key="k"),
@@ -255,19 +255,19 @@ async def test_what_sets_a_state_is_repeated_until_it_is_set(
         "end_at_period_end": lambda: provider.billing.end_at_period_end(agreement, True, key="k"),
         "put_card": lambda: provider.wallets.put_card(wallet.customer_ref, agreement, "pm_card_mastercard", key="k"),
     }
-    counter.till.simulator.set_faults(stripe=fault)
+    counter.rig.simulator.set_faults(stripe=fault)
     with pytest.raises(GatewayBusy if "lock_rate" in fault else GatewayUnavailable):
         await calls[does]()
-    counter.till.simulator.set_faults(stripe={})
+    counter.rig.simulator.set_faults(stripe={})
 
     await repeated(calls[does])
 
-    (found,) = await counter.till.agreements(wallet)
+    (found,) = await counter.rig.agreements(wallet)
     assert {
         "hold": found["pause_collection"] is not None,
         "end": found["status"] == "canceled",
         "end_at_period_end": found["cancel_at_period_end"],
-        "put_card": found["default_payment_method"] == await counter.till.default_card(wallet),
+        "put_card": found["default_payment_method"] == await counter.rig.default_card(wallet),
     }[does]
 
 
@@ -276,14 +276,14 @@ async def test_what_sets_a_state_is_repeated_until_it_is_set(
 async def test_a_wallet_whose_creation_went_unanswered_is_created_once(
     counter: Counter, card: str | None, forgotten: bool
 ) -> None:
-    counter.till.simulator.set_faults(stripe={"fault_after_rate": 1})
+    counter.rig.simulator.set_faults(stripe={"fault_after_rate": 1})
     with pytest.raises(GatewayUnavailable):
-        await counter.till.wallet("ada", card)
-    counter.till.simulator.set_faults(stripe={})
+        await counter.rig.wallet("ada", card)
+    counter.rig.simulator.set_faults(stripe={})
     if forgotten:
         counter.forget_keys()
 
-    wallet = await counter.till.wallet("ada", card)
+    wallet = await counter.rig.wallet("ada", card)
 
-    assert await counter.till.customers() == 1
+    assert await counter.rig.customers() == 1
     assert (wallet.card is None) is (card is None)

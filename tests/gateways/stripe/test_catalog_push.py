@@ -17,7 +17,7 @@ from domain.money import Money
 from gateways.stripe.catalog_prices import offers
 from gateways.stripe.catalog_push import push
 from sandbox.stripe import StripeSimulator
-from tests.gateways.till import CATALOG, STARTER, USERS, Till, Wire
+from tests.gateways.rig import CATALOG, STARTER, USERS, StripeRig, Wire
 
 MANUFACTURING = load_catalog(Path(__file__).parents[3] / "catalogs" / "manufacturing.yaml")
 PUSHED = [
@@ -115,14 +115,14 @@ async def test_a_price_billed_at_another_pace_is_refused(
     assert refused.value.code == "price_in_use"
 
 
-async def test_an_archived_price_is_refused_before_anyone_subscribes_to_it(till: Till) -> None:
-    made = await prices(till.client)
-    await till.client.v1.prices.update_async(made[STARTER.lookup_key]["id"], {"active": False})
+async def test_an_archived_price_is_refused_before_anyone_subscribes_to_it(rig: StripeRig) -> None:
+    made = await prices(rig.client)
+    await rig.client.v1.prices.update_async(made[STARTER.lookup_key]["id"], {"active": False})
 
     with pytest.raises(
         GatewayRefused, match=r"archived.*unarchive it there, or raise the catalog's version"
     ) as refused:
-        await push(till.client, CATALOG)
+        await push(rig.client, CATALOG)
 
     assert refused.value.code == "price_archived"
 
@@ -277,20 +277,20 @@ async def test_what_stripe_cannot_represent_is_refused_before_any_request(
     assert wire.calls == []
 
 
-async def test_who_subscribed_before_a_version_was_raised_keeps_their_price(till: Till) -> None:
-    wallet, begun = await till.sold()
+async def test_who_subscribed_before_a_version_was_raised_keeps_their_price(rig: StripeRig) -> None:
+    wallet, begun = await rig.sold()
     dearer = replace(CATALOG, version=2, plans=sold_at(5900).plans)
-    await push(till.client, dearer)
+    await push(rig.client, dearer)
 
-    await till.renew()
-    await till.provider.changes.change(begun.agreement_ref, (STARTER, USERS), datetime.now(UTC), key="change")
+    await rig.renew()
+    await rig.provider.changes.change(begun.agreement_ref, (STARTER, USERS), datetime.now(UTC), key="change")
 
-    (agreement,) = await till.agreements(wallet)
+    (agreement,) = await rig.agreements(wallet)
     kept = {item["price"]["lookup_key"]: item["price"]["unit_amount"] for item in agreement["items"]["data"]}
     assert kept == {"shop_starter_month_v1": 4900, "shop_users_month_v1": 500}
-    await till.renew()
-    bills = await till.bills(wallet)
+    await rig.renew()
+    bills = await rig.bills(wallet)
     assert [bill["total"] for bill in bills if bill["billing_reason"] == "subscription_cycle"] == [4900, 6400]
-    other = await till.begin(await till.wallet("bob"), "bob/charge/1", (Item("shop_starter_month_v2", 1),))
+    other = await rig.begin(await rig.wallet("bob"), "bob/charge/1", (Item("shop_starter_month_v2", 1),))
     assert other.invoice is not None
     assert other.invoice.amount == 5900

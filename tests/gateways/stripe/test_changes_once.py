@@ -7,10 +7,10 @@ import pytest
 from domain.catalog.plans import Item
 from domain.errors import GatewayUnavailable
 from domain.provider.payments import ChargeOutcome
-from tests.gateways.changing import PRO, YEARLY, Deal, bill_of, left_of, till, users
-from tests.gateways.till import STARTER, Till
+from tests.gateways.changing import PRO, YEARLY, Deal, bill_of, left_of, rig, users
+from tests.gateways.rig import STARTER, StripeRig
 
-__all__ = ["till"]
+__all__ = ["rig"]
 
 
 async def _at_once(deal: Deal) -> None:
@@ -18,21 +18,21 @@ async def _at_once(deal: Deal) -> None:
 
 
 async def _after_the_key_was_forgotten(deal: Deal) -> None:
-    deal.till.simulator._store.execute("DELETE FROM calls")
+    deal.rig.simulator._store.execute("DELETE FROM calls")
 
 
 async def _after_a_declined_renewal(deal: Deal) -> None:
     await _after_the_key_was_forgotten(deal)
-    deal.till.simulator.set_card_answers("ada", ["insufficient_funds"])
-    await deal.till.renew()
+    deal.rig.simulator.set_card_answers("ada", ["insufficient_funds"])
+    await deal.rig.renew()
 
 
 @pytest.mark.parametrize("when", [_at_once, _after_the_key_was_forgotten, _after_a_declined_renewal])
 @pytest.mark.parametrize("after", [(PRO,), (STARTER, users(1)), (YEARLY,), (STARTER, users(3))])
 async def test_a_repeated_change_is_billed_once(
-    till: Till, when: Callable[[Deal], Awaitable[None]], after: tuple[Item, ...]
+    rig: StripeRig, when: Callable[[Deal], Awaitable[None]], after: tuple[Item, ...]
 ) -> None:
-    deal = await Deal.of(till, STARTER, users(3))
+    deal = await Deal.of(rig, STARTER, users(3))
     first = await deal.change(*after)
     await when(deal)
     bills = await deal.bills()
@@ -43,18 +43,18 @@ async def test_a_repeated_change_is_billed_once(
     assert await deal.bills() == bills
 
 
-async def test_a_lost_answer_costs_nothing_when_the_change_is_repeated(till: Till) -> None:
-    deal = await Deal.of(till, STARTER)
-    till.wire.lose(1)
+async def test_a_lost_answer_costs_nothing_when_the_change_is_repeated(rig: StripeRig) -> None:
+    deal = await Deal.of(rig, STARTER)
+    rig.wire.lose(1)
     with pytest.raises(GatewayUnavailable):
         await deal.change(PRO)
 
     assert bill_of(await deal.change(PRO)).amount == left_of(19900) + left_of(-4900)
-    assert await till.statuses(deal.wallet) == ["paid", "paid"]
+    assert await rig.statuses(deal.wallet) == ["paid", "paid"]
 
 
-async def test_two_changes_are_two_invoices(till: Till) -> None:
-    deal = await Deal.of(till, STARTER)
+async def test_two_changes_are_two_invoices(rig: StripeRig) -> None:
+    deal = await Deal.of(rig, STARTER)
 
     up = await deal.change(PRO, key="s/change/1")
     back = await deal.change(STARTER, key="s/change/2")

@@ -20,7 +20,7 @@ from domain.provider.ports import Provider
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
 from gateways.stripe.provider import stripe_provider
-from tests.gateways.till import API_KEY, CATALOG, Stage, Till, a_contact
+from tests.gateways.rig import API_KEY, CATALOG, Stage, StripeRig, a_contact
 
 Call = Callable[[Provider], Awaitable[object]]
 CALLS: dict[str, Call] = {
@@ -73,11 +73,11 @@ async def test_every_call_may_be_retried_when_stripe_fails(stage: Stage, call: C
 
 
 @pytest.mark.parametrize("reference", ["..", ".", ""])
-async def test_an_id_with_dot_segments_is_never_sent(till: Till, reference: str) -> None:
+async def test_an_id_with_dot_segments_is_never_sent(rig: StripeRig, reference: str) -> None:
     """`POST /v1/payment_methods/../attach` is a call of another path, and so is one with nothing in between."""
-    async with connected(API_KEY, till.simulator.base_url) as client:
+    async with connected(API_KEY, rig.simulator.base_url) as client:
         provider = stripe_provider(client)
-        before = len(till.simulator.call_log())
+        before = len(rig.simulator.call_log())
         for call in (
             provider.wallets.put_card("cus_1", "", reference, key="k"),
             provider.contacts.known_customer(reference),
@@ -87,7 +87,7 @@ async def test_an_id_with_dot_segments_is_never_sent(till: Till, reference: str)
             with suppress(GatewayRefused):
                 assert await call is None
 
-    assert len(till.simulator.call_log()) == before
+    assert len(rig.simulator.call_log()) == before
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
@@ -142,12 +142,12 @@ async def test_a_call_that_was_turned_away_says_by_what(
 
 
 @pytest.mark.parametrize("status", [500, 503, 429])
-async def test_nothing_is_done_when_the_sandbox_fails_a_call(till: Till, status: int) -> None:
-    till.simulator.set_faults(stripe={"error_rate": 1, "status": status})
-    assert isinstance(await failure_of(till.wallet()), GatewayUnavailable)
+async def test_nothing_is_done_when_the_sandbox_fails_a_call(rig: StripeRig, status: int) -> None:
+    rig.simulator.set_faults(stripe={"error_rate": 1, "status": status})
+    assert isinstance(await failure_of(rig.wallet()), GatewayUnavailable)
 
-    till.simulator.set_faults(stripe={})
-    assert await till.customers() == 0
+    rig.simulator.set_faults(stripe={})
+    assert await rig.customers() == 0
 
 
 async def test_a_call_may_be_retried_when_nothing_listens() -> None:
@@ -160,10 +160,10 @@ async def test_a_call_may_be_retried_when_nothing_listens() -> None:
     assert API_KEY not in str(error)
 
 
-async def test_a_call_may_be_retried_after_a_timeout(till: Till) -> None:
-    till.simulator.set_faults(stripe={"delay_s": 5})
+async def test_a_call_may_be_retried_after_a_timeout(rig: StripeRig) -> None:
+    rig.simulator.set_faults(stripe={"delay_s": 5})
     http = stripe.HTTPXClient(timeout=0.05)
-    client = stripe.StripeClient(API_KEY, base_addresses={"api": till.simulator.base_url}, http_client=http)
+    client = stripe.StripeClient(API_KEY, base_addresses={"api": rig.simulator.base_url}, http_client=http)
 
     error = await failure_of(stripe_provider(client).billing.hold("sub_1", True, key="k"))
 
@@ -171,9 +171,9 @@ async def test_a_call_may_be_retried_after_a_timeout(till: Till) -> None:
     await http.close_async()  # type: ignore[no-untyped-call]
 
 
-async def test_a_wrong_key_is_for_the_operator_to_fix_and_never_shown(till: Till) -> None:
+async def test_a_wrong_key_is_for_the_operator_to_fix_and_never_shown(rig: StripeRig) -> None:
     wrong = "sk_test_wrong_and_secret_all_the_same"
-    async with connected(wrong, till.simulator.base_url) as client:
+    async with connected(wrong, rig.simulator.base_url) as client:
         error = await failure_of(stripe_provider(client).billing.hold("sub_1", True, key="k"))
 
     assert isinstance(error, GatewayForbidden)
@@ -192,15 +192,15 @@ async def test_a_missing_permission_is_for_the_operator_to_fix(stage: Stage) -> 
     assert "rak_invoice_write" in str(error)
 
 
-async def test_a_key_used_for_something_else_is_refused(till: Till) -> None:
-    wallet, begun = await till.sold()
-    await till.provider.billing.hold(begun.agreement_ref, True, key="k")
+async def test_a_key_used_for_something_else_is_refused(rig: StripeRig) -> None:
+    wallet, begun = await rig.sold()
+    await rig.provider.billing.hold(begun.agreement_ref, True, key="k")
 
-    error = await failure_of(till.provider.billing.hold(begun.agreement_ref, False, key="k"))
+    error = await failure_of(rig.provider.billing.hold(begun.agreement_ref, False, key="k"))
 
     assert isinstance(error, GatewayRefused)
     assert error.code == "idempotency"
-    (agreement,) = await till.agreements(wallet)
+    (agreement,) = await rig.agreements(wallet)
     assert agreement["pause_collection"]["behavior"] == "void"
 
 

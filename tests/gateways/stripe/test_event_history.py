@@ -7,14 +7,14 @@ import pytest
 from domain.provider.hints import EventKind
 from gateways.stripe import event_history
 from gateways.stripe.event_history import StripeEventHistory
-from tests.gateways.till import Till
+from tests.gateways.rig import StripeRig
 
 
-async def test_relevant_events_come_page_by_page_newest_first(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_relevant_events_come_page_by_page_newest_first(rig: StripeRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_history, "PAGE", 1)
-    history, since = StripeEventHistory(till.client), datetime.now(UTC) - timedelta(minutes=1)
-    wallet, begun = await till.sold()
-    till.simulator.refund("ada", 100)
+    history, since = StripeEventHistory(rig.client), datetime.now(UTC) - timedelta(minutes=1)
+    wallet, begun = await rig.sold()
+    rig.simulator.refund("ada", 100)
 
     newest = await history.events(since, None, None, undelivered=False)
     oldest = await history.events(since, None, newest.next_cursor, undelivered=False)

@@ -14,7 +14,7 @@ from domain.provider.payments import ChargeOutcome, Wallet
 from domain.provider.ports import Provider
 from gateways.stripe.http_client import connected
 from gateways.stripe.provider import stripe_provider
-from tests.gateways.till import API_KEY, STARTER, USERS, Till
+from tests.gateways.rig import API_KEY, STARTER, USERS, StripeRig
 
 KEY = "s/try"
 
@@ -57,86 +57,86 @@ STEPS: dict[str, tuple[str, Do]] = {
 }
 
 
-async def a_sale(till: Till) -> Sale:
-    wallet, agreement, bill = await till.owing()
-    return Sale(wallet, agreement, bill, till.simulator.now("ada"))
+async def a_sale(rig: StripeRig) -> Sale:
+    wallet, agreement, bill = await rig.owing()
+    return Sale(wallet, agreement, bill, rig.simulator.now("ada"))
 
 
-async def refused(till: Till, path: str, asking: Awaitable[object], status: int) -> None:
+async def refused(rig: StripeRig, path: str, asking: Awaitable[object], status: int) -> None:
     """Refuses the first call to *path* for a cause that is fixed right after."""
-    with till.simulator.gates.one(path, is_done=False) as gate:
+    with rig.simulator.gates.one(path, is_done=False) as gate:
         task = asyncio.ensure_future(asking)
         await gate.reached()
-        till.simulator.set_faults(stripe={"error_rate": 1, "status": status})
+        rig.simulator.set_faults(stripe={"error_rate": 1, "status": status})
         gate.open()
         with pytest.raises(TenureError):
             await task
-    till.simulator.set_faults(stripe={})
+    rig.simulator.set_faults(stripe={})
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 @pytest.mark.parametrize(("path", "do"), STEPS.values(), ids=STEPS.keys())
 async def test_a_refused_step_continues_with_the_next_attempt_once_the_cause_is_fixed(
-    till: Till, path: str, do: Do, status: int
+    rig: StripeRig, path: str, do: Do, status: int
 ) -> None:
-    sale = await a_sale(till)
-    await refused(till, path, do(till.provider, sale, KEY), status)
-    paid = (await till.statuses(sale.wallet)).count("paid")
+    sale = await a_sale(rig)
+    await refused(rig, path, do(rig.provider, sale, KEY), status)
+    paid = (await rig.statuses(sale.wallet)).count("paid")
     if do is not STEPS["end"][1]:  # a DELETE has no key: it may be repeated as it is
         with pytest.raises(TenureError):
-            await do(till.provider, sale, KEY)
+            await do(rig.provider, sale, KEY)
 
-    first, again = [await do(till.provider, sale, key_after_refusals(KEY, 1)) for _ in range(2)]
+    first, again = [await do(rig.provider, sale, key_after_refusals(KEY, 1)) for _ in range(2)]
 
     assert first == again
-    assert (await till.statuses(sale.wallet)).count("paid") <= paid + 1
-    assert len(await till.agreements(sale.wallet)) <= 2
+    assert (await rig.statuses(sale.wallet)).count("paid") <= paid + 1
+    assert len(await rig.agreements(sale.wallet)) <= 2
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 @pytest.mark.parametrize("does", [does for does in STEPS if does != "end"])
 async def test_a_refused_call_succeeds_under_its_own_key_once_the_cause_is_fixed(
-    till: Till, does: str, status: int
+    rig: StripeRig, does: str, status: int
 ) -> None:
     """A repeated command has the same key: it is the same request."""
-    sale, (path, do) = await a_sale(till), STEPS[does]
+    sale, (path, do) = await a_sale(rig), STEPS[does]
     for _ in range(2):
-        async with connected(API_KEY, till.simulator.base_url) as client:
-            await refused(till, path, do(stripe_provider(client), sale, KEY), status)
-    paid = (await till.statuses(sale.wallet)).count("paid")
+        async with connected(API_KEY, rig.simulator.base_url) as client:
+            await refused(rig, path, do(stripe_provider(client), sale, KEY), status)
+    paid = (await rig.statuses(sale.wallet)).count("paid")
 
-    async with connected(API_KEY, till.simulator.base_url) as client:
+    async with connected(API_KEY, rig.simulator.base_url) as client:
         first, again = [await do(stripe_provider(client), sale, KEY) for _ in range(2)]
 
     assert first == again
-    assert (await till.statuses(sale.wallet)).count("paid") <= paid + 1
+    assert (await rig.statuses(sale.wallet)).count("paid") <= paid + 1
 
 
-async def test_the_next_attempt_finds_what_the_first_one_did(till: Till) -> None:
-    sale = await a_sale(till)
+async def test_the_next_attempt_finds_what_the_first_one_did(rig: StripeRig) -> None:
+    sale = await a_sale(rig)
     key = key_after_refusals(KEY, 1)
-    done = await till.provider.changes.change(sale.agreement, (STARTER, USERS), sale.at, key=KEY)
+    done = await rig.provider.changes.change(sale.agreement, (STARTER, USERS), sale.at, key=KEY)
 
-    found = await till.provider.changes.change(sale.agreement, (STARTER, USERS), sale.at, key=key)
+    found = await rig.provider.changes.change(sale.agreement, (STARTER, USERS), sale.at, key=key)
 
     assert found == done
-    assert (await till.statuses(sale.wallet)).count("paid") == 2
+    assert (await rig.statuses(sale.wallet)).count("paid") == 2
 
 
 @pytest.mark.parametrize("does", ["begin", "restart", "change"])
 async def test_a_decline_is_the_answer_also_for_another_process_and_one_attempt_at_the_card(
-    till: Till, does: str
+    rig: StripeRig, does: str
 ) -> None:
     """The worker that received the answer is killed before it can pass it on."""
-    sale = await a_sale(till)
+    sale = await a_sale(rig)
     _, do = STEPS[does]
-    till.simulator.set_card_answers("ada", ["insufficient_funds", "ok"])
-    declined = await do(till.provider, sale, KEY)
+    rig.simulator.set_card_answers("ada", ["insufficient_funds", "ok"])
+    declined = await do(rig.provider, sale, KEY)
 
-    async with connected(API_KEY, till.simulator.base_url) as client:
+    async with connected(API_KEY, rig.simulator.base_url) as client:
         told_again = [await do(stripe_provider(client), sale, KEY) for _ in range(3)]
 
     assert all(told == declined for told in told_again)
     assert getattr(declined, "outcome", None) is ChargeOutcome.DECLINED
     # The bank's next answer is still to come: it was asked once.
-    assert getattr(await do(till.provider, sale, "s/another-try"), "outcome", None) is ChargeOutcome.PAID
+    assert getattr(await do(rig.provider, sale, "s/another-try"), "outcome", None) is ChargeOutcome.PAID

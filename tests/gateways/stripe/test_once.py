@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.provider.payments import Charge, ChargeOutcome, Wallet
-from tests.gateways.till import STARTER, USERS, Till
+from tests.gateways.rig import STARTER, USERS, StripeRig
 
 FINAL_STATUSES = ("ok", "ok", "insufficient_funds", "lost_card", "authentication_required")
 NUMBERS = count(1)
@@ -49,18 +49,18 @@ STEPS = st.builds(
 class Life:
     """One customer at the till, and what each attempt has cost them."""
 
-    def __init__(self, till: Till, name: str, wallet: Wallet) -> None:
-        self.till, self.name, self.wallet = till, name, wallet
+    def __init__(self, rig: StripeRig, name: str, wallet: Wallet) -> None:
+        self.rig, self.name, self.wallet = rig, name, wallet
         self.agreement = ""
         self.tries = 0
 
     async def live(self, step: Step) -> None:
         if step.does == "month":
-            self.till.simulator.set_card_answers(self.name, [step.bank])
-            now = self.till.simulator.now(self.name)
-            await self.till.simulator.advance(self.name, now + timedelta(days=32))
+            self.rig.simulator.set_card_answers(self.name, [step.bank])
+            now = self.rig.simulator.now(self.name)
+            await self.rig.simulator.advance(self.name, now + timedelta(days=32))
             return
-        self.till.simulator.set_card_answers(self.name, [step.bank, "ok"])
+        self.rig.simulator.set_card_answers(self.name, [step.bank, "ok"])
         self.tries += 1
         before = await self.paid_bills()
         charge = await self._settled(step, self._call(step.does, f"{self.name}/{self.tries}"))
@@ -84,7 +84,7 @@ class Life:
         if does == "change":
             return self._change(key)
         if does in ("hold", "release"):
-            return lambda: self.till.provider.billing.hold(self.agreement, does == "hold", key=key)
+            return lambda: self.rig.provider.billing.hold(self.agreement, does == "hold", key=key)
         calls: dict[str, Callable[[str], Awaitable[Any]]] = {
             "collect": self._collect,
             "restart": self._restart,
@@ -98,35 +98,35 @@ class Life:
         """As the activity does it: check first what an earlier attempt has left."""
         if self.agreement:
             return None
-        found = await self.till.provider.charges.begun(self.wallet.customer_ref, key=key)
-        return found or await self.till.begin(self.wallet, key)
+        found = await self.rig.provider.charges.begun(self.wallet.customer_ref, key=key)
+        return found or await self.rig.begin(self.wallet, key)
 
     async def _collect(self, key: str) -> Charge:
         # The invoice of one attempt is always the same.
-        bills = await self.till.bills(self.wallet)
+        bills = await self.rig.bills(self.wallet)
         drafts = {bill["id"] for bill in bills if bill["status"] == "draft"}
-        return await self.till.provider.charges.collect(
+        return await self.rig.provider.charges.collect(
             next(b["id"] for b in reversed(bills) if b["id"] not in drafts), key=key
         )
 
     async def _restart(self, key: str) -> Charge:
-        return await self.till.provider.charges.restart(self.agreement, "", key=key)
+        return await self.rig.provider.charges.restart(self.agreement, "", key=key)
 
     def _change(self, key: str) -> Callable[[], Awaitable[Charge]]:
         """The number of users changes with every attempt."""
-        items, at = (STARTER, Item(USERS.lookup_key, self.tries)), self.till.simulator.now(self.name)
-        return lambda: self.till.provider.changes.change(self.agreement, items, at, key=key)
+        items, at = (STARTER, Item(USERS.lookup_key, self.tries)), self.rig.simulator.now(self.name)
+        return lambda: self.rig.provider.changes.change(self.agreement, items, at, key=key)
 
     async def _put_card(self, key: str) -> None:
         # A test card's name stands for another card each time, once its key is forgotten: not compared.
-        await self.till.provider.wallets.put_card(self.wallet.customer_ref, self.agreement, "pm_card_visa", key=key)
+        await self.rig.provider.wallets.put_card(self.wallet.customer_ref, self.agreement, "pm_card_visa", key=key)
 
     async def _end(self, key: str) -> None:
-        await self.till.provider.billing.end(self.agreement, "", key=key)
+        await self.rig.provider.billing.end(self.agreement, "", key=key)
 
     async def _settled(self, step: Step, call: Callable[[], Awaitable[Any]]) -> Any:
         """The result of a call that is repeated until it is answered, and then once more."""
-        self.till.wire.lose(*step.lost)
+        self.rig.wire.lose(*step.lost)
         answers: list[Any] = []
         while len(answers) <= step.repeats:
             try:
@@ -136,13 +136,13 @@ class Life:
             except GatewayRefused as refused:
                 answers.append(refused.code)
             if step.forgotten and answers and not _was_refused_by_the_bank(answers[0]):
-                self.till.simulator._store.execute("DELETE FROM calls")
-        self.till.wire.lose()
+                self.rig.simulator._store.execute("DELETE FROM calls")
+        self.rig.wire.lose()
         assert answers.count(answers[0]) == len(answers), f"{step} was answered differently: {answers}"
         return answers[0]
 
     async def paid_bills(self) -> Counter[str]:
-        return Counter(bill["id"] for bill in await self.till.bills(self.wallet) if bill["status"] == "paid")
+        return Counter(bill["id"] for bill in await self.rig.bills(self.wallet) if bill["status"] == "paid")
 
 
 def _was_refused_by_the_bank(answer: object) -> bool:
@@ -156,26 +156,28 @@ def _was_refused_by_the_bank(answer: object) -> bool:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(STEPS, min_size=1, max_size=8))
-async def test_no_attempt_takes_money_twice_whatever_is_lost_and_repeated(till: Till, steps: list[Step]) -> None:
+async def test_no_attempt_takes_money_twice_whatever_is_lost_and_repeated(rig: StripeRig, steps: list[Step]) -> None:
     name = f"life-{next(NUMBERS)}"
-    life = Life(till, name, await till.wallet(name))
+    life = Life(rig, name, await rig.wallet(name))
 
     for step in steps:
         await life.live(step)
 
-    bills = await till.bills(life.wallet)
+    bills = await rig.bills(life.wallet)
     paid = [bill for bill in bills if bill["status"] == "paid"]
     assert sum(bill["amount_paid"] for bill in bills) == sum(bill["amount_due"] for bill in paid)
     if "change" not in {step.does for step in steps}:
         assert {bill["amount_paid"] for bill in paid} <= {4900}
-    assert len(await till.agreements(life.wallet)) <= 1
+    assert len(await rig.agreements(life.wallet)) <= 1
 
 
 @pytest.mark.parametrize("does", ["begin", "collect", "restart", "change"])
 @pytest.mark.parametrize("forgotten", [False, True])
-async def test_an_attempt_makes_one_invoice_when_its_answers_are_lost(till: Till, does: str, forgotten: bool) -> None:
-    wallet = await till.wallet()
-    life = Life(till, "ada", wallet)
+async def test_an_attempt_makes_one_invoice_when_its_answers_are_lost(
+    rig: StripeRig, does: str, forgotten: bool
+) -> None:
+    wallet = await rig.wallet()
+    life = Life(rig, "ada", wallet)
     if does != "begin":
         await life.live(Step("begin", "ok", frozenset(), 0, False))
         await life.live(Step("month", "insufficient_funds", frozenset(), 0, False))
@@ -186,18 +188,18 @@ async def test_an_attempt_makes_one_invoice_when_its_answers_are_lost(till: Till
     assert (await life.paid_bills()).total() == before + 1
 
 
-async def test_a_replayed_server_error_is_checked_before_the_attempt_continues(till: Till) -> None:
-    wallet = await till.wallet()
-    till.simulator.set_faults(stripe={"fault_after_rate": 1.0})
+async def test_a_replayed_server_error_is_checked_before_the_attempt_continues(rig: StripeRig) -> None:
+    wallet = await rig.wallet()
+    rig.simulator.set_faults(stripe={"fault_after_rate": 1.0})
     with pytest.raises(GatewayUnavailable):
-        await till.begin(wallet)
-    till.simulator.set_faults(stripe={})
+        await rig.begin(wallet)
+    rig.simulator.set_faults(stripe={})
 
     with pytest.raises(GatewayUnavailable):
         # Had the fault come up only now, nobody would have asked what came of the first call.
-        await till.begin(wallet)
+        await rig.begin(wallet)
 
-    assert len(await till.agreements(wallet)) == 1
-    begun = await till.provider.charges.begun(wallet.customer_ref, key="s/charge/1")
+    assert len(await rig.agreements(wallet)) == 1
+    begun = await rig.provider.charges.begun(wallet.customer_ref, key="s/charge/1")
     assert begun is not None
     assert begun.outcome is ChargeOutcome.PAID

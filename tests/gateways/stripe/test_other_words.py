@@ -8,8 +8,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.changing import ChangeActivities, ChangeRequest
 from activities.payments import BeginRequest, CollectRequest, PaymentActivities, RestartRequest
 from domain.provider.payments import Charge, ChargeOutcome
+from tests.gateways.rig import STARTER, USERS, StripeRig
 from tests.gateways.stripe.test_kept_refusals import KEY, Sale, a_sale
-from tests.gateways.till import STARTER, USERS, Till
 
 Ask = Callable[[PaymentActivities, ChangeActivities, Sale], Awaitable[Charge]]
 
@@ -34,16 +34,16 @@ async def change(_: PaymentActivities, changes: ChangeActivities, sale: Sale) ->
 
 
 @pytest.mark.parametrize("ask", [begin, collect, restart, change])
-async def test_an_attempt_begun_with_other_parameters_continues_and_is_made_once(till: Till, ask: Ask) -> None:
-    sale = await a_sale(till)
-    provider = till.provider
+async def test_an_attempt_begun_with_other_parameters_continues_and_is_made_once(rig: StripeRig, ask: Ask) -> None:
+    sale = await a_sale(rig)
+    provider = rig.provider
     # Nobody's records are asked.
     payments = PaymentActivities(provider, None)  # type: ignore[arg-type]
     changes = ChangeActivities(provider.changes, provider.quotes, provider.confirmations)
-    await till.client.v1.customers.update_async(sale.wallet.customer_ref, {"phone": "1"}, {"idempotency_key": KEY})
-    paid = (await till.statuses(sale.wallet)).count("paid")
+    await rig.client.v1.customers.update_async(sale.wallet.customer_ref, {"phone": "1"}, {"idempotency_key": KEY})
+    paid = (await rig.statuses(sale.wallet)).count("paid")
 
     first, again = [await ask(payments, changes, sale) for _ in range(2)]
 
     assert (first.outcome, again) == (ChargeOutcome.PAID, first)
-    assert (await till.statuses(sale.wallet)).count("paid") == paid + 1
+    assert (await rig.statuses(sale.wallet)).count("paid") == paid + 1

@@ -7,10 +7,10 @@ import pytest
 from domain.catalog.plans import Item
 from domain.errors import GatewayRefused
 from domain.provider.payments import ChargeOutcome
-from tests.gateways.changing import PLANTS, PRO, STARTS, USD, Deal, bill_of, left_of, till, users
-from tests.gateways.till import STARTER, Till
+from tests.gateways.changing import PLANTS, PRO, STARTS, USD, Deal, bill_of, left_of, rig, users
+from tests.gateways.rig import STARTER, StripeRig
 
-__all__ = ["till"]
+__all__ = ["rig"]
 
 
 CHANGES = [
@@ -32,11 +32,11 @@ CHANGES = [
 
 @pytest.mark.parametrize(("before", "after", "difference"), CHANGES)
 async def test_the_difference_is_billed_at_once_to_the_cent_and_as_quoted(
-    till: Till, before: tuple[Item, ...], after: tuple[Item, ...], difference: int
+    rig: StripeRig, before: tuple[Item, ...], after: tuple[Item, ...], difference: int
 ) -> None:
-    deal = await Deal.of(till, *before)
+    deal = await Deal.of(rig, *before)
 
-    quote = await till.provider.quotes.quote(deal.ref, after, deal.at)
+    quote = await rig.provider.quotes.quote(deal.ref, after, deal.at)
     charge = await deal.change(*after)
 
     assert (quote.amount, quote.currency) == (difference, USD)
@@ -46,7 +46,7 @@ async def test_the_difference_is_billed_at_once_to_the_cent_and_as_quoted(
     assert (charge.agreement_ref, charge.period_start, charge.period_end) == (deal.ref, deal.start, deal.end)
     assert await deal.items() == {item.lookup_key: item.quantity for item in after}
     assert await deal.balance() == min(0, difference)
-    await till.renew()
+    await rig.renew()
     # The renewal costs the current items, less the credit.
     assert (await deal.bills())[-1]["total"] == sum(PRICES[item.lookup_key] * item.quantity for item in after)
 
@@ -59,29 +59,29 @@ PRICES = {
 }
 
 
-async def test_a_credit_lowers_the_next_invoice(till: Till) -> None:
-    deal = await Deal.of(till, STARTER, users(3))
+async def test_a_credit_lowers_the_next_invoice(rig: StripeRig) -> None:
+    deal = await Deal.of(rig, STARTER, users(3))
     credit = -left_of(-1500) - left_of(500)
 
     assert bill_of(await deal.change(STARTER, users(1))).amount == -credit
     assert await deal.balance() == -credit
-    await till.renew()
+    await rig.renew()
 
     renewal = (await deal.bills())[-1]
-    standing = await till.provider.billing.provider_state(deal.wallet.customer_ref, deal.ref, renewal["id"])
+    standing = await rig.provider.billing.provider_state(deal.wallet.customer_ref, deal.ref, renewal["id"])
     assert standing.latest is not None
     assert bill_of(standing.latest).amount == renewal["amount_paid"] == 4900 + 500 - credit
     assert await deal.balance() == 0
 
 
-async def test_an_invoice_covered_by_a_credit_costs_nothing(till: Till) -> None:
-    deal = await Deal.of(till, PRO)
+async def test_an_invoice_covered_by_a_credit_costs_nothing(rig: StripeRig) -> None:
+    deal = await Deal.of(rig, PRO)
     credit = -left_of(-19900) - left_of(4900)
     await deal.change(STARTER)
 
-    await till.renew()
+    await rig.renew()
 
-    standing = await till.provider.billing.provider_state(deal.wallet.customer_ref, deal.ref, "")
+    standing = await rig.provider.billing.provider_state(deal.wallet.customer_ref, deal.ref, "")
     assert standing.latest is not None
     assert bill_of(standing.latest).amount == 0
     assert await deal.balance() == 4900 - credit
@@ -94,11 +94,13 @@ async def test_an_invoice_covered_by_a_credit_costs_nothing(till: Till) -> None:
         ("authentication_required", ChargeOutcome.ACTION_REQUIRED),
     ],
 )
-async def test_nothing_changes_when_the_difference_is_declined(till: Till, answer: str, outcome: ChargeOutcome) -> None:
-    deal = await Deal.of(till, STARTER, users(3))
-    await till.provider.billing.hold(deal.ref, True, key="hold")
+async def test_nothing_changes_when_the_difference_is_declined(
+    rig: StripeRig, answer: str, outcome: ChargeOutcome
+) -> None:
+    deal = await Deal.of(rig, STARTER, users(3))
+    await rig.provider.billing.hold(deal.ref, True, key="hold")
     before, bills = await deal.agreement(), await deal.bills()
-    till.simulator.set_card_answers("ada", [answer, "ok"])
+    rig.simulator.set_card_answers("ada", [answer, "ok"])
 
     charge = await deal.change(PRO)
 
@@ -112,11 +114,11 @@ async def test_nothing_changes_when_the_difference_is_declined(till: Till, answe
     assert (await deal.change(PRO, key="s/change/2")).outcome is ChargeOutcome.PAID
 
 
-async def test_the_plans_item_stays_and_what_is_not_sold_any_more_keeps_its_price(till: Till) -> None:
-    deal = await Deal.of(till, STARTER, users(3))
+async def test_the_plans_item_stays_and_what_is_not_sold_any_more_keeps_its_price(rig: StripeRig) -> None:
+    deal = await Deal.of(rig, STARTER, users(3))
     before = {item["price"]["lookup_key"]: item["id"] for item in (await deal.agreement())["items"]["data"]}
-    (price,) = (await till.client.v1.prices.list_async({"lookup_keys": ["shop_users_month_v1"]})).data
-    await till.client.v1.prices.update_async(price.id, {"active": False})
+    (price,) = (await rig.client.v1.prices.list_async({"lookup_keys": ["shop_users_month_v1"]})).data
+    await rig.client.v1.prices.update_async(price.id, {"active": False})
 
     await deal.change(PRO, users(4))
 
@@ -134,29 +136,29 @@ async def test_the_plans_item_stays_and_what_is_not_sold_any_more_keeps_its_pric
     ],
 )
 async def test_a_moment_outside_of_the_period_is_taken_for_its_nearest_end(
-    till: Till, moment: datetime, difference: int
+    rig: StripeRig, moment: datetime, difference: int
 ) -> None:
-    deal = await Deal.of(till, STARTER)
+    deal = await Deal.of(rig, STARTER)
 
-    quote = await till.provider.quotes.quote(deal.ref, (PRO,), moment)
-    charge = await till.provider.changes.change(deal.ref, (PRO,), moment, key="s/change/1")
+    quote = await rig.provider.quotes.quote(deal.ref, (PRO,), moment)
+    charge = await rig.provider.changes.change(deal.ref, (PRO,), moment, key="s/change/1")
 
     assert quote.amount == bill_of(charge).amount == difference
 
 
-async def test_what_is_not_sold_is_refused(till: Till) -> None:
-    deal = await Deal.of(till, STARTER)
+async def test_what_is_not_sold_is_refused(rig: StripeRig) -> None:
+    deal = await Deal.of(rig, STARTER)
     unknown = (Item("shop_gold_month_v1", 1),)
 
-    for call in (till.provider.quotes.quote(deal.ref, unknown, deal.at), deal.change(*unknown)):
+    for call in (rig.provider.quotes.quote(deal.ref, unknown, deal.at), deal.change(*unknown)):
         with pytest.raises(GatewayRefused) as refused:
             await call
         assert refused.value.code == "unknown_price"
 
 
-async def test_what_has_ended_is_not_changed(till: Till) -> None:
-    deal = await Deal.of(till, STARTER)
-    await till.provider.billing.end(deal.ref, "", key="end")
+async def test_what_has_ended_is_not_changed(rig: StripeRig) -> None:
+    deal = await Deal.of(rig, STARTER)
+    await rig.provider.billing.end(deal.ref, "", key="end")
 
     with pytest.raises(GatewayRefused):
         await deal.change(PRO)

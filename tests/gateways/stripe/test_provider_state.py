@@ -6,18 +6,18 @@ import pytest
 
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.provider.payments import AgreementStatus, ChargeOutcome, ProviderState
-from tests.gateways.till import Till
+from tests.gateways.rig import StripeRig
 
 # ── State ──
 
 
-async def test_a_paid_up_agreement_has_its_latest_invoice(till: Till) -> None:
-    wallet, begun = await till.sold()
-    first = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
+async def test_a_paid_up_agreement_has_its_latest_invoice(rig: StripeRig) -> None:
+    wallet, begun = await rig.sold()
+    first = await rig.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
     assert first == ProviderState(wallet.card, AgreementStatus.LIVE, begun)
 
-    await till.renew()
-    renewed = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
+    await rig.renew()
+    renewed = await rig.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
 
     assert renewed.latest is not None
     assert renewed.latest.invoice is not None
@@ -27,10 +27,10 @@ async def test_a_paid_up_agreement_has_its_latest_invoice(till: Till) -> None:
 
 
 @pytest.mark.parametrize("code", ["insufficient_funds", "stolen_card"])
-async def test_a_declined_renewal_is_open_with_its_reason(till: Till, code: str) -> None:
-    wallet, agreement, bill = await till.owing(answer=code)
+async def test_a_declined_renewal_is_open_with_its_reason(rig: StripeRig, code: str) -> None:
+    wallet, agreement, bill = await rig.owing(answer=code)
 
-    standing = await till.provider.billing.provider_state(wallet.customer_ref, agreement, "")
+    standing = await rig.provider.billing.provider_state(wallet.customer_ref, agreement, "")
 
     assert standing.agreement is AgreementStatus.LIVE
     assert standing.latest is not None
@@ -42,24 +42,24 @@ async def test_a_declined_renewal_is_open_with_its_reason(till: Till, code: str)
     assert (standing.latest.invoice.ref, standing.latest.invoice.status) == (bill, "open")
 
 
-async def test_a_renewal_to_be_confirmed_has_the_link(till: Till) -> None:
-    wallet, agreement, bill = await till.owing(answer="authentication_required")
+async def test_a_renewal_to_be_confirmed_has_the_link(rig: StripeRig) -> None:
+    wallet, agreement, bill = await rig.owing(answer="authentication_required")
 
-    latest = (await till.provider.billing.provider_state(wallet.customer_ref, agreement, "")).latest
+    latest = (await rig.provider.billing.provider_state(wallet.customer_ref, agreement, "")).latest
 
     assert latest is not None
     assert latest.outcome is ChargeOutcome.ACTION_REQUIRED
     assert latest.decline is not None
-    assert latest.decline.action_url == f"{till.simulator.base_url}/i/{bill}"
+    assert latest.decline.action_url == f"{rig.simulator.base_url}/i/{bill}"
 
 
-async def test_a_renewal_is_pending_while_its_invoice_is_a_draft(till: Till) -> None:
-    wallet, begun = await till.sold()
-    boundary = till.simulator.next_boundary("ada")
+async def test_a_renewal_is_pending_while_its_invoice_is_a_draft(rig: StripeRig) -> None:
+    wallet, begun = await rig.sold()
+    boundary = rig.simulator.next_boundary("ada")
     assert boundary is not None
-    await till.simulator.advance("ada", boundary + timedelta(minutes=1))
+    await rig.simulator.advance("ada", boundary + timedelta(minutes=1))
 
-    latest = (await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")).latest
+    latest = (await rig.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")).latest
 
     assert latest is not None
     assert latest.invoice is not None
@@ -67,23 +67,23 @@ async def test_a_renewal_is_pending_while_its_invoice_is_a_draft(till: Till) -> 
 
 
 @pytest.mark.parametrize("how", ["void", "uncollectible"])
-async def test_a_closed_invoice_is_gone(till: Till, how: str) -> None:
-    wallet, agreement, bill = await till.owing()
-    invoices = till.client.v1.invoices
+async def test_a_closed_invoice_is_gone(rig: StripeRig, how: str) -> None:
+    wallet, agreement, bill = await rig.owing()
+    invoices = rig.client.v1.invoices
     await (invoices.void_invoice_async(bill) if how == "void" else invoices.mark_uncollectible_async(bill))
 
-    latest = (await till.provider.billing.provider_state(wallet.customer_ref, agreement, "")).latest
+    latest = (await rig.provider.billing.provider_state(wallet.customer_ref, agreement, "")).latest
 
     assert latest is not None
     assert latest.invoice is not None
     assert (latest.outcome, latest.decline, latest.invoice.status) == (ChargeOutcome.GONE, None, how)
 
 
-async def test_a_given_invoice_is_read_instead_of_the_latest(till: Till) -> None:
-    wallet, agreement, bill = await till.owing()
-    await till.renew()
-    newest = (await till.provider.billing.provider_state(wallet.customer_ref, agreement, "")).latest
-    given = (await till.provider.billing.provider_state(wallet.customer_ref, agreement, bill)).latest
+async def test_a_given_invoice_is_read_instead_of_the_latest(rig: StripeRig) -> None:
+    wallet, agreement, bill = await rig.owing()
+    await rig.renew()
+    newest = (await rig.provider.billing.provider_state(wallet.customer_ref, agreement, "")).latest
+    given = (await rig.provider.billing.provider_state(wallet.customer_ref, agreement, bill)).latest
 
     assert newest is not None
     assert given is not None
@@ -93,129 +93,129 @@ async def test_a_given_invoice_is_read_instead_of_the_latest(till: Till) -> None
     assert given.invoice.ref == bill != newest.invoice.ref
 
 
-async def test_an_ended_agreement_is_ended(till: Till) -> None:
-    wallet, begun = await till.sold()
-    await till.client.v1.subscriptions.cancel_async(begun.agreement_ref)
+async def test_an_ended_agreement_is_ended(rig: StripeRig) -> None:
+    wallet, begun = await rig.sold()
+    await rig.client.v1.subscriptions.cancel_async(begun.agreement_ref)
 
-    standing = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
+    standing = await rig.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
 
     assert standing.agreement is AgreementStatus.ENDED
     assert standing.latest is not None
     assert standing.latest.outcome is ChargeOutcome.PAID
 
 
-async def test_an_unknown_agreement_is_refused(till: Till) -> None:
-    wallet = await till.wallet()
+async def test_an_unknown_agreement_is_refused(rig: StripeRig) -> None:
+    wallet = await rig.wallet()
 
     with pytest.raises(GatewayRefused, match="cus_nobody_knows"):
-        await till.provider.billing.provider_state("cus_nobody_knows", "", "")
+        await rig.provider.billing.provider_state("cus_nobody_knows", "", "")
     with pytest.raises(GatewayRefused, match="sub_nobody_knows"):
-        await till.provider.billing.provider_state(wallet.customer_ref, "sub_nobody_knows", "")
+        await rig.provider.billing.provider_state(wallet.customer_ref, "sub_nobody_knows", "")
 
 
 # ── The end ──
 
 
-async def test_an_end_voids_the_open_invoice_and_is_safe_to_repeat(till: Till) -> None:
-    wallet, agreement, bill = await till.owing()
+async def test_an_end_voids_the_open_invoice_and_is_safe_to_repeat(rig: StripeRig) -> None:
+    wallet, agreement, bill = await rig.owing()
 
-    await till.provider.billing.end(agreement, bill, key="end")
-    await till.provider.billing.end(agreement, bill, key="end")
-    await till.provider.billing.end(agreement, bill, key="end/by-another-way")
+    await rig.provider.billing.end(agreement, bill, key="end")
+    await rig.provider.billing.end(agreement, bill, key="end")
+    await rig.provider.billing.end(agreement, bill, key="end/by-another-way")
 
-    (ended,) = await till.agreements(wallet)
+    (ended,) = await rig.agreements(wallet)
     assert ended["status"] == "canceled"
-    assert await till.statuses(wallet) == ["paid", "void"]
+    assert await rig.statuses(wallet) == ["paid", "void"]
 
 
 @pytest.mark.parametrize("lost", [1, 2], ids=["the bill's", "the agreement's"])
-async def test_an_end_happens_despite_a_lost_answer(till: Till, lost: int) -> None:
-    wallet, agreement, bill = await till.owing()
-    till.wire.lose(lost)
+async def test_an_end_happens_despite_a_lost_answer(rig: StripeRig, lost: int) -> None:
+    wallet, agreement, bill = await rig.owing()
+    rig.wire.lose(lost)
     with pytest.raises(GatewayUnavailable):
-        await till.provider.billing.end(agreement, bill, key="end")
+        await rig.provider.billing.end(agreement, bill, key="end")
 
-    await till.provider.billing.end(agreement, bill, key="end")
+    await rig.provider.billing.end(agreement, bill, key="end")
 
-    (ended,) = await till.agreements(wallet)
+    (ended,) = await rig.agreements(wallet)
     assert ended["status"] == "canceled"
-    assert await till.statuses(wallet) == ["paid", "void"]
+    assert await rig.statuses(wallet) == ["paid", "void"]
 
 
-async def test_an_end_gives_nothing_back_and_bills_nothing_more(till: Till) -> None:
-    wallet, begun = await till.sold()
+async def test_an_end_gives_nothing_back_and_bills_nothing_more(rig: StripeRig) -> None:
+    wallet, begun = await rig.sold()
     assert begun.period_end is not None
 
-    await till.provider.billing.end(begun.agreement_ref, "", key="end")
-    await till.simulator.advance("ada", begun.period_end + timedelta(days=60))
+    await rig.provider.billing.end(begun.agreement_ref, "", key="end")
+    await rig.simulator.advance("ada", begun.period_end + timedelta(days=60))
 
-    (bill,) = await till.bills(wallet)
+    (bill,) = await rig.bills(wallet)
     assert (bill["status"], bill["amount_paid"]) == ("paid", 4900)
-    owner = (await till.client.v1.customers.retrieve_async(wallet.customer_ref)).to_dict()
+    owner = (await rig.client.v1.customers.retrieve_async(wallet.customer_ref)).to_dict()
     assert owner["balance"] == 0
 
 
-async def test_the_end_of_an_unknown_agreement_is_refused(till: Till) -> None:
+async def test_the_end_of_an_unknown_agreement_is_refused(rig: StripeRig) -> None:
     with pytest.raises(GatewayRefused, match="sub_nobody_knows"):
-        await till.provider.billing.end("sub_nobody_knows", "", key="end")
+        await rig.provider.billing.end("sub_nobody_knows", "", key="end")
 
 
-async def test_an_agreement_ends_with_its_period_on_request(till: Till) -> None:
-    wallet, begun = await till.sold()
+async def test_an_agreement_ends_with_its_period_on_request(rig: StripeRig) -> None:
+    wallet, begun = await rig.sold()
     for _ in range(2):
-        await till.provider.billing.end_at_period_end(begun.agreement_ref, True, key="ends/on/1")
-    standing = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
+        await rig.provider.billing.end_at_period_end(begun.agreement_ref, True, key="ends/on/1")
+    standing = await rig.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
     assert standing.agreement is AgreementStatus.LIVE
 
-    await till.renew()
+    await rig.renew()
 
-    standing = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
+    standing = await rig.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
     assert standing.agreement is AgreementStatus.ENDED
-    assert await till.statuses(wallet) == ["paid"]
+    assert await rig.statuses(wallet) == ["paid"]
 
 
 # ── On hold ──
 
 
-async def test_renewals_cost_nothing_while_held_and_go_on_after_release(till: Till) -> None:
-    wallet, begun = await till.sold()
+async def test_renewals_cost_nothing_while_held_and_go_on_after_release(rig: StripeRig) -> None:
+    wallet, begun = await rig.sold()
     for _ in range(2):
-        await till.provider.billing.hold(begun.agreement_ref, True, key="hold/on/1")
-    await till.renew()
-    await till.renew()
+        await rig.provider.billing.hold(begun.agreement_ref, True, key="hold/on/1")
+    await rig.renew()
+    await rig.renew()
 
-    held = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
+    held = await rig.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
     assert held.latest is not None
     assert (held.agreement, held.latest.outcome) == (AgreementStatus.LIVE, ChargeOutcome.GONE)
-    assert await till.statuses(wallet) == ["paid", "void", "void"]
+    assert await rig.statuses(wallet) == ["paid", "void", "void"]
 
     for _ in range(2):
-        await till.provider.billing.hold(begun.agreement_ref, False, key="hold/off/2")
-    await till.renew()
+        await rig.provider.billing.hold(begun.agreement_ref, False, key="hold/off/2")
+    await rig.renew()
 
-    bills = await till.bills(wallet)
+    bills = await rig.bills(wallet)
     assert [bill["status"] for bill in bills] == ["paid", "void", "void", "paid"]
     assert [bill["amount_paid"] for bill in bills] == [4900, 0, 0, 4900]
 
 
-async def test_a_held_agreement_can_be_ended(till: Till) -> None:
-    wallet, begun = await till.sold()
-    await till.provider.billing.hold(begun.agreement_ref, True, key="hold/on/1")
+async def test_a_held_agreement_can_be_ended(rig: StripeRig) -> None:
+    wallet, begun = await rig.sold()
+    await rig.provider.billing.hold(begun.agreement_ref, True, key="hold/on/1")
 
-    await till.provider.billing.end(begun.agreement_ref, "", key="end")
+    await rig.provider.billing.end(begun.agreement_ref, "", key="end")
 
-    standing = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
+    standing = await rig.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
     assert standing.agreement is AgreementStatus.ENDED
 
 
-async def test_an_ended_agreement_can_neither_be_held_nor_scheduled_to_end(till: Till) -> None:
-    _, begun = await till.sold()
-    await till.provider.billing.end(begun.agreement_ref, "", key="end")
+async def test_an_ended_agreement_can_neither_be_held_nor_scheduled_to_end(rig: StripeRig) -> None:
+    _, begun = await rig.sold()
+    await rig.provider.billing.end(begun.agreement_ref, "", key="end")
 
     with pytest.raises(GatewayRefused, match="canceled"):
-        await till.provider.billing.hold(begun.agreement_ref, True, key="hold/on/1")
+        await rig.provider.billing.hold(begun.agreement_ref, True, key="hold/on/1")
     with pytest.raises(GatewayRefused, match="canceled"):
-        await till.provider.billing.end_at_period_end(begun.agreement_ref, True, key="ends/on/1")
+        await rig.provider.billing.end_at_period_end(begun.agreement_ref, True, key="ends/on/1")
 
 
 def a_pause(reason: str) -> dict[str, object]:
@@ -231,13 +231,13 @@ def a_pause(reason: str) -> dict[str, object]:
     ],
 )
 async def test_a_pause_made_elsewhere_is_reported_with_its_reason(
-    till: Till, details: dict[str, object] | None, told: str
+    rig: StripeRig, details: dict[str, object] | None, told: str
 ) -> None:
-    wallet, begun = await till.sold()
-    found = till.simulator._store.get(begun.agreement_ref, "subscription")
+    wallet, begun = await rig.sold()
+    found = rig.simulator._store.get(begun.agreement_ref, "subscription")
     assert found is not None
-    till.simulator._store.save({**found, "status": "paused", "status_details": details})
+    rig.simulator._store.save({**found, "status": "paused", "status_details": details})
 
-    standing = await till.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
+    standing = await rig.provider.billing.provider_state(wallet.customer_ref, begun.agreement_ref, "")
 
     assert (standing.agreement, standing.paused_for) == (AgreementStatus.LIVE, told)

@@ -14,26 +14,26 @@ from gateways.stripe.rate_limits import (
     reports_at_once,
     steps_a_second,
 )
-from tests.gateways.till import STARTER, USERS, Till
+from tests.gateways.rig import STARTER, USERS, StripeRig
 from tests.sandbox.stripe.published import template_of
 
 
-async def steps_of(till: Till) -> dict[str, Callable[[], Awaitable[object]]]:
+async def steps_of(rig: StripeRig) -> dict[str, Callable[[], Awaitable[object]]]:
     """Every step of the payments queue in a customer's life, in an order in which none needs a retry."""
-    provider = till.provider
-    wallet, begun = await till.sold("warm")
-    owing, agreement, bill = await till.owing("owing")
-    _, lapsed_agreement, old_bill = await till.owing("lapsed")
-    items, at = (STARTER, Item(USERS.lookup_key, 2)), till.simulator.now("warm")
+    provider = rig.provider
+    wallet, begun = await rig.sold("warm")
+    owing, agreement, bill = await rig.owing("owing")
+    _, lapsed_agreement, old_bill = await rig.owing("lapsed")
+    items, at = (STARTER, Item(USERS.lookup_key, 2)), rig.simulator.now("warm")
     await provider.quotes.quote(begun.agreement_ref, items, at)
 
     async def begin() -> None:
         await provider.charges.begun(newcomer.customer_ref, key="new/charge/1")
-        await till.begin(newcomer, "new/charge/1")
+        await rig.begin(newcomer, "new/charge/1")
 
-    newcomer = await till.wallet("newcomer")
+    newcomer = await rig.wallet("newcomer")
     return {
-        "wallet": lambda: till.wallet("another"),
+        "wallet": lambda: rig.wallet("another"),
         "checkout": lambda: provider.wallets.open_checkout(
             wallet.customer_ref, "s", "https://a", "https://b", key="page"
         ),
@@ -52,11 +52,11 @@ async def steps_of(till: Till) -> dict[str, Callable[[], Awaitable[object]]]:
     }
 
 
-async def test_no_step_asks_more_than_the_fleets_rate_is_counted_from(till: Till) -> None:
-    for name, step in (await steps_of(till)).items():
-        before = len(till.wire.calls)
+async def test_no_step_asks_more_than_the_fleets_rate_is_counted_from(rig: StripeRig) -> None:
+    for name, step in (await steps_of(rig)).items():
+        before = len(rig.wire.calls)
         await step()
-        asked = Counter(f"{method} {template_of(method.lower(), path)}" for method, path, _ in till.wire.calls[before:])
+        asked = Counter(f"{method} {template_of(method.lower(), path)}" for method, path, _ in rig.wire.calls[before:])
         assert 0 < asked.total() <= MAX_CALLS_PER_STEP, (name, asked)
         assert set(asked.values()) == {1}, (name, asked)
 

@@ -7,19 +7,19 @@ import pytest
 from domain.errors import GatewayRefused
 from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
 from gateways.stripe.reversals import STATUSES
-from tests.gateways.till import Till
+from tests.gateways.rig import StripeRig
 from tests.harness.stripe_watch import StripeWatch
 from tests.sandbox.stripe.published import choices
 
 
-async def the_charge(till: Till) -> dict[str, Any]:
+async def the_charge(rig: StripeRig) -> dict[str, Any]:
     """The objects of a sale at Stripe: invoice, payment intent and charge."""
-    wallet, begun = await till.sold()
+    wallet, begun = await rig.sold()
     assert begun.invoice is not None
     intent = (
-        await till.client.v1.invoices.retrieve_async(begun.invoice.ref, {"expand": ["payments.data.payment"]})
+        await rig.client.v1.invoices.retrieve_async(begun.invoice.ref, {"expand": ["payments.data.payment"]})
     ).to_dict()["payments"]["data"][0]["payment"]["payment_intent"]
-    found = (await till.client.v1.payment_intents.retrieve_async(intent)).to_dict()
+    found = (await rig.client.v1.payment_intents.retrieve_async(intent)).to_dict()
     return {
         "bill": begun.invoice.ref,
         "agreement": begun.agreement_ref,
@@ -28,13 +28,13 @@ async def the_charge(till: Till) -> dict[str, Any]:
     }
 
 
-async def test_refunds_of_a_charge_are_summed(till: Till) -> None:
-    charge = await the_charge(till)
+async def test_refunds_of_a_charge_are_summed(rig: StripeRig) -> None:
+    charge = await the_charge(rig)
 
-    till.simulator.refund("ada", 1000)
-    part = await till.provider.reversals.reversal(ReversalKind.REFUND, charge["ref"])
-    await till.client.v1.refunds.create_async({"charge": charge["ref"], "reason": "requested_by_customer"})
-    whole = await till.provider.reversals.reversal(ReversalKind.REFUND, charge["ref"])
+    rig.simulator.refund("ada", 1000)
+    part = await rig.provider.reversals.reversal(ReversalKind.REFUND, charge["ref"])
+    await rig.client.v1.refunds.create_async({"charge": charge["ref"], "reason": "requested_by_customer"})
+    whole = await rig.provider.reversals.reversal(ReversalKind.REFUND, charge["ref"])
 
     told = ReversalKind.REFUND, charge["ref"], charge["bill"]
     of = {"agreement_ref": charge["agreement"]}
@@ -57,11 +57,11 @@ async def test_refunds_of_a_charge_are_summed(till: Till) -> None:
     ],
     ids=" then ".join,
 )
-async def test_a_dispute_has_its_current_state(till: Till, turns: list[str], status: DisputeStatus) -> None:
-    charge = await the_charge(till)
-    refs = [till.simulator.dispute("ada", turn)["id"] for turn in turns]
+async def test_a_dispute_has_its_current_state(rig: StripeRig, turns: list[str], status: DisputeStatus) -> None:
+    charge = await the_charge(rig)
+    refs = [rig.simulator.dispute("ada", turn)["id"] for turn in turns]
 
-    found = await till.provider.reversals.reversal(ReversalKind.DISPUTE, refs[0])
+    found = await rig.provider.reversals.reversal(ReversalKind.DISPUTE, refs[0])
 
     assert set(refs) == {found.ref}
     assert found == Reversal(
@@ -81,19 +81,19 @@ def test_every_status_that_stripe_publishes_is_known() -> None:
     assert set(choices("dispute", "status")) == set(STATUSES)
 
 
-async def test_an_unknown_status_counts_as_an_open_dispute(till: Till, stripe_watch: StripeWatch) -> None:
-    await the_charge(till)
-    dispute = till.simulator.dispute("ada")
-    stored = till.simulator._store.get(dispute["id"], "dispute")
+async def test_an_unknown_status_counts_as_an_open_dispute(rig: StripeRig, stripe_watch: StripeWatch) -> None:
+    await the_charge(rig)
+    dispute = rig.simulator.dispute("ada")
+    stored = rig.simulator._store.get(dispute["id"], "dispute")
     assert stored is not None
-    till.simulator._store.save(stored | {"status": "thought_of_later"})
+    rig.simulator._store.save(stored | {"status": "thought_of_later"})
 
-    assert (await till.provider.reversals.reversal(ReversalKind.DISPUTE, dispute["id"])).status is DisputeStatus.OPEN
+    assert (await rig.provider.reversals.reversal(ReversalKind.DISPUTE, dispute["id"])).status is DisputeStatus.OPEN
     # Which is why the SDK, as it is pinned, does not know it.
     assert all("thought_of_later" in told for told in stripe_watch.taken())
 
 
-async def test_what_is_unknown_is_refused(till: Till) -> None:
+async def test_what_is_unknown_is_refused(rig: StripeRig) -> None:
     for kind, ref in ((ReversalKind.REFUND, "ch_none"), (ReversalKind.DISPUTE, "du_none")):
         with pytest.raises(GatewayRefused):
-            await till.provider.reversals.reversal(kind, ref)
+            await rig.provider.reversals.reversal(kind, ref)

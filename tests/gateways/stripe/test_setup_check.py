@@ -14,7 +14,7 @@ from gateways.stripe.catalog_push import push
 from gateways.stripe.permissions import FOR_OVERAGE, PERMISSIONS, missing
 from gateways.stripe.setup_check import EVENTS, ExpectedSetup, check_setup
 from sandbox.stripe import StripeSimulator
-from tests.gateways.till import API_KEY, CATALOG, Wire
+from tests.gateways.rig import API_KEY, CATALOG, Wire
 
 URL = "https://billing.acme.example/webhooks/stripe"
 WANTED = ExpectedSetup(API_KEY, URL, 1, CATALOG)

@@ -16,7 +16,7 @@ from domain.provider.payments import Wallet
 from gateways.stripe.catalog_prices import offers, unrepresentable
 from gateways.stripe.catalog_push import push
 from tests.contracts.provider import CATALOG, COUNTED_AS, PRO, RUNS, SCALE
-from tests.gateways.till import Till, Wire
+from tests.gateways.rig import StripeRig, Wire
 
 OVERAGE = RUNS.lookup_key
 
@@ -132,29 +132,29 @@ def test_a_meter_name_that_stripe_cannot_represent_is_reported() -> None:
 
 
 @pytest.fixture
-async def scale(till: Till) -> tuple[Till, Wallet, str]:
+async def scale(rig: StripeRig) -> tuple[StripeRig, Wallet, str]:
     """Ada is subscribed to Scale, with overage."""
-    await push(till.client, CATALOG)
-    wallet = await till.wallet()
-    begun = await till.begin(wallet, items=(SCALE, RUNS))
-    return till, wallet, begun.agreement_ref
+    await push(rig.client, CATALOG)
+    wallet = await rig.wallet()
+    begun = await rig.begin(wallet, items=(SCALE, RUNS))
+    return rig, wallet, begun.agreement_ref
 
 
-async def quantities(till: Till, wallet: Wallet) -> dict[str, int | None]:
-    [agreement] = await till.agreements(wallet)
+async def quantities(rig: StripeRig, wallet: Wallet) -> dict[str, int | None]:
+    [agreement] = await rig.agreements(wallet)
     return {item["price"]["lookup_key"]: item.get("quantity") for item in agreement["items"]["data"]}
 
 
-async def tell(till: Till, wallet: Wallet, quantity: int = 4) -> None:
-    at = till.simulator.now("ada")
+async def tell(rig: StripeRig, wallet: Wallet, quantity: int = 4) -> None:
+    at = rig.simulator.now("ada")
     use = BilledUsage("default", f"use/{quantity}", wallet.customer_ref, COUNTED_AS, quantity, at)
-    await till.provider.metering.report_usage(use, key=use.report_key)
+    await rig.provider.metering.report_usage(use, key=use.report_key)
 
 
-async def test_metered_prices_keep_their_own_item(scale: tuple[Till, Wallet, str]) -> None:
-    till, wallet, ref = scale
-    at = till.simulator.now("ada")
-    [agreement] = await till.agreements(wallet)
+async def test_metered_prices_keep_their_own_item(scale: tuple[StripeRig, Wallet, str]) -> None:
+    rig, wallet, ref = scale
+    at = rig.simulator.now("ada")
+    [agreement] = await rig.agreements(wallet)
     plan, _ = (item["id"] for item in agreement["items"]["data"])
 
     for key, items in {
@@ -162,21 +162,21 @@ async def test_metered_prices_keep_their_own_item(scale: tuple[Till, Wallet, str
         "back": (SCALE, RUNS),
         "more": (replace(SCALE, quantity=3), Item("shop_users_month_v1", 2), RUNS),
     }.items():
-        await till.provider.changes.change(ref, items, at, key=key)
+        await rig.provider.changes.change(ref, items, at, key=key)
         wanted = {item.lookup_key: item.quantity or None for item in items}
-        assert await quantities(till, wallet) == wanted
-    [agreement] = await till.agreements(wallet)
+        assert await quantities(rig, wallet) == wanted
+    [agreement] = await rig.agreements(wallet)
     assert agreement["items"]["data"][0]["id"] == plan, "the plan's item lives as long as the agreement"
 
 
 async def test_an_invoice_is_for_the_period_that_it_starts_whatever_usage_it_bills(
-    scale: tuple[Till, Wallet, str],
+    scale: tuple[StripeRig, Wallet, str],
 ) -> None:
-    till, wallet, ref = scale
-    await tell(till, wallet)
-    await till.renew()
+    rig, wallet, ref = scale
+    await tell(rig, wallet)
+    await rig.renew()
 
-    latest = (await till.provider.billing.provider_state(wallet.customer_ref, ref, "")).latest
+    latest = (await rig.provider.billing.provider_state(wallet.customer_ref, ref, "")).latest
 
     assert latest is not None
     assert latest.invoice is not None
@@ -185,33 +185,33 @@ async def test_an_invoice_is_for_the_period_that_it_starts_whatever_usage_it_bil
 
 
 async def test_usage_left_by_an_interrupted_restart_is_carried_over_once(
-    scale: tuple[Till, Wallet, str],
+    scale: tuple[StripeRig, Wallet, str],
 ) -> None:
-    till, wallet, ref = scale
-    await till.provider.billing.hold(ref, True, key="hold")
-    await tell(till, wallet)
-    await till.renew()
+    rig, wallet, ref = scale
+    await rig.provider.billing.hold(ref, True, key="hold")
+    await tell(rig, wallet)
+    await rig.renew()
     # The update of the agreement gets through, its answer does not; then the item's.
     for lost in (1, 1):
-        till.wire.lose(lost)
+        rig.wire.lose(lost)
         with pytest.raises(GatewayUnavailable):
-            await till.provider.charges.restart(ref, "", (PRO,), key="restart")
-        till.simulator._store.execute("DELETE FROM calls")
+            await rig.provider.charges.restart(ref, "", (PRO,), key="restart")
+        rig.simulator._store.execute("DELETE FROM calls")
 
-    await till.provider.charges.restart(ref, "", (PRO,), key="restart")
-    await till.renew()
+    await rig.provider.charges.restart(ref, "", (PRO,), key="restart")
+    await rig.renew()
 
-    assert [bill["amount_paid"] for bill in await till.bills(wallet)] == [29900, 0, 19900, 19900 + 100]
-    assert [bill["status"] for bill in await till.bills(wallet)] == ["paid", "void", "paid", "paid"]
+    assert [bill["amount_paid"] for bill in await rig.bills(wallet)] == [29900, 0, 19900, 19900 + 100]
+    assert [bill["status"] for bill in await rig.bills(wallet)] == ["paid", "void", "paid", "paid"]
 
 
-async def test_agreements_without_usage_cost_no_further_requests(till: Till) -> None:
-    wallet, begun = await till.sold()
-    await till.provider.billing.hold(begun.agreement_ref, True, key="hold")
-    await till.simulator.advance("ada", till.simulator.now("ada") + timedelta(days=40))
-    before = len(till.wire.calls)
+async def test_agreements_without_usage_cost_no_further_requests(rig: StripeRig) -> None:
+    wallet, begun = await rig.sold()
+    await rig.provider.billing.hold(begun.agreement_ref, True, key="hold")
+    await rig.simulator.advance("ada", rig.simulator.now("ada") + timedelta(days=40))
+    before = len(rig.wire.calls)
 
-    await till.provider.charges.restart(begun.agreement_ref, "", key="restart")
+    await rig.provider.charges.restart(begun.agreement_ref, "", key="restart")
 
-    assert [path.rpartition("/")[2] for _, path, _ in till.wire.calls[before:]] == [begun.agreement_ref] * 2
-    assert await till.statuses(wallet) == ["paid", "void", "paid"]
+    assert [path.rpartition("/")[2] for _, path, _ in rig.wire.calls[before:]] == [begun.agreement_ref] * 2
+    assert await rig.statuses(wallet) == ["paid", "void", "paid"]

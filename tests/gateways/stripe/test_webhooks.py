@@ -11,7 +11,7 @@ from domain.errors import Rejected
 from domain.provider.events import ProviderEvent
 from domain.provider.hints import EventKind
 from gateways.stripe.webhooks import Recipient, StripeEvents
-from tests.gateways.till import WEBHOOK_SECRET, Till
+from tests.gateways.rig import WEBHOOK_SECRET, StripeRig
 
 OLD_SECRET = "whsec_before_the_rotation"
 SAYS = {
@@ -283,21 +283,21 @@ def test_a_body_that_is_no_text_is_rejected() -> None:
     assert rejected.value.code == "bad_event"
 
 
-async def test_the_events_of_a_life_are_read_as_they_come(till: Till) -> None:
-    wallet, agreement, bill = await till.owing()
+async def test_the_events_of_a_life_are_read_as_they_come(rig: StripeRig) -> None:
+    wallet, agreement, bill = await rig.owing()
     back = "https://shop.example"
-    page = await till.provider.wallets.open_checkout(wallet.customer_ref, "s", back, back, key="checkout/1")
+    page = await rig.provider.wallets.open_checkout(wallet.customer_ref, "s", back, back, key="checkout/1")
     session = page.rpartition("/")[2]
-    till.simulator.complete_checkout(session)
-    refund = till.simulator.refund("ada", 100)
-    disputes = [till.simulator.dispute("ada", turn)["id"] for turn in ("inquiry", "opened", "lost")]
-    await till.provider.billing.end(agreement, bill, key="end")
+    rig.simulator.complete_checkout(session)
+    refund = rig.simulator.refund("ada", 100)
+    disputes = [rig.simulator.dispute("ada", turn)["id"] for turn in ("inquiry", "opened", "lost")]
+    await rig.provider.billing.end(agreement, bill, key="end")
 
-    listed = await till.client.v1.events.list_async({"limit": 100})
+    listed = await rig.client.v1.events.list_async({"limit": 100})
     bodies = [json.dumps(event.to_dict(), default=str).encode() for event in reversed(listed.data)]
     told = [event for event in (read(body) for body in bodies) if event.news is not None]
 
-    first = (await till.bills(wallet))[0]["id"]
+    first = (await rig.bills(wallet))[0]["id"]
     assert [(event.news, event.object_id) for event in told] == [
         (EventKind.INVOICE_PAID, first),
         (EventKind.INVOICE_FAILED, bill),
@@ -307,7 +307,7 @@ async def test_the_events_of_a_life_are_read_as_they_come(till: Till) -> None:
         (EventKind.INVOICE_CLOSED, bill),
         (EventKind.AGREEMENT_ENDED, agreement),
     ]
-    asked = [await till.provider.owners.owner_of(event.news, event.object_id) for event in told if event.news]
+    asked = [await rig.provider.owners.owner_of(event.news, event.object_id) for event in told if event.news]
     both = list(zip(told, asked, strict=True))
     assert {event.customer_ref or of.customer_ref for event, of in both} == {wallet.customer_ref}
     of_agreement = {event.agreement_ref or of.agreement_ref for event, of in both}

@@ -10,7 +10,7 @@ from domain.provider.overage_usage import BilledUsage, ClaimedUsage, ReportProbl
 from storage.usage.overage_reports import OVERDUE_SHARE, UsageReports
 from tests.harness.patience import PATIENT
 from tests.storage.ledger import Ledger
-from tests.storage.uses import a_use, began
+from tests.storage.overage_events import a_usage_event, began
 
 HOUR = timedelta(hours=1)
 
@@ -32,8 +32,8 @@ def keys(claimed: list[ClaimedUsage]) -> list[str]:
 
 async def test_overage_is_claimed_with_everything_to_report(ledger: Ledger, reports: UsageReports) -> None:
     await known(ledger)
-    await a_use(ledger, "within", overage=0)
-    await a_use(ledger, "over")
+    await a_usage_event(ledger, "within", overage=0)
+    await a_usage_event(ledger, "over")
 
     [claimed] = await reports.claim(10)
 
@@ -47,11 +47,11 @@ async def test_a_customers_usage_waits_until_it_is_reported_or_left_to_an_operat
     ledger: Ledger, reports: UsageReports
 ) -> None:
     await known(ledger)
-    await a_use(ledger, "within", overage=0)
+    await a_usage_event(ledger, "within", overage=0)
     assert not await reports.waits("ada")
 
-    await a_use(ledger, "one")
-    await a_use(ledger, "two")
+    await a_usage_event(ledger, "one")
+    await a_usage_event(ledger, "two")
     assert await reports.waits("ada")
     assert not await reports.waits("grace")
     assert not await reports.waits("ada", tenant="acme")
@@ -65,7 +65,7 @@ async def test_a_customers_usage_waits_until_it_is_reported_or_left_to_an_operat
 
 async def test_usage_of_customers_unknown_to_the_provider_waits(ledger: Ledger, reports: UsageReports) -> None:
     await ledger.customer("ada")
-    await a_use(ledger, "early")
+    await a_usage_event(ledger, "early")
     assert await reports.claim(10) == []
 
     await known(ledger)
@@ -75,7 +75,7 @@ async def test_usage_of_customers_unknown_to_the_provider_waits(ledger: Ledger, 
 
 async def test_a_started_report_has_its_age_and_a_released_one_is_new(ledger: Ledger, reports: UsageReports) -> None:
     await known(ledger)
-    await a_use(ledger, "one")
+    await a_usage_event(ledger, "one")
     [first] = await reports.claim(10)
     [again] = await reports.claim(10)
     assert again.began_before is not None
@@ -89,7 +89,7 @@ async def test_a_started_report_has_its_age_and_a_released_one_is_new(ledger: Le
 async def test_never_attempted_reports_go_first_then_the_oldest(ledger: Ledger, reports: UsageReports) -> None:
     await known(ledger)
     for key, ago in (("failing", 3 * HOUR), ("older", 2 * HOUR), ("newer", HOUR)):
-        await a_use(ledger, key, ago=ago)
+        await a_usage_event(ledger, key, ago=ago)
     await began(ledger, "failing", HOUR)
 
     assert keys(await reports.claim(2)) == ["older", "newer"]
@@ -100,7 +100,7 @@ async def test_of_each_claim_a_tenth_is_kept_for_reports_that_were_cut_off_more_
 ) -> None:
     await known(ledger)
     for number in range(30):
-        await a_use(ledger, f"use-{number:02}", ago=(40 - number) * HOUR)
+        await a_usage_event(ledger, f"use-{number:02}", ago=(40 - number) * HOUR)
     for key, ago in (("use-00", 2), ("use-01", 3), ("use-02", 4)):
         await began(ledger, key, ago * HOUR)
 
@@ -116,7 +116,7 @@ async def test_of_each_claim_a_tenth_is_kept_for_reports_that_were_cut_off_more_
 async def test_no_usage_is_claimed_twice_at_once(ledger: Ledger, reports: UsageReports) -> None:
     await known(ledger)
     for number in range(20):
-        await a_use(ledger, f"use-{number:02}")
+        await a_usage_event(ledger, f"use-{number:02}")
     others = text("select key from usage_events order by recorded_at, key limit 5 for update")
 
     async with ledger.engine.connect() as connection:
@@ -131,8 +131,8 @@ async def test_what_is_left_to_an_operator_is_claimed_by_nobody_and_listed(
     ledger: Ledger, reports: UsageReports
 ) -> None:
     await known(ledger)
-    await a_use(ledger, "lost")
-    await a_use(ledger, "refused")
+    await a_usage_event(ledger, "lost")
+    await a_usage_event(ledger, "refused")
     for claimed in await reports.claim(10):
         trouble = ReportProblem.UNKNOWN if claimed.use.key == "lost" else ReportProblem.REFUSED
         await reports.set_aside(claimed.use, trouble, "a reason")
@@ -148,7 +148,7 @@ async def test_what_is_left_to_an_operator_is_claimed_by_nobody_and_listed(
 async def test_an_operator_has_it_reported_again_or_marks_it_billed(ledger: Ledger, reports: UsageReports) -> None:
     await known(ledger)
     for key in ("there", "not-there", "refused"):
-        await a_use(ledger, key)
+        await a_usage_event(ledger, key)
     for claimed in await reports.claim(10):
         trouble = ReportProblem.REFUSED if claimed.use.key == "refused" else ReportProblem.UNKNOWN
         await reports.set_aside(claimed.use, trouble, "a reason")

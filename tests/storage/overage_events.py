@@ -10,7 +10,7 @@ from tests.storage.ledger import Ledger
 NOW = timedelta()
 
 
-async def a_use(
+async def a_usage_event(
     ledger: Ledger,
     key: str,
     customer: str = "ada",

@@ -112,7 +112,7 @@ def a_contact(name: str = "ada", customer_ref: str = "") -> Contact:
 
 
 @dataclass
-class Till:
+class StripeRig:
     """The gateway, and access to what is behind it."""
 
     simulator: StripeSimulator
