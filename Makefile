@@ -7,8 +7,9 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-
 # Two levels in one .venv. Each stamp is written last, so that an install which failed is tried again.
 SANDBOX := $(VENV)/.sandbox-installed
 INSTALLED := $(VENV)/.installed
+UNIT := tests/domain tests/workflows tests/configuration tests/client
 
-.PHONY: help install demo test check docs lock clean
+.PHONY: help install demo test unit check docs lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +19,7 @@ install: $(INSTALLED) ## .venv with the locked dependencies and the `tenure` com
 	@echo '  make demo            play months of four subscriptions in a minute'
 	@echo '  $(BIN)/tenure up     run the sandbox: API, Temporal UI, mailbox, Stripe simulator'
 	@echo '  make check           format, lint, types and the direction of imports'
+	@echo '  make unit            run the tests that need no servers, in under a minute'
 	@echo '  make test            run the whole test suite'
 
 $(SANDBOX): requirements/sandbox.txt pyproject.toml
@@ -39,6 +41,9 @@ demo: $(SANDBOX) ## play the story on embedded servers; EXIT=1 ends after it
 # Compiled once and kept, whatever the shell says: each workflow and each `tenure` process loads its modules again.
 test: $(INSTALLED) ## the whole test suite, its own servers started and stopped
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
+
+unit: $(INSTALLED) ## the tests that need no servers: domain, workflows, configuration, client; under a minute
+	@$(BIN)/python -m pytest -p tests.harness.unit_run --numprocesses 2 --dist worksteal $(or $(ARGS),$(UNIT))
 
 check: $(INSTALLED) ## format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
+from tests.harness import wire_record, workflow_coverage
 from tests.harness.folders import data_folder
 from tests.harness.lives import CATALOG, POLICY, Life
 from tests.harness.names import named_after
@@ -25,12 +26,11 @@ from tests.harness.stripe_coverage import (
 )
 from tests.harness.stripe_watch import StripeWatch, watching
 from tests.harness.typed import Forker
-from tests.harness.wire_record import SEEN, pytest_addoption, pytest_configure
+from tests.harness.wire_record import SEEN, pytest_addoption
 from tests.harness.workers import patient_workers
 
 __all__ = [
     "pytest_addoption",
-    "pytest_configure",
     "pytest_sessionfinish",
     "pytest_sessionstart",
     "pytest_terminal_summary",
@@ -40,6 +40,12 @@ __all__ = [
 HERE = Path(__file__).parent
 LONGEST = frozenset({"chaos", "stories", "tenure", "upgrade"})
 """Folders of tests that take seconds each."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    wire_record.pytest_configure(config)
+    workflow_coverage.configure(config)
+
 
 # By the clock nothing is judged: a machine may be slow, or busy with something else.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

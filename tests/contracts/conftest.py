@@ -1,18 +1,21 @@
-"""The providers that are held to the contract."""
+"""The providers and databases that are held to their contracts."""
 
 import pytest
 import stripe
 
 from gateways.stripe.provider import stripe_provider
 from sandbox.stripe import StripeSimulator
+from tests.contracts.database import Database, InMemoryDatabase, PostgresDatabase
 from tests.contracts.in_memory.world import InMemoryWorld
 from tests.contracts.provider import CATALOG, ProviderWorld
 from tests.contracts.shop import Shop
 from tests.contracts.stripe_world import StripeWorld
 from tests.gateways.conftest import client, simulator, stage, wire
 from tests.gateways.rig import Stage, StripeRig, Wire, stocked
+from tests.storage.conftest import database_url, databases, empty_url, engine, ledger
+from tests.storage.ledger import Ledger
 
-__all__ = ["client", "simulator", "stage", "wire"]
+__all__ = ["client", "database_url", "databases", "empty_url", "engine", "ledger", "simulator", "stage", "wire"]
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +46,11 @@ def world(request: pytest.FixtureRequest) -> ProviderWorld:
 @pytest.fixture
 def shop(world: ProviderWorld) -> Shop:
     return Shop(world)
+
+
+@pytest.fixture(params=["in_memory", "postgres"])
+def database(request: pytest.FixtureRequest) -> Database:
+    if request.param == "in_memory":
+        return InMemoryDatabase()
+    ledger: Ledger = request.getfixturevalue("ledger")
+    return PostgresDatabase(ledger)

@@ -52,6 +52,8 @@ async def test_in_a_period_of_our_own_what_is_left_of_that_one_is_billed(
 
     assert (charge.outcome, bill_of(charge).amount, quote.amount) == (ChargeOutcome.PAID, cents, cents)
     assert sum(line.amount for line in quote.lines) == cents
+    assert charge.is_apart, "it is no bill of the agreement's own"
+    assert bill_of(await shop.latest(sale)).ref == bill_of(sale.begun).ref
     assert await lookup_keys(shop, sale) == {item.lookup_key: item.quantity for item in wanted}
     assert await is_held(shop, sale) is not False, "the next period is begun by us all the same"
 

@@ -8,11 +8,11 @@ import pytest
 from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.rolling_up import LateNotices
 from domain.names import LIFECYCLE_QUEUE, RECORDS_QUEUE
-from sandbox.stack import Stack
 from tests.workflows.namespaces import elsewhere
 from worker.build import workflow_runner
 from workflows.sweep_webhooks import SweepWebhooksWorkflow
@@ -52,17 +52,17 @@ async def swept(client: Client, steps: list[Sweep]) -> int:
         return await handle.result()
 
 
-async def test_each_sweep_picks_up_webhooks_mails_and_customer_changes(stack: Stack) -> None:
+async def test_each_sweep_picks_up_webhooks_mails_and_customer_changes(environment: WorkflowEnvironment) -> None:
     done: list[str] = []
-    client = await elsewhere(stack, "sweeping")
+    client = await elsewhere(environment.client, "sweeping")
 
     assert await swept(client, parts(done, inbox_fails=False)) == 4
     assert done == ["webhooks", "mails", "customers"]
 
 
-async def test_a_failing_inbox_stops_nothing_else_and_fails_the_sweep(stack: Stack) -> None:
+async def test_a_failing_inbox_stops_nothing_else_and_fails_the_sweep(environment: WorkflowEnvironment) -> None:
     done: list[str] = []
-    client = await elsewhere(stack, "sweeping-broken")
+    client = await elsewhere(environment.client, "sweeping-broken")
 
     with pytest.raises(WorkflowFailureError):
         await swept(client, parts(done, inbox_fails=True))

@@ -6,11 +6,11 @@ import pytest
 from temporalio import activity
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.rolling_up import LateNotices
 from domain.names import LIFECYCLE_QUEUE, RECORDS_QUEUE
-from sandbox.stack import Stack
 from tests.workflows.namespaces import elsewhere
 from worker.build import workflow_runner
 from workflows.usage_roll_up import RollUpUsageWorkflow
@@ -40,8 +40,10 @@ async def forget_old_usage() -> dict[str, int]:
     return {}
 
 
-async def test_a_failed_step_does_not_stop_the_others_and_fails_the_run_at_its_end(stack: Stack) -> None:
-    client = await elsewhere(stack, "rolling-up")
+async def test_a_failed_step_does_not_stop_the_others_and_fails_the_run_at_its_end(
+    environment: WorkflowEnvironment,
+) -> None:
+    client = await elsewhere(environment.client, "rolling-up")
     done.clear()
     handle = await client.start_workflow(
         RollUpUsageWorkflow.run, id="rolled-up", task_queue=LIFECYCLE_QUEUE, execution_timeout=timedelta(minutes=1)

@@ -40,7 +40,9 @@ class InMemoryPayments(InMemoryWallets, InMemoryHandover, InMemoryLooks):
 
     @once
     async def begin(self, order: NewAgreement, *, key: str) -> Charge:
-        person = self.person(order.customer_ref)
+        person, begun = self.person(order.customer_ref), await self.begun(order.customer_ref, key=key)
+        if begun is not None:
+            return begun
         if not person.has(order.card_ref):
             raise GatewayRefused("no such card", code=UNKNOWN_PAYMENT_METHOD, field="payment_method")
         self._check_sold(order.items)
@@ -88,7 +90,7 @@ class InMemoryPayments(InMemoryWallets, InMemoryHandover, InMemoryLooks):
         deal, owed = self._running(agreement_ref), self._bill(void_invoice) if void_invoice else None
         if owed is not None and owed.status == "paid":
             return self.told(deal, owed)
-        if deal.restarted != key or deal.bills[-1].ref == settled:
+        if deal.restarted != key or deal.latest.ref == settled:
             now = self.books.people[deal.customer].now
             items = items or deal.items
             anew = replace(deal, items=items, start=now, held=False, restarted=key)
@@ -124,6 +126,8 @@ class InMemoryPayments(InMemoryWallets, InMemoryHandover, InMemoryLooks):
             now = self.books.people[deal.customer].now
             uses = self.books.uses_of(deal.customer, self.books.gone(deal, items), now)
             bill = self.books.write(changed, sum(line.amount for line in lines), uses) if lines else None
+            if bill is not None:
+                bill.is_apart = own is not None
             charge = self._strictly(changed, bill, key if present else "") if bill is not None else None
             if charge is not None and charge.outcome is not ChargeOutcome.PAID:
                 return charge

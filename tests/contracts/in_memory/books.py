@@ -2,9 +2,9 @@
 
 from calendar import monthrange
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from domain.catalog.plans import Interval, Item
@@ -15,6 +15,10 @@ from domain.provider.payments import NO_CARD, Card, Decline, DisputeStatus, Quot
 from domain.provider.proration import OwnPeriod, Terms, kept_of, left_of
 
 OK = "ok"
+DECLINING = "declining"
+ASKS_FIRST = "asks first"
+ANSWERS_OF_CARDS = {DECLINING: "generic_decline", ASKS_FIRST: "authentication_required"}
+"""Cards that can be put on file, and what their banks say whenever they are charged without the customer."""
 START = datetime(2031, 1, 15, 12, tzinfo=UTC)
 PriceList = dict[str, tuple[Money, Interval]]
 
@@ -36,6 +40,8 @@ class Bill:
     decline: Decline | None = None
     charge: str = ""
     refunded: int = 0
+    is_apart: bool = False
+    """Billed separately for a change; not the agreement's own."""
     uses: list["Use"] = field(default_factory=list)
     """What was used and is billed by it."""
 
@@ -85,6 +91,11 @@ class Deal:
     changes: dict[str, Bill | None] = field(default_factory=dict)
     """By its key, the bill that a change made; None: it made none."""
 
+    @property
+    def latest(self) -> Bill:
+        """The newest bill of the agreement's own."""
+        return next(bill for bill in reversed(self.bills) if not bill.is_apart)
+
 
 @dataclass
 class Person:
@@ -95,12 +106,16 @@ class Person:
     name: str | None
     metadata: dict[str, str]
     locale: str = ""
-    now: datetime = START
+    clock: "Clock" = field(default_factory=lambda: Clock(START))
     cards: list[Card] = field(default_factory=list)
     given_at: dict[str, datetime] = field(default_factory=dict)
     default: str = ""
     credit: int = 0
     answers: deque[str] = field(default_factory=lambda: deque([OK]))
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now
 
     @property
     def card(self) -> Card | None:
@@ -110,19 +125,38 @@ class Person:
     def has(self, ref: str) -> bool:
         return any(card.ref == ref for card in self.cards)
 
-    def asked(self, ref: str) -> Decline | None:
+    def asked(self, ref: str, *, is_confirmed: bool = False) -> Decline | None:
         """What the bank says to a charge of this card, else of the default."""
         if not (self.has(ref) or self.has(self.default)):
             return Decline(NO_CARD)
+        charged = self.card if not self.has(ref) else next(card for card in self.cards if card.ref == ref)
+        if charged is not None and charged.brand in ANSWERS_OF_CARDS and not is_confirmed:
+            return Decline(ANSWERS_OF_CARDS[charged.brand])
         answer = self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
         return None if answer == OK else Decline(answer)
 
 
-class Books:
-    """All that the provider knows."""
+class Clock:
+    """One customer's time; it stands still until it is moved, unless it ticks like a real one."""
 
-    def __init__(self, prices: PriceList) -> None:
+    def __init__(self, start: datetime, *, ticks: bool = False) -> None:
+        self._ticks = ticks
+        self.move_to(start)
+
+    @property
+    def now(self) -> datetime:
+        return self._moved_to + (datetime.now(UTC) - self._moved_at if self._ticks else timedelta())
+
+    def move_to(self, moment: datetime) -> None:
+        self._moved_to, self._moved_at = moment, datetime.now(UTC)
+
+
+class Books:
+    """All that the provider knows; *clock_of* gives each customer, by their external id, a time of their own."""
+
+    def __init__(self, prices: PriceList, clock_of: Callable[[str], Clock] = lambda _: Clock(START)) -> None:
         self.prices = prices
+        self.clock_of = clock_of
         self.people: dict[str, Person] = {}
         self.deleted: set[str] = set()
         self.deals: dict[str, Deal] = {}
@@ -137,9 +171,11 @@ class Books:
     def ref(self, kind: str) -> str:
         return f"{kind}_{next(self._numbers)}"
 
-    def tell(self, news: EventKind, object_ref: str, bill: Bill) -> None:
-        event = ProviderEvent(self.ref("event"), news.value, object_ref, bill.customer, news, "", bill.agreement)
-        self.past.append((self.people[bill.customer].now, PastEvent(event, repr(event).encode())))
+    def tell(self, news: EventKind, object_ref: str, about: "Bill | Deal | Person") -> None:
+        customer = about.ref if isinstance(about, Person) else about.customer
+        agreement = about.agreement if isinstance(about, Bill) else about.ref if isinstance(about, Deal) else ""
+        event = ProviderEvent(self.ref("event"), news.value, object_ref, customer, news, "", agreement)
+        self.past.append((self.people[customer].now, PastEvent(event, repr(event).encode())))
 
     def cost(self, items: tuple[Item, ...]) -> int:
         return sum(self.prices[item.lookup_key][0].amount * item.quantity for item in items)
@@ -180,10 +216,10 @@ class Books:
         for use in bill.uses:
             use.is_billed = True
 
-    def take(self, deal: Deal, bill: Bill) -> Decline | None:
+    def take(self, deal: Deal, bill: Bill, *, is_confirmed: bool = False) -> Decline | None:
         """Ask the bank for what is due; a refusal leaves the bill open."""
         person = self.people[deal.customer]
-        decline = person.asked(deal.card) if bill.due else None
+        decline = person.asked(deal.card, is_confirmed=is_confirmed) if bill.due else None
         bill.attempts += 1
         bill.decline = decline
         if decline is None:
@@ -207,9 +243,10 @@ class Books:
         """Renew or end what comes to the end of its period by then."""
         for deal in [each for each in self.deals.values() if each.customer == person.ref]:
             while not deal.ended and deal.end <= to:
-                person.now = deal.end
+                person.clock.move_to(deal.end)
                 self._turn(deal)
-        person.now = max(person.now, to)
+        if to > person.now:
+            person.clock.move_to(to)
 
     def _turn(self, deal: Deal) -> None:
         uses = self.uses_of(deal.customer, deal.items, deal.end)
@@ -220,6 +257,7 @@ class Books:
                 last = self.write(deal, cost, uses)
                 self.keep(deal, last)
                 self.take(deal, last)
+            self.tell(EventKind.AGREEMENT_ENDED, deal.ref, deal)
             return
         deal.start, deal.end = deal.end, after(deal.end, self.interval(deal.items), deal.created.day)
         bill = self.write(deal, self.cost(deal.items) + cost + deal.carried, [] if deal.held else uses)

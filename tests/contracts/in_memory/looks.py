@@ -57,7 +57,7 @@ class InMemoryLooks(Desk):
             return ProviderState(card, None, customer_is_deleted=customer_ref in self.books.deleted)
         deal = self._deal(agreement_ref)
         status = AgreementStatus.ENDED if deal.ended else AgreementStatus.LIVE
-        bill = self._bill(invoice_ref) if invoice_ref else deal.bills[-1]
+        bill = self._bill(invoice_ref) if invoice_ref else deal.latest
         is_deleted = deal.customer in self.books.deleted
         return ProviderState(
             None if deal.ended else card, status, self.told(deal, bill), customer_is_deleted=is_deleted

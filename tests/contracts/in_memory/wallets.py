@@ -5,10 +5,10 @@ from datetime import datetime
 from domain.customers import Contact
 from domain.errors import GatewayRefused
 from domain.provider.payments import UNKNOWN_PAYMENT_METHOD, Card, Wallet
-from tests.contracts.in_memory.books import Person
+from tests.contracts.in_memory.books import ASKS_FIRST, DECLINING, Person
 from tests.contracts.in_memory.desk import Desk, once
 
-BRANDS = {"visa": "4242", "mastercard": "4444"}
+BRANDS = {"visa": "4242", "mastercard": "4444", DECLINING: "0341", ASKS_FIRST: "3184"}
 REFUSED = "refused"
 
 
@@ -27,7 +27,8 @@ class InMemoryWallets(Desk):
                 person.default = had
             return Wallet(person.ref, card, is_default=not (keeps_default and payment_method))
         metadata = {"customer": contact.customer, "external_id": contact.external_id}
-        person = Person(self.books.ref("customer"), contact.email, contact.name, metadata)
+        clock = self.books.clock_of(contact.external_id)
+        person = Person(self.books.ref("customer"), contact.email, contact.name, metadata, clock=clock)
         card = self.attach(person, payment_method) if payment_method else None
         self.books.people[person.ref] = person
         return Wallet(person.ref, card)

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.catalog.plans import Catalog
 from domain.provider.hints import EventKind
 from domain.provider.payments import DisputeStatus
 from domain.provider.ports import Provider
@@ -15,17 +16,17 @@ from tests.contracts.provider import CATALOG
 TURNS = {"opened": DisputeStatus.OPEN, "won": DisputeStatus.WON, "lost": DisputeStatus.LOST}
 
 
-def prices() -> PriceList:
-    """Every price of the catalog by its lookup key."""
+def prices(catalog: Catalog = CATALOG) -> PriceList:
+    """Every price of a catalog by its lookup key."""
     by_use = [
         (f"{plan.code}_{feature}_overage", dict.fromkeys(plan.prices, overage.price))
-        for plan in CATALOG.plans.values()
+        for plan in catalog.plans.values()
         for feature, overage in plan.overage.items()
     ]
-    plans = [(plan.code, plan.prices) for plan in CATALOG.plans.values()]
-    add_ons = [(add_on.code, add_on.prices) for add_on in CATALOG.add_ons.values()]
+    plans = [(plan.code, plan.prices) for plan in catalog.plans.values()]
+    add_ons = [(add_on.code, add_on.prices) for add_on in catalog.add_ons.values()]
     return {
-        CATALOG.lookup_key(code, interval): (price, interval)
+        catalog.lookup_key(code, interval): (price, interval)
         for code, by_interval in plans + add_ons + by_use
         for interval, price in by_interval.items()
     }
@@ -40,13 +41,17 @@ class InMemoryCards:
 
 
 class InMemoryWorld:
-    def __init__(self) -> None:
-        self._payments = InMemoryPayments(prices())
+    def __init__(self, payments: InMemoryPayments | None = None) -> None:
+        self._payments = payments or InMemoryPayments(prices())
         self.cards = InMemoryCards()
 
     @property
     def provider(self) -> Provider:
         return self._payments.ports
+
+    @property
+    def payments(self) -> InMemoryPayments:
+        return self._payments
 
     def _who(self, name: str) -> Person | None:
         people = self._payments.books.people.values()
@@ -87,11 +92,13 @@ class InMemoryWorld:
         before = person.default
         self._payments.checkouts[reference] = (customer, self._payments.attach(person, card))
         person.default = before
+        self._payments.books.tell(EventKind.CARD_GIVEN, reference, person)
         return reference
 
     async def choose_in_portal(self, url: str, card: str) -> None:
         person = self._payments.books.people[self._payments.portals[url.rpartition("/")[2]]]
-        self._payments.attach(person, card)
+        chosen = self._payments.attach(person, card)
+        self._payments.books.tell(EventKind.CARD_CHOSEN, chosen.ref, person)
 
     async def take_cards_away(self, customer_ref: str) -> None:
         self._payments.books.people[customer_ref].cards.clear()
@@ -106,7 +113,7 @@ class InMemoryWorld:
 
     async def pay_by_hand(self, invoice_ref: str) -> None:
         bill = self._payments.books.bills[invoice_ref]
-        self._payments.books.take(self._payments.books.deals[bill.agreement], bill)
+        self._payments.books.take(self._payments.books.deals[bill.agreement], bill, is_confirmed=True)
         self._payments.books.settle(bill)
 
     def _charged(self, name: str) -> Bill:
