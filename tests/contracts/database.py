@@ -48,8 +48,8 @@ class Database(Protocol):
 
 
 class InMemoryDatabase:
-    def __init__(self) -> None:
-        self._rows = InMemoryRecords()
+    def __init__(self, records: InMemoryRecords | None = None) -> None:
+        self._rows = records or InMemoryRecords()
         self.records: Records = self._rows
         self.mails: Mails = self._rows
 

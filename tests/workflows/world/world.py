@@ -30,14 +30,13 @@ from domain.subscription.command_keys import hashed
 from domain.subscription.policy import Policy
 from domain.subscription.state import Subscription
 from sandbox.travel import Traveller
-from services.mail_dispatcher import TemporalMailDispatcher
 from services.subscription_client import sign_up
 from tests.contracts.in_memory.records import InMemoryRecords
 from tests.harness.lives import CATALOG, POLICY
 from tests.workflows.world.commands import ACTOR
 from tests.workflows.world.delivery import Post
 from tests.workflows.world.life import Life
-from tests.workflows.world.mail_server import InMemoryMailServer
+from tests.workflows.world.mail_server import DirectDispatcher, InMemoryMailServer
 from tests.workflows.world.observed import Observed
 from tests.workflows.world.provider import WorldProvider
 from tests.workflows.world.server import STANDS_STILL
@@ -66,7 +65,7 @@ class World:
         self.mail_server = InMemoryMailServer()
         self.observed = Observed()
         self.lives: list[Life] = []
-        self.mail_dispatcher = TemporalMailDispatcher(self.client)
+        self.mail_dispatcher = DirectDispatcher(self.records, self.mail_server)
         self.post = Post(self.client, self.records, self.provider, self.mail_dispatcher)
         self.provider.deliver = self.post.deliver
         skipper = TimeSkipper(self.client, config=STANDS_STILL)
