@@ -24,7 +24,7 @@ from tests.harness.lives import CATALOG
         ({"answers": ("ok", "broke")}, "unknown card answer 'broke'; known are: ok, approve_with_id"),
         ({"months": 0}, "choose 1 to 60"),
         ({"months": 61}, "choose 1 to 60"),
-        ({"cancel_on_day": 400}, "--cancel-on-day 400 is not within the 12 months"),
+        ({"cancel_on_day": 400}, "--cancel-on-day 400 is not within the 12 simulated months"),
         ({"card_on_day": -1}, "--card-on-day -1 is not within"),
         ({"trial_days": 0, "card_at_sign_up": False}, "leave out --no-card"),
         ({"trial_days": 0, "card_on_day": 3}, "leave out --no-card and --card-on-day"),
