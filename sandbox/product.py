@@ -106,9 +106,9 @@ class Product:
         body = {"customer": external_id, "exp_month": month, "exp_year": year}
         _answer(await self._sandbox.post(path, json=body))
 
-    async def edited_at_stripe(self, external_id: str, **told: str) -> None:
+    async def edited_at_stripe(self, external_id: str, **changes: str) -> None:
         """Edit the customer in Stripe's dashboard: `email`, `name`."""
-        _answer(await self._sandbox.post("/customer", json={"customer": external_id} | told))
+        _answer(await self._sandbox.post("/customer", json={"customer": external_id} | changes))
 
     async def dispute(self, external_id: str, status: str = "opened") -> None:
         """Let the customer's bank dispute the latest charge (`opened`, `inquiry`), or decide (`won`, `lost`)."""

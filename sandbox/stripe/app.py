@@ -136,11 +136,11 @@ class Api:
         if self._faults.happens(faults.error_rate):
             raise self._kept_fault(faults.status, "An injected fault: nothing was done.", key, fingerprint)
 
-    def _kept_fault(self, status: int, told: str, key: str | None, fingerprint: str) -> StripeFailure:
+    def _kept_fault(self, status: int, message: str, key: str | None, fingerprint: str) -> StripeFailure:
         """As at Stripe, server errors and refusals are stored under the key, and returned again for a day."""
         kind = "api_error" if status >= 500 else "invalid_request_error"
         code = "rate_limit" if status == 429 else None
-        failure = StripeFailure(status, kind, told, code=code)
+        failure = StripeFailure(status, kind, message, code=code)
         if key is not None and (status >= 500 or status in KEPT_REFUSALS):
             self._keys.keep(key, fingerprint, Answer(status, json.dumps(failure.body)))
         return failure

@@ -201,8 +201,8 @@ class Bank:
 
     def answer(self, customer: str, method: Object, *, present: bool) -> Decline | None:
         """None if the charge succeeds; customers who are *present* authenticate."""
-        told = self._next_instruction(customer, method["id"])
-        answer = told or method["_on_charge"]
+        instruction = self._next_instruction(customer, method["id"])
+        answer = instruction or method["_on_charge"]
         if answer == AUTHENTICATE_UNLESS_SET_UP:
             answer = OK if method["_set_up"] else AUTHENTICATE
         if answer == OK or (present and answer == AUTHENTICATE):

@@ -56,7 +56,7 @@ class Dashboard:
                 return str(method["id"])
         return None
 
-    def edit_customer(self, customer: str, told: Mapping[str, str]) -> Object:
+    def edit_customer(self, customer: str, changes: Mapping[str, str]) -> Object:
         """Edit the customer in Stripe's dashboard.
 
         Raises:
@@ -64,7 +64,7 @@ class Dashboard:
 
         """
         with self._store.transaction():
-            return shown(customers.update(self._world, {"customer": self._known(customer)[-1]}, dict(told)))
+            return shown(customers.update(self._world, {"customer": self._known(customer)[-1]}, dict(changes)))
 
     def customer(self, customer: str) -> Object:
         """The customer, as Stripe returns them.

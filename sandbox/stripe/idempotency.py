@@ -74,5 +74,5 @@ class IdempotencyKeys:
 
 
 def fingerprint_of(method: str, path: str, params: object) -> str:
-    told = json.dumps([method, path, params], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()
+    identity = json.dumps([method, path, params], sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()

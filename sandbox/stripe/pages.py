@@ -40,8 +40,8 @@ class Pages:
         if session["status"] == "expired" or checkout.is_too_late(self._world, session):
             return page("Link expired", f"<p>Please ask for a new link.</p>{back(session['cancel_url'])}", status=410)
         if session["status"] == "complete" and request.method == "GET":
-            told = f"<p>Your card was saved already.</p>{back(checkout.success_url(session), 'Go on')}"
-            return page("All done", told)
+            content = f"<p>Your card was saved already.</p>{back(checkout.success_url(session), 'Go on')}"
+            return page("All done", content)
         if request.method == "GET":
             return self._checkout_form(session)
         try:
@@ -53,9 +53,9 @@ class Pages:
 
     def _checkout_form(self, session: Object, *, problem: str = "", status: int = 200) -> Response:
         email = escape(session["customer_details"]["email"] or "")
-        told = f"<p>{email}</p><p>The card is kept for later payments. Nothing is charged on this page.</p>"
-        told += card_form("Save card") + back(session["cancel_url"])
-        return page("Save a card", told, problem=problem, status=status)
+        content = f"<p>{email}</p><p>The card is kept for later payments. Nothing is charged on this page.</p>"
+        content += card_form("Save card") + back(session["cancel_url"])
+        return page("Save a card", content, problem=problem, status=status)
 
     async def invoice(self, request: Request) -> Response:
         invoice = self._world.store.get(request.path_params["invoice"], "invoice")
@@ -92,8 +92,8 @@ class Pages:
         if session is None:
             return _not_found("There is no such page. Please check the link.")
         if not portal.is_open(self._world, session):
-            told = f"<p>For your safety it is good for an hour only.</p>{back(session['return_url'])}"
-            return page("Link expired", told, status=410)
+            content = f"<p>For your safety it is good for an hour only.</p>{back(session['return_url'])}"
+            return page("Link expired", content, status=410)
         if request.method == "GET":
             return portal_page.show(self._world, session)
         wished = await form(request)
@@ -124,13 +124,13 @@ class Pages:
         )
         is_owed = invoice["status"] in ("open", "uncollectible")
         due = f"{money(invoice['amount_remaining'] if is_owed else invoice['total'], invoice)}"
-        told = f'<p class="amount">{due}</p><p>Status: <strong class="badge">{invoice["status"]}</strong></p>'
-        told += f"<table><tr><th>For</th><th>Amount</th></tr>{rows}"
-        told += f"<tr><th>Total</th><th>{money(invoice['total'], invoice)}</th></tr></table>"
-        told += f'<p><a href="{escape(invoice["invoice_pdf"])}">Download PDF</a></p>'
+        content = f'<p class="amount">{due}</p><p>Status: <strong class="badge">{invoice["status"]}</strong></p>'
+        content += f"<table><tr><th>For</th><th>Amount</th></tr>{rows}"
+        content += f"<tr><th>Total</th><th>{money(invoice['total'], invoice)}</th></tr></table>"
+        content += f'<p><a href="{escape(invoice["invoice_pdf"])}">Download PDF</a></p>'
         if is_owed:
-            told += self._pay_form(invoice)
-        return page(f"Invoice {invoice['number']}", told, problem=problem, status=status)
+            content += self._pay_form(invoice)
+        return page(f"Invoice {invoice['number']}", content, problem=problem, status=status)
 
     def _pay_form(self, invoice: Object) -> str:
         customer = self._world.store.get(invoice["customer"], "customer")

@@ -14,16 +14,16 @@ from sandbox.stripe.world import World
 
 def show(world: World, session: Object, *, problem: str = "", status: int = 200) -> Response:
     customer = world.named("customer", session["customer"])
-    told = f"<p>{escape(customer['email'] or '')}</p>"
-    told += _subscriptions(world, session) + _cards(world, session, customer) + _invoices(world, session)
-    told += back(session["return_url"], "Return")
-    return page("Your billing", told, problem=problem, status=status, wide=True)
+    content = f"<p>{escape(customer['email'] or '')}</p>"
+    content += _subscriptions(world, session) + _cards(world, session, customer) + _invoices(world, session)
+    content += back(session["return_url"], "Return")
+    return page("Your billing", content, problem=problem, status=status, wide=True)
 
 
 def _subscriptions(world: World, session: Object) -> str:
     rows = "".join(_subscription(world, session, each) for each in portal.running(world, session["customer"]))
-    told = f"<ul>{rows}</ul>" if rows else '<p class="quiet">Nothing is running.</p>'
-    return f"<h2>Subscription</h2>{told}"
+    content = f"<ul>{rows}</ul>" if rows else '<p class="quiet">Nothing is running.</p>'
+    return f"<h2>Subscription</h2>{content}"
 
 
 def _subscription(world: World, session: Object, subscription: Object) -> str:
@@ -33,13 +33,13 @@ def _subscription(world: World, session: Object, subscription: Object) -> str:
     )
     ends = subscription["cancel_at_period_end"]
     what = "ends on" if ends else "renews on"
-    told = f'<span>{escape(names)} <span class="badge">{subscription["status"].replace("_", " ")}</span><br>'
-    told += f'<span class="quiet">{what} {day(period_of(subscription)[1])}</span></span>'
+    content = f'<span>{escape(names)} <span class="badge">{subscription["status"].replace("_", " ")}</span><br>'
+    content += f'<span class="quiet">{what} {day(period_of(subscription)[1])}</span></span>'
     if portal.allows(world, session, "subscription_cancel"):
-        told += (
+        content += (
             button("Keep it", "renew", subscription["id"]) if ends else button("Cancel", "cancel", subscription["id"])
         )
-    return f"<li>{told}</li>"
+    return f"<li>{content}</li>"
 
 
 def _counted(item: Object) -> str:
@@ -55,15 +55,15 @@ def _cards(world: World, session: Object, customer: Object) -> str:
     for method in methods:
         is_default = method["id"] == default
         expires = f"{method['card']['exp_month']:02}/{method['card']['exp_year']}"
-        told = f'<span>{card(method)} <span class="quiet">expires {expires}</span>'
-        told += ' <span class="badge">Default</span></span>' if is_default else "</span>"
+        content = f'<span>{card(method)} <span class="quiet">expires {expires}</span>'
+        content += ' <span class="badge">Default</span></span>' if is_default else "</span>"
         if may_change and not is_default:
-            told += button("Use this card", "use", method["id"])
+            content += button("Use this card", "use", method["id"])
         if may_change and portal.may_be_removed(world, customer, method["id"]):
-            told += button("Remove", "remove", method["id"])
-        rows += f"<li>{told}</li>"
-    told = f"<ul>{rows}</ul>" if rows else '<p class="quiet">No card is on file.</p>'
-    return f"<h2>Cards</h2>{told}" + (card_form("Add this card and use it") if may_change else "")
+            content += button("Remove", "remove", method["id"])
+        rows += f"<li>{content}</li>"
+    content = f"<ul>{rows}</ul>" if rows else '<p class="quiet">No card is on file.</p>'
+    return f"<h2>Cards</h2>{content}" + (card_form("Add this card and use it") if may_change else "")
 
 
 def _invoices(world: World, session: Object) -> str:
