@@ -16,7 +16,7 @@ from domain.subscription.state import Subscription
 from gateways.stripe.http_client import connected
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
-from tests.harness.lives import A_MINUTE, CONVERTED, TRIAL, Life
+from tests.harness.lives import A_MINUTE, Life
 from tests.harness.patience import PATIENT
 from workflows.subscription.workflow import SubscriptionWorkflow
 
@@ -54,43 +54,6 @@ async def paying(begin: Begin) -> Life:
     life = await begin(payment_method="pm_card_visa", trial_days=0)
     await life.live(A_MINUTE)
     return life
-
-
-async def owing(begin: Begin) -> Life:
-    life = await paying(begin)
-    await life.live_until_declined("insufficient_funds")
-    assert (await life.status())[0] == "past_due"
-    return life
-
-
-async def brand_on_file(life: Life, stack: Stack) -> str:
-    card = (await known(life, stack)).card
-    return card.brand if card else "none"
-
-
-async def test_a_card_chosen_in_the_portal_is_charged_at_once_for_what_is_owed(begin: Begin, stack: Stack) -> None:
-    life = await owing(begin)
-
-    await life.product.in_portal(life.external_id, "pm_card_mastercard")
-    await told_of(life, stack)
-
-    assert await life.status() == ("active", "full")
-    assert await life.bills() == Counter(paid=2)
-    assert await brand_on_file(life, stack) == "mastercard"
-
-
-async def test_a_card_chosen_in_the_portal_is_found_before_the_next_rung_when_nobody_tells(
-    begin: Begin, stack: Stack
-) -> None:
-    life = await owing(begin)
-    await life.product.faults(webhooks={"drop": 1.0})
-    await life.product.in_portal(life.external_id, "pm_card_mastercard")
-
-    await life.live_until("recover")  # a retry, which would have gone to the old card
-
-    assert await life.status() == ("active", "full")
-    assert await life.bills() == Counter(paid=2)
-    assert (await life.kinds())["retry_failed"] == 0
 
 
 async def test_renewals_are_charged_to_the_card_chosen_in_the_portal(
@@ -136,77 +99,17 @@ async def test_a_customer_may_go_back_and_forth_between_two_cards(
     assert (await life.kinds())["card_replaced"] == 3
 
 
-async def test_a_portal_visited_before_any_card_was_given_converts_the_trial(begin: Begin) -> None:
-    """The wallet was opened by the portal: the subscription has not heard of it."""
-    life = await begin()
-    await life.product.faults(webhooks={"drop": 1.0})
-    await life.product.in_portal(life.external_id, "pm_card_visa")
-
-    await life.live_until("expire_trial")
-    await life.live(A_MINUTE)
-
-    assert await life.status() == ("active", "full")
-    assert await life.mails() == CONVERTED
-    assert await life.bills() == Counter(paid=1)
-
-
-async def test_an_expired_trial_comes_back_by_a_card_given_in_the_portal(begin: Begin, stack: Stack) -> None:
-    life = await begin()
-    await life.live_until("expire_trial")
-    await life.product.in_portal(life.external_id, "pm_card_visa")
-
-    await told_of(life, stack)
-
-    assert await life.status() == ("active", "full")
-    assert await life.mails() == TRIAL + Counter(trial_expired=1, converted=1, receipt=1)
-
-
-async def test_an_expired_trial_is_not_canceled_when_a_card_was_given_of_which_nobody_told(begin: Begin) -> None:
-    life = await begin()
-    await life.live_until("expire_trial")
-    await life.product.faults(webhooks={"drop": 1.0})
-    await life.product.in_portal(life.external_id, "pm_card_visa")
-
-    await life.live_until("cancel")
-
-    assert await life.status() == ("active", "full")
-    assert await life.bills() == Counter(paid=1)
-
-
-@pytest.mark.parametrize("is_told", [True, False])
-async def test_a_trial_whose_card_was_taken_away_ends_as_one_without_a_card(
-    begin: Begin, stack: Stack, account: stripe.StripeClient, is_told: bool
-) -> None:
-    life = await begin(payment_method="pm_card_visa")
-    await take_card_away(life, stack, account)
-    if is_told:
-        await told_of(life, stack)
-        assert await life.ahead() == ["send_reminder"] * 3 + ["expire_trial"]
-        await life.live_until("expire_trial")
-    else:
-        await life.live_until("convert")
-
-    assert await life.status() == ("suspended", "none")
-    assert (await life.stands())["status_reason"] == "trial_expired"
-    assert (await life.kinds())["card_removed"] == 1
-    assert await life.bills() == Counter()
-    assert await life.mails() == TRIAL + Counter(trial_expired=1)
-
-
 async def take_card_away(life: Life, stack: Stack, account: stripe.StripeClient) -> None:
     customer = (await known(life, stack)).customer_ref
     for card in (await account.v1.customers.payment_methods.list_async(customer)).data:
         await account.v1.payment_methods.detach_async(card.id)
 
 
-@pytest.mark.parametrize("is_told", [True, False])
 async def test_a_renewal_without_a_card_begins_a_recovery_that_asks_for_one(
-    begin: Begin, stack: Stack, account: stripe.StripeClient, is_told: bool
+    begin: Begin, stack: Stack, account: stripe.StripeClient
 ) -> None:
     life = await paying(begin)
     await take_card_away(life, stack, account)
-    if is_told:
-        await told_of(life, stack)
 
     await life.live_until("renew")
     await life.live(timedelta(hours=4))

@@ -9,7 +9,7 @@ from domain.provider.hints import EventKind
 from domain.provider.payments import DisputeStatus
 from domain.provider.ports import Provider
 from tests.contracts.in_memory.adapter import InMemoryPayments
-from tests.contracts.in_memory.books import START, Bill, Dispute, Person, PriceList
+from tests.contracts.in_memory.books import START, Bill, Deal, Dispute, Person, PriceList
 from tests.contracts.in_memory.wallets import REFUSED
 from tests.contracts.provider import CATALOG
 
@@ -61,6 +61,11 @@ class InMemoryWorld:
         person = self._who(name)
         assert person is not None, f"{name} is not known yet"
         return person
+
+    def agreements_of(self, name: str) -> list[Deal]:
+        """The customer's agreements, oldest first."""
+        person = self._person(name)
+        return [deal for deal in self._payments.books.deals.values() if deal.customer == person.ref]
 
     def now(self, name: str) -> datetime:
         person = self._who(name)

@@ -10,11 +10,12 @@ from uuid import uuid4
 import pytest
 from temporalio.client import WorkflowHandle, WorkflowQueryFailedError
 
+from activities.wallets import customer_ref
 from domain.catalog.plans import Catalog
 from domain.errors import TenureError
 from domain.names import subscription_workflow_id
 from domain.notifications.ports import MailToSend
-from domain.provider.hints import EventKind
+from domain.provider.hints import EventHint, EventKind
 from domain.provider.payments import Invoice
 from domain.subscription.command_keys import hashed
 from domain.subscription.journal import Entry
@@ -189,6 +190,28 @@ class Life:
         """The customer opens a checkout page and gives a card there."""
         result = await self.command("open-checkout")
         await self.world.provider.outside.give_at_checkout(result.url, card)
+        await self.settle()
+
+    async def in_portal(self, card: str) -> None:
+        """The customer gives a card in the provider's portal, to be charged from then on."""
+        records = self.world.records
+        reference = await customer_ref(
+            self.world.provider.payments, records, self.subscription.customer, key=f"portal/{self.id}"
+        )
+        url = await self.world.provider.payments.open_portal(reference, "https://shop.example", key=str(uuid4()))
+        await self.world.provider.outside.choose_in_portal(url, card)
+        await self.settle()
+
+    async def takes_cards_away(self) -> None:
+        """The customer removes every card at the provider."""
+        person = self.world.provider.person(self.external_id)
+        assert person is not None
+        await self.world.provider.outside.take_cards_away(person.ref)
+
+    async def hears_of_no_card(self) -> None:
+        """The provider reports that the customer's default card is gone."""
+        hint = EventHint(f"evt_{uuid4().hex}", EventKind.CARD_CHANGED, self.external_id)
+        await self.handle.signal(SubscriptionWorkflow.provider_event, hint)
         await self.settle()
 
     async def refund(self, amount: int | None = None) -> None:

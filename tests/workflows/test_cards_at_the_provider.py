@@ -1,0 +1,131 @@
+"""Cards that customers choose or remove at the provider reach their subscription, reported or not."""
+
+from collections import Counter
+
+import pytest
+
+from tests.workflows.conftest import Begin
+from tests.workflows.world.life import CONVERTED, TRIAL, Life
+from tests.workflows.world.world import World
+
+
+@pytest.fixture
+async def payer(begin: Begin) -> Life:
+    """A customer who has just paid for a month."""
+    return await begin(trial_days=0, payment_method="visa")
+
+
+def brand(life: Life) -> str:
+    card = life.subscription.card
+    return card.brand if card is not None else "none"
+
+
+async def test_a_card_chosen_in_the_portal_is_charged_at_once_for_what_is_owed(payer: Life) -> None:
+    await payer.live_until_declined("insufficient_funds")
+    payer.card_answers("ok")
+
+    await payer.in_portal("mastercard")
+
+    assert payer.status == ("active", "full")
+    assert payer.bills == Counter(paid=2)
+    assert brand(payer) == "mastercard"
+
+
+async def test_a_card_chosen_in_the_portal_is_found_before_the_next_retry_without_an_event(
+    payer: Life, world: World
+) -> None:
+    await payer.live_until_declined("insufficient_funds")
+    payer.card_answers("ok")
+    world.provider.loses_messages = True
+    await payer.in_portal("mastercard")
+
+    await payer.live_until("recover")
+
+    assert payer.status == ("active", "full")
+    assert payer.bills == Counter(paid=2)
+    assert payer.kinds["retry_failed"] == 0
+
+
+async def test_renewals_are_charged_to_the_card_chosen_in_the_portal(payer: Life, world: World) -> None:
+    await payer.in_portal("mastercard")
+
+    card, [deal] = payer.subscription.card, world.provider.outside.agreements_of(payer.external_id)
+    assert card is not None
+    assert deal.card == card.ref
+    await payer.live_until("renew")
+    assert payer.bills == Counter(paid=2)
+
+
+async def test_a_portal_visited_before_any_card_was_given_converts_the_trial(begin: Begin, world: World) -> None:
+    """The portal opened the wallet: the subscription does not know it."""
+    life = await begin()
+    world.provider.loses_messages = True
+    await life.in_portal("visa")
+
+    await life.live_until("expire_trial")
+
+    assert life.status == ("active", "full")
+    assert life.mails == CONVERTED
+    assert life.bills == Counter(paid=1)
+
+
+async def test_an_expired_trial_comes_back_by_a_card_given_in_the_portal(begin: Begin) -> None:
+    life = await begin()
+    await life.live_until("expire_trial")
+
+    await life.in_portal("visa")
+
+    assert life.status == ("active", "full")
+    assert life.mails == TRIAL + Counter(trial_expired=1, converted=1, receipt=1)
+
+
+async def test_an_expired_trial_is_not_canceled_if_a_card_was_given_without_an_event(
+    begin: Begin, world: World
+) -> None:
+    life = await begin()
+    await life.live_until("expire_trial")
+    world.provider.loses_messages = True
+    await life.in_portal("visa")
+
+    await life.live_until("cancel")
+
+    assert life.status == ("active", "full")
+    assert life.bills == Counter(paid=1)
+
+
+@pytest.mark.parametrize("is_reported", [True, False])
+async def test_a_trial_whose_card_was_removed_ends_as_one_without_a_card(begin: Begin, is_reported: bool) -> None:
+    life = await begin(payment_method="visa")
+    await life.takes_cards_away()
+    if is_reported:
+        await life.hears_of_no_card()
+        assert life.ahead == ["send_reminder"] * 3 + ["expire_trial"]
+        await life.live_until("expire_trial")
+    else:
+        await life.live_until("convert")
+
+    assert life.status == ("suspended", "none")
+    assert life.subscription.status_reason == "trial_expired"
+    assert life.kinds["card_removed"] == 1
+    assert life.bills == Counter()
+    assert life.mails == TRIAL + Counter(trial_expired=1)
+
+
+@pytest.mark.parametrize("is_reported", [True, False])
+async def test_a_renewal_without_a_card_begins_a_recovery_that_asks_for_one(payer: Life, is_reported: bool) -> None:
+    await payer.takes_cards_away()
+    if is_reported:
+        await payer.hears_of_no_card()
+
+    await payer.live_until("renew")
+
+    assert payer.status[0] == "past_due"
+    assert payer.kinds["card_removed"] == 1
+    assert await payer.refused("retry-payment") == "payment_method_required"
+    await payer.live_until("recover")
+    assert payer.kinds["retry_skipped"] == 1
+    await payer.live_until("recover")
+    assert payer.mails["payment_failed"] == 2
+    await payer.command("payment-method", payment_method="mastercard")
+    assert payer.status == ("active", "full")
+    assert payer.bills == Counter(paid=2)
