@@ -102,14 +102,6 @@ async def test_a_trial_that_ends_without_a_card_goes_on_for_nothing(begin: Begin
     assert await life.bills() == Counter()
 
 
-async def test_a_trial_with_a_card_converts_as_ever(begin: Begin) -> None:
-    life = await begin(payment_method="pm_card_visa")
-
-    await life.live_until_converted()
-
-    assert await amounts_paid(life) == [STARTER]
-
-
 async def test_leaving_the_free_plan_is_paid_at_once_as_previewed(
     fallen: Life, stack: Stack, stack_folder: Path
 ) -> None:
@@ -147,46 +139,6 @@ async def test_a_first_payment_after_the_free_plan_that_was_not_answered_is_foun
     assert await fallen.mails() == TRIAL + Counter(moved_to_free=1, converted=1, receipt=1)
 
 
-async def test_a_card_given_at_the_checkout_is_kept_and_charged_when_a_plan_is_chosen(fallen: Life) -> None:
-    await fallen.product.checkout(fallen.id)
-    await fallen.mails()
-    assert await stands_on(fallen) == ("free", "active", "full")
-
-    await fallen.command("change-plan", plan="starter")
-
-    assert await stands_on(fallen) == ("starter", "active", "full")
-    assert await amounts_paid(fallen) == [STARTER]
-
-
-async def test_the_free_plan_cannot_be_left_without_a_card(fallen: Life) -> None:
-    assert await fallen.refused("change-plan", plan="starter") == (409, "payment_method_required")
-
-
-async def test_a_declined_card_leaves_the_customer_on_the_free_plan(fallen: Life) -> None:
-    await fallen.command("payment-method", payment_method="pm_card_chargeCustomerFail")
-
-    assert await fallen.refused_by_the_bank("change-plan", plan="starter") == "payment_declined"
-
-    assert await stands_on(fallen) == ("free", "active", "full")
-    assert await fallen.bills() == Counter()
-    await fallen.command("payment-method", payment_method="pm_card_visa")
-    await fallen.command("change-plan", plan="starter")
-    assert await amounts_paid(fallen) == [STARTER]
-
-
-async def test_the_free_plan_is_left_once_the_bank_has_the_payment_confirmed(fallen: Life) -> None:
-    await fallen.command("payment-method", payment_method="pm_card_visa")
-    await fallen.product.card_answers(fallen.external_id, "authentication_required", "ok")
-
-    url = await fallen.to_be_confirmed("change-plan", plan="starter")
-
-    assert await stands_on(fallen) == ("free", "active", "full")
-    await fallen.confirm_at(url)
-    await fallen.live(timedelta(minutes=1))
-    assert await stands_on(fallen) == ("starter", "active", "full")
-    assert await amounts_paid(fallen) == [STARTER]
-
-
 async def test_going_to_the_free_plan_waits_for_the_end_of_what_is_paid_for(begin: Begin, stack: Stack) -> None:
     life = await begin(plan="professional", **PAID_START)
     at_stripe = await agreement(stack, life)
@@ -206,62 +158,19 @@ async def test_going_to_the_free_plan_waits_for_the_end_of_what_is_paid_for(begi
     assert await amounts_paid(life) == [PROFESSIONAL, STARTER]
 
 
-@pytest.mark.parametrize("when", ["period_end", "now"])
 async def test_an_agreement_whose_end_for_the_free_plan_was_not_answered_is_not_taken_for_ended_by_others(
-    begin: Begin, stack: Stack, when: str
+    begin: Begin, stack: Stack
 ) -> None:
     life = await begin(plan="professional", **PAID_START)
-    ending: Awaitable[Any] = life.command("change-plan", plan="free", when=when)
-    if when == "period_end":
-        await ending
-        # Billing is held by then: what follows is the end.
-        await life.live(timedelta(minutes=1))
-        ending = life.live_until("change_plan")
+    await life.command("change-plan", plan="free")
+    # Billing is held by then: what follows is the end.
+    await life.live(timedelta(minutes=1))
 
-    await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, ending)
+    await unheard(stack.simulator, life, ABOUT_SUBSCRIPTION, life.live_until("change_plan"))
 
     assert await stands_on(life) == ("free", "active", "full")
     assert (await life.kinds())["moved_to_free"] == 1
-    planned = {"plan_change_scheduled": 1} if when == "period_end" else {}
-    assert await life.mails() == Counter(converted=1, receipt=1, moved_to_free=1, **planned)
-
-
-async def test_in_a_trial_the_customer_can_go_to_the_free_plan_at_once(begin: Begin) -> None:
-    life = await begin()
-
-    await life.command("change-plan", plan="free")
-
-    assert await stands_on(life) == ("free", "active", "full")
-    assert await life.ahead() == []
-    await life.live(30 * A_DAY)
-    assert await life.mails() == Counter(trial_started=1, moved_to_free=1)
-
-
-async def test_what_costs_nothing_can_neither_be_paused_nor_converted_nor_retried(fallen: Life) -> None:
-    assert await fallen.refused("pause") == (409, "on_free_plan")
-    assert await fallen.refused("convert", payment_method="pm_card_visa") == (409, "on_free_plan")
-    assert await fallen.refused("retry-payment") == (409, "nothing_to_retry")
-    assert await fallen.refused("change-plan", plan="free") == (409, "no_change")
-
-
-async def test_the_free_plan_is_canceled_at_once_as_nothing_is_paid_for(fallen: Life) -> None:
-    await fallen.command("cancel", reason="no longer needed")
-
-    assert await stands_on(fallen) == ("free", "canceled", "none")
-    assert await fallen.mails() == TRIAL + Counter(moved_to_free=1, canceled=1)
-
-
-async def test_an_operators_hold_on_the_free_plan_comes_back_to_it_and_asks_nobody(fallen: Life, stack: Stack) -> None:
-    await fallen.command("suspend", reason="fraud check")
-    await fallen.live(A_DAY)
-
-    await fallen.command("reactivate", reason="all is well")
-
-    assert await stands_on(fallen) == ("free", "active", "full")
-    assert await fallen.ahead() == []
-    calls = len(stack.simulator.call_log())
-    await fallen.live(30 * A_DAY)
-    assert len(stack.simulator.call_log()) == calls
+    assert await life.mails() == Counter(converted=1, receipt=1, moved_to_free=1, plan_change_scheduled=1)
 
 
 async def test_nobody_signs_up_for_the_free_plan(shop: Product) -> None:

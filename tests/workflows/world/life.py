@@ -146,6 +146,12 @@ class Life:
         assert self.subscription == before, f"{name} was refused and changed something"
         return refusal.value.code
 
+    async def refused_by_the_bank(self, name: str, *, key: str | None = None, **body: Any) -> str:
+        """The code of a command whose charge was declined; the decline is recorded."""
+        with pytest.raises(TenureError) as refusal:
+            await self.command(name, key=key, **body)
+        return refusal.value.code
+
     async def to_be_confirmed(self, name: str, *, key: str | None = None, **body: Any) -> str:
         """The bill, a new one or what is owed, that the customer has to confirm with their bank after this command."""
         with pytest.raises(TenureError) as refusal:
