@@ -41,7 +41,7 @@ async def test_a_full_refund_keeps_the_subscription_by_the_default_policy(payer:
     await payer.refund()
 
     assert payer.status == ("active", "full")
-    assert payer.journal[-1].summary.startswith("Refunded in full: 4900")
+    assert payer.journal[-1].summary.startswith("Refunded in full: $49.00")
     await payer.live_until("renew")
     assert payer.kinds["renewed"] == 1
     assert payer.mails == PAID + Counter(refunded=1, receipt=1)
