@@ -1,5 +1,6 @@
 """What Tenure asks the provider by itself, when no message comes or an answer has been lost."""
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -9,8 +10,9 @@ import pytest
 from domain.errors import GatewayForbidden, TenureError
 from domain.subscription.policy import TrialEnd
 from tests.harness.names import a_name
+from tests.harness.patience import until
 from tests.workflows.conftest import Begin
-from tests.workflows.world.life import Life
+from tests.workflows.world.life import A_MINUTE, Life
 from tests.workflows.world.world import World
 
 PAID_START = {"trial_days": 0, "payment_method": "visa"}
@@ -80,10 +82,15 @@ async def test_a_first_payment_that_is_not_taken_can_be_canceled(world: World) -
 async def blocked_start(world: World) -> Life:
     """A paid sign-up whose first payment the provider does not take, as our key has expired."""
     world.provider.calls.fail("begin", error=GatewayForbidden("the provider does not accept our key"))
-    with pytest.raises(TenureError) as refusal:
-        await world.sign_up(a_name("blocked-start"), **PAID_START)  # type: ignore[arg-type]  # told by name
-    assert refusal.value.code == "first_payment_blocked"
+    made = world.provider.calls.made
+    before = made["begin"]
+    signing_up = asyncio.ensure_future(world.sign_up(a_name("blocked-start"), trial_days=0, payment_method="visa"))
+    await until(lambda: made["begin"] > before)
     life = world.lives[-1]
+    await life.live(A_MINUTE)
+    with pytest.raises(TenureError) as refusal:
+        await signing_up
+    assert refusal.value.code == "first_payment_blocked"
     assert (life.status, life.bills) == (("suspended", "none"), Counter())
     return life
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.workflows.conftest import Begin
-from tests.workflows.world.life import CONVERTED, Life
+from tests.workflows.world.life import CONVERTED, TRIAL, Life
 
 
 async def _trialing(_life: Life) -> None:
@@ -109,6 +109,8 @@ async def test_an_operators_hold_stops_the_clock_of_a_trial_and_gives_its_days_b
     assert life.status == ("trialing", "full")
     assert ends_at is not None
     assert abs(ends_at - life.now - timedelta(days=12)) < timedelta(minutes=1)
+    await life.live_until("expire_trial")
+    assert life.mails == TRIAL + Counter(suspended=1, reactivated=1, trial_expired=1)
 
 
 async def test_a_held_payer_is_not_billed_and_begins_a_new_period_when_the_hold_ends(begin: Begin) -> None:

@@ -171,7 +171,7 @@ async def test_when_the_provider_has_deleted_the_customer_nothing_is_prorated(be
 async def test_an_end_that_the_provider_has_not_been_told_takes_no_further_command(begin: Begin, world: World) -> None:
     life = await begin(**PAID_START)
     world.provider.calls.fail("end", error=GatewayForbidden("the provider does not accept our key"))
-    await life.command("cancel", at="now")
+    await life.meanwhile(A_MINUTE, "cancel", "end", at="now")
     assert life.status == ("canceled", "none")
 
     assert await life.refused("cancel", at="now") == "subscription_canceled"
