@@ -1,6 +1,5 @@
 """Lives whose histories are kept: together they cover every path of the workflow."""
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from domain.names import LIFECYCLE_QUEUE, customer_workflow_id, subscription_workflow_id, sweep_schedule_id
+from domain.names import subscription_workflow_id
 from domain.subscription.policy import DEFAULT_POLICY, TrialPolicy
 from sandbox.product import Product, RefusedError
 from sandbox.stack import Stack
@@ -16,16 +15,32 @@ from tenure.cli.policies import move_to
 from tenure.cli.reconcile import run_now
 from tenure.cli.usage import roll_up_now
 from tenure.cli.usage_report import run_now as report_now
-from tests.harness.calendar_days import converted_on_a_31st
 from tests.harness.elsewhere import Elsewhere
 from tests.harness.free_plan import FALLS_TO_FREE, with_free_plan
 from tests.harness.lives import A_MINUTE, Life
-from tests.harness.patience import until
-from tests.harness.permissions import withheld
-from workflows.sweep_webhooks import SweepWebhooksWorkflow
-
-Play = Callable[[Product], Awaitable[None]]
-PAID_START = {"trial_days": 0, "payment_method": "pm_card_visa"}
+from tests.replay.blocked_lives import (
+    announced,
+    blocked,
+    blocked_in_turns,
+    customer_changed,
+    ended_untold,
+    moved_owing,
+    not_begun,
+    refused,
+)
+from tests.replay.plan_lives import (
+    billing_day,
+    canceled_in_a_pause,
+    changed,
+    confirmed,
+    confirmed_apart,
+    confirmed_first,
+    confirmed_retry,
+    confirmed_sign_up,
+    own_changes,
+    paused,
+)
+from tests.replay.plays import PAID_START, Play, PlayElsewhere, PlayUnder, sweep
 
 
 async def checkout(product: Product) -> None:
@@ -143,148 +158,6 @@ async def unheard(product: Product) -> None:
     await product.faults()
 
 
-async def changed(product: Product) -> None:
-    """An upgrade as it was previewed, a downgrade withdrawn and another that takes effect, a year begun."""
-    life = await Life.begun(product, "kept-changed", **PAID_START)
-    await life.command("preview-change", plan="professional")
-    await life.command("change-plan", plan="professional")
-    await life.command("change-plan", plan="starter")
-    await life.command("withdraw-change")
-    await life.command("change-plan", plan="starter", quantity=2)
-    await life.live_until("change_plan")
-    await life.product.card_answers(life.external_id, "insufficient_funds")
-    await life.refused_by_the_bank("change-plan", plan="enterprise")
-    await life.product.card_answers(life.external_id, "ok")
-    await life.command("change-plan", interval="year")
-    await life.live_until("notify")
-
-
-async def confirmed(product: Product) -> None:
-    """Plan changes that the bank wants confirmed: one confirmed, one withdrawn by the next, one that expires."""
-    life = await Life.begun(product, "kept-confirmed", **PAID_START)
-    await product.card_answers(life.external_id, "authentication_required", "ok", "authentication_required")
-    url = await life.to_be_confirmed("change-plan", plan="professional")
-    await life.confirm_at(url)
-    await life.live(A_MINUTE)
-    await life.to_be_confirmed("change-plan", plan="enterprise")
-    await life.to_be_confirmed("change-plan", quantity=2)
-    await life.live_until("end_confirmation")
-
-
-async def confirmed_first(product: Product) -> None:
-    """Conversions that the bank wants confirmed: one expires, one is withdrawn by the next, one is confirmed."""
-    life = await Life.begun(product, "kept-confirmed-first", payment_method="pm_card_visa")
-    await product.card_answers(life.external_id, *["authentication_required"] * 3, "ok")
-    await life.to_be_confirmed("convert", when="now")
-    await life.live_until("end_confirmation")
-    await life.to_be_confirmed("convert", when="now")
-    await life.confirm_at(await life.to_be_confirmed("convert", when="now"))
-    await life.live(A_MINUTE)
-
-
-async def confirmed_retry(product: Product) -> None:
-    """Retries that the bank wants confirmed: of a conversion, withdrawn by the next, then paid; of an open invoice."""
-    life = await Life.begun(product, "kept-confirmed-retry", payment_method="pm_card_visa")
-    await product.card_answers(life.external_id, "authentication_required")
-    await life.live_until("convert")
-    await life.to_be_confirmed("retry-payment")
-    await life.confirm_at(await life.to_be_confirmed("retry-payment"))
-    await life.live(A_MINUTE)
-    await life.live_until_declined("authentication_required")
-    await life.confirm_at(await life.to_be_confirmed("retry-payment"))
-    await life.live(A_MINUTE)
-
-
-async def confirmed_sign_up(product: Product) -> None:
-    """Sign-ups without a trial to be confirmed: one replaced by the next, which is confirmed, and one that expires."""
-    for name, is_confirmed in (("kept-sign-up", False), ("kept-sign-up", True), ("kept-sign-up-late", False)):
-        try:
-            await product.sign_up(name, trial_days=0, payment_method="pm_card_authenticationRequired")
-        except RefusedError as error:
-            life = Life(product, name, {"id": error.problem["subscription"]})
-            if is_confirmed:
-                await life.confirm_at(str(error.problem["confirmation_url"]))
-                await life.live(A_MINUTE)
-    await life.live_until("end_confirmation")
-
-
-async def paused(product: Product) -> None:
-    """A pause whose end moves, resumed on its date and early, during an operator's hold; a period of our own."""
-    life = await Life.begun(product, "kept-paused", **PAID_START)
-    await life.live(timedelta(days=10))
-    await life.command("pause", resumes_at=(life.now + timedelta(days=20)).isoformat())
-    await life.command("pause", resumes_at=(life.now + timedelta(days=40)).isoformat())
-    await life.live_until("resume")
-    await life.live_until("begin_period")
-    await life.command("pause")
-    await life.command("suspend", reason="fraud check")
-    await life.command("reactivate", reason="all is well")
-    await life.command("resume")
-    await life.command("cancel")
-    await life.live_until("cancel")
-
-
-async def canceled_in_a_pause(product: Product) -> None:
-    """A preview during a pause, the cancellation that uses up the remaining days, and its end."""
-    life = await Life.begun(product, "kept-canceled-in-a-pause", **PAID_START)
-    await life.live(timedelta(days=10))
-    await life.command("pause")
-    await life.live(timedelta(days=20))
-    await life.command("preview-cancel")
-    await life.command("cancel", reason_code="unused", comment="back next year")
-    await life.live_until("cancel")
-
-
-async def billing_day(product: Product) -> None:
-    """Anchored on a 31st: a pause of a moment, then a planned change into a short month and the period after it."""
-    life = await converted_on_a_31st(product, "kept-billing-day")
-    await life.command("pause")
-    await life.command("resume")
-    await life.command("change-plan", plan="professional", when="period_end")
-    await life.live_until("change_plan")
-    await life.live_until("begin_period")
-    await life.live_until("renew")
-    await life.live(timedelta(hours=2))
-
-
-async def own_changes(product: Product) -> None:
-    """In the days left after a pause: a decline, an upgrade, and another interval at once."""
-    life = await Life.begun(product, "kept-own-changes", **PAID_START)
-    await life.live(timedelta(days=10))
-    await life.command("pause")
-    await life.live(timedelta(days=5))
-    await life.command("resume")
-    await life.product.card_answers(life.external_id, "insufficient_funds")
-    await life.refused_by_the_bank("change-plan", plan="professional")
-    await life.product.card_answers(life.external_id, "ok")
-    await life.command("preview-change", plan="professional")
-    await life.command("change-plan", plan="professional")
-    await life.live_until("begin_period")
-    await life.command("pause")
-    await life.live(timedelta(days=3))
-    await life.command("resume")
-    await life.command("change-plan", interval="year")
-    await life.live(A_MINUTE)
-
-
-async def confirmed_apart(product: Product) -> None:
-    """In the days left after a pause, changes that the bank wants confirmed: withdrawn, expired, confirmed."""
-    life = await Life.begun(product, "kept-confirmed-apart", **PAID_START)
-    await life.live(timedelta(days=10))
-    await life.command("pause")
-    await life.live(timedelta(days=5))
-    await life.command("resume")
-    await product.card_answers(life.external_id, *["authentication_required"] * 4, "ok")
-    await life.to_be_confirmed("change-plan", plan="enterprise")
-    await life.to_be_confirmed("change-plan", plan="professional")
-    await life.live_until("end_confirmation")
-    await life.confirm_at(await life.to_be_confirmed("change-plan", plan="professional"))
-    await life.live(A_MINUTE)
-    await product.card_answers(life.external_id, "ok")
-    await life.command("change-plan", quantity=2)
-    await life.live_until("begin_period")
-
-
 async def disputed(product: Product) -> None:
     """A partial refund, a dispute over a renewal that is won, another during a recovery that is lost."""
     life = await Life.begun(product, "kept-disputed", **PAID_START)
@@ -400,7 +273,6 @@ async def deleted_owing(product: Product, folder: Path) -> None:
         await product.faults()
 
 
-PlayElsewhere = Callable[[Product, Path], Awaitable[None]]
 TAKEN_OVER: tuple[PlayElsewhere, ...] = (taken_over, handed_over, deleted, deleted_owing)
 """These start at the provider, next to a stack that keeps its secrets in a folder."""
 
@@ -460,139 +332,7 @@ async def used(product: Product) -> None:
 
 async def swept(product: Product) -> None:
     """Pending webhooks and mails are picked up."""
-    await _sweep(product)
-
-
-async def _sweep(product: Product) -> None:
-    client = await Client.connect(product.addresses.temporal_address)
-    sweep = f"{sweep_schedule_id()}-by-hand"
-    await client.execute_workflow(SweepWebhooksWorkflow.run, id=sweep, task_queue=LIFECYCLE_QUEUE)
-
-
-async def refused(product: Product) -> None:
-    """A conversion refused permanently, under a release that did not show it; then fixed."""
-    life = await Life.begun(product, "kept-refused", payment_method="pm_card_visa")
-    await life.live(timedelta(days=13))
-    await product.faults(stripe={"error_rate": 1, "status": 400})
-    await life.live_until("convert")
-    await life.live(timedelta(hours=3))
-    await product.faults()
-    await life.live(timedelta(hours=2))
-
-
-async def blocked(product: Product) -> None:
-    """A hold, a conversion and a cancellation that are blocked, by refusals and by an outage; each continues."""
-    client = await Client.connect(product.addresses.temporal_address)
-    life = await Life.begun(product, "kept-blocked", payment_method="pm_card_visa")
-    await life.live(timedelta(days=13))
-    await product.faults(stripe={"error_rate": 1, "status": 401})
-    await life.live_until("convert")
-    await life.live(timedelta(hours=2))
-    await run_now(client, fix=False)
-    await product.faults()
-    await life.command("retry-payment")
-    await product.faults(stripe={"error_rate": 1, "status": 400})
-    await life.command("pause")
-    await life.live(timedelta(hours=2))
-    await product.faults()
-    await run_now(client, fix=False)
-    await life.command("resume")
-    await product.faults(stripe={"error_rate": 1, "status": 401})
-    await life.command("cancel", at="now")
-    await product.faults(stripe={"error_rate": 1, "status": 500})
-    await life.live(timedelta(minutes=90))
-    await product.faults()
-    await life.live(timedelta(minutes=10))
-
-
-async def blocked_in_turns(product: Product) -> None:
-    """A hold and an event that are refused in turns; each waits independently, and continues."""
-    life = await Life.begun(product, "kept-blocked-in-turns", **PAID_START)
-    await product.faults(stripe={"error_rate": 1, "status": 401})
-    await life.command("pause")
-    await life.live(A_MINUTE)
-    await product.refund(life.external_id, 100)
-    await life.live(timedelta(hours=3))
-    await product.faults()
-    await life.live(timedelta(hours=2))
-
-
-async def ended_untold(product: Product) -> None:
-    """A cancellation at period end and one at once, neither taken by the provider; reported once it takes them."""
-    life = await Life.begun(product, "kept-ended-untold", **PAID_START)
-    await product.faults(stripe={"error_rate": 1, "status": 401})
-    await life.command("cancel")
-    await life.live(A_MINUTE)
-    await product.faults()
-    await life.command("retry-payment")
-    await product.faults(stripe={"error_rate": 1, "status": 401})
-    await life.command("cancel", at="now")
-    await life.live(timedelta(hours=2))
-    await product.faults()
-    await life.live(timedelta(hours=2))
-
-
-async def not_begun(product: Product) -> None:
-    """A paid sign-up whose first payment is not taken, then repeated; the second one starts once that is fixed."""
-    with withheld("POST", "/v1/subscriptions"):
-        for _ in range(2):
-            try:
-                await Life.begun(product, "kept-not-begun", **PAID_START)
-            except RefusedError as error:
-                life = Life(product, "kept-not-begun", {"id": error.problem["subscription"]})
-        await life.live(timedelta(hours=2))
-    await life.command("retry-payment")
-
-
-async def customer_changed(product: Product) -> None:
-    """A time zone changed in a trial and before a yearly renewal, an address changed here and at Stripe; a sweep."""
-    life = await Life.begun(product, "kept-customer", payment_method="pm_card_visa", interval="year")
-    await product.change_customer(life.external_id, timezone="Asia/Tokyo", email="kept-customer@new.example")
-    await _noted(product, life, 1)
-    await _told(product, life)
-    await product.edited_at_stripe(life.external_id, name="Ada King")
-    await _noted(product, life, 2)
-    await life.live_until_converted()
-    await product.change_customer(life.external_id, timezone="America/Los_Angeles")
-    await _noted(product, life, 3)
-    await _sweep(product)
-
-
-async def moved_owing(product: Product) -> None:
-    """A time zone changed during a recovery."""
-    life = await Life.begun(product, "kept-moved-owing", payment_method="pm_card_chargeCustomerFail")
-    await life.live_until("convert")
-    await product.change_customer(life.external_id, timezone="Asia/Tokyo")
-    await _noted(product, life, 1)
-    await life.live_until("recover")
-
-
-async def _told(product: Product, life: Life) -> None:
-    """Wait until everyone has been notified of the customer's change."""
-    client = await Client.connect(product.addresses.temporal_address)
-    customer = (await product.get(f"/v1/customers/{life.external_id}"))["id"]
-    await client.get_workflow_handle(customer_workflow_id(customer)).result()
-
-
-async def _noted(product: Product, life: Life, times: int) -> None:
-    """Wait until the timeline has this many customer changes."""
-
-    async def is_recorded() -> bool:
-        past = (await product.timeline(life.id))["past"]
-        return len([entry for entry in past if entry["kind"] == "customer_changed"]) >= times
-
-    await until(is_recorded)
-
-
-async def announced(product: Product) -> None:
-    """A yearly renewal announced with its amount, and without one while the provider does not respond."""
-    life = await Life.begun(product, "kept-announced", interval="year", **PAID_START)
-    await life.live_until("notify")
-    await life.live_until("renew")
-    await life.live(timedelta(hours=4))
-    await product.faults(stripe={"error_rate": 1.0, "status": 503})
-    await life.live_until("notify")
-    await product.faults()
+    await sweep(product)
 
 
 async def left_free(stack: Stack, folder: Path) -> None:
@@ -605,7 +345,6 @@ async def left_free(stack: Stack, folder: Path) -> None:
         await life.command("change-plan", plan="professional")
 
 
-PlayUnder = Callable[[Stack, Path], Awaitable[None]]
 OF_ANOTHER_CATALOG: tuple[PlayUnder, ...] = (left_free,)
 """These have a catalog and a policy of their own."""
 

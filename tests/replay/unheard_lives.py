@@ -13,7 +13,7 @@ from sandbox.stack import Stack
 from tests.harness.free_plan import FALLS_TO_FREE, with_free_plan
 from tests.harness.lives import A_MINUTE, Life
 from tests.harness.lost_answers import ABOUT_SUBSCRIPTION, SUBSCRIBE, unheard
-from tests.replay.lives import PAID_START, PlayUnder
+from tests.replay.plays import PAID_START, PlayUnder
 
 
 def _with_free_plan(play: Callable[[Stack, Product], Awaitable[None]]) -> PlayUnder:
