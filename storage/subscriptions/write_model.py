@@ -20,9 +20,8 @@ from domain.subscription.state import Subscription
 from storage.db.codec import due_to_json, state_to_json
 from storage.db.engine import transaction
 from storage.db.mail_ids import mail_id
-from storage.schema.tables import customers, invoices, journal, mails, subscriptions
+from storage.schema.tables import customers, invoices, journal, mails, reversals, subscriptions
 from storage.subscriptions import customer_changes, sign_ups
-from storage.subscriptions.reversals import save_reversal
 from storage.subscriptions.trials import keep_marks
 from storage.usage.downgrade_fit import UsageFit
 
@@ -59,7 +58,7 @@ class SubscriptionRecords:
                     await _withdraw(connection, step)
                     await _save_mails(connection, step)
                     await _save_invoice(connection, step)
-                    await save_reversal(connection, step)
+                    await _save_reversal(connection, step)
                 return await _queued(connection, step.subscription, step.mails)
         except IntegrityError as error:
             if "uq_subscriptions_live_customer" in str(error.orig):
@@ -310,6 +309,28 @@ async def _save_invoice(connection: AsyncConnection, step: Step) -> None:
             where=invoices.c.status != "paid",
         )
     )
+
+
+async def _save_reversal(connection: AsyncConnection, step: Step) -> None:
+    """Replaces the latest known state: one row per dispute and per refunded charge."""
+    it, reversal = step.subscription, step.reversal
+    if reversal is None:
+        return
+    values = {
+        "tenant": it.tenant,
+        "ref": reversal.ref,
+        "kind": reversal.kind.value,
+        "subscription": UUID(it.id),
+        "invoice": reversal.invoice_ref,
+        "amount": reversal.amount,
+        "currency": reversal.currency,
+        "status": reversal.status.value if reversal.status is not None else "refunded",
+        "reason": reversal.reason,
+        "at": max(entry.at for entry in step.entries),
+    }
+    latest = {name: value for name, value in values.items() if name not in ("tenant", "ref", "subscription")}
+    keys = [reversals.c.tenant, reversals.c.ref]
+    await connection.execute(insert(reversals).values(values).on_conflict_do_update(index_elements=keys, set_=latest))
 
 
 async def _queued(connection: AsyncConnection, subscription: Subscription, sent: Sequence[Mail]) -> list[QueuedMail]:
