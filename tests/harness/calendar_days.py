@@ -1,7 +1,8 @@
 """Days on which a calendar is unkind."""
 
 from calendar import monthrange
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sandbox.product import Product
 from tests.harness.lives import Life
@@ -15,6 +16,12 @@ def days_to_a_31st(today: date) -> int:
     while day.day != 31 or monthrange(day.year, day.month % 12 + 1)[1] == 31:
         day += timedelta(days=1)
     return (day - today).days
+
+
+def days_until_clocks_change(zone: ZoneInfo, now: datetime) -> int:
+    """How many days it is to the next change of the clocks there, within a year."""
+    offsets = [(now + timedelta(days=number)).astimezone(zone).utcoffset() for number in range(367)]
+    return next(number for number in range(1, 367) if offsets[number] != offsets[0])
 
 
 async def converted_on_a_31st(product: Product, external_id: str) -> Life:
