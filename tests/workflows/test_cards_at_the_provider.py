@@ -98,7 +98,7 @@ async def test_a_trial_whose_card_was_removed_ends_as_one_without_a_card(begin: 
     life = await begin(payment_method="visa")
     await life.takes_cards_away()
     if is_reported:
-        await life.hears_of_no_card()
+        await life.hears_of_a_changed_card()
         assert life.ahead == ["send_reminder"] * 3 + ["expire_trial"]
         await life.live_until("expire_trial")
     else:
@@ -115,7 +115,7 @@ async def test_a_trial_whose_card_was_removed_ends_as_one_without_a_card(begin: 
 async def test_a_renewal_without_a_card_begins_a_recovery_that_asks_for_one(payer: Life, is_reported: bool) -> None:
     await payer.takes_cards_away()
     if is_reported:
-        await payer.hears_of_no_card()
+        await payer.hears_of_a_changed_card()
 
     await payer.live_until("renew")
 

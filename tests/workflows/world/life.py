@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -214,8 +215,18 @@ class Life:
         assert person is not None
         await self.world.provider.outside.take_cards_away(person.ref)
 
-    async def hears_of_no_card(self) -> None:
-        """The provider reports that the customer's default card is gone."""
+    async def card_expires(self, month: int, year: int, *, is_reported: bool = True) -> None:
+        """The card on file turns out to expire then, which the provider reports or not."""
+        person = self.world.provider.person(self.external_id)
+        assert person is not None
+        assert person.card is not None
+        place = person.cards.index(person.card)
+        person.cards[place] = replace(person.card, exp_month=month, exp_year=year)
+        if is_reported:
+            await self.hears_of_a_changed_card()
+
+    async def hears_of_a_changed_card(self) -> None:
+        """The provider reports that the customer's default card has changed or is gone."""
         hint = EventHint(f"evt_{uuid4().hex}", EventKind.CARD_CHANGED, self.external_id)
         await self.handle.signal(SubscriptionWorkflow.provider_event, hint)
         await self.settle()
