@@ -43,7 +43,7 @@ test: $(INSTALLED) ## the whole test suite, its own servers started and stopped
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 unit: $(INSTALLED) ## the tests that need no servers: domain, workflows, configuration, client; under a minute
-	@$(BIN)/python -m pytest -p tests.harness.unit_run --numprocesses 2 --dist worksteal $(or $(ARGS),$(UNIT))
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p tests.harness.unit_run --numprocesses 2 --dist worksteal $(or $(ARGS),$(UNIT))
 
 check: $(INSTALLED) ## format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .
