@@ -8,6 +8,7 @@ import pytest
 
 from tests.workflows.conftest import Begin
 from tests.workflows.world.life import CONVERTED, TRIAL, Life
+from tests.workflows.world.world import World
 
 
 async def _trialing(_life: Life) -> None:
@@ -43,7 +44,9 @@ STATUSES: dict[str, Callable[[Life], Awaitable[None]]] = {
 
 
 @pytest.mark.parametrize("status", STATUSES)
-async def test_canceling_now_ends_it_whatever_its_status_and_nothing_follows(begin: Begin, status: str) -> None:
+async def test_canceling_now_ends_it_whatever_its_status_and_nothing_follows(
+    begin: Begin, world: World, status: str
+) -> None:
     life = await begin(payment_method="visa")
     await STATUSES[status](life)
     assert life.status[0] == status.split(maxsplit=1)[0]
@@ -53,6 +56,7 @@ async def test_canceling_now_ends_it_whatever_its_status_and_nothing_follows(beg
     assert (life.status, life.ahead) == (("canceled", "none"), [])
     mails, paid = life.mails, life.bills["paid"]
     assert mails["canceled"] == 1
+    assert all(deal.ended for deal in world.provider.outside.agreements_of(life.external_id))
     await life.live(timedelta(days=60))
     assert (life.mails, life.bills["paid"]) == (mails, paid)
 
