@@ -1,5 +1,7 @@
 """Taking money: a first period, an open bill, a new beginning; never twice for one try."""
 
+from datetime import timedelta
+
 import pytest
 
 from domain.catalog.plans import Item
@@ -168,6 +170,20 @@ async def test_a_restart_charges_a_period_from_now_and_voids_the_old_bill(shop: 
     assert owed.outcome is ChargeOutcome.GONE
     assert (await shop.provider.charges.collect(bill, key="s/charge/3")).outcome is ChargeOutcome.GONE
     assert bill_of(await shop.renew(sale)).status == "paid", "a restart ends the hold"
+
+
+async def test_after_a_restart_the_provider_renews_on_its_day(shop: Shop) -> None:
+    sale = await shop.sale()
+    later = shop.world.now("ada") + timedelta(days=7)
+    await shop.world.advance("ada", later if later.day < 28 else later + timedelta(days=7))
+
+    restarted = await shop.provider.charges.restart(sale.ref, "", key="s/charge/2")
+    renewed = await shop.renew(sale)
+
+    assert restarted.period_start is not None
+    assert renewed.period_end is not None
+    assert renewed.period_start == restarted.period_end
+    assert renewed.period_end.day == restarted.period_start.day
 
 
 @pytest.mark.parametrize("forgets", [False, True])

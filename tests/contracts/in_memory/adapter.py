@@ -46,17 +46,19 @@ class InMemoryPayments(InMemoryWallets, InMemoryHandover, InMemoryLooks):
         if not person.has(order.card_ref):
             raise GatewayRefused("no such card", code=UNKNOWN_PAYMENT_METHOD, field="payment_method")
         self._check_sold(order.items)
-        end = after(person.now, self.books.interval(order.items), person.now.day)
+        now = person.now
+        end = after(now, self.books.interval(order.items), now.day)
         deal = Deal(
             self.books.ref("agreement"),
             person.ref,
             order.card_ref,
             order.items,
             order.subscription,
-            person.now,
-            person.now,
+            now,
+            now,
             end,
             key,
+            now.day,
         )
         if order.present:
             self.books.deals[deal.ref] = deal
@@ -93,7 +95,7 @@ class InMemoryPayments(InMemoryWallets, InMemoryHandover, InMemoryLooks):
         if deal.restarted != key or deal.latest.ref == settled:
             now = self.books.people[deal.customer].now
             items = items or deal.items
-            anew = replace(deal, items=items, start=now, held=False, restarted=key)
+            anew = replace(deal, items=items, start=now, day=now.day, held=False, restarted=key)
             anew.end = after(now, self.books.interval(items), now.day)
             uses = self.books.uses_of(deal.customer, deal.items, now)
             anew.carried = deal.carried + self.books.cost_of_use(deal.items, uses)

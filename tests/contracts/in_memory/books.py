@@ -78,6 +78,8 @@ class Deal:
     start: datetime
     end: datetime
     key: str
+    day: int
+    """Of the month: on it periods begin, or on the month's last."""
     held: bool = False
     ends: bool = False
     ended: bool = False
@@ -259,7 +261,7 @@ class Books:
                 self.take(deal, last)
             self.tell(EventKind.AGREEMENT_ENDED, deal.ref, deal)
             return
-        deal.start, deal.end = deal.end, after(deal.end, self.interval(deal.items), deal.created.day)
+        deal.start, deal.end = deal.end, after(deal.end, self.interval(deal.items), deal.day)
         bill = self.write(deal, self.cost(deal.items) + cost + deal.carried, [] if deal.held else uses)
         deal.carried = 0
         self.keep(deal, bill)
@@ -301,7 +303,7 @@ class Books:
         if same:
             return changed, (unused, *used_lines, QuoteLine("Remaining time", terms.of(self.cost(items))))
         now = self.people[deal.customer].now
-        changed.start, changed.end = now, after(now, self.interval(items), now.day)
+        changed.start, changed.end, changed.day = now, after(now, self.interval(items), now.day), now.day
         return changed, (unused, *used_lines, QuoteLine("A new period", self.cost(items)))
 
 
