@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from temporalio.common import SearchAttributeKey
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
@@ -18,11 +19,14 @@ async def time_skipping_server() -> AsyncIterator[WorkflowEnvironment]:
     """A server in memory, with the search attributes of production."""
     settings = [part for key, value in DYNAMIC_CONFIG.items() for part in ("--dynamic-config-value", f"{key}={value}")]
     kinds = {"Datetime": SearchAttributeKey.for_datetime, "Keyword": SearchAttributeKey.for_keyword}
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
-        ts_config=STANDS_STILL,
-        dev_server_existing_path=str(executable()),
-        dev_server_extra_args=settings,
-        search_attributes=[kinds[kind](name) for name, kind in KINDS.items()],
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        # The server's heap is small, and by default it is collected whenever it has doubled.
+        patch.setenv("GOGC", "800")
+        environment = await WorkflowEnvironment.start_time_skipping_v2(
+            ts_config=STANDS_STILL,
+            dev_server_existing_path=str(executable()),
+            dev_server_extra_args=settings,
+            search_attributes=[kinds[kind](name) for name, kind in KINDS.items()],
+        )
     async with environment:
         yield environment
