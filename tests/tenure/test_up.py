@@ -36,7 +36,7 @@ async def test_a_subscription_continues_after_a_restart_and_never_on_two_stacks(
         before = await product.travel(made["id"], timedelta(days=8))
         second = await terminal.run("up", "--data", "stack", "--port", "0")
     assert second.status == 1
-    assert "stop the stack that runs on this data, or choose another folder" in second.err
+    assert "stop that stack, or choose another folder" in second.err
     assert processes_on(terminal.folder) == []
     assert not (terminal.folder / "stack" / "stack.json").exists()
 
