@@ -62,9 +62,6 @@ class Standing:
     """It is over."""
 
 
-Version = tuple[str, int]
-"""A workflow's run, and the length of its history."""
-
 OVER = Standing(busy=False, due_at=None, over=True)
 
 
@@ -104,7 +101,7 @@ class Sight:
     standing: Standing
     due_at: datetime | None
     """When the workflow acts next: its plan, or the next attempt of a failed activity."""
-    version: Version
+    version: tuple[str, int]
     """Changes whenever anything is added to the workflow's history."""
 
 
@@ -169,10 +166,9 @@ class Traveller:
         clock = asyncio.get_running_loop().time
         deadline, on_time_at = clock() + self._settled_within, clock()
         quiet: Sight | None = None
-        known: dict[Version, Standing] = {}
         pause = FIRST_LOOK
         while True:
-            sight = await self._look(life, known)
+            sight = await self._look(life, quiet)
             if not (isinstance(sight, str) and sight.startswith(OVERDUE)):
                 on_time_at = clock()
             elif clock() - on_time_at > self._woken_after:
@@ -245,7 +241,7 @@ class Traveller:
             if error.status is not RPCStatusCode.NOT_FOUND:  # NOT_FOUND: it has ended meanwhile
                 raise
 
-    async def _look(self, life: Life, known: dict[Version, Standing]) -> Sight | str:
+    async def _look(self, life: Life, before: Sight | None) -> Sight | str:
         """Check the places in the order in which events travel: Stripe, the inbox, the workflow.
 
         Returns the subscription's state, or in words what is in progress. The first activity found ends the check:
@@ -261,10 +257,9 @@ class Traveller:
             return under_way
         standing = OVER
         if description.status is WorkflowExecutionStatus.RUNNING:
-            standing = known.get(version) or await life.standing()
-            if not standing.busy:
-                # A workflow's answer depends on its history alone.
-                known[version] = standing
+            # A workflow's answer depends on its history alone.
+            is_as_before = before is not None and before.version == version
+            standing = before.standing if before is not None and is_as_before else await life.standing()
         if standing.over:
             return Sight(self._simulator.now(life.customer), standing, None, version)
         return _at_rest(description, standing, now, version)
@@ -286,7 +281,7 @@ def _now(description: WorkflowExecutionDescription) -> datetime:
 
 
 def _at_rest(
-    description: WorkflowExecutionDescription, standing: Standing, now: datetime, version: Version
+    description: WorkflowExecutionDescription, standing: Standing, now: datetime, version: tuple[str, int]
 ) -> Sight | str:
     """Return a workflow's state, or in words what it is about to do."""
     next_attempt_at = min(_next_attempts(description), default=None)
