@@ -1,5 +1,6 @@
 """What `make` installs and when, with commands in place of Python and pip that only write down how they were called."""
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ class Checkout:
 
     def make(self, target: str) -> subprocess.CompletedProcess[str]:
         command = ["make", target, f"PYTHON={self.folder / 'recorder'}"]
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)  # noqa: S603
+        # Not as a part of the make that runs the tests.
+        alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+        return subprocess.run(command, cwd=self.folder, env=alone, capture_output=True, text=True, check=False)  # noqa: S603
 
     def installed(self, target: str) -> list[str]:
         """The locks that one `make` installs, in order."""
