@@ -69,11 +69,8 @@ class Product:
         """Open a checkout session and complete its page as the customer would in a browser."""
         session = await self.post("/v1/checkout-sessions", {"subscription": subscription})
         async with httpx.AsyncClient(timeout=PATIENCE) as browser:
-            page = await browser.get(session["url"])
-            page.raise_for_status()
-            paid = await browser.post(session["url"], data={"payment_method": payment_method})
-            if paid.status_code >= httpx.codes.BAD_REQUEST:
-                raise RefusedError(paid.status_code, {"detail": paid.text})
+            _check_page(await browser.get(session["url"]))
+            _check_page(await browser.post(session["url"], data={"payment_method": payment_method}))
 
     async def open_checkout(self, subscription: str, **urls: str) -> str:
         """The URL of a checkout page that the customer has not completed yet."""
@@ -87,8 +84,7 @@ class Product:
         """Open the portal and add a card there, which becomes the default."""
         async with httpx.AsyncClient(timeout=PATIENCE, follow_redirects=True) as browser:
             shown = await browser.post(await self.open_portal(external_id), data={"payment_method": payment_method})
-        if shown.status_code >= httpx.codes.BAD_REQUEST:
-            raise RefusedError(shown.status_code, {"detail": shown.text})
+        _check_page(shown)
 
     async def travel(self, subscription: str, by: timedelta) -> datetime:
         """Move one subscription's clock; returns its new time."""
@@ -147,6 +143,12 @@ class Product:
                     raise
                 unfinished = error
         raise unfinished
+
+
+def _check_page(response: httpx.Response) -> None:
+    """Raise if a page of the provider was not shown, or did not take what was entered."""
+    if response.status_code >= httpx.codes.BAD_REQUEST:
+        raise RefusedError(response.status_code, {"detail": response.text})
 
 
 def _answer(response: httpx.Response) -> dict[str, Any]:

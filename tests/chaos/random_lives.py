@@ -119,8 +119,8 @@ class RandomLife:
         card = self._dice.choice(CARDS[:2])
         try:
             await self.product.checkout(life.id, card)
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code != httpx.codes.GONE:
+        except RefusedError as error:
+            if error.status != httpx.codes.GONE:
                 raise
             # Time has gone by since the link was made: whoever has it asks for another.
             self.log[-1] += " (again, the link had expired)"
