@@ -19,7 +19,7 @@ install: $(INSTALLED) ## .venv with the locked dependencies and the `tenure` com
 	@echo '  make demo            play months of four subscriptions in a minute'
 	@echo '  $(BIN)/tenure up     run the sandbox: API, Temporal UI, mailbox, Stripe simulator'
 	@echo '  make check           format, lint, types and the direction of imports'
-	@echo '  make unit            run the tests that need no servers, in under a minute'
+	@echo '  make unit            run the tests that need no servers'
 	@echo '  make test            run the whole test suite'
 
 $(SANDBOX): requirements/sandbox.txt pyproject.toml
@@ -42,7 +42,7 @@ demo: $(SANDBOX) ## play the story on embedded servers; EXIT=1 ends after it
 test: $(INSTALLED) ## the whole test suite, its own servers started and stopped
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
-unit: $(INSTALLED) ## the tests that need no servers: domain, workflows, configuration, client; under a minute
+unit: $(INSTALLED) ## the tests that need no servers: domain, workflows, configuration, client
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p tests.harness.unit_run --numprocesses 2 --dist worksteal $(or $(ARGS),$(UNIT))
 
 check: $(INSTALLED) ## format, lint, types and the direction of imports
