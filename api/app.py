@@ -24,7 +24,7 @@ from api.http.head_requests import HeadRequests
 from api.http.observability import Observability
 from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, PlainRoutes, plain_route
-from api.payment_pages import checkout, invoices, pay_link, portal
+from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal
 from api.subscriptions import lifecycle_commands, plan_commands
 from api.subscriptions import routes as subscriptions_routes
 from api.subscriptions.confirmations import ConfirmationProblem
@@ -41,6 +41,7 @@ ROUTERS = (
     plan_commands.router,
     checkout.router,
     portal.router,
+    billing_sessions.router,
     invoices.router,
     suggest.router,
     catalog_routes.router,

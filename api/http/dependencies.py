@@ -19,6 +19,7 @@ from services.mail_dispatcher import TemporalMailDispatcher
 from services.usage_notifier import UsageNotifier
 from storage.access.api_keys import ApiKeyCache, ApiKeys
 from storage.access.idempotency import IdempotencyKeys
+from storage.access.web_sessions import WebSessions
 from storage.catalog.catalogs import Catalogs
 from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.customer_list import CustomerList
@@ -86,6 +87,7 @@ class Repositories:
     usage_notice_dispatcher: UsageNoticeDispatcher
     pay_pages: PayPages
     pay_link_limits: PayLinkLimits
+    web_sessions: WebSessions
 
     @classmethod
     def on(cls, dependencies: AppDependencies) -> Self:
@@ -113,6 +115,7 @@ class Repositories:
             ),
             PayPages(engine),
             PayLinkLimits(),
+            WebSessions(engine),
         )
 
 

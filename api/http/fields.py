@@ -5,6 +5,7 @@ import unicodedata
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
+from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -148,6 +149,20 @@ def _url(address: str) -> str:
     return address
 
 
+def _return_address(address: str) -> str:
+    parts = urlsplit(_url(address))
+    if parts.scheme != "https" and not _is_this_machine(parts.hostname or ""):
+        raise ValueError("this must begin with https://; http:// is accepted for localhost alone")
+    return address
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def subscription_id_of(text: str) -> str:
     """Return the id in canonical form.
 
@@ -187,6 +202,8 @@ PaymentMethod = Annotated[str, StringConstraints(max_length=200), AfterValidator
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), AfterValidator(_printable)]
 Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000), AfterValidator(_printable)]
 WebAddress = Annotated[str, StringConstraints(max_length=2000), _line, AfterValidator(_url)]
+ReturnAddress = Annotated[str, StringConstraints(max_length=2000), _line, AfterValidator(_return_address)]
+"""A web address to which a customer is sent back: by https, or on the same machine."""
 Search = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), _line]
 UsageKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_KEY_LENGTH), _line]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=10_000)]

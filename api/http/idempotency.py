@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import uuid4
 
 from fastapi import Request, Response
@@ -44,9 +44,11 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class IdempotentRoute(APIRoute):
     """Handles a POST once per tenant and key, and returns the same response to repeats."""
 
+    stores_responses: ClassVar[bool] = True
+
     def get_route_handler(self) -> Handler:
         handle, roles = super().get_route_handler(), list(roles_of(self.dependant))
-        operation = self.operation_id
+        operation, stores = self.operation_id, self.stores_responses
 
         async def handle_once(request: Request) -> Response:
             if request.method != "POST":
@@ -57,9 +59,18 @@ class IdempotentRoute(APIRoute):
             effective_key = str(uuid4()) if key is None else key
             request.state.command_key = effective_key if key is None else hashed(effective_key)
             request.state.sign_up_key = sign_up_key(effective_key)
-            return await handle(request) if key is None else await _once(request, caller, key, handle)
+            return await handle(request) if key is None else await _once(request, caller, key, handle, stores=stores)
 
         return handle_once
+
+
+class SecretRoute(IdempotentRoute):
+    """As its base, for responses that contain a secret: they are not stored, and a repeat makes the same one again.
+
+    The endpoint has to derive the response from `request.state.command_key`.
+    """
+
+    stores_responses = False
 
 
 def _check_role(request: Request, caller: Caller, roles: Sequence[Sequence[Role]], operation: str | None) -> None:
@@ -111,12 +122,12 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
     return hashlib.sha256(b"\n".join((method.encode(), path.encode(), content))).hexdigest()
 
 
-async def _once(request: Request, caller: Caller, key: str, handle: Handler) -> Response:
+async def _once(request: Request, caller: Caller, key: str, handle: Handler, *, stores: bool) -> Response:
     keys = repositories_of(request).idempotency
     request_hash = fingerprint(request.method, request.url.path, await request.body())
     match await keys.begin(caller.tenant, key, request_hash):
         case Done() as done:
-            return _replay(done)
+            return _replay(done) if stores else _marked(await handle(request))
         case Running():
             raise Rejected(
                 "a request with this key is still running; retry in a moment",
@@ -129,7 +140,8 @@ async def _once(request: Request, caller: Caller, key: str, handle: Handler) -> 
         raise
     if response.status_code in STORED and not _is_transient(response):
         location = response.headers.get("Location")
-        await keys.complete(caller.tenant, key, response.status_code, bytes(response.body), location)
+        body = bytes(response.body) if stores else b""
+        await keys.complete(caller.tenant, key, response.status_code, body, location)
     else:
         await keys.abandon(caller.tenant, key)
     return response
@@ -152,7 +164,11 @@ async def _respond(request: Request, handle: Handler) -> Response:
 def _replay(done: Done) -> Response:
     is_problem = done.status >= 400
     response = Response(done.body, done.status, media_type=CONTENT_TYPE if is_problem else "application/json")
-    response.headers[REPLAYED] = "true"
     if done.location is not None:
         response.headers["Location"] = done.location
+    return _marked(response)
+
+
+def _marked(response: Response) -> Response:
+    response.headers[REPLAYED] = "true"
     return response

@@ -27,7 +27,7 @@ TAGS: Final = [
     {"name": "Subscriptions", "description": "Create, read and control subscriptions."},
     {"name": "Customers", "description": "Read and update customers."},
     {"name": "Entitlements", "description": "Check and consume what a customer's plan includes."},
-    {"name": "Checkout", "description": "Hosted pages on which customers add a card and see their invoices."},
+    {"name": "Checkout", "description": "Hosted pages for customers: cards, invoices, their own subscription."},
     {"name": "Plans", "description": "The catalog of plans and add-ons."},
     {"name": "Usage", "description": "Record usage, and read it over time."},
     {"name": "Invoices", "description": "Invoices of the payment provider."},

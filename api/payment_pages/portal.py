@@ -4,12 +4,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from activities.wallets import call_with_wallet, customer_ref
-from api.http.fields import subscription_id_of
 from api.http.idempotency import IdempotentRoute
 from api.http.openapi import COMMANDING
-from api.subscriptions.command_context import CommandContext, ServiceContext
+from api.payment_pages.page_customer import page_customer
+from api.subscriptions.command_context import ServiceContext
 from api.subscriptions.requests import CreatePortalSessionRequest
-from domain.errors import GatewayUnavailable, Rejected
+from domain.errors import GatewayUnavailable
 
 router = APIRouter(prefix="/v1/portal-sessions", tags=["Checkout"], route_class=IdempotentRoute, responses=COMMANDING)
 
@@ -32,7 +32,7 @@ async def create(body: CreatePortalSessionRequest, context: ServiceContext) -> P
     Opening the page does not appear in a subscription's timeline, and works for customers whose subscriptions have all
     ended. A customer whom the payment provider does not know yet is created there, once.
     """
-    customer_id, external_id = await _customer(context, body)
+    customer_id, external_id = await page_customer(context, body)
     wallets, key = context.dependencies.wallets, f"{customer_id}/portal/{context.key}"
     reference = await customer_ref(wallets, context.repositories.records, customer_id, key=key)
     return_url = body.return_url or f"{context.dependencies.public_url.rstrip('/')}/pay/closed"
@@ -44,15 +44,3 @@ async def create(body: CreatePortalSessionRequest, context: ServiceContext) -> P
     if not url:
         raise GatewayUnavailable("the payment provider returned no page; try again")
     return PortalSessionView(url=url, customer=external_id)
-
-
-async def _customer(context: CommandContext, body: CreatePortalSessionRequest) -> tuple[str, str]:
-    """Return our id of the customer and the product's own."""
-    if body.subscription is not None:
-        row = await context.row(subscription_id_of(body.subscription))
-        return row.customer_id, row.external_id
-    assert body.customer is not None  # noqa: S101 - the model requires one of the two
-    found = await context.repositories.customers.id_of(tenant=context.caller.tenant, external_id=body.customer)
-    if found is None:
-        raise Rejected(f"there is no customer {body.customer!r}: sign them up first", code="unknown_customer")
-    return found, body.customer

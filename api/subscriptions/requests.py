@@ -18,10 +18,12 @@ from api.http.fields import (
     Quantity,
     Reason,
     RequestModel,
+    ReturnAddress,
     TimeZone,
     Units,
     WebAddress,
 )
+from domain.billing_flows import BillingFlow
 from domain.catalog.plans import Interval
 from domain.subscription.commands import CancelAt, ConvertAt
 from domain.subscription.ends import ReasonCode
@@ -29,6 +31,8 @@ from domain.subscription.policy import ChangeAt
 from domain.subscription.trial import MAX_EXTENSION_DAYS
 
 MAX_TRIAL_DAYS = 90
+LONGEST_LINK = 3600
+"""Seconds for which a link to the billing pages may be open."""
 
 
 class CustomerRequest(RequestModel):
@@ -190,7 +194,7 @@ class EmptyRequest(RequestModel):
 
 
 class PageRequest(RequestModel):
-    """A page of the payment provider, for a customer given by subscription or external id."""
+    """A page for a customer, given by subscription or external id."""
 
     subscription: str | None = Field(default=None, description="the subscription's id")
     customer: ExternalId | None = Field(default=None, description="the customer's external id", examples=["user-1815"])
@@ -218,3 +222,25 @@ class CreatePortalSessionRequest(PageRequest):
     """The page on which a customer manages cards and invoices, even after their subscriptions have ended."""
 
     return_url: WebAddress | None = Field(default=None, description="where the page links back to")
+
+
+class CreateBillingSessionRequest(PageRequest):
+    """The billing pages, on which a customer sees and changes their own subscription."""
+
+    return_url: ReturnAddress | None = Field(
+        default=None,
+        description="where the pages link back to: https, or http on the same machine",
+        examples=["https://app.example.com/settings"],
+    )
+    locale: Locale | None = Field(
+        default=None, description="the language of the pages; the customer's own if left out", examples=["de"]
+    )
+    flow: BillingFlow | None = Field(
+        default=None, description="the page to open first; the overview if left out", examples=["cancel"]
+    )
+    embed: Annotated[bool, Field(strict=True)] = Field(
+        default=False, description="the pages are shown in a frame on a page of the product"
+    )
+    expires_in: Annotated[int, Field(strict=True, ge=1, le=LONGEST_LINK)] = Field(
+        default=300, description="seconds within which the customer must follow the link", examples=[300]
+    )

@@ -347,6 +347,41 @@ api_keys = Table(
     Column("revoked_at", _MOMENT),
 )
 
+web_links = Table(
+    "web_links",
+    METADATA,
+    Column("token_hash", Text, primary_key=True, doc="of the 256 random bits in the link, which are not stored"),
+    _tenant(),
+    Column("kind", Text, CheckConstraint("kind in ('customer', 'operator')", name="kind"), nullable=False),
+    Column("subject", Uuid, nullable=False, doc="whose session it opens: the customer, or the operator"),
+    Column("flow", Text, nullable=False, server_default="", doc="the page that it opens; empty: the overview"),
+    Column("return_url", Text, nullable=False, server_default=""),
+    Column("locale", Text, nullable=False, server_default="", doc="empty: the customer's own"),
+    Column("embed", Boolean, nullable=False, server_default=text("false"), doc="shown in a frame of the product's"),
+    _made_at(),
+    Column("expires_at", _MOMENT, nullable=False),
+    Column("used_at", _MOMENT),
+    Index("ix_web_links_expires_at", "expires_at"),
+)
+
+web_sessions = Table(
+    "web_sessions",
+    METADATA,
+    Column("id_hash", Text, primary_key=True, doc="of the 256 random bits in the cookie, which are not stored"),
+    _tenant(),
+    Column("kind", Text, CheckConstraint("kind in ('customer', 'operator')", name="kind"), nullable=False),
+    Column("subject", Uuid, nullable=False),
+    Column("role", Text, nullable=False, server_default="", doc="of an operator, when the session began"),
+    Column("return_url", Text, nullable=False, server_default=""),
+    Column("locale", Text, nullable=False, server_default=""),
+    Column("embed", Boolean, nullable=False, server_default=text("false")),
+    _made_at(),
+    Column("seen_at", _MOMENT, nullable=False, server_default=func.now()),
+    Column("expires_at", _MOMENT, nullable=False, doc="at the latest; earlier if it is idle"),
+    Index("ix_web_sessions_expires_at", "expires_at"),
+    Index("ix_web_sessions_subject", "subject"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     METADATA,

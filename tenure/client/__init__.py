@@ -50,6 +50,7 @@ from tenure.client.errors import (
 from tenure.client.reports import Cause, Invoice, Timeline, TimelineEntry, UsageStatistic, UsageStatistics
 from tenure.client.retry import RetryPolicy
 from tenure.client.subscriptions import (
+    BillingSession,
     CancellationPreview,
     Checkout,
     Customer,
@@ -82,6 +83,7 @@ __all__ = [
     "AddOn",
     "AsyncTenure",
     "Batch",
+    "BillingSession",
     "CancelAt",
     "CancellationPreview",
     "CannotSend",

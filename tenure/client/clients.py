@@ -60,6 +60,7 @@ class AsyncTenure(BaseClient):
     invoices = awaited(customer_operations.invoices)
     checkout = awaited(customer_operations.checkout)
     portal = awaited(customer_operations.portal)
+    billing_session = awaited(customer_operations.billing_session)
     customers = async_iterator(customer_operations.customers)
 
     subscription = awaited(subscription_operations.subscription)
@@ -179,6 +180,7 @@ class Tenure(BaseClient):
     invoices = blocking(customer_operations.invoices)
     checkout = blocking(customer_operations.checkout)
     portal = blocking(customer_operations.portal)
+    billing_session = blocking(customer_operations.billing_session)
     customers = iterator(customer_operations.customers)
 
     subscription = blocking(subscription_operations.subscription)

@@ -12,6 +12,7 @@ from tenure.client.paging import PAGE_SIZE, Pages
 from tenure.client.reports import Invoice, InvoiceList
 from tenure.client.requests import Call, body_of, of_customer
 from tenure.client.subscriptions import (
+    BillingSession,
     Checkout,
     Customer,
     CustomerPage,
@@ -127,6 +128,34 @@ def portal(core: Core, customer: str, *, return_url: str | None = None) -> Steps
     """Open the page on which customers see their invoices and manage their card."""
     body = body_of(customer=customer, return_url=return_url)
     return core.ask(Call("POST", "/v1/portal-sessions", Portal, body=body, key=new_key(), takes_time=True))
+
+
+def billing_session(
+    core: Core,
+    customer: str,
+    *,
+    return_url: str | None = None,
+    locale: str | None = None,
+    flow: str | None = None,
+    embed: bool | None = None,
+    expires_in: int | None = None,
+) -> Steps[BillingSession]:
+    """Open the pages on which customers see and change their own subscription.
+
+    Args:
+        core: the client's core.
+        customer: their external id.
+        return_url: where the pages link back to.
+        locale: the language of the pages; the customer's own if not given.
+        flow: the page to open first, as `cancel`; the overview if not given.
+        embed: whether the pages are shown in a frame on your own.
+        expires_in: seconds within which the customer must follow the link; 300 if not given.
+
+    """
+    body = body_of(
+        customer=customer, return_url=return_url, locale=locale, flow=flow, embed=embed, expires_in=expires_in
+    )
+    return core.ask(Call("POST", "/v1/billing-sessions", BillingSession, body=body, key=new_key()))
 
 
 def _sign_up(core: Core, person: Person, plan: str, more: Mapping[str, Any]) -> Steps[Subscription]:

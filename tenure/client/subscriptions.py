@@ -246,6 +246,14 @@ class Checkout:
 
 
 @dataclass(frozen=True)
+class BillingSession:
+    """Send the customer to `url` before `expires_at`: it can be used once, and opens their billing pages."""
+
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
 class Portal:
     """Send the customer to `url`, where they see their invoices and manage their card."""
 

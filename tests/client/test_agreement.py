@@ -13,7 +13,7 @@ from api.catalog import suggest
 from api.catalog import views as catalog_views
 from api.customers import routes
 from api.entitlements import views as entitlements_views
-from api.payment_pages import checkout, portal
+from api.payment_pages import billing_sessions, checkout, portal
 from api.subscriptions import confirmations, downgrade_guard, views
 from api.usage import history, ingest
 from domain.entitlements.usage import UsageLevel
@@ -72,6 +72,7 @@ PAIRS: list[tuple[type[BaseModel], type[Any]]] = [
     (downgrade_guard.LimitConflictView, subscriptions.Misfit),
     (checkout.CheckoutSessionView, subscriptions.Checkout),
     (portal.PortalSessionView, subscriptions.Portal),
+    (billing_sessions.BillingSessionView, subscriptions.BillingSession),
     (catalog_views.CatalogView, catalog.Plans),
     (catalog_views.PlanView, catalog.Plan),
     (catalog_views.PriceView, catalog.Price),

@@ -222,12 +222,15 @@ async def test_a_subscription_is_canceled_kept_paused_and_resumed(tenure: AsyncT
     assert (await tenure.cancel(begun.id, at="now")).status == "canceled"
 
 
-async def test_pages_of_the_provider_are_opened(tenure: AsyncTenure, name: str) -> None:
+async def test_pages_for_customers_are_opened(tenure: AsyncTenure, name: str) -> None:
     begun = await tenure.start_trial(person(name), "starter")
 
     checkout = await tenure.checkout(name, success_url="https://product.example/thanks")
     portal = await tenure.portal(name)
+    billing = await tenure.billing_session(name, flow="cancel", locale="de", expires_in=60)
 
+    assert "/billing/enter/" in billing.url
+    assert billing.expires_at > datetime.now(UTC)
     assert (checkout.subscription, portal.customer) == (begun.id, name)
     assert checkout.url.startswith("http")
     assert portal.url.startswith("http")

@@ -33,6 +33,8 @@ TABLES = (
     "webhook_inbox",
     "discrepancies",
     "api_keys",
+    "web_links",
+    "web_sessions",
     "idempotency_keys",
     "catalog_versions",
     "plan_limits",

@@ -1,0 +1,19 @@
+"""What a customer can be sent to on the billing pages: by a product, or by a link in a mail."""
+
+from enum import StrEnum
+
+
+class BillingFlow(StrEnum):
+    """The page that a link opens."""
+
+    PAYMENT_METHOD = "payment_method"
+    """Put another card on file."""
+    CHANGE_PLAN = "change_plan"
+    CANCEL = "cancel"
+    UNDO_CANCEL = "undo_cancel"
+    RESUME = "resume"
+    PAY = "pay"
+    """Pay what is owed."""
+    INVOICES = "invoices"
+    WITHDRAW_CHANGE = "withdraw_change"
+    """Keep the current plan instead of the planned one."""
