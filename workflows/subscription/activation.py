@@ -13,11 +13,12 @@ from domain.subscription.confirmation import ConfirmedAction
 from domain.subscription.ends import REFUSED, End, EndKind
 from domain.subscription.journal import Cause, CauseKind
 from workflows.priorities import interactive
-from workflows.subscription import activity_calls, adoption, database_calls
-from workflows.subscription.charges import declined
+from workflows.subscription import activity_calls, adoption
 from workflows.subscription.main_loop import MainLoop
 from workflows.subscription.messages import SubscriptionInput
+from workflows.subscription.payments import declined
 from workflows.subscription.process import SubscriptionProcess
+from workflows.subscription.recorder import forget_sign_up, schedule_reminders
 
 WAITS_TO_BEGIN = "waits-to-begin"
 """A change to the order of commands: before, a first payment that the provider did not take blocked everything else."""
@@ -88,9 +89,7 @@ class Activation:
     async def _begin_trial(self, ends_at: datetime, start: SubscriptionInput, cause: Cause) -> None:
         recorder = self._recorder
         subscription, policy = recorder.subscription, start.policy
-        reminders = await database_calls.schedule_reminders(
-            subscription.customer, ends_at, policy.trial, signing_up=subscription.id
-        )
+        reminders = await schedule_reminders(subscription.customer, ends_at, policy.trial, signing_up=subscription.id)
         recorder.subscription = replace(recorder.subscription, reminders=reminders)
         another, now = start.allow_another_trial, workflow.now()
         step = trial.started(recorder.subscription, policy, now, cause, another_allowed=another)
@@ -135,7 +134,7 @@ class Activation:
         """Undo a refused sign-up: end the subscription if it was recorded, otherwise delete the customer."""
         recorder = self._recorder
         if recorder.subscription.sequence == 0:
-            await database_calls.forget_sign_up(recorder.subscription)
+            await forget_sign_up(recorder.subscription)
             return
         end = End(EndKind.NEVER_BEGAN, REFUSED)
         ended = commands.canceled(recorder.subscription, end, workflow.now(), cause)

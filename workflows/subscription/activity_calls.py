@@ -7,7 +7,6 @@ from typing import TypedDict
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 
-from activities.adopting import AdoptionActivities, TrialRequest
 from activities.changing import ChangeActivities, ChangeRequest
 from activities.confirming import ConfirmationActivities, ConfirmationRequest
 from activities.payments import (
@@ -53,7 +52,7 @@ QUOTE_TIMEOUT = timedelta(seconds=20)
 """For a read that a caller waits for."""
 
 
-class _Remote(TypedDict):
+class ProviderCall(TypedDict):
     task_queue: str
     start_to_close_timeout: timedelta
     schedule_to_close_timeout: timedelta
@@ -61,7 +60,8 @@ class _Remote(TypedDict):
     priority: Priority
 
 
-def _payments(urgency: Urgency, subscription: Subscription, within: timedelta = OUTAGE_TIMEOUT) -> _Remote:
+def provider_call(urgency: Urgency, subscription: Subscription, within: timedelta = OUTAGE_TIMEOUT) -> ProviderCall:
+    """Return how an activity of the provider is called: its queue, timeouts, retries and priority."""
     return {
         "task_queue": PAYMENTS_QUEUE,
         "start_to_close_timeout": timedelta(seconds=45),
@@ -83,7 +83,7 @@ async def put_card(subscription: Subscription, payment_method: str | None, key: 
     return await workflow.execute_activity_method(
         PaymentActivities.put_card,
         request,
-        **_payments(Urgency.INTERACTIVE, subscription),
+        **provider_call(Urgency.INTERACTIVE, subscription),
         summary="Put a card on file",
     )
 
@@ -92,7 +92,7 @@ async def recreate_customer(subscription: Subscription) -> str:
     return await workflow.execute_activity_method(
         PaymentActivities.recreate_customer,
         DeletedRequest(subscription.customer, subscription.customer_ref),
-        **_payments(Urgency.COLLECTION, subscription),
+        **provider_call(Urgency.COLLECTION, subscription),
         summary="Recreate a customer who was deleted at the payment provider",
     )
 
@@ -106,7 +106,7 @@ async def adopt_checkout(subscription: Subscription, session_ref: str) -> Wallet
             subscription.card_since,
             attempt_key(f"adopt/{session_ref}"),
         ),
-        **_payments(Urgency.INTERACTIVE, subscription),
+        **provider_call(Urgency.INTERACTIVE, subscription),
         summary="Put the card from checkout on file",
     )
 
@@ -132,14 +132,14 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
                 present=present,
                 earlier=late_answers.earlier_attempts(subscription, key),
             ),
-            **_payments(Urgency.CONVERSION, subscription),
+            **provider_call(Urgency.CONVERSION, subscription),
             summary=summary,
         )
     if recovery is not None and recovery.period_end is not None and recovery.period_end > workflow.now():
         return await workflow.execute_activity_method(
             PaymentActivities.collect,
             CollectRequest(recovery.invoice_ref, attempt_key(key)),
-            **_payments(Urgency.COLLECTION, subscription),
+            **provider_call(Urgency.COLLECTION, subscription),
             summary=summary,
         )
     return await workflow.execute_activity_method(
@@ -151,7 +151,7 @@ async def charge(subscription: Subscription, key: str, *, present: bool = False)
             subscription.items if subscription.agreement_is_stale else (),
             subscription.settled_invoice,
         ),
-        **_payments(Urgency.COLLECTION, subscription),
+        **provider_call(Urgency.COLLECTION, subscription),
         summary=f"{summary}, new period",
     )
 
@@ -176,7 +176,7 @@ async def change(subscription: Subscription, to: Selection, at: datetime, key: s
             present=present,
             held=held,
         ),
-        **_payments(Urgency.COLLECTION, subscription),
+        **provider_call(Urgency.COLLECTION, subscription),
         summary=f"Change to {to.plan_name} and bill the difference",
     )
 
@@ -185,7 +185,7 @@ async def quote(subscription: Subscription, to: Selection, at: datetime) -> Quot
     return await workflow.execute_activity_method(
         ChangeActivities.quote,
         ChangeRequest(subscription.agreement_ref, to.items, at, own=own_period(subscription)),
-        **_payments(Urgency.INTERACTIVE, subscription, QUOTE_TIMEOUT),
+        **provider_call(Urgency.INTERACTIVE, subscription, QUOTE_TIMEOUT),
         summary=f"Quote a change to {to.plan_name}",
     )
 
@@ -194,7 +194,7 @@ async def first_quote(subscription: Subscription, to: Selection) -> Quote:
     return await workflow.execute_activity_method(
         PaymentActivities.first_quote,
         FirstQuoteRequest(subscription.customer_ref, to.items),
-        **_payments(Urgency.INTERACTIVE, subscription, QUOTE_TIMEOUT),
+        **provider_call(Urgency.INTERACTIVE, subscription, QUOTE_TIMEOUT),
         summary=f"Quote a first period of {to.plan_name}",
     )
 
@@ -203,7 +203,7 @@ async def upcoming_invoice(subscription: Subscription) -> UpcomingInvoice:
     return await workflow.execute_activity_method(
         PaymentActivities.upcoming_invoice,
         UpcomingRequest(subscription.agreement_ref),
-        **_payments(Urgency.LOOKUP, subscription, QUOTE_TIMEOUT),
+        **provider_call(Urgency.LOOKUP, subscription, QUOTE_TIMEOUT),
         summary="Read what the next renewal will bill",
     )
 
@@ -212,7 +212,7 @@ async def reversal(subscription: Subscription, kind: ReversalKind, object_ref: s
     return await workflow.execute_activity_method(
         PaymentActivities.reversal,
         ReversalRequest(kind, object_ref),
-        **_payments(Urgency.LOOKUP, subscription),
+        **provider_call(Urgency.LOOKUP, subscription),
         summary=f"Read a {kind}",
     )
 
@@ -230,12 +230,12 @@ async def provider_state(subscription: Subscription) -> ProviderState:
             () if subscription.agreement_ref else late_answers.earlier_attempts(subscription, ""),
             subscription.unheard_change.key if subscription.unheard_change else "",
         ),
-        **_payments(Urgency.LOOKUP, subscription),
+        **provider_call(Urgency.LOOKUP, subscription),
         summary="Read the current state from the payment provider",
     )
 
 
-def _end_key(subscription: Subscription) -> str:
+def end_key(subscription: Subscription) -> str:
     return attempt_key(f"{subscription.id}/end/{subscription.agreement_ref}")
 
 
@@ -243,8 +243,8 @@ async def end_agreement(subscription: Subscription) -> None:
     invoice = subscription.recovery.invoice_ref if subscription.recovery else ""
     await workflow.execute_activity_method(
         PaymentActivities.end,
-        EndRequest(subscription.agreement_ref, invoice, _end_key(subscription)),
-        **_payments(Urgency.COLLECTION, subscription),
+        EndRequest(subscription.agreement_ref, invoice, end_key(subscription)),
+        **provider_call(Urgency.COLLECTION, subscription),
         summary="End the agreement with the payment provider",
     )
 
@@ -255,7 +255,7 @@ async def end_late(subscription: Subscription, open_invoice: str) -> None:
     await workflow.execute_activity_method(
         PaymentActivities.end,
         EndRequest(subscription.agreement_ref, open_invoice, key),
-        **_payments(Urgency.COLLECTION, subscription),
+        **provider_call(Urgency.COLLECTION, subscription),
         summary="End the agreement of a subscription that is over",
     )
 
@@ -265,37 +265,8 @@ async def invoice_state(subscription: Subscription, invoice: str) -> ProviderSta
     return await workflow.execute_activity_method(
         PaymentActivities.standing,
         StandingRequest(subscription.customer_ref, subscription.agreement_ref, invoice, subscription.customer),
-        **_payments(Urgency.LOOKUP, subscription),
+        **provider_call(Urgency.LOOKUP, subscription),
         summary="Read what was billed after the end",
-    )
-
-
-def _trial(subscription: Subscription) -> TrialRequest:
-    return TrialRequest(
-        subscription.id,
-        subscription.agreement_ref,
-        subscription.items,
-        subscription.trial_ends_at,
-        subscription.cancel_at,
-        _end_key(subscription),
-    )
-
-
-async def check_trial_elsewhere(subscription: Subscription) -> None:
-    await workflow.execute_activity_method(
-        AdoptionActivities.check_trial_elsewhere,
-        _trial(subscription),
-        **_payments(Urgency.LOOKUP, subscription),
-        summary="Check that the provider's trial is unchanged",
-    )
-
-
-async def end_trial_elsewhere(subscription: Subscription) -> None:
-    await workflow.execute_activity_method(
-        AdoptionActivities.end_trial_elsewhere,
-        _trial(subscription),
-        **_payments(Urgency.COLLECTION, subscription),
-        summary="End the provider's trial: it continues here",
     )
 
 
@@ -311,7 +282,7 @@ async def make_default_card(subscription: Subscription, card_ref: str) -> None:
     await workflow.execute_activity_method(
         PaymentActivities.put_card,
         request,
-        **_payments(Urgency.COLLECTION, subscription),
+        **provider_call(Urgency.COLLECTION, subscription),
         summary="Make the card that is charged the customer's default",
     )
 
@@ -326,7 +297,7 @@ async def end_at_period_end(subscription: Subscription, *, on: bool, again: str 
     await workflow.execute_activity_method(
         PaymentActivities.end_at_period_end,
         SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "ends", on=on) + again),
-        **_payments(Urgency.COLLECTION, subscription),
+        **provider_call(Urgency.COLLECTION, subscription),
         summary="Stop billing at period end" if on else "Continue billing",
     )
 
@@ -336,7 +307,7 @@ async def set_hold(subscription: Subscription, *, on: bool, again: str = "") -> 
     await workflow.execute_activity_method(
         PaymentActivities.hold,
         SwitchRequest(subscription.agreement_ref, on, _switch_key(subscription, "hold", on=on) + again),
-        **_payments(Urgency.COLLECTION, subscription),
+        **provider_call(Urgency.COLLECTION, subscription),
         summary="Hold billing while a payment is owed or access is off" if on else "Resume billing",
     )
 
@@ -347,7 +318,7 @@ async def open_checkout(subscription: Subscription, urls: Mapping[str, str], key
         CheckoutRequest(
             subscription.customer, subscription.customer_ref, subscription.id, urls["success"], urls["cancel"], key
         ),
-        **_payments(Urgency.INTERACTIVE, subscription),
+        **provider_call(Urgency.INTERACTIVE, subscription),
         summary="Open a checkout page",
     )
 
@@ -357,7 +328,7 @@ async def confirmation(subscription: Subscription, waiting: Confirmation) -> Cha
     return await workflow.execute_activity_method(
         ConfirmationActivities.confirmation,
         _confirmation(subscription, waiting),
-        **_payments(Urgency.LOOKUP, subscription),
+        **provider_call(Urgency.LOOKUP, subscription),
         summary="Check whether the customer has confirmed the payment",
     )
 
@@ -367,7 +338,7 @@ async def withdraw_confirmation(subscription: Subscription, waiting: Confirmatio
     return await workflow.execute_activity_method(
         ConfirmationActivities.withdraw_confirmation,
         _confirmation(subscription, waiting),
-        **_payments(Urgency.COLLECTION, subscription),
+        **provider_call(Urgency.COLLECTION, subscription),
         summary="Withdraw the payment that waits for the customer's bank",
     )
 
@@ -382,7 +353,7 @@ async def void_invoice(subscription: Subscription, invoice_ref: str) -> Charge:
             attempt_key(f"{subscription.id}/deleted/{invoice_ref}"),
             ends_agreement=False,
         ),
-        **_payments(Urgency.COLLECTION, subscription),
+        **provider_call(Urgency.COLLECTION, subscription),
         summary="Void the open invoice of a deleted customer",
     )
 

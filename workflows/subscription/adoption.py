@@ -5,13 +5,17 @@ from dataclasses import replace
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
+from activities.adopting import AdoptionActivities, TrialRequest
 from activities.failures import STEP_FAILED, refusal
 from domain.imports import adoption
 from domain.subscription import blocked_steps
 from domain.subscription.journal import Cause
 from domain.subscription.lifecycle import Status
-from workflows.subscription import activity_calls, database_calls
+from domain.subscription.state import Subscription
+from workflows.priorities import Urgency
+from workflows.subscription.activity_calls import end_key, provider_call
 from workflows.subscription.process import SubscriptionProcess
+from workflows.subscription.recorder import schedule_reminders
 
 
 async def adopt(process: SubscriptionProcess, cause: Cause) -> None:
@@ -23,9 +27,9 @@ async def adopt(process: SubscriptionProcess, cause: Cause) -> None:
     recorder = process.recorder
     adopted = recorder.subscription
     if adopted.status is Status.TRIALING:
-        await activity_calls.check_trial_elsewhere(adopted)
+        await _check_trial_elsewhere(adopted)
         ends_at = adopted.trial_ends_at or workflow.now()
-        reminders = await database_calls.schedule_reminders(adopted.customer, ends_at, recorder.policy.trial)
+        reminders = await schedule_reminders(adopted.customer, ends_at, recorder.policy.trial)
         recorder.subscription = replace(adopted, reminders=reminders)
     await recorder.commit(adoption.adopted(recorder.subscription, adopted.agreement_ref, workflow.now(), cause))
     if adopted.status is Status.TRIALING:
@@ -46,7 +50,7 @@ async def take_trial_over(process: SubscriptionProcess, cause: Cause) -> None:
         # After any error but those it may have been done, and only a retry tells.
         await process.blocked.retry_until_answered(
             blocked_steps.HAND_OVER,
-            lambda: activity_calls.end_trial_elsewhere(recorder.subscription),
+            lambda: _end_trial_elsewhere(recorder.subscription),
             is_final=_stays_with_provider,
         )
     except STEP_FAILED:
@@ -59,3 +63,32 @@ async def take_trial_over(process: SubscriptionProcess, cause: Cause) -> None:
 def _stays_with_provider(error: FailureError) -> bool:
     refused = refusal(error)
     return refused is not None and refused.type in adoption.LEFT_TO_PROVIDER
+
+
+def _trial(subscription: Subscription) -> TrialRequest:
+    return TrialRequest(
+        subscription.id,
+        subscription.agreement_ref,
+        subscription.items,
+        subscription.trial_ends_at,
+        subscription.cancel_at,
+        end_key(subscription),
+    )
+
+
+async def _check_trial_elsewhere(subscription: Subscription) -> None:
+    await workflow.execute_activity_method(
+        AdoptionActivities.check_trial_elsewhere,
+        _trial(subscription),
+        **provider_call(Urgency.LOOKUP, subscription),
+        summary="Check that the provider's trial is unchanged",
+    )
+
+
+async def _end_trial_elsewhere(subscription: Subscription) -> None:
+    await workflow.execute_activity_method(
+        AdoptionActivities.end_trial_elsewhere,
+        _trial(subscription),
+        **provider_call(Urgency.COLLECTION, subscription),
+        summary="End the provider's trial: it continues here",
+    )

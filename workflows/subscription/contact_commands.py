@@ -10,9 +10,8 @@ from domain.subscription.contact_hours import Hours
 from domain.subscription.lifecycle import Status
 from domain.subscription.reminders import Reminder
 from domain.subscription.state import Notice
-from workflows.subscription import database_calls
 from workflows.subscription.messages import ContactChanged
-from workflows.subscription.recorder import StepRecorder
+from workflows.subscription.recorder import StepRecorder, schedule_notices, schedule_reminders
 
 RUNGS_MOVE = "rungs-move"
 """A change to the order of commands: before, the steps of a recovery did not move to the new time zone."""
@@ -47,7 +46,7 @@ class ContactCommands:
         if not had or ends_at is None or subscription.status is not Status.TRIALING:
             return had
         trials = self._recorder.policy.trial
-        anchored = await database_calls.schedule_reminders(subscription.customer, ends_at, trials)
+        anchored = await schedule_reminders(subscription.customer, ends_at, trials)
         return contact_changes.reminders_moved(had, anchored)
 
     async def _rungs_moved(self) -> tuple[datetime, ...]:
@@ -66,5 +65,5 @@ class ContactCommands:
         if not wanted:
             return had
         hours = Hours(policy.trial.earliest, policy.trial.latest)
-        anchored = await database_calls.schedule_notices(subscription.customer, wanted, hours)
+        anchored = await schedule_notices(subscription.customer, wanted, hours)
         return contact_changes.notices_moved(had, anchored)

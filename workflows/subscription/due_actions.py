@@ -31,11 +31,14 @@ from domain.subscription.journal import Cause
 from domain.subscription.policy import TrialEnd
 from domain.subscription.state import SuspensionKind
 from workflows.subscription import activity_calls, pauses
-from workflows.subscription.cards import CARDS_OF_THE_PORTAL
-from workflows.subscription.charges import UNDECIDED_RETRY_DELAY, Charges
-from workflows.subscription.confirmations import Confirmations
 from workflows.subscription.ends import Ends
-from workflows.subscription.first_payment import FirstPayment
+from workflows.subscription.payments import (
+    CARDS_OF_THE_PORTAL,
+    UNDECIDED_RETRY_DELAY,
+    Charges,
+    Confirmations,
+    FirstPayment,
+)
 from workflows.subscription.plan_changes import PlanChanges
 from workflows.subscription.provider_sync import ProviderSync
 from workflows.subscription.recorder import StepRecorder

@@ -13,7 +13,7 @@ from domain.subscription.journal import Cause
 from domain.subscription.state import UnreportedEnd
 from workflows.subscription import activity_calls
 from workflows.subscription.blocked_steps import is_refused_or_unavailable
-from workflows.subscription.confirmations import Confirmations
+from workflows.subscription.payments import Confirmations
 from workflows.subscription.recorder import StepRecorder
 
 ENDS_UNTOLD = "ends-untold"

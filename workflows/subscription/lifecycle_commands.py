@@ -12,12 +12,12 @@ from domain.subscription.cancellation import CancelPreview
 from domain.subscription.ends import End
 from domain.subscription.journal import Cause
 from domain.subscription.lifecycle import Event, Status
-from workflows.subscription import activity_calls, database_calls
+from workflows.subscription import activity_calls
 from workflows.subscription.ends import may_be_reported_later
 from workflows.subscription.main_loop import MainLoop
 from workflows.subscription.messages import Cancel, Command, ExtendTrial, PreviewCancel, Reactivate, Suspend
 from workflows.subscription.process import SubscriptionProcess
-from workflows.subscription.recorder import StepRecorder
+from workflows.subscription.recorder import StepRecorder, schedule_reminders
 
 LOOKS_BEFORE_CANCEL = "look-before-cancel"
 """A change to the order of commands: before, a cancellation did not ask the provider first."""
@@ -145,7 +145,7 @@ class LifecycleCommands:
         recorder, now = self._recorder, workflow.now()
         ends_at = trial.end_after_extension(recorder.subscription, command.days, now)
         customer, trials = recorder.subscription.customer, recorder.policy.trial
-        reminders = await database_calls.schedule_reminders(customer, ends_at, trials)
+        reminders = await schedule_reminders(customer, ends_at, trials)
         cause = command.as_cause()
         step = trial.extended(recorder.subscription, ends_at, reminders, command.reason, now, cause)
         await recorder.commit(step)
@@ -181,7 +181,7 @@ class LifecycleCommands:
         back = suspension.way_back(subscription, timedelta(days=trials.reopen_days), now)
         reminders = subscription.reminders
         if back.trial_ends_at is not None:
-            reminders = await database_calls.schedule_reminders(subscription.customer, back.trial_ends_at, trials)
+            reminders = await schedule_reminders(subscription.customer, back.trial_ends_at, trials)
         step = suspension.returned(subscription, back, reminders, command.reason, now, command.as_cause())
         await recorder.commit(step)
 

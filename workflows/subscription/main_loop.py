@@ -8,11 +8,11 @@ from temporalio import workflow
 
 from activities.failures import STEP_FAILED, can_be_had_later
 from domain.errors import TenureError
-from domain.provider.hints import EventHint
+from domain.provider.hints import EventHint, EventKind
 from domain.subscription import blocked_steps
 from domain.subscription.agenda import next_due
 from domain.subscription.hints import is_relevant
-from domain.subscription.journal import Cause
+from domain.subscription.journal import Cause, CauseKind
 from workflows.subscription.blocked_steps import BLOCKED_RETRY_DELAY, retry_delay
 from workflows.subscription.process import SubscriptionProcess
 
@@ -157,7 +157,7 @@ class MainLoop:
         """
         try:
             if is_relevant(self._recorder.subscription, hint):
-                await self._process.events.process(hint)
+                await self._apply_event(hint)
         except STEP_FAILED as error:
             if not can_be_had_later(error):
                 self.hints.remove(hint)
@@ -167,6 +167,14 @@ class MainLoop:
             raise
         self.hints.remove(hint)
         self._hints_not_before = None
+
+    async def _apply_event(self, hint: EventHint) -> None:
+        if hint.news is EventKind.LIFE_RESTORED:
+            # After a restore, everything is reconciled before any due action.
+            cause = Cause(CauseKind.RECONCILIATION, hint.event)
+            await self._process.reconciler.reconcile(cause, unheard_agreement=hint.object_id)
+        else:
+            await self._process.events.process(hint)
 
     async def _act(self) -> None:
         """Do what goes first: report an end, hold or resume billing, or take the due action."""

@@ -13,9 +13,9 @@ from domain.subscription.confirmation import ConfirmedAction
 from domain.subscription.journal import Cause
 from domain.subscription.lifecycle import Status
 from workflows.subscription import activity_calls
-from workflows.subscription.charges import declined
 from workflows.subscription.main_loop import MainLoop
 from workflows.subscription.messages import Command, CommandResult, Convert, OpenCheckout, PutPaymentMethod
+from workflows.subscription.payments import declined
 from workflows.subscription.process import SubscriptionProcess
 from workflows.subscription.recorder import StepRecorder
 

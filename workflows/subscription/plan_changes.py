@@ -26,9 +26,8 @@ from domain.subscription.state import PendingChange, Subscription
 from domain.subscription.unanswered_attempts import UnansweredChange
 from workflows.subscription import activity_calls
 from workflows.subscription.blocked_steps import BlockedSteps
-from workflows.subscription.charges import UNDECIDED_RETRY_DELAY, UNHEARD, Charges, declined
-from workflows.subscription.confirmations import Confirmations
 from workflows.subscription.messages import Preview
+from workflows.subscription.payments import UNDECIDED_RETRY_DELAY, UNHEARD, Charges, Confirmations, declined
 from workflows.subscription.provider_sync import ProviderSync
 from workflows.subscription.recorder import StepRecorder
 

@@ -12,11 +12,11 @@ from domain.subscription.command_keys import is_among
 from domain.subscription.confirmation import ConfirmedAction
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import ChangeAt
-from workflows.subscription import database_calls, pauses
+from workflows.subscription import pauses
 from workflows.subscription.main_loop import MainLoop
 from workflows.subscription.messages import AdoptPolicy, ChangePlan, Command, PauseUntil, Preview
 from workflows.subscription.process import SubscriptionProcess
-from workflows.subscription.recorder import StepRecorder
+from workflows.subscription.recorder import StepRecorder, schedule_reminders
 
 OWN_PRORATION = "own-proration"
 """A change to the order of commands: before, the rest of a period of our own could not be prorated."""
@@ -132,9 +132,7 @@ class PlanCommands:
         recorder, now, policy, was = self._recorder, workflow.now(), command.policy, self._recorder.policy
         subscription, reminders = recorder.subscription, recorder.subscription.reminders
         if subscription.status is Status.TRIALING and subscription.trial_ends_at is not None:
-            reminders = await database_calls.schedule_reminders(
-                subscription.customer, subscription.trial_ends_at, policy.trial
-            )
+            reminders = await schedule_reminders(subscription.customer, subscription.trial_ends_at, policy.trial)
         recorder.policy = policy
         try:
             step = commands.policy_adopted(subscription, was, policy, reminders, now, command.as_cause())

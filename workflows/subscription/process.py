@@ -5,15 +5,11 @@ from collections.abc import Iterable
 from domain.subscription.policy import Policy
 from domain.subscription.state import Subscription
 from workflows.subscription.blocked_steps import BlockedSteps
-from workflows.subscription.cards import Cards
-from workflows.subscription.charges import Charges
-from workflows.subscription.confirmations import Confirmations
 from workflows.subscription.due_actions import DueActions
 from workflows.subscription.ends import Ends
-from workflows.subscription.first_payment import FirstPayment
+from workflows.subscription.payments import Cards, Charges, Confirmations, FirstPayment
 from workflows.subscription.plan_changes import PlanChanges
-from workflows.subscription.provider_events import ProviderEvents
-from workflows.subscription.provider_sync import ProviderSync
+from workflows.subscription.provider_sync import ProviderEvents, ProviderSync
 from workflows.subscription.reconcile import Reconciler
 from workflows.subscription.recorder import StepRecorder
 
@@ -37,7 +33,7 @@ class SubscriptionProcess:
         )
         self.first_payment = FirstPayment(self.recorder, self.charges, self.confirmations, self.cards)
         self.reconciler = Reconciler(self.recorder, self.charges, self.confirmations, self.provider_sync)
-        self.events = ProviderEvents(self.recorder, self.cards, self.ends, self.provider_sync, self.reconciler)
+        self.events = ProviderEvents(self.recorder, self.cards, self.ends, self.provider_sync)
         self.due_actions = DueActions(
             self.recorder,
             self.charges,

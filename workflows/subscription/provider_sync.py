@@ -1,11 +1,12 @@
-"""Syncs with the provider: reads its state, and applies what is new."""
+"""Syncs with the provider: reads its state, or what an event points to, and applies what is new."""
 
 from dataclasses import dataclass
 
 from temporalio import workflow
 
 from activities.failures import STEP_FAILED, as_tenure_error, can_be_had_later
-from domain.provider.payments import NO_SUCH_THING, AgreementStatus, Charge, ChargeOutcome, ProviderState
+from domain.provider.hints import MONEY_WENT_BACK, EventHint, EventKind
+from domain.provider.payments import NO_SUCH_THING, AgreementStatus, Charge, ChargeOutcome, ProviderState, ReversalKind
 from domain.subscription import (
     commands,
     confirmation_steps,
@@ -13,16 +14,16 @@ from domain.subscription import (
     late_answers,
     payments_received,
     plan_changes,
+    reversals,
 )
 from domain.subscription.confirmation import Confirmation, ConfirmedAction
-from domain.subscription.journal import Cause
+from domain.subscription.journal import Cause, CauseKind
 from domain.subscription.lifecycle import Event, Status
 from domain.subscription.unanswered_attempts import UnansweredChange
+from workflows.priorities import interactive
 from workflows.subscription import activity_calls
-from workflows.subscription.cards import Cards
-from workflows.subscription.charges import Charges
-from workflows.subscription.confirmations import Confirmations
 from workflows.subscription.ends import Ends
+from workflows.subscription.payments import Cards, Charges, Confirmations
 from workflows.subscription.recorder import StepRecorder
 
 UNPAID_STATUSES = frozenset({"draft", "open"})
@@ -220,3 +221,48 @@ class ProviderSync:
             await self._recorder.commit(payments_received.up_to_date(subscription, policy, now, cause))
         else:
             await self._recorder.commit(payments_received.undecided(subscription, policy, now, cause))
+
+
+@dataclass(frozen=True, eq=False)
+class ProviderEvents:
+    """Processes a hint of a provider event. What it says is never taken as fact: the provider is asked."""
+
+    _recorder: StepRecorder
+    _cards: Cards
+    _ends: Ends
+    _provider_sync: ProviderSync
+
+    async def process(self, hint: EventHint) -> None:
+        """Read what a hint points to, and apply it."""
+        cause = Cause(CauseKind.WEBHOOK, hint.event)
+        if hint.news in MONEY_WENT_BACK:
+            await self._apply_reversal(hint, cause)
+        elif hint.news is EventKind.CARD_GIVEN:
+            await self._adopt_checkout(hint, cause)
+        else:
+            await self._provider_sync.sync(cause)
+
+    async def _adopt_checkout(self, hint: EventHint, cause: Cause) -> None:
+        """Adopt the card entered on a checkout page, where the customer is looking at the result."""
+        with interactive():
+            wallet = await activity_calls.adopt_checkout(self._recorder.subscription, hint.object_id)
+            if wallet is not None and wallet.card is not None:
+                await self._cards.replace(wallet.customer_ref, wallet.card, cause, given_at=wallet.given_at)
+
+    async def _apply_reversal(self, hint: EventHint, cause: Cause) -> None:
+        """Read a refund or dispute, and apply the policy."""
+        recorder = self._recorder
+        kind = ReversalKind.REFUND if hint.news is EventKind.REFUNDED else ReversalKind.DISPUTE
+        reversal = await activity_calls.reversal(recorder.subscription, kind, hint.object_id)
+        if reversals.is_known(recorder.subscription, reversal):
+            return
+        now = workflow.now()
+        if recorder.subscription.is_over:
+            # Arrived while the subscription was ending; later ones are recorded without a workflow.
+            await recorder.commit(reversals.after_the_end(recorder.subscription, reversal, now, cause))
+            return
+        step = reversals.recorded(recorder.subscription, reversal, recorder.policy, now, cause)
+        await recorder.commit(step)
+        end = reversals.end_by(recorder.subscription, reversal, recorder.policy)
+        if end is not None:
+            await self._ends.end(end, cause)

@@ -8,8 +8,7 @@ from domain.provider.payments import ChargeOutcome, ProviderState
 from domain.subscription import reconcile_steps
 from domain.subscription.journal import Cause
 from workflows.subscription import activity_calls
-from workflows.subscription.charges import Charges
-from workflows.subscription.confirmations import Confirmations
+from workflows.subscription.payments import Charges, Confirmations
 from workflows.subscription.provider_sync import ProviderSync
 from workflows.subscription.recorder import StepRecorder
 

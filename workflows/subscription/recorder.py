@@ -1,23 +1,45 @@
-"""Records a subscription's steps: schedules their dates, stores and shows them."""
+"""Records a subscription's steps: schedules their dates, stores and shows them.
+
+The database's activities are called here alone: local ones, which run with the workflow task itself.
+"""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TypedDict
 
 from temporalio import workflow
+from temporalio.common import RetryPolicy
 
+from activities.records import AnchorRequest, ForgetRequest, LadderRequest, NoticesRequest, RecordActivities
 from domain.formatting import moment
 from domain.subscription import blocked_steps, renewal_notices
 from domain.subscription.agenda import Due, agenda, ladder_of
 from domain.subscription.contact_hours import Hours
 from domain.subscription.journal import Step
-from domain.subscription.policy import Policy
-from domain.subscription.state import Subscription
-from workflows.subscription import database_calls, visibility
+from domain.subscription.policy import LadderStep, Policy, TrialPolicy
+from domain.subscription.reminders import Reminder
+from domain.subscription.state import Notice, Subscription
+from workflows.retries import retry_forever
+from workflows.subscription import visibility
 
 RECENT_ENTRIES = 6
 """How many of the latest journal entries the workflow's details show."""
+
+
+class _Local(TypedDict):
+    start_to_close_timeout: timedelta
+    local_retry_threshold: timedelta
+    retry_policy: RetryPolicy
+
+
+DATABASE: _Local = {
+    "start_to_close_timeout": timedelta(seconds=10),
+    # Retried within the workflow task up to this long, then with a timer in between.
+    "local_retry_threshold": timedelta(seconds=20),
+    "retry_policy": retry_forever(max_interval=timedelta(minutes=5)),
+}
 
 
 class StepRecorder:
@@ -40,7 +62,7 @@ class StepRecorder:
         step = replace(step, subscription=await self._with_due_dates(step.subscription))
         ahead = agenda(step.subscription, self.policy)
         step = self._without_cleared_blocks(step, ahead)
-        await database_calls.record(replace(step, ahead=ahead))
+        await _record(replace(step, ahead=ahead))
         self.subscription = step.subscription
         self.steps_taken += 1
         self.recent.extend(f"{moment(entry.at)} {entry.summary}" for entry in step.entries)
@@ -76,7 +98,7 @@ class StepRecorder:
             return subscription
         wanted = renewal_notices.wanted(subscription, self.policy)
         hours = Hours(self.policy.trial.earliest, self.policy.trial.latest)
-        notices = await database_calls.schedule_notices(subscription.customer, wanted, hours) if wanted else ()
+        notices = await schedule_notices(subscription.customer, wanted, hours) if wanted else ()
         return replace(subscription, notices=notices, noticed_for=key)
 
     async def rungs(self, subscription: Subscription, since: datetime) -> tuple[datetime, ...]:
@@ -84,6 +106,57 @@ class StepRecorder:
         if not self.policy.retry_earliest:
             return ()
         hours = Hours(self.policy.retry_earliest, self.policy.retry_latest)
-        return await database_calls.schedule_ladder(
-            subscription.customer, since, ladder_of(subscription, self.policy), hours
-        )
+        return await schedule_ladder(subscription.customer, since, ladder_of(subscription, self.policy), hours)
+
+
+# Calls of the database's activities
+
+
+async def _record(step: Step) -> None:
+    """Record the step; returns once it is in the database."""
+    await workflow.execute_local_activity_method(
+        RecordActivities.record,
+        step,
+        **DATABASE,
+        summary=", ".join(entry.kind for entry in step.entries),
+    )
+
+
+async def schedule_reminders(
+    customer: str, ends_at: datetime, trial: TrialPolicy, *, signing_up: str = ""
+) -> tuple[Reminder, ...]:
+    return await workflow.execute_local_activity_method(
+        RecordActivities.anchor_reminders,
+        AnchorRequest(customer, ends_at, trial, workflow.now(), signing_up),
+        **DATABASE,
+        summary=f"Reminders before {ends_at:%Y-%m-%d}",
+    )
+
+
+async def schedule_ladder(
+    customer: str, since: datetime, ladder: tuple[LadderStep, ...], hours: Hours
+) -> tuple[datetime, ...]:
+    return await workflow.execute_local_activity_method(
+        RecordActivities.anchor_ladder,
+        LadderRequest(customer, since, ladder, hours),
+        **DATABASE,
+        summary=f"Due days of a recovery that started on {since:%Y-%m-%d}",
+    )
+
+
+async def schedule_notices(customer: str, notices: tuple[Notice, ...], hours: Hours) -> tuple[Notice, ...]:
+    return await workflow.execute_local_activity_method(
+        RecordActivities.lay_out_notices,
+        NoticesRequest(customer, notices, hours, workflow.now()),
+        **DATABASE,
+        summary="Notices before the next renewal",
+    )
+
+
+async def forget_sign_up(subscription: Subscription) -> None:
+    await workflow.execute_local_activity_method(
+        RecordActivities.forget_sign_up,
+        ForgetRequest(subscription.customer, subscription.id),
+        **DATABASE,
+        summary="Delete a refused sign-up",
+    )

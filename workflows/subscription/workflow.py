@@ -13,9 +13,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.state import Subscription
     from workflows.subscription import visibility
     from workflows.subscription.activation import Activation
-    from workflows.subscription.command_handler import CommandHandler
+    from workflows.subscription.command_handler import CommandHandler, update
     from workflows.subscription.contact_commands import ContactCommands
-    from workflows.subscription.handlers import update
     from workflows.subscription.lifecycle_commands import LifecycleCommands
     from workflows.subscription.main_loop import MainLoop
     from workflows.subscription.messages import (
