@@ -16,7 +16,7 @@ from sandbox.stack import Stack
 from storage.access.api_keys import Role
 from tests.api.messages import an_api
 from tests.harness.callers import Caller
-from tests.harness.lives import POLICY
+from tests.harness.catalogs import POLICY
 from tests.harness.names import named_after
 from tests.harness.shop import CATALOG as SHOP
 

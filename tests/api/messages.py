@@ -21,7 +21,7 @@ from domain.provider.ports import Provider
 from gateways.stripe.webhooks import StripeEvents
 from sandbox.serving import serve
 from sandbox.stack import Stack
-from tests.harness.lives import CATALOG, POLICY
+from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.patience import PATIENT
 from worker.composition import webhook_delivery
 

@@ -21,7 +21,8 @@ from sandbox.product import Product
 from sandbox.secrets import Secrets
 from sandbox.stack import Options, Stack, running
 from storage.db.codec import state_to_json
-from tests.harness.lives import CATALOG, POLICY, Life
+from tests.harness.catalogs import CATALOG, POLICY
+from tests.harness.lives import Life
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 ENDED = ("canceled", "incomplete_expired")

@@ -14,7 +14,7 @@ from configuration.catalog_schema import catalog_schema
 from configuration.yaml_source import ConfigurationError
 from tests.configuration import test_catalog_parts
 from tests.configuration.conftest import Written
-from tests.harness.lives import CATALOGS
+from tests.harness.catalogs import CATALOGS
 
 SHIPPED = ("social", "attribution", "jobs", "manufacturing")
 MISTAKES = (

@@ -11,7 +11,7 @@ from domain.catalog.comparison import ComparisonVerdict, side_by_side
 from domain.catalog.features import HARD, FeatureKind, LimitRule, Overage, UsageWindow, Value
 from domain.catalog.plans import Catalog, Interval
 from domain.money import Money
-from tests.harness.lives import CATALOGS
+from tests.harness.catalogs import CATALOGS
 
 PRODUCTS = ("social", "attribution", "jobs", "manufacturing")
 

@@ -30,7 +30,8 @@ from storage.subscriptions.customers import Customers
 from storage.subscriptions.write_model import SubscriptionRecords
 from tenure.cli.pacing import Pace
 from tenure.cli.take_over import Offer, TakeOver, Verdict, subscription_id_of
-from tests.harness.lives import CATALOG, POLICY, Life
+from tests.harness.catalogs import CATALOG, POLICY
+from tests.harness.lives import Life
 from tests.harness.patience import PATIENT
 from workflows.subscription.messages import SubscriptionInput as TakenOver
 

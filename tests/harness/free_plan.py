@@ -6,7 +6,7 @@ from pathlib import Path
 from configuration.catalog_file import load_catalog
 from domain.catalog.plans import Catalog
 from domain.subscription.policy import DEFAULT_POLICY, TrialEnd
-from tests.harness.lives import CATALOG
+from tests.harness.catalogs import CATALOG
 
 FREE_PLAN = """plans:
   free:

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Self
 
 import httpx
@@ -11,9 +10,6 @@ import pytest
 
 from sandbox.product import Product, RefusedError
 from tests.harness.patience import PATIENT
-
-CATALOGS = Path(__file__).parents[2] / "catalogs"
-CATALOG, POLICY = CATALOGS / "manufacturing.yaml", CATALOGS / "policy.yaml"
 
 TRIAL = Counter({"trial_started": 1, "trial_ending": 3})
 CONVERTED = TRIAL + Counter({"converted": 1, "receipt": 1})

@@ -11,7 +11,7 @@ from gateways.stripe.http_client import connected
 from sandbox.secrets import Secrets
 from sandbox.stack import Addresses, Stack
 from tenure.client.retry import RetryPolicy
-from tests.harness.lives import CATALOGS
+from tests.harness.catalogs import CATALOGS
 from tests.harness.patience import PATIENT
 
 UNHURRIED = RetryPolicy(total_timeout=PATIENT, attempt_timeout=PATIENT)

@@ -1,4 +1,4 @@
-"""A plugin for `make unit`: leaves out tests that ask for real servers, and fails one that asks for them all the same.
+"""A plugin for `make unit`: leaves out tests that ask for real servers, and the plugin that has the servers.
 
 The time-skipping server of tests/workflows is not among them.
 """
@@ -7,6 +7,11 @@ import pytest
 
 SERVERS = frozenset({"stack", "databases"})
 """The fixtures that start PostgreSQL, Temporal, the Stripe simulator or a mail server."""
+STACK = "tests.harness.stack_plugin"
+
+
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    early_config.pluginmanager.set_blocked(STACK)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

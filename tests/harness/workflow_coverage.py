@@ -8,12 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from temporalio import workflow
 
-from domain.subscription import guards
-from domain.subscription.agenda import Action
 from tests.harness.whole_run import is_whole
-from workflows.subscription.workflow import SubscriptionWorkflow
 
 TOLD = "what workflow tests have met"
 MET = pytest.StashKey["WorkflowCoverage"]()
@@ -25,12 +21,18 @@ UNREACHED: Final = {
 }
 """Refusals that no command meets today, and why."""
 
-ROOT = Path(guards.__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 REFUSING = ("domain/subscription", "workflows/subscription")
 
 
 def wanted() -> set[tuple[str, str]]:
     """Everything that is to be met: `action`, `command` or `refusal`, and which."""
+    # Most runs, and most processes of a run, need none of these.
+    from temporalio import workflow  # noqa: PLC0415
+
+    from domain.subscription.agenda import Action  # noqa: PLC0415
+    from workflows.subscription.workflow import SubscriptionWorkflow  # noqa: PLC0415
+
     definition = workflow._Definition.must_from_class(SubscriptionWorkflow)
     found = {("action", action.value) for action in Action} | {("command", str(name)) for name in definition.updates}
     return found | {("refusal", code) for code in codes() - UNREACHED.keys()}

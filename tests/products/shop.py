@@ -20,7 +20,8 @@ from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from storage.access.api_keys import ApiKeys, Role
 from tests.harness.callers import Caller
-from tests.harness.lives import CATALOGS, POLICY, Life
+from tests.harness.catalogs import CATALOGS, POLICY
+from tests.harness.lives import Life
 
 PAID = {"trial_days": 0, "payment_method": "pm_card_visa"}
 """A start without a trial."""

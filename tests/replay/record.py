@@ -20,7 +20,7 @@ from temporalio.client import Client, WorkflowExecution
 from domain.names import report_usage_workflow_id, sweep_schedule_id
 from sandbox.product import Product
 from sandbox.stack import Options, Stack, running
-from tests.harness.lives import CATALOG, POLICY
+from tests.harness.catalogs import CATALOG, POLICY
 from tests.replay.lives import LIVES, OF_ANOTHER_CATALOG, TAKEN_OVER
 from tests.replay.plays import Play, PlayElsewhere, PlayUnder
 from tests.replay.unheard_lives import UNHEARD

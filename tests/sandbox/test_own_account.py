@@ -11,7 +11,7 @@ from gateways.stripe.setup_check import ExpectedSetup, check_setup
 from sandbox.own_account import open_portal, register_endpoint
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
-from tests.harness.lives import CATALOG
+from tests.harness.catalogs import CATALOG
 
 
 async def _examined(client: stripe.StripeClient, wanted: ExpectedSetup) -> list[Finding]:

@@ -17,7 +17,7 @@ from gateways.stripe.http_client import connected
 from sandbox.secrets import Secrets
 from sandbox.stack import Stack
 from tests.harness.callers import Caller, problem_of
-from tests.harness.lives import POLICY
+from tests.harness.catalogs import POLICY
 
 FILE = """\
 product: PRODUCT

@@ -22,7 +22,7 @@ from tenure.cli import doctor
 from tenure.cli.catalog_warnings import follow
 from tests.configuration.variables import GOOD, NO_FILE
 from tests.harness.callers import Caller
-from tests.harness.lives import POLICY
+from tests.harness.catalogs import POLICY
 from tests.tenure.conftest import Terminal
 
 FILE = """\

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.lives import CATALOG, POLICY
+from tests.harness.catalogs import CATALOG, POLICY
 from tests.tenure.conftest import Terminal
 
 

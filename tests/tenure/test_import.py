@@ -12,8 +12,9 @@ from sandbox.stack import Stack
 from tenure.cli.importing import import_
 from tenure.cli.take_over import Result, subscription_id_of
 from tests.harness.callers import written
+from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.elsewhere import Elsewhere
-from tests.harness.lives import CATALOG, POLICY, Life
+from tests.harness.lives import Life
 from tests.harness.names import a_name
 from tests.tenure.conftest import Said, Terminal
 

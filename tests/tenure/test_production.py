@@ -15,7 +15,7 @@ from sandbox.serving import serve
 from sandbox.stripe import StripeSimulator
 from sandbox.temporal import TemporalDevServer
 from storage.db.migrations import head
-from tests.harness.lives import CATALOG, POLICY
+from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.patience import PATIENT
 from tests.tenure.conftest import Terminal
 

@@ -16,8 +16,8 @@ import structlog
 from sandbox.product import Product
 from sandbox.stack import Options, running
 from storage.webhooks.inbox import Inbox
+from tests.harness.catalogs import POLICY as DEFAULT_POLICY
 from tests.harness.folders import data_folder
-from tests.harness.lives import POLICY as DEFAULT_POLICY
 from tests.harness.lives import Life
 from tests.harness.patience import until
 from tests.upgrade.keeping import CATALOG, KEPT, POLICY, KeptLife, World, keep, now, sizes

@@ -6,6 +6,7 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from tests.harness.names import named_after
+from tests.harness.workers import patient_workers
 from tests.harness.workflow_coverage import MET
 from tests.workflows.world.life import Life
 from tests.workflows.world.replaying import replays
@@ -17,8 +18,9 @@ Begin = Callable[..., Awaitable[Life]]
 
 @pytest.fixture(scope="session")
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
-    async with time_skipping_server() as environment:
-        yield environment
+    with patient_workers():
+        async with time_skipping_server() as environment:
+            yield environment
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from domain.catalog.features import HARD, Feature, FeatureKind, UsageWindow
 from sandbox.stack import Stack
 from storage.catalog.current import in_force
 from tests.harness.callers import Caller, problem_of
-from tests.harness.lives import POLICY
+from tests.harness.catalogs import POLICY
 from tests.harness.patience import PATIENT
 from tests.harness.shop import CATALOG
 

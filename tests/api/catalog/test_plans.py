@@ -8,7 +8,7 @@ from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
 from sandbox.stack import Stack
 from tests.harness.callers import Caller, fields_of, problem_of
-from tests.harness.lives import CATALOGS, POLICY
+from tests.harness.catalogs import CATALOGS, POLICY
 
 
 @pytest.fixture(scope="module")

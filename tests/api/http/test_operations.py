@@ -20,7 +20,7 @@ from sandbox.stack import Stack
 from storage.db.engine import create_engine_from_url
 from tests.api.messages import an_event, signed
 from tests.harness.callers import Caller, a_sign_up, problem_of
-from tests.harness.lives import CATALOG, POLICY
+from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.names import a_name
 from tests.harness.patience import PATIENT
 from worker.composition import webhook_delivery

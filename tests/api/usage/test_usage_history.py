@@ -13,7 +13,7 @@ from storage.access.api_keys import Role
 from storage.usage.counting import Usage
 from storage.usage.roll_up import UsageRollUpRecords
 from tests.harness.callers import Caller, fields_of, problem_of
-from tests.harness.lives import CATALOG
+from tests.harness.catalogs import CATALOG
 
 
 async def put(stack: Stack, tenant: str, customer: str, feature: str, quantity: int) -> None:

@@ -8,7 +8,7 @@ from configuration.catalog_file import load_catalog
 from domain.errors import Malformed
 from domain.subscription.policy import Policy
 from sandbox.simulation.scenario import Scenario
-from tests.harness.lives import CATALOG
+from tests.harness.catalogs import CATALOG
 
 
 @pytest.mark.parametrize(

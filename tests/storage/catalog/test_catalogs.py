@@ -12,7 +12,7 @@ from domain.names import DEFAULT_TENANT
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
 from storage.catalog.catalogs import Catalogs, Holders
-from tests.harness.lives import CATALOGS
+from tests.harness.catalogs import CATALOGS
 from tests.storage.ledger import Ledger, a_step, later
 from tests.storage.shop import SHOP
 

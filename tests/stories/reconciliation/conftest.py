@@ -13,8 +13,9 @@ from sandbox.secrets import Secrets
 from sandbox.stack import Options, Stack, running
 from storage.reconciliation import Reconciliations
 from tenure.cli.reconcile import run_now
+from tests.harness.catalogs import CATALOG, POLICY
 from tests.harness.folders import data_folder
-from tests.harness.lives import CATALOG, POLICY, Life
+from tests.harness.lives import Life
 from tests.harness.replaying import every_life_replays
 
 Begin = Callable[..., Awaitable[Life]]

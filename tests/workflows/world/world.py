@@ -32,7 +32,7 @@ from domain.subscription.state import Subscription
 from sandbox.travel import Traveller
 from services.subscription_client import sign_up
 from tests.contracts.in_memory.records import InMemoryRecords
-from tests.harness.lives import CATALOG, POLICY
+from tests.harness.catalogs import CATALOG, POLICY
 from tests.workflows.world.commands import ACTOR
 from tests.workflows.world.delivery import Post
 from tests.workflows.world.life import Life
