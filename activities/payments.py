@@ -1,13 +1,11 @@
-"""Charges, cards and agreements: activities on the payments queue."""
+"""Charges, agreements and payments that wait for a bank: activities on the payments queue."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from temporalio import activity
 
 from activities.failures import as_temporal_failures
-from activities.wallets import call_with_wallet, customer_ref, open_wallet, recreated_if_deleted
 from domain.catalog.plans import Item
 from domain.errors import GatewayRefused
 from domain.provider.agreements import NewAgreement
@@ -15,7 +13,6 @@ from domain.provider.identifiers import key_for_other_parameters
 from domain.provider.payments import (
     KEY_IS_TAKEN,
     AgreementStatus,
-    Card,
     Charge,
     ChargeOutcome,
     ProviderState,
@@ -23,31 +20,9 @@ from domain.provider.payments import (
     Reversal,
     ReversalKind,
     UpcomingInvoice,
-    Wallet,
 )
-from domain.provider.ports import Provider
+from domain.provider.ports import Confirmations, Provider
 from domain.subscription.ports import Records
-
-
-@dataclass(frozen=True)
-class CardRequest:
-    """Put a card on file for a customer, who is created at the provider if needed."""
-
-    customer: str
-    customer_ref: str
-    agreement_ref: str
-    payment_method: str | None
-    key: str
-    signing_up: str = ""
-    """The subscription that is not stored yet, for which the card is provided; empty: it is stored already."""
-
-
-@dataclass(frozen=True)
-class DeletedRequest:
-    """A customer that the provider has deleted."""
-
-    customer: str
-    customer_ref: str
 
 
 @dataclass(frozen=True)
@@ -129,25 +104,6 @@ class SwitchRequest:
     key: str
 
 
-@dataclass(frozen=True)
-class CheckoutRequest:
-    customer: str
-    customer_ref: str
-    subscription: str
-    success_url: str
-    cancel_url: str
-    key: str
-
-
-@dataclass(frozen=True)
-class AdoptRequest:
-    session_ref: str
-    agreement_ref: str
-    newer_than: datetime | None = None
-    key: str = ""
-    """Empty: derived from the checkout alone, for workflows of an earlier release."""
-
-
 async def with_any_parameters(attempt: Callable[[str], Awaitable[Charge]], key: str) -> Charge:
     """Makes an attempt under a key, even if an earlier release began it with other parameters.
 
@@ -167,50 +123,6 @@ class PaymentActivities:
     def __init__(self, provider: Provider, records: Records) -> None:
         self._provider = provider
         self._records = records
-
-    @activity.defn(name="put_card")
-    async def put_card(self, request: CardRequest) -> Wallet:
-        """Put the card in the customer's wallet. Idempotent by ``request.key`` at the provider."""
-        with as_temporal_failures():
-            if request.customer_ref and request.payment_method:
-                reference, card = await self._put_card(request, request.payment_method)
-                return Wallet(reference, card)
-            return await open_wallet(
-                self._provider.wallets,
-                self._records,
-                request.customer,
-                request.payment_method,
-                key=request.key,
-                signing_up=request.signing_up,
-            )
-
-    async def _put_card(self, request: CardRequest, payment_method: str) -> tuple[str, Card]:
-        async def put(reference: str, key: str) -> Card:
-            # When the provider deleted the customer, it ended the agreement as well.
-            agreement_ref = request.agreement_ref if reference == request.customer_ref else ""
-            return await self._provider.wallets.put_card(reference, agreement_ref, payment_method, key=key)
-
-        return await call_with_wallet(
-            self._provider.wallets, self._records, request.customer, request.customer_ref, put, request.key
-        )
-
-    @activity.defn(name="know_again")
-    async def recreate_customer(self, request: DeletedRequest) -> str:
-        """Returns the customer's new id after the provider deleted the known one. Idempotent by the deleted id."""
-        with as_temporal_failures():
-            again = await recreated_if_deleted(
-                self._provider.wallets, self._records, request.customer, request.customer_ref
-            )
-            return again or request.customer_ref
-
-    @activity.defn(name="adopt_checkout")
-    async def adopt_checkout(self, request: AdoptRequest) -> Wallet | None:
-        """Put the card of a completed checkout on file. Idempotent by `request.key`, else by the checkout's id."""
-        with as_temporal_failures():
-            key = request.key or f"adopt/{request.session_ref}"
-            return await self._provider.wallets.adopt_checkout(
-                request.session_ref, request.agreement_ref, request.newer_than, key=key
-            )
 
     @activity.defn(name="begin")
     async def begin(self, request: BeginRequest) -> Charge:
@@ -328,18 +240,34 @@ class PaymentActivities:
         with as_temporal_failures():
             await self._provider.billing.hold(request.agreement_ref, request.on, key=request.key)
 
-    @activity.defn(name="open_checkout")
-    async def open_checkout(self, request: CheckoutRequest) -> tuple[str, str]:
-        """Returns the customer's provider id and the URL of their checkout page. Idempotent by ``request.key``."""
+
+@dataclass(frozen=True)
+class ConfirmationRequest:
+    """Identifies a waiting payment: its invoice and its agreement."""
+
+    agreement_ref: str
+    invoice_ref: str
+    key: str
+    ends_agreement: bool
+    """Whether the agreement was created for this payment alone and ends with it."""
+
+
+class ConfirmationActivities:
+    """The activities of payments that await confirmation; one per worker."""
+
+    def __init__(self, confirmations: Confirmations) -> None:
+        self._confirmations = confirmations
+
+    @activity.defn(name="confirmation")
+    async def confirmation(self, request: ConfirmationRequest) -> Charge:
+        """Returns its state so far. Changes nothing."""
         with as_temporal_failures():
-            reference = request.customer_ref or await customer_ref(
-                self._provider.wallets, self._records, request.customer, key=request.key
-            )
+            return await self._confirmations.confirmation(request.agreement_ref, request.invoice_ref)
 
-            async def opened(known: str, key: str) -> str:
-                urls = request.success_url, request.cancel_url
-                return await self._provider.wallets.open_checkout(known, request.subscription, *urls, key=key)
-
-            return await call_with_wallet(
-                self._provider.wallets, self._records, request.customer, reference, opened, request.key
+    @activity.defn(name="withdraw_confirmation")
+    async def withdraw_confirmation(self, request: ConfirmationRequest) -> Charge:
+        """Withdraw it. Returns gone, or paid if the customer was faster. Idempotent: what is gone stays gone."""
+        with as_temporal_failures():
+            return await self._confirmations.withdraw_confirmation(
+                request.agreement_ref, request.invoice_ref, ends_agreement=request.ends_agreement, key=request.key
             )

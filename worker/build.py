@@ -12,15 +12,15 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.adopting import AdoptionActivities
 from activities.changing import ChangeActivities
-from activities.confirming import ConfirmationActivities
 from activities.customers import CustomerActivities
 from activities.inbox import InboxActivities
 from activities.mail import MailActivities
 from activities.metering import MeteringActivities
-from activities.payments import PaymentActivities
+from activities.payments import ConfirmationActivities, PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
 from activities.rolling_up import RollUpActivities
+from activities.wallets import WalletActivities
 from domain.names import LIFECYCLE_QUEUE, MAIL_QUEUE, PAYMENTS_QUEUE, RECORDS_QUEUE
 from workflows.customer import CustomerWorkflow
 from workflows.mail import MailWorkflow
@@ -56,6 +56,7 @@ class WorkerActivities:
 
     records: RecordActivities
     payments: PaymentActivities
+    wallets: WalletActivities
     changes: ChangeActivities
     confirmations: ConfirmationActivities
     adoption: AdoptionActivities
@@ -108,9 +109,9 @@ def build_workers(
             activities=[
                 activities.confirmations.confirmation,
                 activities.confirmations.withdraw_confirmation,
-                activities.payments.put_card,
-                activities.payments.recreate_customer,
-                activities.payments.adopt_checkout,
+                activities.wallets.put_card,
+                activities.wallets.recreate_customer,
+                activities.wallets.adopt_checkout,
                 activities.payments.begin,
                 activities.payments.collect,
                 activities.payments.restart,
@@ -124,7 +125,7 @@ def build_workers(
                 activities.payments.end,
                 activities.payments.end_at_period_end,
                 activities.payments.hold,
-                activities.payments.open_checkout,
+                activities.wallets.open_checkout,
                 activities.adoption.check_trial_elsewhere,
                 activities.adoption.end_trial_elsewhere,
                 activities.reconciliation.compare_agreements,

@@ -13,15 +13,15 @@ from temporalio.client import Client
 
 from activities.adopting import AdoptionActivities
 from activities.changing import ChangeActivities
-from activities.confirming import ConfirmationActivities
 from activities.customers import CustomerActivities
 from activities.inbox import InboxActivities
 from activities.mail import MailActivities
 from activities.metering import CONCURRENCY, MeteringActivities
-from activities.payments import PaymentActivities
+from activities.payments import ConfirmationActivities, PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
 from activities.rolling_up import RollUpActivities
+from activities.wallets import WalletActivities
 from configuration.mail_addresses import mail_address
 from domain.notifications.mail_types import Brand
 from domain.notifications.pay_links import pay_url
@@ -142,6 +142,7 @@ def worker_activities(
     return WorkerActivities(
         records=RecordActivities(records, mails),
         payments=PaymentActivities(provider, records),
+        wallets=WalletActivities(provider.wallets, records),
         changes=ChangeActivities(provider.changes, provider.quotes, provider.confirmations),
         confirmations=ConfirmationActivities(provider.confirmations),
         adoption=AdoptionActivities(provider.agreements, provider.handover),

@@ -8,14 +8,11 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 
 from activities.changing import ChangeActivities, ChangeRequest
-from activities.confirming import ConfirmationActivities, ConfirmationRequest
 from activities.payments import (
-    AdoptRequest,
     BeginRequest,
-    CardRequest,
-    CheckoutRequest,
     CollectRequest,
-    DeletedRequest,
+    ConfirmationActivities,
+    ConfirmationRequest,
     EndRequest,
     FirstQuoteRequest,
     PaymentActivities,
@@ -25,6 +22,7 @@ from activities.payments import (
     SwitchRequest,
     UpcomingRequest,
 )
+from activities.wallets import AdoptRequest, CardRequest, CheckoutRequest, DeletedRequest, WalletActivities
 from domain.catalog.plans import Selection
 from domain.money import Money, formatted
 from domain.names import PAYMENTS_QUEUE
@@ -81,7 +79,7 @@ async def put_card(subscription: Subscription, payment_method: str | None, key: 
         signing_up="" if subscription.sequence else subscription.id,
     )
     return await workflow.execute_activity_method(
-        PaymentActivities.put_card,
+        WalletActivities.put_card,
         request,
         **provider_call(Urgency.INTERACTIVE, subscription),
         summary="Put a card on file",
@@ -90,7 +88,7 @@ async def put_card(subscription: Subscription, payment_method: str | None, key: 
 
 async def recreate_customer(subscription: Subscription) -> str:
     return await workflow.execute_activity_method(
-        PaymentActivities.recreate_customer,
+        WalletActivities.recreate_customer,
         DeletedRequest(subscription.customer, subscription.customer_ref),
         **provider_call(Urgency.COLLECTION, subscription),
         summary="Recreate a customer who was deleted at the payment provider",
@@ -99,7 +97,7 @@ async def recreate_customer(subscription: Subscription) -> str:
 
 async def adopt_checkout(subscription: Subscription, session_ref: str) -> Wallet | None:
     return await workflow.execute_activity_method(
-        PaymentActivities.adopt_checkout,
+        WalletActivities.adopt_checkout,
         AdoptRequest(
             session_ref,
             subscription.agreement_ref,
@@ -280,7 +278,7 @@ async def make_default_card(subscription: Subscription, card_ref: str) -> None:
         attempt_key(f"{subscription.id}/adopted/{card_ref}"),
     )
     await workflow.execute_activity_method(
-        PaymentActivities.put_card,
+        WalletActivities.put_card,
         request,
         **provider_call(Urgency.COLLECTION, subscription),
         summary="Make the card that is charged the customer's default",
@@ -314,7 +312,7 @@ async def set_hold(subscription: Subscription, *, on: bool, again: str = "") -> 
 
 async def open_checkout(subscription: Subscription, urls: Mapping[str, str], key: str) -> tuple[str, str]:
     return await workflow.execute_activity_method(
-        PaymentActivities.open_checkout,
+        WalletActivities.open_checkout,
         CheckoutRequest(
             subscription.customer, subscription.customer_ref, subscription.id, urls["success"], urls["cancel"], key
         ),

@@ -12,15 +12,15 @@ from temporalio.testing import TimeSkipper, WorkflowEnvironment
 
 from activities.adopting import AdoptionActivities
 from activities.changing import ChangeActivities
-from activities.confirming import ConfirmationActivities
 from activities.customers import CustomerActivities
 from activities.inbox import InboxActivities
 from activities.mail import MailActivities
 from activities.metering import MeteringActivities
-from activities.payments import PaymentActivities
+from activities.payments import ConfirmationActivities, PaymentActivities
 from activities.reconciling import ReconcileActivities
 from activities.records import RecordActivities
 from activities.rolling_up import RollUpActivities
+from activities.wallets import WalletActivities
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
 from domain.catalog.plans import Catalog, Interval
@@ -88,6 +88,7 @@ class World:
         return WorkerActivities(
             records=RecordActivities(self.records, self.mail_dispatcher),
             payments=PaymentActivities(provider, self.records),
+            wallets=WalletActivities(provider.wallets, self.records),
             changes=ChangeActivities(provider.changes, provider.quotes, provider.confirmations),
             confirmations=ConfirmationActivities(provider.confirmations),
             adoption=AdoptionActivities(provider.agreements, provider.handover),
