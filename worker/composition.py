@@ -23,7 +23,7 @@ from activities.records import RecordActivities
 from activities.rolling_up import RollUpActivities
 from activities.wallets import WalletActivities
 from configuration.mail_addresses import mail_address
-from domain.notifications.mail_types import Brand
+from domain.brand import Brand
 from domain.notifications.pay_links import pay_url
 from domain.notifications.ports import Mailer
 from domain.provider.ports import EventReader, Provider

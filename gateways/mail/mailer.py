@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 import css_inline
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from domain.brand import Brand
+from domain.errors import Malformed
 from domain.formatting import one_line
 from domain.notifications.mail_types import (
-    Brand,
     Occasion,
     OutgoingMail,
     Recipient,
@@ -18,12 +19,12 @@ from domain.notifications.mail_types import (
 )
 from domain.notifications.pay_links import GOOD_FOR, PayLink
 from domain.notifications.ports import MailToSend
-from gateways.mail.formats import Formats
 from gateways.mail.greetings import greeting_name
-from gateways.mail.languages import Language, language_for, languages
 from gateways.mail.message import mailbox
 from gateways.mail.smtp import SmtpMailer
 from gateways.mail.template_context import View, view_of
+from localization.formats import Formats
+from localization.languages import Language, language_for, languages
 
 SUBJECT_LIMIT = 150
 
@@ -32,6 +33,8 @@ class MailRenderer:
     """Renders the mails of one brand from `templates/mail/<occasion>.jinja`, in every available language."""
 
     def __init__(self, brand: Brand) -> None:
+        if not brand.support_email:
+            raise Malformed("mails say where to ask for help: give an address", field="support_email")
         self._brand = brand
         self._templates = {
             (code, kind): _environment(language, is_html=kind == "html")

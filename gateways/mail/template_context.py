@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from domain.formatting import one_line
 from domain.notifications.mail_types import FACTS, IncompleteMail, Occasion, missing_facts
-from gateways.mail.formats import Formats
+from localization.formats import Formats
 
 INSTANTS = (
     *("trial_ends_at", "period_end", "next_attempt_at", "cancel_at", "keep_data_until"),

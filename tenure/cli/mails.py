@@ -8,11 +8,12 @@ from typing import Annotated
 from cyclopts import Parameter
 from jinja2 import Environment, PackageLoader
 
+from domain.brand import Brand
 from domain.errors import Malformed
-from domain.notifications.mail_types import Brand, Recipient, Rendered
-from gateways.mail.languages import languages
+from domain.notifications.mail_types import Recipient, Rendered
 from gateways.mail.mailer import MailRenderer
 from gateways.mail.samples import samples
+from localization.languages import languages
 
 Written = dict[str, Rendered]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from configuration.prices import Discount, amount_of
 from domain.currencies import DECIMALS, shown_decimals
 from domain.money import Money
-from gateways.mail.formats import Formats
+from localization.formats import Formats
 
 
 @given(st.integers(min_value=1, max_value=99_999_999))

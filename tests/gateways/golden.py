@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from domain.notifications.mail_types import Recipient
-from gateways.mail.languages import languages
 from gateways.mail.samples import samples
+from localization.languages import languages
 from tests.gateways.mails import renderer
 
 FOLDER = Path(__file__).with_name("golden")

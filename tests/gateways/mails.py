@@ -4,7 +4,8 @@ from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
-from domain.notifications.mail_types import Brand, Occasion, Recipient, Rendered
+from domain.brand import Brand
+from domain.notifications.mail_types import Occasion, Recipient, Rendered
 from gateways.mail.mailer import MailRenderer
 
 BRAND = Brand(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateways.mail.languages import languages
 from gateways.mail.samples import samples
+from localization.languages import languages
 from tests.tenure.conftest import Terminal
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from api.http.fields import is_timezone, language_tag
-from gateways.mail.formats import locale_of
+from localization.formats import locale_of
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.notifications.mail_types import Occasion
-from gateways.mail.formats import Formats
+from localization.formats import Formats
 from tests.gateways.mails import ADA, FULL_FACTS, assert_both_say, renderer, write
 
 

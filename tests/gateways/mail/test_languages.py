@@ -9,11 +9,11 @@ from babel.messages.catalog import Message
 from babel.messages.pofile import PoFileError
 
 from domain.notifications.mail_types import Occasion
-from gateways.mail import languages as mail_languages
-from gateways.mail.languages import language_files, language_for, languages, read_language
 from gateways.mail.mailer import MailRenderer
-from tests.gateways.languages import english, gaps
+from localization import languages as all_languages
+from localization.languages import language_files, language_for, languages, read_language
 from tests.gateways.mails import BRAND, CARD, FULL_FACTS, a_reader, assert_both_say, renderer
+from tests.localization.languages import english, gaps
 
 FILES = {file.name.removesuffix(".po"): file for file in language_files()}
 
@@ -113,7 +113,7 @@ msgstr "Peut-être"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setattr(mail_languages, "language_files", lambda: tmp_path.glob("*.po"))
+    monkeypatch.setattr(all_languages, "language_files", lambda: tmp_path.glob("*.po"))
     languages.cache_clear()
     yield tmp_path
     languages.cache_clear()

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from domain.brand import Brand
 from domain.customers import Contact
-from domain.notifications.mail_types import Brand, IncompleteMail, Occasion
+from domain.notifications.mail_types import IncompleteMail, Occasion
 from domain.notifications.pay_links import PayLink
 from domain.notifications.ports import Mailer, MailToSend
 from gateways.mail.mailer import MailDelivery, MailRenderer

@@ -4,7 +4,7 @@ import pytest
 
 from domain.currencies import DECIMALS, step
 from domain.money import Money, formatted
-from gateways.mail.formats import Formats
+from localization.formats import Formats
 
 AMERICAN = Formats.of("en-US", "UTC")
 

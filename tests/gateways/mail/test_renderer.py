@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from domain.brand import Brand
 from domain.errors import Malformed
-from domain.notifications.mail_types import FACTS, REQUIRED_FACTS, Brand, IncompleteMail, Occasion
+from domain.notifications.mail_types import FACTS, REQUIRED_FACTS, IncompleteMail, Occasion
 from gateways.mail.mailer import MailRenderer
 from tests.gateways.mails import ADA, BRAND, FULL_FACTS, Reader, assert_both_say, renderer, words, write
 

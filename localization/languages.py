@@ -1,4 +1,4 @@
-"""The languages of mails: English in the templates, every other one in its own file."""
+"""The languages of mails and pages: English in the templates, every other one in its own file."""
 
 import gettext
 import io
@@ -16,7 +16,7 @@ from babel.messages.catalog import Message
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from gateways.mail.formats import locale_of
+from localization.formats import locale_of
 
 ENGLISH = "en"
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
@@ -44,7 +44,7 @@ class Language:
 
 @cache
 def languages() -> Mapping[str, Language]:
-    """Returns every language by its code: English, and one for each file in `templates/mail/languages`."""
+    """Returns every language by its code: English, and one for each file in `templates/languages`."""
     known = {ENGLISH: Language(ENGLISH)}
     for file in sorted(language_files(), key=lambda file: file.name):
         code = file.name.removesuffix(".po")
@@ -62,9 +62,15 @@ def language_for(tag: str) -> Language:
     return languages()[ENGLISH]
 
 
+def is_known(tag: str) -> bool:
+    """True if there is a language for a locale, so that its readers need not fall back to English."""
+    locale = locale_of(tag)
+    return locale is not None and (locale.language == ENGLISH or any(code in languages() for code in _codes(locale)))
+
+
 def language_files() -> Iterator[Traversable]:
     """Yields the file of every language except English."""
-    folder = files("templates") / "mail" / "languages"
+    folder = files("templates") / "languages"
     return (file for file in folder.iterdir() if file.name.endswith(".po"))
 
 
@@ -97,7 +103,7 @@ def _texts(words: object) -> list[str]:
 def _translations(catalog: Catalog) -> gettext.NullTranslations:
     for message in catalog:
         if message.id and breaks_placeholders(message):
-            message.string = ""  # English is better than a mail that cannot be rendered.
+            message.string = ""  # English is better than what cannot be rendered.
     compiled = io.BytesIO()
     write_mo(compiled, catalog)
     compiled.seek(0)
@@ -110,3 +116,8 @@ def _codes(locale: Locale) -> Iterator[str]:
         if part:
             yield f"{locale.language}_{part}"
     yield locale.language
+
+
+def sentence(text: str) -> str:
+    """Marks a sentence for translation, and returns it as it is: it is translated where it is shown."""
+    return text

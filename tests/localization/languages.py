@@ -1,7 +1,7 @@
-"""Keeps the language files of the mails in step with the templates.
+"""Keeps the language files of mails and pages in step with the templates.
 
-    python -m tests.gateways.languages        updates every file and reports what is to be translated
-    python -m tests.gateways.languages fr     starts French
+    python -m tests.localization.languages        updates every file and reports what is to be translated
+    python -m tests.localization.languages fr     starts French
 
 A sentence that has changed in English keeps its old translation, marked "fuzzy": until somebody has reviewed it, it
 counts as untranslated.
@@ -15,11 +15,18 @@ from babel.messages.catalog import Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import write_po
 
-from gateways.mail.languages import breaks_placeholders, language_files, read_language
+from localization.languages import breaks_placeholders, language_files, read_language
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "templates" / "mail" / "languages"
-WHERE_WORDS_ARE = [("templates/mail/**", "jinja2"), ("gateways/mail/template_context.py", "python")]
+FOLDER = ROOT / "templates" / "languages"
+WHERE_WORDS_ARE = [
+    ("templates/mail/**", "jinja2"),
+    ("templates/pages/**.html", "jinja2"),
+    ("gateways/mail/template_context.py", "python"),
+    ("localization/**.py", "python"),
+    ("api/**.py", "python"),
+]
+KEYWORDS = DEFAULT_KEYWORDS | {"sentence": None}
 HOW_TEMPLATES_READ = {
     "extensions": "jinja2.ext.i18n",
     "newstyle_gettext": "true",
@@ -38,9 +45,9 @@ msgstr ""
 
 
 def english() -> Catalog:
-    """Returns every sentence of the mails."""
-    catalog = Catalog(project="mails", charset="utf-8")
-    for top in ("templates", "gateways"):
+    """Returns every sentence of mails and pages."""
+    catalog = Catalog(project="tenure", charset="utf-8")
+    for top in ("templates", "gateways", "localization", "api"):
         for file, _line, message, _comments, _context in extract_from_dir(
             ROOT / top,
             [
@@ -48,8 +55,8 @@ def english() -> Catalog:
                 for pattern, method in WHERE_WORDS_ARE
                 if pattern.startswith(top)
             ],
-            {"mail/**": HOW_TEMPLATES_READ},
-            keywords=DEFAULT_KEYWORDS,
+            {"mail/**": HOW_TEMPLATES_READ, "pages/**": HOW_TEMPLATES_READ},
+            keywords=KEYWORDS,
         ):
             catalog.add(message, locations=[(f"{top}/{file}", 0)])
     return catalog
@@ -77,7 +84,7 @@ def _wrong(catalog: Catalog, source: Message) -> list[str]:
 def renew(code: str) -> list[str]:
     """Rewrites one language's file and returns what is to be translated in it."""
     file = FOLDER / f"{code}.po"
-    catalog = read_language(file) if file.exists() else Catalog(locale=code, project="mails", charset="utf-8")
+    catalog = read_language(file) if file.exists() else Catalog(locale=code, project="tenure", charset="utf-8")
     catalog.update(english(), no_fuzzy_matching=False, update_creation_date=False)
     catalog.obsolete.clear()
     with file.open("wb") as opened:
