@@ -7,7 +7,7 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-
 # Two levels in one .venv. Each stamp is written last, so that an install which failed is tried again.
 SANDBOX := $(VENV)/.sandbox-installed
 INSTALLED := $(VENV)/.installed
-UNIT := tests/domain tests/workflows tests/configuration tests/client
+UNIT := tests/domain tests/workflows tests/configuration tests/client tests/web
 
 .PHONY: help install demo test unit check docs lock clean
 
@@ -42,7 +42,7 @@ demo: $(SANDBOX) ## play the story on embedded servers; EXIT=1 ends after it
 test: $(INSTALLED) ## the whole test suite, its own servers started and stopped
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
 
-unit: $(INSTALLED) ## the tests that need no servers: domain, workflows, configuration, client
+unit: $(INSTALLED) ## the tests that need no servers: domain, workflows, configuration, client, pages
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p tests.harness.unit_run --numprocesses 2 --dist worksteal $(or $(ARGS),$(UNIT))
 
 check: $(INSTALLED) ## format, lint, types and the direction of imports

@@ -31,6 +31,9 @@ from api.subscriptions.confirmations import ConfirmationProblem
 from api.subscriptions.downgrade_guard import LimitConflictProblem
 from api.usage import history
 from api.usage import routes as usage_routes
+from api.web import assets
+from api.web.errors import add_error_pages
+from api.web.pages import Pages, add_pages
 from api.webhooks import routes as webhooks_routes
 
 ROUTERS = (
@@ -49,6 +52,7 @@ ROUTERS = (
     history.router,
     webhooks_routes.router,
     pay_link.router,
+    assets.router,
     health.router,
     customers_routes.router,  # last: its path parameter matches anything below the prefix
 )
@@ -87,6 +91,8 @@ def create_app(dependencies: AppDependencies) -> FastAPI:
         app.include_router(router)
     add_docs(app)
     add_error_handlers(app)
+    add_pages(app, Pages(dependencies.brand, dependencies.public_url, dependencies.logo))
+    add_error_pages(app)
     add_description(app, DenialProblem, LimitConflictProblem, ConfirmationProblem)
     app.add_middleware(PlainRoutes, routes=_plain_routes())
     app.add_middleware(JsonBodies)

@@ -12,6 +12,9 @@ from configuration.mail_addresses import mail_address
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORTEST_SECRET_KEY, FEWEST_LETTERS = 32, 10
+LOGO_ENDINGS = (".svg", ".png", ".webp", ".jpg", ".jpeg")
+LARGEST_LOGO = 20_000
+"""Bytes."""
 _PLACEHOLDER = re.compile(
     r"change[-_ ]?(me|this)|replace[-_ ]|placeholder|example|your[-_ ]|secret[-_]key", re.IGNORECASE
 )
@@ -124,6 +127,17 @@ def _file(path: Path) -> Path:
     return path
 
 
+def _logo(path: Path) -> Path:
+    if path.suffix.lower() not in LOGO_ENDINGS:
+        raise ValueError(f"must be an image that ends in {', '.join(LOGO_ENDINGS)}, not {path}")
+    if path.stat().st_size > LARGEST_LOGO:
+        raise ValueError(
+            f"must be at most {LARGEST_LOGO // 1000} kB: {path} has {path.stat().st_size // 1000} kB, and every page "
+            "waits for it"
+        )
+    return path
+
+
 def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
@@ -146,3 +160,4 @@ Address = Annotated[str, AfterValidator(_address)]
 Sender = Annotated[str, AfterValidator(_sender)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 ExistingFile = Annotated[Path, AfterValidator(_file)]
+Logo = Annotated[Path, AfterValidator(_file), AfterValidator(_logo)]

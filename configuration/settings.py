@@ -12,6 +12,7 @@ from configuration.setting_kinds import (
     DatabaseUrl,
     ExistingFile,
     HostAndPort,
+    Logo,
     SecretKey,
     Sender,
     SmtpUrl,
@@ -105,13 +106,16 @@ class PushSettings(StripeSettings):
 
 
 class SiteSettings(Settings):
-    """The public address, the brand name, and the secret that signs links to customers."""
+    """The public address, the brand, and the secret that signs links to customers."""
 
     public_url: WebAddress = Field(description="the public address of the API, like https://billing.yourproduct.com")
     secret_key: SecretKey = Field(description="signs links in mails; generate one with `openssl rand -base64 48`")
     brand_name: str = "Tenure"
     brand_website: WebAddress | None = None
     """None: the public address."""
+    brand_colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")] = "#0f766e"
+    support_email: Address | None = None
+    """None: mails name their sender, and pages name no address."""
 
     @property
     def website(self) -> str:
@@ -144,6 +148,8 @@ class ApiSettings(SiteSettings, OfferSettings, StripeSettings, DatabaseSettings,
     )
     stripe_account: StripeAccountId | None = None
     """Our own account's id; None: events that name an account are refused."""
+    brand_logo: Logo | None = None
+    """None: pages show the brand's name."""
     api_host: str = "0.0.0.0"  # noqa: S104 - a container is reached from outside
     api_port: int = Field(default=8000, ge=1, le=65535)
 
@@ -153,14 +159,10 @@ class WorkerSettings(SiteSettings, StripeSettings, DatabaseSettings, TemporalSet
 
     smtp_url: SmtpUrl = Field(description="the mail server, like smtp+starttls://user:password@host:587")
     mail_from: Sender = Field(description="the sender of all mails, like Your Product <billing@yourproduct.com>")
-    support_email: Address | None = None
-    """None: the sender."""
     payments_a_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """For all workers together; None: Stripe's limit for keys of this mode."""
     upgrade_url: WebAddress | None = None
     """Where customers choose a larger plan; None: mails about limits have no button for it."""
-    brand_colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")] = "#0f766e"
-
     policy: ExistingFile | None = None
     """For lost workflows whose own policy is lost too; None: these are not restored."""
 

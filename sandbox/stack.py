@@ -16,9 +16,9 @@ from api.app import create_app
 from api.http.dependencies import AppDependencies
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
+from domain.brand import Brand
 from domain.catalog.plans import Catalog
 from domain.names import reconcile_schedule_id
-from domain.notifications.mail_types import Brand
 from domain.provider.ports import Provider
 from domain.subscription.policy import Policy
 from gateways.stripe.catalog_push import push
@@ -235,14 +235,19 @@ def _app_dependencies(
         wallets=provider.wallets,
         public_url=api_url,
         secret_key=secrets.secret_key,
+        brand=_brand(api_url),
     )
+
+
+def _brand(api_url: str) -> Brand:
+    return Brand("Tenure Sandbox", api_url, "support@sandbox.tenure.example")
 
 
 def _worker_activities(
     ground: _Ground, secrets: Secrets, provider: Provider, api_url: str, policy: Policy, restart_client: Client
 ) -> WorkerActivities:
     mailer = composition.mailer(
-        Brand("Tenure Sandbox", api_url, "support@sandbox.tenure.example"),
+        _brand(api_url),
         smtp_url=ground.mailbox.smtp_url,
         sender=MAIL_FROM,
         public_url=api_url,

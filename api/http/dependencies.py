@@ -1,6 +1,7 @@
 """What the application is built from, and how a request gets at it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Self
 
 from fastapi import Depends, Request
@@ -11,6 +12,7 @@ from api.background.catalog_publisher import CatalogPublisher
 from api.background.usage_notice_dispatcher import UsageNoticeDispatcher
 from api.background.webhook_dispatcher import Deliver, WebhookDispatcher
 from api.http.buckets import PayLinkLimits
+from domain.brand import Brand
 from domain.catalog.plans import Catalog
 from domain.provider.ports import EventReader, Wallets
 from domain.subscription.policy import Policy
@@ -51,8 +53,10 @@ class AppDependencies:
     wallets: Wallets
     public_url: str
     secret_key: str
-    brand: str = "Tenure"
-    """Shown on the few pages that customers see."""
+    brand: Brand
+    """Whose pages these are."""
+    logo: Path | None = None
+    """Shown on pages in place of the brand's name."""
 
     @property
     def entitlement_rules(self) -> EntitlementRules:

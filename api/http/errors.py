@@ -204,7 +204,8 @@ def _field_problem(where: Sequence[str | int], kind: str, message: str) -> Field
     return FieldProblem(field=".".join(steps) or str(place), detail=detail[:1].lower() + detail[1:])
 
 
-async def _handle_expected(request: Request, error: Exception) -> Response:
+async def handle_expected(request: Request, error: Exception) -> Response:
+    """Return the problem for an expected error."""
     if isinstance(error, HTTPException) and error.status_code in (404, 405) and request.url.path[1:].endswith("/"):
         # A 405 here may come from a route whose parameter matches any path.
         error = HTTPException(404, "nothing exists at this path; try it without the trailing slash")
@@ -217,4 +218,4 @@ async def _handle_expected(request: Request, error: Exception) -> Response:
 def add_error_handlers(app: FastAPI) -> None:
     """Respond to expected errors with a problem; `api.http.observability` logs and handles all others."""
     for kind in (TenureError, RequestValidationError, HTTPException, PoolTimeout):
-        app.add_exception_handler(kind, _handle_expected)
+        app.add_exception_handler(kind, handle_expected)

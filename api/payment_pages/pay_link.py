@@ -1,7 +1,8 @@
 """The link in mails: it opens the page on which a customer pays or adds a card."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import ceil
 from typing import Final
@@ -12,108 +13,126 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from activities.wallets import call_with_wallet, customer_ref
 from api.http.dependencies import AppDependencies, Repositories, WithDependencies, WithRepositories
 from api.http.head_requests import is_head
-from api.payment_pages.html import HEADERS, page
+from api.web.csp import NO_REFERRER, security_headers
+from api.web.errors import PageRoute
+from api.web.pages import PageMessage, Pages, WithPages
+from api.web.readers import Reader, reader_of
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.notifications.pay_links import PayLink
 from domain.subscription.guards import check_checkout
+from localization.languages import sentence
 from storage.subscriptions.pay_pages import PayPage
 
-router = APIRouter(prefix="/pay", include_in_schema=False)
+router = APIRouter(prefix="/pay", include_in_schema=False, route_class=PageRoute)
 
+HEADERS: Final = {"Cache-Control": "no-store"} | security_headers(referrer=NO_REFERRER)
+"""The address contains the token, and must not reach anyone else."""
 
-@dataclass(frozen=True)
-class _Message:
-    title: str
-    text: str
-    status: int
-
-
-SUBSCRIPTION_OVER: Final = _Message(
-    "This subscription is over", "There is nothing left to pay. You can sign up again any time.", 410
+SUBSCRIPTION_OVER: Final = PageMessage(
+    sentence("This subscription is over"),
+    sentence("There is nothing left to pay. You can sign up again any time."),
+    410,
 )
 MESSAGES: Final = {
-    "bad_link": _Message(
-        "This link is not complete", "Please open it from the mail again: it must not be cut short.", 404
+    "bad_link": PageMessage(
+        sentence("This link is not complete"),
+        sentence("Please open it from the mail again: it must not be cut short."),
+        404,
     ),
-    "link_expired": _Message(
-        "This link has expired", "Please open the link in our latest mail, or ask our support for a new one.", 410
+    "link_expired": PageMessage(
+        sentence("This link has expired"),
+        sentence("Please open the link in our latest mail, or ask our support for a new one."),
+        410,
     ),
-    "link_replaced": _Message(
-        "This link was replaced", "Please open the link in our latest mail, or ask our support for a new one.", 410
+    "link_replaced": PageMessage(
+        sentence("This link was replaced"),
+        sentence("Please open the link in our latest mail, or ask our support for a new one."),
+        410,
     ),
     "subscription_canceled": SUBSCRIPTION_OVER,
-    "suspended_by_operator": _Message(
-        "Please get in touch", "Your subscription was suspended by our team. Our support will help you.", 409
+    "suspended_by_operator": PageMessage(
+        sentence("Please get in touch"),
+        sentence("Your subscription was suspended by our team. Our support will help you."),
+        409,
     ),
 }
-OTHER_ERROR: Final = _Message(
-    "This cannot be done right now", "Your subscription takes no payment at the moment. Our support will help you.", 409
+OTHER_ERROR: Final = PageMessage(
+    sentence("This cannot be done right now"),
+    sentence("Your subscription takes no payment at the moment. Our support will help you."),
+    409,
 )
-TRY_LATER: Final = _Message(
-    "One moment, please",
-    "The payment page cannot be opened right now. Please try the link again in a few minutes.",
+TRY_LATER: Final = PageMessage(
+    sentence("One moment, please"),
+    sentence("The payment page cannot be opened right now. Please try the link again in a few minutes."),
     503,
+)
+DONE: Final = PageMessage(
+    sentence("Thank you"),
+    sentence("Your card is on file. What happens next is on its way to you by mail; you can close this page."),
+)
+CANCELED: Final = PageMessage(
+    sentence("Nothing was changed"),
+    sentence("You left the payment page before it was done. The link in our mail brings you back to it at any time."),
+)
+CLOSED: Final = PageMessage(
+    sentence("You can close this page"), sentence("What you changed takes effect by itself within moments.")
 )
 
 
 @router.get("/done")
-async def done(dependencies: WithDependencies) -> HTMLResponse:
-    return page(
-        dependencies.brand,
-        "Thank you",
-        "Your card is on file. What happens next is on its way to you by mail; you can close this page.",
-    )
+async def done(request: Request, pages: WithPages) -> HTMLResponse:
+    return _page(pages, DONE, reader_of(request))
 
 
 @router.get("/canceled")
-async def canceled(dependencies: WithDependencies) -> HTMLResponse:
-    return page(
-        dependencies.brand,
-        "Nothing was changed",
-        "You left the payment page before it was done. The link in our mail brings you back to it at any time.",
-    )
+async def canceled(request: Request, pages: WithPages) -> HTMLResponse:
+    return _page(pages, CANCELED, reader_of(request))
 
 
 @router.get("/closed")
-async def closed(dependencies: WithDependencies) -> HTMLResponse:
-    return page(
-        dependencies.brand, "You can close this page", "What you changed takes effect by itself within moments."
-    )
+async def closed(request: Request, pages: WithPages) -> HTMLResponse:
+    return _page(pages, CLOSED, reader_of(request))
 
 
 @router.get("/{token}")
-async def pay(token: str, request: Request, dependencies: WithDependencies, repositories: WithRepositories) -> Response:
+async def pay(
+    token: str, request: Request, dependencies: WithDependencies, repositories: WithRepositories, pages: WithPages
+) -> Response:
     """Redirect to where the customer pays. Opening the link again leads to the same page."""
+    reader = reader_of(request)
     try:
         link = PayLink.read(token, dependencies.secret_key)
         if wait := repositories.pay_link_limits.by_link.take(link.subscription):
-            return _message_page(dependencies, TRY_LATER, retry_after=wait)
-        url = await _payment_url(link, dependencies, repositories, may_open=not is_head(request.scope))
+            return _page(pages, replace(TRY_LATER, status=429), reader, {"Retry-After": str(ceil(wait))})
+        known = await _known(link, repositories)
+        reader = reader_of(request, known.locale, known.timezone)
+        url = await _payment_url(link, known, dependencies, repositories, may_open=not is_head(request.scope))
     except GatewayUnavailable:
-        return _message_page(dependencies, TRY_LATER)
+        return _page(pages, TRY_LATER, reader)
     except TenureError as error:
-        return _message_page(dependencies, MESSAGES.get(error.code, OTHER_ERROR))
+        return _page(pages, MESSAGES.get(error.code, OTHER_ERROR), reader)
     return RedirectResponse(url, status_code=303, headers=HEADERS) if url else Response(headers=HEADERS)
 
 
-def _message_page(dependencies: AppDependencies, message: _Message, *, retry_after: float = 0) -> HTMLResponse:
-    response = page(dependencies.brand, message.title, message.text, status=429 if retry_after else message.status)
-    if retry_after:
-        response.headers["Retry-After"] = str(ceil(retry_after))
-    return response
+def _page(pages: Pages, message: PageMessage, reader: Reader, headers: Mapping[str, str] | None = None) -> HTMLResponse:
+    return pages.message(message, reader, headers=headers, referrer=NO_REFERRER)
+
+
+async def _known(link: PayLink, repositories: Repositories) -> PayPage:
+    known = await repositories.pay_pages.of(link.subscription)
+    if known is None:
+        raise Rejected("there is no such subscription", code="subscription_canceled")
+    return known
 
 
 async def _payment_url(
-    link: PayLink, dependencies: AppDependencies, repositories: Repositories, *, may_open: bool
+    link: PayLink, known: PayPage, dependencies: AppDependencies, repositories: Repositories, *, may_open: bool
 ) -> str:
     """Return the open invoice's own page if there is one, else a page that puts a card on file.
 
     No workflow is involved: opening a page changes nothing about a subscription. Empty if a page would have to be
     opened and *may_open* is false.
     """
-    known = await repositories.pay_pages.of(link.subscription)
-    if known is None:
-        raise Rejected("there is no such subscription", code="subscription_canceled")
     _check_link(link, known)
     invoice_url = await repositories.timeline.open_invoice(link.subscription)
     if invoice_url is not None:

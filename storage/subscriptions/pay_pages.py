@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.subscription.state import Subscription
 from storage.db.codec import state_from_json
 from storage.db.engine import transaction
-from storage.schema.tables import pay_pages, subscriptions
+from storage.schema.tables import customers, pay_pages, subscriptions
 
 REUSE_FOR = timedelta(hours=20)
 """How long a page is reused; providers close them after 24 hours."""
@@ -28,6 +28,10 @@ class PayPage:
     """How many pages were opened so far."""
     url: str
     """The page that is still open; empty if there is none."""
+    locale: str
+    """The customer's."""
+    timezone: str
+    """The customer's."""
 
 
 class PayPages:
@@ -46,7 +50,8 @@ class PayPages:
             pay_pages.c.opened_at > func.now() - REUSE_FOR,
         )
         wanted = (
-            select(subscriptions.c.state, pay_pages, is_open.label("is_open"))
+            select(subscriptions.c.state, pay_pages, is_open.label("is_open"), customers.c.locale, customers.c.timezone)
+            .join(customers, customers.c.id == subscriptions.c.customer)
             .join(pay_pages, pay_pages.c.subscription == subscriptions.c.id, isouter=True)
             .where(subscriptions.c.id == UUID(subscription))
         )
@@ -55,7 +60,8 @@ class PayPages:
         if row is None:
             return None
         url = row.url if row.is_open else ""
-        return PayPage(state_from_json(dict(row.state)), row.generation or 0, row.number or 0, url)
+        state = state_from_json(dict(row.state))
+        return PayPage(state, row.generation or 0, row.number or 0, url, row.locale, row.timezone)
 
     async def opened(self, subscription: Subscription, number: int, url: str) -> None:
         """Stores the page as the subscription's *number*-th."""

@@ -11,8 +11,8 @@ from api.http.dependencies import AppDependencies
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
 from configuration.settings import ApiSettings, WorkerSettings
+from domain.brand import Brand
 from domain.errors import GatewayUnavailable
-from domain.notifications.mail_types import Brand
 from domain.notifications.ports import Mailer
 from storage.catalog.catalogs import Catalogs
 from tenure.cli.connections import payment_provider
@@ -56,7 +56,8 @@ async def api_dependencies(
             wallets=provider.wallets,
             public_url=settings.public_url,
             secret_key=settings.secret_key.get_secret_value(),
-            brand=settings.brand_name,
+            brand=Brand(settings.brand_name, settings.website, settings.support_email or "", settings.brand_colour),
+            logo=settings.brand_logo,
         )
 
 

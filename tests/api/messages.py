@@ -17,6 +17,7 @@ from api.app import create_app
 from api.http.dependencies import AppDependencies
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
+from domain.brand import Brand
 from domain.provider.ports import Provider
 from gateways.stripe.webhooks import StripeEvents
 from sandbox.serving import serve
@@ -68,6 +69,7 @@ async def an_api(stack: Stack, looked_up: Provider, client: Client) -> AsyncIter
         wallets=looked_up.wallets,
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
+        brand=Brand("Northwind", "http://127.0.0.1"),
     )
     async with (
         serve(create_app(parts)) as address,

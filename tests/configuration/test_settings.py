@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from configuration.loading import Process, known_variables, load_settings
 from configuration.settings import LogFormat, LogLevel, Settings
-from domain.notifications.mail_types import Brand
+from domain.brand import Brand
 from gateways.mail.smtp import SmtpServer
 from tests.configuration.variables import GOOD, NO_FILE, refused
 
@@ -143,6 +143,25 @@ def test_the_example_lacks_nothing_but_the_secrets_and_the_mail_server(monkeypat
 def test_settings_commented_out_in_the_example_can_be_used(environment: pytest.MonkeyPatch) -> None:
     text = re.sub(r"^#(TENURE_(?!TEMPORAL_TLS_)[A-Z_]+=.+)$", r"\1", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE)
     Path(".env").write_text(text, encoding="utf-8")
+    Path("catalogs").mkdir(exist_ok=True)
+    Path("catalogs/logo.svg").write_text("<svg/>", encoding="utf-8")
     settings = load_settings(Process.DOCTOR, Path(".env"))
     assert isinstance(settings, BaseModel)
     assert (settings.temporal_tls, settings.brand_colour) == (True, "#0f766e")
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "complaint"),
+    [
+        ("logo.gif", 1, "must be an image that ends in .svg, .png, .webp, .jpg, .jpeg, not logo.gif"),
+        ("logo.png", 20_500, "must be at most 20 kB: logo.png has 20 kB"),
+    ],
+)
+def test_a_logo_that_pages_cannot_show_or_would_wait_for_is_refused(
+    environment: pytest.MonkeyPatch, name: str, size: int, complaint: str
+) -> None:
+    Path(name).write_bytes(b"x" * size)
+    environment.setenv("TENURE_BRAND_LOGO", name)
+
+    (problem,) = refused(Process.API).problems
+    assert problem.startswith(f"TENURE_BRAND_LOGO {complaint}")

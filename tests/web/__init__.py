@@ -1,1 +1,1 @@
-"""Pages and numbers, without a browser."""
+"""Pages and numbers, without a browser: the application is asked in this process, and needs no servers."""

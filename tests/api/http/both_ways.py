@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 import api.app
 from api.http.dependencies import AppDependencies
 from domain.access import Basis
+from domain.brand import Brand
 from domain.catalog.plans import Catalog
 from domain.entitlements.grants import EntitlementBasis
 from domain.entitlements.usage import Counted, Counter, GivenBack, Outcome, Tally, UsageChange, UsageVerdict
@@ -139,6 +140,7 @@ def plain_and_described(monkeypatch: pytest.MonkeyPatch) -> tuple[Way, Way]:
         wallets=cast("Any", None),
         public_url="http://api.example",
         secret_key="s" * 32,
+        brand=Brand("Northwind", "http://api.example"),
     )
     plain = Way(api.app.create_app(parts))
     with monkeypatch.context() as patch:

@@ -12,6 +12,7 @@ from api.app import create_app
 from api.http.dependencies import AppDependencies
 from configuration.catalog_file import load_catalog
 from configuration.policy_file import load_policy
+from domain.brand import Brand
 from domain.provider.ports import Provider
 from gateways.stripe.webhooks import StripeEvents
 from sandbox.processes import free_port
@@ -135,6 +136,7 @@ async def cut_off(stack: Stack, looked_up: Provider) -> AsyncIterator[httpx.Asyn
         wallets=looked_up.wallets,
         public_url="http://127.0.0.1",
         secret_key="s" * 32,
+        brand=Brand("Northwind", "http://127.0.0.1"),
     )
     async with (
         serve(create_app(parts)) as address,

@@ -75,6 +75,19 @@ async def test_a_link_of_a_canceled_subscription_says_that_it_is_over(
     assert "is over" in answer.text
 
 
+async def test_the_page_of_a_link_is_in_the_customers_language_whatever_the_browser_prefers(
+    browser: httpx.AsyncClient, admin: Caller, product: Product, name: str
+) -> None:
+    made = await admin.signed_up(name, customer={"locale": "de-AT"})
+    link = await link_in_mail(product, name, made)
+    assert (await admin.command(made["id"], "cancel", at="now")).status_code == 200
+
+    answer = await browser.get(link, headers={"Accept-Language": "en"})
+
+    assert 'lang="de"' in answer.text
+    assert "Dieses Abonnement ist beendet" in answer.text
+
+
 async def test_a_link_of_a_customer_suspended_by_an_operator_accepts_no_card(
     browser: httpx.AsyncClient, admin: Caller, product: Product, name: str
 ) -> None:

@@ -1,0 +1,93 @@
+"""Errors on pages: people read a page in their language, not a problem in JSON."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from api.http.errors import handle_expected, response_to
+from api.web.pages import PageMessage, pages_of
+from api.web.readers import reader_of
+from localization.languages import sentence
+
+PAGE_ROOTS: Final = ("/pay", "/pricing")
+"""Paths below which there are pages: an address there that does not exist is answered by a page too."""
+
+BY_STATUS: Final = {
+    400: PageMessage(
+        sentence("This cannot be done like that"), sentence("Please go back, open the page again, and try once more.")
+    ),
+    403: PageMessage(
+        sentence("This page is not open to you"), sentence("If you think that it should be, please ask our support.")
+    ),
+    404: PageMessage(
+        sentence("There is no such page"), sentence("Please check the address, or open the link you were given again.")
+    ),
+    410: PageMessage(
+        sentence("This link has expired"),
+        sentence("Please open the link in our latest mail, or ask our support for a new one."),
+    ),
+    429: PageMessage(sentence("Too many tries"), sentence("Please wait a moment, and then try it again.")),
+    503: PageMessage(
+        sentence("One moment, please"),
+        sentence("This page cannot be shown right now. Please try it again in a few minutes."),
+    ),
+    500: PageMessage(
+        sentence("Something went wrong"),
+        sentence("This is our fault, and it is recorded. Please try it again in a few minutes."),
+    ),
+}
+KEPT_HEADERS: Final = ("Retry-After", "Allow")
+
+log = structlog.get_logger("tenure.web")
+
+
+class PageRoute(APIRoute):
+    """A route whose errors are pages. Use it as the `route_class` of a router of pages."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        handle = super().get_route_handler()
+
+        async def page(request: Request) -> Response:
+            try:
+                answer: Response = await handle(request)
+            except Exception as error:  # noqa: BLE001 - whatever happens, people get a page
+                return error_page(request, error)
+            return answer
+
+        return page
+
+
+def error_page(request: Request, error: Exception) -> Response:
+    """Return the page for an error. One that is unexpected is logged, and its page says nothing about it."""
+    expected = response_to(error)
+    if expected is None:
+        log.error("page failed", exc_info=error)
+        return message_for(request, 500)
+    kept = {name: expected.headers[name] for name in KEPT_HEADERS if name in expected.headers}
+    return message_for(request, expected.status_code, kept)
+
+
+def message_for(request: Request, status: int, headers: dict[str, str] | None = None) -> Response:
+    """Return the page for a status."""
+    known = BY_STATUS.get(status, BY_STATUS[500 if status >= 500 else 400])
+    message = PageMessage(known.title, known.text, status)
+    return pages_of(request).message(message, reader_of(request), headers=headers)
+
+
+def is_page(path: str) -> bool:
+    """True if people open this path in a browser."""
+    return any(path == root or path.startswith(root + "/") for root in PAGE_ROOTS)
+
+
+def add_error_pages(app: FastAPI) -> None:
+    """Answer what no route matches with a page where people look for one. Call it after `add_error_handlers`."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        return error_page(request, error) if is_page(request.url.path) else await handle_expected(request, error)
+
+    app.add_exception_handler(HTTPException, handle)

@@ -1,0 +1,47 @@
+"""An application whose pages are read in this process. Its database does not exist: a page that asks it fails."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import httpx
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.http.dependencies import AppDependencies
+from domain.brand import Brand
+from domain.subscription.policy import DEFAULT_POLICY
+from storage.db.engine import create_engine_from_url
+from tests.harness.shop import CATALOG
+
+ADDRESS = "https://billing.northwind.example"
+BRAND = Brand("Northwind & Co", "https://northwind.example", "help@northwind.example", "#0f766e")
+
+
+def an_app(**parts: Any) -> FastAPI:
+    """An application of a made-up shop; *parts* replaces what it is built from."""
+    return create_app(
+        AppDependencies(
+            **{
+                "client": cast("Any", None),
+                "engine": create_engine_from_url("postgresql://nobody@127.0.0.1:1/none"),
+                "catalog": CATALOG,
+                "policy": DEFAULT_POLICY,
+                "events": cast("Any", None),
+                "deliver": cast("Any", None),
+                "wallets": cast("Any", None),
+                "public_url": ADDRESS,
+                "secret_key": "s" * 32,
+                "brand": BRAND,
+            }
+            | parts
+        )
+    )
+
+
+@asynccontextmanager
+async def a_browser(app: FastAPI | None = None, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser in front of an application."""
+    transport = httpx.ASGITransport(app=app or an_app(), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers=headers) as http:
+        yield http
