@@ -16,12 +16,10 @@ from api.customers import routes as customers_routes
 from api.entitlements import consume
 from api.entitlements import routes as entitlements_routes
 from api.entitlements.views import DenialProblem
-from api.http.bodies import BodyLimit, JsonBodies
 from api.http.dependencies import AppDependencies, Repositories
 from api.http.docs_page import add_docs
 from api.http.errors import add_error_handlers
-from api.http.head_requests import HeadRequests
-from api.http.observability import Observability
+from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, Observability
 from api.http.openapi import add_description
 from api.http.plain_routes import Endpoint, PlainRoutes, plain_route
 from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal

@@ -216,6 +216,6 @@ async def handle_expected(request: Request, error: Exception) -> Response:
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Respond to expected errors with a problem; `api.http.observability` logs and handles all others."""
+    """Respond to expected errors with a problem; `api.http.middleware` logs and handles all others."""
     for kind in (TenureError, RequestValidationError, HTTPException, PoolTimeout):
         app.add_exception_handler(kind, handle_expected)

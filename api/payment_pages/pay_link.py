@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from activities.wallets import call_with_wallet, customer_ref
 from api.http.dependencies import AppDependencies, Repositories, WithDependencies, WithRepositories
-from api.http.head_requests import is_head
+from api.http.middleware import is_head
 from api.web.csp import NO_REFERRER, security_headers
 from api.web.errors import PageRoute
 from api.web.pages import PageMessage, Pages, WithPages

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from api.http.dependencies import WithDependencies, WithRepositories
-from api.http.observability import note_refusal
+from api.http.middleware import note_refusal
 from api.http.openapi import problems
 from domain.errors import Rejected
 from domain.names import DEFAULT_TENANT

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.app import PLAIN_ENDPOINTS
-from api.http.bodies import MAX_BODY_BYTES
+from api.http.middleware import MAX_BODY_BYTES
 from api.http.plain_routes import plain_route
 from domain.entitlements.usage import Outcome, UsageVerdict
 from tests.api.http.both_ways import FAILURES, Answer, Way, plain_and_described

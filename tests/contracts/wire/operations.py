@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.failures import as_failure
 from api.health import _blocked
-from api.http.observability import Observability, note_refusal
+from api.http.middleware import Observability, note_refusal
 from domain.errors import GatewayRefused
 from tenure.cli.logs import ExpectedErrors
 from tests.contracts.wire import source

@@ -1,0 +1,243 @@
+"""What every request passes, outermost first: logs and metrics, HEAD requests, the size of bodies, their JSON."""
+
+import re
+import time
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from fastapi import HTTPException, Request, Response
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.auth import authenticate
+from api.http.bodies import NOTHING, parse_body
+from api.http.errors import problem, response_to
+from domain.errors import TenureError
+
+REQUEST_ID = "X-Request-Id"
+ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+REFUSAL = "refused"
+PUBLIC = ("/openapi.json", "/docs")
+"""Beginnings of paths whose responses are the same for everyone. Others may be personal: nobody may cache them."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+QUIET = frozenset(
+    {
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/v1/customers/{external_id:path}/entitlements/{feature}",
+        "/v1/customers/{external_id:path}/consume",
+    }
+)
+"""Called every few seconds by machines or all the time by products: measured, but logged only on errors.
+Usage is recorded under its key in any case."""
+
+IS_HEAD = "tenure.head"
+
+PREFIX: Final = "/v1/"
+"""Every body below this is JSON. The webhook endpoint reads its own, to verify the signature."""
+WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+TOO_LARGE: Final = "too_large"
+MAX_BODY_BYTES: Final = 1024 * 1024
+"""Webhooks have some kilobytes, our own commands less."""
+
+log = structlog.get_logger("tenure.access")
+
+
+class Observability:
+    """The outermost layer: assigns request ids, measures and logs each request, and handles unexpected errors.
+
+    One log line and one measurement each, without bodies or personal data.
+    """
+
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+        self._app = app
+        self._requests = Counter(
+            "tenure_http_requests", "Requests handled", ["method", "route", "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "tenure_http_request_seconds", "Time until the response", ["method", "route"], registry=registry
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        status = 0
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID] = request_id
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                if not scope["path"].startswith(PUBLIC):
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, named)
+            except Exception:
+                log.exception("request failed")
+                if status:
+                    raise  # the response has started: only the server can cut it off
+                fault = problem(500, "internal_error", f"an internal error occurred; it is logged as {request_id}")
+                await fault(scope, receive, named)
+            finally:
+                self._record(scope, status or 500, time.perf_counter() - started)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        method, route = scope["method"] if scope["method"] in METHODS else "other", route_of(scope)
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+        if route in QUIET and status < 400:
+            return
+        state, ms = scope.get("state", {}), round(seconds * 1000, 1)
+        fields = {"method": method, "route": route, "status": status, "ms": ms, "key": state.get("caller_id")}
+        if REFUSAL in state:
+            log.warning("request", **fields, refused=state[REFUSAL])
+        else:
+            log.info("request", **fields)
+
+
+def note_refusal(scope: Scope, code: str) -> None:
+    """Add to the request's log line why it was rejected."""
+    scope.setdefault("state", {})[REFUSAL] = code
+
+
+def route_of(scope: Scope) -> str:
+    """Return the route's template, never the path: ids and tokens belong neither in labels nor in logs."""
+    return str(getattr(scope.get("route"), "path", "unknown"))
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get(REQUEST_ID, "")
+    return given if ACCEPTED_ID.fullmatch(given) else uuid4().hex
+
+
+class HeadRequests:
+    """Handles a HEAD as the same GET, with its status and headers but no body.
+
+    So HEAD works wherever GET does: health probes, link scanners and monitors use it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        # A copy, because the server reads the method too. Both share `state`, so that the log line is complete.
+        scope.setdefault("state", {})
+        as_get: Scope = {**scope, "method": "GET", IS_HEAD: True}
+        try:
+            await self._app(as_get, receive, without_body)
+        finally:
+            if "route" in as_get:
+                scope["route"] = as_get["route"]
+
+
+def is_head(scope: Scope) -> bool:
+    """True if only headers are requested: then the request must have no side effects."""
+    return bool(scope.get(IS_HEAD, False))
+
+
+class BodyLimit:
+    """Rejects larger bodies before they are read completely."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MAX_BODY_BYTES:
+                note_refusal(scope, TOO_LARGE)
+                raise _too_large()
+            return message
+
+        announced = Headers(scope=scope).get("Content-Length", "")
+        if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
+            refusal = response_to(_too_large())
+            assert refusal is not None  # noqa: S101 - an expected error
+            note_refusal(scope, TOO_LARGE)
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, counted, send)
+
+
+class JsonBodies:
+    """Rejects bodies of another content type and ambiguous JSON before the request is handled."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in WITH_BODY or not path_of(scope).startswith(PREFIX):
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            body = await request.body()
+            if parse_body(scope, body) is NOTHING and body:
+                await authenticate(request)
+        except ClientDisconnect:
+            return  # nobody is left to respond to
+        except (HTTPException, TenureError) as error:
+            await (await _refusal(request, error))(scope, receive, send)
+            return
+        await self._app(scope, _replayed(body, receive), send)
+
+
+def path_of(scope: Scope) -> str:
+    """Return the request's path without the application's mount point."""
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    """Return the error response. Callers without a valid key get a 401 and nothing else."""
+    try:
+        await authenticate(request)
+    except TenureError as unauthorized:
+        error = unauthorized
+    answer = response_to(error)
+    assert answer is not None  # noqa: S101 - an expected error
+    return answer
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that yields the body again, for the application."""
+    pending: list[bytes] = [body]
+
+    async def replay() -> Message:
+        if not pending:
+            return await receive()
+        return {"type": "http.request", "body": pending.pop(), "more_body": False}
+
+    return replay
+
+
+def _too_large() -> HTTPException:
+    # An HTTPException, because FastAPI reports any other error while reading a body as invalid JSON.
+    return HTTPException(413, f"a request body may have at most {MAX_BODY_BYTES} bytes")
