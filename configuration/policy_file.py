@@ -173,6 +173,7 @@ class _PolicyEntry(Strict):
     changes: _ChangesEntry = Field(default_factory=_ChangesEntry)
     reversals: _ReversalsEntry = Field(default_factory=_ReversalsEntry)
     entitlements: _EntitlementsEntry = Field(default_factory=_EntitlementsEntry)
+    paused_counts: bool = _DEFAULT.paused_counts
     ask_after_hours: _Hours = _DEFAULT.ask_after_hours
     ask_every_hours: _Hours = _DEFAULT.ask_every_hours
 
@@ -226,6 +227,7 @@ def load_policy(path: Path) -> Policy:
         fully_refunded=entry.reversals.fully_refunded,
         limited=entry.entitlements.limited,
         suspended=entry.entitlements.suspended,
+        paused_counts=entry.paused_counts,
     )
     return replace(policy, recovery=tuple(one.step() for one in entry.recovery)) if entry.recovery else policy
 

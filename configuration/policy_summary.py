@@ -42,6 +42,7 @@ def _summary(policy: Policy) -> Iterator[str]:
     yield f"After a full refund: {_REACTIONS[policy.fully_refunded]}"
     limited, suspended = _ENTITLED[policy.limited], _ENTITLED[policy.suspended]
     yield f"Entitlements when limited: {limited}; when suspended or paused: {suspended}"
+    yield f"Paused subscriptions {'count' if policy.paused_counts else 'do not count'} as recurring revenue"
     yield (
         f"The payment provider is asked {_count(policy.ask_after_hours, 'hour')} after a period's end if it has not "
         f"reported, then every {_count(policy.ask_every_hours, 'hour')}"

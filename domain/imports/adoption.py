@@ -13,6 +13,7 @@ from domain.imports import overage_match
 from domain.money import Money, formatted
 from domain.provider.agreements import AgreedItem, Agreement, AgreementState, KnownCustomer
 from domain.provider.payments import Card, Charge, ChargeOutcome
+from domain.subscription.ends import EndKind
 from domain.subscription.journal import Cause, Entry, Step, TrialClaim
 from domain.subscription.lifecycle import Event, Status
 from domain.subscription.state import Subscription
@@ -217,6 +218,8 @@ def adoptable(
         card_since=now if card is not None else None,
         cancel_at=agreement.ends_at,
         cancel_reason="canceled before it was taken over" if agreement.ends_at is not None else "",
+        # Whose wish it was is not known here: it was asked for at the provider.
+        end_kind=EndKind.PROVIDER if agreement.ends_at is not None else None,
         free_plan=catalog.free_plan,
         **_state(agreement, now),  # type: ignore[arg-type]
     )

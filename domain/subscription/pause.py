@@ -14,10 +14,15 @@ from domain.subscription.policy import DEFAULT_POLICY
 from domain.subscription.state import Pause, Subscription
 
 
-def paused(subscription: Subscription, resumes_at: datetime | None, now: datetime, cause: Cause) -> Step:
-    """Pause until *resumes_at*, or until the customer resumes it; for a running pause, changes its end."""
+def paused(
+    subscription: Subscription, resumes_at: datetime | None, now: datetime, cause: Cause, *, counts: bool = False
+) -> Step:
+    """Pause until *resumes_at*, or until the customer resumes it; for a running pause, changes its end.
+
+    *counts* says whether it counts as recurring revenue meanwhile; a running pause stays as it began.
+    """
     running = subscription.pause
-    pause = replace(running, resumes_at=resumes_at) if running is not None else Pause(now, resumes_at)
+    pause = replace(running, resumes_at=resumes_at) if running is not None else Pause(now, resumes_at, counts)
     after = subscription.after(Event.PAUSED, pause=pause, access=Access.NONE, status_reason="paused", ask_at=None)
     until = f"until {moment(resumes_at)}" if resumes_at is not None else "until the customer resumes it"
     facts = {"resumes_at": moment(resumes_at)} if resumes_at is not None else {}

@@ -135,6 +135,8 @@ class Policy:
     """What limited access entitles to. Read from today's policy, not the one a subscription started with."""
     suspended: Basis = Basis.NOTHING
     """What a suspended or paused subscription entitles to; also read from today's policy."""
+    paused_counts: bool = False
+    """Whether a paused subscription counts as recurring revenue; read when the pause begins."""
 
     @property
     def ask_after(self) -> timedelta:

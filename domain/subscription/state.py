@@ -88,6 +88,8 @@ class Pause:
     since: datetime
     resumes_at: datetime | None = None
     """None: when the customer resumes it."""
+    counts: bool = False
+    """It counts as recurring revenue meanwhile, as the policy said when it began."""
 
 
 @dataclass(frozen=True)

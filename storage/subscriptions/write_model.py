@@ -17,9 +17,10 @@ from domain.notifications.mail_types import Mail, Occasion
 from domain.notifications.ports import QueuedMail
 from domain.subscription.journal import FitCheck, Step
 from domain.subscription.state import Subscription
-from storage.db.codec import due_to_json, state_to_json
+from storage.db.codec import due_to_json, state_from_json, state_to_json
 from storage.db.engine import transaction
 from storage.db.mail_ids import mail_id
+from storage.revenue import facts
 from storage.schema.tables import customers, invoices, journal, mails, reversals, subscriptions
 from storage.subscriptions import customer_changes, sign_ups
 from storage.subscriptions.trials import keep_marks
@@ -51,8 +52,9 @@ class SubscriptionRecords:
         try:
             async with transaction(self._engine) as connection:
                 await sign_ups.settle(connection, step)
-                await _lock_customer(connection, step.subscription.customer)
+                before = await _lock(connection, step.subscription)
                 if await _save_projection(connection, step):
+                    await facts.record(connection, before, step)
                     await keep_marks(connection, step)
                     await _save_journal(connection, step)
                     await _withdraw(connection, step)
@@ -156,15 +158,26 @@ async def _was_started_by_earlier_release(connection: AsyncConnection, customer:
     return (await connection.execute(wanted)).first() is not None
 
 
-async def _lock_customer(connection: AsyncConnection, customer: str) -> None:
-    """Serialises transactions per customer.
+async def _lock(connection: AsyncConnection, it: Subscription) -> Subscription | None:
+    """Serialises transactions per customer, and returns the subscription as it is stored; None: it is not.
 
     Otherwise two that write the same new subscription at once both miss its row, and the second is told that the
     customer already has a subscription: its own.
     """
-    locked = select(customers.c.id).where(customers.c.id == UUID(customer)).with_for_update(key_share=True)
+    # The subscription is locked as well, so that it is read as of the lock and not as of the statement's start.
+    stored = (
+        select(subscriptions.c.state)
+        .join_from(customers, subscriptions, subscriptions.c.customer == customers.c.id)
+        .where(customers.c.id == UUID(it.customer), subscriptions.c.id == UUID(it.id))
+        .with_for_update(key_share=True, of=[customers, subscriptions])
+    )
+    row = (await connection.execute(stored)).one_or_none() if it.sequence > 1 else None
+    if row is not None:
+        return state_from_json(row.state)
+    locked = select(customers.c.id).where(customers.c.id == UUID(it.customer)).with_for_update(key_share=True)
     if (await connection.execute(locked)).first() is None:
-        raise _unknown(customer)
+        raise _unknown(it.customer)
+    return None
 
 
 async def _save_projection(connection: AsyncConnection, step: Step) -> bool:

@@ -41,6 +41,7 @@ retries: {earliest: "07:30", latest: "21:00"}
 notices: {card_expiring: [2, 20], renewal_ahead: []}
 changes: {upgrade: period_end, downgrade: now}
 reversals: {disputed_access: none, dispute_lost: keep, fully_refunded: cancel}
+paused_counts: true
 """
 
 LADDER = "  - {day: 2, retry: true, access: limited}\n"
@@ -260,6 +261,7 @@ def test_a_policy_says_how_changes_notices_refunds_and_disputes_are_handled(writ
     assert (policy.upgrade, policy.downgrade) == (ChangeAt.PERIOD_END, ChangeAt.NOW)
     assert (policy.disputed_access, policy.dispute_lost) == (Access.NONE, Reaction.KEEP)
     assert policy.fully_refunded is Reaction.CANCEL
+    assert policy.paused_counts
     assert policy.trial.without_card is TrialEnd.FREE_PLAN
     assert policy.recovery == (
         LadderStep(0, mail=True),
@@ -323,6 +325,7 @@ def test_a_policy_is_described_in_words(written: Written) -> None:
         "While a payment is disputed: access is limited, and nothing is billed; if the dispute is lost: canceled",
         "After a full refund: the subscription continues",
         "Entitlements when limited: the plan, but no further usage; when suspended or paused: nothing",
+        "Paused subscriptions do not count as recurring revenue",
         "The payment provider is asked 3 hours after a period's end if it has not reported, then every 12 hours",
     ]
 
@@ -343,5 +346,6 @@ def test_the_description_of_a_policy_has_every_key(written: Written) -> None:
         f"While a payment is disputed: access is none, and nothing is billed; if the dispute is lost: {GOES_ON}",
         "After a full refund: canceled",
         "Entitlements when limited: the plan, but no further usage; when suspended or paused: nothing",
+        "Paused subscriptions count as recurring revenue",
         "The payment provider is asked 3 hours after a period's end if it has not reported, then every 6 hours",
     ]

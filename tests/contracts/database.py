@@ -27,6 +27,8 @@ class Stored:
     """By id: status and message id."""
     invoices: dict[str, tuple[str, int]]
     """By reference: status and amount."""
+    movements: list[tuple[str, int, int, str, int, int]]
+    """Subscription, sequence, position, kind, annual amount before and after."""
     customers: dict[str, str]
     """By external id: address."""
     pending: set[str]
@@ -70,6 +72,7 @@ class InMemoryDatabase:
             sorted((*key, entry.kind) for key, entry in rows.journal.items()),
             {id_: (mail.status, mail.message_id) for id_, mail in rows.mails.items()},
             {ref: (invoice.status, invoice.amount) for (_, ref), (_, invoice) in rows.invoices.items()},
+            sorted((*key, each.kind.value, each.before, each.after) for key, each in rows.movements.items()),
             {each.contact.external_id: each.contact.email for each in rows.customers.values()},
             set(rows.pending),
         )
@@ -113,6 +116,13 @@ class PostgresDatabase:
                 str(row["ref"]): (str(row["status"]), row["amount"])  # type: ignore[misc]  # of a row
                 for row in await rows("select ref, status, amount from invoices")
             },
+            [
+                tuple(row.values())  # type: ignore[misc]  # of a row
+                for row in await rows(
+                    "select subscription::text, sequence, position, kind, before, after from mrr_movements"
+                    " order by 1, 2, 3"
+                )
+            ],
             {
                 str(row["external_id"]): str(row["email"])
                 for row in await rows("select external_id, email from customers")

@@ -7,13 +7,15 @@ from uuid import uuid4
 
 import pytest
 
+from domain.catalog.plans import Interval
 from domain.errors import GatewayUnavailable, Rejected
 from domain.notifications.mail_types import Occasion
+from domain.subscription.ends import EndKind
 from domain.subscription.journal import TrialClaim
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
 from tests.builders import NOW, TRIAL_END, VISA, a_trial
-from tests.contracts.database import Database, asked, signed_up
+from tests.contracts.database import Database, Stored, asked, signed_up
 from tests.storage.ledger import a_mail, a_step, an_invoice, later
 
 CLAIM = TrialClaim(tuple(TrialMark))
@@ -156,6 +158,47 @@ async def test_only_an_open_invoice_is_voided_with_a_step(database: Database) ->
     await database.records.save(a_step(later(second), voided="in_2"))
 
     assert (await database.stored()).invoices == {"in_1": ("void", 4900), "in_2": ("paid", 4900)}
+
+
+# Revenue
+
+
+def moved(stored: Stored) -> list[tuple[int, str, int, int]]:
+    return [(sequence, kind, before, after) for _, sequence, _, kind, before, after in stored.movements]
+
+
+async def test_a_step_records_what_it_moves_of_the_revenue_once(database: Database) -> None:
+    it = await signed_up(database)
+    paid = later(it, status=Status.ACTIVE, agreement_ref="sub_1")
+    dearer = later(paid, amount=9900, plan="professional")
+    over = later(dearer, status=Status.CANCELED, end_kind=EndKind.NONPAYMENT)
+
+    for step in (paid, paid, dearer, paid, over, dearer, over):
+        await database.records.save(a_step(step))
+
+    assert moved(await database.stored()) == [
+        (2, "new", 0, 58800),
+        (3, "expansion", 58800, 118800),
+        (4, "churn", 118800, 0),
+    ]
+
+
+async def test_a_customer_who_had_paid_in_another_life_comes_back(database: Database) -> None:
+    first = later(await signed_up(database), status=Status.ACTIVE)
+    over = later(first, status=Status.CANCELED)
+    again = await asked(database)
+    for step in (first, over, again, later(again, status=Status.ACTIVE, interval=Interval.YEAR)):
+        await database.records.save(a_step(step))
+
+    stored = await database.stored()
+    of_the_second = [line[3:] for line in stored.movements if line[0] == again.id]
+    assert of_the_second == [("reactivation", 0, 4900)]
+
+
+async def test_what_is_taken_over_has_been_there_before(database: Database) -> None:
+    await signed_up(database, status=Status.ACTIVE)
+
+    assert moved(await database.stored()) == [(1, "opening", 0, 58800)]
 
 
 # Trials

@@ -43,6 +43,9 @@ TABLES = (
     "usage_notices",
     "usage_samples",
     "usage_statistics",
+    "mrr_movements",
+    "subscription_outcomes",
+    "recoveries",
 )
 
 

@@ -16,7 +16,8 @@ KEEPS_BILLING_DAY = "keeps-billing-day"
 
 async def pause(recorder: StepRecorder, resumes_at: datetime | None, cause: Cause) -> None:
     """Pause, or move the end of a pause."""
-    await recorder.commit(steps.paused(recorder.subscription, resumes_at, workflow.now(), cause))
+    counts = recorder.policy.paused_counts
+    await recorder.commit(steps.paused(recorder.subscription, resumes_at, workflow.now(), cause, counts=counts))
 
 
 async def resume(recorder: StepRecorder, cause: Cause) -> None:

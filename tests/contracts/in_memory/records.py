@@ -8,6 +8,7 @@ from domain.entitlements.downgrade_fit import LimitConflict
 from domain.errors import Rejected
 from domain.notifications.mail_types import Mail
 from domain.notifications.ports import MailToSend, QueuedMail
+from domain.revenue.movements import movements
 from domain.subscription.journal import FitCheck, Step
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
@@ -32,7 +33,9 @@ class InMemoryRecords(InMemorySignUps):
             self.known(it.customer)
             if it.id not in self.steps or self.steps[it.id].subscription.sequence < it.sequence:
                 self._check_is_only_one(it)
+                before = self.steps[it.id].subscription if it.id in self.steps else None
                 self.steps[it.id] = self._projected(step)
+                self._keep_movements(before, it)
                 self._keep_marks(step)
                 self._keep_lines_and_mails(step)
                 self._keep_money(step)
@@ -104,6 +107,12 @@ class InMemoryRecords(InMemorySignUps):
             raise used(refused)
         for mark, value in marks.items():
             self.trials.setdefault((it.tenant, mark.value, value), it.id)
+
+    def _keep_movements(self, before: Subscription | None, it: Subscription) -> None:
+        lives = {id_ for id_, step in self.steps.items() if step.subscription.customer == it.customer}
+        had_paid = any(key[0] in lives and movement.after > 0 for key, movement in self.movements.items())
+        for position, movement in enumerate(movements(before, it, had_paid_before=had_paid)):
+            self.movements[it.id, it.sequence, position] = movement
 
     def _keep_lines_and_mails(self, step: Step) -> None:
         it = step.subscription

@@ -10,6 +10,7 @@ from domain.customers import Contact
 from domain.errors import Rejected
 from domain.notifications.mail_types import Mail
 from domain.provider.payments import Invoice, Reversal
+from domain.revenue.movements import Movement
 from domain.subscription.journal import Entry, Step
 from domain.subscription.state import Subscription
 
@@ -50,6 +51,8 @@ class Rows:
     mails: dict[str, StoredMail]
     invoices: dict[tuple[str, str], tuple[str, Invoice]]
     """By tenant and reference: whose it is, and its latest state."""
+    movements: dict[tuple[str, int, int], Movement]
+    """By subscription, sequence and position."""
     trials: dict[tuple[str, str, str], str]
     """By tenant, mark and digest: the subscription that used it."""
     reversals: dict[tuple[str, str], tuple[str, Reversal]]
@@ -59,7 +62,7 @@ class Tables(Rows):
     """The tables, and what is found in them."""
 
     def __init__(self) -> None:
-        super().__init__({}, {}, {}, {}, {}, {}, {}, {})
+        super().__init__({}, {}, {}, {}, {}, {}, {}, {}, {})
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

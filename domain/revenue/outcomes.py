@@ -1,0 +1,152 @@
+"""How a subscription comes out: its trial, its first payment, cancellations that were asked for, its end."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypedDict
+
+from domain.revenue.amounts import annual
+from domain.subscription.ends import EndKind
+from domain.subscription.journal import Step
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Subscription, SuspensionKind
+
+_ASKED_FOR = (EndKind.CUSTOMER, EndKind.OPERATOR)
+"""Ends that somebody asked for, so that the comment is theirs."""
+
+
+class TrialOutcome(StrEnum):
+    """What became of a trial."""
+
+    RUNNING = "running"
+    CONVERTED = "converted"
+    EXPIRED = "expired"
+    """It ended without a card."""
+    CANCELED = "canceled"
+    FREE = "free"
+    """It continued on the free plan."""
+    DECLINED = "declined"
+    """The first payment was declined; a later one makes it `CONVERTED`."""
+
+
+class RetainedBy(StrEnum):
+    """What kept a customer who had asked to leave."""
+
+    UNCANCEL = "uncancel"
+    PAUSE = "pause"
+    CHANGE = "change"
+
+
+class OutcomeChanges(TypedDict, total=False):
+    """What a step changes; keys that are absent stay as they were."""
+
+    trial_started_at: datetime
+    trial_ended_at: datetime | None
+    trial_outcome: TrialOutcome
+    extended_days: int
+    """To be added."""
+    first_paid_at: datetime
+    """Unless an earlier one is known."""
+    canceled_asked_at: datetime
+    retained_by: RetainedBy | None
+    ended_at: datetime
+    end_kind: EndKind | None
+    reason_code: str
+    comment: str
+
+
+def outcome_changes(before: Subscription | None, step: Step, at: datetime) -> OutcomeChanges:
+    """Returns what the step at *at* changes; empty for most steps."""
+    after = step.subscription
+    return {
+        **_of_trial(before, after, at),
+        **_of_extension(before, step, at),
+        **_of_payment(before, after, at),
+        **_of_request(before, after, at),
+        **_of_end(before, after, at),
+    }
+
+
+def _is_on_trial(it: Subscription | None) -> bool:
+    """True while a trial runs, or is stopped by an operator. A paid start is `trialing` too until it is paid."""
+    if it is None or it.trial_ends_at is None:
+        return False
+    held = it.suspension
+    is_stopped = held is not None and held.kind is SuspensionKind.OPERATOR and held.returns_to is Status.TRIALING
+    return it.status is Status.TRIALING or is_stopped
+
+
+def _of_trial(before: Subscription | None, after: Subscription, at: datetime) -> OutcomeChanges:
+    was, is_now = _is_on_trial(before), _is_on_trial(after)
+    if is_now and not was:
+        begun: OutcomeChanges = {"trial_outcome": TrialOutcome.RUNNING, "trial_ended_at": None}
+        return {**begun, "trial_started_at": at} if before is None else begun
+    if was and not is_now:
+        return {"trial_outcome": _how_it_ended(after), "trial_ended_at": at}
+    if before is not None and _is_late(before) and after.status is Status.ACTIVE:
+        return {"trial_outcome": _how_it_ended(after)}
+    return {}
+
+
+def _how_it_ended(after: Subscription) -> TrialOutcome:
+    held = after.suspension
+    has_expired = after.end_kind is EndKind.TRIAL_EXPIRED if after.is_over else held is not None
+    if has_expired:
+        return TrialOutcome.EXPIRED
+    if after.is_over:
+        return TrialOutcome.CANCELED
+    if after.status is Status.PAST_DUE:
+        return TrialOutcome.DECLINED
+    return TrialOutcome.FREE if after.is_free else TrialOutcome.CONVERTED
+
+
+def _is_late(before: Subscription) -> bool:
+    """True after a trial whose payment is still to come: it had expired, or the first payment was declined."""
+    held = before.suspension
+    has_expired = held is not None and held.kind is SuspensionKind.TRIAL_EXPIRED
+    has_paid = bool(before.agreement_ref or before.lost_agreement)
+    return before.trial_ends_at is not None and (has_expired or (before.recovery is not None and not has_paid))
+
+
+def _of_extension(before: Subscription | None, step: Step, at: datetime) -> OutcomeChanges:
+    ends_at = step.subscription.trial_ends_at
+    if before is None or ends_at is None or all(entry.kind != "trial_extended" for entry in step.entries):
+        return {}
+    since = before.trial_ends_at if before.status is Status.TRIALING else at
+    return {"extended_days": round((ends_at - (since or at)) / timedelta(days=1))}
+
+
+def _of_payment(before: Subscription | None, after: Subscription, at: datetime) -> OutcomeChanges:
+    was_paid, is_paid = _is_paid(before), _is_paid(after)
+    return {"first_paid_at": at} if is_paid and not was_paid else {}
+
+
+def _is_paid(it: Subscription | None) -> bool:
+    return it is not None and it.status is Status.ACTIVE and annual(it) > 0
+
+
+def _of_request(before: Subscription | None, after: Subscription, at: datetime) -> OutcomeChanges:
+    if before is None or after.is_over:
+        return {}
+    if after.cancel_at is not None and before.cancel_at is None:
+        return {
+            "canceled_asked_at": at,
+            "reason_code": after.reason_code,
+            "comment": after.cancel_reason,
+            "retained_by": None,
+        }
+    is_undone = before.cancel_at is not None and after.cancel_at is None
+    return {"retained_by": RetainedBy.UNCANCEL} if is_undone else {}
+
+
+def _of_end(before: Subscription | None, after: Subscription, at: datetime) -> OutcomeChanges:
+    if not after.is_over or (before is not None and before.is_over):
+        return {}
+    is_asked_for = after.end_kind in _ASKED_FOR
+    ended: OutcomeChanges = {
+        "ended_at": at,
+        "end_kind": after.end_kind,
+        "reason_code": after.reason_code,
+        "comment": after.cancel_reason if is_asked_for else "",
+    }
+    is_at_once = is_asked_for and (before is None or before.cancel_at is None)
+    return {**ended, "canceled_asked_at": at, "retained_by": None} if is_at_once else ended

@@ -1,0 +1,1 @@
+"""Revenue in PostgreSQL: recorded with each step."""

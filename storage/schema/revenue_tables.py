@@ -1,0 +1,123 @@
+"""The tables of revenue: what each step has moved, and how trials, recoveries and subscriptions have come out.
+
+Amounts are annual, in minor units of the currency: MRR is a twelfth.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql import func
+
+from storage.schema.tables import METADATA, subscriptions
+
+_MOMENT = DateTime(timezone=True)
+_KINDS = "'new', 'expansion', 'contraction', 'churn', 'reactivation', 'pause', 'resume', 'opening', 'switch'"
+
+
+def _subscription() -> "Column[object]":
+    return Column("subscription", Uuid, ForeignKey(subscriptions.c.id), primary_key=True)
+
+
+mrr_movements = Table(
+    "mrr_movements",
+    METADATA,
+    _subscription(),
+    Column("sequence", Integer, primary_key=True, doc="of the step; 0: from before movements were recorded"),
+    Column("position", Integer, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("customer", Uuid, nullable=False),
+    Column("at", _MOMENT, nullable=False, doc="when it took effect, in the subscription's own time"),
+    Column("recorded_at", _MOMENT, nullable=False, server_default=func.now()),
+    Column("kind", Text, CheckConstraint(f"kind in ({_KINDS})", name="kind"), nullable=False),
+    Column("delta", BigInteger, nullable=False),
+    Column("before", BigInteger, nullable=False),
+    Column("after", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("plan", Text, nullable=False, doc="with the next columns: what it is about, or what was left"),
+    Column("interval", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("add_ons", JSONB, nullable=False),
+    Column("catalog", Text, nullable=False),
+    Column("from_plan", Text, nullable=False, doc="that `before` was paid for; empty: none was"),
+    Column("status_before", Text, nullable=False, doc="empty: there was no subscription"),
+    Column("status_after", Text, nullable=False),
+    Column("end_kind", Text, doc="of a churn; none: not known"),
+    Column("reason_code", Text, nullable=False, doc="of a churn: the customer's own reason"),
+    CheckConstraint('"delta" = "after" - "before"', name="delta"),
+    Index("ix_mrr_movements_tenant_at", "tenant", "at"),
+    Index("ix_mrr_movements_tenant_recorded_at", "tenant", "recorded_at"),
+    Index("ix_mrr_movements_customer", "customer"),
+)
+
+subscription_outcomes = Table(
+    "subscription_outcomes",
+    METADATA,
+    _subscription(),
+    Column("tenant", Text, nullable=False),
+    Column("customer", Uuid, nullable=False),
+    Column("trial_started_at", _MOMENT),
+    Column("trial_ended_at", _MOMENT),
+    Column(
+        "trial_outcome",
+        Text,
+        CheckConstraint(
+            "trial_outcome in ('running', 'converted', 'expired', 'canceled', 'free', 'declined')",
+            name="trial_outcome",
+        ),
+        doc="none: there was no trial",
+    ),
+    Column("extended_days", Integer, nullable=False, server_default="0"),
+    Column("first_paid_at", _MOMENT),
+    Column("canceled_asked_at", _MOMENT, doc="when the latest cancellation was asked for"),
+    Column("reason_code", Text, nullable=False, server_default="", doc="of the latest cancellation"),
+    Column("comment", Text, nullable=False, server_default="", doc="of the latest cancellation, as it was given"),
+    Column("retained_by", Text, CheckConstraint("retained_by in ('uncancel', 'pause', 'change')", name="retained_by")),
+    Column("ended_at", _MOMENT),
+    Column("end_kind", Text, doc="none: not ended, or ended before kinds were kept"),
+    Index("ix_subscription_outcomes_customer", "customer"),
+    Index("ix_subscription_outcomes_tenant_trial_ended_at", "tenant", "trial_ended_at"),
+    Index("ix_subscription_outcomes_tenant_canceled_asked_at", "tenant", "canceled_asked_at"),
+)
+
+recoveries = Table(
+    "recoveries",
+    METADATA,
+    _subscription(),
+    Column("sequence", Integer, primary_key=True, doc="of the step that began it"),
+    Column("tenant", Text, nullable=False),
+    Column("began_at", _MOMENT, nullable=False),
+    Column("invoice", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False, doc="what was owed, in minor units: not a yearly amount"),
+    Column("currency", Text, nullable=False),
+    Column("is_first_payment", Boolean, nullable=False),
+    Column("decline_code", Text, nullable=False, doc="of the latest attempt"),
+    Column("tries", Integer, nullable=False),
+    Column("ended_at", _MOMENT),
+    Column(
+        "outcome",
+        Text,
+        CheckConstraint("outcome in ('open', 'recovered', 'lost', 'waived')", name="outcome"),
+        nullable=False,
+    ),
+    Column(
+        "by",
+        Text,
+        CheckConstraint("\"by\" in ('retry', 'new_card', 'customer', 'provider', 'operator')", name="by"),
+        doc="what brought the payment",
+    ),
+    Index("ix_recoveries_tenant_began_at", "tenant", "began_at"),
+    # A subscription has one at a time.
+    Index("uq_recoveries_open", "subscription", unique=True, postgresql_where=text("outcome = 'open'")),
+)

@@ -1,0 +1,153 @@
+"""A step's facts of revenue are written with it, once."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from domain.errors import Rejected
+from domain.provider.payments import Decline
+from domain.subscription.ends import EndKind
+from domain.subscription.lifecycle import Status
+from domain.subscription.state import Subscription
+from tests.builders import NOW, PERIOD_END, a_recovery
+from tests.storage.ledger import Ledger, a_step, later
+
+DAY = timedelta(days=1)
+YEAR = 12 * 4900
+
+
+async def paying(ledger: Ledger, external_id: str = "ada") -> Subscription:
+    """A subscription that has converted."""
+    it = later(await ledger.sign_up(external_id), status=Status.ACTIVE, agreement_ref="sub_1")
+    await ledger.save(a_step(it))
+    return it
+
+
+async def test_a_movement_has_everything_that_figures_are_made_of(ledger: Ledger) -> None:
+    it = await paying(ledger)
+    dearer = later(it, amount=9900, plan="professional", quantity=2, add_ons={"seat": 3}, catalog="shop_v2")
+    await ledger.save(a_step(dearer, at=NOW + DAY))
+
+    _, row = await ledger.rows("select * from mrr_movements order by sequence")
+
+    assert row.pop("recorded_at") is not None
+    assert {name: str(value) for name, value in row.items()} == {
+        "subscription": it.id,
+        "sequence": "3",
+        "position": "0",
+        "tenant": "default",
+        "customer": it.customer,
+        "at": str(NOW + DAY),
+        "kind": "expansion",
+        "delta": str(12 * 9900 - YEAR),
+        "before": str(YEAR),
+        "after": str(12 * 9900),
+        "currency": "usd",
+        "plan": "professional",
+        "interval": "month",
+        "quantity": "2",
+        "add_ons": "{'seat': 3}",
+        "catalog": "shop_v2",
+        "from_plan": "starter",
+        "status_before": "active",
+        "status_after": "active",
+        "end_kind": "None",
+        "reason_code": "",
+    }
+
+
+async def test_a_churn_has_its_kind_and_the_customers_reason(ledger: Ledger) -> None:
+    it = await paying(ledger)
+    over = later(it, status=Status.CANCELED, end_kind=EndKind.CUSTOMER, reason_code="unused", cancel_reason="bye")
+    await ledger.save(a_step(over, at=NOW + DAY))
+
+    [churn] = await ledger.rows("select kind, delta, end_kind, reason_code from mrr_movements where kind = 'churn'")
+    assert churn == {"kind": "churn", "delta": -YEAR, "end_kind": "customer", "reason_code": "unused"}
+    [outcome] = await ledger.rows("select * from subscription_outcomes")
+    assert (outcome["first_paid_at"], outcome["ended_at"], outcome["end_kind"]) == (NOW, NOW + DAY, "customer")
+    assert (outcome["trial_outcome"], outcome["reason_code"], outcome["comment"]) == ("converted", "unused", "bye")
+
+
+async def test_a_step_that_is_refused_leaves_no_facts(ledger: Ledger) -> None:
+    it = await paying(ledger)
+    await ledger.save(a_step(later(it, status=Status.CANCELED)))
+    await ledger.sign_up("ada")
+    before = await ledger.everything()
+
+    with pytest.raises(Rejected):
+        await ledger.save(a_step(later(later(it))))
+
+    assert await ledger.everything() == before
+
+
+async def test_the_first_payment_of_a_subscription_stays_the_first(ledger: Ledger) -> None:
+    it = await paying(ledger)
+    owing = later(it, status=Status.PAST_DUE, recovery=a_recovery())
+    await ledger.save(a_step(owing, at=NOW + DAY))
+    await ledger.save(a_step(later(owing, status=Status.ACTIVE, recovery=None), at=NOW + 2 * DAY))
+
+    [outcome] = await ledger.rows("select first_paid_at from subscription_outcomes")
+    assert outcome["first_paid_at"] == NOW
+
+
+async def test_a_former_customer_of_whom_no_movement_is_known_comes_back(ledger: Ledger) -> None:
+    it = await paying(ledger)
+    await ledger.save(a_step(later(it, status=Status.CANCELED)))
+    # As for a life that ended before movements were recorded.
+    await ledger.run("delete from mrr_movements")
+
+    again = await ledger.sign_up("ada")
+    await ledger.save(a_step(later(again, status=Status.ACTIVE)))
+
+    assert await ledger.rows("select kind from mrr_movements") == [{"kind": "reactivation"}]
+
+
+async def test_a_payment_of_somebody_else_makes_nobody_a_former_customer(ledger: Ledger) -> None:
+    await paying(ledger, "ada")
+    await paying(ledger, "grace")
+
+    assert await ledger.rows("select kind from mrr_movements") == [{"kind": "new"}] * 2
+
+
+async def test_a_recovery_is_one_row_from_the_decline_to_its_end(ledger: Ledger) -> None:
+    it = await paying(ledger)
+    owing = later(it, status=Status.PAST_DUE, recovery=a_recovery(amount_due=4900, currency="usd"))
+    twice = later(owing, recovery=a_recovery(tries=2, decline=Decline("expired_card"), since=NOW + DAY))
+    paid = later(twice, status=Status.ACTIVE, recovery=None, period_end=PERIOD_END)
+    for step in (owing, twice, owing, paid, twice):
+        await ledger.save(a_step(step, at=NOW + step.sequence * DAY))
+
+    [row] = await ledger.rows("select * from recoveries")
+    assert (row["sequence"], row["began_at"], row["amount"], row["tries"]) == (3, NOW, 4900, 2)
+    assert (row["decline_code"], row["outcome"], row["by"]) == ("expired_card", "recovered", "retry")
+    assert row["ended_at"] == NOW + 5 * DAY
+
+    await ledger.save(a_step(later(paid, status=Status.PAST_DUE, recovery=a_recovery()), at=NOW + 6 * DAY))
+    rows = await ledger.rows("select sequence, outcome from recoveries order by sequence")
+    assert rows == [{"sequence": 3, "outcome": "recovered"}, {"sequence": 6, "outcome": "open"}]
+
+
+async def test_a_recovery_that_began_unrecorded_is_recorded_when_it_changes(ledger: Ledger) -> None:
+    it = await paying(ledger)
+    owing = later(it, status=Status.PAST_DUE, recovery=a_recovery())
+    await ledger.save(a_step(owing))
+    await ledger.run("delete from recoveries")
+
+    await ledger.save(a_step(later(owing, recovery=a_recovery(tries=2))))
+    await ledger.save(a_step(replace(owing, sequence=5, status=Status.CANCELED, recovery=None)))
+
+    rows = await ledger.rows("select tries, outcome, began_at from recoveries")
+    assert rows == [{"tries": 2, "outcome": "lost", "began_at": NOW}]
+
+
+async def test_days_of_extensions_add_up(ledger: Ledger) -> None:
+    it = await ledger.sign_up("ada")
+    assert it.trial_ends_at is not None
+    for days in (3, 4):
+        it = later(it, trial_ends_at=it.trial_ends_at + days * DAY)
+        step = a_step(it)
+        await ledger.save(replace(step, entries=(replace(step.entries[0], kind="trial_extended"),)))
+
+    [outcome] = await ledger.rows("select extended_days, trial_outcome from subscription_outcomes")
+    assert outcome == {"extended_days": 7, "trial_outcome": "running"}
