@@ -1,18 +1,26 @@
-"""Checkout sessions that store a card."""
+"""Checkout sessions: hosted pages that store a card, or sell a subscription."""
 
-from sandbox.stripe.cards import TEST_CARDS
-from sandbox.stripe.errors import StripeFailure, invalid
-from sandbox.stripe.ids import new_id
-from sandbox.stripe.params import LANGUAGES, METADATA, TEXT, WHOLE, Many, Params, Shape, Text
-from sandbox.stripe.payment_methods import attach_to
+from sandbox.stripe.checkout_objects import blank_session
+from sandbox.stripe.errors import invalid
+from sandbox.stripe.lists import page
+from sandbox.stripe.params import FLAG, LANGUAGES, METADATA, PAGING, RANGE, TEXT, WHOLE, Many, Params, Shape, Text
 from sandbox.stripe.store import Object
+from sandbox.stripe.subscriptions import items_list, new_item, with_period
 from sandbox.stripe.world import World
 
-OPEN_FOR = 24 * 3600
+MOST_ITEMS = 20
+UPDATES = Text("auto", "never")
 CREATE = Shape(
     {
-        "mode": Text("setup"),
+        "mode": Text("setup", "subscription"),
         "customer": TEXT,
+        "customer_creation": Text("always"),
+        "customer_email": TEXT,
+        "customer_update": Shape({"address": UPDATES, "name": UPDATES}),
+        "billing_address_collection": Text("auto", "required"),
+        "tax_id_collection": Shape({"enabled": FLAG, "required": Text("if_supported", "never")}, required=["enabled"]),
+        "line_items": Many(Shape({"price": TEXT, "quantity": WHOLE})),
+        "subscription_data": Shape({"metadata": METADATA, "description": TEXT}),
         "success_url": TEXT,
         "cancel_url": TEXT,
         "client_reference_id": TEXT,
@@ -24,96 +32,95 @@ CREATE = Shape(
         "setup_intent_data": Shape({"metadata": METADATA, "description": TEXT}),
         "ui_mode": Text("hosted_page"),
     },
-    required=["mode", "customer", "success_url"],
+    required=["mode", "success_url"],
 )
+LIST = Shape(
+    {
+        **PAGING,
+        "created": RANGE,
+        "customer": TEXT,
+        "status": Text("complete", "expired", "open"),
+        "subscription": TEXT,
+    }
+)
+OF_SUBSCRIPTIONS = ("line_items", "subscription_data")
+SHORTEST, LONGEST = 30 * 60, 24 * 3600
 
 
 def create(world: World, _ids: Params, params: Params) -> Object:
-    if not params.keys() & {"currency", "allowed_payment_method_types"}:
+    _refuse_wrong_mode(params)
+    customer = world.given("customer", params["customer"], "customer") if "customer" in params else None
+    _refuse_wrong_customer(params, customer)
+    session = blank_session(world, params, customer)
+    if not SHORTEST <= session["expires_at"] - session["created"] <= LONGEST:
         raise invalid(
-            "Missing required param: currency. In setup mode give `currency` or `allowed_payment_method_types`.",
-            param="currency",
-            code="parameter_missing",
+            "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation.",
+            param="expires_at",
         )
-    customer = world.given("customer", params["customer"], "customer")
-    session = _blank(world, customer, params)
+    if params["mode"] == "subscription":
+        _price(world, session)
     return save(world, session)
 
 
-def _blank(world: World, customer: Object, params: Params) -> Object:
-    now = world.now(customer["id"])
-    reference = new_id("cs_test", 58)
-    nothing = (
-        "adaptive_pricing",
-        "after_expiration",
-        "allow_promotion_codes",
-        "amount_subtotal",
-        "amount_total",
-        "billing_address_collection",
-        "client_secret",
-        "collected_information",
-        "consent",
-        "consent_collection",
-        "currency_conversion",
-        "customer_creation",
-        "customer_email",
-        "invoice",
-        "invoice_creation",
-        "origin_context",
-        "payment_intent",
-        "payment_link",
-        "payment_method_configuration_details",
-        "permissions",
-        "recovered_from",
-        "saved_payment_method_options",
-        "setup_intent",
-        "shipping_address_collection",
-        "shipping_cost",
-        "submit_type",
-        "subscription",
-        "total_details",
-        "wallet_options",
+def _refuse_wrong_mode(params: Params) -> None:
+    mode = params["mode"]
+    if mode == "setup":
+        if not params.keys() & {"currency", "allowed_payment_method_types"}:
+            raise invalid(
+                "Missing required param: currency. In setup mode give `currency` or `allowed_payment_method_types`.",
+                param="currency",
+                code="parameter_missing",
+            )
+        for name in OF_SUBSCRIPTIONS:
+            if name in params:
+                raise invalid(f"You can not pass `{name}` in `setup` mode.", param=name)
+        return
+    if not params.get("line_items"):
+        raise invalid("Missing required param: line_items.", param="line_items", code="parameter_missing")
+    if len(params["line_items"]) > MOST_ITEMS:
+        raise invalid(f"You can have at most {MOST_ITEMS} recurring line items.", param="line_items")
+    if "customer_creation" in params:
+        raise invalid(
+            "`customer_creation` can only be used in `payment` and `setup` mode.",
+            param="customer_creation",
+        )
+    if "setup_intent_data" in params:
+        raise invalid("You can not pass `setup_intent_data` in `subscription` mode.", param="setup_intent_data")
+
+
+def _refuse_wrong_customer(params: Params, customer: Object | None) -> None:
+    if customer is None:
+        if "customer_update" in params:
+            raise invalid("`customer_update` can only be used with `customer`.", param="customer_update")
+        if params["mode"] == "setup" and "customer_creation" not in params:
+            raise invalid("The simulator knows no guests: give `customer` or `customer_creation`.", param="customer")
+        return
+    for name in ("customer_creation", "customer_email"):
+        if name in params:
+            raise invalid(f"You may only specify one of these parameters: customer, {name}.", param=name)
+    is_kept = params.get("customer_update", {}).get("name") == "auto"
+    if params.get("tax_id_collection", {}).get("enabled") and not is_kept:
+        raise invalid(
+            "Tax ID collection requires updating business name on the customer. To enable tax ID collection for an "
+            "existing customer, please set `customer_update[name]` to `auto`.",
+            param="customer_update",
+        )
+
+
+def _price(world: World, session: Object) -> None:
+    """Set what the session asks for: the first period of its items."""
+    now = session["created"]
+    items = [
+        new_item(world, session["id"], given, f"line_items[{n}]", now) for n, given in enumerate(session["_line_items"])
+    ]
+    placed = items_list(session["id"], with_period(items, now, now))["data"]
+    amount = sum((each["price"]["unit_amount"] or 0) * each.get("quantity", 0) for each in placed)
+    session.update(
+        amount_subtotal=amount,
+        amount_total=amount,
+        currency=placed[0]["price"]["currency"],
+        total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
     )
-    return {
-        "id": reference,
-        "object": "checkout.session",
-        **dict.fromkeys(nothing),
-        "allowed_payment_method_types": params.get("allowed_payment_method_types"),
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "cancel_url": params.get("cancel_url"),
-        "client_reference_id": params.get("client_reference_id"),
-        "created": now,
-        "currency": params.get("currency"),
-        "custom_fields": [],
-        "custom_text": dict.fromkeys(("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")),
-        "customer": customer["id"],
-        "customer_details": {
-            "address": None,
-            "email": customer["email"],
-            "name": customer["name"],
-            "phone": customer["phone"],
-            "tax_exempt": None,
-            "tax_ids": None,
-        },
-        "discounts": None,
-        "expires_at": params.get("expires_at", now + OPEN_FOR),
-        "livemode": False,
-        "locale": params.get("locale"),
-        "metadata": params.get("metadata") or {},
-        "mode": "setup",
-        "payment_method_collection": "always",
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": params.get("allowed_payment_method_types", ["card"]),
-        "payment_status": "no_payment_required",
-        "phone_number_collection": {"enabled": False},
-        "redirect_on_completion": "always",
-        "shipping_options": [],
-        "status": "open",
-        "success_url": params["success_url"],
-        "ui_mode": "hosted_page",
-        "url": f"{world.base_url}/c/pay/{reference}",
-        "_setup_metadata": params.get("setup_intent_data", {}).get("metadata") or {},
-    }
 
 
 def save(world: World, session: Object) -> Object:
@@ -122,6 +129,13 @@ def save(world: World, session: Object) -> Object:
 
 def retrieve(world: World, ids: Params, _params: Params) -> Object:
     return world.named("checkout.session", ids["session"], param="session")
+
+
+def list_all(world: World, _ids: Params, params: Params) -> Object:
+    found = world.store.find("checkout.session")
+    for name in ("customer", "status", "subscription"):
+        found = [each for each in found if name not in params or each[name] == params[name]]
+    return page(found, params, "/v1/checkout/sessions")
 
 
 def expire(world: World, ids: Params, _params: Params) -> Object:
@@ -138,85 +152,16 @@ def expire(world: World, ids: Params, _params: Params) -> Object:
 def expire_now(world: World, session: Object) -> None:
     session.update(status="expired", url=None)
     save(world, session)
-    world.events.emit("checkout.session.expired", session, customer=session["customer"])
+    world.events.emit("checkout.session.expired", session, customer=session["_customer"])
 
 
 def is_too_late(world: World, session: Object) -> bool:
     """True if an open session's time is over, even before the clock has expired it."""
-    return bool(session["status"] == "open" and session["expires_at"] <= world.now(session["customer"]))
+    return bool(session["status"] == "open" and session["expires_at"] <= world.now(session["_customer"]))
 
 
 def success_url(session: Object) -> str:
     return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
-
-
-def complete(world: World, reference: str, payment_method: str) -> Object:
-    """Enter this card, as the customer does on the page. Idempotent.
-
-    Raises:
-        StripeFailure: the session is unknown or expired, or the bank declines the card.
-
-    """
-    session = world.named("checkout.session", reference, param="session")
-    if session["status"] == "complete":
-        return session
-    if session["status"] != "open" or is_too_late(world, session):
-        raise invalid("This Checkout Session has expired; ask for a new link.")
-    if payment_method not in TEST_CARDS:
-        raise invalid(f"Unknown test card '{payment_method}'; known are {', '.join(sorted(TEST_CARDS))}.")
-    intent = _setup_intent(world, session)
-    try:
-        method = attach_to(world, payment_method, session["customer"], set_up=True)
-    except StripeFailure as refusal:
-        raise _declined(world, intent, refusal) from refusal
-    intent.update(status="succeeded", payment_method=method["id"])
-    world.store.save(intent)
-    session.update(status="complete", setup_intent=intent["id"], url=None)
-    save(world, session)
-    world.events.emit("setup_intent.succeeded", intent, customer=session["customer"])
-    world.events.emit("checkout.session.completed", session, customer=session["customer"])
-    return session
-
-
-def _declined(world: World, intent: Object, refusal: StripeFailure) -> StripeFailure:
-    error = refusal.body["error"]
-    intent["last_setup_error"] = error
-    world.store.save(intent)
-    world.events.emit("setup_intent.setup_failed", intent, customer=intent["customer"])
-    fields = {name: value for name, value in error.items() if name not in ("type", "message", "doc_url")}
-    return StripeFailure(402, "card_error", error["message"], keeps=True, **fields)
-
-
-def _setup_intent(world: World, session: Object) -> Object:
-    reference = new_id("seti")
-    return {
-        "id": reference,
-        "object": "setup_intent",
-        "application": None,
-        "automatic_payment_methods": None,
-        "cancellation_reason": None,
-        "client_secret": f"{reference}_secret_{new_id('s')[2:]}",
-        "created": world.now(session["customer"]),
-        "customer": session["customer"],
-        "description": None,
-        "flow_directions": None,
-        "last_setup_error": None,
-        "latest_attempt": None,
-        "livemode": False,
-        "mandate": None,
-        "metadata": session["_setup_metadata"],
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
-        },
-        "payment_method_types": session["payment_method_types"],
-        "single_use_mandate": None,
-        "status": "requires_payment_method",
-        "usage": "off_session",
-    }
 
 
 def retrieve_setup_intent(world: World, ids: Params, _params: Params) -> Object:

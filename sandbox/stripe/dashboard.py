@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from sandbox.stripe import checkout, customers, disputes, reversals
+from sandbox.stripe import customers, disputes, reversals
+from sandbox.stripe.checkout_completion import BillingDetails, complete
 from sandbox.stripe.clock import Clocks
 from sandbox.stripe.disputes import Turn
 from sandbox.stripe.errors import StripeFailure
@@ -116,7 +117,9 @@ class Dashboard:
                 raise ValueError(f"{customer!r} has no card on file")
             return shown(change_expiry(self._world, card, month, year, announced=announced))
 
-    def complete_checkout(self, session_id: str, payment_method: str = "pm_card_visa") -> Object:
+    def complete_checkout(
+        self, session_id: str, payment_method: str = "pm_card_visa", details: BillingDetails | None = None
+    ) -> Object:
         """Complete the checkout page, as the customer does. Idempotent.
 
         Raises:
@@ -126,7 +129,7 @@ class Dashboard:
         refusal: StripeFailure | None = None
         with self._store.transaction():
             try:
-                return shown(checkout.complete(self._world, session_id, payment_method))
+                return shown(complete(self._world, session_id, payment_method, details))
             except StripeFailure as failure:
                 if not failure.keeps:
                     raise

@@ -49,10 +49,16 @@ def _subscriptions(world: World, customer: Object) -> Object:
     return list_of(running, f"/v1/customers/{customer['id']}/subscriptions")
 
 
+def _tax_ids(world: World, customer: Object) -> Object:
+    found = world.store.find("tax_id", customer=customer["id"])
+    return list_of(found, f"/v1/customers/{customer['id']}/tax_ids")
+
+
 INCLUDED: Mapping[tuple[str, str], Callable[[World, Object], Object]] = {
     ("invoice", "payments"): _payments,
     ("charge", "refunds"): _refunds,
     ("customer", "subscriptions"): _subscriptions,
+    ("customer", "tax_ids"): _tax_ids,
 }
 """Parts of an object that are left out unless they are expanded."""
 

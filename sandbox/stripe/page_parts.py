@@ -19,8 +19,8 @@ STYLE = (
     "h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}h2{font-size:1.05rem;margin:2rem 0 .5rem}p{margin:.75rem 0}"
     "a{color:#4b44c8}small,.quiet{color:#596171}"
     "label{display:block;font-weight:600;margin:1rem 0 0}"
-    "select,button{display:block;width:100%;min-height:2.75rem;margin:.4rem 0 .75rem;padding:.5rem .75rem;font:inherit}"
-    "select{border:1px solid #8792a2;border-radius:6px;background:#fff;color:inherit}"
+    "select,input,button{display:block;width:100%;min-height:2.75rem;margin:.4rem 0 .75rem;padding:.5rem .75rem;"
+    "font:inherit}select,input{border:1px solid #8792a2;border-radius:6px;background:#fff;color:inherit}"
     "button{background:#4b44c8;color:#fff;border:0;border-radius:6px;font-weight:600;cursor:pointer}"
     "button.plain{display:inline-block;width:auto;min-height:2.25rem;margin:0;padding:.25rem .75rem;background:#fff;"
     "color:#4b44c8;border:1px solid #c9d0d8}"
@@ -50,11 +50,13 @@ def page(title: str, body: str, *, problem: str = "", status: int = 200, wide: b
 
 
 def card_form(word: str, *, first: str = "") -> str:
-    """A choice of test cards; *first* is an option before them."""
-    return (
-        f'<form method="post"><label for="card">Test card</label>'
-        f'<select id="card" name="payment_method">{first}{_options()}</select><button>{escape(word)}</button></form>'
-    )
+    """A form with a choice of test cards; *first* is an option before them."""
+    return f'<form method="post">{card_fields(first)}<button>{escape(word)}</button></form>'
+
+
+def card_fields(first: str = "") -> str:
+    """The choice of a test card; *first* is an option before them."""
+    return f'<label for="card">Test card</label><select id="card" name="payment_method">{first}{_options()}</select>'
 
 
 def button(word: str, act: str, subject: str) -> str:

@@ -1,13 +1,14 @@
 """The customer's pages: checkout, invoice, portal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox.stripe import checkout, portal, portal_page
+from sandbox.stripe import checkout, checkout_page, portal, portal_page
+from sandbox.stripe.checkout_completion import asks_to_authenticate, complete, refuse_unauthenticated
 from sandbox.stripe.errors import StripeFailure
 from sandbox.stripe.invoice_calls import pay_invoice
 from sandbox.stripe.page_parts import back, card, card_form, form, money, page
@@ -37,25 +38,22 @@ class Pages:
         session = self._world.store.get(request.path_params["session"], "checkout.session")
         if session is None:
             return _not_found("There is no such checkout page. Please check the link.")
-        if session["status"] == "expired" or checkout.is_too_late(self._world, session):
-            return page("Link expired", f"<p>Please ask for a new link.</p>{back(session['cancel_url'])}", status=410)
-        if session["status"] == "complete" and request.method == "GET":
-            content = f"<p>Your card was saved already.</p>{back(checkout.success_url(session), 'Go on')}"
-            return page("All done", content)
-        if request.method == "GET":
-            return self._checkout_form(session)
+        if request.method == "GET" or session["status"] == "expired":
+            return checkout_page.show(self._world, session)
+        given = await form(request)
+        method, answer = given.get("payment_method", "pm_card_visa"), given.get(checkout_page.AUTHENTICATION)
+        if answer is None and asks_to_authenticate(method):
+            return checkout_page.ask_bank(given)
         try:
-            given = (await form(request)).get("payment_method", "pm_card_visa")
-            self._keep(lambda: checkout.complete(self._world, session["id"], given))
+            self._keep(lambda: self._complete(session["id"], method, given, answer))
         except StripeFailure as failure:
-            return self._checkout_form(session, problem=str(failure), status=failure.status)
+            return checkout_page.show(self._world, session, problem=str(failure), status=failure.status)
         return RedirectResponse(checkout.success_url(session), status_code=303)
 
-    def _checkout_form(self, session: Object, *, problem: str = "", status: int = 200) -> Response:
-        email = escape(session["customer_details"]["email"] or "")
-        content = f"<p>{email}</p><p>The card is kept for later payments. Nothing is charged on this page.</p>"
-        content += card_form("Save card") + back(session["cancel_url"])
-        return page("Save a card", content, problem=problem, status=status)
+    def _complete(self, reference: str, method: str, given: Mapping[str, str], answer: str | None) -> None:
+        if answer == checkout_page.FAILED:
+            refuse_unauthenticated()
+        complete(self._world, reference, method, checkout_page.details_of(given))
 
     async def invoice(self, request: Request) -> Response:
         invoice = self._world.store.get(request.path_params["invoice"], "invoice")

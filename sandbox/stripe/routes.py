@@ -115,6 +115,7 @@ def _shop() -> list[Call]:
     session = "/v1/checkout/sessions/{session}"
     return [
         _call("POST", "/v1/checkout/sessions", checkout.create, checkout.CREATE),
+        _call("GET", "/v1/checkout/sessions", checkout.list_all, checkout.LIST),
         _call("GET", session, checkout.retrieve),
         _call("POST", f"{session}/expire", checkout.expire),
         _call("POST", "/v1/billing_portal/sessions", portal.create, portal.CREATE),

@@ -97,7 +97,8 @@ LIST = Shape(
 )
 
 
-def create(world: World, _ids: Params, params: Params) -> Object:
+def create(world: World, _ids: Params, params: Params, *, present: bool = False) -> Object:
+    """Create a subscription with its first invoice; customers who are *present* authenticate."""
     customer = world.given("customer", params["customer"], "customer")
     refuse_more_subscriptions(world, customer)
     subscription = new(world, customer["id"], params)
@@ -106,7 +107,7 @@ def create(world: World, _ids: Params, params: Params) -> Object:
         subscription["default_payment_method"] = card["id"]
         world.bank.card_came_on_file(customer["id"], card["id"])
     first = first_lines(world, subscription, params)
-    method, refusal = ask_bank(world, subscription, first)
+    method, refusal = ask_bank(world, subscription, first, present=present)
     if refusal and params.get("payment_behavior") == "error_if_incomplete":
         raise unpayable(world, subscription, first, method, refusal)
     if subscription["status"] == "active" and refusal:

@@ -108,7 +108,9 @@ def period_of(subscription: Object) -> tuple[int, int]:
     return first["current_period_start"], first["current_period_end"]
 
 
-def ask_bank(world: World, subscription: Object, bill: Sequence[Object]) -> tuple[Object | None, Decline | None]:
+def ask_bank(
+    world: World, subscription: Object, bill: Sequence[Object], *, present: bool = False
+) -> tuple[Object | None, Decline | None]:
     """The card for this invoice and its answer; not asked if nothing is owed.
 
     Raises:
@@ -122,7 +124,7 @@ def ask_bank(world: World, subscription: Object, bill: Sequence[Object]) -> tupl
         return method, None
     if method is None:
         raise invalid(invoices.NO_CARD, code="resource_missing")
-    return method, world.bank.answer(customer["id"], method, present=False)
+    return method, world.bank.answer(customer["id"], method, present=present)
 
 
 def owed(world: World, customer: Object, subscription: Object, bill: Sequence[Object]) -> int:
