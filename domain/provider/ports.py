@@ -11,12 +11,14 @@ from typing import Protocol
 
 from domain.catalog.plans import Item
 from domain.customers import Contact
+from domain.money import Money
 from domain.provider.agreements import Agreement, AgreementPage, KnownCustomer, NewAgreement
 from domain.provider.events import ObjectOwner, PastEvents, ProviderEvent
 from domain.provider.hints import EventKind
 from domain.provider.overage_usage import BilledUsage
 from domain.provider.payments import Card, Charge, ProviderState, Quote, Reversal, ReversalKind, UpcomingInvoice, Wallet
 from domain.provider.proration import OwnPeriod
+from domain.provider.purchases import BillingDetails, Purchase, PurchaseList, PurchaseOrder, PurchasePage
 
 
 class Wallets(Protocol):
@@ -79,6 +81,46 @@ class CustomerContacts(Protocol):
 
     async def change_customer(self, customer_ref: str, email: str, name: str | None, locale: str, *, key: str) -> None:
         """Set the customer's address, name (None: none) and language at the provider. Safe to repeat."""
+        ...
+
+    async def billing_details(self, customer_ref: str) -> BillingDetails | None:
+        """Returns to whom the customer's invoices are addressed; None: unknown, or deleted there."""
+        ...
+
+
+class Purchases(Protocol):
+    """Pages of the provider on which somebody buys a subscription, or gives a card for a trial."""
+
+    async def open_purchase(self, order: PurchaseOrder, *, key: str) -> PurchasePage:
+        """Open a page. Until it is completed it creates no customer, no agreement and no charge.
+
+        Raises:
+            GatewayRefused: code `resource_missing`; the provider does not know the customer, or has deleted them.
+        """
+        ...
+
+    async def purchase(self, page_ref: str) -> Purchase:
+        """Returns what has become of a page. Changes nothing.
+
+        Raises:
+            GatewayRefused: it is not a page of `open_purchase`.
+        """
+        ...
+
+    async def claim_customer(self, customer_ref: str, contact: Contact, *, key: str) -> None:
+        """Mark the customer that a page has created as ours, with their language. Safe to repeat."""
+        ...
+
+    async def undo_purchase(self, page_ref: str, *, key: str) -> Money | None:
+        """End what a completed page has bought, and give back what was paid for it, however late it is repeated.
+
+        The card is removed, unless it is the customer's default. Returns the amount that was given back; None: nothing
+        had been paid.
+        """
+        ...
+
+    async def completed_purchases(self, since: datetime, cursor: str | None) -> PurchaseList:
+        """Returns a list of the pages that were opened since then and have been completed, newest first."""
         ...
 
 
@@ -297,6 +339,7 @@ class Provider:
 
     wallets: Wallets
     contacts: CustomerContacts
+    purchases: Purchases
     charges: Charges
     changes: PlanChanges
     quotes: Quotes

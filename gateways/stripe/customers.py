@@ -4,7 +4,10 @@ import stripe
 from stripe.params import CustomerUpdateParams
 
 from domain.provider.agreements import KnownCustomer
+from domain.provider.purchases import BillingDetails, TaxId
 from gateways.stripe.errors import MISSING, translated
+
+ADDRESS = ("line1", "line2", "postal_code", "city", "state", "country")
 
 
 class StripeCustomers:
@@ -32,3 +35,21 @@ class StripeCustomers:
         params: CustomerUpdateParams = {"email": email, "name": name or "", "preferred_locales": [locale]}
         with translated():
             await self._api.customers.update_async(customer_ref, params, {"idempotency_key": key})
+
+    async def billing_details(self, customer_ref: str) -> BillingDetails | None:
+        with translated():
+            try:
+                found = (await self._api.customers.retrieve_async(customer_ref, {"expand": ["tax_ids"]})).to_dict()
+            except stripe.InvalidRequestError as error:
+                if error.code != MISSING and "tax_ids" not in str(error):  # a deleted customer has none to expand
+                    raise
+                return None
+        if found.get("deleted"):
+            return None
+        address = found.get("address") or {}
+        tax_ids = (found.get("tax_ids") or {}).get("data") or []
+        return BillingDetails(
+            name=found.get("name") or "",
+            **{part: address.get(part) or "" for part in ADDRESS},
+            tax_ids=tuple(TaxId(each["type"], each["value"]) for each in tax_ids),
+        )

@@ -9,6 +9,9 @@ SUBSCRIPTION = "tenure_subscription"
 CUSTOMER = "tenure_customer"
 """On a customer: our id of the customer."""
 
+PURCHASE = "tenure_purchase"
+"""On a checkout session that sells: the subscription that it will begin."""
+
 ATTEMPT = "tenure_try"
 """On a subscription: the key of the attempt that started it; on an invoice: of the last attempt to collect it."""
 ATTEMPTED_AFTER = "tenure_tried_after"

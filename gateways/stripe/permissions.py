@@ -44,7 +44,7 @@ PERMISSIONS: Sequence[Permission] = (
     Permission("Subscriptions", "Write", lambda api: api.v1.subscriptions.update_async(f"sub_{UNKNOWN_ID}")),
     Permission("Subscriptions", "Read", lambda api: api.v1.subscriptions.list_async({"limit": 1})),
     Permission("Invoices", "Write", lambda api: api.v1.invoices.void_invoice_async(f"in_{UNKNOWN_ID}")),
-    Permission("Charges and refunds", "Read", lambda api: api.v1.charges.retrieve_async(f"ch_{UNKNOWN_ID}")),
+    Permission("Charges and refunds", "Write", lambda api: api.v1.refunds.create_async({"charge": f"ch_{UNKNOWN_ID}"})),
     Permission("Disputes", "Read", lambda api: api.v1.disputes.retrieve_async(f"du_{UNKNOWN_ID}")),
     Permission("PaymentIntents", "Read", lambda api: api.v1.payment_intents.retrieve_async(f"pi_{UNKNOWN_ID}")),
     Permission("Prices", "Read", lambda api: api.v1.prices.list_async({"limit": 1})),

@@ -20,6 +20,7 @@ from gateways.stripe.own_proration import StripeOwnProration
 from gateways.stripe.owners import StripeOwners
 from gateways.stripe.pending_changes import StripePendingChanges
 from gateways.stripe.plan_changes import StripePlanChanges
+from gateways.stripe.purchases import StripePurchases
 from gateways.stripe.quotes import StripeQuotes
 from gateways.stripe.reversals import StripeReversals
 from gateways.stripe.unapplied_changes import StripeUnappliedChanges
@@ -40,6 +41,7 @@ def stripe_provider(client: stripe.StripeClient) -> Provider:
     return Provider(
         wallets=cards,
         contacts=StripeCustomers(client),
+        purchases=StripePurchases(client, items, invoices),
         charges=StripeCharges(client, items, invoices, carried_usage),
         changes=changes,
         quotes=StripeQuotes(client, items, unapplied, own_proration),

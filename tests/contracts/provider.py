@@ -91,7 +91,14 @@ class ProviderWorld(Protocol):
         ...
 
     async def give_at_checkout(self, url: str, card: str) -> str:
-        """Complete a checkout page with a card; the id under which the provider reports it."""
+        """Complete a page with a card, for its owner or to buy; the id under which the provider reports it.
+
+        The bank's refusal is an error, and the page stays open.
+        """
+        ...
+
+    async def expire_page(self, url: str) -> None:
+        """The time of a page on which somebody could have bought is over."""
         ...
 
     async def choose_in_portal(self, url: str, card: str) -> None:

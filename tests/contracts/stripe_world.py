@@ -54,6 +54,9 @@ class StripeWorld:
         self._rig.simulator.complete_checkout(reference, card)
         return reference
 
+    async def expire_page(self, url: str) -> None:
+        await self._rig.client.v1.checkout.sessions.expire_async(url.rpartition("/")[2])
+
     async def choose_in_portal(self, url: str, card: str) -> None:
         await self._submit(url, card)
 

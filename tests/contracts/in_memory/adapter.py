@@ -14,10 +14,10 @@ from tests.contracts.in_memory.books import Bill, Deal, Use, after
 from tests.contracts.in_memory.desk import once
 from tests.contracts.in_memory.handover import InMemoryHandover
 from tests.contracts.in_memory.looks import InMemoryLooks
-from tests.contracts.in_memory.wallets import InMemoryWallets
+from tests.contracts.in_memory.purchases import InMemoryPurchases
 
 
-class InMemoryPayments(InMemoryWallets, InMemoryHandover, InMemoryLooks):
+class InMemoryPayments(InMemoryPurchases, InMemoryHandover, InMemoryLooks):
     """Every port of the provider, without an outside."""
 
     @property
@@ -25,6 +25,7 @@ class InMemoryPayments(InMemoryWallets, InMemoryHandover, InMemoryLooks):
         return Provider(
             wallets=self,
             contacts=self,
+            purchases=self,
             charges=self,
             changes=self,
             quotes=self,

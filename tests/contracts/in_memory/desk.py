@@ -1,18 +1,36 @@
 """What every part of the provider in memory stands on: its books, what was done under which key, and its words."""
 
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from domain.catalog.plans import Item
 from domain.errors import GatewayRefused, GatewayUnavailable
 from domain.provider.payments import Card, Charge, ChargeOutcome, Decline, Invoice
+from domain.provider.purchases import BillingDetails, PurchaseOrder
 from tests.contracts.in_memory.books import START, Bill, Books, Clock, Deal, Person, PriceList
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 D = TypeVar("D", bound="Desk")
+
+
+@dataclass
+class SoldPage:
+    """A page on which somebody buys, and what has come of it."""
+
+    order: PurchaseOrder
+    opened: datetime
+    customer: str = ""
+    card: str = ""
+    deal: Deal | None = None
+    is_complete: bool = False
+    is_expired: bool = False
+    """Its time is over."""
+    is_undone: bool = False
 
 
 def once(
@@ -48,6 +66,8 @@ class Desk:
         self.loses_next = False
         self.checkouts: dict[str, tuple[str, Card | None]] = {}
         self.portals: dict[str, str] = {}
+        self.sold: dict[str, SoldPage] = {}
+        self.details: dict[str, BillingDetails] = {}
 
     def told(self, deal: Deal, bill: Bill) -> Charge:
         url = f"https://pay.example/{bill.ref}"

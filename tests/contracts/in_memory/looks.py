@@ -101,7 +101,8 @@ class InMemoryLooks(Desk):
                 deal = self.books.deals.get(object_ref)
                 return ObjectOwner(deal.customer, deal.ref) if deal else ObjectOwner()
             case EventKind.CARD_GIVEN:
-                return ObjectOwner(self.checkouts.get(object_ref, ("", None))[0])
+                sold = self.sold.get(object_ref)
+                return ObjectOwner(sold.customer if sold else self.checkouts.get(object_ref, ("", None))[0])
             case _:
                 people = self.books.people.values()
                 theirs = (person.ref for person in people if object_ref == person.ref or person.has(object_ref))
