@@ -19,9 +19,9 @@ from api.entitlements.views import DenialProblem
 from api.http.dependencies import AppDependencies, Repositories
 from api.http.docs_page import add_docs
 from api.http.errors import add_error_handlers
-from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, Observability
+from api.http.middleware import BodyLimit, HeadRequests, JsonBodies, Observability, PlainRoutes
 from api.http.openapi import add_description
-from api.http.plain_routes import Endpoint, PlainRoutes, plain_route
+from api.http.plain_routes import Endpoint, plain_route
 from api.payment_pages import billing_sessions, checkout, invoices, pay_link, portal
 from api.subscriptions import lifecycle_commands, plan_commands
 from api.subscriptions import routes as subscriptions_routes

@@ -1,7 +1,8 @@
-"""What every request passes, outermost first: logs and metrics, HEAD requests, the size of bodies, their JSON."""
+"""What every request passes, outermost first: logs and metrics, HEAD requests, bodies, plain routes."""
 
 import re
 import time
+from collections.abc import Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from fastapi import HTTPException, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.auth import authenticate
@@ -208,6 +210,24 @@ class JsonBodies:
             await (await _refusal(request, error))(scope, receive, send)
             return
         await self._app(scope, _replayed(body, receive), send)
+
+
+class PlainRoutes:
+    """Answers requests that match one of the routes; all others go to the application."""
+
+    def __init__(self, app: ASGIApp, routes: Sequence[Route]) -> None:
+        self._app = app
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for route in self._routes:
+                match, found = route.matches(scope)
+                if match is Match.FULL:
+                    scope.update(found, route=route)
+                    await route.handle(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
 
 
 def path_of(scope: Scope) -> str:

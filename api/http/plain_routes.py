@@ -6,7 +6,7 @@ for and answers every request itself, errors included, as FastAPI would: no call
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, get_args, get_origin
 
 from fastapi import HTTPException, Request, Response
@@ -14,31 +14,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.params import Depends, Path, Query
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from starlette.routing import Match, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from api.http.bodies import NOTHING, parsed_body
 from api.http.errors import response_to
 
 Endpoint = Callable[..., Awaitable[Response]]
-
-
-class PlainRoutes:
-    """Answers requests that match one of the routes; all others go to the application."""
-
-    def __init__(self, app: ASGIApp, routes: Sequence[Route]) -> None:
-        self._app = app
-        self._routes = routes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            for route in self._routes:
-                match, found = route.matches(scope)
-                if match is Match.FULL:
-                    scope.update(found, route=route)
-                    await route.handle(scope, receive, send)
-                    return
-        await self._app(scope, receive, send)
 
 
 def plain_route(route: APIRoute) -> Route:
