@@ -1,12 +1,15 @@
-"""Client of the subscription workflows: starts them, and sends them commands."""
+"""Client of the subscription workflows: starts them, and sends them commands, again while they are busy."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 from uuid import uuid4
 
+from temporalio.api.enums.v1 import ResourceExhaustedCause
+from temporalio.api.errordetails.v1 import ResourceExhaustedFailure
 from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
@@ -24,13 +27,37 @@ from domain.money import Money, formatted
 from domain.names import LIFECYCLE_QUEUE, subscription_workflow_id
 from domain.subscription.agenda import agenda
 from domain.subscription.state import Subscription
-from services.workflow_updates import send_with_retries, without_sdk_retries
+from services.single_send import without_sdk_retries
 from workflows.subscription import visibility
 from workflows.subscription.messages import Command, CommandResult, SubscriptionInput
 from workflows.subscription.workflow import SubscriptionWorkflow
 
 ANSWER_TIMEOUT = timedelta(seconds=25)
 """How long a caller waits; the command continues after that, and a repeat finds it."""
+BUSY_RETRY_TIMEOUT = timedelta(seconds=5)
+"""How long to retry while a subscription is busy, before the caller gets an error."""
+OUTAGE_RETRY_TIMEOUT = timedelta(seconds=10)
+"""How long to retry while Temporal does not respond; the SDK's own value."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+
+IN_FLIGHT: Final = ResourceExhaustedCause.RESOURCE_EXHAUSTED_CAUSE_CONCURRENT_LIMIT
+UPDATES_PER_RUN: Final = "limit on the total number of distinct updates"
+"""Reached just before a workflow continues as new; Temporal reports it only in the message."""
+ABORTED_WAIT: Final = ("workflow update was aborted", "update registry was cleared")
+"""The messages when the wait for an update was aborted: the update may have been accepted or not."""
+TRANSIENT: Final = frozenset(
+    {
+        RPCStatusCode.ABORTED,
+        # By a server or a connection that gave up; a wait of ours that is over has taken longer than is worth asking.
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.DATA_LOSS,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.OUT_OF_RANGE,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.UNKNOWN,
+    }
+)
 
 C = TypeVar("C", bound=Command)
 R = TypeVar("R")
@@ -45,6 +72,12 @@ class NotRunning(Rejected):
     """The subscription's workflow has ended or never existed."""
 
     code = "not_running"
+
+
+class SubscriptionBusy(Rejected):
+    """The subscription has as many commands under way as it takes."""
+
+    code = "subscription_busy"
 
 
 async def sign_up(client: Client, start: SubscriptionInput, *, restart: bool = False) -> CommandResult:
@@ -143,3 +176,67 @@ async def _as_tenure_errors() -> AsyncIterator[None]:
         raise GatewayUnavailable(f"Temporal does not respond: {error}", code="temporal_unavailable") from error
     except RuntimeError as error:  # a client that could not connect yet
         raise GatewayUnavailable(f"Temporal is unreachable: {error}", code="temporal_unavailable") from error
+
+
+# Sending again while a subscription is busy
+
+
+def is_full(error: RPCError) -> bool:
+    """True if the workflow takes no more updates for now: this one was rejected without being seen."""
+    if error.status is RPCStatusCode.FAILED_PRECONDITION:
+        return UPDATES_PER_RUN in error.message
+    return error.status is RPCStatusCode.RESOURCE_EXHAUSTED and _cause(error) == IN_FLIGHT
+
+
+def is_aborted_wait(error: RPCError) -> bool:
+    """True if the server aborted the wait for an update: a repeat under its id finds it or is accepted."""
+    return error.status is RPCStatusCode.UNAVAILABLE and any(text in error.message for text in ABORTED_WAIT)
+
+
+def _cause(error: RPCError) -> int:
+    failure = ResourceExhaustedFailure()
+    for detail in error.grpc_status.details:
+        if detail.Unpack(failure):
+            return failure.cause
+    return 0
+
+
+async def send_with_retries(send: Callable[[], Awaitable[R]]) -> R:
+    """Call *send*, and repeat it with backoff while it fails with a transient error; always for the same update.
+
+    Raises:
+        SubscriptionBusy: the subscription stayed busy.
+        RPCError: a retry would not help, or has not helped.
+    """
+    clock = asyncio.get_running_loop().time
+    began, pause, was_never_seen = clock(), FIRST_PAUSE, True
+    while True:
+        try:
+            return await send()
+        except RPCError as error:
+            was_never_seen = was_never_seen and is_full(error)
+            if clock() - began + pause > _retry_seconds(error):
+                _give_up(error, was_never_seen=was_never_seen)
+        # Jitter: callers that were rejected together must not return together.
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - not for cryptography
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _retry_seconds(error: RPCError) -> float:
+    """How many seconds after the first attempt a retry is worthwhile."""
+    if is_full(error) or is_aborted_wait(error):
+        return BUSY_RETRY_TIMEOUT.total_seconds()
+    return OUTAGE_RETRY_TIMEOUT.total_seconds() if error.status in TRANSIENT else 0.0
+
+
+def _give_up(error: RPCError, *, was_never_seen: bool) -> NoReturn:
+    if was_never_seen:
+        raise SubscriptionBusy(
+            "the subscription has as many commands under way as it takes; nothing was done: repeat the request"
+        ) from error
+    if is_full(error) or is_aborted_wait(error):
+        raise SubscriptionBusy(
+            "the subscription is too busy to say whether it has accepted the command; repeat the request with the same"
+            " Idempotency-Key: it will not be carried out twice"
+        ) from error
+    raise error

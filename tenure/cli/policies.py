@@ -19,8 +19,7 @@ from configuration.policy_file import load_policy
 from domain.errors import GatewayUnavailable, Rejected, TenureError
 from domain.names import subscription_workflow_id
 from domain.subscription.policy import Policy
-from services.subscription_client import NotRunning, send_command
-from services.workflow_updates import SubscriptionBusy
+from services.subscription_client import NotRunning, SubscriptionBusy, send_command
 from storage.subscriptions.read_model import LiveSubscription, Subscriptions
 from tenure.cli.connections import database, temporal
 from workflows.subscription.messages import AdoptPolicy

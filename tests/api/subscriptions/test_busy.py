@@ -13,8 +13,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.names import subscription_workflow_id
 from sandbox.stack import Stack
-from services import workflow_updates
-from services.workflow_updates import SubscriptionBusy, send_with_retries
+from services import subscription_client
+from services.subscription_client import SubscriptionBusy, send_with_retries
 from tests.harness.callers import Caller, problem_of
 from tests.harness.patience import until
 
@@ -35,7 +35,7 @@ async def accepted(stack: Stack, subscription: str) -> int:
 async def test_beyond_ten_concurrent_commands_a_subscription_is_busy_until_there_is_room(
     stack: Stack, admin: Caller, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workflow_updates, "BUSY_RETRY_TIMEOUT", timedelta(seconds=0.5))
+    monkeypatch.setattr(subscription_client, "BUSY_RETRY_TIMEOUT", timedelta(seconds=0.5))
     made = await admin.signed_up(name, payment_method="pm_card_visa")
     before = await accepted(stack, made["id"])
 
@@ -52,7 +52,7 @@ async def test_beyond_ten_concurrent_commands_a_subscription_is_busy_until_there
         refused = await give("one-too-many")
         preview = await admin.command(made["id"], "preview-change", plan="professional")
         others = await asyncio.gather(*(give(f"late-{number}") for number in range(3)))
-        monkeypatch.setattr(workflow_updates, "BUSY_RETRY_TIMEOUT", timedelta(minutes=1))
+        monkeypatch.setattr(subscription_client, "BUSY_RETRY_TIMEOUT", timedelta(minutes=1))
         patient = asyncio.create_task(give("patient"))
         gate.open()
         answers = [await one for one in (*taken, patient)]
@@ -109,14 +109,14 @@ class Engine:
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BUSY_RETRY_TIMEOUT", "OUTAGE_RETRY_TIMEOUT"):
-        monkeypatch.setattr(workflow_updates, name, timedelta(seconds=0.05))
+        monkeypatch.setattr(subscription_client, name, timedelta(seconds=0.05))
     for name, seconds in (("FIRST_PAUSE", 0.001), ("LONGEST_PAUSE", 0.01)):
-        monkeypatch.setattr(workflow_updates, name, seconds)
+        monkeypatch.setattr(subscription_client, name, seconds)
 
 
 @pytest.mark.parametrize("error", [FULL, FULL_FOR_THIS_RUN, CUT_OFF, RATE, AWAY, GAVE_UP])
 async def test_a_temporary_error_is_retried(error: RPCError, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workflow_updates, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(subscription_client, "FIRST_PAUSE", 0.001)
     engine = Engine(error, error, None)
 
     assert await send_with_retries(engine) == "done"
