@@ -52,8 +52,7 @@ from storage.subscriptions.write_model import SubscriptionRecords
 from storage.usage.notices import UsageNotices
 from storage.usage.overage_reports import UsageReports
 from storage.usage.roll_up import UsageRollUpRecords
-from storage.webhooks.inbox import Inbox
-from storage.webhooks.routing_index import RoutingIndex
+from storage.webhooks.inbox import Inbox, RoutingIndex
 from worker.build import WorkerActivities
 
 # The payment provider

@@ -25,12 +25,11 @@ from storage.access.web_sessions import WebSessions
 from storage.catalog.catalogs import Catalogs
 from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.customer_list import CustomerList
-from storage.subscriptions.customers import Customers
+from storage.subscriptions.customers import Customers, Trials
 from storage.subscriptions.pay_pages import PayPages
 from storage.subscriptions.read_model import Subscriptions
 from storage.subscriptions.sign_ups import SignUps
 from storage.subscriptions.timeline import Timeline
-from storage.subscriptions.trials import Trials
 from storage.subscriptions.write_model import SubscriptionRecords
 from storage.usage.counting import EntitlementRules, Usage
 from storage.usage.history import UsageHistory

@@ -1,10 +1,12 @@
-"""Converts a subscription's state to JSON and back."""
+"""How values are stored: a subscription's state as JSON, what is due, the id of a mail."""
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID, uuid5
 
 from pydantic import TypeAdapter
 
+from domain.notifications.mail_types import Mail
 from domain.subscription.agenda import Due
 from domain.subscription.state import Subscription
 
@@ -26,3 +28,8 @@ def rfc3339(at: datetime) -> str:
 
 def due_to_json(due: Due) -> dict[str, str]:
     return {"at": rfc3339(due.at), "action": due.action.value, "why": due.why}
+
+
+def mail_id(subscription: str, mail: Mail) -> UUID:
+    """The id of a mail: the same however often the step is written."""
+    return uuid5(UUID(subscription), mail.key)

@@ -1,11 +1,14 @@
-"""Connections to PostgreSQL."""
+"""Connections to PostgreSQL, and statements on them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import asyncpg
-from sqlalchemy import event, make_url
+from sqlalchemy import ARRAY, ColumnElement, Text, TextClause, bindparam, cast, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -181,3 +184,20 @@ def _is_transient(error: DBAPIError) -> bool:
 
 def _unavailable(cause: BaseException | None) -> GatewayUnavailable:
     return GatewayUnavailable(f"the database is out of reach: {cause}", code="database_unavailable")
+
+
+@cache
+def sql(file: Path) -> str:
+    """The statement in a file, with parameters `$1`, `$2` and so on: for `storage.db.engine.fetch`."""
+    return file.read_text()
+
+
+@cache
+def sql_text(file: Path) -> TextClause:
+    """The statement in a file, with named parameters."""
+    return text(file.read_text())
+
+
+def texts(values: Iterable[str]) -> ColumnElement[Any]:
+    """An array of texts, in order, in one parameter: the statement stays the same however many there are."""
+    return cast(bindparam(None, list(values), type_=ARRAY(Text)), ARRAY(Text))

@@ -23,7 +23,7 @@ from domain.subscription.lifecycle import Status
 from storage.db.engine import transaction
 from storage.schema.customer_tables import customer_changes
 from storage.schema.tables import customers, subscriptions
-from storage.subscriptions.trials import keep_mark_of_address
+from storage.subscriptions.customers import keep_mark_of_address
 
 MAX_METADATA_KEYS = 50
 PICK_UP_AFTER = timedelta(seconds=30)

@@ -9,7 +9,7 @@ from domain.notifications.mail_types import Occasion
 from domain.notifications.ports import MailToSend
 from storage.db.engine import transaction
 from storage.schema.tables import customers, mails, pay_pages, subscriptions
-from storage.subscriptions.write_model import contact_of
+from storage.subscriptions.customers import contact_of
 
 
 class MailRecords:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, exists, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -17,29 +17,16 @@ from domain.notifications.mail_types import Mail, Occasion
 from domain.notifications.ports import QueuedMail
 from domain.subscription.journal import FitCheck, Step
 from domain.subscription.state import Subscription
-from storage.db.codec import due_to_json, state_from_json, state_to_json
+from storage.db.codec import due_to_json, mail_id, state_from_json, state_to_json
 from storage.db.engine import transaction
-from storage.db.mail_ids import mail_id
 from storage.revenue import facts
 from storage.schema.tables import customers, invoices, journal, mails, reversals, subscriptions
 from storage.subscriptions import customer_changes, sign_ups
-from storage.subscriptions.trials import keep_marks
+from storage.subscriptions.customers import contact_of, keep_marks
 from storage.usage.downgrade_fit import UsageFit
 
 _UNCHANGEABLE = frozenset({"id", "tenant", "customer", "created_at"})
 """Columns that later steps do not change."""
-
-
-def contact_of(row: Row[Any]) -> Contact:
-    return Contact(
-        customer=str(row.id),
-        external_id=row.external_id,
-        email=row.email,
-        name=row.name,
-        timezone=row.timezone,
-        locale=row.locale,
-        customer_ref=row.customer_ref or "",
-    )
 
 
 class SubscriptionRecords:

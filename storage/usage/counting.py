@@ -16,8 +16,7 @@ from domain.entitlements.grants import EntitlementBasis
 from domain.entitlements.usage import Counted, Counter, GivenBack, Outcome, Tally, UsageChange, UsageVerdict
 from domain.entitlements.usage_periods import EPOCH
 from domain.names import DEFAULT_TENANT
-from storage.db.engine import Deadlock, fetch
-from storage.db.sql_files import sql
+from storage.db.engine import Deadlock, fetch, sql
 
 _FILES = Path(__file__).parent / "sql"
 RECORD_USE = _FILES / "record_use.sql"

@@ -18,8 +18,8 @@ from domain.notifications.mail_types import Mail, Occasion
 from domain.notifications.ports import QueuedMail
 from storage.catalog.catalogs import catalog_from_json
 from storage.catalog.current import in_force
+from storage.db.codec import mail_id
 from storage.db.engine import transaction
-from storage.db.mail_ids import mail_id
 from storage.schema.tables import customers, mails, subscriptions
 from storage.schema.usage_tables import catalog_versions, usage_notices
 

@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.names import DEFAULT_TENANT
 from domain.provider.overage_usage import BilledUsage, ClaimedUsage, ReportProblem, UnreportedUsage, event_name
-from storage.db.engine import single, statement, transaction
-from storage.db.sql_files import sql_text
+from storage.db.engine import single, sql_text, statement, transaction
 from storage.schema.usage_tables import usage_events
 
 OVERDUE_SHARE = 10

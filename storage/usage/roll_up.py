@@ -13,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.entitlements.ports import Alive, Sampled
 from domain.entitlements.usage import KEYS_KEPT
 from storage.catalog.current import in_force
-from storage.db.engine import transaction
-from storage.db.sql_files import sql_text
+from storage.db.engine import sql_text, transaction
 from storage.schema.usage_tables import usage_statistics
 
 PAGE = 2000

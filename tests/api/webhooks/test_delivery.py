@@ -17,8 +17,7 @@ from sandbox.stack import Stack
 from services.webhooks.delivery import POISON_AFTER, Delivery
 from services.webhooks.late_reversals import LateReversals
 from services.webhooks.routing import UNKNOWN_CUSTOMER_GRACE
-from storage.webhooks.inbox import Inbox
-from storage.webhooks.routing_index import RoutingIndex
+from storage.webhooks.inbox import Inbox, RoutingIndex
 from tests.harness.callers import Caller
 
 Whose = Callable[[EventKind, str], Awaitable[ObjectOwner]]

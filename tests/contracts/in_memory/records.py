@@ -14,8 +14,8 @@ from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
 from domain.subscription.state import Subscription
 from domain.subscription.trial import used
-from storage.db.mail_ids import mail_id
-from storage.subscriptions.trials import digest, marks_of_customer
+from storage.db.codec import mail_id
+from storage.subscriptions.customers import digest, marks_of_customer
 from tests.contracts.in_memory.sign_ups import InMemorySignUps
 from tests.contracts.in_memory.tables import Customer, StoredMail
 

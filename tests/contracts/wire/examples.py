@@ -28,8 +28,8 @@ from domain.subscription.policy import TrialMark
 from domain.subscription.ports import Records
 from gateways.stripe.catalog_prices import offers
 from storage.access import api_keys
-from storage.db.mail_ids import mail_id
-from storage.subscriptions.trials import digest
+from storage.db.codec import mail_id
+from storage.subscriptions.customers import digest
 from tenure.cli.take_over import subscription_id_of
 from tests.builders import a_trial
 from tests.contracts.provider import CATALOG, contact

@@ -20,7 +20,7 @@ from sandbox.processes import free_port
 from storage.db.engine import create_engine_from_url
 from storage.db.migrations import Patience, current, downgrade, head, upgrade
 from storage.schema.metadata import METADATA
-from storage.subscriptions.trials import Trials
+from storage.subscriptions.customers import Trials
 from tests.harness.postgres import until_one_waits, waiting
 
 ROOT = Path(__file__).parents[3]

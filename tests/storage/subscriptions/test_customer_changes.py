@@ -12,8 +12,8 @@ from domain.subscription.journal import Cause, CauseKind, TrialClaim
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
 from storage.subscriptions.customer_changes import CustomerChanges
+from storage.subscriptions.customers import Trials
 from storage.subscriptions.sign_ups import SignUps
-from storage.subscriptions.trials import Trials
 from tests.builders import CAUSE, a_trial
 from tests.storage.ledger import Ledger, a_step, later
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.notifications.mail_types import Occasion
 from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
 from domain.subscription.journal import Cause, CauseKind, Entry
-from storage.db.mail_ids import mail_id
+from storage.db.codec import mail_id
 from storage.subscriptions.mails import MailRecords
 from storage.subscriptions.timeline import PastEntry, Timeline
 from tests.builders import NOW, PERIOD_END

@@ -12,7 +12,7 @@ from domain.subscription.journal import Step, TrialClaim
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
 from domain.subscription.state import Subscription
-from storage.subscriptions.trials import Trials
+from storage.subscriptions.customers import Trials
 from tests.builders import NOW, VISA, a_trial
 from tests.storage.ledger import Ledger, a_mail, a_step, later
 

@@ -15,8 +15,7 @@ from domain.errors import Rejected
 from domain.notifications.mail_types import Occasion
 from domain.subscription.lifecycle import Status
 from domain.subscription.state import Subscription
-from storage.db.codec import state_from_json
-from storage.db.mail_ids import mail_id
+from storage.db.codec import mail_id, state_from_json
 from storage.schema.metadata import METADATA
 from storage.subscriptions.read_model import SubscriptionRow, Subscriptions
 from tests.builders import NOW, PERIOD_END, TRIAL_END, a_trial

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from storage.db.sql_files import sql_text
+from storage.db.engine import sql_text
 from storage.usage.overage_reports import CLAIM
 from storage.usage.roll_up import CURRENT_USAGE, DELETE_OLD, SAMPLE_GAUGES
 from tests.storage.ledger import Ledger

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from domain.provider.events import Address, Directory
 from domain.subscription.lifecycle import Status
-from storage.webhooks.routing_index import RoutingIndex
+from storage.webhooks.inbox import RoutingIndex
 from tests.builders import NOW
 from tests.storage.ledger import Ledger, a_step, later
 
