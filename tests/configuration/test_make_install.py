@@ -18,7 +18,7 @@ case "$*" in
 esac
 if [ -e refused ] && echo "$*" | grep -qe "$(cat refused)"; then exit 1; fi
 """
-SANDBOX, WHOLE = "-r requirements/sandbox.txt", "-r requirements/dev.txt"
+SANDBOX, WHOLE, BROWSER = (f"-r requirements/{level}.txt" for level in ("sandbox", "dev", "browser"))
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,13 @@ def test_tests_add_the_rest_to_what_a_demo_has_installed(checkout: Checkout) -> 
     assert checkout.installed("check") == []
 
 
+def test_what_drives_a_browser_is_installed_for_the_browser_alone(checkout: Checkout) -> None:
+    checkout.installed("test")
+
+    assert checkout.installed("browser") == [BROWSER]
+    assert checkout.installed("browser") == []
+
+
 def test_a_demo_after_the_tests_installs_nothing(checkout: Checkout) -> None:
     assert checkout.installed("test")[:2] == [SANDBOX, WHOLE]
     assert checkout.installed("demo") == []
@@ -94,9 +101,10 @@ def test_an_install_that_failed_is_tried_again(checkout: Checkout, refused: str)
 
 
 def test_an_install_says_what_it_takes_and_ends_with_what_to_do_next(checkout: Checkout) -> None:
-    first, *_, last = checkout.make("install").stdout.strip().splitlines()
+    first, *_, last_but_one, last = checkout.make("install").stdout.strip().splitlines()
 
     assert "MB" in first
     assert "minute" in first
-    assert "make test" in last
+    assert "make test" in last_but_one
+    assert "make browser" in last
     assert "make demo" in checkout.make("install").stdout, "also when nothing is left to install"

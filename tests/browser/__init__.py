@@ -1,0 +1,1 @@
+"""Stories of the pages, in a real browser: `make browser`."""

@@ -1,0 +1,62 @@
+"""Chromium, the whole stack, and a visitor for each story."""
+
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.util import find_spec
+
+import pytest
+
+from sandbox.stack import Stack
+
+if find_spec("playwright") is None:
+    collect_ignore_glob = ["test_*.py"]
+else:
+    from playwright.async_api import Browser, async_playwright
+
+    from tests.browser.visitor import Tally, Visitor
+
+    Arrive = Callable[..., Awaitable[Visitor]]
+    CHROMIUM = shutil.which("chromium")
+    TALLY = pytest.StashKey[Tally]()
+
+    def pytest_configure(config: pytest.Config) -> None:
+        config.stash[TALLY] = Tally()
+
+    def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+        tally = config.stash[TALLY]
+        terminalreporter.write_line(
+            f"{len(tally.pages)} pages in {tally.looks} looks, {len(tally.violations)} axe violations"
+        )
+
+    @pytest.fixture(scope="session")
+    async def chromium() -> AsyncIterator[Browser]:
+        if CHROMIUM is None:
+            pytest.fail("`make browser` drives Debian's chromium: apt-get install chromium")
+        async with async_playwright() as playwright:
+            # Containers have neither the kernel's sandbox for it nor much shared memory.
+            browser = await playwright.chromium.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
+            )
+            yield browser
+            await browser.close()
+
+    @pytest.fixture(params=["en", "de"])
+    def language(request: pytest.FixtureRequest) -> str:
+        return str(request.param)
+
+    @pytest.fixture
+    async def arrive(
+        chromium: Browser, stack: Stack, language: str, pytestconfig: pytest.Config
+    ) -> AsyncIterator[Arrive]:
+        """Open a browser of somebody who reads the story's language."""
+        visitors: list[Visitor] = []
+
+        async def arrive() -> Visitor:
+            origin = stack.addresses.api_url
+            visitor = await Visitor.arrives(chromium, origin, language, pytestconfig.stash[TALLY])
+            visitors.append(visitor)
+            return visitor
+
+        yield arrive
+        for visitor in visitors:
+            await visitor.leaves()
