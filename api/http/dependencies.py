@@ -18,6 +18,7 @@ from domain.provider.ports import EventReader, Wallets
 from domain.subscription.policy import Policy
 from domain.subscription.ports import Records
 from services.mail_dispatcher import TemporalMailDispatcher
+from services.sign_up import SignUpService
 from services.usage_notifier import UsageNotifier
 from storage.access.api_keys import ApiKeyCache, ApiKeys
 from storage.access.idempotency import IdempotencyKeys
@@ -72,6 +73,7 @@ class Repositories:
 
     customers: Customers
     sign_ups: SignUps
+    sign_up: SignUpService
     customer_changes: CustomerChanges
     customer_list: CustomerList
     subscriptions: Subscriptions
@@ -95,18 +97,21 @@ class Repositories:
     @classmethod
     def on(cls, dependencies: AppDependencies) -> Self:
         engine = dependencies.engine
+        customers, contacts, subscriptions = Customers(engine), SignUps(engine), Subscriptions(engine)
+        trials = Trials(engine)
         return cls(
-            Customers(engine),
-            SignUps(engine),
+            customers,
+            contacts,
+            SignUpService(dependencies.client, contacts, customers, subscriptions, trials),
             CustomerChanges(engine),
             CustomerList(engine),
-            Subscriptions(engine),
+            subscriptions,
             Timeline(engine),
             Inbox(engine),
             ApiKeyCache(ApiKeys(engine)),
             IdempotencyKeys(engine),
             WebhookDispatcher(dependencies.deliver),
-            Trials(engine),
+            trials,
             SubscriptionRecords(engine),
             Catalogs(engine),
             CatalogPublisher(engine, dependencies.catalog),

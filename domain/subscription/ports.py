@@ -9,6 +9,8 @@ from domain.entitlements.downgrade_fit import LimitConflict
 from domain.notifications.ports import MailDispatcher, QueuedMail
 from domain.subscription.contact_changes import KnownContact, ProviderUpdate, SubscriptionNotification
 from domain.subscription.journal import Cause, FitCheck, Step
+from domain.subscription.policy import TrialMark
+from domain.subscription.sign_up import SignUpContact
 from domain.subscription.state import Subscription
 
 
@@ -85,6 +87,43 @@ class EndedSubscriptions(Protocol):
 
     async def ended(self, subscription: str) -> tuple[Subscription, datetime] | None:
         """A canceled subscription and the time of its latest entry; None: it is not canceled."""
+        ...
+
+
+class SignUpContacts(Protocol):
+    """Customer data of sign-ups until they are decided."""
+
+    async def wait(self, subscription: str, tenant: str, contact: SignUpContact, *, customer_ref: str = "") -> str:
+        """Store the data for *subscription* and return our id of the customer, who may not exist yet.
+
+        *customer_ref* is their id at the provider, if it knows them already.
+        """
+        ...
+
+
+class LiveSubscriptions(Protocol):
+    """Finds customers' subscriptions."""
+
+    async def live_subscription(self, *, tenant: str, external_id: str) -> str | None:
+        """The customer's subscription that is not canceled, if there is one."""
+        ...
+
+
+class RecordedSubscriptions(Protocol):
+    """Reads subscriptions in any status."""
+
+    async def recorded(self, tenant: str, subscription: str) -> Subscription | None:
+        """The subscription as it was stored last; None: it was not."""
+        ...
+
+
+class UsedTrials(Protocol):
+    """Finds out who has had a trial."""
+
+    async def used(
+        self, *, tenant: str, external_id: str, email: str, one_per: Sequence[TrialMark], besides: str | None = None
+    ) -> TrialMark | None:
+        """The first mark under which the customer has had a trial, other than that of subscription *besides*."""
         ...
 
 

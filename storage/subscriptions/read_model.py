@@ -119,6 +119,11 @@ class Subscriptions:
             found = (await connection.execute(wanted)).one_or_none()
         return None if found is None else _row(found)
 
+    async def recorded(self, tenant: str, subscription: str) -> Subscription | None:
+        """The subscription's stored state, in any status."""
+        row = await self.get(tenant, subscription)
+        return None if row is None else state_from_json(dict(row.state))
+
     async def find(self, tenant: str, filters: Filters, *, cursor: str | None, limit: int) -> Page:
         """One page, newest first. Rows added in the meantime do not shift later pages.
 

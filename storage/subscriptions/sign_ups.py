@@ -1,6 +1,5 @@
 """Customer data of a sign-up: kept separately until the sign-up is accepted."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +12,7 @@ from domain.customers import Contact
 from domain.errors import GatewayUnavailable, Rejected
 from domain.subscription.journal import Cause, CauseKind, Step
 from domain.subscription.lifecycle import Status
+from domain.subscription.sign_up import SignUpContact
 from domain.subscription.state import Subscription
 from storage.db.engine import transaction
 from storage.schema.tables import customers, sign_up_contacts, subscriptions
@@ -28,39 +28,30 @@ class SignUps:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def wait(
-        self,
-        *,
-        subscription: str,
-        tenant: str,
-        external_id: str,
-        email: str,
-        name: str | None,
-        timezone: str | None,
-        locale: str | None,
-        metadata: Mapping[str, str] | None,
-    ) -> str:
+    async def wait(self, subscription: str, tenant: str, contact: SignUpContact, *, customer_ref: str = "") -> str:
         """Stores the data of the sign-up for *subscription*, and returns our id for the customer.
 
         The customer may not exist yet. Concurrent sign-ups of one new customer get the same id. Data for an existing
-        subscription is not stored.
+        subscription is not stored. *customer_ref*, if given, is theirs at the payment provider already.
         """
+        external_id = contact.external_id
         async with transaction(self._engine) as connection:
             await _lock_sign_ups(connection, tenant, external_id)
             customer = await _customer_of(connection, UUID(subscription), tenant, external_id)
             data = {
-                "email": email,
-                "name": name,
-                "timezone": timezone,
-                "locale": locale,
-                "metadata": metadata or None,
+                "email": contact.email,
+                "name": contact.name,
+                "timezone": contact.timezone,
+                "locale": contact.locale,
+                "metadata": dict(contact.metadata) or None,
             }
             named = {"subscription": UUID(subscription), "tenant": tenant, "external_id": external_id}
+            known = {"customer_ref": customer_ref} if customer_ref else {}
             if not await _has_started(connection, UUID(subscription)):
                 await connection.execute(
                     insert(sign_up_contacts)
-                    .values(customer=customer, **named, **data)
-                    .on_conflict_do_update(index_elements=["subscription"], set_={"created_at": func.now()})
+                    .values(customer=customer, **named, **data, **known)
+                    .on_conflict_do_update(index_elements=["subscription"], set_={"created_at": func.now(), **known})
                 )
             return str(customer)
 

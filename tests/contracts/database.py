@@ -7,6 +7,7 @@ from uuid import uuid4
 from domain.names import DEFAULT_TENANT
 from domain.notifications.ports import Mails
 from domain.subscription.ports import Records
+from domain.subscription.sign_up import SignUpContact
 from domain.subscription.state import Subscription
 from storage.db.codec import state_from_json
 from storage.subscriptions.mails import MailRecords
@@ -42,7 +43,7 @@ class Database(Protocol):
     def records(self) -> Records: ...
     @property
     def mails(self) -> Mails: ...
-    async def wait(self, subscription: str, external_id: str, email: str, **said: str) -> str:
+    async def wait(self, subscription: str, external_id: str, email: str, **said: Any) -> str:
         """Keep what a sign-up says of its customer; returns the customer's id."""
         ...
 
@@ -55,15 +56,8 @@ class InMemoryDatabase:
         self.records: Records = self._rows
         self.mails: Mails = self._rows
 
-    async def wait(self, subscription: str, external_id: str, email: str, **said: str) -> str:
-        return await self._rows.wait(
-            subscription=subscription,
-            tenant=DEFAULT_TENANT,
-            external_id=external_id,
-            email=email,
-            metadata=None,
-            **(dict.fromkeys(("name", "timezone", "locale")) | said),
-        )
+    async def wait(self, subscription: str, external_id: str, email: str, **said: Any) -> str:
+        return await self._rows.wait(subscription, DEFAULT_TENANT, SignUpContact(external_id, email, **said))
 
     async def stored(self) -> Stored:
         rows = self._rows
@@ -84,16 +78,9 @@ class PostgresDatabase:
         self.records = ledger.records
         self.mails = MailRecords(ledger.engine)
 
-    async def wait(self, subscription: str, external_id: str, email: str, **said: str) -> str:
-        told = dict.fromkeys(("name", "timezone", "locale")) | said
-        return await SignUps(self._ledger.engine).wait(
-            subscription=subscription,
-            tenant=DEFAULT_TENANT,
-            external_id=external_id,
-            email=email,
-            metadata=None,
-            **told,
-        )
+    async def wait(self, subscription: str, external_id: str, email: str, **said: Any) -> str:
+        contact = SignUpContact(external_id, email, **said)
+        return await SignUps(self._ledger.engine).wait(subscription, DEFAULT_TENANT, contact)
 
     async def stored(self) -> Stored:
         rows = self._ledger.rows

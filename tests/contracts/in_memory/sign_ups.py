@@ -8,6 +8,7 @@ from domain.customers import Contact
 from domain.errors import GatewayUnavailable, Rejected
 from domain.subscription.journal import Step
 from domain.subscription.lifecycle import Status
+from domain.subscription.sign_up import SignUpContact
 from tests.contracts.in_memory.tables import Customer, Tables
 
 NEW = {"timezone": "UTC", "locale": "en"}
@@ -34,24 +35,14 @@ class PendingSignUp:
 class InMemorySignUps(Tables):
     """Sign-ups that wait for their decision."""
 
-    async def wait(
-        self,
-        *,
-        subscription: str,
-        tenant: str,
-        external_id: str,
-        email: str,
-        name: str | None = None,
-        timezone: str | None = None,
-        locale: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> str:
+    async def wait(self, subscription: str, tenant: str, contact: SignUpContact, *, customer_ref: str = "") -> str:
         """As `storage.subscriptions.sign_ups.SignUps.wait`; metadata is not kept."""
-        said = {"email": email, "name": name, "timezone": timezone, "locale": locale}
+        said = {name: getattr(contact, name) for name in ("email", "name", "timezone", "locale")}
+        external_id = contact.external_id
         customer = self._customer_of(subscription, tenant, external_id)
         if subscription not in self.steps and subscription not in self.pending:
             given = {field: value for field, value in said.items() if value is not None}
-            self.pending[subscription] = PendingSignUp(subscription, tenant, customer, external_id, given)
+            self.pending[subscription] = PendingSignUp(subscription, tenant, customer, external_id, given, customer_ref)
         return customer
 
     def _customer_of(self, subscription: str, tenant: str, external_id: str) -> str:

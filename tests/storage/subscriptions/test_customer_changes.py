@@ -11,6 +11,7 @@ from domain.subscription.contact_changes import UNUSABLE_ADDRESS, CustomerProble
 from domain.subscription.journal import Cause, CauseKind, TrialClaim
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
+from domain.subscription.sign_up import SignUpContact
 from storage.subscriptions.customer_changes import CustomerChanges
 from storage.subscriptions.customers import Trials
 from storage.subscriptions.sign_ups import SignUps
@@ -253,8 +254,7 @@ async def test_a_sign_up_of_a_known_customer_is_carried_to_the_provider(
     await ledger.records.remember_wallet(before.customer, "cus_1")
     await ledger.save(a_step(later(before, status=Status.CANCELED)))
     again = "5f0c8c1e-0000-4000-8000-000000000002"
-    said = {"email": "ada@new.example", "name": None, "timezone": None, "locale": None, "metadata": None}
-    customer = await SignUps(engine).wait(subscription=again, tenant="default", external_id="ada", **said)  # type: ignore[arg-type]  # told by name
+    customer = await SignUps(engine).wait(again, "default", SignUpContact("ada", "ada@new.example"))
 
     await ledger.save(a_step(a_trial(id=again, customer=customer)))
 

@@ -11,6 +11,7 @@ from domain.errors import GatewayUnavailable, Rejected
 from domain.subscription.journal import TrialClaim
 from domain.subscription.lifecycle import Status
 from domain.subscription.policy import TrialMark
+from domain.subscription.sign_up import SignUpContact
 from domain.subscription.state import Subscription
 from storage.subscriptions.sign_ups import SignUps
 from tests.builders import NOW, TRIAL_END, a_trial
@@ -25,8 +26,8 @@ def sign_ups(engine: AsyncEngine) -> SignUps:
 async def asked(sign_ups: SignUps, external_id: str = "ada", **said: object) -> Subscription:
     """A requested subscription that is not yet recorded."""
     id_ = str(uuid4())
-    says = {"email": f"{id_}@new.example", "name": None, "timezone": None, "locale": None, "metadata": None} | said
-    customer = await sign_ups.wait(subscription=id_, tenant="default", external_id=external_id, **says)  # type: ignore[arg-type]  # told by name
+    contact = replace(SignUpContact(external_id, f"{id_}@new.example"), **said)  # type: ignore[arg-type]  # told by name
+    customer = await sign_ups.wait(id_, "default", contact)
     return a_trial(id=id_, customer=customer)
 
 
@@ -141,16 +142,7 @@ async def test_a_late_repeat_of_a_sign_up_changes_nothing(ledger: Ledger, sign_u
     it = await asked(sign_ups)
     await ledger.save(a_step(it))
 
-    again = await sign_ups.wait(
-        subscription=it.id,
-        tenant="default",
-        external_id="ada",
-        email="old@example.com",
-        name=None,
-        timezone=None,
-        locale=None,
-        metadata=None,
-    )
+    again = await sign_ups.wait(it.id, "default", SignUpContact("ada", "old@example.com"))
     await ledger.save(a_step(later(it)))
 
     assert again == it.customer

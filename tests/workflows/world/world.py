@@ -28,6 +28,7 @@ from domain.errors import TenureError
 from domain.names import DEFAULT_TENANT
 from domain.subscription.command_keys import hashed
 from domain.subscription.policy import Policy
+from domain.subscription.sign_up import SignUpContact
 from domain.subscription.state import Subscription
 from sandbox.travel import Traveller
 from services.subscription_client import sign_up
@@ -133,9 +134,8 @@ class World:
         subscription_id, now = str(uuid4()), datetime.now(UTC)
         days = (policy or self.policy).trial.days if trial_days is None else trial_days
         told = {"email": f"{external_id}@example.com"} | customer
-        id_ = await self.records.wait(
-            subscription=subscription_id, tenant=DEFAULT_TENANT, external_id=external_id, **cast("Any", told)
-        )
+        contact = SignUpContact(external_id, **cast("Any", told))
+        id_ = await self.records.wait(subscription_id, DEFAULT_TENANT, contact)
         subscription = replace(
             Subscription.to(
                 selection, subscription_id=subscription_id, tenant=DEFAULT_TENANT, customer=id_, created_at=now
