@@ -8,8 +8,8 @@ from stripe.params import SubscriptionListParams
 
 from domain.provider.agreements import AgreedItem, Agreement, AgreementPage, AgreementState
 from gateways.stripe import mapping, metadata
+from gateways.stripe.billing import LATEST
 from gateways.stripe.errors import MISSING, translated
-from gateways.stripe.invoices import LATEST
 from gateways.stripe.minimum_charges import SMALLEST_CHARGES
 
 CONTINUES_AS = "It goes on in Tenure as subscription "

@@ -1,16 +1,80 @@
-"""How Stripe bills an agreement: as it is now, on hold, or no longer."""
+"""How Stripe bills: its invoices, and an agreement as it is now, on hold, or no longer."""
 
 from typing import Any
 
 import stripe
+from stripe.params import SubscriptionCancelParams
 
-from domain.provider.payments import AgreementStatus, ProviderState
+from domain.provider.payments import AgreementStatus, Charge, ChargeOutcome, ProviderState
 from gateways.stripe import mapping
-from gateways.stripe.cancellation import cancel
 from gateways.stripe.cards import StripeCards
 from gateways.stripe.carried_usage import StripeCarriedUsage
 from gateways.stripe.errors import translated
-from gateways.stripe.invoices import LATEST, StripeInvoices
+
+INTENTS = "payments.data.payment.payment_intent"
+"""Expands why an invoice was not paid. This is Stripe's limit of four levels, so it works on the invoice itself
+only."""
+LATEST = "latest_invoice"
+
+
+async def cancel(
+    client: stripe.StripeClient, agreement_ref: str, params: SubscriptionCancelParams, *, key: str
+) -> None:
+    """Cancels a subscription now. One that is already over stays as it is."""
+    try:
+        await client.v1.subscriptions.cancel_async(agreement_ref, params, {"idempotency_key": key})
+    except stripe.InvalidRequestError:
+        found = await client.v1.subscriptions.retrieve_async(agreement_ref)
+        if found.status not in mapping.ENDED:
+            raise
+
+
+class StripeInvoices:
+    """The invoices of an account, Stripe's and our own."""
+
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._api = client.v1
+
+    async def get(self, ref: str) -> dict[str, Any]:
+        """The invoice, with the reason if it was not paid."""
+        return (await self._api.invoices.retrieve_async(ref, {"expand": [INTENTS]})).to_dict()
+
+    async def void(self, ref: str, *, key: str) -> None:
+        """Voids an invoice. One that is no longer open stays as it is."""
+        try:
+            await self._api.invoices.void_invoice_async(ref, {}, {"idempotency_key": key})
+        except stripe.InvalidRequestError:
+            invoice = await self._api.invoices.retrieve_async(ref)
+            if invoice.status == "open":
+                raise
+
+    async def charge_of(self, invoice: dict[str, Any]) -> Charge:
+        """The outcome of an agreement's invoice."""
+        details = (invoice.get("parent") or {}).get("subscription_details") or {}
+        agreement = await self._api.subscriptions.retrieve_async(str(details["subscription"]))
+        charge = mapping.charge_of(agreement.to_dict(), invoice)
+        return charge or Charge(ChargeOutcome.PENDING)
+
+    async def latest_charge(self, agreement: dict[str, Any]) -> Charge:
+        """The outcome of the latest invoice, which must be expanded. Fetches it again only if it is unpaid."""
+        invoice = agreement.get(LATEST)
+        if isinstance(invoice, dict) and invoice.get("status") == "open":
+            invoice = await self.get(invoice["id"])
+        charge = mapping.charge_of(agreement, invoice)
+        return charge or Charge(ChargeOutcome.PENDING, agreement_ref=agreement["id"])
+
+    async def of_payment(self, intent: Any) -> dict[str, Any]:
+        """The invoice of a payment intent; empty if there is none. The charge itself does not name it."""
+        if not intent:
+            return {}
+        listed = await self._api.invoice_payments.list_async(
+            {"payment": {"type": "payment_intent", "payment_intent": str(intent)}, "limit": 1}
+        )
+        ref = next((str(payment.to_dict().get("invoice") or "") for payment in listed.data), "")
+        if not ref:
+            return {}
+        invoice: dict[str, Any] = (await self._api.invoices.retrieve_async(ref)).to_dict()
+        return invoice
 
 
 class StripeBilling:

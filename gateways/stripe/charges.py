@@ -12,10 +12,9 @@ from domain.provider.agreements import NewAgreement
 from domain.provider.identifiers import attempt_of
 from domain.provider.payments import Charge, ChargeOutcome, Decline
 from gateways.stripe import mapping, metadata
-from gateways.stripe.cancellation import cancel
+from gateways.stripe.billing import LATEST, StripeInvoices, cancel
 from gateways.stripe.carried_usage import StripeCarriedUsage, metered_prices_note
 from gateways.stripe.errors import declined, translated, without_card
-from gateways.stripe.invoices import LATEST, StripeInvoices
 from gateways.stripe.items import StripeItems
 
 PAYABLE = frozenset({"draft", "open"})

@@ -7,9 +7,8 @@ import stripe
 
 from domain.provider.payments import Charge, ChargeOutcome
 from gateways.stripe import mapping
-from gateways.stripe.cancellation import cancel
+from gateways.stripe.billing import StripeInvoices, cancel
 from gateways.stripe.errors import translated
-from gateways.stripe.invoices import StripeInvoices
 
 
 class StripeConfirmations:

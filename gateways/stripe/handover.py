@@ -8,7 +8,7 @@ from stripe.params import SubscriptionCancelParams
 from domain.provider.payments import Card
 from gateways.stripe import mapping, metadata
 from gateways.stripe.agreements import CONTINUES_AS
-from gateways.stripe.cancellation import cancel
+from gateways.stripe.billing import cancel
 from gateways.stripe.errors import translated
 
 METHOD = "default_payment_method"

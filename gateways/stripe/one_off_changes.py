@@ -13,8 +13,8 @@ from domain.catalog.plans import Item
 from domain.provider.identifiers import attempt_of
 from domain.provider.payments import Charge, ChargeOutcome
 from gateways.stripe import mapping, metadata
+from gateways.stripe.billing import StripeInvoices
 from gateways.stripe.carried_usage import metered_prices_note
-from gateways.stripe.invoices import StripeInvoices
 from gateways.stripe.items import StripeItems
 from gateways.stripe.one_off_invoices import StripeOneOffInvoices, is_for_key, is_unfilled, settles
 from gateways.stripe.own_proration import OwnProration, StripeOwnProration

@@ -13,8 +13,8 @@ from domain.catalog.plans import Item
 from domain.provider.identifiers import attempt_of
 from domain.provider.payments import Charge, ChargeOutcome
 from gateways.stripe import mapping, metadata
+from gateways.stripe.billing import StripeInvoices
 from gateways.stripe.errors import NEEDS_CUSTOMER, declined, without_card
-from gateways.stripe.invoices import StripeInvoices
 
 CONFIRMATION_WINDOW = timedelta(hours=23)
 """How long such an invoice waits for the customer: as long as Stripe keeps an incomplete subscription."""

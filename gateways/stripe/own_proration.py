@@ -17,7 +17,7 @@ from domain.catalog.plans import Item
 from domain.provider.payments import DisputeStatus
 from domain.provider.proration import ALL, OwnPeriod, Terms, kept_of, left_of
 from gateways.stripe import mapping, metadata
-from gateways.stripe.invoices import StripeInvoices
+from gateways.stripe.billing import StripeInvoices
 from gateways.stripe.items import StripeItems
 from gateways.stripe.one_off_invoices import Line, Order, purpose_of
 from gateways.stripe.unapplied_changes import StripeUnappliedChanges

@@ -7,8 +7,8 @@ import stripe
 
 from domain.provider.events import ObjectOwner
 from domain.provider.hints import EventKind
+from gateways.stripe.billing import StripeInvoices
 from gateways.stripe.errors import MISSING, translated
-from gateways.stripe.invoices import StripeInvoices
 from gateways.stripe.mapping import agreement_of_invoice, id_of
 
 

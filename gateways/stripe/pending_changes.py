@@ -10,8 +10,8 @@ from stripe.params import SubscriptionUpdateParamsPauseCollection
 from domain.provider.identifiers import attempt_of
 from domain.provider.payments import Charge, ChargeOutcome
 from gateways.stripe import mapping, metadata
+from gateways.stripe.billing import LATEST, StripeInvoices
 from gateways.stripe.confirmations import StripeConfirmations
-from gateways.stripe.invoices import LATEST, StripeInvoices
 
 HOLD: SubscriptionUpdateParamsPauseCollection = {"behavior": "void"}
 

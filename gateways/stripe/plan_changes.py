@@ -12,8 +12,8 @@ from domain.provider.identifiers import attempt_of
 from domain.provider.payments import Charge, ChargeOutcome
 from domain.provider.proration import OwnPeriod
 from gateways.stripe import mapping, metadata
+from gateways.stripe.billing import LATEST, StripeInvoices
 from gateways.stripe.errors import declined, translated, without_card
-from gateways.stripe.invoices import LATEST, StripeInvoices
 from gateways.stripe.items import StripeItems
 from gateways.stripe.one_off_changes import StripeOneOffChanges
 from gateways.stripe.one_off_invoices import is_for_key

@@ -4,7 +4,7 @@ import stripe
 
 from domain.provider.ports import Provider
 from gateways.stripe.agreements import StripeAgreements
-from gateways.stripe.billing import StripeBilling
+from gateways.stripe.billing import StripeBilling, StripeInvoices
 from gateways.stripe.cards import StripeCards
 from gateways.stripe.carried_usage import StripeCarriedUsage
 from gateways.stripe.charges import StripeCharges
@@ -12,7 +12,6 @@ from gateways.stripe.confirmations import StripeConfirmations
 from gateways.stripe.customers import StripeCustomers
 from gateways.stripe.event_history import StripeEventHistory
 from gateways.stripe.handover import StripeHandover
-from gateways.stripe.invoices import StripeInvoices
 from gateways.stripe.items import StripeItems
 from gateways.stripe.one_off_changes import StripeOneOffChanges
 from gateways.stripe.one_off_invoices import StripeOneOffInvoices

@@ -17,9 +17,8 @@ from domain.money import Money
 from domain.provider.payments import NO_SUCH_THING
 from domain.provider.purchases import Purchase, PurchaseList, PurchaseOrder, PurchasePage, PurchaseStatus
 from gateways.stripe import mapping, metadata
-from gateways.stripe.cancellation import cancel
+from gateways.stripe.billing import StripeInvoices, cancel
 from gateways.stripe.errors import MISSING, translated
-from gateways.stripe.invoices import StripeInvoices
 from gateways.stripe.items import StripeItems
 
 PAGE = 100

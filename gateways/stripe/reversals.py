@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import stripe
 
 from domain.provider.payments import DisputeStatus, Reversal, ReversalKind
+from gateways.stripe.billing import StripeInvoices
 from gateways.stripe.errors import translated
-from gateways.stripe.invoices import StripeInvoices
 from gateways.stripe.mapping import agreement_of_invoice
 
 STATUSES: Mapping[str, DisputeStatus] = {

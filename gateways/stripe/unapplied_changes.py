@@ -11,8 +11,8 @@ import stripe
 
 from domain.provider.payments import ChargeOutcome, DisputeStatus
 from gateways.stripe import mapping, metadata
+from gateways.stripe.billing import StripeInvoices
 from gateways.stripe.errors import MISSING
-from gateways.stripe.invoices import StripeInvoices
 from gateways.stripe.reversals import STATUSES
 
 MONEY_WITHDRAWN = frozenset({DisputeStatus.OPEN, DisputeStatus.LOST})
