@@ -28,8 +28,8 @@ from domain.notifications.pay_links import pay_url
 from domain.notifications.ports import Mailer
 from domain.provider.ports import EventReader, Provider
 from domain.subscription.policy import Policy
-from gateways.mail.mailer import MailDelivery, MailRenderer
-from gateways.mail.smtp import SmtpMailer
+from gateways.mail.mailer import MailDelivery, SmtpMailer
+from gateways.mail.renderer import MailRenderer
 from gateways.stripe import rate_limits
 from gateways.stripe.http_client import connected
 from gateways.stripe.provider import stripe_provider

@@ -23,7 +23,7 @@ from domain.names import (
     roll_up_schedule_id,
     sweep_schedule_id,
 )
-from gateways.mail.smtp import SmtpMailer
+from gateways.mail.mailer import SmtpMailer
 from gateways.stripe.catalog_push import push
 from gateways.stripe.http_client import connected
 from storage.catalog.catalogs import Catalogs

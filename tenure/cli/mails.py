@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader
 from domain.brand import Brand
 from domain.errors import Malformed
 from domain.notifications.mail_types import Recipient, Rendered
-from gateways.mail.mailer import MailRenderer
+from gateways.mail.renderer import MailRenderer
 from gateways.mail.samples import samples
 from localization.languages import languages
 

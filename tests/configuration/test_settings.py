@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from configuration.loading import Process, known_variables, load_settings
 from configuration.settings import LogFormat, LogLevel, Settings
 from domain.brand import Brand
-from gateways.mail.smtp import SmtpServer
+from gateways.mail.mailer import SmtpServer
 from tests.configuration.variables import GOOD, NO_FILE, refused
 
 pytestmark = pytest.mark.usefixtures("bare_environment")

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 from domain.brand import Brand
 from domain.notifications.mail_types import Occasion, Recipient, Rendered
-from gateways.mail.mailer import MailRenderer
+from gateways.mail.renderer import MailRenderer
 
 BRAND = Brand(
     "Northwind",

@@ -9,7 +9,7 @@ from babel.messages.catalog import Message
 from babel.messages.pofile import PoFileError
 
 from domain.notifications.mail_types import Occasion
-from gateways.mail.mailer import MailRenderer
+from gateways.mail.renderer import MailRenderer
 from localization import languages as all_languages
 from localization.languages import language_files, language_for, languages, read_language
 from tests.gateways.mails import BRAND, CARD, FULL_FACTS, a_reader, assert_both_say, renderer

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from domain.notifications.mail_types import Occasion
-from gateways.mail.mailer import MailRenderer
+from gateways.mail.renderer import MailRenderer
 from gateways.mail.samples import Sample, samples
 from tests.gateways.mails import BILL, BRAND, CARD, PLAN, a_reader, assert_both_say, renderer, words, write
 

@@ -9,8 +9,8 @@ from domain.customers import Contact
 from domain.notifications.mail_types import IncompleteMail, Occasion
 from domain.notifications.pay_links import PayLink
 from domain.notifications.ports import Mailer, MailToSend
-from gateways.mail.mailer import MailDelivery, MailRenderer
-from gateways.mail.smtp import SmtpMailer
+from gateways.mail.mailer import MailDelivery, SmtpMailer
+from gateways.mail.renderer import MailRenderer
 from tests.gateways.mailbox import a_mailbox
 
 CONTACT = Contact(

@@ -9,7 +9,7 @@ import pytest
 from domain.brand import Brand
 from domain.errors import Malformed
 from domain.notifications.mail_types import FACTS, REQUIRED_FACTS, IncompleteMail, Occasion
-from gateways.mail.mailer import MailRenderer
+from gateways.mail.renderer import MailRenderer
 from tests.gateways.mails import ADA, BRAND, FULL_FACTS, Reader, assert_both_say, renderer, words, write
 
 

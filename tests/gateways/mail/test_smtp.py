@@ -9,8 +9,8 @@ import pytest
 
 from domain.errors import GatewayRefused, GatewayUnavailable, Malformed
 from domain.notifications.mail_types import OutgoingMail, message_id_for
+from gateways.mail.mailer import SmtpMailer
 from gateways.mail.message import build_message
-from gateways.mail.smtp import SmtpMailer
 from tests.gateways.mailbox import Mailbox, a_mailbox
 
 FROM = "Nörthwind <billing@northwind.example>"

@@ -1,0 +1,78 @@
+"""Renders mails: from an occasion and its facts to subject, text and HTML."""
+
+import re
+from collections.abc import Mapping
+
+import css_inline
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from domain.brand import Brand
+from domain.errors import Malformed
+from domain.formatting import one_line
+from domain.notifications.mail_types import (
+    Occasion,
+    Recipient,
+    Rendered,
+)
+from gateways.mail.greetings import greeting_name
+from gateways.mail.template_context import View, view_of
+from localization.formats import Formats
+from localization.languages import Language, language_for, languages
+
+SUBJECT_LIMIT = 150
+
+
+class MailRenderer:
+    """Renders the mails of one brand from `templates/mail/<occasion>.jinja`, in every available language."""
+
+    def __init__(self, brand: Brand) -> None:
+        if not brand.support_email:
+            raise Malformed("mails say where to ask for help: give an address", field="support_email")
+        self._brand = brand
+        self._templates = {
+            (code, kind): _environment(language, is_html=kind == "html")
+            for code, language in languages().items()
+            for kind in ("txt", "html")
+        }
+        self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
+
+    def render(self, occasion: Occasion, facts: Mapping[str, str], recipient: Recipient) -> Rendered:
+        """Renders a mail in its reader's language, formats and time zone.
+
+        Raises:
+            IncompleteMail: a required fact is missing, or a fact is invalid; the message names it.
+        """
+        language = language_for(recipient.locale)
+        formats = Formats.of(recipient.locale, recipient.timezone, language.code)
+        view = view_of(occasion, facts, formats, language.words)
+        view["name"] = greeting_name(recipient.name)
+        view["link"] = view["action_url"] or view["billing_url"] or self._brand.home
+        subject = one_line(self._write(occasion, language, "_subject.txt", view), SUBJECT_LIMIT)
+        text = _tidy(self._write(occasion, language, "_layout.txt", view))
+        html = self._write(occasion, language, "_layout.html", view | {"subject": subject})
+        return Rendered(subject, text, self._inliner.inline(html))
+
+    def _write(self, occasion: Occasion, language: Language, layout: str, view: View) -> str:
+        kind = layout.rpartition(".")[2]
+        template = self._templates[language.code, kind].get_template(f"{occasion}.jinja")
+        return template.render(view, brand=self._brand, language=language, layout=layout, parts=f"_parts.{kind}")
+
+
+def _environment(language: Language, *, is_html: bool) -> Environment:
+    """Returns the templates in one language. Each sentence is written once, for text and HTML alike."""
+    environment = Environment(
+        loader=PackageLoader("templates", "mail"),
+        autoescape=is_html,  # noqa: S701 - the other one writes plain text
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(language.words, newstyle=True)  # type: ignore[attr-defined]
+    return environment
+
+
+def _tidy(text: str) -> str:
+    """Removes what template logic leaves behind: trailing spaces and runs of empty lines."""
+    lines = "\n".join(line.rstrip() for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
